@@ -1,0 +1,41 @@
+# Every target makes .venv if it is missing, so each one works on a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo test test-slow lint format bench clean
+
+$(VENV)/installed: requirements.txt setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+demo: $(VENV)/installed
+	$(RUN) bin/train.py --dataset=digits --model=wgan_gp --network=dcgan --run_dir=runs/demo \
+	  --steps=2000 --batch_size=64 --seed=0
+	$(RUN) bin/sample.py --run_dir=runs/demo --num=64 --seed=1 --out=runs/demo/samples.png
+	$(RUN) bin/export.py --run_dir=runs/demo --out=exported/digits
+
+test: lint
+	$(RUN) -m pytest -n 2 -m "not slow"
+
+test-slow: $(VENV)/installed
+	$(RUN) -m pytest -m slow
+
+lint: $(VENV)/installed
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+format: $(VENV)/installed
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+bench: $(VENV)/installed
+	$(RUN) benchmarks/train_step.py
+	$(RUN) benchmarks/import_time.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,46 @@
+"""Packaging of tfgans. Ranges live here; the tested pins are in requirements.txt."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+setup(
+    name="tfgans",
+    version="0.1.0",
+    description="GANs for TensorFlow and Keras: train, resume, measure and serve",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["tfgans", "tfgans.*"]),
+    package_data={"tfgans": ["py.typed"]},
+    python_requires=">=3.11",
+    install_requires=[
+        "absl-py>=2.1",
+        "importlib_resources>=6",  # tensorflow-datasets imports it and does not ask for it
+        "keras>=3.15,<4",
+        "matplotlib>=3.9",
+        "numpy>=2",
+        "pillow>=11",
+        "scikit-learn>=1.5",
+        "tensorboard>=2.21",
+        "tensorflow>=2.21,<2.22",
+        "tensorflow-datasets>=4.9.10",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "serving": ["grpcio>=1.60", "tensorflow-serving-api>=2.21,<2.22"],
+        "test": [
+            "mypy>=1.18",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "ruff>=0.14",
+            "tensorflow-gan==2.1.0",  # an oracle: only its leaf modules can be imported
+        ],
+    },
+    classifiers=[
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

@@ -1,0 +1,70 @@
+"""Argument checks shared by every room: each error says what was expected and what was received."""
+
+import math
+import numbers
+from collections.abc import Collection, Sequence
+from typing import Any
+
+
+def positive_int(name: str, value: Any) -> int:
+    """Returns `value` as an int of at least 1, or raises ValueError."""
+    return int_at_least(name, value, 1)
+
+
+def int_at_least(name: str, value: Any, minimum: int) -> int:
+    """Returns `value` as an int of at least `minimum`, or raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
+        raise ValueError(f"`{name}` must be an integer of at least {minimum}. Received: {value!r}")
+    return int(value)
+
+
+def integer(name: str, value: Any) -> int:
+    """Returns `value` as an int in the int64 range, or raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise ValueError(f"`{name}` must be an integer. Received: {value!r}")
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"`{name}` must fit in 64 bits. Received: {value!r}")
+    return int(value)
+
+
+def non_negative(name: str, value: Any) -> float:
+    """Returns `value` as a finite float of at least 0, or raises ValueError."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Real)
+        or not math.isfinite(value)
+        or value < 0
+    ):
+        raise ValueError(f"`{name}` must be a finite number of at least 0. Received: {value!r}")
+    return float(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """Returns `value` as a finite float above 0, or raises ValueError."""
+    if non_negative(name, value) == 0:
+        raise ValueError(f"`{name}` must be above 0. Received: {value!r}")
+    return float(value)
+
+
+def choice(name: str, value: Any, options: Collection[str]) -> str:
+    """Returns `value` if it is one of `options`, or raises ValueError that lists them."""
+    if value not in options:
+        listed = ", ".join(repr(option) for option in options)
+        raise ValueError(f"`{name}` must be one of {listed}. Received: {value!r}")
+    return value
+
+
+def shape(name: str, value: Sequence[int], *, rank: int | None = None) -> tuple[int, ...]:
+    """Returns `value` as a tuple of positive ints (of length `rank`, if given), or raises."""
+    try:
+        sizes = tuple(value)
+    except TypeError:
+        sizes = ()
+    expected = "positive integers" if rank is None else f"{rank} positive integers"
+    wrong_rank = len(sizes) != rank if rank is not None else not sizes
+    if wrong_rank or any(
+        isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 1
+        for size in sizes
+    ):
+        raise ValueError(f"`{name}` must be a tuple of {expected}. Received: {value!r}")
+    return tuple(int(size) for size in sizes)
