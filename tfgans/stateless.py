@@ -1,14 +1,16 @@
 """Random draws that are a pure function of a key: what makes runs repeatable and resuming exact.
 
 A key is an int64 tensor of shape [2]. Nothing here holds state, so nothing needs to be saved: the
-same key gives the same numbers before and after a restart, eagerly, in a `tf.function`, and under
-XLA (the algorithm is always Philox; TensorFlow's default one differs under XLA).
+same key gives the same numbers before and after a restart, eagerly and in a `tf.function`. Under
+XLA too, up to the rounding of a logarithm: TensorFlow's own float draws differ there (measured with
+2.21, Philox as well), its integer bits do not, so floats are made from the bits here.
 
 Axis 0 is the example axis. Under `tf.distribute` every replica draws the numbers of the whole
 global batch and keeps its own rows, so two replicas never share noise and the numbers an example
 sees do not depend on how many replicas there are.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,12 +40,12 @@ def fold(parent: tf.Tensor, index: Any) -> tf.Tensor:
 
 def normal(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
     """Returns float32 draws of N(0, 1); `shape[0]` counts this replica's examples."""
-    return _own_rows(tf.random.stateless_normal, shape, key)
+    return _box_muller(_own_rows([*shape, 2], key))
 
 
 def uniform(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
     """Returns float32 draws of U[0, 1); `shape[0]` counts this replica's examples."""
-    return _own_rows(tf.random.stateless_uniform, shape, key)
+    return _unit_interval(_own_rows(shape, key))
 
 
 def normal_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
@@ -53,20 +55,41 @@ def normal_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
         keys: int64 [num_rows, 2]. Row i does not depend on the other rows or on their number.
         row_shape: The static shape of one row.
     """
-    return tf.map_fn(
-        lambda row_key: tf.random.stateless_normal(row_shape, seed=row_key, alg=ALGORITHM),
+    bits_shape = [*row_shape, 2]
+    bits = tf.map_fn(
+        lambda row_key: _bits(bits_shape, row_key),
         keys,
-        fn_output_signature=tf.TensorSpec(row_shape, tf.float32),
+        fn_output_signature=tf.TensorSpec(bits_shape, tf.uint32),
+    )
+    return _box_muller(bits)
+
+
+def _bits(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
+    return tf.random.stateless_uniform(
+        shape, seed=key, minval=None, maxval=None, dtype=tf.uint32, alg=ALGORITHM
     )
 
 
-def _own_rows(draw: Any, shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
+def _own_rows(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if replicas == 1:
-        return draw(shape, seed=key, alg=ALGORITHM)
+        return _bits(shape, key)
     context = tf.distribute.get_replica_context()
     if context is None:
         raise RuntimeError("Random draws must be made inside `strategy.run`, one replica at a time")
     rows = shape[0]
     first = rows * context.replica_id_in_sync_group
-    return draw([rows * replicas, *shape[1:]], seed=key, alg=ALGORITHM)[first : first + rows]
+    return _bits([rows * replicas, *shape[1:]], key)[first : first + rows]
+
+
+def _unit_interval(bits: tf.Tensor) -> tf.Tensor:
+    # The 24 high bits, which float32 holds exactly: never rounded up to 1.
+    high = tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32))
+    return tf.cast(high, tf.float32) * 2.0**-24
+
+
+def _box_muller(bits: tf.Tensor) -> tf.Tensor:
+    pairs = _unit_interval(bits)
+    # 1 - u lies in (0, 1]: the logarithm is finite.
+    radius = tf.sqrt(-2.0 * tf.math.log(1.0 - pairs[..., 0]))
+    return radius * tf.cos(2.0 * math.pi * pairs[..., 1])
