@@ -2,7 +2,7 @@
 
 import math
 import numbers
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
 
@@ -13,7 +13,7 @@ def positive_int(name: str, value: Any) -> int:
 
 def int_at_least(name: str, value: Any, minimum: int) -> int:
     """Returns `value` as an int of at least `minimum`, or raises ValueError."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < minimum:
         raise ValueError(f"`{name}` must be an integer of at least {minimum}. Received: {value!r}")
     return int(value)
 
@@ -22,7 +22,7 @@ def integer(name: str, value: Any) -> int:
     """Returns `value` as an int in the int64 range, or raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise ValueError(f"`{name}` must be an integer. Received: {value!r}")
-    if not -(2**63) <= value < 2**63:
+    if not -(2**63) <= int(value) < 2**63:
         raise ValueError(f"`{name}` must fit in 64 bits. Received: {value!r}")
     return int(value)
 
@@ -54,12 +54,9 @@ def choice(name: str, value: Any, options: Collection[str]) -> str:
     return value
 
 
-def shape(name: str, value: Sequence[int], *, rank: int | None = None) -> tuple[int, ...]:
+def shape(name: str, value: Iterable[int], *, rank: int | None = None) -> tuple[int, ...]:
     """Returns `value` as a tuple of positive ints (of length `rank`, if given), or raises."""
-    try:
-        sizes = tuple(value)
-    except TypeError:
-        sizes = ()
+    sizes: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else ()
     expected = "positive integers" if rank is None else f"{rank} positive integers"
     wrong_rank = len(sizes) != rank if rank is not None else not sizes
     if wrong_rank or any(

@@ -58,7 +58,7 @@ def normal_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
     bits_shape = [*row_shape, 2]
     bits = tf.map_fn(
         lambda row_key: _bits(bits_shape, row_key),
-        keys,
+        tf.convert_to_tensor(keys, tf.int64),
         fn_output_signature=tf.TensorSpec(bits_shape, tf.uint32),
     )
     return _box_muller(bits)

@@ -1,0 +1,33 @@
+"""Flags that name the real data, and the source they make."""
+
+from absl import flags
+
+import tfgans
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("dataset", "digits", f"one of {', '.join(tfgans.data.NAMES)}")
+flags.DEFINE_string("split", "train", "part of the dataset")
+flags.DEFINE_list("image_size", None, "side, or height,width, that images are resized to")
+flags.DEFINE_string("data_dir", None, "folder of tensorflow-datasets")
+flags.DEFINE_bool("download", False, "whether an absent dataset may be downloaded")
+flags.DEFINE_bool("skip_bad", False, "whether to leave out unreadable images of a folder")
+flags.DEFINE_integer("seed", 0, "of the order of the data, the first weights and the noise")
+
+# What decides the numbers of a run: a resumed run must have the same.
+DECISIVE = ("dataset", "split", "image_size", "seed")
+
+
+def load_source() -> tfgans.data.Source:
+    """Returns the source that the flags name."""
+    sides = [int(side) for side in FLAGS.image_size or ()]
+    if len(sides) > 2:
+        raise ValueError(f"--image_size takes one side or two. Received: {sides}")
+    return tfgans.data.load(
+        FLAGS.dataset,
+        split=FLAGS.split,
+        image_size=None if not sides else sides[0] if len(sides) == 1 else (sides[0], sides[1]),
+        data_dir=FLAGS.data_dir,
+        download=FLAGS.download,
+        seed=FLAGS.seed,
+        skip_bad=FLAGS.skip_bad,
+    )

@@ -1,0 +1,38 @@
+"""Samples from a trained run, as a picture (.png) or as an array (.npy).
+
+bin/sample.py --run_dir=runs/x --num=64 --seed=1 --out=samples.png
+"""
+
+from pathlib import Path
+
+import cli
+
+import numpy as np
+from absl import flags
+
+import tfgans
+from tfgans import files, pictures
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("run_dir", None, "folder of a finished run", required=True)
+flags.DEFINE_string("out", None, "file to write: .png or .npy", required=True)
+flags.DEFINE_integer("num", 64, "number of samples", lower_bound=1)
+flags.DEFINE_integer("seed", 0, "the same seed gives the same samples")
+
+
+def main() -> None:
+    """Samples and writes the file."""
+    out = Path(FLAGS.out)
+    if out.suffix not in (".png", ".npy"):
+        raise ValueError(f"--out must end in .png or .npy. Received: {FLAGS.out}")
+    samples = tfgans.runs.load_final(FLAGS.run_dir).sample(FLAGS.num, seed=FLAGS.seed)
+    if out.suffix == ".png":
+        pictures.save_png(out, samples)
+    else:
+        with files.atomic_write(out) as temporary:
+            np.save(temporary, samples, allow_pickle=False)
+    print(f"{out}: {len(samples)} samples of shape {samples.shape[1:]}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,55 @@
+"""Trains a GAN in a run directory; the same command again goes on where it stopped.
+
+bin/train.py --dataset=digits --model=wgan_gp --run_dir=runs/x --steps=2000 --batch_size=64
+"""
+
+import shlex
+import sys
+
+import cli
+
+import data_flags
+import model_flags
+from absl import flags
+
+import tfgans
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("run_dir", None, "folder of the run", required=True)
+flags.DEFINE_integer("steps", 2000, "training steps of the whole run", lower_bound=1)
+flags.DEFINE_integer("batch_size", 64, "examples in one update", lower_bound=1)
+flags.DEFINE_integer("epoch_steps", 100, "training steps in a row of the log", lower_bound=1)
+flags.DEFINE_integer("backup_every", 500, "training steps between backups", lower_bound=1)
+flags.DEFINE_integer("grid_every", 500, "training steps between pictures", lower_bound=1)
+flags.DEFINE_bool("resume", True, "whether to go on with a run that is in --run_dir")
+flags.DEFINE_bool("dry_run", False, "whether to print the plan and do nothing")
+
+
+def main() -> None:
+    """Builds what the flags describe, and trains it or prints the plan."""
+    source = data_flags.load_source()
+    gan = model_flags.build_gan(source)
+    sizes = {"run_dir": FLAGS.run_dir, "steps": FLAGS.steps, "batch_size": FLAGS.batch_size}
+    if FLAGS.dry_run:
+        print(tfgans.runs.plan(gan, source, **sizes))
+        return
+    decisive = (*data_flags.DECISIVE, *model_flags.DECISIVE)
+    try:
+        tfgans.runs.train(
+            gan,
+            source,
+            **sizes,
+            epoch_steps=FLAGS.epoch_steps,
+            backup_every=FLAGS.backup_every,
+            grid_every=FLAGS.grid_every,
+            settings={name: FLAGS[name].value for name in decisive},
+            notes={"flags.txt": cli.flagfile("dry_run")},
+            resume=FLAGS.resume,
+        )
+    except tfgans.runs.Interrupted as stop:
+        cli.fail(f"{stop}. To go on: {shlex.join(['python', *sys.argv])}", 128 + stop.signal)
+    print(f"{FLAGS.run_dir}: {gan.step} steps, model in {FLAGS.run_dir}/final.keras")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,270 @@
+"""What `fit` does with a GAN: every way of running it, and what it must not change."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+
+LOGS = {"discriminator_loss", "generator_loss", "real_logits", "fake_logits"}
+
+
+def batches(size=16):
+    return tf.data.Dataset.from_tensor_slices(tiny.digits()).batch(size, drop_remainder=True)
+
+
+@pytest.mark.parametrize("cls", [tfgans.MinimaxGAN, tfgans.NonSaturatingGAN, tfgans.WGANGP])
+def test_fit_evaluate_predict_sample(cls):
+    gan = tiny.gan(cls)
+    history = gan.fit(
+        batches(), epochs=2, steps_per_epoch=3, validation_data=tiny.digits()[:40], verbose=0
+    )
+    logs = LOGS | ({"penalty"} if cls is tfgans.WGANGP else set())
+    assert set(history.history) == logs | {f"val_{name}" for name in logs}
+    assert np.isfinite(list(history.history.values())).all()
+    assert gan.step == 6
+    result = gan.evaluate(tiny.digits()[:40], batch_size=20, return_dict=True, verbose=0)
+    assert set(result) == logs
+    assert gan.predict(np.zeros((5, 4), "float32"), verbose=0).shape == (5, 8, 8, 1)
+    images = gan.sample(3, seed=1)
+    assert images.dtype == np.float32
+    assert images.shape == (3, 8, 8, 1)
+    assert np.abs(images).max() <= 1
+
+
+def test_one_step_by_hand():
+    """One step with SGD equals the same mathematics written out."""
+    gan = tiny.gan(tfgans.NonSaturatingGAN, compiled=False, seed=5)
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2))
+    twin = tiny.gan(tfgans.NonSaturatingGAN, compiled=False)
+    real = tf.constant(tiny.digits(16))
+    key = tfgans.stateless.key(5, 0)
+    first, second = (
+        tfgans.stateless.normal(
+            [16, 4], tfgans.stateless.fold(path, index) if index is not None else path
+        )
+        for path, index in [
+            (tfgans.stateless.fold(key, 0), 0),
+            (tfgans.stateless.fold(key, 1), None),
+        ]
+    )
+    gan.fit(real.numpy(), batch_size=16, steps_per_epoch=1, verbose=0)
+    # The array's order is shuffled, but one batch holds all of it: means do not see the order.
+    fake = twin.generator(first, training=True)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.nn.softplus(-twin.discriminator(real))) + tf.reduce_mean(
+            tf.nn.softplus(twin.discriminator(fake))
+        )
+    variables = twin.discriminator.trainable_variables
+    for variable, slope in zip(
+        variables, tape.gradient(loss, [v.value for v in variables]), strict=True
+    ):
+        variable.assign_sub(0.2 * slope)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(
+            tf.nn.softplus(-twin.discriminator(twin.generator(second, training=True)))
+        )
+    variables = twin.generator.trainable_variables
+    for variable, slope in zip(
+        variables, tape.gradient(loss, [v.value for v in variables]), strict=True
+    ):
+        variable.assign_sub(0.1 * slope)
+    for ours, theirs in zip(gan.weights, twin.weights, strict=True):
+        if ours.name != "step":
+            np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-6)
+
+
+def test_penalty_reaches_the_weights_with_its_weight():
+    gans = [tiny.gan(penalty_weight=weight) for weight in (0.0, 10.0)]
+    for gan in gans:
+        gan.fit(batches(), steps_per_epoch=2, verbose=0)
+    kernels = [gan.discriminator.weights[0].numpy() for gan in gans]
+    assert not np.allclose(*kernels)
+
+
+def test_each_discriminator_update_sees_fresh_examples():
+    seen = []
+
+    class Spy(tfgans.WGANGP):
+        def update_discriminator(self, real, **keys):
+            seen.append(real.numpy())
+            super().update_discriminator(real, **keys)
+
+    gan = Spy(tiny.generator(), tiny.discriminator(), discriminator_steps=3)
+    gan.compile(run_eagerly=True)
+    numbered = np.arange(24, dtype="float32").reshape(24, 1, 1, 1) / 24 * np.ones((1, 8, 8, 1))
+    data = tf.data.Dataset.from_tensor_slices(numbered.astype("float32"))
+    gan.fit(data.batch(4), epochs=1, steps_per_epoch=2, verbose=0)
+    values = np.concatenate(seen)[:, 0, 0, 0] * 24
+    assert [len(batch) for batch in seen] == [4] * 6
+    np.testing.assert_allclose(values, np.arange(24), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("data", "steps"),
+    [
+        (lambda: batches(16), 16 // 2),
+        (lambda: tf.data.Dataset.from_tensor_slices(tiny.digits()).batch(50), 5 // 2),
+        (lambda: batches(16).repeat(2), 32 // 2),
+    ],
+    ids=["whole batches", "a smaller last batch", "repeated"],
+)
+def test_epoch_of_a_dataset_is_one_pass(data, steps):
+    gan = tiny.gan()
+    gan.fit(data(), epochs=2, verbose=0)
+    assert gan.step == 2 * steps
+
+
+def test_epoch_of_an_array_is_one_pass():
+    gan = tiny.gan()
+    gan.fit(tiny.digits(), batch_size=16, epochs=2, verbose=0)
+    assert gan.step == 2 * 8
+
+
+def test_uint8_array_equals_its_floats():
+    pixels = np.round((tiny.digits() + 1) * 127.5).astype(np.uint8)
+    gans = [tiny.gan(), tiny.gan()]
+    gans[0].fit(pixels, batch_size=16, steps_per_epoch=2, verbose=0)
+    gans[1].fit(pixels.astype("float32") / 127.5 - 1, batch_size=16, steps_per_epoch=2, verbose=0)
+    for one, other in zip(gans[0].weights, gans[1].weights, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-6)
+
+
+def trained(steps=4, **compile_options):
+    gan = tiny.gan(ema=0.9, dropout=0.3, compiled=False)
+    gan.compile(**compile_options)
+    gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=steps, verbose=0)
+    return gan
+
+
+def test_same_seed_same_bits_and_other_seed_other_bits():
+    tiny.assert_same_state(trained(), trained())
+    other = tiny.gan(ema=0.9, dropout=0.3, seed=1)
+    other.fit(tiny.digits(), batch_size=16, steps_per_epoch=4, verbose=0)
+    assert not np.allclose(other.generator.weights[0], trained().generator.weights[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "tolerance"),
+    [
+        ({"run_eagerly": True}, 1e-4),
+        ({"jit_compile": True}, 1e-3),
+        ({"steps_per_execution": 2}, 0.0),
+    ],
+    ids=lambda options: next(iter(options)) if isinstance(options, dict) else "",
+)
+def test_ways_of_running_agree(options, tolerance):
+    plain, other = trained(), trained(**options)
+    for one, two in zip(plain.generator.weights, other.generator.weights, strict=True):
+        np.testing.assert_allclose(one.numpy(), two.numpy(), atol=tolerance)
+    assert plain.step == other.step == 4
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy):
+    keras.config.set_dtype_policy(policy)
+    gan = trained()
+    wrapped = policy == "mixed_float16"
+    for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+        assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer) == wrapped
+    assert all(np.isfinite(weight).all() for weight in gan.get_weights())
+    before = tiny.gan(ema=0.9, dropout=0.3).generator.weights[0].numpy()
+    assert not np.array_equal(before, gan.generator.weights[0].numpy())
+    assert gan.sample(2, seed=0).dtype == np.float32
+
+
+def test_learning_rate_schedule_inside_the_optimizer():
+    gan = tiny.gan(compiled=False)
+    schedules = [keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.1, 0.0])] * 2
+    gan.compile(*(keras.optimizers.SGD(schedule) for schedule in schedules))
+    gan.fit(batches(), steps_per_epoch=3, verbose=0)  # iterations 0, 1, 2 move the generator
+    moved = gan.generator.weights[0].numpy()
+    gan.fit(batches(), steps_per_epoch=2, verbose=0)
+    np.testing.assert_array_equal(gan.generator.weights[0].numpy(), moved)
+
+
+def test_average_follows_its_formula():
+    gan = tiny.gan(ema=0.5)
+    gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=1, verbose=0)
+    first = [weight.numpy() for weight in tiny.gan().generator.weights]
+    # After step 1 the decay in force is min(0.5, 2 / 11).
+    for start, now, average in zip(
+        first, gan.generator.weights, gan.ema_generator.weights, strict=True
+    ):
+        expected = now.numpy() + 2 / 11 * (start - now.numpy())
+        np.testing.assert_allclose(average.numpy(), expected, atol=1e-6)
+    names = [weight.path for weight in gan.ema_generator.weights]
+    assert any("moving_variance" in name for name in names)
+    assert not gan.ema_generator.trainable_variables
+    images = gan.sample(2, seed=3)
+    np.testing.assert_allclose(
+        images,
+        gan.sampling_generator(tfgans.stateless.normal_rows([[3, 0], [3, 1]], [4])),
+        atol=1e-6,
+    )
+
+
+def test_samples_are_a_function_of_seed_and_row():
+    gan = tiny.gan()
+    many = gan.sample(7, seed=3)
+    np.testing.assert_allclose(gan.sample(7, seed=3, batch_size=3), many, atol=1e-6)
+    np.testing.assert_allclose(gan.sample(2, seed=3), many[:2], atol=1e-6)
+    assert not np.allclose(gan.sample(7, seed=4), many)
+    assert not np.allclose(gan.sample(7), gan.sample(7))
+
+
+def test_evaluation_repeats_and_changes_nothing():
+    gan = trained()
+    before = tiny.state(gan)
+    results = [
+        gan.evaluate(batches(), return_dict=True, verbose=0)["generator_loss"] for _ in range(2)
+    ]
+    assert results[0] == results[1]
+    for name, value in tiny.state(gan).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_train_on_batch_takes_one_step():
+    gan = tiny.gan(tfgans.NonSaturatingGAN)
+    assert set(gan.train_on_batch(tiny.digits(16), return_dict=True)) == LOGS
+    assert gan.step == 1
+
+
+def test_keras_callbacks_work_beside(tmp_path):
+    gan = tiny.gan()
+    gan.fit(
+        batches(),
+        epochs=2,
+        steps_per_epoch=2,
+        verbose=2,
+        callbacks=[
+            keras.callbacks.TensorBoard(tmp_path / "tb"),
+            keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+            keras.callbacks.ModelCheckpoint(
+                tmp_path / "best.keras", monitor="penalty", mode="min", save_best_only=True
+            ),
+        ],
+    )
+    assert (tmp_path / "log.csv").read_text().count("\n") == 3
+    assert list((tmp_path / "tb").rglob("events*"))
+    assert keras.saving.load_model(tmp_path / "best.keras").step in (2, 4)
+
+
+def test_two_replicas_train_with_equal_weights():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        gan = tfgans.WGANGP(
+            tiny.generator(normalization=False), tiny.discriminator(), discriminator_steps=2
+        )
+        gan.compile()
+    gan.fit(batches(), steps_per_epoch=2, verbose=0)
+    assert gan.step == 2
+    single = tfgans.WGANGP(
+        tiny.generator(normalization=False), tiny.discriminator(), discriminator_steps=2
+    )
+    single.compile()
+    single.fit(batches(), steps_per_epoch=2, verbose=0)
+    for ours, theirs in zip(gan.generator.weights, single.generator.weights, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=2e-5)

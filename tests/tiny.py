@@ -1,0 +1,69 @@
+"""Networks and data small enough that a test trains them in a second."""
+
+import keras
+import numpy as np
+from sklearn.datasets import load_digits
+
+import tfgans
+
+layers = keras.layers
+
+
+def digits(num=256):
+    """Real handwritten digits, float32 [num, 8, 8, 1] in [-1, 1]."""
+    return (load_digits().images[:num, :, :, np.newaxis] / 8 - 1).astype("float32")
+
+
+def generator(*, latent_dim=4, normalization=True, seed=1):
+    """A convolutional generator with BatchNormalization, Upsampling and Cropping."""
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((latent_dim,))
+    x = layers.Dense(5 * 5 * 4)(inputs)
+    x = layers.BatchNormalization()(x) if normalization else x
+    x = layers.Reshape((5, 5, 4))(layers.ReLU()(x))
+    x = layers.Cropping2D(((0, 2), (2, 0)))(layers.UpSampling2D()(x))
+    outputs = layers.Conv2D(1, 3, padding="same", activation="tanh", dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="tiny_generator")
+
+
+def discriminator(*, dropout=0.0, seed=2):
+    """A convolutional discriminator that treats each example by itself."""
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.LeakyReLU(0.2)(layers.Conv2D(4, 3, strides=2)(inputs))
+    x = layers.Dropout(dropout)(x) if dropout else x
+    outputs = layers.Dense(1, dtype="float32")(layers.Flatten()(x))
+    return keras.Model(inputs, outputs, name="tiny_discriminator")
+
+
+def gan(cls=None, *, dropout=0.0, compiled=True, **options):
+    """A model over the two networks; WGANGP with two discriminator steps unless told."""
+    if cls is None:
+        cls, options = tfgans.WGANGP, {"discriminator_steps": 2, **options}
+    model = cls(generator(), discriminator(dropout=dropout), **options)
+    if compiled:
+        model.compile()
+    return model
+
+
+def state(model):
+    """All that decides the next step, as arrays by name."""
+    found = {f"model/{index}": variable.numpy() for index, variable in enumerate(model.variables)}
+    for player in ("generator", "discriminator"):
+        variables = getattr(model, f"{player}_optimizer").variables
+        found |= {f"{player}/{index}": value.numpy() for index, value in enumerate(variables)}
+    metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
+    logged = [i for i, variable in enumerate(model.variables) if id(variable) in metrics]
+    return {
+        name: value
+        for name, value in found.items()
+        if name not in {f"model/{index}" for index in logged}
+    }
+
+
+def assert_same_state(one, other):
+    """Fails unless two models would take the same next step, to the bit."""
+    left, right = state(one), state(other)
+    assert left.keys() == right.keys()
+    different = [name for name in left if not np.array_equal(left[name], right[name])]
+    assert not different

@@ -1,0 +1,9 @@
+"""Callbacks for `fit`, a file each; Keras's own work beside them."""
+
+from tfgans.callbacks.backup import Backup
+from tfgans.callbacks.graceful_stop import GracefulStop
+from tfgans.callbacks.progress import Progress
+from tfgans.callbacks.sample_grid import SampleGrid
+from tfgans.callbacks.stop_on_nan import StopOnNaN
+
+__all__ = ["Backup", "GracefulStop", "Progress", "SampleGrid", "StopOnNaN"]

@@ -1,0 +1,67 @@
+"""Pictures of what the generator makes, while it learns."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgans import checks, pictures
+from tfgans.callbacks.every import Every
+
+
+class SampleGrid(keras.callbacks.Callback):
+    """Writes a picture of the same latents at the beginning, every N steps and at the end.
+
+    Images become a grid, vectors a scatter plot. Files are `step-00000500.png`.
+
+    Args:
+        directory: Folder of the pictures; made if missing.
+        num: Int, examples in a picture. Default: 64.
+        every_steps: Int, training steps between pictures. Default: 500.
+        seed: Int, which latents. Default: 0.
+        log_dir: Folder of TensorBoard events, where the pictures are shown too. Default: None.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        num: int = 64,
+        every_steps: int = 500,
+        seed: int = 0,
+        log_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.directory = Path(directory)
+        self.num = checks.positive_int("num", num)
+        self.seed = checks.integer("seed", seed)
+        self.log_dir = log_dir
+        self._every = Every(every_steps)
+        self._written: int | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Writes the first picture."""
+        self._every.begin(self.model.step)
+        self._write()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Writes a picture when one is due."""
+        if self._every.due(self.model.step):
+            self._write()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Writes the last picture."""
+        self._write()
+
+    def _write(self) -> None:
+        step = self.model.step
+        if step == self._written:
+            return
+        samples = self.model.sample(self.num, seed=self.seed)
+        pixels = pictures.save_png(self.directory / f"step-{step:08d}.png", samples)
+        if self.log_dir is not None:
+            with tf.summary.create_file_writer(os.fspath(self.log_dir)).as_default():
+                tf.summary.image("samples", pixels[tf.newaxis], step=step)
+        self._written = step

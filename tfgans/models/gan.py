@@ -1,0 +1,302 @@
+"""A generative adversarial network as a Keras model: how two networks train against each other."""
+
+from typing import Any, TypedDict
+
+import keras
+import tensorflow as tf
+
+from tfgans import checks, stateless
+from tfgans.models import inputs, optimizers, state
+from tfgans.models.pair import NetworkPair
+from tfgans.objectives import Objective
+from tfgans.penalties import Penalty
+from tfgans.penalties.penalty import refuse_batch_statistics
+
+# Roles of random draws: each has a branch of its own below the key of (seed, step).
+_DISCRIMINATOR, _GENERATOR, _PENALTY = range(3)
+# Where evaluation draws, whatever the step: no training step has this number.
+_EVALUATION = -1
+
+
+class Options(TypedDict, total=False):
+    """Arguments of `GAN` that every named method passes on."""
+
+    ema: float | None
+    seed: int
+    name: str | None
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class GAN(NetworkPair):
+    """Two networks, a game between them, and how they are trained.
+
+    One training step is `discriminator_steps` updates of the discriminator, each on fresh real
+    examples and fresh latents, then one update of the generator. All noise is a pure function of
+    (`seed`, step), so a run repeats, and a saved and reloaded model trains on to the same bits.
+
+    Any Keras models fit. To change a part of the step, override its method: `draw_latents`,
+    `discriminator_terms`, `generator_terms`, `update_discriminator`, `update_generator`,
+    `after_update`.
+
+    Args:
+        generator: Built Keras model, latents [batch, ...] -> examples [batch, ...].
+        discriminator: Built Keras model, examples -> logits [batch, 1], with no sigmoid.
+        objective: `tfgans.objectives.Objective`, the game.
+        penalty: `tfgans.penalties.Penalty`, or None (the default).
+        discriminator_steps: Int of at least 1. Updates of the discriminator before each one of
+            the generator. Default: 1.
+        ema: Float in [0, 1), the decay of an exponential moving average of the generator's
+            weights (BatchNormalization statistics included), which `sample`, `predict` and
+            `export` then use. The decay in force is min(ema, (1 + step) / (10 + step)), as in
+            `tf.train.ExponentialMovingAverage`: the first weights are soon forgotten. Default:
+            None, no average.
+        seed: Int, of all noise. It does not seed the networks' first weights.
+        name: String, optional.
+
+    Call arguments:
+        latents: Float tensor [batch, ...]. Returns the examples that the sampling generator makes.
+
+    Raises:
+        ValueError: If the networks do not fit each other, or a penalty meets BatchNormalization.
+
+    Example:
+
+    ```python
+    gan = tfgans.GAN(generator, discriminator, objective=tfgans.objectives.NonSaturating())
+    gan.compile()
+    gan.fit(source.batches(64), epochs=5, steps_per_epoch=100)
+    images = gan.sample(16, seed=1)
+    ```
+
+    Reference: Goodfellow et al. 2014, "Generative Adversarial Nets", Algorithm 1.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        *,
+        objective: Objective,
+        penalty: Penalty | None = None,
+        discriminator_steps: int = 1,
+        ema: float | None = None,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        if not isinstance(objective, Objective):
+            raise ValueError(
+                "`objective` must be a `tfgans.objectives.Objective`, say "
+                f"`tfgans.objectives.NonSaturating()`. Received: {objective!r}"
+            )
+        if penalty is not None:
+            if not isinstance(penalty, Penalty):
+                raise ValueError(
+                    "`penalty` must be a `tfgans.penalties.Penalty`, say "
+                    f"`tfgans.penalties.GradientPenalty()`, or None. Received: {penalty!r}"
+                )
+            refuse_batch_statistics(discriminator)
+        super().__init__(generator, discriminator, ema=ema, seed=seed, name=name)
+        self.objective = objective
+        self.penalty = penalty
+        self.discriminator_steps = checks.positive_int("discriminator_steps", discriminator_steps)
+        logged = ["discriminator_loss", "generator_loss", "real_logits", "fake_logits"]
+        if penalty is not None:
+            logged.append("penalty")
+        self._means = {entry: keras.metrics.Mean(entry) for entry in logged}
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The running means behind the logs.
+
+        `discriminator_loss` and `generator_loss` are the game's terms, without the penalty;
+        `penalty` is the mean penalty before its weight.
+        """
+        return list(self._means.values())
+
+    def fit(
+        self,
+        x: Any,
+        y: None = None,
+        *,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        validation_data: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+    ) -> keras.callbacks.History:
+        """Trains the model; as `keras.Model.fit`, but for what is said here.
+
+        Args:
+            x: A `tf.data.Dataset` of batches, or an array [num_examples, ...]: floats, images in
+                [-1, 1] (an array may also be uint8). One training step takes
+                `discriminator_steps` batches. The order of an array's examples is a function of
+                (`seed`, `step`), so a resumed run goes on where it was.
+            y: None: labels are not taken.
+            batch_size: Int, examples in one update; for arrays only. Default: 32.
+            epochs: Int, the epoch to stop at.
+            verbose: "auto", 0, 1 or 2.
+            callbacks: List of `keras.callbacks.Callback`.
+            validation_data: Array or dataset of examples, for `evaluate` after an epoch.
+            initial_epoch: Int, the epoch to begin at.
+            steps_per_epoch: Int, training steps in an epoch. Default: one pass over the data.
+            validation_steps: Int, batches of an evaluation. Default: all.
+            validation_batch_size: Int, for an array. Default: `batch_size`.
+            validation_freq: Int, epochs between evaluations.
+
+        Raises:
+            ValueError: If the data does not fit the networks, or its first batch is not finite.
+        """
+        inputs.refuse_labels(y)
+        checks.positive_int("epochs", epochs)
+        dataset, steps = inputs.training_dataset(
+            x,
+            batch_size=batch_size,
+            discriminator_steps=self.discriminator_steps,
+            data_shape=self.data_shape,
+            seed=self.seed,
+            start_step=self.step,
+            steps_per_epoch=steps_per_epoch,
+            steps_per_execution=self.steps_per_execution,
+        )
+        if validation_data is not None:
+            validation_data = inputs.evaluation_data(validation_data, validation_steps)
+        return super().fit(
+            dataset,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            shuffle=False,  # The dataset has its order; Keras would warn that it cannot shuffle.
+            validation_data=validation_data,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size or batch_size,
+            validation_freq=validation_freq,
+        )
+
+    def evaluate(self, x: Any = None, y: None = None, **options: Any) -> Any:
+        """Returns the logs' values on held-out examples, without training; see `test_step`.
+
+        Args:
+            x: Array or dataset of examples, as for `fit`.
+            y: None: labels are not taken.
+            **options: Those of `keras.Model.evaluate` (`batch_size`, `steps`, `return_dict`, ...).
+
+        Raises:
+            ValueError: If the data is endless and `steps` is not given, or an option is not known.
+        """
+        inputs.refuse_labels(y)
+        # `fit` has already checked the data that it evaluates on.
+        if not options.get("_use_cached_eval_dataset"):
+            x = inputs.evaluation_data(x, options.get("steps"))
+        return super().evaluate(x, **options)
+
+    def train_step(self, data: tf.Tensor) -> dict[str, tf.Tensor]:
+        """One training step on real examples [batch, discriminator_steps, ...]."""
+        batches = inputs.split_step(data, self.discriminator_steps, len(self.data_shape))
+        step_key = stateless.key(self.seed, self._step)
+        for index, real in enumerate(batches):
+            self.update_discriminator(
+                real,
+                latents_key=stateless.fold(stateless.fold(step_key, _DISCRIMINATOR), index),
+                penalty_key=stateless.fold(stateless.fold(step_key, _PENALTY), index),
+            )
+        self.update_generator(batches[-1], latents_key=stateless.fold(step_key, _GENERATOR))
+        self.after_update()
+        return self.get_metrics_result()
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Measures one batch of real examples: the generator itself, not its average.
+
+        The latents of batch i are the same in every evaluation, so that two of them compare.
+        """
+        real = inputs.unpack_examples(data)
+        batch_index = self._means["generator_loss"].count
+        latents_key, penalty_key = (
+            stateless.key(self.seed, _EVALUATION, batch_index, role) for role in range(2)
+        )
+        latents = self.draw_latents(tf.shape(real)[0], latents_key)
+        fake = tf.cast(self.generator(latents, training=False), tf.float32)
+        self.discriminator_terms(real, fake, penalty_key=penalty_key, training=False)
+        self.generator_terms(real, fake, training=False)
+        return self.get_metrics_result()
+
+    def draw_latents(self, num: Any, key: tf.Tensor) -> tf.Tensor:
+        """Returns float32 [num, *latent_shape] of N(0, 1), a pure function of `key`."""
+        return stateless.normal([num, *self.latent_shape], key)
+
+    def update_discriminator(
+        self, real: tf.Tensor, *, latents_key: tf.Tensor, penalty_key: tf.Tensor
+    ) -> None:
+        """One update of the discriminator on `real` [batch, ...] and as many new fakes."""
+        latents = self.draw_latents(tf.shape(real)[0], latents_key)
+        # Outside the tape: the generator needs no gradient here.
+        fake = tf.cast(self.generator(latents, training=True), tf.float32)
+        with tf.GradientTape() as tape:
+            loss = self.discriminator_terms(real, fake, penalty_key=penalty_key, training=True)
+            scaled = optimizers.scale(loss, self.discriminator_optimizer)
+        optimizers.apply(tape, scaled, self.discriminator_optimizer, self.discriminator)
+
+    def update_generator(self, real: tf.Tensor, *, latents_key: tf.Tensor) -> None:
+        """One update of the generator, on as many new latents as there are examples in `real`."""
+        latents = self.draw_latents(tf.shape(real)[0], latents_key)
+        with tf.GradientTape() as tape:
+            fake = tf.cast(self.generator(latents, training=True), tf.float32)
+            loss = self.generator_terms(real, fake, training=True)
+            scaled = optimizers.scale(loss, self.generator_optimizer)
+        optimizers.apply(tape, scaled, self.generator_optimizer, self.generator)
+
+    def after_update(self) -> None:
+        """Counts the step and moves the generator's average; called once a training step."""
+        self._step.assign_add(1)
+        if self.ema is not None:
+            state.move_average(self.ema_generator, self.generator, self.ema, self._step)
+
+    def discriminator_terms(
+        self, real: tf.Tensor, fake: tf.Tensor, *, penalty_key: tf.Tensor, training: bool
+    ) -> tf.Tensor:
+        """Returns the scalar that the discriminator minimizes, and logs its parts."""
+        # Real and fake apart, as in the DCGAN authors' code: with BatchNormalization each batch
+        # has its own statistics.
+        real_logits = self._logits(real, training=training)
+        fake_logits = self._logits(fake, training=training)
+        on_real, on_fake = self.objective.discriminator_loss(real_logits, fake_logits)
+        loss = tf.reduce_mean(on_real) + tf.reduce_mean(on_fake)
+        self._means["discriminator_loss"].update_state(loss)
+        self._means["real_logits"].update_state(tf.reduce_mean(real_logits))
+        self._means["fake_logits"].update_state(tf.reduce_mean(fake_logits))
+        if self.penalty is None:
+            return loss
+        penalty = tf.reduce_mean(
+            self.penalty(self.discriminator, real, fake, key=penalty_key, training=training)
+        )
+        self._means["penalty"].update_state(penalty)
+        return loss + self.penalty.weight * penalty
+
+    def generator_terms(self, real: tf.Tensor, fake: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Returns the scalar that the generator minimizes, and logs it."""
+        real_logits = None
+        if self.objective.generator_uses_real:
+            real_logits = self._logits(real, training=training)
+        fake_logits = self._logits(fake, training=training)
+        loss = tf.reduce_mean(self.objective.generator_loss(real_logits, fake_logits))
+        self._means["generator_loss"].update_state(loss)
+        return loss
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, networks included."""
+        return {
+            **super().get_config(),
+            "objective": keras.saving.serialize_keras_object(self.objective),
+            "penalty": keras.saving.serialize_keras_object(self.penalty),
+            "discriminator_steps": self.discriminator_steps,
+        }
+
+    def _logits(self, examples: tf.Tensor, *, training: bool) -> tf.Tensor:
+        # Losses are computed in float32 whatever the networks compute in.
+        return tf.cast(self.discriminator(examples, training=training), tf.float32)

@@ -1,0 +1,54 @@
+"""The GAN that is used in practice, with the non-saturating generator."""
+
+from typing import Any, Unpack
+
+import keras
+
+from tfgans.models.gan import GAN, Options
+from tfgans.objectives import NonSaturating
+from tfgans.penalties import Penalty
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class NonSaturatingGAN(GAN):
+    """The GAN of practice: the generator minimizes -E log sigma(D(G(z))).
+
+    The game of DCGAN. Its gradient is strongest where the discriminator is surest, and it learns
+    where no divergence falls step by step (Fedus et al. 2018).
+
+    Args:
+        generator: Built Keras model, latents -> examples.
+        discriminator: Built Keras model, examples -> logits [batch, 1].
+        penalty: `tfgans.penalties.Penalty`, or None (the default).
+        discriminator_steps: Int, default 1, as in DCGAN.
+        **options: `ema`, `seed` and `name`, as for `GAN`.
+
+    Default optimizers: Adam 2e-4, betas (0.5, 0.999) (Radford et al. 2016, section 4).
+
+    Reference: Goodfellow et al. 2014, "Generative Adversarial Nets", section 3; Radford, Metz &
+    Chintala 2016, "Unsupervised Representation Learning with DCGANs".
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        *,
+        penalty: Penalty | None = None,
+        discriminator_steps: int = 1,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(
+            generator,
+            discriminator,
+            objective=NonSaturating(),
+            penalty=penalty,
+            discriminator_steps=discriminator_steps,
+            **options,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, networks included."""
+        config = super().get_config()
+        del config["objective"]
+        return config

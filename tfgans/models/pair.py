@@ -1,0 +1,204 @@
+"""Two networks and their optimizers: compiled, sampled, saved and exported together."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks, serving, stateless
+from tfgans.models import optimizers, shapes, state
+
+# Parts of a config that are Keras objects of their own.
+_OBJECTS = ("generator", "discriminator", "objective", "penalty")
+
+
+class NetworkPair(keras.Model):
+    """A generator and a discriminator that fit each other, their optimizers, and a step count.
+
+    It holds what must be saved; the game that the two play, and the training step, are `GAN`'s.
+
+    Args:
+        generator: Built Keras model, latents [batch, ...] -> examples [batch, ...].
+        discriminator: Built Keras model, examples -> logits [batch, 1].
+        ema: Float in [0, 1) or None, see `GAN`.
+        seed: Int, of all noise.
+        name: String, optional.
+    """
+
+    def __init__(
+        self, generator: Any, discriminator: Any, *, ema: float | None, seed: int, name: str | None
+    ) -> None:
+        shapes.check_networks(generator, discriminator)
+        if ema is not None and checks.non_negative("ema", ema) >= 1:
+            raise ValueError(f"`ema` must be None or a float in [0, 1). Received: {ema!r}")
+        super().__init__(name=name)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.ema = ema
+        self.seed = checks.integer("seed", seed)
+        self.latent_shape = shapes.latent_shape(generator)
+        self.data_shape = shapes.input_shape(discriminator, "discriminator")
+        self.ema_generator = None if ema is None else state.copy_network(generator)
+        self._step = self.add_weight(
+            name="step",
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+        )
+        self._sample_rows_function = tf.function(
+            self._sample_rows, input_signature=[tf.TensorSpec([None, 2], tf.int64)]
+        )
+        self.built = True
+
+    @property
+    def step(self) -> int:
+        """Training steps done so far; saved and resumed with the weights."""
+        return int(tf.convert_to_tensor(self._step.value))
+
+    @property
+    def sampling_generator(self) -> Any:
+        """The network that samples: the moving average if there is one, else the generator."""
+        return self.generator if self.ema_generator is None else self.ema_generator
+
+    def default_optimizers(self) -> tuple[Any, Any]:
+        """Returns a new (generator, discriminator) optimizer pair: Adam of the DCGAN paper."""
+        return optimizers.adam_pair(2e-4, beta_1=0.5, beta_2=0.999)
+
+    def compile(
+        self,
+        generator_optimizer: Any = None,
+        discriminator_optimizer: Any = None,
+        *,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool = False,
+    ) -> None:
+        """Sets the optimizers (those of the method's paper by default) and how steps are run.
+
+        Args:
+            generator_optimizer: `keras.optimizers.Optimizer` or its name. Schedules go inside.
+            discriminator_optimizer: The same; not the same object.
+            run_eagerly: Bool, for debugging.
+            steps_per_execution: Int, training steps in one call; callbacks see only the last one.
+            jit_compile: Bool, whether to compile the step with XLA.
+
+        A network in `mixed_float16` gets its optimizer wrapped in a `LossScaleOptimizer`.
+        """
+        # `optimizer=None` keeps Keras from adding a phantom RMSprop to every checkpoint.
+        super().compile(
+            optimizer=None,
+            run_eagerly=run_eagerly,
+            steps_per_execution=checks.positive_int("steps_per_execution", steps_per_execution),
+            jit_compile=jit_compile,
+        )
+        defaults = self.default_optimizers()
+        given = (generator_optimizer, discriminator_optimizer)
+        pair = [
+            default if one is None else one for one, default in zip(given, defaults, strict=True)
+        ]
+        if pair[0] is pair[1] and not isinstance(pair[0], str):
+            raise ValueError("Each player needs its own optimizer. Received the same object twice")
+        self.generator_optimizer = optimizers.prepare(pair[0], self.generator)
+        self.discriminator_optimizer = optimizers.prepare(pair[1], self.discriminator)
+        self._execution = {
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Returns the arguments of `compile`, so that a loaded model is compiled again."""
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "generator_optimizer": serialize(self.generator_optimizer),
+            "discriminator_optimizer": serialize(self.discriminator_optimizer),
+            **self._execution,
+        }
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles the model with the result of `get_compile_config`."""
+        self.compile(
+            **{
+                name: keras.saving.deserialize_keras_object(value)
+                if isinstance(value, dict)
+                else value
+                for name, value in config.items()
+            }
+        )
+
+    def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Returns the examples that `sampling_generator` makes of latents."""
+        return self.sampling_generator(latents, training=training)
+
+    def sample(self, n: int, seed: int | None = None, *, batch_size: int = 256) -> np.ndarray:
+        """Returns `n` generated examples: float32 [n, ...], images in [-1, 1].
+
+        Args:
+            n: Int of at least 1.
+            seed: Int. The same seed gives the same examples, and the first rows do not depend on
+                `n` or `batch_size` (up to the rounding of float32). Default: a new one each time.
+            batch_size: Int, how many are made at once.
+
+        Raises:
+            ValueError: If `n` or `batch_size` is not a positive int, or `seed` is no int.
+        """
+        checks.positive_int("n", n)
+        checks.positive_int("batch_size", batch_size)
+        seed = secrets.randbits(62) if seed is None else checks.integer("seed", seed)
+        keys = np.stack([np.full(n, seed, np.int64), np.arange(n, dtype=np.int64)], axis=1)
+        chunks = [keys[first : first + batch_size] for first in range(0, n, batch_size)]
+        return np.concatenate([self._sample_rows_function(chunk).numpy() for chunk in chunks])
+
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Publishes the sampling generator as the next SavedModel version under `path`.
+
+        Returns the folder of the version; `tfgans.serving.export_generator` lists its signatures.
+        """
+        return serving.export_generator(
+            self.sampling_generator, path, latent_shape=self.latent_shape
+        )
+
+    def save_own_variables(self, store: Any) -> None:
+        """Saves what the networks and optimizers do not: the step and the dropout states."""
+        store["step"] = np.asarray(self.step, np.int64)
+        state.save_seed_states(self, store)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Loads what `save_own_variables` saved."""
+        if "step" not in list(store.keys()):
+            raise ValueError(
+                "The file must be of a tfgans model. Received: a weights file without a step count"
+            )
+        self._step.assign(np.asarray(store["step"]))
+        state.load_seed_states(self, store)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, networks included."""
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "ema": self.ema,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Makes a model from the result of `get_config`; weights come separately."""
+        made = dict(config)
+        for part in _OBJECTS:
+            if isinstance(made.get(part), dict):
+                made[part] = keras.saving.deserialize_keras_object(
+                    made[part], custom_objects=custom_objects
+                )
+        return cls(**made)
+
+    def _sample_rows(self, keys: tf.Tensor) -> tf.Tensor:
+        latents = stateless.normal_rows(keys, self.latent_shape)
+        return tf.cast(self.sampling_generator(latents, training=False), tf.float32)

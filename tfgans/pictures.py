@@ -1,0 +1,88 @@
+"""Generated examples as pictures: a grid of images, or a plot of points."""
+
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from tfgans import files
+
+# Small images are enlarged by a whole factor until a tile has about this many pixels a side.
+_TILE_SIDE = 48
+_GAP = 2
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Returns images in [-1, 1] as uint8 in [0, 255]; what lies outside is clipped."""
+    return np.round((np.clip(images, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
+
+
+def image_grid(images: np.ndarray, *, columns: int | None = None) -> np.ndarray:
+    """Returns one picture, uint8 [height, width, 1 or 3], of images laid out row by row.
+
+    Args:
+        images: float [num, height, width, 1 or 3] in [-1, 1].
+        columns: Int. Default: as square as possible.
+
+    Raises:
+        ValueError: If these are not grey or RGB images.
+    """
+    if images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
+        raise ValueError(
+            "A grid is of images [num, height, width, 1 or 3], at least one. "
+            f"Received: shape {images.shape}"
+        )
+    num, height, width, channels = images.shape
+    columns = math.ceil(math.sqrt(num)) if columns is None else columns
+    rows = math.ceil(num / columns)
+    scale = max(1, round(_TILE_SIDE / max(height, width)))
+    tiles = to_uint8(images).repeat(scale, axis=1).repeat(scale, axis=2)
+    cell_height, cell_width = height * scale + _GAP, width * scale + _GAP
+    grid = np.full((rows * cell_height + _GAP, columns * cell_width + _GAP, channels), 64, np.uint8)
+    for index, tile in enumerate(tiles):
+        top = _GAP + index // columns * cell_height
+        left = _GAP + index % columns * cell_width
+        grid[top : top + height * scale, left : left + width * scale] = tile
+    return grid
+
+
+def picture(samples: np.ndarray) -> np.ndarray:
+    """Returns uint8 [height, width, 1 or 3]: a grid of images, or a plot of vectors.
+
+    Vectors [num, dim] are drawn as a scatter plot of their first two coordinates, and as a
+    histogram where there is only one.
+
+    Raises:
+        ValueError: If the samples are neither.
+    """
+    return _plot(samples) if samples.ndim == 2 else image_grid(samples)
+
+
+def save_png(path: str | os.PathLike[str], samples: np.ndarray) -> np.ndarray:
+    """Writes `picture(samples)` as a PNG, atomically, and returns it."""
+    from PIL import Image
+
+    pixels = picture(samples)
+    with files.atomic_write(path) as temporary:
+        Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
+            temporary, format="PNG"
+        )
+    return pixels
+
+
+def _plot(points: np.ndarray) -> np.ndarray:
+    # Figures without pyplot: no global state, no screen.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 5), dpi=100)
+    canvas: Any = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    if points.shape[1] == 1:
+        axes.hist(points[:, 0], bins=50)
+    else:
+        axes.scatter(points[:, 0], points[:, 1], s=4, alpha=0.5, linewidths=0)
+        axes.set_aspect("equal", adjustable="datalim")
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -1,0 +1,53 @@
+"""What a run will do, said before it does it."""
+
+import math
+from typing import Any
+
+from tfgans.data import Source
+from tfgans.models import GAN
+
+_BYTES = 4
+
+
+def plan(gan: GAN, source: Source, *, steps: int, batch_size: int, run_dir: str) -> str:
+    """Returns a table of the data, the networks, the memory and the steps of a run.
+
+    Memory is an estimate: weights, gradients, two optimizer slots and the average; and the
+    activations of one update, as the sizes of all layers' outputs, forward and backward.
+    """
+    source.batches(batch_size)  # Refuses a batch that does not fit the data, as the run would.
+    weights = gan.generator.count_params() + gan.discriminator.count_params()
+    copies = weights * 4 + (0 if gan.ema is None else gan.generator.count_params())
+    activations = (
+        2 * batch_size * (_output_sizes(gan.generator) + 2 * _output_sizes(gan.discriminator))
+    )
+    examples = "endless" if source.num_examples is None else f"{source.num_examples} examples"
+    seen = steps * batch_size * gan.discriminator_steps
+    rows = {
+        "data": f"{source.name}, {examples} of shape {source.data_shape}",
+        "model": f"{type(gan).__name__}, objective {type(gan.objective).__name__}, penalty "
+        + ("none" if gan.penalty is None else type(gan.penalty).__name__),
+        "generator": f"{gan.generator.name}, {gan.generator.count_params():,} parameters",
+        "discriminator": f"{gan.discriminator.name}, {gan.discriminator.count_params():,} "
+        "parameters",
+        "memory": f"about {_megabytes(copies * _BYTES)} for weights and optimizers, "
+        f"{_megabytes(activations * _BYTES)} for one update",
+        "steps": f"{steps} of {gan.discriminator_steps} discriminator updates and one of the "
+        f"generator, batch {batch_size}: {seen:,} real examples",
+        "run directory": run_dir,
+    }
+    return "\n".join(f"{name:>14}  {text}" for name, text in rows.items())
+
+
+def _output_sizes(network: Any) -> int:
+    """Returns the floats in the outputs of all layers for one example."""
+    total = 0
+    for layer in network._flatten_layers(include_self=False):
+        shape = getattr(getattr(layer, "output", None), "shape", None)
+        if shape is not None:
+            total += math.prod(size or 1 for size in shape[1:])
+    return total
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 2**20:.1f} MB"

@@ -1,0 +1,154 @@
+"""One call from a compiled model and a source to a finished run directory."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import keras
+
+from tfgans import callbacks, checks, files
+from tfgans.data import Source
+from tfgans.models import GAN
+from tfgans.runs.directory import RunDirectory
+
+
+class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
+    """A signal ended the run early; everything is saved.
+
+    Args:
+        signal: The `signal.Signals` that was received.
+        step: Training steps done.
+    """
+
+    def __init__(self, signal: Any, step: int) -> None:
+        super().__init__(f"{signal.name}: stopped at step {step}, everything is saved")
+        self.signal = signal
+        self.step = step
+
+
+def train(
+    gan: GAN,
+    source: Source,
+    *,
+    run_dir: str | os.PathLike[str],
+    steps: int,
+    batch_size: int,
+    epoch_steps: int = 100,
+    backup_every: int = 500,
+    grid_every: int = 500,
+    settings: Mapping[str, Any] | None = None,
+    notes: Mapping[str, str] | None = None,
+    resume: bool = True,
+    extra_callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Trains up to `steps` training steps in a run directory, from wherever the run stands.
+
+    Called again with the same arguments after a crash, a kill or Ctrl-C, it goes on from the last
+    backup and ends with the same bits. With a larger `steps` it trains a finished run on.
+
+    Args:
+        gan: Compiled model.
+        source: Where the real examples come from.
+        run_dir: Folder of the run; `RunDirectory` lists what lands there.
+        steps: Int, training steps of the whole run.
+        batch_size: Int, examples in one update.
+        epoch_steps: Int, training steps in a row of the log.
+        backup_every: Int, training steps between backups.
+        grid_every: Int, training steps between pictures.
+        settings: JSON values that decide the result, kept in `run.json`; a run directory with
+            other settings is refused.
+        notes: Text files for the run directory, by name: how it was started.
+        resume: Whether to go on with a run that is in `run_dir`.
+        extra_callbacks: More Keras callbacks.
+
+    Raises:
+        ValueError: If an argument is out of range, or `run_dir` holds another run.
+        Interrupted: After SIGINT or SIGTERM; everything is saved.
+        FloatingPointError: If a loss became NaN or infinite; the last good backup stays.
+    """
+    checks.positive_int("steps", steps)
+    checks.positive_int("epoch_steps", epoch_steps)
+    if steps % gan.steps_per_execution or epoch_steps % gan.steps_per_execution:
+        raise ValueError(
+            "`steps` and `epoch_steps` must be multiples of `steps_per_execution` = "
+            f"{gan.steps_per_execution}. Received: steps={steps}, epoch_steps={epoch_steps}"
+        )
+    source.batches(batch_size)  # A batch that does not fit the data is refused before a file is.
+    run = RunDirectory(run_dir)
+    backup = callbacks.Backup(run.backups, every_steps=backup_every)
+    grid = callbacks.SampleGrid(run.grids, every_steps=grid_every, log_dir=run.tensorboard)
+    run.open({**(settings or {}), **_description(gan, source, batch_size)}, resume=resume)
+    files.remove_temporaries(run.path)
+    for name, text in (notes or {}).items():
+        files.write_text(run.path / name, text)
+    if backup.restore(gan) is not None:
+        sys.stderr.write(f"Going on with {run.path} at step {gan.step} of {steps}\n")
+    run.drop_log_rows(gan.step // epoch_steps)
+    nan_guard, progress = callbacks.StopOnNaN(), callbacks.Progress(steps)
+    with callbacks.GracefulStop() as stop:
+        # The guard comes before the backup: it must see a step before it is saved.
+        watching = [nan_guard, backup, grid, progress, stop, *_logs(run), *extra_callbacks]
+        for segment in segments(gan.step, steps, epoch_steps):
+            gan.fit(
+                source.batches(batch_size, start_step=gan.step * gan.discriminator_steps),
+                initial_epoch=segment.initial_epoch,
+                epochs=segment.epochs,
+                steps_per_epoch=segment.steps_per_epoch,
+                verbose=0,
+                callbacks=watching,
+            )
+            if stop.signal is not None or nan_guard.message is not None:
+                break
+        progress.close()
+    if nan_guard.message is not None:
+        raise FloatingPointError(nan_guard.message)
+    if gan.step < steps and stop.signal is not None:
+        raise Interrupted(stop.signal, gan.step)
+    with files.atomic_write(run.final_model) as temporary:
+        gan.save(temporary)
+
+
+class Segment(NamedTuple):
+    """One call of `fit`."""
+
+    initial_epoch: int
+    epochs: int
+    steps_per_epoch: int
+
+
+def segments(done: int, steps: int, epoch_steps: int) -> Iterator[Segment]:
+    """Yields the calls of `fit` that lead from step `done` to `steps`.
+
+    A run that stopped within an epoch finishes it first, then come the whole epochs, then what is
+    left over: so epochs, and the rows of the log, are the same as without the stop.
+    """
+    while done < steps:
+        epoch, begun = divmod(done, epoch_steps)
+        whole = (steps - done) // epoch_steps
+        if begun or not whole:
+            count, epochs = min(epoch_steps - begun, steps - done), 1
+        else:
+            count, epochs = epoch_steps, whole
+        yield Segment(initial_epoch=epoch, epochs=epoch + epochs, steps_per_epoch=count)
+        done += count * epochs
+
+
+def _logs(run: RunDirectory) -> list[keras.callbacks.Callback]:
+    return [
+        keras.callbacks.CSVLogger(str(run.log), append=True),
+        keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False),
+    ]
+
+
+def _description(gan: GAN, source: Source, batch_size: int) -> dict[str, Any]:
+    return {
+        "model": type(gan).__name__,
+        "source": source.name,
+        "batch_size": batch_size,
+        "discriminator_steps": gan.discriminator_steps,
+        "seed": gan.seed,
+        "ema": gan.ema,
+        "generator_parameters": gan.generator.count_params(),
+        "discriminator_parameters": gan.discriminator.count_params(),
+    }
