@@ -1,5 +1,6 @@
 """Settings for all tests: one thread of TensorFlow a worker, since pytest-xdist fills the cores."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -14,6 +15,12 @@ tf.config.threading.set_inter_op_parallelism_threads(1)
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+def pytest_collection_finish():
+    """Keeps what is imported by now out of the garbage collection after each test (0.2 s each)."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

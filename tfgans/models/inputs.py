@@ -1,6 +1,5 @@
 """From what a user hands to `fit` to the batches that a train step takes."""
 
-import warnings
 from typing import Any
 
 import keras
@@ -187,10 +186,9 @@ def _check_values(batch: np.ndarray, data_shape: tuple[int | None, ...]) -> None
         )
     low, high = float(batch.min()), float(batch.max())
     if len(data_shape) == 3 and (low < -1.001 or high > 1.001):
-        warnings.warn(
-            f"Images are expected in [-1, 1]; the first batch spans [{low:.4g}, {high:.4g}]. "
-            "A generator that ends in tanh cannot reach that",
-            stacklevel=5,
+        raise ValueError(
+            "Images must lie in [-1, 1]. "
+            f"Received: [{low:.4g}, {high:.4g}] in the first batch. Rescale them: `x / 127.5 - 1`"
         )
 
 

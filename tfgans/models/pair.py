@@ -112,8 +112,10 @@ class NetworkPair(keras.Model):
             "jit_compile": jit_compile,
         }
 
-    def get_compile_config(self) -> dict[str, Any]:
+    def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the arguments of `compile`, so that a loaded model is compiled again."""
+        if not self.compiled:
+            return None
         serialize = keras.saving.serialize_keras_object
         return {
             "generator_optimizer": serialize(self.generator_optimizer),

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import keras
+
 
 def check_networks(generator: Any, discriminator: Any) -> None:
     """Raises ValueError unless the generator's output is the discriminator's input."""
@@ -52,7 +54,8 @@ def output_shape(network: Any, role: str) -> tuple[int | None, ...]:
     """Returns the shape of one output of a built network with a single output tensor."""
     shape = getattr(network, "output_shape", None)
     if shape is None:
-        shape = network.compute_output_shape((None, *input_shape(network, role)))
+        batch = keras.KerasTensor((None, *input_shape(network, role)))
+        shape = getattr(network.compute_output_spec(batch), "shape", None)
     return _without_batch(shape, role, "output")
 
 

@@ -1,0 +1,220 @@
+"""Bad input ends in a ValueError that says what was expected, before training starts."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+
+layers = keras.layers
+
+
+def make(**changed):
+    options = {
+        "generator": tiny.generator(),
+        "discriminator": tiny.discriminator(),
+        "objective": tfgans.objectives.NonSaturating(),
+        **changed,
+    }
+    return tfgans.GAN(options.pop("generator"), options.pop("discriminator"), **options)
+
+
+def wrong_size():
+    return keras.Sequential([keras.Input((7, 8, 1)), layers.Flatten(), layers.Dense(1)])
+
+
+def no_logit():
+    return keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(1, 3)])
+
+
+def normalized():
+    return keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Flatten(), layers.BatchNormalization(), layers.Dense(1)]
+    )
+
+
+def two_inputs():
+    one, two = keras.Input((4,)), keras.Input((4,))
+    return keras.Model([one, two], layers.Reshape((8, 8, 1))(layers.Dense(64)(one + two)))
+
+
+def any_length():
+    return keras.Sequential(
+        [
+            keras.Input((None, 4)),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(64),
+            layers.Reshape((8, 8, 1)),
+        ]
+    )
+
+
+class NoConfig(keras.Model):
+    def __init__(self, size):
+        super().__init__()
+        self.shape_up = layers.Reshape((8, 8, size))
+
+    def call(self, x):
+        return self.shape_up(x)
+
+
+def not_clonable():
+    model = NoConfig(size=1)
+    model(tf.zeros([1, 64]))
+    model.get_config = None
+    return model
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"discriminator": wrong_size},
+            r"generator output \(8, 8, 1\), discriminator input \(7, 8",
+        ),
+        ({"discriminator": no_logit}, r"logits of shape \[batch, 1\].*`Dense\(1\)`"),
+        ({"generator": lambda: keras.Sequential([layers.Dense(4)])}, "generator must be built"),
+        ({"generator": two_inputs}, "one input tensor"),
+        ({"generator": any_length}, "fixed shape but for the batch"),
+        ({"objective": lambda: "wasserstein"}, r"`tfgans.objectives.Objective`.*'wasserstein'"),
+        ({"penalty": lambda: 10.0}, r"`tfgans.penalties.Penalty`.*Received: 10.0"),
+        (
+            {"discriminator": normalized, "penalty": tfgans.penalties.GradientPenalty},
+            "BatchNormalization. Use LayerNormalization",
+        ),
+        ({"discriminator_steps": lambda: 0}, "`discriminator_steps` must be .* at least 1"),
+        ({"ema": lambda: 1.0}, r"`ema` must be None or a float in \[0, 1\)"),
+        ({"ema": lambda: -0.1}, "`ema` must be"),
+        ({"seed": lambda: 1.5}, "`seed` must be an integer"),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
+)
+def test_constructor(changed, message):
+    with pytest.raises(ValueError, match=message):
+        make(**{name: maker() for name, maker in changed.items()})
+
+
+def test_one_network_twice():
+    network = tiny.discriminator()
+    with pytest.raises(ValueError, match="two networks"):
+        make(generator=network, discriminator=network)
+
+
+def test_named_methods_refuse_a_misspelt_option():
+    with pytest.raises(TypeError, match="penalty_wieght"):
+        tiny.gan(penalty_wieght=1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((keras.optimizers.Adam(),) * 2, "same object twice"),
+        (("adam", "adma"), "adma"),
+    ],
+)
+def test_compile(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        tiny.gan(compiled=False).compile(*arguments)
+
+
+def test_optimizer_of_another_model():
+    used = tiny.gan().generator_optimizer
+    with pytest.raises(ValueError, match="already belongs to other variables"):
+        tiny.gan(compiled=False).compile(generator_optimizer=used)
+
+
+def holding(value):
+    images = tiny.digits(32).copy()
+    images[3, 2, 1, 0] = value
+    return images
+
+
+def dataset(array, size=8):
+    return tf.data.Dataset.from_tensor_slices(array).batch(size)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        (lambda: holding(np.nan), {}, "NaN"),
+        (lambda: dataset(holding(np.inf)), {}, "1 NaN or infinite values in the first batch"),
+        (
+            lambda: tiny.digits(32)[:, :7],
+            {},
+            r"input shape \(None, 8, 8, 1\). Received: \(.*7, 8, 1",
+        ),
+        (lambda: dataset(tiny.digits(32)[..., 0]), {}, r"Received: \(None, 8, 8\)"),
+        (lambda: dataset(np.zeros((32, 8, 8, 1), np.uint8)), {}, r"127.5 - 1"),
+        (lambda: tiny.digits(32).astype(int), {}, "uint8"),
+        (lambda: (tiny.digits(32) + 1) * 127.5, {}, r"in \[-1, 1\].*\[0, 255\]"),
+        (lambda: dataset((tiny.digits(32) + 1) / 2 * 255), {}, r"in \[-1, 1\].*\[0, 255\]"),
+        (lambda: tiny.digits(32), {"batch_size": 33}, "33"),
+        (lambda: tiny.digits(32), {"batch_size": 0}, "`batch_size` must be"),
+        (lambda: tiny.digits(32), {"y": np.zeros(32)}, "labels are not taken"),
+        (lambda: dataset((tiny.digits(32), np.zeros(32))), {}, "labels are not taken"),
+        (lambda: dataset(tiny.digits(32)), {"batch_size": 8}, "`batch_size` is for arrays"),
+        (lambda: dataset(tiny.digits(32)).repeat(), {}, "needs `steps_per_epoch`"),
+        (lambda: dataset(tiny.digits(32)).take(0), {}, "dataset is empty"),
+        (lambda: dataset(tiny.digits(32), 32), {}, "One training step takes 2 batches"),
+        (lambda: tiny.digits(32), {"steps_per_epoch": 0}, "`steps_per_epoch` must be"),
+        (lambda: tiny.digits(32), {"epochs": 0}, "`epochs` must be"),
+        (lambda: tfgans.data.load("ring"), {}, r"Pass `source.batches\(batch_size\)`"),
+        (lambda: [tiny.digits(32)], {}, "must be an array"),
+        (
+            lambda: tiny.digits(32),
+            {"validation_data": (tiny.digits(8), np.zeros(8))},
+            "labels are not taken",
+        ),
+        (
+            lambda: tiny.digits(32),
+            {"validation_data": dataset(tiny.digits(8)).repeat()},
+            "`validation_steps`",
+        ),
+    ],
+)
+def test_fit(data, options, message):
+    gan = tiny.gan()
+    options = options if "epochs" in options else {"batch_size": None, **options}
+    with pytest.raises(ValueError, match=message):
+        gan.fit(data(), verbose=0, **options)
+    assert gan.step == 0
+
+
+def test_steps_that_keras_would_overrun():
+    gan = tiny.gan(compiled=False)
+    gan.compile(steps_per_execution=4)
+    with pytest.raises(ValueError, match=r"multiple of `steps_per_execution` = 4. Received: 6"):
+        gan.fit(tiny.digits(), batch_size=8, steps_per_epoch=6)
+
+
+def test_unknown_fit_option_is_not_swallowed():
+    with pytest.raises(TypeError, match="class_weight"):
+        tiny.gan().fit(tiny.digits(), class_weight={0: 1.0})
+
+
+def test_evaluate_on_labels():
+    with pytest.raises(ValueError, match="labels are not taken"):
+        tiny.gan().evaluate(dataset((tiny.digits(32), np.zeros(32))), verbose=0)
+
+
+@pytest.mark.parametrize("bad", [-1, 0, 2.5, True, "3"])
+def test_sample(bad):
+    with pytest.raises(ValueError, match="`n` must be an integer of at least 1"):
+        tiny.gan().sample(bad)
+
+
+def test_sample_seed():
+    with pytest.raises(ValueError, match="`seed` must be an integer"):
+        tiny.gan().sample(1, seed="a")
+
+
+def test_generator_that_cannot_be_copied():
+    with pytest.raises(ValueError, match="`ema` needs a copy of the generator"):
+        make(generator=not_clonable(), ema=0.9)
+
+
+def test_plain_batch_where_several_are_needed():
+    with pytest.raises(ValueError, match=r"\[batch, 2, ...\]"):
+        tiny.gan().train_on_batch(tiny.digits(8))

@@ -1,0 +1,252 @@
+"""Contracts that every builder keeps: shapes, ranges, dtypes, seeds, saving, independence."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgans.networks import (
+    dcgan_discriminator,
+    dcgan_generator,
+    mlp_discriminator,
+    mlp_generator,
+)
+from tfgans.networks.blocks import NORMALIZATIONS
+
+IMAGE_SHAPES = [(8, 8, 1), (28, 28, 1), (33, 57, 2), (9, 128, 4), (64, 64, 3)]
+SMALL = {
+    mlp_generator: {"latent_dim": 3, "width": 5, "depth": 2},
+    mlp_discriminator: {"width": 5, "depth": 2},
+    dcgan_generator: {"latent_dim": 3, "width": 2},
+    dcgan_discriminator: {"width": 2},
+}
+GENERATORS = [mlp_generator, dcgan_generator]
+DISCRIMINATORS = [mlp_discriminator, dcgan_discriminator]
+EXAMPLE_INDEPENDENT = [name for name in NORMALIZATIONS if name != "batch"]
+
+by_builder = pytest.mark.parametrize("builder", SMALL, ids=lambda builder: builder.__name__)
+by_normalization = pytest.mark.parametrize("normalization", NORMALIZATIONS)
+
+
+def _small(builder, image_shape=(9, 12, 2), **arguments):
+    return builder(image_shape, **SMALL[builder], **arguments)
+
+
+def _inputs(model, batch=4, seed=0):
+    return tf.random.stateless_uniform((batch, *model.input_shape[1:]), [seed, 1], -1.0, 1.0)
+
+
+@pytest.mark.parametrize("image_shape", IMAGE_SHAPES)
+@by_normalization
+def test_dcgan_fits_the_image_shape(image_shape, normalization):
+    generator = _small(dcgan_generator, image_shape, normalization=normalization)
+    discriminator = _small(dcgan_discriminator, image_shape, normalization=normalization)
+    images = generator(_inputs(generator))
+    logits = discriminator(images)
+    assert images.shape == (4, *image_shape) == (4, *generator.output_shape[1:])
+    assert logits.shape == (4, 1)
+    assert images.dtype == logits.dtype == tf.float32
+    assert float(tf.reduce_max(tf.abs(images))) <= 1
+    assert np.all(np.isfinite(logits))
+
+
+@pytest.mark.parametrize("data_shape", [(2,), (5, 3), (8, 8, 1)])
+@by_normalization
+def test_mlp_fits_the_data_shape(data_shape, normalization):
+    generator = _small(mlp_generator, data_shape, normalization=normalization)
+    discriminator = _small(mlp_discriminator, data_shape, normalization=normalization)
+    examples = generator(_inputs(generator))
+    logits = discriminator(examples)
+    assert examples.shape == (4, *data_shape)
+    assert logits.shape == (4, 1)
+    assert examples.dtype == logits.dtype == tf.float32
+
+
+@pytest.mark.parametrize(
+    ("data_shape", "output_activation", "bounded"),
+    [
+        ((2,), "auto", False),
+        ((2, 3), "auto", False),
+        ((8, 8, 1), "auto", True),
+        ((2,), "tanh", True),
+        ((8, 8, 1), "linear", False),
+    ],
+)
+def test_mlp_output_activation(data_shape, output_activation, bounded):
+    generator = _small(mlp_generator, data_shape, output_activation=output_activation)
+    largest = float(tf.reduce_max(tf.abs(generator(100 * _inputs(generator)))))
+    assert (largest <= 1) == bounded
+
+
+@pytest.mark.parametrize(
+    ("side", "depth"), [(8, 2), (9, 2), (16, 2), (17, 3), (28, 3), (32, 3), (64, 4), (128, 5)]
+)
+def test_default_depth_and_widths(side, depth):
+    generator = dcgan_generator((side, 2 * side if side < 65 else 128, 1), width=2)
+    discriminator = dcgan_discriminator((side, side, 1), width=2)
+    assert len([x for x in generator.layers if "Transpose" in type(x).__name__]) == depth
+    widths = [x.filters for x in discriminator.layers if isinstance(x, keras.layers.Conv2D)]
+    assert widths == [2 * 2**stage for stage in range(depth)]
+    stages = [x.filters for x in generator.layers if "Transpose" in type(x).__name__]
+    assert stages == [*reversed(widths[:-1]), 1]
+    assert generator.get_layer("project_map").output.shape[-1] == widths[-1]
+
+
+def test_explicit_depth():
+    shallow = dcgan_generator((8, 8, 1), width=2, depth=1)
+    deep = dcgan_generator((8, 8, 1), width=2, depth=3)
+    assert shallow.get_layer("project_map").output.shape == (None, 4, 4, 2)
+    assert deep.get_layer("project_map").output.shape == (None, 1, 1, 8)
+    assert dcgan_discriminator((8, 8, 1), width=2, depth=3).output_shape == (None, 1)
+
+
+@by_builder
+def test_model_and_input_names(builder):
+    model = _small(builder)
+    assert model.name == builder.__name__
+    if builder in GENERATORS:
+        assert [tensor.name for tensor in model.inputs] == ["latents"]
+
+
+@by_builder
+@by_normalization
+# Keras's own `save`, of any layer, under NumPy 2.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_save_and_load_in_safe_mode(builder, normalization, tmp_path):
+    model = _small(builder, normalization=normalization, seed=3)
+    inputs = _inputs(model)
+    model(inputs, training=True)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(inputs), model(inputs))
+    np.testing.assert_array_equal(loaded(inputs, training=True), model(inputs, training=True))
+
+
+@by_builder
+def test_export_needs_nothing_of_ours(builder, tmp_path):
+    model = _small(builder, normalization="batch")
+    model.export(tmp_path / "exported", verbose=False)
+    exported = tf.saved_model.load(tmp_path / "exported")
+    inputs = _inputs(model)
+    np.testing.assert_allclose(exported.serve(inputs), model(inputs), atol=1e-6)
+
+
+@by_builder
+@by_normalization
+def test_weights_are_a_pure_function_of_the_seed(builder, normalization):
+    first = _small(builder, normalization=normalization, seed=3).get_weights()
+    keras.utils.set_random_seed(99)
+    again = _small(builder, normalization=normalization, seed=3).get_weights()
+    other = _small(builder, normalization=normalization, seed=4).get_weights()
+    for weight, same in zip(first, again, strict=True):
+        np.testing.assert_array_equal(weight, same)
+    kernels = [(a, b) for a, b in zip(first, other, strict=True) if a.ndim > 1]
+    assert all(np.all(a != b) for a, b in kernels)
+
+
+def test_layers_and_builders_of_one_seed_differ():
+    # Equal shapes throughout, so that equal seeds would give equal kernels.
+    generator = mlp_generator((4,), latent_dim=4, width=4, depth=3, seed=0)
+    discriminator = mlp_discriminator((4,), width=4, depth=3, seed=0)
+    kernels = [weight for weight in generator.get_weights() if weight.ndim > 1]
+    kernels += [weight for weight in discriminator.get_weights() if weight.ndim > 1][:3]
+    for index, kernel in enumerate(kernels):
+        assert all(np.all(kernel != other) for other in kernels[:index])
+
+
+@by_builder
+def test_no_seed_means_the_global_seed(builder):
+    keras.utils.set_random_seed(5)
+    first, second = _small(builder).get_weights(), _small(builder).get_weights()
+    keras.utils.set_random_seed(5)
+    again = _small(builder).get_weights()
+    np.testing.assert_array_equal(first[0], again[0])
+    assert np.any(first[0] != second[0])
+
+
+def test_initial_weights_have_the_papers_spread():
+    generator = dcgan_generator((32, 32, 3), seed=0)
+    kernel = generator.get_layer("upsample_1").kernel.numpy()
+    # 524288 draws: the standard error of the deviation is 2e-5.
+    assert kernel.std() == pytest.approx(0.02, abs=1e-4)
+    gain = generator.get_layer("project_norm").gamma.numpy()
+    assert gain.mean() == pytest.approx(1.0, abs=0.01)
+    assert gain.std() == pytest.approx(0.02, abs=0.005)
+    hidden = mlp_generator((2,), width=256, seed=0).get_layer("hidden_2").kernel.numpy()
+    assert hidden.std() == pytest.approx(np.sqrt(2 / 256), rel=0.02)
+
+
+@pytest.mark.parametrize("builder", DISCRIMINATORS, ids=lambda builder: builder.__name__)
+@by_normalization
+def test_gradient_of_the_logit_is_finite_and_nonzero(builder, normalization):
+    model = _small(builder, normalization=normalization)
+    inputs = _inputs(model)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        logits = model(inputs, training=True)
+    gradient = tape.gradient(logits, inputs).numpy()
+    assert np.all(np.isfinite(gradient))
+    assert np.all(np.any(gradient != 0, axis=(1, 2, 3)))
+
+
+@by_builder
+@by_normalization
+def test_every_trainable_weight_has_a_gradient(builder, normalization):
+    model = _small(builder, normalization=normalization)
+    inputs = _inputs(model)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.square(model(inputs, training=True)))
+    for gradient in tape.gradient(loss, model.trainable_variables):
+        assert np.all(np.isfinite(gradient))
+
+
+@by_builder
+@pytest.mark.parametrize("normalization", EXAMPLE_INDEPENDENT)
+@pytest.mark.parametrize("training", [False, True])
+def test_examples_do_not_see_each_other(builder, normalization, training):
+    model = _small(builder, normalization=normalization)
+    weights, inputs = model.get_weights(), _inputs(model)
+    together = model(inputs, training=training)
+    for index in range(len(inputs)):
+        # Power iteration moves in training: each example starts where the batch did.
+        model.set_weights(weights)
+        alone = model(inputs[index : index + 1], training=training)
+        np.testing.assert_allclose(alone[0], together[index], atol=1e-6)
+
+
+@by_builder
+def test_batch_normalization_mixes_examples_in_training_alone(builder):
+    model = _small(builder, normalization="batch")
+    inputs = _inputs(model)
+    np.testing.assert_allclose(model(inputs[:2]), model(inputs)[:2], atol=1e-6)
+    mixed = model(inputs[:2], training=True) - model(inputs, training=True)[:2]
+    assert np.abs(mixed).max() > 1e-5
+
+
+@by_builder
+@by_normalization
+def test_outputs_are_float32_under_mixed_precision(builder, normalization):
+    keras.config.set_dtype_policy("mixed_float16")
+    model = _small(builder, normalization=normalization)
+    outputs = model(_inputs(model), training=True)
+    assert outputs.dtype == tf.float32
+    assert model.outputs[0].dtype == "float32"
+    assert np.all(np.isfinite(outputs))
+    assert {layer.compute_dtype for layer in model.layers} >= {"float16"}
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+
+
+@pytest.mark.parametrize("builder", DISCRIMINATORS, ids=lambda builder: builder.__name__)
+def test_spectral_normalization_bounds_the_gradient_of_the_logit(builder):
+    # 1-Lipschitz layers for the MLP; for convolutions the kernel's norm bounds a patch, and a pixel
+    # lies in at most ceil(5 / 2)^2 = 9 patches a layer, so each layer by 3.
+    model = _small(builder, normalization="spectral")
+    inputs = _inputs(model)
+    for _ in range(50):
+        model(inputs, training=True)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        logits = model(inputs)
+    norms = tf.sqrt(tf.reduce_sum(tape.gradient(logits, inputs) ** 2, axis=(1, 2, 3)))
+    bound = 1.0 if builder is mlp_discriminator else 3.0**2
+    assert float(tf.reduce_max(norms)) <= bound * 1.01

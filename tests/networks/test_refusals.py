@@ -1,0 +1,64 @@
+"""What the builders refuse, and that the error says what to do instead."""
+
+import pytest
+
+from tfgans.networks import (
+    dcgan_discriminator,
+    dcgan_generator,
+    mlp_discriminator,
+    mlp_generator,
+)
+
+BAD = [
+    ({"image_shape": (7, 8, 1)}, r"`image_shape` must be .* 8 to 128 pixels.*\(7, 8, 1\).*Resize"),
+    ({"image_shape": (8, 129, 1)}, "8 to 128 pixels a side"),
+    ({"image_shape": (8, 8, 5)}, "1 to 4 channels"),
+    ({"image_shape": (8, 8)}, "`image_shape` must be a tuple of 3 positive integers"),
+    ({"image_shape": (8, 8, 0)}, "`image_shape` must be a tuple of 3 positive integers"),
+    ({"image_shape": 8}, "`image_shape` must be a tuple of 3 positive integers"),
+    ({"depth": 4}, "`depth` must be at most 3 for a smaller side of 8 pixels.*Received: 4"),
+    ({"depth": 0}, "`depth` must be an integer of at least 1"),
+    ({"width": 0}, "`width` must be an integer of at least 1. Received: 0"),
+    ({"width": 2.5}, "`width` must be an integer of at least 1. Received: 2.5"),
+    ({"normalization": "instance"}, "`normalization` must be one of 'none', 'batch', 'layer'"),
+    ({"seed": -1}, "`seed` must be an integer of at least 0"),
+    ({"seed": 0.5}, "`seed` must be an integer of at least 0"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD)
+@pytest.mark.parametrize("builder", [dcgan_generator, dcgan_discriminator])
+def test_dcgan_refuses(builder, arguments, message):
+    arguments = {"image_shape": (8, 8, 1), **arguments}
+    with pytest.raises(ValueError, match=message):
+        builder(arguments.pop("image_shape"), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"data_shape": ()}, "`data_shape` must be a tuple of positive integers"),
+        ({"data_shape": (2, 0)}, "`data_shape` must be a tuple of positive integers"),
+        ({"width": 0}, "`width` must be an integer of at least 1"),
+        ({"depth": 0}, "`depth` must be an integer of at least 1"),
+        ({"normalization": "Batch"}, "`normalization` must be one of.*Received: 'Batch'"),
+        ({"activation": "swish"}, "`activation` must be one of 'relu', 'leaky_relu', 'tanh'"),
+        ({"seed": -1}, "`seed` must be an integer of at least 0"),
+    ],
+)
+@pytest.mark.parametrize("builder", [mlp_generator, mlp_discriminator])
+def test_mlp_refuses(builder, arguments, message):
+    arguments = {"data_shape": (2,), **arguments}
+    with pytest.raises(ValueError, match=message):
+        builder(arguments.pop("data_shape"), **arguments)
+
+
+@pytest.mark.parametrize("builder", [mlp_generator, dcgan_generator])
+def test_generators_refuse_an_empty_latent(builder):
+    with pytest.raises(ValueError, match="`latent_dim` must be an integer of at least 1"):
+        builder((8, 8, 1), latent_dim=0)
+
+
+def test_mlp_generator_refuses_an_unknown_output():
+    with pytest.raises(ValueError, match="`output_activation` must be one of 'auto', 'linear'"):
+        mlp_generator((2,), output_activation="sigmoid")

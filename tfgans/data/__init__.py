@@ -1,0 +1,26 @@
+"""Real examples: datasets, folders of images, arrays, and synthetic distributions."""
+
+from tfgans.data.arrays import ArraySource, from_array
+from tfgans.data.color import tint
+from tfgans.data.loading import NAMES, load
+from tfgans.data.manifolds import LowRankGaussian, ParallelLines
+from tfgans.data.source import DrawnSource, Source
+from tfgans.data.stacked import StackedImages
+from tfgans.data.synthetic import GaussianMixture, Grid, Ring, SwissRoll
+
+__all__ = [
+    "NAMES",
+    "ArraySource",
+    "DrawnSource",
+    "GaussianMixture",
+    "Grid",
+    "LowRankGaussian",
+    "ParallelLines",
+    "Ring",
+    "Source",
+    "StackedImages",
+    "SwissRoll",
+    "from_array",
+    "load",
+    "tint",
+]

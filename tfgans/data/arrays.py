@@ -1,0 +1,155 @@
+"""Examples that stay in memory: order by index, one gather a batch, normalised after batching."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans.data import draws
+from tfgans.data.source import Source
+
+# The number of rounds in `tf.random.experimental.index_shuffle`.
+_SHUFFLE_ROUNDS = 4
+
+
+class ArraySource(Source):
+    """A source over an array held in memory, shuffled anew in every epoch.
+
+    Batch `t` holds the examples at positions `t * batch_size, ..., (t + 1) * batch_size - 1` of an
+    endless row of epochs, each epoch a permutation of all examples. A batch may join the end of
+    one epoch to the start of the next, so no example is ever left out.
+
+    Args:
+        array: Array `[n, ...]` of rank 2 or more. uint8 stays uint8 in memory and becomes
+            `x / 127.5 - 1` in a batch. Floats become float32 and stay as they are; images (rank 4)
+            must lie in [-1, 1] already.
+        labels: Integer array `[n]`, or None (default).
+        class_names: Names of the classes 0, 1, ..., or None (default).
+        seed: Integer. Decides the order. Defaults to 0.
+        name: String for errors and reports. Defaults to `"array"`.
+
+    Raises:
+        ValueError: When the array is empty, of another type, not finite, or out of range, or when
+            the labels do not fit it.
+    """
+
+    num_examples: int  # Never None here.
+
+    def __init__(
+        self,
+        array: Any,
+        *,
+        labels: Any = None,
+        class_names: Sequence[str] | None = None,
+        seed: int = 0,
+        name: str = "array",
+    ) -> None:
+        values = _checked_values(np.asarray(array), name)
+        super().__init__(
+            name=name,
+            data_shape=values.shape[1:],
+            num_examples=len(values),
+            labels=None if labels is None else _checked_labels(np.asarray(labels), len(values)),
+            seed=seed,
+        )
+        self.class_names = None if class_names is None else tuple(class_names)
+        # In host memory also where there is a GPU: batches are gathered on the host.
+        with tf.device("CPU:0"):
+            self._examples = tf.constant(values)
+
+    @property
+    def array(self) -> np.ndarray:
+        """All examples as they are held: uint8 or float32 `[n, *data_shape]`, read-only."""
+        return np.asarray(self._examples)
+
+    def rows(self, indices: tf.Tensor) -> tf.Tensor:
+        """Returns the examples at integer `indices`, any shape: float32, images in [-1, 1]."""
+        return normalize(tf.gather(self._examples, indices))
+
+    def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+        return self.rows(self._indices(positions))
+
+    def _indices(self, positions: tf.Tensor) -> tf.Tensor:
+        epochs = positions // self.num_examples
+        # A batch is no larger than an epoch, so it meets at most two. Each gets random seeds of its
+        # own: seeds that differ by 1 give visibly correlated permutations. The op takes three
+        # numbers and reads 32 bits of each.
+        keys = [draws.key(self.seed, draws.ORDER, epochs[0] + i) for i in range(2)]
+        seeds = tf.stack([draws.integers([3], key, 2**32) for key in keys])
+        # Not `tf.random.experimental.index_shuffle`: it cannot take a seed a row (TF 2.21).
+        return tf.raw_ops.RandomIndexShuffle(
+            index=positions % self.num_examples,
+            seed=tf.gather(seeds, epochs - epochs[0]),
+            max_index=tf.constant(self.num_examples - 1, tf.int64),
+            rounds=_SHUFFLE_ROUNDS,
+        )
+
+
+def from_array(
+    array: Any, *, labels: Any = None, seed: int = 0, name: str = "array"
+) -> ArraySource:
+    """Returns a source over an array of examples held in memory.
+
+    Args:
+        array: uint8 or float array `[n, ...]` of rank 2 or more. See `ArraySource`.
+        labels: Integer array `[n]`, or None (default).
+        seed: Integer. Decides the order. Defaults to 0.
+        name: String for errors and reports. Defaults to `"array"`.
+
+    Raises:
+        ValueError: See `ArraySource`.
+
+    Example:
+
+    >>> source = tfgans.data.from_array(np.zeros([100, 2], np.float32))
+    >>> next(iter(source.batches(32))).shape
+    TensorShape([32, 2])
+    """
+    return ArraySource(array, labels=labels, seed=seed, name=name)
+
+
+def normalize(examples: tf.Tensor) -> tf.Tensor:
+    """Returns float32: uint8 {0, ..., 255} mapped onto [-1, 1], float32 as it is."""
+    if examples.dtype != tf.uint8:
+        return examples
+    return tf.cast(examples, tf.float32) / 127.5 - 1.0
+
+
+def _checked_values(array: np.ndarray, name: str) -> np.ndarray:
+    if array.ndim < 2 or array.size == 0:
+        raise ValueError(
+            f"{name!r} must have examples along axis 0 and data along the others, none of them "
+            f"empty. Received shape: {array.shape}. Reshape scalars to [n, 1]"
+        )
+    if array.dtype == np.uint8:
+        return array
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(
+            f"{name!r} must be uint8 (0 to 255) or floating point. Received: {array.dtype}. "
+            f"Convert it, say with `array.astype('uint8')` or `array.astype('float32')`"
+        )
+    with np.errstate(over="ignore"):  # What overflows float32 is infinite, and counted below.
+        values = array.astype(np.float32, copy=False)
+    num_bad = values.size - int(np.count_nonzero(np.isfinite(values)))
+    if num_bad:
+        raise ValueError(
+            f"{name!r} must be finite in float32. Received: {num_bad} NaN or infinite values of "
+            f"{values.size}. Remove or replace them"
+        )
+    if values.ndim == 4 and np.abs(values).max() > 1.001:
+        raise ValueError(
+            f"Images (rank 4) given as floats must lie in [-1, 1]. Received: {name!r} in "
+            f"[{values.min():g}, {values.max():g}]. Pass uint8, or rescale: `x / 127.5 - 1`"
+        )
+    return values
+
+
+def _checked_labels(labels: np.ndarray, num_examples: int) -> np.ndarray:
+    if labels.shape != (num_examples,) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"`labels` must be integers of shape ({num_examples},), one an example. Received: "
+            f"{labels.dtype} of shape {labels.shape}"
+        )
+    return labels

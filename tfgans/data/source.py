@@ -1,0 +1,129 @@
+"""What every source of real examples offers: endless batches that depend on (seed, step) alone."""
+
+import abc
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks
+from tfgans.data import draws
+
+
+class Source(abc.ABC):
+    """Real examples, of which any batch can be asked for by its number.
+
+    Batch `t` is a pure function of the seed and `t`: a run that starts at step 1000 sees the
+    batches that an uninterrupted run would have seen. Subclasses write `_batch`.
+
+    Args:
+        name: String. What errors and reports call the source.
+        data_shape: Tuple of positive integers, the shape of one example.
+        num_examples: Positive integer, or None when examples are drawn without end.
+        labels: Integer array `[num_examples]`, or None.
+        seed: Integer in the int64 range. Decides the order, or the draws.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        data_shape: tuple[int, ...],
+        num_examples: int | None = None,
+        labels: np.ndarray | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.name = name
+        self.data_shape = checks.shape("data_shape", data_shape)
+        self.num_examples = num_examples
+        self.labels = None if labels is None else np.asarray(labels, dtype=np.int64)
+        self.seed = checks.integer("seed", seed)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """The (height, width, channels) of one image.
+
+        Raises:
+            AttributeError: When the examples are not images.
+        """
+        if len(self.data_shape) != 3:
+            raise AttributeError(
+                f"`image_shape` exists only where examples are images, of rank 3. {self.name!r} "
+                f"has examples of shape {self.data_shape}: use `data_shape`"
+            )
+        height, width, channels = self.data_shape
+        return height, width, channels
+
+    def batches(self, batch_size: int, *, start_step: int = 0) -> tf.data.Dataset:
+        """Returns the endless dataset of batches `start_step`, `start_step + 1`, ...
+
+        Args:
+            batch_size: Positive integer, at most `num_examples`.
+            start_step: Integer of at least 0: the number of the first batch.
+
+        Returns:
+            A `tf.data.Dataset` of float32 `[batch_size, *data_shape]`, static shape. Images lie
+            in [-1, 1].
+
+        Raises:
+            ValueError: When an argument is out of range.
+        """
+        size = checks.positive_int("batch_size", batch_size)
+        first = checks.int_at_least("start_step", start_step, 0)
+        if self.num_examples is not None and size > self.num_examples:
+            raise ValueError(
+                f"`batch_size` must be at most the number of examples of {self.name!r}, "
+                f"{self.num_examples}. Received: {batch_size}. Use a smaller batch or more data"
+            )
+
+        @tf.autograph.experimental.do_not_convert
+        def batch(step: tf.Tensor) -> tf.Tensor:
+            return self._batch(step, size)
+
+        options = tf.data.Options()
+        options.deterministic = True
+        # There are no files to hand out to the workers.
+        options.experimental_distribute.auto_shard_policy = (
+            tf.data.experimental.AutoShardPolicy.DATA
+        )
+        dataset = tf.data.Dataset.counter(first).map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+        return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+
+    @abc.abstractmethod
+    def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        """Returns batch number `step` (scalar int64): float32 `[batch_size, *data_shape]`."""
+
+
+class DrawnSource(Source):
+    """Examples drawn without end. Subclasses write `_draw`.
+
+    Args:
+        name: See `Source`.
+        data_shape: See `Source`.
+        seed: Integer. Decides what `batches` draws; `sample` takes a seed of its own.
+    """
+
+    def __init__(self, *, name: str, data_shape: tuple[int, ...], seed: int = 0) -> None:
+        super().__init__(name=name, data_shape=data_shape, seed=seed)
+
+    def sample(self, n: int, seed: int) -> np.ndarray:
+        """Returns float32 `[n, *data_shape]`, a pure function of `n` and `seed`.
+
+        Args:
+            n: Positive integer.
+            seed: Integer in the int64 range.
+
+        Raises:
+            ValueError: When an argument is out of range.
+        """
+        num_examples = checks.positive_int("n", n)
+        return self._draw(num_examples, self._sample_key(seed)).numpy()
+
+    def _sample_key(self, seed: int) -> tf.Tensor:
+        return draws.key(checks.integer("seed", seed), draws.SAMPLE)
+
+    def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        return self._draw(batch_size, draws.key(self.seed, draws.BATCH, step))
+
+    @abc.abstractmethod
+    def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        """Returns float32 `[n, *data_shape]`, a pure function of the key."""

@@ -1,0 +1,148 @@
+"""Synthetic distributions with known modes, densities or supports. One batch, one draw."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks, stateless
+from tfgans.data import draws
+from tfgans.data.source import DrawnSource
+
+
+class GaussianMixture(DrawnSource):
+    """Equally likely Gaussians of one standard deviation.
+
+    Args:
+        modes: Float array `[num_modes, dim]`, the centres.
+        std: Positive float, the standard deviation of each coordinate about its centre.
+        seed: Integer. Decides what `batches` draws. Defaults to 0.
+        name: String for errors and reports.
+    """
+
+    def __init__(
+        self, modes: np.ndarray, *, std: float, seed: int = 0, name: str = "gaussian_mixture"
+    ) -> None:
+        self.modes = np.asarray(modes, dtype=np.float32)
+        self.num_modes, self.dim = checks.shape("modes", self.modes.shape, rank=2)
+        self.std = checks.positive("std", std)
+        super().__init__(name=name, data_shape=(self.dim,), seed=seed)
+
+    def log_prob(self, x: np.ndarray) -> np.ndarray:
+        """Returns the log density, in nats, float64 `[n]`, at `x` `[n, dim]`.
+
+        Formula: `logsumexp_k(-|x - m_k|^2 / (2 s^2)) - log K - (d / 2) log(2 pi s^2)`
+        """
+        points = checked_points(x, self.dim)
+        offsets = points[:, np.newaxis] - self.modes.astype(np.float64)
+        exponents = -np.square(offsets).sum(axis=-1) / (2 * self.std**2)
+        normalizer = math.log(self.num_modes) + self.dim / 2 * math.log(2 * math.pi * self.std**2)
+        return np.logaddexp.reduce(exponents, axis=1) - normalizer
+
+    def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        mode = draws.integers([n], stateless.fold(key, 0), self.num_modes)
+        noise = draws.normal([n, self.dim], stateless.fold(key, 1))
+        return tf.gather(self.modes, mode) + self.std * noise
+
+
+class Ring(GaussianMixture):
+    """Gaussians on a circle: by default the "8 Gaussians" of the WGAN-GP code.
+
+    There the centres are 2 times the unit octagon and the standard deviation .02, all divided by
+    1.414: every coordinate then has a standard deviation of 1.00025.
+
+    Args:
+        num_modes: Positive integer. Defaults to 8.
+        radius: Positive float. Defaults to 2 / 1.414.
+        std: Positive float, of each coordinate about its centre. Defaults to .02 / 1.414.
+        seed: Integer. Decides what `batches` draws. Defaults to 0.
+        name: String for errors and reports. Defaults to `"ring"`.
+
+    Reference:
+        `inf_train_gen` in gan_toy.py, github.com/igul222/improved_wgan_training.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_modes: int = 8,
+        radius: float = 2 / 1.414,
+        std: float = 0.02 / 1.414,
+        seed: int = 0,
+        name: str = "ring",
+    ) -> None:
+        count = checks.positive_int("num_modes", num_modes)
+        self.radius = checks.positive("radius", radius)
+        angles = 2 * np.pi * np.arange(count) / count
+        modes = self.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        super().__init__(modes, std=std, seed=seed, name=name)
+
+
+class Grid(GaussianMixture):
+    """Gaussians on a square grid: by default the "25 Gaussians" of the WGAN-GP code.
+
+    There the centres are 2 times {-2, ..., 2}^2 and the standard deviation .05, all divided by
+    2.828: every coordinate then has a standard deviation of 1.00031. The code draws 100000 points
+    once; here the draws never repeat.
+
+    Args:
+        side: Positive integer, centres along each of the two axes. Defaults to 5.
+        spacing: Positive float, between neighbouring centres. Defaults to 2 / 2.828.
+        std: Positive float, of each coordinate about its centre. Defaults to .05 / 2.828.
+        seed: Integer. Decides what `batches` draws. Defaults to 0.
+        name: String for errors and reports. Defaults to `"grid"`.
+
+    Reference:
+        `inf_train_gen` in gan_toy.py, github.com/igul222/improved_wgan_training.
+    """
+
+    def __init__(
+        self,
+        *,
+        side: int = 5,
+        spacing: float = 2 / 2.828,
+        std: float = 0.05 / 2.828,
+        seed: int = 0,
+        name: str = "grid",
+    ) -> None:
+        self.side = checks.positive_int("side", side)
+        self.spacing = checks.positive("spacing", spacing)
+        ticks = self.spacing * (np.arange(self.side) - (self.side - 1) / 2)
+        modes = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
+        super().__init__(modes, std=std, seed=seed, name=name)
+
+
+class SwissRoll(DrawnSource):
+    """A noisy spiral in the plane, as in the WGAN-GP code.
+
+    Formula: `(t cos t, t sin t) / 7.5 + std * N(0, I)` with `t = 1.5 pi (1 + 2 u)`, `u ~ U[0, 1)`:
+    columns 0 and 2 of scikit-learn's `make_swiss_roll(noise=0.25)`, over 7.5. It has no modes, and
+    its density no closed form.
+
+    Args:
+        std: Float of at least 0, of the noise on each coordinate. Defaults to .25 / 7.5.
+        seed: Integer. Decides what `batches` draws. Defaults to 0.
+        name: String for errors and reports. Defaults to `"swiss_roll"`.
+
+    Reference:
+        `inf_train_gen` in gan_toy.py, github.com/igul222/improved_wgan_training.
+    """
+
+    modes = None
+
+    def __init__(self, *, std: float = 0.25 / 7.5, seed: int = 0, name: str = "swiss_roll") -> None:
+        self.std = checks.non_negative("std", std)
+        super().__init__(name=name, data_shape=(2,), seed=seed)
+
+    def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        t = 1.5 * math.pi * (1.0 + 2.0 * draws.uniform([n], stateless.fold(key, 0)))
+        spiral = tf.stack([t * tf.cos(t), t * tf.sin(t)], axis=1) / 7.5
+        return spiral + self.std * draws.normal([n, 2], stateless.fold(key, 1))
+
+
+def checked_points(x: np.ndarray, dim: int) -> np.ndarray:
+    """Returns `x` as float64 `[n, dim]`, or raises ValueError."""
+    points = np.asarray(x, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != dim:
+        raise ValueError(f"`x` must have shape [n, {dim}]. Received shape: {points.shape}")
+    return points

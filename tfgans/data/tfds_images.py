@@ -1,0 +1,151 @@
+"""Images that tensorflow-datasets prepares: read once, resized once, then held in memory."""
+
+import contextlib
+import io
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfgans import checks
+from tfgans.data import resize
+from tfgans.data.arrays import ArraySource
+
+_READ_BATCH = 128
+
+
+@dataclass(frozen=True)
+class _Dataset:
+    builder: str
+    splits: tuple[str, ...] = ("train", "test")
+    bundled: bool = False
+    crop: int | None = None
+    default_size: tuple[int, int] | None = None
+
+
+DATASETS = {
+    "digits": _Dataset("tfgans_digits", bundled=True),
+    "mnist": _Dataset("mnist"),
+    "cifar10": _Dataset("cifar10"),
+    # 148 pixels of the 218 x 178 keep the face and drop most of the background.
+    "celeb_a": _Dataset(
+        "celeb_a", splits=("train", "validation", "test"), crop=148, default_size=(64, 64)
+    ),
+}
+
+
+def load_images(
+    name: str,
+    *,
+    split: str = "train",
+    image_size: int | tuple[int, int] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    download: bool = False,
+    seed: int = 0,
+) -> ArraySource:
+    """Returns one split of a dataset as uint8 images in memory.
+
+    Each image is decoded once and cropped and resized on the way in, so that memory holds the
+    result alone. Of celeb_a the central 148 x 148 pixels are kept; at its default of 64 x 64 it
+    takes 2 GB, twice that while `tf.data` reads it, three times while it is loaded, which takes
+    minutes.
+
+    Args:
+        name: A key of `DATASETS`.
+        split: `"train"` (default), `"test"`, and for celeb_a `"validation"`.
+        image_size: Integer or (height, width) to resize to. Defaults to the images' own size, for
+            celeb_a to 64.
+        data_dir: Folder of prepared datasets. Defaults to the environment variable
+            `TFGANS_DATA_DIR`, or else to `~/.cache/tfgans`.
+        download: Whether to download and prepare what the folder lacks. Defaults to False. The
+            digits are prepared in either case: they come with scikit-learn.
+        seed: Integer. Decides the order. Defaults to 0.
+
+    Raises:
+        ValueError: When the split is unknown, or the data are absent and `download` is False.
+    """
+    dataset = DATASETS[name]
+    checks.choice("split", split, dataset.splits)
+    size = resize.parse_size(image_size) or dataset.default_size
+    builder = _prepared(name, dataset, data_directory(data_dir), download)
+    features = builder.info.features
+    height, width, channels = features["image"].shape
+    shape = (*(size or (height, width)), channels)
+
+    def fitted(pixels: np.ndarray) -> np.ndarray:
+        return pixels if size is None else resize.fit_array(pixels, size, crop=dataset.crop)
+
+    labels: list[int] = []
+    stream = _read(builder, split, fitted, labels)
+    # Grows as it reads, where a list of images would need the memory twice in the end.
+    images = np.fromiter(stream, dtype=np.dtype((np.uint8, shape)))
+    return ArraySource(
+        images,
+        labels=np.asarray(labels) if labels else None,
+        class_names=features["label"].names if "label" in features else None,
+        seed=seed,
+        name=name,
+    )
+
+
+def data_directory(data_dir: str | os.PathLike[str] | None) -> Path:
+    """Returns the folder of prepared datasets: the argument, the environment's, or the default."""
+    chosen = data_dir or os.environ.get("TFGANS_DATA_DIR") or "~/.cache/tfgans"
+    return Path(chosen).expanduser()
+
+
+def _prepared(name: str, dataset: _Dataset, directory: Path, download: bool) -> Any:
+    import tensorflow_datasets as tfds
+
+    if dataset.bundled:
+        return _prepared_digits(directory)
+    builder = tfds.builder(dataset.builder, data_dir=directory)
+    if _is_prepared(builder):
+        return builder
+    if not download:
+        raise ValueError(
+            f"{name!r} is not in {directory}. Pass the `data_dir` that holds it, or "
+            f"`download=True` (`--download` on the command line) to fetch it"
+        )
+    builder.download_and_prepare()
+    return builder
+
+
+def _prepared_digits(directory: Path) -> Any:
+    from tfgans.data.digits_builder import TfgansDigits
+
+    builder = TfgansDigits(data_dir=directory)
+    if _is_prepared(builder):
+        return builder
+    # Two seconds need no progress bar. What goes wrong is raised, not printed.
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            builder.download_and_prepare()
+        except OSError:
+            # tfds prepares in a folder of its own and renames it, which fails when another
+            # process was first. Then its copy serves as well.
+            if not _is_prepared(TfgansDigits(data_dir=directory)):
+                raise
+    return TfgansDigits(data_dir=directory)
+
+
+def _is_prepared(builder: Any) -> bool:
+    # Asked for a folder that does not exist, tfds logs a warning.
+    return builder.data_path.exists() and builder.is_prepared()
+
+
+def _read(
+    builder: Any,
+    split: str,
+    fitted: Callable[[np.ndarray], np.ndarray],
+    labels: list[int],
+) -> Iterator[np.ndarray]:
+    """Yields each image, fitted, and appends its label, if it has one, to `labels`."""
+    examples = builder.as_dataset(split=split, shuffle_files=False)
+    for batch in examples.batch(_READ_BATCH).as_numpy_iterator():
+        labels.extend(batch.get("label", ()))
+        for image in batch["image"]:
+            yield fitted(image)

@@ -1,0 +1,6 @@
+"""Networks: functions of a shape that return plain, functional `keras.Model`s."""
+
+from tfgans.networks.dcgan import dcgan_discriminator, dcgan_generator
+from tfgans.networks.mlp import mlp_discriminator, mlp_generator
+
+__all__ = ["dcgan_discriminator", "dcgan_generator", "mlp_discriminator", "mlp_generator"]
