@@ -1,9 +1,10 @@
 """What the scripts share: flags, and errors of one line."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import quiet  # noqa: F401
 
@@ -35,6 +36,10 @@ def flagfile(*left_out: str) -> str:
     return "".join(f"{line}\n" for line in lines if line)
 
 
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    sys.stderr.write(f"{Path(sys.argv[0]).name}: warning: {message}\n")
+
+
 def _parse(arguments: list[str]) -> list[str]:
     asks_for_help = any(argument.lstrip("-").startswith("help") for argument in arguments[1:])
     try:
@@ -49,6 +54,7 @@ def _parse(arguments: list[str]) -> list[str]:
 def _guarded(main: Callable[[], None]) -> None:
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
+    warnings.showwarning = _show_warning
     try:
         main()
     except (ValueError, OSError, FloatingPointError) as error:

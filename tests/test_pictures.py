@@ -8,8 +8,8 @@ from tfgans import pictures
 
 
 def test_range_is_mapped_and_clipped():
-    values = np.array([-3.0, -1.0, 0.0, 1.0, 3.0])
-    np.testing.assert_array_equal(pictures.to_uint8(values), [0, 0, 128, 255, 255])
+    values = np.array([-3.0, -1.0, 0.0, 1.0, 3.0, np.nan])
+    np.testing.assert_array_equal(pictures.to_uint8(values), [0, 0, 128, 255, 255, 0])
 
 
 def test_grid_holds_every_image_in_row_order():

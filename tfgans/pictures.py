@@ -14,8 +14,9 @@ _GAP = 2
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Returns images in [-1, 1] as uint8 in [0, 255]; what lies outside is clipped."""
-    return np.round((np.clip(images, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
+    """Returns images in [-1, 1] as uint8 in [0, 255]; what lies outside is clipped, NaN black."""
+    clipped = np.nan_to_num(np.clip(images, -1.0, 1.0), nan=-1.0)
+    return np.round((clipped + 1.0) * 127.5).astype(np.uint8)
 
 
 def image_grid(images: np.ndarray, *, columns: int | None = None) -> np.ndarray:

@@ -1,12 +1,13 @@
 """A run's folder: what made it, and whether it is the run that is asked for now."""
 
+import contextlib
+import fcntl
 import importlib.metadata
 import json
 import os
 import platform
-import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +43,30 @@ class RunDirectory:
         self.final_model = self.path / "final.keras"
         self._record = self.path / "run.json"
 
-    def open(self, settings: Mapping[str, Any], *, resume: bool) -> None:
-        """Makes the folder, or checks that it holds a run of the same settings.
+    @contextlib.contextmanager
+    def open(self, settings: Mapping[str, Any], *, resume: bool) -> Iterator[None]:
+        """Makes the folder, or checks that it holds a run of the same settings, and keeps it.
+
+        Until the block ends no other process can open it; the lock of a killed one is void.
 
         Args:
             settings: What decides the result, as JSON values by name.
             resume: Whether a run that is there may be continued.
 
         Raises:
-            ValueError: If there is another run, or one that may not be continued.
+            ValueError: If there is another run, one that may not be continued, or one in progress.
             OSError: If the folder cannot be written.
         """
-        wanted: dict[str, Any] = json.loads(json.dumps(settings))
+        self._check_or_make(json.loads(json.dumps(settings)), resume=resume)
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ValueError(f"Another process is training in {self.path}") from error
+            files.remove_temporaries(self.path)
+            yield
+
+    def _check_or_make(self, settings: dict[str, Any], *, resume: bool) -> None:
         if self._record.exists():
             if not resume:
                 raise ValueError(
@@ -61,16 +74,14 @@ class RunDirectory:
                     "or remove this one"
                 )
             before = json.loads(self._record.read_text(encoding="utf-8"))
-            self._refuse_another(before["settings"], wanted)
-            self._check_writable()
-            return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            self._refuse_another(before["settings"], settings)
+        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise ValueError(
                 f"{self.path} exists and is not a run directory. Choose a new or an empty folder"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        record = {"settings": wanted, "versions": versions()}
-        files.write_text(self._record, json.dumps(record, indent=2) + "\n")
+        else:
+            record = {"settings": settings, "versions": versions()}
+            files.write_text(self._record, json.dumps(record, indent=2) + "\n")
 
     def drop_log_rows(self, first_epoch: int) -> None:
         """Removes the log's rows from `first_epoch` on: they are about to be written again."""
@@ -80,10 +91,6 @@ class RunDirectory:
         kept = [row for row in rows if row.split(",")[0].isdigit()]
         kept = [row for row in kept if int(row.split(",")[0]) < first_epoch]
         files.write_text(self.log, "".join(f"{line}\n" for line in [header, *kept] if line))
-
-    def _check_writable(self) -> None:
-        with tempfile.TemporaryFile(dir=self.path):
-            pass
 
     def _refuse_another(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         names = sorted(before.keys() | now.keys())

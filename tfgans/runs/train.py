@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -25,6 +25,14 @@ class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
         super().__init__(f"{signal.name}: stopped at step {step}, everything is saved")
         self.signal = signal
         self.step = step
+
+
+class Segment(NamedTuple):
+    """One call of `fit`."""
+
+    initial_epoch: int
+    epochs: int
+    steps_per_epoch: int
 
 
 def train(
@@ -67,6 +75,61 @@ def train(
         Interrupted: After SIGINT or SIGTERM; everything is saved.
         FloatingPointError: If a loss became NaN or infinite; the last good backup stays.
     """
+    _check_sizes(gan, source, steps=steps, batch_size=batch_size, epoch_steps=epoch_steps)
+    run = RunDirectory(run_dir)
+    backup = callbacks.Backup(run.backups, every_steps=backup_every)
+    grid = callbacks.SampleGrid(run.grids, every_steps=grid_every, log_dir=run.tensorboard)
+    with run.open({**(settings or {}), **_description(gan, source, batch_size)}, resume=resume):
+        for name, text in (notes or {}).items():
+            files.write_text(run.path / name, text)
+        if backup.restore(gan) is not None:
+            sys.stderr.write(f"Going on with {run.path} at step {gan.step} of {steps}\n")
+        if gan.step > steps:
+            raise ValueError(f"{run.path} has done {gan.step} steps. Received: steps={steps}")
+        run.drop_log_rows(gan.step // epoch_steps)
+        plan = segments(gan.step, steps, epoch_steps)
+        _fit(gan, source, batch_size, plan, run, steps, [backup, grid, *extra_callbacks])
+        with files.atomic_write(run.final_model) as temporary:
+            gan.save(temporary)
+
+
+def _fit(
+    gan: GAN,
+    source: Source,
+    batch_size: int,
+    plan: Iterable[Segment],
+    run: RunDirectory,
+    steps: int,
+    callbacks_in_order: Sequence[keras.callbacks.Callback],
+) -> None:
+    nan_guard, progress = callbacks.StopOnNaN(), callbacks.Progress(steps)
+    log = keras.callbacks.CSVLogger(str(run.log), append=True)
+    tensorboard = keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)
+    try:
+        with callbacks.GracefulStop() as stop:
+            # The guard comes first: it must see a step before the step is saved.
+            watching = [nan_guard, *callbacks_in_order, log, tensorboard, progress, stop]
+            for segment in plan:
+                gan.fit(
+                    source.batches(batch_size, start_step=gan.step * gan.discriminator_steps),
+                    **segment._asdict(),
+                    verbose=0,
+                    callbacks=watching,
+                )
+                if nan_guard.message is not None:
+                    raise FloatingPointError(nan_guard.message)
+                if stop.signal is not None and gan.step < steps:
+                    raise Interrupted(stop.signal, gan.step)
+    finally:
+        # `fit` does not end its callbacks when it raises.
+        progress.close()
+        if log.csv_file is not None:
+            log.csv_file.close()
+
+
+def _check_sizes(
+    gan: GAN, source: Source, *, steps: int, batch_size: int, epoch_steps: int
+) -> None:
     checks.positive_int("steps", steps)
     checks.positive_int("epoch_steps", epoch_steps)
     if steps % gan.steps_per_execution or epoch_steps % gan.steps_per_execution:
@@ -74,47 +137,7 @@ def train(
             "`steps` and `epoch_steps` must be multiples of `steps_per_execution` = "
             f"{gan.steps_per_execution}. Received: steps={steps}, epoch_steps={epoch_steps}"
         )
-    source.batches(batch_size)  # A batch that does not fit the data is refused before a file is.
-    run = RunDirectory(run_dir)
-    backup = callbacks.Backup(run.backups, every_steps=backup_every)
-    grid = callbacks.SampleGrid(run.grids, every_steps=grid_every, log_dir=run.tensorboard)
-    run.open({**(settings or {}), **_description(gan, source, batch_size)}, resume=resume)
-    files.remove_temporaries(run.path)
-    for name, text in (notes or {}).items():
-        files.write_text(run.path / name, text)
-    if backup.restore(gan) is not None:
-        sys.stderr.write(f"Going on with {run.path} at step {gan.step} of {steps}\n")
-    run.drop_log_rows(gan.step // epoch_steps)
-    nan_guard, progress = callbacks.StopOnNaN(), callbacks.Progress(steps)
-    with callbacks.GracefulStop() as stop:
-        # The guard comes before the backup: it must see a step before it is saved.
-        watching = [nan_guard, backup, grid, progress, stop, *_logs(run), *extra_callbacks]
-        for segment in segments(gan.step, steps, epoch_steps):
-            gan.fit(
-                source.batches(batch_size, start_step=gan.step * gan.discriminator_steps),
-                initial_epoch=segment.initial_epoch,
-                epochs=segment.epochs,
-                steps_per_epoch=segment.steps_per_epoch,
-                verbose=0,
-                callbacks=watching,
-            )
-            if stop.signal is not None or nan_guard.message is not None:
-                break
-        progress.close()
-    if nan_guard.message is not None:
-        raise FloatingPointError(nan_guard.message)
-    if gan.step < steps and stop.signal is not None:
-        raise Interrupted(stop.signal, gan.step)
-    with files.atomic_write(run.final_model) as temporary:
-        gan.save(temporary)
-
-
-class Segment(NamedTuple):
-    """One call of `fit`."""
-
-    initial_epoch: int
-    epochs: int
-    steps_per_epoch: int
+    source.batches(batch_size)  # Refuses a batch that is larger than the data.
 
 
 def segments(done: int, steps: int, epoch_steps: int) -> Iterator[Segment]:
@@ -132,13 +155,6 @@ def segments(done: int, steps: int, epoch_steps: int) -> Iterator[Segment]:
             count, epochs = epoch_steps, whole
         yield Segment(initial_epoch=epoch, epochs=epoch + epochs, steps_per_epoch=count)
         done += count * epochs
-
-
-def _logs(run: RunDirectory) -> list[keras.callbacks.Callback]:
-    return [
-        keras.callbacks.CSVLogger(str(run.log), append=True),
-        keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False),
-    ]
 
 
 def _description(gan: GAN, source: Source, batch_size: int) -> dict[str, Any]:
