@@ -1,6 +1,6 @@
 """A generative adversarial network as a Keras model: how two networks train against each other."""
 
-from typing import Any, TypedDict
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -16,14 +16,6 @@ from tfgans.penalties.penalty import refuse_batch_statistics
 _DISCRIMINATOR, _GENERATOR, _PENALTY = range(3)
 # Where evaluation draws, whatever the step: no training step has this number.
 _EVALUATION = -1
-
-
-class Options(TypedDict, total=False):
-    """Arguments of `GAN` that every named method passes on."""
-
-    ema: float | None
-    seed: int
-    name: str | None
 
 
 @keras.saving.register_keras_serializable(package="tfgans")

@@ -4,7 +4,8 @@ from typing import Any, Unpack
 
 import keras
 
-from tfgans.models.gan import GAN, Options
+from tfgans.models.gan import GAN
+from tfgans.models.pair import Options
 from tfgans.objectives import NonSaturating
 from tfgans.penalties import Penalty
 

@@ -3,7 +3,7 @@
 import os
 import secrets
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import keras
 import numpy as np
@@ -14,6 +14,14 @@ from tfgans.models import optimizers, shapes, state
 
 # Parts of a config that are Keras objects of their own.
 _OBJECTS = ("generator", "discriminator", "objective", "penalty")
+
+
+class Options(TypedDict, total=False):
+    """Arguments of `GAN` that every named method passes on."""
+
+    ema: float | None
+    seed: int
+    name: str | None
 
 
 class NetworkPair(keras.Model):

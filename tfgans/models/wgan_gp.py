@@ -5,7 +5,8 @@ from typing import Any, Unpack
 import keras
 
 from tfgans.models import optimizers
-from tfgans.models.gan import GAN, Options
+from tfgans.models.gan import GAN
+from tfgans.models.pair import Options
 from tfgans.objectives import Wasserstein
 from tfgans.penalties import GradientPenalty
 

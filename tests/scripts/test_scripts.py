@@ -1,0 +1,239 @@
+"""The commands, as a user types them: each runs in a process of its own."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+from PIL import Image
+
+import tfgans
+
+ROOT = Path(__file__).parents[2]
+SMALL = "--dataset=digits --model=wgan_gp --network=mlp --width=8 --depth=1 --latent_dim=4"
+RUN = f"{SMALL} --steps=300 --batch_size=16 --epoch_steps=40 --backup_every=20 --grid_every=100"
+
+
+def command(script, flags, **paths):
+    text = flags.format(**{name: shlex.quote(str(path)) for name, path in paths.items()})
+    return [sys.executable, str(ROOT / "bin" / script), *shlex.split(text)]
+
+
+def run(script, flags, **paths):
+    return subprocess.run(
+        command(script, flags, **paths), capture_output=True, text=True, cwd="/", timeout=300
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run directory that no one disturbed."""
+    path = tmp_path_factory.mktemp("runs") / "undisturbed"
+    done = run("train.py", RUN + " --run_dir={path}", path=path)
+    assert done.returncode == 0, done.stderr
+    assert "300/300" in done.stderr
+    return path
+
+
+def size_of(picture):
+    with Image.open(picture) as image:
+        return image.size
+
+
+def final(path):
+    return keras.saving.load_model(path / "final.keras")
+
+
+def wait_for(condition, process):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_run_directory_is_complete(finished):
+    assert {path.name for path in finished.iterdir()} >= {
+        "run.json",
+        "flags.txt",
+        "log.csv",
+        "backups",
+        "grids",
+        "tensorboard",
+        "final.keras",
+    }
+    assert len((finished / "log.csv").read_text().splitlines()) == 1 + 8
+    assert size_of(finished / "grids" / "step-00000300.png") == (402, 402)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_stopped_run_and_the_same_command_again_give_the_same_bits(finished, tmp_path, number):
+    path = tmp_path / "run"
+    arguments = command("train.py", RUN + " --run_dir={path}", path=path)
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: list((path / "backups").glob("step-*")), process)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    assert not (path / "final.keras").exists()
+    if number == signal.SIGKILL:
+        assert process.returncode == -number
+    else:
+        assert process.returncode == 128 + number
+        last = errors.strip().splitlines()[-1]
+        assert re.search(r"stopped at step \d+, everything is saved\. To go on: .*--run_dir", last)
+    again = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert re.search(r"Going on with .* at step \d+ of 300", again.stderr)
+    tiny.assert_same_state(final(path), final(finished))
+
+
+def test_half_a_backup_is_said_and_the_one_before_used(finished, tmp_path):
+    path = tmp_path / "run"
+    done = run("train.py", RUN + " --run_dir={path} --steps=40", path=path)
+    assert done.returncode == 0, done.stderr
+    newest = max((path / "backups").iterdir())
+    newest.write_bytes(newest.read_bytes()[:1000])
+    again = run("train.py", RUN + " --run_dir={path}", path=path)
+    assert "warning: The backup" in again.stderr
+    assert "at step 20 of 300" in again.stderr
+    tiny.assert_same_state(final(path), final(finished))
+
+
+def test_flagfile_reruns_the_run(finished, tmp_path):
+    done = run(
+        "train.py",
+        "--flagfile={file} --run_dir={path}",
+        file=finished / "flags.txt",
+        path=tmp_path / "again",
+    )
+    assert done.returncode == 0, done.stderr
+    tiny.assert_same_state(final(tmp_path / "again"), final(finished))
+
+
+def test_sample_and_export(finished, tmp_path):
+    picture, array = tmp_path / "out.png", tmp_path / "out.npy"
+    for out in (picture, array):
+        done = run(
+            "sample.py", "--run_dir={run} --num=9 --seed=1 --out={out}", run=finished, out=out
+        )
+        assert done.returncode == 0, done.stderr
+    samples = np.load(array)
+    np.testing.assert_allclose(samples, final(finished).sample(9, seed=1), atol=1e-6)
+    assert size_of(picture) == (152, 152)
+    done = run("export.py", "--run_dir={run} --out={out}", run=finished, out=tmp_path / "digits")
+    assert done.stdout.strip() == str(tmp_path / "digits" / "1")
+    model = tf.saved_model.load(done.stdout.strip())
+    images = model.signatures["sample"](seed=tf.constant([1], tf.int64))["images"]
+    np.testing.assert_allclose(images[0], samples[0], atol=1e-6)
+
+
+def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
+    done = run("train.py", RUN + " --run_dir={path} --dry_run", path=tmp_path / "run")
+    assert done.returncode == 0
+    assert "1437 examples of shape (8, 8, 1)" in done.stdout
+    assert "parameters" in done.stdout
+    assert os.listdir(tmp_path) == []
+
+
+def test_folder_of_images_of_any_size_and_a_synthetic_distribution(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    for index in range(40):
+        pixels = rng.integers(0, 255, (10 + index % 3, 12, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{index}.jpg")
+    flags = " --run_dir={path} --steps=2 --batch_size=8 --width=4 --model=non_saturating"
+    done = run(
+        "train.py",
+        "--dataset=folder:{images} --image_size=8,12" + flags,
+        images=tmp_path / "images",
+        path=tmp_path / "folder",
+    )
+    assert done.returncode == 0, done.stderr
+    assert final(tmp_path / "folder").sample(2).shape == (2, 8, 12, 3)
+    done = run(
+        "train.py", "--dataset=ring --dtype_policy=mixed_bfloat16" + flags, path=tmp_path / "ring"
+    )
+    assert done.returncode == 0, done.stderr
+    assert final(tmp_path / "ring").sample(2).shape == (2, 2)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Folders that a user may name by mistake."""
+    root = tmp_path_factory.mktemp("folders")
+    for name in ("empty", "corrupt", "mixed", "other", "good"):
+        (root / name).mkdir()
+    image = Image.fromarray(np.zeros((8, 8), np.uint8))
+    for index in range(3):
+        image.save(root / "corrupt" / f"{index}.png")
+        image.save(root / "good" / f"{index}.png")
+    (root / "corrupt" / "bad.png").write_bytes(b"no image")
+    image.save(root / "mixed" / "one.png")
+    image.resize((9, 8)).save(root / "mixed" / "two.png")
+    (root / "other" / "thesis.txt").write_text("")
+    (root / "file").write_text("")
+    return root
+
+
+BAD = {
+    "unknown dataset": ("--dataset=digit --run_dir={new}", "digits, stacked_digits"),
+    "missing folder": ("--dataset=folder:{root}/none --run_dir={new}", "none"),
+    "empty folder": ("--dataset=folder:{root}/empty --run_dir={new}", "empty"),
+    "corrupt image": ("--dataset=folder:{root}/corrupt --run_dir={new}", r"bad\.png.*skip_bad"),
+    "mixed sizes": ("--dataset=folder:{root}/mixed --run_dir={new}", "image_size"),
+    "absent dataset": ("--dataset=mnist --data_dir={root}/empty --run_dir={new}", "--download"),
+    "batch too large": (SMALL + " --batch_size=5000 --run_dir={new}", "1437.*5000"),
+    "no steps": ("--steps=0 --run_dir={new}", "--steps"),
+    "another run": ("--run_dir={finished} --model=minimax", "holds another run"),
+    "folder of something else": (SMALL + " --run_dir={root}/other", "not a run directory"),
+    "below a file": (SMALL + " --run_dir={root}/file/run", "file"),
+    "unknown flag": ("--run_dir={new} --step=3", "flag 'step'"),
+    "no run directory": (SMALL, "run_dir"),
+    "stray word": (SMALL + " --run_dir={new} digits", "Received: digits"),
+    "flag of another model": (
+        "--model=minimax --penalty_weight=1 --run_dir={new}",
+        "--penalty_weight is of wgan_gp",
+    ),
+    "batch norm and penalty": (
+        "--discriminator_normalization=batch --run_dir={new}",
+        "BatchNormalization. Use Layer",
+    ),
+    "image size of vectors": ("--dataset=ring --image_size=8 --run_dir={new}", "image_size"),
+    "image size of words": ("--image_size=big --run_dir={new}", "big"),
+    "sample of no run": ("sample.py --run_dir={root}/none --out={new}.png", "no such folder"),
+    "sample to nowhere": ("sample.py --run_dir={finished} --out={new}.gif", ".png or .npy"),
+    "no samples": ("sample.py --run_dir={finished} --out={new}.png --num=0", "--num"),
+    "export of no run": ("export.py --run_dir={root}/other --out={new}", "no finished run"),
+    "export to a file": ("export.py --run_dir={finished} --out={root}/file", "Received the file"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_leaves_nothing(case, finished, folders, tmp_path):
+    flags, message = BAD[case]
+    script, _, rest = flags.partition(" ") if flags[0] != "-" else ("train.py", "", flags)
+    before = sorted(folders.rglob("*"))
+    done = run(script, rest, root=folders, new=tmp_path / "new", finished=finished)
+    assert done.returncode in (1, 2)
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith(f"{script}: error: ")
+    assert re.search(message, lines[0]), lines[0]
+    assert os.listdir(tmp_path) == []
+    assert sorted(folders.rglob("*")) == before
+
+
+def test_help_names_the_flags():
+    done = run("train.py", "--helpshort")
+    for name in ("--run_dir", "--dataset", "--model", "--dry_run"):
+        assert name.lstrip("-") in done.stdout
+    assert tfgans.data.NAMES[0] in done.stdout

@@ -1,0 +1,164 @@
+"""One table of all public layers, networks and models; each row passes the same tests."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+
+networks = tfgans.networks
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """How to make one public thing, and what it takes."""
+
+    name: str
+    make: Callable
+    input_shape: tuple[int, ...]
+
+    def inputs(self):
+        rng = np.random.default_rng(0)
+        return rng.normal(size=(3, *self.input_shape)).astype("float32")
+
+
+def spectral():
+    layer = tfgans.layers.SpectralNormalization(keras.layers.Conv2D(3, 3))
+    return keras.Sequential([keras.Input((8, 8, 1)), layer])
+
+
+def pair(cls, **options):
+    model = cls(tiny.generator(), tiny.discriminator(), **options)
+    model.compile()
+    return model
+
+
+OBJECTIVE = tfgans.objectives.NonSaturating()
+ROWS = [
+    Row("SpectralNormalization", spectral, (8, 8, 1)),
+    Row("mlp_generator", lambda: networks.mlp_generator((2,), latent_dim=4, width=8), (4,)),
+    Row("mlp_discriminator", lambda: networks.mlp_discriminator((2,), width=8), (2,)),
+    Row(
+        "dcgan_generator", lambda: networks.dcgan_generator((8, 9, 1), latent_dim=4, width=4), (4,)
+    ),
+    Row("dcgan_discriminator", lambda: networks.dcgan_discriminator((8, 9, 1), width=4), (8, 9, 1)),
+    Row("GAN", lambda: pair(tfgans.GAN, objective=OBJECTIVE, ema=0.9), (4,)),
+    Row("MinimaxGAN", lambda: pair(tfgans.MinimaxGAN), (4,)),
+    Row("NonSaturatingGAN", lambda: pair(tfgans.NonSaturatingGAN, ema=0.5), (4,)),
+    Row("WGANGP", lambda: pair(tfgans.WGANGP, discriminator_steps=2), (4,)),
+]
+MODELS = [row for row in ROWS if hasattr(tfgans, row.name)]
+table = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+models = pytest.mark.parametrize("row", MODELS, ids=lambda row: row.name)
+
+
+def test_nothing_public_is_missing():
+    public = {
+        name
+        for room in (tfgans, tfgans.layers, tfgans.networks)
+        for name in room.__all__
+        if not inspect.ismodule(getattr(room, name))
+    }
+    assert {row.name for row in ROWS} == public
+
+
+@table
+def test_saved_and_loaded_in_safe_mode(row, tmp_path):
+    made = row.make()
+    made.save(tmp_path / "made.keras")
+    loaded = keras.saving.load_model(tmp_path / "made.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(row.inputs()), made(row.inputs()))
+    assert type(loaded) is type(made)
+
+
+@table
+def test_weights_only(row, tmp_path):
+    made, other = row.make(), row.make()
+    made.set_weights([weight + 0.01 for weight in made.get_weights()])
+    made.save_weights(tmp_path / "made.weights.h5")
+    other.load_weights(tmp_path / "made.weights.h5")
+    np.testing.assert_array_equal(other(row.inputs()), made(row.inputs()))
+
+
+@table
+def test_same_eagerly_in_a_graph_and_under_xla(row):
+    made = row.make()
+    call = lambda x: made(x, training=False)  # noqa: E731
+    eager = call(row.inputs())
+    np.testing.assert_allclose(tf.function(call)(row.inputs()), eager, atol=1e-5)
+    np.testing.assert_allclose(tf.function(call, jit_compile=True)(row.inputs()), eager, atol=1e-4)
+
+
+@table
+def test_second_call_does_not_retrace(row):
+    made, traces = row.make(), []
+
+    @tf.function
+    def call(x):
+        traces.append(x)
+        return made(x, training=False)
+
+    call(row.inputs())
+    call(row.inputs() + 1)
+    assert len(traces) == 1
+
+
+@table
+def test_config_round_trip(row):
+    made = row.make()
+    again = type(made).from_config(made.get_config())
+    assert again.get_config() == made.get_config()
+
+
+@table
+def test_gradient_reaches_the_input_and_is_finite(row):
+    made, inputs = row.make(), tf.constant(row.inputs())
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = made(inputs)
+    gradient = tape.gradient(outputs, inputs)
+    assert np.isfinite(gradient).all()
+    assert np.abs(gradient).max() > 0
+
+
+@table
+def test_half_precision_gives_finite_numbers(row):
+    keras.config.set_dtype_policy("mixed_float16")
+    assert np.isfinite(row.make()(row.inputs())).all()
+
+
+@table
+def test_exported_by_keras(row, tmp_path):
+    made = row.make()
+    # Keras's own export; `GAN.export` adds what serving needs.
+    keras.Model.export(made, tmp_path / "made", verbose=False) if row not in MODELS else (
+        made.export(tmp_path / "made")
+    )
+    folder = tmp_path / "made" / ("1" if row in MODELS else "")
+    signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    (name,) = signature.structured_input_signature[1]
+    (outputs,) = signature(**{name: tf.constant(row.inputs())}).values()
+    np.testing.assert_allclose(outputs, made(row.inputs()), atol=1e-5)
+
+
+@table
+def test_docstring_says_what_it_takes(row):
+    room = next(room for room in (tfgans, tfgans.layers, networks) if hasattr(room, row.name))
+    text = inspect.getdoc(getattr(room, row.name))
+    assert "Args:" in text
+    for argument in inspect.signature(getattr(room, row.name)).parameters.values():
+        assert argument.name in text, argument.name
+
+
+@models
+def test_trains_two_steps_and_samples(row):
+    model = row.make()
+    model.fit(tiny.digits(), batch_size=16, steps_per_epoch=2, verbose=0)
+    assert model.step == 2
+    assert model.sample(2, seed=0).shape == (2, 8, 8, 1)
