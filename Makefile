@@ -13,9 +13,9 @@ $(VENV)/installed: requirements.txt setup.py
 	touch $@
 
 demo: $(VENV)/installed
-	$(RUN) bin/train.py --dataset=digits --model=wgan_gp --network=dcgan --run_dir=runs/demo \
-	  --steps=2000 --batch_size=64 --seed=0
-	$(RUN) bin/sample.py --run_dir=runs/demo --num=64 --seed=1 --out=runs/demo/samples.png
+	$(RUN) bin/train.py --dataset=digits --model=wgan_gp --network=dcgan --width=32 \
+	  --learning_rate=5e-4 --steps=3000 --batch_size=64 --seed=0 --run_dir=runs/demo
+	$(RUN) bin/sample.py --run_dir=runs/demo --num=64 --seed=1 --show=8 --out=runs/demo/samples.png
 	$(RUN) bin/export.py --run_dir=runs/demo --out=exported/digits
 
 test: lint

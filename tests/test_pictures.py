@@ -37,6 +37,11 @@ def test_png_holds_the_picture(tmp_path, shape):
     assert pixels.std() > 0
 
 
+def test_text_draws_each_pixel_as_two_characters():
+    images = np.array([[[-1.0, 1.0], [1.0, 0.0]], [[-1.0, -1.0], [-1.0, 1.0]]])[..., np.newaxis]
+    assert pictures.text(images) == "  @@\n@@++    @@"
+
+
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match=r"Received: shape \(4, 8, 8, 2\)"):
         pictures.picture(np.zeros((4, 8, 8, 2)))

@@ -11,6 +11,8 @@ from tfgans import files
 # Small images are enlarged by a whole factor until a tile has about this many pixels a side.
 _TILE_SIDE = 48
 _GAP = 2
+# From black to white.
+_INK = " .:-=+*#%@"
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
@@ -70,6 +72,18 @@ def save_png(path: str | os.PathLike[str], samples: np.ndarray) -> np.ndarray:
             temporary, format="PNG"
         )
     return pixels
+
+
+def text(images: np.ndarray) -> str:
+    """Returns small images side by side as characters, for a terminal: two a pixel.
+
+    Args:
+        images: float [num, height, width, channels] in [-1, 1]; channels are averaged.
+    """
+    levels = to_uint8(images).mean(axis=-1) * (len(_INK) - 1) / 255
+    ink = np.array(list(_INK))[levels.round().astype(int)]
+    rows = ink.repeat(2, axis=2).transpose(1, 0, 2)
+    return "\n".join("  ".join("".join(tile) for tile in row).rstrip() for row in rows)
 
 
 def _plot(points: np.ndarray) -> np.ndarray:

@@ -1,0 +1,112 @@
+"""WGAN-GP as the guides of keras.io teach it, and its kernels alone: what ours is held against."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+PENALTY_WEIGHT = 10.0
+
+
+def adam() -> keras.optimizers.Adam:
+    """Returns a new Adam of the WGAN-GP paper."""
+    return keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9)
+
+
+def penalty(critic: Any, real: tf.Tensor, fake: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of (||grad D|| - 1)^2 on the lines between real and fake."""
+    points = real + alpha * (fake - real)
+    with tf.GradientTape() as tape:
+        tape.watch(points)
+        logits = critic(points, training=True)
+    gradient = tape.gradient(logits, points)
+    axes = list(range(1, len(gradient.shape)))
+    norm = tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=axes) + 1e-12)
+    return tf.reduce_mean(tf.square(norm - 1.0))
+
+
+def critic_loss(critic: Any, real: tf.Tensor, fake: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+    """Returns what the critic minimizes."""
+    gap = tf.reduce_mean(critic(fake, training=True)) - tf.reduce_mean(critic(real, training=True))
+    return gap + PENALTY_WEIGHT * penalty(critic, real, fake, alpha)
+
+
+class PlainWGANGP(keras.Model):
+    """A `keras.Model` with its own `train_step`: the Keras optimizers and draws, no house rules.
+
+    An element of the data is [critic_steps, batch, ...], so that each update of the critic sees
+    fresh examples, as in the paper and in tfgans; the example on keras.io shows one batch to all.
+
+    Args:
+        generator: Built Keras model.
+        critic: Built Keras model.
+        critic_steps: Int.
+    """
+
+    def __init__(self, generator: Any, critic: Any, critic_steps: int) -> None:
+        super().__init__()
+        self.generator = generator
+        self.critic = critic
+        self.critic_steps = critic_steps
+        self.built = True
+
+    def compile(self, steps_per_execution: int = 1) -> None:
+        """Sets one Adam a network."""
+        super().compile(optimizer=None, steps_per_execution=steps_per_execution)
+        self.generator_optimizer, self.critic_optimizer = adam(), adam()
+
+    def train_step(self, data: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Updates the critic `critic_steps` times, then the generator once."""
+        batch = tf.shape(data)[1]
+        latent_shape = [batch, *self.generator.input_shape[1:]]
+        for index in range(self.critic_steps):
+            alpha = tf.random.uniform([batch, *[1] * (len(data.shape) - 2)])
+            with tf.GradientTape() as tape:
+                fake = self.generator(tf.random.normal(latent_shape), training=True)
+                loss = critic_loss(self.critic, data[index], fake, alpha)
+            gradients = tape.gradient(loss, self.critic.trainable_weights)
+            self.critic_optimizer.apply_gradients(
+                zip(gradients, self.critic.trainable_weights, strict=True)
+            )
+        with tf.GradientTape() as tape:
+            fake = self.generator(tf.random.normal(latent_shape), training=True)
+            generator_loss = -tf.reduce_mean(self.critic(fake, training=True))
+        gradients = tape.gradient(generator_loss, self.generator.trainable_weights)
+        self.generator_optimizer.apply_gradients(
+            zip(gradients, self.generator.trainable_weights, strict=True)
+        )
+        return {"d_loss": loss, "g_loss": generator_loss}
+
+
+def bare_step(
+    generator: Any, critic: Any, critic_steps: int, batch: int
+) -> Callable[[], list[tf.Tensor]]:
+    """Returns a function that computes every gradient of one training step and applies none.
+
+    All inputs are drawn beforehand. Each gradient waits for the one before, as it must in training:
+    else two of them could share the threads, and the kernels would no longer be the floor.
+    """
+    data_shape = critic.input_shape[1:]
+    reals = tf.random.uniform([critic_steps, batch, *data_shape], -1.0, 1.0)
+    alphas = tf.random.uniform([critic_steps, batch, *[1] * len(data_shape)])
+    latents = tf.random.normal([critic_steps + 1, batch, *generator.input_shape[1:]])
+
+    @tf.function
+    def step(reals: tf.Tensor, alphas: tf.Tensor, latents: tf.Tensor) -> list[tf.Tensor]:
+        gradients: list[tf.Tensor] = []
+        done: list[tf.Tensor] = []
+        for index in range(critic_steps):
+            with tf.control_dependencies(done):
+                fake = generator(latents[index], training=True)
+                with tf.GradientTape() as tape:
+                    loss = critic_loss(critic, reals[index], fake, alphas[index])
+                done = tape.gradient(loss, [one.value for one in critic.trainable_weights])
+            gradients += done
+        with tf.control_dependencies(done), tf.GradientTape() as tape:
+            fake = generator(latents[critic_steps], training=True)
+            loss = -tf.reduce_mean(critic(fake, training=True))
+            gradients += tape.gradient(loss, [one.value for one in generator.trainable_weights])
+        return gradients
+
+    return lambda: step(reals, alphas, latents)

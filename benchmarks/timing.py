@@ -1,0 +1,95 @@
+"""Alternated timings of one process: seconds a step, and ratios of speed with their spread."""
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+import keras
+
+CLOCKS = ("wall", "cpu")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What one step cost, in seconds: on the wall, and of all threads of the process."""
+
+    wall: float
+    cpu: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """The median of the rounds, and what they lie between."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Returns the spread of at least one value."""
+        return cls(statistics.median(values), min(values), max(values))
+
+    def __str__(self) -> str:
+        """Says it as `median (low..high)`."""
+        return f"{self.median:.3f} ({self.low:.3f}..{self.high:.3f})"
+
+
+class StepClock(keras.callbacks.Callback):
+    """Times the steps of one `fit` from the end of its first execution.
+
+    What `fit` does once, before its steps, is so left out.
+
+    Args:
+        steps_per_execution: Int, as given to `compile`.
+    """
+
+    def __init__(self, steps_per_execution: int = 1) -> None:
+        super().__init__()
+        self._steps_per_execution = steps_per_execution
+        self._ends: list[tuple[float, float]] = []
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Reads the clocks after an execution."""
+        del batch, logs
+        self._ends.append((time.perf_counter(), time.process_time()))
+
+    def cost(self) -> Cost:
+        """Returns the mean cost of a step after the first execution."""
+        steps = (len(self._ends) - 1) * self._steps_per_execution
+        wall, cpu = (
+            (last - first) / steps
+            for first, last in zip(self._ends[0], self._ends[-1], strict=True)
+        )
+        return Cost(wall, cpu)
+
+
+def time_calls(step: Callable[[], object], steps: int) -> Cost:
+    """Returns the mean cost of `steps` calls of `step`."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(steps):
+        step()
+    return Cost((time.perf_counter() - wall) / steps, (time.process_time() - cpu) / steps)
+
+
+def alternate(runners: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
+    """Returns the costs of every runner, one a round; the order turns from round to round.
+
+    An untimed round goes first: it holds the tracing, and the first use of the memory.
+    """
+    names = list(runners)
+    for name in names:
+        runners[name]()
+    costs: dict[str, list[Cost]] = {name: [] for name in names}
+    for index in range(rounds):
+        turn = index % len(names)
+        for name in names[turn:] + names[:turn]:
+            costs[name].append(runners[name]())
+    return costs
+
+
+def speed_ratio(costs: Sequence[Cost], reference: Sequence[Cost], clock: str) -> Spread:
+    """Returns how many times as fast as `reference` it was, round by round."""
+    pairs = zip(costs, reference, strict=True)
+    return Spread.of([getattr(other, clock) / getattr(one, clock) for one, other in pairs])
