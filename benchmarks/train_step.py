@@ -71,7 +71,9 @@ def cases() -> list[Case]:
     ring = next(iter(tfgans.data.Ring(seed=0).batches(2**14))).numpy()
     small = [
         # The kernels are no goal where the step is mostly not kernels.
-        Case(f"MLP on the ring, steps_per_execution={k}", mlp, ring, FLAGS.small_steps, k, ("plain",))
+        Case(
+            f"MLP on the ring, steps_per_execution={k}", mlp, ring, FLAGS.small_steps, k, ("plain",)
+        )
         for k in (1, 10)
     ]
     return [Case("DCGAN 32x32x3", dcgan, images, FLAGS.steps), *small]
@@ -119,7 +121,9 @@ def fitting(gan: keras.Model, dataset: tf.data.Dataset, case: Case) -> Callable[
 
 def report(case: Case, costs: dict[str, list[timing.Cost]]) -> None:
     """Prints the seconds of a step, and the speed of ours over that of the others."""
-    print(f"\n{case.title}: batch {BATCH}, {CRITIC_STEPS} critic updates + 1, {FLAGS.rounds} rounds")
+    print(
+        f"\n{case.title}: batch {BATCH}, {CRITIC_STEPS} critic updates + 1, {FLAGS.rounds} rounds"
+    )
     for name, measured in costs.items():
         seconds = [
             f"{clock} {timing.Spread.of([1e3 * getattr(one, clock) for one in measured])}"

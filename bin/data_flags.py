@@ -11,7 +11,7 @@ flags.DEFINE_list("image_size", None, "side, or height,width, that images are re
 flags.DEFINE_string("data_dir", None, "folder of tensorflow-datasets")
 flags.DEFINE_bool("download", False, "whether an absent dataset may be downloaded")
 flags.DEFINE_bool("skip_bad", False, "whether to leave out unreadable images of a folder")
-flags.DEFINE_integer("seed", 0, "of the order of the data, the first weights and the noise")
+flags.DEFINE_integer("seed", 0, "of the data, the first weights and the noise", lower_bound=0)
 
 # What decides the numbers of a run: a resumed run must have the same.
 DECISIVE = ("dataset", "split", "image_size", "seed")

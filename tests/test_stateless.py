@@ -57,6 +57,8 @@ def test_row_depends_on_its_own_key_alone():
     np.testing.assert_allclose(rows[1], alone[0], atol=1e-6)
     assert not np.allclose(rows[0], rows[1])
     assert stateless.normal_rows(keys[:0], [6]).shape == (0, 6)
+    uniform = stateless.uniform_rows(keys, [6])
+    np.testing.assert_array_equal(uniform[1], stateless.uniform([6], keys[1]))
 
 
 def test_replicas_share_out_the_draws_of_one_device():

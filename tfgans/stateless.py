@@ -51,17 +51,26 @@ def uniform(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
 def normal_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
     """Returns float32 [num_rows, *row_shape] draws of N(0, 1), row i from `keys[i]` alone.
 
+    Unlike `normal`, rows are not shared out among replicas.
+
     Args:
         keys: int64 [num_rows, 2]. Row i does not depend on the other rows or on their number.
         row_shape: The static shape of one row.
     """
-    bits_shape = [*row_shape, 2]
-    bits = tf.map_fn(
-        lambda row_key: _bits(bits_shape, row_key),
+    return _box_muller(_bits_of_rows(keys, [*row_shape, 2]))
+
+
+def uniform_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
+    """Returns float32 [num_rows, *row_shape] draws of U[0, 1); see `normal_rows`."""
+    return _unit_interval(_bits_of_rows(keys, row_shape))
+
+
+def _bits_of_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
+    return tf.map_fn(
+        lambda row_key: _bits(row_shape, row_key),
         tf.convert_to_tensor(keys, tf.int64),
-        fn_output_signature=tf.TensorSpec(bits_shape, tf.uint32),
+        fn_output_signature=tf.TensorSpec(row_shape, tf.uint32),
     )
-    return _box_muller(bits)
 
 
 def _bits(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:

@@ -40,10 +40,13 @@ class SampleGrid(keras.callbacks.Callback):
         self.log_dir = log_dir
         self._every = Every(every_steps)
         self._written: int | None = None
+        self._events: Any = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Writes the first picture."""
         self._every.begin(self.model.step)
+        if self.log_dir is not None:
+            self._events = tf.summary.create_file_writer(os.fspath(self.log_dir))
         self._write()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -54,6 +57,8 @@ class SampleGrid(keras.callbacks.Callback):
     def on_train_end(self, logs: Any = None) -> None:
         """Writes the last picture."""
         self._write()
+        if self._events is not None:
+            self._events.close()
 
     def _write(self) -> None:
         step = self.model.step
@@ -61,7 +66,7 @@ class SampleGrid(keras.callbacks.Callback):
             return
         samples = self.model.sample(self.num, seed=self.seed)
         pixels = pictures.save_png(self.directory / f"step-{step:08d}.png", samples)
-        if self.log_dir is not None:
-            with tf.summary.create_file_writer(os.fspath(self.log_dir)).as_default():
+        if self._events is not None:
+            with self._events.as_default():
                 tf.summary.image("samples", pixels[tf.newaxis], step=step)
         self._written = step

@@ -31,8 +31,8 @@ def normal(shape: Sequence[int], key: tf.Tensor) -> tf.Tensor:
 
 
 def uniform(shape: Sequence[int], key: tf.Tensor) -> tf.Tensor:
-    """Returns float32 draws of U[0, 1), 24 random bits each: never rounded up to 1."""
-    return tf.cast(integers(shape, key, 2**24), tf.float32) * 2.0**-24
+    """Returns float32 draws of U[0, 1)."""
+    return stateless.uniform_rows(key[tf.newaxis], shape)[0]
 
 
 def integers(shape: Sequence[int], key: tf.Tensor, limit: int) -> tf.Tensor:
