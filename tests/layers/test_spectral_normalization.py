@@ -294,3 +294,12 @@ def test_refuses_other_layers(layer, message):
 def test_refuses_bad_power_iterations(iterations):
     with pytest.raises(ValueError, match="`power_iterations` must be an integer of at least 1"):
         SpectralNormalization(keras.layers.Dense(1), power_iterations=iterations)
+
+
+def test_length_of_u_does_not_matter():
+    """A moving average of u is shorter than 1; the kernel's scale must not follow it."""
+    layer = SpectralNormalization(keras.layers.Dense(3))
+    inputs = np.random.default_rng(0).normal(size=(2, 5)).astype("float32")
+    outputs = layer(inputs)
+    layer.vector_u.assign(layer.vector_u * 0.5)
+    np.testing.assert_allclose(layer(inputs), outputs, rtol=1e-5)

@@ -88,7 +88,8 @@ class SpectralNormalization(keras.layers.Wrapper):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Returns the wrapped layer's output with its kernel divided by its spectral norm."""
         matrix = self._kernel_matrix()
-        vector_u = ops.convert_to_tensor(self.vector_u)
+        # A moving average of weights, or a rounded file, may hold it a little short of length 1.
+        vector_u = _unit(ops.convert_to_tensor(self.vector_u))
         if training and self.trainable:
             vector_u = self._iterate(matrix, vector_u, self.power_iterations)
             self.vector_u.assign(vector_u)

@@ -161,6 +161,9 @@ def _description(gan: GAN, source: Source, batch_size: int) -> dict[str, Any]:
     return {
         "model": type(gan).__name__,
         "source": source.name,
+        # A folder may have got more images since: then the order of the data is another.
+        "num_examples": source.num_examples,
+        "data_shape": source.data_shape,
         "batch_size": batch_size,
         "discriminator_steps": gan.discriminator_steps,
         "seed": gan.seed,
