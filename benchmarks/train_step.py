@@ -1,6 +1,6 @@
 """Times a training step of WGAN-GP: tfgans, plain Keras and the bare kernels, in alternation.
 
-benchmarks/train_step.py --rounds=7 --steps=3
+benchmarks/train_step.py --rounds=5 --steps=3
 
 All three train or differentiate networks of the same builders, hyper-parameters and batch, in one
 process. Ours and the plain one run under `fit`, on the same `tf.data` pipeline of fresh batches.
@@ -26,7 +26,7 @@ from absl import app, flags
 import tfgans
 
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("rounds", 7, "rounds of each comparison", lower_bound=1)
+flags.DEFINE_integer("rounds", 5, "rounds of each comparison", lower_bound=1)
 flags.DEFINE_integer("steps", 3, "training steps of DCGAN in a round", lower_bound=1)
 flags.DEFINE_integer("small_steps", 100, "training steps of the MLP in a round", lower_bound=10)
 

@@ -11,7 +11,7 @@ from tfgans.networks import (
     mlp_discriminator,
     mlp_generator,
 )
-from tfgans.networks.blocks import NORMALIZATIONS
+from tfgans.networks.blocks import NORMALIZATIONS, leaky_relu
 
 IMAGE_SHAPES = [(8, 8, 1), (28, 28, 1), (33, 57, 2), (9, 128, 4), (64, 64, 3)]
 SMALL = {
@@ -250,3 +250,14 @@ def test_spectral_normalization_bounds_the_gradient_of_the_logit(builder):
     norms = tf.sqrt(tf.reduce_sum(tape.gradient(logits, inputs) ** 2, axis=(1, 2, 3)))
     bound = 1.0 if builder is mlp_discriminator else 3.0**2
     assert float(tf.reduce_max(norms)) <= bound * 1.01
+
+
+def test_leaky_relu_is_that_of_keras_and_its_gradient_too():
+    features = tf.constant([-3.0, -1e-9, 0.0, 1e-9, 2.0])
+    outputs = []
+    for function in (leaky_relu, keras.layers.LeakyReLU(0.2)):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            values = function(features)
+        outputs.append((values.numpy(), tape.gradient(values, features).numpy()))
+    np.testing.assert_array_equal(outputs[0], outputs[1])

@@ -63,9 +63,19 @@ def normalize(features: Any, *, normalization: str, seed: int | None, name: str)
 
 def activate(features: Any, *, activation: str, name: str) -> Any:
     """Returns activated features; the slope of "leaky_relu" is DCGAN's 0.2."""
-    if activation == "leaky_relu":
-        return keras.layers.LeakyReLU(negative_slope=0.2, name=name)(features)
-    return keras.layers.Activation(activation, name=name)(features)
+    function = leaky_relu if activation == "leaky_relu" else activation
+    return keras.layers.Activation(function, name=name)(features)
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+def leaky_relu(features: Any) -> Any:
+    """Returns max(0.2 x, x), bit for bit what `keras.layers.LeakyReLU(0.2)` gives.
+
+    TensorFlow 2.21 tries to fuse its own LeakyRelu into the convolution before it, fails in graphs
+    with gradients, says so on stderr and drops the whole pass: 13 % more CPU time a step of WGAN-GP
+    on DCGAN 32x32, measured on 2 cores. In this order the slope at 0 is 0.2, as there.
+    """
+    return keras.ops.maximum(0.2 * features, features)
 
 
 def needs_bias(normalization: str) -> bool:
