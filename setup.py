@@ -1,14 +1,16 @@
 """Packaging of tfgans. Ranges live here; the tested pins are in requirements.txt."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
+INIT = ROOT / "tfgans" / "__init__.py"
 
 setup(
     name="tfgans",
-    version="0.1.0",
+    version=re.search(r'__version__ = "(.+)"', INIT.read_text(encoding="utf-8"))[1],
     description="GANs for TensorFlow and Keras: train, resume, measure and serve",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

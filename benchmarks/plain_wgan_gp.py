@@ -53,7 +53,8 @@ class PlainWGANGP(keras.Model):
 
     def compile(self, steps_per_execution: int = 1) -> None:
         """Sets one Adam a network."""
-        super().compile(optimizer=None, steps_per_execution=steps_per_execution)
+        # XLA off, as ours has it: Keras's "auto" turns it on where there is a GPU.
+        super().compile(optimizer=None, steps_per_execution=steps_per_execution, jit_compile=False)
         self.generator_optimizer, self.critic_optimizer = adam(), adam()
 
     def train_step(self, data: tf.Tensor) -> dict[str, tf.Tensor]:

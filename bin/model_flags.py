@@ -7,6 +7,7 @@ import keras
 from absl import flags
 
 import tfgans
+from tfgans.networks.blocks import NORMALIZATIONS
 
 MODELS: dict[str, Callable[..., tfgans.GAN]] = {
     "minimax": tfgans.MinimaxGAN,
@@ -17,9 +18,7 @@ NETWORKS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "dcgan": (tfgans.networks.dcgan_generator, tfgans.networks.dcgan_discriminator),
     "mlp": (tfgans.networks.mlp_generator, tfgans.networks.mlp_discriminator),
 }
-NORMALIZATIONS = ("none", "batch", "layer", "spectral")
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
-
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("model", "wgan_gp", list(MODELS), "the method")
 flags.DEFINE_enum("network", None, list(NETWORKS), "default: dcgan for images, mlp for vectors")
@@ -36,18 +35,21 @@ flags.DEFINE_enum("dtype_policy", "float32", POLICIES, "what the networks comput
 flags.DEFINE_bool("jit_compile", False, "whether to compile the training step with XLA")
 flags.DEFINE_integer("steps_per_execution", 1, "training steps in one call", lower_bound=1)
 
-# What decides the numbers of a run: a resumed run must have the same.
+# What a resumed run must have the same.
 DECISIVE = (
     *("model", "network", "latent_dim", "width", "depth", "generator_normalization"),
     *("discriminator_normalization", "discriminator_steps", "penalty_weight", "learning_rate"),
     *("ema", "dtype_policy", "jit_compile"),
 )
+flags.register_multi_flags_validator(
+    ["model", "penalty_weight"],
+    lambda given: given["penalty_weight"] is None or given["model"] == "wgan_gp",
+    "--penalty_weight is of wgan_gp only",
+)
 
 
 def build_gan(source: Any) -> tfgans.GAN:
     """Returns the compiled model that the flags describe, for the shape of `source`."""
-    if FLAGS.penalty_weight is not None and FLAGS.model != "wgan_gp":
-        raise ValueError(f"--penalty_weight is of wgan_gp only. Received: --model={FLAGS.model}")
     keras.config.set_dtype_policy(FLAGS.dtype_policy)
     network = FLAGS.network or ("dcgan" if len(source.data_shape) == 3 else "mlp")
     make_generator, make_discriminator = NETWORKS[network]
@@ -61,14 +63,12 @@ def build_gan(source: Any) -> tfgans.GAN:
     discriminator = make_discriminator(
         source.data_shape, **size, **_given(normalization=FLAGS.discriminator_normalization)
     )
-    own = ("discriminator_steps", "penalty_weight")
-    method = _given(**{name: FLAGS[name].value for name in own})
+    method = {name: FLAGS[name].value for name in ("discriminator_steps", "penalty_weight")}
     gan = MODELS[FLAGS.model](
-        generator, discriminator, ema=FLAGS.ema or None, seed=FLAGS.seed, **method
+        generator, discriminator, ema=FLAGS.ema or None, seed=FLAGS.seed, **_given(**method)
     )
-    optimizers = gan.default_optimizers()
-    for optimizer in optimizers if FLAGS.learning_rate else ():
-        optimizer.learning_rate = FLAGS.learning_rate
+    for optimizer in (optimizers := gan.default_optimizers()):
+        optimizer.learning_rate = FLAGS.learning_rate or optimizer.learning_rate
     execution = {name: FLAGS[name].value for name in ("jit_compile", "steps_per_execution")}
     gan.compile(*optimizers, **execution)
     return gan

@@ -29,25 +29,29 @@ def main() -> None:
     """Builds what the flags describe, and trains it or prints the plan."""
     source = data_flags.load_source()
     gan = model_flags.build_gan(source)
-    sizes = {"run_dir": FLAGS.run_dir, "steps": FLAGS.steps, "batch_size": FLAGS.batch_size}
+    names = (*data_flags.DECISIVE, *model_flags.DECISIVE)
+    options = {
+        "run_dir": FLAGS.run_dir,
+        "steps": FLAGS.steps,
+        "batch_size": FLAGS.batch_size,
+        "epoch_steps": FLAGS.epoch_steps,
+        "settings": {name: FLAGS[name].value for name in names},
+        "resume": FLAGS.resume,
+    }
     if FLAGS.dry_run:
-        print(tfgans.runs.plan(gan, source, **sizes))
+        print(tfgans.runs.plan(gan, source, **options))
         return
-    decisive = (*data_flags.DECISIVE, *model_flags.DECISIVE)
     try:
         tfgans.runs.train(
             gan,
             source,
-            **sizes,
-            epoch_steps=FLAGS.epoch_steps,
+            **options,
             backup_every=FLAGS.backup_every,
             grid_every=FLAGS.grid_every,
-            settings={name: FLAGS[name].value for name in decisive},
             notes={"flags.txt": cli.flagfile("dry_run")},
-            resume=FLAGS.resume,
         )
     except tfgans.runs.Interrupted as stop:
-        cli.fail(f"{stop}. To go on: {shlex.join(['python', *sys.argv])}", 128 + stop.signal)
+        cli.fail(f"{stop}. To go on: {shlex.join([sys.executable, *sys.argv])}", 128 + stop.signal)
     print(f"{FLAGS.run_dir}: {gan.step} steps, model in {FLAGS.run_dir}/final.keras")
 
 

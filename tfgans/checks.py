@@ -54,6 +54,15 @@ def choice(name: str, value: Any, options: Collection[str]) -> str:
     return value
 
 
+def instance(name: str, value: Any, kind: type, example: str) -> None:
+    """Raises ValueError unless `value` is a `kind`; `example` is how to make one."""
+    if not isinstance(value, kind):
+        raise ValueError(
+            f"`{name}` must be a {kind.__module__.rpartition('.')[0]}.{kind.__name__}, say "
+            f"`{example}`. Received: {value!r}"
+        )
+
+
 def shape(name: str, value: Iterable[int], *, rank: int | None = None) -> tuple[int, ...]:
     """Returns `value` as a tuple of positive ints (of length `rank`, if given), or raises."""
     sizes: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else ()

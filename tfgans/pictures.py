@@ -21,23 +21,25 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     return np.round((clipped + 1.0) * 127.5).astype(np.uint8)
 
 
-def image_grid(images: np.ndarray, *, columns: int | None = None) -> np.ndarray:
+def image_grid(images: np.ndarray) -> np.ndarray:
     """Returns one picture, uint8 [height, width, 1 or 3], of images laid out row by row.
 
     Args:
-        images: float [num, height, width, 1 or 3] in [-1, 1].
-        columns: Int. Default: as square as possible.
+        images: float [num, height, width, channels] in [-1, 1]. Three channels and more are shown
+            as RGB by the first three, fewer as grey by the first.
 
     Raises:
-        ValueError: If these are not grey or RGB images.
+        ValueError: If these are not images, or there are none.
     """
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
+    if images.ndim != 4 or not images.size:
         raise ValueError(
-            "A grid is of images [num, height, width, 1 or 3], at least one. "
+            "A grid is of images [num, height, width, channels], at least one. "
             f"Received: shape {images.shape}"
         )
-    num, height, width, channels = images.shape
-    columns = math.ceil(math.sqrt(num)) if columns is None else columns
+    channels = 3 if images.shape[-1] >= 3 else 1
+    num, height, width, _ = images.shape
+    images = images[..., :channels]
+    columns = math.ceil(math.sqrt(num))
     rows = math.ceil(num / columns)
     scale = max(1, round(_TILE_SIDE / max(height, width)))
     tiles = to_uint8(images).repeat(scale, axis=1).repeat(scale, axis=2)
@@ -54,7 +56,7 @@ def picture(samples: np.ndarray) -> np.ndarray:
     """Returns uint8 [height, width, 1 or 3]: a grid of images, or a plot of vectors.
 
     Vectors [num, dim] are drawn as a scatter plot of their first two coordinates, and as a
-    histogram where there is only one.
+    histogram where there is only one; those that are not finite are left out.
 
     Raises:
         ValueError: If the samples are neither.
@@ -94,6 +96,7 @@ def _plot(points: np.ndarray) -> np.ndarray:
     figure = Figure(figsize=(5, 5), dpi=100)
     canvas: Any = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
+    points = points[np.isfinite(points).all(axis=1)]
     if points.shape[1] == 1:
         axes.hist(points[:, 0], bins=50)
     else:

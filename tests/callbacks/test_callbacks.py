@@ -56,6 +56,15 @@ class TestBackup:
         with pytest.warns(UserWarning, match=r"step-00000006.* is damaged .* the one before"):
             assert callbacks.Backup(tmp_path).restore(gan) == 3
         assert gan.step == 3
+        train(gan, 3, callbacks.Backup(tmp_path))
+        assert callbacks.Backup(tmp_path).restore(tiny.gan()) == 6
+
+    def test_other_optimizers_are_refused(self, tmp_path):
+        train(tiny.gan(), 1, callbacks.Backup(tmp_path))
+        gan = tiny.gan(compiled=False)
+        gan.compile("sgd", "sgd")
+        with pytest.raises(ValueError, match="does not fit this model"):
+            callbacks.Backup(tmp_path).restore(gan)
 
     def test_one_flipped_bit_is_noticed(self, tmp_path):
         train(tiny.gan(), 2, callbacks.Backup(tmp_path, every_steps=1, keep=1))
@@ -65,7 +74,7 @@ class TestBackup:
         only.write_bytes(content)
         with (
             pytest.warns(UserWarning, match="damaged"),
-            pytest.raises(ValueError, match=r"Every backup in .* is damaged"),
+            pytest.raises(ValueError, match=r"Every backup in .* was damaged"),
         ):
             callbacks.Backup(tmp_path).restore(tiny.gan())
 

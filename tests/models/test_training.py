@@ -40,15 +40,10 @@ def test_one_step_by_hand():
     gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2))
     twin = tiny.gan(tfgans.NonSaturatingGAN, compiled=False)
     real = tf.constant(tiny.digits(16))
-    key = tfgans.stateless.key(5, 0)
+    # Update 0 is the discriminator's, update 1 the generator's; role 0 of each draws latents.
     first, second = (
-        tfgans.stateless.normal(
-            [16, 4], tfgans.stateless.fold(path, index) if index is not None else path
-        )
-        for path, index in [
-            (tfgans.stateless.fold(key, 0), 0),
-            (tfgans.stateless.fold(key, 1), None),
-        ]
+        tfgans.stateless.normal([16, 4], tfgans.stateless.key(5, 0, update, 0))
+        for update in range(2)
     )
     gan.fit(real.numpy(), batch_size=16, steps_per_epoch=1, verbose=0)
     # The array's order is shuffled, but one batch holds all of it: means do not see the order.
@@ -76,12 +71,40 @@ def test_one_step_by_hand():
             np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-6)
 
 
-def test_penalty_reaches_the_weights_with_its_weight():
-    gans = [tiny.gan(penalty_weight=weight) for weight in (0.0, 10.0)]
-    for gan in gans:
-        gan.fit(batches(), steps_per_epoch=2, verbose=0)
-    kernels = [gan.discriminator.weights[0].numpy() for gan in gans]
-    assert not np.allclose(*kernels)
+def test_penalty_enters_the_loss_with_its_weight():
+    real, fake = tf.constant(tiny.digits(8)), tf.constant(tiny.digits(16)[8:])
+    key = tfgans.stateless.key(0)
+    gans = [tiny.gan(penalty_weight=weight) for weight in (0.0, 3.0)]
+    without, weighted = (
+        gan.discriminator_terms(real, fake, key=key, training=True) for gan in gans
+    )
+    penalty = gans[0].get_metrics_result()["penalty"]
+    assert penalty > 0
+    np.testing.assert_allclose(weighted - without, 3.0 * penalty, rtol=1e-5)
+
+
+def test_metrics_of_a_subclass_are_logged_and_reset():
+    class Counting(tfgans.NonSaturatingGAN):
+        def __init__(self, *networks, **options):
+            super().__init__(*networks, **options)
+            self.steps_seen = keras.metrics.Sum("steps_seen")
+
+        def after_update(self):
+            super().after_update()
+            self.steps_seen.update_state(1.0)
+
+    gan = tiny.gan(Counting)
+    history = gan.fit(batches(), epochs=2, steps_per_epoch=3, verbose=0)
+    assert history.history["steps_seen"] == [3.0, 3.0]
+
+
+def test_evaluation_weights_examples_not_batches():
+    gan = tiny.gan(tfgans.NonSaturatingGAN)
+    results = [
+        gan.evaluate(tiny.digits(17), batch_size=size, return_dict=True, verbose=0)["real_logits"]
+        for size in (16, 17)
+    ]
+    assert results[0] == pytest.approx(results[1], rel=1e-4)
 
 
 def test_each_discriminator_update_sees_fresh_examples():
@@ -106,10 +129,18 @@ def test_each_discriminator_update_sees_fresh_examples():
     ("data", "steps"),
     [
         (lambda: batches(16), 16 // 2),
-        (lambda: tf.data.Dataset.from_tensor_slices(tiny.digits()).batch(50), 5 // 2),
+        (lambda: tf.data.Dataset.from_tensor_slices(tiny.digits()).batch(16), 16 // 2),
+        (lambda: tf.data.Dataset.from_tensor_slices(tiny.digits()).batch(50), 6 // 2),
+        (lambda: tf.data.Dataset.from_tensor_slices(tiny.digits()).batch(256), 1),
         (lambda: batches(16).repeat(2), 32 // 2),
     ],
-    ids=["whole batches", "a smaller last batch", "repeated"],
+    ids=[
+        "whole batches",
+        "size not static",
+        "a smaller last batch",
+        "less than a step",
+        "repeated",
+    ],
 )
 def test_epoch_of_a_dataset_is_one_pass(data, steps):
     gan = tiny.gan()
@@ -132,8 +163,8 @@ def test_uint8_array_equals_its_floats():
         np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-6)
 
 
-def trained(steps=4, **compile_options):
-    gan = tiny.gan(ema=0.9, dropout=0.3, compiled=False)
+def trained(steps=4, dropout=0.3, **compile_options):
+    gan = tiny.gan(ema=0.9, dropout=dropout, compiled=False)
     gan.compile(**compile_options)
     gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=steps, verbose=0)
     return gan
@@ -149,16 +180,32 @@ def test_same_seed_same_bits_and_other_seed_other_bits():
 @pytest.mark.parametrize(
     ("options", "tolerance"),
     [
-        ({"run_eagerly": True}, 1e-4),
+        ({"run_eagerly": True}, 1e-3),
         ({"jit_compile": True}, 1e-3),
         ({"steps_per_execution": 2}, 0.0),
     ],
-    ids=lambda options: next(iter(options)) if isinstance(options, dict) else "",
+    ids=["run_eagerly", "jit_compile", "steps_per_execution"],
 )
 def test_ways_of_running_agree(options, tolerance):
-    plain, other = trained(), trained(**options)
-    for one, two in zip(plain.generator.weights, other.generator.weights, strict=True):
-        np.testing.assert_allclose(one.numpy(), two.numpy(), atol=tolerance)
+    """The tolerance is on the way that the weights have gone: rounding grows with it."""
+    start = tiny.gan(ema=0.9).generator.get_weights()
+    # Plain gradient steps: Adam's first ones have the size of the rate whatever the gradient is.
+    # No dropout: Keras draws other masks under XLA.
+    plain, other = (
+        trained(
+            dropout=0.0,
+            generator_optimizer=keras.optimizers.SGD(0.05),
+            discriminator_optimizer=keras.optimizers.SGD(0.05),
+            **how,
+        )
+        for how in ({}, options)
+    )
+    for before, one, two in zip(
+        start, plain.generator.weights, other.generator.weights, strict=True
+    ):
+        way = np.abs(one.numpy() - before).max()
+        assert way > 0
+        np.testing.assert_allclose(two.numpy(), one.numpy(), atol=tolerance * way + 1e-7)
     assert plain.step == other.step == 4
 
 

@@ -172,6 +172,12 @@ def test_batch_normalization_is_refused(penalty):
         penalty(critic, *pairs((4, 3)))
 
 
+@table
+def test_several_logits_are_refused(penalty):
+    with pytest.raises(ValueError, match=r"one logit an example.*Received: .*shape \(4, 2\)"):
+        penalty(lambda x, training: x[:, :2], *pairs((4, 3)))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

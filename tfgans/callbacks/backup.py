@@ -24,6 +24,9 @@ class Backup(keras.callbacks.Callback):
     file that was cut or changed is noticed and the one before it is used. Keras's own
     `BackupAndRestore` restarts the random state and the data order, and is not atomic.
 
+    List it after the callbacks that log: a backup at the end of an epoch is written after the
+    epoch's log, so that a run killed between the two does not lose the log.
+
     Args:
         directory: Folder of the backups; made if missing.
         every_steps: Int, training steps between backups. Default: 500.
@@ -48,20 +51,31 @@ class Backup(keras.callbacks.Callback):
         self.directory = Path(directory)
         self.keep = checks.positive_int("keep", keep)
         self._every = Every(every_steps)
+        self._due = False
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Starts counting steps."""
         self._every.begin(self.model.step)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Saves when a backup is due."""
-        if self._every.due(self.model.step):
-            self.save(self.model)
+        """Saves when a backup is due, but for the last batch of an epoch."""
+        self._due = self._every.due(self.model.step)
+        if self._due and batch + 1 != self.params.get("steps"):
+            self._save_due()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Saves when a backup was due at the last batch."""
+        if self._due:
+            self._save_due()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Saves the last step, if it is not saved yet."""
         if all(step != self.model.step for step, _ in self._backups()):
             self.save(self.model)
+
+    def _save_due(self) -> None:
+        self._due = False
+        self.save(self.model)
 
     def save(self, model: Any) -> Path | None:
         """Writes a backup of `model` and removes the oldest ones.
@@ -105,20 +119,26 @@ class Backup(keras.callbacks.Callback):
             if _checksum(path) in path.name:
                 self._load(model, path)
                 return step
+            # Out of the way of the whole one that will be written at the same step.
+            path.rename(path.with_name(f"damaged-{path.name}"))
             warnings.warn(
                 f"The backup {path} is damaged (its checksum is wrong); using the one before it",
                 stacklevel=2,
             )
         if backups:
             raise ValueError(
-                f"Every backup in {self.directory} is damaged. Remove the folder to start anew"
+                f"Every backup in {self.directory} was damaged and is renamed. The next start "
+                "begins anew, at step 0"
             )
         return None
 
     def _load(self, model: Any, path: Path) -> None:
         try:
-            model.load_weights(path)
-        except (ValueError, KeyError) as error:
+            with warnings.catch_warnings():
+                # Keras only warns when it cannot load a part, say another kind of optimizer.
+                warnings.simplefilter("error", UserWarning)
+                model.load_weights(path)
+        except (ValueError, KeyError, UserWarning) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(
                 f"The backup {path} does not fit this model: it is of another one. "

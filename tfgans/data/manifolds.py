@@ -23,8 +23,8 @@ class ParallelLines(DrawnSource):
 
     Formula: `x = t w + offset v` with `t ~ U[0, 1)`, `|w| = |v| = 1` and `w` orthogonal to `v`.
     The real data lie at offset 0. At `offset=theta`, the Jensen-Shannon divergence from them is
-    log 2 nats whatever `theta`, the Wasserstein-1 distance `|theta|`. A line has no density in the
-    space around it, so there is no `log_prob`.
+    log 2 nats for every `theta` but 0, the Wasserstein-1 distance `|theta|`. A line has no density
+    in the space around it, so there is no `log_prob`.
 
     Args:
         dim: Integer of at least 2. Defaults to 2.

@@ -12,8 +12,8 @@ from tfgans.objectives import Objective
 from tfgans.penalties import Penalty
 from tfgans.penalties.penalty import refuse_batch_statistics
 
-# Roles of random draws: each has a branch of its own below the key of (seed, step).
-_DISCRIMINATOR, _GENERATOR, _PENALTY = range(3)
+# Roles of the draws in one update: each has a branch of its own below the update's key.
+_LATENTS, _PENALTY = range(2)
 # Where evaluation draws, whatever the step: no training step has this number.
 _EVALUATION = -1
 
@@ -75,17 +75,9 @@ class GAN(NetworkPair):
         seed: int = 0,
         name: str | None = None,
     ) -> None:
-        if not isinstance(objective, Objective):
-            raise ValueError(
-                "`objective` must be a `tfgans.objectives.Objective`, say "
-                f"`tfgans.objectives.NonSaturating()`. Received: {objective!r}"
-            )
+        checks.instance("objective", objective, Objective, "tfgans.objectives.NonSaturating()")
         if penalty is not None:
-            if not isinstance(penalty, Penalty):
-                raise ValueError(
-                    "`penalty` must be a `tfgans.penalties.Penalty`, say "
-                    f"`tfgans.penalties.GradientPenalty()`, or None. Received: {penalty!r}"
-                )
+            checks.instance("penalty", penalty, Penalty, "tfgans.penalties.GradientPenalty()")
             refuse_batch_statistics(discriminator)
         super().__init__(generator, discriminator, ema=ema, seed=seed, name=name)
         self.objective = objective
@@ -101,9 +93,11 @@ class GAN(NetworkPair):
         """The running means behind the logs.
 
         `discriminator_loss` and `generator_loss` are the game's terms, without the penalty;
-        `penalty` is the mean penalty before its weight.
+        `penalty` is the mean penalty before its weight. Metrics that a subclass adds come after.
         """
-        return list(self._means.values())
+        own = list(self._means.values())
+        known = {id(metric) for metric in [*own, self._loss_tracker]}
+        return [*own, *(metric for metric in self._metrics if id(metric) not in known)]
 
     def fit(
         self,
@@ -126,8 +120,8 @@ class GAN(NetworkPair):
         Args:
             x: A `tf.data.Dataset` of batches, or an array [num_examples, ...]: floats, images in
                 [-1, 1] (an array may also be uint8). One training step takes
-                `discriminator_steps` batches. The order of an array's examples is a function of
-                (`seed`, `step`), so a resumed run goes on where it was.
+                `discriminator_steps` batches; a dataset of known length is repeated. The order of
+                an array's examples is a function of (`seed`, `step`): it resumes where it was.
             y: None: labels are not taken.
             batch_size: Int, examples in one update; for arrays only. Default: 32.
             epochs: Int, the epoch to stop at.
@@ -156,7 +150,9 @@ class GAN(NetworkPair):
             steps_per_execution=self.steps_per_execution,
         )
         if validation_data is not None:
-            validation_data = inputs.evaluation_data(validation_data, validation_steps)
+            validation_data = inputs.evaluation_data(
+                validation_data, data_shape=self.data_shape, steps=validation_steps
+            )
         return super().fit(
             dataset,
             epochs=epochs,
@@ -180,66 +176,62 @@ class GAN(NetworkPair):
             **options: Those of `keras.Model.evaluate` (`batch_size`, `steps`, `return_dict`, ...).
 
         Raises:
-            ValueError: If the data is endless and `steps` is not given, or an option is not known.
+            ValueError: If the data does not fit, is endless and `steps` is not given, or an option
+                is not known.
         """
         inputs.refuse_labels(y)
         # `fit` has already checked the data that it evaluates on.
         if not options.get("_use_cached_eval_dataset"):
-            x = inputs.evaluation_data(x, options.get("steps"))
+            x = inputs.evaluation_data(x, data_shape=self.data_shape, steps=options.get("steps"))
         return super().evaluate(x, **options)
 
     def train_step(self, data: tf.Tensor) -> dict[str, tf.Tensor]:
         """One training step on real examples [batch, discriminator_steps, ...]."""
         batches = inputs.split_step(data, self.discriminator_steps, len(self.data_shape))
-        step_key = stateless.key(self.seed, self._step)
+        key = stateless.key(self.seed, self._step)
         for index, real in enumerate(batches):
-            self.update_discriminator(
-                real,
-                latents_key=stateless.fold(stateless.fold(step_key, _DISCRIMINATOR), index),
-                penalty_key=stateless.fold(stateless.fold(step_key, _PENALTY), index),
-            )
-        self.update_generator(batches[-1], latents_key=stateless.fold(step_key, _GENERATOR))
+            self.update_discriminator(real, key=stateless.fold(key, index))
+        self.update_generator(batches[-1], key=stateless.fold(key, self.discriminator_steps))
         self.after_update()
         return self.get_metrics_result()
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Measures one batch of real examples: the generator itself, not its average.
 
-        The latents of batch i are the same in every evaluation, so that two of them compare.
+        The latents of a batch are the same in every evaluation, so that two of them compare.
         """
         real = inputs.unpack_examples(data)
-        batch_index = self._means["generator_loss"].count
-        latents_key, penalty_key = (
-            stateless.key(self.seed, _EVALUATION, batch_index, role) for role in range(2)
-        )
-        latents = self.draw_latents(tf.shape(real)[0], latents_key)
+        num_seen = self._means["generator_loss"].count
+        key = stateless.key(self.seed, _EVALUATION, num_seen)
+        latents = self.draw_latents(tf.shape(real)[0], stateless.fold(key, _LATENTS))
         fake = tf.cast(self.generator(latents, training=False), tf.float32)
-        self.discriminator_terms(real, fake, penalty_key=penalty_key, training=False)
-        self.generator_terms(real, fake, training=False)
+        self.discriminator_terms(real, fake, key=key, training=False)
+        self.generator_terms(real, fake, key=key, training=False)
         return self.get_metrics_result()
 
     def draw_latents(self, num: Any, key: tf.Tensor) -> tf.Tensor:
         """Returns float32 [num, *latent_shape] of N(0, 1), a pure function of `key`."""
         return stateless.normal([num, *self.latent_shape], key)
 
-    def update_discriminator(
-        self, real: tf.Tensor, *, latents_key: tf.Tensor, penalty_key: tf.Tensor
-    ) -> None:
-        """One update of the discriminator on `real` [batch, ...] and as many new fakes."""
-        latents = self.draw_latents(tf.shape(real)[0], latents_key)
+    def update_discriminator(self, real: tf.Tensor, *, key: tf.Tensor) -> None:
+        """One update of the discriminator on `real` [batch, ...] and as many new fakes.
+
+        All its randomness comes from `key`; an override folds roles of its own into it.
+        """
+        latents = self.draw_latents(tf.shape(real)[0], stateless.fold(key, _LATENTS))
         # Outside the tape: the generator needs no gradient here.
         fake = tf.cast(self.generator(latents, training=True), tf.float32)
         with tf.GradientTape() as tape:
-            loss = self.discriminator_terms(real, fake, penalty_key=penalty_key, training=True)
+            loss = self.discriminator_terms(real, fake, key=key, training=True)
             scaled = optimizers.scale(loss, self.discriminator_optimizer)
         optimizers.apply(tape, scaled, self.discriminator_optimizer, self.discriminator)
 
-    def update_generator(self, real: tf.Tensor, *, latents_key: tf.Tensor) -> None:
+    def update_generator(self, real: tf.Tensor, *, key: tf.Tensor) -> None:
         """One update of the generator, on as many new latents as there are examples in `real`."""
-        latents = self.draw_latents(tf.shape(real)[0], latents_key)
+        latents = self.draw_latents(tf.shape(real)[0], stateless.fold(key, _LATENTS))
         with tf.GradientTape() as tape:
             fake = tf.cast(self.generator(latents, training=True), tf.float32)
-            loss = self.generator_terms(real, fake, training=True)
+            loss = self.generator_terms(real, fake, key=key, training=True)
             scaled = optimizers.scale(loss, self.generator_optimizer)
         optimizers.apply(tape, scaled, self.generator_optimizer, self.generator)
 
@@ -250,7 +242,7 @@ class GAN(NetworkPair):
             state.move_average(self.ema_generator, self.generator, self.ema, self._step)
 
     def discriminator_terms(
-        self, real: tf.Tensor, fake: tf.Tensor, *, penalty_key: tf.Tensor, training: bool
+        self, real: tf.Tensor, fake: tf.Tensor, *, key: tf.Tensor, training: bool
     ) -> tf.Tensor:
         """Returns the scalar that the discriminator minimizes, and logs its parts."""
         # Real and fake apart, as in the DCGAN authors' code: with BatchNormalization each batch
@@ -259,25 +251,32 @@ class GAN(NetworkPair):
         fake_logits = self._logits(fake, training=training)
         on_real, on_fake = self.objective.discriminator_loss(real_logits, fake_logits)
         loss = tf.reduce_mean(on_real) + tf.reduce_mean(on_fake)
-        self._means["discriminator_loss"].update_state(loss)
-        self._means["real_logits"].update_state(tf.reduce_mean(real_logits))
-        self._means["fake_logits"].update_state(tf.reduce_mean(fake_logits))
+        self._log("discriminator_loss", loss, real)
+        self._log("real_logits", tf.reduce_mean(real_logits), real)
+        self._log("fake_logits", tf.reduce_mean(fake_logits), real)
         if self.penalty is None:
             return loss
-        penalty = tf.reduce_mean(
-            self.penalty(self.discriminator, real, fake, key=penalty_key, training=training)
-        )
-        self._means["penalty"].update_state(penalty)
+        own_key = stateless.fold(key, _PENALTY)
+        values = self.penalty(self.discriminator, real, fake, key=own_key, training=training)
+        penalty = tf.reduce_mean(values)
+        self._log("penalty", penalty, real)
         return loss + self.penalty.weight * penalty
 
-    def generator_terms(self, real: tf.Tensor, fake: tf.Tensor, *, training: bool) -> tf.Tensor:
+    def generator_terms(
+        self,
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        *,
+        key: tf.Tensor,  # noqa: ARG002 (for overrides)
+        training: bool,
+    ) -> tf.Tensor:
         """Returns the scalar that the generator minimizes, and logs it."""
         real_logits = None
         if self.objective.generator_uses_real:
             real_logits = self._logits(real, training=training)
         fake_logits = self._logits(fake, training=training)
         loss = tf.reduce_mean(self.objective.generator_loss(real_logits, fake_logits))
-        self._means["generator_loss"].update_state(loss)
+        self._log("generator_loss", loss, real)
         return loss
 
     def get_config(self) -> dict[str, Any]:
@@ -292,3 +291,7 @@ class GAN(NetworkPair):
     def _logits(self, examples: tf.Tensor, *, training: bool) -> tf.Tensor:
         # Losses are computed in float32 whatever the networks compute in.
         return tf.cast(self.discriminator(examples, training=training), tf.float32)
+
+    def _log(self, name: str, value: tf.Tensor, examples: tf.Tensor) -> None:
+        # Weighted by examples, so that a smaller last batch does not count as much as the others.
+        self._means[name].update_state(value, sample_weight=tf.shape(examples)[0])

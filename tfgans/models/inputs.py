@@ -42,13 +42,12 @@ def training_dataset(
     Raises:
         ValueError: If there are no examples, they do not fit, or the first batch is not finite.
     """
-    steps = steps_per_epoch
-    if steps is not None:
-        checks.positive_int("steps_per_epoch", steps)
-        if steps % steps_per_execution:
+    if steps_per_epoch is not None:
+        checks.positive_int("steps_per_epoch", steps_per_epoch)
+        if steps_per_epoch % steps_per_execution:
             raise ValueError(
                 "`steps_per_epoch` must be a multiple of `steps_per_execution` = "
-                f"{steps_per_execution}. Received: {steps}"
+                f"{steps_per_execution}. Received: {steps_per_epoch}"
             )
     if isinstance(x, tf.data.Dataset):
         if batch_size is not None:
@@ -56,20 +55,25 @@ def training_dataset(
                 "`batch_size` is for arrays: a `tf.data.Dataset` comes in batches. "
                 f"Received: batch_size={batch_size}. Remove it"
             )
-        if steps is None and x.cardinality() == tf.data.INFINITE_CARDINALITY:
+        dataset, num_batches = x, int(x.cardinality())
+        if steps_per_epoch is None and num_batches == tf.data.INFINITE_CARDINALITY:
             raise ValueError("An endless dataset needs `steps_per_epoch`. Received: None")
-        dataset = x
     else:
         array = as_array(x)
         batch_size = checks.positive_int("batch_size", 32 if batch_size is None else batch_size)
         source = data.from_array(array, seed=seed)
         dataset = source.batches(batch_size, start_step=start_step * discriminator_steps)
-        if steps is None:
-            executions = len(array) // (batch_size * discriminator_steps * steps_per_execution)
-            steps = max(1, executions) * steps_per_execution
+        num_batches = len(array) // batch_size
     first = check_first_batch(dataset, data_shape)
-    grouped = _group(dataset, discriminator_steps, batch_size=len(first), steps_per_epoch=steps)
-    return grouped, steps
+    steps = steps_per_epoch
+    if num_batches > 0:
+        # What a pass leaves over, too little for a step, comes first in the next one.
+        dataset = dataset.repeat()
+        if steps is None:
+            # One pass over the data, as near as whole executions come to it.
+            executions = num_batches // (discriminator_steps * steps_per_execution)
+            steps = max(1, executions) * steps_per_execution
+    return _group(dataset, discriminator_steps, batch_size=len(first)), steps
 
 
 def split_step(data: tf.Tensor, discriminator_steps: int, data_rank: int) -> list[tf.Tensor]:
@@ -115,11 +119,12 @@ def refuse_labels(labels: Any) -> None:
         )
 
 
-def evaluation_data(x: Any, steps: int | None) -> Any:
+def evaluation_data(x: Any, *, data_shape: tuple[int | None, ...], steps: int | None) -> Any:
     """Returns `x` as `keras.Model.evaluate` takes it: arrays as floats, datasets as they are.
 
     Raises:
-        ValueError: If it holds labels, or has no end and `steps` is not given.
+        ValueError: If it holds labels, does not fit the discriminator, is not finite in its first
+            batch, or has no end and `steps` is not given.
     """
     if isinstance(x, tf.data.Dataset):
         if steps is None and x.cardinality() == tf.data.INFINITE_CARDINALITY:
@@ -127,11 +132,14 @@ def evaluation_data(x: Any, steps: int | None) -> Any:
                 "To evaluate on an endless dataset, say how much of it: `steps` "
                 "(`validation_steps` in `fit`). Received: None"
             )
+        check_first_batch(x, data_shape)
         return x
     if isinstance(x, tuple | list) and len(x) > 1:
         refuse_labels(x[1])
-    array = as_array(x[0] if isinstance(x, tuple | list) else x)
-    return array / np.float32(127.5) - 1 if array.dtype == np.uint8 else array
+    source = data.from_array(as_array(x[0] if isinstance(x, tuple | list) else x))
+    examples = source.rows(tf.range(source.num_examples))
+    _check_values(examples.numpy(), data_shape)
+    return examples
 
 
 def as_array(x: Any) -> np.ndarray:
@@ -171,10 +179,7 @@ def check_first_batch(dataset: tf.data.Dataset, data_shape: tuple[int | None, ..
 
 
 def _check_values(batch: np.ndarray, data_shape: tuple[int | None, ...]) -> None:
-    if batch.shape[1:] != tuple(
-        size if wanted is None else wanted
-        for size, wanted in zip(batch.shape[1:], data_shape, strict=True)
-    ):
+    if not tf.TensorShape([None, *data_shape]).is_compatible_with(batch.shape):
         raise ValueError(
             f"Batches must have the discriminator's input shape {(None, *data_shape)}. "
             f"Received: {batch.shape}"
@@ -193,35 +198,16 @@ def _check_values(batch: np.ndarray, data_shape: tuple[int | None, ...]) -> None
 
 
 def _group(
-    dataset: tf.data.Dataset,
-    discriminator_steps: int,
-    *,
-    batch_size: int,
-    steps_per_epoch: int | None,
+    dataset: tf.data.Dataset, discriminator_steps: int, *, batch_size: int
 ) -> tf.data.Dataset:
-    """Returns [batch, discriminator_steps, ...] elements; what does not fill one is left out."""
+    """Returns elements [batch, discriminator_steps, ...]."""
     if discriminator_steps == 1:
         return dataset.map(lambda batch: batch[:, tf.newaxis])
-    length = int(dataset.cardinality())
-    if dataset.element_spec.shape[0] is not None:
-        grouped = dataset.batch(discriminator_steps, drop_remainder=True)
-    else:
-        # The last batch may be smaller, so batches are cut anew.
-        cut = dataset.rebatch(batch_size * discriminator_steps, drop_remainder=True)
-        grouped = cut.map(
-            lambda rows: tf.reshape(
-                rows, [discriminator_steps, batch_size, *rows.shape[1:].as_list()]
-            )
-        )
-        if steps_per_epoch is None and length > 0:
-            # Keras warns at the end of each epoch of unknown length: say it, from the batches
-            # that are surely full.
-            steps = (length - 1) // discriminator_steps
-            grouped = grouped.take(steps).apply(tf.data.experimental.assert_cardinality(steps))
-    if length > 0 and int(grouped.cardinality()) == 0:
-        raise ValueError(
-            f"One training step takes {discriminator_steps} batches (`discriminator_steps`). "
-            f"Received: a dataset of {length}. Use `.repeat()`, or smaller batches"
-        )
-    transposed = grouped.map(lambda steps: tf.transpose(steps, [1, 0, *range(2, len(steps.shape))]))
-    return transposed.prefetch(tf.data.AUTOTUNE)
+
+    def split(rows: tf.Tensor) -> tf.Tensor:
+        steps = tf.reshape(rows, [discriminator_steps, batch_size, *rows.shape[1:].as_list()])
+        return tf.transpose(steps, [1, 0, *range(2, len(steps.shape))])
+
+    # Cut anew, since the last batch of a pass may be smaller than the others.
+    rows = dataset.rebatch(batch_size * discriminator_steps, drop_remainder=True)
+    return rows.map(split).prefetch(tf.data.AUTOTUNE)

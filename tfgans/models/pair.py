@@ -12,9 +12,6 @@ import tensorflow as tf
 from tfgans import checks, serving, stateless
 from tfgans.models import optimizers, shapes, state
 
-# Parts of a config that are Keras objects of their own.
-_OBJECTS = ("generator", "discriminator", "objective", "penalty")
-
 
 class Options(TypedDict, total=False):
     """Arguments of `GAN` that every named method passes on."""
@@ -46,7 +43,7 @@ class NetworkPair(keras.Model):
         super().__init__(name=name)
         self.generator = generator
         self.discriminator = discriminator
-        self.ema = ema
+        self.ema = None if ema is None else float(ema)
         self.seed = checks.integer("seed", seed)
         self.latent_shape = shapes.latent_shape(generator)
         self.data_shape = shapes.input_shape(discriminator, "discriminator")
@@ -98,22 +95,24 @@ class NetworkPair(keras.Model):
 
         A network in `mixed_float16` gets its optimizer wrapped in a `LossScaleOptimizer`.
         """
+        given = (generator_optimizer, discriminator_optimizer)
+        pair = [
+            default if one is None else one
+            for one, default in zip(given, self.default_optimizers(), strict=True)
+        ]
+        if pair[0] is pair[1] and not isinstance(pair[0], str):
+            raise ValueError("Each player needs its own optimizer. Received the same object twice")
+        checks.positive_int("steps_per_execution", steps_per_execution)
+        networks = (self.generator, self.discriminator)
+        ready = [optimizers.prepare(*one) for one in zip(pair, networks, strict=True)]
         # `optimizer=None` keeps Keras from adding a phantom RMSprop to every checkpoint.
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
-            steps_per_execution=checks.positive_int("steps_per_execution", steps_per_execution),
+            steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
         )
-        defaults = self.default_optimizers()
-        given = (generator_optimizer, discriminator_optimizer)
-        pair = [
-            default if one is None else one for one, default in zip(given, defaults, strict=True)
-        ]
-        if pair[0] is pair[1] and not isinstance(pair[0], str):
-            raise ValueError("Each player needs its own optimizer. Received the same object twice")
-        self.generator_optimizer = optimizers.prepare(pair[0], self.generator)
-        self.discriminator_optimizer = optimizers.prepare(pair[1], self.discriminator)
+        self.generator_optimizer, self.discriminator_optimizer = ready
         self._execution = {
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
@@ -201,12 +200,12 @@ class NetworkPair(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Makes a model from the result of `get_config`; weights come separately."""
-        made = dict(config)
-        for part in _OBJECTS:
-            if isinstance(made.get(part), dict):
-                made[part] = keras.saving.deserialize_keras_object(
-                    made[part], custom_objects=custom_objects
-                )
+        made = {
+            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            if isinstance(value, dict) and "class_name" in value
+            else value
+            for name, value in config.items()
+        }
         return cls(**made)
 
     def _sample_rows(self, keys: tf.Tensor) -> tf.Tensor:

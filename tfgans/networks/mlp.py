@@ -84,8 +84,7 @@ def mlp_discriminator(
 
     `depth` hidden layers of `width` units with He initialization, then a logit with Glorot
     initialization. "spectral" bounds every layer, the logit's too. "batch" mixes the examples of a
-    batch and does not go with a gradient penalty. There is no dropout: its state would be noise
-    that a resumed run does not repeat.
+    batch and does not go with a gradient penalty.
 
     Args:
         data_shape: Tuple of positive integers, the shape of one example.

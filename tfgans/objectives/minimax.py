@@ -25,9 +25,9 @@ class _LogisticDiscriminator(Objective):
 class Minimax(_LogisticDiscriminator):
     """The zero-sum game: the generator minimizes E log(1 - sigma(D(G(z)))).
 
-    With an optimal discriminator this is twice the Jensen-Shannon divergence (less 2 log 2). Its
-    gradient with respect to a fake logit is -sigma(D), which vanishes when the discriminator wins:
-    use it to study that; use `NonSaturating` to train.
+    With an optimal discriminator the payoff E log D + E log(1 - D) is twice the Jensen-Shannon
+    divergence, less 2 log 2. The gradient with respect to a fake logit is -sigma(D), which vanishes
+    when the discriminator wins: use it to study that; use `NonSaturating` to train.
 
     Example:
 

@@ -92,6 +92,11 @@ def squared_gradient_norm(
     with tf.GradientTape() as tape:
         tape.watch(points)
         logits = tf.cast(discriminator(points, training=training), tf.float32)
+    if logits.shape[1:] != (1,):
+        raise ValueError(
+            "A gradient penalty is on one logit an example: end the discriminator with `Dense(1)`. "
+            f"Received: logits of shape {tuple(logits.shape)}"
+        )
     # Each logit depends on its own example alone, so the gradient of the sum holds all of them.
     gradient = tf.cast(tape.gradient(logits, points), tf.float32)
     return tf.reduce_sum(tf.square(gradient), axis=list(range(1, len(gradient.shape))))

@@ -17,6 +17,8 @@ from tfgans import files
 from tfgans.models import GAN
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "scikit-learn")
+_NUM_LISTED = 5
+_LONGEST_VALUE = 60
 
 
 class RunDirectory:
@@ -43,6 +45,29 @@ class RunDirectory:
         self.final_model = self.path / "final.keras"
         self._record = self.path / "run.json"
 
+    def check(self, settings: Mapping[str, Any], *, resume: bool) -> None:
+        """Raises ValueError unless the folder is free or holds a run of the same settings.
+
+        Args:
+            settings: What decides the result, as JSON values by name.
+            resume: Whether a run that is there may be continued.
+        """
+        if self._record.exists():
+            if not resume:
+                raise ValueError(
+                    f"{self.path} holds a run, and resuming is off. Choose another run directory, "
+                    "or remove this one"
+                )
+            self._refuse_another(self._read_settings(), json.loads(json.dumps(settings)))
+        # Hidden files are a lock, or what a kill left while the record was written.
+        elif self.path.exists() and (
+            not self.path.is_dir()
+            or any(not entry.name.startswith(".") for entry in self.path.iterdir())
+        ):
+            raise ValueError(
+                f"{self.path} exists and is not a run directory. Choose a new or an empty folder"
+            )
+
     @contextlib.contextmanager
     def open(self, settings: Mapping[str, Any], *, resume: bool) -> Iterator[None]:
         """Makes the folder, or checks that it holds a run of the same settings, and keeps it.
@@ -50,38 +75,21 @@ class RunDirectory:
         Until the block ends no other process can open it; the lock of a killed one is void.
 
         Args:
-            settings: What decides the result, as JSON values by name.
-            resume: Whether a run that is there may be continued.
+            settings: See `check`.
+            resume: See `check`.
 
         Raises:
-            ValueError: If there is another run, one that may not be continued, or one in progress.
+            ValueError: If `check` does, or another process has it open.
             OSError: If the folder cannot be written.
         """
-        self._check_or_make(json.loads(json.dumps(settings)), resume=resume)
-        with (self.path / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ValueError(f"Another process is training in {self.path}") from error
+        self.check(settings, resume=resume)
+        with self._locked():
+            self.check(settings, resume=resume)
             files.remove_temporaries(self.path)
+            if not self._record.exists():
+                record = {"settings": settings, "versions": versions()}
+                files.write_text(self._record, json.dumps(record, indent=2) + "\n")
             yield
-
-    def _check_or_make(self, settings: dict[str, Any], *, resume: bool) -> None:
-        if self._record.exists():
-            if not resume:
-                raise ValueError(
-                    f"{self.path} holds a run, and resuming is off. Choose another run directory, "
-                    "or remove this one"
-                )
-            before = json.loads(self._record.read_text(encoding="utf-8"))
-            self._refuse_another(before["settings"], settings)
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise ValueError(
-                f"{self.path} exists and is not a run directory. Choose a new or an empty folder"
-            )
-        else:
-            record = {"settings": settings, "versions": versions()}
-            files.write_text(self._record, json.dumps(record, indent=2) + "\n")
 
     def drop_log_rows(self, first_epoch: int) -> None:
         """Removes the log's rows from `first_epoch` on: they are about to be written again."""
@@ -92,13 +100,37 @@ class RunDirectory:
         kept = [row for row in kept if int(row.split(",")[0]) < first_epoch]
         files.write_text(self.log, "".join(f"{line}\n" for line in [header, *kept] if line))
 
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise OSError(
+                f"The run directory cannot be written. Choose another place. Received: {error}"
+            ) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ValueError(f"Another process is training in {self.path}") from error
+            yield
+
+    def _read_settings(self) -> dict[str, Any]:
+        try:
+            return json.loads(self._record.read_text(encoding="utf-8"))["settings"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self._record} is damaged. Choose another run directory, or remove this one"
+            ) from error
+
     def _refuse_another(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         names = sorted(before.keys() | now.keys())
         other = [name for name in names if before.get(name) != now.get(name)]
         if other:
             listed = "; ".join(
-                f"{name} is {before.get(name)!r} there and {now.get(name)!r} here"
-                for name in other[:5]
+                f"{name} is {_short(before.get(name))} there and {_short(now.get(name))} here"
+                for name in other[:_NUM_LISTED]
             )
             raise ValueError(
                 f"{self.path} holds another run: {listed}. Use its settings to go on with it, or "
@@ -118,7 +150,7 @@ def load_final(run_dir: str | os.PathLike[str]) -> GAN:
     """Returns the trained model of a finished run.
 
     Raises:
-        ValueError: If the folder holds no finished run, or its model is damaged.
+        ValueError: If the folder holds no finished run, or its model cannot be loaded.
     """
     run = RunDirectory(run_dir)
     if not run.path.is_dir():
@@ -130,5 +162,12 @@ def load_final(run_dir: str | os.PathLike[str]) -> GAN:
         )
     try:
         return keras.saving.load_model(run.final_model)
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{run.final_model} cannot be loaded: {error}") from error
+    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+        # Keras puts the whole config into some of its messages.
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"{run.final_model} cannot be loaded: {reason}") from error
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

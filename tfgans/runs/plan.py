@@ -1,21 +1,37 @@
 """What a run will do, said before it does it."""
 
 import math
+import os
+from collections.abc import Mapping
 from typing import Any
 
 from tfgans.data import Source
 from tfgans.models import GAN
+from tfgans.runs.directory import RunDirectory
+from tfgans.runs.settings import check_sizes, describe
 
 _BYTES = 4
 
 
-def plan(gan: GAN, source: Source, *, steps: int, batch_size: int, run_dir: str) -> str:
+def plan(
+    gan: GAN,
+    source: Source,
+    *,
+    run_dir: str | os.PathLike[str],
+    steps: int,
+    batch_size: int,
+    epoch_steps: int = 100,
+    settings: Mapping[str, Any] | None = None,
+    resume: bool = True,
+) -> str:
     """Returns a table of the data, the networks, the memory and the steps of a run.
 
-    Memory is an estimate: weights, gradients, two optimizer slots and the average; and the
+    It refuses what `train` would refuse with the same arguments, and writes nothing. Memory is an estimate: weights, gradients, two optimizer slots and the average; and the
     activations of one update, as the sizes of all layers' outputs, forward and backward.
     """
-    source.batches(batch_size)  # Refuses a batch that does not fit the data, as the run would.
+    check_sizes(gan, source, steps=steps, batch_size=batch_size, epoch_steps=epoch_steps)
+    described = describe(gan, source, batch_size=batch_size, given=settings)
+    RunDirectory(run_dir).check(described, resume=resume)
     weights = gan.generator.count_params() + gan.discriminator.count_params()
     copies = weights * 4 + (0 if gan.ema is None else gan.generator.count_params())
     activations = (
@@ -34,7 +50,7 @@ def plan(gan: GAN, source: Source, *, steps: int, batch_size: int, run_dir: str)
         f"{_megabytes(activations * _BYTES)} for one update",
         "steps": f"{steps} of {gan.discriminator_steps} discriminator updates and one of the "
         f"generator, batch {batch_size}: {seen:,} real examples",
-        "run directory": run_dir,
+        "run directory": os.fspath(run_dir),
     }
     return "\n".join(f"{name:>14}  {text}" for name, text in rows.items())
 

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import keras
 
-from tfgans import callbacks, checks, files
+from tfgans import callbacks, files
 from tfgans.data import Source
 from tfgans.models import GAN
 from tfgans.runs.directory import RunDirectory
+from tfgans.runs.settings import check_sizes, describe
 
 
 class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
@@ -75,22 +76,36 @@ def train(
         Interrupted: After SIGINT or SIGTERM; everything is saved.
         FloatingPointError: If a loss became NaN or infinite; the last good backup stays.
     """
-    _check_sizes(gan, source, steps=steps, batch_size=batch_size, epoch_steps=epoch_steps)
+    sizes = {"steps": steps, "batch_size": batch_size, "epoch_steps": epoch_steps}
+    check_sizes(gan, source, **sizes)
     run = RunDirectory(run_dir)
     backup = callbacks.Backup(run.backups, every_steps=backup_every)
     grid = callbacks.SampleGrid(run.grids, every_steps=grid_every, log_dir=run.tensorboard)
-    with run.open({**(settings or {}), **_description(gan, source, batch_size)}, resume=resume):
+    described = describe(gan, source, batch_size=batch_size, given=settings)
+    with run.open(described, resume=resume):
+        _restore(gan, backup, run, steps)
         for name, text in (notes or {}).items():
             files.write_text(run.path / name, text)
-        if backup.restore(gan) is not None:
-            sys.stderr.write(f"Going on with {run.path} at step {gan.step} of {steps}\n")
-        if gan.step > steps:
-            raise ValueError(f"{run.path} has done {gan.step} steps. Received: steps={steps}")
         run.drop_log_rows(gan.step // epoch_steps)
         plan = segments(gan.step, steps, epoch_steps)
-        _fit(gan, source, batch_size, plan, run, steps, [backup, grid, *extra_callbacks])
+        _fit(gan, source, batch_size, plan, run, steps, [*extra_callbacks, grid, backup])
         with files.atomic_write(run.final_model) as temporary:
             gan.save(temporary)
+
+
+def _restore(gan: GAN, backup: callbacks.Backup, run: RunDirectory, steps: int) -> None:
+    if backup.restore(gan) is not None:
+        sys.stderr.write(f"Going on with {run.path} at step {gan.step} of {steps}\n")
+    if gan.step > steps:
+        raise ValueError(f"{run.path} has done {gan.step} steps. Received: steps={steps}")
+    if gan.step % gan.steps_per_execution:
+        raise ValueError(
+            f"{run.path} stands at step {gan.step}, which is no multiple of "
+            f"`steps_per_execution` = {gan.steps_per_execution}. Go on with 1"
+        )
+    if gan.step < steps:
+        # Of a shorter run; nobody shall take it for the one that is now being trained.
+        run.final_model.unlink(missing_ok=True)
 
 
 def _fit(
@@ -100,15 +115,16 @@ def _fit(
     plan: Iterable[Segment],
     run: RunDirectory,
     steps: int,
-    callbacks_in_order: Sequence[keras.callbacks.Callback],
+    others: Sequence[keras.callbacks.Callback],
 ) -> None:
     nan_guard, progress = callbacks.StopOnNaN(), callbacks.Progress(steps)
     log = keras.callbacks.CSVLogger(str(run.log), append=True)
     tensorboard = keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)
     try:
         with callbacks.GracefulStop() as stop:
-            # The guard comes first: it must see a step before the step is saved.
-            watching = [nan_guard, *callbacks_in_order, log, tensorboard, progress, stop]
+            # The guard comes first: it must see a step before the step is saved. The logs come
+            # before the backup: what it holds must have been logged.
+            watching = [nan_guard, log, tensorboard, *others, progress, stop]
             for segment in plan:
                 gan.fit(
                     source.batches(batch_size, start_step=gan.step * gan.discriminator_steps),
@@ -127,24 +143,12 @@ def _fit(
             log.csv_file.close()
 
 
-def _check_sizes(
-    gan: GAN, source: Source, *, steps: int, batch_size: int, epoch_steps: int
-) -> None:
-    checks.positive_int("steps", steps)
-    checks.positive_int("epoch_steps", epoch_steps)
-    if steps % gan.steps_per_execution or epoch_steps % gan.steps_per_execution:
-        raise ValueError(
-            "`steps` and `epoch_steps` must be multiples of `steps_per_execution` = "
-            f"{gan.steps_per_execution}. Received: steps={steps}, epoch_steps={epoch_steps}"
-        )
-    source.batches(batch_size)  # Refuses a batch that is larger than the data.
-
-
 def segments(done: int, steps: int, epoch_steps: int) -> Iterator[Segment]:
     """Yields the calls of `fit` that lead from step `done` to `steps`.
 
     A run that stopped within an epoch finishes it first, then come the whole epochs, then what is
-    left over: so epochs, and the rows of the log, are the same as without the stop.
+    left over: so epochs end at the same steps as without the stop. The log's row of the epoch with
+    the stop is a mean over its steps after the stop only.
     """
     while done < steps:
         epoch, begun = divmod(done, epoch_steps)
@@ -155,19 +159,3 @@ def segments(done: int, steps: int, epoch_steps: int) -> Iterator[Segment]:
             count, epochs = epoch_steps, whole
         yield Segment(initial_epoch=epoch, epochs=epoch + epochs, steps_per_epoch=count)
         done += count * epochs
-
-
-def _description(gan: GAN, source: Source, batch_size: int) -> dict[str, Any]:
-    return {
-        "model": type(gan).__name__,
-        "source": source.name,
-        # A folder may have got more images since: then the order of the data is another.
-        "num_examples": source.num_examples,
-        "data_shape": source.data_shape,
-        "batch_size": batch_size,
-        "discriminator_steps": gan.discriminator_steps,
-        "seed": gan.seed,
-        "ema": gan.ema,
-        "generator_parameters": gan.generator.count_params(),
-        "discriminator_parameters": gan.discriminator.count_params(),
-    }

@@ -53,22 +53,13 @@ def export_generator(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def latents_from_seeds(seeds: tf.Tensor, latent_shape: tuple[int, ...]) -> tf.Tensor:
-    """Returns float32 [batch, *latent_shape] of N(0, 1), row i drawn from `seeds[i]` alone.
-
-    Args:
-        seeds: int64 [batch].
-        latent_shape: Shape of one latent.
-    """
-    return stateless.normal_rows(tf.stack([seeds, tf.zeros_like(seeds)], axis=1), latent_shape)
-
-
 def _write(generator: Any, latent_shape: tuple[int, ...], folder: Path) -> None:
     def images(latents: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"images": tf.cast(generator(latents, training=False), tf.float32)}
 
     def sample(seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        return images(latents_from_seeds(seed, latent_shape))
+        keys = tf.stack([seed, tf.zeros_like(seed)], axis=1)
+        return images(stateless.normal_rows(keys, latent_shape))
 
     signatures: dict[str, tuple[Callable[..., Any], tf.TensorSpec]] = {
         "serving_default": (images, tf.TensorSpec([None, *latent_shape], tf.float32, "latents")),
