@@ -23,6 +23,11 @@ flags.DEFINE_integer("backup_every", 500, "training steps between backups", lowe
 flags.DEFINE_integer("grid_every", 500, "training steps between pictures", lower_bound=1)
 flags.DEFINE_bool("resume", True, "whether to go on with a run that is in --run_dir")
 flags.DEFINE_bool("dry_run", False, "whether to print the plan and do nothing")
+flags.register_multi_flags_validator(
+    ["steps", "epoch_steps", "steps_per_execution"],
+    lambda given: not any(value % given["steps_per_execution"] for value in given.values()),
+    "--steps and --epoch_steps must be multiples of --steps_per_execution",
+)
 
 
 def main() -> None:

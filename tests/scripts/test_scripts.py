@@ -194,9 +194,14 @@ BAD = {
     "batch too large": (SMALL + " --batch_size=5000 --run_dir={new}", "1437.*5000"),
     "no steps": ("--steps=0 --run_dir={new}", "--steps"),
     "another run": ("--run_dir={finished} --model=minimax", "holds another run"),
+    "plan of another run": ("--run_dir={finished} --model=minimax --dry_run", "another run"),
     "folder of something else": (SMALL + " --run_dir={root}/other", "not a run directory"),
     "below a file": (SMALL + " --run_dir={root}/file/run", "file"),
     "unknown flag": ("--run_dir={new} --step=3", "flag 'step'"),
+    "steps that would overrun": (
+        "--run_dir={new} --steps=7 --steps_per_execution=2 --dry_run",
+        "multiples of --steps_per_execution",
+    ),
     "no run directory": (SMALL, "run_dir"),
     "stray word": (SMALL + " --run_dir={new} digits", "Received: digits"),
     "flag of another model": (

@@ -1,5 +1,6 @@
 """A progress bar over a whole run."""
 
+import sys
 import time
 from typing import Any
 
@@ -29,7 +30,12 @@ class Progress(keras.callbacks.Callback):
             from tqdm import tqdm
 
             self._bar = tqdm(
-                total=self.total_steps, initial=self.model.step, unit="step", dynamic_ncols=True
+                total=self.total_steps,
+                initial=self.model.step,
+                unit="step",
+                dynamic_ncols=True,
+                # A file or a pipe keeps every state of the bar: a few are enough.
+                mininterval=0.1 if sys.stderr.isatty() else 10.0,
             )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:

@@ -58,7 +58,7 @@ class RunDirectory:
                     f"{self.path} holds a run, and resuming is off. Choose another run directory, "
                     "or remove this one"
                 )
-            self._refuse_another(self._read_settings(), json.loads(json.dumps(settings)))
+            self._refuse_another(self._read_settings(), json.loads(_to_json(settings)))
         # Hidden files are a lock, or what a kill left while the record was written.
         elif self.path.exists() and (
             not self.path.is_dir()
@@ -88,7 +88,7 @@ class RunDirectory:
             files.remove_temporaries(self.path)
             if not self._record.exists():
                 record = {"settings": settings, "versions": versions()}
-                files.write_text(self._record, json.dumps(record, indent=2) + "\n")
+                files.write_text(self._record, _to_json(record) + "\n")
             yield
 
     def drop_log_rows(self, first_epoch: int) -> None:
@@ -166,6 +166,11 @@ def load_final(run_dir: str | os.PathLike[str]) -> GAN:
         # Keras puts the whole config into some of its messages.
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"{run.final_model} cannot be loaded: {reason}") from error
+
+
+def _to_json(value: Any) -> str:
+    # A model of the user's may have more than JSON values in its config.
+    return json.dumps(value, indent=2, default=str)
 
 
 def _short(value: Any) -> str:
