@@ -1,17 +1,13 @@
 """The original GAN, with the minimax generator."""
 
-from typing import Any, Unpack
-
 import keras
 
-from tfgans.models.gan import GAN
-from tfgans.models.pair import Options
+from tfgans.models.fixed_game import FixedGame
 from tfgans.objectives import Minimax
-from tfgans.penalties import Penalty
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class MinimaxGAN(GAN):
+class MinimaxGAN(FixedGame):
     """The zero-sum GAN: both players share one payoff.
 
     The generator minimizes E log(1 - sigma(D(G(z)))). Its gradient vanishes when the discriminator
@@ -29,26 +25,4 @@ class MinimaxGAN(GAN):
     Reference: Goodfellow et al. 2014, "Generative Adversarial Nets", equation 1.
     """
 
-    def __init__(
-        self,
-        generator: Any,
-        discriminator: Any,
-        *,
-        penalty: Penalty | None = None,
-        discriminator_steps: int = 1,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            objective=Minimax(),
-            penalty=penalty,
-            discriminator_steps=discriminator_steps,
-            **options,
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, networks included."""
-        config = super().get_config()
-        del config["objective"]
-        return config
+    game = Minimax

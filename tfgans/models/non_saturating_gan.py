@@ -1,17 +1,13 @@
 """The GAN that is used in practice, with the non-saturating generator."""
 
-from typing import Any, Unpack
-
 import keras
 
-from tfgans.models.gan import GAN
-from tfgans.models.pair import Options
+from tfgans.models.fixed_game import FixedGame
 from tfgans.objectives import NonSaturating
-from tfgans.penalties import Penalty
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class NonSaturatingGAN(GAN):
+class NonSaturatingGAN(FixedGame):
     """The GAN of practice: the generator minimizes -E log sigma(D(G(z))).
 
     The game of DCGAN. Its gradient is strongest where the discriminator is surest, and it learns
@@ -30,26 +26,4 @@ class NonSaturatingGAN(GAN):
     Chintala 2016, "Unsupervised Representation Learning with DCGANs".
     """
 
-    def __init__(
-        self,
-        generator: Any,
-        discriminator: Any,
-        *,
-        penalty: Penalty | None = None,
-        discriminator_steps: int = 1,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            objective=NonSaturating(),
-            penalty=penalty,
-            discriminator_steps=discriminator_steps,
-            **options,
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, networks included."""
-        config = super().get_config()
-        del config["objective"]
-        return config
+    game = NonSaturating

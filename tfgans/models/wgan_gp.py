@@ -5,14 +5,14 @@ from typing import Any, Unpack
 import keras
 
 from tfgans.models import optimizers
-from tfgans.models.gan import GAN
+from tfgans.models.fixed_game import FixedGame
 from tfgans.models.pair import Options
 from tfgans.objectives import Wasserstein
 from tfgans.penalties import GradientPenalty
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class WGANGP(GAN):
+class WGANGP(FixedGame):
     """WGAN-GP: a critic held near slope 1 on the lines between real and generated examples.
 
     The critic minimizes E D(G(z)) - E D(x) + penalty_weight * E (||grad D(x_hat)||_2 - 1)^2, the
@@ -26,11 +26,13 @@ class WGANGP(GAN):
         **options: `ema`, `seed` and `name`, as for `GAN`.
 
     Default optimizers: Adam 1e-4, betas (0, 0.9), as in Algorithm 1. The authors' toy, MNIST and
-    CIFAR code has beta_1 = 0.5: pass `keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.9)` twice
-    for that.
+    CIFAR code has beta_1 = 0.5; for that, pass a new `keras.optimizers.Adam(1e-4, beta_1=0.5,
+    beta_2=0.9)` for each player.
 
     Reference: Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", Algorithm 1.
     """
+
+    game = Wasserstein
 
     def __init__(
         self,
@@ -44,12 +46,10 @@ class WGANGP(GAN):
         super().__init__(
             generator,
             discriminator,
-            objective=Wasserstein(),
             penalty=GradientPenalty(weight=penalty_weight),
             discriminator_steps=discriminator_steps,
             **options,
         )
-
         self.penalty_weight = penalty_weight
 
     def default_optimizers(self) -> tuple[Any, Any]:
@@ -59,5 +59,5 @@ class WGANGP(GAN):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, networks included."""
         config = super().get_config()
-        del config["objective"], config["penalty"]
+        del config["penalty"]
         return {**config, "penalty_weight": self.penalty_weight}
