@@ -95,10 +95,11 @@ class RunDirectory:
         """Removes the log's rows from `first_epoch` on: they are about to be written again."""
         if not self.log.exists():
             return
-        header, *rows = self.log.read_text(encoding="utf-8").splitlines() or [""]
-        kept = [row for row in rows if row.split(",")[0].isdigit()]
-        kept = [row for row in kept if int(row.split(",")[0]) < first_epoch]
-        files.write_text(self.log, "".join(f"{line}\n" for line in [header, *kept] if line))
+        # As bytes: the csv module ends lines in its own way, which stays.
+        header, *rows = self.log.read_bytes().decode().splitlines(keepends=True) or [""]
+        whole = [row for row in rows if row.split(",")[0].isdigit() and row.endswith("\n")]
+        kept = [row for row in whole if int(row.split(",")[0]) < first_epoch]
+        files.write_text(self.log, "".join([header, *kept]))
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
