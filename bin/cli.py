@@ -20,8 +20,13 @@ def run(main: Callable[[], None]) -> None:
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
+    """Ends the script with one line that says what is wrong."""
+    end(f"error: {message}", code)
+
+
+def end(message: str, code: int) -> NoReturn:
     """Ends the script with one line."""
-    sys.stderr.write(f"{Path(sys.argv[0]).name}: error: {' '.join(message.split())}\n")
+    sys.stderr.write(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}\n")
     sys.exit(code)
 
 

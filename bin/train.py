@@ -15,6 +15,8 @@ from absl import flags
 import tfgans
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(data_flags)
+flags.adopt_module_key_flags(model_flags)
 flags.DEFINE_string("run_dir", None, "folder of the run", required=True)
 flags.DEFINE_integer("steps", 2000, "training steps of the whole run", lower_bound=1)
 flags.DEFINE_integer("batch_size", 64, "examples in one update", lower_bound=1)
@@ -56,7 +58,7 @@ def main() -> None:
             notes={"flags.txt": cli.flagfile("dry_run")},
         )
     except tfgans.runs.Interrupted as stop:
-        cli.fail(f"{stop}. To go on: {shlex.join([sys.executable, *sys.argv])}", 128 + stop.signal)
+        cli.end(f"{stop}. To go on: {shlex.join([sys.executable, *sys.argv])}", 128 + stop.signal)
     print(f"{FLAGS.run_dir}: {gan.step} steps, model in {FLAGS.run_dir}/final.keras")
 
 

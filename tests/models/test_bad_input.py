@@ -25,6 +25,10 @@ def wrong_size():
     return keras.Sequential([keras.Input((7, 8, 1)), layers.Flatten(), layers.Dense(1)])
 
 
+def ended(*last):
+    return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), *last])
+
+
 def no_logit():
     return keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(1, 3)])
 
@@ -74,7 +78,13 @@ def not_clonable():
             {"discriminator": wrong_size},
             r"generator output \(8, 8, 1\), discriminator input \(7, 8",
         ),
-        ({"discriminator": no_logit}, r"logits of shape \[batch, 1\].*`Dense\(1\)`"),
+        ({"discriminator": no_logit}, r"of shape \[batch, 1\].*`Dense\(1\)`"),
+        ({"discriminator": lambda: ended(layers.Dense(2))}, r"Received: output shape \(None, 2\)"),
+        ({"discriminator": lambda: ended(layers.Dense(1, "sigmoid"))}, "before any sigmoid"),
+        (
+            {"discriminator": lambda: ended(layers.Dense(1), layers.Activation("sigmoid"))},
+            "before any sigmoid",
+        ),
         ({"generator": lambda: keras.Sequential([layers.Dense(4)])}, "generator must be built"),
         ({"generator": two_inputs}, "one input tensor"),
         ({"generator": any_length}, "fixed shape but for the batch"),
@@ -209,6 +219,11 @@ def test_steps_that_keras_would_overrun():
 def test_unknown_fit_option_is_not_swallowed():
     with pytest.raises(TypeError, match="class_weight"):
         tiny.gan().fit(tiny.digits(), class_weight={0: 1.0})
+
+
+def test_images_without_a_negative_value_are_noticed():
+    with pytest.warns(UserWarning, match=r"first batch lies in \[0, 1\]"):
+        tiny.gan().fit((tiny.digits() + 1) / 2, batch_size=32, steps_per_epoch=1, verbose=0)
 
 
 def test_evaluate_on_labels():

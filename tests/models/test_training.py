@@ -117,10 +117,10 @@ def test_each_discriminator_update_sees_fresh_examples():
 
     gan = Spy(tiny.generator(), tiny.discriminator(), discriminator_steps=3)
     gan.compile(run_eagerly=True)
-    numbered = np.arange(24, dtype="float32").reshape(24, 1, 1, 1) / 24 * np.ones((1, 8, 8, 1))
+    numbered = (np.arange(24).reshape(24, 1, 1, 1) / 24 - 0.5) * np.ones((1, 8, 8, 1))
     data = tf.data.Dataset.from_tensor_slices(numbered.astype("float32"))
     gan.fit(data.batch(4), epochs=1, steps_per_epoch=2, verbose=0)
-    values = np.concatenate(seen)[:, 0, 0, 0] * 24
+    values = (np.concatenate(seen)[:, 0, 0, 0] + 0.5) * 24
     assert [len(batch) for batch in seen] == [4] * 6
     np.testing.assert_allclose(values, np.arange(24), atol=1e-4)
 

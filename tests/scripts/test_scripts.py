@@ -239,6 +239,6 @@ def test_bad_input_is_one_line_and_leaves_nothing(case, finished, folders, tmp_p
 
 def test_help_names_the_flags():
     done = run("train.py", "--helpshort")
-    for name in ("--run_dir", "--dataset", "--model", "--dry_run"):
+    for name in ("--run_dir", "--dataset", "--model", "--dry_run", "--skip_bad", "--ema"):
         assert name.lstrip("-") in done.stdout
     assert tfgans.data.NAMES[0] in done.stdout

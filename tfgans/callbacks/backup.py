@@ -102,6 +102,10 @@ class Backup(keras.callbacks.Callback):
             old.unlink()
         return path
 
+    def newest_step(self) -> int | None:
+        """Returns the step of the newest backup, whole or not; None if there is none."""
+        return next((step for step, _ in self._backups()), None)
+
     def restore(self, model: Any) -> int | None:
         """Loads the newest whole backup into a compiled model.
 

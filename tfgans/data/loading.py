@@ -118,5 +118,7 @@ def _row(name: str) -> _Row:
         make = partial(folder.load_folder, name.removeprefix(_FOLDER))
         return _Row(make, ("split", "image_size", "skip_bad"))
     if not isinstance(name, str) or name not in _SOURCES:
-        raise ValueError(f"`name` must be one of {', '.join(NAMES)}. Received: {name!r}")
+        raise ValueError(
+            f"`name` (`--dataset`) must be one of {', '.join(NAMES)}. Received: {name!r}"
+        )
     return _SOURCES[name]

@@ -1,5 +1,6 @@
 """From what a user hands to `fit` to the batches that a train step takes."""
 
+import warnings
 from typing import Any
 
 import keras
@@ -194,6 +195,12 @@ def _check_values(batch: np.ndarray, data_shape: tuple[int | None, ...]) -> None
         raise ValueError(
             "Images must lie in [-1, 1]. "
             f"Received: [{low:.4g}, {high:.4g}] in the first batch. Rescale them: `x / 127.5 - 1`"
+        )
+    if len(data_shape) == 3 and low >= 0:
+        warnings.warn(
+            "Images are expected in [-1, 1], black at -1; the first batch lies in "
+            f"[{low:.4g}, {high:.4g}]. If they were scaled to [0, 1], use `2 * x - 1`",
+            stacklevel=5,
         )
 
 

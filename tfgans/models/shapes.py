@@ -22,10 +22,21 @@ def check_networks(generator: Any, discriminator: Any) -> None:
             "Build both for the same `source.data_shape`"
         )
     logits = output_shape(discriminator, "discriminator")
-    if len(logits) != 1 or logits[0] is None:
+    if logits != (1,):
         raise ValueError(
-            "The discriminator must return logits of shape [batch, 1] (or [batch, k] for a "
-            f"mixture). Received: output shape {(None, *logits)}. End it with `Dense(1)`"
+            "The discriminator must return one logit an example, of shape [batch, 1]. "
+            f"Received: output shape {(None, *logits)}. End it with `Dense(1)`"
+        )
+    _refuse_probabilities(discriminator)
+
+
+def _refuse_probabilities(discriminator: Any) -> None:
+    last = (getattr(discriminator, "layers", None) or [discriminator])[-1]
+    name = getattr(getattr(last, "activation", None), "__name__", None)
+    if name in ("sigmoid", "softmax"):
+        raise ValueError(
+            "The discriminator must return logits, before any sigmoid: the losses apply it. "
+            f"Received: a last layer {last.name!r} with activation {name!r}. Remove the activation"
         )
 
 

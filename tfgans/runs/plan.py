@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from tfgans.callbacks import Backup
 from tfgans.data import Source
 from tfgans.models import GAN
 from tfgans.runs.directory import RunDirectory
@@ -31,7 +32,9 @@ def plan(
     """
     check_sizes(gan, source, steps=steps, batch_size=batch_size, epoch_steps=epoch_steps)
     described = describe(gan, source, batch_size=batch_size, given=settings)
-    RunDirectory(run_dir).check(described, resume=resume)
+    run = RunDirectory(run_dir)
+    run.check(described, resume=resume)
+    done = Backup(run.backups).newest_step() or 0
     weights = gan.generator.count_params() + gan.discriminator.count_params()
     copies = weights * 4 + (0 if gan.ema is None else gan.generator.count_params())
     activations = (
@@ -49,7 +52,7 @@ def plan(
         "memory": f"about {_megabytes(copies * _BYTES)} for weights and optimizers, "
         f"{_megabytes(activations * _BYTES)} for one update",
         "steps": f"{steps} of {gan.discriminator_steps} discriminator updates and one of the "
-        f"generator, batch {batch_size}: {seen:,} real examples",
+        f"generator, batch {batch_size}: {seen:,} real examples; {done} steps are done",
         "run directory": os.fspath(run_dir),
     }
     return "\n".join(f"{name:>14}  {text}" for name, text in rows.items())

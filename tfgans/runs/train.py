@@ -94,15 +94,19 @@ def train(
 
 
 def _restore(gan: GAN, backup: callbacks.Backup, run: RunDirectory, steps: int) -> None:
-    if backup.restore(gan) is not None:
-        sys.stderr.write(f"Going on with {run.path} at step {gan.step} of {steps}\n")
+    found = backup.restore(gan)
     if gan.step > steps:
-        raise ValueError(f"{run.path} has done {gan.step} steps. Received: steps={steps}")
+        raise ValueError(
+            f"{run.path} has done {gan.step} steps already. Received: steps={steps}. Ask for more "
+            "to train on, or choose another run directory to train less"
+        )
     if gan.step % gan.steps_per_execution:
         raise ValueError(
             f"{run.path} stands at step {gan.step}, which is no multiple of "
             f"`steps_per_execution` = {gan.steps_per_execution}. Go on with 1"
         )
+    if found is not None:
+        sys.stderr.write(f"Going on with {run.path} at step {gan.step} of {steps}\n")
     if gan.step < steps:
         # Of a shorter run; nobody shall take it for the one that is now being trained.
         run.final_model.unlink(missing_ok=True)
