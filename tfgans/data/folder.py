@@ -177,7 +177,8 @@ def _report(root: Path, bad: dict[str, str], *, num_files: int, skip_bad: bool) 
         raise ValueError(f"{summary}. None is left: check the folder")
     if not skip_bad:
         raise ValueError(
-            f"{summary}. Repair or remove them, or pass `skip_bad=True` (`--skip_bad`) to leave them out"
+            f"{summary}. Repair or remove them, or leave them out with `skip_bad=True` "
+            "(`--skip_bad`)"
         )
     warnings.warn(f"{summary} and are left out", stacklevel=4)
 
