@@ -35,8 +35,8 @@ def test_load_by_name(name, kind):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("minst", {}, r"`name` must be one of digits, .*folder:PATH. Received: 'minst'"),
-        ("folder:", {}, "`name` must be one of .*Received: 'folder:'"),
+        ("minst", {}, r"must be one of digits, .*folder:PATH. Received: 'minst'"),
+        ("folder:", {}, "must be one of .*Received: 'folder:'"),
         (None, {}, "Received: None"),
         ("digits", {"split": "val"}, "`split` must be one of 'train', 'test'. Received: 'val'"),
         ("celeb_a", {"split": "t"}, "'train', 'validation', 'test'. Received: 't'"),

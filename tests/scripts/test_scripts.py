@@ -75,7 +75,10 @@ def test_run_directory_is_complete(finished):
     assert size_of(finished / "grids" / "step-00000300.png") == (402, 402)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+)
 def test_stopped_run_and_the_same_command_again_give_the_same_bits(finished, tmp_path, number):
     path = tmp_path / "run"
     arguments = command("train.py", RUN + " --run_dir={path}", path=path)
@@ -222,7 +225,24 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("case", BAD)
+# Their errors are tested in the rooms they come from; here, that the script passes them on.
+SLOW = {
+    "empty folder",
+    "mixed sizes",
+    "batch norm and penalty",
+    "image size of vectors",
+    "image size of words",
+    "plan of another run",
+    "no samples",
+    "export to a file",
+    "below a file",
+}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.slow] if case in SLOW else []) for case in BAD],
+)
 def test_bad_input_is_one_line_and_leaves_nothing(case, finished, folders, tmp_path):
     flags, message = BAD[case]
     script, _, rest = flags.partition(" ") if flags[0] != "-" else ("train.py", "", flags)
