@@ -26,6 +26,7 @@ setup(
         "numpy>=2",
         "pillow>=11",
         "scikit-learn>=1.5",
+        "scipy>=1.13",
         "tensorboard>=2.21",
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10",

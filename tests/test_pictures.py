@@ -51,6 +51,78 @@ def test_png_holds_the_picture(tmp_path, shape):
     assert pixels.std() > 0
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_component_rows_hold_every_image_beside_its_weight(channels):
+    levels = np.linspace(-1, 1, 6).reshape(2, 3, 1, 1, 1)
+    picture = pictures.component_rows(levels * np.ones((2, 3, 8, 6, channels)), [0.25, 0.75])
+    # An image is enlarged six times; the labels take what is left.
+    margin = picture.shape[1] - (3 * 38 + 2)
+    assert picture.shape == (2 * 50 + 2, margin + 3 * 38 + 2, channels)
+    for index, level in enumerate([0, 51, 102, 153, 204, 255]):
+        top, left = 2 + index // 3 * 50, margin + 2 + index % 3 * 38
+        assert (picture[top : top + 48, left : left + 36] == level).all()
+    labels = picture[:, :margin]
+    ink = (labels != 64).any(axis=(1, 2))
+    for top in (2, 52):
+        rows = np.flatnonzero(ink[top : top + 48])
+        # Written in the middle of the row, high enough to be read.
+        assert abs(rows.mean() - 24) < 3
+        assert len(rows) >= 8
+    assert not np.array_equal(labels[2:50], labels[52:100])
+
+
+def test_component_rows_do_not_depend_on_each_other():
+    samples = np.random.default_rng(0).uniform(-1.5, 1.5, (3, 4, 8, 8, 1))
+    whole = pictures.component_rows(samples, [0.5, 0.3, 0.2])
+    turned = pictures.component_rows(samples[::-1], [0.2, 0.3, 0.5])
+    for here, there in ((2, 102), (52, 52), (102, 2)):
+        np.testing.assert_array_equal(whole[here : here + 48], turned[there : there + 48])
+
+
+def test_labels_of_low_rows_do_not_overlap():
+    picture = pictures.component_rows(np.zeros((2, 1, 1, 48, 1)), [0.5, 0.5])
+    margin = picture.shape[1] - 52
+    half = (len(picture) - 2) // 2
+    first, second = picture[1 : half + 1, :margin], picture[half + 1 : 2 * half + 1, :margin]
+    np.testing.assert_array_equal(first, second)
+    # The image lies in the middle of its row.
+    (lines,) = np.nonzero((picture[:, margin + 2] != 64).any(axis=-1))
+    assert lines.tolist() == [half // 2, half // 2 + half]
+
+
+def test_component_plot_has_a_colour_and_a_weight_each():
+    points = np.random.default_rng(0).normal(size=(2, 50, 2))
+    plot = pictures.component_rows(points, [0.25, 0.75])
+    for color in ([31, 119, 180], [255, 127, 14]):  # Matplotlib's first two, pure in the legend.
+        assert (plot == color).all(axis=-1).sum() > 50
+    assert not np.array_equal(plot, pictures.component_rows(points, [0.5, 0.5]))
+    spoiled = np.concatenate([points, np.full((2, 1, 2), np.nan)], axis=1)
+    np.testing.assert_array_equal(pictures.component_rows(spoiled, [0.25, 0.75]), plot)
+
+
+@pytest.mark.parametrize("shape", [(3, 20, 1), (12, 5, 2), (40, 1, 10)])
+def test_component_plots_of_any_size(shape):
+    weights = np.full(shape[0], 1 / shape[0])
+    plot = pictures.component_rows(np.random.default_rng(0).normal(size=shape), weights)
+    assert plot.dtype == np.uint8
+    assert plot.shape[0] == 500
+    # The legend stands beside the axes, which keep their size.
+    assert plot.shape[1] >= 580
+
+
+@pytest.mark.parametrize(
+    ("shape", "num_weights", "message"),
+    [
+        ((4, 8, 8, 1), 4, r"Received: shape \(4, 8, 8, 1\)"),
+        ((2, 0, 8, 8, 1), 2, r"at least one. Received: shape \(2, 0, 8, 8, 1\)"),
+        ((2, 3, 8, 8, 1), 3, r"must have shape \(2,\).* Received: shape \(3,\)"),
+    ],
+)
+def test_component_rows_refuse(shape, num_weights, message):
+    with pytest.raises(ValueError, match=message):
+        pictures.component_rows(np.zeros(shape), np.ones(num_weights) / num_weights)
+
+
 def test_text_draws_each_pixel_as_two_characters():
     images = np.array([[[-1.0, 1.0], [1.0, 0.0]], [[-1.0, -1.0], [-1.0, 1.0]]])[..., np.newaxis]
     assert pictures.text(images) == "  @@\n@@++    @@"

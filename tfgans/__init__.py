@@ -4,6 +4,7 @@ from tfgans import (
     callbacks,
     data,
     layers,
+    metrics,
     networks,
     objectives,
     penalties,
@@ -11,6 +12,7 @@ from tfgans import (
     serving,
     stateless,
 )
+from tfgans.layers import MixtureDiscriminator, MixtureGenerator
 from tfgans.models import GAN, WGANGP, MinimaxGAN, NonSaturatingGAN
 
 __version__ = "0.1.0"
@@ -19,10 +21,13 @@ __all__ = [
     "GAN",
     "WGANGP",
     "MinimaxGAN",
+    "MixtureDiscriminator",
+    "MixtureGenerator",
     "NonSaturatingGAN",
     "callbacks",
     "data",
     "layers",
+    "metrics",
     "networks",
     "objectives",
     "penalties",

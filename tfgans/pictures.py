@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,13 @@ from tfgans import files
 # Small images are enlarged by a whole factor until a tile has about this many pixels a side.
 _TILE_SIDE = 48
 _GAP = 2
+_BACKGROUND = 64
+# Of the weights beside a mixture's rows, in pixels.
+_FONT_SIZE = 14
+_MARGIN = 4
+# Of a plot's legend: more components stand in several columns, of this width in inches.
+_LEGEND_ROWS = 16
+_LEGEND_COLUMN_WIDTH = 0.95
 # From black to white.
 _INK = " .:-=+*#%@"
 
@@ -36,20 +44,38 @@ def image_grid(images: np.ndarray) -> np.ndarray:
             "A grid is of images [num, height, width, channels], at least one. "
             f"Received: shape {images.shape}"
         )
-    channels = 3 if images.shape[-1] >= 3 else 1
-    num, height, width, _ = images.shape
-    images = images[..., :channels]
-    columns = math.ceil(math.sqrt(num))
-    rows = math.ceil(num / columns)
-    scale = max(1, round(_TILE_SIDE / max(height, width)))
-    tiles = to_uint8(images).repeat(scale, axis=1).repeat(scale, axis=2)
-    cell_height, cell_width = height * scale + _GAP, width * scale + _GAP
-    grid = np.full((rows * cell_height + _GAP, columns * cell_width + _GAP, channels), 64, np.uint8)
-    for index, tile in enumerate(tiles):
-        top = _GAP + index // columns * cell_height
-        left = _GAP + index % columns * cell_width
-        grid[top : top + height * scale, left : left + width * scale] = tile
-    return grid
+    return _lay_out(images, columns=math.ceil(math.sqrt(len(images))))
+
+
+def component_rows(samples: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Returns one picture, uint8 [height, width, 1 or 3], of what each part of a mixture makes.
+
+    Images give a row a component, its weight written at the left. Vectors give one plot, as in
+    `picture`, with a colour a component and a legend of the weights.
+
+    Args:
+        samples: float [num_components, num, height, width, channels], shown as by `image_grid`, or
+            [num_components, num, dim].
+        probabilities: float [num_components], the weights.
+
+    Raises:
+        ValueError: If the samples are neither, there are none, or the weights are not as many.
+    """
+    if samples.ndim not in (3, 5) or not samples.size:
+        raise ValueError(
+            "Samples of components are images [num_components, num, height, width, channels] or "
+            f"vectors [num_components, num, dim], at least one. Received: shape {samples.shape}"
+        )
+    probabilities = np.asarray(probabilities)
+    if probabilities.shape != samples.shape[:1]:
+        raise ValueError(
+            f"`probabilities` must have shape {samples.shape[:1]}, a weight a component. "
+            f"Received: shape {probabilities.shape}"
+        )
+    labels = [f"{weight:.2f}" for weight in probabilities]
+    if samples.ndim == 3:
+        return _plot(samples, labels)
+    return _labelled_rows(samples, labels)
 
 
 def picture(samples: np.ndarray) -> np.ndarray:
@@ -61,19 +87,24 @@ def picture(samples: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: If the samples are neither.
     """
-    return _plot(samples) if samples.ndim == 2 else image_grid(samples)
+    return _plot(samples[np.newaxis]) if samples.ndim == 2 else image_grid(samples)
 
 
 def save_png(path: str | os.PathLike[str], samples: np.ndarray) -> np.ndarray:
     """Writes `picture(samples)` as a PNG, atomically, and returns it."""
+    pixels = picture(samples)
+    write_png(path, pixels)
+    return pixels
+
+
+def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
+    """Writes a picture, uint8 [height, width, 1 or 3], as a PNG, atomically."""
     from PIL import Image
 
-    pixels = picture(samples)
     with files.atomic_write(path) as temporary:
         Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
             temporary, format="PNG"
         )
-    return pixels
 
 
 def text(images: np.ndarray) -> str:
@@ -88,7 +119,48 @@ def text(images: np.ndarray) -> str:
     return "\n".join("  ".join("".join(tile) for tile in row).rstrip() for row in rows)
 
 
-def _plot(points: np.ndarray) -> np.ndarray:
+def _lay_out(images: np.ndarray, *, columns: int, row_height: int = 0) -> np.ndarray:
+    """Returns uint8 [height, width, 1 or 3] of images row by row, rows at least `row_height`."""
+    channels = 3 if images.shape[-1] >= 3 else 1
+    num, height, width, _ = images.shape
+    rows = math.ceil(num / columns)
+    scale = max(1, round(_TILE_SIDE / max(height, width)))
+    tiles = to_uint8(images[..., :channels]).repeat(scale, axis=1).repeat(scale, axis=2)
+    cell_height = max(height * scale, row_height) + _GAP
+    cell_width = width * scale + _GAP
+    shape = (rows * cell_height + _GAP, columns * cell_width + _GAP, channels)
+    grid = np.full(shape, _BACKGROUND, np.uint8)
+    first_top = _GAP + (cell_height - _GAP - height * scale) // 2
+    for index, tile in enumerate(tiles):
+        top = first_top + index // columns * cell_height
+        left = _GAP + index % columns * cell_width
+        grid[top : top + height * scale, left : left + width * scale] = tile
+    return grid
+
+
+def _labelled_rows(images: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """Returns uint8 pixels of images [num_rows, num, ...], each row with its label at the left."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(_FONT_SIZE)
+    ends = [font.getbbox(label)[2:] for label in labels]
+    margin = math.ceil(max(right for right, _ in ends)) + 2 * _MARGIN
+    text_height = math.ceil(max(bottom for _, bottom in ends))
+    num_rows, num = images.shape[:2]
+    flat = images.reshape(-1, *images.shape[2:])
+    grid = _lay_out(flat, columns=num, row_height=text_height)
+    strip = Image.new("L", (margin, len(grid)), _BACKGROUND)
+    pen = ImageDraw.Draw(strip)
+    row_height = (len(grid) - _GAP) / num_rows
+    for index, label in enumerate(labels):
+        middle = _GAP / 2 + (index + 0.5) * row_height
+        pen.text((margin - _MARGIN, middle), label, fill=255, font=font, anchor="rm")
+    written = np.asarray(strip)[..., np.newaxis].repeat(grid.shape[-1], axis=-1)
+    return np.concatenate([written, grid], axis=1)
+
+
+def _plot(groups: np.ndarray, labels: Sequence[str] = ()) -> np.ndarray:
+    """Returns a plot of vectors [num_groups, num, dim]; labels, if any, are a legend's."""
     # Figures without pyplot: no global state, no screen.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -96,11 +168,43 @@ def _plot(points: np.ndarray) -> np.ndarray:
     figure = Figure(figsize=(5, 5), dpi=100)
     canvas: Any = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    points = points[np.isfinite(points).all(axis=1)]
-    if points.shape[1] == 1:
-        axes.hist(points[:, 0], bins=50)
+    colors = _colors(len(groups))
+    finite = [points[np.isfinite(points).all(axis=1)] for points in groups]
+    if groups.shape[-1] == 1:
+        edges = np.histogram_bin_edges(np.concatenate(finite), bins=50)
+        opacity = 0.5 if labels else 1.0
+        for points, color in zip(finite, colors, strict=True):
+            axes.hist(points[:, 0], bins=edges, color=color, alpha=opacity)
     else:
-        axes.scatter(points[:, 0], points[:, 1], s=4, alpha=0.5, linewidths=0)
+        for points, color in zip(finite, colors, strict=True):
+            axes.scatter(points[:, 0], points[:, 1], s=4, alpha=0.5, linewidths=0, color=color)
         axes.set_aspect("equal", adjustable="datalim")
+    if labels:
+        _add_legend(figure, labels, colors)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _add_legend(figure: Any, labels: Sequence[str], colors: Sequence[Any]) -> None:
+    """Puts labels beside the axes, a patch of the color before each."""
+    from matplotlib.patches import Patch
+
+    columns = math.ceil(len(labels) / _LEGEND_ROWS)
+    figure.set_figwidth(figure.get_figwidth() + columns * _LEGEND_COLUMN_WIDTH)
+    figure.set_layout_engine("constrained")
+    figure.legend(
+        handles=[
+            Patch(color=color, label=label) for label, color in zip(labels, colors, strict=True)
+        ],
+        loc="outside right upper",
+        ncols=columns,
+        title="weight",
+    )
+
+
+def _colors(num: int) -> list[Any]:
+    """Returns `num` colours: matplotlib's own ten, or as many of a rainbow."""
+    from matplotlib import colormaps
+
+    own = list(colormaps["tab10"].colors)
+    return own[:num] if num <= len(own) else list(colormaps["turbo"](np.linspace(0, 1, num)))

@@ -38,6 +38,31 @@ def fold(parent: tf.Tensor, index: Any) -> tf.Tensor:
     return tf.random.fold_in(parent, tf.cast(index, tf.int64), alg=ALGORITHM)
 
 
+def fold_rows(parents: tf.Tensor, index: int) -> tf.Tensor:
+    """Returns int64 [num_rows, 2]: child `index` of each of the keys `parents` [num_rows, 2]."""
+    return tf.map_fn(lambda parent: fold(parent, index), tf.convert_to_tensor(parents, tf.int64))
+
+
+def keys_of_rows(rows: tf.Tensor, parent: tf.Tensor) -> tf.Tensor:
+    """Returns int64 [num_rows, 2]: a key for each row, made from the bits of its values alone.
+
+    So a latent that is given, not drawn, decides a draw all the same: equal rows get equal keys,
+    and rows that differ in a bit get independent ones (a multilinear hash with random coefficients,
+    then Philox where the key is used).
+
+    Args:
+        rows: Floats [num_rows, ...], of a static shape but for axis 0; read as float32.
+        parent: The int64[2] key of the hash.
+    """
+    size = math.prod(rows.shape[1:])
+    values = tf.reshape(tf.cast(rows, tf.float32), [-1, size, 1])
+    coefficients = tf.random.stateless_uniform(
+        [size, 2], seed=parent, minval=None, maxval=None, dtype=tf.int64, alg=ALGORITHM
+    )
+    # Integers wrap around, so the order of the sum does not matter.
+    return tf.reduce_sum(tf.cast(tf.bitcast(values, tf.int32), tf.int64) * coefficients, axis=1)
+
+
 def normal(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
     """Returns float32 draws of N(0, 1); `shape[0]` counts this replica's examples."""
     return _box_muller(_own_rows([*shape, 2], key))

@@ -112,14 +112,64 @@ def test_grid_spacing():
     assert len(np.unique(data.Grid(side=4).modes, axis=0)) == 16
 
 
-@pytest.mark.parametrize("source", [data.Ring(), data.Grid(side=2, spacing=0.3, std=0.2)])
+CENTRES = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
+SHARES = [0.7, 0.25, 0.05]
+
+
+def unequal(**options):
+    return data.GaussianMixture(CENTRES, std=0.1, proportions=SHARES, **options)
+
+
+def test_proportions_decide_how_often_a_mode_is_drawn():
+    points = unequal().sample(N, 0).astype(np.float64)
+    mode = nearest_mode(points, CENTRES)
+    assert stats.chisquare(np.bincount(mode), N * np.array(SHARES)).pvalue > 1e-4
+    # The noise does not know of the mode.
+    offsets = (points - CENTRES[mode]) / 0.1
+    for index in range(3):
+        assert stats.kstest(offsets[mode == index, 0], "norm").pvalue > 1e-4
+
+
+def test_proportions_are_a_pure_function_of_the_key():
+    np.testing.assert_array_equal(unequal(seed=1).sample(50, 3), unequal(seed=2).sample(50, 3))
+    batches = list(unequal(seed=4).batches(50).take(3).as_numpy_iterator())
+    (again,) = unequal(seed=4).batches(50, start_step=2).take(1).as_numpy_iterator()
+    np.testing.assert_array_equal(again, batches[2])
+    assert not np.array_equal(*batches[:2])
+    # The noise is that of the key, whatever the proportions: only the modes differ.
+    equal = data.GaussianMixture(CENTRES, std=0.1).sample(50, 3)
+    noise = [points - CENTRES[nearest_mode(points, CENTRES)] for points in (equal, again)]
+    other = unequal().sample(50, 3)
+    np.testing.assert_allclose(other - CENTRES[nearest_mode(other, CENTRES)], noise[0], atol=1e-6)
+
+
+def test_no_proportions_are_equal_ones():
+    ring = data.Ring()
+    np.testing.assert_array_equal(ring.proportions, np.full(8, 0.125))
+    told = data.GaussianMixture(ring.modes, std=ring.std, proportions=[0.125] * 8)
+    x = ring.sample(20, 0)
+    np.testing.assert_allclose(told.log_prob(x), ring.log_prob(x), rtol=1e-12)
+    assert told.proportions.dtype == ring.proportions.dtype == np.float64
+    single = data.GaussianMixture([[3.0]], std=0.1, proportions=[1.0])
+    assert stats.kstest((single.sample(1000, 0)[:, 0] - 3) / 0.1, "norm").pvalue > 1e-4
+
+
+def test_equally_likely_modes_are_drawn_as_ever():
+    # Written down before there were proportions: a run that goes on sees the data it saw.
+    expected = [[-0.9734988, -1.0013697], [-0.0014730, -1.3848194], [0.0025247, -1.4183916]]
+    np.testing.assert_allclose(data.Ring().sample(3, 5), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "source", [data.Ring(), data.Grid(side=2, spacing=0.3, std=0.2), unequal()]
+)
 def test_mixture_density_against_scipy(source):
     x = np.concatenate([source.sample(50, 1), [[0, 0], [3, 3], [30, -30]]]).astype(np.float64)
     logs = [
         stats.multivariate_normal(mode, source.std**2).logpdf(x)
         for mode in source.modes.astype(np.float64)
     ]
-    expected = np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))
+    expected = np.logaddexp.reduce(logs + np.log(source.proportions)[:, np.newaxis], axis=0)
     np.testing.assert_allclose(source.log_prob(x), expected, rtol=1e-10)
     assert source.log_prob(x).dtype == np.float64
 
@@ -209,6 +259,18 @@ def test_basis_seed_decides_the_matrix_and_seed_does_not():
         (lambda: data.Ring(seed=1.5), "`seed` must be an integer"),
         (lambda: data.Ring().log_prob([0, 0]), r"shape \[n, 2\]. Received shape: \(2,\)"),
         (lambda: data.GaussianMixture([0, 1], std=1), "`modes` must be a tuple of 2"),
+        *(
+            (lambda bad=bad: data.GaussianMixture([[0], [1]], std=1, proportions=bad), message)
+            for bad, message in [
+                ([1.0], r"`proportions` must be 2 positive numbers.* Received: \[1.0\]"),
+                ([0.5, 0.4], "that sum to 1"),
+                ([1.0, 0.0], "positive numbers"),
+                ([1.5, -0.5], "positive numbers"),
+                ([np.nan, 1.0], "positive numbers"),
+                (["a", "b"], "positive numbers"),
+                (0.5, "`proportions` must be 2 positive numbers.* Received: 0.5"),
+            ]
+        ),
     ],
 )
 def test_bad_arguments(call, message):

@@ -5,16 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, pictures
 from tfgans.callbacks.every import Every
+from tfgans.layers import Mixture
 
 
 class SampleGrid(keras.callbacks.Callback):
     """Writes a picture of the same latents at the beginning, every N steps and at the end.
 
-    Images become a grid, vectors a scatter plot. Files are `step-00000500.png`.
+    Images become a grid, vectors a scatter plot. Of a mixture of several components each makes
+    its own `num // num_components` examples (one at least) of the same latents, whatever its
+    weight: images in a row a component with its weight at the left, vectors in a colour each.
+    Files are `step-00000500.png`.
 
     Args:
         directory: Folder of the pictures; made if missing.
@@ -64,9 +69,20 @@ class SampleGrid(keras.callbacks.Callback):
         step = self.model.step
         if step == self._written:
             return
-        samples = self.model.sample(self.num, seed=self.seed)
-        pixels = pictures.save_png(self.directory / f"step-{step:08d}.png", samples)
+        pixels = self._picture()
+        pictures.write_png(self.directory / f"step-{step:08d}.png", pixels)
         if self._events is not None:
             with self._events.as_default():
                 tf.summary.image("samples", pixels[tf.newaxis], step=step)
         self._written = step
+
+    def _picture(self) -> np.ndarray:
+        generator = self.model.sampling_generator
+        if not isinstance(generator, Mixture) or generator.num_components == 1:
+            return pictures.picture(self.model.sample(self.num, seed=self.seed))
+        num = max(1, self.num // generator.num_components)
+        rows = [
+            self.model.sample(num, seed=self.seed, component=index)
+            for index in range(generator.num_components)
+        ]
+        return pictures.component_rows(np.stack(rows), generator.probabilities)

@@ -1,6 +1,7 @@
 """Synthetic distributions with known modes, densities or supports. One batch, one draw."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -11,38 +12,73 @@ from tfgans.data.source import DrawnSource
 
 
 class GaussianMixture(DrawnSource):
-    """Equally likely Gaussians of one standard deviation.
+    """Gaussians of one standard deviation, equally likely unless told.
 
     Args:
         modes: Float array `[num_modes, dim]`, the centres.
         std: Positive float, the standard deviation of each coordinate about its centre.
+        proportions: Positive floats, one a mode, that sum to 1: how likely each is. Defaults to
+            None, equally likely.
         seed: Integer. Decides what `batches` draws. Defaults to 0.
         name: String for errors and reports.
+
+    Attributes:
+        proportions: float64 `[num_modes]`, how likely each mode is.
+
+    Raises:
+        ValueError: When an argument is out of range.
+
+    Example:
+
+    ```python
+    rare = tfgans.data.GaussianMixture([[-1.0, 0.0], [1.0, 0.0]], std=0.1, proportions=[0.9, 0.1])
+    ```
     """
 
     def __init__(
-        self, modes: np.ndarray, *, std: float, seed: int = 0, name: str = "gaussian_mixture"
+        self,
+        modes: np.ndarray,
+        *,
+        std: float,
+        proportions: Sequence[float] | np.ndarray | None = None,
+        seed: int = 0,
+        name: str = "gaussian_mixture",
     ) -> None:
         self.modes = np.asarray(modes, dtype=np.float32)
         self.num_modes, self.dim = checks.shape("modes", self.modes.shape, rank=2)
         self.std = checks.positive("std", std)
+        # A draw of equally likely modes is another one, of integers.
+        self._equal = proportions is None
+        if proportions is None:
+            self.proportions = np.full(self.num_modes, 1 / self.num_modes)
+        else:
+            self.proportions = _checked_proportions(proportions, self.num_modes)
         super().__init__(name=name, data_shape=(self.dim,), seed=seed)
 
     def log_prob(self, x: np.ndarray) -> np.ndarray:
         """Returns the log density, in nats, float64 `[n]`, at `x` `[n, dim]`.
 
-        Formula: `logsumexp_k(-|x - m_k|^2 / (2 s^2)) - log K - (d / 2) log(2 pi s^2)`
+        Formula: `logsumexp_k(log(K p_k) - |x - m_k|^2 / (2 s^2)) - log K - (d / 2) log(2 pi s^2)`
         """
         points = checked_points(x, self.dim)
         offsets = points[:, np.newaxis] - self.modes.astype(np.float64)
         exponents = -np.square(offsets).sum(axis=-1) / (2 * self.std**2)
+        if not self._equal:
+            exponents += np.log(self.num_modes * self.proportions)
         normalizer = math.log(self.num_modes) + self.dim / 2 * math.log(2 * math.pi * self.std**2)
         return np.logaddexp.reduce(exponents, axis=1) - normalizer
 
     def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
-        mode = draws.integers([n], stateless.fold(key, 0), self.num_modes)
+        mode = self._draw_modes(n, stateless.fold(key, 0))
         noise = draws.normal([n, self.dim], stateless.fold(key, 1))
         return tf.gather(self.modes, mode) + self.std * noise
+
+    def _draw_modes(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        if self._equal:
+            return draws.integers([n], key, self.num_modes)
+        # The last mode takes what is left over: no draw lies beyond it.
+        edges = np.cumsum(self.proportions)[:-1]
+        return tf.searchsorted(edges, tf.cast(draws.uniform([n], key), tf.float64), side="right")
 
 
 class Ring(GaussianMixture):
@@ -146,3 +182,17 @@ def checked_points(x: np.ndarray, dim: int) -> np.ndarray:
     if points.ndim != 2 or points.shape[1] != dim:
         raise ValueError(f"`x` must have shape [n, {dim}]. Received shape: {points.shape}")
     return points
+
+
+def _checked_proportions(proportions: Sequence[float] | np.ndarray, num_modes: int) -> np.ndarray:
+    try:
+        values = np.asarray(proportions, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    # Written so that NaN fails.
+    if values.shape != (num_modes,) or not (values > 0).all() or not abs(values.sum() - 1) <= 1e-6:
+        raise ValueError(
+            f"`proportions` must be {num_modes} positive numbers, one a mode, that sum to 1. "
+            f"Received: {proportions!r}"
+        )
+    return values / values.sum()

@@ -1,5 +1,8 @@
-"""Layers that Keras lacks and GANs need."""
+"""Layers that Keras does not have, or not like this; and mixtures of networks."""
 
+from tfgans.layers.mixture import Mixture
+from tfgans.layers.mixture_discriminator import MixtureDiscriminator
+from tfgans.layers.mixture_generator import MixtureGenerator
 from tfgans.layers.spectral_normalization import SpectralNormalization
 
-__all__ = ["SpectralNormalization"]
+__all__ = ["Mixture", "MixtureDiscriminator", "MixtureGenerator", "SpectralNormalization"]

@@ -6,33 +6,32 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks, stateless
-from tfgans.models import inputs, optimizers, state
-from tfgans.models.pair import NetworkPair
+from tfgans.models import inputs, mixing, optimizers, state
+from tfgans.models.game import Game
 from tfgans.objectives import Objective
 from tfgans.penalties import Penalty
-from tfgans.penalties.penalty import refuse_batch_statistics
 
-# Roles of the draws in one update: each has a branch of its own below the update's key.
-_LATENTS, _PENALTY = range(2)
 # Where evaluation draws, whatever the step: no training step has this number.
 _EVALUATION = -1
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class GAN(NetworkPair):
+class GAN(Game):
     """Two networks, a game between them, and how they are trained.
 
     One training step is `discriminator_steps` updates of the discriminator, each on fresh real
     examples and fresh latents, then one update of the generator. All noise is a pure function of
     (`seed`, step), so a run repeats, and a saved and reloaded model trains on to the same bits.
 
-    Any Keras models fit. To change a part of the step, override its method: `draw_latents`,
-    `discriminator_terms`, `generator_terms`, `update_discriminator`, `update_generator`,
-    `after_update`.
+    Any Keras models fit, and so do mixtures of them (`MixtureGenerator`, `MixtureDiscriminator`):
+    every term of the game is then the sum over pairs of players, weighted by both. To change a part
+    of the step, override its method: `draw_latents`, `generate`, `discriminator_terms`,
+    `generator_terms`, `update_discriminator`, `update_generator`, `after_update`.
 
     Args:
         generator: Built Keras model, latents [batch, ...] -> examples [batch, ...].
-        discriminator: Built Keras model, examples -> logits [batch, 1], with no sigmoid.
+        discriminator: Built Keras model, examples -> logits [batch, 1], with no sigmoid; or a
+            `MixtureDiscriminator`.
         objective: `tfgans.objectives.Objective`, the game.
         penalty: `tfgans.penalties.Penalty`, or None (the default).
         discriminator_steps: Int of at least 1. Updates of the discriminator before each one of
@@ -75,29 +74,16 @@ class GAN(NetworkPair):
         seed: int = 0,
         name: str | None = None,
     ) -> None:
-        checks.instance("objective", objective, Objective, "tfgans.objectives.NonSaturating()")
-        if penalty is not None:
-            checks.instance("penalty", penalty, Penalty, "tfgans.penalties.GradientPenalty()")
-            refuse_batch_statistics(discriminator)
-        super().__init__(generator, discriminator, ema=ema, seed=seed, name=name)
-        self.objective = objective
-        self.penalty = penalty
+        super().__init__(
+            generator,
+            discriminator,
+            objective=objective,
+            penalty=penalty,
+            ema=ema,
+            seed=seed,
+            name=name,
+        )
         self.discriminator_steps = checks.positive_int("discriminator_steps", discriminator_steps)
-        logged = ["discriminator_loss", "generator_loss", "real_logits", "fake_logits"]
-        if penalty is not None:
-            logged.append("penalty")
-        self._means = {entry: keras.metrics.Mean(entry) for entry in logged}
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """The running means behind the logs.
-
-        `discriminator_loss` and `generator_loss` are the game's terms, without the penalty;
-        `penalty` is the mean penalty before its weight. Metrics that a subclass adds come after.
-        """
-        own = list(self._means.values())
-        known = {id(metric) for metric in [*own, self._loss_tracker]}
-        return [*own, *(metric for metric in self._metrics if id(metric) not in known)]
 
     def fit(
         self,
@@ -148,6 +134,7 @@ class GAN(NetworkPair):
             start_step=self.step,
             steps_per_epoch=steps_per_epoch,
             steps_per_execution=self.steps_per_execution,
+            check_batch=lambda num: mixing.check_batch(num, self.generator, self.discriminator),
         )
         if validation_data is not None:
             validation_data = inputs.evaluation_data(
@@ -203,35 +190,28 @@ class GAN(NetworkPair):
         real = inputs.unpack_examples(data)
         num_seen = self._means["generator_loss"].count
         key = stateless.key(self.seed, _EVALUATION, num_seen)
-        latents = self.draw_latents(tf.shape(real)[0], stateless.fold(key, _LATENTS))
-        fake = tf.cast(self.generator(latents, training=False), tf.float32)
-        self.discriminator_terms(real, fake, key=key, training=False)
-        self.generator_terms(real, fake, key=key, training=False)
+        fake, weights = self.generate(mixing.batch_size(real), key=key, training=False)
+        self.discriminator_terms(real, fake, weights=weights, key=key, training=False)
+        self.generator_terms(real, fake, weights=weights, key=key, training=False)
         return self.get_metrics_result()
-
-    def draw_latents(self, num: Any, key: tf.Tensor) -> tf.Tensor:
-        """Returns float32 [num, *latent_shape] of N(0, 1), a pure function of `key`."""
-        return stateless.normal([num, *self.latent_shape], key)
 
     def update_discriminator(self, real: tf.Tensor, *, key: tf.Tensor) -> None:
         """One update of the discriminator on `real` [batch, ...] and as many new fakes.
 
         All its randomness comes from `key`; an override folds roles of its own into it.
         """
-        latents = self.draw_latents(tf.shape(real)[0], stateless.fold(key, _LATENTS))
         # Outside the tape: the generator needs no gradient here.
-        fake = tf.cast(self.generator(latents, training=True), tf.float32)
-        with tf.GradientTape() as tape:
-            loss = self.discriminator_terms(real, fake, key=key, training=True)
+        fake, weights = self.generate(mixing.batch_size(real), key=key, training=True)
+        with optimizers.record(self.discriminator) as tape:
+            loss = self.discriminator_terms(real, fake, weights=weights, key=key, training=True)
             scaled = optimizers.scale(loss, self.discriminator_optimizer)
         optimizers.apply(tape, scaled, self.discriminator_optimizer, self.discriminator)
 
     def update_generator(self, real: tf.Tensor, *, key: tf.Tensor) -> None:
         """One update of the generator, on as many new latents as there are examples in `real`."""
-        latents = self.draw_latents(tf.shape(real)[0], stateless.fold(key, _LATENTS))
-        with tf.GradientTape() as tape:
-            fake = tf.cast(self.generator(latents, training=True), tf.float32)
-            loss = self.generator_terms(real, fake, key=key, training=True)
+        with optimizers.record(self.generator) as tape:
+            fake, weights = self.generate(mixing.batch_size(real), key=key, training=True)
+            loss = self.generator_terms(real, fake, weights=weights, key=key, training=True)
             scaled = optimizers.scale(loss, self.generator_optimizer)
         optimizers.apply(tape, scaled, self.generator_optimizer, self.generator)
 
@@ -241,57 +221,6 @@ class GAN(NetworkPair):
         if self.ema is not None:
             state.move_average(self.ema_generator, self.generator, self.ema, self._step)
 
-    def discriminator_terms(
-        self, real: tf.Tensor, fake: tf.Tensor, *, key: tf.Tensor, training: bool
-    ) -> tf.Tensor:
-        """Returns the scalar that the discriminator minimizes, and logs its parts."""
-        # Real and fake apart, as in the DCGAN authors' code: with BatchNormalization each batch
-        # has its own statistics.
-        real_logits = self._logits(real, training=training)
-        fake_logits = self._logits(fake, training=training)
-        on_real, on_fake = self.objective.discriminator_loss(real_logits, fake_logits)
-        loss = tf.reduce_mean(on_real) + tf.reduce_mean(on_fake)
-        self._log("discriminator_loss", loss, real)
-        self._log("real_logits", tf.reduce_mean(real_logits), real)
-        self._log("fake_logits", tf.reduce_mean(fake_logits), real)
-        if self.penalty is None:
-            return loss
-        own_key = stateless.fold(key, _PENALTY)
-        values = self.penalty(self.discriminator, real, fake, key=own_key, training=training)
-        penalty = tf.reduce_mean(values)
-        self._log("penalty", penalty, real)
-        return loss + self.penalty.weight * penalty
-
-    def generator_terms(
-        self,
-        real: tf.Tensor,
-        fake: tf.Tensor,
-        *,
-        key: tf.Tensor,  # noqa: ARG002 (for overrides)
-        training: bool,
-    ) -> tf.Tensor:
-        """Returns the scalar that the generator minimizes, and logs it."""
-        real_logits = None
-        if self.objective.generator_uses_real:
-            real_logits = self._logits(real, training=training)
-        fake_logits = self._logits(fake, training=training)
-        loss = tf.reduce_mean(self.objective.generator_loss(real_logits, fake_logits))
-        self._log("generator_loss", loss, real)
-        return loss
-
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, networks included."""
-        return {
-            **super().get_config(),
-            "objective": keras.saving.serialize_keras_object(self.objective),
-            "penalty": keras.saving.serialize_keras_object(self.penalty),
-            "discriminator_steps": self.discriminator_steps,
-        }
-
-    def _logits(self, examples: tf.Tensor, *, training: bool) -> tf.Tensor:
-        # Losses are computed in float32 whatever the networks compute in.
-        return tf.cast(self.discriminator(examples, training=training), tf.float32)
-
-    def _log(self, name: str, value: tf.Tensor, examples: tf.Tensor) -> None:
-        # Weighted by examples, so that a smaller last batch does not count as much as the others.
-        self._means[name].update_state(value, sample_weight=tf.shape(examples)[0])
+        return {**super().get_config(), "discriminator_steps": self.discriminator_steps}

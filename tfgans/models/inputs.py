@@ -1,6 +1,7 @@
 """From what a user hands to `fit` to the batches that a train step takes."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -20,6 +21,7 @@ def training_dataset(
     start_step: int,
     steps_per_epoch: int | None,
     steps_per_execution: int,
+    check_batch: Callable[[int], None],
 ) -> tuple[tf.data.Dataset, int | None]:
     """Returns the dataset of one training step an element, and its steps an epoch.
 
@@ -36,6 +38,7 @@ def training_dataset(
         steps_per_epoch: As given to `fit`.
         steps_per_execution: As given to `compile`. Keras runs whole executions: an epoch that is
             no multiple of it would run over its end.
+        check_batch: Raises ValueError if an update cannot have so many examples.
 
     Returns:
         The dataset, and its steps in an epoch (None: until it ends).
@@ -66,6 +69,7 @@ def training_dataset(
         dataset = source.batches(batch_size, start_step=start_step * discriminator_steps)
         num_batches = len(array) // batch_size
     first = check_first_batch(dataset, data_shape)
+    check_batch(len(first))
     steps = steps_per_epoch
     if num_batches > 0:
         # What a pass leaves over, too little for a step, comes first in the next one.

@@ -1,15 +1,21 @@
 """The optimizer of one player: built early, wrapped for float16, applied to its own network."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfgans.layers import Mixture
+from tfgans.models import untouched
+from tfgans.models.adam import FusedAdam
+
 
 def adam_pair(learning_rate: float, *, beta_1: float, beta_2: float) -> tuple[Any, Any]:
     """Returns two new Adam optimizers, one a player."""
     generator, discriminator = (
-        keras.optimizers.Adam(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2)
+        FusedAdam(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2)
         for _ in range(2)
     )
     return generator, discriminator
@@ -50,11 +56,47 @@ def scale(loss: tf.Tensor, optimizer: Any) -> tf.Tensor:
     return optimizer.scale_loss(loss / replicas)
 
 
+@contextlib.contextmanager
+def record(network: Any) -> Iterator[tf.GradientTape]:
+    """Gives a tape that also watches what `apply` moves without the optimizer."""
+    with tf.GradientTape() as tape:
+        if isinstance(network, Mixture):
+            tape.watch(network.log_weights.value)
+        yield tape
+
+
 def apply(tape: tf.GradientTape, scaled_loss: tf.Tensor, optimizer: Any, network: Any) -> None:
-    """Takes one step of `optimizer` on the trainable variables of `network`."""
+    """Takes one step of `optimizer` on the trainable variables of `network`.
+
+    Mixture weights under exponentiated gradient take a step of their own. Of a mixture with
+    categorical routing, components that no example came to stay as they are.
+
+    Args:
+        tape: From `record(network)`.
+        scaled_loss: Scalar, from `scale`.
+        optimizer: From `prepare`.
+        network: The player.
+    """
     variables = network.trainable_variables
-    gradients = tape.gradient(scaled_loss, [variable.value for variable in variables])
-    optimizer.apply(gradients, variables)
+    own_weights = isinstance(network, Mixture) and network.weight_update != "softmax"
+    sources = [variable.value for variable in variables]
+    if own_weights:
+        sources.append(network.log_weights.value)
+    gradients = tape.gradient(scaled_loss, sources)
+    slope = gradients.pop() if own_weights else None
+    if isinstance(network, Mixture) and network.routing == "categorical":
+        with untouched.components_without_examples(network, optimizer, gradients):
+            optimizer.apply(gradients, variables)
+    else:
+        optimizer.apply(gradients, variables)
+    if slope is not None:
+        network.update_weights(_sum_over_replicas(slope) / optimizer.scale_loss(1.0))
+
+
+def _sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return value
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
 def _computes_in_float16(network: Any) -> bool:

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, serving, stateless
-from tfgans.models import optimizers, shapes, state
+from tfgans import checks, serving, shapes, stateless
+from tfgans.layers import MixtureGenerator
+from tfgans.models import fit, optimizers, state
 
 
 class Options(TypedDict, total=False):
@@ -37,7 +38,7 @@ class NetworkPair(keras.Model):
     def __init__(
         self, generator: Any, discriminator: Any, *, ema: float | None, seed: int, name: str | None
     ) -> None:
-        shapes.check_networks(generator, discriminator)
+        fit.check_networks(generator, discriminator)
         if ema is not None and checks.non_negative("ema", ema) >= 1:
             raise ValueError(f"`ema` must be None or a float in [0, 1). Received: {ema!r}")
         super().__init__(name=name)
@@ -45,7 +46,7 @@ class NetworkPair(keras.Model):
         self.discriminator = discriminator
         self.ema = None if ema is None else float(ema)
         self.seed = checks.integer("seed", seed)
-        self.latent_shape = shapes.latent_shape(generator)
+        self.latent_shape = fit.latent_shape(generator)
         self.data_shape = shapes.input_shape(discriminator, "discriminator")
         self.ema_generator = None if ema is None else state.copy_network(generator)
         self._step = self.add_weight(
@@ -56,9 +57,11 @@ class NetworkPair(keras.Model):
             trainable=False,
             aggregation="only_first_replica",
         )
+        keys = tf.TensorSpec([None, 2], tf.int64)
         self._sample_rows_function = tf.function(
-            self._sample_rows, input_signature=[tf.TensorSpec([None, 2], tf.int64)]
+            self._sample_rows, input_signature=[keys, tf.TensorSpec([None], tf.int32)]
         )
+        self._draw_components_function = tf.function(self._draw_components, input_signature=[keys])
         self.built = True
 
     @property
@@ -104,6 +107,11 @@ class NetworkPair(keras.Model):
             raise ValueError("Each player needs its own optimizer. Received the same object twice")
         checks.positive_int("steps_per_execution", steps_per_execution)
         networks = (self.generator, self.discriminator)
+        if jit_compile and any(getattr(one, "routing", None) == "categorical" for one in networks):
+            raise ValueError(
+                "routing='categorical' changes batch sizes, which XLA cannot compile. Received: "
+                "jit_compile=True. Use routing='slices', or no XLA"
+            )
         ready = [optimizers.prepare(*one) for one in zip(pair, networks, strict=True)]
         # `optimizer=None` keeps Keras from adding a phantom RMSprop to every checkpoint.
         super().compile(
@@ -145,24 +153,51 @@ class NetworkPair(keras.Model):
         """Returns the examples that `sampling_generator` makes of latents."""
         return self.sampling_generator(latents, training=training)
 
-    def sample(self, n: int, seed: int | None = None, *, batch_size: int = 256) -> np.ndarray:
+    def sample(
+        self,
+        n: int,
+        seed: int | None = None,
+        *,
+        component: int | None = None,
+        batch_size: int = 256,
+    ) -> np.ndarray:
         """Returns `n` generated examples: float32 [n, ...], images in [-1, 1].
 
         Args:
             n: Int of at least 1.
             seed: Int. The same seed gives the same examples, and the first rows do not depend on
                 `n` or `batch_size` (up to the rounding of float32). Default: a new one each time.
+            component: Int, the one component of a `MixtureGenerator` that makes all examples. The
+                latents are those of the seed. Default: each is drawn by the mixture's weights.
             batch_size: Int, how many are made at once.
 
         Raises:
-            ValueError: If `n` or `batch_size` is not a positive int, or `seed` is no int.
+            ValueError: If `n` or `batch_size` is not a positive int, `seed` is no int, or there is
+                no such component.
         """
-        checks.positive_int("n", n)
         checks.positive_int("batch_size", batch_size)
-        seed = secrets.randbits(62) if seed is None else checks.integer("seed", seed)
-        keys = np.stack([np.full(n, seed, np.int64), np.arange(n, dtype=np.int64)], axis=1)
-        chunks = [keys[first : first + batch_size] for first in range(0, n, batch_size)]
-        return np.concatenate([self._sample_rows_function(chunk).numpy() for chunk in chunks])
+        seed = secrets.randbits(62) if seed is None else seed
+        keys = _keys(n, seed)
+        if component is None:
+            components = self.sample_components(n, seed)
+        else:
+            components = np.full(n, self._checked_component(component), np.int32)
+        chunks = [slice(first, first + batch_size) for first in range(0, n, batch_size)]
+        made = [self._sample_rows_function(keys[rows], components[rows]) for rows in chunks]
+        return np.concatenate([one.numpy() for one in made])
+
+    def sample_components(self, n: int, seed: int) -> np.ndarray:
+        """Returns int32 [n]: the component of each of the examples that `sample(n, seed)` returns.
+
+        Zeros, if the generator is no mixture.
+
+        Raises:
+            ValueError: If `n` is not a positive int, or `seed` no int.
+        """
+        keys = _keys(n, seed)
+        if not self._several_generators:
+            return np.zeros(n, np.int32)
+        return self._draw_components_function(keys).numpy()
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Publishes the sampling generator as the next SavedModel version under `path`.
@@ -170,7 +205,10 @@ class NetworkPair(keras.Model):
         Returns the folder of the version; `tfgans.serving.export_generator` lists its signatures.
         """
         return serving.export_generator(
-            self.sampling_generator, path, latent_shape=self.latent_shape
+            self.sampling_generator,
+            path,
+            latent_shape=self.latent_shape,
+            mixture=isinstance(self.generator, MixtureGenerator),
         )
 
     def save_own_variables(self, store: Any) -> None:
@@ -208,6 +246,30 @@ class NetworkPair(keras.Model):
         }
         return cls(**made)
 
-    def _sample_rows(self, keys: tf.Tensor) -> tf.Tensor:
+    def _sample_rows(self, keys: tf.Tensor, components: tf.Tensor) -> tf.Tensor:
         latents = stateless.normal_rows(keys, self.latent_shape)
-        return tf.cast(self.sampling_generator(latents, training=False), tf.float32)
+        pinned = {"component": components} if self._several_generators else {}
+        return tf.cast(self.sampling_generator(latents, training=False, **pinned), tf.float32)
+
+    def _draw_components(self, keys: tf.Tensor) -> tf.Tensor:
+        return self.sampling_generator.draw_components(keys)
+
+    @property
+    def _several_generators(self) -> bool:
+        return isinstance(self.generator, MixtureGenerator) and self.generator.num_components > 1
+
+    def _checked_component(self, component: int) -> int:
+        checks.int_at_least("component", component, 0)
+        count = self.generator.num_components if self._several_generators else 1
+        if component >= count:
+            raise ValueError(
+                f"`component` must be from 0 to {count - 1}: the generator has {count} "
+                f"component{'s' * (count > 1)}. Received: {component}"
+            )
+        return component
+
+
+def _keys(n: int, seed: int) -> np.ndarray:
+    """Returns int64 [n, 2]: the key of each sample, which decides its latent and its component."""
+    n, seed = checks.positive_int("n", n), checks.integer("seed", seed)
+    return np.stack([np.full(n, seed, np.int64), np.arange(n, dtype=np.int64)], axis=1)

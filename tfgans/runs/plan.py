@@ -27,8 +27,9 @@ def plan(
 ) -> str:
     """Returns a table of the data, the networks, the memory and the steps of a run.
 
-    It refuses what `train` would refuse with the same arguments, and writes nothing. Memory is an estimate: weights, gradients, two optimizer slots and the average; and the
-    activations of one update, as the sizes of all layers' outputs, forward and backward.
+    It refuses what `train` would refuse with the same arguments, and writes nothing. Memory is an
+    estimate: weights, gradients, two optimizer slots and the average; and the activations of one
+    update, as the sizes of all layers' outputs, forward and backward.
     """
     check_sizes(gan, source, steps=steps, batch_size=batch_size, epoch_steps=epoch_steps)
     described = describe(gan, source, batch_size=batch_size, given=settings)

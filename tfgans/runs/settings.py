@@ -5,16 +5,15 @@ from typing import Any
 
 from tfgans import checks
 from tfgans.data import Source
-from tfgans.models import GAN
+from tfgans.layers import Mixture
+from tfgans.models import GAN, mixing
 
 # What Keras counts up in a process, or keeps for its own loading: it decides no number.
 _INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config"})
 _NETWORKS = frozenset({"generator", "discriminator"})
 
 
-def check_sizes(
-    gan: GAN, source: Source, *, steps: int, batch_size: int, epoch_steps: int
-) -> None:
+def check_sizes(gan: GAN, source: Source, *, steps: int, batch_size: int, epoch_steps: int) -> None:
     """Raises ValueError unless the model can be trained on the source for that long."""
     if not gan.compiled:
         raise ValueError("Compile the model before training. Received: a model without optimizers")
@@ -30,6 +29,7 @@ def check_sizes(
             "A run draws its samples, so examples must be images [height, width, channels] or "
             f"vectors [dim]. Received: {source.data_shape}"
         )
+    mixing.check_batch(batch_size, gan.generator, gan.discriminator)
     source.batches(batch_size)  # Refuses a batch that is larger than the data.
 
 
@@ -51,19 +51,27 @@ def describe(
         **(given or {}),
         "model": type(gan).__name__,
         **_essential(model),
-        "optimizers": [
-            _essential(compiled[f"{player}_optimizer"]) for player in sorted(_NETWORKS)
-        ],
+        "optimizers": [_essential(compiled[f"{player}_optimizer"]) for player in sorted(_NETWORKS)],
         "jit_compile": compiled["jit_compile"],
         "generator_parameters": gan.generator.count_params(),
         "discriminator_parameters": gan.discriminator.count_params(),
         "compute_dtype": gan.generator.dtype_policy.name,
+        **_mixtures(gan),
         "source": source.name,
         "source_seed": source.seed,
         # A folder may have got more images since: then the order of the data is another.
         "num_examples": source.num_examples,
         "data_shape": source.data_shape,
         "batch_size": batch_size,
+    }
+
+
+def _mixtures(gan: GAN) -> dict[str, Any]:
+    players = {name: getattr(gan, name) for name in sorted(_NETWORKS)}
+    return {
+        f"{name}_mixture": {"components": one.num_components, **one.settings()}
+        for name, one in players.items()
+        if isinstance(one, Mixture)
     }
 
 

@@ -11,9 +11,15 @@ import tensorflow as tf
 
 from tfgans import files, stateless
 
+Signatures = dict[str, tuple[Callable[..., Any], list[tf.TensorSpec]]]
+
 
 def export_generator(
-    generator: Any, path: str | os.PathLike[str], *, latent_shape: tuple[int, ...]
+    generator: Any,
+    path: str | os.PathLike[str],
+    *,
+    latent_shape: tuple[int, ...],
+    mixture: bool = False,
 ) -> Path:
     """Publishes `generator` under `path` as the next integer version, and returns its folder.
 
@@ -28,10 +34,20 @@ def export_generator(
     In `sample`, row i depends on `seed[i]` alone: not on the other rows, their number, or the
     process. It equals `gan.sample(1, seed=seed[i])[0]`, up to the rounding of float32.
 
+    A mixture routes inside: in `serving_default` each latent goes to one component, drawn by the
+    weights from the latent's bits; `sample` draws from the seed and has one more output,
+    `components`: int32 [batch]. And there are
+
+    | name | inputs | outputs |
+    |---|---|---|
+    | `component` | `latents`, `components`: int32 [batch] | `images`: float32 [batch, ...] |
+    | `mixture_weights` | none | `weights`: float32 [k] |
+
     Args:
         generator: A built Keras model, latents -> images. It is called with `training=False`.
         path: The model's folder, say "exported/digits"; its versions are "exported/digits/1", ...
         latent_shape: Shape of one latent, without the batch.
+        mixture: Whether the generator is a `tfgans.MixtureGenerator`. Default: False.
 
     Returns:
         The `pathlib.Path` of the new version.
@@ -46,29 +62,62 @@ def export_generator(
     files.remove_temporaries(path)
     temporary = files.temporary_sibling(path / "version")
     try:
-        _write(generator, latent_shape, temporary)
+        signatures = _signatures(generator, latent_shape)
+        if mixture:
+            signatures |= _mixture_signatures(generator, latent_shape)
+        _write(generator, signatures, temporary)
         _sync_tree(temporary)
         return _publish(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write(generator: Any, latent_shape: tuple[int, ...], folder: Path) -> None:
+def _signatures(generator: Any, latent_shape: tuple[int, ...]) -> Signatures:
     def images(latents: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"images": tf.cast(generator(latents, training=False), tf.float32)}
 
     def sample(seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        keys = tf.stack([seed, tf.zeros_like(seed)], axis=1)
-        return images(stateless.normal_rows(keys, latent_shape))
+        return images(stateless.normal_rows(_keys(seed), latent_shape))
 
-    signatures: dict[str, tuple[Callable[..., Any], tf.TensorSpec]] = {
-        "serving_default": (images, tf.TensorSpec([None, *latent_shape], tf.float32, "latents")),
-        "sample": (sample, tf.TensorSpec([None], tf.int64, "seed")),
+    return {
+        "serving_default": (images, [_latents(latent_shape)]),
+        "sample": (sample, [tf.TensorSpec([None], tf.int64, "seed")]),
     }
+
+
+def _mixture_signatures(generator: Any, latent_shape: tuple[int, ...]) -> Signatures:
+    def component(latents: tf.Tensor, components: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"images": generator(latents, training=False, component=components)}
+
+    def sample(seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        components = generator.draw_components(_keys(seed))
+        latents = stateless.normal_rows(_keys(seed), latent_shape)
+        return {**component(latents, components), "components": components}
+
+    def mixture_weights() -> dict[str, tf.Tensor]:
+        return {"weights": tf.exp(generator.log_probabilities())}
+
+    pinned = tf.TensorSpec([None], tf.int32, "components")
+    return {
+        "sample": (sample, [tf.TensorSpec([None], tf.int64, "seed")]),
+        "component": (component, [_latents(latent_shape), pinned]),
+        "mixture_weights": (mixture_weights, []),
+    }
+
+
+def _latents(latent_shape: tuple[int, ...]) -> tf.TensorSpec:
+    return tf.TensorSpec([None, *latent_shape], tf.float32, "latents")
+
+
+def _keys(seed: tf.Tensor) -> tf.Tensor:
+    return tf.stack([seed, tf.zeros_like(seed)], axis=1)
+
+
+def _write(generator: Any, signatures: Signatures, folder: Path) -> None:
     archive = keras.export.ExportArchive()
     archive.track(generator)
-    for name, (function, spec) in signatures.items():
-        archive.add_endpoint(name, function, input_signature=[spec])
+    for name, (function, specs) in signatures.items():
+        archive.add_endpoint(name, function, input_signature=specs)
     archive.write_out(str(folder), verbose=False)
 
 

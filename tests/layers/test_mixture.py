@@ -1,0 +1,313 @@
+"""Mixture weights in closed form, routing by counting, and components that do not fit."""
+
+import keras
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+import tiny
+
+import tfgans
+from tfgans import stateless
+from tfgans.layers import MixtureDiscriminator, MixtureGenerator, routing
+from tfgans.layers.mixture import exponentiated_gradient
+
+KEY = stateless.key(0)
+
+
+def constants(values, **options):
+    """A mixture of generators that return one number each, whatever the latent."""
+    components = []
+    for value in values:
+        inputs = keras.Input((2,))
+        bias = keras.initializers.Constant(value)
+        outputs = keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer=bias)(inputs)
+        components.append(keras.Model(inputs, outputs))
+    return MixtureGenerator(components, **options)
+
+
+def points(k=2, **options):
+    return MixtureGenerator.from_builder(
+        lambda: tfgans.networks.mlp_generator((2,), latent_dim=3, width=4), k, **options
+    )
+
+
+class TestWeights:
+    def test_begin_uniform(self):
+        np.testing.assert_allclose(constants([0, 1, 2]).probabilities, np.full(3, 1 / 3), 1e-6)
+
+    def test_step_of_exponentiated_gradient(self):
+        moved = exponentiated_gradient(tf.math.log([0.5, 0.5]), tf.constant([1.0, 0.0]), 1.0)
+        np.testing.assert_allclose(np.exp(moved), [0.2689414, 0.7310586], atol=1e-7)
+
+    def test_step_through_the_softmax_is_the_same_step(self):
+        mixture = constants([0, 1, 2], weight_learning_rate=0.7)
+        mixture.set_probabilities([0.2, 0.3, 0.5])
+        slope = tf.constant([0.3, -1.0, 2.0])
+        expected = np.exp(exponentiated_gradient(tf.math.log([0.2, 0.3, 0.5]), slope, 0.7))
+        with tf.GradientTape() as tape:
+            tape.watch(mixture.log_weights.value)
+            loss = tf.reduce_sum(tf.exp(mixture.log_probabilities()) * slope)
+        mixture.update_weights(tape.gradient(loss, mixture.log_weights.value))
+        np.testing.assert_allclose(mixture.probabilities, expected, rtol=1e-5)
+
+    def test_gradient_of_softmax_logits_at_uniform(self):
+        mixture = constants([0, 1], weight_update="softmax")
+        with tf.GradientTape() as tape:
+            loss = tf.exp(mixture.log_probabilities())[0]
+        (gradient,) = tape.gradient(loss, [mixture.log_weights.value])
+        np.testing.assert_allclose(gradient, [0.25, -0.25], atol=1e-7)
+
+    def test_weights_that_are_not_finite_are_not_taken(self):
+        mixture = constants([0, 1])
+        mixture.update_weights(tf.constant([np.nan, 0.0]))
+        np.testing.assert_allclose(mixture.probabilities, [0.5, 0.5], rtol=1e-6)
+
+    @pytest.mark.parametrize(("k", "value"), [(2, 0.6931472), (3, 1.0986123), (5, 1.6094379)])
+    def test_entropy_term_is_log_k_at_uniform_and_larger_elsewhere(self, k, value):
+        mixture = constants(range(k), entropy_weight=1.0)
+        assert float(mixture.entropy_term()) == pytest.approx(value, abs=1e-6)
+        mixture.set_probabilities([0.5, *[0.5 / (k - 1)] * (k - 1)] if k > 2 else [0.6, 0.4])
+        assert float(mixture.entropy_term()) > value
+
+    def test_entropy_gradient_on_logits_is_w_minus_uniform(self):
+        mixture = constants([0, 1], entropy_weight=1.0, weight_update="softmax")
+        mixture.set_probabilities([0.8, 0.2])
+        with tf.GradientTape() as tape:
+            loss = mixture.entropy_term()
+        (gradient,) = tape.gradient(loss, [mixture.log_weights.value])
+        np.testing.assert_allclose(gradient, [0.3, -0.3], atol=1e-6)
+
+    @pytest.mark.parametrize("weight_update", ["exponentiated_gradient", "softmax"])
+    @pytest.mark.parametrize(
+        ("losses", "expected"),
+        [([0, 1], [0.9525, 0.0475]), ([0, 1, 1, 1, 1], [0.9217, *[0.0196] * 4])],
+    )
+    def test_frozen_payoffs_lead_to_the_optimum_of_the_simplex(
+        self, weight_update, losses, expected
+    ):
+        own = {"weight_learning_rate": 0.1} if weight_update != "softmax" else {}
+        mixture = constants(losses, entropy_weight=0.1, weight_update=weight_update, **own)
+        adam = keras.optimizers.Adam(0.02)
+
+        @tf.function
+        def step():
+            with tf.GradientTape() as tape:
+                tape.watch(mixture.log_weights.value)
+                loss = tf.reduce_sum(tf.exp(mixture.log_probabilities()) * losses)
+                loss += mixture.entropy_term()
+            gradient = tape.gradient(loss, mixture.log_weights.value)
+            if weight_update == "softmax":
+                adam.apply([gradient], [mixture.log_weights])
+            else:
+                mixture.update_weights(gradient)
+
+        for _ in range(1500):
+            step()
+        np.testing.assert_allclose(mixture.probabilities, expected, atol=2e-3)
+
+
+class TestSlices:
+    @pytest.mark.parametrize("rows", [5, 6, 7, 64])
+    def test_sizes_cover_the_batch_and_differ_by_one(self, rows):
+        sizes = routing.slice_sizes(rows, 5)
+        assert sum(sizes) == rows
+        assert max(sizes) - min(sizes) <= 1
+        assert [int(size) for size in routing.slice_sizes(tf.constant(rows), 5)] == sizes
+
+    def test_more_components_than_rows_are_refused(self):
+        with pytest.raises(ValueError, match=r"5 components.*Received: a batch of 4"):
+            routing.slice_sizes(4, 5)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="at least one example"):
+            routing.slice_sizes(tf.constant(4), 5)
+
+    @pytest.mark.parametrize("rows", [8, 10])
+    def test_mean_over_the_batch_is_the_mean_over_the_mixture(self, rows):
+        mixture = constants([1.0, 10.0, 100.0, 1000.0])
+        mixture.set_probabilities([0.4, 0.3, 0.2, 0.1])
+        examples, weights = mixture.route(tf.zeros([rows, 2]), key=KEY, training=True)
+        assert examples.shape == (rows, 1)
+        assert float(tf.reduce_mean(examples * weights)) == pytest.approx(123.4, rel=1e-6)
+        if rows == 8:
+            np.testing.assert_allclose(weights[::2, 0], 4 * mixture.probabilities, rtol=1e-6)
+
+    @pytest.mark.parametrize(("rows", "k"), [(8, 4), (10, 4), (7, 7), (12, 5)])
+    def test_dealing_puts_each_row_in_each_slice_by_its_share(self, rows, k):
+        counts = np.zeros((rows, k))
+        borders = np.cumsum(routing.slice_sizes(rows, k))
+        for shift in range(rows):
+            order = routing.dealing_order(rows, k, tf.constant(shift)).numpy()
+            assert sorted(order) == list(range(rows))
+            counts[order, np.searchsorted(borders, np.arange(rows), side="right")] += 1
+        np.testing.assert_array_equal(counts, np.tile(routing.slice_sizes(rows, k), (rows, 1)))
+
+    def test_dealing_spreads_the_generators_over_the_discriminators(self):
+        order = routing.dealing_order(16, 4, tf.constant(5)).numpy()
+        pairs = np.bincount(order // 4 * 4 + np.arange(16) // 4, minlength=16)
+        np.testing.assert_array_equal(pairs, np.ones(16))
+
+    def test_batch_normalization_sees_its_slice_and_never_none(self):
+        mixture = MixtureGenerator([tiny.generator(seed=seed) for seed in (1, 2, 3)])
+        latents = tf.random.stateless_normal([4, 4], [0, 0])
+        mixture.route(latents, key=KEY, training=True)
+        assert all(np.isfinite(weight).all() for weight in mixture.get_weights())
+
+
+class TestCategorical:
+    def test_counts_follow_the_weights(self):
+        mixture = constants([0, 1, 2, 3])
+        weights = [0.4, 0.3, 0.2, 0.1]
+        mixture.set_probabilities(weights)
+        keys = np.stack([np.full(10_000, 5), np.arange(10_000)], axis=1)
+        for drawn in (
+            tf.function(mixture.draw_components)(keys),
+            mixture(stateless.normal([10_000, 2], KEY))[:, 0],
+            mixture.route(tf.zeros([10_000, 2]), key=KEY, training=False)[0][:, 0],
+        ):
+            counts = np.bincount(np.asarray(drawn).astype(int), minlength=4)
+            expected = 10_000 * np.array(weights)
+            assert scipy.stats.chisquare(counts, expected).pvalue > 1e-3
+
+    def test_components_are_mixed_inside_a_batch(self):
+        mixture = constants([0, 1])
+        drawn = mixture(stateless.normal([64, 2], KEY))[:, 0].numpy()
+        runs = 1 + np.count_nonzero(np.diff(drawn))
+        assert 20 < runs < 45
+
+    def test_gradient_to_the_weights(self):
+        mixture = constants([1.0, 3.0], routing="categorical")
+        with tf.GradientTape() as tape:
+            tape.watch(mixture.log_weights.value)
+            examples, weights = mixture.route(tf.zeros([4000, 2]), key=KEY, training=True)
+            loss = tf.reduce_mean(examples * weights)
+        gradient = tape.gradient(loss, mixture.log_weights.value)
+        np.testing.assert_allclose(weights, np.ones((4000, 1)))
+        # d(w . l)/d logits = w_i (l_i - w . l) = (-.5, .5).
+        np.testing.assert_allclose(gradient, [-0.5, 0.5], atol=0.05)
+
+    def test_a_component_without_rows_keeps_its_statistics(self):
+        mixture = MixtureGenerator(
+            [tiny.generator(seed=seed) for seed in (1, 2, 3)], routing="categorical"
+        )
+        before = mixture.components[2].get_weights()
+        mixture.set_probabilities([0.5, 0.5 - 1e-9, 1e-9])
+        mixture.route(stateless.normal([8, 4], KEY), key=KEY, training=True)
+        for one, other in zip(before, mixture.components[2].get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert all(np.isfinite(weight).all() for weight in mixture.get_weights())
+
+
+class TestInference:
+    def test_component_of_a_latent_does_not_depend_on_its_batch(self):
+        mixture = points(3)
+        latents = stateless.normal([17, 3], KEY)
+        whole = mixture(latents)
+        np.testing.assert_allclose(mixture(latents[4:9]), whole[4:9], atol=1e-6)
+        np.testing.assert_allclose(mixture(latents[::-1])[::-1], whole, atol=1e-6)
+
+    def test_seed_decides_which_component_a_latent_goes_to(self):
+        latents = stateless.normal([64, 2], KEY)
+        one, same, other = (constants([0, 1], seed=seed)(latents).numpy() for seed in (1, 1, 2))
+        np.testing.assert_array_equal(one, same)
+        assert 10 < np.count_nonzero(one != other) < 54
+
+    def test_component_pins(self):
+        mixture = points(3)
+        latents = stateless.normal([5, 3], KEY)
+        for index, component in enumerate(mixture.components):
+            np.testing.assert_allclose(
+                mixture(latents, component=index), component(latents), atol=1e-6
+            )
+        rows = tf.constant([2, 0, 1, 1, 2])
+        expected = [mixture.components[i](latents)[row] for row, i in enumerate(rows.numpy())]
+        np.testing.assert_allclose(mixture(latents, component=rows), expected, atol=1e-6)
+
+    @pytest.mark.parametrize("component", [-1, 2])
+    def test_component_out_of_range(self, component):
+        mixture = points(2)
+        with pytest.raises(ValueError, match=f"from 0 to 1.*Received: {component}"):
+            mixture(tf.zeros([2, 3]), component=component)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="from 0 to 1"):
+            mixture(tf.zeros([2, 3]), component=tf.constant([0, component]))
+
+    def test_every_discriminator_judges_every_example(self):
+        mixture = MixtureDiscriminator([tiny.discriminator(seed=seed) for seed in (1, 2, 3)])
+        images = tiny.digits(5)
+        logits = mixture(images)
+        assert logits.shape == (5, 3)
+        for index, component in enumerate(mixture.components):
+            np.testing.assert_allclose(logits[:, index : index + 1], component(images), atol=1e-6)
+
+
+class TestRefusals:
+    def test_no_component(self):
+        with pytest.raises(ValueError, match="at least one component"):
+            MixtureGenerator([])
+
+    def test_a_network_given_twice(self):
+        network = tiny.generator()
+        with pytest.raises(ValueError, match=r"components 0 and 2 .*share"):
+            MixtureGenerator([network, tiny.generator(seed=2), network])
+
+    def test_a_layer_that_two_networks_share(self):
+        network = tiny.generator()
+        other = keras.Sequential([keras.Input((4,)), network])
+        with pytest.raises(ValueError, match="weights of its own"):
+            MixtureGenerator([network, other])
+
+    def test_input_shapes_that_differ(self):
+        components = [tiny.generator(), tiny.generator(latent_dim=5)]
+        with pytest.raises(ValueError, match=r"input shape.*\(4,\).*component 1 .*\(5,\)"):
+            MixtureGenerator(components)
+
+    def test_output_shapes_that_differ(self):
+        make = tfgans.networks.mlp_generator
+        components = [make((size,), latent_dim=2, width=4) for size in (2, 3)]
+        with pytest.raises(ValueError, match=r"output shape.*\(2,\).*component 1 .*\(3,\)"):
+            MixtureGenerator(components)
+
+    def test_what_is_no_network(self):
+        with pytest.raises(ValueError, match="component 1 is 3"):
+            MixtureGenerator([tiny.generator(), 3])
+        with pytest.raises(ValueError, match="no mixture"):
+            MixtureGenerator([constants([0])])
+
+    def test_a_network_that_is_not_built(self):
+        with pytest.raises(ValueError, match="component 0 must be built"):
+            MixtureGenerator([keras.Sequential([keras.layers.Dense(2)])])
+
+    def test_a_discriminator_with_several_logits(self):
+        network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+        with pytest.raises(ValueError, match=r"one logit an example.*\(None, 2\)"):
+            MixtureDiscriminator([network])
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"routing": "random"}, "`routing` must be one of.*'slices'.*'random'"),
+            ({"weight_update": "adam"}, "`weight_update` must be one of.*'adam'"),
+            ({"entropy_weight": -1}, "`entropy_weight` must be.*-1"),
+            ({"weight_learning_rate": float("nan")}, "`weight_learning_rate`.*nan"),
+            ({"seed": 0.5}, "`seed` must be an integer.*0.5"),
+            (
+                {"weight_update": "softmax", "weight_learning_rate": 0.1},
+                "the player's optimizer moves the weights.*0.1",
+            ),
+        ],
+    )
+    def test_options(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            points(2, **options)
+
+    @pytest.mark.parametrize(
+        "probabilities", [[0.5, 0.6], [1.0], [1.5, -0.5], [1.0, 0.0], [np.nan, 0.5]]
+    )
+    def test_weights_that_are_none(self, probabilities):
+        with pytest.raises(ValueError, match="2 numbers above 0 with a sum of 1"):
+            constants([0, 1]).set_probabilities(probabilities)
+
+    def test_equal_first_weights_are_noticed(self):
+        with pytest.warns(UserWarning, match="Components 0 and 1 start with equal weights"):
+            MixtureGenerator.from_builder(
+                lambda: tfgans.networks.mlp_generator((2,), width=4, seed=3), 2
+            )

@@ -1,0 +1,210 @@
+"""How a mixture's weights develop, and which of its components are dying."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks, files
+from tfgans.callbacks.every import Every
+from tfgans.layers import Mixture
+
+_HEADER = "step,player,component,weight,share,entropy\n"
+# A component of a mixture of k is hardly used when its weight is under 1 / (20 k).
+_STARVED = 20
+
+
+class _Reading(NamedTuple):
+    """One player's weights at a step; `shares` is None where there is no sampling."""
+
+    player: str
+    weights: np.ndarray
+    shares: np.ndarray | None
+
+    @property
+    def entropy(self) -> float:
+        """Returns the entropy of the weights in nats."""
+        weights = self.weights.astype(np.float64)
+        weights /= weights.sum()
+        # 0 log 0 is 0; NaN stays NaN.
+        return 0.0 - float(np.sum(weights * np.log(np.where(weights == 0, 1, weights))))
+
+
+class MixtureMonitor(keras.callbacks.Callback):
+    """Writes the weights of mixtures at the beginning, every N steps and at the end.
+
+    It watches `model.generator` and `model.discriminator`, those of the two that are mixtures, not
+    the average. The CSV file has a row a component:
+
+    | column | what |
+    |---|---|
+    | `step` | training steps done |
+    | `player` | `generator` or `discriminator` |
+    | `component` | its number, from 0 |
+    | `weight` | its probability |
+    | `share` | of `num` seeded samples, the share that it makes; empty for the discriminator |
+    | `entropy` | of the player's weights, in nats: log k where all are equal, 0 where one is left |
+
+    Samples come from `model.sample`, so with `ema` the shares are those of the averaged mixture.
+    Training that goes on with a file replaces its rows from the step where it begins; rows of
+    earlier steps stay. Each step is written at once: a kill loses nothing that was due before it.
+
+    Whenever rows are written, a component of a mixture of k whose weight has fallen under
+    1 / (20 k) gives a `UserWarning`: once each time it falls, not while it stays there. With a
+    large `every_steps` it therefore comes late. Pictures of each component are `SampleGrid`'s.
+
+    Args:
+        path: The CSV file; its folder is made if missing.
+        every_steps: Int, training steps between rows. Default: 100.
+        num: Int, samples that are counted for `share`. Default: 256.
+        seed: Int, which samples. Default: 0.
+        log_dir: Folder of TensorBoard events, where weights and entropies are shown too, as
+            `mixture/generator/weight_0`, `mixture/generator/entropy` and so on. Default: None.
+
+    Raises:
+        ValueError: If an argument is out of range; when training begins, if the model has no
+            mixture or the file is another table.
+
+    Example:
+
+    ```python
+    monitor = tfgans.callbacks.MixtureMonitor("runs/x/mixture.csv", log_dir="runs/x/tensorboard")
+    gan.fit(data, steps_per_epoch=1000, callbacks=[monitor, backup])
+    ```
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        every_steps: int = 100,
+        num: int = 256,
+        seed: int = 0,
+        log_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self.num = checks.positive_int("num", num)
+        self.seed = checks.integer("seed", seed)
+        self.log_dir = log_dir
+        self._every = Every(every_steps)
+        self._written: int | None = None
+        self._starved: set[tuple[str, int]] = set()
+        self._events: Any = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Drops rows that are about to be written again and writes the first ones."""
+        if not self._mixtures():
+            raise ValueError(
+                "`MixtureMonitor` needs a mixture to watch: `generator` or `discriminator` must be "
+                f"one. Received: {type(self.model.generator).__name__} and "
+                f"{type(self.model.discriminator).__name__}. Use say "
+                "`tfgans.MixtureGenerator.from_builder(builder, 4)`, or leave the callback out"
+            )
+        step = self.model.step
+        _drop_rows(self.path, step)
+        self._every.begin(step)
+        if self.log_dir is not None:
+            self._events = tf.summary.create_file_writer(os.fspath(self.log_dir))
+        self._write()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Writes rows when they are due."""
+        if self._every.due(self.model.step):
+            self._write()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Writes the last rows, if that step is not written yet."""
+        if self._written != self.model.step:
+            self._write()
+        if self._events is not None:
+            self._events.close()
+
+    def _mixtures(self) -> dict[str, Any]:
+        players = {name: getattr(self.model, name) for name in ("generator", "discriminator")}
+        return {name: player for name, player in players.items() if isinstance(player, Mixture)}
+
+    def _write(self) -> None:
+        step, mixtures = self.model.step, self._mixtures()
+        readings = [self._read(player, mixture) for player, mixture in mixtures.items()]
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            file.write("".join(row for reading in readings for row in _rows(step, reading)))
+        if self._events is not None:
+            with self._events.as_default(step):
+                _show(readings)
+            self._events.flush()
+        self._written = step
+        self._warn(step, mixtures, readings)
+
+    def _read(self, player: str, mixture: Any) -> _Reading:
+        weights = np.asarray(mixture.probabilities)
+        if player != "generator":
+            return _Reading(player, weights, None)
+        drawn = self.model.sample_components(self.num, self.seed)
+        return _Reading(player, weights, np.bincount(drawn, minlength=len(weights)) / self.num)
+
+    def _warn(self, step: int, mixtures: dict[str, Any], readings: Sequence[_Reading]) -> None:
+        before, self._starved = self._starved, set()
+        fallen = []
+        for player, weights, _ in readings:
+            limit = 1 / (_STARVED * len(weights))
+            for component in np.flatnonzero(weights < limit).tolist():
+                self._starved.add((player, component))
+                if (player, component) not in before:
+                    fallen.append((player, component, float(weights[component]), limit))
+        for player, component, weight, limit in fallen:
+            warnings.warn(
+                f"The {player}'s component {component} has a weight of {weight:.3g} at step {step},"
+                f" under 1 / ({_STARVED} k) = {limit:.3g}: it is hardly used any more. "
+                f"{_advice(player, mixtures[player])}",
+                stacklevel=2,
+            )
+
+
+def _advice(player: str, mixture: Any) -> str:
+    slower = f"lower `weight_learning_rate` (it is {mixture.weight_learning_rate:g})"
+    if mixture.weight_update == "softmax":
+        slower = f"lower the learning rate of the {player}'s optimizer, which moves the weights"
+    return f"Raise `entropy_weight` (it is {mixture.entropy_weight:g}), or {slower}"
+
+
+def _rows(step: int, reading: _Reading) -> list[str]:
+    shares = reading.shares
+    return [
+        f"{step},{reading.player},{component},{weight:.6g},"
+        f"{'' if shares is None else format(shares[component], '.6g')},{reading.entropy:.6g}\n"
+        for component, weight in enumerate(reading.weights)
+    ]
+
+
+def _show(readings: Sequence[_Reading]) -> None:
+    """Writes TensorBoard's scalars at the step of the writer that is in use."""
+    for reading in readings:
+        tf.summary.scalar(f"mixture/{reading.player}/entropy", reading.entropy)
+        for component, weight in enumerate(reading.weights):
+            tf.summary.scalar(f"mixture/{reading.player}/weight_{component}", weight)
+
+
+def _drop_rows(path: Path, first_step: int) -> None:
+    """Leaves the header and the whole rows before `first_step`; makes the file if missing."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    header, *rows = text.splitlines(keepends=True) or [""]
+    # A kill may have cut the header too.
+    if not _HEADER.startswith(header):
+        raise ValueError(
+            f"{path} must be a table of `MixtureMonitor`, with the header {_HEADER.strip()!r}. "
+            f"Received: {header.strip()[:80]!r}. Choose another file"
+        )
+    kept = [row for row in rows if _is_whole(row) and int(row.split(",")[0]) < first_step]
+    files.write_text(path, "".join([_HEADER, *kept]))
+
+
+def _is_whole(row: str) -> bool:
+    return (
+        row.endswith("\n") and row.count(",") == _HEADER.count(",") and row.split(",")[0].isdigit()
+    )

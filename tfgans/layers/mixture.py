@@ -1,0 +1,267 @@
+"""What a mixture of generators and a mixture of discriminators share."""
+
+import itertools
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks, shapes, stateless
+from tfgans.layers import routing as routes
+
+ROUTINGS = ("slices", "exact", "categorical")
+WEIGHT_UPDATES = ("exponentiated_gradient", "softmax")
+DEFAULT_RATE = 0.01
+_SUM_TOLERANCE = 1e-4
+
+
+class Mixture(keras.Model):
+    """k networks of one architecture, each with its own weights, and how much each one counts.
+
+    `MixtureGenerator` and `MixtureDiscriminator` say what a mixture does; here is what it holds:
+    components, log-probabilities, and how these learn.
+
+    Args:
+        components: Sequence of built Keras models with equal input and output shapes.
+        routing: "slices", "exact" or "categorical".
+        weight_update: "exponentiated_gradient" or "softmax".
+        entropy_weight: Float of at least 0.
+        weight_learning_rate: Float of at least 0.
+        name: String, optional.
+    """
+
+    def __init__(
+        self,
+        components: Sequence[Any],
+        *,
+        routing: str = "slices",
+        weight_update: str = "exponentiated_gradient",
+        entropy_weight: float = 0.05,
+        weight_learning_rate: float = DEFAULT_RATE,
+        name: str | None = None,
+    ) -> None:
+        given = check_components(components)
+        # Components cast for themselves; the bits of the latents must arrive as they are.
+        super().__init__(name=name, dtype=given[0].dtype_policy, autocast=False)
+        self.components = given
+        self.num_components = len(given)
+        self.routing = checks.choice("routing", routing, ROUTINGS)
+        self.weight_update = checks.choice("weight_update", weight_update, WEIGHT_UPDATES)
+        self.entropy_weight = checks.non_negative("entropy_weight", entropy_weight)
+        rate = checks.non_negative("weight_learning_rate", weight_learning_rate)
+        if weight_update == "softmax" and rate != DEFAULT_RATE:
+            raise ValueError(
+                "`weight_learning_rate` is of weight_update='exponentiated_gradient': with "
+                "'softmax' the player's optimizer moves the weights, at its own rate. "
+                f"Received: {weight_learning_rate!r}. Leave it out"
+            )
+        self.weight_learning_rate = rate
+        self.log_weights = self.add_weight(
+            name="log_weights",
+            shape=(self.num_components,),
+            dtype="float32",
+            initializer=keras.initializers.Constant(-np.log(self.num_components)),
+            trainable=weight_update == "softmax",
+            autocast=False,
+            # Replicas compute the same update from the sum of all gradients.
+            aggregation="only_first_replica" if weight_update != "softmax" else "none",
+        )
+        self.build(self.input_shape)
+
+    @classmethod
+    def from_builder(cls, builder: Callable[[], Any], num_components: int, **options: Any) -> Self:
+        """Returns a mixture of `num_components` networks, each from its own call of `builder`.
+
+        Args:
+            builder: Callable without arguments that returns a new network, with other first
+                weights at each call: leave its seed out.
+            num_components: Int of at least 1.
+            **options: Those of the class.
+        """
+        count = checks.positive_int("num_components", num_components)
+        return cls([builder() for _ in range(count)], **options)
+
+    def build(self, input_shape: Any) -> None:
+        """Does nothing: the components come built."""
+        del input_shape
+        self.built = True
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """The shape of one input, after None for the batch."""
+        return (None, *shapes.input_shape(self.components[0], "component"))
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The weights of the components: float32 [k], positive, with a sum of 1."""
+        return tf.exp(self.log_probabilities()).numpy()
+
+    def set_probabilities(self, probabilities: Sequence[float]) -> None:
+        """Sets the weights of the components.
+
+        Args:
+            probabilities: k floats above 0 with a sum of 1.
+
+        Raises:
+            ValueError: If they are not.
+        """
+        values = np.asarray(probabilities, np.float64)
+        total = values.sum()
+        positive = values.shape == (self.num_components,) and (values > 0).all()
+        if not (positive and abs(total - 1) <= _SUM_TOLERANCE):
+            raise ValueError(
+                f"`probabilities` must be {self.num_components} numbers above 0 with a sum of 1. "
+                f"Received: {probabilities!r}"
+            )
+        self.log_weights.assign(np.log(values / total).astype(np.float32))
+
+    def log_probabilities(self) -> tf.Tensor:
+        """Returns log w: float32 [k]."""
+        return tf.nn.log_softmax(tf.convert_to_tensor(self.log_weights.value))
+
+    def entropy_term(self) -> tf.Tensor:
+        """Returns what this player's loss gets added: -entropy_weight / k sum_i log w_i.
+
+        Smallest, entropy_weight log k, where the weights are uniform. It is the cross-entropy from
+        uniform to w, not -sum w log w: it grows without bound as a component dies.
+        """
+        return -self.entropy_weight * tf.reduce_mean(self.log_probabilities())
+
+    def update_weights(self, gradient: tf.Tensor) -> None:
+        """Takes one step of exponentiated gradient: w_i <- w_i exp(-rate dL/dw_i) / Z.
+
+        Args:
+            gradient: float32 [k], dL/d log_weights of this player's loss. By the softmax it is
+                w_i (dL/dw_i - c), and what is common to all i does not change w.
+        """
+        log_weights = self.log_probabilities()
+        slope = gradient / tf.exp(log_weights)
+        moved = exponentiated_gradient(log_weights, slope, self.weight_learning_rate)
+        # As a float16 optimizer leaves out a step whose gradients overflowed.
+        finite = tf.reduce_all(tf.math.is_finite(moved))
+        self.log_weights.assign(tf.where(finite, moved, log_weights))
+
+    def choose(self, uniforms: tf.Tensor) -> tf.Tensor:
+        """Returns int32 [rows] components, i with probability w_i, from U[0, 1) numbers [rows]."""
+        borders = tf.cumsum(tf.exp(self.log_probabilities()))[:-1]
+        above = uniforms[:, tf.newaxis] >= tf.stop_gradient(borders)
+        return tf.reduce_sum(tf.cast(above, tf.int32), axis=1)
+
+    def route(
+        self, batch: tf.Tensor, *, key: tf.Tensor, training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns outputs and what each of them counts, with a gradient to the weights."""
+        raise NotImplementedError(f"{type(self).__name__} must say how it routes a batch")
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, components included."""
+        return {
+            "components": [keras.saving.serialize_keras_object(one) for one in self.components],
+            **self.settings(),
+            "name": self.name,
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """Returns the arguments that decide how the mixture trains, without the components."""
+        return {
+            "routing": self.routing,
+            "weight_update": self.weight_update,
+            "entropy_weight": self.entropy_weight,
+            "weight_learning_rate": self.weight_learning_rate,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Makes a mixture from the result of `get_config`; weights come separately."""
+        components = [
+            keras.saving.deserialize_keras_object(one, custom_objects=custom_objects)
+            for one in config["components"]
+        ]
+        return cls(**{**config, "components": components})
+
+    def _run_slices(self, batch: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        outputs = routes.run_slices(self.components, batch, training=training)
+        rows = routes.batch_size(batch)
+        sizes = tf.stack(routes.slice_sizes(rows, self.num_components))
+        # The mean over the batch is then sum_i w_i (mean over slice i); k w_i, if slices are equal.
+        share = tf.cast(sizes, tf.float32) / tf.cast(rows, tf.float32)
+        weights = tf.repeat(tf.exp(self.log_probabilities()) / share, sizes)
+        return tf.concat(outputs, axis=0), weights[:, tf.newaxis]
+
+    def _run_categorical(
+        self, batch: tf.Tensor, key: tf.Tensor, training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        chosen = self.choose(stateless.uniform([routes.batch_size(batch)], key))
+        outputs = self._dispatch(batch, chosen, training)
+        # One in value, with the gradient of w: a drawn index alone has none, and says nothing.
+        probabilities = tf.exp(self.log_probabilities())
+        weights = probabilities / tf.stop_gradient(probabilities)
+        return outputs, tf.gather(weights, chosen)[:, tf.newaxis]
+
+    def _dispatch(self, batch: tf.Tensor, chosen: tf.Tensor, training: bool) -> tf.Tensor:
+        example_shape = shapes.output_shape(self.components[0], "component")
+        return routes.dispatch(
+            self.components, batch, chosen, example_shape=example_shape, training=training
+        )
+
+
+def exponentiated_gradient(log_weights: tf.Tensor, gradient: tf.Tensor, rate: float) -> tf.Tensor:
+    """Returns log(w_i exp(-rate gradient_i) / Z): float32 [k].
+
+    Args:
+        log_weights: float32 [k], log w.
+        gradient: float32 [k], dL/dw.
+        rate: Float of at least 0.
+
+    Reference: Kivinen & Warmuth 1997, "Exponentiated Gradient versus Gradient Descent"; Arora et
+    al. 2017, section 5, where mixture weights are kept as logarithms and updated like this.
+    """
+    return tf.nn.log_softmax(log_weights - rate * gradient)
+
+
+def check_components(components: Sequence[Any]) -> list[Any]:
+    """Returns the components as a list, or raises ValueError if they do not make a mixture."""
+    given = list(components)
+    if not given:
+        raise ValueError("A mixture needs at least one component. Received: none")
+    for index, one in enumerate(given):
+        if not isinstance(one, keras.layers.Layer) or isinstance(one, Mixture):
+            raise ValueError(
+                "A component must be a built Keras model, and no mixture. "
+                f"Received: component {index} is {one!r}"
+            )
+        _check_fit(given[0], one, index)
+    for (first, one), (second, other) in itertools.combinations(enumerate(given), 2):
+        own = {id(variable) for variable in one.variables}
+        if one is other or any(id(variable) in own for variable in other.variables):
+            raise ValueError(
+                "Every component must have weights of its own. Received: components "
+                f"{first} and {second} ({one.name!r}, {other.name!r}) share them. Build each anew"
+            )
+    _warn_if_equal(given)
+    return given
+
+
+def _check_fit(first: Any, other: Any, index: int) -> None:
+    for side, shape_of in (("input", shapes.input_shape), ("output", shapes.output_shape)):
+        expected = shape_of(first, "component 0")
+        received = shape_of(other, f"component {index}")
+        if received != expected:
+            raise ValueError(
+                f"All components must have one {side} shape: that of component 0 is {expected}. "
+                f"Received: component {index} ({other.name!r}) with {received}"
+            )
+
+
+def _warn_if_equal(components: Sequence[Any]) -> None:
+    first, *others = ([np.asarray(w) for w in one.get_weights()] for one in components)
+    for index, weights in enumerate(others, start=1):
+        if len(weights) == len(first) and all(map(np.array_equal, first, weights)):
+            warnings.warn(
+                f"Components 0 and {index} start with equal weights: it takes them long to "
+                "part. Give each its own seed, or none",
+                stacklevel=5,
+            )

@@ -1,0 +1,134 @@
+"""A mixture of discriminators: the other player of MIX+GAN."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgans import shapes, stateless
+from tfgans.layers import routing as routes
+from tfgans.layers.mixture import Mixture
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class MixtureDiscriminator(Mixture):
+    """k discriminators with learned weights: the payoff of discriminator j counts w_j.
+
+    It goes wherever a discriminator goes, beside a single generator or a `MixtureGenerator` of the
+    same or another number of components. With one component it is that component, to the bit.
+
+    In training:
+
+    * `routing="slices"` (the default) deals a batch out to the discriminators like cards;
+      discriminator j judges its hand, whose examples count k w_j: an unbiased estimate of
+      sum_ij w_i w_j F(G_i, D_j) at the cost of one network. A batch must hold k examples or more.
+    * "exact" has every discriminator judge the whole batch, as the paper writes it.
+    * "categorical" draws a discriminator for each example; see `MixtureGenerator`, also for the
+      updates of the weights.
+
+    Args:
+        components: Sequence of built Keras models, examples -> logits [batch, 1], with weights of
+            their own and equal shapes; `MixtureDiscriminator.from_builder(builder, k)` makes them.
+        routing: "slices", "exact" or "categorical". Default: "slices".
+        weight_update: "exponentiated_gradient" or "softmax". Default: "exponentiated_gradient".
+        entropy_weight: Float of at least 0. Default: 0.05.
+        weight_learning_rate: Float of at least 0, the rate of exponentiated gradient; 0 keeps the
+            weights as they are. Default: 0.01.
+        name: String, optional.
+
+    Call arguments:
+        examples: Float tensor [batch, ...].
+        training: Bool, passed on to the components. Default: False.
+
+    Output shape: float32 logits [batch, k], column j of discriminator j.
+
+    Attributes:
+        probabilities: float32 [k], the weights.
+
+    Raises:
+        ValueError: If the components do not make a mixture of discriminators, or an option is out
+            of its range.
+
+    Example:
+
+    ```python
+    discriminator = tfgans.MixtureDiscriminator.from_builder(
+        lambda: tfgans.networks.mlp_discriminator((2,)), 4
+    )
+    ```
+
+    Reference: Arora et al. 2017, "Generalization and Equilibrium in Generative Adversarial Nets",
+    section 5; code at github.com/PrincetonML/MIX-plus-GANs.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Checks that each component returns one logit an example."""
+        logits = shapes.output_shape(self.components[0], "component")
+        if logits != (1,):
+            raise ValueError(
+                "Each component must return one logit an example, of shape [batch, 1]. "
+                f"Received: output shape {(None, *logits)}. End it with `Dense(1)`"
+            )
+        super().build(input_shape)
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """(None, k)."""
+        return (None, self.num_components)
+
+    def call(self, examples: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Returns the logits of all discriminators, float32 [batch, k]."""
+        logits = [one(examples, training=training) for one in self.components]
+        return tf.cast(tf.concat(logits, axis=1), tf.float32)
+
+    def route(
+        self, batch: tf.Tensor, *, key: tf.Tensor, training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns logits and weights for one update of a player.
+
+        Args:
+            batch: Float examples [rows, ...]. "slices" cuts them in order: deal them first.
+            key: The int64[2] random key of this call: the same key gives row i the same component.
+            training: Bool. Without training every discriminator judges every example, whatever the
+                routing, so a batch may be of any size.
+
+        Returns:
+            Float32 logits [rows, columns], with one column, or k for "exact"; and float32 weights
+            [rows, 1] or [1, k], with which the mean over rows of the sum over columns estimates
+            the mean over the mixture.
+        """
+        if training and self.routing == "categorical":
+            return self._run_categorical(batch, key, training)
+        if training and self.routing == "slices":
+            logits, weights = self._run_slices(batch, training)
+            return tf.cast(logits, tf.float32), weights
+        return self(batch, training=training), tf.exp(self.log_probabilities())[tf.newaxis]
+
+    def deal(self, batch: tf.Tensor, *, key: tf.Tensor, training: bool) -> tf.Tensor:
+        """Returns the rows in the order in which `route` must see them.
+
+        In training with "slices", rows are dealt out like cards from a random one on, so that each
+        slice holds its share of every generator's examples; see
+        `tfgans.layers.routing.dealing_order`.
+        """
+        if not training or self.routing != "slices" or self.num_components == 1:
+            return batch
+        rows = routes.batch_size(batch)
+        uniform = stateless.uniform([1], key)[0]
+        shift = tf.cast(uniform * tf.cast(rows, tf.float32), tf.int32)
+        return tf.gather(batch, routes.dealing_order(rows, self.num_components, shift))
+
+    def judges(self, *, key: tf.Tensor, training: bool) -> list[Callable[..., tf.Tensor]]:
+        """Returns callables `(examples, training) -> logits [rows, 1]`, one a column of `route`.
+
+        In each of them the logit of an example depends on that example alone, as a gradient penalty
+        needs it, and is of the component that judges the row in `route`.
+        """
+        if self.routing == "exact" or not training:
+            return list(self.components)
+
+        def judge(examples: tf.Tensor, training: bool) -> tf.Tensor:
+            return self.route(examples, key=key, training=training)[0]
+
+        return [judge]

@@ -1,0 +1,183 @@
+"""A mixture of generators: what MIX+GAN samples from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgans import checks, shapes, stateless
+from tfgans.layers import routing as routes
+from tfgans.layers.mixture import DEFAULT_RATE, Mixture
+
+# Where the draws of components lie, below the key of a sample.
+_COMPONENT = 1
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class MixtureGenerator(Mixture):
+    """k generators with learned weights: each latent goes to generator i with probability w_i.
+
+    A small mixture has an approximate equilibrium against discriminators of bounded size where a
+    single generator may have none, and covers modes that one generator leaves out. It is a network:
+    it goes wherever a generator goes, in every `GAN` and beside a single discriminator or a
+    `MixtureDiscriminator`. With one component it is that component, to the bit.
+
+    In training:
+
+    * `routing="slices"` (the default) cuts a batch into k slices; generator i makes slice i, and
+      its examples count k w_i. The mean over the batch is an unbiased estimate of the mixture's
+      payoff with an exact gradient to the weights, at the cost of one network. A batch must hold k
+      examples or more.
+    * "exact" makes the whole batch with every generator, as the paper writes it: k times the cost.
+    * "categorical" draws a generator for each latent, as sampling does; the gradient to w goes
+      through w_i / stop_gradient(w_i). A generator that no latent came to is left untouched. It
+      does not compile under XLA and runs on one device.
+
+    The weights are kept as log-probabilities. `weight_update="exponentiated_gradient"` (the paper)
+    moves them by w_i <- w_i exp(-rate dL/dw_i) / Z; "softmax" (the authors' code) makes them
+    logits under the generator's optimizer. Either way -(entropy_weight / k) sum_i log w_i is added
+    to the generator's loss, against collapse onto one component; the authors' code takes 0.1 with
+    "softmax", we 0.05 with the slower exponentiated gradient, which kept all components alive.
+
+    Args:
+        components: Sequence of built Keras models, latents -> examples, with weights of their own
+            and equal shapes; `MixtureGenerator.from_builder(builder, k)` makes them.
+        routing: "slices", "exact" or "categorical". Default: "slices".
+        weight_update: "exponentiated_gradient" or "softmax". Default: "exponentiated_gradient".
+        entropy_weight: Float of at least 0. Default: 0.05.
+        weight_learning_rate: Float of at least 0, the rate of exponentiated gradient; 0 keeps the
+            weights as they are. Default: 0.01.
+        seed: Int, of the component that a given latent goes to when nothing pins it. Default: 0.
+        name: String, optional.
+
+    Call arguments:
+        latents: Float tensor [batch, ...].
+        training: Bool, passed on to the components. Default: False.
+        component: Int, or int tensor [batch], the components to use. Default: None, each latent's
+            component is drawn by the weights, from the bits of the latent and `seed`: the same
+            latent gives the same example in any batch.
+
+    Output shape: that of a component, float32.
+
+    Attributes:
+        probabilities: float32 [k], the weights.
+
+    Raises:
+        ValueError: If the components do not make a mixture, or an option is out of its range.
+
+    Example:
+
+    ```python
+    generator = tfgans.MixtureGenerator.from_builder(
+        lambda: tfgans.networks.mlp_generator((2,), latent_dim=2), 4
+    )
+    gan = tfgans.NonSaturatingGAN(generator, tfgans.networks.mlp_discriminator((2,)))
+    ```
+
+    Reference: Arora et al. 2017, "Generalization and Equilibrium in Generative Adversarial Nets",
+    section 5; code at github.com/PrincetonML/MIX-plus-GANs.
+    """
+
+    def __init__(
+        self,
+        components: Sequence[Any],
+        *,
+        routing: str = "slices",
+        weight_update: str = "exponentiated_gradient",
+        entropy_weight: float = 0.05,
+        weight_learning_rate: float = DEFAULT_RATE,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            components,
+            routing=routing,
+            weight_update=weight_update,
+            entropy_weight=entropy_weight,
+            weight_learning_rate=weight_learning_rate,
+            name=name,
+        )
+        self.seed = checks.integer("seed", seed)
+        # Row by row, eager draws would be a hundred times slower.
+        latents = tf.TensorSpec(self.input_shape, tf.float32)
+        self._choose_for_function = tf.function(self._choose_for, input_signature=[latents])
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The shape of one example, after None for the batch."""
+        return (None, *shapes.output_shape(self.components[0], "component"))
+
+    def call(self, latents: tf.Tensor, training: bool = False, component: Any = None) -> tf.Tensor:
+        """Returns one example for each latent."""
+        if self.num_components == 1 and component is None:
+            return tf.cast(self.components[0](latents, training=training), tf.float32)
+        if isinstance(component, int):
+            return tf.cast(self._component(component)(latents, training=training), tf.float32)
+        if component is None:
+            chosen = self._choose_for_function(tf.cast(latents, tf.float32))
+        else:
+            chosen = self._checked(tf.convert_to_tensor(component))
+        return self._dispatch(latents, chosen, training)
+
+    def compute_output_spec(
+        self, latents: Any, training: bool = False, component: Any = None
+    ) -> Any:
+        """Returns the shape and dtype of the examples."""
+        del training, component
+        return keras.KerasTensor((latents.shape[0], *self.output_shape[1:]), "float32")
+
+    def draw_components(self, keys: tf.Tensor) -> tf.Tensor:
+        """Returns int32 [rows]: the component of each sample, from its int64 key [rows, 2]."""
+        if self.num_components == 1:
+            return tf.zeros([tf.shape(keys)[0]], tf.int32)
+        return self.choose(stateless.uniform_rows(stateless.fold_rows(keys, _COMPONENT), []))
+
+    def route(
+        self, batch: tf.Tensor, *, key: tf.Tensor, training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns examples and weights for one update of a player.
+
+        Args:
+            batch: Float latents [batch, ...].
+            key: The int64[2] random key of this call.
+            training: Bool. Without training each latent's component is drawn by the weights,
+                whatever the routing, so a batch may be of any size.
+
+        Returns:
+            Float32 examples [rows, ...], grouped by component with "slices" and "exact" (rows is k
+            times the batch with "exact"); and float32 weights [rows, 1], with which the mean over
+            the rows estimates the mean over the mixture.
+        """
+        if not training or self.routing == "categorical":
+            return self._run_categorical(batch, key, training)
+        if self.routing == "slices":
+            examples, weights = self._run_slices(batch, training)
+            return tf.cast(examples, tf.float32), weights
+        examples = tf.concat([one(batch, training=True) for one in self.components], axis=0)
+        scaled = self.num_components * tf.exp(self.log_probabilities())
+        weights = tf.repeat(scaled, routes.batch_size(batch))[:, tf.newaxis]
+        return tf.cast(examples, tf.float32), weights
+
+    def settings(self) -> dict[str, Any]:
+        """Returns the arguments that decide how the mixture trains, without the components."""
+        return {**super().settings(), "seed": self.seed}
+
+    def _choose_for(self, latents: tf.Tensor) -> tf.Tensor:
+        keys = stateless.keys_of_rows(latents, stateless.key(self.seed))
+        return self.choose(stateless.uniform_rows(keys, []))
+
+    def _component(self, index: int) -> Any:
+        if not 0 <= index < self.num_components:
+            raise ValueError(
+                f"`component` must be from 0 to {self.num_components - 1}, for "
+                f"{self.num_components} components. Received: {index}"
+            )
+        return self.components[index]
+
+    def _checked(self, chosen: tf.Tensor) -> tf.Tensor:
+        message = f"`component` must be from 0 to {self.num_components - 1}"
+        inside = (chosen >= 0) & (chosen < self.num_components)
+        check = tf.debugging.Assert(tf.reduce_all(inside), [message, chosen])
+        with tf.control_dependencies([] if check is None else [check]):
+            return tf.cast(chosen, tf.int32)

@@ -1,0 +1,239 @@
+"""What each pair of a generator and a discriminator earns on held-out examples."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks, stateless
+from tfgans.layers import Mixture
+from tfgans.metrics.matrix_game import MatrixGame, best_reply_gains, matrix_game, probabilities
+from tfgans.models import GAN, inputs
+
+
+class Payoff(NamedTuple):
+    """The payoffs of all pairs, estimated on a sample.
+
+    Attributes:
+        values: float64 [kg, kd], entry [i, j] is what discriminator j earns against generator i.
+        standard_errors: float64 [kg, kd], of each entry, over the examples.
+        num_examples: Int, real examples used, and as many fakes of each generator.
+    """
+
+    values: np.ndarray
+    standard_errors: np.ndarray
+    num_examples: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Equilibrium:
+    """How the weights of a mixture play the game among its own components; see `equilibrium`.
+
+    Attributes:
+        payoff: `Payoff` of all pairs of components.
+        generator_probabilities: float64 [kg], the weights p in force; [1.0] for a plain network.
+        discriminator_probabilities: float64 [kd], the weights q in force.
+        value: Float, `p^T F q`, what the discriminators earn as things are.
+        generator_gain: Float of at least 0, what the generators would gain by their best pure reply
+            to q.
+        discriminator_gain: Float of at least 0, the discriminators' by theirs to p.
+        game: `MatrixGame`, the value of the payoff matrix and weights that reach it.
+    """
+
+    payoff: Payoff
+    generator_probabilities: np.ndarray
+    discriminator_probabilities: np.ndarray
+    value: float
+    generator_gain: float
+    discriminator_gain: float
+    game: MatrixGame
+
+    @property
+    def epsilon(self) -> float:
+        """The larger of the two gains: 0 if neither side has a better component to go to."""
+        return max(self.generator_gain, self.discriminator_gain)
+
+    def table(self) -> str:
+        """Returns the payoffs, the weights beside them, and the numbers below, as text."""
+        values, errors, num_examples = self.payoff
+        rows = [["", *(f"D{j}" for j in range(values.shape[1])), "weight", "optimal"]]
+        margins = zip(self.generator_probabilities, self.game.generator, strict=True)
+        for i, weights in enumerate(margins):
+            cells = zip(values[i], errors[i], strict=True)
+            entries = [f"{value:.4g} ({error:.2g})" for value, error in cells]
+            rows.append([f"G{i}", *entries, *_decimals(weights)])
+        rows.append(["weight", *_decimals(self.discriminator_probabilities), "", ""])
+        rows.append(["optimal", *_decimals(self.game.discriminator), "", ""])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        return "\n".join(
+            [
+                f"Payoff of discriminator over generator (standard error), {num_examples} examples",
+                *lines,
+                f"value {self.value:.4g} by weight, {self.game.value:.4g} by optimal weights",
+                f"best reply gains: generator {self.generator_gain:.4g}, "
+                f"discriminator {self.discriminator_gain:.4g}; epsilon {self.epsilon:.4g}",
+            ]
+        )
+
+
+def payoff_matrix(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) -> Payoff:
+    """Returns what every discriminator earns against every generator on held-out examples.
+
+    Formula: `F[i, j] = -(E on_real(D_j(x)) + E on_fake(D_j(G_i(z))))`, with the terms of
+    `gan.objective.discriminator_loss` and without penalty. For `Minimax` and `NonSaturating` that
+    is `E log D + E log(1 - D)`, since both share the discriminator's side: what is measured is the
+    zero-sum game, whatever the generators were trained on. For `Wasserstein` it is
+    `E D(x) - E D(G(z))`.
+
+    The networks are those that play, `gan.generator` (not its average) and `gan.discriminator`, at
+    inference. A plain network counts as a mixture of one. There are as many latents as examples,
+    those of `gan.sample(num_examples, seed=seed)`, and all generators get the same ones. Example
+    and latent i make a pair, whose spread gives `std / sqrt(num_examples)` as standard error. It
+    is of one entry: all entries share examples and latents, so their differences are surer.
+
+    Args:
+        gan: `tfgans.GAN`, any combination of mixtures and plain networks.
+        data: Held-out examples: array [num_examples, ...] of floats, images in [-1, 1] (or uint8),
+            or a finite `tf.data.Dataset` of batches. At least two.
+        batch_size: Int of at least 1, examples at once. It changes the result by rounding only.
+        seed: Int, of the latents. The same seed gives the same result.
+
+    Returns:
+        A `Payoff`: `values`, `standard_errors` and `num_examples`.
+
+    Raises:
+        ValueError: If the data does not fit the discriminator, is not finite (of a dataset, the
+            first batch), is endless, or holds fewer than two examples.
+
+    Example:
+
+    ```python
+    payoff = tfgans.metrics.payoff_matrix(gan, held_out)
+    print(payoff.values, payoff.standard_errors)
+    ```
+    """
+    checks.instance("gan", gan, GAN, "tfgans.GAN(generator, discriminator, objective=...)")
+    size = checks.positive_int("batch_size", batch_size)
+    first_word = checks.integer("seed", seed)
+    pair_terms = _compiled_terms(gan)
+    count, mean, squares = 0, np.zeros([]), np.zeros([])
+    for real in _batches(data, gan.data_shape, size):
+        rows = np.arange(count, count + len(real), dtype=np.int64)
+        keys = np.stack([np.full_like(rows, first_word), rows], axis=1)
+        terms = pair_terms(tf.cast(real, tf.float32), keys).numpy()
+        # The parallel form of Welford's update (Chan, Golub & LeVeque 1979): nothing cancels.
+        total = count + len(rows)
+        delta = terms.mean(axis=0) - mean
+        own_squares = np.square(terms - terms.mean(axis=0)).sum(axis=0)
+        squares = squares + own_squares + delta**2 * (count * len(rows) / total)
+        mean, count = mean + delta * (len(rows) / total), total
+    if count < 2:
+        raise ValueError(
+            "A standard error takes at least two held-out examples. "
+            f"Received: {count}. Pass more examples"
+        )
+    return Payoff(mean, np.sqrt(squares / (count - 1) / count), count)
+
+
+def equilibrium(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) -> Equilibrium:
+    """Returns how far the weights of a trained game are from an equilibrium of its components.
+
+    `epsilon` is the most that a side would gain by moving all its weight to one component, the
+    other side's weights held fixed.
+
+    What it is not: the distance to an equilibrium of the game between networks. Best replies are
+    sought among the k components in hand, not among all networks of their kind; a generator or a
+    discriminator trained further could gain more. Two plain networks have an epsilon of 0 however
+    badly they play. And the payoff is an estimate: gains of the size of its standard errors may be
+    noise, and the search for a best reply takes noise for gain.
+
+    Args:
+        gan: `tfgans.GAN`, any combination of mixtures and plain networks.
+        data: Held-out examples; see `payoff_matrix`.
+        batch_size: Int of at least 1, examples at once.
+        seed: Int, of the latents.
+
+    Returns:
+        An `Equilibrium`; `table()` shows it as text.
+
+    Raises:
+        ValueError: If the data is not as `payoff_matrix` takes it, or a component has diverged, so
+            that the payoff is not finite.
+
+    Example:
+
+    ```python
+    print(tfgans.metrics.equilibrium(gan, held_out).table())
+    ```
+
+    Reference: Arora et al. 2017, "Generalization and Equilibrium in Generative Adversarial Nets",
+    the definition of an epsilon-approximate equilibrium, which they ask of all networks.
+    """
+    payoff = payoff_matrix(gan, data, batch_size=batch_size, seed=seed)
+    p = _weights(gan.generator, payoff.values.shape[0])
+    q = _weights(gan.discriminator, payoff.values.shape[1])
+    gains = best_reply_gains(payoff.values, p, q)
+    return Equilibrium(
+        payoff=payoff,
+        generator_probabilities=p,
+        discriminator_probabilities=q,
+        value=float(p @ payoff.values @ q),
+        generator_gain=gains.generator,
+        discriminator_gain=gains.discriminator,
+        game=matrix_game(payoff.values),
+    )
+
+
+def _compiled_terms(gan: GAN) -> Callable[[tf.Tensor, np.ndarray], tf.Tensor]:
+    """Returns the function (examples, keys of latents) -> payoffs, float64 [batch, kg, kd]."""
+    player = gan.generator
+    generators = player.components if isinstance(player, Mixture) else [player]
+
+    def logits(examples: tf.Tensor) -> tf.Tensor:
+        return tf.cast(gan.discriminator(examples, training=False), tf.float32)
+
+    def pair_terms(real: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+        latents = stateless.normal_rows(keys, gan.latent_shape)
+        real_logits = logits(real)
+        payoffs = []
+        for generator in generators:
+            fake = tf.cast(generator(latents, training=False), tf.float32)
+            on_real, on_fake = gan.objective.discriminator_loss(real_logits, logits(fake))
+            payoffs.append(-(tf.cast(on_real, tf.float64) + tf.cast(on_fake, tf.float64)))
+        return tf.stack(payoffs, axis=1)
+
+    signature = [
+        tf.TensorSpec([None, *gan.data_shape], tf.float32),
+        tf.TensorSpec([None, 2], tf.int64),
+    ]
+    return tf.function(pair_terms, input_signature=signature, autograph=False)
+
+
+def _batches(data: Any, data_shape: tuple[int | None, ...], size: int) -> Iterator[tf.Tensor]:
+    """Yields held-out examples in batches of `size`, the last one smaller."""
+    if isinstance(data, tf.data.Dataset):
+        if data.cardinality() == tf.data.INFINITE_CARDINALITY:
+            raise ValueError(
+                "Held-out examples must come to an end. Received: an endless dataset. "
+                "Take a part of it: `data.take(num_batches)`"
+            )
+        yield from inputs.evaluation_data(data, data_shape=data_shape, steps=None).rebatch(size)
+        return
+    examples = inputs.evaluation_data(data, data_shape=data_shape, steps=None)
+    for start in range(0, len(examples), size):
+        yield examples[start : start + size]
+
+
+def _weights(network: Any, num_components: int) -> np.ndarray:
+    weights = network.probabilities if isinstance(network, Mixture) else [1.0]
+    return probabilities("probabilities", weights, num_components)
+
+
+def _decimals(values: Any) -> list[str]:
+    return [f"{value:.3f}" for value in values]
