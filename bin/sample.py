@@ -18,6 +18,7 @@ flags.DEFINE_string("run_dir", None, "folder of a finished run", required=True)
 flags.DEFINE_string("out", None, "file to write: .png or .npy", required=True)
 flags.DEFINE_integer("num", 64, "number of samples", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "the same seed gives the same samples")
+flags.DEFINE_integer("component", None, "of a mixture; default: drawn by its weights", 0)
 flags.DEFINE_integer("show", 0, "how many to draw on the terminal, of images", lower_bound=0)
 
 
@@ -26,7 +27,8 @@ def main() -> None:
     out = Path(FLAGS.out)
     if out.suffix not in (".png", ".npy"):
         raise ValueError(f"--out must end in .png or .npy. Received: {FLAGS.out}")
-    samples = tfgans.runs.load_final(FLAGS.run_dir).sample(FLAGS.num, seed=FLAGS.seed)
+    gan = tfgans.runs.load_final(FLAGS.run_dir)
+    samples = gan.sample(FLAGS.num, seed=FLAGS.seed, component=FLAGS.component)
     if FLAGS.show and samples.ndim != 4:
         raise ValueError(f"--show draws images. Received: samples of shape {samples.shape[1:]}")
     if out.suffix == ".png":

@@ -46,6 +46,19 @@ def gan(cls=None, *, dropout=0.0, compiled=True, **options):
     return model
 
 
+def mixtures(num_generators=3, num_discriminators=2, *, normalization=True, **options):
+    """A mixture of generators and one of discriminators, with first weights that differ."""
+    return (
+        tfgans.MixtureGenerator(
+            [generator(seed=10 + i, normalization=normalization) for i in range(num_generators)],
+            **options,
+        ),
+        tfgans.MixtureDiscriminator(
+            [discriminator(seed=30 + i) for i in range(num_discriminators)], **options
+        ),
+    )
+
+
 def state(model):
     """All that decides the next step, as arrays by name."""
     found = {f"model/{index}": variable.numpy() for index, variable in enumerate(model.variables)}

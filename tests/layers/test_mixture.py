@@ -41,10 +41,10 @@ class TestWeights:
         np.testing.assert_allclose(np.exp(moved), [0.2689414, 0.7310586], atol=1e-7)
 
     def test_step_through_the_softmax_is_the_same_step(self):
-        mixture = constants([0, 1, 2], weight_learning_rate=0.7)
+        mixture = constants([0, 1, 2], weight_learning_rate=0.3)
         mixture.set_probabilities([0.2, 0.3, 0.5])
         slope = tf.constant([0.3, -1.0, 2.0])
-        expected = np.exp(exponentiated_gradient(tf.math.log([0.2, 0.3, 0.5]), slope, 0.7))
+        expected = np.exp(exponentiated_gradient(tf.math.log([0.2, 0.3, 0.5]), slope, 0.3))
         with tf.GradientTape() as tape:
             tape.watch(mixture.log_weights.value)
             loss = tf.reduce_sum(tf.exp(mixture.log_probabilities()) * slope)
@@ -57,6 +57,17 @@ class TestWeights:
             loss = tf.exp(mixture.log_probabilities())[0]
         (gradient,) = tape.gradient(loss, [mixture.log_weights.value])
         np.testing.assert_allclose(gradient, [0.25, -0.25], atol=1e-7)
+
+    def test_a_weight_near_zero_is_not_thrown_about(self):
+        mixture = constants([0, 1, 2])
+        mixture.set_probabilities([0.5, 0.5 - 1e-9, 1e-9])
+        for _ in range(5):
+            with tf.GradientTape() as tape:
+                tape.watch(mixture.log_weights.value)
+                loss = mixture.entropy_term()
+            mixture.update_weights(tape.gradient(loss, mixture.log_weights.value))
+        # It rises by e in each of five steps; the others stay where they are.
+        np.testing.assert_allclose(mixture.probabilities, [0.5, 0.5, 1e-9 * np.exp(5)], rtol=1e-3)
 
     def test_weights_that_are_not_finite_are_not_taken(self):
         mixture = constants([0, 1])

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tiny
 from tensorflow.python.saved_model import loader_impl
 
+import tfgans
 from tfgans import serving
 
 
@@ -107,3 +108,61 @@ def test_mixed_precision_export_speaks_float32(tmp_path):
     images = model.signatures["sample"](seed=tf.constant([1], tf.int64))["images"]
     assert images.dtype == tf.float32
     np.testing.assert_allclose(images[0], gan.sample(1, seed=1)[0], atol=2e-3)
+
+
+@pytest.fixture(scope="module")
+def live():
+    keras.config.set_dtype_policy("float32")
+    gan = tfgans.NonSaturatingGAN(*tiny.mixtures(3, 2), ema=0.9)
+    gan.compile()
+    gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=1, verbose=0)
+    gan.ema_generator.set_probabilities([0.5, 0.3, 0.2])
+    return gan
+
+
+@pytest.fixture(scope="module")
+def signatures(live, tmp_path_factory):
+    loaded = tf.saved_model.load(str(live.export(tmp_path_factory.mktemp("exported") / "mixture")))
+    # The signatures do not keep what they are of alive.
+    return {"model": loaded, **loaded.signatures}
+
+
+class TestMixture:
+    """What the export of a mixture has besides, and that it routes as the live model does."""
+
+    def test_sample_is_that_of_the_live_model(self, live, signatures):
+        seeds = np.array([5, -3, 5, *range(20)])
+        made = signatures["sample"](seed=tf.constant(seeds, tf.int64))
+        for row, seed in enumerate(seeds):
+            assert made["components"][row] == live.sample_components(1, seed=int(seed))[0]
+            expected = live.sample(1, seed=int(seed))[0]
+            np.testing.assert_allclose(made["images"][row], expected, atol=1e-5)
+        assert set(made["components"].numpy()) == {0, 1, 2}
+
+    def test_component_pins(self, live, signatures):
+        latents = np.random.default_rng(0).normal(size=(4, 4)).astype("float32")
+        chosen = [2, 0, 1, 1]
+        made = signatures["component"](
+            latents=tf.constant(latents), components=tf.constant(chosen, tf.int32)
+        )["images"]
+        for row, index in enumerate(chosen):
+            expected = live.ema_generator.components[index](latents)[row]
+            np.testing.assert_allclose(made[row], expected, atol=1e-5)
+
+    def test_unknown_component_is_an_error(self, signatures):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="from 0 to 2"):
+            signatures["component"](latents=tf.zeros([1, 4]), components=tf.constant([3], tf.int32))
+
+    def test_latents_alone_are_routed_as_in_the_live_model(self, live, signatures):
+        latents = np.random.default_rng(1).normal(size=(16, 4)).astype("float32")
+        made = signatures["serving_default"](latents=tf.constant(latents))["images"]
+        np.testing.assert_allclose(made, live(latents), atol=1e-5)
+        halves = [
+            signatures["serving_default"](latents=tf.constant(half))["images"]
+            for half in (latents[:5], latents[5:])
+        ]
+        np.testing.assert_allclose(np.concatenate(halves), made, atol=1e-5)
+
+    def test_mixture_weights(self, signatures):
+        weights = signatures["mixture_weights"]()["weights"]
+        np.testing.assert_allclose(weights, [0.5, 0.3, 0.2], atol=1e-6)

@@ -133,13 +133,16 @@ class Mixture(keras.Model):
     def update_weights(self, gradient: tf.Tensor) -> None:
         """Takes one step of exponentiated gradient: w_i <- w_i exp(-rate dL/dw_i) / Z.
 
+        An exponent is held within [-1, 1]: under a weight below rate * entropy_weight / 2 k the
+        entropy term alone would throw the weights about.
+
         Args:
             gradient: float32 [k], dL/d log_weights of this player's loss. By the softmax it is
                 w_i (dL/dw_i - c), and what is common to all i does not change w.
         """
         log_weights = self.log_probabilities()
-        slope = gradient / tf.exp(log_weights)
-        moved = exponentiated_gradient(log_weights, slope, self.weight_learning_rate)
+        exponent = self.weight_learning_rate * gradient / tf.exp(log_weights)
+        moved = exponentiated_gradient(log_weights, tf.clip_by_value(exponent, -1.0, 1.0), 1.0)
         # As a float16 optimizer leaves out a step whose gradients overflowed.
         finite = tf.reduce_all(tf.math.is_finite(moved))
         self.log_weights.assign(tf.where(finite, moved, log_weights))

@@ -15,8 +15,7 @@ from tfgans.models.adam import FusedAdam
 def adam_pair(learning_rate: float, *, beta_1: float, beta_2: float) -> tuple[Any, Any]:
     """Returns two new Adam optimizers, one a player."""
     generator, discriminator = (
-        FusedAdam(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2)
-        for _ in range(2)
+        FusedAdam(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2) for _ in range(2)
     )
     return generator, discriminator
 

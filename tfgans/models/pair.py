@@ -113,6 +113,8 @@ class NetworkPair(keras.Model):
                 "jit_compile=True. Use routing='slices', or no XLA"
             )
         ready = [optimizers.prepare(*one) for one in zip(pair, networks, strict=True)]
+        if any(getattr(one, "num_components", 1) > 1 for one in networks):
+            state.keep_rounding()
         # `optimizer=None` keeps Keras from adding a phantom RMSprop to every checkpoint.
         super().compile(
             optimizer=None,

@@ -49,6 +49,17 @@ def move_average(average: Any, network: Any, decay: float, step: Any) -> None:
             slow.assign(fast)
 
 
+def keep_rounding() -> None:
+    """Makes TensorFlow compile equal graphs to equal kernels, for the whole process.
+
+    Its dependency optimizer does not always leave the same graph, and which convolutions are then
+    fused with what follows them decides the last bit. With several discriminators about one
+    compilation in ten differed (TensorFlow 2.21 on CPU); without that optimizer none of a hundred.
+    The cost is 0 to 5 % of a step.
+    """
+    tf.config.optimizer.set_experimental_options({"dependency_optimization": False})
+
+
 def save_seed_states(model: Any, store: Any) -> None:
     """Writes the states of Dropout and its like, which Keras leaves out of its files."""
     for index, variable in enumerate(_seed_states(model)):

@@ -30,6 +30,7 @@ class RunDirectory:
     | `backups/` | the last two backups; the same command goes on from there |
     | `grids/` | pictures of the samples |
     | `log.csv`, `tensorboard/` | losses, one row an epoch of the log |
+    | `mixture.csv` | of mixtures: weights and shares of the components, at the same steps |
     | `final.keras` | the trained model, written at the end |
 
     Args:
@@ -41,6 +42,7 @@ class RunDirectory:
         self.backups = self.path / "backups"
         self.grids = self.path / "grids"
         self.log = self.path / "log.csv"
+        self.mixture_log = self.path / "mixture.csv"
         self.tensorboard = self.path / "tensorboard"
         self.final_model = self.path / "final.keras"
         self._record = self.path / "run.json"

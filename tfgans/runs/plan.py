@@ -7,6 +7,7 @@ from typing import Any
 
 from tfgans.callbacks import Backup
 from tfgans.data import Source
+from tfgans.layers import Mixture
 from tfgans.models import GAN
 from tfgans.runs.directory import RunDirectory
 from tfgans.runs.settings import check_sizes, describe
@@ -47,9 +48,8 @@ def plan(
         "data": f"{source.name}, {examples} of shape {source.data_shape}",
         "model": f"{type(gan).__name__}, objective {type(gan.objective).__name__}, penalty "
         + ("none" if gan.penalty is None else type(gan.penalty).__name__),
-        "generator": f"{gan.generator.name}, {gan.generator.count_params():,} parameters",
-        "discriminator": f"{gan.discriminator.name}, {gan.discriminator.count_params():,} "
-        "parameters",
+        "generator": _network(gan.generator),
+        "discriminator": _network(gan.discriminator),
         "memory": f"about {_megabytes(copies * _BYTES)} for weights and optimizers, "
         f"{_megabytes(activations * _BYTES)} for one update",
         "steps": f"{steps} of {gan.discriminator_steps} discriminator updates and one of the "
@@ -59,8 +59,17 @@ def plan(
     return "\n".join(f"{name:>14}  {text}" for name, text in rows.items())
 
 
+def _network(network: Any) -> str:
+    text = f"{network.name}, {network.count_params():,} parameters"
+    if isinstance(network, Mixture):
+        text += f", {network.num_components} components, routing {network.routing}"
+    return text
+
+
 def _output_sizes(network: Any) -> int:
     """Returns the floats in the outputs of all layers for one example."""
+    if isinstance(network, Mixture) and network.routing != "exact":
+        network = network.components[0]  # An example goes through one component.
     total = 0
     for layer in network._flatten_layers(include_self=False):
         shape = getattr(getattr(layer, "output", None), "shape", None)

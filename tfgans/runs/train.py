@@ -9,6 +9,7 @@ import keras
 
 from tfgans import callbacks, files
 from tfgans.data import Source
+from tfgans.layers import Mixture
 from tfgans.models import GAN
 from tfgans.runs.directory import RunDirectory
 from tfgans.runs.settings import check_sizes, describe
@@ -81,6 +82,13 @@ def train(
     run = RunDirectory(run_dir)
     backup = callbacks.Backup(run.backups, every_steps=backup_every)
     grid = callbacks.SampleGrid(run.grids, every_steps=grid_every, log_dir=run.tensorboard)
+    monitors = []
+    if any(isinstance(player, Mixture) for player in (gan.generator, gan.discriminator)):
+        monitors.append(
+            callbacks.MixtureMonitor(
+                run.mixture_log, every_steps=epoch_steps, log_dir=run.tensorboard
+            )
+        )
     described = describe(gan, source, batch_size=batch_size, given=settings)
     with run.open(described, resume=resume):
         _restore(gan, backup, run, steps)
@@ -88,7 +96,7 @@ def train(
             files.write_text(run.path / name, text)
         run.drop_log_rows(gan.step // epoch_steps)
         plan = segments(gan.step, steps, epoch_steps)
-        _fit(gan, source, batch_size, plan, run, steps, [*extra_callbacks, grid, backup])
+        _fit(gan, source, batch_size, plan, run, steps, [*extra_callbacks, *monitors, grid, backup])
         with files.atomic_write(run.final_model) as temporary:
             gan.save(temporary)
 

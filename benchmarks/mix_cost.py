@@ -1,0 +1,187 @@
+"""Times an update of one player, a mixture of k networks against one, at equal total batch.
+
+benchmarks/mix_cost.py --rounds=5
+
+Forward, backward and update go through the machinery that `GAN` trains with; the loss is a mean of
+squares, so that the other player costs nothing. All numbers of a case come from one process, in
+alternation; memory is measured apart, in a fresh process for each k.
+"""
+
+import dataclasses
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import mixture_runs
+import tensorflow as tf
+import timing
+from absl import app, flags
+
+import tfgans
+from tfgans.models import mixing, optimizers
+from tfgans.models.adam import FusedAdam
+
+FLAGS = flags.FLAGS
+flags.DEFINE_integer("rounds", 5, "rounds of each comparison", lower_bound=1)
+flags.DEFINE_bool("memory", True, "also measure peak memory, in a fresh process for each row")
+
+COUNTS = (4, 8, 16)
+IMAGES = (32, 32, 3)
+WARM_UP = 3
+# One row: how many networks and how a batch finds them; one network is (1, "").
+Row = tuple[int, str]
+ONE: Row = (1, "")
+ROWS: list[Row] = [ONE, *((count, "slices") for count in COUNTS), (4, "exact")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A player at one batch size.
+
+    Attributes:
+        title: How it is printed.
+        kind: A name in `BUILDERS`.
+        batch: Rows of the whole batch.
+        steps: Updates in a round.
+        goals: What slices may cost for each of `COUNTS`, one network = 1; or none.
+    """
+
+    title: str
+    kind: str
+    batch: int
+    steps: int
+    goals: tuple[float, ...] = ()
+
+
+BUILDERS: dict[str, Callable[[], Any]] = {
+    "mlp_generator": lambda: tfgans.networks.mlp_generator((2,), width=256, depth=3),
+    "dcgan_discriminator": lambda: tfgans.networks.dcgan_discriminator(IMAGES),
+    "dcgan_generator": lambda: tfgans.networks.dcgan_generator(IMAGES),
+}
+CASES = [
+    Case("MLP generator, width 256, depth 3", "mlp_generator", 1024, 40, (1.15, 1.4, 1.9)),
+    Case("MLP generator, width 256, depth 3", "mlp_generator", 256, 80),
+    Case("DCGAN discriminator 32x32x3", "dcgan_discriminator", 128, 2, (1.25, 1.4, 1.9)),
+    Case("DCGAN generator 32x32x3", "dcgan_generator", 128, 2, (1.1, 1.1, 1.4)),
+]
+
+
+def player(case: Case, row: Row) -> Any:
+    """Returns one network, or a mixture of new ones."""
+    count, routing = row
+    if row == ONE:
+        return BUILDERS[case.kind]()
+    judges = case.kind.endswith("discriminator")
+    mixture = tfgans.MixtureDiscriminator if judges else tfgans.MixtureGenerator
+    return mixture.from_builder(BUILDERS[case.kind], count, routing=routing)
+
+
+def update(network: Any, batch: int) -> Callable[[], object]:
+    """Returns a function that takes one step of `network` on a batch drawn beforehand."""
+    optimizer = optimizers.prepare(FusedAdam(1e-4), network)
+    inputs = tf.random.normal([batch, *network.input_shape[1:]])
+    judges = network.output_shape[1:] == (1,) or isinstance(network, tfgans.MixtureDiscriminator)
+
+    @tf.function
+    def step(inputs: tf.Tensor) -> None:
+        how = {"key": tfgans.stateless.key(0, 1), "training": True}
+        with optimizers.record(network) as tape:
+            if judges:
+                dealt = mixing.deal(network, inputs, **how)
+                outputs, weights = mixing.judge(network, dealt, **how)
+                terms = tf.square(outputs)
+            else:
+                outputs, weights = mixing.generate(network, inputs, **how)
+                axes = list(range(1, len(outputs.shape)))
+                terms = tf.reduce_mean(tf.square(outputs), axis=axes)[:, tf.newaxis]
+            loss = mixing.with_entropy(mixing.mean(terms, weights), network)
+            scaled = optimizers.scale(loss, optimizer)
+        optimizers.apply(tape, scaled, optimizer, network)
+
+    return lambda: step(inputs)
+
+
+def runner(case: Case, row: Row) -> Callable[[], timing.Cost]:
+    """Returns a function that times one round."""
+    step = update(player(case, row), case.batch)
+    return lambda: timing.time_calls(step, case.steps)
+
+
+def peak_added(case: Case, row: Row) -> float:
+    """Returns MiB: the peak of this fresh process over what it held before the networks.
+
+    `ru_maxrss` would start from the peak of the process that started this one; Linux's VmHWM does
+    not. Weights, Adam's slots, activations and what tracing leaves are all in it.
+    """
+    tf.reduce_sum(tf.random.normal([8, 8])).numpy()  # The runtime is not of the case.
+    before = _status("VmRSS")
+    step = update(player(case, row), case.batch)
+    for _ in range(WARM_UP):
+        step()
+    return (_status("VmHWM") - before) / 2**10
+
+
+def state_size(case: Case, row: Row) -> float:
+    """Returns MiB of weights and of Adam's two slots a weight."""
+    network = player(case, row)
+    slots = 2 * sum(one.numpy().nbytes for one in network.trainable_variables)
+    return (slots + sum(one.numpy().nbytes for one in network.variables)) / 2**20
+
+
+def report(case: Case, costs: dict[Row, list[timing.Cost]], peaks: dict[Row, float]) -> None:
+    """Prints what each row costs, one network = 1."""
+    wall, cpu = (
+        timing.Spread.of([1e3 * getattr(one, clock) for one in costs[ONE]])
+        for clock in timing.CLOCKS
+    )
+    print(f"\n{case.title}, batch {case.batch}, {mixture_runs.load()}")
+    print(f"  one network, ms: wall {wall}  cpu {cpu}")
+    goals = dict(zip(COUNTS, case.goals, strict=False))
+    for row, measured in costs.items():
+        # The speed of one network over that of the mixture: what the mixture costs.
+        wall, cpu = (timing.speed_ratio(costs[ONE], measured, clock) for clock in timing.CLOCKS)
+        name = "one network" if row == ONE else f"k = {row[0]}, {row[1]}"
+        line = f"  {name:15}wall {wall}  cpu {cpu}  state {state_size(case, row):6.1f} MiB"
+        if row in peaks:
+            line += f"  peak +{peaks[row]:.0f} MiB"
+        if row[1] == "slices" and row[0] in goals:
+            goal = goals[row[0]]
+            line += f"  goal <= {goal}: {'met' if wall.median <= goal else 'MISSED'}"
+        print(line, flush=True)
+
+
+def main(argv: list[str]) -> None:
+    """Runs every case."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Flags only. Received: {argv[1:]}")
+    print(f"{mixture_runs.environment()}, TensorFlow's own number of threads")
+    print(f"cost of an update, one network = 1: median (min..max) of {FLAGS.rounds} rounds")
+    print("state: weights and Adam's slots")
+    print("peak: resident memory that the row adds to a fresh process, tracing included")
+    for case in CASES:
+        keras.backend.clear_session()
+        costs = timing.alternate({row: runner(case, row) for row in ROWS}, FLAGS.rounds)
+        report(case, costs, peaks(case) if FLAGS.memory and case.goals else {})
+    print(f"\n{mixture_runs.load()}")
+
+
+def peaks(case: Case) -> dict[Row, float]:
+    """Returns the peak memory of each row, each from a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(2, maxtasksperchild=1) as pool:
+        measured = pool.starmap(peak_added, [(case, row) for row in ROWS], chunksize=1)
+    return dict(zip(ROWS, measured, strict=True))
+
+
+def _status(entry: str) -> int:
+    """Returns an entry of /proc/self/status, in KiB."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{entry}:"):
+            return int(line.split()[1])
+    raise OSError(f"/proc/self/status has no {entry}: --nomemory leaves the peaks out")
+
+
+if __name__ == "__main__":
+    app.run(main)
