@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-slow lint format bench clean
+.PHONY: demo test test-slow lint format bench bench-mix clean
 
 $(VENV)/installed: requirements.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -14,7 +14,8 @@ $(VENV)/installed: requirements.txt setup.py
 
 demo: $(VENV)/installed
 	$(RUN) bin/train.py --dataset=digits --model=wgan_gp --network=dcgan --width=32 \
-	  --learning_rate=5e-4 --steps=3000 --batch_size=64 --seed=0 --run_dir=runs/demo
+	  --num_generators=4 --learning_rate=5e-4 --steps=3000 --batch_size=64 --seed=0 \
+	  --run_dir=runs/demo
 	$(RUN) bin/sample.py --run_dir=runs/demo --num=64 --seed=1 --show=8 --out=runs/demo/samples.png
 	$(RUN) bin/export.py --run_dir=runs/demo --out=exported/digits
 
@@ -35,7 +36,12 @@ format: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(RUN) benchmarks/train_step.py
+	$(RUN) benchmarks/mix_cost.py
 	$(RUN) benchmarks/import_time.py
+
+bench-mix: $(VENV)/installed
+	$(RUN) benchmarks/mix_headline.py
+	$(RUN) benchmarks/mix_unbalanced.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -147,6 +147,25 @@ def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_mixture_from_training_to_equilibrium(tmp_path):
+    path = tmp_path / "mixture"
+    flags = SMALL + " --num_generators=3 --num_discriminators=2 --routing=slices --steps=4"
+    done = run("train.py", flags + " --epoch_steps=2 --batch_size=16 --run_dir={path}", path=path)
+    assert done.returncode == 0, done.stderr
+    gan = final(path)
+    assert (gan.generator.num_components, gan.discriminator.num_components) == (3, 2)
+    rows = [line.split(",") for line in (path / "mixture.csv").read_text().splitlines()[1:]]
+    assert [int(row[0]) for row in rows] == [0] * 5 + [2] * 5 + [4] * 5
+    flags = "--run_dir={path} --num=5 --seed=3 --component=2 --out={out}"
+    done = run("sample.py", flags, path=path, out=tmp_path / "s.npy")
+    assert done.returncode == 0, done.stderr
+    expected = gan.sample(5, seed=3, component=2)
+    np.testing.assert_allclose(np.load(tmp_path / "s.npy"), expected, atol=1e-6)
+    done = run("equilibrium.py", "--run_dir={path} --split=test --num=100", path=path)
+    assert done.returncode == 0, done.stderr
+    assert "epsilon" in done.stdout
+
+
 def test_folder_of_images_of_any_size_and_a_synthetic_distribution(tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "images").mkdir()
@@ -215,6 +234,15 @@ BAD = {
         "--discriminator_normalization=batch --run_dir={new}",
         "BatchNormalization. Use Layer",
     ),
+    "routing of no mixture": ("--routing=exact --run_dir={new}", "are of mixtures"),
+    "more components than examples": (
+        SMALL + " --num_generators=17 --batch_size=16 --run_dir={new}",
+        "17 components.*Received: a batch of 16",
+    ),
+    "component out of range": (
+        "sample.py --run_dir={finished} --out={new}.png --component=1",
+        "from 0 to 0",
+    ),
     "image size of vectors": ("--dataset=ring --image_size=8 --run_dir={new}", "image_size"),
     "image size of words": ("--image_size=big --run_dir={new}", "big"),
     "sample of no run": ("sample.py --run_dir={root}/none --out={new}.png", "no such folder"),
@@ -227,8 +255,11 @@ BAD = {
 
 # Their errors are tested in the rooms they come from; here, that the script passes them on.
 SLOW = {
+    "component out of range",
     "empty folder",
     "mixed sizes",
+    "more components than examples",
+    "routing of no mixture",
     "batch norm and penalty",
     "image size of vectors",
     "image size of words",
