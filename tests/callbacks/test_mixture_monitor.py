@@ -137,6 +137,7 @@ class TestRows:
         tags = {f"generator/weight_{index}" for index in range(2)}
         tags |= {f"discriminator/weight_{index}" for index in range(3)}
         tags |= {"generator/entropy", "discriminator/entropy"}
+        tags |= {"generator/share_0", "generator/share_1"}
         assert values.keys() == {(step, f"mixture/{tag}") for step in (0, 1) for tag in tags}
         assert values[1, "mixture/generator/weight_0"] == pytest.approx(0.75)
         assert values[0, "mixture/generator/entropy"] == pytest.approx(np.log(2))

@@ -69,6 +69,16 @@ class TestWeights:
         # It rises by e in each of five steps; the others stay where they are.
         np.testing.assert_allclose(mixture.probabilities, [0.5, 0.5, 1e-9 * np.exp(5)], rtol=1e-3)
 
+    def test_a_weight_of_zero_does_not_stop_the_others(self):
+        mixture = constants([0, 1, 2], entropy_weight=0, weight_learning_rate=0.1)
+        mixture.log_weights.assign([-200.0, np.log(0.5), np.log(0.5)])
+        with tf.GradientTape() as tape:
+            tape.watch(mixture.log_weights.value)
+            loss = tf.reduce_sum(tf.exp(mixture.log_probabilities()) * [0.0, 5.0, -5.0])
+        mixture.update_weights(tape.gradient(loss, mixture.log_weights.value))
+        expected = np.exp(0.5) / (np.exp(0.5) + np.exp(-0.5))
+        np.testing.assert_allclose(mixture.probabilities, [0, 1 - expected, expected], atol=1e-6)
+
     def test_weights_that_are_not_finite_are_not_taken(self):
         mixture = constants([0, 1])
         mixture.update_weights(tf.constant([np.nan, 0.0]))
@@ -238,8 +248,20 @@ class TestInference:
         mixture = points(2)
         with pytest.raises(ValueError, match=f"from 0 to 1.*Received: {component}"):
             mixture(tf.zeros([2, 3]), component=component)
-        with pytest.raises(tf.errors.InvalidArgumentError, match="from 0 to 1"):
-            mixture(tf.zeros([2, 3]), component=tf.constant([0, component]))
+        for several in (tf.constant([0, component]), [component, 1]):
+            with pytest.raises(ValueError, match="from 0 to 1"):
+                mixture(tf.zeros([2, 3]), component=several)
+
+    @pytest.mark.parametrize("component", [0.5, [0, 1, 1], [[0], [1]]])
+    def test_component_of_another_kind(self, component):
+        with pytest.raises(ValueError, match="an integer, or one for each latent"):
+            points(2)(tf.zeros([2, 3]), component=component)
+
+    def test_component_as_numpy_or_tensor(self):
+        mixture, latents = points(2), tf.ones([2, 3])
+        expected = mixture.components[1](latents)
+        for component in (np.int64(1), tf.constant(1), [1, 1]):
+            np.testing.assert_allclose(mixture(latents, component=component), expected, atol=1e-6)
 
     def test_every_discriminator_judges_every_example(self):
         mixture = MixtureDiscriminator([tiny.discriminator(seed=seed) for seed in (1, 2, 3)])
@@ -282,6 +304,16 @@ class TestRefusals:
             MixtureGenerator([tiny.generator(), 3])
         with pytest.raises(ValueError, match="no mixture"):
             MixtureGenerator([constants([0])])
+        with pytest.raises(ValueError, match="must be a list"):
+            MixtureGenerator(tiny.generator())
+        inner = keras.Input((2,))
+        with pytest.raises(ValueError, match="no mixture"):
+            MixtureGenerator([keras.Model(inner, constants([0])(inner))])
+
+    def test_a_generator_of_any_size(self):
+        network = keras.Sequential([keras.Input((None, 3)), keras.layers.Dense(2)])
+        with pytest.raises(ValueError, match=r"fixed shape but for the batch.*\(None, None, 3\)"):
+            MixtureGenerator([network])
 
     def test_a_network_that_is_not_built(self):
         with pytest.raises(ValueError, match="component 0 must be built"):

@@ -188,6 +188,8 @@ def _show(readings: Sequence[_Reading]) -> None:
         tf.summary.scalar(f"mixture/{reading.player}/entropy", reading.entropy)
         for component, weight in enumerate(reading.weights):
             tf.summary.scalar(f"mixture/{reading.player}/weight_{component}", weight)
+        for component, share in enumerate([] if reading.shares is None else reading.shares):
+            tf.summary.scalar(f"mixture/{reading.player}/share_{component}", share)
 
 
 def _drop_rows(path: Path, first_step: int) -> None:

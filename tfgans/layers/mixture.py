@@ -2,7 +2,7 @@
 
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 import keras
@@ -44,6 +44,7 @@ class Mixture(keras.Model):
         name: str | None = None,
     ) -> None:
         given = check_components(components)
+        self._check_shapes(given[0])
         # Components cast for themselves; the bits of the latents must arrive as they are.
         super().__init__(name=name, dtype=given[0].dtype_policy, autocast=False)
         self.components = given
@@ -82,12 +83,18 @@ class Mixture(keras.Model):
             **options: Those of the class.
         """
         count = checks.positive_int("num_components", num_components)
-        return cls([builder() for _ in range(count)], **options)
+        components = [builder() for _ in range(count)]
+        _warn_if_equal(components)
+        return cls(components, **options)
 
     def build(self, input_shape: Any) -> None:
         """Does nothing: the components come built."""
         del input_shape
         self.built = True
+
+    @staticmethod
+    def _check_shapes(component: Any) -> None:
+        """Raises ValueError if a component does not have the shapes that the mixture needs."""
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
@@ -101,6 +108,8 @@ class Mixture(keras.Model):
 
     def set_probabilities(self, probabilities: Sequence[float]) -> None:
         """Sets the weights of the components.
+
+        Do it before the mixture is passed to a GAN with `ema`, whose average starts as a copy.
 
         Args:
             probabilities: k floats above 0 with a sum of 1.
@@ -141,9 +150,10 @@ class Mixture(keras.Model):
                 w_i (dL/dw_i - c), and what is common to all i does not change w.
         """
         log_weights = self.log_probabilities()
-        exponent = self.weight_learning_rate * gradient / tf.exp(log_weights)
+        slope = tf.math.divide_no_nan(gradient, tf.exp(log_weights))
+        exponent = self.weight_learning_rate * slope
         moved = exponentiated_gradient(log_weights, tf.clip_by_value(exponent, -1.0, 1.0), 1.0)
-        # As a float16 optimizer leaves out a step whose gradients overflowed.
+        # NaN where a float16 optimizer leaves out a step whose gradients overflowed.
         finite = tf.reduce_all(tf.math.is_finite(moved))
         self.log_weights.assign(tf.where(finite, moved, log_weights))
 
@@ -200,8 +210,8 @@ class Mixture(keras.Model):
         chosen = self.choose(stateless.uniform([routes.batch_size(batch)], key))
         outputs = self._dispatch(batch, chosen, training)
         # One in value, with the gradient of w: a drawn index alone has none, and says nothing.
-        probabilities = tf.exp(self.log_probabilities())
-        weights = probabilities / tf.stop_gradient(probabilities)
+        log_weights = self.log_probabilities()
+        weights = tf.exp(log_weights - tf.stop_gradient(log_weights))
         return outputs, tf.gather(weights, chosen)[:, tf.newaxis]
 
     def _dispatch(self, batch: tf.Tensor, chosen: tf.Tensor, training: bool) -> tf.Tensor:
@@ -227,11 +237,16 @@ def exponentiated_gradient(log_weights: tf.Tensor, gradient: tf.Tensor, rate: fl
 
 def check_components(components: Sequence[Any]) -> list[Any]:
     """Returns the components as a list, or raises ValueError if they do not make a mixture."""
+    if isinstance(components, keras.layers.Layer) or not isinstance(components, Iterable):
+        raise ValueError(
+            "`components` must be a list of built Keras models. Received: "
+            f"{type(components).__name__}. For one component, pass a list of one"
+        )
     given = list(components)
     if not given:
         raise ValueError("A mixture needs at least one component. Received: none")
     for index, one in enumerate(given):
-        if not isinstance(one, keras.layers.Layer) or isinstance(one, Mixture):
+        if not isinstance(one, keras.layers.Layer) or holds_mixture(one):
             raise ValueError(
                 "A component must be a built Keras model, and no mixture. "
                 f"Received: component {index} is {one!r}"
@@ -244,8 +259,12 @@ def check_components(components: Sequence[Any]) -> list[Any]:
                 "Every component must have weights of its own. Received: components "
                 f"{first} and {second} ({one.name!r}, {other.name!r}) share them. Build each anew"
             )
-    _warn_if_equal(given)
     return given
+
+
+def holds_mixture(network: Any) -> bool:
+    """Returns whether a network is a mixture, or has one inside."""
+    return any(isinstance(layer, Mixture) for layer in network._flatten_layers())
 
 
 def _check_fit(first: Any, other: Any, index: int) -> None:
@@ -266,5 +285,5 @@ def _warn_if_equal(components: Sequence[Any]) -> None:
             warnings.warn(
                 f"Components 0 and {index} start with equal weights: it takes them long to "
                 "part. Give each its own seed, or none",
-                stacklevel=5,
+                stacklevel=3,
             )

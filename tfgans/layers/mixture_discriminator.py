@@ -62,15 +62,14 @@ class MixtureDiscriminator(Mixture):
     section 5; code at github.com/PrincetonML/MIX-plus-GANs.
     """
 
-    def build(self, input_shape: Any) -> None:
-        """Checks that each component returns one logit an example."""
-        logits = shapes.output_shape(self.components[0], "component")
+    @staticmethod
+    def _check_shapes(component: Any) -> None:
+        logits = shapes.output_shape(component, "component")
         if logits != (1,):
             raise ValueError(
                 "Each component must return one logit an example, of shape [batch, 1]. "
                 f"Received: output shape {(None, *logits)}. End it with `Dense(1)`"
             )
-        super().build(input_shape)
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:

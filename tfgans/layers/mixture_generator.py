@@ -35,7 +35,8 @@ class MixtureGenerator(Mixture):
       does not compile under XLA and runs on one device.
 
     The weights are kept as log-probabilities. `weight_update="exponentiated_gradient"` (the paper)
-    moves them by w_i <- w_i exp(-rate dL/dw_i) / Z; "softmax" (the authors' code) makes them
+    moves them by w_i <- w_i exp(-rate dL/dw_i) / Z, the exponent held within [-1, 1] about its
+    mean; "softmax" (the authors' code) makes them
     logits under the generator's optimizer. Either way -(entropy_weight / k) sum_i log w_i is added
     to the generator's loss, against collapse onto one component; the authors' code takes 0.1 with
     "softmax", we 0.05 with the slower exponentiated gradient, which kept all components alive.
@@ -103,6 +104,19 @@ class MixtureGenerator(Mixture):
         latents = tf.TensorSpec(self.input_shape, tf.float32)
         self._choose_for_function = tf.function(self._choose_for, input_signature=[latents])
 
+    @staticmethod
+    def _check_shapes(component: Any) -> None:
+        sides = {
+            "input": shapes.input_shape(component, "component"),
+            "output": shapes.output_shape(component, "component"),
+        }
+        for side, shape in sides.items():
+            if None in shape:
+                raise ValueError(
+                    f"The {side} of a generator must have a fixed shape but for the batch. "
+                    f"Received: {(None, *shape)}"
+                )
+
     @property
     def output_shape(self) -> tuple[int | None, ...]:
         """The shape of one example, after None for the batch."""
@@ -112,12 +126,10 @@ class MixtureGenerator(Mixture):
         """Returns one example for each latent."""
         if self.num_components == 1 and component is None:
             return tf.cast(self.components[0](latents, training=training), tf.float32)
-        if isinstance(component, int):
-            return tf.cast(self._component(component)(latents, training=training), tf.float32)
         if component is None:
             chosen = self._choose_for_function(tf.cast(latents, tf.float32))
         else:
-            chosen = self._checked(tf.convert_to_tensor(component))
+            chosen = self._checked(tf.convert_to_tensor(component), routes.batch_size(latents))
         return self._dispatch(latents, chosen, training)
 
     def compute_output_spec(
@@ -167,17 +179,24 @@ class MixtureGenerator(Mixture):
         keys = stateless.keys_of_rows(latents, stateless.key(self.seed))
         return self.choose(stateless.uniform_rows(keys, []))
 
-    def _component(self, index: int) -> Any:
-        if not 0 <= index < self.num_components:
-            raise ValueError(
-                f"`component` must be from 0 to {self.num_components - 1}, for "
-                f"{self.num_components} components. Received: {index}"
-            )
-        return self.components[index]
-
-    def _checked(self, chosen: tf.Tensor) -> tf.Tensor:
-        message = f"`component` must be from 0 to {self.num_components - 1}"
-        inside = (chosen >= 0) & (chosen < self.num_components)
-        check = tf.debugging.Assert(tf.reduce_all(inside), [message, chosen])
-        with tf.control_dependencies([] if check is None else [check]):
-            return tf.cast(chosen, tf.int32)
+    def _checked(self, chosen: tf.Tensor, rows: Any) -> tf.Tensor:
+        """Returns int32 [rows] components, or raises on what is none."""
+        expected = (
+            f"`component` must be an integer, or one for each latent, from 0 to "
+            f"{self.num_components - 1}, for {self.num_components} components"
+        )
+        known = tf.get_static_value(chosen)
+        fits = chosen.dtype.is_integer and chosen.shape.rank in (0, 1)
+        if fits and chosen.shape.rank == 1 and isinstance(rows, int):
+            fits = chosen.shape[0] in (None, rows)
+        if fits and known is not None:
+            fits = ((known >= 0) & (known < self.num_components)).all()
+        if not fits:
+            raise ValueError(f"{expected}. Received: {chosen if known is None else known}")
+        chosen = tf.cast(chosen, tf.int32)
+        if chosen.shape.rank == 0:
+            chosen = tf.fill([rows], chosen)
+        inside = tf.reduce_all((chosen >= 0) & (chosen < self.num_components))
+        checked = [tf.debugging.Assert(inside & (tf.size(chosen) == rows), [expected, chosen])]
+        with tf.control_dependencies([one for one in checked if one is not None]):
+            return tf.identity(chosen)

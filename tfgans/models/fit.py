@@ -2,14 +2,18 @@
 
 from typing import Any
 
+import keras
+
 from tfgans import shapes
-from tfgans.layers import MixtureDiscriminator
+from tfgans.layers import MixtureDiscriminator, MixtureGenerator
+from tfgans.layers.mixture import holds_mixture
 
 
 def check_networks(generator: Any, discriminator: Any) -> None:
     """Raises ValueError unless the generator's output is the discriminator's input."""
     if generator is discriminator:
         raise ValueError("`generator` and `discriminator` must be two networks. Received one twice")
+    _check_kinds(generator, discriminator)
     made = shapes.output_shape(generator, "generator")
     taken = shapes.input_shape(discriminator, "discriminator")
     fits = len(made) == len(taken) and all(
@@ -32,6 +36,19 @@ def check_networks(generator: Any, discriminator: Any) -> None:
         )
     for network in discriminator.components if mixed else [discriminator]:
         _refuse_probabilities(network)
+
+
+def _check_kinds(generator: Any, discriminator: Any) -> None:
+    kinds = {MixtureGenerator: generator, MixtureDiscriminator: discriminator}
+    for kind, network in kinds.items():
+        if isinstance(network, kind) or not isinstance(network, keras.layers.Layer):
+            continue
+        if holds_mixture(network):
+            raise ValueError(
+                f"A mixture in this place must be a `tfgans.{kind.__name__}` itself: inside "
+                f"another network its weights would not learn. Received: {network!r}. Put "
+                "further layers into the components"
+            )
 
 
 def _refuse_probabilities(discriminator: Any) -> None:

@@ -21,7 +21,7 @@ def training_dataset(
     start_step: int,
     steps_per_epoch: int | None,
     steps_per_execution: int,
-    check_batch: Callable[[int], None],
+    check_batch: Callable[[int], bool],
 ) -> tuple[tf.data.Dataset, int | None]:
     """Returns the dataset of one training step an element, and its steps an epoch.
 
@@ -38,7 +38,8 @@ def training_dataset(
         steps_per_epoch: As given to `fit`.
         steps_per_execution: As given to `compile`. Keras runs whole executions: an epoch that is
             no multiple of it would run over its end.
-        check_batch: Raises ValueError if an update cannot have so many examples.
+        check_batch: Raises ValueError if an update cannot have so many examples; returns whether
+            all updates must have as many.
 
     Returns:
         The dataset, and its steps in an epoch (None: until it ends).
@@ -69,7 +70,10 @@ def training_dataset(
         dataset = source.batches(batch_size, start_step=start_step * discriminator_steps)
         num_batches = len(array) // batch_size
     first = check_first_batch(dataset, data_shape)
-    check_batch(len(first))
+    if check_batch(len(first)) and dataset.element_spec.shape[0] is None:
+        # What a pass leaves over comes first in the next one.
+        dataset = dataset.repeat() if num_batches > 0 else dataset
+        dataset = dataset.rebatch(len(first), drop_remainder=True)
     steps = steps_per_epoch
     if num_batches > 0:
         # What a pass leaves over, too little for a step, comes first in the next one.

@@ -63,8 +63,15 @@ def with_entropy(loss: tf.Tensor, network: Any) -> tf.Tensor:
     return loss + network.entropy_term() if isinstance(network, Mixture) else loss
 
 
-def check_batch(num: int, *networks: Any) -> None:
-    """Raises ValueError if a batch of `num` examples is too small for a slice a component."""
-    for network in networks:
-        if isinstance(network, Mixture) and network.routing == "slices":
-            slice_sizes(num, network.num_components)
+def check_batch(num: int, *networks: Any) -> bool:
+    """Returns whether a network slices its batches, so that all should be of one size.
+
+    Raises:
+        ValueError: If a batch of `num` examples is too small for a slice a component on each
+            replica.
+    """
+    slicing = [one for one in networks if isinstance(one, Mixture) and one.routing == "slices"]
+    for network in slicing:
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        slice_sizes(num // replicas, network.num_components)
+    return bool(slicing)

@@ -1,7 +1,7 @@
 """The optimizer of one player: built early, wrapped for float16, applied to its own network."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -77,19 +77,30 @@ def apply(tape: tf.GradientTape, scaled_loss: tf.Tensor, optimizer: Any, network
         network: The player.
     """
     variables = network.trainable_variables
-    own_weights = isinstance(network, Mixture) and network.weight_update != "softmax"
+    own_weights = (
+        isinstance(network, Mixture) and network.trainable and network.weight_update != "softmax"
+    )
     sources = [variable.value for variable in variables]
     if own_weights:
         sources.append(network.log_weights.value)
     gradients = tape.gradient(scaled_loss, sources)
-    slope = gradients.pop() if own_weights else None
+    # Before `apply`, which may change the loss scale for the next step.
+    slope = _unscaled(gradients.pop(), gradients, optimizer) if own_weights else None
     if isinstance(network, Mixture) and network.routing == "categorical":
         with untouched.components_without_examples(network, optimizer, gradients):
             optimizer.apply(gradients, variables)
     else:
         optimizer.apply(gradients, variables)
     if slope is not None:
-        network.update_weights(_sum_over_replicas(slope) / optimizer.scale_loss(1.0))
+        network.update_weights(_sum_over_replicas(slope))
+
+
+def _unscaled(slope: tf.Tensor, gradients: Sequence[tf.Tensor], optimizer: Any) -> tf.Tensor:
+    """Returns the slope without the loss scale; NaN where the optimizer will skip the step."""
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return slope
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(one)) for one in gradients])
+    return tf.where(finite, slope / optimizer.scale_loss(1.0), float("nan"))
 
 
 def _sum_over_replicas(value: tf.Tensor) -> tf.Tensor:

@@ -96,7 +96,9 @@ class NetworkPair(keras.Model):
             steps_per_execution: Int, training steps in one call; callbacks see only the last one.
             jit_compile: Bool, whether to compile the step with XLA.
 
-        A network in `mixed_float16` gets its optimizer wrapped in a `LossScaleOptimizer`.
+        A network in `mixed_float16` gets its optimizer wrapped in a `LossScaleOptimizer`. For a
+        mixture, TensorFlow's dependency optimizer is switched off in the whole process, without
+        which equal runs would not always end in equal bits.
         """
         given = (generator_optimizer, discriminator_optimizer)
         pair = [

@@ -39,9 +39,10 @@ def plan(
     done = Backup(run.backups).newest_step() or 0
     weights = gan.generator.count_params() + gan.discriminator.count_params()
     copies = weights * 4 + (0 if gan.ema is None else gan.generator.count_params())
-    activations = (
-        2 * batch_size * (_output_sizes(gan.generator) + 2 * _output_sizes(gan.discriminator))
-    )
+    # The discriminator sees the real batch, and one from every generator with exact routing.
+    fakes = gan.generator.num_components if _is_exact(gan.generator) else 1
+    judged = (1 + fakes) * _output_sizes(gan.discriminator)
+    activations = 2 * batch_size * (_output_sizes(gan.generator) + judged)
     examples = "endless" if source.num_examples is None else f"{source.num_examples} examples"
     seen = steps * batch_size * gan.discriminator_steps
     rows = {
@@ -66,9 +67,13 @@ def _network(network: Any) -> str:
     return text
 
 
+def _is_exact(network: Any) -> bool:
+    return isinstance(network, Mixture) and network.routing == "exact"
+
+
 def _output_sizes(network: Any) -> int:
     """Returns the floats in the outputs of all layers for one example."""
-    if isinstance(network, Mixture) and network.routing != "exact":
+    if isinstance(network, Mixture) and not _is_exact(network):
         network = network.components[0]  # An example goes through one component.
     total = 0
     for layer in network._flatten_layers(include_self=False):
