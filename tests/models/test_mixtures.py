@@ -324,7 +324,8 @@ class TestPersistence:
 
     def test_compiled_by_xla(self):
         plain, compiled = (
-            train(gan(*tiny.mixtures(), execution={"jit_compile": jit}), 2) for jit in (False, True)
+            train(gan(*tiny.mixtures(2, 2), execution={"jit_compile": jit}), 2)
+            for jit in (False, True)
         )
         for one, other in zip(plain.weights, compiled.weights, strict=True):
             np.testing.assert_allclose(one.numpy(), other.numpy(), atol=2e-3)
