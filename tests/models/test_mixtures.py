@@ -322,6 +322,7 @@ class TestPersistence:
         tiny.assert_same_state(train(resumed, 2), undisturbed)
         assert not np.allclose(resumed.generator.probabilities, 1 / 3, atol=1e-7)
 
+    @pytest.mark.slow
     def test_compiled_by_xla(self):
         plain, compiled = (
             train(gan(*tiny.mixtures(2, 2), execution={"jit_compile": jit}), 2)

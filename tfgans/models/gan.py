@@ -140,19 +140,20 @@ class GAN(Game):
             validation_data = inputs.evaluation_data(
                 validation_data, data_shape=self.data_shape, steps=validation_steps
             )
-        return super().fit(
-            dataset,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            shuffle=False,  # The dataset has its order; Keras would warn that it cannot shuffle.
-            validation_data=validation_data,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size or batch_size,
-            validation_freq=validation_freq,
-        )
+        with state.steady_rounding(self):
+            return super().fit(
+                dataset,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                shuffle=False,  # The dataset has its order; Keras would warn of shuffling it.
+                validation_data=validation_data,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size or batch_size,
+                validation_freq=validation_freq,
+            )
 
     def evaluate(self, x: Any = None, y: None = None, **options: Any) -> Any:
         """Returns the logs' values on held-out examples, without training; see `test_step`.

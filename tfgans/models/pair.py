@@ -96,9 +96,7 @@ class NetworkPair(keras.Model):
             steps_per_execution: Int, training steps in one call; callbacks see only the last one.
             jit_compile: Bool, whether to compile the step with XLA.
 
-        A network in `mixed_float16` gets its optimizer wrapped in a `LossScaleOptimizer`. For a
-        mixture, TensorFlow's dependency optimizer is switched off in the whole process, without
-        which equal runs would not always end in equal bits.
+        A network in `mixed_float16` gets its optimizer wrapped in a `LossScaleOptimizer`.
         """
         given = (generator_optimizer, discriminator_optimizer)
         pair = [
@@ -115,8 +113,6 @@ class NetworkPair(keras.Model):
                 "jit_compile=True. Use routing='slices', or no XLA"
             )
         ready = [optimizers.prepare(*one) for one in zip(pair, networks, strict=True)]
-        if any(getattr(one, "num_components", 1) > 1 for one in networks):
-            state.keep_rounding()
         # `optimizer=None` keeps Keras from adding a phantom RMSprop to every checkpoint.
         super().compile(
             optimizer=None,

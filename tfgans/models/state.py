@@ -1,5 +1,7 @@
 """What a model must carry besides weights and optimizers: averages and dropout's random state."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -49,15 +51,27 @@ def move_average(average: Any, network: Any, decay: float, step: Any) -> None:
             slow.assign(fast)
 
 
-def keep_rounding() -> None:
-    """Makes TensorFlow compile equal graphs to equal kernels, for the whole process.
+@contextlib.contextmanager
+def steady_rounding(model: Any) -> Iterator[None]:
+    """Has TensorFlow compile equal graphs of a mixture to equal kernels, within the block.
 
     Its dependency optimizer does not always leave the same graph, and which convolutions are then
     fused with what follows them decides the last bit. With several discriminators about one
     compilation in ten differed (TensorFlow 2.21 on CPU); without that optimizer none of a hundred.
-    The cost is 0 to 5 % of a step.
+    The cost is 0 to 5 % of a step. Under several replicas it stays on: they need it.
     """
-    tf.config.optimizer.set_experimental_options({"dependency_optimization": False})
+    players = (model.generator, model.discriminator)
+    several = any(getattr(one, "num_components", 1) > 1 for one in players)
+    if not several or model.distribute_strategy.num_replicas_in_sync > 1:
+        yield
+        return
+    name = "dependency_optimization"
+    before = tf.config.optimizer.get_experimental_options().get(name, True)
+    tf.config.optimizer.set_experimental_options({name: False})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before})
 
 
 def save_seed_states(model: Any, store: Any) -> None:
