@@ -58,11 +58,10 @@ def steady_rounding(model: Any) -> Iterator[None]:
     Its dependency optimizer does not always leave the same graph, and which convolutions are then
     fused with what follows them decides the last bit. With several discriminators about one
     compilation in ten differed (TensorFlow 2.21 on CPU); without that optimizer none of a hundred.
-    The cost is 0 to 5 % of a step. Under several replicas it stays on: they need it.
+    The cost is 0 to 5 % of a step.
     """
     players = (model.generator, model.discriminator)
-    several = any(getattr(one, "num_components", 1) > 1 for one in players)
-    if not several or model.distribute_strategy.num_replicas_in_sync > 1:
+    if all(getattr(one, "num_components", 1) == 1 for one in players):
         yield
         return
     name = "dependency_optimization"
