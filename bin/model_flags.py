@@ -1,55 +1,76 @@
-"""Flags that describe a model: the one place where names become classes."""
+"""Flags that describe a model, and the compiled model that they make."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
+import method_flags
+import methods
 import network_flags
+import noise_flags
+import refine_flags
 from absl import flags
 
 import tfgans
 
-MODELS: dict[str, Callable[..., tfgans.GAN]] = {
-    "minimax": tfgans.MinimaxGAN,
-    "non_saturating": tfgans.NonSaturatingGAN,
-    "wgan_gp": tfgans.WGANGP,
-}
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 FLAGS = flags.FLAGS
-flags.adopt_module_key_flags(network_flags)
-flags.DEFINE_enum("model", "wgan_gp", list(MODELS), "the method")
-flags.DEFINE_integer("discriminator_steps", None, "default: the method's own", lower_bound=1)
-flags.DEFINE_float("penalty_weight", None, "of wgan_gp; default: 10", lower_bound=0)
+for module in (method_flags, network_flags, noise_flags, refine_flags):
+    flags.adopt_module_key_flags(module)
+flags.DEFINE_string("pretrained", None, "of dcd: folder of the finished run that it starts from")
 flags.DEFINE_float("learning_rate", None, "of both players; default: the method's own", 1e-12)
-flags.DEFINE_float("ema", 0.999, "decay of the generator's average; 0 for none", 0, 0.999999)
+flags.DEFINE_float(
+    "ema", None, "decay of the generator's average; 0 for none; default: 0.999", 0, 1
+)
 flags.DEFINE_enum("dtype_policy", "float32", POLICIES, "what the networks compute in")
 flags.DEFINE_bool("jit_compile", False, "whether to compile the training step with XLA")
 flags.DEFINE_integer("steps_per_execution", 1, "training steps in one call", lower_bound=1)
 
 # What a resumed run must have the same.
 DECISIVE = (
-    *("model", "discriminator_steps", "penalty_weight", "learning_rate", "ema", "dtype_policy"),
-    *("jit_compile", *network_flags.DECISIVE),
+    *("pretrained", "learning_rate", "ema", "dtype_policy", "jit_compile"),
+    *(*method_flags.DECISIVE, *noise_flags.DECISIVE, *refine_flags.DECISIVE),
+    *network_flags.DECISIVE,
 )
-flags.register_multi_flags_validator(
-    ["model", "penalty_weight"],
-    lambda given: given["penalty_weight"] is None or given["model"] == "wgan_gp",
-    "--penalty_weight is of wgan_gp only",
-)
+_OF_DCD = ("pretrained", *refine_flags.DECISIVE)
+_NOT_OF_DCD = ("ema", *network_flags.DECISIVE)
+
+
+def check() -> None:
+    """Raises ValueError if a flag does not apply to the method: none is ignored."""
+    model = method_flags.model_name()
+    for flag in _NOT_OF_DCD if model == "dcd" else _OF_DCD:
+        if FLAGS[flag].present:
+            only = "it takes the networks of --pretrained" if model == "dcd" else "it is of dcd"
+            raise ValueError(f"--{flag} does not apply to --model={model}: {only}")
+    if model == "dcd" and FLAGS.pretrained is None:
+        raise ValueError("--model=dcd needs --pretrained, the folder of a finished run")
+    method_flags.options()
 
 
 def build_gan(source: Any) -> tfgans.GAN:
     """Returns the compiled model that the flags describe, for the shape of `source`."""
     keras.config.set_dtype_policy(FLAGS.dtype_policy)
-    method = {name: FLAGS[name].value for name in ("discriminator_steps", "penalty_weight")}
-    gan = MODELS[FLAGS.model](
-        *network_flags.build_players(source),
-        ema=FLAGS.ema or None,
-        seed=FLAGS.seed,
-        **network_flags.given(**method),
-    )
-    for optimizer in (optimizers := gan.default_optimizers()):
-        optimizer.learning_rate = FLAGS.learning_rate or optimizer.learning_rate
+    common = {"seed": FLAGS.seed, **method_flags.options()}
+    if method_flags.model_name() == "dcd":
+        trained = tfgans.runs.load_final(FLAGS.pretrained)
+        gan = tfgans.DCD.from_gan(trained, langevin=refine_flags.langevin(), **common)
+    else:
+        gan = methods.MODELS[method_flags.model_name()](
+            *network_flags.build_players(source, method_flags.model_name()),
+            num_classes=network_flags.num_classes(source),
+            instance_noise=noise_flags.instance_noise(),
+            ema=(0.999 if FLAGS.ema is None else FLAGS.ema) or None,
+            **common,
+        )
     execution = {name: FLAGS[name].value for name in ("jit_compile", "steps_per_execution")}
-    gan.compile(*optimizers, **execution)
+    gan.compile(*map(_at_rate, gan.default_optimizers()), **execution)
     return gan
+
+
+def _at_rate(optimizer: Any) -> Any:
+    """Returns the optimizer, at the rate of --learning_rate instead of its own rate or schedule."""
+    if FLAGS.learning_rate is None:
+        return optimizer
+    return type(optimizer).from_config(
+        {**optimizer.get_config(), "learning_rate": FLAGS.learning_rate}
+    )

@@ -34,6 +34,7 @@ flags.register_multi_flags_validator(
 
 def main() -> None:
     """Builds what the flags describe, and trains it or prints the plan."""
+    model_flags.check()
     source = data_flags.load_source()
     gan = model_flags.build_gan(source)
     names = (*data_flags.DECISIVE, *model_flags.DECISIVE)

@@ -17,6 +17,7 @@ FLOORS = {
     "layers": 0,
     "data": 0,
     "serving": 0,
+    "refinement": 0,
     "networks": 1,
     "models": 1,
     "metrics": 2,

@@ -8,18 +8,44 @@ from tfgans import (
     networks,
     objectives,
     penalties,
+    refinement,
     runs,
     serving,
     stateless,
 )
 from tfgans.layers import MixtureDiscriminator, MixtureGenerator
-from tfgans.models import GAN, WGANGP, MinimaxGAN, NonSaturatingGAN
+from tfgans.models import (
+    DCD,
+    DRAGAN,
+    FGAN,
+    GAN,
+    GANGP,
+    KLWGAN,
+    R3GAN,
+    SNGAN,
+    WGAN,
+    WGANGP,
+    HingeGAN,
+    LeastSquaresGAN,
+    MinimaxGAN,
+    NonSaturatingGAN,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DCD",
+    "DRAGAN",
+    "FGAN",
     "GAN",
+    "GANGP",
+    "KLWGAN",
+    "R3GAN",
+    "SNGAN",
+    "WGAN",
     "WGANGP",
+    "HingeGAN",
+    "LeastSquaresGAN",
     "MinimaxGAN",
     "MixtureDiscriminator",
     "MixtureGenerator",
@@ -31,6 +57,7 @@ __all__ = [
     "networks",
     "objectives",
     "penalties",
+    "refinement",
     "runs",
     "serving",
     "stateless",

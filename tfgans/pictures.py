@@ -61,21 +61,34 @@ def component_rows(samples: np.ndarray, probabilities: np.ndarray) -> np.ndarray
     Raises:
         ValueError: If the samples are neither, there are none, or the weights are not as many.
     """
-    if samples.ndim not in (3, 5) or not samples.size:
-        raise ValueError(
-            "Samples of components are images [num_components, num, height, width, channels] or "
-            f"vectors [num_components, num, dim], at least one. Received: shape {samples.shape}"
-        )
     probabilities = np.asarray(probabilities)
-    if probabilities.shape != samples.shape[:1]:
+    if samples.ndim in (3, 5) and probabilities.shape != samples.shape[:1]:
         raise ValueError(
             f"`probabilities` must have shape {samples.shape[:1]}, a weight a component. "
             f"Received: shape {probabilities.shape}"
         )
-    labels = [f"{weight:.2f}" for weight in probabilities]
+    return titled_rows(samples, [f"{weight:.2f}" for weight in probabilities.ravel()])
+
+
+def titled_rows(samples: np.ndarray, titles: Sequence[str]) -> np.ndarray:
+    """Returns one picture, uint8 [height, width, 1 or 3], of groups of samples, each with a title.
+
+    Args:
+        samples: float [num_groups, num, height, width, channels]: a row a group, its title at the
+            left; or [num_groups, num, dim]: one plot, a colour a group.
+        titles: Strings, one a group.
+
+    Raises:
+        ValueError: If the samples are neither, or there are none.
+    """
+    if samples.ndim not in (3, 5) or not samples.size:
+        raise ValueError(
+            "Samples in groups are images [num_groups, num, height, width, channels] or vectors "
+            f"[num_groups, num, dim], at least one. Received: shape {samples.shape}"
+        )
     if samples.ndim == 3:
-        return _plot(samples, labels)
-    return _labelled_rows(samples, labels)
+        return _plot(samples, titles)
+    return _labelled_rows(samples, titles)
 
 
 def picture(samples: np.ndarray) -> np.ndarray:

@@ -6,12 +6,20 @@ import keras
 
 
 def input_shape(network: Any, role: str) -> tuple[int | None, ...]:
-    """Returns the shape of one input of a built network with a single input tensor."""
-    shape = getattr(network, "input_shape", None)
-    if shape is None and getattr(network, "built", False):
-        # A subclassed model has no `input_shape`, but remembers what it was built on.
-        shape = (network.get_build_config() or {}).get("input_shape")
-    return _without_batch(shape, role, "input")
+    """Returns the shape of one input of a built network: of the first, if labels are the second."""
+    shape = _input_shapes(network)
+    return _without_batch(shape[0] if takes_labels(network) else shape, role, "input")
+
+
+def takes_labels(network: Any) -> bool:
+    """Returns whether a built network takes a list of a tensor and one label an example."""
+    shape = _input_shapes(network)
+    return isinstance(shape, list | tuple) and len(shape) == 2 and _is_of_labels(shape[1])
+
+
+def with_labels(batch: Any, labels: Any) -> Any:
+    """Returns what a network takes: `batch`, or the list [batch, labels] if there are labels."""
+    return batch if labels is None else [batch, labels]
 
 
 def output_shape(network: Any, role: str) -> tuple[int | None, ...]:
@@ -19,8 +27,22 @@ def output_shape(network: Any, role: str) -> tuple[int | None, ...]:
     shape = getattr(network, "output_shape", None)
     if shape is None:
         batch = keras.KerasTensor((None, *input_shape(network, role)))
-        shape = getattr(network.compute_output_spec(batch), "shape", None)
+        labels = keras.KerasTensor((None,), "int32") if takes_labels(network) else None
+        spec = network.compute_output_spec(with_labels(batch, labels))
+        shape = getattr(spec, "shape", None)
     return _without_batch(shape, role, "output")
+
+
+def _input_shapes(network: Any) -> Any:
+    shape = getattr(network, "input_shape", None)
+    if shape is None and getattr(network, "built", False):
+        # A subclassed model has no `input_shape`, but remembers what it was built on.
+        shape = (network.get_build_config() or {}).get("input_shape")
+    return shape
+
+
+def _is_of_labels(shape: Any) -> bool:
+    return isinstance(shape, list | tuple) and len(shape) == 1
 
 
 def _without_batch(shape: Any, role: str, side: str) -> tuple[int | None, ...]:

@@ -38,7 +38,7 @@ def fold(parent: tf.Tensor, index: Any) -> tf.Tensor:
     return tf.random.fold_in(parent, tf.cast(index, tf.int64), alg=ALGORITHM)
 
 
-def fold_rows(parents: tf.Tensor, index: int) -> tf.Tensor:
+def fold_rows(parents: tf.Tensor, index: Any) -> tf.Tensor:
     """Returns int64 [num_rows, 2]: child `index` of each of the keys `parents` [num_rows, 2]."""
     return tf.map_fn(lambda parent: fold(parent, index), tf.convert_to_tensor(parents, tf.int64))
 

@@ -12,13 +12,18 @@ from tfgans import checks, pictures
 from tfgans.callbacks.every import Every
 from tfgans.layers import Mixture
 
+# More would be rows of few samples each.
+_MOST_CLASSES = 16
+
 
 class SampleGrid(keras.callbacks.Callback):
     """Writes a picture of the same latents at the beginning, every N steps and at the end.
 
     Images become a grid, vectors a scatter plot. Of a mixture of several components each makes
     its own `num // num_components` examples (one at least) of the same latents, whatever its
-    weight: images in a row a component with its weight at the left, vectors in a colour each.
+    weight: images in a row a component with its weight at the left, vectors in a colour each. A
+    conditional model of up to 16 classes makes `num // num_classes` examples of each class in the
+    same way, unless it is a mixture.
     Files are `step-00000500.png`.
 
     Args:
@@ -77,12 +82,16 @@ class SampleGrid(keras.callbacks.Callback):
         self._written = step
 
     def _picture(self) -> np.ndarray:
-        generator = self.model.sampling_generator
-        if not isinstance(generator, Mixture) or generator.num_components == 1:
-            return pictures.picture(self.model.sample(self.num, seed=self.seed))
-        num = max(1, self.num // generator.num_components)
-        rows = [
-            self.model.sample(num, seed=self.seed, component=index)
-            for index in range(generator.num_components)
-        ]
-        return pictures.component_rows(np.stack(rows), generator.probabilities)
+        generator, classes = self.model.sampling_generator, self.model.num_classes
+        if isinstance(generator, Mixture) and generator.num_components > 1:
+            rows = self._rows("component", generator.num_components)
+            return pictures.component_rows(rows, generator.probabilities)
+        if classes is not None and classes <= _MOST_CLASSES:
+            return pictures.titled_rows(self._rows("labels", classes), [*map(str, range(classes))])
+        return pictures.picture(self.model.sample(self.num, seed=self.seed))
+
+    def _rows(self, option: str, count: int) -> np.ndarray:
+        """Returns samples [count, num // count, ...] of the same latents, a row an option."""
+        num = max(1, self.num // count)
+        rows = [self.model.sample(num, seed=self.seed, **{option: index}) for index in range(count)]
+        return np.stack(rows)

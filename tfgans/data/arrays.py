@@ -24,7 +24,8 @@ class ArraySource(Source):
         array: Array `[n, ...]` of rank 2 or more. uint8 stays uint8 in memory and becomes
             `x / 127.5 - 1` in a batch. Floats become float32 and stay as they are; images (rank 4)
             must lie in [-1, 1] already.
-        labels: Integer array `[n]`, or None (default).
+        labels: Integer array `[n]`, or None (default). A conditional model needs them to be
+            0, 1, ...
         class_names: Names of the classes 0, 1, ..., or None (default).
         seed: Integer. Decides the order. Defaults to 0.
         name: String for errors and reports. Defaults to `"array"`.
@@ -46,14 +47,17 @@ class ArraySource(Source):
         name: str = "array",
     ) -> None:
         values = _checked_values(np.asarray(array), name)
+        if labels is not None:
+            labels = _checked_labels(np.asarray(labels), len(values))
+        self.class_names = None if class_names is None else tuple(class_names)
         super().__init__(
             name=name,
             data_shape=values.shape[1:],
             num_examples=len(values),
-            labels=None if labels is None else _checked_labels(np.asarray(labels), len(values)),
+            labels=labels,
+            num_classes=_num_classes(labels, self.class_names),
             seed=seed,
         )
-        self.class_names = None if class_names is None else tuple(class_names)
         # In host memory also where there is a GPU: batches are gathered on the host.
         with tf.device("CPU:0"):
             self._examples = tf.constant(values)
@@ -68,10 +72,13 @@ class ArraySource(Source):
         return normalize(tf.gather(self._examples, indices))
 
     def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-        positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-        return self.rows(self._indices(positions))
+        return self.rows(self._indices(step, batch_size))
 
-    def _indices(self, positions: tf.Tensor) -> tf.Tensor:
+    def _batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        return tf.cast(tf.gather(self.labels, self._indices(step, batch_size)), tf.int32)
+
+    def _indices(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
         epochs = positions // self.num_examples
         # A batch is no larger than an epoch, so it meets at most two. Each gets random seeds of its
         # own: seeds that differ by 1 give visibly correlated permutations. The op takes three
@@ -144,6 +151,13 @@ def _checked_values(array: np.ndarray, name: str) -> np.ndarray:
             f"[{values.min():g}, {values.max():g}]. Pass uint8, or rescale: `x / 127.5 - 1`"
         )
     return values
+
+
+def _num_classes(labels: np.ndarray | None, class_names: Sequence[str] | None) -> int | None:
+    """Returns how many classes there are, if the labels number them 0, 1, ..."""
+    if labels is None or labels.min() < 0:
+        return None
+    return max(int(labels.max()) + 1, len(class_names or ()))
 
 
 def _checked_labels(labels: np.ndarray, num_examples: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What every source of real examples offers: endless batches that depend on (seed, step) alone."""
 
 import abc
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +21,8 @@ class Source(abc.ABC):
         data_shape: Tuple of positive integers, the shape of one example.
         num_examples: Positive integer, or None when examples are drawn without end.
         labels: Integer array `[num_examples]`, or None.
+        num_classes: Positive integer, when every example is of one of the classes 0, 1, ...,
+            num_classes - 1; else None. Then a conditional model can be trained on the source.
         seed: Integer in the int64 range. Decides the order, or the draws.
     """
 
@@ -30,9 +33,11 @@ class Source(abc.ABC):
         data_shape: tuple[int, ...],
         num_examples: int | None = None,
         labels: np.ndarray | None = None,
+        num_classes: int | None = None,
         seed: int = 0,
     ) -> None:
         self.name = name
+        self.num_classes = num_classes
         self.data_shape = checks.shape("data_shape", data_shape)
         self.num_examples = num_examples
         self.labels = None if labels is None else np.asarray(labels, dtype=np.int64)
@@ -53,16 +58,20 @@ class Source(abc.ABC):
         height, width, channels = self.data_shape
         return height, width, channels
 
-    def batches(self, batch_size: int, *, start_step: int = 0) -> tf.data.Dataset:
+    def batches(
+        self, batch_size: int, *, start_step: int = 0, labels: bool = False
+    ) -> tf.data.Dataset:
         """Returns the endless dataset of batches `start_step`, `start_step + 1`, ...
 
         Args:
             batch_size: Positive integer, at most `num_examples`.
             start_step: Integer of at least 0: the number of the first batch.
+            labels: Whether the class of each example comes along. Defaults to False.
 
         Returns:
             A `tf.data.Dataset` of float32 `[batch_size, *data_shape]`, static shape. Images lie
-            in [-1, 1].
+            in [-1, 1]. With `labels`, of pairs (examples, int32 `[batch_size]`); the examples are
+            the same.
 
         Raises:
             ValueError: When an argument is out of range.
@@ -75,9 +84,16 @@ class Source(abc.ABC):
                 f"{self.num_examples}. Received: {batch_size}. Use a smaller batch or more data"
             )
 
+        if labels and self.num_classes is None:
+            raise ValueError(
+                f"{self.name!r} has no classes 0, 1, ... to train a conditional model on. "
+                f"Received: labels={labels}. Leave it out, or take a source with labels"
+            )
+
         @tf.autograph.experimental.do_not_convert
-        def batch(step: tf.Tensor) -> tf.Tensor:
-            return self._batch(step, size)
+        def batch(step: tf.Tensor) -> Any:
+            examples = self._batch(step, size)
+            return (examples, self._batch_labels(step, size)) if labels else examples
 
         options = tf.data.Options()
         options.deterministic = True
@@ -92,6 +108,10 @@ class Source(abc.ABC):
     def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
         """Returns batch number `step` (scalar int64): float32 `[batch_size, *data_shape]`."""
 
+    def _batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        """Returns the classes of batch number `step`: int32 `[batch_size]`, if there are any."""
+        raise NotImplementedError(f"{type(self).__name__} has classes: it must say whose")
+
 
 class DrawnSource(Source):
     """Examples drawn without end. Subclasses write `_draw`.
@@ -99,11 +119,19 @@ class DrawnSource(Source):
     Args:
         name: See `Source`.
         data_shape: See `Source`.
+        num_classes: See `Source`. Subclasses that have some write `_draw_labels`.
         seed: Integer. Decides what `batches` draws; `sample` takes a seed of its own.
     """
 
-    def __init__(self, *, name: str, data_shape: tuple[int, ...], seed: int = 0) -> None:
-        super().__init__(name=name, data_shape=data_shape, seed=seed)
+    def __init__(
+        self,
+        *,
+        name: str,
+        data_shape: tuple[int, ...],
+        num_classes: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(name=name, data_shape=data_shape, num_classes=num_classes, seed=seed)
 
     def sample(self, n: int, seed: int) -> np.ndarray:
         """Returns float32 `[n, *data_shape]`, a pure function of `n` and `seed`.
@@ -123,6 +151,14 @@ class DrawnSource(Source):
 
     def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
         return self._draw(batch_size, draws.key(self.seed, draws.BATCH, step))
+
+    def _batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        key = draws.key(self.seed, draws.BATCH, step)
+        return tf.cast(self._draw_labels(batch_size, key), tf.int32)
+
+    def _draw_labels(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        """Returns the classes of `_draw(n, key)`: integers `[n]`."""
+        raise NotImplementedError(f"{type(self).__name__} has classes: it must say whose")
 
     @abc.abstractmethod
     def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:

@@ -17,13 +17,13 @@ class StackedImages(DrawnSource):
     `100 * red + 10 * green + blue`: the mode-counting benchmark of Metz et al.
 
     Args:
-        images: Grey images with labels from 0 to `num_classes - 1`, all of which occur.
+        images: Grey images with labels 0, 1, ..., the largest, all of which occur.
         seed: Integer. Decides what `batches` draws. Defaults to 0.
         name: String for errors and reports. Defaults to `"stacked_"` and the name of `images`.
 
     Attributes:
-        num_classes: Integer, the classes of one channel.
-        num_modes: Integer, `num_classes**3`.
+        num_channel_classes: Integer, the classes of one channel.
+        num_modes: Integer, `num_channel_classes**3`; a mode is a class of the source.
 
     Raises:
         ValueError: When the images are not grey or have no labels.
@@ -39,18 +39,20 @@ class StackedImages(DrawnSource):
                 f"`images` must be grey and have labels. Received: {images.name!r} of shape "
                 f"{images.data_shape}, with {has_labels}"
             )
-        self.num_classes = len(np.unique(images.labels))
-        if images.labels.min() != 0 or images.labels.max() != self.num_classes - 1:
+        self.num_channel_classes = len(np.unique(images.labels))
+        if images.labels.min() != 0 or images.labels.max() != self.num_channel_classes - 1:
             raise ValueError(
-                f"The labels of `images` must be 0, 1, ..., num_classes - 1. Received: "
+                f"The labels of `images` must be 0, 1, ..., the largest. Received: "
                 f"{np.unique(images.labels)[:20]}"
             )
-        self.num_modes = self.num_classes**_NUM_CHANNELS
+        self.num_modes = self.num_channel_classes**_NUM_CHANNELS
         self._images = images
-        self._classes = images.labels
+        # What a class of the red, green and blue image counts in the number of the mode.
+        self._place_values = self.num_channel_classes ** np.arange(_NUM_CHANNELS)[::-1]
         super().__init__(
             name=f"stacked_{images.name}" if name is None else name,
             data_shape=(*images.data_shape[:2], _NUM_CHANNELS),
+            num_classes=self.num_modes,
             seed=seed,
         )
 
@@ -65,12 +67,14 @@ class StackedImages(DrawnSource):
             float32 `[n, height, width, 3]` in [-1, 1], and int64 `[n]` in {0, ..., num_modes - 1}.
         """
         images = self.sample(n, seed)
-        classes = self._classes[self._indices(n, self._sample_key(seed)).numpy()]
-        place_values = self.num_classes ** np.arange(_NUM_CHANNELS)[::-1]
-        return images, classes @ place_values
+        return images, self._draw_labels(images.shape[0], self._sample_key(seed)).numpy()
 
     def _indices(self, n: int, key: tf.Tensor) -> tf.Tensor:
         return draws.integers([n, _NUM_CHANNELS], key, self._images.num_examples)
+
+    def _draw_labels(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        classes = tf.gather(self._images.labels, self._indices(n, key))
+        return tf.reduce_sum(classes * self._place_values, axis=1)
 
     def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
         channels = self._images.rows(self._indices(n, key))  # [n, 3, height, width, 1]

@@ -12,7 +12,7 @@ from tfgans.data.source import DrawnSource
 
 
 class GaussianMixture(DrawnSource):
-    """Gaussians of one standard deviation, equally likely unless told.
+    """Gaussians of one standard deviation, equally likely unless told; the mode is the class.
 
     Args:
         modes: Float array `[num_modes, dim]`, the centres.
@@ -53,7 +53,7 @@ class GaussianMixture(DrawnSource):
             self.proportions = np.full(self.num_modes, 1 / self.num_modes)
         else:
             self.proportions = _checked_proportions(proportions, self.num_modes)
-        super().__init__(name=name, data_shape=(self.dim,), seed=seed)
+        super().__init__(name=name, data_shape=(self.dim,), num_classes=self.num_modes, seed=seed)
 
     def log_prob(self, x: np.ndarray) -> np.ndarray:
         """Returns the log density, in nats, float64 `[n]`, at `x` `[n, dim]`.
@@ -69,11 +69,12 @@ class GaussianMixture(DrawnSource):
         return np.logaddexp.reduce(exponents, axis=1) - normalizer
 
     def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
-        mode = self._draw_modes(n, stateless.fold(key, 0))
+        mode = self._draw_labels(n, key)
         noise = draws.normal([n, self.dim], stateless.fold(key, 1))
         return tf.gather(self.modes, mode) + self.std * noise
 
-    def _draw_modes(self, n: int, key: tf.Tensor) -> tf.Tensor:
+    def _draw_labels(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        key = stateless.fold(key, 0)
         if self._equal:
             return draws.integers([n], key, self.num_modes)
         # The last mode takes what is left over: no draw lies beyond it.

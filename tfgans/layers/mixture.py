@@ -97,9 +97,10 @@ class Mixture(keras.Model):
         """Raises ValueError if a component does not have the shapes that the mixture needs."""
 
     @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """The shape of one input, after None for the batch."""
-        return (None, *shapes.input_shape(self.components[0], "component"))
+    def input_shape(self) -> Any:
+        """The shape of the input, after None for the batch; of conditional ones, two in a list."""
+        first = (None, *shapes.input_shape(self.components[0], "component"))
+        return [first, (None,)] if shapes.takes_labels(self.components[0]) else first
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -163,9 +164,7 @@ class Mixture(keras.Model):
         above = uniforms[:, tf.newaxis] >= tf.stop_gradient(borders)
         return tf.reduce_sum(tf.cast(above, tf.int32), axis=1)
 
-    def route(
-        self, batch: tf.Tensor, *, key: tf.Tensor, training: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def route(self, batch: Any, *, key: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns outputs and what each of them counts, with a gradient to the weights."""
         raise NotImplementedError(f"{type(self).__name__} must say how it routes a batch")
 
@@ -195,7 +194,7 @@ class Mixture(keras.Model):
         ]
         return cls(**{**config, "components": components})
 
-    def _run_slices(self, batch: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    def _run_slices(self, batch: Any, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         outputs = routes.run_slices(self.components, batch, training=training)
         rows = routes.batch_size(batch)
         sizes = tf.stack(routes.slice_sizes(rows, self.num_components))
@@ -205,7 +204,7 @@ class Mixture(keras.Model):
         return tf.concat(outputs, axis=0), weights[:, tf.newaxis]
 
     def _run_categorical(
-        self, batch: tf.Tensor, key: tf.Tensor, training: bool
+        self, batch: Any, key: tf.Tensor, training: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
         chosen = self.choose(stateless.uniform([routes.batch_size(batch)], key))
         outputs = self._dispatch(batch, chosen, training)
@@ -214,7 +213,7 @@ class Mixture(keras.Model):
         weights = tf.exp(log_weights - tf.stop_gradient(log_weights))
         return outputs, tf.gather(weights, chosen)[:, tf.newaxis]
 
-    def _dispatch(self, batch: tf.Tensor, chosen: tf.Tensor, training: bool) -> tf.Tensor:
+    def _dispatch(self, batch: Any, chosen: tf.Tensor, training: bool) -> tf.Tensor:
         example_shape = shapes.output_shape(self.components[0], "component")
         return routes.dispatch(
             self.components, batch, chosen, example_shape=example_shape, training=training
@@ -268,6 +267,11 @@ def holds_mixture(network: Any) -> bool:
 
 
 def _check_fit(first: Any, other: Any, index: int) -> None:
+    if shapes.takes_labels(first) != shapes.takes_labels(other):
+        raise ValueError(
+            "Either all components take labels, or none does. Received: component 0 and component "
+            f"{index} ({other.name!r}) differ in that"
+        )
     for side, shape_of in (("input", shapes.input_shape), ("output", shapes.output_shape)):
         expected = shape_of(first, "component 0")
         received = shape_of(other, f"component {index}")

@@ -38,7 +38,8 @@ class MixtureDiscriminator(Mixture):
         name: String, optional.
 
     Call arguments:
-        examples: Float tensor [batch, ...].
+        inputs: Float tensor [batch, ...], the examples; of conditional components the list
+            [examples, labels].
         training: Bool, passed on to the components. Default: False.
 
     Output shape: float32 logits [batch, k], column j of discriminator j.
@@ -76,18 +77,17 @@ class MixtureDiscriminator(Mixture):
         """(None, k)."""
         return (None, self.num_components)
 
-    def call(self, examples: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Returns the logits of all discriminators, float32 [batch, k]."""
-        logits = [one(examples, training=training) for one in self.components]
+        logits = [one(inputs, training=training) for one in self.components]
         return tf.cast(tf.concat(logits, axis=1), tf.float32)
 
-    def route(
-        self, batch: tf.Tensor, *, key: tf.Tensor, training: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def route(self, batch: Any, *, key: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns logits and weights for one update of a player.
 
         Args:
-            batch: Float examples [rows, ...]. "slices" cuts them in order: deal them first.
+            batch: Float examples [rows, ...], or the list [examples, labels]. "slices" cuts them in
+                order: deal them first.
             key: The int64[2] random key of this call: the same key gives row i the same component.
             training: Bool. Without training every discriminator judges every example, whatever the
                 routing, so a batch may be of any size.
@@ -118,16 +118,29 @@ class MixtureDiscriminator(Mixture):
         shift = tf.cast(uniform * tf.cast(rows, tf.float32), tf.int32)
         return tf.gather(batch, routes.dealing_order(rows, self.num_components, shift))
 
-    def judges(self, *, key: tf.Tensor, training: bool) -> list[Callable[..., tf.Tensor]]:
-        """Returns callables `(examples, training) -> logits [rows, 1]`, one a column of `route`.
+    def penalize(
+        self, penalty: Callable[..., tf.Tensor], batch: Any, *, key: tf.Tensor, training: bool
+    ) -> tf.Tensor:
+        """Returns what each row costs: float32 [rows, columns], columns as in `route`.
 
-        In each of them the logit of an example depends on that example alone, as a gradient penalty
-        needs it, and is of the component that judges the row in `route`.
+        Each component is priced by itself on the rows that it judges, since a penalty needs logits
+        of one network that each depend on one example.
+
+        Args:
+            penalty: Callable `(discriminator, batch, index) -> [rows]`.
+            batch: A nest of tensors with as many rows each, dealt as for `route`.
+            key: The key of `route`.
+            training: Bool.
         """
-        if self.routing == "exact" or not training:
-            return list(self.components)
+        if training and self.routing == "categorical":
 
-        def judge(examples: tf.Tensor, training: bool) -> tf.Tensor:
-            return self.route(examples, key=key, training=training)[0]
+            def judge(inputs: Any, training: bool) -> tf.Tensor:
+                return self.route(inputs, key=key, training=training)[0]
 
-        return [judge]
+            return penalty(judge, batch, 0)[:, tf.newaxis]
+        if training and self.routing == "slices":
+            slices = enumerate(routes.cut(batch, self.num_components))
+            costs = [penalty(self.components[index], rows, index) for index, rows in slices]
+            return tf.concat(costs, axis=0)[:, tf.newaxis]
+        costs = [penalty(one, batch, 0) for one in self.components]
+        return tf.stack(costs, axis=1)

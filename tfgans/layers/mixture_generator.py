@@ -53,7 +53,8 @@ class MixtureGenerator(Mixture):
         name: String, optional.
 
     Call arguments:
-        latents: Float tensor [batch, ...].
+        inputs: Float tensor [batch, ...], the latents; of conditional components the list
+            [latents, labels].
         training: Bool, passed on to the components. Default: False.
         component: Int, or int tensor [batch], the components to use. Default: None, each latent's
             component is drawn by the weights, from the bits of the latent and `seed`: the same
@@ -101,7 +102,8 @@ class MixtureGenerator(Mixture):
         )
         self.seed = checks.integer("seed", seed)
         # Row by row, eager draws would be a hundred times slower.
-        latents = tf.TensorSpec(self.input_shape, tf.float32)
+        shape = shapes.input_shape(self.components[0], "component")
+        latents = tf.TensorSpec([None, *shape], tf.float32)
         self._choose_for_function = tf.function(self._choose_for, input_signature=[latents])
 
     @staticmethod
@@ -122,22 +124,24 @@ class MixtureGenerator(Mixture):
         """The shape of one example, after None for the batch."""
         return (None, *shapes.output_shape(self.components[0], "component"))
 
-    def call(self, latents: tf.Tensor, training: bool = False, component: Any = None) -> tf.Tensor:
+    def call(self, inputs: Any, training: bool = False, component: Any = None) -> tf.Tensor:
         """Returns one example for each latent."""
         if self.num_components == 1 and component is None:
-            return tf.cast(self.components[0](latents, training=training), tf.float32)
+            return tf.cast(self.components[0](inputs, training=training), tf.float32)
         if component is None:
+            latents = tf.nest.flatten(inputs)[0]
             chosen = self._choose_for_function(tf.cast(latents, tf.float32))
         else:
-            chosen = self._checked(tf.convert_to_tensor(component), routes.batch_size(latents))
-        return self._dispatch(latents, chosen, training)
+            chosen = self._checked(tf.convert_to_tensor(component), routes.batch_size(inputs))
+        return self._dispatch(inputs, chosen, training)
 
     def compute_output_spec(
-        self, latents: Any, training: bool = False, component: Any = None
+        self, inputs: Any, training: bool = False, component: Any = None
     ) -> Any:
         """Returns the shape and dtype of the examples."""
         del training, component
-        return keras.KerasTensor((latents.shape[0], *self.output_shape[1:]), "float32")
+        rows = tf.nest.flatten(inputs)[0].shape[0]
+        return keras.KerasTensor((rows, *self.output_shape[1:]), "float32")
 
     def draw_components(self, keys: tf.Tensor) -> tf.Tensor:
         """Returns int32 [rows]: the component of each sample, from its int64 key [rows, 2]."""
@@ -145,13 +149,11 @@ class MixtureGenerator(Mixture):
             return tf.zeros([tf.shape(keys)[0]], tf.int32)
         return self.choose(stateless.uniform_rows(stateless.fold_rows(keys, _COMPONENT), []))
 
-    def route(
-        self, batch: tf.Tensor, *, key: tf.Tensor, training: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def route(self, batch: Any, *, key: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns examples and weights for one update of a player.
 
         Args:
-            batch: Float latents [batch, ...].
+            batch: Float latents [batch, ...], or the list [latents, labels].
             key: The int64[2] random key of this call.
             training: Bool. Without training each latent's component is drawn by the weights,
                 whatever the routing, so a batch may be of any size.

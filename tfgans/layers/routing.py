@@ -9,9 +9,13 @@ from tensorflow.python.ops import control_flow_util
 Components = Sequence[Callable[..., tf.Tensor]]
 
 
-def batch_size(batch: tf.Tensor) -> Any:
-    """Returns the length of axis 0: an int if it is known, else a scalar tensor."""
-    return tf.shape(batch)[0] if batch.shape[0] is None else batch.shape[0]
+def batch_size(batch: Any) -> Any:
+    """Returns the length of axis 0: an int if it is known, else a scalar tensor.
+
+    A batch is what a network takes: a tensor, or the list [tensor, labels].
+    """
+    first = tf.nest.flatten(batch)[0]
+    return tf.shape(first)[0] if first.shape[0] is None else first.shape[0]
 
 
 def slice_sizes(rows: Any, num_slices: int) -> list[Any]:
@@ -36,11 +40,18 @@ def slice_sizes(rows: Any, num_slices: int) -> list[Any]:
     return [(rows + num_slices - 1 - index) // num_slices for index in range(num_slices)]
 
 
-def run_slices(components: Components, batch: tf.Tensor, *, training: bool) -> list[tf.Tensor]:
+def cut(batch: Any, num_slices: int) -> list[Any]:
+    """Returns `num_slices` slices of a batch, or of a nest of tensors with as many rows each."""
+    if num_slices == 1:
+        return [batch]
+    sizes = slice_sizes(batch_size(batch), num_slices)
+    parts = [tf.split(one, sizes, num=num_slices) for one in tf.nest.flatten(batch)]
+    return [tf.nest.pack_sequence_as(batch, part) for part in zip(*parts, strict=True)]
+
+
+def run_slices(components: Components, batch: Any, *, training: bool) -> list[tf.Tensor]:
     """Returns the outputs of component i on slice i: branches of a graph that run side by side."""
-    if len(components) == 1:
-        return [components[0](batch, training=training)]
-    slices = tf.split(batch, slice_sizes(batch_size(batch), len(components)), num=len(components))
+    slices = cut(batch, len(components))
     return [one(rows, training=training) for one, rows in zip(components, slices, strict=True)]
 
 
@@ -58,7 +69,7 @@ def dealing_order(rows: Any, num_slices: int, shift: tf.Tensor) -> tf.Tensor:
 
 def dispatch(
     components: Components,
-    batch: tf.Tensor,
+    batch: Any,
     chosen: tf.Tensor,
     *,
     example_shape: Sequence[int | None],
@@ -71,7 +82,7 @@ def dispatch(
 
     Args:
         components: k callables `(batch, training) -> [rows, *example_shape]`.
-        batch: Tensor [rows, ...].
+        batch: Tensor [rows, ...], or the list [tensor, labels].
         chosen: int32 [rows] in [0, k).
         example_shape: The shape of one output.
         training: Bool, passed on.
@@ -100,12 +111,13 @@ def dispatch(
 
 def _run_if_any(
     component: Callable[..., tf.Tensor],
-    batch: tf.Tensor,
+    batch: Any,
     rows: tf.Tensor,
     example_shape: Sequence[int | None],
     training: bool,
 ) -> tf.Tensor:
     def run() -> tf.Tensor:
-        return tf.cast(component(tf.gather(batch, rows), training=training), tf.float32)
+        own = tf.nest.map_structure(lambda one: tf.gather(one, rows), batch)
+        return tf.cast(component(own, training=training), tf.float32)
 
     return tf.cond(tf.size(rows) > 0, run, lambda: tf.zeros([0, *example_shape]))

@@ -7,6 +7,7 @@ from tfgans.metrics.matrix_game import (
     exploitability,
     matrix_game,
 )
+from tfgans.metrics.noise_bound import wasserstein_noise_bound
 from tfgans.metrics.payoff import Equilibrium, Payoff, equilibrium, payoff_matrix
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "exploitability",
     "matrix_game",
     "payoff_matrix",
+    "wasserstein_noise_bound",
 ]

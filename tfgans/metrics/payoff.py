@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, stateless
+from tfgans import checks, shapes, stateless
 from tfgans.layers import Mixture
 from tfgans.metrics.matrix_game import MatrixGame, best_reply_gains, matrix_game, probabilities
 from tfgans.models import GAN, inputs
@@ -98,9 +98,11 @@ def payoff_matrix(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) 
     is of one entry: all entries share examples and latents, so their differences are surer.
 
     Args:
-        gan: `tfgans.GAN`, any combination of mixtures and plain networks.
+        gan: `tfgans.GAN`, any combination of mixtures and plain networks. Its game must be a mean
+            over examples or pairs of them: `KLWasserstein` is not.
         data: Held-out examples: array [num_examples, ...] of floats, images in [-1, 1] (or uint8),
-            or a finite `tf.data.Dataset` of batches. At least two.
+            or a finite `tf.data.Dataset` of batches. At least two. For a conditional model a pair
+            of arrays, or a dataset of pairs (examples, labels); fakes get the same labels.
         batch_size: Int of at least 1, examples at once. It changes the result by rounding only.
         seed: Int, of the latents. The same seed gives the same result.
 
@@ -119,14 +121,19 @@ def payoff_matrix(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) 
     ```
     """
     checks.instance("gan", gan, GAN, "tfgans.GAN(generator, discriminator, objective=...)")
+    if gan.objective.weighs_fakes:
+        raise ValueError(
+            "A payoff is a mean over examples, and in this game the term of a fake depends on the "
+            f"other fakes of its batch. Received: {gan.objective}"
+        )
     size = checks.positive_int("batch_size", batch_size)
     first_word = checks.integer("seed", seed)
     pair_terms = _compiled_terms(gan)
     count, mean, squares = 0, np.zeros([]), np.zeros([])
-    for real in _batches(data, gan.data_shape, size):
+    for real, labels in _batches(data, gan, size):
         rows = np.arange(count, count + len(real), dtype=np.int64)
         keys = np.stack([np.full_like(rows, first_word), rows], axis=1)
-        terms = pair_terms(tf.cast(real, tf.float32), keys).numpy()
+        terms = pair_terms(tf.cast(real, tf.float32), keys, labels).numpy()
         # The parallel form of Welford's update (Chan, Golub & LeVeque 1979): nothing cancels.
         total = count + len(rows)
         delta = terms.mean(axis=0) - mean
@@ -190,16 +197,19 @@ def equilibrium(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) ->
     )
 
 
-def _compiled_terms(gan: GAN) -> Callable[[tf.Tensor, np.ndarray], tf.Tensor]:
-    """Returns the function (examples, keys of latents) -> payoffs, float64 [batch, kg, kd]."""
+def _compiled_terms(gan: GAN) -> Callable[[tf.Tensor, np.ndarray, tf.Tensor], tf.Tensor]:
+    """Returns the function (examples, latents' keys, labels) -> payoffs, float64 [batch, kg, kd]."""
     player = gan.generator
     generators = player.components if isinstance(player, Mixture) else [player]
 
-    def logits(examples: tf.Tensor) -> tf.Tensor:
-        return tf.cast(gan.discriminator(examples, training=False), tf.float32)
+    def pair_terms(real: tf.Tensor, keys: tf.Tensor, given: tf.Tensor) -> tf.Tensor:
+        labels = None if gan.num_classes is None else given
 
-    def pair_terms(real: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
-        latents = stateless.normal_rows(keys, gan.latent_shape)
+        def logits(examples: tf.Tensor) -> tf.Tensor:
+            inputs = shapes.with_labels(examples, labels)
+            return tf.cast(gan.discriminator(inputs, training=False), tf.float32)
+
+        latents = shapes.with_labels(stateless.normal_rows(keys, gan.latent_shape), labels)
         real_logits = logits(real)
         payoffs = []
         for generator in generators:
@@ -211,23 +221,32 @@ def _compiled_terms(gan: GAN) -> Callable[[tf.Tensor, np.ndarray], tf.Tensor]:
     signature = [
         tf.TensorSpec([None, *gan.data_shape], tf.float32),
         tf.TensorSpec([None, 2], tf.int64),
+        tf.TensorSpec([None], tf.int32),
     ]
     return tf.function(pair_terms, input_signature=signature, autograph=False)
 
 
-def _batches(data: Any, data_shape: tuple[int | None, ...], size: int) -> Iterator[tf.Tensor]:
-    """Yields held-out examples in batches of `size`, the last one smaller."""
+def _batches(data: Any, gan: GAN, size: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """Yields held-out examples and labels (or zeros) in batches of `size`, the last one smaller."""
+    fits: Any = {"data_shape": gan.data_shape, "num_classes": gan.num_classes, "steps": None}
     if isinstance(data, tf.data.Dataset):
         if data.cardinality() == tf.data.INFINITE_CARDINALITY:
             raise ValueError(
                 "Held-out examples must come to an end. Received: an endless dataset. "
                 "Take a part of it: `data.take(num_batches)`"
             )
-        yield from inputs.evaluation_data(data, data_shape=data_shape, steps=None).rebatch(size)
+        for batch in inputs.evaluation_data(data, **fits)[0].rebatch(size):
+            yield _with_some_labels(*(batch if isinstance(batch, tuple) else (batch, None)))
         return
-    examples = inputs.evaluation_data(data, data_shape=data_shape, steps=None)
+    examples, labels = inputs.evaluation_data(data, **fits)
     for start in range(0, len(examples), size):
-        yield examples[start : start + size]
+        rows = slice(start, start + size)
+        yield _with_some_labels(examples[rows], None if labels is None else labels[rows])
+
+
+def _with_some_labels(examples: tf.Tensor, labels: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    given = tf.zeros([len(examples)], tf.int32) if labels is None else labels
+    return examples, tf.cast(given, tf.int32)
 
 
 def _weights(network: Any, num_components: int) -> np.ndarray:

@@ -1,19 +1,30 @@
-"""Whether two networks fit each other."""
+"""Whether two networks fit each other, and the game they are to play."""
 
 from typing import Any
 
 import keras
 
-from tfgans import shapes
-from tfgans.layers import MixtureDiscriminator, MixtureGenerator
+from tfgans import checks, shapes
+from tfgans.layers import InstanceNoise, MixtureDiscriminator, MixtureGenerator
 from tfgans.layers.mixture import holds_mixture
+from tfgans.objectives import Objective
+from tfgans.penalties import Penalty, PenaltySum
+from tfgans.penalties.penalty import refuse_batch_statistics
 
 
-def check_networks(generator: Any, discriminator: Any) -> None:
-    """Raises ValueError unless the generator's output is the discriminator's input."""
+def check_networks(generator: Any, discriminator: Any, *, conditional: bool) -> None:
+    """Raises ValueError unless the generator's output is the discriminator's input.
+
+    Args:
+        generator: The one player.
+        discriminator: The other.
+        conditional: Whether both must take labels.
+    """
     if generator is discriminator:
         raise ValueError("`generator` and `discriminator` must be two networks. Received one twice")
     _check_kinds(generator, discriminator)
+    for role, network in (("generator", generator), ("discriminator", discriminator)):
+        _check_labels(role, network, conditional)
     made = shapes.output_shape(generator, "generator")
     taken = shapes.input_shape(discriminator, "discriminator")
     fits = len(made) == len(taken) and all(
@@ -51,6 +62,21 @@ def _check_kinds(generator: Any, discriminator: Any) -> None:
             )
 
 
+def _check_labels(role: str, network: Any, conditional: bool) -> None:
+    if shapes.takes_labels(network) == conditional:
+        return
+    if conditional:
+        raise ValueError(
+            f"With `num_classes` the {role} must take two inputs: a tensor, and labels of shape "
+            f"[batch]. Received: {network.name!r}, which takes no labels. Build it with the same "
+            "`num_classes`, or leave `num_classes` out"
+        )
+    raise ValueError(
+        f"The {role} takes labels, so the model must know how many classes there are. Received: "
+        f"{network.name!r} with a second input, and num_classes=None. Pass `num_classes`"
+    )
+
+
 def _refuse_probabilities(discriminator: Any) -> None:
     last = (getattr(discriminator, "layers", None) or [discriminator])[-1]
     name = getattr(getattr(last, "activation", None), "__name__", None)
@@ -71,3 +97,48 @@ def latent_shape(generator: Any) -> tuple[int, ...]:
             f"Received: {(None, *shape)}"
         )
     return fixed
+
+
+def check_game(objective: Any, penalty: Any, instance_noise: Any, discriminator: Any) -> None:
+    """Raises ValueError unless these are what they should be and go together."""
+    checks.instance("objective", objective, Objective, "tfgans.objectives.NonSaturating()")
+    _check_penalty(penalty, discriminator)
+    _check_noise(instance_noise, objective)
+    _check_routing(objective, discriminator)
+
+
+def _check_penalty(penalty: Any, discriminator: Any) -> None:
+    if penalty is None:
+        return
+    if not isinstance(penalty, PenaltySum):
+        checks.instance("penalty", penalty, Penalty, "tfgans.penalties.GradientPenalty()")
+    refuse_batch_statistics(discriminator)
+    categorical = getattr(discriminator, "routing", None) == "categorical"
+    if categorical and penalty.fraction < 1:
+        raise ValueError(
+            "With routing='categorical' a row finds its discriminator by its place in the whole "
+            f"batch. Received: a penalty with fraction={penalty.fraction}. Use routing='slices', "
+            "or a fraction of 1"
+        )
+
+
+def _check_noise(instance_noise: Any, objective: Objective) -> None:
+    if instance_noise is None:
+        return
+    checks.instance(
+        "instance_noise", instance_noise, InstanceNoise, "tfgans.layers.InstanceNoise(0.1, ...)"
+    )
+    if instance_noise.is_adaptive and objective.decision_threshold is None:
+        raise ValueError(
+            "Adaptive instance noise follows the discriminator's accuracy, which this game does "
+            f"not define: its logits have no level. Received: {objective}. Use another schedule"
+        )
+
+
+def _check_routing(objective: Objective, discriminator: Any) -> None:
+    mixed = isinstance(discriminator, MixtureDiscriminator) and discriminator.num_components > 1
+    if objective.weighs_fakes and mixed and discriminator.routing == "categorical":
+        raise ValueError(
+            "This game weighs each fake by the others that its discriminator judges, which "
+            f"categorical routing scatters. Received: {objective}. Use routing='slices' or 'exact'"
+        )

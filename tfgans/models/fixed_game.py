@@ -2,23 +2,49 @@
 
 from typing import Any, ClassVar, Unpack
 
+import keras
+
 from tfgans.models.gan import GAN
 from tfgans.models.pair import Options
 from tfgans.objectives import Objective
-from tfgans.penalties import Penalty
+from tfgans.penalties import Penalty, PenaltySum
+
+_NETWORKS = ("generator", "discriminator")
 
 
 class FixedGame(GAN):
-    """A GAN that plays one game; a named method says which, and documents the rest.
+    """A GAN of one paper: a named method makes its objective and penalty from few arguments.
+
+    A subclass names its own arguments in `own_arguments` and keeps them as attributes, which is
+    how its config is read.
+    """
+
+    own_arguments: ClassVar[tuple[str, ...]] = ()
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, networks included."""
+        config = super().get_config()
+        taken = (*_NETWORKS, *Options.__annotations__, *self.own_arguments)
+        return {
+            name: config[name]
+            if name in config
+            else keras.saving.serialize_keras_object(getattr(self, name))
+            for name in taken
+        }
+
+
+class PlainGame(FixedGame):
+    """A method that is one objective, with any penalty.
 
     Args:
         generator: Built Keras model, latents -> examples.
         discriminator: Built Keras model, examples -> logits [batch, 1].
         penalty: `tfgans.penalties.Penalty`, or None (the default).
         discriminator_steps: Int. Default: 1.
-        **options: `ema`, `seed` and `name`, as for `GAN`.
+        **options: `num_classes`, `instance_noise`, `ema`, `seed` and `name`, as for `GAN`.
     """
 
+    own_arguments = ("penalty", "discriminator_steps")
     game: ClassVar[type[Objective]]
 
     def __init__(
@@ -26,7 +52,7 @@ class FixedGame(GAN):
         generator: Any,
         discriminator: Any,
         *,
-        penalty: Penalty | None = None,
+        penalty: Penalty | PenaltySum | None = None,
         discriminator_steps: int = 1,
         **options: Unpack[Options],
     ) -> None:
@@ -39,8 +65,38 @@ class FixedGame(GAN):
             **options,
         )
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, networks included."""
-        config = super().get_config()
-        del config["objective"]
-        return config
+
+class SmoothedGame(FixedGame):
+    """A method that is one objective whose real target may be smoothed, with any penalty.
+
+    Args:
+        generator: Built Keras model, latents -> examples.
+        discriminator: Built Keras model, examples -> logits [batch, 1].
+        penalty: `tfgans.penalties.Penalty`, or None (the default).
+        discriminator_steps: Int. Default: 1.
+        label_smoothing: Float in [0, 1), default 0.
+        **options: `num_classes`, `instance_noise`, `ema`, `seed` and `name`, as for `GAN`.
+    """
+
+    own_arguments = ("penalty", "discriminator_steps", "label_smoothing")
+    game: ClassVar[Any]
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        *,
+        penalty: Penalty | PenaltySum | None = None,
+        discriminator_steps: int = 1,
+        label_smoothing: float = 0.0,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(
+            generator,
+            discriminator,
+            objective=self.game(label_smoothing=label_smoothing),
+            penalty=penalty,
+            discriminator_steps=discriminator_steps,
+            **options,
+        )
+        self.label_smoothing = label_smoothing

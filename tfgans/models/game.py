@@ -1,33 +1,36 @@
 """The game that two networks play: what each of them minimizes."""
 
-from typing import Any
+from typing import Any, ClassVar, Unpack
 
 import keras
 import tensorflow as tf
 
-from tfgans import checks, stateless
-from tfgans.models import mixing
-from tfgans.models.pair import NetworkPair
+from tfgans import shapes, stateless
+from tfgans.layers import InstanceNoise
+from tfgans.models import fit, mixing, optimizers
+from tfgans.models.pair import PairOptions
+from tfgans.models.sampled_pair import SampledPair
 from tfgans.objectives import Objective
-from tfgans.penalties import Penalty
-from tfgans.penalties.penalty import refuse_batch_statistics
+from tfgans.penalties import Penalty, PenaltySum
 
 # Roles of the draws in one update: each has a branch of its own below the update's key.
-_LATENTS, _PENALTY, _GENERATORS, _DISCRIMINATORS, _DEAL = range(5)
+_LATENTS, _PENALTY, _GENERATORS, _DISCRIMINATORS, _DEAL, _NOISE_ON_REAL, _NOISE_ON_FAKE = range(7)
 
 
-class Game(NetworkPair):
+class Game(SampledPair):
     """Two players and their losses; how the losses are descended is `GAN`'s.
 
     Args:
         generator: Built Keras model, or a `MixtureGenerator`.
         discriminator: Built Keras model, or a `MixtureDiscriminator`.
         objective: `tfgans.objectives.Objective`.
-        penalty: `tfgans.penalties.Penalty` or None.
-        ema: Float in [0, 1) or None, see `GAN`.
-        seed: Int, of all noise.
-        name: String, optional.
+        penalty: `tfgans.penalties.Penalty`, a `PenaltySum` or None.
+        instance_noise: `tfgans.layers.InstanceNoise` or None.
+        **options: `num_classes`, `ema`, `seed` and `name`, see `GAN`.
     """
+
+    # Whether there is a loss of the generator to log.
+    trains_generator: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -35,21 +38,22 @@ class Game(NetworkPair):
         discriminator: Any,
         *,
         objective: Objective,
-        penalty: Penalty | None,
-        ema: float | None,
-        seed: int,
-        name: str | None,
+        penalty: Penalty | PenaltySum | None,
+        instance_noise: InstanceNoise | None,
+        **options: Unpack[PairOptions],
     ) -> None:
-        checks.instance("objective", objective, Objective, "tfgans.objectives.NonSaturating()")
-        if penalty is not None:
-            checks.instance("penalty", penalty, Penalty, "tfgans.penalties.GradientPenalty()")
-            refuse_batch_statistics(discriminator)
-        super().__init__(generator, discriminator, ema=ema, seed=seed, name=name)
+        fit.check_game(objective, penalty, instance_noise, discriminator)
+        super().__init__(generator, discriminator, **options)
         self.objective = objective
         self.penalty = penalty
-        logged = ["discriminator_loss", "generator_loss", "real_logits", "fake_logits"]
+        self.instance_noise = instance_noise
+        logged = ["discriminator_loss", "real_logits", "fake_logits"]
+        if self.trains_generator:
+            logged.insert(1, "generator_loss")
         if penalty is not None:
             logged.append("penalty")
+        if instance_noise is not None:
+            logged += ["noise_level"] + ["accuracy"] * instance_noise.is_adaptive
         self._means = {entry: keras.metrics.Mean(entry) for entry in logged}
 
     @property
@@ -57,7 +61,9 @@ class Game(NetworkPair):
         """The running means behind the logs.
 
         `discriminator_loss` and `generator_loss` are the game's terms, without the penalty;
-        `penalty` is the mean penalty before its weight. Metrics that a subclass adds come after.
+        `penalty` is the mean penalty before its weight; `noise_level` the standard deviation of
+        instance noise, 0 in evaluation, and `accuracy` the discriminator's, that adaptive noise
+        follows. Metrics that a subclass adds come after.
         """
         own = list(self._means.values())
         known = {id(metric) for metric in [*own, self._loss_tracker]}
@@ -68,12 +74,13 @@ class Game(NetworkPair):
         return stateless.normal([num, *self.latent_shape], key)
 
     def generate(
-        self, num: Any, *, key: tf.Tensor, training: bool
+        self, num: Any, *, labels: tf.Tensor | None = None, key: tf.Tensor, training: bool
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Returns new examples for one update, and what each of them counts.
 
         Args:
             num: Int or scalar tensor, how many latents to draw.
+            labels: Int [num], the classes of a conditional model. Default: None.
             key: The int64[2] random key of the update.
             training: Bool, passed on to the generator.
 
@@ -84,14 +91,17 @@ class Game(NetworkPair):
         """
         latents = self.draw_latents(num, stateless.fold(key, _LATENTS))
         own_key = stateless.fold(key, _GENERATORS)
-        return mixing.generate(self.generator, latents, key=own_key, training=training)
+        inputs = shapes.with_labels(latents, labels)
+        return mixing.generate(self.generator, inputs, key=own_key, training=training)
 
     def discriminator_terms(
         self,
         real: tf.Tensor,
         fake: tf.Tensor,
         *,
+        labels: tf.Tensor | None = None,
         weights: tf.Tensor | None = None,
+        update: tf.Tensor | None = None,
         key: tf.Tensor,
         training: bool,
     ) -> tf.Tensor:
@@ -100,16 +110,22 @@ class Game(NetworkPair):
         Args:
             real: Float [batch, ...].
             fake: Float [rows, ...].
+            labels: Int [batch], the classes of the real examples and of the fakes, one by one.
+                Default: None, the model is not conditional.
             weights: Float32 [rows, 1], what each fake counts (see `generate`). Default: all alike.
+            update: Scalar int tensor, the number of the update; a penalty may count by it.
+                Default: None.
             key: The int64[2] random key of the update.
             training: Bool, passed on to the discriminator.
         """
-        real, fake, weights = self._deal(real, fake, weights, key=key, training=training)
+        real, fake, labels, weights = self._dealt(real, fake, labels, weights, key, training)
         # Real and fake apart, as in the DCGAN authors' code: with BatchNormalization each batch
         # has its own statistics.
-        real_logits, real_weights = self._judge(real, key=key, training=training)
-        fake_logits, fake_weights = self._judge(fake, key=key, training=training)
-        on_real, on_fake = self.objective.discriminator_loss(real_logits, fake_logits)
+        real_logits, real_weights = self._judge(real, labels, key=key, training=training)
+        fake_logits, fake_weights = self._judge(fake, labels, key=key, training=training)
+        on_real, on_fake = self._call_objective(
+            self.objective.discriminator_loss, real_logits, fake_logits, weights, training
+        )
         # Where a game pairs real with fake, its term on the real counts as the pair does.
         paired = weights if self.objective.generator_uses_real else None
         loss = mixing.mean(on_real, real_weights, paired)
@@ -117,8 +133,15 @@ class Game(NetworkPair):
         self._log("discriminator_loss", loss, real)
         self._log("real_logits", mixing.mean(real_logits, real_weights), real)
         self._log("fake_logits", mixing.mean(fake_logits, fake_weights, weights), real)
+        if self.instance_noise is not None:
+            level = self.instance_noise.level if training else 0.0
+            self._log("noise_level", level, real)
+            if self.instance_noise.is_adaptive:
+                given = (real_logits, real_weights), (fake_logits, fake_weights, weights)
+                self._follow_accuracy(self.instance_noise, *given, training=training)
         if self.penalty is not None:
-            values = self._penalties(self.penalty, real, fake, key=key, training=training)
+            how: Any = {"update": update, "key": key, "training": training}
+            values = self._penalties(self.penalty, real, fake, labels, **how)
             penalty = mixing.mean(values, fake_weights, weights)
             self._log("penalty", penalty, real)
             loss += self.penalty.weight * penalty
@@ -129,6 +152,7 @@ class Game(NetworkPair):
         real: tf.Tensor,
         fake: tf.Tensor,
         *,
+        labels: tf.Tensor | None = None,
         weights: tf.Tensor | None = None,
         key: tf.Tensor,
         training: bool,
@@ -137,48 +161,106 @@ class Game(NetworkPair):
 
         The arguments are those of `discriminator_terms`.
         """
-        real, fake, weights = self._deal(real, fake, weights, key=key, training=training)
+        real, fake, labels, weights = self._dealt(real, fake, labels, weights, key, training)
         real_logits = None
         if self.objective.generator_uses_real:
-            real_logits, _ = self._judge(real, key=key, training=training)
-        fake_logits, fake_weights = self._judge(fake, key=key, training=training)
-        on_fake = self.objective.generator_loss(real_logits, fake_logits)
+            real_logits, _ = self._judge(real, labels, key=key, training=training)
+        fake_logits, fake_weights = self._judge(fake, labels, key=key, training=training)
+        on_fake = self._call_objective(
+            self.objective.generator_loss, real_logits, fake_logits, weights, training
+        )
         loss = mixing.mean(on_fake, fake_weights, weights)
         self._log("generator_loss", loss, real)
         return mixing.with_entropy(loss, self.generator)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, networks included."""
-        return {
-            **super().get_config(),
-            "objective": keras.saving.serialize_keras_object(self.objective),
-            "penalty": keras.saving.serialize_keras_object(self.penalty),
-        }
+        parts = ("objective", "penalty", "instance_noise")
+        serialize = keras.saving.serialize_keras_object
+        return {**super().get_config(), **{name: serialize(getattr(self, name)) for name in parts}}
 
-    def _deal(self, real: tf.Tensor, *fake: Any, key: tf.Tensor, training: bool) -> tuple[Any, ...]:
-        if self.objective.generator_uses_real:
-            real = mixing.match_rows(real, fake[0])
+    def _dealt(
+        self,
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        labels: tf.Tensor | None,
+        weights: tf.Tensor | None,
+        key: tf.Tensor,
+        training: bool,
+    ) -> tuple[Any, ...]:
+        """Returns real, fake, labels and weights as the discriminator is to see them."""
+        if self.objective.generator_uses_real or labels is not None:
+            real = mixing.match_rows(real, fake)
+        if labels is not None:
+            labels = mixing.match_rows(labels, fake)
+        if self.instance_noise is not None and training:
+            # Independent draws on both sides.
+            own_keys = (stateless.fold(key, role) for role in (_NOISE_ON_REAL, _NOISE_ON_FAKE))
+            real, fake = (
+                self.instance_noise(examples, key=own_key, training=True)
+                for examples, own_key in zip((real, fake), own_keys, strict=True)
+            )
         # With one key the pairs of a game that pairs real with fake stay together.
         how = {"key": stateless.fold(key, _DEAL), "training": training}
-        return tuple(mixing.deal(self.discriminator, batch, **how) for batch in (real, *fake))
+        given = (real, fake, labels, weights)
+        return tuple(mixing.deal(self.discriminator, batch, **how) for batch in given)
 
     def _judge(
-        self, examples: tf.Tensor, *, key: tf.Tensor, training: bool
+        self, examples: tf.Tensor, labels: tf.Tensor | None, *, key: tf.Tensor, training: bool
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
         own_key = stateless.fold(key, _DISCRIMINATORS)
-        return mixing.judge(self.discriminator, examples, key=own_key, training=training)
+        inputs = shapes.with_labels(examples, labels)
+        return mixing.judge(self.discriminator, inputs, key=own_key, training=training)
+
+    def _call_objective(
+        self, loss: Any, real_logits: Any, fake_logits: Any, weights: Any, training: bool
+    ) -> Any:
+        if not self.objective.weighs_fakes:
+            return loss(real_logits, fake_logits)
+        return mixing.each_discriminator(
+            self.discriminator,
+            lambda real, fake, own: loss(real, fake, fake_weights=own),
+            *(real_logits, fake_logits, weights),
+            training=training,
+        )
 
     def _penalties(
-        self, penalty: Penalty, real: tf.Tensor, fake: tf.Tensor, *, key: tf.Tensor, training: bool
+        self,
+        penalty: Penalty | PenaltySum,
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        labels: tf.Tensor | None,
+        *,
+        update: tf.Tensor | None,
+        key: tf.Tensor,
+        training: bool,
     ) -> tf.Tensor:
-        judges = mixing.judges(
-            self.discriminator, key=stateless.fold(key, _DISCRIMINATORS), training=training
-        )
         real = mixing.match_rows(real, fake)
         own_key = stateless.fold(key, _PENALTY)
-        values = [penalty(one, real, fake, key=own_key, training=training) for one in judges]
-        return tf.stack(values, axis=1)
+        how: Any = {"update": update, "training": training}
 
-    def _log(self, name: str, value: tf.Tensor, examples: tf.Tensor) -> None:
+        def price(discriminator: Any, batch: Any, index: int) -> tf.Tensor:
+            of_network = stateless.fold(own_key, index) if index else own_key
+            return penalty(discriminator, key=of_network, **batch, **how)
+
+        batch = {"real": real, "fake": fake} | ({} if labels is None else {"labels": labels})
+        routing_key = stateless.fold(key, _DISCRIMINATORS)
+        return mixing.penalize(self.discriminator, price, batch, key=routing_key, training=training)
+
+    def _follow_accuracy(
+        self, noise: InstanceNoise, real: Any, fake: Any, *, training: bool
+    ) -> None:
+        threshold = self.objective.decision_threshold
+        (real_logits, *real_weights), (fake_logits, *fake_weights) = real, fake
+        right_on_real = tf.cast(real_logits > threshold, tf.float32)
+        right_on_fake = tf.cast(fake_logits <= threshold, tf.float32)
+        accuracy = mixing.mean(right_on_real, *real_weights) / 2.0
+        accuracy += mixing.mean(right_on_fake, *fake_weights) / 2.0
+        self._log("accuracy", accuracy, real_logits)
+        if training:
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            noise.adapt(optimizers.sum_over_replicas(accuracy / replicas))
+
+    def _log(self, name: str, value: Any, examples: tf.Tensor) -> None:
         # Weighted by examples, so that a smaller last batch does not count as much as the others.
         self._means[name].update_state(value, sample_weight=tf.shape(examples)[0])

@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks, stateless
+from tfgans.layers import InstanceNoise
 from tfgans.models import inputs, mixing, optimizers, state
 from tfgans.models.game import Game
 from tfgans.objectives import Objective
-from tfgans.penalties import Penalty
+from tfgans.penalties import Penalty, PenaltySum, clip_weights
 
 # Where evaluation draws, whatever the step: no training step has this number.
 _EVALUATION = -1
@@ -29,13 +30,20 @@ class GAN(Game):
     `generator_terms`, `update_discriminator`, `update_generator`, `after_update`.
 
     Args:
-        generator: Built Keras model, latents [batch, ...] -> examples [batch, ...].
+        generator: Built Keras model, latents [batch, ...] -> examples [batch, ...]; a conditional
+            one takes the list [latents, labels].
         discriminator: Built Keras model, examples -> logits [batch, 1], with no sigmoid; or a
-            `MixtureDiscriminator`.
+            `MixtureDiscriminator`. A conditional one takes [examples, labels].
         objective: `tfgans.objectives.Objective`, the game.
-        penalty: `tfgans.penalties.Penalty`, or None (the default).
+        penalty: `tfgans.penalties.Penalty`, a `PenaltySum`, or None (the default).
         discriminator_steps: Int of at least 1. Updates of the discriminator before each one of
             the generator. Default: 1.
+        weight_clip: Float above 0, or None (the default). After each of its updates, all
+            parameters of the discriminator are moved into [-weight_clip, weight_clip].
+        instance_noise: `tfgans.layers.InstanceNoise`, independent noise on the real and on the
+            fake examples in the updates of both players; or None (the default).
+        num_classes: Int of at least 2, of a conditional model: `fit` then takes labels 0, 1, ...,
+            and the fakes of an update get the labels of its real examples. Default: None.
         ema: Float in [0, 1), the decay of an exponential moving average of the generator's
             weights (BatchNormalization statistics included), which `sample`, `predict` and
             `export` then use. The decay in force is min(ema, (1 + step) / (10 + step)), as in
@@ -45,10 +53,12 @@ class GAN(Game):
         name: String, optional.
 
     Call arguments:
-        latents: Float tensor [batch, ...]. Returns the examples that the sampling generator makes.
+        inputs: Float tensor [batch, ...], the latents; of a conditional model the list [latents,
+            labels]. Returns the examples that the sampling generator makes.
 
     Raises:
-        ValueError: If the networks do not fit each other, or a penalty meets BatchNormalization.
+        ValueError: If the networks do not fit each other or the labels, a penalty meets
+            BatchNormalization, or a number is out of its range.
 
     Example:
 
@@ -68,8 +78,11 @@ class GAN(Game):
         discriminator: Any,
         *,
         objective: Objective,
-        penalty: Penalty | None = None,
+        penalty: Penalty | PenaltySum | None = None,
         discriminator_steps: int = 1,
+        weight_clip: float | None = None,
+        instance_noise: InstanceNoise | None = None,
+        num_classes: int | None = None,
         ema: float | None = None,
         seed: int = 0,
         name: str | None = None,
@@ -79,16 +92,21 @@ class GAN(Game):
             discriminator,
             objective=objective,
             penalty=penalty,
+            instance_noise=instance_noise,
+            num_classes=num_classes,
             ema=ema,
             seed=seed,
             name=name,
         )
         self.discriminator_steps = checks.positive_int("discriminator_steps", discriminator_steps)
+        if weight_clip is not None:
+            checks.positive("weight_clip", weight_clip)
+        self.weight_clip = weight_clip
 
     def fit(
         self,
         x: Any,
-        y: None = None,
+        y: Any = None,
         *,
         batch_size: int | None = None,
         epochs: int = 1,
@@ -108,12 +126,14 @@ class GAN(Game):
                 [-1, 1] (an array may also be uint8). One training step takes
                 `discriminator_steps` batches; a dataset of known length is repeated. The order of
                 an array's examples is a function of (`seed`, `step`): it resumes where it was.
-            y: None: labels are not taken.
+            y: Of a conditional model with an array: ints [num_examples], the classes. A dataset
+                then holds pairs (examples, labels). Else None.
             batch_size: Int, examples in one update; for arrays only. Default: 32.
             epochs: Int, the epoch to stop at.
             verbose: "auto", 0, 1 or 2.
             callbacks: List of `keras.callbacks.Callback`.
-            validation_data: Array or dataset of examples, for `evaluate` after an epoch.
+            validation_data: Array or dataset of examples, for `evaluate` after an epoch; of a
+                conditional model a pair of arrays, or a dataset of pairs.
             initial_epoch: Int, the epoch to begin at.
             steps_per_epoch: Int, training steps in an epoch. Default: one pass over the data.
             validation_steps: Int, batches of an evaluation. Default: all.
@@ -123,13 +143,14 @@ class GAN(Game):
         Raises:
             ValueError: If the data does not fit the networks, or its first batch is not finite.
         """
-        inputs.refuse_labels(y)
         checks.positive_int("epochs", epochs)
         dataset, steps = inputs.training_dataset(
             x,
+            y,
             batch_size=batch_size,
             discriminator_steps=self.discriminator_steps,
             data_shape=self.data_shape,
+            num_classes=self.num_classes,
             seed=self.seed,
             start_step=self.step,
             steps_per_epoch=steps_per_epoch,
@@ -137,9 +158,8 @@ class GAN(Game):
             check_batch=lambda num: mixing.check_batch(num, self.generator, self.discriminator),
         )
         if validation_data is not None:
-            validation_data = inputs.evaluation_data(
-                validation_data, data_shape=self.data_shape, steps=validation_steps
-            )
+            held_out, labels = self._evaluation_data(validation_data, None, validation_steps)
+            validation_data = held_out if labels is None else (held_out, labels)
         with state.steady_rounding(self):
             return super().fit(
                 dataset,
@@ -155,31 +175,34 @@ class GAN(Game):
                 validation_freq=validation_freq,
             )
 
-    def evaluate(self, x: Any = None, y: None = None, **options: Any) -> Any:
+    def evaluate(self, x: Any = None, y: Any = None, **options: Any) -> Any:
         """Returns the logs' values on held-out examples, without training; see `test_step`.
 
         Args:
             x: Array or dataset of examples, as for `fit`.
-            y: None: labels are not taken.
+            y: The labels of an array, as for `fit`.
             **options: Those of `keras.Model.evaluate` (`batch_size`, `steps`, `return_dict`, ...).
 
         Raises:
             ValueError: If the data does not fit, is endless and `steps` is not given, or an option
                 is not known.
         """
-        inputs.refuse_labels(y)
         # `fit` has already checked the data that it evaluates on.
         if not options.get("_use_cached_eval_dataset"):
-            x = inputs.evaluation_data(x, data_shape=self.data_shape, steps=options.get("steps"))
-        return super().evaluate(x, **options)
+            x, y = self._evaluation_data(x, y, options.get("steps"))
+        return super().evaluate(x, y, **options)
 
-    def train_step(self, data: tf.Tensor) -> dict[str, tf.Tensor]:
-        """One training step on real examples [batch, discriminator_steps, ...]."""
-        batches = inputs.split_step(data, self.discriminator_steps, len(self.data_shape))
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One training step on real examples [batch, discriminator_steps, ...], labels alike."""
+        count = self.discriminator_steps
+        batches = inputs.split_step(data, count, len(self.data_shape), self.num_classes)
         key = stateless.key(self.seed, self._step)
-        for index, real in enumerate(batches):
-            self.update_discriminator(real, key=stateless.fold(key, index))
-        self.update_generator(batches[-1], key=stateless.fold(key, self.discriminator_steps))
+        for index, (real, labels) in enumerate(batches):
+            update = self._step * count + index
+            own_key = stateless.fold(key, index)
+            self.update_discriminator(real, labels=labels, update=update, key=own_key)
+        real, labels = batches[-1]
+        self.update_generator(real, labels=labels, key=stateless.fold(key, count))
         self.after_update()
         return self.get_metrics_result()
 
@@ -188,40 +211,77 @@ class GAN(Game):
 
         The latents of a batch are the same in every evaluation, so that two of them compare.
         """
-        real = inputs.unpack_examples(data)
-        num_seen = self._means["generator_loss"].count
+        real, labels = inputs.unpack_batch(data, self.num_classes)
+        num_seen = self._means["discriminator_loss"].count
         key = stateless.key(self.seed, _EVALUATION, num_seen)
-        fake, weights = self.generate(mixing.batch_size(real), key=key, training=False)
-        self.discriminator_terms(real, fake, weights=weights, key=key, training=False)
-        self.generator_terms(real, fake, weights=weights, key=key, training=False)
+        self.evaluate_batch(real, labels=labels, key=key)
         return self.get_metrics_result()
 
-    def update_discriminator(self, real: tf.Tensor, *, key: tf.Tensor) -> None:
+    def evaluate_batch(self, real: tf.Tensor, *, labels: tf.Tensor | None, key: tf.Tensor) -> None:
+        """Logs the terms of both players on `real` [batch, ...] and as many new fakes."""
+        num, how = mixing.batch_size(real), {"labels": labels, "key": key, "training": False}
+        fake, weights = self.generate(num, **how)
+        self.discriminator_terms(real, fake, weights=weights, **how)
+        self.generator_terms(real, fake, weights=weights, **how)
+
+    def update_discriminator(
+        self,
+        real: tf.Tensor,
+        *,
+        labels: tf.Tensor | None = None,
+        update: tf.Tensor | None = None,
+        key: tf.Tensor,
+    ) -> None:
         """One update of the discriminator on `real` [batch, ...] and as many new fakes.
 
-        All its randomness comes from `key`; an override folds roles of its own into it.
+        Args:
+            real: Float [batch, ...].
+            labels: Int [batch], of a conditional model; else None.
+            update: Scalar int tensor, the number of this update among all of the discriminator's.
+            key: Int64 [2]. All randomness comes from it; an override folds roles of its own in.
         """
         # Outside the tape: the generator needs no gradient here.
-        fake, weights = self.generate(mixing.batch_size(real), key=key, training=True)
+        how = {"labels": labels, "key": key, "training": True}
+        fake, weights = self.generate(mixing.batch_size(real), **how)
+        self.descend_discriminator(real, fake, weights=weights, update=update, **how)
+
+    def descend_discriminator(self, real: tf.Tensor, fake: tf.Tensor, **how: Any) -> None:
+        """One step of the discriminator's optimizer; the arguments of `discriminator_terms`."""
         with optimizers.record(self.discriminator) as tape:
-            loss = self.discriminator_terms(real, fake, weights=weights, key=key, training=True)
+            loss = self.discriminator_terms(real, fake, **how)
             scaled = optimizers.scale(loss, self.discriminator_optimizer)
         optimizers.apply(tape, scaled, self.discriminator_optimizer, self.discriminator)
+        if self.weight_clip is not None:
+            clip_weights(mixing.own_variables(self.discriminator), self.weight_clip)
 
-    def update_generator(self, real: tf.Tensor, *, key: tf.Tensor) -> None:
+    def update_generator(
+        self, real: tf.Tensor, *, labels: tf.Tensor | None = None, key: tf.Tensor
+    ) -> None:
         """One update of the generator, on as many new latents as there are examples in `real`."""
+        how = {"labels": labels, "key": key, "training": True}
         with optimizers.record(self.generator) as tape:
-            fake, weights = self.generate(mixing.batch_size(real), key=key, training=True)
-            loss = self.generator_terms(real, fake, weights=weights, key=key, training=True)
+            fake, weights = self.generate(mixing.batch_size(real), **how)
+            loss = self.generator_terms(real, fake, weights=weights, **how)
             scaled = optimizers.scale(loss, self.generator_optimizer)
         optimizers.apply(tape, scaled, self.generator_optimizer, self.generator)
 
     def after_update(self) -> None:
-        """Counts the step and moves the generator's average; called once a training step."""
+        """Counts the step, moves the generator's average and anneals instance noise.
+
+        Called once a training step.
+        """
         self._step.assign_add(1)
+        if self.instance_noise is not None:
+            self.instance_noise.anneal(tf.convert_to_tensor(self._step.value))
         if self.ema is not None:
             state.move_average(self.ema_generator, self.generator, self.ema, self._step)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, networks included."""
-        return {**super().get_config(), "discriminator_steps": self.discriminator_steps}
+        own = ("discriminator_steps", "weight_clip")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+    def _evaluation_data(self, x: Any, y: Any, steps: int | None) -> tuple[Any, Any]:
+        return inputs.evaluation_data(
+            x, y, data_shape=self.data_shape, num_classes=self.num_classes, steps=steps
+        )

@@ -1,6 +1,5 @@
 """From what a user hands to `fit` to the batches that a train step takes."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -9,14 +8,23 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, data
+from tfgans.models.first_batch import check_first_batch, check_values
+from tfgans.models.labels import (
+    cast_checked,
+    checked_labels,
+    refuse_labels,
+    require_labels,
+)
 
 
 def training_dataset(
     x: Any,
+    y: Any,
     *,
     batch_size: int | None,
     discriminator_steps: int,
     data_shape: tuple[int | None, ...],
+    num_classes: int | None,
     seed: int,
     start_step: int,
     steps_per_epoch: int | None,
@@ -26,13 +34,16 @@ def training_dataset(
     """Returns the dataset of one training step an element, and its steps an epoch.
 
     An element is float [batch, discriminator_steps, ...]: fresh real examples for each update of
-    the discriminator. The batch is axis 0, so that `tf.distribute` shares it out by examples.
+    the discriminator; of a conditional model a pair with int32 [batch, discriminator_steps]. The
+    batch is axis 0, so that `tf.distribute` shares it out by examples.
 
     Args:
         x: An array of examples, or a `tf.data.Dataset` of batches.
+        y: The labels of an array for a conditional model; else None.
         batch_size: Examples in one update; for arrays only. Default: 32, as in Keras.
         discriminator_steps: Updates of the discriminator in one training step.
         data_shape: What the discriminator takes, without the batch axis.
+        num_classes: Of a conditional model; else None.
         seed: Of the order of an array's examples.
         start_step: Training steps already done: an array goes on where they stopped.
         steps_per_epoch: As given to `fit`.
@@ -45,7 +56,8 @@ def training_dataset(
         The dataset, and its steps in an epoch (None: until it ends).
 
     Raises:
-        ValueError: If there are no examples, they do not fit, or the first batch is not finite.
+        ValueError: If there are no examples, they do not fit, or the first batch is not finite; if
+            labels are missing, or given where none are taken, or are no classes.
     """
     if steps_per_epoch is not None:
         checks.positive_int("steps_per_epoch", steps_per_epoch)
@@ -55,25 +67,25 @@ def training_dataset(
                 f"{steps_per_execution}. Received: {steps_per_epoch}"
             )
     if isinstance(x, tf.data.Dataset):
-        if batch_size is not None:
-            raise ValueError(
-                "`batch_size` is for arrays: a `tf.data.Dataset` comes in batches. "
-                f"Received: batch_size={batch_size}. Remove it"
-            )
+        _refuse_beside_dataset(y, batch_size)
         dataset, num_batches = x, int(x.cardinality())
         if steps_per_epoch is None and num_batches == tf.data.INFINITE_CARDINALITY:
             raise ValueError("An endless dataset needs `steps_per_epoch`. Received: None")
     else:
-        array = as_array(x)
-        batch_size = checks.positive_int("batch_size", 32 if batch_size is None else batch_size)
-        source = data.from_array(array, seed=seed)
-        dataset = source.batches(batch_size, start_step=start_step * discriminator_steps)
-        num_batches = len(array) // batch_size
-    first = check_first_batch(dataset, data_shape)
-    if check_batch(len(first)) and dataset.element_spec.shape[0] is None:
+        size = checks.positive_int("batch_size", 32 if batch_size is None else batch_size)
+        examples, labels = _checked_arrays(x, y, num_classes)
+        source = data.from_array(examples, labels=labels, seed=seed)
+        dataset = source.batches(
+            size, start_step=start_step * discriminator_steps, labels=labels is not None
+        )
+        num_batches = len(examples) // size
+    rows = check_first_batch(dataset, data_shape, num_classes)
+    if num_classes is not None:
+        dataset = dataset.map(lambda batch, labels: (batch, cast_checked(labels, num_classes)))
+    if check_batch(rows) and tf.nest.flatten(dataset.element_spec)[0].shape[0] is None:
         # What a pass leaves over comes first in the next one.
         dataset = dataset.repeat() if num_batches > 0 else dataset
-        dataset = dataset.rebatch(len(first), drop_remainder=True)
+        dataset = dataset.rebatch(rows, drop_remainder=True)
     steps = steps_per_epoch
     if num_batches > 0:
         # What a pass leaves over, too little for a step, comes first in the next one.
@@ -82,73 +94,89 @@ def training_dataset(
             # One pass over the data, as near as whole executions come to it.
             executions = num_batches // (discriminator_steps * steps_per_execution)
             steps = max(1, executions) * steps_per_execution
-    return _group(dataset, discriminator_steps, batch_size=len(first)), steps
+    return _group(dataset, discriminator_steps, batch_size=rows), steps
 
 
-def split_step(data: tf.Tensor, discriminator_steps: int, data_rank: int) -> list[tf.Tensor]:
-    """Returns one batch for each update of the discriminator.
+def split_step(
+    step: Any, discriminator_steps: int, data_rank: int, num_classes: int | None
+) -> list[tuple[tf.Tensor, tf.Tensor | None]]:
+    """Returns one batch of examples, and its labels, for each update of the discriminator.
 
     Args:
-        data: What `fit` hands to a train step: [batch, discriminator_steps, ...]. With one
-            discriminator step also a plain batch, as `train_on_batch` gives it.
+        step: What `fit` hands to a train step: [batch, discriminator_steps, ...], or a pair of
+            that and labels [batch, discriminator_steps]. With one discriminator step also a plain
+            batch, as `train_on_batch` gives it.
         discriminator_steps: Int.
         data_rank: Rank of one example.
+        num_classes: Of a conditional model; else None.
 
     Raises:
-        ValueError: If a plain batch comes where several are needed, or labels come along.
+        ValueError: If a plain batch comes where several are needed, or labels come along where
+            none are taken, or are missing.
     """
-    examples = unpack_examples(data)
+    examples, labels = unpack_batch(step, num_classes)
     rank = len(examples.shape) - 1
     if rank == data_rank and discriminator_steps == 1:
-        return [examples]
+        return [(examples, labels)]
     if rank != data_rank + 1 or examples.shape[1] != discriminator_steps:
         raise ValueError(
             "A training step takes real examples of shape [batch, discriminator_steps, ...] = "
             f"[batch, {discriminator_steps}, ...]. Received: {tuple(examples.shape)}. "
             "`fit` makes them from plain batches"
         )
-    return [examples[:, index] for index in range(discriminator_steps)]
+    return [
+        (examples[:, index], None if labels is None else labels[:, index])
+        for index in range(discriminator_steps)
+    ]
 
 
-def unpack_examples(data: Any) -> tf.Tensor:
-    """Returns the examples in what Keras hands to a step, or raises ValueError on labels."""
-    examples, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-    refuse_labels(labels)
-    if weights is not None:
-        raise ValueError("Sample weights are not taken. Received: `sample_weight`")
-    return examples
-
-
-def refuse_labels(labels: Any) -> None:
-    """Raises ValueError if there are labels: these models are not conditional."""
-    if labels is not None:
-        raise ValueError(
-            "This model is not conditional: labels are not taken. "
-            f"Received labels: {type(labels).__name__}. Pass the examples alone"
-        )
-
-
-def evaluation_data(x: Any, *, data_shape: tuple[int | None, ...], steps: int | None) -> Any:
-    """Returns `x` as `keras.Model.evaluate` takes it: arrays as floats, datasets as they are.
+def unpack_batch(batch: Any, num_classes: int | None) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Returns the examples and the labels in what Keras hands to a step.
 
     Raises:
-        ValueError: If it holds labels, does not fit the discriminator, is not finite in its first
-            batch, or has no end and `steps` is not given.
+        ValueError: If there are sample weights, or labels against `num_classes`.
+    """
+    examples, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    if weights is not None:
+        raise ValueError("Sample weights are not taken. Received: `sample_weight`")
+    if num_classes is None:
+        refuse_labels(labels)
+        return examples, None
+    require_labels(labels, num_classes)
+    return examples, tf.cast(labels, tf.int32)
+
+
+def evaluation_data(
+    x: Any,
+    y: Any = None,
+    *,
+    data_shape: tuple[int | None, ...],
+    num_classes: int | None,
+    steps: int | None,
+) -> tuple[Any, Any]:
+    """Returns `x` and `y` as `keras.Model.evaluate` takes them: arrays checked, datasets as such.
+
+    Raises:
+        ValueError: If labels are missing, given where none are taken, or no classes; if the data
+            do not fit the discriminator, are not finite in the first batch, or have no end and
+            `steps` is not given.
     """
     if isinstance(x, tf.data.Dataset):
+        _refuse_beside_dataset(y, None)
         if steps is None and x.cardinality() == tf.data.INFINITE_CARDINALITY:
             raise ValueError(
                 "To evaluate on an endless dataset, say how much of it: `steps` "
                 "(`validation_steps` in `fit`). Received: None"
             )
-        check_first_batch(x, data_shape)
-        return x
+        check_first_batch(x, data_shape, num_classes)
+        return x, None
     if isinstance(x, tuple | list) and len(x) > 1:
-        refuse_labels(x[1])
-    source = data.from_array(as_array(x[0] if isinstance(x, tuple | list) else x))
-    examples = source.rows(tf.range(source.num_examples))
-    _check_values(examples.numpy(), data_shape)
-    return examples
+        x, y = x[0], x[1]
+    examples, labels = _checked_arrays(x[0] if isinstance(x, tuple | list) else x, y, num_classes)
+    source = data.from_array(examples)
+    rows = source.rows(tf.range(source.num_examples))
+    check_values(rows.numpy(), data_shape)
+    return rows, labels
 
 
 def as_array(x: Any) -> np.ndarray:
@@ -162,67 +190,46 @@ def as_array(x: Any) -> np.ndarray:
     )
 
 
-def check_first_batch(dataset: tf.data.Dataset, data_shape: tuple[int | None, ...]) -> np.ndarray:
-    """Returns the first batch of a dataset of examples, or raises ValueError if it is unfit."""
-    spec = dataset.element_spec
-    if not isinstance(spec, tf.TensorSpec):
-        raise ValueError(
-            "Each element of the dataset must be one batch of examples; labels are not taken. "
-            f"Received elements: {spec}. Drop what is not an example with `dataset.map(...)`"
-        )
-    if not spec.dtype.is_floating:
-        raise ValueError(
-            f"Examples must be floats, images in [-1, 1]. Received: {spec.dtype.name}. "
-            "For 8-bit images, use `tf.cast(x, tf.float32) / 127.5 - 1`"
-        )
-    if not tf.TensorShape([None, *data_shape]).is_compatible_with(spec.shape):
-        raise ValueError(
-            f"Batches must have the discriminator's input shape {(None, *data_shape)}. "
-            f"Received: {tuple(spec.shape)}"
-        )
-    first = next(iter(dataset.take(1).as_numpy_iterator()), None)
-    if first is None or not len(first):
-        raise ValueError("The dataset is empty: expected at least one batch. Received: none")
-    _check_values(first, data_shape)
-    return first
+def _checked_arrays(
+    x: Any, y: Any, num_classes: int | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns examples and their labels; None for the labels of a model that takes none."""
+    examples = as_array(x)
+    if num_classes is None:
+        refuse_labels(y)
+        return examples, None
+    require_labels(y, num_classes)
+    return examples, checked_labels(np.atleast_1d(y), len(examples), num_classes)
 
 
-def _check_values(batch: np.ndarray, data_shape: tuple[int | None, ...]) -> None:
-    if not tf.TensorShape([None, *data_shape]).is_compatible_with(batch.shape):
-        raise ValueError(
-            f"Batches must have the discriminator's input shape {(None, *data_shape)}. "
-            f"Received: {batch.shape}"
-        )
-    bad = int(np.sum(~np.isfinite(batch)))
-    if bad:
-        raise ValueError(
-            f"The data must be finite. Received: {bad} NaN or infinite values in the first batch"
-        )
-    low, high = float(batch.min()), float(batch.max())
-    if len(data_shape) == 3 and (low < -1.001 or high > 1.001):
-        raise ValueError(
-            "Images must lie in [-1, 1]. "
-            f"Received: [{low:.4g}, {high:.4g}] in the first batch. Rescale them: `x / 127.5 - 1`"
-        )
-    if len(data_shape) == 3 and low >= 0:
-        warnings.warn(
-            "Images are expected in [-1, 1], black at -1; the first batch lies in "
-            f"[{low:.4g}, {high:.4g}]. If they were scaled to [0, 1], use `2 * x - 1`",
-            stacklevel=5,
-        )
+def _refuse_beside_dataset(y: Any, batch_size: int | None) -> None:
+    given = {"batch_size": batch_size, "y": y}
+    for name, value in given.items():
+        if value is not None:
+            what = "comes in batches" if name == "batch_size" else "holds its labels, in pairs"
+            raise ValueError(
+                f"`{name}` is for arrays: a `tf.data.Dataset` {what}. "
+                f"Received: {name}={value if name == 'batch_size' else type(value).__name__}. "
+                "Remove it"
+            )
 
 
 def _group(
     dataset: tf.data.Dataset, discriminator_steps: int, *, batch_size: int
 ) -> tf.data.Dataset:
-    """Returns elements [batch, discriminator_steps, ...]."""
-    if discriminator_steps == 1:
-        return dataset.map(lambda batch: batch[:, tf.newaxis])
+    """Returns elements [batch, discriminator_steps, ...], labels alike."""
 
     def split(rows: tf.Tensor) -> tf.Tensor:
+        if discriminator_steps == 1:
+            return rows[:, tf.newaxis]
         steps = tf.reshape(rows, [discriminator_steps, batch_size, *rows.shape[1:].as_list()])
         return tf.transpose(steps, [1, 0, *range(2, len(steps.shape))])
 
+    def split_all(*parts: tf.Tensor) -> Any:
+        return tuple(map(split, parts)) if len(parts) > 1 else split(parts[0])
+
+    if discriminator_steps == 1:
+        return dataset.map(split_all)
     # Cut anew, since the last batch of a pass may be smaller than the others.
     rows = dataset.rebatch(batch_size * discriminator_steps, drop_remainder=True)
-    return rows.map(split).prefetch(tf.data.AUTOTUNE)
+    return rows.map(split_all).prefetch(tf.data.AUTOTUNE)

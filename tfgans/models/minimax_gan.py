@@ -2,12 +2,12 @@
 
 import keras
 
-from tfgans.models.fixed_game import FixedGame
+from tfgans.models.fixed_game import SmoothedGame
 from tfgans.objectives import Minimax
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class MinimaxGAN(FixedGame):
+class MinimaxGAN(SmoothedGame):
     """The zero-sum GAN: both players share one payoff.
 
     The generator minimizes E log(1 - sigma(D(G(z)))). Its gradient vanishes when the discriminator
@@ -18,7 +18,8 @@ class MinimaxGAN(FixedGame):
         discriminator: Built Keras model, examples -> logits [batch, 1].
         penalty: `tfgans.penalties.Penalty`, or None (the default).
         discriminator_steps: Int, default 1 (Algorithm 1 with k = 1, as in its experiments).
-        **options: `ema`, `seed` and `name`, as for `GAN`.
+        label_smoothing: Float in [0, 1), default 0. The real target becomes 1 - label_smoothing.
+        **options: `num_classes`, `instance_noise`, `ema`, `seed` and `name`, as for `GAN`.
 
     Default optimizers: Adam 2e-4, betas (0.5, 0.999), as in DCGAN; the paper itself used momentum.
 

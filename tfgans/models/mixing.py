@@ -6,16 +6,16 @@ from typing import Any
 import tensorflow as tf
 
 from tfgans.layers import Mixture, MixtureDiscriminator, MixtureGenerator
-from tfgans.layers.routing import batch_size, slice_sizes
+from tfgans.layers.routing import batch_size, cut, slice_sizes
 
 
 def generate(
-    generator: Any, latents: tf.Tensor, *, key: tf.Tensor, training: bool
+    generator: Any, inputs: Any, *, key: tf.Tensor, training: bool
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Returns float32 examples, and what each counts: float32 [rows, 1], or None if all alike."""
     if isinstance(generator, MixtureGenerator):
-        return generator.route(latents, key=key, training=training)
-    return tf.cast(generator(latents, training=training), tf.float32), None
+        return generator.route(inputs, key=key, training=training)
+    return tf.cast(generator(inputs, training=training), tf.float32), None
 
 
 def deal(discriminator: Any, batch: Any, *, key: tf.Tensor, training: bool) -> Any:
@@ -26,28 +26,78 @@ def deal(discriminator: Any, batch: Any, *, key: tf.Tensor, training: bool) -> A
 
 
 def judge(
-    discriminator: Any, examples: tf.Tensor, *, key: tf.Tensor, training: bool
+    discriminator: Any, inputs: Any, *, key: tf.Tensor, training: bool
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Returns float32 logits [rows, columns], and what each counts; None if all alike."""
     if isinstance(discriminator, MixtureDiscriminator):
-        return discriminator.route(examples, key=key, training=training)
+        return discriminator.route(inputs, key=key, training=training)
     # Losses are computed in float32 whatever the networks compute in.
-    return tf.cast(discriminator(examples, training=training), tf.float32), None
+    return tf.cast(discriminator(inputs, training=training), tf.float32), None
 
 
-def judges(discriminator: Any, *, key: tf.Tensor, training: bool) -> list[Callable[..., tf.Tensor]]:
-    """Returns what a penalty is on: one callable for each column of `judge`."""
+def mean_logits(discriminator: Any, inputs: Any) -> tf.Tensor:
+    """Returns float32 [rows, 1]: the logits at inference, of a mixture their weighted mean."""
+    logits = tf.cast(discriminator(inputs, training=False), tf.float32)
+    if not isinstance(discriminator, MixtureDiscriminator):
+        return logits
+    return tf.reduce_sum(logits * tf.exp(discriminator.log_probabilities()), axis=1, keepdims=True)
+
+
+def penalize(
+    discriminator: Any,
+    penalty: Callable[..., tf.Tensor],
+    batch: Any,
+    *,
+    key: tf.Tensor,
+    training: bool,
+) -> tf.Tensor:
+    """Returns what each row costs: float32 [rows, columns], columns as those of `judge`.
+
+    Args:
+        discriminator: The player.
+        penalty: Callable `(discriminator, batch, index) -> [rows]`, index counting networks.
+        batch: A nest of tensors with as many rows each.
+        key: The key of `judge`.
+        training: Bool.
+    """
     if isinstance(discriminator, MixtureDiscriminator):
-        return discriminator.judges(key=key, training=training)
-    return [discriminator]
+        return discriminator.penalize(penalty, batch, key=key, training=training)
+    return penalty(discriminator, batch, 0)[:, tf.newaxis]
 
 
-def match_rows(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """Returns `real`, repeated to as many rows as `fake` has: a multiple, with "exact" routing."""
-    times = batch_size(fake) // batch_size(real)
+def each_discriminator(
+    discriminator: Any, function: Callable[..., Any], *batches: Any, training: bool
+) -> Any:
+    """Returns `function(*batches)`, called once for each network whose logits are among the rows.
+
+    For a game in which an example's term depends on the other examples of the batch: only those
+    that the same discriminator has judged.
+    """
+    mixed = isinstance(discriminator, MixtureDiscriminator)
+    if not (mixed and training and discriminator.routing == "slices"):
+        return function(*batches)
+    cuts = [
+        [None] * discriminator.num_components
+        if one is None
+        else cut(one, discriminator.num_components)
+        for one in batches
+    ]
+    parts = [function(*rows) for rows in zip(*cuts, strict=True)]
+    return tf.nest.map_structure(lambda *terms: tf.concat(terms, axis=0), *parts)
+
+
+def own_variables(network: Any) -> list[Any]:
+    """Returns the trainable variables of the networks alone, without a mixture's weights."""
+    networks = network.components if isinstance(network, Mixture) else [network]
+    return [variable for one in networks for variable in one.trainable_variables]
+
+
+def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    """Returns `rows`, repeated to as many as `fake` has: a multiple, with "exact" routing."""
+    times = batch_size(fake) // batch_size(rows)
     if isinstance(times, int) and times == 1:
-        return real
-    return tf.tile(real, [times, *[1] * (len(real.shape) - 1)])
+        return rows
+    return tf.tile(rows, [times, *[1] * (len(rows.shape) - 1)])
 
 
 def mean(terms: tf.Tensor, *weights: tf.Tensor | None) -> tf.Tensor:

@@ -2,12 +2,12 @@
 
 import keras
 
-from tfgans.models.fixed_game import FixedGame
+from tfgans.models.fixed_game import SmoothedGame
 from tfgans.objectives import NonSaturating
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class NonSaturatingGAN(FixedGame):
+class NonSaturatingGAN(SmoothedGame):
     """The GAN of practice: the generator minimizes -E log sigma(D(G(z))).
 
     The game of DCGAN. Its gradient is strongest where the discriminator is surest, and it learns
@@ -18,7 +18,8 @@ class NonSaturatingGAN(FixedGame):
         discriminator: Built Keras model, examples -> logits [batch, 1].
         penalty: `tfgans.penalties.Penalty`, or None (the default).
         discriminator_steps: Int, default 1, as in DCGAN.
-        **options: `ema`, `seed` and `name`, as for `GAN`.
+        label_smoothing: Float in [0, 1), default 0. The real target becomes 1 - label_smoothing.
+        **options: `num_classes`, `instance_noise`, `ema`, `seed` and `name`, as for `GAN`.
 
     Default optimizers: Adam 2e-4, betas (0.5, 0.999) (Radford et al. 2016, section 4).
 

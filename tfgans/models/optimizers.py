@@ -12,10 +12,18 @@ from tfgans.models import untouched
 from tfgans.models.adam import FusedAdam
 
 
-def adam_pair(learning_rate: float, *, beta_1: float, beta_2: float) -> tuple[Any, Any]:
+def adam_pair(learning_rate: Any, *, beta_1: float, beta_2: float) -> tuple[Any, Any]:
     """Returns two new Adam optimizers, one a player."""
     generator, discriminator = (
         FusedAdam(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2) for _ in range(2)
+    )
+    return generator, discriminator
+
+
+def rmsprop_pair(learning_rate: float) -> tuple[Any, Any]:
+    """Returns two new RMSprop optimizers with PyTorch's settings, in which WGANs were published."""
+    generator, discriminator = (
+        keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=1e-8) for _ in range(2)
     )
     return generator, discriminator
 
@@ -92,7 +100,7 @@ def apply(tape: tf.GradientTape, scaled_loss: tf.Tensor, optimizer: Any, network
     else:
         optimizer.apply(gradients, variables)
     if slope is not None:
-        network.update_weights(_sum_over_replicas(slope))
+        network.update_weights(sum_over_replicas(slope))
 
 
 def _unscaled(slope: tf.Tensor, gradients: Sequence[tf.Tensor], optimizer: Any) -> tf.Tensor:
@@ -103,7 +111,8 @@ def _unscaled(slope: tf.Tensor, gradients: Sequence[tf.Tensor], optimizer: Any) 
     return tf.where(finite, slope / optimizer.scale_loss(1.0), float("nan"))
 
 
-def _sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
+def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    """Returns the sum of what all replicas hold."""
     if tf.distribute.get_strategy().num_replicas_in_sync == 1:
         return value
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)

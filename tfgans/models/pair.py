@@ -1,25 +1,29 @@
-"""Two networks and their optimizers: compiled, sampled, saved and exported together."""
+"""Two networks and their optimizers: compiled and saved together."""
 
-import os
-import secrets
-from pathlib import Path
 from typing import Any, Self, TypedDict
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, serving, shapes, stateless
-from tfgans.layers import MixtureGenerator
+from tfgans import checks, shapes
+from tfgans.layers import InstanceNoise
 from tfgans.models import fit, optimizers, state
 
 
-class Options(TypedDict, total=False):
-    """Arguments of `GAN` that every named method passes on."""
+class PairOptions(TypedDict, total=False):
+    """Arguments of `GAN` that are about the two networks, not about their game."""
 
+    num_classes: int | None
     ema: float | None
     seed: int
     name: str | None
+
+
+class Options(PairOptions, total=False):
+    """Arguments of `GAN` that every named method passes on."""
+
+    instance_noise: InstanceNoise | None
 
 
 class NetworkPair(keras.Model):
@@ -30,20 +34,31 @@ class NetworkPair(keras.Model):
     Args:
         generator: Built Keras model, latents [batch, ...] -> examples [batch, ...].
         discriminator: Built Keras model, examples -> logits [batch, 1].
+        num_classes: Int or None, see `GAN`.
         ema: Float in [0, 1) or None, see `GAN`.
         seed: Int, of all noise.
         name: String, optional.
     """
 
     def __init__(
-        self, generator: Any, discriminator: Any, *, ema: float | None, seed: int, name: str | None
+        self,
+        generator: Any,
+        discriminator: Any,
+        *,
+        num_classes: int | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        name: str | None = None,
     ) -> None:
-        fit.check_networks(generator, discriminator)
+        if num_classes is not None:
+            checks.int_at_least("num_classes", num_classes, 2)
+        fit.check_networks(generator, discriminator, conditional=num_classes is not None)
         if ema is not None and checks.non_negative("ema", ema) >= 1:
             raise ValueError(f"`ema` must be None or a float in [0, 1). Received: {ema!r}")
         super().__init__(name=name)
         self.generator = generator
         self.discriminator = discriminator
+        self.num_classes = num_classes
         self.ema = None if ema is None else float(ema)
         self.seed = checks.integer("seed", seed)
         self.latent_shape = fit.latent_shape(generator)
@@ -57,11 +72,6 @@ class NetworkPair(keras.Model):
             trainable=False,
             aggregation="only_first_replica",
         )
-        keys = tf.TensorSpec([None, 2], tf.int64)
-        self._sample_rows_function = tf.function(
-            self._sample_rows, input_signature=[keys, tf.TensorSpec([None], tf.int32)]
-        )
-        self._draw_components_function = tf.function(self._draw_components, input_signature=[keys])
         self.built = True
 
     @property
@@ -149,67 +159,9 @@ class NetworkPair(keras.Model):
             }
         )
 
-    def call(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns the examples that `sampling_generator` makes of latents."""
-        return self.sampling_generator(latents, training=training)
-
-    def sample(
-        self,
-        n: int,
-        seed: int | None = None,
-        *,
-        component: int | None = None,
-        batch_size: int = 256,
-    ) -> np.ndarray:
-        """Returns `n` generated examples: float32 [n, ...], images in [-1, 1].
-
-        Args:
-            n: Int of at least 1.
-            seed: Int. The same seed gives the same examples, and the first rows do not depend on
-                `n` or `batch_size` (up to the rounding of float32). Default: a new one each time.
-            component: Int, the one component of a `MixtureGenerator` that makes all examples. The
-                latents are those of the seed. Default: each is drawn by the mixture's weights.
-            batch_size: Int, how many are made at once.
-
-        Raises:
-            ValueError: If `n` or `batch_size` is not a positive int, `seed` is no int, or there is
-                no such component.
-        """
-        checks.positive_int("batch_size", batch_size)
-        seed = secrets.randbits(62) if seed is None else seed
-        keys = _keys(n, seed)
-        if component is None:
-            components = self.sample_components(n, seed)
-        else:
-            components = np.full(n, self._checked_component(component), np.int32)
-        chunks = [slice(first, first + batch_size) for first in range(0, n, batch_size)]
-        made = [self._sample_rows_function(keys[rows], components[rows]) for rows in chunks]
-        return np.concatenate([one.numpy() for one in made])
-
-    def sample_components(self, n: int, seed: int) -> np.ndarray:
-        """Returns int32 [n]: the component of each of the examples that `sample(n, seed)` returns.
-
-        Zeros, if the generator is no mixture.
-
-        Raises:
-            ValueError: If `n` is not a positive int, or `seed` no int.
-        """
-        keys = _keys(n, seed)
-        if not self._several_generators:
-            return np.zeros(n, np.int32)
-        return self._draw_components_function(keys).numpy()
-
-    def export(self, path: str | os.PathLike[str]) -> Path:
-        """Publishes the sampling generator as the next SavedModel version under `path`.
-
-        Returns the folder of the version; `tfgans.serving.export_generator` lists its signatures.
-        """
-        return serving.export_generator(
-            self.sampling_generator,
-            path,
-            latent_shape=self.latent_shape,
-            mixture=isinstance(self.generator, MixtureGenerator),
-        )
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        """Returns the examples that `sampling_generator` makes of its inputs."""
+        return self.sampling_generator(inputs, training=training)
 
     def save_own_variables(self, store: Any) -> None:
         """Saves what the networks and optimizers do not: the step and the dropout states."""
@@ -230,6 +182,7 @@ class NetworkPair(keras.Model):
         return {
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "num_classes": self.num_classes,
             "ema": self.ema,
             "seed": self.seed,
             "name": self.name,
@@ -245,31 +198,3 @@ class NetworkPair(keras.Model):
             for name, value in config.items()
         }
         return cls(**made)
-
-    def _sample_rows(self, keys: tf.Tensor, components: tf.Tensor) -> tf.Tensor:
-        latents = stateless.normal_rows(keys, self.latent_shape)
-        pinned = {"component": components} if self._several_generators else {}
-        return tf.cast(self.sampling_generator(latents, training=False, **pinned), tf.float32)
-
-    def _draw_components(self, keys: tf.Tensor) -> tf.Tensor:
-        return self.sampling_generator.draw_components(keys)
-
-    @property
-    def _several_generators(self) -> bool:
-        return isinstance(self.generator, MixtureGenerator) and self.generator.num_components > 1
-
-    def _checked_component(self, component: int) -> int:
-        checks.int_at_least("component", component, 0)
-        count = self.generator.num_components if self._several_generators else 1
-        if component >= count:
-            raise ValueError(
-                f"`component` must be from 0 to {count - 1}: the generator has {count} "
-                f"component{'s' * (count > 1)}. Received: {component}"
-            )
-        return component
-
-
-def _keys(n: int, seed: int) -> np.ndarray:
-    """Returns int64 [n, 2]: the key of each sample, which decides its latent and its component."""
-    n, seed = checks.positive_int("n", n), checks.integer("seed", seed)
-    return np.stack([np.full(n, seed, np.int64), np.arange(n, dtype=np.int64)], axis=1)

@@ -23,7 +23,7 @@ class WGANGP(FixedGame):
         discriminator: Built Keras model, examples -> logits [batch, 1]; the critic.
         penalty_weight: Float of at least 0. Default: 10, as in all experiments of the paper.
         discriminator_steps: Int. Default: 5.
-        **options: `ema`, `seed` and `name`, as for `GAN`.
+        **options: `num_classes`, `instance_noise`, `ema`, `seed` and `name`, as for `GAN`.
 
     Default optimizers: Adam 1e-4, betas (0, 0.9), as in Algorithm 1. The authors' toy, MNIST and
     CIFAR code has beta_1 = 0.5; for that, pass a new `keras.optimizers.Adam(1e-4, beta_1=0.5,
@@ -32,7 +32,7 @@ class WGANGP(FixedGame):
     Reference: Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", Algorithm 1.
     """
 
-    game = Wasserstein
+    own_arguments = ("penalty_weight", "discriminator_steps")
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class WGANGP(FixedGame):
         super().__init__(
             generator,
             discriminator,
+            objective=Wasserstein(),
             penalty=GradientPenalty(weight=penalty_weight),
             discriminator_steps=discriminator_steps,
             **options,
@@ -55,9 +56,3 @@ class WGANGP(FixedGame):
     def default_optimizers(self) -> tuple[Any, Any]:
         """Returns a new (generator, discriminator) optimizer pair: Adam of Algorithm 1."""
         return optimizers.adam_pair(1e-4, beta_1=0.0, beta_2=0.9)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, networks included."""
-        config = super().get_config()
-        del config["penalty"]
-        return {**config, "penalty_weight": self.penalty_weight}

@@ -2,5 +2,13 @@
 
 from tfgans.networks.dcgan import dcgan_discriminator, dcgan_generator
 from tfgans.networks.mlp import mlp_discriminator, mlp_generator
+from tfgans.networks.resnet import resnet_discriminator, resnet_generator
 
-__all__ = ["dcgan_discriminator", "dcgan_generator", "mlp_discriminator", "mlp_generator"]
+__all__ = [
+    "dcgan_discriminator",
+    "dcgan_generator",
+    "mlp_discriminator",
+    "mlp_generator",
+    "resnet_discriminator",
+    "resnet_generator",
+]

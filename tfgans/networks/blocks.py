@@ -1,18 +1,47 @@
-"""What the builders share: normalization, activation and a seed for each layer."""
+"""What the builders share: checks, normalization, activation, labels and a seed for each layer."""
 
+import dataclasses
 import itertools
+import math
 import zlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from tfgans import checks
+from tfgans.layers.conditional_affine import ConditionalAffine
 from tfgans.layers.spectral_normalization import SpectralNormalization
 
 NORMALIZATIONS = ("none", "batch", "layer", "spectral")
 ACTIVATIONS = ("relu", "leaky_relu", "tanh")
+_SMALLEST, _LARGEST = 8, 128
+_MOST_CHANNELS = 4
+
+
+class Labels(NamedTuple):
+    """The labels that a network takes, int32 [batch], and the number of classes."""
+
+    tensor: Any
+    num_classes: int
+
+
+def labels_input(num_classes: int | None) -> Labels | None:
+    """Returns a network's second input, or None for a network without classes.
+
+    Raises:
+        ValueError: If `num_classes` is neither None nor an integer of at least 2.
+    """
+    if num_classes is None:
+        return None
+    num_classes = checks.int_at_least("num_classes", num_classes, 2)
+    return Labels(keras.Input((), dtype="int32", name="labels"), num_classes)
+
+
+def model_inputs(first: Any, labels: Labels | None) -> Any:
+    """Returns what `keras.Model` takes as inputs: `first`, or [first, labels]."""
+    return first if labels is None else [first, labels.tensor]
 
 
 def layer_seeds(builder: str, seed: int | None) -> Iterator[int | None]:
@@ -32,33 +61,89 @@ def layer_seeds(builder: str, seed: int | None) -> Iterator[int | None]:
     return (_seed([*entropy, index]) for index in itertools.count())
 
 
-def spectral(layer: keras.layers.Layer, normalization: str) -> keras.layers.Layer:
-    """Returns `layer`, wrapped if `normalization` is "spectral"."""
-    if normalization == "spectral":
-        return SpectralNormalization(layer, name=layer.name)
-    return layer
-
-
-def normalize(features: Any, *, normalization: str, seed: int | None, name: str) -> Any:
-    """Returns normalized features for "batch" and "layer", and `features` for the others.
-
-    "batch" has DCGAN's gain N(1, 0.02), and statistics that replicas share: unshared moving ones
-    drift apart unseen. "layer" normalizes an example over all its axes with a gain and an offset a
-    channel, as in the code of WGAN-GP; that is one group of group normalization.
-    """
-    if normalization == "batch":
-        layer = keras.layers.BatchNormalization(
-            momentum=0.9,
-            epsilon=1e-5,
-            gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02, seed=seed),
-            synchronized=True,
-            name=name,
+def image_shape(value: Sequence[int]) -> tuple[int, ...]:
+    """Returns an image shape as a tuple; raises ValueError for one that no builder draws."""
+    shape = checks.shape("image_shape", value, rank=3)
+    if min(shape[:2]) < _SMALLEST or max(shape[:2]) > _LARGEST or shape[2] > _MOST_CHANNELS:
+        raise ValueError(
+            f"`image_shape` must be (height, width, channels) with {_SMALLEST} to {_LARGEST} "
+            f"pixels a side and 1 to {_MOST_CHANNELS} channels. Received: {shape!r}. Resize "
+            "the images, or pass a network of your own: any Keras model fits."
         )
-    elif normalization == "layer":
-        layer = keras.layers.GroupNormalization(groups=1, epsilon=1e-5, name=name)
-    else:
-        return features
-    return layer(features)
+    return shape
+
+
+def image_depth(depth: int, shape: tuple[int, ...]) -> int:
+    """Returns a depth that a user gave; raises ValueError for one that leaves less than a pixel."""
+    smaller = min(shape[:2])
+    depth, deepest = checks.positive_int("depth", depth), int(math.log2(smaller))
+    if depth > deepest:
+        raise ValueError(
+            f"`depth` must be at most {deepest} for a smaller side of {smaller} pixels: each "
+            f"stage halves it. Received: {depth}"
+        )
+    return depth
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What the layers of one network have in common.
+
+    Attributes:
+        normalization: One of `NORMALIZATIONS`.
+        seeds: Iterator of `layer_seeds`.
+        labels: What makes the normalizations conditional, or None.
+    """
+
+    normalization: str
+    seeds: Iterator[int | None]
+    labels: Labels | None = None
+
+    @property
+    def bias(self) -> bool:
+        """Whether a layer before normalization needs a bias: batch statistics cancel one."""
+        return self.normalization != "batch"
+
+    def spectral(self, layer: keras.layers.Layer) -> keras.layers.Layer:
+        """Returns `layer`, wrapped if the normalization is "spectral"."""
+        if self.normalization == "spectral":
+            return SpectralNormalization(layer, name=layer.name)
+        return layer
+
+    def normalize_activate(self, features: Any, *, activation: str, name: str) -> Any:
+        """Returns features after normalization and activation, both named after `name`."""
+        features = self.normalize(features, name=f"{name}_norm")
+        return activate(features, activation=activation, name=f"{name}_{activation}")
+
+    def normalize(self, features: Any, *, name: str) -> Any:
+        """Returns normalized features for "batch" and "layer", and `features` for the others.
+
+        "batch" has DCGAN's gain N(1, 0.02), and statistics that replicas share: unshared moving
+        ones drift apart unseen. "layer" normalizes an example over all its axes with a gain and an
+        offset a channel, as in the code of WGAN-GP; that is one group of group normalization.
+
+        With labels, gain and offset are those of the example's class, whatever the normalization:
+        they reach each layer of a network without one, too.
+        """
+        seed, shared = next(self.seeds), self.labels is None
+        if self.normalization == "batch":
+            features = keras.layers.BatchNormalization(
+                momentum=0.9,
+                epsilon=1e-5,
+                center=shared,
+                scale=shared,
+                gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02, seed=seed),
+                synchronized=True,
+                name=name,
+            )(features)
+        elif self.normalization == "layer":
+            features = keras.layers.GroupNormalization(
+                groups=1, epsilon=1e-5, center=shared, scale=shared, name=name
+            )(features)
+        if self.labels is None:
+            return features
+        affine = ConditionalAffine(self.labels.num_classes, name=f"{name}_affine")
+        return affine([features, self.labels.tensor])
 
 
 def activate(features: Any, *, activation: str, name: str) -> Any:
@@ -78,9 +163,11 @@ def leaky_relu(features: Any) -> Any:
     return keras.ops.maximum(0.2 * features, features)
 
 
-def needs_bias(normalization: str) -> bool:
-    """Returns whether a layer before normalization needs a bias: batch statistics cancel one."""
-    return normalization != "batch"
+def glorot(seeds: Iterator[int | None], *, gain: float = 1.0) -> keras.initializers.Initializer:
+    """Returns Glorot's uniform initializer with the next seed, its draws `gain` times as large."""
+    if gain == 1.0:
+        return keras.initializers.GlorotUniform(next(seeds))
+    return keras.initializers.VarianceScaling(gain**2, "fan_avg", "uniform", seed=next(seeds))
 
 
 def _seed(entropy: list[int]) -> int:

@@ -1,16 +1,16 @@
 """DCGAN's convolutional pair, for images of any size from 8 to 128 pixels a side."""
 
+import dataclasses
+import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from tfgans import checks
-from tfgans.networks import blocks
+from tfgans.networks import blocks, head
 
-_SMALLEST, _LARGEST = 8, 128
-_MOST_CHANNELS = 4
 _STDDEV = 0.02  # of every kernel, as in DCGAN
 
 
@@ -21,6 +21,7 @@ def dcgan_generator(
     width: int = 64,
     depth: int | None = None,
     normalization: str = "batch",
+    num_classes: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
     """Returns a convolutional generator, the usual choice for images of up to 128 pixels.
@@ -45,11 +46,15 @@ def dcgan_generator(
             Defaults to None: the fewest that start from a map of at most 4 pixels on the smaller
             side, and at least 2: 2 for 8, 3 for 28 and 32, 4 for 64, 5 for 128 pixels.
         normalization: "none", "batch", "layer" or "spectral". Defaults to "batch".
+        num_classes: Integer of at least 2, the number of classes, or None (the default) for no
+            labels. Each class has a gain and an offset of its own at every normalization, or where
+            one would be.
         seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
         A `keras.Model` from float latents [batch, latent_dim] to float32 images
-        [batch, *image_shape] in [-1, 1].
+        [batch, *image_shape] in [-1, 1]. With classes it takes [latents, labels], labels
+        int32 [batch].
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -63,20 +68,21 @@ def dcgan_generator(
     kernel size from [Odena et al. 2016](https://distill.pub/2016/deconv-checkerboard/).
     """
     image_shape, depth = _check(image_shape, width=width, depth=depth, normalization=normalization)
-    seeds = blocks.layer_seeds("dcgan_generator", seed)
+    labels = blocks.labels_input(num_classes)
+    recipe = blocks.Recipe(normalization, blocks.layer_seeds("dcgan_generator", seed), labels)
     # Stage i doubles sizes[i - 1] to sizes[i], or one pixel less.
     sizes = [_halved(image_shape, depth - index) for index in range(depth + 1)]
     latents = keras.Input((checks.positive_int("latent_dim", latent_dim),), name="latents")
-    x = _project(latents, (*sizes[0], width * 2 ** (depth - 1)), normalization, seeds)
+    x = _project(latents, (*sizes[0], width * 2 ** (depth - 1)), recipe)
     for index in range(1, depth):
         name, filters = f"upsample_{index}", width * 2 ** (depth - 1 - index)
-        deconvolution = _deconvolution(filters, normalization, seeds, name=name)
-        x = _enlarge(x, blocks.spectral(deconvolution, normalization), sizes[index])
-        x = _normalize_activate(x, name, "relu", normalization, seeds)
-    output = _deconvolution(image_shape[-1], "none", seeds, name="output", dtype="float32")
+        layer = recipe.spectral(_deconvolution(filters, recipe, name=name, use_bias=recipe.bias))
+        x = _enlarge(x, layer, sizes[index])
+        x = recipe.normalize_activate(x, activation="relu", name=name)
+    output = _deconvolution(image_shape[-1], recipe, name="output", dtype="float32")
     x = _enlarge(x, output, sizes[depth])
     images = keras.layers.Activation("tanh", dtype="float32", name="images")(x)
-    return keras.Model(latents, images, name="dcgan_generator")
+    return keras.Model(blocks.model_inputs(latents, labels), images, name="dcgan_generator")
 
 
 def dcgan_discriminator(
@@ -85,6 +91,7 @@ def dcgan_discriminator(
     width: int = 64,
     depth: int | None = None,
     normalization: str = "none",
+    num_classes: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
     """Returns a convolutional discriminator (or critic), one logit an image.
@@ -101,10 +108,13 @@ def dcgan_discriminator(
         depth: Integer of at least 1, the number of convolutions, at most log2 of the smaller side.
             Defaults to None, the rule of `dcgan_generator`.
         normalization: "none", "batch", "layer" or "spectral". Defaults to "none".
+        num_classes: Integer of at least 2, the number of classes, or None (the default) for no
+            labels. The logit is then a projection: w.h + b + V[label].h of the features h.
         seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
-        A `keras.Model` from images [batch, *image_shape] to float32 logits [batch, 1].
+        A `keras.Model` from images [batch, *image_shape] to float32 logits [batch, 1]. With classes
+        it takes [images, labels], labels int32 [batch].
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -117,36 +127,35 @@ def dcgan_discriminator(
     Reference: [Radford et al. 2016](https://arxiv.org/abs/1511.06434), section 3.
     """
     image_shape, depth = _check(image_shape, width=width, depth=depth, normalization=normalization)
-    seeds = blocks.layer_seeds("dcgan_discriminator", seed)
+    recipe = blocks.Recipe(normalization, blocks.layer_seeds("dcgan_discriminator", seed))
     images = keras.Input(image_shape, name="images")
+    labels = blocks.labels_input(num_classes)
     x = images
     for index in range(1, depth + 1):
-        x = _downsample(x, index, width * 2 ** (index - 1), normalization, seeds)
+        x = _downsample(x, index, width * 2 ** (index - 1), recipe)
     x = keras.layers.Flatten(name="flatten")(x)
-    logit = keras.layers.Dense(1, kernel_initializer=_normal(seeds), dtype="float32", name="logits")
-    return keras.Model(images, blocks.spectral(logit, normalization)(x), name="dcgan_discriminator")
+    logits = head.logits(x, labels, recipe=recipe, initializer=functools.partial(_normal, recipe))
+    return keras.Model(blocks.model_inputs(images, labels), logits, name="dcgan_discriminator")
 
 
-def _project(
-    latents: Any, shape: tuple[int, ...], normalization: str, seeds: Iterator[int | None]
-) -> Any:
+def _project(latents: Any, shape: tuple[int, ...], recipe: blocks.Recipe) -> Any:
     dense = keras.layers.Dense(
         math.prod(shape),
-        use_bias=blocks.needs_bias(normalization),
-        kernel_initializer=_normal(seeds),
+        use_bias=recipe.bias,
+        kernel_initializer=_normal(recipe),
         name="project",
     )
-    x = blocks.spectral(dense, normalization)(latents)
+    x = recipe.spectral(dense)(latents)
     x = keras.layers.Reshape(shape, name="project_map")(x)
-    return _normalize_activate(x, "project", "relu", normalization, seeds)
+    return recipe.normalize_activate(x, activation="relu", name="project")
 
 
 def _deconvolution(
     filters: int,
-    normalization: str,
-    seeds: Iterator[int | None],
+    recipe: blocks.Recipe,
     *,
     name: str,
+    use_bias: bool = True,
     dtype: str | None = None,
 ) -> keras.layers.Layer:
     return keras.layers.Conv2DTranspose(
@@ -154,8 +163,8 @@ def _deconvolution(
         4,
         strides=2,
         padding="same",
-        use_bias=blocks.needs_bias(normalization),
-        kernel_initializer=_normal(seeds),
+        use_bias=use_bias,
+        kernel_initializer=_normal(recipe),
         name=name,
         dtype=dtype,
     )
@@ -172,34 +181,25 @@ def _enlarge(x: Any, layer: keras.layers.Layer, size: tuple[int, int]) -> Any:
     return keras.layers.Cropping2D(cropping, dtype=x.dtype, name=f"{layer.name}_crop")(x)
 
 
-def _downsample(
-    x: Any, index: int, filters: int, normalization: str, seeds: Iterator[int | None]
-) -> Any:
+def _downsample(x: Any, index: int, filters: int, recipe: blocks.Recipe) -> Any:
     name = f"downsample_{index}"
-    if index == 1 and normalization != "spectral":
-        normalization = "none"
+    if index == 1 and recipe.normalization != "spectral":
+        recipe = dataclasses.replace(recipe, normalization="none")
     convolution = keras.layers.Conv2D(
         filters,
         5,
         strides=2,
         padding="same",
-        use_bias=blocks.needs_bias(normalization),
-        kernel_initializer=_normal(seeds),
+        use_bias=recipe.bias,
+        kernel_initializer=_normal(recipe),
         name=name,
     )
-    x = blocks.spectral(convolution, normalization)(x)
-    return _normalize_activate(x, name, "leaky_relu", normalization, seeds)
+    x = recipe.spectral(convolution)(x)
+    return recipe.normalize_activate(x, activation="leaky_relu", name=name)
 
 
-def _normalize_activate(
-    x: Any, name: str, activation: str, normalization: str, seeds: Iterator[int | None]
-) -> Any:
-    x = blocks.normalize(x, normalization=normalization, seed=next(seeds), name=f"{name}_norm")
-    return blocks.activate(x, activation=activation, name=f"{name}_{activation}")
-
-
-def _normal(seeds: Iterator[int | None]) -> keras.initializers.Initializer:
-    return keras.initializers.RandomNormal(0.0, _STDDEV, seed=next(seeds))
+def _normal(recipe: blocks.Recipe) -> keras.initializers.Initializer:
+    return keras.initializers.RandomNormal(0.0, _STDDEV, seed=next(recipe.seeds))
 
 
 def _halved(image_shape: tuple[int, ...], times: int) -> tuple[int, int]:
@@ -212,22 +212,9 @@ def _check(
     image_shape: Sequence[int], *, width: int, depth: int | None, normalization: str
 ) -> tuple[tuple[int, ...], int]:
     """Returns the image shape as a tuple and the depth, chosen if None; raises ValueError."""
-    image_shape = checks.shape("image_shape", image_shape, rank=3)
-    smaller = min(image_shape[:2])
-    if smaller < _SMALLEST or max(image_shape[:2]) > _LARGEST or image_shape[2] > _MOST_CHANNELS:
-        raise ValueError(
-            f"`image_shape` must be (height, width, channels) with {_SMALLEST} to {_LARGEST} "
-            f"pixels a side and 1 to {_MOST_CHANNELS} channels. Received: {image_shape!r}. Resize "
-            "the images, or pass a network of your own: any Keras model fits."
-        )
+    image_shape = blocks.image_shape(image_shape)
     checks.positive_int("width", width)
     checks.choice("normalization", normalization, blocks.NORMALIZATIONS)
     if depth is None:
-        return image_shape, max(2, math.ceil(math.log2(smaller / 4)))
-    depth, deepest = checks.positive_int("depth", depth), int(math.log2(smaller))
-    if depth > deepest:
-        raise ValueError(
-            f"`depth` must be at most {deepest} for a smaller side of {smaller} pixels: each "
-            f"stage halves it. Received: {depth}"
-        )
-    return image_shape, depth
+        return image_shape, max(2, math.ceil(math.log2(min(image_shape[:2]) / 4)))
+    return image_shape, blocks.image_depth(depth, image_shape)

@@ -1,13 +1,14 @@
 """Multilayer perceptrons: for points in the plane, feature vectors and very small images."""
 
+import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from tfgans import checks
-from tfgans.networks import blocks
+from tfgans.networks import blocks, head
 
 _OUTPUT_ACTIVATIONS = ("auto", "linear", "tanh")
 _IMAGE_RANK = 3
@@ -22,6 +23,7 @@ def mlp_generator(
     normalization: str = "none",
     activation: str = "relu",
     output_activation: str = "auto",
+    num_classes: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
     """Returns a fully connected generator, for data without spatial structure to exploit.
@@ -39,10 +41,14 @@ def mlp_generator(
         activation: "relu", "leaky_relu" or "tanh", of the hidden layers. Defaults to "relu".
         output_activation: "linear", "tanh", or "auto": tanh for images (rank 3), which lie in
             [-1, 1], and linear for the rest. Defaults to "auto".
+        num_classes: Integer of at least 2, the number of classes, or None (the default) for no
+            labels. Each class has a gain and an offset of its own at every normalization, or where
+            one would be.
         seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
         A `keras.Model` from float latents [batch, latent_dim] to float32 [batch, *data_shape].
+        With classes it takes [latents, labels], labels int32 [batch].
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -56,19 +62,20 @@ def mlp_generator(
     """
     data_shape = checks.shape("data_shape", data_shape)
     checks.choice("output_activation", output_activation, _OUTPUT_ACTIVATIONS)
-    seeds = blocks.layer_seeds("mlp_generator", seed)
     latents = keras.Input((checks.positive_int("latent_dim", latent_dim),), name="latents")
-    x = _hidden(latents, width, depth, normalization, activation, seeds)
+    labels = blocks.labels_input(num_classes)
+    recipe = blocks.Recipe(normalization, blocks.layer_seeds("mlp_generator", seed), labels)
+    x = _hidden(latents, width, depth, activation, recipe)
     units = math.prod(data_shape)
     x = keras.layers.Dense(
-        units, kernel_initializer=_glorot(seeds), dtype="float32", name="output"
+        units, kernel_initializer=blocks.glorot(recipe.seeds), dtype="float32", name="output"
     )(x)
     if output_activation == "auto":
         output_activation = "tanh" if len(data_shape) == _IMAGE_RANK else "linear"
     if output_activation == "tanh":
         x = keras.layers.Activation("tanh", dtype="float32", name="output_tanh")(x)
     outputs = keras.layers.Reshape(data_shape, dtype="float32", name="examples")(x)
-    return keras.Model(latents, outputs, name="mlp_generator")
+    return keras.Model(blocks.model_inputs(latents, labels), outputs, name="mlp_generator")
 
 
 def mlp_discriminator(
@@ -78,6 +85,7 @@ def mlp_discriminator(
     depth: int = 3,
     normalization: str = "none",
     activation: str = "leaky_relu",
+    num_classes: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
     """Returns a fully connected discriminator (or critic), one logit an example.
@@ -93,10 +101,13 @@ def mlp_discriminator(
         normalization: "none", "batch", "layer" or "spectral". Defaults to "none".
         activation: "relu", "leaky_relu" (slope 0.2) or "tanh", of the hidden layers. Defaults to
             "leaky_relu".
+        num_classes: Integer of at least 2, the number of classes, or None (the default) for no
+            labels. The logit is then a projection: w.h + b + V[label].h of the features h.
         seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
-        A `keras.Model` from [batch, *data_shape] to float32 logits [batch, 1].
+        A `keras.Model` from [batch, *data_shape] to float32 logits [batch, 1]. With classes it
+        takes [examples, labels], labels int32 [batch].
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -109,38 +120,28 @@ def mlp_discriminator(
     Reference: [Gulrajani et al. 2017](https://arxiv.org/abs/1704.00028), section 5.1 and its code.
     """
     data_shape = checks.shape("data_shape", data_shape)
-    seeds = blocks.layer_seeds("mlp_discriminator", seed)
-    inputs = keras.Input(data_shape, name="examples")
-    x = keras.layers.Flatten(name="flatten")(inputs)
-    x = _hidden(x, width, depth, normalization, activation, seeds)
-    logit = keras.layers.Dense(1, kernel_initializer=_glorot(seeds), dtype="float32", name="logits")
-    return keras.Model(inputs, blocks.spectral(logit, normalization)(x), name="mlp_discriminator")
+    recipe = blocks.Recipe(normalization, blocks.layer_seeds("mlp_discriminator", seed))
+    examples = keras.Input(data_shape, name="examples")
+    labels = blocks.labels_input(num_classes)
+    x = keras.layers.Flatten(name="flatten")(examples)
+    x = _hidden(x, width, depth, activation, recipe)
+    initializer = functools.partial(blocks.glorot, recipe.seeds)
+    logits = head.logits(x, labels, recipe=recipe, initializer=initializer)
+    inputs = blocks.model_inputs(examples, labels)
+    return keras.Model(inputs, logits, name="mlp_discriminator")
 
 
-def _hidden(
-    x: Any,
-    width: int,
-    depth: int,
-    normalization: str,
-    activation: str,
-    seeds: Iterator[int | None],
-) -> Any:
+def _hidden(x: Any, width: int, depth: int, activation: str, recipe: blocks.Recipe) -> Any:
     width = checks.positive_int("width", width)
-    checks.choice("normalization", normalization, blocks.NORMALIZATIONS)
+    checks.choice("normalization", recipe.normalization, blocks.NORMALIZATIONS)
     checks.choice("activation", activation, blocks.ACTIVATIONS)
     for index in range(1, checks.positive_int("depth", depth) + 1):
         dense = keras.layers.Dense(
             width,
-            use_bias=blocks.needs_bias(normalization),
-            kernel_initializer=keras.initializers.HeNormal(next(seeds)),
+            use_bias=recipe.bias,
+            kernel_initializer=keras.initializers.HeNormal(next(recipe.seeds)),
             name=f"hidden_{index}",
         )
-        x = blocks.spectral(dense, normalization)(x)
-        name = f"hidden_{index}_norm"
-        x = blocks.normalize(x, normalization=normalization, seed=next(seeds), name=name)
-        x = blocks.activate(x, activation=activation, name=f"hidden_{index}_{activation}")
+        x = recipe.spectral(dense)(x)
+        x = recipe.normalize_activate(x, activation=activation, name=f"hidden_{index}")
     return x
-
-
-def _glorot(seeds: Iterator[int | None]) -> keras.initializers.Initializer:
-    return keras.initializers.GlorotUniform(next(seeds))

@@ -1,33 +1,59 @@
 """The games of Goodfellow et al. 2014: minimax, and its non-saturating form."""
 
 import dataclasses
+import math
 
 import keras
 import tensorflow as tf
 
-from tfgans.objectives.objective import Objective
+from tfgans.objectives.objective import Objective, check_label_smoothing
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class _LogisticDiscriminator(Objective):
     """The discriminator's side, which both games share: -log sigma(D(x)) - log(1 - sigma(D(G)))."""
+
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_label_smoothing(self.label_smoothing)
+
+    @property
+    def decision_threshold(self) -> float:
+        """0; with smoothing s lower, since the best sigma(D) is (1 - s) p / (p + q)."""
+        return math.log((1 - self.label_smoothing) / (1 + self.label_smoothing))
 
     def discriminator_loss(
         self, real_logits: tf.Tensor, fake_logits: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns softplus(-real) and softplus(fake): a plain sum, so chance level is 2 log 2."""
+        """Returns softplus(-real) + s real and softplus(fake): a plain sum, not its half.
+
+        Chance level is 2 log 2, whatever s is.
+        """
         # -log sigma(x) = softplus(-x) and -log(1 - sigma(x)) = softplus(x): finite at any logit.
-        return tf.nn.softplus(-real_logits), tf.nn.softplus(fake_logits)
+        on_real, on_fake = tf.nn.softplus(-real_logits), tf.nn.softplus(fake_logits)
+        if self.label_smoothing:
+            # (1 - s) softplus(-x) + s softplus(x), and softplus(x) = softplus(-x) + x.
+            on_real += self.label_smoothing * real_logits
+        return on_real, on_fake
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Minimax(_LogisticDiscriminator):
     """The zero-sum game: the generator minimizes E log(1 - sigma(D(G(z)))).
 
     With an optimal discriminator the payoff E log D + E log(1 - D) is twice the Jensen-Shannon
     divergence, less 2 log 2. The gradient with respect to a fake logit is -sigma(D), which vanishes
     when the discriminator wins: use it to study that; use `NonSaturating` to train.
+
+    Args:
+        label_smoothing: Float in [0, 1), default 0. The discriminator's target for real examples
+            is 1 less this; that for fakes stays 0 (one-sided, Salimans et al. 2016, section 3.4).
+            Not zero-sum any more.
+
+    Raises:
+        ValueError: If `label_smoothing` is out of its range.
 
     Example:
 
@@ -45,13 +71,21 @@ class Minimax(_LogisticDiscriminator):
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class NonSaturating(_LogisticDiscriminator):
     """The game that is used in practice: the generator minimizes -E log sigma(D(G(z))).
 
     Same fixed points as `Minimax`, but the gradient with respect to a fake logit is
     -(1 - sigma(D)): strongest where the discriminator is surest. At the optimal discriminator it
     follows KL(P_g || P_r) - 2 JSD (Arjovsky & Bottou 2017, Theorem 2.5).
+
+    Args:
+        label_smoothing: Float in [0, 1), default 0. The discriminator's target for real examples
+            is 1 less this; that for fakes stays 0, and the generator's 1 (one-sided, Salimans et
+            al. 2016, section 3.4). Keeps the discriminator's logits from growing without end.
+
+    Raises:
+        ValueError: If `label_smoothing` is out of its range.
 
     Example:
 

@@ -6,6 +6,8 @@ from typing import Any, Self
 
 import tensorflow as tf
 
+from tfgans import checks
+
 
 @dataclasses.dataclass(frozen=True)
 class Objective(abc.ABC):
@@ -17,6 +19,9 @@ class Objective(abc.ABC):
     unreduced terms of the logits' shape and dtype; the model reduces them once, which is what lets
     a mixture weight its examples.
 
+    Only the objectives whose `weighs_fakes` is True also take a keyword `fake_weights` in both
+    methods: float [batch, 1], what each fake counts, or None if all count alike.
+
     To add a game: subclass it as a frozen dataclass (its fields are its hyper-parameters and its
     config), register it with `keras.saving.register_keras_serializable(package="tfgans")`, and add
     a row to the contract table of the tests.
@@ -26,6 +31,24 @@ class Objective(abc.ABC):
     def generator_uses_real(self) -> bool:
         """Whether `generator_loss` reads `real_logits`; where not, the model passes `None`."""
         return False
+
+    @property
+    def weighs_fakes(self) -> bool:
+        """Whether the terms of a fake depend on the other fakes of its batch.
+
+        Then a column of the logits must hold the batch of one discriminator, whole: for a mixture
+        the model calls both losses once for each discriminator, with `fake_weights`.
+        """
+        return False
+
+    @property
+    def decision_threshold(self) -> float | None:
+        """The logit above which the discriminator calls an example real.
+
+        It is the logit of a best discriminator where real and fake examples are equally dense.
+        None where only differences of logits mean something, not their level.
+        """
+        return 0.0
 
     @abc.abstractmethod
     def discriminator_loss(
@@ -45,3 +68,12 @@ class Objective(abc.ABC):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Makes an objective from the result of `get_config`."""
         return cls(**config)
+
+
+def check_label_smoothing(value: Any) -> None:
+    """Raises ValueError unless `value` is a float in [0, 1): for the games that have labels."""
+    if checks.non_negative("label_smoothing", value) >= 1:
+        raise ValueError(
+            "`label_smoothing` must be below 1, where real and fake would have one target; take 0 "
+            f"for none, or say 0.1. Received: {value!r}"
+        )

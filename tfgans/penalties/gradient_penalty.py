@@ -22,6 +22,9 @@ class GradientPenalty(Penalty):
         weight: Float, default 10 ("all experiments use lambda = 10"). The authors' toy code uses
             0.1; then the critic's gap is no longer near the Wasserstein distance.
         target: Float, default 1.
+        one_sided: Bool, default False. See `Penalty`, as for the rest.
+        every: Int, default 1.
+        fraction: Float, default 1.
         epsilon: Float, default 1e-12, under the root.
 
     Example:
@@ -37,5 +40,10 @@ class GradientPenalty(Penalty):
 
     def points(self, real: tf.Tensor, fake: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
         """Returns one point on the segment from each real example to its fake one."""
-        alpha = stateless.uniform([tf.shape(real)[0], *[1] * (len(real.shape) - 1)], key)
-        return real + alpha * (fake - real)
+        return real + one_number_each(real, key) * (fake - real)
+
+
+def one_number_each(examples: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+    """Returns float32 [batch, 1, ...] of U[0, 1): one number for each example."""
+    ones = [1] * (len(examples.shape) - 1)
+    return stateless.uniform([tf.shape(examples)[0], *ones], key)

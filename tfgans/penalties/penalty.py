@@ -2,13 +2,14 @@
 
 import abc
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, Self
 
 import keras
 import tensorflow as tf
 
-from tfgans import checks
+from tfgans import checks, stateless
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,34 +22,54 @@ class Penalty(abc.ABC):
 
     Args:
         weight: Float of at least 0. The factor before the mean penalty in the discriminator's loss.
-        target: Float of at least 0. The gradient norm that costs nothing.
+        target: Float of at least 0. The gradient norm that costs nothing. With 0 the price is the
+            squared norm itself.
+        one_sided: Bool. Whether only a norm above the target costs. Default: False; Gulrajani et
+            al. prefer two sides.
+        every: Int of at least 1. An approximation: the penalty counts in every n-th discriminator
+            update alone, n times as much, so its mean over many updates stays ("lazy"
+            regularization, Karras et al. 2020, appendix B). Default: 1.
+        fraction: Float in (0, 1]. An approximation: only this part of the batch is priced, a
+            random one, each row as much more as there are fewer, so the expectation stays.
+            Default: 1.
         epsilon: Float above 0, added to the squared norm under the root, whose gradient at zero
-            would otherwise be NaN. The authors' codes use none.
+            would otherwise be NaN. The authors' codes use none. Not used with a target of 0.
 
     Call arguments:
-        discriminator: Callable `(examples, training) -> logits` of shape [batch, 1], usually a
+        discriminator: Callable `(inputs, training) -> logits` of shape [batch, 1], usually a
             Keras model. It must treat each example by itself: with batch statistics the gradient
             of one example's logit is not defined, and such a model is refused.
         real: Float tensor [batch, ...].
         fake: Float tensor of the same shape.
+        labels: Int tensor [batch], of a conditional discriminator, whose inputs are then the list
+            [examples, labels]. Real and fake example i are of one class. Default: None.
         key: The int64[2] random key of this call (see `tfgans.stateless.key`), which makes it a
             pure function. Default: a fresh one from TensorFlow's global generator.
-        training: Bool, passed on to the discriminator. Default: True.
+        update: Scalar int tensor, the number of this discriminator update, which `every` counts
+            by. Default: None, the penalty is not left out.
+        training: Bool, passed on to the discriminator. Without training neither `every` nor
+            `fraction` saves anything: what is measured is the whole. Default: True.
 
     Returns (of the call): float32 tensor [batch].
 
     Raises:
-        ValueError: On a negative or non-finite number, or a discriminator with batch statistics.
+        ValueError: On a number out of its range, or a discriminator with batch statistics.
     """
 
     weight: float = 10.0
     target: float = 1.0
+    one_sided: bool = False
+    every: int = 1
+    fraction: float = 1.0
     epsilon: float = 1e-12
 
     def __post_init__(self) -> None:
         checks.non_negative("weight", self.weight)
         checks.non_negative("target", self.target)
+        checks.positive_int("every", self.every)
         checks.positive("epsilon", self.epsilon)
+        if checks.positive("fraction", self.fraction) > 1:
+            raise ValueError(f"`fraction` must be in (0, 1]. Received: {self.fraction!r}")
 
     @abc.abstractmethod
     def points(self, real: tf.Tensor, fake: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
@@ -60,16 +81,30 @@ class Penalty(abc.ABC):
         real: tf.Tensor,
         fake: tf.Tensor,
         *,
+        labels: tf.Tensor | None = None,
         key: tf.Tensor | None = None,
+        update: tf.Tensor | None = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """Returns (||grad D|| - target)^2 for each example: float32 [batch]."""
+        """Returns what the gradient norm of each example costs: float32 [batch]."""
         refuse_batch_statistics(discriminator)
         if key is None:
             key = tf.random.uniform([2], maxval=tf.int64.max, dtype=tf.int64)
         points = self.points(tf.cast(real, tf.float32), tf.cast(fake, tf.float32), key)
-        squared = squared_gradient_norm(discriminator, points, training=training)
-        return tf.square(tf.sqrt(squared + self.epsilon) - self.target)
+
+        def price() -> tf.Tensor:
+            if not training or self.fraction == 1:
+                return self._prices(discriminator, points, labels, training)
+            return self._prices_of_some(discriminator, points, labels, key)
+
+        if update is None or not training or self.every == 1:
+            return price()
+        rows = tf.shape(points)[:1]
+        return tf.cond(
+            tf.equal(tf.cast(update, tf.int64) % self.every, 0),
+            lambda: self.every * price(),
+            lambda: tf.zeros(rows),
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Returns the hyper-parameters, enough for `from_config`."""
@@ -80,9 +115,52 @@ class Penalty(abc.ABC):
         """Makes a penalty from the result of `get_config`."""
         return cls(**config)
 
+    def _prices(
+        self,
+        discriminator: Callable[..., tf.Tensor],
+        points: tf.Tensor,
+        labels: tf.Tensor | None,
+        training: bool,
+    ) -> tf.Tensor:
+        squared = squared_gradient_norm(discriminator, points, labels=labels, training=training)
+        if self.target == 0:
+            return squared
+        excess = tf.sqrt(squared + self.epsilon) - self.target
+        return tf.square(tf.nn.relu(excess) if self.one_sided else excess)
+
+    def _prices_of_some(
+        self,
+        discriminator: Callable[..., tf.Tensor],
+        points: tf.Tensor,
+        labels: tf.Tensor | None,
+        key: tf.Tensor,
+    ) -> tf.Tensor:
+        """Returns the prices of evenly spread rows from a random one on, scaled; 0 for the rest."""
+        rows = tf.shape(points)[0] if points.shape[0] is None else points.shape[0]
+        if isinstance(rows, int):
+            count: Any = math.ceil(self.fraction * rows)
+        else:
+            count = tf.cast(tf.math.ceil(self.fraction * tf.cast(rows, tf.float32)), tf.int32)
+        shift = stateless.uniform([1], stateless.fold(key, _CHOICE))[0]
+        first = tf.cast(shift * tf.cast(rows, tf.float32), tf.int32)
+        chosen = (first + tf.range(count) * rows // count) % rows
+        some = tf.gather(points, chosen)
+        own_labels = None if labels is None else tf.gather(labels, chosen)
+        prices = self._prices(discriminator, some, own_labels, training=True)
+        scale = tf.cast(rows, tf.float32) / tf.cast(count, tf.float32)
+        return tf.scatter_nd(chosen[:, tf.newaxis], scale * prices, [rows])
+
+
+# Below the key of the points, apart from their own branches.
+_CHOICE = 17
+
 
 def squared_gradient_norm(
-    discriminator: Callable[..., tf.Tensor], points: tf.Tensor, *, training: bool = True
+    discriminator: Callable[..., tf.Tensor],
+    points: tf.Tensor,
+    *,
+    labels: tf.Tensor | None = None,
+    training: bool = True,
 ) -> tf.Tensor:
     """Returns ||grad_x D(x)||_2^2, summed over all axes but the first: float32 [batch].
 
@@ -91,7 +169,8 @@ def squared_gradient_norm(
     """
     with tf.GradientTape() as tape:
         tape.watch(points)
-        logits = tf.cast(discriminator(points, training=training), tf.float32)
+        inputs = points if labels is None else [points, labels]
+        logits = tf.cast(discriminator(inputs, training=training), tf.float32)
     if logits.shape[1:] != (1,):
         raise ValueError(
             "A gradient penalty is on one logit an example: end the discriminator with `Dense(1)`. "

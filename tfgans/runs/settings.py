@@ -30,7 +30,13 @@ def check_sizes(gan: GAN, source: Source, *, steps: int, batch_size: int, epoch_
             f"vectors [dim]. Received: {source.data_shape}"
         )
     mixing.check_batch(batch_size, gan.generator, gan.discriminator)
-    source.batches(batch_size)  # Refuses a batch that is larger than the data.
+    # Refuses a batch that is larger than the data, and labels that the source does not have.
+    source.batches(batch_size, labels=gan.num_classes is not None)
+    if gan.num_classes is not None and (source.num_classes or 0) > gan.num_classes:
+        raise ValueError(
+            f"{source.name!r} has {source.num_classes} classes. Received: a model with num_classes="
+            f"{gan.num_classes}. Build the networks and the model for as many"
+        )
 
 
 def describe(

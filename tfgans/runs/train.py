@@ -139,7 +139,11 @@ def _fit(
             watching = [nan_guard, log, tensorboard, *others, progress, stop]
             for segment in plan:
                 gan.fit(
-                    source.batches(batch_size, start_step=gan.step * gan.discriminator_steps),
+                    source.batches(
+                        batch_size,
+                        start_step=gan.step * gan.discriminator_steps,
+                        labels=gan.num_classes is not None,
+                    ),
                     **segment._asdict(),
                     verbose=0,
                     callbacks=watching,

@@ -9,9 +9,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgans import files, stateless
+from tfgans import files, shapes, stateless
 
 Signatures = dict[str, tuple[Callable[..., Any], list[tf.TensorSpec]]]
+_SEED = tf.TensorSpec([None], tf.int64, "seed")
 
 
 def export_generator(
@@ -20,6 +21,7 @@ def export_generator(
     *,
     latent_shape: tuple[int, ...],
     mixture: bool = False,
+    num_classes: int | None = None,
 ) -> Path:
     """Publishes `generator` under `path` as the next integer version, and returns its folder.
 
@@ -43,11 +45,15 @@ def export_generator(
     | `component` | `latents`, `components`: int32 [batch] | `images`: float32 [batch, ...] |
     | `mixture_weights` | none | `weights`: float32 [k] |
 
+    Of a conditional generator every signature that makes images takes one more input, `labels`:
+    int32 [batch], the classes; one that is no class is an error of the call.
+
     Args:
         generator: A built Keras model, latents -> images. It is called with `training=False`.
         path: The model's folder, say "exported/digits"; its versions are "exported/digits/1", ...
         latent_shape: Shape of one latent, without the batch.
         mixture: Whether the generator is a `tfgans.MixtureGenerator`. Default: False.
+        num_classes: Int, of a conditional generator, which takes [latents, labels]. Default: None.
 
     Returns:
         The `pathlib.Path` of the new version.
@@ -62,9 +68,9 @@ def export_generator(
     files.remove_temporaries(path)
     temporary = files.temporary_sibling(path / "version")
     try:
-        signatures = _signatures(generator, latent_shape)
+        signatures = _signatures(generator, latent_shape, num_classes)
         if mixture:
-            signatures |= _mixture_signatures(generator, latent_shape)
+            signatures |= _mixture_signatures(generator, latent_shape, num_classes)
         _write(generator, signatures, temporary)
         _sync_tree(temporary)
         return _publish(temporary, path)
@@ -72,41 +78,64 @@ def export_generator(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _signatures(generator: Any, latent_shape: tuple[int, ...]) -> Signatures:
-    def images(latents: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"images": tf.cast(generator(latents, training=False), tf.float32)}
+def _signatures(
+    generator: Any, latent_shape: tuple[int, ...], num_classes: int | None
+) -> Signatures:
+    def images(latents: tf.Tensor, *labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = _inputs(latents, labels, num_classes)
+        return {"images": tf.cast(generator(inputs, training=False), tf.float32)}
 
-    def sample(seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        return images(stateless.normal_rows(_keys(seed), latent_shape))
+    def sample(seed: tf.Tensor, *labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        return images(stateless.normal_rows(_keys(seed), latent_shape), *labels)
 
+    classes = _labels(num_classes)
     return {
-        "serving_default": (images, [_latents(latent_shape)]),
-        "sample": (sample, [tf.TensorSpec([None], tf.int64, "seed")]),
+        "serving_default": (images, [_latents(latent_shape), *classes]),
+        "sample": (sample, [_SEED, *classes]),
     }
 
 
-def _mixture_signatures(generator: Any, latent_shape: tuple[int, ...]) -> Signatures:
-    def component(latents: tf.Tensor, components: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"images": generator(latents, training=False, component=components)}
+def _mixture_signatures(
+    generator: Any, latent_shape: tuple[int, ...], num_classes: int | None
+) -> Signatures:
+    def component(
+        latents: tf.Tensor, components: tf.Tensor, *labels: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        inputs = _inputs(latents, labels, num_classes)
+        return {"images": generator(inputs, training=False, component=components)}
 
-    def sample(seed: tf.Tensor) -> dict[str, tf.Tensor]:
+    def sample(seed: tf.Tensor, *labels: tf.Tensor) -> dict[str, tf.Tensor]:
         components = generator.draw_components(_keys(seed))
         latents = stateless.normal_rows(_keys(seed), latent_shape)
-        return {**component(latents, components), "components": components}
+        return {**component(latents, components, *labels), "components": components}
 
     def mixture_weights() -> dict[str, tf.Tensor]:
         return {"weights": tf.exp(generator.log_probabilities())}
 
     pinned = tf.TensorSpec([None], tf.int32, "components")
+    classes = _labels(num_classes)
     return {
-        "sample": (sample, [tf.TensorSpec([None], tf.int64, "seed")]),
-        "component": (component, [_latents(latent_shape), pinned]),
+        "sample": (sample, [_SEED, *classes]),
+        "component": (component, [_latents(latent_shape), pinned, *classes]),
         "mixture_weights": (mixture_weights, []),
     }
 
 
 def _latents(latent_shape: tuple[int, ...]) -> tf.TensorSpec:
     return tf.TensorSpec([None, *latent_shape], tf.float32, "latents")
+
+
+def _labels(num_classes: int | None) -> list[tf.TensorSpec]:
+    return [] if num_classes is None else [tf.TensorSpec([None], tf.int32, "labels")]
+
+
+def _inputs(latents: tf.Tensor, labels: tuple[tf.Tensor, ...], num_classes: int | None) -> Any:
+    if num_classes is None:
+        return latents
+    inside = tf.reduce_all((labels[0] >= 0) & (labels[0] < num_classes))
+    expected = f"`labels` must be classes from 0 to {num_classes - 1}"
+    with tf.control_dependencies([tf.debugging.Assert(inside, [expected, labels[0]])]):
+        return shapes.with_labels(latents, tf.identity(labels[0]))
 
 
 def _keys(seed: tf.Tensor) -> tf.Tensor:

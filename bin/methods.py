@@ -1,0 +1,79 @@
+"""The one place where names become methods, games and penalties."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tfgans
+from tfgans import objectives, penalties
+
+MODELS: dict[str, Callable[..., tfgans.GAN]] = {
+    "gan": tfgans.GAN,
+    "minimax": tfgans.MinimaxGAN,
+    "non_saturating": tfgans.NonSaturatingGAN,
+    "least_squares": tfgans.LeastSquaresGAN,
+    "hinge": tfgans.HingeGAN,
+    "wgan": tfgans.WGAN,
+    "wgan_gp": tfgans.WGANGP,
+    "gan_gp": tfgans.GANGP,
+    "dragan": tfgans.DRAGAN,
+    "fgan": tfgans.FGAN,
+    "kl_wgan": tfgans.KLWGAN,
+    "r3gan": tfgans.R3GAN,
+    "sngan": tfgans.SNGAN,
+    "dcd": tfgans.DCD,
+}
+
+
+def _f_divergence(divergence: str = "jensen_shannon", non_saturating: bool = False) -> Any:
+    return objectives.FDivergence(divergence, non_saturating=non_saturating)
+
+
+OBJECTIVES: dict[str, Callable[..., objectives.Objective]] = {
+    "minimax": objectives.Minimax,
+    "non_saturating": objectives.NonSaturating,
+    "least_squares": objectives.LeastSquares,
+    "hinge": objectives.Hinge,
+    "wasserstein": objectives.Wasserstein,
+    "kl_wasserstein": objectives.KLWasserstein,
+    "relativistic": objectives.Relativistic,
+    "f_divergence": _f_divergence,
+}
+PENALTIES: dict[str, Callable[..., penalties.Penalty]] = {
+    "gradient": penalties.GradientPenalty,
+    "dragan": penalties.DRAGANPenalty,
+    "r1": penalties.R1Penalty,
+    "r2": penalties.R2Penalty,
+}
+# Arguments that are objects, or the same for every method: flags make them in other ways.
+_NOT_FLAGS = {
+    *("self", "generator", "discriminator", "objective", "options", "langevin"),
+    *("instance_noise", "num_classes", "ema", "seed", "name"),
+}
+
+
+def arguments(make: Callable[..., Any]) -> dict[str, Any]:
+    """Returns the arguments of a class or function that flags may set, and their defaults."""
+    found = inspect.signature(make).parameters.values()
+    return {one.name: one.default for one in found if one.name not in _NOT_FLAGS}
+
+
+def takers(names: set[str]) -> list[str]:
+    """Returns the flags of the methods, objectives and penalties that take one of the arguments."""
+    tables: dict[str, Any] = {"model": MODELS, "objective": OBJECTIVES, "penalty": PENALTIES}
+    return [
+        f"--{flag}={name}"
+        for flag, table in tables.items()
+        for name, make in table.items()
+        if names & arguments(make).keys()
+    ]
+
+
+def describe() -> Iterator[str]:
+    """Yields a line a method: its name, its paper's defaults and its optimizers."""
+    for name, model in MODELS.items():
+        own = ", ".join(f"{key}={value}" for key, value in arguments(model).items())
+        note = re.search(r"Default optimizers: (.+?)(?:\n\n|$)", model.__doc__ or "", re.DOTALL)
+        said = " ".join(note[1].split()) if note else "Adam 2e-4, betas (0.5, 0.999)"
+        yield f"- {name}: {own}; {said.split('. ')[0].rstrip('.')}"

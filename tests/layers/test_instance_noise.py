@@ -1,0 +1,328 @@
+"""InstanceNoise: what it adds, when it adds nothing, and how its level moves."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+
+from tfgans import stateless
+from tfgans.layers import InstanceNoise
+
+KEY = stateless.key(3, 1)
+LAYERS = {
+    "constant": lambda: InstanceNoise(0.5, schedule="constant"),
+    "linear": lambda: InstanceNoise(0.5, decay_steps=10),
+    "exponential": lambda: InstanceNoise(0.5, schedule="exponential", decay_steps=10),
+    "adaptive": lambda: InstanceNoise(0.5, schedule="adaptive"),
+}
+every = pytest.mark.parametrize("schedule", LAYERS)
+
+
+def examples(*shape):
+    return tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32)
+
+
+# -- What it adds ------------------------------------------------------------------------------
+
+
+def test_noise_is_gaussian_of_the_level():
+    inputs = examples(200, 10, 10, 1)
+    noise = (InstanceNoise(0.3, decay_steps=10)(inputs, key=KEY, training=True) - inputs).numpy()
+    # 20000 numbers: standard errors of 0.3 / sqrt(20000) = 0.0021 and 0.3 / sqrt(40000) = 0.0015.
+    assert noise.mean() == pytest.approx(0, abs=0.0085)
+    assert noise.std() == pytest.approx(0.3, abs=0.006)
+    assert stats.kstest(noise.ravel() / 0.3, "norm").pvalue > 1e-3
+
+
+def test_noise_follows_the_level():
+    layer, inputs = LAYERS["linear"](), examples(4, 3)
+    layer.anneal(4)
+    expected = inputs + 0.3 * stateless.normal([4, 3], KEY)
+    np.testing.assert_allclose(layer(inputs, key=KEY, training=True), expected, atol=1e-6)
+
+
+def test_the_key_decides_the_noise():
+    layer, inputs = LAYERS["constant"](), tf.zeros([100, 12])
+    first, again, other = (
+        layer(inputs, key=key, training=True).numpy() for key in (KEY, KEY, stateless.key(3, 2))
+    )
+    np.testing.assert_array_equal(first, again)
+    # 1200 pairs: a correlation has a standard error of 0.03. Rows have noise of their own, too.
+    assert abs(np.corrcoef(first.ravel(), other.ravel())[0, 1]) < 0.12
+    assert abs(np.corrcoef(first[1:].ravel(), first[:-1].ravel())[0, 1]) < 0.12
+
+
+@every
+def test_without_training_the_examples_come_back(schedule):
+    layer, inputs = LAYERS[schedule](), examples(4, 3)
+    for outputs in (layer(inputs), layer(inputs, key=KEY), layer(inputs, training=False)):
+        np.testing.assert_array_equal(outputs, inputs)
+
+
+def test_same_numbers_eagerly_in_a_graph_and_under_xla():
+    layer, inputs = LAYERS["constant"](), examples(4, 3)
+    call = lambda x, key: layer(x, key=key, training=True)  # noqa: E731
+    eager = call(inputs, KEY)
+    for jit_compile in (False, True):
+        compiled = tf.function(call, jit_compile=jit_compile)
+        np.testing.assert_allclose(compiled(inputs, KEY), eager, atol=1e-6)
+    signature = [tf.TensorSpec([None, 3], tf.float32), tf.TensorSpec([2], tf.int64)]
+    np.testing.assert_allclose(tf.function(call, signature)(inputs, KEY), eager, atol=1e-6)
+
+
+def test_gradient_passes_to_the_examples_and_not_to_the_level():
+    layer, inputs = LAYERS["adaptive"](), examples(4, 3)
+    with tf.GradientTape() as tape:
+        tape.watch([inputs, layer.level.value])
+        total = tf.reduce_sum(layer(inputs, key=KEY, training=True) * inputs[0])
+    to_inputs, to_level = tape.gradient(total, [inputs, layer.level.value])
+    noisy_sum = tf.reduce_sum(layer(inputs, key=KEY, training=True), axis=0)
+    expected = np.tile(inputs[0], [4, 1]) + np.eye(4, 1) * noisy_sum
+    np.testing.assert_allclose(to_inputs, expected, atol=1e-5)
+    assert to_level is None
+    assert layer.trainable_variables == []
+
+
+def test_arithmetic_is_float32_under_mixed_float16():
+    keras.config.set_dtype_policy("mixed_float16")
+    layer, inputs = LAYERS["constant"](), examples(4, 3)
+    assert layer.level.dtype == "float32"
+    outputs = layer(inputs, key=KEY, training=True)
+    assert outputs.dtype == tf.float32
+    expected = inputs + 0.5 * stateless.normal([4, 3], KEY)
+    np.testing.assert_allclose(outputs, expected, atol=1e-6)
+    half = tf.cast(examples(50, 12), tf.float16)
+    for training in (False, True):
+        assert layer(half, key=KEY, training=training).dtype == tf.float16
+    # Rounded once, after the sum: noise that is rounded first would give other bits.
+    exact = tf.cast(half, tf.float32) + 0.5 * stateless.normal([50, 12], KEY)
+    noisy = layer(half, key=KEY, training=True)
+    np.testing.assert_array_equal(noisy, tf.cast(exact, tf.float16))
+
+
+def test_stands_in_a_functional_model():
+    inputs = keras.Input([3])
+    model = keras.Model(inputs, keras.layers.Dense(1)(LAYERS["linear"]()(inputs)))
+    assert model.output_shape == (None, 1)
+    assert model(examples(4, 3)).shape == (4, 1)
+
+
+# -- Its level ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schedule", "levels"),
+    [
+        ("constant", [0.5, 0.5, 0.5, 0.5, 0.5]),
+        ("linear", [0.5, 0.45, 0.25, 0.0, 0.0]),
+        ("exponential", [0.5, 0.4524187, 0.3032653, 0.1839397, 0.0410425]),
+        ("adaptive", [0.5, 0.5, 0.5, 0.5, 0.5]),
+    ],
+)
+def test_level_of_a_step(schedule, levels):
+    layer = LAYERS[schedule]()
+    assert float(layer.level) == 0.5
+    compiled = tf.function(layer.anneal)
+    for step, level in zip([0, 1, 5, 10, 25], levels, strict=True):
+        layer.anneal(step)
+        assert float(layer.level) == pytest.approx(level, rel=1e-6)
+        layer.level.assign(0.5)
+        compiled(tf.constant(step, tf.int64))
+        assert float(layer.level) == pytest.approx(level, rel=1e-6)
+
+
+def test_a_step_may_be_a_counter_of_keras():
+    layer = LAYERS["linear"]()
+    layer.anneal(keras.Variable(5, dtype="int64", trainable=False))
+    assert float(layer.level) == pytest.approx(0.25)
+
+
+def test_at_the_end_of_a_linear_schedule_there_is_no_noise():
+    layer, inputs = LAYERS["linear"](), examples(4, 3)
+    layer.anneal(10)
+    np.testing.assert_array_equal(layer(inputs, key=KEY, training=True), inputs)
+
+
+def test_adaptive_level_rises_while_the_discriminator_is_right_too_often():
+    layer = InstanceNoise(0.5, schedule="adaptive", target_accuracy=0.8, rate=0.1)
+    levels = []
+    for accuracy in (1.0, 0.81, 0.79, 0.0, np.float32(0.8), float("nan")):
+        layer.adapt(tf.constant(accuracy))
+        levels.append(float(layer.level))
+    up, back = 0.5 * np.exp(0.1), 0.5
+    expected = [up, up * np.exp(0.1), up, back, back, back]
+    np.testing.assert_allclose(levels, expected, rtol=1e-6)
+
+
+def test_adaptive_level_stays_in_its_bounds():
+    layer = InstanceNoise(0.5, schedule="adaptive", rate=3.0, max_stddev=2.0)
+    for accuracy, bound in ((1.0, 2.0), (0.5, 0.0005)):
+        for _ in range(5):
+            layer.adapt(accuracy)
+        assert float(layer.level) == pytest.approx(bound, rel=1e-6)
+    layer.adapt(1.0)
+    assert float(layer.level) == pytest.approx(0.0005 * np.exp(3), rel=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "exponential"])
+def test_other_levels_do_not_adapt(schedule):
+    layer = LAYERS[schedule]()
+    assert not layer.is_adaptive
+    layer.adapt(1.0)
+    assert float(layer.level) == 0.5
+
+
+@pytest.mark.parametrize("start", [0.1, 3.0])
+def test_adaptive_level_holds_the_accuracy_of_the_best_discriminator(start):
+    """Points 0 and 1 under noise s: the best one asks x > 1/2 and is right with Phi(1 / 2s)."""
+    layer = InstanceNoise(start, schedule="adaptive", rate=0.02)
+    points = tf.repeat(tf.constant([[0.0], [1.0]]), 500, axis=0)
+
+    @tf.function
+    def train(steps):
+        accuracies = tf.TensorArray(tf.float32, steps)
+        for step in tf.range(steps):
+            noisy = layer(points, key=stateless.key(0, step), training=True)
+            right = tf.equal(noisy > 0.5, points > 0.5)
+            accuracy = tf.reduce_mean(tf.cast(right, tf.float32))
+            layer.adapt(accuracy)
+            accuracies = accuracies.write(step, accuracy)
+        return accuracies.stack()
+
+    accuracies = train(300).numpy()[-100:]
+    assert layer.is_adaptive
+    # One step changes the level by 2 %, and the batch's accuracy by chance by 1.4 %.
+    assert accuracies.mean() == pytest.approx(0.75, abs=0.01)
+    assert float(layer.level) == pytest.approx(0.5 / stats.norm.ppf(0.75), rel=0.15)
+
+
+# -- Saved, resumed, replicated ----------------------------------------------------------------
+
+
+@keras.saving.register_keras_serializable(package="tfgans_tests")
+class Noisy(keras.Model):
+    """A discriminator that holds the layer as an attribute."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.noise = LAYERS["adaptive"]()
+        self.dense = keras.layers.Dense(1)
+
+    def call(self, inputs, key=None, training=False):
+        return self.dense(self.noise(inputs, key=key, training=training))
+
+
+@pytest.mark.parametrize("form", [".keras", ".weights.h5"])
+def test_level_is_saved_and_resumed(tmp_path, form):
+    inputs, path = examples(4, 3), tmp_path / f"noisy{form}"
+    made, loaded = Noisy(), Noisy()
+    for model in (made, loaded):
+        model(inputs)
+    for _ in range(3):
+        made.noise.adapt(1.0)
+    if form == ".keras":
+        made.save(path)
+        loaded = keras.saving.load_model(path, safe_mode=True)
+    else:
+        made.save_weights(path)
+        loaded.load_weights(path)
+    assert float(made.noise.level) == pytest.approx(0.5 * np.exp(0.03), rel=1e-6)
+    for _ in range(2):
+        assert float(loaded.noise.level) == float(made.noise.level)
+        np.testing.assert_array_equal(
+            loaded(inputs, key=KEY, training=True), made(inputs, key=KEY, training=True)
+        )
+        made.noise.adapt(0.5)
+        loaded.noise.adapt(0.5)
+
+
+@every
+def test_config_round_trip(schedule):
+    layer = LAYERS[schedule]()
+    again = InstanceNoise.from_config(layer.get_config())
+    loaded = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert layer.get_config() == again.get_config() == loaded.get_config()
+    assert float(loaded.level) == 0.5
+
+
+def test_adaptive_defaults():
+    layer = LAYERS["adaptive"]()
+    assert (layer.target_accuracy, layer.rate, layer.max_stddev) == (0.75, 0.01, 5.0)
+
+
+def test_replicas_share_out_the_noise_and_agree_on_the_level():
+    devices = tf.config.list_logical_devices("CPU")
+    if len(devices) < 2:
+        pytest.skip("needs two logical devices, which tests/conftest.py makes")
+    strategy = tf.distribute.MirroredStrategy([device.name for device in devices[:2]])
+    with strategy.scope():
+        layer = LAYERS["linear"]()
+
+    @tf.function
+    def step():
+        def replica():
+            layer.anneal(tf.constant(2))
+            return layer(tf.zeros([2, 3]), key=KEY, training=True)
+
+        return strategy.run(replica)
+
+    outputs = tf.concat(strategy.experimental_local_results(step()), axis=0)
+    np.testing.assert_allclose(outputs, 0.4 * stateless.normal([4, 3], KEY), atol=1e-6)
+    levels = strategy.experimental_local_results(layer.level.value)
+    np.testing.assert_allclose(levels, [0.4, 0.4], rtol=1e-6)
+
+
+# -- Errors ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stddev": 0.0}, "`stddev` must be above 0"),
+        ({"stddev": -1.0}, "`stddev` must be a finite number of at least 0"),
+        ({"schedule": "cosine"}, "`schedule` must be one of 'constant', 'linear', 'exponential'"),
+        ({"decay_steps": None}, "`decay_steps` must be an integer .* for schedule='linear'"),
+        ({"decay_steps": 0}, "`decay_steps` must be an integer of at least 1. Received: 0"),
+        ({"schedule": "constant"}, "`decay_steps` is of the schedules .*Received: 10 with"),
+        ({"schedule": "adaptive"}, "`decay_steps` is of the schedules .*Leave it out"),
+        ({"rate": 0.1}, "`rate` is of the schedule 'adaptive'.*Received: 0.1 with"),
+        ({"target_accuracy": 0.8}, "`target_accuracy` is of the schedule 'adaptive'"),
+        ({"max_stddev": 3.0}, "`max_stddev` is of the schedule 'adaptive'"),
+    ],
+)
+def test_refuses(options, message):
+    options = {"stddev": 0.5, "decay_steps": 10, **options}
+    with pytest.raises(ValueError, match=message):
+        InstanceNoise(options.pop("stddev"), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target_accuracy": 0.5}, "`target_accuracy` must lie above 0.5.*Received: 0.5"),
+        ({"target_accuracy": 1.0}, "`target_accuracy` must lie above 0.5.*Received: 1.0"),
+        ({"rate": 0.0}, "`rate` must be above 0"),
+        ({"max_stddev": 0.4}, "`max_stddev` must be at least `stddev`, 0.5.*Received: 0.4"),
+    ],
+)
+def test_adaptive_refuses(options, message):
+    with pytest.raises(ValueError, match=message):
+        InstanceNoise(0.5, schedule="adaptive", **options)
+
+
+def test_refuses_training_without_a_key():
+    with pytest.raises(ValueError, match="`key` must be given in training"):
+        LAYERS["linear"]()(examples(4, 3), training=True)
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, True])
+def test_refuses_a_step_that_is_none(step):
+    with pytest.raises(ValueError, match="`step` must be an integer of at least 0"):
+        LAYERS["linear"]().anneal(step)
+
+
+@pytest.mark.parametrize("accuracy", [75.0, -0.1])
+def test_refuses_an_accuracy_that_is_none(accuracy):
+    with pytest.raises(ValueError, match=r"`accuracy` must lie in \[0, 1\]"):
+        LAYERS["adaptive"]().adapt(accuracy)

@@ -1,0 +1,276 @@
+"""Networks that are told labels: what the label does, by hand, and that such models go anywhere."""
+
+import functools
+import zlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgans import networks
+from tfgans.layers import ConditionalAffine, SpectralNormalization
+from tfgans.networks.blocks import NORMALIZATIONS
+
+SHAPE = (8, 8, 2)
+SMALL = {
+    "mlp_generator": {"latent_dim": 3, "width": 5, "depth": 2},
+    "mlp_discriminator": {"width": 5, "depth": 2},
+    "dcgan_generator": {"latent_dim": 3, "width": 2},
+    "dcgan_discriminator": {"width": 2},
+    "resnet_generator": {"latent_dim": 3, "width": 2},
+    "resnet_discriminator": {"width": 2},
+}
+GENERATORS = [name for name in SMALL if name.endswith("generator")]
+DISCRIMINATORS = [name for name in SMALL if name.endswith("discriminator")]
+LABELS = np.array([2, 0, 1, 2], "int32")
+
+by_name = pytest.mark.parametrize("name", SMALL)
+by_generator = pytest.mark.parametrize("name", GENERATORS)
+by_discriminator = pytest.mark.parametrize("name", DISCRIMINATORS)
+by_normalization = pytest.mark.parametrize("normalization", NORMALIZATIONS)
+
+
+def _make(name, *, shape=SHAPE, num_classes=3, **options):
+    return getattr(networks, name)(shape, num_classes=num_classes, **SMALL[name], **options)
+
+
+@functools.cache
+def _trained(name, normalization):
+    """A network whose weights are larger and whose classes differ; do not change it."""
+    model, rng = _make(name, normalization=normalization, seed=0), np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign(weight + rng.normal(0, 0.3, weight.shape))
+    return model
+
+
+def _inputs(model):
+    shape = (len(LABELS), *model.inputs[0].shape[1:])
+    return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
+
+
+def _affines(model):
+    return [layer for layer in model.layers if isinstance(layer, ConditionalAffine)]
+
+
+@by_name
+@by_normalization
+def test_label_changes_the_output_and_of_its_own_example_alone(name, normalization):
+    model = _trained(name, normalization)
+    inputs = _inputs(model)
+    alone = [model([inputs, np.full(len(LABELS), label)]).numpy() for label in range(3)]
+    for label in range(3):
+        difference = np.abs(alone[label] - alone[label - 1]).reshape(len(LABELS), -1)
+        assert np.all(difference.max(axis=1) > 1e-3)
+    mixed = model([inputs, LABELS])
+    expected = [alone[label][row] for row, label in enumerate(LABELS)]
+    np.testing.assert_allclose(mixed, expected, rtol=1e-4, atol=1e-5)
+
+
+@by_name
+def test_inputs_and_outputs(name):
+    model = _make(name)
+    first = "latents" if name in GENERATORS else "examples" if "mlp" in name else "images"
+    assert [tensor.name for tensor in model.inputs] == [first, "labels"]
+    assert model.inputs[1].shape == (None,)
+    assert model.inputs[1].dtype == "int32"
+    assert model.name == name
+    assert model.output_shape == (None, *SHAPE) if name in GENERATORS else (None, 1)
+
+
+@by_generator
+@by_normalization
+def test_labels_reach_every_hidden_layer_of_a_generator(name, normalization):
+    model = _trained(name, normalization)
+    hidden = [layer.name for layer in model.layers if layer.name.endswith("_relu")]
+    assert len(hidden) > 1
+    assert [layer.name.replace("_norm_affine", "_relu") for layer in _affines(model)] == hidden
+    # The shared gain and offset are gone.
+    kinds = (keras.layers.BatchNormalization, keras.layers.GroupNormalization)
+    for layer in model.layers:
+        assert not isinstance(layer, kinds) or not layer.trainable_weights
+
+
+@by_discriminator
+@by_normalization
+def test_discriminator_normalizes_as_without_labels(name, normalization):
+    conditional = _trained(name, normalization)
+    plain = _make(name, num_classes=None, normalization=normalization, seed=0)
+    extra = {"labels", "one_hot", "class_embedding", "projection", "conditional_logits"}
+    names = [layer.name for layer in conditional.layers if layer.name not in extra]
+    assert names == [layer.name for layer in plain.layers]
+
+
+@by_name
+def test_kernels_of_a_seed_are_those_without_labels(name):
+    conditional, plain = (_make(name, num_classes=n, seed=3) for n in (3, None))
+    weights = {weight.path: weight.numpy() for weight in conditional.weights}
+    kernels = [weight for weight in plain.weights if weight.path.endswith("kernel")]
+    assert kernels
+    for kernel in kernels:
+        np.testing.assert_array_equal(weights[kernel.path], kernel)
+
+
+@by_discriminator
+@pytest.mark.parametrize("normalization", ["none", "spectral"])
+def test_logit_is_a_projection(name, normalization):
+    model = _trained(name, normalization)
+    inputs = _inputs(model)
+    features = keras.Model(model.inputs, model.get_layer("logits").input)([inputs, LABELS]).numpy()
+    logit, embedding = model.get_layer("logits"), model.get_layer("class_embedding")
+    scales = [1.0, 1.0]
+    if normalization == "spectral":
+        scales = [np.linalg.norm(x.layer.kernel @ x.vector_u[:, None]) for x in (logit, embedding)]
+        logit, embedding = logit.layer, embedding.layer
+    vectors = embedding.kernel.numpy()[LABELS] / scales[1]
+    expected = features @ logit.kernel.numpy() / scales[0] + logit.bias.numpy()
+    expected = expected + (vectors * features).sum(axis=1, keepdims=True)
+    assert vectors.shape == features.shape
+    outputs = model([inputs, LABELS])
+    assert outputs.dtype == tf.float32
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_conditional_batch_normalization_by_hand(training):
+    model = _make("dcgan_generator", normalization="batch")
+    norm, affine = model.get_layer("project_norm"), model.get_layer("project_norm_affine")
+    rng = np.random.default_rng(0)
+    for layer in (norm, affine):
+        layer.set_weights([rng.uniform(0.5, 2, w.shape) for w in layer.get_weights()])
+    mean, variance = norm.moving_mean.numpy(), norm.moving_variance.numpy()
+    features = rng.normal(size=(4, *norm.output.shape[1:])).astype("float32")
+    if training:  # The statistics are those of all classes together.
+        mean, variance = features.mean(axis=(0, 1, 2)), features.var(axis=(0, 1, 2))
+    gain, offset = (table.numpy()[LABELS][:, None, None, :] for table in affine.weights)
+    expected = gain * (features - mean) / np.sqrt(variance + 1e-5) + offset
+    outputs = affine([norm(features, training=training), LABELS])
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_conditional_layer_normalization_by_hand():
+    model = _trained("resnet_generator", "layer")
+    norm, affine = model.get_layer("features_norm"), model.get_layer("features_norm_affine")
+    features = np.random.default_rng(0).normal(2, 3, (4, 8, 8, 2)).astype("float32")
+    axes = {"axis": (1, 2, 3), "keepdims": True}
+    gain, offset = (table.numpy()[LABELS][:, None, None, :] for table in affine.weights)
+    expected = gain * (features - features.mean(**axes)) / features.std(**axes) + offset
+    outputs = affine([norm(features), LABELS])
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-4)
+
+
+@by_name
+def test_spectral_normalization_covers_every_kernel(name):
+    model = _trained(name, "spectral")
+    bare = [layer.name for layer in model.layers if hasattr(layer, "kernel")]
+    assert bare == (["output"] if name in GENERATORS else [])
+    wrapped = [x.name for x in model.layers if isinstance(x, SpectralNormalization)]
+    matrices = [w.path for w in model.trainable_weights if "kernel" in w.path.split("/")[-1]]
+    assert len(wrapped) == len(matrices) - len(bare)
+    assert ("class_embedding" in wrapped) == (name in DISCRIMINATORS)
+
+
+@by_name
+def test_gradients_are_dense_finite_and_of_the_classes_in_the_batch(name, capfd):
+    model = _make(name)
+    inputs, labels = _inputs(model), np.array([0, 1, 1, 0])
+
+    @tf.function
+    def gradients():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.sin(model([inputs, labels], training=True)))
+        return tape.gradient(loss, model.trainable_variables)
+
+    tables = 0
+    for variable, gradient in zip(model.trainable_variables, gradients(), strict=True):
+        assert isinstance(gradient, tf.Tensor)
+        assert np.all(np.isfinite(gradient))
+        if variable.path.split("/")[0].endswith(("_affine", "class_embedding")):
+            tables += 1
+            assert np.any(gradient[:2] != 0)
+            assert not np.any(gradient[2])
+    assert tables == (2 * len(_affines(model)) or 1)
+    assert "failed" not in capfd.readouterr().err
+
+
+ONE_OF_EACH = [(name, "batch") for name in GENERATORS]
+ONE_OF_EACH += [(name, "spectral") for name in DISCRIMINATORS]
+one_of_each = pytest.mark.parametrize(("name", "normalization"), ONE_OF_EACH)
+
+
+@one_of_each
+# Keras's own `save`, of any layer, under NumPy 2.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_saved_cloned_and_exported(name, normalization, tmp_path):
+    model = _trained(name, normalization)
+    inputs = [_inputs(model), LABELS]
+    expected = model(inputs).numpy()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(inputs), expected)
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    np.testing.assert_array_equal(clone(inputs), expected)
+    model.export(tmp_path / "exported", verbose=False)
+    exported = tf.saved_model.load(tmp_path / "exported")
+    served = exported.serve([tf.constant(array) for array in inputs])
+    np.testing.assert_allclose(served, expected, atol=1e-5)
+
+
+@one_of_each
+def test_same_in_a_graph_and_under_xla(name, normalization):
+    model = _trained(name, normalization)
+    inputs = [_inputs(model), LABELS]
+    for jit_compile in (False, True):
+        call = tf.function(lambda x, y: model([x, y]), jit_compile=jit_compile)
+        np.testing.assert_allclose(call(*inputs), model(inputs), rtol=1e-4, atol=1e-4)
+
+
+@one_of_each
+def test_half_precision(name, normalization):
+    keras.config.set_dtype_policy("mixed_float16")
+    model = _make(name, normalization=normalization)
+    outputs = model([_inputs(model), LABELS], training=True)
+    assert outputs.dtype == tf.float32
+    assert model.outputs[0].dtype == "float32"
+    assert np.all(np.isfinite(outputs))
+    assert {layer.compute_dtype for layer in _affines(model)} <= {"float16"}
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+
+
+# Taken before the builders knew of labels: a sum over names and shapes, and the sum of |weights|.
+BEFORE = {
+    ("mlp_generator", "none"): (3429531869, 89.534102),
+    ("mlp_generator", "batch"): (1209649839, 109.584658),
+    ("mlp_generator", "layer"): (3885516482, 99.534102),
+    ("mlp_generator", "spectral"): (2396515101, 92.779365),
+    ("mlp_discriminator", "none"): (2006490707, 81.487521),
+    ("mlp_discriminator", "batch"): (160783446, 101.541428),
+    ("mlp_discriminator", "layer"): (2113207802, 91.487521),
+    ("mlp_discriminator", "spectral"): (529144252, 86.456420),
+    ("dcgan_generator", "none"): (2318196120, 3.986924),
+    ("dcgan_generator", "batch"): (2852340446, 15.968408),
+    ("dcgan_generator", "layer"): (837660665, 9.986924),
+    ("dcgan_generator", "spectral"): (3519273316, 8.530594),
+    ("dcgan_discriminator", "none"): (3139714953, 5.037548),
+    ("dcgan_discriminator", "batch"): (3187615806, 12.965155),
+    ("dcgan_discriminator", "layer"): (263230869, 9.037548),
+    ("dcgan_discriminator", "spectral"): (1422223461, 9.293064),
+}
+
+
+def _fingerprint(model):
+    weights = [(weight.path, weight.shape) for weight in model.weights]
+    layers = [(type(layer).__name__, layer.name) for layer in model.layers]
+    return zlib.crc32(repr((weights, layers)).encode()), sum(
+        float(np.abs(weight).sum()) for weight in model.get_weights()
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if "resnet" not in name])
+@by_normalization
+def test_networks_without_labels_are_what_they_were(name, normalization):
+    model = _make(name, num_classes=None, normalization=normalization, seed=3)
+    assert isinstance(model.input, keras.KerasTensor)
+    names, weights = BEFORE[name, normalization]
+    assert _fingerprint(model) == (names, pytest.approx(weights, rel=1e-5))

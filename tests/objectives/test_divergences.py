@@ -1,0 +1,209 @@
+"""Objectives against theory: at the best discriminator a loss is a divergence, by integration."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgans import objectives
+from tfgans.objectives import FDivergence, f_divergence
+
+GRID = np.arange(-20, 30, 1e-3)
+
+
+def _integrate(values, density):
+    return np.trapezoid(values * density, dx=1e-3)
+
+
+def _normal(mean):
+    return np.exp(-((GRID - mean) ** 2) / 2) / np.sqrt(2 * np.pi)
+
+
+@pytest.mark.parametrize(
+    ("mean", "loss"), [(0.5, 1.3256718), (1, 1.1634514), (2, 0.7126327), (5, 0.0344092)]
+)
+def test_optimal_discriminator_between_gaussians(mean, loss):
+    """methods.md 10.1.4: N(0, 1) is real, N(m, 1) fake; the optimal logit is m^2 / 2 - m x."""
+    logits = tf.constant(mean**2 / 2 - mean * GRID)
+    on_real, on_fake = objectives.NonSaturating().discriminator_loss(logits, logits)
+    total = _integrate(on_real.numpy(), _normal(0)) + _integrate(on_fake.numpy(), _normal(mean))
+    assert total == pytest.approx(loss, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("theta", "non_saturating", "minimax"),
+    [(0.5, 0.2647, 0.2353), (1, 0.6020271, 0.3979729), (2, 1.5504, 0.4496), (8, 7.9996, 0.000393)],
+)
+def test_vanishing_gradient_at_the_optimal_discriminator(theta, non_saturating, minimax):
+    """Theorem 2.5 (methods.md 10.1.5): d loss / d theta for g(z) = z + theta, D fixed."""
+    logits = tf.constant(theta**2 / 2 - theta * GRID)
+    measured = []
+    for objective in (objectives.NonSaturating(), objectives.Minimax()):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            loss = objective.generator_loss(None, logits)
+        # Chain rule through the logit, whose slope in x is -theta.
+        slope = tape.gradient(loss, logits).numpy() * -theta
+        measured.append(_integrate(slope, _normal(theta)))
+    np.testing.assert_allclose(measured, [non_saturating, minimax], rtol=5e-4)
+    # The two gradients are KL - 2 JS and 2 JS: together the gradient of the KL, which is theta.
+    assert sum(measured) == pytest.approx(theta, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("objective", "logit"),
+    [
+        (
+            objectives.Minimax(label_smoothing=0.2),
+            lambda share: np.log(0.8 * share / (1 - 0.8 * share)),
+        ),
+        (objectives.LeastSquares(), lambda share: share),
+        (objectives.LeastSquares(label_smoothing=0.2), lambda share: 0.8 * share),
+    ],
+)
+def test_optimum_of_a_discriminator_with_labels(objective, logit):
+    """Where a share p / (p + q) is real, no logit costs less than the one the docstring names."""
+    for share in (0.1, 0.5, 0.9):
+        best = logit(share)
+        logits = tf.constant(best + np.linspace(-1, 1, 201))
+        on_real, on_fake = objective.discriminator_loss(logits, logits)
+        assert np.argmin(share * on_real + (1 - share) * on_fake) == 100
+
+
+@pytest.mark.parametrize("game", [objectives.Minimax, objectives.NonSaturating])
+def test_no_smoothing_is_exactly_the_original_loss(game):
+    logits = tf.constant(np.random.default_rng(0).normal(0, 9, (64, 1)), tf.float32)
+    on_real, _ = game().discriminator_loss(logits, logits)
+    np.testing.assert_array_equal(on_real, tf.nn.softplus(-logits))
+
+
+@dataclasses.dataclass(frozen=True)
+class Divergence:
+    """What the paper's tables say of one f, apart from the code."""
+
+    f: Callable
+    slope: Callable  # f'
+    logit: Callable  # the v with g(v) = f'(u)
+
+
+DIVERGENCES = {
+    "kl": Divergence(lambda u: u * np.log(u), lambda u: np.log(u) + 1, lambda u: 1 + np.log(u)),
+    "reverse_kl": Divergence(lambda u: -np.log(u), lambda u: -1 / u, np.log),
+    "pearson": Divergence(lambda u: (u - 1) ** 2, lambda u: 2 * (u - 1), lambda u: 2 * (u - 1)),
+    "squared_hellinger": Divergence(
+        lambda u: (np.sqrt(u) - 1) ** 2, lambda u: 1 - u**-0.5, lambda u: np.log(u) / 2
+    ),
+    "jensen_shannon": Divergence(
+        lambda u: u * np.log(u) - (u + 1) * np.log((u + 1) / 2),
+        lambda u: np.log(2 * u / (u + 1)),
+        np.log,
+    ),
+    "gan": Divergence(
+        lambda u: u * np.log(u) - (u + 1) * np.log(u + 1), lambda u: np.log(u / (u + 1)), np.log
+    ),
+    # Its optimum is at infinite logits; tanh(20) is 1 in float64.
+    "total_variation": Divergence(
+        lambda u: abs(u - 1) / 2, lambda u: np.sign(u - 1) / 2, lambda u: 20 * np.sign(u - 1)
+    ),
+}
+each = pytest.mark.parametrize("name", DIVERGENCES)
+
+
+def test_every_divergence_is_here():
+    assert set(DIVERGENCES) == set(f_divergence.NAMES)
+
+
+@each
+def test_conjugate_is_the_supremum(name):
+    """f*(t) = sup over u > 0 of t u - f(u), for the t that the activation gives."""
+    game = FDivergence(name)
+    # Below v = -2 Pearson's f goes on to u < 0.
+    values = game.activation(tf.constant(np.linspace(-2, 3, 26))).numpy()
+    ratios = np.append(np.geomspace(1e-6, 1e3, 200_001), 1.0)  # total variation's kink
+    lines = ratios * values[:, np.newaxis] - DIVERGENCES[name].f(ratios)
+    np.testing.assert_allclose(game.conjugate(tf.constant(values)), lines.max(axis=1), atol=3e-6)
+
+
+@each
+def test_loss_on_fakes_is_the_conjugate_of_the_activation(name):
+    game = FDivergence(name)
+    logits = tf.constant(np.linspace(-8, 8, 65))
+    on_real, on_fake = game.discriminator_loss(logits, logits)
+    expected = game.conjugate(game.activation(logits))
+    np.testing.assert_allclose(on_fake, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(on_real, -game.activation(logits))
+    np.testing.assert_array_equal(game.generator_loss(None, logits), -on_fake)
+    other = FDivergence(name, non_saturating=True).generator_loss(None, logits)
+    np.testing.assert_array_equal(other, on_real)
+
+
+@each
+def test_bound_is_tight_at_the_best_discriminator(name):
+    """P = N(1, 1) real, Q = N(0, 1) fake: p / q = exp(x - 1/2), T* = f'(p / q)."""
+    game, theory = FDivergence(name), DIVERGENCES[name]
+    ratio = np.exp(GRID - 0.5)
+    logits = tf.constant(theory.logit(ratio))
+    np.testing.assert_allclose(game.activation(logits), theory.slope(ratio), rtol=1e-9, atol=1e-12)
+    if name != "total_variation":
+        np.testing.assert_allclose(game.density_ratio(logits), ratio, rtol=1e-9, atol=1e-12)
+    on_real, on_fake = game.discriminator_loss(logits, logits)
+    loss = _integrate(on_real.numpy(), _normal(1)) + _integrate(on_fake.numpy(), _normal(0))
+    divergence = _integrate(theory.f(ratio), _normal(0))
+    assert -loss == pytest.approx(divergence, abs=1e-9)
+    # Any other discriminator gives less.
+    on_real, on_fake = game.discriminator_loss(0.9 * logits + 0.05, 0.9 * logits + 0.05)
+    other = _integrate(on_real.numpy(), _normal(1)) + _integrate(on_fake.numpy(), _normal(0))
+    assert -other < divergence - 1e-12 if name != "total_variation" else -other <= divergence
+
+
+@each
+def test_threshold_and_slope(name):
+    """g at the threshold is f'(1), and d f*(g(v)) / dv = (p / q) dg / dv."""
+    game = FDivergence(name)
+    at_threshold = game.activation(tf.constant(game.decision_threshold, tf.float64))
+    assert float(at_threshold) == pytest.approx(DIVERGENCES[name].slope(1.0), abs=1e-12)
+    logits = tf.constant(np.linspace(-4, 4, 17))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logits)
+        on_real, on_fake = game.discriminator_loss(logits, logits)
+    rise = -tape.gradient(on_real, logits)
+    ratio = 1.0 if name == "total_variation" else game.density_ratio(logits)
+    np.testing.assert_allclose(tape.gradient(on_fake, logits), ratio * rise, rtol=1e-9)
+
+
+@pytest.mark.parametrize("non_saturating", [False, True])
+def test_gan_and_jensen_shannon_are_the_games_of_goodfellow(non_saturating):
+    logits = tf.constant(np.linspace(-9, 9, 37))
+    known = objectives.NonSaturating() if non_saturating else objectives.Minimax()
+    expected = (*known.discriminator_loss(logits, logits), known.generator_loss(None, logits))
+    # Jensen-Shannon shifts D's terms by -log 2 each; the generator's with its sign.
+    shifts = np.log(2) * np.array([-1, -1, -1 if non_saturating else 1])
+    for name, shift in (("gan", 0 * shifts), ("jensen_shannon", shifts)):
+        game = FDivergence(name, non_saturating=non_saturating)
+        terms = (*game.discriminator_loss(logits, logits), game.generator_loss(None, logits))
+        for term, one, constant in zip(terms, expected, shift, strict=True):
+            np.testing.assert_allclose(term, one + constant, atol=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [(tf.float32, 30.0), (tf.float16, 7.0)])
+def test_exponentials_go_on_along_the_tangent(dtype, limit):
+    game = FDivergence("reverse_kl", non_saturating=True)  # the generator's loss is exp(-v)
+    logits = -tf.constant([limit - 1, limit, limit + 1, 2 * limit], dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = game.generator_loss(None, logits)
+    top = np.exp(limit)
+    rtol = 1e-5 if dtype == tf.float32 else 2e-2
+    np.testing.assert_allclose(loss, top * np.array([1 / np.e, 1, 2, 1 + limit]), rtol=rtol)
+    expected = -top * np.array([1 / np.e, 1, 1, 1])
+    np.testing.assert_allclose(tape.gradient(loss, logits), expected, rtol=rtol)
+
+
+@pytest.mark.parametrize("name", sorted(set(DIVERGENCES) - {"total_variation"}))
+@pytest.mark.parametrize(("dtype", "size"), [(tf.float32, 1e4), (tf.float16, 50.0)])
+def test_density_ratio_is_finite(name, dtype, size):
+    ratios = FDivergence(name).density_ratio(tf.constant([[-size], [size]], dtype))
+    assert ratios.dtype == dtype
+    assert np.isfinite(ratios).all()

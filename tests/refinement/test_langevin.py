@@ -1,0 +1,501 @@
+"""Langevin dynamics: closed forms of its moments, each mode by hand, and what decides its noise."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgans import stateless
+from tfgans.refinement import Langevin, langevin
+
+KEY = stateless.key(3, 1)
+WEIGHTS = np.array([0.5, -3.0, 2.0], np.float32)
+
+
+def gaussian(points):
+    """The log density of N(0, I), up to a constant."""
+    return -0.5 * tf.reduce_sum(points**2, axis=1)
+
+
+def linear(points):
+    return tf.linalg.matvec(points, WEIGHTS)
+
+
+def flat(points):
+    return 0 * tf.reduce_sum(points, axis=list(range(1, len(points.shape))))
+
+
+def starts(rows=4, *, seed=0, scale=1.0):
+    return tf.constant(scale * np.random.default_rng(seed).normal(size=(rows, 3)), tf.float32)
+
+
+def noise_of_step(index, shape, key=KEY):
+    return stateless.normal(shape, stateless.fold(key, index))
+
+
+# -- Moments in closed form --------------------------------------------------------------------
+
+
+def chains(step_size, steps, log_density=gaussian, mean=0.0, **options):
+    points = mean + stateless.normal([20_000, 1], stateless.key(7))
+    walk = tf.function(
+        lambda: langevin(points, log_density, steps=steps, step_size=step_size, key=KEY, **options)
+    )
+    return walk().numpy()
+
+
+@pytest.mark.parametrize("step_size", [0.1, 0.5])
+def test_stationary_variance_of_the_unadjusted_algorithm(step_size):
+    """x <- (1 - e/2) x + sqrt(e) N has variance e / (1 - (1 - e/2)^2) = 1 / (1 - e/4)."""
+    # The variance of 20000 chains has a standard error of 1 %: 3 % is three of them.
+    ends = chains(step_size, 60)
+    assert ends.var() == pytest.approx(1 / (1 - step_size / 4), rel=0.03)
+    assert ends.mean() == pytest.approx(0, abs=0.03)
+
+
+@pytest.mark.parametrize(("step_size", "steps"), [(0.1, 10), (0.5, 4)])
+def test_ideal_discriminator_moves_the_mean_of_a_generator_to_that_of_the_data(step_size, steps):
+    ends = chains(step_size, steps, mean=1.0)
+    # Standard error of the mean: 1.1 / sqrt(20000) = 0.008.
+    assert ends.mean() == pytest.approx((1 - step_size / 2) ** steps, abs=0.03)
+
+
+def test_prior_alone_is_a_standard_normal():
+    ends = chains(0.5, 60, flat, mean=2.0, prior=True)
+    assert ends.mean() == pytest.approx(0, abs=0.03)
+    assert ends.var() == pytest.approx(1 / (1 - 0.5 / 4), rel=0.03)
+
+
+def test_a_smaller_noise_scale_is_a_colder_density():
+    assert chains(0.5, 60, noise_scale=0.5).var() == pytest.approx(0.25 / (1 - 0.5 / 4), rel=0.03)
+
+
+def test_temperature_multiplies_the_log_density():
+    """At temperature 2 the density is N(0, 1/2); the step is as of curvature 2."""
+    assert chains(0.1, 60, temperature=2.0).var() == pytest.approx(0.5 / (1 - 0.2 / 4), rel=0.03)
+
+
+# -- One step by hand --------------------------------------------------------------------------
+
+
+def test_sqrt_step_is_half_a_step_of_gradient_and_a_root_of_noise():
+    start, options = starts(), {"steps": 1, "step_size": 0.3, "key": KEY}
+    drift = langevin(start, linear, noise_scale=0.0, **options) - start
+    np.testing.assert_allclose(drift, np.tile(0.15 * WEIGHTS, [4, 1]), atol=1e-6)
+    moved = langevin(start, linear, noise_scale=0.2, **options)
+    expected = start + 0.15 * WEIGHTS + np.sqrt(0.3) * 0.2 * noise_of_step(0, [4, 3])
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+
+
+def test_noise_of_a_latent_step_has_the_deviation_of_the_formula():
+    start = tf.zeros([20_000, 3])
+    ends = langevin(start, flat, steps=1, step_size=0.3, noise_scale=0.2, key=KEY).numpy()
+    # 60000 numbers: a relative standard error of 0.3 %.
+    assert ends.std() == pytest.approx(np.sqrt(0.3) * 0.2, rel=0.015)
+    assert ends.mean() == pytest.approx(0, abs=0.11 * 5 / np.sqrt(60_000))
+
+
+def test_pixel_step_without_noise():
+    start = starts(scale=0.5)
+    settings = Langevin.for_images(steps=1, step_size=0.7, noise_scale=0.0)
+    expected = np.clip(start + 0.7 * np.clip(WEIGHTS, -1, 1), -1, 1)
+    np.testing.assert_allclose(settings.run(start, linear, key=KEY), expected, atol=1e-6)
+
+
+def test_fixed_noise_comes_before_the_gradient_and_ignores_the_step_size():
+    start = starts()
+    noisy = start + 0.2 * noise_of_step(0, [4, 3])
+    moved = langevin(
+        start, gaussian, steps=1, step_size=0.3, noise_scale=0.2, key=KEY, noise_mode="fixed"
+    )
+    np.testing.assert_allclose(moved, noisy - 0.3 * noisy, atol=1e-6)
+
+
+def test_gradient_norm_scales_the_noise_of_each_example():
+    start = starts()
+    norms = np.linalg.norm(start, axis=1, keepdims=True)
+    moved = langevin(
+        start,
+        gaussian,
+        steps=1,
+        step_size=0.3,
+        noise_scale=0.2,
+        key=KEY,
+        noise_mode="gradient_norm",
+    )
+    noise = np.sqrt(0.3) * 0.2 * noise_of_step(0, [4, 3])
+    np.testing.assert_allclose(moved, 0.7 * start + norms * noise, atol=1e-6)
+
+
+def test_norm_is_over_all_axes_of_an_image():
+    start = tf.ones([2, 2, 3, 1])
+    total = lambda images: tf.reduce_sum(images, [1, 2, 3])[:, tf.newaxis]  # noqa: E731
+    moved = langevin(
+        start, total, steps=1, step_size=1.0, noise_scale=1.0, key=KEY, noise_mode="gradient_norm"
+    )
+    expected = 2 + np.sqrt(6) * noise_of_step(0, [2, 2, 3, 1])
+    np.testing.assert_allclose(moved, expected, atol=1e-5)
+
+
+def test_clip_is_on_the_gradient_of_the_network_and_not_on_the_prior():
+    start = tf.constant([[10.0, -10.0, 0.0]])
+    moved = langevin(
+        start,
+        linear,
+        steps=1,
+        step_size=0.1,
+        noise_scale=0.0,
+        key=KEY,
+        gradient_clip=2.0,
+        prior=True,
+        temperature=2.0,
+    )
+    expected = start + 0.05 * (np.clip(2 * WEIGHTS, -2, 2) - start)
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+
+
+def test_clamp_holds_at_each_step():
+    start, options = tf.zeros([1, 3]), {"step_size": 1.0, "noise_scale": 0.0, "key": KEY}
+    peak = lambda x: -2 * tf.reduce_sum((x - 0.5) ** 2, axis=1)  # noqa: E731
+    # Unclamped it would jump 0 -> 1 -> 0; clamped at 0.6 it comes back to 0.4.
+    moved = langevin(start, peak, steps=2, clamp=(-1.0, 0.6), **options)
+    np.testing.assert_allclose(moved, np.full([1, 3], 0.4), atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["sqrt_step", "fixed", "gradient_norm"])
+def test_without_noise_the_log_density_rises_at_every_step(mode):
+    points = starts(scale=2.0)
+    bumpy = lambda x: tf.reduce_sum(tf.sin(x) - 0.1 * x**2, axis=1)  # noqa: E731
+    for _ in range(10):
+        moved = langevin(
+            points, bumpy, steps=1, step_size=0.05, noise_scale=0.0, key=KEY, noise_mode=mode
+        )
+        assert (bumpy(moved).numpy() > bumpy(points).numpy()).all()
+        points = moved
+
+
+@pytest.mark.parametrize("mode", ["sqrt_step", "fixed", "gradient_norm"])
+def test_flat_density_and_no_noise_leave_the_samples(mode):
+    start = starts()
+    ends = langevin(start, flat, steps=5, step_size=1.0, noise_scale=0.0, key=KEY, noise_mode=mode)
+    np.testing.assert_array_equal(ends, start)
+
+
+# -- Annealing ---------------------------------------------------------------------------------
+
+
+def test_thirds_lower_the_noise_alone():
+    factors = np.repeat([1.0, 0.7, 0.4], 2)
+    options = {"steps": 6, "step_size": 0.1, "key": KEY, "annealing": "thirds"}
+    ends = langevin(tf.zeros([4, 3]), linear, noise_mode="fixed", noise_scale=0.2, **options)
+    noise = sum(0.2 * factor * noise_of_step(t, [4, 3]) for t, factor in enumerate(factors))
+    np.testing.assert_allclose(ends, noise + 6 * 0.1 * WEIGHTS, atol=1e-5)
+
+
+def test_tenths_lower_step_size_and_noise():
+    factors = 0.1 ** np.repeat(np.arange(5), 2)
+    options = {"steps": 10, "step_size": 0.4, "key": KEY, "annealing": "tenths"}
+    ends = langevin(tf.zeros([4, 3]), linear, noise_scale=0.2, **options)
+    noise = sum(
+        np.sqrt(0.4 * factor) * 0.2 * factor * noise_of_step(t, [4, 3])
+        for t, factor in enumerate(factors)
+    )
+    np.testing.assert_allclose(ends, noise + factors.sum() * 0.2 * WEIGHTS, atol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 7])
+def test_steps_that_fifths_do_not_divide(steps):
+    """As in the authors' langevin_z.py."""
+    options = {"step_size": 1.0, "noise_scale": 0.0, "key": KEY, "annealing": "tenths"}
+    ends = langevin(tf.zeros([1, 3]), linear, steps=steps, **options)
+    total = sum(0.1 ** (t // (steps / 5)) for t in range(steps))
+    np.testing.assert_allclose(ends[0], 0.5 * total * WEIGHTS, rtol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 5])
+def test_steps_that_thirds_do_not_divide(steps):
+    """As in the authors' langevin.py."""
+    options = {"step_size": 1.0, "noise_mode": "fixed", "key": KEY, "annealing": "thirds"}
+    ends = langevin(tf.zeros([4, 3]), flat, steps=steps, **options)
+    parts = [t / steps for t in range(steps)]
+    factors = [1.0 if part < 1 / 3 else 0.7 if part < 2 / 3 else 0.4 for part in parts]
+    noise = sum(factor * noise_of_step(t, [4, 3]) for t, factor in enumerate(factors))
+    np.testing.assert_allclose(ends, noise, atol=1e-5)
+
+
+# -- What decides the noise --------------------------------------------------------------------
+
+
+def network():
+    layers = [keras.Input([3]), keras.layers.Dense(16, "tanh"), keras.layers.Dense(1)]
+    return keras.Sequential(layers)
+
+
+def row_keys(rows=4):
+    return tf.stack([stateless.key(5, row) for row in range(rows)])
+
+
+OPTIONS = {"steps": 5, "step_size": 0.3, "noise_scale": 0.5}
+both_keys = pytest.mark.parametrize("keys", [KEY, row_keys()], ids=["one key", "a key a row"])
+
+
+@both_keys
+@pytest.mark.parametrize("mode", ["sqrt_step", "fixed", "gradient_norm"])
+def test_same_numbers_eagerly_in_a_graph_and_under_xla(keys, mode):
+    start, model = starts(), network()
+    run = lambda x, key: langevin(x, model, key=key, noise_mode=mode, **OPTIONS)  # noqa: E731
+    eager = run(start, keys)
+    np.testing.assert_array_equal(run(start, keys), eager)
+    for jit_compile in (False, True):
+        compiled = tf.function(run, jit_compile=jit_compile)
+        np.testing.assert_allclose(compiled(start, keys), eager, atol=1e-5)
+
+
+@both_keys
+def test_batch_of_unknown_size(keys):
+    start, model = starts(), network()
+    signature = [
+        tf.TensorSpec([None, 3], tf.float32),
+        tf.TensorSpec([None, 2] if len(keys.shape) == 2 else [2], tf.int64),
+    ]
+    compiled = tf.function(lambda x, key: langevin(x, model, key=key, **OPTIONS), signature)
+    expected = langevin(start, model, key=keys, **OPTIONS)
+    np.testing.assert_allclose(compiled(start, keys), expected, atol=1e-6)
+
+
+def test_a_row_with_its_own_key_does_not_depend_on_the_batch():
+    start, keys, model = starts(), row_keys(), network()
+    together = langevin(start, model, key=keys, **OPTIONS)
+    alone = langevin(start[2:3], model, key=keys[2:3], **OPTIONS)
+    np.testing.assert_allclose(together[2], alone[0], atol=1e-6)
+    reversed_ = langevin(start[::-1], model, key=keys[::-1], **OPTIONS)
+    np.testing.assert_allclose(reversed_[::-1], together, atol=1e-6)
+
+
+def test_noise_of_a_row_is_that_of_its_key_and_the_step():
+    keys, options = row_keys(), {"steps": 2, "step_size": 1.0, "noise_mode": "fixed"}
+    first, second = (
+        stateless.normal_rows(stateless.fold_rows(keys, step), [3]) for step in range(2)
+    )
+    ends = langevin(tf.zeros([4, 3]), flat, key=keys, **options)
+    np.testing.assert_allclose(ends, first + second, atol=1e-6)
+
+
+def test_rows_steps_and_keys_have_independent_noise():
+    options = {"steps": 1, "step_size": 1.0}
+    start = tf.zeros([100, 12])
+    noise = langevin(start, flat, key=row_keys(100), **options).numpy()
+    other = langevin(start, flat, key=stateless.key(3, 2), **options).numpy()
+    first = langevin(start, flat, key=KEY, **options).numpy()
+    second = langevin(start, flat, key=KEY, steps=2, step_size=1.0).numpy() - first
+    # 1200 pairs: a correlation has a standard error of 0.03.
+    for a, b in [(noise[:-1], noise[1:]), (first, other), (first, second)]:
+        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.12
+        assert a.std() == pytest.approx(1, abs=0.1)
+
+
+def test_long_loops_are_not_unrolled():
+    start, model = starts(), network()
+
+    def size(steps):
+        run = lambda: langevin(start, model, steps=steps, step_size=0.1, key=KEY)  # noqa: E731
+        return len(
+            tf.function(run).get_concrete_function().graph.as_graph_def().SerializeToString()
+        )
+
+    assert size(1000) == pytest.approx(size(2), rel=0.01)
+
+
+def test_replicas_share_out_the_noise_of_the_global_batch():
+    devices = tf.config.list_logical_devices("CPU")
+    if len(devices) < 2:
+        pytest.skip("needs two logical devices, which tests/conftest.py makes")
+    strategy = tf.distribute.MirroredStrategy([device.name for device in devices[:2]])
+    start = starts()
+
+    @tf.function
+    def run():
+        def replica():
+            index = tf.distribute.get_replica_context().replica_id_in_sync_group
+            return langevin(start[2 * index :][:2], gaussian, key=KEY, **OPTIONS)
+
+        return strategy.run(replica)
+
+    ends = tf.concat(strategy.experimental_local_results(run()), axis=0)
+    np.testing.assert_allclose(ends, langevin(start, gaussian, key=KEY, **OPTIONS), atol=1e-6)
+
+
+# -- Gradients and types -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+def test_result_carries_no_gradient(steps):
+    start, model = starts(), network()
+
+    @tf.function
+    def run():
+        with tf.GradientTape() as tape:
+            tape.watch(start)
+            ends = langevin(start, model, steps=steps, step_size=0.1, key=KEY)
+            total = tf.reduce_sum(ends**2)
+        return tape.gradient(total, [start, *model.trainable_variables])
+
+    assert all(gradient is None for gradient in run())
+
+
+def test_no_steps_give_the_start():
+    start = starts()
+    np.testing.assert_array_equal(langevin(start, flat, steps=0, step_size=1.0, key=KEY), start)
+
+
+def test_arithmetic_is_float32_around_a_half_precision_network():
+    keras.config.set_dtype_policy("mixed_float16")
+    model = network()
+    assert model(starts()).dtype == tf.float16
+    start = tf.cast(starts(), tf.float16)
+    ends = langevin(start, model, steps=3, step_size=1e-3, noise_scale=0.0, key=KEY)
+    assert ends.dtype == tf.float32
+    # Steps of this size are lost in float16, which has 11 bits.
+    moved = np.abs(ends.numpy() - start.numpy().astype(np.float32))
+    assert 0 < moved.max() < 4e-3
+    assert np.any(ends.numpy() != ends.numpy().astype(np.float16))
+
+
+def test_network_is_left_as_it_was():
+    model = network()
+    before = model.get_weights()
+    langevin(starts(), model, key=KEY, **OPTIONS)
+    for weight, old in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+# -- Settings ----------------------------------------------------------------------------------
+
+
+def test_defaults_are_those_of_the_authors():
+    latent, image = Langevin(), Langevin.for_images()
+    assert dataclasses.astuple(latent)[:5] == ("latent", 20, 1.0, 0.005, None)
+    assert (latent.gradient_clip, latent.clamp, latent.prior) == (None, None, False)
+    assert (latent.temperature, latent.annealing) == (1.0, "none")
+    assert latent.chosen_noise_mode == "sqrt_step"
+    assert (image.space, image.gradient_clip, image.clamp) == ("data", 1.0, (-1.0, 1.0))
+    assert image.chosen_noise_mode == "fixed"
+    assert (image.steps, image.step_size, image.noise_scale) == (20, 1.0, 0.005)
+    assert Langevin(space="data", noise_mode="sqrt_step").chosen_noise_mode == "sqrt_step"
+
+
+SETTINGS = {
+    "latent": Langevin(
+        steps=3, step_size=0.2, noise_scale=0.7, prior=True, temperature=2.0, annealing="tenths"
+    ),
+    "images": Langevin.for_images(steps=4, noise_scale=0.3),
+    "toy": Langevin(space="data", steps=3, step_size=0.2, noise_mode="gradient_norm"),
+}
+each = pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
+
+
+@each
+def test_run_is_the_function_with_the_settings(settings):
+    start, model = starts(), network()
+    options = dataclasses.asdict(settings) | {"noise_mode": settings.chosen_noise_mode}
+    del options["space"]
+    expected = langevin(start, model, key=KEY, **options)
+    np.testing.assert_array_equal(settings.run(start, model, key=KEY), expected)
+    compiled = tf.function(settings.run)(start, model, key=KEY)
+    np.testing.assert_allclose(compiled, expected, atol=1e-5)
+
+
+@each
+def test_settings_come_back_equal_and_hashable(settings):
+    again = Langevin.from_config(settings.get_config())
+    loaded = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(settings))
+    assert settings == again == loaded
+    assert len({settings, again, loaded}) == 1
+
+
+def test_clamp_becomes_a_tuple_of_floats():
+    assert Langevin(clamp=[-1, 1]).clamp == (-1.0, 1.0)
+
+
+def test_settings_are_frozen_and_keyword_only():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Langevin().steps = 3
+    with pytest.raises(TypeError, match="positional"):
+        Langevin("latent")
+
+
+# -- Errors ------------------------------------------------------------------------------------
+
+BAD_SETTINGS = [
+    ({"steps": -1}, "`steps` must be an integer of at least 0. Received: -1"),
+    ({"steps": 2.0}, "`steps` must be an integer of at least 0. Received: 2.0"),
+    ({"steps": True}, "`steps` must be an integer of at least 0. Received: True"),
+    ({"step_size": 0}, "`step_size` must be above 0. Received: 0"),
+    ({"step_size": -0.1}, "`step_size` must be a finite number of at least 0"),
+    ({"step_size": float("nan")}, "`step_size` must be a finite number"),
+    ({"noise_scale": -1.0}, "`noise_scale` must be a finite number of at least 0"),
+    ({"noise_mode": "big"}, "`noise_mode` must be one of 'sqrt_step', 'fixed', 'gradient_norm'"),
+    ({"gradient_clip": 0.0}, "`gradient_clip` must be above 0"),
+    ({"clamp": (1.0, 1.0)}, r"`clamp` must be \(low, high\) with low below high"),
+    ({"clamp": (0.0, float("nan"))}, "with low below high"),
+    ({"clamp": (1.0,)}, r"`clamp` must be None or a pair \(low, high\). Received: \(1.0,\)"),
+    ({"clamp": 1.0}, r"`clamp` must be None or a pair \(low, high\). Received: 1.0"),
+    ({"clamp": ("a", "b")}, "`clamp` must be None or a pair"),
+    ({"prior": 1}, "`prior` must be True or False. Received: 1"),
+    ({"temperature": 0.0}, "`temperature` must be above 0"),
+    ({"annealing": "halves"}, "`annealing` must be one of 'none', 'thirds', 'tenths'"),
+]
+bad_settings = pytest.mark.parametrize(("bad", "message"), BAD_SETTINGS)
+
+
+@bad_settings
+def test_function_refuses(bad, message):
+    options = {"steps": 1, "step_size": 0.1, **bad}
+    with pytest.raises(ValueError, match=message):
+        langevin(starts(), flat, key=KEY, **options)
+
+
+@bad_settings
+def test_settings_refuse(bad, message):
+    with pytest.raises(ValueError, match=message):
+        Langevin(**bad)
+
+
+def test_settings_refuse_a_space_that_is_none_and_a_prior_of_data():
+    with pytest.raises(ValueError, match="`space` must be one of 'latent', 'data'"):
+        Langevin(space="pixel")
+    with pytest.raises(ValueError, match="`prior` is the standard normal density of latents"):
+        Langevin(space="data", prior=True)
+
+
+@pytest.mark.parametrize("key", [KEY[:1], KEY[0], row_keys(3), tf.zeros([4, 3], tf.int64)])
+def test_refuses_a_key_of_another_shape(key):
+    with pytest.raises(ValueError, match=r"`key` must be an int64\[2\] key"):
+        langevin(starts(), flat, steps=1, step_size=0.1, key=key)
+
+
+@pytest.mark.parametrize(
+    "log_density",
+    [
+        lambda x: x,
+        lambda x: tf.reduce_sum(x),
+        lambda x: tf.reduce_sum(x)[tf.newaxis],
+        lambda x: gaussian(x)[:, tf.newaxis, tf.newaxis],
+    ],
+    ids=["many an example", "one for all", "one row for all", "rank 3"],
+)
+def test_refuses_a_density_of_another_shape(log_density):
+    with pytest.raises(ValueError, match="`log_density` must give one number an example"):
+        langevin(starts(), log_density, steps=1, step_size=0.1, key=KEY)
+
+
+def test_refuses_a_density_without_a_gradient():
+    with pytest.raises(ValueError, match="`log_density` must depend on its input"):
+        langevin(starts(), lambda x: tf.zeros([4]), steps=1, step_size=0.1, key=KEY)
+
+
+def test_refuses_a_start_without_examples():
+    with pytest.raises(ValueError, match=r"`start` must have shape \[batch, ...\]"):
+        langevin(tf.constant(1.0), flat, steps=1, step_size=0.1, key=KEY)

@@ -1,0 +1,35 @@
+"""Weight clipping, the constraint of WGAN: no penalty, but what one is instead of."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import tensorflow as tf
+
+
+def clip_weights(variables: Iterable[Any], limit: float) -> None:
+    """Moves every number in `variables` into [-limit, limit].
+
+    WGAN does it after each update of the critic, to all of its parameters: biases and the gain and
+    offset of normalizations too.
+
+    Args:
+        variables: `keras.Variable`s.
+        limit: Float above 0.
+
+    Reference: Arjovsky, Chintala & Bottou 2017, "Wasserstein GAN", Algorithm 1, line 7. The
+    authors' code clips before each update instead, so that its weights may pass the limit.
+    """
+    targets = [variable.value for variable in variables]
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        for target in targets:
+            target.assign(tf.clip_by_value(target, -limit, limit))
+        return
+
+    def clip(strategy: Any) -> None:
+        # Every replica holds the same numbers: each clips its own copy, and nothing is sent.
+        for target in targets:
+            strategy.extended.update(
+                target, lambda own: own.assign(tf.clip_by_value(own, -limit, limit)), group=False
+            )
+
+    tf.distribute.get_replica_context().merge_call(clip)

@@ -1,0 +1,89 @@
+"""Several penalties at once."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any, Self
+
+import keras
+import tensorflow as tf
+
+from tfgans import checks, stateless
+from tfgans.penalties.penalty import Penalty
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+@dataclasses.dataclass(frozen=True)
+class PenaltySum:
+    """The sum of several penalties, each with its own weight; R1 and R2 together make R3GAN's.
+
+    It goes wherever a penalty goes. Called, it takes what `Penalty` takes and returns the weighted
+    sum, so its own weight is 1; each term keeps its `every` and `fraction`.
+
+    Args:
+        terms: Iterable of `Penalty`, two or more.
+
+    Raises:
+        ValueError: If there are fewer, or one of them is no penalty.
+
+    Example:
+
+    ```python
+    penalties = tfgans.penalties
+    penalty = penalties.PenaltySum([penalties.R1Penalty(), penalties.R2Penalty()])
+    ```
+    """
+
+    terms: tuple[Penalty, ...]
+
+    def __post_init__(self) -> None:
+        terms = tuple(self.terms) if isinstance(self.terms, Iterable) else ()
+        if len(terms) < 2:
+            raise ValueError(f"`terms` must be two penalties or more. Received: {self.terms!r}")
+        for term in terms:
+            checks.instance("terms", term, Penalty, "tfgans.penalties.R1Penalty()")
+        object.__setattr__(self, "terms", terms)  # The only way in a frozen dataclass.
+
+    @property
+    def weight(self) -> float:
+        """1: the terms are weighted already."""
+        return 1.0
+
+    @property
+    def fraction(self) -> float:
+        """The smallest fraction of the terms."""
+        return min(term.fraction for term in self.terms)
+
+    def __call__(
+        self,
+        discriminator: Callable[..., tf.Tensor],
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        *,
+        labels: tf.Tensor | None = None,
+        key: tf.Tensor | None = None,
+        update: tf.Tensor | None = None,
+        training: bool = True,
+    ) -> tf.Tensor:
+        """Returns the weighted sum for each example: float32 [batch]."""
+        total = tf.zeros([])
+        for index, term in enumerate(self.terms):
+            own_key = None if key is None else stateless.fold(key, index)
+            total += term.weight * term(
+                discriminator,
+                real,
+                fake,
+                labels=labels,
+                key=own_key,
+                update=update,
+                training=training,
+            )
+        return total
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the terms, serialized."""
+        return {"terms": [keras.saving.serialize_keras_object(term) for term in self.terms]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes a sum from the result of `get_config`."""
+        return cls(tuple(keras.saving.deserialize_keras_object(one) for one in config["terms"]))

@@ -1,0 +1,241 @@
+"""Langevin dynamics: points climb a log density by its gradient, under noise."""
+
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tfgans import checks, stateless
+
+NOISE_MODES = ("sqrt_step", "fixed", "gradient_norm")
+ANNEALINGS = ("none", "thirds", "tenths")
+# What the step size and the noise scale are multiplied by, in equal parts of the run.
+_STEP_FACTORS = {
+    "none": (1.0,),
+    "thirds": (1.0, 1.0, 1.0),
+    "tenths": (1.0, 0.1, 0.01, 0.001, 0.0001),
+}
+_NOISE_FACTORS = {**_STEP_FACTORS, "thirds": (1.0, 0.7, 0.4)}
+
+LogDensity = Callable[[tf.Tensor], tf.Tensor]
+
+
+def langevin(
+    start: tf.Tensor,
+    log_density: LogDensity,
+    *,
+    steps: int,
+    step_size: float,
+    noise_scale: float = 1.0,
+    key: tf.Tensor,
+    noise_mode: str = "sqrt_step",
+    gradient_clip: float | None = None,
+    clamp: tuple[float, float] | None = None,
+    prior: bool = False,
+    temperature: float = 1.0,
+    annealing: str = "none",
+) -> tf.Tensor:
+    """Returns the points after `steps` Langevin steps up `log_density`.
+
+    The discriminator's logit is the log density (the negative energy) of a refined sample, up to a
+    constant. In data space pass the discriminator; in latent space, where z -> D(G(z)) has fewer
+    dimensions and no clamp is needed, pass the two in a row.
+
+    With g the gradient (below), N standard normal noise, s the step size and c the noise scale:
+
+    - "sqrt_step": `x <- x + s/2 g(x) + sqrt(s) c N`. With c = 1 this is the unadjusted Langevin
+      algorithm, which draws from the density as s goes to 0: at curvature 1 its variance is
+      1 / (1 - s/4), and it diverges from s = 4 on. The DCD authors' latent form.
+    - "fixed": `x <- x + c N`, then `x <- x + s g(x)` at the noisy point. Their pixel form.
+    - "gradient_norm": `x <- x + s g(x) + ||g(x)||_2 sqrt(s) c N`, a norm for each example. Their
+      toy code.
+
+    `g(x) = clip(temperature * grad log_density(x))`, less x itself if `prior`. The clip is on the
+    network's gradient, not on the prior's, which is known and smooth.
+
+    The noise is a pure function of the key and the number of the step. The loop is not unrolled in
+    a `tf.function`, and the result carries no gradient: it is data to whoever trains on it.
+
+    Args:
+        start: Floats [batch, ...], of a static shape but for axis 0; read as float32.
+        log_density: Callable, float32 [batch, ...] -> float [batch] or [batch, 1]. It must treat
+            each example by itself, so pass `training=False` to a network. It may compute in
+            float16.
+        steps: Int of at least 0. With 0 the result is `start`.
+        step_size: Float above 0.
+        noise_scale: Float of at least 0. Default: 1. With 0 this is plain gradient ascent.
+        key: int64 [2], the key of the whole batch; or int64 [batch, 2], a key for each row, so that
+            a row depends on its own key alone (then rows are not shared out among replicas).
+        noise_mode: "sqrt_step", "fixed" or "gradient_norm". Default: "sqrt_step".
+        gradient_clip: Float above 0, or None for no clip. Each entry of the gradient is clipped to
+            [-gradient_clip, gradient_clip]. Default: None.
+        clamp: Pair (low, high), or None for no bounds. Each entry is clipped to it after each step.
+            Default: None.
+        prior: Bool, whether to add the gradient -x of a standard normal prior. For latents: then
+            the density is that of DDLS, p0(z) exp D(G(z)). The DCD authors leave it out.
+            Default: False.
+        temperature: Float above 0, the factor before the log density. The authors' name: it is the
+            inverse of a physical temperature, and more of it pulls harder. Default: 1.
+        annealing: "none"; "thirds", noise times 1, 0.7, 0.4 in the thirds of the run (the authors'
+            for pixels); or "tenths", step size and noise scale times 0.1 after each fifth (the
+            authors' for latents). Default: "none".
+
+    Returns:
+        float32 tensor of the shape of `start`.
+
+    Raises:
+        ValueError: On a setting out of its range, a key of another shape, or a `log_density` that
+            gives another shape or does not depend on its input.
+
+    Example:
+
+    ```python
+    z = tfgans.refinement.langevin(
+        z, lambda z: discriminator(generator(z)), steps=20, step_size=0.01, prior=True, key=key
+    )
+    ```
+
+    Reference: Welling & Teh 2011, "Bayesian Learning via Stochastic Gradient Langevin Dynamics",
+    equation 3 ("sqrt_step"). Song et al. 2020, "Discriminator Contrastive Divergence", and the
+    authors' code (langevin_z.py, langevin.py, mcmc_sampler.py). Che et al. 2020, "Your GAN is
+    Secretly an Energy-based Model and You Should Use Discriminator Driven Latent Sampling" (DDLS).
+    """
+    check_settings(
+        steps=steps,
+        step_size=step_size,
+        noise_scale=noise_scale,
+        noise_mode=noise_mode,
+        gradient_clip=gradient_clip,
+        prior=prior,
+        temperature=temperature,
+        annealing=annealing,
+    )
+    bounds = check_clamp(clamp)
+    start = _check_start(start)
+    keys = _check_key(key, start.shape)
+    if steps == 0:
+        return tf.stop_gradient(start)
+
+    def gradient(points: tf.Tensor) -> tf.Tensor:
+        slope = temperature * _slope(log_density, points)
+        if gradient_clip is not None:
+            slope = tf.clip_by_value(slope, -gradient_clip, gradient_clip)
+        return slope - points if prior else slope
+
+    def step(index: tf.Tensor, points: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        size = step_size * _factor(_STEP_FACTORS[annealing], index, steps)
+        scale = noise_scale * _factor(_NOISE_FACTORS[annealing], index, steps)
+        moved = _move(noise_mode, points, gradient, size, scale * _noise(points, keys, index))
+        if bounds is not None:
+            moved = tf.clip_by_value(moved, *bounds)
+        return index + 1, tf.ensure_shape(moved, start.shape)
+
+    first = tf.constant(0, tf.int64)
+    _, end = tf.while_loop(lambda index, _: index < steps, step, (first, start))
+    return tf.stop_gradient(end)
+
+
+def check_settings(
+    *,
+    steps: Any,
+    step_size: Any,
+    noise_scale: Any,
+    noise_mode: Any,
+    gradient_clip: Any,
+    prior: Any,
+    temperature: Any,
+    annealing: Any,
+) -> None:
+    """Raises ValueError for the first setting of `langevin` that is out of its range."""
+    checks.int_at_least("steps", steps, 0)
+    checks.positive("step_size", step_size)
+    checks.non_negative("noise_scale", noise_scale)
+    checks.choice("noise_mode", noise_mode, NOISE_MODES)
+    if gradient_clip is not None:
+        checks.positive("gradient_clip", gradient_clip)
+    if not isinstance(prior, bool):
+        raise ValueError(f"`prior` must be True or False. Received: {prior!r}")
+    checks.positive("temperature", temperature)
+    checks.choice("annealing", annealing, ANNEALINGS)
+
+
+def check_clamp(clamp: Any) -> tuple[float, float] | None:
+    """Returns None or the two bounds as floats, or raises ValueError."""
+    if clamp is None:
+        return None
+    pair = tuple(clamp) if isinstance(clamp, tuple | list) else ()
+    if len(pair) != 2 or not all(isinstance(bound, numbers.Real) for bound in pair):
+        raise ValueError(f"`clamp` must be None or a pair (low, high). Received: {clamp!r}")
+    low, high = map(float, pair)
+    # Written so that NaN fails it.
+    if not low < high:
+        raise ValueError(f"`clamp` must be (low, high) with low below high. Received: {clamp!r}")
+    return low, high
+
+
+def _move(
+    noise_mode: str, points: tf.Tensor, gradient: LogDensity, size: tf.Tensor, noise: tf.Tensor
+) -> tf.Tensor:
+    if noise_mode == "fixed":
+        noisy = points + noise
+        return noisy + size * gradient(noisy)
+    slope = gradient(points)
+    if noise_mode == "sqrt_step":
+        return points + size / 2 * slope + tf.sqrt(size) * noise
+    axes = list(range(1, len(points.shape)))
+    norms = tf.sqrt(tf.reduce_sum(tf.square(slope), axes, keepdims=True))
+    return points + size * slope + norms * tf.sqrt(size) * noise
+
+
+def _factor(factors: tuple[float, ...], index: tf.Tensor, steps: int) -> tf.Tensor:
+    return tf.gather(tf.constant(factors), len(factors) * index // steps)
+
+
+def _noise(points: tf.Tensor, keys: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    row_shape = points.shape[1:]
+    if len(keys.shape) == 1:
+        return stateless.normal([tf.shape(points)[0], *row_shape], stateless.fold(keys, index))
+    return stateless.normal_rows(stateless.fold_rows(keys, index), row_shape)
+
+
+def _slope(log_density: LogDensity, points: tf.Tensor) -> tf.Tensor:
+    """Returns the gradient of each example's log density with respect to it."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(points)
+        values = tf.cast(log_density(points), tf.float32)
+    rank = values.shape.rank
+    if rank not in (1, 2) or not values.shape.is_compatible_with([points.shape[0], 1][:rank]):
+        raise ValueError(
+            "`log_density` must give one number an example, of shape [batch] or [batch, 1]. "
+            f"Received: shape {values.shape} for points of shape {points.shape}"
+        )
+    slope = tape.gradient(values, points)
+    if slope is None:
+        raise ValueError(
+            "`log_density` must depend on its input through TensorFlow, to have a gradient. "
+            f"Received: {log_density!r}, which has none. Return `0 * sum(x)` for a flat one"
+        )
+    return tf.convert_to_tensor(slope)
+
+
+def _check_start(start: Any) -> tf.Tensor:
+    points = tf.cast(start, tf.float32)
+    if not points.shape.rank or not points.shape[1:].is_fully_defined():
+        raise ValueError(
+            "`start` must have shape [batch, ...], static but for the batch. "
+            f"Received: shape {points.shape}"
+        )
+    return points
+
+
+def _check_key(key: Any, shape: tf.TensorShape) -> tf.Tensor:
+    keys = tf.convert_to_tensor(key, tf.int64)
+    expected = [2] if keys.shape.rank == 1 else [shape[0], 2]
+    if keys.shape.rank is None or not keys.shape.is_compatible_with(expected):
+        raise ValueError(
+            "`key` must be an int64[2] key, say `tfgans.stateless.key(seed, step)`, or int64 "
+            f"[batch, 2], one for each row of `start`. Received: shape {keys.shape} for a start of "
+            f"shape {shape}"
+        )
+    return keys
