@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable
 
 import keras
+import methods
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -22,15 +23,33 @@ class Row:
     name: str
     make: Callable
     input_shape: tuple[int, ...]
+    conditional: bool = False
 
     def inputs(self):
         rng = np.random.default_rng(0)
-        return rng.normal(size=(3, *self.input_shape)).astype("float32")
+        first = tf.constant(rng.normal(size=(3, *self.input_shape)), tf.float32)
+        return [first, tf.constant([2, 0, 1])] if self.conditional else first
 
 
 def spectral():
     layer = tfgans.layers.SpectralNormalization(keras.layers.Conv2D(3, 3))
     return keras.Sequential([keras.Input((8, 8, 1)), layer])
+
+
+def noise():
+    return keras.Sequential(
+        [keras.Input((8, 8, 1)), tfgans.layers.InstanceNoise(0.1, decay_steps=9)]
+    )
+
+
+def affine():
+    features, labels = keras.Input((4, 3)), keras.Input((), dtype="int32")
+    layer = tfgans.layers.ConditionalAffine(3)
+    return keras.Model([features, labels], layer([features, labels]))
+
+
+def resnet(builder, **options):
+    return lambda: builder((8, 8, 1), width=4, depth=1, **options)
 
 
 def pair(cls, *, steps_per_execution=1, **options):
@@ -41,6 +60,13 @@ def pair(cls, *, steps_per_execution=1, **options):
 
 def mixture(cls, make):
     return cls([make(seed=seed) for seed in (1, 2, 3)])
+
+
+def conditional():
+    players = tiny.conditional_generator(), tiny.conditional_discriminator()
+    model = tfgans.GAN(*players, objective=OBJECTIVE, num_classes=10)
+    model.compile()
+    return model
 
 
 def mixed(*, steps_per_execution=1):
@@ -58,6 +84,15 @@ ROWS = [
         "dcgan_generator", lambda: networks.dcgan_generator((8, 9, 1), latent_dim=4, width=4), (4,)
     ),
     Row("dcgan_discriminator", lambda: networks.dcgan_discriminator((8, 9, 1), width=4), (8, 9, 1)),
+    Row("InstanceNoise", noise, (8, 8, 1)),
+    Row("ConditionalAffine", affine, (4, 3), conditional=True),
+    Row(
+        "resnet_generator",
+        resnet(networks.resnet_generator, latent_dim=4, num_classes=3),
+        (4,),
+        conditional=True,
+    ),
+    Row("resnet_discriminator", resnet(networks.resnet_discriminator), (8, 8, 1)),
     Row("MixtureGenerator", lambda: mixture(tfgans.MixtureGenerator, tiny.generator), (4,)),
     Row(
         "MixtureDiscriminator",
@@ -65,10 +100,8 @@ ROWS = [
         (8, 8, 1),
     ),
     Row("GAN", mixed, (4,)),
+    Row("GAN", conditional, (4,), conditional=True),
     Row("GAN", lambda: pair(tfgans.GAN, objective=OBJECTIVE, ema=0.9), (4,)),
-    Row("MinimaxGAN", lambda: pair(tfgans.MinimaxGAN), (4,)),
-    Row("NonSaturatingGAN", lambda: pair(tfgans.NonSaturatingGAN, ema=0.5), (4,)),
-    Row("WGANGP", lambda: pair(tfgans.WGANGP, discriminator_steps=2), (4,)),
 ]
 MODELS = [row for row in ROWS if issubclass(getattr(tfgans, row.name, object), tfgans.GAN)]
 table = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -79,7 +112,7 @@ def sources(path):
     """One source of every public class, by its name."""
     data = tfgans.data
     made = [
-        data.ArraySource(tiny.digits(20)),
+        data.ArraySource(tiny.digits(20), labels=tiny.digit_labels(20)),
         data.GaussianMixture(name="two", modes=[[0.0, 1.0], [2.0, 3.0]], std=0.1),
         data.Grid(),
         data.LowRankGaussian(),
@@ -106,11 +139,14 @@ def callbacks(path):
 
 # Classes with a contract table, or a test file, of their own.
 ELSEWHERE = {
-    *tfgans.objectives.__all__,
-    *tfgans.penalties.__all__,
-    *("RunDirectory", "Interrupted"),
+    *("RunDirectory", "Interrupted", "Langevin"),
     *("Source", "DrawnSource", "Mixture"),  # What the classes above share.
-    *(name for name in tfgans.metrics.__all__ if inspect.isclass(getattr(tfgans.metrics, name))),
+    *(
+        name
+        for room in (tfgans.objectives, tfgans.penalties, tfgans.metrics)
+        for name in room.__all__
+        if inspect.isclass(getattr(room, name))
+    ),
 }
 
 
@@ -123,6 +159,7 @@ def test_nothing_public_is_missing(tmp_path):
         if inspect.isclass(getattr(room, name)) or room is networks
     }
     tables = {row.name for row in ROWS} | sources(tmp_path).keys() | callbacks(tmp_path).keys()
+    tables |= {method.name for method in methods.METHODS}
     assert tables | ELSEWHERE == public
 
 
@@ -145,6 +182,22 @@ def test_every_callback_serves_two_trainings(tmp_path, steps_per_execution):
     used["Progress"].close()
     assert len(list((tmp_path / "backups").iterdir())) == 2
     assert len(list((tmp_path / "grids").iterdir())) == 5
+
+
+def test_every_source_with_classes_gives_the_labels_of_the_same_examples(tmp_path):
+    with_classes = {n: s for n, s in sources(tmp_path).items() if s.num_classes is not None}
+    assert with_classes.keys() == {
+        "ArraySource",
+        "GaussianMixture",
+        "Grid",
+        "Ring",
+        "StackedImages",
+    }
+    for name, source in with_classes.items():
+        examples, labels = next(iter(source.batches(64, start_step=2, labels=True)))
+        np.testing.assert_array_equal(examples, next(iter(source.batches(64, start_step=2))), name)
+        assert labels.dtype == tf.int32
+        assert set(labels.numpy()) <= set(range(source.num_classes))
 
 
 @table
@@ -184,7 +237,7 @@ def test_second_call_does_not_retrace(row):
         return made(x, training=False)
 
     call(row.inputs())
-    call(row.inputs() + 1)
+    call(tf.nest.map_structure(lambda one: one[::-1], row.inputs()))
     assert len(traces) == 1
 
 
@@ -197,11 +250,12 @@ def test_config_round_trip(row):
 
 @table
 def test_gradient_reaches_the_input_and_is_finite(row):
-    made, inputs = row.make(), tf.constant(row.inputs())
+    made, inputs = row.make(), row.inputs()
+    first = tf.nest.flatten(inputs)[0]
     with tf.GradientTape() as tape:
-        tape.watch(inputs)
+        tape.watch(first)
         outputs = made(inputs)
-    gradient = tf.convert_to_tensor(tape.gradient(outputs, inputs))  # Rows, of a mixture.
+    gradient = tf.convert_to_tensor(tape.gradient(outputs, first))  # Rows, of a mixture.
     assert np.isfinite(gradient).all()
     assert np.abs(gradient).max() > 0
 
@@ -222,23 +276,26 @@ def test_exported_by_keras(row, tmp_path):
         folder = tmp_path / "made"
         made.export(folder, verbose=False)
     signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    (name,) = signature.structured_input_signature[1]
-    (outputs,) = signature(**{name: tf.constant(row.inputs())}).values()
+    specs = signature.structured_input_signature[1]
+    given = {spec.dtype: name for name, spec in specs.items()}
+    inputs = {given[one.dtype]: one for one in tf.nest.flatten(row.inputs())}
+    (outputs,) = signature(**inputs).values()
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
 
 
-@table
-def test_docstring_says_what_it_takes(row):
-    room = next(room for room in (tfgans, tfgans.layers, networks) if hasattr(room, row.name))
-    text = inspect.getdoc(getattr(room, row.name))
+@pytest.mark.parametrize("name", sorted({one.name for one in [*ROWS, *methods.METHODS]}))
+def test_docstring_says_what_it_takes(name):
+    room = next(room for room in (tfgans, tfgans.layers, networks) if hasattr(room, name))
+    text = inspect.getdoc(getattr(room, name))
     assert "Args:" in text
-    for argument in inspect.signature(getattr(room, row.name)).parameters.values():
+    for argument in inspect.signature(getattr(room, name)).parameters.values():
         assert argument.name in text, argument.name
 
 
 @models
 def test_trains_two_steps_and_samples(row):
     model = row.make()
-    model.fit(tiny.digits(), batch_size=16, steps_per_epoch=2, verbose=0)
+    labels = tiny.digit_labels() if row.conditional else None
+    model.fit(tiny.digits(), labels, batch_size=16, steps_per_epoch=2, verbose=0)
     assert model.step == 2
     assert model.sample(2, seed=0).shape == (2, 8, 8, 1)

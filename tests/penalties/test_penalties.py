@@ -1,6 +1,8 @@
-"""One contract table for penalties, and closed forms from methods.md 10.2."""
+"""One contract table for penalties: a new penalty is one row."""
 
 import dataclasses
+import math
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -9,19 +11,63 @@ import tensorflow as tf
 
 from tfgans import penalties, stateless
 
-ROWS = [penalties.GradientPenalty()]
-table = pytest.mark.parametrize("penalty", ROWS, ids=lambda penalty: type(penalty).__name__)
 KEY = stateless.key(3)
 
 
-def linear(weights):
-    """A critic w.x as a plain callable."""
-    weights = tf.convert_to_tensor(weights, tf.float32)
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A penalty, and what it is to cost, written down again in float64.
 
-    def critic(x, training):
-        return tf.reshape(x, [tf.shape(x)[0], -1]) @ tf.reshape(weights, [-1, 1])
+    `terms`: for each point at which an example is priced, a factor and the price of the norm there.
+    `draws`: whether a key decides where the points lie, or which rows count.
+    """
 
-    return critic
+    name: str
+    penalty: penalties.Penalty | penalties.PenaltySum
+    terms: tuple[tuple[float, Callable], ...]
+    draws: bool = True
+
+    def price(self, *norms):
+        """The price of an example with these norms, one a term."""
+        prices = zip(self.terms, norms, strict=True)
+        return sum(factor * price(norm) for (factor, price), norm in prices)
+
+    def price_of_one(self, norm):
+        """The price of a norm that is the same everywhere."""
+        return self.price(*[norm] * len(self.terms))
+
+
+def two_sided(norm):
+    return (norm - 1.0) ** 2
+
+
+def one_sided(norm):
+    return np.maximum(norm - 1.0, 0.0) ** 2
+
+
+def squared(norm):
+    return norm**2
+
+
+LINE, R1 = penalties.GradientPenalty, penalties.R1Penalty
+ROWS = [
+    Row("GradientPenalty", LINE(), ((1, two_sided),)),
+    Row("one_sided", LINE(one_sided=True), ((1, one_sided),)),
+    Row("target=0", LINE(target=0.0), ((1, squared),)),
+    Row("every=3", LINE(every=3), ((1, two_sided),)),
+    Row("fraction=.5", LINE(fraction=0.5), ((1, two_sided),)),
+    Row("DRAGANPenalty", penalties.DRAGANPenalty(), ((1, two_sided),)),
+    Row("symmetric", penalties.DRAGANPenalty(noise="symmetric"), ((1, two_sided),)),
+    Row("gaussian", penalties.DRAGANPenalty(noise="gaussian"), ((1, two_sided),)),
+    Row("R1Penalty", R1(), ((1, squared),), draws=False),
+    Row("R2Penalty", penalties.R2Penalty(), ((1, squared),), draws=False),
+    Row(
+        "PenaltySum",
+        penalties.PenaltySum([R1(weight=5.0), LINE(weight=0.25)]),
+        ((5.0, squared), (0.25, two_sided)),
+    ),
+]
+table = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
 
 def pairs(shape, seed=0):
@@ -29,164 +75,224 @@ def pairs(shape, seed=0):
     return tuple(tf.constant(rng.normal(size=shape), tf.float32) for _ in range(2))
 
 
-def test_every_public_penalty_has_a_row():
-    public = {getattr(penalties, name) for name in penalties.__all__} - {penalties.Penalty}
-    assert {type(penalty) for penalty in ROWS} == public
-
-
-@table
-def test_linear_critic(penalty):
-    """Any points: (||w|| - target)^2, one value an example."""
-    real, fake = pairs((5, 3))
-    values = penalty(linear([1.0, 2.0, 2.0]), real, fake, key=KEY)
-    assert values.dtype == tf.float32
-    np.testing.assert_allclose(values, np.full(5, (3 - penalty.target) ** 2), rtol=1e-6)
-
-
-@table
-def test_gradient_of_a_linear_critic(penalty):
-    weights = tf.constant([1.0, 2.0, 2.0])
-    real, fake = pairs((5, 3))
-    with tf.GradientTape() as tape:
-        tape.watch(weights)
-        value = tf.reduce_mean(penalty(linear(weights), real, fake, key=KEY))
-    np.testing.assert_allclose(
-        tape.gradient(value, weights), 2 * (3 - penalty.target) * weights / 3, rtol=1e-5
-    )
-
-
-@pytest.mark.parametrize(
-    ("epsilon", "value"), [(1e-4, 0.9801), (1e-10, 0.99998), (1e-12, 0.999998)]
-)
-def test_zero_critic_has_a_finite_gradient(epsilon, value):
-    weights = tf.zeros([3])
-    real, fake = pairs((5, 3))
-    penalty = penalties.GradientPenalty(epsilon=epsilon)
-    with tf.GradientTape() as tape:
-        tape.watch(weights)
-        values = penalty(linear(weights), real, fake, key=KEY)
-    np.testing.assert_allclose(values, value, rtol=1e-6)
-    assert np.isfinite(tape.gradient(values, weights)).all()
-
-
-def test_points_lie_between_real_and_fake():
-    """D = |x|^2 / 2, real = 0, fake = (2, 0): the mean penalty is E (2a - 1)^2 = 1/3."""
-    num = 100_000
-    real, fake = tf.zeros([num, 2]), tf.tile([[2.0, 0.0]], [num, 1])
-    values = penalties.GradientPenalty()(
-        lambda x, training: tf.reduce_sum(x**2, axis=1, keepdims=True) / 2, real, fake, key=KEY
-    )
-    # The standard error of the mean of (2a - 1)^2 is 0.298 / sqrt(n) = 9.4e-4.
-    assert np.mean(values) == pytest.approx(1 / 3, abs=4e-3)
-
-
-def test_one_alpha_an_example():
-    real, fake = pairs((6, 4, 4, 3))
-    points = penalties.GradientPenalty().points(real, fake, KEY)
-    alpha = ((points - real) / (fake - real)).numpy().reshape(6, -1)
-    np.testing.assert_allclose(alpha, alpha[:, :1] * np.ones((1, 48)), atol=2e-4)
-    assert len(np.unique(alpha[:, 0].round(4))) == 6
-    assert alpha.min() >= -1e-4
-    assert alpha.max() <= 1 + 1e-4
+def linear(weights):
+    """A critic w.x as a plain callable."""
+    weights = tf.convert_to_tensor(weights, tf.float32)
+    return lambda x, training: x @ weights[:, tf.newaxis]
 
 
 def small_critic():
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [keras.Input((3,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)]
+    """A tanh MLP of three inputs whose gradient norms lie on both sides of 1."""
+    normal = keras.initializers.RandomNormal
+    return keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(8, "tanh", kernel_initializer=normal(stddev=0.5, seed=0)),
+            keras.layers.Dense(1, kernel_initializer=normal(stddev=1.0, seed=1)),
+        ]
     )
-    return model
+
+
+def points_of(penalty, real, fake):
+    """Returns float32 [batch, 3] for each term: where it asks the critic, with `KEY`."""
+    asked = []
+
+    def critic(x, training):
+        asked.append(x)
+        return x[:, :1]
+
+    if not isinstance(penalty, penalties.PenaltySum):
+        penalty = dataclasses.replace(penalty, fraction=1.0)
+    penalty(critic, real, fake, key=KEY)
+    return asked
+
+
+def assert_prices(row, values, full):
+    """Fails unless the rows that count have their prices: with a fraction scaled, 0 elsewhere."""
+    if row.penalty.fraction < 1:
+        count = math.ceil(row.penalty.fraction * len(full))
+        counts = values.numpy() != 0
+        assert counts.sum() == count
+        full = np.where(counts, full * len(full) / count, 0.0)
+    assert values.dtype == tf.float32
+    np.testing.assert_allclose(values, full, rtol=1e-5, atol=1e-6)
+
+
+def test_every_public_penalty_has_a_row():
+    public = {getattr(penalties, name) for name in penalties.__all__} - {penalties.Penalty}
+    classes = {one for one in public if isinstance(one, type)}
+    assert {type(row.penalty) for row in ROWS} == classes
 
 
 @table
-def test_each_example_by_itself(penalty):
-    critic, (real, fake) = small_critic(), pairs((4, 3))
-    points = penalty.points(real, fake, KEY)
-
-    def at(points):
-        return penalties.penalty.squared_gradient_norm(critic, points)
-
-    together = at(points)
-    alone = tf.concat([at(points[i : i + 1]) for i in range(4)], axis=0)
-    np.testing.assert_allclose(together, alone, rtol=1e-5)
+@pytest.mark.parametrize("norm", [3.0, 0.75])
+def test_linear_critic(row, norm):
+    """Its norm is ||w|| at any points: the value, and its gradient price'(||w||) w / ||w||."""
+    direction = np.array([1.0, 2.0, 2.0]) / 3
+    weights = tf.constant(norm * direction, tf.float32)
+    real, fake = pairs((6, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        values = row.penalty(linear(weights), real, fake, key=KEY)
+        value = tf.reduce_mean(values)
+    full = row.price_of_one(norm)
+    if full != 0:
+        assert_prices(row, values, np.full(6, full))
+    assert float(value) == pytest.approx(full, rel=1e-5)
+    # Prices are quadratic: central differences are exact but for rounding, 1e-16 / 1e-4.
+    slope = (row.price_of_one(norm + 1e-4) - row.price_of_one(norm - 1e-4)) / 2e-4
+    np.testing.assert_allclose(tape.gradient(value, weights), slope * direction, atol=1e-5)
 
 
 @table
-def test_second_order_gradient_by_finite_differences(penalty):
+def test_zero_critic_has_a_finite_gradient(row):
+    weights = tf.zeros([3])
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        value = tf.reduce_mean(row.penalty(linear(weights), *pairs((6, 3)), key=KEY))
+    # The epsilon under the root: (sqrt(1e-12) - 1)^2 = 1 - 2e-6.
+    assert float(value) == pytest.approx(row.price_of_one(0.0), rel=3e-6)
+    np.testing.assert_array_equal(tape.gradient(value, weights), np.zeros(3))
+
+
+@table
+def test_second_order_gradient_by_finite_differences(row):
     critic, (real, fake) = small_critic(), pairs((16, 3))
-    kernel = critic.layers[0].kernel
+    kernel, bias, out = (variable.value for variable in critic.trainable_variables[:3])
+    points = []
 
-    def value():
-        return tf.reduce_mean(penalty(critic, real, fake, key=KEY))
+    def spied(x, training):
+        points.append(x.numpy().astype(np.float64))
+        return critic(x, training=training)
 
     with tf.GradientTape() as tape:
-        loss = value()
-    gradient = tape.gradient(loss, kernel.value).numpy()
-    start, step = kernel.numpy(), 1e-2
-    for index in [(0, 0), (1, 3), (2, 7)]:
-        values = []
-        for sign in (1, -1):
-            moved = start.copy()
-            moved[index] += sign * step
-            kernel.assign(moved)
-            values.append(float(value()))
-        # Central differences in float32: rounding 1e-7 / 1e-2, truncation step^2.
-        assert (values[0] - values[1]) / (2 * step) == pytest.approx(gradient[index], abs=2e-3)
-        kernel.assign(start)
+        value = tf.reduce_mean(row.penalty(spied, real, fake, key=KEY))
+    gradients = tape.gradient(value, [kernel, bias, out])
+
+    def mean_price(*weights):
+        """The same in float64: grad v.tanh(W'x + b) = W (v (1 - tanh^2)), at the same points."""
+        kernel, bias, out = weights
+        slopes = [out[:, 0] * (1 - np.tanh(at @ kernel + bias) ** 2) for at in points]
+        return row.price(*[np.linalg.norm(slope @ kernel.T, axis=1) for slope in slopes]).mean()
+
+    start = [weights.numpy().astype(np.float64) for weights in (kernel, bias, out)]
+    assert float(value) == pytest.approx(mean_price(*start), rel=1e-5)
+    step = 1e-5
+    for which, gradient in enumerate(gradients):
+        differences = np.zeros(gradient.shape)
+        for index in np.ndindex(*gradient.shape):
+            both = []
+            for sign in (1, -1):
+                moved = [weights.copy() for weights in start]
+                moved[which][index] += sign * step
+                both.append(mean_price(*moved))
+            differences[index] = (both[0] - both[1]) / (2 * step)
+        # The differences are good to 1e-10: truncation step^2, rounding 1e-16 / step. What is left
+        # is float32: some hundred roundings of 6e-8 in each entry, before what cancels.
+        size = np.abs(differences).max()
+        assert size > 0.01
+        np.testing.assert_allclose(gradient, differences, atol=1e-4 * size, rtol=0)
 
 
 @table
-def test_key_decides_the_points(penalty):
+def test_each_example_by_itself(row):
+    """The batch costs what its examples cost alone, at the same points."""
+    critic, (real, fake) = small_critic(), pairs((6, 3))
+    squared_norm = penalties.penalty.squared_gradient_norm
+    norms = [
+        np.sqrt([float(squared_norm(critic, at[i : i + 1])[0]) for i in range(6)])
+        for at in points_of(row.penalty, real, fake)
+    ]
+    values = row.penalty(critic, real, fake, key=KEY)
+    assert_prices(row, values, row.price(*norms))
+
+
+@table
+def test_one_example_changes_one_value(row):
+    critic, pair = small_critic(), pairs((6, 3))
+    values = row.penalty(critic, *pair, key=KEY)
+    one = int(np.argmax(values))
+    # Its numbers in another order leave the standard deviation of the batch as it was.
+    order = np.tile(np.arange(3), (6, 1))
+    order[one] = [1, 2, 0]
+    moved = [tf.gather(examples, order, batch_dims=1) for examples in pair]
+    changed = ~np.isclose(row.penalty(critic, *moved, key=KEY), values, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(changed, np.arange(6) == one)
+
+
+@table
+def test_key_decides(row):
     critic, (real, fake) = small_critic(), pairs((16, 3))
-    first, again = (penalty(critic, real, fake, key=KEY) for _ in range(2))
+    first, again = (row.penalty(critic, real, fake, key=KEY) for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    other = penalty(critic, real, fake, key=stateless.key(4))
-    fresh, fresher = (penalty(critic, real, fake) for _ in range(2))
-    assert not np.allclose(first, other)
-    assert not np.allclose(fresh, fresher)
+    other = row.penalty(critic, real, fake, key=stateless.key(4))
+    fresh, fresher = (row.penalty(critic, real, fake) for _ in range(2))
+    assert np.allclose(first, other) != row.draws
+    assert np.allclose(fresh, fresher) != row.draws
 
 
 @table
-def test_half_precision_critic_gives_float32(penalty):
+def test_eager_graph_and_xla_agree(row):
+    """To second order, and with the number of the update as a tensor."""
+    real, fake = pairs((6, 3))
+    weights = tf.constant(np.random.default_rng(1).normal(size=(3, 4)), tf.float32)
+
+    def step(weights, key, update):
+        def critic(x, training):  # Less for XLA to compile than a tanh.
+            return tf.reduce_sum((x @ weights) ** 3, axis=1, keepdims=True) / 10
+
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            values = row.penalty(critic, real, fake, key=key, update=update)
+            value = tf.reduce_mean(values)
+        return values, tape.gradient(value, weights, unconnected_gradients="zero")
+
+    compiled = [tf.function(step, jit_compile=jit) for jit in (False, True)]
+    for update in (tf.constant(3, tf.int64), tf.constant(4, tf.int64)):
+        values, gradient = step(weights, KEY, update)
+        assert (np.abs(values).max() > 0) == (row.name != "every=3" or int(update) == 3)
+        for function in compiled:
+            own_values, own_gradient = function(weights, KEY, update)
+            np.testing.assert_allclose(own_values, values, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(own_gradient, gradient, rtol=1e-5, atol=1e-5)
+
+
+@table
+def test_labels_go_with_their_rows(row):
+    """The critic is (1 + label) w.x: the norm of a row is 1 + label."""
+    labels = tf.constant([4, 0, 2, 1, 3, 5, 2])
+    weights = tf.constant([[1.0], [2.0], [2.0]]) / 3.0
+    scales = tf.constant([1.5, 2.0, 3.0, 4.0, 5.0, 6.0])
+
+    def critic(inputs, training):
+        x, own = inputs
+        return tf.gather(scales, own)[:, tf.newaxis] * (x @ weights)
+
+    values = row.penalty(critic, *pairs((7, 3)), labels=labels, key=KEY)
+    norms = scales.numpy().astype(np.float64)[labels.numpy()]
+    assert_prices(row, values, row.price_of_one(norms))
+
+
+@table
+def test_half_precision_critic_gives_float32(row):
     keras.config.set_dtype_policy("mixed_float16")
     critic, (real, fake) = small_critic(), pairs((16, 3))
-    values = penalty(critic, tf.cast(real, tf.float16), fake, key=KEY)
+    with tf.GradientTape() as tape:
+        values = row.penalty(critic, tf.cast(real, tf.float16), tf.cast(fake, tf.float16), key=KEY)
     assert values.dtype == tf.float32
     assert np.isfinite(values).all()
+    assert np.isfinite(tape.gradient(values, critic.layers[0].kernel.value)).all()
 
 
 @table
-def test_immutable_and_serializable(penalty):
-    changed = dataclasses.replace(penalty, weight=3.0, target=0.5)
-    config = keras.saving.serialize_keras_object(changed)
-    assert keras.saving.deserialize_keras_object(config) == changed
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        penalty.weight = 1.0
-
-
-@table
-def test_batch_normalization_is_refused(penalty):
+def test_batch_normalization_is_refused(row):
     inner = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(name="bn")])
     critic = keras.Sequential([keras.Input((3,)), inner, keras.layers.Dense(1)])
     with pytest.raises(ValueError, match=r"'bn' is a BatchNormalization. Use LayerNormalization"):
-        penalty(critic, *pairs((4, 3)))
+        row.penalty(critic, *pairs((4, 3)))
 
 
 @table
-def test_several_logits_are_refused(penalty):
-    with pytest.raises(ValueError, match=r"one logit an example.*Received: .*shape \(4, 2\)"):
-        penalty(lambda x, training: x[:, :2], *pairs((4, 3)))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"weight": -1}, "`weight` must be a finite number of at least 0. Received: -1"),
-        ({"weight": float("nan")}, "`weight` must be"),
-        ({"target": -0.5}, "`target` must be"),
-        ({"epsilon": 0}, "`epsilon` must be above 0"),
-    ],
-)
-def test_bad_numbers(options, message):
-    with pytest.raises(ValueError, match=message):
-        penalties.GradientPenalty(**options)
+def test_several_logits_are_refused(row):
+    with pytest.raises(ValueError, match=r"one logit an example.*Received: .*shape \(\d, 2\)"):
+        row.penalty(lambda x, training: x[:, :2], *pairs((4, 3)))

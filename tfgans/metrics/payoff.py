@@ -198,7 +198,7 @@ def equilibrium(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) ->
 
 
 def _compiled_terms(gan: GAN) -> Callable[[tf.Tensor, np.ndarray, tf.Tensor], tf.Tensor]:
-    """Returns the function (examples, latents' keys, labels) -> payoffs, float64 [batch, kg, kd]."""
+    """Returns the function (examples, keys, labels) -> payoffs, float64 [batch, kg, kd]."""
     player = gan.generator
     generators = player.components if isinstance(player, Mixture) else [player]
 

@@ -32,6 +32,8 @@ class SampledPair(NetworkPair):
     def __init__(self, generator: Any, discriminator: Any, **options: Unpack[PairOptions]) -> None:
         super().__init__(generator, discriminator, **options)
         self._draw_components_function = tf.function(self._draw_components, input_signature=[_KEYS])
+        # Row by row, eager draws would be a hundred times slower.
+        self._draw_labels_function = tf.function(self._draw_labels, input_signature=[_KEYS])
         # One function a refinement: each is a graph of its own.
         self._sample_rows_functions: dict[Langevin | None, Callable[..., tf.Tensor]] = {}
 
@@ -109,7 +111,7 @@ class SampledPair(NetworkPair):
         keys = _keys(n, seed)
         if self.num_classes is None:
             return np.zeros(n, np.int32)
-        return draw_labels(keys, self.num_classes).numpy()
+        return self._draw_labels_function(keys).numpy()
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Publishes the sampling generator as the next SavedModel version under `path`.
@@ -192,6 +194,11 @@ class SampledPair(NetworkPair):
     def _draw_components(self, keys: tf.Tensor) -> tf.Tensor:
         return self.sampling_generator.draw_components(keys)
 
+    def _draw_labels(self, keys: tf.Tensor) -> tf.Tensor:
+        uniforms = stateless.uniform_rows(stateless.fold_rows(keys, _LABEL), [])
+        # In float32 the product can round up to the number of classes.
+        return tf.minimum(tf.cast(uniforms * self.num_classes, tf.int32), self.num_classes - 1)
+
     @property
     def _several_generators(self) -> bool:
         return isinstance(self.generator, MixtureGenerator) and self.generator.num_components > 1
@@ -216,14 +223,6 @@ class SampledPair(NetworkPair):
 
 
 _KEYS = tf.TensorSpec([None, 2], tf.int64)
-
-
-def draw_labels(keys: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """Returns int32 [rows]: a class for each sample from its int64 key [rows, 2], all alike."""
-    uniforms = stateless.uniform_rows(stateless.fold_rows(keys, _LABEL), [])
-    # 24 bits times a class number can round up to the number of classes.
-    drawn = tf.cast(uniforms * num_classes, tf.int32)
-    return tf.minimum(drawn, num_classes - 1)
 
 
 def _keys(n: int, seed: int) -> np.ndarray:

@@ -1,0 +1,188 @@
+"""`every` and `fraction`: a cheaper penalty whose mean is that of the whole."""
+
+import inspect
+import itertools
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgans import penalties, stateless
+
+KEY = stateless.key(3)
+R1, LINE = penalties.R1Penalty, penalties.GradientPenalty
+REPEATS = 2000
+
+
+def half_square(x, training):
+    """|x|^2 / 2, whose gradient norm is |x|."""
+    return tf.reduce_sum(x**2, axis=1, keepdims=True) / 2
+
+
+def pairs(num, seed=0):
+    rng = np.random.default_rng(seed)
+    return tuple(tf.constant(rng.normal(size=(num, 3)), tf.float32) for _ in range(2))
+
+
+class Spy:
+    """A critic that notes how many rows it is asked for, and whether in training."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, x, training):
+        self.asked.append((len(x), training))
+        return half_square(x, training)
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 5])
+def test_every_nth_update_counts_n_times(every):
+    real, fake = pairs(4)
+    full = LINE()(half_square, real, fake, key=KEY)
+    lazy = LINE(every=every)
+    first = 2**40 * every  # Runs are long: more than 32 bits.
+    values = [
+        lazy(half_square, real, fake, key=KEY, update=tf.constant(first + i, tf.int64))
+        for i in range(2 * every)
+    ]
+    for i, value in enumerate(values):
+        expected = every * full if i % every == 0 else tf.zeros([4])
+        np.testing.assert_allclose(value, expected, rtol=1e-6)
+    np.testing.assert_allclose(np.mean(values[:every], axis=0), full, rtol=1e-6)
+    np.testing.assert_allclose(np.mean(values[1 : every + 1], axis=0), full, rtol=1e-6)
+
+
+@pytest.mark.parametrize("update", [4, np.int64(4), tf.constant(4), tf.constant(4, tf.int64)])
+def test_any_integer_counts(update):
+    values = R1(every=2)(half_square, *pairs(4), update=update)
+    np.testing.assert_allclose(values, 2 * R1()(half_square, *pairs(4)), rtol=1e-6)
+
+
+def test_each_term_of_a_sum_counts_by_itself():
+    real, fake = pairs(4)
+    lazy = penalties.PenaltySum([R1(every=2), LINE(every=3)])
+    full = penalties.PenaltySum([R1(), LINE()])(half_square, real, fake, key=KEY)
+    values = [lazy(half_square, real, fake, key=KEY, update=i) for i in range(6)]
+    np.testing.assert_allclose(np.mean(values, axis=0), full, rtol=1e-6)
+    np.testing.assert_array_equal(values[1], np.zeros(4))
+    np.testing.assert_array_equal(values[2], values[4])
+
+
+def test_updates_that_do_not_count_cost_nothing():
+    """The critic is not asked at all: in a graph its side effect does not happen."""
+    asked = tf.Variable(0)
+
+    def critic(x, training):
+        asked.assign_add(1)
+        return half_square(x, training)
+
+    @tf.function
+    def step(update):
+        return LINE(every=3)(critic, *pairs(4), key=KEY, update=update)
+
+    for update in range(7):
+        step(tf.constant(update))
+    assert int(asked) == 3
+
+
+@pytest.mark.parametrize("how", [{"training": False, "update": 1}, {"update": None}])
+def test_every_is_of_training_updates(how):
+    real, fake = pairs(4)
+    values = LINE(every=3)(half_square, real, fake, key=KEY, **how)
+    np.testing.assert_array_equal(values, LINE()(half_square, real, fake, key=KEY))
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.25, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("num", [1, 5, 8])
+def test_a_fraction_of_the_rows_counts_as_much_as_all(num, fraction):
+    count = math.ceil(fraction * num)
+    full = LINE()(half_square, *pairs(num), key=KEY).numpy()
+    critic = Spy()
+    values = LINE(fraction=fraction)(critic, *pairs(num), key=KEY).numpy()
+    assert np.count_nonzero(values) == count
+    assert critic.asked == [(count, True)]
+    expected = np.where(values != 0, full * num / count, 0.0)
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
+
+
+def test_the_rows_are_spread_evenly():
+    """So that every slice of a batch has its share."""
+    for seed, count in itertools.product(range(5), (2, 3, 5, 6)):
+        values = R1(fraction=count / 8)(half_square, *pairs(8), key=stateless.key(seed))
+        rows = np.flatnonzero(values)
+        gaps = np.diff([*rows, rows[0] + 8])
+        assert set(gaps) <= {8 // count, -(-8 // count)}
+
+
+@pytest.mark.parametrize("penalty", [R1(fraction=0.4), LINE(fraction=0.4)], ids=["R1", "line"])
+def test_the_expectation_stays_and_all_rows_come_equally_often(penalty):
+    num, count = 7, 3
+    real, fake = pairs(num)
+    whole = type(penalty)()
+
+    @tf.function
+    def values(keys):
+        return tf.map_fn(
+            lambda key: tf.stack(
+                [one(half_square, real, fake, key=key) for one in (penalty, whole)]
+            ),
+            keys,
+            fn_output_signature=tf.float32,
+        )
+
+    keys = tf.stack([tf.range(REPEATS, dtype=tf.int64)] * 2, axis=1)
+    some, full = np.moveaxis(values(keys).numpy().astype(np.float64), 1, 0)
+    # 5 standard errors of a mean of independent draws: one wrong alarm in 2 million.
+    surplus = some - full
+    error = surplus.std(axis=0) / np.sqrt(REPEATS)
+    assert (np.abs(surplus.mean(axis=0)) < 5 * error).all()
+    total = surplus.mean(axis=1)
+    assert abs(total.mean()) < 5 * total.std() / np.sqrt(REPEATS)
+    # How often a row comes is binomial.
+    share = count / num
+    often = (some != 0).mean(axis=0)
+    assert (np.abs(often - share) < 5 * np.sqrt(share * (1 - share) / REPEATS)).all()
+    assert ((some != 0).sum(axis=1) == count).all()
+
+
+@pytest.mark.parametrize("fraction", [0.07, 0.09, 0.3, 0.5])
+def test_a_batch_of_unknown_size(fraction):
+    """The same rows as with a known size, whatever float32 makes of fraction * rows."""
+    penalty = LINE(fraction=fraction)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3])] * 2)
+    def values(real, fake):
+        return penalty(half_square, real, fake, key=KEY)
+
+    for num in (1, 2, 5, 8, 100, 300):
+        own = values(*pairs(num)).numpy()
+        expected = penalty(half_square, *pairs(num), key=KEY).numpy()
+        np.testing.assert_allclose(own, expected, rtol=1e-5)
+        assert np.count_nonzero(own) == math.ceil(fraction * num)
+
+
+def test_a_fraction_is_of_training():
+    critic, (real, fake) = Spy(), pairs(6)
+    values = LINE(fraction=0.5)(critic, real, fake, key=KEY, training=False)
+    np.testing.assert_array_equal(values, LINE()(half_square, real, fake, key=KEY))
+    assert critic.asked == [(6, False)]
+
+
+def test_both_at_once():
+    penalty, (real, fake) = R1(every=2, fraction=0.5), pairs(6)
+    on, off = (penalty(half_square, real, fake, key=KEY, update=update) for update in (4, 5))
+    norms = np.sum(real.numpy() ** 2, axis=1)
+    np.testing.assert_allclose(on, np.where(on.numpy() != 0, 4 * norms, 0), rtol=1e-5)
+    assert np.count_nonzero(on) == 3
+    np.testing.assert_array_equal(off, np.zeros(6))
+
+
+def test_autograph_converts_all_that_they_do():
+    """Else TensorFlow prints a warning for each `tf.function` that calls a penalty."""
+    methods = [one for one in vars(penalties.Penalty).values() if inspect.isfunction(one)]
+    here = [one for one in methods if one.__code__.co_filename.endswith("penalty.py")]
+    concrete = [one for one in here if not getattr(one, "__isabstractmethod__", False)]
+    assert penalties.Penalty.__call__ in concrete
+    for method in concrete:
+        tf.autograph.to_graph(method)
