@@ -23,7 +23,7 @@ test: lint
 	$(RUN) -m pytest -n 2 -m "not slow"
 
 test-slow: $(VENV)/installed
-	$(RUN) -m pytest -m slow
+	$(RUN) -m pytest -n 2 -m slow
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .

@@ -44,6 +44,13 @@ def _trained(name, normalization):
     return model
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _let_go():
+    """What is kept makes the garbage collection before each later test slower."""
+    yield
+    _trained.cache_clear()
+
+
 def _inputs(model):
     shape = (len(LABELS), *model.inputs[0].shape[1:])
     return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")

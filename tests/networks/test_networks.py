@@ -47,6 +47,13 @@ def _shared(builder, normalization):
     return _small(builder, normalization=normalization, seed=0)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _let_go():
+    """What is kept makes the garbage collection before each later test slower."""
+    yield
+    _shared.cache_clear()
+
+
 def _inputs(model, batch=4, seed=0):
     return tf.random.stateless_uniform((batch, *model.input_shape[1:]), [seed, 1], -1.0, 1.0)
 

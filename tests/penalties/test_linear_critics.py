@@ -112,10 +112,16 @@ def test_bad_limits(limit):
     ("epsilon", "value"), [(1e-4, 0.9801), (1e-10, 0.99998), (1e-12, 0.999998)]
 )
 def test_a_flat_critic_costs_one_but_for_epsilon(epsilon, value):
+    def flat(x, training):
+        return x @ tf.zeros([3, 1])
+
     examples = tf.ones([5, 3])
     penalty = penalties.GradientPenalty(epsilon=epsilon)
-    values = penalty(lambda x, training: x @ tf.zeros([3, 1]), examples, -examples)
+    values = penalty(flat, examples, -examples)
     np.testing.assert_allclose(values, value, rtol=1e-6)
+    # The squared norm has no root and needs none.
+    values = penalties.R1Penalty(epsilon=epsilon)(flat, examples, -examples)
+    np.testing.assert_array_equal(values, np.zeros(5))
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,8 @@ def test_uniform_offsets_are_the_authors():
     assert_mean(found.max(axis=1), 0.25 * 48 / 49)
     assert_mean(found[:-1].mean(axis=1) * found[1:].mean(axis=1), 0.125**2)
     assert_mean(found[:, 0] * found[:, 1], 0.25 / 3 / 4)  # E alpha^2 (E U)^2 / 4
+    # alpha and U are two draws: with one for both, the mean would be E U^2 / 2 = 1/6.
+    assert_mean(offsets("uniform", tf.reshape(images(NUM)[0], [-1, 1])), 0.125)
 
 
 def test_symmetric_offsets():

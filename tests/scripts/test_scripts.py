@@ -1,5 +1,6 @@
 """The commands, as a user types them: each runs in a process of its own."""
 
+import json
 import os
 import re
 import shlex
@@ -166,6 +167,52 @@ def test_mixture_from_training_to_equilibrium(tmp_path):
     assert "epsilon" in done.stdout
 
 
+def test_conditional_residual_run_and_dcd_on_top(tmp_path):
+    """Labels from the data to the picture; then DCD tunes the finished run's discriminator."""
+    path, tuned = tmp_path / "classes", tmp_path / "tuned"
+    flags = (
+        "--dataset=digits --model=sngan --network=resnet --width=4 --depth=1 --latent_dim=4 "
+        "--conditional --discriminator_steps=1 --steps=4 --epoch_steps=2 --batch_size=16 "
+        "--instance_noise=0.1 --run_dir={path}"
+    )
+    done = run("train.py", flags, path=path)
+    assert done.returncode == 0, done.stderr
+    gan = final(path)
+    assert (type(gan), gan.num_classes) == (tfgans.SNGAN, 10)
+    assert float(gan.instance_noise.level) == 0  # Linear over --steps.
+    settings = json.loads((path / "run.json").read_text())["settings"]
+    assert settings["num_classes"] == 10
+    assert settings["conditional"]
+    flags = "--run_dir={path} --num=5 --seed=3 --label=7 --out={out}"
+    done = run("sample.py", flags, path=path, out=tmp_path / "s.npy")
+    assert done.returncode == 0, done.stderr
+    sevens = gan.sample(5, seed=3, labels=7)
+    np.testing.assert_allclose(np.load(tmp_path / "s.npy"), sevens, atol=1e-6)
+    flags = "--model=dcd --pretrained={path} --refine=latent --refine_steps=2 --run_dir={tuned}"
+    done = run("train.py", flags + " --steps=2 --epoch_steps=2", path=path, tuned=tuned)
+    assert done.returncode == 0, done.stderr
+    dcd = final(tuned)
+    assert dcd.langevin == tfgans.refinement.Langevin(steps=2)
+    for weight, before in zip(
+        dcd.generator.get_weights(), gan.ema_generator.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(weight, before)
+
+
+CELL = SMALL.replace(
+    "--model=wgan_gp", "--objective=hinge --penalty=dragan --dragan_noise=gaussian"
+)
+
+
+def test_a_cell_of_the_grid(tmp_path):
+    flags = CELL + " --penalty_every=2 --penalty_weight=3 --steps=4 --epoch_steps=2 --batch_size=8"
+    done = run("train.py", flags + " --run_dir={path}", path=tmp_path / "cell")
+    assert done.returncode == 0, done.stderr
+    gan = final(tmp_path / "cell")
+    assert gan.objective == tfgans.objectives.Hinge()
+    assert gan.penalty == tfgans.penalties.DRAGANPenalty(noise="gaussian", every=2, weight=3.0)
+
+
 def test_folder_of_images_of_any_size_and_a_synthetic_distribution(tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "images").mkdir()
@@ -228,7 +275,39 @@ BAD = {
     "stray word": (SMALL + " --run_dir={new} digits", "Received: digits"),
     "flag of another model": (
         "--model=minimax --penalty_weight=1 --run_dir={new}",
-        "--penalty_weight is of wgan_gp",
+        "--penalty_weight does not apply to this --model=minimax: it is of --model=wgan_gp",
+    ),
+    "objective of a method": (
+        "--model=wgan --objective=hinge --run_dir={new}",
+        "--objective is of --model=gan",
+    ),
+    "penalty of its own": (
+        "--model=r3gan --penalty=r1 --run_dir={new}",
+        "--penalty does not apply",
+    ),
+    "refining in training": ("--model=wgan --refine=latent --run_dir={new}", "it is of dcd"),
+    "dcd of nothing": ("--model=dcd --run_dir={new}", "needs --pretrained"),
+    "dcd with networks": (
+        "--model=dcd --pretrained={finished} --width=8 --run_dir={new}",
+        "--width does not apply to --model=dcd",
+    ),
+    "no clipping": (
+        "--model=wgan --weight_clip=0 --run_dir={new}",
+        "`weight_clip` must be above 0",
+    ),
+    "no temperature": (
+        "--model=kl_wgan --temperature=0 --run_dir={new}",
+        "`temperature` must be above 0",
+    ),
+    "unknown divergence": ("--model=fgan --divergence=l2 --run_dir={new}", "reverse_kl"),
+    "noise without a level": ("--noise_schedule=constant --run_dir={new}", "give --instance_noise"),
+    "classes of none": (
+        "--dataset=swiss_roll --conditional --run_dir={new}",
+        "--conditional needs classes, and 'swiss_roll'",
+    ),
+    "label of no class": (
+        "sample.py --run_dir={finished} --out={new}.png --label=1",
+        "is not conditional",
     ),
     "batch norm and penalty": (
         "--discriminator_normalization=batch --run_dir={new}",
@@ -267,6 +346,14 @@ SLOW = {
     "no samples",
     "export to a file",
     "below a file",
+    "penalty of its own",
+    "dcd with networks",
+    "no clipping",
+    "no temperature",
+    "unknown divergence",
+    "noise without a level",
+    "classes of none",
+    "label of no class",
 }
 
 
@@ -292,4 +379,7 @@ def test_help_names_the_flags():
     done = run("train.py", "--helpshort")
     for name in ("--run_dir", "--dataset", "--model", "--dry_run", "--skip_bad", "--ema"):
         assert name.lstrip("-") in done.stdout
+    told = " ".join(done.stdout.split())
+    assert "- wgan: weight_clip=0.01, discriminator_steps=5, critic_warmup=False; RMSprop" in told
+    assert "- dcd: updates_per_batch=5; Adam 2e-4, betas (0, 0.9), that falls" in told
     assert tfgans.data.NAMES[0] in done.stdout

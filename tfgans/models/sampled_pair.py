@@ -195,9 +195,10 @@ class SampledPair(NetworkPair):
         return self.sampling_generator.draw_components(keys)
 
     def _draw_labels(self, keys: tf.Tensor) -> tf.Tensor:
+        count = self.num_classes or 1
         uniforms = stateless.uniform_rows(stateless.fold_rows(keys, _LABEL), [])
         # In float32 the product can round up to the number of classes.
-        return tf.minimum(tf.cast(uniforms * self.num_classes, tf.int32), self.num_classes - 1)
+        return tf.minimum(tf.cast(uniforms * count, tf.int32), count - 1)
 
     @property
     def _several_generators(self) -> bool:
