@@ -5,6 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfgans import checks
+
 
 def clip_weights(variables: Iterable[Any], limit: float) -> None:
     """Moves every number in `variables` into [-limit, limit].
@@ -16,9 +18,13 @@ def clip_weights(variables: Iterable[Any], limit: float) -> None:
         variables: `keras.Variable`s.
         limit: Float above 0.
 
+    Raises:
+        ValueError: If it is not.
+
     Reference: Arjovsky, Chintala & Bottou 2017, "Wasserstein GAN", Algorithm 1, line 7. The
     authors' code clips before each update instead, so that its weights may pass the limit.
     """
+    checks.positive("limit", limit)
     targets = [variable.value for variable in variables]
     if tf.distribute.get_strategy().num_replicas_in_sync == 1:
         for target in targets:

@@ -138,9 +138,9 @@ class Penalty(abc.ABC):
         """Returns the prices of evenly spread rows from a random one on, scaled; 0 for the rest."""
         rows = tf.shape(points)[0] if points.shape[0] is None else points.shape[0]
         if isinstance(rows, int):
-            count: Any = math.ceil(self.fraction * rows)
-        else:
-            count = tf.cast(tf.math.ceil(self.fraction * tf.cast(rows, tf.float32)), tf.int32)
+            count = math.ceil(self.fraction * rows)
+        else:  # In float64, as in Python: a batch of unknown size must not round otherwise.
+            count = tf.cast(tf.math.ceil(self.fraction * tf.cast(rows, tf.float64)), tf.int32)
         shift = stateless.uniform([1], stateless.fold(key, _CHOICE))[0]
         first = tf.cast(shift * tf.cast(rows, tf.float32), tf.int32)
         chosen = (first + tf.range(count) * rows // count) % rows
@@ -177,7 +177,13 @@ def squared_gradient_norm(
             f"Received: logits of shape {tuple(logits.shape)}"
         )
     # Each logit depends on its own example alone, so the gradient of the sum holds all of them.
-    gradient = tf.cast(tape.gradient(logits, points), tf.float32)
+    gradient = tape.gradient(logits, points)
+    if gradient is None:
+        raise ValueError(
+            "A gradient penalty needs logits that depend on the examples. Received: a "
+            f"discriminator without a gradient, {discriminator!r}"
+        )
+    gradient = tf.cast(gradient, tf.float32)
     return tf.reduce_sum(tf.square(gradient), axis=list(range(1, len(gradient.shape))))
 
 

@@ -20,7 +20,7 @@ class PenaltySum:
     sum, so its own weight is 1; each term keeps its `every` and `fraction`.
 
     Args:
-        terms: Iterable of `Penalty`, two or more.
+        terms: Iterable of `Penalty`, two or more; of a sum in it, give the terms themselves.
 
     Raises:
         ValueError: If there are fewer, or one of them is no penalty.
