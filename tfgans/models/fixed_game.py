@@ -7,7 +7,7 @@ import keras
 from tfgans.models.gan import GAN
 from tfgans.models.pair import Options
 from tfgans.objectives import Objective
-from tfgans.penalties import Penalty, PenaltySum
+from tfgans.penalties import GradientPenalty, Penalty, PenaltySum
 
 _NETWORKS = ("generator", "discriminator")
 
@@ -100,3 +100,37 @@ class SmoothedGame(FixedGame):
             **options,
         )
         self.label_smoothing = label_smoothing
+
+
+class PenalizedGame(FixedGame):
+    """A method that is one objective with the gradient penalty of WGAN-GP.
+
+    Args:
+        generator: Built Keras model, latents -> examples.
+        discriminator: Built Keras model, examples -> logits [batch, 1].
+        penalty_weight: Float of at least 0. Default: 10.
+        discriminator_steps: Int. Default: 1.
+        **options: `num_classes`, `instance_noise`, `ema`, `seed` and `name`, as for `GAN`.
+    """
+
+    own_arguments = ("penalty_weight", "discriminator_steps")
+    game: ClassVar[type[Objective]]
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        *,
+        penalty_weight: float = 10.0,
+        discriminator_steps: int = 1,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(
+            generator,
+            discriminator,
+            objective=self.game(),
+            penalty=GradientPenalty(weight=penalty_weight),
+            discriminator_steps=discriminator_steps,
+            **options,
+        )
+        self.penalty_weight = penalty_weight

@@ -1,18 +1,16 @@
 """GAN-GP: the non-saturating game with the gradient penalty of WGAN-GP."""
 
-from typing import Any, Unpack
+from typing import Any
 
 import keras
 
 from tfgans.models import optimizers
-from tfgans.models.fixed_game import FixedGame
-from tfgans.models.pair import Options
+from tfgans.models.fixed_game import PenalizedGame
 from tfgans.objectives import NonSaturating
-from tfgans.penalties import GradientPenalty
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class GANGP(FixedGame):
+class GANGP(PenalizedGame):
     """GAN-GP: non-saturating losses, and slope 1 on the lines between real and generated examples.
 
     The penalty was made for the Wasserstein game; it helps the game that no Wasserstein distance
@@ -32,26 +30,7 @@ class GANGP(FixedGame):
     Divergence At Every Step", section 2.3.
     """
 
-    own_arguments = ("penalty_weight", "discriminator_steps")
-
-    def __init__(
-        self,
-        generator: Any,
-        discriminator: Any,
-        *,
-        penalty_weight: float = 10.0,
-        discriminator_steps: int = 1,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            objective=NonSaturating(),
-            penalty=GradientPenalty(weight=penalty_weight),
-            discriminator_steps=discriminator_steps,
-            **options,
-        )
-        self.penalty_weight = penalty_weight
+    game = NonSaturating
 
     def default_optimizers(self) -> tuple[Any, Any]:
         """Returns a new (generator, discriminator) optimizer pair: Adam of `DRAGAN`."""

@@ -5,14 +5,13 @@ from typing import Any, Unpack
 import keras
 
 from tfgans.models import optimizers
-from tfgans.models.fixed_game import FixedGame
+from tfgans.models.fixed_game import PenalizedGame
 from tfgans.models.pair import Options
 from tfgans.objectives import Wasserstein
-from tfgans.penalties import GradientPenalty
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class WGANGP(FixedGame):
+class WGANGP(PenalizedGame):
     """WGAN-GP: a critic held near slope 1 on the lines between real and generated examples.
 
     The critic minimizes E D(G(z)) - E D(x) + penalty_weight * E (||grad D(x_hat)||_2 - 1)^2, the
@@ -32,7 +31,7 @@ class WGANGP(FixedGame):
     Reference: Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", Algorithm 1.
     """
 
-    own_arguments = ("penalty_weight", "discriminator_steps")
+    game = Wasserstein
 
     def __init__(
         self,
@@ -46,12 +45,10 @@ class WGANGP(FixedGame):
         super().__init__(
             generator,
             discriminator,
-            objective=Wasserstein(),
-            penalty=GradientPenalty(weight=penalty_weight),
+            penalty_weight=penalty_weight,
             discriminator_steps=discriminator_steps,
             **options,
         )
-        self.penalty_weight = penalty_weight
 
     def default_optimizers(self) -> tuple[Any, Any]:
         """Returns a new (generator, discriminator) optimizer pair: Adam of Algorithm 1."""
