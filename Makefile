@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-slow lint format bench bench-mix clean
+.PHONY: demo test test-slow lint format bench bench-mix bench-paths clean
 
 $(VENV)/installed: requirements.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -42,6 +42,9 @@ bench: $(VENV)/installed
 bench-mix: $(VENV)/installed
 	$(RUN) benchmarks/mix_headline.py
 	$(RUN) benchmarks/mix_unbalanced.py
+
+bench-paths: $(VENV)/installed
+	$(RUN) benchmarks/many_paths.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
