@@ -46,6 +46,13 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def boolean(name: str, value: Any) -> bool:
+    """Returns `value` if it is True or False, or raises ValueError."""
+    if not isinstance(value, bool):
+        raise ValueError(f"`{name}` must be True or False. Received: {value!r}")
+    return value
+
+
 def choice(name: str, value: Any, options: Collection[str]) -> str:
     """Returns `value` if it is one of `options`, or raises ValueError that lists them."""
     if value not in options:

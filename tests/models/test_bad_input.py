@@ -97,6 +97,13 @@ def not_clonable():
             {"discriminator": normalized, "penalty": tfgans.penalties.GradientPenalty},
             "BatchNormalization. Use LayerNormalization",
         ),
+        (
+            {"penalty": lambda: [tfgans.penalties.R1Penalty(), tfgans.penalties.R2Penalty()]},
+            r"go into one `tfgans.penalties.PenaltySum`. Received: list of 2",
+        ),
+        ({"weight_clip": lambda: 0}, "`weight_clip` must be above 0"),
+        ({"weight_clip": lambda: -0.01}, "`weight_clip` must be a finite number of at least 0"),
+        ({"num_classes": lambda: 1}, "`num_classes` must be an integer of at least 2"),
         ({"discriminator_steps": lambda: 0}, "`discriminator_steps` must be .* at least 1"),
         ({"ema": lambda: 1.0}, r"`ema` must be None or a float in \[0, 1\)"),
         ({"ema": lambda: -0.1}, "`ema` must be"),
@@ -113,6 +120,32 @@ def test_one_network_twice():
     network = tiny.discriminator()
     with pytest.raises(ValueError, match="two networks"):
         make(generator=network, discriminator=network)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("WGAN", {"weight_clip": None}, "`weight_clip` must be a finite number"),
+        ("WGAN", {"critic_warmup": "no"}, "`critic_warmup` must be True or False. Received: 'no'"),
+        ("WGANGP", {"penalty_weight": -1}, "`weight` must be a finite number of at least 0"),
+        ("DRAGAN", {"minimax": 1}, "`minimax` must be True or False"),
+        (
+            "DRAGAN",
+            {"noise": "normal"},
+            "`noise` must be one of 'uniform', 'symmetric', 'gaussian'",
+        ),
+        ("FGAN", {"divergence": "l2"}, "must be one of 'kl', 'reverse_kl'.* Received: 'l2'"),
+        ("FGAN", {"non_saturating": "x"}, "`non_saturating` must be True or False"),
+        ("KLWGAN", {"temperature": 0}, "`temperature` must be above 0"),
+        ("KLWGAN", {"weight_gradient": 0}, "`weight_gradient` must be True or False"),
+        ("R3GAN", {"gamma": -1}, "`gamma` must be a finite number of at least 0"),
+        ("DCD", {"updates_per_batch": 0}, "`updates_per_batch` must be an integer of at least 1"),
+        ("DCD", {"langevin": {"steps": 3}}, "`langevin` must be a tfgans.refinement.Langevin"),
+    ],
+)
+def test_named_methods(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(tfgans, name)(tiny.generator(), tiny.discriminator(), **options)
 
 
 def test_named_methods_refuse_a_misspelt_option():

@@ -212,6 +212,11 @@ def test_bad_labels_in_training(data, message):
     assert model.step == 0
 
 
+def test_strange_label_later_in_a_dataset_ends_an_evaluation():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="classes from 0 to 9"):
+        gan().evaluate(pairs(labels=LATER), verbose=0)
+
+
 # In TensorFlow's words, since a dataset is read while training goes on.
 def test_strange_label_later_in_a_dataset_ends_training():
     model = gan()
@@ -239,7 +244,14 @@ def test_strange_label_later_in_a_dataset_ends_training():
             ),
             "num_classes=None. Pass `num_classes`",
         ),
-        (lambda: gan(cls=tfgans.GAN, objective=None), "`objective` must be"),
+        (
+            lambda: tfgans.NonSaturatingGAN(
+                tfgans.networks.mlp_generator((8, 8, 1), num_classes=3),
+                tiny.conditional_discriminator(),
+                num_classes=10,
+            ),
+            "generator must be built for the classes of the model, 10. Received: .*num_classes=3",
+        ),
         (
             lambda: tfgans.MixtureGenerator([tiny.generator(), tiny.conditional_generator()]),
             "Either all components take labels",

@@ -199,6 +199,24 @@ class TestDCD:
         gain = gan.judge_samples(better, None) - gan.judge_samples(plain, None)
         assert (gain.numpy() > 0).all()
 
+    def test_each_fake_comes_from_one_component_of_a_mixture(self):
+        """The component is drawn once, not anew from each latent on the way."""
+
+        class Spy(tfgans.DCD):
+            def refined(self, *given, component=None, **how):
+                self.components = component
+                return super().refined(*given, component=component, **how)
+
+        dcd = Spy(*tiny.mixtures(3, 1), langevin=methods.SHORT)
+        dcd.generator.set_probabilities([0.6, 0.3, 0.1])
+        how = {"key": tfgans.stateless.key(1), "training": True}
+        fake, weights = dcd.generate(500, **how)
+        assert weights is None
+        assert fake.shape == (500, 8, 8, 1)
+        shares = np.bincount(dcd.components, minlength=3) / 500
+        # Standard errors are at most .022.
+        np.testing.assert_allclose(shares, [0.6, 0.3, 0.1], atol=0.09)
+
     def test_average_is_refused(self):
         with pytest.raises(ValueError, match="is frozen, so it has no average"):
             tfgans.DCD(tiny.generator(), tiny.discriminator(), ema=0.9)
@@ -227,6 +245,22 @@ def test_weighted_fakes_are_weighed_by_their_own_discriminator():
         logits = component(rows).numpy().astype(np.float64)
         by_hand.append(-(np.exp(logits) / np.exp(logits).mean() * logits).mean())
     np.testing.assert_allclose(loss, np.mean(by_hand), rtol=1e-5)
+
+
+def test_penalties_of_several_discriminators_draw_their_own_points():
+    """And no network's points come from the numbers of another's noise."""
+    uniforms = []
+
+    class Keep(penalties.DRAGANPenalty):
+        def points(self, real, fake, key):
+            uniforms.append(tfgans.stateless.uniform([40], key).numpy())
+            uniforms.append(tfgans.stateless.uniform([40], tfgans.stateless.fold(key, 1)).numpy())
+            return super().points(real, fake, key)
+
+    gan = tfgans.GAN(*tiny.mixtures(1, 4), objective=methods.NON_SATURATING, penalty=Keep())
+    images = tf.constant(tiny.digits(8))
+    gan.discriminator_terms(images, images, key=tfgans.stateless.key(0), training=True)
+    assert len(np.unique(np.stack(uniforms), axis=0)) == 8
 
 
 def test_every_counts_the_updates_of_the_discriminator():

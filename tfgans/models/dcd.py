@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks, stateless
+from tfgans.layers import MixtureGenerator
 from tfgans.models import optimizers, state
 from tfgans.models.fixed_game import FixedGame
 from tfgans.models.gan import GAN
@@ -139,8 +140,13 @@ class DCD(FixedGame):
         """Returns refined examples; see `GAN`. They count alike: a mixture draws its components."""
         del training
         latents = self.draw_latents(num, stateless.fold(key, 0))
+        component = None
+        if isinstance(self.generator, MixtureGenerator):
+            # Drawn once: left to the latent, it would change as the latent moves.
+            component = self.generator.choose(stateless.uniform([num], stateless.fold(key, 1)))
         own_key = stateless.fold(key, _REFINEMENT)
-        return self.refined(self.langevin, latents, labels, key=own_key), None
+        how: Any = {"key": own_key, "component": component}
+        return self.refined(self.langevin, latents, labels, **how), None
 
     def update_discriminator(
         self,

@@ -4,6 +4,7 @@ from typing import Any, Unpack
 
 import keras
 
+from tfgans import checks
 from tfgans.models import optimizers
 from tfgans.models.fixed_game import FixedGame
 from tfgans.models.pair import Options
@@ -53,7 +54,7 @@ class DRAGAN(FixedGame):
         super().__init__(
             generator,
             discriminator,
-            objective=Minimax() if minimax else NonSaturating(),
+            objective=Minimax() if checks.boolean("minimax", minimax) else NonSaturating(),
             penalty=DRAGANPenalty(weight=penalty_weight, noise=noise, scale=scale),
             discriminator_steps=discriminator_steps,
             **options,
@@ -61,7 +62,7 @@ class DRAGAN(FixedGame):
         self.penalty_weight = penalty_weight
         self.noise = noise
         self.scale = scale
-        self.minimax = bool(minimax)
+        self.minimax = minimax
 
     def default_optimizers(self) -> tuple[Any, Any]:
         """Returns a new (generator, discriminator) optimizer pair: Adam of the notebook."""

@@ -51,10 +51,10 @@ class FGAN(FixedGame):
         super().__init__(
             generator,
             discriminator,
-            objective=FDivergence(divergence, non_saturating=bool(non_saturating)),
+            objective=FDivergence(divergence, non_saturating=non_saturating),
             penalty=penalty,
             discriminator_steps=discriminator_steps,
             **options,
         )
         self.divergence = divergence
-        self.non_saturating = bool(non_saturating)
+        self.non_saturating = non_saturating

@@ -12,19 +12,19 @@ from tfgans.penalties import Penalty, PenaltySum
 from tfgans.penalties.penalty import refuse_batch_statistics
 
 
-def check_networks(generator: Any, discriminator: Any, *, conditional: bool) -> None:
+def check_networks(generator: Any, discriminator: Any, *, num_classes: int | None) -> None:
     """Raises ValueError unless the generator's output is the discriminator's input.
 
     Args:
         generator: The one player.
         discriminator: The other.
-        conditional: Whether both must take labels.
+        num_classes: Of the labels that both must take; None if they must take none.
     """
     if generator is discriminator:
         raise ValueError("`generator` and `discriminator` must be two networks. Received one twice")
     _check_kinds(generator, discriminator)
     for role, network in (("generator", generator), ("discriminator", discriminator)):
-        _check_labels(role, network, conditional)
+        _check_labels(role, network, num_classes)
     made = shapes.output_shape(generator, "generator")
     taken = shapes.input_shape(discriminator, "discriminator")
     fits = len(made) == len(taken) and all(
@@ -62,10 +62,11 @@ def _check_kinds(generator: Any, discriminator: Any) -> None:
             )
 
 
-def _check_labels(role: str, network: Any, conditional: bool) -> None:
-    if shapes.takes_labels(network) == conditional:
+def _check_labels(role: str, network: Any, num_classes: int | None) -> None:
+    if shapes.takes_labels(network) == (num_classes is not None):
+        _check_classes(role, network, num_classes)
         return
-    if conditional:
+    if num_classes is not None:
         raise ValueError(
             f"With `num_classes` the {role} must take two inputs: a tensor, and labels of shape "
             f"[batch]. Received: {network.name!r}, which takes no labels. Build it with the same "
@@ -75,6 +76,19 @@ def _check_labels(role: str, network: Any, conditional: bool) -> None:
         f"The {role} takes labels, so the model must know how many classes there are. Received: "
         f"{network.name!r} with a second input, and num_classes=None. Pass `num_classes`"
     )
+
+
+def _check_classes(role: str, network: Any, num_classes: int | None) -> None:
+    if num_classes is None:
+        return
+    # Of our own layers; what a user's layer means by the name is not known.
+    ours = [one for one in network._flatten_layers() if type(one).__module__.startswith("tfgans.")]
+    found = {getattr(layer, "num_classes", num_classes) for layer in ours} - {num_classes}
+    if found:
+        raise ValueError(
+            f"The {role} must be built for the classes of the model, {num_classes}. Received: "
+            f"{network.name!r}, built with num_classes={found.pop()}"
+        )
 
 
 def _refuse_probabilities(discriminator: Any) -> None:
@@ -110,6 +124,11 @@ def check_game(objective: Any, penalty: Any, instance_noise: Any, discriminator:
 def _check_penalty(penalty: Any, discriminator: Any) -> None:
     if penalty is None:
         return
+    if isinstance(penalty, list | tuple):
+        raise ValueError(
+            "Several penalties go into one `tfgans.penalties.PenaltySum`. Received: "
+            f"{type(penalty).__name__} of {len(penalty)}"
+        )
     if not isinstance(penalty, PenaltySum):
         checks.instance("penalty", penalty, Penalty, "tfgans.penalties.GradientPenalty()")
     refuse_batch_statistics(discriminator)

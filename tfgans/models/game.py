@@ -14,7 +14,8 @@ from tfgans.objectives import Objective
 from tfgans.penalties import Penalty, PenaltySum
 
 # Roles of the draws in one update: each has a branch of its own below the update's key.
-_LATENTS, _PENALTY, _GENERATORS, _DISCRIMINATORS, _DEAL, _NOISE_ON_REAL, _NOISE_ON_FAKE = range(7)
+_LATENTS, _PENALTY, _GENERATORS, _DISCRIMINATORS, _DEAL = range(5)
+_NOISE_ON_REAL, _NOISE_ON_FAKE, _PENALTY_OF_OTHERS = range(5, 8)
 
 
 class Game(SampledPair):
@@ -240,7 +241,9 @@ class Game(SampledPair):
         how: Any = {"update": update, "training": training}
 
         def price(discriminator: Any, batch: Any, index: int) -> tf.Tensor:
-            of_network = stateless.fold(own_key, index) if index else own_key
+            # Apart from the branches that a penalty makes below its key.
+            apart = stateless.fold(stateless.fold(key, _PENALTY_OF_OTHERS), index)
+            of_network = apart if index else own_key
             return penalty(discriminator, key=of_network, **batch, **how)
 
         batch = {"real": real, "fake": fake} | ({} if labels is None else {"labels": labels})

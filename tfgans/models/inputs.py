@@ -80,8 +80,7 @@ def training_dataset(
         )
         num_batches = len(examples) // size
     rows = check_first_batch(dataset, data_shape, num_classes)
-    if num_classes is not None:
-        dataset = dataset.map(lambda batch, labels: (batch, cast_checked(labels, num_classes)))
+    dataset = _with_checked_labels(dataset, num_classes)
     if check_batch(rows) and tf.nest.flatten(dataset.element_spec)[0].shape[0] is None:
         # What a pass leaves over comes first in the next one.
         dataset = dataset.repeat() if num_batches > 0 else dataset
@@ -169,7 +168,7 @@ def evaluation_data(
                 "(`validation_steps` in `fit`). Received: None"
             )
         check_first_batch(x, data_shape, num_classes)
-        return x, None
+        return _with_checked_labels(x, num_classes), None
     if isinstance(x, tuple | list) and len(x) > 1:
         x, y = x[0], x[1]
     examples, labels = _checked_arrays(x[0] if isinstance(x, tuple | list) else x, y, num_classes)
@@ -200,6 +199,13 @@ def _checked_arrays(
         return examples, None
     require_labels(y, num_classes)
     return examples, checked_labels(np.atleast_1d(y), len(examples), num_classes)
+
+
+def _with_checked_labels(dataset: tf.data.Dataset, num_classes: int | None) -> tf.data.Dataset:
+    """Returns the dataset, which ends in an error where a label is no class."""
+    if num_classes is None:
+        return dataset
+    return dataset.map(lambda batch, labels: (batch, cast_checked(labels, num_classes)))
 
 
 def _refuse_beside_dataset(y: Any, batch_size: int | None) -> None:

@@ -56,7 +56,7 @@ class KLWGAN(FixedGame):
             generator,
             discriminator,
             objective=KLWasserstein(
-                form=form, temperature=temperature, weight_gradient=bool(weight_gradient)
+                form=form, temperature=temperature, weight_gradient=weight_gradient
             ),
             penalty=penalty,
             discriminator_steps=discriminator_steps,
@@ -64,7 +64,7 @@ class KLWGAN(FixedGame):
         )
         self.form = form
         self.temperature = temperature
-        self.weight_gradient = bool(weight_gradient)
+        self.weight_gradient = weight_gradient
 
     def default_optimizers(self) -> tuple[Any, Any]:
         """Returns a new (generator, discriminator) optimizer pair: RMSprop of the authors."""

@@ -52,7 +52,7 @@ class NetworkPair(keras.Model):
     ) -> None:
         if num_classes is not None:
             checks.int_at_least("num_classes", num_classes, 2)
-        fit.check_networks(generator, discriminator, conditional=num_classes is not None)
+        fit.check_networks(generator, discriminator, num_classes=num_classes)
         if ema is not None and checks.non_negative("ema", ema) >= 1:
             raise ValueError(f"`ema` must be None or a float in [0, 1). Received: {ema!r}")
         super().__init__(name=name)

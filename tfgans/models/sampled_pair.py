@@ -147,7 +147,8 @@ class SampledPair(NetworkPair):
             latents: Float [batch, ...].
             labels: Int [batch] or None.
             key: Int64 [2], or [batch, 2] for noise that belongs to the row.
-            component: Int32 [batch], of a mixture; None for a component that the latent decides.
+            component: Int32 [batch], of a mixture; else None. The latent alone decides for one
+                that would change as the latent moves.
         """
         pinned = {} if component is None else {"component": component}
 

@@ -6,6 +6,7 @@ from typing import Any, Unpack
 import keras
 import tensorflow as tf
 
+from tfgans import checks
 from tfgans.models import optimizers
 from tfgans.models.fixed_game import FixedGame
 from tfgans.models.pair import Options
@@ -60,11 +61,11 @@ class WGAN(FixedGame):
             generator,
             discriminator,
             objective=Wasserstein(),
-            weight_clip=weight_clip,
+            weight_clip=checks.positive("weight_clip", weight_clip),
             discriminator_steps=discriminator_steps,
             **options,
         )
-        self.critic_warmup = bool(critic_warmup)
+        self.critic_warmup = checks.boolean("critic_warmup", critic_warmup)
 
     def default_optimizers(self) -> tuple[Any, Any]:
         """Returns a new (generator, discriminator) optimizer pair: RMSprop of the paper."""

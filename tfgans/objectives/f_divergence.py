@@ -132,6 +132,7 @@ class FDivergence(Objective):
 
     def __post_init__(self) -> None:
         checks.choice("name", self.name, NAMES)
+        checks.boolean("non_saturating", self.non_saturating)
 
     @property
     def decision_threshold(self) -> float:

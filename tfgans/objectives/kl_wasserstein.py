@@ -55,6 +55,7 @@ class KLWasserstein(Objective):
 
     def __post_init__(self) -> None:
         checks.choice("form", self.form, FORMS)
+        checks.boolean("weight_gradient", self.weight_gradient)
         checks.positive("temperature", self.temperature)
 
     @property

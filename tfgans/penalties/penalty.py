@@ -28,7 +28,8 @@ class Penalty(abc.ABC):
             al. prefer two sides.
         every: Int of at least 1. An approximation: the penalty counts in every n-th discriminator
             update alone, n times as much, so its mean over many updates stays ("lazy"
-            regularization, Karras et al. 2020, appendix B). Default: 1.
+            regularization, Karras et al. 2020, appendix B). Under a strategy of several replicas
+            it does not go with `SpectralNormalization`, which synchronizes. Default: 1.
         fraction: Float in (0, 1]. An approximation: only this part of the batch is priced, a
             random one, each row as much more as there are fewer, so the expectation stays.
             Default: 1.
@@ -66,6 +67,7 @@ class Penalty(abc.ABC):
     def __post_init__(self) -> None:
         checks.non_negative("weight", self.weight)
         checks.non_negative("target", self.target)
+        checks.boolean("one_sided", self.one_sided)
         checks.positive_int("every", self.every)
         checks.positive("epsilon", self.epsilon)
         if checks.positive("fraction", self.fraction) > 1:
