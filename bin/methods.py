@@ -26,10 +26,6 @@ MODELS: dict[str, Callable[..., tfgans.GAN]] = {
 }
 
 
-def _f_divergence(divergence: str = "jensen_shannon", non_saturating: bool = False) -> Any:
-    return objectives.FDivergence(divergence, non_saturating=non_saturating)
-
-
 OBJECTIVES: dict[str, Callable[..., objectives.Objective]] = {
     "minimax": objectives.Minimax,
     "non_saturating": objectives.NonSaturating,
@@ -38,25 +34,28 @@ OBJECTIVES: dict[str, Callable[..., objectives.Objective]] = {
     "wasserstein": objectives.Wasserstein,
     "kl_wasserstein": objectives.KLWasserstein,
     "relativistic": objectives.Relativistic,
-    "f_divergence": _f_divergence,
+    "f_divergence": lambda divergence="jensen_shannon", non_saturating=False: (
+        objectives.FDivergence(divergence, non_saturating=non_saturating)
+    ),
 }
-PENALTIES: dict[str, Callable[..., penalties.Penalty]] = {
+PENALTIES: dict[str, Callable[..., Any]] = {
     "gradient": penalties.GradientPenalty,
     "dragan": penalties.DRAGANPenalty,
     "r1": penalties.R1Penalty,
     "r2": penalties.R2Penalty,
+    "r1_r2": lambda weight=0.5: penalties.PenaltySum(
+        (penalties.R1Penalty(weight=weight), penalties.R2Penalty(weight=weight))
+    ),
 }
 # Arguments that are objects, or the same for every method: flags make them in other ways.
-_NOT_FLAGS = {
-    *("self", "generator", "discriminator", "objective", "options", "langevin"),
-    *("instance_noise", "num_classes", "ema", "seed", "name"),
-}
+_OTHERS = {"self", "generator", "discriminator", "objective", "options", "langevin"}
+_OTHERS |= {"instance_noise", "num_classes", "ema", "seed", "name"}
 
 
 def arguments(make: Callable[..., Any]) -> dict[str, Any]:
     """Returns the arguments of a class or function that flags may set, and their defaults."""
     found = inspect.signature(make).parameters.values()
-    return {one.name: one.default for one in found if one.name not in _NOT_FLAGS}
+    return {one.name: one.default for one in found if one.name not in _OTHERS}
 
 
 def takers(names: set[str]) -> list[str]:

@@ -32,7 +32,7 @@ DECISIVE = (
     *network_flags.DECISIVE,
 )
 _OF_DCD = ("pretrained", *refine_flags.DECISIVE)
-_NOT_OF_DCD = ("ema", *network_flags.DECISIVE)
+_NOT_OF_DCD = ("ema", "dtype_policy", *network_flags.DECISIVE)
 
 
 def check() -> None:
@@ -45,12 +45,14 @@ def check() -> None:
     if model == "dcd" and FLAGS.pretrained is None:
         raise ValueError("--model=dcd needs --pretrained, the folder of a finished run")
     method_flags.options()
+    noise_flags.instance_noise()
 
 
 def build_gan(source: Any) -> tfgans.GAN:
     """Returns the compiled model that the flags describe, for the shape of `source`."""
     keras.config.set_dtype_policy(FLAGS.dtype_policy)
-    common = {"seed": FLAGS.seed, **method_flags.options()}
+    noise = noise_flags.instance_noise()
+    common = {"seed": FLAGS.seed, "instance_noise": noise, **method_flags.options()}
     if method_flags.model_name() == "dcd":
         trained = tfgans.runs.load_final(FLAGS.pretrained)
         gan = tfgans.DCD.from_gan(trained, langevin=refine_flags.langevin(), **common)
@@ -58,7 +60,6 @@ def build_gan(source: Any) -> tfgans.GAN:
         gan = methods.MODELS[method_flags.model_name()](
             *network_flags.build_players(source, method_flags.model_name()),
             num_classes=network_flags.num_classes(source),
-            instance_noise=noise_flags.instance_noise(),
             ema=(0.999 if FLAGS.ema is None else FLAGS.ema) or None,
             **common,
         )

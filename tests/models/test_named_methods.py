@@ -120,6 +120,33 @@ def test_every_named_method_has_defaults_and_a_row():
     assert named == DEFAULTS.keys() | {"GAN"}
 
 
+@pytest.mark.parametrize("method", [one for one in methods.METHODS if one.name != "GAN"], ids=str)
+def test_no_argument_of_gan_is_swallowed(method):
+    """Each is refused, with the name of the class, or kept in the config."""
+    changed = {
+        "objective": objectives.Hinge(),
+        "penalty": penalties.R1Penalty(weight=0.7),
+        "discriminator_steps": 3,
+        "weight_clip": 0.07,
+        "instance_noise": tfgans.layers.InstanceNoise(0.1, schedule="constant"),
+        "ema": 0.7,
+        "seed": 7,
+        "name": "seven",
+    }
+    refused = {}
+    for name, value in changed.items():
+        try:
+            gan = method.make_tiny(**{name: value})
+        except (TypeError, ValueError) as error:
+            refused[name] = str(error)
+            continue
+        assert gan.get_config()[name] == keras.saving.serialize_keras_object(value)
+    expected = {"ema"} if method.name == "DCD" else set()
+    for name in refused.keys() - expected:
+        assert f"{method.name} got an unexpected keyword argument '{name}'" in refused[name]
+    assert not refused.keys() & ({"instance_noise", "ema", "seed", "name"} - expected)
+
+
 class TestWGAN:
     def test_all_parameters_of_the_critic_are_clipped_after_each_update(self):
         gan = tfgans.WGAN(*tiny.mixtures(2, 2, weight_update="softmax"), weight_clip=0.02)

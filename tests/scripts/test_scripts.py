@@ -173,13 +173,13 @@ def test_conditional_residual_run_and_dcd_on_top(tmp_path):
     flags = (
         "--dataset=digits --model=sngan --network=resnet --width=4 --depth=1 --latent_dim=4 "
         "--conditional --discriminator_steps=1 --steps=4 --epoch_steps=2 --batch_size=16 "
-        "--instance_noise=0.1 --run_dir={path}"
+        "--instance_noise=0.1 --noise_decay_steps=4 --run_dir={path}"
     )
     done = run("train.py", flags, path=path)
     assert done.returncode == 0, done.stderr
     gan = final(path)
     assert (type(gan), gan.num_classes) == (tfgans.SNGAN, 10)
-    assert float(gan.instance_noise.level) == 0  # Linear over --steps.
+    assert float(gan.instance_noise.level) == 0
     settings = json.loads((path / "run.json").read_text())["settings"]
     assert settings["num_classes"] == 10
     assert settings["conditional"]
@@ -291,6 +291,10 @@ BAD = {
         "--model=dcd --pretrained={finished} --width=8 --run_dir={new}",
         "--width does not apply to --model=dcd",
     ),
+    "dcd with a policy": (
+        "--model=dcd --pretrained={finished} --dtype_policy=mixed_float16 --run_dir={new}",
+        "--dtype_policy does not apply to --model=dcd",
+    ),
     "no clipping": (
         "--model=wgan --weight_clip=0 --run_dir={new}",
         "`weight_clip` must be above 0",
@@ -301,6 +305,10 @@ BAD = {
     ),
     "unknown divergence": ("--model=fgan --divergence=l2 --run_dir={new}", "reverse_kl"),
     "noise without a level": ("--noise_schedule=constant --run_dir={new}", "give --instance_noise"),
+    "noise without an end": (
+        "--instance_noise=0.1 --run_dir={new}",
+        "--noise_decay_steps is needed",
+    ),
     "classes of none": (
         "--dataset=swiss_roll --conditional --run_dir={new}",
         "--conditional needs classes, and 'swiss_roll'",
@@ -348,10 +356,12 @@ SLOW = {
     "below a file",
     "penalty of its own",
     "dcd with networks",
+    "dcd with a policy",
     "no clipping",
     "no temperature",
     "unknown divergence",
     "noise without a level",
+    "noise without an end",
     "classes of none",
     "label of no class",
 }

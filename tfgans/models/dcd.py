@@ -6,16 +6,18 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks, stateless
-from tfgans.layers import MixtureGenerator
-from tfgans.models import optimizers, state
+from tfgans.layers import InstanceNoise, MixtureGenerator
+from tfgans.models import mixing, optimizers, state
 from tfgans.models.fixed_game import FixedGame
+from tfgans.models.game import LATENTS
 from tfgans.models.gan import GAN
 from tfgans.models.pair import Options
 from tfgans.objectives import Hinge, Objective
+from tfgans.penalties import Penalty, PenaltySum
 from tfgans.refinement import Langevin
 
 # Below the key of an update, apart from the roles that a game has there.
-_REFINEMENT, _UPDATES = 100, 101
+_REFINEMENT, _UPDATES, _COMPONENTS = range(100, 103)
 _ITERATIONS = 50_000
 
 
@@ -36,6 +38,9 @@ class DCD(FixedGame):
         discriminator: Built Keras model, examples -> logits [batch, 1]; it is trained.
         objective: `tfgans.objectives.Objective`, of which the discriminator's side is used; the
             one that the pair was trained with. Default: `Hinge()`, as in the authors' experiments.
+        penalty: `tfgans.penalties.Penalty`, or None (the default). A critic without a bound, as
+            that of WGAN, needs it, or `weight_clip`, here too.
+        weight_clip: Float above 0, or None (the default), see `GAN`.
         langevin: `tfgans.refinement.Langevin`. Default: the authors' latent form, 20 steps;
             `Langevin.for_images()` is their form in the space of images.
         updates_per_batch: Int of at least 1, updates on the same real and refined examples.
@@ -62,7 +67,6 @@ class DCD(FixedGame):
     github.com/MinkaiXu/Discriminator-Contrastive-Divergence.
     """
 
-    own_arguments = ("objective", "langevin", "updates_per_batch")
     trains_generator = False
 
     def __init__(
@@ -71,6 +75,8 @@ class DCD(FixedGame):
         discriminator: Any,
         *,
         objective: Objective | None = None,
+        penalty: Penalty | PenaltySum | None = None,
+        weight_clip: float | None = None,
         langevin: Langevin | None = None,
         updates_per_batch: int = 5,
         **options: Unpack[Options],
@@ -82,10 +88,16 @@ class DCD(FixedGame):
             )
         if langevin is not None:
             checks.instance("langevin", langevin, Langevin, "tfgans.refinement.Langevin()")
-        objective = Hinge() if objective is None else objective
-        super().__init__(generator, discriminator, objective=objective, **options)
-        self.langevin = Langevin() if langevin is None else langevin
-        self.updates_per_batch = checks.positive_int("updates_per_batch", updates_per_batch)
+        game: dict[str, Any] = {
+            "objective": Hinge() if objective is None else objective,
+            "penalty": penalty,
+            "weight_clip": weight_clip,
+        }
+        own = {
+            "langevin": Langevin() if langevin is None else langevin,
+            "updates_per_batch": checks.positive_int("updates_per_batch", updates_per_batch),
+        }
+        super().__init__(generator, discriminator, own=game | own, options=options, **game)
         self.generator.trainable = False
 
     @classmethod
@@ -95,6 +107,9 @@ class DCD(FixedGame):
         *,
         langevin: Langevin | None = None,
         objective: Objective | None = None,
+        penalty: Penalty | PenaltySum | None = None,
+        weight_clip: float | None = None,
+        instance_noise: InstanceNoise | None = None,
         updates_per_batch: int = 5,
         seed: int = 0,
         name: str | None = None,
@@ -105,6 +120,9 @@ class DCD(FixedGame):
             gan: The trained `tfgans.GAN`; of its generator the average, if there is one.
             langevin: See the class.
             objective: See the class. Default: that of `gan`.
+            penalty: See the class. Default: that of `gan`.
+            weight_clip: See the class. Default: that of `gan`.
+            instance_noise: See `GAN`.
             updates_per_batch: See the class.
             seed: Int, of all noise.
             name: String, optional.
@@ -116,6 +134,9 @@ class DCD(FixedGame):
             state.copy_network(gan.sampling_generator),
             discriminator,
             objective=gan.objective if objective is None else objective,
+            penalty=gan.penalty if penalty is None else penalty,
+            weight_clip=gan.weight_clip if weight_clip is None else weight_clip,
+            instance_noise=instance_noise,
             langevin=langevin,
             updates_per_batch=updates_per_batch,
             num_classes=gan.num_classes,
@@ -139,11 +160,13 @@ class DCD(FixedGame):
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Returns refined examples; see `GAN`. They count alike: a mixture draws its components."""
         del training
-        latents = self.draw_latents(num, stateless.fold(key, 0))
+        latents = self.draw_latents(num, stateless.fold(key, LATENTS))
         component = None
         if isinstance(self.generator, MixtureGenerator):
             # Drawn once: left to the latent, it would change as the latent moves.
-            component = self.generator.choose(stateless.uniform([num], stateless.fold(key, 1)))
+            component = self.generator.choose(
+                stateless.uniform([num], stateless.fold(key, _COMPONENTS))
+            )
         own_key = stateless.fold(key, _REFINEMENT)
         how: Any = {"key": own_key, "component": component}
         return self.refined(self.langevin, latents, labels, **how), None
@@ -157,7 +180,7 @@ class DCD(FixedGame):
         key: tf.Tensor,
     ) -> None:
         """Several updates of the discriminator on one real and one refined batch."""
-        fake, _ = self.generate(tf.shape(real)[0], labels=labels, key=key, training=True)
+        fake, _ = self.generate(mixing.batch_size(real), labels=labels, key=key, training=True)
         for index in range(self.updates_per_batch):
             number = None if update is None else update * self.updates_per_batch + index
             own_key = stateless.fold(stateless.fold(key, _UPDATES), index)
@@ -171,5 +194,5 @@ class DCD(FixedGame):
 
     def evaluate_batch(self, real: tf.Tensor, *, labels: tf.Tensor | None, key: tf.Tensor) -> None:
         """Logs the discriminator's terms on `real` and as many refined examples."""
-        fake, _ = self.generate(tf.shape(real)[0], labels=labels, key=key, training=False)
+        fake, _ = self.generate(mixing.batch_size(real), labels=labels, key=key, training=False)
         self.discriminator_terms(real, fake, labels=labels, key=key, training=False)

@@ -37,8 +37,6 @@ class DRAGAN(FixedGame):
     of the authors' notebook at github.com/kodalinaveen3/DRAGAN.
     """
 
-    own_arguments = ("penalty_weight", "noise", "scale", "minimax", "discriminator_steps")
-
     def __init__(
         self,
         generator: Any,
@@ -54,15 +52,18 @@ class DRAGAN(FixedGame):
         super().__init__(
             generator,
             discriminator,
+            own={
+                "penalty_weight": penalty_weight,
+                "noise": noise,
+                "scale": scale,
+                "minimax": minimax,
+                "discriminator_steps": discriminator_steps,
+            },
+            options=options,
             objective=Minimax() if checks.boolean("minimax", minimax) else NonSaturating(),
             penalty=DRAGANPenalty(weight=penalty_weight, noise=noise, scale=scale),
             discriminator_steps=discriminator_steps,
-            **options,
         )
-        self.penalty_weight = penalty_weight
-        self.noise = noise
-        self.scale = scale
-        self.minimax = minimax
 
     def default_optimizers(self) -> tuple[Any, Any]:
         """Returns a new (generator, discriminator) optimizer pair: Adam of the notebook."""

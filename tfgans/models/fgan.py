@@ -35,8 +35,6 @@ class FGAN(FixedGame):
     Variational Divergence Minimization", equation 6, tables 1 and 2, Algorithm 1.
     """
 
-    own_arguments = ("divergence", "non_saturating", "penalty", "discriminator_steps")
-
     def __init__(
         self,
         generator: Any,
@@ -51,10 +49,14 @@ class FGAN(FixedGame):
         super().__init__(
             generator,
             discriminator,
+            own={
+                "divergence": divergence,
+                "non_saturating": non_saturating,
+                "penalty": penalty,
+                "discriminator_steps": discriminator_steps,
+            },
+            options=options,
             objective=FDivergence(divergence, non_saturating=non_saturating),
             penalty=penalty,
             discriminator_steps=discriminator_steps,
-            **options,
         )
-        self.divergence = divergence
-        self.non_saturating = non_saturating

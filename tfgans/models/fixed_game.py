@@ -1,5 +1,6 @@
 """What the named methods share: a GAN whose objective is the method's own."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
 import keras
@@ -15,16 +16,41 @@ _NETWORKS = ("generator", "discriminator")
 class FixedGame(GAN):
     """A GAN of one paper: a named method makes its objective and penalty from few arguments.
 
-    A subclass names its own arguments in `own_arguments` and keeps them as attributes, which is
-    how its config is read.
+    Args:
+        generator: Built Keras model, latents -> examples.
+        discriminator: Built Keras model, examples -> logits [batch, 1].
+        own: The method's own arguments by name; kept as attributes and in the config.
+        options: What the caller has given besides: `num_classes`, `instance_noise`, `ema`, `seed`
+            and `name`.
+        **game: Arguments of `GAN` that the method decides.
+
+    Raises:
+        TypeError: If an option is another argument of `GAN`: the config would not hold it.
     """
 
-    own_arguments: ClassVar[tuple[str, ...]] = ()
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        *,
+        own: Mapping[str, Any],
+        options: Options,
+        **game: Any,
+    ) -> None:
+        for name in options.keys() - Options.__annotations__.keys():
+            raise TypeError(
+                f"{type(self).__name__} got an unexpected keyword argument {name!r}. It takes "
+                f"{', '.join([*own, *Options.__annotations__])}; the rest is the method's own"
+            )
+        super().__init__(generator, discriminator, **game, **options)
+        self._own_arguments = tuple(own)
+        for name, value in own.items():
+            setattr(self, name, value)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, networks included."""
         config = super().get_config()
-        taken = (*_NETWORKS, *Options.__annotations__, *self.own_arguments)
+        taken = (*_NETWORKS, *Options.__annotations__, *self._own_arguments)
         return {
             name: config[name]
             if name in config
@@ -44,7 +70,6 @@ class PlainGame(FixedGame):
         **options: `num_classes`, `instance_noise`, `ema`, `seed` and `name`, as for `GAN`.
     """
 
-    own_arguments = ("penalty", "discriminator_steps")
     game: ClassVar[type[Objective]]
 
     def __init__(
@@ -59,10 +84,11 @@ class PlainGame(FixedGame):
         super().__init__(
             generator,
             discriminator,
+            own={"penalty": penalty, "discriminator_steps": discriminator_steps},
+            options=options,
             objective=self.game(),
             penalty=penalty,
             discriminator_steps=discriminator_steps,
-            **options,
         )
 
 
@@ -78,7 +104,6 @@ class SmoothedGame(FixedGame):
         **options: `num_classes`, `instance_noise`, `ema`, `seed` and `name`, as for `GAN`.
     """
 
-    own_arguments = ("penalty", "discriminator_steps", "label_smoothing")
     game: ClassVar[Any]
 
     def __init__(
@@ -94,12 +119,16 @@ class SmoothedGame(FixedGame):
         super().__init__(
             generator,
             discriminator,
+            own={
+                "penalty": penalty,
+                "discriminator_steps": discriminator_steps,
+                "label_smoothing": label_smoothing,
+            },
+            options=options,
             objective=self.game(label_smoothing=label_smoothing),
             penalty=penalty,
             discriminator_steps=discriminator_steps,
-            **options,
         )
-        self.label_smoothing = label_smoothing
 
 
 class PenalizedGame(FixedGame):
@@ -113,7 +142,6 @@ class PenalizedGame(FixedGame):
         **options: `num_classes`, `instance_noise`, `ema`, `seed` and `name`, as for `GAN`.
     """
 
-    own_arguments = ("penalty_weight", "discriminator_steps")
     game: ClassVar[type[Objective]]
 
     def __init__(
@@ -128,9 +156,9 @@ class PenalizedGame(FixedGame):
         super().__init__(
             generator,
             discriminator,
+            own={"penalty_weight": penalty_weight, "discriminator_steps": discriminator_steps},
+            options=options,
             objective=self.game(),
             penalty=GradientPenalty(weight=penalty_weight),
             discriminator_steps=discriminator_steps,
-            **options,
         )
-        self.penalty_weight = penalty_weight

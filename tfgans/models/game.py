@@ -14,7 +14,7 @@ from tfgans.objectives import Objective
 from tfgans.penalties import Penalty, PenaltySum
 
 # Roles of the draws in one update: each has a branch of its own below the update's key.
-_LATENTS, _PENALTY, _GENERATORS, _DISCRIMINATORS, _DEAL = range(5)
+LATENTS, _PENALTY, _GENERATORS, _DISCRIMINATORS, _DEAL = range(5)
 _NOISE_ON_REAL, _NOISE_ON_FAKE, _PENALTY_OF_OTHERS = range(5, 8)
 
 
@@ -90,7 +90,7 @@ class Game(SampledPair):
             float32 [rows, 1] with a gradient to its probabilities ("exact" routing makes `num`
             times k rows).
         """
-        latents = self.draw_latents(num, stateless.fold(key, _LATENTS))
+        latents = self.draw_latents(num, stateless.fold(key, LATENTS))
         own_key = stateless.fold(key, _GENERATORS)
         inputs = shapes.with_labels(latents, labels)
         return mixing.generate(self.generator, inputs, key=own_key, training=training)
@@ -241,9 +241,9 @@ class Game(SampledPair):
         how: Any = {"update": update, "training": training}
 
         def price(discriminator: Any, batch: Any, index: int) -> tf.Tensor:
-            # Apart from the branches that a penalty makes below its key.
-            apart = stateless.fold(stateless.fold(key, _PENALTY_OF_OTHERS), index)
-            of_network = apart if index else own_key
+            # The others' lie apart from the branches that a penalty makes below its key.
+            others = stateless.fold(key, _PENALTY_OF_OTHERS)
+            of_network = stateless.fold(others, index) if index else own_key
             return penalty(discriminator, key=of_network, **batch, **how)
 
         batch = {"real": real, "fake": fake} | ({} if labels is None else {"labels": labels})

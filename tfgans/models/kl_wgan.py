@@ -38,8 +38,6 @@ class KLWGAN(FixedGame):
     authors' code at github.com/ermongroup/f-wgan.
     """
 
-    own_arguments = ("form", "temperature", "weight_gradient", "penalty", "discriminator_steps")
-
     def __init__(
         self,
         generator: Any,
@@ -55,16 +53,20 @@ class KLWGAN(FixedGame):
         super().__init__(
             generator,
             discriminator,
+            own={
+                "form": form,
+                "temperature": temperature,
+                "weight_gradient": weight_gradient,
+                "penalty": penalty,
+                "discriminator_steps": discriminator_steps,
+            },
+            options=options,
             objective=KLWasserstein(
                 form=form, temperature=temperature, weight_gradient=weight_gradient
             ),
             penalty=penalty,
             discriminator_steps=discriminator_steps,
-            **options,
         )
-        self.form = form
-        self.temperature = temperature
-        self.weight_gradient = weight_gradient
 
     def default_optimizers(self) -> tuple[Any, Any]:
         """Returns a new (generator, discriminator) optimizer pair: RMSprop of the authors."""

@@ -35,8 +35,6 @@ class R3GAN(FixedGame):
     section 2; Jolicoeur-Martineau 2019, "The relativistic discriminator".
     """
 
-    own_arguments = ("gamma", "discriminator_steps")
-
     def __init__(
         self,
         generator: Any,
@@ -50,12 +48,12 @@ class R3GAN(FixedGame):
         super().__init__(
             generator,
             discriminator,
+            own={"gamma": gamma, "discriminator_steps": discriminator_steps},
+            options=options,
             objective=Relativistic(),
             penalty=PenaltySum((R1Penalty(weight=weight), R2Penalty(weight=weight))),
             discriminator_steps=discriminator_steps,
-            **options,
         )
-        self.gamma = gamma
 
     def default_optimizers(self) -> tuple[Any, Any]:
         """Returns a new (generator, discriminator) optimizer pair: Adam with no momentum."""

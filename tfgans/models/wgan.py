@@ -34,7 +34,8 @@ class WGAN(FixedGame):
             updates of the generator, and before every 500th, as in the authors' code. A training
             step is `discriminator_steps` critic updates in any case; in most steps of such a
             phase the generator is left alone, and `generator_loss` is of the others (0 in an
-            epoch without any). Runs on one device. Default: False, as in the paper.
+            epoch without any). Runs on one device; with many `discriminator_steps` tracing takes
+            long, since all updates of a step are in its graph. Default: False, as in the paper.
         **options: `num_classes`, `instance_noise`, `ema`, `seed` and `name`, as for `GAN`.
 
     Default optimizers: RMSprop 5e-5, with the rho of 0.99 and the epsilon of 1e-8 that the
@@ -44,8 +45,6 @@ class WGAN(FixedGame):
     (github.com/martinarjovsky/WassersteinGAN) clips before each update; here it is after, as in
     the paper.
     """
-
-    own_arguments = ("weight_clip", "discriminator_steps", "critic_warmup")
 
     def __init__(
         self,
@@ -57,15 +56,20 @@ class WGAN(FixedGame):
         critic_warmup: bool = False,
         **options: Unpack[Options],
     ) -> None:
+        checks.boolean("critic_warmup", critic_warmup)
         super().__init__(
             generator,
             discriminator,
+            own={
+                "weight_clip": weight_clip,
+                "discriminator_steps": discriminator_steps,
+                "critic_warmup": critic_warmup,
+            },
+            options=options,
             objective=Wasserstein(),
             weight_clip=checks.positive("weight_clip", weight_clip),
             discriminator_steps=discriminator_steps,
-            **options,
         )
-        self.critic_warmup = checks.boolean("critic_warmup", critic_warmup)
 
     def default_optimizers(self) -> tuple[Any, Any]:
         """Returns a new (generator, discriminator) optimizer pair: RMSprop of the paper."""

@@ -68,6 +68,11 @@ class Penalty(abc.ABC):
         checks.non_negative("weight", self.weight)
         checks.non_negative("target", self.target)
         checks.boolean("one_sided", self.one_sided)
+        if self.one_sided and self.target == 0:
+            raise ValueError(
+                "`one_sided` means nothing with a target of 0: no norm lies below. Received: "
+                f"one_sided={self.one_sided}, target={self.target}. Leave it out"
+            )
         checks.positive_int("every", self.every)
         checks.positive("epsilon", self.epsilon)
         if checks.positive("fraction", self.fraction) > 1:
