@@ -1,10 +1,10 @@
 """Shows which games reach the data where the Jensen-Shannon divergence is flat: parallel lines.
 
-benchmarks/many_paths.py --seeds=5 --steps=3000 --workers=2 --out=runs.csv
+benchmarks/many_paths.py --seeds=8 --steps=3000 --workers=2 --out=runs.csv
 
 Data lie on a line in the plane; the generator makes a parallel one, at distance 1 at first. Each
-run is trained in a process of one thread, two side by side. Two idle cores should take 5 to
-6 minutes.
+run is trained in a process of one thread, two side by side. Two idle cores should take about 8
+minutes.
 """
 
 import csv
@@ -23,7 +23,7 @@ from path_runs import Arm, Result
 import tfgans
 
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("seeds", 5, "runs of each arm", lower_bound=2)
+flags.DEFINE_integer("seeds", 8, "runs of each arm", lower_bound=2)
 flags.DEFINE_integer("steps", 3000, "updates of the generator in a run", lower_bound=200)
 flags.DEFINE_integer("workers", 2, "processes side by side", lower_bound=1)
 flags.DEFINE_string("out", None, "CSV file for one row a run")
@@ -62,9 +62,10 @@ def print_protocol() -> None:
         f"data (0, t) (tfgans.data.ParallelLines), generator (theta, c u), t and u ~ U(0, 1), "
         f"theta = c = 1 at first;\ndiscriminator MLP 2-{width}-{width}-1, leaky ReLU .2; batch "
         f"{path_runs.BATCH}; {end} steps; {len(ARMS)} arms x {FLAGS.seeds} seeds "
-        f"(0..{FLAGS.seeds - 1});\nAdam {path_runs.LEARNING_RATE:g}, betas {path_runs.BETAS}, for "
-        "both players of all arms, not the methods' own: Adam moves a\nscalar by about its rate a "
-        f"step, so a lower rate would be what is measured. Medians of the seeds:\n"
+        f"(0..{FLAGS.seeds - 1});\nAdam {path_runs.LEARNING_RATE:g}, betas {path_runs.BETAS}, "
+        "epsilon 1e-7, for both players of all arms, not the methods' own: Adam\nmoves a scalar by "
+        "about its rate a step, so a lower rate would be what is measured; and a smaller\nepsilon "
+        "ends the stall of minimax, a vanishing gradient. Medians of the seeds:\n"
         f"  n_d    updates of the discriminator before each one of the generator\n"
         f"  reach  first step with |theta| < {near}, looked at every {every}; seeds that had one\n"
         f"  |theta| after {half} and after {end} steps; late: its largest in the last tenth\n"

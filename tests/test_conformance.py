@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 
 import keras
-import methods
+import named_methods
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -159,7 +159,7 @@ def test_nothing_public_is_missing(tmp_path):
         if inspect.isclass(getattr(room, name)) or room is networks
     }
     tables = {row.name for row in ROWS} | sources(tmp_path).keys() | callbacks(tmp_path).keys()
-    tables |= {method.name for method in methods.METHODS}
+    tables |= {method.name for method in named_methods.METHODS}
     assert tables | ELSEWHERE == public
 
 
@@ -283,7 +283,7 @@ def test_exported_by_keras(row, tmp_path):
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted({one.name for one in [*ROWS, *methods.METHODS]}))
+@pytest.mark.parametrize("name", sorted({one.name for one in [*ROWS, *named_methods.METHODS]}))
 def test_docstring_says_what_it_takes(name):
     room = next(room for room in (tfgans, tfgans.layers, networks) if hasattr(room, name))
     text = inspect.getdoc(getattr(room, name))

@@ -1,7 +1,7 @@
 """Class-conditional models: labels from the data to the samples and the export."""
 
 import keras
-import methods
+import named_methods
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -58,7 +58,9 @@ class Spy(tfgans.GAN):
 
 def test_labels_stay_with_their_images_and_their_fakes():
     players = tiny.conditional_generator(), tiny.conditional_discriminator()
-    spy = Spy(*players, objective=methods.NON_SATURATING, num_classes=10, discriminator_steps=2)
+    spy = Spy(
+        *players, objective=named_methods.NON_SATURATING, num_classes=10, discriminator_steps=2
+    )
     spy.compile("sgd", "sgd", run_eagerly=True)
     before = spy.generator.get_weights()
     spy.fit(IMAGES, LABELS, batch_size=16, steps_per_epoch=1, verbose=0)
@@ -107,7 +109,7 @@ def test_evaluates_saves_and_goes_on_to_the_same_bits(make, tmp_path):
         (tfgans.WGANGP, {"discriminator_steps": 1}),
         pytest.param(tfgans.R3GAN, {}, marks=pytest.mark.slow),
         pytest.param(tfgans.KLWGAN, {"discriminator_steps": 1}, marks=pytest.mark.slow),
-        (tfgans.DCD, {"langevin": methods.SHORT, "updates_per_batch": 1}),
+        (tfgans.DCD, {"langevin": named_methods.SHORT, "updates_per_batch": 1}),
     ],
 )
 @pytest.mark.parametrize("make", [gan, mixed])

@@ -1,7 +1,7 @@
 """Every named method: its defaults, what it trains on, and that it goes on to the same bits."""
 
 import keras
-import methods
+import named_methods
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +11,7 @@ import tfgans
 from tfgans import objectives, penalties
 from tfgans.models.wgan import generator_is_due
 
-table = pytest.mark.parametrize("method", methods.METHODS, ids=str)
+table = pytest.mark.parametrize("method", named_methods.METHODS, ids=str)
 
 
 def train(model, steps, **options):
@@ -53,14 +53,14 @@ def test_200_steps_saved_resumed_and_exported(method, dataset, components, tmp_p
     source = tfgans.data.load(dataset, seed=1)
     runs = []
     for name in ("whole", "stopped"):
-        players = methods.small_networks(source, method, components=components)
+        players = named_methods.small_networks(source, method, components=components)
         gan = method.make(*players)
         where = {"run_dir": tmp_path / name, "batch_size": 32, "epoch_steps": 50}
         for steps in [200] if name == "whole" else [70, 200]:
             tfgans.runs.train(gan, source, steps=steps, grid_every=200, **where)
             if steps == 70:
                 # Another process would begin like this.
-                players = methods.small_networks(source, method, components=components)
+                players = named_methods.small_networks(source, method, components=components)
                 gan = method.make(*players)
         runs.append(tfgans.runs.load_final(tmp_path / name))
     rows = (tmp_path / "whole" / "log.csv").read_text().splitlines()
@@ -116,11 +116,13 @@ def test_every_named_method_has_defaults_and_a_row():
     named = {
         one.__name__ for one in public if isinstance(one, type) and issubclass(one, tfgans.GAN)
     }
-    assert named == {method.name for method in methods.METHODS}
+    assert named == {method.name for method in named_methods.METHODS}
     assert named == DEFAULTS.keys() | {"GAN"}
 
 
-@pytest.mark.parametrize("method", [one for one in methods.METHODS if one.name != "GAN"], ids=str)
+@pytest.mark.parametrize(
+    "method", [one for one in named_methods.METHODS if one.name != "GAN"], ids=str
+)
 def test_no_argument_of_gan_is_swallowed(method):
     """Each is refused, with the name of the class, or kept in the config."""
     changed = {
@@ -150,7 +152,7 @@ def test_no_argument_of_gan_is_swallowed(method):
 class TestWGAN:
     def test_all_parameters_of_the_critic_are_clipped_after_each_update(self):
         gan = tfgans.WGAN(*tiny.mixtures(2, 2, weight_update="softmax"), weight_clip=0.02)
-        gan.compile(methods.adam(0.5), methods.adam(0.5))
+        gan.compile(named_methods.adam(0.5), named_methods.adam(0.5))
         train(gan, 1)
         for component in gan.discriminator.components:
             *largest, last_bias = [np.abs(weight).max() for weight in component.get_weights()]
@@ -195,7 +197,7 @@ class TestDCD:
         gan.compile()
         train(gan, 2)
         before = tiny.state(gan)
-        dcd = tfgans.DCD.from_gan(gan, langevin=methods.SHORT)
+        dcd = tfgans.DCD.from_gan(gan, langevin=named_methods.SHORT)
         dcd.compile()
         start = [dcd.generator.get_weights(), dcd.discriminator.get_weights()]
         train(dcd, 3)
@@ -212,10 +214,10 @@ class TestDCD:
         )
 
     def test_samples_are_refined_row_by_row(self):
-        dcd = tfgans.DCD(tiny.generator(), tiny.discriminator(), langevin=methods.SHORT)
+        dcd = tfgans.DCD(tiny.generator(), tiny.discriminator(), langevin=named_methods.SHORT)
         many = dcd.sample(5, seed=2)
         np.testing.assert_allclose(dcd.sample(2, seed=2), many[:2], atol=1e-6)
-        np.testing.assert_array_equal(dcd.sample(5, seed=2, refine=methods.SHORT), many)
+        np.testing.assert_array_equal(dcd.sample(5, seed=2, refine=named_methods.SHORT), many)
         assert not np.allclose(dcd.sample(5, seed=2, refine=False), many)
 
     @pytest.mark.parametrize("space", ["latent", "data"])
@@ -234,7 +236,7 @@ class TestDCD:
                 self.components = component
                 return super().refined(*given, component=component, **how)
 
-        dcd = Spy(*tiny.mixtures(3, 1), langevin=methods.SHORT)
+        dcd = Spy(*tiny.mixtures(3, 1), langevin=named_methods.SHORT)
         dcd.generator.set_probabilities([0.6, 0.3, 0.1])
         how = {"key": tfgans.stateless.key(1), "training": True}
         fake, weights = dcd.generate(500, **how)
@@ -284,7 +286,7 @@ def test_penalties_of_several_discriminators_draw_their_own_points():
             uniforms.append(tfgans.stateless.uniform([40], tfgans.stateless.fold(key, 1)).numpy())
             return super().points(real, fake, key)
 
-    gan = tfgans.GAN(*tiny.mixtures(1, 4), objective=methods.NON_SATURATING, penalty=Keep())
+    gan = tfgans.GAN(*tiny.mixtures(1, 4), objective=named_methods.NON_SATURATING, penalty=Keep())
     images = tf.constant(tiny.digits(8))
     gan.discriminator_terms(images, images, key=tfgans.stateless.key(0), training=True)
     assert len(np.unique(np.stack(uniforms), axis=0)) == 8
@@ -303,7 +305,7 @@ def test_every_counts_the_updates_of_the_discriminator():
     gan = Spy(
         tiny.generator(),
         tiny.discriminator(),
-        objective=methods.NON_SATURATING,
+        objective=named_methods.NON_SATURATING,
         penalty=penalties.R1Penalty(every=2),
         discriminator_steps=2,
     )

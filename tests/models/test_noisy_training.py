@@ -1,7 +1,7 @@
 """Instance noise in a game: on whom, when, how much, and that it is resumed."""
 
 import keras
-import methods
+import named_methods
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -141,7 +141,7 @@ def test_noise_must_be_the_layer():
 
 
 def test_mixtures_are_noised_too():
-    model = methods.Method("WGANGP", {"discriminator_steps": 1}).make(
+    model = named_methods.Method("WGANGP", {"discriminator_steps": 1}).make(
         *tiny.mixtures(2, 2), instance_noise=InstanceNoise(0.1, decay_steps=10)
     )
     assert np.isfinite(list(train(model, 2).history.values())).all()

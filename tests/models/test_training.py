@@ -254,6 +254,20 @@ def test_evaluation_repeats_and_changes_nothing():
         np.testing.assert_array_equal(value, before[name])
 
 
+def test_optimizer_that_breaks_repeatability_is_off_in_training_and_then_as_before():
+    """Two compilations of a penalized step must round alike; see `state.steady_rounding`."""
+    name, seen = "dependency_optimization", []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(tf.config.optimizer.get_experimental_options()[name])
+
+    before = tf.config.optimizer.get_experimental_options().get(name, True)
+    tiny.gan().fit(batches(), steps_per_epoch=1, callbacks=[Look()], verbose=0)
+    assert seen == [False]
+    assert tf.config.optimizer.get_experimental_options()[name] == before
+
+
 def test_train_on_batch_takes_one_step():
     gan = tiny.gan(tfgans.NonSaturatingGAN)
     assert set(gan.train_on_batch(tiny.digits(16), return_dict=True)) == LOGS

@@ -160,7 +160,7 @@ class GAN(Game):
         if validation_data is not None:
             held_out, labels = self._evaluation_data(validation_data, None, validation_steps)
             validation_data = held_out if labels is None else (held_out, labels)
-        with state.steady_rounding(self):
+        with state.steady_rounding():
             return super().fit(
                 dataset,
                 epochs=epochs,

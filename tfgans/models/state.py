@@ -52,18 +52,14 @@ def move_average(average: Any, network: Any, decay: float, step: Any) -> None:
 
 
 @contextlib.contextmanager
-def steady_rounding(model: Any) -> Iterator[None]:
-    """Has TensorFlow compile equal graphs of a mixture to equal kernels, within the block.
+def steady_rounding() -> Iterator[None]:
+    """Has TensorFlow compile equal graphs to equal kernels, within the block.
 
-    Its dependency optimizer does not always leave the same graph, and which convolutions are then
-    fused with what follows them decides the last bit. With several discriminators about one
-    compilation in ten differed (TensorFlow 2.21 on CPU); without that optimizer none of a hundred.
-    The cost is 0 to 5 % of a step.
+    Its dependency optimizer does not always leave the same graph, and what is then fused with what
+    decides the last bit. With several discriminators about one compilation in ten differed, with
+    one and R1 and R2 six of sixteen, with a gradient penalty two of sixteen (TensorFlow 2.21 on
+    CPU); without that optimizer none. The cost is 0 to 5 % of a step.
     """
-    players = (model.generator, model.discriminator)
-    if all(getattr(one, "num_components", 1) == 1 for one in players):
-        yield
-        return
     name = "dependency_optimization"
     before = tf.config.optimizer.get_experimental_options().get(name, True)
     tf.config.optimizer.set_experimental_options({name: False})
