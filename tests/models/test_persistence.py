@@ -19,7 +19,9 @@ def train(gan, steps):
     return gan
 
 
-@pytest.mark.parametrize("cls", [tfgans.NonSaturatingGAN, tfgans.WGANGP])
+@pytest.mark.parametrize(
+    "cls", [tfgans.NonSaturatingGAN, pytest.param(tfgans.WGANGP, marks=pytest.mark.slow)]
+)
 def test_training_on_in_float16_after_loading_is_exact(cls, tmp_path):
     keras.config.set_dtype_policy("mixed_float16")
     stopped = train(tiny.gan(cls, **EVERYTHING), 3)

@@ -382,5 +382,5 @@ def test_help_names_the_flags():
         assert name.lstrip("-") in done.stdout
     told = " ".join(done.stdout.split())
     assert "- wgan: weight_clip=0.01, discriminator_steps=5, critic_warmup=False; RMSprop" in told
-    assert "- dcd: updates_per_batch=5; Adam 2e-4, betas (0, 0.9), that falls" in told
+    assert "- dcd: penalty=None, weight_clip=None, updates_per_batch=5; Adam 2e-4" in told
     assert tfgans.data.NAMES[0] in done.stdout
