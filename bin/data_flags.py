@@ -1,5 +1,10 @@
 """Flags that name the real data, and the source they make."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 from absl import flags
 
 import tfgans
@@ -31,3 +36,29 @@ def load_source() -> tfgans.data.Source:
         seed=FLAGS.seed,
         skip_bad=FLAGS.skip_bad,
     )
+
+
+def default_to(settings: Mapping[str, Any]) -> None:
+    """Lets the settings of a run stand for the data flags that are not given."""
+    for name in ("dataset", "image_size"):
+        if not FLAGS[name].present and settings.get(name) is not None:
+            FLAGS[name].value = settings[name]
+
+
+def load_samples(place: str, like: tfgans.data.Source) -> np.ndarray:
+    """Returns the images of a folder, at the size of `like`, or the array of a file."""
+    path = Path(place)
+    if path.suffix not in (".npy", ".npz"):
+        size = like.data_shape[:2] if len(like.data_shape) == 3 else None
+        folder: Any = tfgans.data.load(f"folder:{place}", image_size=size, skip_bad=FLAGS.skip_bad)
+        return folder.array
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is no array of numbers: {error}") from error
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    with loaded:
+        if len(loaded.files) != 1:
+            raise ValueError(f"{path} must hold one array. Received: {', '.join(loaded.files)}")
+        return loaded[loaded.files[0]]

@@ -9,6 +9,7 @@ import sys
 import cli
 
 import data_flags
+import evaluate_flags
 import model_flags
 from absl import flags
 
@@ -17,12 +18,14 @@ import tfgans
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(data_flags)
 flags.adopt_module_key_flags(model_flags)
+flags.adopt_module_key_flags(evaluate_flags)
 flags.DEFINE_string("run_dir", None, "folder of the run", required=True)
 flags.DEFINE_integer("steps", 2000, "training steps of the whole run", lower_bound=1)
 flags.DEFINE_integer("batch_size", 64, "examples in one update", lower_bound=1)
 flags.DEFINE_integer("epoch_steps", 100, "training steps in a row of the log", lower_bound=1)
 flags.DEFINE_integer("backup_every", 500, "training steps between backups", lower_bound=1)
 flags.DEFINE_integer("grid_every", 500, "training steps between pictures", lower_bound=1)
+flags.DEFINE_integer("evaluate_every", 0, "steps between evaluations; 0: none", lower_bound=0)
 flags.DEFINE_bool("resume", True, "whether to go on with a run that is in --run_dir")
 flags.DEFINE_bool("dry_run", False, "whether to print the plan and do nothing")
 flags.register_multi_flags_validator(
@@ -46,6 +49,7 @@ def main() -> None:
         "settings": {name: FLAGS[name].value for name in names},
         "resume": FLAGS.resume,
     }
+    evaluator = evaluate_flags.evaluator(source) if FLAGS.evaluate_every else None
     if FLAGS.dry_run:
         print(tfgans.runs.plan(gan, source, **options))
         return
@@ -56,6 +60,8 @@ def main() -> None:
             **options,
             backup_every=FLAGS.backup_every,
             grid_every=FLAGS.grid_every,
+            evaluator=evaluator,
+            evaluate_every=FLAGS.evaluate_every or None,
             notes={"flags.txt": cli.flagfile("dry_run")},
         )
     except tfgans.runs.Interrupted as stop:

@@ -1,10 +1,19 @@
 """Callbacks for `fit`, a file each; Keras's own work beside them."""
 
 from tfgans.callbacks.backup import Backup
+from tfgans.callbacks.evaluation import Evaluation
 from tfgans.callbacks.graceful_stop import GracefulStop
 from tfgans.callbacks.mixture_monitor import MixtureMonitor
 from tfgans.callbacks.progress import Progress
 from tfgans.callbacks.sample_grid import SampleGrid
 from tfgans.callbacks.stop_on_nan import StopOnNaN
 
-__all__ = ["Backup", "GracefulStop", "MixtureMonitor", "Progress", "SampleGrid", "StopOnNaN"]
+__all__ = [
+    "Backup",
+    "Evaluation",
+    "GracefulStop",
+    "MixtureMonitor",
+    "Progress",
+    "SampleGrid",
+    "StopOnNaN",
+]

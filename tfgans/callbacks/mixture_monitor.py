@@ -10,11 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, files
+from tfgans import checks
 from tfgans.callbacks.every import Every
+from tfgans.callbacks.step_table import StepTable
 from tfgans.layers import Mixture
 
-_HEADER = "step,player,component,weight,share,entropy\n"
+_HEADER = "step,player,component,weight,share,entropy"
 # A component of a mixture of k is hardly used when its weight is under 1 / (20 k).
 _STARVED = 20
 
@@ -89,6 +90,7 @@ class MixtureMonitor(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.path = Path(path)
+        self._table = StepTable(path, _HEADER, writer=type(self).__name__)
         self.num = checks.positive_int("num", num)
         self.seed = checks.integer("seed", seed)
         self.log_dir = log_dir
@@ -107,7 +109,7 @@ class MixtureMonitor(keras.callbacks.Callback):
                 "`tfgans.MixtureGenerator.from_builder(builder, 4)`, or leave the callback out"
             )
         step = self.model.step
-        _drop_rows(self.path, step)
+        self._table.begin(step)
         self._every.begin(step)
         if self.log_dir is not None:
             self._events = tf.summary.create_file_writer(os.fspath(self.log_dir))
@@ -132,8 +134,7 @@ class MixtureMonitor(keras.callbacks.Callback):
     def _write(self) -> None:
         step, mixtures = self.model.step, self._mixtures()
         readings = [self._read(player, mixture) for player, mixture in mixtures.items()]
-        with self.path.open("a", encoding="utf-8", newline="") as file:
-            file.write("".join(row for reading in readings for row in _rows(step, reading)))
+        self._table.append([row for reading in readings for row in _rows(step, reading)])
         if self._events is not None:
             with self._events.as_default(step):
                 _show(readings)
@@ -190,23 +191,3 @@ def _show(readings: Sequence[_Reading]) -> None:
             tf.summary.scalar(f"mixture/{reading.player}/weight_{component}", weight)
         for component, share in enumerate([] if reading.shares is None else reading.shares):
             tf.summary.scalar(f"mixture/{reading.player}/share_{component}", share)
-
-
-def _drop_rows(path: Path, first_step: int) -> None:
-    """Leaves the header and the whole rows before `first_step`; makes the file if missing."""
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    header, *rows = text.splitlines(keepends=True) or [""]
-    # A kill may have cut the header too.
-    if not _HEADER.startswith(header):
-        raise ValueError(
-            f"{path} must be a table of `MixtureMonitor`, with the header {_HEADER.strip()!r}. "
-            f"Received: {header.strip()[:80]!r}. Choose another file"
-        )
-    kept = [row for row in rows if _is_whole(row) and int(row.split(",")[0]) < first_step]
-    files.write_text(path, "".join([_HEADER, *kept]))
-
-
-def _is_whole(row: str) -> bool:
-    return (
-        row.endswith("\n") and row.count(",") == _HEADER.count(",") and row.split(",")[0].isdigit()
-    )

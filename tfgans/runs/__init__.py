@@ -1,7 +1,7 @@
 """A run: its directory, its plan, and the one call that carries it out."""
 
-from tfgans.runs.directory import RunDirectory, load_final
+from tfgans.runs.directory import RunDirectory, load_final, load_model
 from tfgans.runs.plan import plan
 from tfgans.runs.train import Interrupted, train
 
-__all__ = ["Interrupted", "RunDirectory", "load_final", "plan", "train"]
+__all__ = ["Interrupted", "RunDirectory", "load_final", "load_model", "plan", "train"]

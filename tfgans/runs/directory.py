@@ -32,6 +32,8 @@ class RunDirectory:
     | `log.csv`, `tensorboard/` | losses, one row an epoch of the log |
     | `mixture.csv` | of mixtures: weights and shares of the components, at the same steps |
     | `final.keras` | the trained model, written at the end |
+    | `evaluation.csv` | with an evaluator: a row a metric at each evaluation |
+    | `best.keras` | with an evaluator: the model with the best first metric |
 
     Args:
         path: The folder; made by `open`.
@@ -45,6 +47,8 @@ class RunDirectory:
         self.mixture_log = self.path / "mixture.csv"
         self.tensorboard = self.path / "tensorboard"
         self.final_model = self.path / "final.keras"
+        self.best_model = self.path / "best.keras"
+        self.evaluation_log = self.path / "evaluation.csv"
         self._record = self.path / "run.json"
 
     def check(self, settings: Mapping[str, Any], *, resume: bool) -> None:
@@ -60,7 +64,7 @@ class RunDirectory:
                     f"{self.path} holds a run, and resuming is off. Choose another run directory, "
                     "or remove this one"
                 )
-            self._refuse_another(self._read_settings(), json.loads(_to_json(settings)))
+            self._refuse_another(self.settings(), json.loads(_to_json(settings)))
         # Hidden files are a lock, or what a kill left while the record was written.
         elif self.path.exists() and (
             not self.path.is_dir()
@@ -119,7 +123,14 @@ class RunDirectory:
                 raise ValueError(f"Another process is training in {self.path}") from error
             yield
 
-    def _read_settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """Returns the settings in `run.json`.
+
+        Raises:
+            ValueError: If the folder holds no run, or the file is damaged.
+        """
+        if not self._record.exists():
+            raise ValueError(f"{self.path} is not a run directory: {self._record.name} is missing")
         try:
             return json.loads(self._record.read_text(encoding="utf-8"))["settings"]
         except (ValueError, KeyError, TypeError) as error:
@@ -149,8 +160,12 @@ def versions() -> dict[str, str]:
     return {"tfgans": __version__, "python": platform.python_version(), **found}
 
 
-def load_final(run_dir: str | os.PathLike[str]) -> GAN:
+def load_final(run_dir: str | os.PathLike[str], *, best: bool = False) -> GAN:
     """Returns the trained model of a finished run.
+
+    Args:
+        run_dir: Folder of the run.
+        best: Whether to load the model that evaluations found best. Default: False, the last.
 
     Raises:
         ValueError: If the folder holds no finished run, or its model cannot be loaded.
@@ -163,12 +178,26 @@ def load_final(run_dir: str | os.PathLike[str]) -> GAN:
             f"{run.path} holds no finished run: {run.final_model.name} is missing. Give the "
             "train command again, it goes on to the end"
         )
+    if best and not run.best_model.exists():
+        raise ValueError(
+            f"{run.path} holds no best model: it was trained without evaluations "
+            "(`--evaluate_every`)"
+        )
+    return load_model(run.best_model if best else run.final_model)
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Returns the Keras model of a .keras file, loaded in safe mode.
+
+    Raises:
+        ValueError: If the file is absent or cannot be loaded.
+    """
     try:
-        return keras.saving.load_model(run.final_model)
+        return keras.saving.load_model(path)
     except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
         # Keras puts the whole config into some of its messages.
         reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"{run.final_model} cannot be loaded: {reason}") from error
+        raise ValueError(f"{path} cannot be loaded: {reason}") from error
 
 
 def _to_json(value: Any) -> str:

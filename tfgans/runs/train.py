@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import keras
 
-from tfgans import callbacks, files
+from tfgans import callbacks, checks, files
 from tfgans.data import Source
 from tfgans.layers import Mixture
+from tfgans.metrics import Evaluator
 from tfgans.models import GAN
 from tfgans.runs.directory import RunDirectory
 from tfgans.runs.settings import check_sizes, describe
@@ -47,6 +48,8 @@ def train(
     epoch_steps: int = 100,
     backup_every: int = 500,
     grid_every: int = 500,
+    evaluator: Evaluator | None = None,
+    evaluate_every: int | None = None,
     settings: Mapping[str, Any] | None = None,
     notes: Mapping[str, str] | None = None,
     resume: bool = True,
@@ -66,6 +69,10 @@ def train(
         epoch_steps: Int, training steps in a row of the log.
         backup_every: Int, training steps between backups.
         grid_every: Int, training steps between pictures.
+        evaluator: `tfgans.metrics.Evaluator`, what is measured while the run goes on; the model
+            with the best first metric is kept. Default: None.
+        evaluate_every: Int, a multiple of `epoch_steps`: training steps between evaluations.
+            Default: `epoch_steps`.
         settings: JSON values that decide the result, kept in `run.json`; a run directory with
             other settings is refused.
         notes: Text files for the run directory, by name: how it was started.
@@ -82,7 +89,8 @@ def train(
     run = RunDirectory(run_dir)
     backup = callbacks.Backup(run.backups, every_steps=backup_every)
     grid = callbacks.SampleGrid(run.grids, every_steps=grid_every, log_dir=run.tensorboard)
-    monitors = []
+    monitors: list[keras.callbacks.Callback] = []
+    evaluation = _evaluation(evaluator, evaluate_every, epoch_steps, run)
     if any(isinstance(player, Mixture) for player in (gan.generator, gan.discriminator)):
         monitors.append(
             callbacks.MixtureMonitor(
@@ -96,9 +104,31 @@ def train(
             files.write_text(run.path / name, text)
         run.drop_log_rows(gan.step // epoch_steps)
         plan = segments(gan.step, steps, epoch_steps)
-        _fit(gan, source, batch_size, plan, run, steps, [*extra_callbacks, *monitors, grid, backup])
+        others = [*extra_callbacks, *monitors, grid, backup]
+        _fit(gan, source, batch_size, plan, run, steps, others, measuring=evaluation)
         with files.atomic_write(run.final_model) as temporary:
             gan.save(temporary)
+
+
+def _evaluation(
+    evaluator: Evaluator | None, every_steps: int | None, epoch_steps: int, run: RunDirectory
+) -> list[keras.callbacks.Callback]:
+    if evaluator is None:
+        return []
+    every = epoch_steps if every_steps is None else checks.positive_int("evaluate_every", every_steps)
+    if every % epoch_steps:
+        raise ValueError(
+            f"`evaluate_every` must be a multiple of `epoch_steps` = {epoch_steps}. Received: "
+            f"{every_steps}"
+        )
+    return [
+        callbacks.Evaluation(
+            evaluator,
+            every_epochs=every // epoch_steps,
+            path=run.evaluation_log,
+            best_model=run.best_model,
+        )
+    ]
 
 
 def _restore(gan: GAN, backup: callbacks.Backup, run: RunDirectory, steps: int) -> None:
@@ -128,6 +158,8 @@ def _fit(
     run: RunDirectory,
     steps: int,
     others: Sequence[keras.callbacks.Callback],
+    *,
+    measuring: Sequence[keras.callbacks.Callback],
 ) -> None:
     nan_guard, progress = callbacks.StopOnNaN(), callbacks.Progress(steps)
     log = keras.callbacks.CSVLogger(str(run.log), append=True)
@@ -135,8 +167,9 @@ def _fit(
     try:
         with callbacks.GracefulStop() as stop:
             # The guard comes first: it must see a step before the step is saved. The logs come
-            # before the backup: what it holds must have been logged.
-            watching = [nan_guard, log, tensorboard, *others, progress, stop]
+            # before the backup: what it holds must have been logged. The CSV file keeps the columns
+            # of its first row, so what is not measured each epoch comes after it.
+            watching = [nan_guard, log, *measuring, tensorboard, *others, progress, stop]
             for segment in plan:
                 gan.fit(
                     source.batches(

@@ -1,5 +1,6 @@
-"""From a trained generator to a SavedModel for TF Serving."""
+"""From a trained generator to a SavedModel for TF Serving, and from a SavedModel to samples."""
 
 from tfgans.serving.export import export_generator
+from tfgans.serving.saved_generator import SavedGenerator
 
-__all__ = ["export_generator"]
+__all__ = ["SavedGenerator", "export_generator"]

@@ -1,0 +1,65 @@
+"""Measures a run, a SavedModel, or a folder of images against real examples.
+
+bin/evaluate.py --run_dir=runs/x
+bin/evaluate.py --saved_model=exported/digits/1 --dataset=digits --out=scores
+bin/evaluate.py --samples=images --dataset=folder:real --extractor=inception:FILE.pb --out=scores
+"""
+
+from pathlib import Path
+from typing import Any
+
+import cli
+
+import data_flags
+import evaluate_flags
+from absl import flags
+
+import tfgans
+from tfgans import pictures
+
+FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(data_flags)
+flags.adopt_module_key_flags(evaluate_flags)
+flags.DEFINE_string("run_dir", None, "folder of a finished run; its data are the default")
+flags.DEFINE_bool("best", False, "of --run_dir: its best model instead of its last")
+flags.DEFINE_string("saved_model", None, "folder of a SavedModel version, of any library")
+flags.DEFINE_integer("num_classes", None, "of a SavedModel that takes labels", lower_bound=1)
+flags.DEFINE_list("value_range", ["-1", "1"], "low,high of a SavedModel's images")
+flags.DEFINE_string("samples", None, "folder of images, or a .npy or .npz file")
+flags.DEFINE_string("out", None, "folder of the results; default: RUN_DIR/evaluation")
+flags.mark_flags_as_mutual_exclusive(["run_dir", "saved_model", "samples"], required=True)
+
+
+def main() -> None:
+    """Prints a table and writes evaluation.json and neighbours.png."""
+    out = _out()
+    if FLAGS.run_dir is not None:
+        gan: Any = tfgans.runs.load_final(FLAGS.run_dir, best=FLAGS.best)
+        data_flags.default_to(tfgans.runs.RunDirectory(FLAGS.run_dir).settings())
+    source = data_flags.load_source()
+    if FLAGS.saved_model is not None:
+        gan = tfgans.serving.SavedGenerator(
+            FLAGS.saved_model,
+            num_classes=FLAGS.num_classes,
+            value_range=[float(one) for one in FLAGS.value_range],
+        )
+    elif FLAGS.samples is not None:
+        gan = data_flags.load_samples(FLAGS.samples, source)
+    evaluator = evaluate_flags.evaluator(source)
+    path = out / "evaluation.json"
+    record = evaluator.evaluate(gan, path=path, progress=True)
+    print(tfgans.metrics.table(record))
+    if evaluator.examples is not None:
+        real, fake = evaluator.examples
+        pictures.write_png(out / "neighbours.png", tfgans.metrics.neighbours_picture(fake, real))
+    print(f"\n{path}")
+
+
+def _out() -> Path:
+    if FLAGS.out is None and FLAGS.run_dir is None:
+        raise ValueError("--out is needed: the folder of the results")
+    return Path(FLAGS.out or Path(FLAGS.run_dir) / "evaluation")
+
+
+if __name__ == "__main__":
+    cli.run(main)

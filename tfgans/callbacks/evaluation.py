@@ -1,0 +1,131 @@
+"""Measuring samples while the generator learns, and keeping the best model."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfgans import checks, files
+from tfgans.callbacks.step_table import StepTable
+from tfgans.metrics import Evaluator
+
+_HEADER = "step,metric,value,low,high"
+
+
+class Evaluation(keras.callbacks.Callback):
+    """Evaluates the model every n epochs; the numbers join the logs of the epoch.
+
+    List it before the callbacks that shall see the numbers: `ModelCheckpoint`, `EarlyStopping`,
+    `TensorBoard`. As with Keras' `validation_freq`, epochs without an evaluation have none. The
+    real examples are looked at once. The same seed draws the same latents each time, so that two
+    evaluations of a run differ by the model alone.
+
+    Args:
+        evaluator: `tfgans.metrics.Evaluator`: what is measured, and against what.
+        every_epochs: Int, epochs between evaluations. Default: 1.
+        path: CSV file with a row a metric at each evaluation: `step,metric,value,low,high`, the
+            last two the 95 % interval. Training that goes on with it replaces the rows after its
+            step. Default: None.
+        best_model: File, ending in .keras, where the model with the best `monitor` so far is kept.
+            With `path` a resumed run remembers what was best. Default: None.
+        monitor: String, the metric that decides. Default: the first of the record.
+        mode: "min" or "max", which of it is best. Default: "min".
+
+    Attributes:
+        record: The last record, a dict; None before the first.
+        best: Float, the best `monitor` so far; None before the first.
+
+    Raises:
+        ValueError: If an argument is out of range; at the first evaluation, if `monitor` is not
+            among the metrics.
+
+    Example:
+
+    ```python
+    evaluator = tfgans.metrics.Evaluator(source, tfgans.metrics.DigitsClassifier())
+    evaluation = tfgans.callbacks.Evaluation(evaluator, every_epochs=5)
+    gan.fit(source.batches(64), epochs=20, steps_per_epoch=100, callbacks=[evaluation])
+    ```
+    """
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        *,
+        every_epochs: int = 1,
+        path: str | os.PathLike[str] | None = None,
+        best_model: str | os.PathLike[str] | None = None,
+        monitor: str | None = None,
+        mode: str = "min",
+    ) -> None:
+        super().__init__()
+        checks.instance(
+            "evaluator", evaluator, Evaluator, "tfgans.metrics.Evaluator(source, extractor)"
+        )
+        if best_model is not None and Path(best_model).suffix != ".keras":
+            raise ValueError(f"`best_model` must end in .keras. Received: {best_model}")
+        self.evaluator = evaluator
+        self.every_epochs = checks.positive_int("every_epochs", every_epochs)
+        self.best_model = best_model
+        self.monitor = monitor
+        self.mode = checks.choice("mode", mode, ("min", "max"))
+        self.record: dict[str, Any] | None = None
+        self.best: float | None = None
+        self._whole_epoch = False
+        self._table = None if path is None else StepTable(path, _HEADER, writer=type(self).__name__)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Drops rows that are about to be written again, and looks up what was best."""
+        if self._table is None:
+            return
+        self.best = None
+        for _, metric, value, *_ in self._table.begin(self.model.step + 1):
+            if metric == (self.monitor or metric):
+                # Without a monitor the first metric of the table is it.
+                self.monitor = metric
+                self._is_best(float(value))
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Notes whether the epoch is at its end."""
+        self._whole_epoch = batch + 1 == self.params.get("steps")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Evaluates when it is due."""
+        # An epoch that a signal cut short is evaluated when a resumed run has finished it.
+        if (epoch + 1) % self.every_epochs or not self._whole_epoch:
+            return
+        if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
+            warnings.warn(
+                f"Step {self.model.step} is not evaluated: its weights are not finite", stacklevel=2
+            )
+            return
+        self.record = self.evaluator.evaluate(self.model)
+        found = self.record["metrics"]
+        self.monitor = next(iter(found)) if self.monitor is None else self.monitor
+        if self.monitor not in found:
+            raise ValueError(
+                f"`monitor` must be one of {', '.join(found)}. Received: {self.monitor!r}"
+            )
+        if logs is not None:
+            logs.update({name: one["value"] for name, one in found.items()})
+        if self._table is not None:
+            self._table.append([_row(self.model.step, name, one) for name, one in found.items()])
+        if self._is_best(found[self.monitor]["value"]) and self.best_model is not None:
+            with files.atomic_write(self.best_model) as temporary:
+                self.model.save(temporary)
+
+    def _is_best(self, value: float) -> bool:
+        better = self.best is None or (
+            value < self.best if self.mode == "min" else value > self.best
+        )
+        if better:
+            self.best = value
+        return better
+
+
+def _row(step: int, name: str, found: dict[str, Any]) -> str:
+    low, high = found["interval"] or ("", "")
+    return f"{step},{name},{found['value']!r},{low},{high}\n"

@@ -1,0 +1,88 @@
+"""What metrics take: arrays of finite numbers, checked once and turned into float64."""
+
+from typing import Any
+
+import numpy as np
+
+
+def numbers(name: str, values: Any) -> np.ndarray:
+    """Returns `values` as a float64 array, or raises ValueError."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must be an array of numbers. Received: {values!r:.200}, which is none: "
+            f"{error}"
+        ) from error
+
+
+def finite(name: str, values: Any) -> np.ndarray:
+    """Returns `values` as a float64 array without NaN and infinities, or raises ValueError."""
+    array = numbers(name, values)
+    num_bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+    if num_bad:
+        raise ValueError(
+            f"`{name}` must be finite. Received: {num_bad} NaN or infinite values of {array.size}. "
+            "A model that gives them has diverged"
+        )
+    return array
+
+
+def points(name: str, values: Any, *, at_least: int = 1, needed_by: str = "") -> np.ndarray:
+    """Returns `values` as finite float64 [num, dim], or raises ValueError.
+
+    Args:
+        name: Of the argument.
+        values: Array [num, dim].
+        at_least: Int, the fewest rows.
+        needed_by: What needs as many, for the error.
+    """
+    array = finite(name, values)
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise ValueError(
+            f"`{name}` must have shape [num, dim], a row an example. Received shape: {array.shape}."
+            " Flatten images first: `images.reshape(len(images), -1)`"
+        )
+    _check_count(name, len(array), at_least, needed_by)
+    return array
+
+
+def pair(real: Any, fake: Any, *, at_least: int = 1, needed_by: str = "") -> tuple[Any, Any]:
+    """Returns two sets of points of one dimension, as `points` does, or raises ValueError."""
+    how: Any = {"at_least": at_least, "needed_by": needed_by}
+    first, second = points("real", real, **how), points("fake", fake, **how)
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            "`real` and `fake` must have the same dimension. Received: "
+            f"{first.shape[1]} and {second.shape[1]}. Take both from the same extractor"
+        )
+    return first, second
+
+
+def images(name: str, values: Any, *, at_least: int = 1, needed_by: str = "") -> np.ndarray:
+    """Returns `values` as finite float64 [num, height, width, channels] in [-1, 1], or raises.
+
+    uint8 is mapped from {0, ..., 255} onto [-1, 1], as everywhere in tfgans.
+    """
+    given = np.asarray(values)
+    array = given / 127.5 - 1.0 if given.dtype == np.uint8 else finite(name, given)
+    if array.ndim != 4 or not array.size:
+        raise ValueError(
+            f"`{name}` must be images [num, height, width, channels]. Received shape: {array.shape}"
+        )
+    # Float32 and half precision may round a little beyond.
+    if np.abs(array).max() > 1.01:
+        raise ValueError(
+            f"`{name}` must lie in [-1, 1], or be uint8. Received values in "
+            f"[{array.min():g}, {array.max():g}]. Rescale them: `x / 127.5 - 1`"
+        )
+    _check_count(name, len(array), at_least, needed_by)
+    return array
+
+
+def _check_count(name: str, count: int, at_least: int, needed_by: str) -> None:
+    if count < at_least:
+        reason = f": {needed_by}" if needed_by else ""
+        raise ValueError(
+            f"`{name}` must have at least {at_least} examples{reason}. Received: {count}"
+        )

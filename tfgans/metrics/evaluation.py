@@ -1,0 +1,164 @@
+"""From a generator and real examples to a record: numbers that carry their protocol."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfgans import checks
+from tfgans.data import Source
+from tfgans.metrics import record
+from tfgans.metrics.extractors import Extractor, as_extractor
+from tfgans.metrics.sides import Fake, Real, View
+from tfgans.metrics.table import METRICS, default_metrics, measure
+
+
+class Evaluator:
+    """Measures generators against one set of real examples, which is looked at once.
+
+    Args:
+        source: `tfgans.data.Source` of the real examples.
+        extractor: `tfgans.metrics.Extractor`, or a function from float32 examples [num, ...] to
+            features [num, dim]. Default: None, the examples themselves.
+        metrics: Names out of `tfgans.metrics.METRICS`. Default: None, all that suit the examples
+            and the extractor and are cheap.
+        num_samples: Int, generated examples. Default: as many as there are real ones, at most
+            50 000; 10 000 where those are drawn without end.
+        num_real: Int, real examples. Default: all, or as many as are generated. Fewer than all are
+            drawn by the seed.
+        split: String, which part of the data `source` is, for the record. Default: "unknown".
+        seed: Int, of the generated examples and of the draws of metrics.
+
+    Raises:
+        ValueError: If an argument is out of range, a metric is unknown or does not suit the
+            examples, or there are too few of them.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        extractor: Any = None,
+        *,
+        metrics: Sequence[str] | None = None,
+        num_samples: int | None = None,
+        num_real: int | None = None,
+        split: str = "unknown",
+        seed: int = 0,
+    ) -> None:
+        checks.instance("source", source, Source, "tfgans.data.load('digits')")
+        self.source = source
+        self.extractor: Extractor = as_extractor(extractor)
+        self.seed = checks.integer("seed", seed)
+        self.split = split
+        self.real = Real(source, num_real or num_samples, self.seed)
+        wanted = self.real.num if num_samples is None else num_samples
+        self.num_samples = checks.int_at_least("num_samples", wanted, 2)
+        first = self.extractor(self.real.first(2))
+        self.metrics = tuple(metrics or default_metrics(source, self.extractor, first))
+        for name in self.metrics:
+            checks.choice("metrics", name, METRICS)
+            METRICS[name].check(source, self.extractor, first)
+        self._real_view: View | None = None
+        self._examples: tuple[np.ndarray, np.ndarray] | None = None
+
+    def evaluate(
+        self,
+        gan_or_samples: Any,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the record of a generator; see `tfgans.metrics.evaluate`."""
+        fake = Fake(gan_or_samples, self.num_samples, self.seed, self.source.data_shape)
+        with record.progress_bar(self._work(fake), shown=progress) as advance:
+            if self._real_view is None:
+                self._real_view = View(self.real, self.extractor, self.metrics, advance)
+            made = View(fake, self.extractor, self.metrics, advance)
+            measured: dict[str, Any] = {}
+            for name in self.metrics:
+                how: dict[str, Any] = {"source": self.source, "extractor": self.extractor}
+                measured |= measure(name, self._real_view, made, seed=self.seed, **how)
+                advance(0, name)
+        self._examples = _images(self._real_view, made)
+        result = record.make(measured, self, fake, made)
+        if path is not None:
+            record.write(path, result)
+        return result
+
+    @property
+    def examples(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Real and generated examples of the last record, at most 10 000; None if not images."""
+        return self._examples
+
+    def _work(self, fake: Fake) -> int:
+        return fake.num + (self.real.num if self._real_view is None else 0)
+
+
+def _images(real: View, fake: View) -> tuple[np.ndarray, np.ndarray] | None:
+    if real.examples.ndim != 4:
+        return None
+    return real.examples, fake.examples
+
+
+def evaluate(
+    gan_or_samples: Any,
+    source: Source,
+    extractor: Any = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    num_samples: int | None = None,
+    num_real: int | None = None,
+    split: str = "unknown",
+    seed: int = 0,
+    path: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Returns, and writes, a record of how a generator stands to real examples.
+
+    A record is a dict of JSON values: under "metrics" each number with its 95 % interval, its
+    standard error and where that comes from, and the counts of examples; beside it what decides
+    the numbers: real data, split, seed, extractor with checksum and resizing, model with checksum,
+    step and averaging, versions. `compare` tells what two records say of each other.
+
+    Only numbers through the Inception network of 2015 are called "FID", "KID" and "IS"; others name
+    their extractor: "frechet_distance[digits_classifier]".
+
+    Args:
+        gan_or_samples: `tfgans.GAN`; an array of examples [num, ...], images uint8 or in [-1, 1];
+            or an object with `sample(n, seed)` that returns such arrays.
+        source: `tfgans.data.Source` of the real examples.
+        extractor: `tfgans.metrics.Extractor`, or a function from float32 examples [num, ...] to
+            features [num, dim]. Default: None, the examples themselves.
+        metrics: Names out of `tfgans.metrics.METRICS`. Default: None, all that suit the examples
+            and the extractor and are cheap.
+        num_samples: Int, generated examples. Default: as many as there are real ones, at most
+            50 000; 10 000 where those are drawn without end.
+        num_real: Int, real examples. Default: all, or as many as are generated.
+        split: String, which part of the data `source` is, for the record. Default: "unknown".
+        seed: Int, of the generated examples and of the draws of metrics. Default: 0.
+        path: JSON file to write, whole or not at all. Default: None.
+        progress: Whether to show a bar on stderr. Default: False.
+
+    Raises:
+        ValueError: If the examples do not fit each other or the extractor, there are too few for a
+            metric, or they are not finite; then nothing is written.
+
+    Example:
+
+    ```python
+    source = tfgans.data.load("digits")
+    record = tfgans.metrics.evaluate(gan, source, tfgans.metrics.DigitsClassifier())
+    print(record["metrics"]["frechet_distance[digits_classifier]"]["value"])
+    ```
+    """
+    evaluator = Evaluator(
+        source,
+        extractor,
+        metrics=metrics,
+        num_samples=num_samples,
+        num_real=num_real,
+        split=split,
+        seed=seed,
+    )
+    return evaluator.evaluate(gan_or_samples, path=path, progress=progress)

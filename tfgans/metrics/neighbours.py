@@ -1,0 +1,162 @@
+"""What nearest neighbours say: fidelity, diversity, and copies of training examples."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfgans import checks
+from tfgans.metrics import arrays
+
+_ROWS = 1024
+
+
+class NearestNeighbours(NamedTuple):
+    """The closest real example of each sample, and how many samples are near-copies.
+
+    Attributes:
+        indices: int64 [num], of the real examples.
+        distances: float64 [num], Euclidean.
+        copy_share: Float, the share of samples within `threshold` of a real example.
+        threshold: Float, the quantile of the distances from real examples to their closest other.
+    """
+
+    indices: np.ndarray
+    distances: np.ndarray
+    copy_share: float
+    threshold: float
+
+
+def precision_recall(real: Any, fake: Any, *, nearest_k: int = 5) -> dict[str, float]:
+    """Returns precision, recall, density and coverage of features.
+
+    A set's manifold is the union of balls about its examples, each as wide as the distance to its
+    `nearest_k`-th other. `precision` is the share of fakes on the real manifold, `recall` that of
+    real ones on the fakes'; `density` counts in how many real balls a fake lies, divided by
+    `nearest_k`: 1 for a perfect generator, and outliers among the real examples weigh less than in
+    precision; `coverage` is the share of real balls that hold a fake. All depend on the counts.
+
+    Args:
+        real: Array [num_real, dim] of features; more than `nearest_k`.
+        fake: Array [num_fake, dim].
+        nearest_k: Int of at least 1. Default: 5.
+
+    Returns:
+        Dict of floats: "precision", "recall", "density", "coverage"; all at least 0 and, but for
+        density, at most 1.
+
+    Raises:
+        ValueError: If the features are not finite or not points of one dimension, or are too few.
+
+    Reference: Kynkaanniemi et al. 2019, "Improved Precision and Recall Metric for Assessing
+    Generative Models", equation 2; Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for
+    Generative Models", equations 5 and 6.
+
+    Checked against: the authors' package prdc.
+    """
+    k = checks.positive_int("nearest_k", nearest_k)
+    first, second = arrays.pair(
+        real, fake, at_least=k + 1, needed_by=f"each needs {k} others (`nearest_k`)"
+    )
+    first, second = _comparable(first, second)
+    real_radii, fake_radii = _radii(first, k), _radii(second, k)
+    inside = np.zeros(len(second), np.int64)
+    on_fakes, covered = np.zeros(len(first), bool), np.zeros(len(first), bool)
+    for rows in _blocks(len(first)):
+        squares = _squares(first[rows], second)
+        within = squares < real_radii[rows, np.newaxis]
+        inside += within.sum(axis=0)
+        covered[rows] = within.any(axis=1)
+        on_fakes[rows] = (squares < fake_radii).any(axis=1)
+    return {
+        "precision": float((inside > 0).mean()),
+        "recall": float(on_fakes.mean()),
+        "density": float(inside.mean() / k),
+        "coverage": float(covered.mean()),
+    }
+
+
+def nearest_neighbours(
+    samples: Any, real: Any, *, copy_quantile: float = 0.01
+) -> NearestNeighbours:
+    """Returns the closest real example of each sample, and the share of near-copies.
+
+    A sample is a near-copy when it is as close to a real example as only `copy_quantile` of the
+    real examples are to another: of new draws of the same distribution about that share is. A
+    larger one speaks of memorization, in the space in which distances are taken: pixels catch
+    copies, features also near-duplicates.
+
+    Args:
+        samples: Array [num, ...]; all axes but the first are flattened.
+        real: Array [num_real, ...] of the training examples; at least two.
+        copy_quantile: Float in [0, 1]. Default: 0.01.
+
+    Raises:
+        ValueError: If the arrays are not finite, differ in shape, or are too few.
+
+    Reference: Meehan et al. 2020, "A Non-Parametric Test to Detect Data-Copying in Generative
+    Models", whose distances to the training set these are; the threshold is ours.
+
+    Checked against: scikit-learn's NearestNeighbors.
+    """
+    if checks.non_negative("copy_quantile", copy_quantile) > 1:
+        raise ValueError(f"`copy_quantile` must be in [0, 1]. Received: {copy_quantile}")
+    made, found = (np.asarray(one) for one in (samples, real))
+    if made.shape[1:] != found.shape[1:] or made.ndim < 2:
+        raise ValueError(
+            "`samples` and `real` must be examples of one shape, [num, ...]. Received: "
+            f"{made.shape} and {found.shape}"
+        )
+    rows = arrays.points("samples", made.reshape(len(made), -1))
+    others = arrays.points(
+        "real", found.reshape(len(found), -1), at_least=2, needed_by="they are compared"
+    )
+    indices, distances = _closest(rows, others, apart=False)
+    _, among = _closest(others, others, apart=True)
+    threshold = float(np.quantile(among, copy_quantile))
+    return NearestNeighbours(indices, distances, float((distances <= threshold).mean()), threshold)
+
+
+def _closest(rows: np.ndarray, others: np.ndarray, *, apart: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the index of the closest other and its exact distance; `apart`: of another row."""
+    left, right = _comparable(rows, others)
+    indices = np.empty(len(rows), np.int64)
+    for block in _blocks(len(rows)):
+        squares = _squares(left[block], right)
+        if apart:
+            own = np.arange(len(squares))
+            squares[own, block.start + own] = np.inf
+        indices[block] = squares.argmin(axis=1)
+    # Differences, not products: where two rows are nearly equal, products have no digits left.
+    return indices, np.sqrt(np.square(rows - others[indices]).sum(axis=1))
+
+
+def _comparable(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns both as float32 about their mean and of one scale: small numbers, more digits."""
+    middle = (first.mean(axis=0) + second.mean(axis=0)) / 2
+    scale = max(np.abs(first - middle).max(), np.abs(second - middle).max()) or 1.0
+    return tuple(((one - middle) / scale).astype(np.float32) for one in (first, second))
+
+
+def _radii(rows: np.ndarray, k: int) -> np.ndarray:
+    """Returns [num]: the squared distance from each row to its k-th closest other."""
+    radii = np.empty(len(rows), rows.dtype)
+    for block in _blocks(len(rows)):
+        squares = _squares(rows[block], rows)
+        own = np.arange(len(squares))
+        squares[own, block.start + own] = -1  # Itself is the closest, whatever the rounding.
+        squares.partition(k, axis=1)
+        radii[block] = squares[:, k]
+    return radii
+
+
+def _blocks(num: int) -> list[slice]:
+    return [slice(start, min(start + _ROWS, num)) for start in range(0, num, _ROWS)]
+
+
+def _squares(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns [num_rows, num_others], squared distances."""
+    squares = rows @ others.T
+    squares *= -2
+    squares += np.square(rows).sum(axis=1)[:, np.newaxis]
+    squares += np.square(others).sum(axis=1)
+    return np.maximum(squares, 0, out=squares)

@@ -1,0 +1,124 @@
+"""Records of evaluations: how they are made, written, read and shown."""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tfgans import files
+from tfgans.metrics.confidence import CONFIDENCE
+from tfgans.metrics.sides import Fake, View
+
+FORMAT = 1
+_PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "POT")
+
+
+def make(measured: dict[str, Any], evaluator: Any, fake: Fake, view: View) -> dict[str, Any]:
+    """Returns the record of what was measured, as JSON values."""
+    source, extractor = evaluator.source, evaluator.extractor
+    return {
+        "format": FORMAT,
+        "metrics": measured,
+        "confidence": CONFIDENCE,
+        "real": {
+            "source": source.name,
+            "split": evaluator.split,
+            "seed": source.seed,
+            "data_shape": list(source.data_shape),
+            "num_examples": evaluator.real.num,
+        },
+        "fake": fake.describe(),
+        "extractor": {
+            "name": extractor.name,
+            "checksum": extractor.checksum,
+            "resizing": extractor.resizing,
+            "dim": view.statistics[0].dim,
+        },
+        "versions": _versions(),
+    }
+
+
+def write(path: str | os.PathLike[str], record: dict[str, Any]) -> None:
+    """Writes a record as JSON, whole or not at all."""
+    files.write_text(path, json.dumps(record, indent=2, allow_nan=False) + "\n")
+
+
+def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Returns a record that `evaluate` wrote.
+
+    Raises:
+        ValueError: If the file holds none.
+        OSError: If it cannot be read.
+    """
+    try:
+        return checked(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no record of `tfgans.metrics.evaluate`: {error}") from error
+
+
+def checked(record: Any) -> dict[str, Any]:
+    """Returns the record, or raises ValueError if it is none."""
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise ValueError(
+            f"A record of `tfgans.metrics.evaluate` must have the format {FORMAT}. Received: "
+            f"{record!r:.100}"
+        )
+    lacking = sorted({"metrics", "real", "fake", "extractor", "versions"} - record.keys())
+    if lacking:
+        raise ValueError(f"A record must have the parts {', '.join(lacking)}. They are missing")
+    return record
+
+
+def table(record: dict[str, Any]) -> str:
+    """Returns the numbers of a record and what they rest on, as text for a terminal."""
+    rows = [("metric", "value", f"{record['confidence']:.0%} interval", "real", "fake", "error by")]
+    for name, found in record["metrics"].items():
+        interval = found["interval"]
+        low_high = "" if interval is None else f"{interval[0]:.4g} to {interval[1]:.4g}"
+        counts = f"{found['num_real']}", f"{found['num_fake']}"
+        rows.append((name, f"{found['value']:.4g}", low_high, *counts, found["how"]))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    real, fake, extractor = record["real"], record["fake"], record["extractor"]
+    made = ", ".join(f"{name} {value}" for name, value in fake.items() if name != "checksum")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"real       {real['source']}, split {real['split']}, shape {real['data_shape']}",
+            f"fake       {made}",
+            f"extractor  {extractor['name']}, resizing {extractor['resizing']}, checksum "
+            f"{(extractor['checksum'] or 'unknown')[:16]}",
+        ]
+    )
+
+
+@contextlib.contextmanager
+def progress_bar(total: int, *, shown: bool) -> Iterator[Callable[[int, str], None]]:
+    """Yields a function (examples done, what is being done) that moves a bar on stderr."""
+    if not shown:
+        yield lambda *_: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="example", dynamic_ncols=True) as bar:
+
+        def advance(count: int, doing: str) -> None:
+            bar.set_description(doing, refresh=False)
+            bar.update(count)
+
+        yield advance
+
+
+def _versions() -> dict[str, str]:
+    from tfgans import __version__
+
+    found = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {"tfgans": __version__, "python": platform.python_version(), **found}

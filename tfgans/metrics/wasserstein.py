@@ -1,0 +1,117 @@
+"""Exact Wasserstein-1 distances between samples: of the whole space, and along directions."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from tfgans import checks
+from tfgans.metrics import arrays
+
+METRICS = ("euclidean", "cityblock", "chebyshev")
+# The cost matrix is held whole: 1.6 GB.
+_MOST_ENTRIES = 2 * 10**8
+_ITERATIONS = 10**8
+_LINES = 16
+
+
+def wasserstein_distance(real: Any, fake: Any, *, metric: str = "euclidean") -> float:
+    """Returns the exact W1 between two samples, each point of a sample weighing the same.
+
+    It takes about n^3 operations and n^2 memory: a few thousand points. Between samples of one
+    distribution it is not 0, and in many dimensions it hardly falls with their number: 1.35 for
+    256 draws each of N(0, I/1000) in 1000 dimensions.
+
+    Args:
+        real: Array [num_real, dim].
+        fake: Array [num_fake, dim].
+        metric: The distance of two points: "euclidean" (default), "cityblock" or "chebyshev".
+
+    Raises:
+        ValueError: If the points are not finite or of one dimension, the metric is unknown, or
+            there are more than 2e8 pairs.
+        RuntimeError: If the solver does not reach the optimum.
+
+    Example:
+
+    >>> tfgans.metrics.wasserstein_distance([[0.0], [1.0]], [[3.0], [2.0]])
+    2.0
+
+    Reference: Arora et al. 2017, "Generalization and Equilibrium in Generative Adversarial Nets",
+    Lemma 1; solved by POT (Flamary et al. 2021).
+
+    Checked against: SciPy's assignment solver and its one-dimensional distance.
+    """
+    checks.choice("metric", metric, METRICS)
+    first, second = arrays.pair(real, fake)
+    if len(first) * len(second) > _MOST_ENTRIES:
+        raise ValueError(
+            f"`real` and `fake` must have at most {_MOST_ENTRIES:g} pairs. Received: {len(first)} "
+            f"x {len(second)}. Take fewer points, or `sliced_wasserstein_distance`"
+        )
+    import ot
+    from scipy.spatial.distance import cdist
+
+    costs = cdist(first, second, metric)
+    # Small numbers: the solver's tolerances are absolute.
+    scale = costs.max() or 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            found = ot.emd2([], [], costs / scale, numItermax=_ITERATIONS)
+        except UserWarning as error:
+            raise RuntimeError(f"POT did not reach the optimum: {error}") from error
+    return max(0.0, float(found) * float(scale))
+
+
+def sliced_wasserstein_distance(
+    real: Any, fake: Any, *, num_projections: int = 128, seed: int = 0
+) -> float:
+    """Returns the mean over random directions of the exact W1 of the projected samples.
+
+    It is between W1 / dim^(1/2), roughly, and W1, and cheap at any count. A shift by v gives
+    `|v| Gamma(d / 2) / (pi^(1/2) Gamma((d + 1) / 2))`, in two dimensions 0.6366 |v|.
+
+    Args:
+        real: Array [num_real, dim].
+        fake: Array [num_fake, dim].
+        num_projections: Int of at least 1. Default: 128.
+        seed: Int. With `dim` and `num_projections` it decides the directions. Default: 0.
+
+    Raises:
+        ValueError: If the points are not finite or not of one dimension, or an argument is out of
+            range.
+
+    Reference: Rabin et al. 2011, "Wasserstein Barycenter and Its Application to Texture Mixing";
+    Bonneel et al. 2015.
+
+    Checked against: POT, SciPy.
+    """
+    count = checks.positive_int("num_projections", num_projections)
+    first, second = arrays.pair(real, fake)
+    lines = directions(first.shape[1], count, seed)
+    total = 0.0
+    for start in range(0, count, _LINES):
+        block = lines[:, start : start + _LINES]
+        total += _along(np.sort(first @ block, axis=0), np.sort(second @ block, axis=0))
+    return total / count
+
+
+def directions(dim: int, count: int, seed: int) -> np.ndarray:
+    """Returns float64 [dim, count]: random unit columns, a function of the arguments."""
+    rng = np.random.default_rng(checks.integer("seed", seed) % 2**64)
+    drawn = rng.normal(size=(count, dim)).T
+    return drawn / np.sqrt(np.square(drawn).sum(axis=0))
+
+
+def _along(first: np.ndarray, second: np.ndarray) -> float:
+    """Returns the sum over columns of the W1 of sorted values [num, lines]."""
+    if len(first) == len(second):
+        return float(np.abs(first - second).mean(axis=0).sum())
+    # The quantile functions are steps at i / n and at j / m: constant between all of these.
+    ends = np.union1d(*(np.arange(1, num + 1) / num for num in (len(first), len(second))))
+    widths = np.diff(ends, prepend=0.0)
+    middles = ends - widths / 2
+    left = first[np.minimum((middles * len(first)).astype(int), len(first) - 1)]
+    right = second[np.minimum((middles * len(second)).astype(int), len(second) - 1)]
+    return float((np.abs(left - right) * widths[:, np.newaxis]).sum())

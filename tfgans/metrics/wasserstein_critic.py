@@ -1,0 +1,129 @@
+"""An independent critic: trained after the generator, measured where it was not trained."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks
+from tfgans.metrics import held_out
+from tfgans.penalties import GradientPenalty
+
+
+class WassersteinCritic(NamedTuple):
+    """What an independent critic says, beside what it says of real against real.
+
+    Attributes:
+        distance: Float, mean logit of held-out real examples less that of held-out fakes.
+        standard_error: Float, over the held-out examples.
+        baseline: Float, the same of two disjoint halves of the real examples.
+        baseline_standard_error: Float.
+        excess: Float, `distance - baseline`.
+        train_distance: Float, of the examples that the critic was trained on.
+        generalization_gap: Float, `train_distance - distance`.
+        num_train: Int, examples of each side trained on.
+        num_held_out: Int, examples of each side held out.
+    """
+
+    distance: float
+    standard_error: float
+    baseline: float
+    baseline_standard_error: float
+    excess: float
+    train_distance: float
+    generalization_gap: float
+    num_train: int
+    num_held_out: int
+
+
+def wasserstein_critic(
+    real: Any,
+    fake: Any,
+    *,
+    critic: Callable[[], Any],
+    steps: int = 1000,
+    batch_size: int = 256,
+    learning_rate: float = 1e-3,
+    penalty_weight: float = 10.0,
+    seed: int = 0,
+) -> WassersteinCritic:
+    """Returns what a fresh critic, trained by WGAN-GP on other examples, says of two samples.
+
+    The real examples are halved. Two critics are trained, one on the first half against as many
+    fakes, one on the first half against the second: each on half of what it is given, and measured
+    on the rest. So both numbers rest on the same counts, and the second is what no generator
+    undercuts.
+
+    It is not the Wasserstein distance. A network is no set of all 1-Lipschitz functions; and the
+    soft penalty lets gradients exceed 1: a linear critic of a shift mu ends at `s |mu|` with
+    `s = 1 + |mu| / (2 penalty_weight)`, which is `|mu|^2 / (2 penalty_weight)` too much. In few
+    dimensions compare `wasserstein_distance`.
+
+    Args:
+        real: Array [num_real, ...] that the generator was not trained on; eight at least.
+        fake: Array [num_fake, ...], at least half as many; more are left out.
+        critic: Function without arguments that builds a fresh Keras network, examples -> logits
+            [num, 1], without BatchNormalization. Its first weights are the builder's: with seeded
+            initializers the same `seed` gives the same number.
+        steps: Int of at least 1, of Adam (0, 0.9). Default: 1000.
+        batch_size: Int of at least 1, of each side. Default: 256.
+        learning_rate: Float above 0, which falls linearly to 0. Default: 1e-3.
+        penalty_weight: Float above 0. Default: 10.
+        seed: Int, of halves, batches and points of the penalty. Default: 0.
+
+    Raises:
+        ValueError: If the examples are not finite or too few or do not fit the network, or an
+            argument is out of range.
+
+    Reference: Danihelka et al. 2017, "Comparison of Maximum Likelihood and GAN-Based Training of
+    Real NVPs"; Fedus et al. 2018, "Many Paths to Equilibrium", section 5.3; Gulrajani et al. 2017
+    for the penalty.
+
+    Checked against: the closed form of a linear critic, POT in two dimensions.
+    """
+    first, second = held_out.halves("real", real, seed=seed, at_least=8)
+    made = np.concatenate(held_out.halves("fake", fake, seed=seed))
+    if len(made) < len(first):
+        raise ValueError(
+            f"`fake` must have at least half as many examples as `real`, {len(first)}. Received: "
+            f"{len(made)}. Sample more"
+        )
+    penalty = GradientPenalty(weight=checks.positive("penalty_weight", penalty_weight))
+
+    def loss(network: Any, real: tf.Tensor, fake: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+        gap = tf.reduce_mean(network(real, training=True) - network(fake, training=True))
+        cost = tf.reduce_mean(penalty(network, real, fake, key=key))
+        return penalty.weight * cost - gap
+
+    def judged(one: np.ndarray, other: np.ndarray) -> list[tuple[Any, ...]]:
+        network = held_out.build("critic", critic, one.shape[1:])
+        size = len(one) // 2
+        parts = [(one[:size], other[:size]), (one[size : 2 * size], other[size : 2 * size])]
+        held_out.train(
+            network,
+            *parts[0],
+            loss,
+            steps=steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            betas=(0.0, 0.9),
+            seed=seed,
+        )
+        return [tuple(held_out.logits(network, side) for side in part) for part in parts]
+
+    trained, measured = judged(first, made[: len(first)])
+    _, among_real = judged(first, second)
+    distance, baseline = (float(x.mean() - y.mean()) for x, y in (measured, among_real))
+    train_distance = float(trained[0].mean() - trained[1].mean())
+    return WassersteinCritic(
+        distance=distance,
+        standard_error=held_out.standard_error(*measured),
+        baseline=baseline,
+        baseline_standard_error=held_out.standard_error(*among_real),
+        excess=distance - baseline,
+        train_distance=train_distance,
+        generalization_gap=train_distance - distance,
+        num_train=len(trained[0]),
+        num_held_out=len(measured[0]),
+    )

@@ -1,0 +1,123 @@
+"""A SavedModel of any library as something to draw samples from."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks, stateless
+
+
+class SavedGenerator:
+    """Draws samples from an exported generator: ours by its `sample` signature, others by latents.
+
+    Another library's signature must take one float input [batch, ...] of known size, which then
+    gets N(0, I), and, if it likes, one integer input [batch], which gets classes drawn alike.
+
+    A SavedModel is a program: load only what you trust.
+
+    Args:
+        path: Folder of the SavedModel, say "exported/digits/1".
+        signature: String. Default: "sample" where there is one with an input `seed`, else
+            "serving_default".
+        num_classes: Int, of a model that takes labels: they are drawn from 0, ..., num_classes - 1.
+        value_range: (low, high), what the model's images lie in. Default: (-1, 1).
+
+    Raises:
+        ValueError: If the folder holds no SavedModel, or its signature is another.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        signature: str | None = None,
+        num_classes: int | None = None,
+        value_range: Sequence[float] = (-1.0, 1.0),
+    ) -> None:
+        self.path = Path(path)
+        low, high = value_range
+        if not low < high:
+            raise ValueError(f"`value_range` must be (low, high). Received: {value_range}")
+        self._scale, self._offset = 2.0 / (high - low), (high + low) / (high - low)
+        self._num_classes = num_classes
+        # The loaded object must live as long as its functions.
+        self._loaded = _load(self.path)
+        signatures = self._loaded.signatures
+        chosen = signature or ("sample" if "sample" in signatures else "serving_default")
+        if chosen not in signatures:
+            raise ValueError(
+                f"{path} must have the signature {chosen!r}. Received one with: "
+                f"{', '.join(signatures) or 'none'}"
+            )
+        self._function = signatures[chosen]
+        self._specs = self._function.structured_input_signature[1]
+        self._check_specs(chosen)
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what the samples come from, as JSON values."""
+        digest = hashlib.sha256()
+        for file in sorted(path for path in self.path.rglob("*") if path.is_file()):
+            digest.update(file.relative_to(self.path).as_posix().encode())
+            digest.update(file.read_bytes())
+        return {"model": f"SavedModel {self.path.name}", "checksum": digest.hexdigest()}
+
+    def sample(self, n: int, seed: int) -> np.ndarray:
+        """Returns `n` examples, float32 [n, ...], a pure function of `n` and the seed.
+
+        Raises:
+            ValueError: If `n` is not a positive int or the seed no int.
+        """
+        checks.positive_int("n", n)
+        key = stateless.key(checks.integer("seed", seed))
+        given = {name: self._draw(name, spec, n, key) for name, spec in self._specs.items()}
+        outputs = self._function(**given)
+        images = outputs.get("images", next(iter(outputs.values()))).numpy()
+        return images.astype(np.float32) * np.float32(self._scale) - np.float32(self._offset)
+
+    def _draw(self, name: str, spec: tf.TensorSpec, n: int, key: tf.Tensor) -> tf.Tensor:
+        if spec.dtype.is_floating:
+            return tf.cast(
+                stateless.normal([n, *spec.shape[1:]], stateless.fold(key, 0)), spec.dtype
+            )
+        bits = stateless.uniform([n], stateless.fold(key, 1 if name == "seed" else 2))
+        if name == "seed":
+            low = stateless.uniform([n], stateless.fold(key, 3))
+            return tf.cast(bits * 2.0**24, tf.int64) * 2**24 + tf.cast(low * 2.0**24, tf.int64)
+        count = self._num_classes or 0
+        return tf.cast(tf.minimum(tf.cast(bits * count, tf.int32), count - 1), spec.dtype)
+
+    def _check_specs(self, signature: str) -> None:
+        specs = {name: (spec.dtype.name, spec.shape) for name, spec in self._specs.items()}
+        labels = [
+            name for name, spec in self._specs.items() if spec.dtype.is_integer and name != "seed"
+        ]
+        latents = [spec for spec in self._specs.values() if spec.dtype.is_floating]
+        known = all(None not in spec.shape[1:] for spec in latents)
+        if len(latents) + ("seed" in self._specs) != 1 or len(labels) > 1 or not known:
+            raise ValueError(
+                f"The signature {signature!r} must take `seed`, or one float input of known size, "
+                f"and at most one integer input for labels. Received: {specs}"
+            )
+        if bool(labels) != (self._num_classes is not None):
+            raise ValueError(
+                "`num_classes` is for models that take labels, and they need it. Received: "
+                f"num_classes={self._num_classes} and the inputs {specs}"
+            )
+
+
+def _load(path: Path) -> Any:
+    if not (path / "saved_model.pb").is_file():
+        versions = sorted(one.name for one in path.glob("[0-9]*")) if path.is_dir() else []
+        hint = f": its versions are {', '.join(versions)}, give one" if versions else ""
+        raise ValueError(f"{path} holds no SavedModel (no saved_model.pb){hint}")
+    try:
+        return tf.saved_model.load(os.fspath(path))
+    except Exception as error:
+        raise ValueError(
+            f"{path} cannot be loaded: {' '.join(str(error).split())[:200]}"
+        ) from error
