@@ -1,5 +1,6 @@
 """Flags that name the real data, and the source they make."""
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,12 +54,12 @@ def load_samples(place: str, like: tfgans.data.Source) -> np.ndarray:
         folder: Any = tfgans.data.load(f"folder:{place}", image_size=size, skip_bad=FLAGS.skip_bad)
         return folder.array
     try:
-        loaded = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            if len(loaded.files) != 1:
+                raise ValueError(f"it holds {len(loaded.files)} arrays instead of one")
+            return loaded[loaded.files[0]]
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is no array of numbers: {error}") from error
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded:
-        if len(loaded.files) != 1:
-            raise ValueError(f"{path} must hold one array. Received: {', '.join(loaded.files)}")
-        return loaded[loaded.files[0]]

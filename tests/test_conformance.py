@@ -128,6 +128,11 @@ def callbacks(path):
     """One callback of every public class, by its name."""
     made = [
         tfgans.callbacks.Backup(path / "backups", every_steps=2),
+        tfgans.callbacks.Evaluation(
+            tfgans.metrics.Evaluator(
+                tfgans.data.from_array(tiny.digits(20)), metrics=["frechet_distance"]
+            )
+        ),
         tfgans.callbacks.GracefulStop(),
         tfgans.callbacks.MixtureMonitor(path / "mixture.csv", every_steps=2),
         tfgans.callbacks.Progress(8),
@@ -139,7 +144,7 @@ def callbacks(path):
 
 # Classes with a contract table, or a test file, of their own.
 ELSEWHERE = {
-    *("RunDirectory", "Interrupted", "Langevin"),
+    *("RunDirectory", "Interrupted", "Langevin", "SavedGenerator"),
     *("Source", "DrawnSource", "Mixture"),  # What the classes above share.
     *(
         name

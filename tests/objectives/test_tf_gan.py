@@ -1,11 +1,9 @@
 """Agreement with TF-GAN, on random logits, wherever both have the loss."""
 
-import sys
-import types
-
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_gan
 
 from tfgans import objectives
 
@@ -14,19 +12,8 @@ MEAN = {"reduction": tf.compat.v1.losses.Reduction.SUM_OVER_BATCH_SIZE}
 
 @pytest.fixture(scope="module")
 def tfgan_losses():
-    """TF-GAN's losses: its package cannot be imported on this TensorFlow, its leaf module can."""
-    import importlib.util
-
-    root = importlib.util.find_spec("tensorflow_gan").submodule_search_locations[0]
-    for folder in ("", "/python", "/python/losses"):
-        package = types.ModuleType(f"tensorflow_gan{folder.replace('/', '.')}")
-        package.__path__ = [root + folder]
-        sys.modules[package.__name__] = package
-    from tensorflow_gan.python.losses import losses_impl
-
-    yield losses_impl
-    for name in [name for name in sys.modules if name.startswith("tensorflow_gan")]:
-        del sys.modules[name]
+    with tf_gan.leaf("losses.losses_impl") as losses_impl:
+        yield losses_impl
 
 
 def _logits():

@@ -3,10 +3,8 @@
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from commands import command, run
 from PIL import Image
 
 import tfgans
@@ -22,17 +21,7 @@ import tfgans
 ROOT = Path(__file__).parents[2]
 SMALL = "--dataset=digits --model=wgan_gp --network=mlp --width=8 --depth=1 --latent_dim=4"
 RUN = f"{SMALL} --steps=300 --batch_size=16 --epoch_steps=40 --backup_every=20 --grid_every=100"
-
-
-def command(script, flags, **paths):
-    text = flags.format(**{name: shlex.quote(str(path)) for name, path in paths.items()})
-    return [sys.executable, str(ROOT / "bin" / script), *shlex.split(text)]
-
-
-def run(script, flags, **paths):
-    return subprocess.run(
-        command(script, flags, **paths), capture_output=True, text=True, cwd="/", timeout=300
-    )
+RUN += " --evaluate_every=120 --metrics=frechet_distance"
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +60,11 @@ def test_run_directory_is_complete(finished):
         "grids",
         "tensorboard",
         "final.keras",
+        "evaluation.csv",
+        "best.keras",
     }
+    rows = (finished / "evaluation.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["step", "120", "240"]
     assert len((finished / "log.csv").read_text().splitlines()) == 1 + 8
     assert size_of(finished / "grids" / "step-00000300.png") == (402, 402)
 
@@ -98,6 +91,12 @@ def test_stopped_run_and_the_same_command_again_give_the_same_bits(finished, tmp
     assert again.returncode == 0, again.stderr
     assert re.search(r"Going on with .* at step \d+ of 300", again.stderr)
     tiny.assert_same_state(final(path), final(finished))
+    for name in ("evaluation.csv", "log.csv"):
+        assert (path / name).read_text().count("\n") == (finished / name).read_text().count("\n")
+    rows, expected = ((one / "evaluation.csv").read_text() for one in (path, finished))
+    assert rows == expected
+    best = (keras.saving.load_model(one / "best.keras") for one in (path, finished))
+    tiny.assert_same_state(*best)
 
 
 def test_half_a_backup_is_said_and_the_one_before_used(finished, tmp_path):

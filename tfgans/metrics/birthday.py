@@ -10,7 +10,7 @@ from tfgans import checks
 from tfgans.metrics import arrays
 
 _FIRST_BATCH = 16
-_PILOTS = 8
+_PILOTS = 32
 # Beyond it a count says nothing.
 _LARGEST = 1e18
 
@@ -64,7 +64,7 @@ def birthday_paradox(
         threshold: Float of at least 0, Euclidean distance. Default: 0.
         features: Function from examples [n, ...] to points [n, dim], where distances are taken.
             Default: the examples, flattened.
-        batch_size: Int of at least 2. Default: doubled from 16 until about half of eight batches
+        batch_size: Int of at least 2. Default: doubled from 16 until about half of 32 batches
             have a duplicate, where the estimate is surest.
         num_batches: Int of at least 2. Default: 200.
         max_batch_size: Int of at least 2, the most that the default takes. Default: 4096.

@@ -109,7 +109,8 @@ def _read(path: Path) -> list[np.ndarray] | None:
         return None
     sizes = (64, *_HIDDEN, 10)
     try:
-        with np.load(path, allow_pickle=False) as cached:
+        # Opened here: NumPy leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as cached:
             weights = [cached[f"arr_{index}"] for index in range(6)]
         expected = [shape for pair in itertools.pairwise(sizes) for shape in (pair, pair[1:])]
         if [one.shape for one in weights] != expected:

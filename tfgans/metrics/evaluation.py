@@ -50,10 +50,11 @@ class Evaluator:
         self.source = source
         self.extractor: Extractor = as_extractor(extractor)
         self.seed = checks.integer("seed", seed)
+        if num_samples is not None:
+            checks.int_at_least("num_samples", num_samples, 2)
         self.split = split
         self.real = Real(source, num_real or num_samples, self.seed)
-        wanted = self.real.num if num_samples is None else num_samples
-        self.num_samples = checks.int_at_least("num_samples", wanted, 2)
+        self.num_samples = self.real.num if num_samples is None else num_samples
         first = self.extractor(self.real.first(2))
         self.metrics = tuple(metrics or default_metrics(source, self.extractor, first))
         for name in self.metrics:

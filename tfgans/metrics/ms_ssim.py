@@ -45,7 +45,8 @@ def ms_ssim(images: Any) -> float:
         raise ValueError(
             f"`images` must have sides of at least {_SMALLEST}. Received shape: {batch.shape}"
         )
-    scales = _scales(batch)
+    # Luminance is compared from black, 0, to white, 2.
+    scales = _scales(batch + 1)
     total = 0.0
     for index in range(len(batch) - 1):
         total += float(_against_later(scales, index).sum())

@@ -57,7 +57,8 @@ def precision_recall(real: Any, fake: Any, *, nearest_k: int = 5) -> dict[str, f
     first, second = arrays.pair(
         real, fake, at_least=k + 1, needed_by=f"each needs {k} others (`nearest_k`)"
     )
-    first, second = _comparable(first, second)
+    # Counts do not need more digits, and float32 takes half the time.
+    first, second = (one.astype(np.float32) for one in _centred(first, second))
     real_radii, fake_radii = _radii(first, k), _radii(second, k)
     inside = np.zeros(len(second), np.int64)
     on_fakes, covered = np.zeros(len(first), bool), np.zeros(len(first), bool)
@@ -118,7 +119,7 @@ def nearest_neighbours(
 
 def _closest(rows: np.ndarray, others: np.ndarray, *, apart: bool) -> tuple[np.ndarray, np.ndarray]:
     """Returns the index of the closest other and its exact distance; `apart`: of another row."""
-    left, right = _comparable(rows, others)
+    left, right = _centred(rows, others)
     indices = np.empty(len(rows), np.int64)
     for block in _blocks(len(rows)):
         squares = _squares(left[block], right)
@@ -130,11 +131,11 @@ def _closest(rows: np.ndarray, others: np.ndarray, *, apart: bool) -> tuple[np.n
     return indices, np.sqrt(np.square(rows - others[indices]).sum(axis=1))
 
 
-def _comparable(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns both as float32 about their mean and of one scale: small numbers, more digits."""
+def _centred(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns both about their mean and of one scale: products of small numbers lose less."""
     middle = (first.mean(axis=0) + second.mean(axis=0)) / 2
     scale = max(np.abs(first - middle).max(), np.abs(second - middle).max()) or 1.0
-    return tuple(((one - middle) / scale).astype(np.float32) for one in (first, second))
+    return (first - middle) / scale, (second - middle) / scale
 
 
 def _radii(rows: np.ndarray, k: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The distance between distributions that a class of discriminators sees."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -92,19 +93,11 @@ def neural_net_distance(
     fake_halves = held_out.halves("fake", fake, seed=seed)
     network = held_out.build("discriminator", discriminator, real_halves[0].shape[1:])
 
-    def loss(network: Any, real: tf.Tensor, fake: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-        on_real, on_fake = network(real, training=True), -network(fake, training=True)
-        if phi == "log":
-            return tf.reduce_mean(tf.nn.softplus(-on_real)) + tf.reduce_mean(
-                tf.nn.softplus(-on_fake)
-            )
-        return -tf.reduce_mean(tf.sigmoid(on_real)) - tf.reduce_mean(tf.sigmoid(on_fake))
-
     held_out.train(
         network,
         real_halves[0],
         fake_halves[0],
-        loss,
+        functools.partial(_loss, phi),
         steps=steps,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -125,6 +118,15 @@ def neural_net_distance(
         num_train=len(real_halves[0]),
         num_held_out=len(real_halves[1]),
     )
+
+
+def _loss(phi: str, network: Any, real: tf.Tensor, fake: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+    on_real, on_fake = network(real, training=True), -network(fake, training=True)
+    if phi == "log":
+        on_real, on_fake = tf.math.log_sigmoid(on_real), tf.math.log_sigmoid(on_fake)
+    else:
+        on_real, on_fake = tf.sigmoid(on_real), tf.sigmoid(on_fake)
+    return -tf.reduce_mean(on_real) - tf.reduce_mean(on_fake)
 
 
 def _gain(logits: np.ndarray, phi: str) -> np.ndarray:

@@ -121,7 +121,8 @@ class FeatureStatistics:
             OSError: If it cannot be read.
         """
         try:
-            with np.load(path, allow_pickle=False) as loaded:
+            # Opened here: NumPy leaves a damaged file open.
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
                 mean = arrays.finite("mu", loaded["mu"])
                 covariance = arrays.finite("sigma", loaded["sigma"])
                 count = int(loaded["count"]) if "count" in loaded.files else None

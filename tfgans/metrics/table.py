@@ -80,11 +80,13 @@ def measure(name: str, real: View, fake: View, **how: Any) -> dict[str, dict[str
     counts = {"num_real": min(real.num, most), "num_fake": min(fake.num, most)}
     found = {}
     for quantity, measurement in metric.compute(job).items():
+        interval = measurement.interval(*_range(quantity))
         if not np.isfinite(measurement.value):
             raise ValueError(f"{quantity} is not finite: {measurement.value}")
         entry = {
             "value": measurement.value,
-            "interval": measurement.interval(*_range(quantity)),
+            # As JSON gives it back.
+            "interval": None if interval is None else list(interval),
             "standard_error": measurement.standard_error,
             "how": measurement.how,
         }

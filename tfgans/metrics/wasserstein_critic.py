@@ -96,24 +96,15 @@ def wasserstein_critic(
         cost = tf.reduce_mean(penalty(network, real, fake, key=key))
         return penalty.weight * cost - gap
 
-    def judged(one: np.ndarray, other: np.ndarray) -> list[tuple[Any, ...]]:
-        network = held_out.build("critic", critic, one.shape[1:])
-        size = len(one) // 2
-        parts = [(one[:size], other[:size]), (one[size : 2 * size], other[size : 2 * size])]
-        held_out.train(
-            network,
-            *parts[0],
-            loss,
-            steps=steps,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            betas=(0.0, 0.9),
-            seed=seed,
-        )
-        return [tuple(held_out.logits(network, side) for side in part) for part in parts]
-
-    trained, measured = judged(first, made[: len(first)])
-    _, among_real = judged(first, second)
+    how: Any = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "betas": (0.0, 0.9),
+        "seed": seed,
+    }
+    trained, measured = _judged(critic, loss, first, made[: len(first)], how)
+    _, among_real = _judged(critic, loss, first, second, how)
     distance, baseline = (float(x.mean() - y.mean()) for x, y in (measured, among_real))
     train_distance = float(trained[0].mean() - trained[1].mean())
     return WassersteinCritic(
@@ -127,3 +118,14 @@ def wasserstein_critic(
         num_train=len(trained[0]),
         num_held_out=len(measured[0]),
     )
+
+
+def _judged(
+    critic: Callable[[], Any], loss: held_out.Loss, one: np.ndarray, other: np.ndarray, how: Any
+) -> list[tuple[Any, ...]]:
+    """Returns a new critic's logits of both sides: of the half it is trained on, of the rest."""
+    network = held_out.build("critic", critic, one.shape[1:])
+    size = len(one) // 2
+    parts = [(one[:size], other[:size]), (one[size : 2 * size], other[size : 2 * size])]
+    held_out.train(network, *parts[0], loss, **how)
+    return [tuple(held_out.logits(network, side) for side in part) for part in parts]

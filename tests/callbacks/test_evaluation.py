@@ -1,0 +1,142 @@
+"""Evaluations while a model trains: when, what the logs see, and what is kept of the best."""
+
+import keras
+import numpy as np
+import pytest
+import tiny
+
+import tfgans
+from tfgans.callbacks import Evaluation
+from tfgans.metrics import Evaluator
+
+NAME = "frechet_distance[identity]"
+STEPS = {"batch_size": 16, "steps_per_epoch": 2, "verbose": 0}
+
+
+def evaluator(**options):
+    source = tfgans.data.from_array(tiny.digits(100))
+    return Evaluator(source, metrics=["frechet_distance"], **options)
+
+
+def rows(path):
+    header, *found = path.read_text().splitlines()
+    assert header == "step,metric,value,low,high"
+    return [(int(row.split(",")[0]), float(row.split(",")[2])) for row in found]
+
+
+def test_every_second_epoch(tmp_path):
+    gan = tiny.gan()
+    evaluation = Evaluation(evaluator(), every_epochs=2, path=tmp_path / "a.csv")
+    history = gan.fit(tiny.digits(), epochs=5, callbacks=[evaluation], **STEPS)
+    values = history.history[NAME]
+    assert rows(tmp_path / "a.csv") == [(4, values[0]), (8, values[1])]
+    assert evaluation.record["metrics"][NAME]["value"] == values[1]
+
+
+def test_the_logs_see_it(tmp_path):
+    gan = tiny.gan()
+    evaluation = Evaluation(evaluator())
+    stopping = keras.callbacks.EarlyStopping(NAME, mode="min", patience=100)
+    saving = keras.callbacks.ModelCheckpoint(
+        tmp_path / "keras.keras", NAME, mode="min", save_best_only=True
+    )
+    board = keras.callbacks.TensorBoard(tmp_path / "board")
+    history = gan.fit(
+        tiny.digits(), epochs=3, callbacks=[evaluation, stopping, saving, board], **STEPS
+    )
+    assert len(history.history[NAME]) == 3
+    assert stopping.best == saving.best == evaluation.best == min(history.history[NAME])
+    assert (tmp_path / "keras.keras").exists()
+    events = b"".join(path.read_bytes() for path in (tmp_path / "board").rglob("events*"))
+    assert b"epoch_frechet_distance" in events
+
+
+def test_numbers_are_of_the_model_at_that_step():
+    gan = tiny.gan()
+    evaluation = Evaluation(evaluator())
+    gan.fit(tiny.digits(), epochs=2, callbacks=[evaluation], **STEPS)
+    assert evaluation.record == evaluator().evaluate(gan)
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_best_model_is_kept(tmp_path, mode):
+    gan = tiny.gan()
+    how = {"path": tmp_path / "a.csv", "best_model": tmp_path / "best.keras", "mode": mode}
+    evaluation = Evaluation(evaluator(), **how)
+    gan.fit(tiny.digits(), epochs=4, callbacks=[evaluation], **STEPS)
+    values = dict(rows(tmp_path / "a.csv"))
+    best = (min if mode == "min" else max)(values, key=values.get)
+    loaded = keras.saving.load_model(tmp_path / "best.keras")
+    assert loaded.step == best
+    assert evaluator().evaluate(loaded)["metrics"][NAME]["value"] == pytest.approx(values[best])
+
+
+def test_resumed_training_replaces_rows_and_remembers_the_best(tmp_path):
+    path, best_model = tmp_path / "a.csv", tmp_path / "best.keras"
+    gan = tiny.gan()
+    gan.fit(tiny.digits(), epochs=2, callbacks=[Evaluation(evaluator(), path=path)], **STEPS)
+    before = rows(path)
+    # What a kill left: rows after the backup, one of them cut.
+    with path.open("a") as file:
+        file.write(f"6,{NAME},0.001,0,0\n8,{NAME},0.0")
+    evaluation = Evaluation(evaluator(), path=path, best_model=best_model, monitor=NAME)
+    gan.fit(
+        tiny.digits(),
+        initial_epoch=2,
+        epochs=3,
+        callbacks=[evaluation],
+        **STEPS,
+    )
+    after = rows(path)
+    assert after[:2] == before
+    assert [step for step, _ in after] == [2, 4, 6]
+    assert evaluation.best == min(value for _, value in after)
+    improved = after[2][1] < min(value for _, value in before)
+    assert best_model.exists() == improved
+
+
+def test_an_epoch_cut_short_is_not_evaluated():
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = True
+
+    gan = tiny.gan()
+    evaluation = Evaluation(evaluator())
+    gan.fit(tiny.digits(), epochs=2, callbacks=[Stop(), evaluation], **STEPS)
+    assert gan.step == 1
+    assert evaluation.record is None
+
+
+def test_a_broken_model_is_not_evaluated():
+    gan = tiny.gan()
+    gan.generator.set_weights([np.full_like(one, np.nan) for one in gan.generator.get_weights()])
+    evaluation = Evaluation(evaluator())
+    with pytest.warns(UserWarning, match="not evaluated"):
+        gan.fit(tiny.digits(), callbacks=[evaluation], **STEPS)
+    assert evaluation.record is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"every_epochs": 0}, "every_epochs"),
+        ({"mode": "auto"}, "'min', 'max'"),
+        ({"best_model": "best.h5"}, ".keras"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        Evaluation(evaluator(), **options)
+
+
+def test_bad_evaluator_monitor_and_file(tmp_path):
+    with pytest.raises(ValueError, match="Evaluator"):
+        Evaluation("digits")
+    gan = tiny.gan()
+    with pytest.raises(ValueError, match="FID"):
+        gan.fit(tiny.digits(), callbacks=[Evaluation(evaluator(), monitor="FID")], **STEPS)
+    (tmp_path / "a.csv").write_text("epoch,loss\n")
+    with pytest.raises(ValueError, match="table of `Evaluation`"):
+        gan.fit(
+            tiny.digits(), callbacks=[Evaluation(evaluator(), path=tmp_path / "a.csv")], **STEPS
+        )

@@ -1,0 +1,252 @@
+"""The record: what it says, that it repeats, what is refused, and what two of them say."""
+
+import copy
+import json
+import warnings
+
+import numpy as np
+import pytest
+import tiny
+
+import tfgans
+from tfgans import metrics
+from tfgans.metrics import Evaluator, compare, evaluate
+
+RING = tfgans.data.load("ring")
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return metrics.DigitsClassifier()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return tfgans.data.from_array(tiny.digits(300), name="digits300")
+
+
+def test_numbers_are_those_of_the_metrics(digits, extractor):
+    fakes = tiny.digits(600)[300:] * 0.9
+    record = evaluate(fakes, digits, extractor, split="train")
+    real, fake = (extractor(images).features for images in (tiny.digits(300), fakes))
+    found = {name: one["value"] for name, one in record["metrics"].items()}
+    expected = {
+        "frechet_distance": metrics.frechet_distance(real, fake),
+        "kernel_distance": metrics.kernel_distance(real, fake).value,
+        **metrics.precision_recall(real, fake),
+    }
+    for name, value in expected.items():
+        assert found[f"{name}[digits_classifier]"] == pytest.approx(value, rel=1e-6), name
+    batches = np.array_split(fakes, 4)
+    assert found["ms_ssim"] == pytest.approx(np.mean([metrics.ms_ssim(one) for one in batches]))
+    copies = metrics.nearest_neighbours(fakes, tiny.digits(300)).copy_share
+    assert found["near_copies"] == copies
+    assert found["classifier_mode_coverage.modes"] == 10
+    for one in record["metrics"].values():
+        low, high = one["interval"]
+        assert low <= one["value"] <= high
+        assert one["how"]
+    # Each number says of how many.
+    counts = {name: (one["num_real"], one["num_fake"]) for name, one in record["metrics"].items()}
+    assert set(counts.values()) == {(300, 300)}
+
+
+def test_record_is_complete_and_repeats(tmp_path, digits, extractor):
+    gan = tiny.gan(ema=0.9)
+    gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=2, verbose=0)
+    how = {"num_samples": 300, "seed": 5, "metrics": ["frechet_distance", "near_copies"]}
+    record = evaluate(gan, digits, extractor, path=tmp_path / "a.json", **how)
+    assert metrics.read(tmp_path / "a.json") == record
+    assert record["fake"] == {
+        "num_examples": 300,
+        "model": "WGANGP",
+        "checksum": record["fake"]["checksum"],
+        "step": 2,
+        "ema": 0.9,
+        "refined": False,
+        "seed": 5,
+    }
+    assert record["extractor"] == {
+        "name": "digits_classifier",
+        "checksum": extractor.checksum,
+        "resizing": "none",
+        "dim": 64,
+    }
+    assert record["real"]["num_examples"] == 300
+    assert record["versions"]["tfgans"] == tfgans.__version__
+    assert evaluate(gan, digits, extractor, **how) == record
+    # Streamed or not, the same.
+    alone = evaluate(gan, digits, extractor, num_samples=300, seed=5, metrics=["frechet_distance"])
+    name = "frechet_distance[digits_classifier]"
+    assert alone["metrics"][name] == record["metrics"][name]
+    gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=1, verbose=0)
+    assert evaluate(gan, digits, extractor, **how)["fake"]["checksum"] != record["fake"]["checksum"]
+    text = metrics.table(record)
+    assert all(part in text for part in ("digits300", "WGANGP", name, "95% interval"))
+
+
+def test_first_samples_do_not_depend_on_their_number():
+    asked = []
+
+    class Sampler:
+        def sample(self, n, seed):
+            asked.append((n, seed))
+            return RING.sample(n, seed)
+
+    evaluate(Sampler(), RING, num_samples=300, metrics=["frechet_distance"])
+    evaluate(Sampler(), RING, num_samples=600, metrics=["frechet_distance"])
+    numbers, seeds = zip(*asked, strict=True)
+    assert set(numbers) == {256}
+    assert len(set(seeds)) == 3
+
+
+def test_vectors_are_measured_by_what_is_known_of_them():
+    assert Evaluator(RING).real.num == 10_000
+    record = evaluate(RING.sample(1000, 7), RING, num_real=1000)
+    found = {name: one["value"] for name, one in record["metrics"].items()}
+    assert found["mode_coverage.modes"] == 8
+    assert record["real"]["num_examples"] == 1000
+    assert "sliced_wasserstein_distance" in found
+    assert "wasserstein_distance" not in found
+    assert "ms_ssim" not in found
+    asked = evaluate(RING.sample(200, 7), RING, num_real=100, metrics=["wasserstein_distance"])
+    assert asked["metrics"]["wasserstein_distance"]["num_real"] == 100
+
+
+def test_only_the_network_of_2015_gives_fid_kid_and_is(digits):
+    def features(images):
+        return images.reshape(len(images), -1)[:, :4], np.full([len(images), 2], 0.5)
+
+    class Canonical(metrics.FunctionExtractor):
+        is_inception_2015 = True
+
+    wanted = ["frechet_distance", "kernel_distance", "inception_score", "precision_recall"]
+    named = [
+        set(evaluate(tiny.digits(300), digits, one(features), metrics=wanted)["metrics"])
+        for one in (Canonical, metrics.FunctionExtractor)
+    ]
+    assert {"FID", "KID", "IS", "precision[features]"} < named[0]
+    expected = {"frechet_distance", "kernel_distance", "inception_score", "precision"}
+    assert {f"{name}[features]" for name in expected} < named[1]
+    assert named[0] & {"frechet_distance[features]"} == set()
+
+
+def test_intervals_cover_the_truth():
+    """Half of N(0, 1) against N(1, 1) in 5 dimensions: 40 records, 95 % intervals of a shift of 5.
+
+    Of 40, 33 or fewer hold it with probability .3 % if 95 % do; a bias of 5 * 2 / 400 is allowed.
+    """
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(40):
+        source = tfgans.data.from_array(rng.normal(size=(400, 5)))
+        record = evaluate(rng.normal(size=(400, 5)) + 1, source, metrics=["frechet_distance"])
+        low, high = record["metrics"]["frechet_distance[identity]"]["interval"]
+        held += low <= 5 <= high
+    assert held > 33
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: evaluate(np.zeros([300, 3]), RING), "shape of the real ones"),
+        (lambda: evaluate(np.full([300, 2], np.nan), RING), "finite"),
+        (lambda: evaluate(np.zeros([1, 2]), RING), "at least two"),
+        (lambda: evaluate("samples", RING), "at least two|sample"),
+        (lambda: evaluate(np.zeros([300, 2]), "ring"), "Source"),
+        (lambda: evaluate(np.zeros([300, 2]), RING, metrics=["fid"]), "'frechet_distance'"),
+        (lambda: evaluate(np.zeros([300, 2]), RING, metrics=["ms_ssim"]), "needs images"),
+        (lambda: evaluate(np.zeros([300, 2]), RING, num_samples=1), "num_samples"),
+        (lambda: evaluate(np.zeros([300, 2]), RING, num_real=1), "num_real"),
+        (lambda: evaluate(np.zeros([300, 2]), RING, seed="a"), "seed"),
+        (lambda: evaluate(np.zeros([5, 2]), RING), "at least"),
+        (lambda: Evaluator(RING, "inception"), "function of examples"),
+    ],
+)
+def test_nothing_is_written_of_bad_input(call, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        call()
+    assert not list(tmp_path.iterdir())
+
+
+def test_images_out_of_range_are_refused(digits, tmp_path):
+    with pytest.raises(ValueError, match=r"\[-1, 1\]"):
+        evaluate(tiny.digits(300) * 255, digits, path=tmp_path / "a.json")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def record(digits):
+    return evaluate(tiny.digits(300) * 0.9, digits, metrics=["frechet_distance"], split="train")
+
+
+def changed(record, *path, value):
+    other = copy.deepcopy(record)
+    part = other
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+    return other
+
+
+NAME = "frechet_distance[identity]"
+
+
+def test_comparable_records(record, digits):
+    other = evaluate(tiny.digits(300) * 0.5, digits, metrics=["frechet_distance"], split="train")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        difference = compare(record, other)[NAME]
+    values = [one["metrics"][NAME]["value"] for one in (record, other)]
+    errors = [one["metrics"][NAME]["standard_error"] for one in (record, other)]
+    assert difference == (*values, pytest.approx(np.hypot(*errors)))
+    assert difference.is_clear
+    assert compare(record, record)[NAME].is_clear is False
+    unknown = changed(record, "metrics", NAME, "standard_error", value=None)
+    assert compare(record, unknown)[NAME].is_clear is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("extractor", "name"), "other", "extractor name is identity in one and other"),
+        (("extractor", "checksum"), "0", "extractor checksum"),
+        (("extractor", "resizing"), "nearest", "resizing"),
+        (("real", "source"), "mnist", "real source"),
+        (("real", "split"), "test", "real split is train in one and test"),
+        (("real", "num_examples"), 7, "num_examples"),
+        (("metrics", NAME, "num_fake"), 7, r"\(300, 300\) and of \(300, 7\)"),
+        (("metrics",), {}, "no metric in common"),
+        (("format",), 2, "format"),
+    ],
+)
+def test_records_that_do_not_compare(record, path, value, message):
+    with pytest.raises(ValueError, match=message):
+        compare(record, changed(record, *path, value=value))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("versions", "numpy"), "1.0", "numpy"),
+        (("fake", "ema"), 0.9, "averaged"),
+    ],
+)
+def test_records_that_may_not_compare(record, path, value, message):
+    with pytest.warns(UserWarning, match=message):
+        compare(record, changed(record, *path, value=value))
+
+
+def test_an_extractor_without_checksum_is_doubted(digits):
+    how = {"metrics": ["frechet_distance"]}
+    one = evaluate(tiny.digits(300), digits, lambda images: images[:, :, 0, 0], **how)
+    with pytest.warns(UserWarning, match="no checksum"):
+        compare(one, one)
+
+
+def test_files_that_are_no_records(tmp_path):
+    for text in ("{", "[]", json.dumps({"format": 1})):
+        (tmp_path / "a.json").write_text(text)
+        with pytest.raises(ValueError, match="no record"):
+            metrics.read(tmp_path / "a.json")

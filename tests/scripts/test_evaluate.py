@@ -1,0 +1,180 @@
+"""bin/evaluate.py on a run, on SavedModels of ours and of others, on folders and on arrays."""
+
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+from commands import run
+from PIL import Image
+
+import tfgans
+
+NAME = "frechet_distance[digits_classifier]"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A finished run on the digits, its export, and samples as files."""
+    root = tmp_path_factory.mktemp("made")
+    source = tfgans.data.load("digits")
+    gan = tiny.gan()
+    evaluator = tfgans.metrics.Evaluator(source, metrics=["frechet_distance"])
+    tfgans.runs.train(
+        gan,
+        source,
+        run_dir=root / "run",
+        steps=4,
+        batch_size=16,
+        epoch_steps=2,
+        settings={"dataset": "digits", "split": "train", "image_size": None, "seed": 0},
+        evaluator=evaluator,
+    )
+    gan.export(root / "export")
+    conditional = tfgans.GAN(
+        tiny.conditional_generator(),
+        tiny.conditional_discriminator(),
+        objective=tfgans.objectives.NonSaturating(),
+        num_classes=10,
+    )
+    conditional.export(root / "conditional")
+    real = tiny.digits(300)
+    np.save(root / "a.npy", real)
+    np.savez(root / "a.npz", images=((real + 1) * 127.5).astype(np.uint8))
+    (root / "images").mkdir()
+    for index, image in enumerate(real[:40, ..., 0]):
+        pixels = Image.fromarray(((image + 1) * 127.5).astype(np.uint8))
+        pixels.resize((16, 16)).save(root / "images" / f"{index}.png")
+    (root / "empty").mkdir()
+    np.savez(root / "two.npz", a=real, b=real)
+    np.save(root / "objects.npy", np.array([{}]), allow_pickle=True)
+    np.save(root / "nan.npy", np.full([50, 8, 8, 1], np.nan))
+    (root / "graph.pb").write_bytes(b"graph")
+    return root
+
+
+def test_run_gives_a_table_a_record_and_a_page(made):
+    done = run("evaluate.py", "--run_dir={made}/run", made=made)
+    assert done.returncode == 0, done.stderr
+    folder = made / "run" / "evaluation"
+    record = tfgans.metrics.read(folder / "evaluation.json")
+    assert record["real"]["source"] == "digits"
+    assert record["real"]["split"] == "train"
+    assert record["fake"]["model"] == "WGANGP"
+    assert record["fake"]["step"] == 4
+    for name, one in record["metrics"].items():
+        assert re.search(rf"^{re.escape(name)} +{one['value']:.4g} ", done.stdout, re.MULTILINE)
+    assert "2874/2874" in done.stderr
+    with Image.open(folder / "neighbours.png") as picture:
+        assert picture.size[1] > 400
+    best = run(
+        "evaluate.py", "--run_dir={made}/run --best --metrics=near_copies --out={made}/b", made=made
+    )
+    assert best.returncode == 0, best.stderr
+    kept = tfgans.runs.load_final(made / "run", best=True).step
+    assert tfgans.metrics.read(made / "b" / "evaluation.json")["fake"]["step"] == kept
+
+
+@pytest.mark.parametrize(
+    ("what", "model"),
+    [
+        ("--saved_model={made}/export/1", "SavedModel 1"),
+        ("--saved_model={made}/conditional/1 --num_classes=10", "SavedModel 1"),
+        ("--samples={made}/images", "array"),
+        ("--samples={made}/a.npy", "array"),
+        ("--samples={made}/a.npz", "array"),
+    ],
+)
+def test_other_samples(made, what, model, tmp_path):
+    flags = " --metrics=frechet_distance --num_samples=300 --out={out}"
+    done = run("evaluate.py", what + flags, made=made, out=tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert record["fake"]["model"] == model
+    if model == "array":
+        # Real digits are near real digits; 16x16 pixels are made 8x8 again.
+        assert record["metrics"][NAME]["value"] < 40
+
+
+BAD = {
+    "nothing to measure": ("", "run_dir"),
+    "two things": ("--run_dir={made}/run --samples={made}/a.npy", "run_dir"),
+    "nowhere to write": ("--samples={made}/a.npy", "--out is needed"),
+    "no run": ("--run_dir={made}/empty", "no finished run"),
+    "empty folder": ("--samples={made}/empty --out={new}", "has none"),
+    "no file": ("--samples={made}/none.npy --out={new}", "No such file"),
+    "two arrays": ("--samples={made}/two.npz --out={new}", "2 arrays"),
+    "objects": ("--samples={made}/objects.npy --out={new}", "no array of numbers"),
+    "nan": ("--samples={made}/nan.npy --out={new}", "finite"),
+    "no model": ("--saved_model={made}/empty --out={new}", "no SavedModel"),
+    "folder of versions": ("--saved_model={made}/export --out={new}", "its versions are 1"),
+    "labels without classes": ("--saved_model={made}/conditional/1 --out={new}", "num_classes"),
+    "range": ("--saved_model={made}/export/1 --value_range=1,0 --out={new}", "value_range"),
+    "unknown metric": ("--samples={made}/a.npy --metrics=fid --out={new}", "'frechet_distance'"),
+    "too few": (
+        "--samples={made}/a.npy --num_samples=4 --metrics=precision_recall --out={new}",
+        "at least",
+    ),
+    "no extractor for large images": (
+        "--samples={made}/a.npy --image_size=16 --out={new}",
+        "--extractor=inception:PATH",
+    ),
+    "unknown extractor": ("--samples={made}/a.npy --extractor=vgg --out={new}", "keras:FILE:LAYER"),
+    "absent Inception": (
+        "--samples={made}/a.npy --extractor=inception:{made}/no.pb --extractor_sha256=0 "
+        "--out={new}",
+        "inception-2015-12-05",
+    ),
+    "wrong checksum": (
+        "--samples={made}/a.npy --extractor=inception:{made}/graph.pb --extractor_sha256=0 "
+        "--out={new}",
+        "SHA-256 0",
+    ),
+    "shape of others": ("--samples={made}/a.npy --dataset=ring --out={new}", "shape"),
+}
+QUICK = {"nothing to measure", "empty folder", "nan", "wrong checksum", "unknown metric"}
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[] if case in QUICK else [pytest.mark.slow]) for case in BAD]
+)
+def test_bad_input_is_one_line_and_leaves_nothing(case, made, tmp_path):
+    flags, message = BAD[case]
+    before = sorted(made.rglob("*"))
+    done = run("evaluate.py", flags, made=made, new=tmp_path / "new")
+    assert done.returncode in (1, 2)
+    # A progress bar may have been shown before.
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("evaluate.py: error: "), done.stderr
+    assert re.search(message, last), last
+    assert "Traceback" not in done.stderr
+    assert os.listdir(tmp_path) == []
+    assert sorted(made.rglob("*")) == before
+
+
+def test_saved_model_of_another_library(tmp_path):
+    class Theirs(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 3], name="z")])
+        def __call__(self, z):
+            pixels = tf.cast(tf.reshape(z[:, :1] > 0, [-1, 1, 1, 1]), tf.float32)
+            return {"out": 255.0 * tf.tile(pixels, [1, 8, 8, 1])}
+
+    module = Theirs()
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.__call__)
+    generator = tfgans.serving.SavedGenerator(tmp_path / "m", value_range=(0, 255))
+    images = generator.sample(100, seed=1)
+    assert images.shape == (100, 8, 8, 1)
+    assert set(np.unique(images)) == {-1, 1}
+    np.testing.assert_array_equal(generator.sample(100, seed=1), images)
+    assert not np.array_equal(generator.sample(100, seed=2), images)
+    with pytest.raises(ValueError, match="signature 'sample'"):
+        tfgans.serving.SavedGenerator(tmp_path / "m", signature="sample")
+    with pytest.raises(ValueError, match="take labels"):
+        tfgans.serving.SavedGenerator(tmp_path / "m", num_classes=3)
+    first = generator.describe()["checksum"]
+    with (tmp_path / "m" / "assets.txt").open("w") as file:
+        file.write("changed")
+    assert generator.describe()["checksum"] != first
