@@ -17,6 +17,7 @@ demo: $(VENV)/installed
 	  --num_generators=4 --learning_rate=5e-4 --steps=3000 --batch_size=64 --seed=0 \
 	  --run_dir=runs/demo
 	$(RUN) bin/sample.py --run_dir=runs/demo --num=64 --seed=1 --show=8 --out=runs/demo/samples.png
+	$(RUN) bin/evaluate.py --run_dir=runs/demo
 	$(RUN) bin/export.py --run_dir=runs/demo --out=exported/digits
 
 test: lint
@@ -38,6 +39,7 @@ bench: $(VENV)/installed
 	$(RUN) benchmarks/train_step.py
 	$(RUN) benchmarks/mix_cost.py
 	$(RUN) benchmarks/import_time.py
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/metrics.py
 
 bench-mix: $(VENV)/installed
 	$(RUN) benchmarks/mix_headline.py

@@ -19,6 +19,7 @@ setup(
     package_data={"tfgans": ["py.typed"]},
     python_requires=">=3.11",
     install_requires=[
+        "POT>=0.9.5",
         "absl-py>=2.1",
         "importlib_resources>=6",  # tensorflow-datasets imports it and does not ask for it
         "keras>=3.15,<4",
@@ -36,10 +37,12 @@ setup(
         "serving": ["grpcio>=1.60", "tensorflow-serving-api>=2.21,<2.22"],
         "test": [
             "mypy>=1.18",
+            "prdc==0.2",  # an oracle, as are the next two
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.14",
-            "tensorflow-gan==2.1.0",  # an oracle: only its leaf modules can be imported
+            "scikit-image>=0.24",
+            "tensorflow-gan==2.1.0",  # only its leaf modules can be imported
         ],
     },
     classifiers=[

@@ -143,11 +143,13 @@ def train(run: Run) -> Result:
 
 def serving(gan: Any, samples: np.ndarray, seed: int, data: Any) -> tuple[tuple[float, ...], ...]:
     """Returns [generators][modes]: which part of all samples a generator makes at a mode."""
-    nearest, _ = sample_scores.assign(samples, data.modes, data.std)
     made = gan.sample_components(len(samples), seed)
     count = getattr(gan.generator, "num_components", 1)
     table = np.zeros((count, data.num_modes))
-    np.add.at(table, (made, nearest), 1 / len(samples))
+    for component in np.unique(made):
+        own = samples[made == component]
+        shares = tfgans.metrics.mode_coverage(own, data.modes, data.std).shares
+        table[component] = shares * len(own) / len(samples)
     return tuple(tuple(row) for row in table.tolist())
 
 

@@ -13,45 +13,13 @@ MODES = np.array([[-1.0, 0.0], [1.0, 0.0]])
 HALVES = np.array([0.5, 0.5])
 
 
-def test_a_mode_counts_from_a_twentieth_of_its_fair_share_on():
+def test_scores_of_samples_that_are_known():
     samples = np.repeat(MODES, [975, 25], axis=0)
-    how = {"modes": MODES, "std": 0.1, "proportions": HALVES}
-    assert sample_scores.score(samples, samples, **how).modes == 2
-    samples[-1] = MODES[0]
-    assert sample_scores.score(samples, samples, **how).modes == 1
-
-
-def test_near_is_within_three_standard_deviations():
-    samples = MODES[1] + 0.1 * np.array([[2.99, 0], [0, 3.01], [-2.99, 0], [2.2, 2.2]])
-    nearest, near = sample_scores.assign(samples, MODES, 0.1)
-    assert nearest.tolist() == [1] * 4
-    assert near.tolist() == [True, False, True, False]
-
-
-def test_divergence_is_that_of_scipy_and_at_most_that_of_one_mode():
-    counts, proportions = np.array([3.0, 0.0, 5.0]), np.array([0.2, 0.5, 0.3])
-    expected = stats.entropy(counts, proportions)
-    assert sample_scores.divergence(counts, proportions) == pytest.approx(expected)
-    assert sample_scores.divergence(np.zeros(2), HALVES) == pytest.approx(np.log(2))
-
-
-def test_sliced_distance_of_a_shift_is_its_mean_length_on_the_directions():
-    samples = np.random.default_rng(1).normal(size=(500, 2))
-    shift = np.array([3.0, -4.0])
-    expected = np.abs(shift @ sample_scores.directions(2)).mean()
-    moved = np.random.default_rng(2).permutation(samples + shift)
-    assert sample_scores.sliced_wasserstein(samples, moved) == pytest.approx(expected)
-
-
-def test_sliced_distance_is_scipys_on_a_line():
-    first, second = np.random.default_rng(3).exponential(size=(2, 300, 1))
-    expected = stats.wasserstein_distance(first[:, 0], second[:, 0])
-    assert sample_scores.sliced_wasserstein(first, second) == pytest.approx(expected)
-
-
-def test_sets_of_unequal_size_are_refused():
-    with pytest.raises(ValueError, match="equal"):
-        sample_scores.sliced_wasserstein(np.zeros((3, 2)), np.zeros((2, 2)))
+    found = sample_scores.score(samples, samples, modes=MODES, std=0.1, proportions=HALVES)
+    assert (found.modes, found.high_quality, found.sliced) == (2, 1, 0)
+    assert found.kl_near == pytest.approx(stats.entropy([0.975, 0.025], HALVES))
+    assert found.kl_all == pytest.approx(found.kl_near)
+    assert found.distance == pytest.approx(0.475)
 
 
 def test_total_variation():

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg
+from scipy.linalg import blas
 
 from tfgans.metrics import arrays
 
@@ -41,16 +42,15 @@ def frechet_distance(real: Any, fake: Any) -> float:
     first, second = arrays.pair(real, fake, at_least=2, needed_by="a covariance is estimated")
     means = first.mean(axis=0), second.mean(axis=0)
     shift = float(np.square(means[0] - means[1]).sum())
-    centred = [
-        (rows - mean) / np.sqrt(len(rows) - 1)
-        for rows, mean in zip((first, second), means, strict=True)
-    ]
-    if min(len(first), len(second)) > first.shape[1]:
-        covariances = [rows.T @ rows for rows in centred]
-        return _distance(shift, *covariances)
+    centred = [rows - mean for rows, mean in zip((first, second), means, strict=True)]
+    counts = [len(rows) - 1 for rows in centred]
+    if min(counts) >= first.shape[1]:
+        return _distance(shift, *(_covariance(rows) for rows in centred))
     # Singular covariances: the trace of the root is the sum of the singular values of X1 X2^T.
-    traces = sum(float(np.square(rows).sum()) for rows in centred)
-    root = float(linalg.svdvals(_cross_gram(*centred)).sum())
+    traces = sum(
+        float(np.square(rows).sum()) / count for rows, count in zip(centred, counts, strict=True)
+    )
+    root = float(linalg.svdvals(_cross_gram(*centred)).sum()) / np.sqrt(counts[0] * counts[1])
     return _positive(shift + traces - 2 * root)
 
 
@@ -87,9 +87,15 @@ def _distance(shift: float, first: np.ndarray, second: np.ndarray) -> float:
     """Returns the distance from |m1 - m2|^2 and the covariances."""
     root = _root(first)
     # tr (S1 S2)^(1/2) = tr (L^T S2 L)^(1/2) for any L with L L^T = S1, and that is symmetric.
-    values = linalg.eigvalsh(root.T @ second @ root)
+    values = linalg.eigvalsh(root.T @ (second @ root))
     trace = float(np.sqrt(np.maximum(values, 0)).sum())
     return _positive(shift + float(np.trace(first) + np.trace(second)) - 2 * trace)
+
+
+def _covariance(centred: np.ndarray) -> np.ndarray:
+    # Half of the products; the transpose has the order that BLAS wants.
+    lower = blas.dsyrk(1 / (len(centred) - 1), centred.T, lower=1)
+    return lower + np.tril(lower, -1).T
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
