@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import optimize
 
+from tfgans.metrics import arrays
+
 # How far from 1 the sum of given probabilities may be: float32 sums pass.
 _SUM_TOLERANCE = 1e-4
 # The tightest that HiGHS takes; a payoff is solved on the scale of [0, 1].
@@ -134,7 +136,7 @@ def exploitability(payoff: Any, p: Any, q: Any) -> float:
 
 def probabilities(name: str, values: Any, size: int) -> np.ndarray:
     """Returns `values` as float64 [size] that sum to 1, or raises ValueError."""
-    array = _numbers(name, values)
+    array = arrays.numbers(name, values)
     if array.shape != (size,):
         raise ValueError(
             f"`{name}` must have shape ({size},), one probability for each component. "
@@ -150,7 +152,7 @@ def probabilities(name: str, values: Any, size: int) -> np.ndarray:
 
 
 def _matrix(payoff: Any) -> np.ndarray:
-    matrix = _numbers("payoff", payoff)
+    matrix = arrays.numbers("payoff", payoff)
     if matrix.ndim != 2 or matrix.size == 0:
         raise ValueError(
             "`payoff` must be a matrix [generators, discriminators] with at least one entry. "
@@ -163,15 +165,6 @@ def _matrix(payoff: Any) -> np.ndarray:
             f"{matrix.size}. Leave out the components that diverged"
         )
     return matrix
-
-
-def _numbers(name: str, values: Any) -> np.ndarray:
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"`{name}` must be an array of numbers. Received: {values!r}, which is none: {error}"
-        ) from error
 
 
 def _cautious_strategy(matrix: np.ndarray) -> np.ndarray:

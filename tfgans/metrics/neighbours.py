@@ -62,9 +62,9 @@ def precision_recall(real: Any, fake: Any, *, nearest_k: int = 5) -> dict[str, f
     real_radii, fake_radii = _radii(first, k), _radii(second, k)
     inside = np.zeros(len(second), np.int64)
     on_fakes, covered = np.zeros(len(first), bool), np.zeros(len(first), bool)
-    norms = _norms(second)
+    norms = squared_norms(second)
     for rows in _blocks(len(first)):
-        squares = _squares(first[rows], second, norms)
+        squares = squared_distances(first[rows], second, norms)
         within = squares < real_radii[rows, np.newaxis]
         inside += within.sum(axis=0)
         covered[rows] = within.any(axis=1)
@@ -121,9 +121,9 @@ def nearest_neighbours(
 def _closest(rows: np.ndarray, others: np.ndarray, *, apart: bool) -> tuple[np.ndarray, np.ndarray]:
     """Returns the index of the closest other and its exact distance; `apart`: of another row."""
     left, right = _centred(rows, others)
-    indices, norms = np.empty(len(rows), np.int64), _norms(right)
+    indices, norms = np.empty(len(rows), np.int64), squared_norms(right)
     for block in _blocks(len(rows)):
-        squares = _squares(left[block], right, norms)
+        squares = squared_distances(left[block], right, norms)
         if apart:
             own = np.arange(len(squares))
             squares[own, block.start + own] = np.inf
@@ -142,7 +142,7 @@ def _centred(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
 def _radii(rows: np.ndarray, k: int) -> np.ndarray:
     """Returns [num]: the squared distance from each row to its k-th closest other."""
     least = np.full([len(rows), k + 1], np.inf, rows.dtype)
-    norms = _norms(rows)
+    norms = squared_norms(rows)
 
     def take(block: slice, squares: np.ndarray) -> None:
         both = np.concatenate([least[block], squares], axis=1)
@@ -153,7 +153,7 @@ def _radii(rows: np.ndarray, k: int) -> np.ndarray:
     for index, block in enumerate(blocks):
         # Distances are symmetric: a pair of blocks serves both.
         for other in blocks[index:]:
-            squares = _squares(rows[block], rows[other], norms[other])
+            squares = squared_distances(rows[block], rows[other], norms[other])
             if other is block:
                 np.fill_diagonal(squares, -1)  # Itself is the closest, whatever the rounding.
             else:
@@ -166,15 +166,15 @@ def _blocks(num: int) -> list[slice]:
     return [slice(start, min(start + _ROWS, num)) for start in range(0, num, _ROWS)]
 
 
-def _norms(rows: np.ndarray) -> np.ndarray:
+def squared_norms(rows: np.ndarray) -> np.ndarray:
     """Returns [num], the squared norm of each row."""
     return np.einsum("ij,ij->i", rows, rows)
 
 
-def _squares(rows: np.ndarray, others: np.ndarray, norms: np.ndarray) -> np.ndarray:
+def squared_distances(rows: np.ndarray, others: np.ndarray, norms: np.ndarray) -> np.ndarray:
     """Returns [num_rows, num_others], squared distances; `norms` are those of the others."""
     squares = rows @ others.T
     squares *= -2
-    squares += _norms(rows)[:, np.newaxis]
+    squares += squared_norms(rows)[:, np.newaxis]
     squares += norms
     return np.maximum(squares, 0, out=squares)

@@ -1,10 +1,8 @@
 """Records of evaluations: how they are made, written, read and shown."""
 
 import contextlib
-import importlib.metadata
 import json
 import os
-import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,9 @@ from typing import Any
 from tfgans import files
 from tfgans.metrics.confidence import CONFIDENCE
 from tfgans.metrics.sides import Fake, View
+from tfgans.versions import versions
 
 FORMAT = 1
-_PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "POT")
 
 
 def make(measured: dict[str, Any], evaluator: Any, fake: Fake, view: View) -> dict[str, Any]:
@@ -38,7 +36,7 @@ def make(measured: dict[str, Any], evaluator: Any, fake: Fake, view: View) -> di
             "resizing": extractor.resizing,
             "dim": view.statistics[0].dim,
         },
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
@@ -115,10 +113,3 @@ def progress_bar(total: int, *, shown: bool) -> Iterator[Callable[[int, str], No
             bar.update(count)
 
         yield advance
-
-
-def _versions() -> dict[str, str]:
-    from tfgans import __version__
-
-    found = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {"tfgans": __version__, "python": platform.python_version(), **found}

@@ -2,10 +2,8 @@
 
 import contextlib
 import fcntl
-import importlib.metadata
 import json
 import os
-import platform
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,8 +13,8 @@ import keras
 
 from tfgans import files
 from tfgans.models import GAN
+from tfgans.versions import versions
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "scikit-learn")
 _NUM_LISTED = 5
 _LONGEST_VALUE = 60
 
@@ -150,14 +148,6 @@ class RunDirectory:
                 f"{self.path} holds another run: {listed}. Use its settings to go on with it, or "
                 "choose another run directory"
             )
-
-
-def versions() -> dict[str, str]:
-    """Returns the versions of Python, of this package and of those whose numbers it relies on."""
-    from tfgans import __version__
-
-    found = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {"tfgans": __version__, "python": platform.python_version(), **found}
 
 
 def load_final(run_dir: str | os.PathLike[str], *, best: bool = False) -> GAN:
