@@ -7,9 +7,11 @@ from scipy import linalg
 from scipy.linalg import blas
 
 from tfgans.metrics import arrays
+from tfgans.metrics.statistics import FeatureStatistics
 
 # Eigenvalues below this part of the largest are rounding.
 _ROUNDING = 1e-10
+_ROWS = 1024
 
 
 def frechet_distance(real: Any, fake: Any) -> float:
@@ -40,18 +42,11 @@ def frechet_distance(real: Any, fake: Any) -> float:
     Checked against: scipy.linalg.sqrtm, TensorFlow-GAN.
     """
     first, second = arrays.pair(real, fake, at_least=2, needed_by="a covariance is estimated")
-    means = first.mean(axis=0), second.mean(axis=0)
-    shift = float(np.square(means[0] - means[1]).sum())
-    centred = [rows - mean for rows, mean in zip((first, second), means, strict=True)]
-    counts = [len(rows) - 1 for rows in centred]
-    if min(counts) >= first.shape[1]:
-        return _distance(shift, *(_covariance(rows) for rows in centred))
-    # Singular covariances: the trace of the root is the sum of the singular values of X1 X2^T.
-    traces = sum(
-        float(np.square(rows).sum()) / count for rows, count in zip(centred, counts, strict=True)
-    )
-    root = float(linalg.svdvals(_cross_gram(*centred)).sum()) / np.sqrt(counts[0] * counts[1])
-    return _positive(shift + traces - 2 * root)
+    if min(len(first), len(second)) > first.shape[1]:
+        moments = [_moments(rows) for rows in (first, second)]
+        shift = float(np.square(moments[0][0] - moments[1][0]).sum())
+        return _distance(shift, moments[0][1], moments[1][1])
+    return _of_few(first, second)
 
 
 def frechet_distance_from_statistics(real: tuple[Any, Any], fake: tuple[Any, Any]) -> float:
@@ -83,32 +78,45 @@ def frechet_distance_from_statistics(real: tuple[Any, Any], fake: tuple[Any, Any
     return _distance(float(np.square(mean1 - mean2).sum()), covariance1, covariance2)
 
 
+def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    statistics = FeatureStatistics()
+    for start in range(0, len(rows), _ROWS):
+        statistics.update(rows[start : start + _ROWS])
+    return statistics.mean, statistics.covariance
+
+
+def _of_few(first: np.ndarray, second: np.ndarray) -> float:
+    """Returns the distance where a covariance is singular, without making one."""
+    means = first.mean(axis=0), second.mean(axis=0)
+    centred = [rows - mean for rows, mean in zip((first, second), means, strict=True)]
+    counts = [len(rows) - 1 for rows in centred]
+    traces = sum(
+        float(np.square(rows).sum()) / count for rows, count in zip(centred, counts, strict=True)
+    )
+    # The trace of the root is the sum of the singular values of X1 X2^T, here as it is.
+    root = float(linalg.svdvals(_cross_gram(*centred)).sum()) / np.sqrt(counts[0] * counts[1])
+    return _positive(float(np.square(means[0] - means[1]).sum()) + traces - 2 * root)
+
+
 def _distance(shift: float, first: np.ndarray, second: np.ndarray) -> float:
     """Returns the distance from |m1 - m2|^2 and the covariances."""
-    root = _root(first)
-    # tr (S1 S2)^(1/2) = tr (L^T S2 L)^(1/2) for any L with L L^T = S1, and that is symmetric.
-    values = linalg.eigvalsh(root.T @ (second @ root))
+    values = linalg.eigvalsh(_product(first, second))
     trace = float(np.sqrt(np.maximum(values, 0)).sum())
     return _positive(shift + float(np.trace(first) + np.trace(second)) - 2 * trace)
 
 
-def _covariance(centred: np.ndarray) -> np.ndarray:
-    # Half of the products; the transpose has the order that BLAS wants.
-    lower = blas.dsyrk(1 / (len(centred) - 1), centred.T, lower=1)
-    return lower + np.tril(lower, -1).T
-
-
-def _root(covariance: np.ndarray) -> np.ndarray:
-    """Returns some L with L L^T = covariance: Cholesky's, or by eigenvalues if that fails."""
+def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Returns L^T S2 L for some L with L L^T = S1: symmetric, with the eigenvalues of S1 S2."""
     try:
-        factor = linalg.cholesky(covariance, lower=True)
-        # A pivot that is all rounding: the factor is of noise.
+        factor = linalg.cholesky(first, lower=True)
+        # Else a pivot is all rounding, and the factor of noise.
         if np.diag(factor).min() > np.sqrt(_ROUNDING) * np.diag(factor).max():
-            return factor
+            return blas.dtrmm(1.0, factor, second @ factor, lower=1, trans_a=1)
     except linalg.LinAlgError:
         pass  # Singular, or indefinite by rounding: the eigenvalues tell.
-    values, vectors = linalg.eigh(covariance)
-    return vectors * np.sqrt(np.maximum(values, 0))
+    values, vectors = linalg.eigh(first)
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    return root.T @ second @ root
 
 
 def _cross_gram(first: np.ndarray, second: np.ndarray) -> np.ndarray:

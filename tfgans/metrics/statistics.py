@@ -90,11 +90,13 @@ class FeatureStatistics:
     def covariance(self) -> np.ndarray:
         """float64 [dim, dim], unbiased (divided by count - 1)."""
         self._check_count(2)
-        lower = np.tril(self._products)
-        whole = lower + np.tril(lower, -1).T
-        if self.count is None:
-            return whole
-        return (whole - np.outer(self._sum, self._sum) / self.count) / (self.count - 1)
+        whole = self._products.copy(order="F")
+        if self.count is not None:
+            whole = blas.dsyr(-1 / self.count, self._sum, a=whole, lower=1, overwrite_a=1)
+            whole /= self.count - 1
+        for index in range(len(whole) - 1):
+            whole[index, index + 1 :] = whole[index + 1 :, index]
+        return whole
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes `mu`, `sigma` and `count` as npz, the layout of the TTUR code, atomically.
