@@ -58,14 +58,14 @@ def test_numbers_are_of_the_model_at_that_step():
     assert evaluation.record == evaluator().evaluate(gan)
 
 
-@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("mode", ["auto", "min", "max"])
 def test_best_model_is_kept(tmp_path, mode):
     gan = tiny.gan()
     how = {"path": tmp_path / "a.csv", "best_model": tmp_path / "best.keras", "mode": mode}
     evaluation = Evaluation(evaluator(), **how)
     gan.fit(tiny.digits(), epochs=4, callbacks=[evaluation], **STEPS)
     values = dict(rows(tmp_path / "a.csv"))
-    best = (min if mode == "min" else max)(values, key=values.get)
+    best = (max if mode == "max" else min)(values, key=values.get)
     loaded = keras.saving.load_model(tmp_path / "best.keras")
     assert loaded.step == best
     assert evaluator().evaluate(loaded)["metrics"][NAME]["value"] == pytest.approx(values[best])
@@ -120,7 +120,7 @@ def test_a_broken_model_is_not_evaluated():
     ("options", "message"),
     [
         ({"every_epochs": 0}, "every_epochs"),
-        ({"mode": "auto"}, "'min', 'max'"),
+        ({"mode": "most"}, "'auto', 'min', 'max'"),
         ({"best_model": "best.h5"}, ".keras"),
     ],
 )

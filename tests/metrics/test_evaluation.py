@@ -37,7 +37,8 @@ def test_numbers_are_those_of_the_metrics(digits, extractor):
     }
     for name, value in expected.items():
         assert found[f"{name}[digits_classifier]"] == pytest.approx(value, rel=1e-6), name
-    batches = np.array_split(fakes, 4)
+    # In an order of the seed.
+    batches = np.array_split(fakes[np.random.default_rng(0).permutation(300)], 4)
     assert found["ms_ssim"] == pytest.approx(np.mean([metrics.ms_ssim(one) for one in batches]))
     copies = metrics.nearest_neighbours(fakes, tiny.digits(300)).copy_share
     assert found["near_copies"] == copies
@@ -75,7 +76,6 @@ def test_record_is_complete_and_repeats(tmp_path, digits, extractor):
     assert record["real"]["num_examples"] == 300
     assert record["versions"]["tfgans"] == tfgans.__version__
     assert evaluate(gan, digits, extractor, **how) == record
-    # Streamed or not, the same.
     alone = evaluate(gan, digits, extractor, num_samples=300, seed=5, metrics=["frechet_distance"])
     name = "frechet_distance[digits_classifier]"
     assert alone["metrics"][name] == record["metrics"][name]
@@ -250,3 +250,32 @@ def test_files_that_are_no_records(tmp_path):
         (tmp_path / "a.json").write_text(text)
         with pytest.raises(ValueError, match="no record"):
             metrics.read(tmp_path / "a.json")
+
+
+def test_which_is_better():
+    better = {"FID": False, "IS": True, "precision[x]": True, "kernel_distance[x]": False}
+    assert {name: metrics.higher_is_better(name) for name in better} == better
+
+
+def test_examples_that_come_class_by_class_are_mixed():
+    """The first 320 of sorted files would all be of one kind."""
+    kinds = np.concatenate([np.full([400, 8, 8, 1], -0.5), np.full([400, 8, 8, 1], 0.5)])
+    source = tfgans.data.from_array(kinds)
+    record = evaluate(kinds, source, metrics=["ms_ssim"])
+    same = metrics.ms_ssim(kinds[:64])
+    for one in record["metrics"].values():
+        assert one["value"] < 0.9 * same
+
+
+def test_only_as_many_as_fit_are_kept(monkeypatch):
+    monkeypatch.setattr("tfgans.metrics.sides.NUM_KEPT", 300)
+    evaluator = Evaluator(RING, num_samples=600, metrics=["frechet_distance"])
+    record = evaluator.evaluate(RING.sample(600, 3))
+    assert record["metrics"]["frechet_distance[identity]"]["num_fake"] == 600
+    assert len(evaluator._real_view.features) == len(evaluator._real_view.examples) == 300
+
+
+def test_names_that_would_break_a_table():
+    for name in ("", "a,b", "a[b]"):
+        with pytest.raises(ValueError, match="name"):
+            metrics.FunctionExtractor(lambda x: x, name=name)

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfgans import checks, files
+from tfgans import checks, files, metrics
 from tfgans.callbacks.step_table import StepTable
 from tfgans.metrics import Evaluator
 
@@ -32,7 +32,7 @@ class Evaluation(keras.callbacks.Callback):
         best_model: File, ending in .keras, where the model with the best `monitor` so far is kept.
             With `path` a resumed run remembers what was best. Default: None.
         monitor: String, the metric that decides. Default: the first of the record.
-        mode: "min" or "max", which of it is best. Default: "min".
+        mode: "min" or "max", which of it is best. Default: "auto", as it is known of the metric.
 
     Attributes:
         record: The last record, a dict; None before the first.
@@ -59,7 +59,7 @@ class Evaluation(keras.callbacks.Callback):
         path: str | os.PathLike[str] | None = None,
         best_model: str | os.PathLike[str] | None = None,
         monitor: str | None = None,
-        mode: str = "min",
+        mode: str = "auto",
     ) -> None:
         super().__init__()
         checks.instance(
@@ -71,7 +71,7 @@ class Evaluation(keras.callbacks.Callback):
         self.every_epochs = checks.positive_int("every_epochs", every_epochs)
         self.best_model = best_model
         self.monitor = monitor
-        self.mode = checks.choice("mode", mode, ("min", "max"))
+        self.mode = checks.choice("mode", mode, ("auto", "min", "max"))
         self.record: dict[str, Any] | None = None
         self.best: float | None = None
         self._whole_epoch = False
@@ -118,9 +118,10 @@ class Evaluation(keras.callbacks.Callback):
                 self.model.save(temporary)
 
     def _is_best(self, value: float) -> bool:
-        better = self.best is None or (
-            value < self.best if self.mode == "min" else value > self.best
+        higher = self.mode == "max" or (
+            self.mode == "auto" and metrics.higher_is_better(self.monitor or "")
         )
+        better = self.best is None or (value > self.best if higher else value < self.best)
         if better:
             self.best = value
         return better

@@ -36,7 +36,7 @@ from tfgans.metrics.noise_bound import wasserstein_noise_bound
 from tfgans.metrics.payoff import Equilibrium, Payoff, equilibrium, payoff_matrix
 from tfgans.metrics.record import read, table
 from tfgans.metrics.statistics import FeatureStatistics
-from tfgans.metrics.table import METRICS
+from tfgans.metrics.table import METRICS, higher_is_better
 from tfgans.metrics.wasserstein import sliced_wasserstein_distance, wasserstein_distance
 from tfgans.metrics.wasserstein_critic import WassersteinCritic, wasserstein_critic
 
@@ -75,6 +75,7 @@ __all__ = [
     "frechet_distance",
     "frechet_distance_from_statistics",
     "generator_gradient_norms",
+    "higher_is_better",
     "inception_2015",
     "inception_score",
     "keras_model",

@@ -25,8 +25,8 @@ class Evaluator:
             and the extractor and are cheap.
         num_samples: Int, generated examples. Default: as many as there are real ones, at most
             50 000; 10 000 where those are drawn without end.
-        num_real: Int, real examples. Default: all, or as many as are generated. Fewer than all are
-            drawn by the seed.
+        num_real: Int, real examples. Default: all, at most 50 000; where they are drawn without
+            end, as many as are generated. Fewer than all are chosen by the seed.
         split: String, which part of the data `source` is, for the record. Default: "unknown".
         seed: Int, of the generated examples and of the draws of metrics.
 
@@ -53,7 +53,7 @@ class Evaluator:
         if num_samples is not None:
             checks.int_at_least("num_samples", num_samples, 2)
         self.split = split
-        self.real = Real(source, num_real or num_samples, self.seed)
+        self.real = Real(source, num_real, if_endless=num_samples, seed=self.seed)
         self.num_samples = self.real.num if num_samples is None else num_samples
         first = self.extractor(self.real.first(2))
         self.metrics = tuple(metrics or default_metrics(source, self.extractor, first))
@@ -74,8 +74,8 @@ class Evaluator:
         fake = Fake(gan_or_samples, self.num_samples, self.seed, self.source.data_shape)
         with record.progress_bar(self._work(fake), shown=progress) as advance:
             if self._real_view is None:
-                self._real_view = View(self.real, self.extractor, self.metrics, advance)
-            made = View(fake, self.extractor, self.metrics, advance)
+                self._real_view = View(self.real, self.extractor, advance)
+            made = View(fake, self.extractor, advance)
             measured: dict[str, Any] = {}
             for name in self.metrics:
                 how: dict[str, Any] = {"source": self.source, "extractor": self.extractor}
@@ -122,6 +122,9 @@ def evaluate(
     the numbers: real data, split, seed, extractor with checksum and resizing, model with checksum,
     step and averaging, versions. `compare` tells what two records say of each other.
 
+    The Frechet distance and the Inception score are of all examples, read in chunks; what takes
+    pairs is of 10 000 at most, and says so.
+
     Only numbers through the Inception network of 2015 are called "FID", "KID" and "IS"; others name
     their extractor: "frechet_distance[digits_classifier]".
 
@@ -135,7 +138,8 @@ def evaluate(
             and the extractor and are cheap.
         num_samples: Int, generated examples. Default: as many as there are real ones, at most
             50 000; 10 000 where those are drawn without end.
-        num_real: Int, real examples. Default: all, or as many as are generated.
+        num_real: Int, real examples. Default: all, at most 50 000; where they are drawn without
+            end, as many as are generated. Fewer than all are chosen by the seed.
         split: String, which part of the data `source` is, for the record. Default: "unknown".
         seed: Int, of the generated examples and of the draws of metrics. Default: 0.
         path: JSON file to write, whole or not at all. Default: None.

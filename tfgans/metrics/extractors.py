@@ -32,6 +32,9 @@ class Extractor(abc.ABC):
         checksum: String, the SHA-256 of what decides the features; None when it is not known.
         resizing: String, what is done to the examples first.
 
+    Raises:
+        ValueError: If the name is empty or holds commas, brackets or line ends.
+
     Attributes:
         is_inception_2015: Whether results may be called FID, IS and KID.
     """
@@ -39,6 +42,11 @@ class Extractor(abc.ABC):
     is_inception_2015 = False
 
     def __init__(self, name: str, *, checksum: str | None, resizing: str = "none") -> None:
+        if not name or set(name) & set(",[]\n"):
+            raise ValueError(
+                f"An extractor's name must not be empty or hold commas, brackets or line ends. "
+                f"Received: {name!r}"
+            )
         self.name = name
         self.checksum = checksum
         self.resizing = resizing
@@ -109,7 +117,7 @@ class FunctionExtractor(Extractor):
                 f"function of examples. Received: {function!r}"
             )
         own = getattr(function, "__name__", type(function).__name__)
-        super().__init__(name or own, checksum=checksum, resizing=resizing)
+        super().__init__(own if name is None else name, checksum=checksum, resizing=resizing)
         self._function = function
 
     def extract(self, examples: np.ndarray) -> Features:

@@ -22,6 +22,7 @@ def make(measured: dict[str, Any], evaluator: Any, fake: Fake, view: View) -> di
         "format": FORMAT,
         "metrics": measured,
         "confidence": CONFIDENCE,
+        "seed": evaluator.seed,
         "real": {
             "source": source.name,
             "split": evaluator.split,

@@ -1,6 +1,6 @@
 """The two sides of an evaluation, real and generated, read in chunks and looked at once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,22 @@ from tfgans.models.sampled_pair import SampledPair
 _CHUNK = 256
 _MOST_REAL = 50_000
 _ENDLESS = 10_000
-# Examples kept for metrics of the examples themselves, and to show: images are large.
+# Features and examples kept for metrics of pairs, and to show: all of them may be too large.
 NUM_KEPT = 10_000
-# Metrics of running sums; all others need every feature.
-_STREAMED = frozenset({"frechet_distance"})
 
 
 class Real:
-    """Real examples of a source, in an order that the seed decides where not all are taken."""
+    """Real examples of a source, in an order of the seed: files often come class by class."""
 
-    def __init__(self, source: Source, num: int | None, seed: int) -> None:
+    def __init__(
+        self, source: Source, num: int | None, *, if_endless: int | None, seed: int
+    ) -> None:
         self._source, self._seed = source, seed
         available = source.num_examples
-        if num is None:
-            num = _ENDLESS if available is None else min(available, _MOST_REAL)
+        if num is None and available is None:
+            num = if_endless or _ENDLESS
+        elif num is None:
+            num = min(available or 0, _MOST_REAL)
         self.num = checks.int_at_least("num_real", num, 2)
         if available is not None:
             self.num = min(self.num, available)
@@ -43,9 +45,7 @@ class Real:
     def chunks(self) -> Iterator[np.ndarray]:
         """Yields the examples, float32 [up to 256, ...]."""
         if isinstance(self._source, ArraySource):
-            order = np.arange(self._source.num_examples)
-            if self.num < len(order):
-                order = np.random.default_rng(self._seed).permutation(order)[: self.num]
+            order = _order(self._source.num_examples, self._seed)[: self.num]
             for start in range(0, self.num, _CHUNK):
                 yield self._source.rows(tf.constant(order[start : start + _CHUNK])).numpy()
             return
@@ -64,7 +64,7 @@ class Fake:
 
     def __init__(self, origin: Any, num: int, seed: int, data_shape: tuple[int, ...]) -> None:
         self._origin, self._seed, self._data_shape = origin, seed, data_shape
-        self._array = None if hasattr(origin, "sample") else _as_examples(origin)
+        self._array = None if hasattr(origin, "sample") else _as_examples(origin, seed)
         self.num = num if self._array is None else min(num, len(self._array))
         shape = (
             origin.data_shape if isinstance(origin, SampledPair) else next(self.chunks()).shape[1:]
@@ -108,16 +108,22 @@ class Fake:
 
 
 class View:
-    """What metrics need of one side: statistics by group, features, some of the examples."""
+    """What metrics need of one side: statistics by group, some of the features and examples.
+
+    Attributes:
+        num: Int, examples seen.
+        statistics: A `FeatureStatistics` a group, of all examples.
+        features: float32 [at most 10 000, dim].
+        probabilities: float32 [num, num_classes], or None.
+        examples: float32 [at most 10 000, ...].
+    """
 
     def __init__(
         self,
         side: Real | Fake,
         extractor: Extractor,
-        metrics: Sequence[str],
         advance: Callable[[int, str], None],
     ) -> None:
-        holds_all = bool(set(metrics) - _STREAMED)
         self.statistics = [FeatureStatistics() for _ in range(NUM_GROUPS)]
         features, probabilities, kept, self.num = [], [], [], 0
         for examples in side.chunks():
@@ -126,15 +132,15 @@ class View:
             for index, statistics in enumerate(self.statistics):
                 if np.any(group == index):
                     statistics.update(found.features[group == index])
-            if holds_all:
-                features.append(found.features)
-            kept.append(examples[: max(0, NUM_KEPT - self.num)])
-            if holds_all and found.probabilities is not None:
+            room = max(0, NUM_KEPT - self.num)
+            features.append(found.features[:room])
+            kept.append(examples[:room])
+            if found.probabilities is not None:
                 probabilities.append(found.probabilities)
             self.num += len(examples)
             advance(len(examples), "looking at examples")
-        # None, if no metric needs them.
-        self.features: Any = np.concatenate(features) if features else None
+        self.features = np.concatenate(features)
+        # None, if the extractor is no classifier.
         self.probabilities: Any = np.concatenate(probabilities) if probabilities else None
         self.examples = np.concatenate(kept)
 
@@ -147,14 +153,18 @@ class View:
         return merged
 
 
-def _as_examples(values: Any) -> np.ndarray:
+def _order(num: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed % 2**64).permutation(num)
+
+
+def _as_examples(values: Any, seed: int) -> np.ndarray:
     array = np.asarray(values)
     if array.ndim < 2 or not np.issubdtype(array.dtype, np.number) or len(array) < 2:
         raise ValueError(
             "Expected a tfgans.GAN, an object with `sample(n, seed)`, or an array of at least two "
             f"examples. Received: {type(values).__name__} of shape {array.shape}"
         )
-    return array
+    return array[_order(len(array), seed)]
 
 
 def _seed_of(seed: int, index: int) -> int:

@@ -28,6 +28,12 @@ _SHARES = frozenset(
         *("ms_ssim", "ms_ssim(real)"),
     }
 )
+_HIGHER = frozenset(
+    {
+        *("precision", "recall", "density", "coverage", "inception_score", "IS"),
+        *("mode_coverage.modes", "mode_coverage.high_quality", "classifier_mode_coverage.modes"),
+    }
+)
 _MS_SSIM_BATCHES, _MS_SSIM_BATCH = 5, 64
 # Exact transport takes n^3 operations and n^2 memory.
 _MOST_TRANSPORTED = 2000
@@ -101,6 +107,11 @@ def default_metrics(source: Source, extractor: Extractor, features: Features) ->
         for name, metric in METRICS.items()
         if metric.by_default and metric.suits(source, extractor, features)
     ]
+
+
+def higher_is_better(name: str) -> bool:
+    """Returns whether of a number in a record the larger is the better one."""
+    return name.partition("[")[0] in _HIGHER
 
 
 def _range(quantity: str) -> tuple[float, float]:
@@ -215,8 +226,8 @@ def _copies(job: Job) -> dict[str, Measurement]:
 
 METRICS: dict[str, Metric] = {
     "frechet_distance": Metric(_frechet, through_extractor=True),
-    "kernel_distance": Metric(_kernel, through_extractor=True),
-    "precision_recall": Metric(_precision_recall, through_extractor=True),
+    "kernel_distance": Metric(_kernel, through_extractor=True, most=NUM_KEPT),
+    "precision_recall": Metric(_precision_recall, through_extractor=True, most=NUM_KEPT),
     "inception_score": Metric(
         _inception_score,
         "an extractor that gives probabilities",
