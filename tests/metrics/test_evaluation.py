@@ -64,7 +64,7 @@ def test_record_is_complete_and_repeats(tmp_path, digits, extractor):
         "checksum": record["fake"]["checksum"],
         "step": 2,
         "ema": 0.9,
-        "refined": False,
+        "refinement": None,
         "seed": 5,
     }
     assert record["extractor"] == {
@@ -250,6 +250,16 @@ def test_files_that_are_no_records(tmp_path):
         (tmp_path / "a.json").write_text(text)
         with pytest.raises(ValueError, match="no record"):
             metrics.read(tmp_path / "a.json")
+
+
+def test_refined_samples_rest_on_the_discriminator_too(digits):
+    tuned = tfgans.DCD.from_gan(tiny.gan())
+    tuned.compile()
+    how = {"num_samples": 300, "metrics": ["frechet_distance"]}
+    before = evaluate(tuned, digits, **how)["fake"]
+    assert "Langevin" in before["refinement"]
+    tuned.discriminator.set_weights([2 * one for one in tuned.discriminator.get_weights()])
+    assert evaluate(tuned, digits, **how)["fake"]["checksum"] != before["checksum"]
 
 
 def test_which_is_better():

@@ -121,6 +121,8 @@ class MeanKernelDistance(keras.metrics.Metric):
     ```
 
     Reference: Binkowski et al. 2018, "Demystifying MMD GANs", section 4.
+
+    Checked against: `kernel_distance`.
     """
 
     def __init__(self, name: str = "kernel_distance", dtype: Any = "float64") -> None:

@@ -92,13 +92,15 @@ class Fake:
         """Returns what made the examples, as JSON values."""
         origin, common = self._origin, {"num_examples": self.num}
         if isinstance(origin, SampledPair):
-            refinement = origin.own_refinement
+            refinement, weights = origin.own_refinement, origin.sampling_generator.get_weights()
+            if refinement is not None:
+                weights += origin.discriminator.get_weights()
             return common | {
                 "model": type(origin).__name__,
-                "checksum": checksum(origin.sampling_generator.get_weights()),
+                "checksum": checksum(weights),
                 "step": origin.step,
                 "ema": origin.ema,
-                "refined": refinement is not None,
+                "refinement": None if refinement is None else repr(refinement),
                 "seed": self._seed,
             }
         if self._array is not None:

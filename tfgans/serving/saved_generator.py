@@ -40,9 +40,10 @@ class SavedGenerator:
         value_range: Sequence[float] = (-1.0, 1.0),
     ) -> None:
         self.path = Path(path)
-        low, high = value_range
-        if not low < high:
+        self._value_range = [float(end) for end in value_range]
+        if len(self._value_range) != 2 or not self._value_range[0] < self._value_range[1]:
             raise ValueError(f"`value_range` must be (low, high). Received: {value_range}")
+        low, high = self._value_range
         self._scale, self._offset = 2.0 / (high - low), (high + low) / (high - low)
         self._num_classes = num_classes
         # The loaded object must live as long as its functions.
@@ -54,6 +55,7 @@ class SavedGenerator:
                 f"{path} must have the signature {chosen!r}. Received one with: "
                 f"{', '.join(signatures) or 'none'}"
             )
+        self._signature = chosen
         self._function = signatures[chosen]
         self._specs = self._function.structured_input_signature[1]
         self._check_specs(chosen)
@@ -64,7 +66,12 @@ class SavedGenerator:
         for file in sorted(path for path in self.path.rglob("*") if path.is_file()):
             digest.update(file.relative_to(self.path).as_posix().encode())
             digest.update(file.read_bytes())
-        return {"model": f"SavedModel {self.path.name}", "checksum": digest.hexdigest()}
+        return {
+            "model": f"SavedModel {self.path.name}",
+            "checksum": digest.hexdigest(),
+            "signature": self._signature,
+            "value_range": self._value_range,
+        }
 
     def sample(self, n: int, seed: int) -> np.ndarray:
         """Returns `n` examples, float32 [n, ...], a pure function of `n` and the seed.
