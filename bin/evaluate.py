@@ -24,10 +24,18 @@ flags.DEFINE_string("run_dir", None, "folder of a finished run; its data are the
 flags.DEFINE_bool("best", False, "of --run_dir: its best model instead of its last")
 flags.DEFINE_string("saved_model", None, "folder of a SavedModel version, of any library")
 flags.DEFINE_integer("num_classes", None, "of a SavedModel that takes labels", lower_bound=1)
-flags.DEFINE_list("value_range", ["-1", "1"], "low,high of a SavedModel's images")
+flags.DEFINE_list("value_range", None, "low,high of a SavedModel's images; default: -1,1")
 flags.DEFINE_string("samples", None, "folder of images, or a .npy or .npz file")
 flags.DEFINE_string("out", None, "folder of the results; default: RUN_DIR/evaluation")
 flags.mark_flags_as_mutual_exclusive(["run_dir", "saved_model", "samples"], required=True)
+flags.register_multi_flags_validator(
+    ["saved_model", "num_classes", "value_range"],
+    lambda given: given.pop("saved_model") or all(one is None for one in given.values()),
+    "--num_classes and --value_range are of --saved_model",
+)
+flags.register_multi_flags_validator(
+    ["run_dir", "best"], lambda given: given["run_dir"] or not given["best"], "--best is of a run"
+)
 
 
 def main() -> None:
@@ -41,7 +49,7 @@ def main() -> None:
         gan = tfgans.serving.SavedGenerator(
             FLAGS.saved_model,
             num_classes=FLAGS.num_classes,
-            value_range=[float(one) for one in FLAGS.value_range],
+            value_range=[float(one) for one in FLAGS.value_range or (-1, 1)],
         )
     elif FLAGS.samples is not None:
         gan = data_flags.load_samples(FLAGS.samples, source)

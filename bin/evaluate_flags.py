@@ -18,6 +18,8 @@ flags.DEFINE_list("metrics", None, f"some of {', '.join(tfgans.metrics.METRICS)}
 flags.DEFINE_integer("num_samples", None, "generated examples; default: as many as real ones", 2)
 flags.DEFINE_integer("num_real", None, "real examples; default: all", 2)
 
+NAMES = ("extractor", "extractor_sha256", "metrics", "num_samples", "num_real")
+
 
 def evaluator(source: tfgans.data.Source) -> tfgans.metrics.Evaluator:
     """Returns the evaluator that the flags describe."""

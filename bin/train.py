@@ -33,6 +33,11 @@ flags.register_multi_flags_validator(
     lambda given: not any(value % given["steps_per_execution"] for value in given.values()),
     "--steps and --epoch_steps must be multiples of --steps_per_execution",
 )
+flags.register_multi_flags_validator(
+    ["evaluate_every", *evaluate_flags.NAMES],
+    lambda given: given.pop("evaluate_every") or all(one is None for one in given.values()),
+    f"--{', --'.join(evaluate_flags.NAMES)} are of evaluations: give --evaluate_every",
+)
 
 
 def main() -> None:

@@ -112,6 +112,8 @@ BAD = {
     "no model": ("--saved_model={made}/empty --out={new}", "no SavedModel"),
     "folder of versions": ("--saved_model={made}/export --out={new}", "its versions are 1"),
     "labels without classes": ("--saved_model={made}/conditional/1 --out={new}", "num_classes"),
+    "range of an array": ("--samples={made}/a.npy --value_range=0,1 --out={new}", "saved_model"),
+    "best of an array": ("--samples={made}/a.npy --best --out={new}", "--best is of a run"),
     "range": ("--saved_model={made}/export/1 --value_range=1,0 --out={new}", "value_range"),
     "unknown metric": ("--samples={made}/a.npy --metrics=fid --out={new}", "'frechet_distance'"),
     "too few": (

@@ -307,6 +307,14 @@ BAD = {
         "--discriminator_normalization=batch --run_dir={new}",
         "BatchNormalization. Use Layer",
     ),
+    "metrics of no evaluation": (
+        "--metrics=near_copies --run_dir={new}",
+        "are of evaluations: give --evaluate_every",
+    ),
+    "uneven evaluations": (
+        SMALL + " --evaluate_every=150 --epoch_steps=100 --run_dir={new}",
+        "multiple of `epoch_steps`",
+    ),
     "routing of no mixture": ("--routing=exact --run_dir={new}", "are of mixtures"),
     "more components than examples": (
         SMALL + " --num_generators=17 --batch_size=16 --run_dir={new}",
