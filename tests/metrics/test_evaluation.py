@@ -289,3 +289,13 @@ def test_names_that_would_break_a_table():
     for name in ("", "a,b", "a[b]"):
         with pytest.raises(ValueError, match="name"):
             metrics.FunctionExtractor(lambda x: x, name=name)
+
+
+def test_bias_of_few_examples_is_told():
+    """Equal distributions in 30 dimensions: the distance is 0, its estimate about 30 * 31 / 400."""
+    rng = np.random.default_rng(0)
+    source = tfgans.data.from_array(rng.normal(size=(400, 30)))
+    record = evaluate(rng.normal(size=(400, 30)), source, metrics=["frechet_distance"])
+    found = record["metrics"]["frechet_distance[identity]"]
+    assert found["value"] > 1
+    assert found["value"] - found["bias"] == pytest.approx(0, abs=4 * found["standard_error"])

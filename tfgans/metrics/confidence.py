@@ -18,11 +18,14 @@ class Measurement(NamedTuple):
         value: Float.
         standard_error: Float of at least 0; None where it is not known.
         how: String, where the standard error comes from.
+        bias: Float, how much too large the value is expected to be for want of examples, as far as
+            it falls with 1 / count; None where it is not estimated. It is not taken off.
     """
 
     value: float
     standard_error: float | None
     how: str
+    bias: float | None = None
 
     def interval(self, low: float, high: float) -> tuple[float, float] | None:
         """Returns the 95 % interval of a normal error; None where the error is not known.
@@ -47,17 +50,17 @@ def spread(values: Sequence[float], how: str) -> Measurement:
 def jackknife(
     whole: dict[str, float], without: Callable[[int], dict[str, float]]
 ) -> dict[str, Measurement]:
-    """Returns the numbers of `whole` with standard errors from leaving groups of examples out.
+    """Returns the numbers of `whole` with errors and biases from leaving groups of examples out.
 
-    Formula: `sqrt((g - 1) / g sum_i (t_i - mean t)^2)` over g = 10 groups, t_i without group i. A
-    bootstrap would draw examples twice, to which distances of nearest neighbours and the bias of
-    the Frechet distance are sensitive; the jackknife does not.
+    Formulas: `sqrt((g - 1) / g sum_i (t_i - mean t)^2)` over g = 10 groups, t_i without group i;
+    and Quenouille's `(g - 1) (mean t - t)` for the bias. A bootstrap would draw examples twice, to
+    which distances of nearest neighbours and the Frechet distance are sensitive.
 
     Args:
         whole: Numbers by name, of all examples.
         without: Function from a group, 0 to 9, to the numbers of all other groups.
 
-    Reference: Efron & Stein 1981, "The Jackknife Estimate of Variance".
+    Reference: Quenouille 1956; Efron & Stein 1981, "The Jackknife Estimate of Variance".
     """
     left = [without(group) for group in range(NUM_GROUPS)]
     found = {}
@@ -65,7 +68,9 @@ def jackknife(
         replicates = np.array([one[name] for one in left])
         squares = np.square(replicates - replicates.mean()).sum()
         error = float(np.sqrt(squares * (NUM_GROUPS - 1) / NUM_GROUPS))
-        found[name] = Measurement(float(value), error, f"jackknife over {NUM_GROUPS} groups")
+        bias = float((NUM_GROUPS - 1) * (replicates.mean() - value))
+        how = f"jackknife over {NUM_GROUPS} groups; bias about {bias:+.2g}"
+        found[name] = Measurement(float(value), error, how, bias)
     return found
 
 

@@ -118,7 +118,8 @@ def evaluate(
     """Returns, and writes, a record of how a generator stands to real examples.
 
     A record is a dict of JSON values: under "metrics" each number with its 95 % interval, its
-    standard error and where that comes from, and the counts of examples; beside it what decides
+    standard error and where that comes from, an estimate of the bias that few examples cause (which
+    neither the number nor the interval takes off), and the counts; beside it what decides
     the numbers: real data, split, seed, extractor with checksum and resizing, model with checksum,
     step and averaging, versions. `compare` tells what two records say of each other.
 

@@ -94,6 +94,7 @@ def measure(name: str, real: View, fake: View, **how: Any) -> dict[str, dict[str
             # As JSON gives it back.
             "interval": None if interval is None else list(interval),
             "standard_error": measurement.standard_error,
+            "bias": measurement.bias,
             "how": measurement.how,
         }
         found[_called(quantity, metric, job.extractor)] = entry | counts
