@@ -16,9 +16,8 @@ from absl import flags
 import tfgans
 
 FLAGS = flags.FLAGS
-flags.adopt_module_key_flags(data_flags)
-flags.adopt_module_key_flags(model_flags)
-flags.adopt_module_key_flags(evaluate_flags)
+for module in (data_flags, model_flags, evaluate_flags):
+    flags.adopt_module_key_flags(module)
 flags.DEFINE_string("run_dir", None, "folder of the run", required=True)
 flags.DEFINE_integer("steps", 2000, "training steps of the whole run", lower_bound=1)
 flags.DEFINE_integer("batch_size", 64, "examples in one update", lower_bound=1)
@@ -29,9 +28,12 @@ flags.DEFINE_integer("evaluate_every", 0, "steps between evaluations; 0: none", 
 flags.DEFINE_bool("resume", True, "whether to go on with a run that is in --run_dir")
 flags.DEFINE_bool("dry_run", False, "whether to print the plan and do nothing")
 flags.register_multi_flags_validator(
-    ["steps", "epoch_steps", "steps_per_execution"],
-    lambda given: not any(value % given["steps_per_execution"] for value in given.values()),
-    "--steps and --epoch_steps must be multiples of --steps_per_execution",
+    ["steps", "epoch_steps", "steps_per_execution", "evaluate_every"],
+    lambda given: (
+        not any(value % given["steps_per_execution"] for value in given.values())
+        and not given["evaluate_every"] % given["epoch_steps"]
+    ),
+    "--steps, --epoch_steps: multiples of --steps_per_execution; --evaluate_every of --epoch_steps",
 )
 flags.register_multi_flags_validator(
     ["evaluate_every", *evaluate_flags.NAMES],
@@ -45,13 +47,13 @@ def main() -> None:
     model_flags.check()
     source = data_flags.load_source()
     gan = model_flags.build_gan(source)
-    names = (*data_flags.DECISIVE, *model_flags.DECISIVE)
+    decisive = (*data_flags.DECISIVE, *model_flags.DECISIVE)
     options = {
         "run_dir": FLAGS.run_dir,
         "steps": FLAGS.steps,
         "batch_size": FLAGS.batch_size,
         "epoch_steps": FLAGS.epoch_steps,
-        "settings": {name: FLAGS[name].value for name in names},
+        "settings": {name: FLAGS[name].value for name in decisive},
         "resume": FLAGS.resume,
     }
     evaluator = evaluate_flags.evaluator(source) if FLAGS.evaluate_every else None

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.neighbors import NearestNeighbors
 
 import tfgans
 from tfgans.metrics import DigitsClassifier, classifier_mode_coverage, mode_coverage
@@ -17,6 +18,28 @@ def test_a_mode_counts_from_a_twentieth_of_its_fair_share_on():
     assert mode_coverage(samples, MODES, 0.1).modes == 1
     assert mode_coverage(samples, MODES, 0.1, min_share=0.0).modes == 2
     assert mode_coverage(samples[:900], MODES, 0.1, min_share=0.0).modes == 1
+
+
+@pytest.mark.parametrize("num_modes", [5, 9, 25, 39])
+def test_exactly_a_twentieth_is_enough(num_modes):
+    """Three samples of 60 a mode; .05 / k * 60 k rounds to above 3 for some of these k."""
+    modes = 10.0 * np.arange(num_modes)[:, np.newaxis]
+    counts = np.full(num_modes, 3)
+    counts[0] = 60 * num_modes - 3 * (num_modes - 1)
+    assert mode_coverage(np.repeat(modes, counts, axis=0), modes, 0.1).modes == num_modes
+    counts[:2] += [1, -1]
+    assert mode_coverage(np.repeat(modes, counts, axis=0), modes, 0.1).modes == num_modes - 1
+
+
+def test_the_nearest_modes_are_scikit_learns():
+    rng = np.random.default_rng(0)
+    modes, samples = rng.normal(size=(40, 5)), rng.normal(size=(500, 5))
+    distances, nearest = NearestNeighbors(n_neighbors=1).fit(modes).kneighbors(samples)
+    found = mode_coverage(samples, modes, 0.4, min_share=0.0)
+    assert found.shares.tolist() == (np.bincount(nearest[:, 0], minlength=40) / 500).tolist()
+    near = distances[:, 0] <= 3 * 0.4
+    assert 0 < found.high_quality == near.mean() < 1
+    assert found.modes == len(np.unique(nearest[near]))
 
 
 def test_near_is_within_three_standard_deviations():

@@ -312,8 +312,8 @@ BAD = {
         "are of evaluations: give --evaluate_every",
     ),
     "uneven evaluations": (
-        SMALL + " --evaluate_every=150 --epoch_steps=100 --run_dir={new}",
-        "multiple of `epoch_steps`",
+        SMALL + " --evaluate_every=150 --epoch_steps=100 --dry_run --run_dir={new}",
+        "--evaluate_every of --epoch_steps",
     ),
     "routing of no mixture": ("--routing=exact --run_dir={new}", "are of mixtures"),
     "more components than examples": (

@@ -1,6 +1,6 @@
 """How many different examples a generator makes, from how often two of a batch are alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +10,10 @@ from tfgans import checks
 from tfgans.metrics import arrays
 from tfgans.metrics.neighbours import squared_distances, squared_norms
 
-_FIRST_BATCH = 16
+# Two already tell a generator that makes one example.
+_FIRST_BATCH = 2
 _PILOTS = 32
+_ROWS = 1024
 # Beyond it a count says nothing.
 _LARGEST = 1e18
 
@@ -20,12 +22,14 @@ class BirthdayParadox(NamedTuple):
     """An estimate of the size of a distribution's support.
 
     Attributes:
-        support_size: Float; infinity where no batch had a duplicate.
-        interval: Pair of floats, the 95 % confidence interval; the upper end may be infinity.
+        support_size: Float; infinity where no batch had a duplicate. Where all had one, any size
+            below `batch_size` fits as well as another: then it is the largest of these.
+        interval: Pair of floats, the confidence interval. From 1 where all batches had a duplicate,
+            to infinity where none had.
         duplicate_rate: Float, the share of batches with a duplicate.
         batch_size: Int, examples in a batch.
         num_batches: Int.
-        pairs: Array [num_pairs, 2, ...], the most similar pairs of the first batches, to look at.
+        pairs: Array [num_pairs, 2, ...], the most similar pairs of the first batch, to look at.
         distances: float64 [num_pairs], theirs.
     """
 
@@ -47,6 +51,7 @@ def birthday_paradox(
     num_batches: int = 200,
     max_batch_size: int = 4096,
     num_pairs: int = 20,
+    confidence: float = 0.95,
     seed: int = 0,
 ) -> BirthdayParadox:
     """Returns an estimate of how many different examples a distribution holds.
@@ -65,16 +70,17 @@ def birthday_paradox(
         threshold: Float of at least 0, Euclidean distance. Default: 0.
         features: Function from examples [n, ...] to points [n, dim], where distances are taken.
             Default: the examples, flattened.
-        batch_size: Int of at least 2. Default: doubled from 16 until about half of 32 batches
+        batch_size: Int of at least 2. Default: doubled from 2 until about half of 32 batches
             have a duplicate, where the estimate is surest.
         num_batches: Int of at least 2. Default: 200.
         max_batch_size: Int of at least 2, the most that the default takes. Default: 4096.
         num_pairs: Int of at least 1, the pairs to keep. Default: 20.
+        confidence: Float between 0 and 1, of the interval. Default: 0.95.
         seed: Int. Default: 0.
 
     Raises:
-        ValueError: If an argument is out of range, or the samples are not finite or not as many as
-            were asked for.
+        ValueError: If an argument is out of range, or the samples or their features are not finite
+            or not as many as were asked for.
 
     Example:
 
@@ -91,29 +97,29 @@ def birthday_paradox(
     checks.int_at_least("num_batches", num_batches, 2)
     checks.positive_int("num_pairs", num_pairs)
     checks.int_at_least("max_batch_size", max_batch_size, 2)
+    if checks.positive("confidence", confidence) >= 1:
+        raise ValueError(f"`confidence` must be between 0 and 1. Received: {confidence!r}")
     draw = _Draws(sample, features, checks.integer("seed", seed))
     if batch_size is None:
         size = _half_point(draw, threshold, max_batch_size)
     else:
         size = checks.int_at_least("batch_size", batch_size, 2)
-    batches = (draw.batch(size) for _ in range(num_batches))
-    with_duplicate, pairs, distances = 0, np.zeros([0]), np.zeros(0)
-    for examples, points in batches:
-        gaps, which = _closest_pairs(points, num_pairs)
-        with_duplicate += bool(gaps[0] <= threshold)
-        joined = examples[which] if not len(distances) else np.concatenate([pairs, examples[which]])
-        gaps = np.concatenate([distances, gaps])
-        kept = np.argsort(gaps, kind="stable")[:num_pairs]
-        pairs, distances = joined[kept], gaps[kept]
+    examples, points = draw.batch(size)
+    distances, rows = _closest_pairs(points, num_pairs)
+    with_duplicate = int(_has_duplicate(points, threshold))
+    for _ in range(num_batches - 1):
+        with_duplicate += _has_duplicate(draw.batch(size)[1], threshold)
     rate = with_duplicate / num_batches
-    low, high = stats.binomtest(with_duplicate, num_batches).proportion_ci(0.95, method="exact")
+    test = stats.binomtest(with_duplicate, num_batches)
+    low, high = test.proportion_ci(confidence, method="exact")
     return BirthdayParadox(
         support_size=_support(rate, size),
-        interval=(_support(high, size), _support(low, size)),
+        # Where all batches may have one, so may they of any smaller support.
+        interval=(_support(high, size) if high < 1 else 1.0, _support(low, size)),
         duplicate_rate=rate,
         batch_size=size,
         num_batches=num_batches,
-        pairs=pairs,
+        pairs=examples[rows],
         distances=distances,
     )
 
@@ -127,17 +133,27 @@ class _Draws:
 
     def batch(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         examples = np.asarray(self._sample(size, int(self._seeds.integers(2**62))))
-        if len(examples) != size:
-            raise ValueError(f"`sample({size}, seed)` must give as many. Received: {len(examples)}")
-        points = examples if self._features is None else np.asarray(self._features(examples))
-        return examples, arrays.points("sample", points.reshape(len(points), -1))
+        _check_rows(f"sample({size}, seed)", examples, size)
+        if self._features is None:
+            return examples, arrays.points("sample", examples.reshape(size, -1))
+        points = np.asarray(self._features(examples))
+        _check_rows("features", points, size)
+        return examples, arrays.points("features", points.reshape(size, -1))
+
+
+def _check_rows(name: str, values: np.ndarray, size: int) -> None:
+    if values.shape[:1] != (size,):
+        raise ValueError(
+            f"`{name}` must give as many rows as there are examples, {size}. Received shape: "
+            f"{values.shape}"
+        )
 
 
 def _half_point(draw: _Draws, threshold: float, most: int) -> int:
     """Returns a batch size at which about half of the batches have a duplicate."""
     size = min(_FIRST_BATCH, most)
     while True:
-        found = [_closest_pairs(draw.batch(size)[1], 1)[0][0] <= threshold for _ in range(_PILOTS)]
+        found = [_has_duplicate(draw.batch(size)[1], threshold) for _ in range(_PILOTS)]
         if sum(found) >= _PILOTS / 2 or size == most:
             break
         size = min(2 * size, most)
@@ -146,18 +162,54 @@ def _half_point(draw: _Draws, threshold: float, most: int) -> int:
     return int(np.clip(round(1.1774 * np.sqrt(support)), 2, most))
 
 
+def _has_duplicate(points: np.ndarray, threshold: float) -> bool:
+    if threshold == 0:
+        # Adding 0 makes -0 the same bytes as 0.
+        return len({row.tobytes() for row in points + 0.0}) < len(points)
+    centred = points - points.mean(axis=0)
+    # Products round by less than this; what they leave open is measured by differences.
+    eps = float(np.finfo(np.float64).eps)
+    slack = 4 * (points.shape[1] + 4) * eps * squared_norms(centred).max()
+    for start, squares in _later(centred):
+        if squares.min() <= threshold**2 - slack:
+            return True
+        within = squares <= threshold**2 + slack
+        for row in np.flatnonzero(within.any(axis=1)):
+            others = points[start:][within[row]]
+            if np.linalg.norm(others - points[start + row], axis=1).min() <= threshold:
+                return True
+    return False
+
+
 def _closest_pairs(points: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the distances and rows [., 2] of the closest pairs, closest first."""
-    centred = points - points.mean(axis=0)
-    first, second = np.triu_indices(len(points), 1)
-    rough = squared_distances(centred, centred, squared_norms(centred))[first, second]
-    count = min(num, len(rough))
-    chosen = np.argpartition(rough, count - 1)[:count]
-    pairs = np.stack([first[chosen], second[chosen]], axis=1)
+    squares, pairs = np.zeros(0), np.zeros([0, 2], np.int64)
+    for start, block in _later(points - points.mean(axis=0)):
+        count = min(num, block.size)
+        chosen = np.argpartition(block, count - 1, axis=None)[:count]
+        chosen = chosen[np.isfinite(block.flat[chosen])]
+        squares = np.concatenate([squares, block.flat[chosen]])
+        rows = start + np.stack(np.unravel_index(chosen, block.shape), axis=1)
+        pairs = np.concatenate([pairs, rows])
+        kept = np.argsort(squares, kind="stable")[:num]
+        squares, pairs = squares[kept], pairs[kept]
     # Differences, not products: equal examples shall be at 0.
-    gaps = np.sqrt(np.square(points[pairs[:, 0]] - points[pairs[:, 1]]).sum(axis=1))
+    gaps = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     order = np.argsort(gaps, kind="stable")
     return gaps[order], pairs[order]
+
+
+def _later(points: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields, by blocks of rows from `start` on, squared distances to each later point.
+
+    Columns count from `start` too; entries that are not of a later point are infinite.
+    """
+    norms = squared_norms(points)
+    for start in range(0, len(points), _ROWS):
+        rows = points[start : start + _ROWS]
+        squares = squared_distances(rows, points[start:], norms[start:])
+        squares[np.tril_indices(len(rows), m=squares.shape[1])] = np.inf
+        yield start, squares
 
 
 def _support(rate: float, size: int) -> float:
@@ -172,7 +224,7 @@ def _support(rate: float, size: int) -> float:
         log_none = np.log1p(-np.arange(size) / np.exp(log_n)).sum()
         return float(log_none - np.log1p(-rate))
 
-    low, high = np.log(smallest + 1e-9), np.log(_LARGEST)
+    low, high = np.log(smallest * (1 + 1e-12) + 1e-9), np.log(_LARGEST)
     if excess(high) < 0:
         return float("inf")
     return float(np.exp(optimize.brentq(excess, low, high)))

@@ -101,8 +101,10 @@ def mode_coverage(
     near = distances <= limit
     fair = _proportions(proportions, len(centres))
     counts = np.bincount(nearest[near], minlength=len(centres))
+    # A product may round to a little above the whole number that it is.
+    needed = np.maximum(min_share * fair * len(points), 1) * (1 - 1e-12)
     return ModeCoverage(
-        modes=int((counts >= np.maximum(min_share * fair * len(points), 1)).sum()),
+        modes=int((counts >= needed).sum()),
         num_modes=len(centres),
         high_quality=float(near.mean()),
         kl=_divergence(counts, fair),

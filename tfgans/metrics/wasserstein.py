@@ -1,5 +1,6 @@
 """Exact Wasserstein-1 distances between samples: of the whole space, and along directions."""
 
+import math
 import warnings
 from typing import Any
 
@@ -43,7 +44,7 @@ def wasserstein_distance(real: Any, fake: Any, *, metric: str = "euclidean") -> 
     Checked against: SciPy's assignment solver and its one-dimensional distance.
     """
     checks.choice("metric", metric, METRICS)
-    first, second = arrays.pair(real, fake)
+    first, second, unit = _scaled(real, fake)
     if len(first) * len(second) > _MOST_ENTRIES:
         raise ValueError(
             f"`real` and `fake` must have at most {_MOST_ENTRIES:g} pairs. Received: {len(first)} "
@@ -61,7 +62,7 @@ def wasserstein_distance(real: Any, fake: Any, *, metric: str = "euclidean") -> 
             found = ot.emd2([], [], costs / scale, numItermax=_ITERATIONS)
         except UserWarning as error:
             raise RuntimeError(f"POT did not reach the optimum: {error}") from error
-    return max(0.0, float(found) * float(scale))
+    return max(0.0, float(found) * float(scale)) * unit
 
 
 def sliced_wasserstein_distance(
@@ -88,13 +89,13 @@ def sliced_wasserstein_distance(
     Checked against: POT, SciPy.
     """
     count = checks.positive_int("num_projections", num_projections)
-    first, second = arrays.pair(real, fake)
+    first, second, unit = _scaled(real, fake)
     lines = directions(first.shape[1], count, seed)
     total = 0.0
     for start in range(0, count, _LINES):
         block = lines[:, start : start + _LINES]
         total += _along(np.sort(first @ block, axis=0), np.sort(second @ block, axis=0))
-    return total / count
+    return total / count * unit
 
 
 def directions(dim: int, count: int, seed: int) -> np.ndarray:
@@ -102,6 +103,15 @@ def directions(dim: int, count: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(checks.integer("seed", seed) % 2**64)
     drawn = rng.normal(size=(count, dim)).T
     return drawn / np.sqrt(np.square(drawn).sum(axis=0))
+
+
+def _scaled(real: Any, fake: Any) -> tuple[np.ndarray, np.ndarray, float]:
+    """Returns both sets divided by a unit, and it: squares neither overflow nor vanish."""
+    first, second = arrays.pair(real, fake)
+    largest = max(float(np.abs(first).max()), float(np.abs(second).max()))
+    # A power of two: dividing by it rounds nothing.
+    unit = 2.0 ** (math.frexp(largest)[1] - 1) if largest else 1.0
+    return first / unit, second / unit, unit
 
 
 def _along(first: np.ndarray, second: np.ndarray) -> float:
