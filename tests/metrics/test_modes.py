@@ -20,9 +20,9 @@ def test_a_mode_counts_from_a_twentieth_of_its_fair_share_on():
     assert mode_coverage(samples[:900], MODES, 0.1, min_share=0.0).modes == 1
 
 
-@pytest.mark.parametrize("num_modes", [5, 9, 25, 39])
+@pytest.mark.parametrize("num_modes", [5, 10, 11, 25])
 def test_exactly_a_twentieth_is_enough(num_modes):
-    """Three samples of 60 a mode; .05 / k * 60 k rounds to above 3 for some of these k."""
+    """Three samples of 60 a mode; .05 / k * 60 k rounds to above 3 for all of these k but 25."""
     modes = 10.0 * np.arange(num_modes)[:, np.newaxis]
     counts = np.full(num_modes, 3)
     counts[0] = 60 * num_modes - 3 * (num_modes - 1)
