@@ -63,7 +63,7 @@ def test_agrees_with_scipy_and_tf_gan(dim):
 
 @pytest.mark.parametrize("sizes", [(10, 10), (10, 100), (100, 10), (2, 2), (40, 41)])
 def test_fewer_examples_than_dimensions(sizes):
-    """The root of a singular product by its eigenvalues, at 50 digits more than are needed."""
+    """The root of a singular product by its eigenvalues: another way to the same number."""
     first, second = features(sizes[0], 40), features(sizes[1], 40, seed=1, shift=0.2)
     covariances = [np.cov(one, rowvar=False) for one in (first, second)]
     # The eigenvalues of S1 S2 are at least 0; their roots' error is the root of the rounding.
@@ -79,6 +79,26 @@ def test_fewer_examples_than_dimensions(sizes):
     ]
     # Through the covariances singular values are known to the root of the rounding only.
     assert frechet_distance_from_statistics(*statistics) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("num", [9, 100])
+@pytest.mark.parametrize("nearness", [0.5, 1e-3])
+def test_closed_form_of_singular_covariances_that_commute(num, nearness):
+    """The sum of (s1 - s2)^2 over the 4 directions of 20 in which features vary at all."""
+    rng = np.random.default_rng(0)
+    directions = linalg.qr(rng.normal(size=(20, 4)), mode="economic")[0]
+    # Orthogonal to the constant as well: centred, with unit covariance.
+    basis = linalg.qr(np.column_stack([np.ones(num), rng.normal(size=(num, 4))]), mode="economic")
+    uncorrelated = basis[0][:, 1:] * np.sqrt(num - 1)
+    stds = np.array([3.0, 1.0, 0.5, 0.1])
+    first = uncorrelated * stds @ directions.T
+    second = uncorrelated * stds * (1 + nearness) @ directions.T
+    expected = np.square(nearness * stds).sum()
+    # Rounding of the traces (about 10), over 4 directions and not over 20: 1e-14 and less.
+    assert frechet_distance(first, second) == pytest.approx(expected, abs=1e-12)
+    covariances = [np.cov(one, rowvar=False) for one in (first, second)]
+    statistics = [(np.zeros(20), one) for one in covariances]
+    assert frechet_distance_from_statistics(*statistics) == pytest.approx(expected, abs=1e-12)
 
 
 def test_constant_features_and_large_scales():

@@ -99,6 +99,21 @@ def test_streaming_metric_is_the_mean_of_blocks(tmp_path):
     assert again.get_config() == metric.get_config()
 
 
+def test_streaming_metric_refuses_a_batch_without_pairs():
+    metric = MeanKernelDistance()
+    metric.update_state(REAL[:50], FAKE[:50])
+    before = float(metric.result())
+    with pytest.raises(ValueError, match=r"`fake` must have at least 2 examples.*\(1, 6\)"):
+        metric.update_state(REAL[:50], FAKE[:1])
+    spec = tf.TensorSpec([None, 6], tf.float64)
+    update = tf.function(metric.update_state, input_signature=[spec, spec])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`real` must have at least 2"):
+        update(tf.constant(REAL[:1]), tf.constant(FAKE[:50]))
+    assert float(metric.result()) == before
+    update(tf.constant(REAL[:50]), tf.constant(FAKE[:50]))
+    assert float(metric.result()) == pytest.approx(before, rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

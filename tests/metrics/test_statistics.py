@@ -76,6 +76,7 @@ def test_bad_files_and_features(tmp_path):
     bad = {
         "keys": {"a": np.ones(2)},
         "shapes": {"mu": np.ones(2), "sigma": np.eye(3)},
+        "count of none": {"mu": np.ones(2), "sigma": np.eye(2), "count": 0},
         "nan": {"mu": np.full(2, np.nan), "sigma": np.eye(2)},
         "pickled": {"mu": np.array([object()]), "sigma": np.eye(1)},
     }

@@ -115,7 +115,9 @@ def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     except linalg.LinAlgError:
         pass  # Singular, or indefinite by rounding: the eigenvalues tell.
     values, vectors = linalg.eigh(first)
-    root = vectors * np.sqrt(np.maximum(values, 0))
+    # What is rounding is left out: its roots, 1e-8 of the largest each, would add up.
+    kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
+    root = vectors[:, kept] * np.sqrt(values[kept])
     return root.T @ second @ root
 
 

@@ -113,6 +113,10 @@ class MeanKernelDistance(keras.metrics.Metric):
     Args:
         name: String, optional.
 
+    Raises:
+        ValueError: On a batch of one example, which has no pairs; tf.errors.InvalidArgumentError
+            where its size is not known before it runs. Drop the remainder of the data.
+
     Example:
 
     ```python
@@ -132,7 +136,7 @@ class MeanKernelDistance(keras.metrics.Metric):
 
     def update_state(self, real: Any, fake: Any) -> None:
         """Adds a batch: features [num, dim] of both sides, two at least."""
-        real, fake = tf.cast(real, tf.float64), tf.cast(fake, tf.float64)
+        real, fake = _with_pairs("real", real), _with_pairs("fake", fake)
         gamma = 1.0 / tf.cast(tf.shape(real)[1], tf.float64)
 
         def among(rows: tf.Tensor) -> tf.Tensor:
@@ -142,14 +146,32 @@ class MeanKernelDistance(keras.metrics.Metric):
             return off_diagonal / (count * (count - 1.0))
 
         between = (gamma * tf.matmul(real, fake, transpose_b=True) + 1.0) ** 3
-        self._total.assign_add(among(real) + among(fake) - 2.0 * tf.reduce_mean(between))
-        self._count.assign_add(1.0)
+        distance = among(real) + among(fake) - 2.0 * tf.reduce_mean(between)
+        # A batch that is refused is not counted either.
+        with tf.control_dependencies([distance]):
+            self._total.assign_add(distance)
+            self._count.assign_add(1.0)
 
     def result(self) -> Any:
         """Returns the mean of the batches; 0 before the first."""
         return tf.math.divide_no_nan(
             tf.convert_to_tensor(self._total.value), tf.convert_to_tensor(self._count.value)
         )
+
+
+def _with_pairs(name: str, rows: Any) -> tf.Tensor:
+    """Returns float64 rows, two at least: the mean over no pairs would be NaN for good."""
+    message = (
+        f"`{name}` must have at least 2 examples in each batch: pairs are averaged. Drop the "
+        "remainder of the data"
+    )
+    rows = tf.cast(rows, tf.float64)
+    if rows.shape.rank and rows.shape[0] is not None and rows.shape[0] < 2:
+        raise ValueError(f"{message}. Received shape: {rows.shape}")
+    with tf.control_dependencies(
+        [tf.debugging.assert_greater_equal(tf.shape(rows)[0], 2, message)]
+    ):
+        return tf.identity(rows)
 
 
 def _polynomial(dim: int, degree: int, gamma: float | None, coefficient: float) -> _Kernel:

@@ -130,7 +130,8 @@ class FeatureStatistics:
                 count = int(loaded["count"]) if "count" in loaded.files else None
         except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} holds no statistics `mu` and `sigma`: {error}") from error
-        if mean.ndim != 1 or covariance.shape != 2 * mean.shape or (count or 2) < 2:
+        too_few = count is not None and count < 2
+        if mean.ndim != 1 or covariance.shape != 2 * mean.shape or too_few:
             raise ValueError(
                 f"{path} must hold `mu` [dim] and `sigma` [dim, dim] of at least two features. "
                 f"Received: {mean.shape}, {covariance.shape}, count {count}"
