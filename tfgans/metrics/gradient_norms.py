@@ -9,10 +9,12 @@ import tensorflow as tf
 from tfgans import checks, shapes, stateless
 from tfgans.layers import Mixture
 from tfgans.metrics import arrays
+from tfgans.metrics.held_out import draw_indices
+from tfgans.metrics.held_out import examples as checked_examples
 from tfgans.models import GAN
 from tfgans.objectives import Objective
 
-_LATENTS, _LABELS = 0, 1
+_LATENTS, _LABELS, _REAL = 0, 1, 2
 
 
 class GradientNorms(NamedTuple):
@@ -33,6 +35,7 @@ class GradientNorms(NamedTuple):
 
 def generator_gradient_norms(
     gan: GAN,
+    real: Any = None,
     *,
     objectives: Mapping[str, Objective] | None = None,
     num_batches: int = 10,
@@ -48,6 +51,9 @@ def generator_gradient_norms(
 
     Args:
         gan: `tfgans.GAN` of two plain networks.
+        real: Array [num, ...] of floats, images in [-1, 1] or uint8, drawn from with replacement;
+            for objectives that compare fakes with real (`Relativistic`), of models without
+            classes. Default: None.
         objectives: Objectives by name, whose `generator_loss` is measured with the same latents.
             Default: the model's own, as "objective".
         num_batches: Int of at least 2. Default: 10.
@@ -58,8 +64,8 @@ def generator_gradient_norms(
         Dict of `GradientNorms` by name.
 
     Raises:
-        ValueError: If the model holds a mixture, an objective compares with real examples
-            (`Relativistic`), or a gradient is not finite.
+        ValueError: If the model holds a mixture or nothing to train, `real` is missing, does not
+            fit or is of no use, or a gradient is not finite.
 
     Example:
 
@@ -77,53 +83,108 @@ def generator_gradient_norms(
     Checked against: the closed form of linear networks, in NumPy.
     """
     checks.instance("gan", gan, GAN, "tfgans.GAN(generator, discriminator, objective=...)")
-    costs = dict(objectives or {"objective": gan.objective})
-    for name, cost in costs.items():
-        checks.instance(name, cost, Objective, "tfgans.objectives.Minimax()")
-        if cost.generator_uses_real:
-            raise ValueError(
-                f"`objectives` must be of fakes alone. Received: {cost}, which compares with real"
-            )
-    if isinstance(gan.generator, Mixture) or isinstance(gan.discriminator, Mixture):
-        raise ValueError(
-            "The gradient is of one generator against one discriminator. Received: a mixture. Make "
-            "a model of two of its components"
-        )
+    costs = _costs(gan, objectives)
+    _refuse(gan)
+    examples = _real_examples(gan, real, costs)
     count = checks.int_at_least("num_batches", num_batches, 2)
-    checks.positive_int("batch_size", batch_size)
+    size = checks.positive_int("batch_size", batch_size)
     checks.integer("seed", seed)
-    variables = gan.generator.trainable_variables
+
+    def judge(batch: tf.Tensor, labels: Any) -> tf.Tensor:
+        inputs = shapes.with_labels(batch, labels)
+        return tf.cast(gan.discriminator(inputs, training=False), tf.float32)
 
     @tf.function(autograph=False)
     def gradients(index: tf.Tensor) -> list[tf.Tensor]:
-        inputs = _inputs(gan, batch_size, stateless.key(seed, index))
+        key = stateless.key(seed, index)
+        latents, labels = _draw(gan, size, key)
+        real_logits = None
+        if examples is not None:
+            rows = draw_indices(size, len(examples), stateless.fold(key, _REAL))
+            real_logits = judge(tf.gather(examples, rows), None)
         with tf.GradientTape(persistent=True) as tape:
-            fake = gan.generator(inputs, training=False)
-            labels = inputs[1] if gan.num_classes is not None else None
-            judged = shapes.with_labels(fake, labels)
-            logits = tf.cast(gan.discriminator(judged, training=False), tf.float32)
-            losses = [tf.reduce_mean(cost.generator_loss(None, logits)) for cost in costs.values()]
-        flat = []
-        for loss in losses:
-            found = tape.gradient(loss, variables, unconnected_gradients="zero")
-            flat.append(tf.concat([tf.reshape(one, [-1]) for one in found], 0))
-        return flat
+            fake = gan.generator(shapes.with_labels(latents, labels), training=False)
+            logits = judge(fake, labels)
+            losses = [
+                tf.reduce_mean(
+                    cost.generator_loss(real_logits if cost.generator_uses_real else None, logits)
+                )
+                for cost in costs.values()
+            ]
+        return [_flat_gradient(tape, loss, gan.generator.trainable_variables) for loss in losses]
 
-    batches = [gradients(tf.constant(index, tf.int64)) for index in range(count)]
+    # Traced once, here: repeated measurements are no retracing that TensorFlow should warn of.
+    compiled = gradients.get_concrete_function(tf.TensorSpec([], tf.int64))
+    batches = [compiled(tf.constant(index, tf.int64)) for index in range(count)]
     return {
         name: _norms(name, np.stack([batch[index].numpy() for batch in batches]))
         for index, name in enumerate(costs)
     }
 
 
-def _inputs(gan: GAN, batch_size: int, key: tf.Tensor) -> Any:
+def _costs(gan: GAN, objectives: Any) -> dict[str, Objective]:
+    if objectives is None:
+        return {"objective": gan.objective}
+    if not isinstance(objectives, Mapping) or not objectives:
+        raise ValueError(
+            "`objectives` must be a dict of objectives by name, say "
+            f"`{{'minimax': tfgans.objectives.Minimax()}}`. Received: {objectives!r}"
+        )
+    for name, cost in objectives.items():
+        checks.instance(str(name), cost, Objective, "tfgans.objectives.Minimax()")
+    return dict(objectives)
+
+
+def _refuse(gan: GAN) -> None:
+    """Raises ValueError of a model without one gradient over one generator."""
+    if isinstance(gan.generator, Mixture) or isinstance(gan.discriminator, Mixture):
+        raise ValueError(
+            "The gradient is of one generator against one discriminator. Received: a mixture. Make "
+            "a model of two of its components"
+        )
+    if not gan.generator.trainable_variables:
+        raise ValueError(
+            "The gradient is over the generator's trainable weights. Received: a generator without "
+            "any. Set `gan.generator.trainable = True`"
+        )
+
+
+def _real_examples(gan: GAN, real: Any, costs: Mapping[str, Objective]) -> tf.Tensor | None:
+    """Returns the real examples as float32, or None if no objective reads them."""
+    readers = [str(cost) for cost in costs.values() if cost.generator_uses_real]
+    if (real is not None) != bool(readers):
+        raise ValueError(
+            "`real` is for objectives whose generator compares with real examples, which need it: "
+            f"{', '.join(readers) or 'none of these'}. Received: "
+            f"real={'None' if real is None else 'an array'}"
+        )
+    if real is None:
+        return None
+    if gan.num_classes is not None:
+        raise ValueError(
+            "An objective that compares with real examples is measured for models without classes. "
+            f"Received: {readers[0]} and num_classes={gan.num_classes}"
+        )
+    examples = checked_examples("real", real)
+    if examples.shape[1:] != tuple(gan.data_shape):
+        raise ValueError(
+            f"`real` must have examples of shape {tuple(gan.data_shape)}, as the discriminator "
+            f"takes them. Received shape: {examples.shape}"
+        )
+    return tf.constant(examples)
+
+
+def _draw(gan: GAN, batch_size: int, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Returns latents, and labels if the model has classes."""
     latents = stateless.normal([batch_size, *gan.latent_shape], stateless.fold(key, _LATENTS))
     if gan.num_classes is None:
-        return latents
-    drawn = stateless.uniform([batch_size], stateless.fold(key, _LABELS))
-    labels = tf.cast(drawn * float(gan.num_classes), tf.int32)
-    # In float32 the product can round up to the number of classes.
-    return [latents, tf.minimum(labels, gan.num_classes - 1)]
+        return latents, None
+    return latents, draw_indices(batch_size, gan.num_classes, stateless.fold(key, _LABELS))
+
+
+def _flat_gradient(tape: tf.GradientTape, loss: tf.Tensor, variables: Any) -> tf.Tensor:
+    found = tape.gradient(loss, variables, unconnected_gradients="zero")
+    return tf.concat([tf.reshape(one, [-1]) for one in found], 0)
 
 
 def _norms(name: str, gradients: np.ndarray) -> GradientNorms:

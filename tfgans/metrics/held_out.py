@@ -1,4 +1,4 @@
-"""Training a discriminator on one half of the examples, to measure it on the other."""
+"""Training a discriminator on some of the examples, to measure it on the others."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,44 +12,97 @@ from tfgans.metrics import arrays
 from tfgans.models.adam import FusedAdam
 from tfgans.penalties import clip_weights
 
-_HALVES, _BATCHES = 0, 1
+_ORDER, _BATCHES = 0, 1
 _CHUNK = 1024
 
 Loss = Callable[[Any, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
-def halves(name: str, examples: Any, *, seed: int, at_least: int = 4) -> list[np.ndarray]:
-    """Returns two random halves of examples, float32, of equal size.
+def examples(name: str, values: Any, *, at_least: int = 1) -> np.ndarray:
+    """Returns examples as float32 [num, ...], uint8 mapped onto [-1, 1] as everywhere in tfgans.
 
     Raises:
-        ValueError: If the examples are not finite or too few.
+        ValueError: If they are not finite in float32, or too few.
     """
-    values = arrays.finite(name, examples)
-    if values.ndim < 2 or len(values) < at_least:
+    if getattr(values, "dtype", None) == np.uint8:
+        values = np.asarray(values) / 127.5 - 1.0
+    array = arrays.finite(name, values)
+    if array.ndim < 2 or len(array) < at_least:
         raise ValueError(
-            f"`{name}` must have shape [num, ...] with at least {at_least} examples, for half of "
-            f"them are held out. Received shape: {values.shape}"
+            f"`{name}` must have shape [num, ...] with at least {at_least} examples. Received "
+            f"shape: {array.shape}"
         )
-    order = np.random.default_rng([checks.integer("seed", seed) % 2**64, _HALVES])
-    rows = order.permutation(len(values))
-    size = len(values) // 2
-    return [values[rows[part : part + size]].astype(np.float32) for part in (0, size)]
+    largest = np.abs(array).max(initial=0)
+    if largest > np.finfo(np.float32).max:
+        raise ValueError(
+            f"`{name}` must fit in float32, in which networks compute. Received: {largest:g}. "
+            "Rescale the examples"
+        )
+    return array.astype(np.float32)
+
+
+def shuffled_pair(real: Any, fake: Any, *, at_least: int, seed: int) -> list[np.ndarray]:
+    """Returns both sets of examples in random order, checked and of one shape.
+
+    Raises:
+        ValueError: If they are not as `examples` takes them, or their shapes differ.
+    """
+    sides = [
+        examples(name, values, at_least=at_least)
+        for name, values in (("real", real), ("fake", fake))
+    ]
+    if sides[0].shape[1:] != sides[1].shape[1:]:
+        raise ValueError(
+            "`real` and `fake` must have examples of the same shape. Received shapes: "
+            f"{sides[0].shape} and {sides[1].shape}"
+        )
+    # Sets of one size get one order: where fake i is made from real i, both are on one side.
+    entropy = [checks.integer("seed", seed) % 2**64, _ORDER]
+    return [side[np.random.default_rng(entropy).permutation(len(side))] for side in sides]
+
+
+def split(name: str, values: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the rows to train on, and the last `share` of the rows, held out.
+
+    Raises:
+        ValueError: If the share is not in (0, 1), or leaves fewer than two rows on a side.
+    """
+    if checks.positive("held_out", share) >= 1:
+        raise ValueError(f"`held_out` must be in (0, 1). Received: {share!r}")
+    num_held_out = round(len(values) * share)
+    num_train = len(values) - num_held_out
+    if min(num_train, num_held_out) < 2:
+        raise ValueError(
+            "At least two examples are needed to train on and two to hold out. Received: "
+            f"held_out={share!r} of {len(values)} in `{name}`. Pass more examples"
+        )
+    return values[:num_train], values[num_train:]
 
 
 def build(name: str, builder: Any, data_shape: tuple[int, ...]) -> Any:
     """Returns the fresh network of a builder, or raises ValueError if it makes none that fits."""
-    if isinstance(builder, keras.Model) or not callable(builder):
+    if isinstance(builder, keras.layers.Layer) or not callable(builder):
         raise ValueError(
             f"`{name}` must be a function that builds a fresh network, since each measurement "
             f"trains its own: say `lambda: tfgans.networks.mlp_discriminator({data_shape})`. "
             f"Received: {builder!r:.100}"
         )
-    network = builder()
+    network, other = builder(), builder()
+    if not isinstance(network, keras.layers.Layer):
+        raise ValueError(f"`{name}` must build a Keras network. Received: {network!r:.100}")
     outputs = network(np.zeros([2, *data_shape], np.float32), training=False)
     if tuple(outputs.shape) != (2, 1):
         raise ValueError(
             f"`{name}` must build a network with one logit an example, [num, 1]. Received: outputs "
             f"of shape {tuple(outputs.shape)} for two examples"
+        )
+    own, others = ({id(one) for one in each.trainable_variables} for each in (network, other))
+    if own & others:
+        # It would be the user's network that is trained, and it would not start anew.
+        raise ValueError(
+            f"`{name}` must build a fresh network at each call. Received: a function whose "
+            "networks share trainable weights. Make the network within the function, or copy it "
+            "there: `lambda: keras.models.clone_model(network)`"
         )
     return network
 
@@ -95,7 +148,7 @@ def train(
     def update(step: tf.Tensor) -> None:
         key = stateless.key(seed, _BATCHES, step)
         real, fake = (
-            tf.gather(side, _indices(size, len(side), stateless.fold(key, index)))
+            tf.gather(side, draw_indices(size, len(side), stateless.fold(key, index)))
             for index, side in enumerate(sides)
         )
         with tf.GradientTape() as tape:
@@ -104,19 +157,26 @@ def train(
         if weight_clip is not None:
             clip_weights(variables, weight_clip)
 
+    # Traced once, here: repeated measurements are no retracing that TensorFlow should warn of.
+    compiled = update.get_concrete_function(tf.TensorSpec([], tf.int64))
     for step in range(steps):
-        update(tf.constant(step, tf.int64))
+        compiled(tf.constant(step, tf.int64))
 
 
 def logits(network: Any, examples: np.ndarray) -> np.ndarray:
     """Returns float64 [num]: a network's logits, at inference.
 
     Raises:
-        ValueError: If they are not finite.
+        ValueError: If they are not finite, or not one an example.
     """
     chunks = [examples[start : start + _CHUNK] for start in range(0, len(examples), _CHUNK)]
-    found = [np.asarray(network(chunk, training=False), np.float64) for chunk in chunks]
-    return arrays.finite("the network's logits", np.concatenate(found).ravel())
+    found = np.concatenate([np.asarray(network(chunk, training=False)) for chunk in chunks])
+    if found.shape != (len(examples), 1):
+        raise ValueError(
+            "A network must give one logit an example, [num, 1]. Received: outputs of shape "
+            f"{found.shape} for {len(examples)} examples"
+        )
+    return arrays.finite("the network's logits", found)[:, 0]
 
 
 def standard_error(*samples: np.ndarray) -> float:
@@ -124,7 +184,8 @@ def standard_error(*samples: np.ndarray) -> float:
     return float(np.sqrt(sum(np.var(one, ddof=1) / len(one) for one in samples)))
 
 
-def _indices(count: int, size: int, key: tf.Tensor) -> tf.Tensor:
+def draw_indices(count: int, size: int, key: tf.Tensor) -> tf.Tensor:
+    """Returns int32 [count], drawn uniformly from {0, ..., size - 1} with replacement."""
     # In float32 the product can round up to the size.
     drawn = tf.cast(stateless.uniform([count], key) * float(size), tf.int32)
     return tf.minimum(drawn, size - 1)

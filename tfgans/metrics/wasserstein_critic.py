@@ -7,7 +7,15 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks
-from tfgans.metrics import held_out
+from tfgans.metrics.held_out import (
+    Loss,
+    build,
+    logits,
+    shuffled_pair,
+    split,
+    standard_error,
+    train,
+)
 from tfgans.penalties import GradientPenalty
 
 
@@ -46,14 +54,15 @@ def wasserstein_critic(
     batch_size: int = 256,
     learning_rate: float = 1e-3,
     penalty_weight: float = 10.0,
+    held_out: float = 0.5,
     seed: int = 0,
 ) -> WassersteinCritic:
     """Returns what a fresh critic, trained by WGAN-GP on other examples, says of two samples.
 
     The real examples are halved. Two critics are trained, one on the first half against as many
-    fakes, one on the first half against the second: each on half of what it is given, and measured
-    on the rest. So both numbers rest on the same counts, and the second is what no generator
-    undercuts.
+    fakes, one on the first half against the second: each on a part of what it is given, and
+    measured on the rest, the share `held_out`. So both numbers rest on the same counts, and the
+    second is what no generator undercuts.
 
     It is not the Wasserstein distance. A network is no set of all 1-Lipschitz functions; and the
     soft penalty lets gradients exceed 1: a linear critic of a shift mu ends at `s |mu|` with
@@ -61,20 +70,33 @@ def wasserstein_critic(
     dimensions compare `wasserstein_distance`.
 
     Args:
-        real: Array [num_real, ...] that the generator was not trained on; eight at least.
+        real: Array [num_real, ...] of floats, images in [-1, 1] or uint8, that the generator was
+            not trained on; eight at least.
         fake: Array [num_fake, ...], at least half as many; more are left out.
         critic: Function without arguments that builds a fresh Keras network, examples -> logits
-            [num, 1], without BatchNormalization. Its first weights are the builder's: with seeded
+            [num, 1], without BatchNormalization. It is called twice for each critic, to see that
+            nothing of yours is trained. The first weights are the builder's: with seeded
             initializers the same `seed` gives the same number.
         steps: Int of at least 1, of Adam (0, 0.9). Default: 1000.
         batch_size: Int of at least 1, of each side. Default: 256.
         learning_rate: Float above 0, which falls linearly to 0. Default: 1e-3.
         penalty_weight: Float above 0. Default: 10.
+        held_out: Float in (0, 1), the share of each comparison that is held out. Default: 0.5.
         seed: Int, of halves, batches and points of the penalty. Default: 0.
 
+    Returns:
+        A `WassersteinCritic`.
+
     Raises:
-        ValueError: If the examples are not finite or too few or do not fit the network, or an
-            argument is out of range.
+        ValueError: If the examples are not finite or too few or do not fit the network, the
+            builder makes no fresh network, or an argument is out of range.
+
+    Example:
+
+    ```python
+    build = lambda: tfgans.networks.mlp_discriminator((2,), width=32)
+    print(tfgans.metrics.wasserstein_critic(held_out_real, fake, critic=build).excess)
+    ```
 
     Reference: Danihelka et al. 2017, "Comparison of Maximum Likelihood and GAN-Based Training of
     Real NVPs"; Fedus et al. 2018, "Many Paths to Equilibrium", section 5.3; Gulrajani et al. 2017
@@ -82,13 +104,14 @@ def wasserstein_critic(
 
     Checked against: the closed form of a linear critic, POT in two dimensions.
     """
-    first, second = held_out.halves("real", real, seed=seed, at_least=8)
-    made = np.concatenate(held_out.halves("fake", fake, seed=seed))
-    if len(made) < len(first):
+    reals, fakes = shuffled_pair(real, fake, at_least=1, seed=seed)
+    size = len(reals) // 2
+    if size < 4 or len(fakes) < size:
         raise ValueError(
-            f"`fake` must have at least half as many examples as `real`, {len(first)}. Received: "
-            f"{len(made)}. Sample more"
+            "`real` must have at least 8 examples, and `fake` at least half as many as `real`. "
+            f"Received: {len(reals)} and {len(fakes)}. Sample more"
         )
+    first, second = reals[:size], reals[size : 2 * size]
     penalty = GradientPenalty(weight=checks.positive("penalty_weight", penalty_weight))
 
     def loss(network: Any, real: tf.Tensor, fake: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
@@ -103,15 +126,15 @@ def wasserstein_critic(
         "betas": (0.0, 0.9),
         "seed": seed,
     }
-    trained, measured = _judged(critic, loss, first, made[: len(first)], how)
-    _, among_real = _judged(critic, loss, first, second, how)
+    trained, measured = _judged(critic, loss, first, fakes[:size], held_out, how)
+    _, among_real = _judged(critic, loss, first, second, held_out, how)
     distance, baseline = (float(x.mean() - y.mean()) for x, y in (measured, among_real))
     train_distance = float(trained[0].mean() - trained[1].mean())
     return WassersteinCritic(
         distance=distance,
-        standard_error=held_out.standard_error(*measured),
+        standard_error=standard_error(*measured),
         baseline=baseline,
-        baseline_standard_error=held_out.standard_error(*among_real),
+        baseline_standard_error=standard_error(*among_real),
         excess=distance - baseline,
         train_distance=train_distance,
         generalization_gap=train_distance - distance,
@@ -121,11 +144,15 @@ def wasserstein_critic(
 
 
 def _judged(
-    critic: Callable[[], Any], loss: held_out.Loss, one: np.ndarray, other: np.ndarray, how: Any
+    critic: Callable[[], Any],
+    loss: Loss,
+    one: np.ndarray,
+    other: np.ndarray,
+    share: float,
+    how: Any,
 ) -> list[tuple[Any, ...]]:
-    """Returns a new critic's logits of both sides: of the half it is trained on, of the rest."""
-    network = held_out.build("critic", critic, one.shape[1:])
-    size = len(one) // 2
-    parts = [(one[:size], other[:size]), (one[size : 2 * size], other[size : 2 * size])]
-    held_out.train(network, *parts[0], loss, **how)
-    return [tuple(held_out.logits(network, side) for side in part) for part in parts]
+    """Returns a new critic's logits of both sides: of the part it is trained on, of the rest."""
+    parts = list(zip(split("real", one, share), split("fake", other, share), strict=True))
+    network = build("critic", critic, one.shape[1:])
+    train(network, *parts[0], loss, **how)
+    return [tuple(logits(network, side) for side in part) for part in parts]
