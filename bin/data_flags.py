@@ -1,11 +1,8 @@
 """Flags that name the real data, and the source they make."""
 
-import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from absl import flags
 
 import tfgans
@@ -39,27 +36,22 @@ def load_source() -> tfgans.data.Source:
     )
 
 
-def default_to(settings: Mapping[str, Any]) -> None:
-    """Lets the settings of a run stand for the data flags that are not given."""
-    for name in ("dataset", "image_size"):
+def load_source_of(settings: Mapping[str, Any]) -> tfgans.data.Source:
+    """Returns the source that the flags name; of those not given, the run's settings decide."""
+    own = not FLAGS["dataset"].present
+    if own and "dataset" not in settings:
+        raise ValueError(
+            f"The run was not started by bin/train.py, so its data ({settings.get('source')}) are "
+            "not known by name. Say what to measure against: --dataset"
+        )
+    for name in ("dataset", "image_size", "split") if own else ():
         if not FLAGS[name].present and settings.get(name) is not None:
             FLAGS[name].value = settings[name]
-
-
-def load_samples(place: str, like: tfgans.data.Source) -> np.ndarray:
-    """Returns the images of a folder, at the size of `like`, or the array of a file."""
-    path = Path(place)
-    if path.suffix not in (".npy", ".npz"):
-        size = like.data_shape[:2] if len(like.data_shape) == 3 else None
-        folder: Any = tfgans.data.load(f"folder:{place}", image_size=size, skip_bad=FLAGS.skip_bad)
-        return folder.array
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded
-            if len(loaded.files) != 1:
-                raise ValueError(f"it holds {len(loaded.files)} arrays instead of one")
-            return loaded[loaded.files[0]]
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is no array of numbers: {error}") from error
+    source = load_source()
+    if own and not FLAGS["split"].present and source.num_examples != settings.get("num_examples"):
+        raise ValueError(
+            f"{source.name!r} has {source.num_examples} examples, and the run was trained on "
+            f"{settings.get('num_examples')}: the data have changed. Name them by --dataset to "
+            "measure against what there is now"
+        )
+    return source

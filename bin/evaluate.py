@@ -12,6 +12,7 @@ import cli
 
 import data_flags
 import evaluate_flags
+import samples
 from absl import flags
 
 import tfgans
@@ -41,10 +42,12 @@ flags.register_multi_flags_validator(
 def main() -> None:
     """Prints a table and writes evaluation.json and neighbours.png."""
     out = _out()
+    notes: dict[str, Any] = {}
     if FLAGS.run_dir is not None:
         gan: Any = tfgans.runs.load_final(FLAGS.run_dir, best=FLAGS.best)
-        data_flags.default_to(tfgans.runs.RunDirectory(FLAGS.run_dir).settings())
-    source = data_flags.load_source()
+        source = data_flags.load_source_of(tfgans.runs.RunDirectory(FLAGS.run_dir).settings())
+    else:
+        source = data_flags.load_source()
     if FLAGS.saved_model is not None:
         gan = tfgans.serving.SavedGenerator(
             FLAGS.saved_model,
@@ -52,14 +55,14 @@ def main() -> None:
             value_range=[float(one) for one in FLAGS.value_range or (-1, 1)],
         )
     elif FLAGS.samples is not None:
-        gan = data_flags.load_samples(FLAGS.samples, source)
+        gan, notes = samples.load(FLAGS.samples, like=source, skip_bad=FLAGS.skip_bad)
     evaluator = evaluate_flags.evaluator(source)
     path = out / "evaluation.json"
-    record = evaluator.evaluate(gan, path=path, progress=True)
+    record = evaluator.evaluate(gan, notes=notes, path=path, progress=True)
     print(tfgans.metrics.table(record))
-    if evaluator.examples is not None:
-        real, fake = evaluator.examples
-        pictures.write_png(out / "neighbours.png", tfgans.metrics.neighbours_picture(fake, real))
+    if len(source.data_shape) == 3:
+        picture = tfgans.metrics.neighbours_picture(*evaluator.neighbours())
+        pictures.write_png(out / "neighbours.png", picture)
     print(f"\n{path}")
 
 

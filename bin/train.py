@@ -56,10 +56,10 @@ def main() -> None:
         "settings": {name: FLAGS[name].value for name in decisive},
         "resume": FLAGS.resume,
     }
-    evaluator = evaluate_flags.evaluator(source) if FLAGS.evaluate_every else None
     if FLAGS.dry_run:
         print(tfgans.runs.plan(gan, source, **options))
         return
+    evaluator = evaluate_flags.evaluator(source) if FLAGS.evaluate_every else None
     try:
         tfgans.runs.train(
             gan,

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tiny
 
 import tfgans
@@ -140,3 +141,37 @@ def test_bad_evaluator_monitor_and_file(tmp_path):
         gan.fit(
             tiny.digits(), callbacks=[Evaluation(evaluator(), path=tmp_path / "a.csv")], **STEPS
         )
+
+
+def test_data_of_unknown_length(tmp_path):
+    def batches():
+        for _ in range(3):
+            yield tiny.digits(16)
+
+    spec = tf.TensorSpec([16, 8, 8, 1], tf.float32)
+    gan = tiny.gan(tfgans.NonSaturatingGAN)
+    evaluation = Evaluation(evaluator())
+    data = tf.data.Dataset.from_generator(batches, output_signature=spec)
+    # Keras warns of the data's end in the first epoch, whose length it then knows.
+    with pytest.warns(UserWarning, match="ran out of data"):
+        history = gan.fit(data, verbose=0, callbacks=[evaluation])
+    assert len(history.history[NAME]) == 1
+
+
+def test_a_table_of_other_settings_is_refused_before_training(tmp_path):
+    path = tmp_path / "a.csv"
+    gan = tiny.gan()
+    gan.fit(tiny.digits(), callbacks=[Evaluation(evaluator(), path=path)], **STEPS)
+    step, text = gan.step, path.read_text()
+    others = {
+        "num_samples": evaluator(num_samples=50),
+        "metrics": Evaluator(evaluator().source, metrics=["near_copies"]),
+        "seed": evaluator(seed=1),
+    }
+    for name, other in others.items():
+        with pytest.raises(ValueError, match=f"other settings .*{name}"):
+            gan.fit(tiny.digits(), callbacks=[Evaluation(other, path=path)], **STEPS)
+    assert gan.step == step
+    assert path.read_text() == text
+    path.unlink()
+    gan.fit(tiny.digits(), callbacks=[Evaluation(others["seed"], path=path)], **STEPS)

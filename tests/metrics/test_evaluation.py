@@ -1,6 +1,7 @@
 """The record: what it says, that it repeats, what is refused, and what two of them say."""
 
 import copy
+import importlib
 import json
 import warnings
 
@@ -95,9 +96,10 @@ def test_first_samples_do_not_depend_on_their_number():
 
     evaluate(Sampler(), RING, num_samples=300, metrics=["frechet_distance"])
     evaluate(Sampler(), RING, num_samples=600, metrics=["frechet_distance"])
-    numbers, seeds = zip(*asked, strict=True)
-    assert set(numbers) == {256}
-    assert len(set(seeds)) == 3
+    numbers, _ = zip(*asked, strict=True)
+    # Two are drawn first, to look at.
+    assert set(numbers) == {2, 256}
+    assert len({seed for num, seed in asked if num == 256}) == 3
 
 
 def test_vectors_are_measured_by_what_is_known_of_them():
@@ -239,7 +241,7 @@ def test_records_that_may_not_compare(record, path, value, message):
 
 
 def test_an_extractor_without_checksum_is_doubted(digits):
-    how = {"metrics": ["frechet_distance"]}
+    how = {"metrics": ["frechet_distance"], "split": "train"}
     one = evaluate(tiny.digits(300), digits, lambda images: images[:, :, 0, 0], **how)
     with pytest.warns(UserWarning, match="no checksum"):
         compare(one, one)
@@ -277,14 +279,6 @@ def test_examples_that_come_class_by_class_are_mixed():
         assert one["value"] < 0.9 * same
 
 
-def test_only_as_many_as_fit_are_kept(monkeypatch):
-    monkeypatch.setattr("tfgans.metrics.sides.NUM_KEPT", 300)
-    evaluator = Evaluator(RING, num_samples=600, metrics=["frechet_distance"])
-    record = evaluator.evaluate(RING.sample(600, 3))
-    assert record["metrics"]["frechet_distance[identity]"]["num_fake"] == 600
-    assert len(evaluator._real_view.features) == len(evaluator._real_view.examples) == 300
-
-
 def test_names_that_would_break_a_table():
     for name in ("", "a,b", "a[b]"):
         with pytest.raises(ValueError, match="name"):
@@ -299,3 +293,101 @@ def test_bias_of_few_examples_is_told():
     found = record["metrics"]["frechet_distance[identity]"]
     assert found["value"] > 1
     assert found["value"] - found["bias"] == pytest.approx(0, abs=4 * found["standard_error"])
+
+
+def test_bytes_are_mapped_on_both_sides():
+    pixels = np.random.default_rng(0).integers(0, 256, size=(400, 6), dtype=np.uint8)
+    record = evaluate(pixels, tfgans.data.from_array(pixels), metrics=["frechet_distance"])
+    # The same set, in floating point: the features are of size 1.
+    assert record["metrics"]["frechet_distance[identity]"]["value"] < 1e-9
+
+
+def test_other_data_of_the_same_name_does_not_compare():
+    rng = np.random.default_rng(0)
+    how = {"metrics": ["frechet_distance"], "split": "train"}
+    arrays = [tfgans.data.from_array(rng.normal(size=(300, 2)) + shift) for shift in (0, 9)]
+    rings = [tfgans.data.Ring(), tfgans.data.Ring(num_modes=25, std=0.5)]
+    for one, other in (arrays, rings):
+        records = [
+            evaluate(RING.sample(300, 1), data, num_real=300, **how) for data in (one, other)
+        ]
+        with pytest.raises(ValueError, match="real checksum"):
+            compare(*records)
+    # Another seed of the draws is no other distribution.
+    seeds = [tfgans.data.Ring(seed=seed) for seed in (0, 1)]
+    records = [evaluate(RING.sample(300, 1), data, num_real=300, **how) for data in seeds]
+    assert compare(*records)
+
+
+def test_an_unknown_split_is_doubted(digits):
+    one = evaluate(tiny.digits(300), digits, metrics=["frechet_distance"])
+    with pytest.warns(UserWarning, match="which split"):
+        compare(one, one)
+
+
+def test_copies_are_looked_for_among_all_real_examples(monkeypatch):
+    table = importlib.import_module("tfgans.metrics.table")
+    monkeypatch.setattr(table, "NUM_KEPT", 100)
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(3000, 5))
+    record = evaluate(real[2000:], tfgans.data.from_array(real), metrics=["near_copies"])
+    found = record["metrics"]["near_copies"]
+    assert found["value"] == 1
+    assert (found["num_real"], found["num_fake"]) == (3000, 1000)
+    fresh = evaluate(
+        rng.normal(size=(1000, 5)), tfgans.data.from_array(real), metrics=["near_copies"]
+    )
+    # Binomial: 1 % of 1000 draws, and 4 standard errors with that of the threshold.
+    assert fresh["metrics"]["near_copies"]["value"] < 0.03
+
+
+def test_only_what_is_needed_is_kept():
+    evaluator = Evaluator(RING, num_samples=3000, metrics=["frechet_distance"])
+    evaluator.evaluate(RING.sample(3000, 3))
+    real, _ = evaluator._views
+    assert (len(real.features), len(real.examples)) == (0, 1000)
+    evaluator = Evaluator(RING, num_samples=3000, metrics=["precision_recall"])
+    evaluator.evaluate(RING.sample(3000, 3))
+    real, _ = evaluator._views
+    assert (len(real.features), real.statistics) == (3000, [])
+    wide = tfgans.data.from_array(np.zeros([3, 5000], np.float32))
+    assert "frechet_distance" not in Evaluator(wide).metrics
+
+
+def test_few_examples_have_no_errors():
+    for num in (2, 6, 19):
+        record = evaluate(RING.sample(num, 1), RING, num_real=num, metrics=["frechet_distance"])
+        found = record["metrics"]["frechet_distance[identity]"]
+        assert found["standard_error"] is found["interval"] is found["bias"] is None
+    six = evaluate(RING.sample(6, 1), RING, num_real=6, metrics=["precision_recall"])
+    assert six["metrics"]["precision[identity]"]["standard_error"] > 0.1
+    far = evaluate(RING.sample(40, 1) + 9, RING, num_real=100, metrics=["precision_recall"])
+    # None of 40: up to three could be by chance.
+    assert far["metrics"]["precision[identity]"]["interval"][1] > 0.05
+
+
+def test_samples_that_are_not_what_was_asked_for(digits):
+    class Short:
+        def sample(self, n, seed):
+            return RING.sample(max(2, n // 2), seed)
+
+    with pytest.raises(ValueError, match="Expected 256 generated examples"):
+        evaluate(Short(), RING, num_samples=300)
+    with pytest.warns(UserWarning, match=r"\[0, 1\]"):
+        evaluate((tiny.digits(300) + 1) / 2, digits, metrics=["near_copies"])
+
+
+def test_the_checksum_of_an_array_does_not_depend_on_the_seed(digits):
+    how = {"metrics": ["near_copies"], "notes": {"path": "somewhere"}}
+    one, other = (evaluate(tiny.digits(300), digits, seed=seed, **how)["fake"] for seed in (0, 1))
+    assert one == other
+    assert one["path"] == "somewhere"
+
+
+def test_neighbours_to_look_at(digits):
+    evaluator = Evaluator(digits, metrics=["near_copies"])
+    with pytest.raises(ValueError, match="before"):
+        evaluator.neighbours()
+    evaluator.evaluate(tiny.digits(300))
+    samples, closest = evaluator.neighbours(5)
+    np.testing.assert_array_equal(samples, closest)

@@ -136,11 +136,14 @@ def test_frozen_graph_is_read_with_its_checksum(tmp_path):
     colours = np.array([[0.5, -0.5, 0.25], [-1, 0, 1]], np.float32)
     images = np.ones([2, 8, 8, 3], np.float32) * colours[:, np.newaxis, np.newaxis]
     features, probabilities = extractor(images)
-    np.testing.assert_allclose(features, np.tile(colours, 4), atol=1e-5)
-    logits = np.tile(colours, 4) @ np.arange(36.0).reshape(12, 3)
+    # The graph's node takes (x - 128) / 128 of pixels x.
+    colours = ((colours + 1) * 127.5 - 128) / 128
+    # Means of 299 x 299 pixels in float32.
+    np.testing.assert_allclose(features, np.tile(colours, 4), atol=2e-3)
+    logits = features @ np.arange(36.0).reshape(12, 3)
     np.testing.assert_allclose(probabilities, tf.nn.softmax(logits), atol=1e-4)
     grey = extractor(images[..., :1]).features
-    np.testing.assert_allclose(grey, np.tile(colours[:, :1], 12), atol=1e-5)
+    np.testing.assert_allclose(grey, np.tile(colours[:, :1], 12), atol=2e-3)
     with pytest.raises(ValueError, match="1 or 3"):
         extractor(images[..., :2])
 
@@ -196,3 +199,17 @@ def test_module_of_tf_hub_in_its_cache(tmp_path, monkeypatch):
 def test_features_is_a_pair():
     assert Features(np.zeros([1, 1])).probabilities is None
     assert tfgans.metrics.Extractor.is_inception_2015 is False
+
+
+def test_checksum_of_a_keras_model_is_of_all_that_decides():
+    def build(activation):
+        inputs = keras.Input((8, 8, 1))
+        flat = keras.layers.Flatten(name="flat")(inputs)
+        return keras.Model(inputs, keras.layers.Dense(3, activation, name="last")(flat))
+
+    one, same, other = build("relu"), build("relu"), build("linear")
+    for model in (same, other):
+        model.set_weights(one.get_weights())
+    sums = [keras_model(model, "last").checksum for model in (one, same, other)]
+    assert sums[0] == sums[1] != sums[2]
+    assert keras_model(one, "last", preprocess=lambda images: 9 * images).checksum is None

@@ -149,3 +149,8 @@ def test_bad_features(real, fake, message):
 def test_bad_statistics(statistics, message):
     with pytest.raises(ValueError, match=message):
         frechet_distance_from_statistics(statistics, (np.zeros(2), np.eye(2)))
+
+
+def test_numbers_too_large_to_square_are_refused():
+    with pytest.raises(ValueError, match="at most 1e\\+50"):
+        frechet_distance(np.full([5, 2], 1e100), np.zeros([5, 2]))

@@ -134,3 +134,8 @@ def test_bad_options(options, message):
 def test_too_few():
     with pytest.raises(ValueError, match="at least 2"):
         kernel_distance(REAL[:1], FAKE)
+
+
+def test_numbers_too_large_to_square_are_refused():
+    with pytest.raises(ValueError, match="at most 1e\\+50"):
+        kernel_distance(np.full([5, 2], 1e100), np.zeros([5, 2]))

@@ -35,7 +35,7 @@ def test_the_nearest_modes_are_scikit_learns():
     rng = np.random.default_rng(0)
     modes, samples = rng.normal(size=(40, 5)), rng.normal(size=(500, 5))
     distances, nearest = NearestNeighbors(n_neighbors=1).fit(modes).kneighbors(samples)
-    found = mode_coverage(samples, modes, 0.4, min_share=0.0)
+    found = mode_coverage(samples, modes, 0.4, radius=3.0, min_share=0.0)
     assert found.shares.tolist() == (np.bincount(nearest[:, 0], minlength=40) / 500).tolist()
     near = distances[:, 0] <= 3 * 0.4
     assert 0 < found.high_quality == near.mean() < 1
@@ -116,3 +116,14 @@ def classify(images):
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("dim", [1, 2, 20])
+def test_real_draws_are_near_in_any_dimension(dim):
+    modes = np.repeat(50.0 * np.arange(4)[:, np.newaxis], dim, axis=1)
+    rng = np.random.default_rng(0)
+    draws = modes[rng.integers(4, size=10_000)] + rng.normal(size=(10_000, dim))
+    found = mode_coverage(draws, modes, 1.0)
+    assert found.modes == 4
+    # 4 binomial errors of .98889.
+    assert found.high_quality == pytest.approx(0.98889, abs=0.0042)

@@ -101,9 +101,9 @@ def test_share_of_copies():
 
 def test_picture_has_each_sample_above_its_neighbour():
     real = RNG.uniform(-1, 1, size=(20, 8, 8, 1))
-    picture = neighbours_picture(real[:5], real)
+    picture = neighbours_picture(real[:5], real[:5])
     assert picture.dtype == np.uint8
-    wider = neighbours_picture(real[:9], real)
+    wider = neighbours_picture(real[:9], real[:9])
     assert wider.shape[0] > 1.8 * picture.shape[0]
     # Copies: the row of samples and that of neighbours are the same pixels, but for the titles.
     height = picture.shape[0] // 2
@@ -131,3 +131,15 @@ def test_picture_has_each_sample_above_its_neighbour():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("size", [1, 7, 400])
+def test_closest_does_not_depend_on_the_chunks(size):
+    chunks = [REAL[start : start + size] for start in range(0, len(REAL), size)]
+    whole = nearest_neighbours(FAKE, REAL)
+    distances, closest = neighbours.closest_in_chunks(FAKE, chunks)
+    np.testing.assert_allclose(distances, whole.distances)
+    np.testing.assert_array_equal(closest, REAL[whole.indices])
+    among, _ = neighbours.closest_in_chunks(REAL[:50], chunks, apart=True)
+    expected = NearestNeighbors(n_neighbors=2).fit(REAL).kneighbors(REAL[:50])[0][:, 1]
+    np.testing.assert_allclose(among, expected)

@@ -53,6 +53,8 @@ def made(tmp_path_factory):
     np.save(root / "objects.npy", np.array([{}]), allow_pickle=True)
     np.save(root / "nan.npy", np.full([50, 8, 8, 1], np.nan))
     (root / "graph.pb").write_bytes(b"graph")
+    mine = tfgans.data.from_array(tiny.digits(100), name="mine")
+    tfgans.runs.train(tiny.gan(), mine, run_dir=root / "python", steps=2, batch_size=16)
     return root
 
 
@@ -94,6 +96,9 @@ def test_other_samples(made, what, model, tmp_path):
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert record["fake"]["model"] == model
+    if "images" in what:
+        assert record["fake"]["path"] == str(made / "images")
+        assert record["fake"]["samples_resizing"] == "centre crop, then bicubic, to (8, 8)"
     if model == "array":
         # Real digits are near real digits; 16x16 pixels are made 8x8 again.
         assert record["metrics"][NAME]["value"] < 40
@@ -104,6 +109,7 @@ BAD = {
     "two things": ("--run_dir={made}/run --samples={made}/a.npy", "run_dir"),
     "nowhere to write": ("--samples={made}/a.npy", "--out is needed"),
     "no run": ("--run_dir={made}/empty", "no finished run"),
+    "run of unknown data": ("--run_dir={made}/python --out={new}", "mine.*--dataset"),
     "empty folder": ("--samples={made}/empty --out={new}", "has none"),
     "no file": ("--samples={made}/none.npy --out={new}", "No such file"),
     "two arrays": ("--samples={made}/two.npz --out={new}", "2 arrays"),
@@ -137,7 +143,14 @@ BAD = {
     ),
     "shape of others": ("--samples={made}/a.npy --dataset=ring --out={new}", "shape"),
 }
-QUICK = {"nothing to measure", "empty folder", "nan", "wrong checksum", "unknown metric"}
+QUICK = {
+    "nothing to measure",
+    "run of unknown data",
+    "empty folder",
+    "nan",
+    "wrong checksum",
+    "unknown metric",
+}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Measuring samples while the generator learns, and keeping the best model."""
 
+import json
 import os
 import warnings
 from pathlib import Path
@@ -28,7 +29,7 @@ class Evaluation(keras.callbacks.Callback):
         every_epochs: Int, epochs between evaluations. Default: 1.
         path: CSV file with a row a metric at each evaluation: `step,metric,value,low,high`, the
             last two the 95 % interval. Training that goes on with it replaces the rows after its
-            step. Default: None.
+            step. Beside it lies `path`.json, what decided the numbers. Default: None.
         best_model: File, ending in .keras, where the model with the best `monitor` so far is kept.
             With `path` a resumed run remembers what was best. Default: None.
         monitor: String, the metric that decides. Default: the first of the record.
@@ -39,8 +40,9 @@ class Evaluation(keras.callbacks.Callback):
         best: Float, the best `monitor` so far; None before the first.
 
     Raises:
-        ValueError: If an argument is out of range; at the first evaluation, if `monitor` is not
-            among the metrics.
+        ValueError: If an argument is out of range; when training begins, if the file is another
+            table or of other settings; at the first evaluation, if `monitor` is not among the
+            metrics.
 
     Example:
 
@@ -82,7 +84,9 @@ class Evaluation(keras.callbacks.Callback):
         if self._table is None:
             return
         self.best = None
-        for _, metric, value, *_ in self._table.begin(self.model.step + 1):
+        rows = self._table.begin(self.model.step + 1)
+        self._refuse_another(self._table.path, before=bool(rows))
+        for _, metric, value, *_ in rows:
             if metric == (self.monitor or metric):
                 # Without a monitor the first metric of the table is it.
                 self.monitor = metric
@@ -90,7 +94,9 @@ class Evaluation(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Notes whether the epoch is at its end."""
-        self._whole_epoch = batch + 1 == self.params.get("steps")
+        steps = self.params.get("steps")
+        # Of data of unknown length an epoch is whole whenever it ends.
+        self._whole_epoch = steps is None or batch + 1 == steps
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluates when it is due."""
@@ -116,6 +122,20 @@ class Evaluation(keras.callbacks.Callback):
         if self._is_best(found[self.monitor]["value"]) and self.best_model is not None:
             with files.atomic_write(self.best_model) as temporary:
                 self.model.save(temporary)
+
+    def _refuse_another(self, path: Path, *, before: bool) -> None:
+        """Raises ValueError if the table holds evaluations that do not compare with these."""
+        file = path.with_name(f"{path.name}.json")
+        protocol = self.evaluator.protocol()
+        if before and file.exists():
+            other = json.loads(file.read_text(encoding="utf-8"))
+            different = sorted(key for key in protocol if other.get(key) != protocol[key])
+            if different:
+                raise ValueError(
+                    f"{path} holds evaluations of other settings ({', '.join(different)} differ). "
+                    "Evaluate as before, or remove the file to begin a new table"
+                )
+        files.write_text(file, json.dumps(protocol, indent=2) + "\n")
 
     def _is_best(self, value: float) -> bool:
         higher = self.mode == "max" or (

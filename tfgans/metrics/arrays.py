@@ -47,14 +47,30 @@ def points(name: str, values: Any, *, at_least: int = 1, needed_by: str = "") ->
     return array
 
 
-def pair(real: Any, fake: Any, *, at_least: int = 1, needed_by: str = "") -> tuple[Any, Any]:
-    """Returns two sets of points of one dimension, as `points` does, or raises ValueError."""
+def pair(
+    real: Any, fake: Any, *, at_least: int = 1, needed_by: str = "", most: float = np.inf
+) -> tuple[Any, Any]:
+    """Returns two sets of points of one dimension, as `points` does, or raises ValueError.
+
+    Args:
+        real: Array [num_real, dim].
+        fake: Array [num_fake, dim].
+        at_least: See `points`.
+        needed_by: See `points`.
+        most: Float, the largest magnitude that can be computed with.
+    """
     how: Any = {"at_least": at_least, "needed_by": needed_by}
     first, second = points("real", real, **how), points("fake", fake, **how)
     if first.shape[1] != second.shape[1]:
         raise ValueError(
             "`real` and `fake` must have the same dimension. Received: "
             f"{first.shape[1]} and {second.shape[1]}. Take both from the same extractor"
+        )
+    largest = max(np.abs(first).max(), np.abs(second).max()) if most < np.inf else 0.0
+    if largest > most:
+        raise ValueError(
+            f"`real` and `fake` must be at most {most:g} in size. Received: {largest:g}. Divide "
+            "them by a common number"
         )
     return first, second
 

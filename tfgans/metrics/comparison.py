@@ -10,7 +10,7 @@ from tfgans.metrics.confidence import QUANTILE
 # What must be equal for two numbers to mean the same.
 _DECISIVE = {
     "extractor": ("name", "checksum", "resizing"),
-    "real": ("source", "split", "num_examples", "data_shape"),
+    "real": ("source", "split", "num_examples", "data_shape", "checksum"),
 }
 
 
@@ -89,6 +89,8 @@ def _doubts(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
         for name, version in b["versions"].items()
         if a["versions"].get(name) != version
     ]
+    if a["real"]["split"] == "unknown":
+        doubts.append("neither says which split of the data it saw")
     if a["extractor"]["checksum"] is None:
         doubts.append(f"the extractor {a['extractor']['name']} has no checksum")
     if (a["fake"].get("ema") is None) != (b["fake"].get("ema") is None):

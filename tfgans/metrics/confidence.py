@@ -9,6 +9,8 @@ CONFIDENCE = 0.95
 # Of a normal distribution, two-sided.
 QUANTILE = 1.959964
 NUM_GROUPS = 10
+# Each group then has two examples of each side at least.
+_FEWEST = 2 * NUM_GROUPS
 
 
 class Measurement(NamedTuple):
@@ -48,7 +50,7 @@ def spread(values: Sequence[float], how: str) -> Measurement:
 
 
 def jackknife(
-    whole: dict[str, float], without: Callable[[int], dict[str, float]]
+    whole: dict[str, float], without: Callable[[int], dict[str, float]], *, num: int
 ) -> dict[str, Measurement]:
     """Returns the numbers of `whole` with errors and biases from leaving groups of examples out.
 
@@ -59,9 +61,13 @@ def jackknife(
     Args:
         whole: Numbers by name, of all examples.
         without: Function from a group, 0 to 9, to the numbers of all other groups.
+        num: Int, examples of the smaller side. With fewer than 20 there are no errors.
 
     Reference: Quenouille 1956; Efron & Stein 1981, "The Jackknife Estimate of Variance".
     """
+    if num < _FEWEST:
+        how = f"no error: under {_FEWEST} examples"
+        return {name: Measurement(float(value), None, how) for name, value in whole.items()}
     left = [without(group) for group in range(NUM_GROUPS)]
     found = {}
     for name, value in whole.items():
@@ -72,6 +78,17 @@ def jackknife(
         how = f"jackknife over {NUM_GROUPS} groups; bias about {bias:+.2g}"
         found[name] = Measurement(float(value), error, how, bias)
     return found
+
+
+def at_least_binomial(share: Measurement, num: int) -> Measurement:
+    """Returns a share with the error that `num` independent draws have, if it has a smaller one.
+
+    Two successes and two failures are counted more (Agresti & Coull 1998): where the share is 0 or
+    1 the error is not 0.
+    """
+    smoothed = (share.value * num + 2) / (num + 4)
+    binomial = float(np.sqrt(smoothed * (1 - smoothed) / (num + 4)))
+    return share._replace(standard_error=max(share.standard_error or 0.0, binomial))
 
 
 def groups_of(num: int) -> np.ndarray:

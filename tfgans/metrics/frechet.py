@@ -12,6 +12,8 @@ from tfgans.metrics.statistics import FeatureStatistics
 # Eigenvalues below this part of the largest are rounding.
 _ROUNDING = 1e-10
 _ROWS = 1024
+# Products of products of larger numbers would overflow.
+_MOST = 1e50
 
 
 def frechet_distance(real: Any, fake: Any) -> float:
@@ -41,7 +43,9 @@ def frechet_distance(real: Any, fake: Any) -> float:
 
     Checked against: scipy.linalg.sqrtm, TensorFlow-GAN.
     """
-    first, second = arrays.pair(real, fake, at_least=2, needed_by="a covariance is estimated")
+    first, second = arrays.pair(
+        real, fake, at_least=2, needed_by="a covariance is estimated", most=_MOST
+    )
     if min(len(first), len(second)) > first.shape[1]:
         moments = [_moments(rows) for rows in (first, second)]
         shift = float(np.square(moments[0][0] - moments[1][0]).sum())

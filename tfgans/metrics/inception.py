@@ -129,7 +129,8 @@ def _from_frozen_graph(path: Path) -> _Network:
     pruned = wrapped.prune(f"{_INPUT}:0", [f"{_POOL}:0", kernel])
 
     def network(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pool, weights = pruned(images)
+        # Its own nodes before that one take pixels: (x - 128) / 128, not x / 127.5 - 1.
+        pool, weights = pruned(((images + 1.0) * 127.5 - 128.0) / 128.0)
         # Without the bias, as in the authors' code of the Inception score.
         return pool, tf.reshape(pool, [tf.shape(images)[0], -1]) @ weights
 

@@ -1,5 +1,6 @@
 """A layer of any Keras model as a feature extractor."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,9 @@ import tensorflow as tf
 
 from tfgans import checks
 from tfgans.metrics.extractors import Extractor, Features, checksum
+
+# What Keras counts up in a process, or keeps for its own loading.
+_INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "shared_object_id"})
 
 
 def keras_model(
@@ -34,7 +38,8 @@ def keras_model(
         image_size: (height, width) that images are resized to, bicubic with antialiasing. Default:
             None, no resizing.
         preprocess: Function from a float32 tensor of images in [-1, 1] to what the model takes.
-            Default: None, the model takes [-1, 1].
+            With one the extractor has no checksum, and `compare` warns. Default: None, the model
+            takes [-1, 1].
         name: String. Default: "model/layer".
 
     Raises:
@@ -73,7 +78,9 @@ class _KerasExtractor(Extractor):
         resizing = "none" if image_size is None else f"{image_size}, bicubic, antialiased"
         if preprocess is not None:
             resizing += f"; then {getattr(preprocess, '__name__', type(preprocess).__name__)}"
-        super().__init__(name, checksum=checksum(model.get_weights()), resizing=resizing)
+        # What a function does cannot be read off it: then no checksum, and `compare` warns.
+        known = None if preprocess is not None else _checksum(model)
+        super().__init__(name, checksum=known, resizing=resizing)
         self._model = model
         self._image_size = image_size
         self._preprocess = preprocess
@@ -92,3 +99,17 @@ class _KerasExtractor(Extractor):
     def extract(self, examples: np.ndarray) -> Features:
         """Returns the outputs of the layers."""
         return Features(*(one.numpy() for one in self._outputs(tf.constant(examples))))
+
+
+def _checksum(model: keras.Model) -> str:
+    """Returns the SHA-256 of the layers' settings and weights."""
+    layers = [[type(one).__name__, _essential(one.get_config())] for one in model.layers]
+    text = json.dumps(layers, sort_keys=True, default=lambda value: type(value).__name__)
+    return checksum([np.frombuffer(text.encode(), np.uint8), *model.get_weights()])
+
+
+def _essential(config: Any) -> Any:
+    """Returns a config without the names that Keras counts up in a process."""
+    if isinstance(config, dict):
+        return {key: _essential(one) for key, one in config.items() if key not in _INCIDENTAL}
+    return config

@@ -12,6 +12,8 @@ from tfgans.metrics import arrays
 
 ESTIMATORS = ("full", "blocks", "subsets")
 _ROWS = 1024
+# Products of larger numbers, cubed, would overflow.
+_MOST = 1e50
 
 _Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -82,7 +84,9 @@ def kernel_distance(
     size = checks.int_at_least("subset_size", subset_size, 2)
     checks.int_at_least("num_subsets", num_subsets, 2)
     fewest = 2 if estimator == "full" else size
-    first, second = arrays.pair(real, fake, at_least=fewest, needed_by="pairs are averaged")
+    first, second = arrays.pair(
+        real, fake, at_least=fewest, needed_by="pairs are averaged", most=_MOST
+    )
     kernel = _polynomial(first.shape[1], degree, gamma, coefficient)
     if estimator == "full":
         return _full(first, second, kernel)

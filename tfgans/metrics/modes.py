@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from tfgans import checks
 from tfgans.metrics import arrays
@@ -11,6 +12,8 @@ from tfgans.metrics.matrix_game import probabilities
 
 _MOST_MODES = 10**6
 _CHUNK = 1024
+# Of a Gaussian in two dimensions, beyond 3 standard deviations.
+_OUTSIDE = np.exp(-4.5)
 
 
 class ModeCoverage(NamedTuple):
@@ -56,15 +59,15 @@ def mode_coverage(
     modes: Any,
     std: float,
     *,
-    radius: float = 3.0,
+    radius: float | None = None,
     min_share: float = 0.05,
     proportions: Any = None,
 ) -> ModeCoverage:
     """Returns which modes of a mixture of Gaussians are covered, and how well.
 
-    A sample is near its nearest mode when it lies within `radius * std` of it; of real draws in two
-    dimensions .989 are. A mode is covered when it holds at least `min_share` of its fair share of
-    all samples, near it.
+    A sample is near its nearest mode when it lies within `radius * std` of it; by default .989 of
+    real draws are: within 3 standard deviations in two dimensions, within more in more. A mode is
+    covered when it holds at least `min_share` of its fair share of all samples, near it.
 
     KL of the shares is finite where a mode is missed (0 log 0 = 0). The reverse is infinite there,
     so it takes counts plus one each (Laplace's rule): its value depends on the number of samples.
@@ -74,7 +77,8 @@ def mode_coverage(
         samples: Array [num, dim].
         modes: Array [num_modes, dim], the centres.
         std: Float above 0, of each coordinate about its centre.
-        radius: Float above 0, in standard deviations. Default: 3.
+        radius: Float above 0, in standard deviations. Default: None, what holds `1 - exp(-4.5)` of
+            a Gaussian in as many dimensions, which is 3 in two.
         min_share: Float in [0, 1]. Default: 0.05. With 0 one sample is enough.
         proportions: Array [num_modes] that sums to 1. Default: all modes alike.
 
@@ -96,7 +100,8 @@ def mode_coverage(
         )
     if checks.non_negative("min_share", min_share) > 1:
         raise ValueError(f"`min_share` must be in [0, 1]. Received: {min_share}")
-    limit = checks.positive("radius", radius) * checks.positive("std", std)
+    reach = _usual_radius(points.shape[1]) if radius is None else checks.positive("radius", radius)
+    limit = reach * checks.positive("std", std)
     nearest, distances = _nearest(points, centres)
     near = distances <= limit
     fair = _proportions(proportions, len(centres))
@@ -181,6 +186,11 @@ def _classes(
             )
         named.append(scores.argmax(axis=1))
     return np.concatenate(named)
+
+
+def _usual_radius(dim: int) -> float:
+    # The inverse survival function: exact where the share outside is small.
+    return float(np.sqrt(stats.chi2.isf(_OUTSIDE, dim)))
 
 
 def _nearest(points: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

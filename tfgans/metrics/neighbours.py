@@ -1,6 +1,7 @@
 """What nearest neighbours say: fidelity, diversity, and copies of training examples."""
 
 import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,8 +131,8 @@ def nearest_neighbours(
         )
     rows = arrays.points("samples", _flat(made))
     others = arrays.points("real", _flat(found), at_least=2, needed_by="they are compared")
-    indices, distances = _closest(rows, others, apart=False)
-    _, among = _closest(others, others, apart=True)
+    indices, distances = _closest(rows, others)
+    _, among = _closest(others, others, itself=np.arange(len(others)))
     threshold = float(np.quantile(among, copy_quantile))
     return NearestNeighbours(indices, distances, float((distances <= threshold).mean()), threshold)
 
@@ -141,18 +142,51 @@ def _flat(examples: np.ndarray) -> np.ndarray:
     return examples.reshape(len(examples), math.prod(examples.shape[1:]))
 
 
-def _closest(rows: np.ndarray, others: np.ndarray, *, apart: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the index of the closest other and its exact distance; `apart`: of another row."""
+def closest_in_chunks(
+    samples: np.ndarray, chunks: Iterable[np.ndarray], *, apart: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns how far the closest of many examples is from each sample, and that example.
+
+    Args:
+        samples: Array [num, ...].
+        chunks: Arrays [count, ...] of the examples, one after another: they need not fit in memory.
+        apart: Whether sample i is example i itself, which does not count.
+
+    Returns:
+        float64 [num], Euclidean distances; and the examples [num, ...].
+    """
+    rows = _flat(samples.astype(np.float64))
+    least, found, seen = np.full(len(rows), np.inf), samples.copy(), 0
+    for chunk in chunks:
+        others = _flat(chunk.astype(np.float64))
+        itself = np.arange(len(rows)) - seen if apart else None
+        indices, distances = _closest(rows, others, itself=itself)
+        nearer = distances < least
+        least[nearer], found[nearer] = distances[nearer], chunk[indices[nearer]]
+        seen += len(chunk)
+    return least, found
+
+
+def _closest(
+    rows: np.ndarray, others: np.ndarray, *, itself: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the index of the closest other and its exact distance.
+
+    `itself` says which other is the row itself and does not count, if it lies among the others.
+    """
     left, right = _centred(rows, others)
     indices, norms = np.empty(len(rows), np.int64), squared_norms(right)
     for block in _blocks(len(rows)):
         squares = squared_distances(left[block], right, norms)
-        if apart:
-            own = np.arange(len(squares))
-            squares[own, block.start + own] = np.inf
+        if itself is not None:
+            own = np.flatnonzero((itself[block] >= 0) & (itself[block] < len(others)))
+            squares[own, itself[block][own]] = np.inf
         indices[block] = squares.argmin(axis=1)
     # Differences, not products: where two rows are nearly equal, products have no digits left.
-    return indices, np.sqrt(np.square(rows - others[indices]).sum(axis=1))
+    distances = np.sqrt(np.square(rows - others[indices]).sum(axis=1))
+    if itself is not None:
+        distances[indices == itself] = np.inf  # There is no other.
+    return indices, distances
 
 
 def _centred(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,27 +2,25 @@
 
 import numpy as np
 
-from tfgans import checks, pictures
-from tfgans.metrics.neighbours import nearest_neighbours
+from tfgans import pictures
 
 
-def neighbours_picture(samples: np.ndarray, real: np.ndarray, *, num: int = 32) -> np.ndarray:
-    """Returns uint8 pixels: rows of samples, below each row their closest real images.
+def neighbours_picture(samples: np.ndarray, closest: np.ndarray) -> np.ndarray:
+    """Returns uint8 pixels: rows of samples, below each row the real images closest to them.
 
     Args:
-        samples: float [num_samples, height, width, channels] in [-1, 1].
-        real: float [num_real, height, width, channels] in [-1, 1]; two at least.
-        num: Int of at least 1, the first samples that are shown. Default: 32.
+        samples: float [num, height, width, channels] in [-1, 1].
+        closest: float [num, height, width, channels], say `real[nearest_neighbours(...).indices]`.
 
     Raises:
-        ValueError: If these are not images of one shape.
+        ValueError: If these are not images, one for each.
     """
-    shown = np.asarray(samples)[: checks.positive_int("num", num)]
-    if shown.ndim != 4:
+    shown, closest = np.asarray(samples), np.asarray(closest)
+    if shown.ndim != 4 or shown.shape != closest.shape or not shown.size:
         raise ValueError(
-            f"Expected images [num, height, width, channels]. Received shape: {shown.shape}"
+            "Expected images [num, height, width, channels] and as many closest ones. Received "
+            f"shapes: {shown.shape} and {closest.shape}"
         )
-    closest = np.asarray(real)[nearest_neighbours(shown, real).indices]
     columns = min(8, len(shown))
     blank = np.full([-len(shown) % columns, *shown.shape[1:]], -1, shown.dtype)
     rows = [

@@ -9,34 +9,30 @@ from typing import Any
 
 from tfgans import files
 from tfgans.metrics.confidence import CONFIDENCE
-from tfgans.metrics.sides import Fake, View
 from tfgans.versions import versions
 
 FORMAT = 1
 
 
-def make(measured: dict[str, Any], evaluator: Any, fake: Fake, view: View) -> dict[str, Any]:
-    """Returns the record of what was measured, as JSON values."""
-    source, extractor = evaluator.source, evaluator.extractor
+def make(
+    measured: dict[str, Any], protocol: dict[str, Any], fake: dict[str, Any], dim: int | None
+) -> dict[str, Any]:
+    """Returns the record of what was measured, as JSON values.
+
+    Args:
+        measured: Numbers by name.
+        protocol: What `Evaluator.protocol` returns.
+        fake: What made the examples.
+        dim: Of a feature.
+    """
     return {
         "format": FORMAT,
         "metrics": measured,
         "confidence": CONFIDENCE,
-        "seed": evaluator.seed,
-        "real": {
-            "source": source.name,
-            "split": evaluator.split,
-            "seed": source.seed,
-            "data_shape": list(source.data_shape),
-            "num_examples": evaluator.real.num,
-        },
-        "fake": fake.describe(),
-        "extractor": {
-            "name": extractor.name,
-            "checksum": extractor.checksum,
-            "resizing": extractor.resizing,
-            "dim": view.statistics[0].dim,
-        },
+        "seed": protocol["seed"],
+        "real": protocol["real"],
+        "fake": fake,
+        "extractor": protocol["extractor"] | {"dim": dim},
         "versions": versions(),
     }
 

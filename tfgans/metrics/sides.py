@@ -1,7 +1,9 @@
 """The two sides of an evaluation, real and generated, read in chunks and looked at once."""
 
+import functools
+import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -9,17 +11,36 @@ import tensorflow as tf
 from tfgans import checks
 from tfgans.data import Source
 from tfgans.data.arrays import ArraySource
+from tfgans.data.source import DrawnSource
 from tfgans.metrics import arrays
 from tfgans.metrics.confidence import NUM_GROUPS, groups_of
 from tfgans.metrics.extractors import Extractor, checksum
+from tfgans.metrics.neighbours import closest_in_chunks
 from tfgans.metrics.statistics import FeatureStatistics
 from tfgans.models.sampled_pair import SampledPair
 
 _CHUNK = 256
 _MOST_REAL = 50_000
 _ENDLESS = 10_000
-# Features and examples kept for metrics of pairs, and to show: all of them may be too large.
+# Features and examples kept for metrics of pairs: all of them may be too large.
 NUM_KEPT = 10_000
+# Kept at least: to look for copies among, and to show.
+NUM_COMPARED = 1000
+_FINGERPRINTED = 256
+
+
+class Needs(NamedTuple):
+    """What metrics need of a side.
+
+    Attributes:
+        statistics: Whether running means and covariances, whose size is the square of the dim.
+        features: Int, the first features that are kept.
+        examples: Int, the first examples that are kept.
+    """
+
+    statistics: bool
+    features: int
+    examples: int
 
 
 class Real:
@@ -37,6 +58,18 @@ class Real:
         self.num = checks.int_at_least("num_real", num, 2)
         if available is not None:
             self.num = min(self.num, available)
+
+    def fingerprint(self) -> str:
+        """Returns a checksum of the data: of all examples, or of what a distribution draws."""
+        if isinstance(self._source, ArraySource):
+            return checksum([self._source.array])
+        if isinstance(self._source, DrawnSource):
+            # A seed of its own: sources of one distribution are alike. Other machines round
+            # otherwise.
+            drawn = self._source.sample(_FINGERPRINTED, seed=0)
+        else:
+            drawn = next(iter(self._source.batches(min(_FINGERPRINTED, self.num)))).numpy()
+        return checksum([np.round(drawn.astype(np.float64), 3) + 0.0])
 
     def first(self, count: int) -> np.ndarray:
         """Returns the first examples, float32."""
@@ -64,29 +97,48 @@ class Fake:
 
     def __init__(self, origin: Any, num: int, seed: int, data_shape: tuple[int, ...]) -> None:
         self._origin, self._seed, self._data_shape = origin, seed, data_shape
-        self._array = None if hasattr(origin, "sample") else _as_examples(origin, seed)
+        self._array = None if hasattr(origin, "sample") else _as_examples(origin)
         self.num = num if self._array is None else min(num, len(self._array))
-        shape = (
-            origin.data_shape if isinstance(origin, SampledPair) else next(self.chunks()).shape[1:]
-        )
-        if tuple(shape) != tuple(data_shape):
-            raise ValueError(
-                f"Generated examples must have the shape of the real ones, {tuple(data_shape)}. "
-                f"Received: {tuple(shape)}. Load the real ones at that size (`image_size`)"
-            )
+        # Before the real examples are looked at, which may take long.
+        self._checked(origin.sample(2, seed) if self._array is None else self._array[:2], 2)
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """Yields the examples, float32 [up to 256, ...]; images are checked to lie in [-1, 1]."""
+        """Yields the examples, float32 [up to 256, ...]; images are checked to lie in [-1, 1].
+
+        An array comes in an order of the seed: files often come class by class.
+        """
+        lowest = np.inf
+        order = _order(0 if self._array is None else len(self._array), self._seed)
         for index, start in enumerate(range(0, self.num, _CHUNK)):
             count = min(_CHUNK, self.num - start)
             if self._array is not None:
-                made = self._array[start : start + count]
+                made = self._checked(self._array[order[start : start + count]], count)
             else:
                 # Chunk by chunk: a large sample need not fit into memory. Every chunk is drawn
                 # whole, so that the first examples do not depend on how many follow.
-                made = self._origin.sample(_CHUNK, seed=_seed_of(self._seed, index))[:count]
-            checked = arrays.images if np.ndim(made) == 4 else arrays.finite
-            yield checked("generated examples", made).astype(np.float32)
+                drawn = self._origin.sample(_CHUNK, seed=_seed_of(self._seed, index))
+                made = self._checked(drawn, _CHUNK)[:count]
+            lowest = min(lowest, float(made.min()))
+            yield made
+        if lowest >= 0 and len(self._data_shape) == 3:
+            warnings.warn(
+                "No generated image has a value below 0: they should lie in [-1, 1], and seem to "
+                "lie in [0, 1]. Rescale them: `2 * x - 1`",
+                stacklevel=2,
+            )
+
+    def _checked(self, made: Any, count: int) -> np.ndarray:
+        """Returns examples as float32, or raises ValueError."""
+        given = np.asarray(made)
+        if given.shape != (count, *self._data_shape):
+            raise ValueError(
+                f"Expected {count} generated examples of the shape of the real ones, "
+                f"{tuple(self._data_shape)}. Received shape: {given.shape}. Load the real ones at "
+                "that size (`image_size`)"
+            )
+        given = given / 127.5 - 1.0 if given.dtype == np.uint8 else given
+        check = arrays.images if given.ndim == 4 else arrays.finite
+        return check("generated examples", given).astype(np.float32)
 
     def describe(self) -> dict[str, Any]:
         """Returns what made the examples, as JSON values."""
@@ -114,7 +166,8 @@ class View:
 
     Attributes:
         num: Int, examples seen.
-        statistics: A `FeatureStatistics` a group, of all examples.
+        dim: Int, of a feature.
+        statistics: A `FeatureStatistics` a group, of all examples; none if they are not needed.
         features: float32 [at most 10 000, dim].
         probabilities: float32 [num, num_classes], or None.
         examples: float32 [at most 10 000, ...].
@@ -124,9 +177,12 @@ class View:
         self,
         side: Real | Fake,
         extractor: Extractor,
+        needs: Needs,
         advance: Callable[[int, str], None],
     ) -> None:
-        self.statistics = [FeatureStatistics() for _ in range(NUM_GROUPS)]
+        self._side = side
+        self.dim: int | None = None
+        self.statistics = [FeatureStatistics() for _ in range(NUM_GROUPS * needs.statistics)]
         features, probabilities, kept, self.num = [], [], [], 0
         for examples in side.chunks():
             found = extractor(examples)
@@ -134,17 +190,26 @@ class View:
             for index, statistics in enumerate(self.statistics):
                 if np.any(group == index):
                     statistics.update(found.features[group == index])
-            room = max(0, NUM_KEPT - self.num)
-            features.append(found.features[:room])
-            kept.append(examples[:room])
+            features.append(found.features[: max(0, needs.features - self.num)])
+            kept.append(examples[: max(0, needs.examples - self.num)])
             if found.probabilities is not None:
                 probabilities.append(found.probabilities)
-            self.num += len(examples)
+            self.num, self.dim = self.num + len(examples), found.features.shape[1]
             advance(len(examples), "looking at examples")
         self.features = np.concatenate(features)
         # None, if the extractor is no classifier.
         self.probabilities: Any = np.concatenate(probabilities) if probabilities else None
         self.examples = np.concatenate(kept)
+
+    def closest(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the distances to, and the closest of, all examples of this side."""
+        return closest_in_chunks(samples, self._side.chunks())
+
+    @functools.cached_property
+    def copy_distance(self) -> float:
+        """The distance within which one in a hundred examples has another of this side."""
+        some = self.examples[:NUM_COMPARED]
+        return float(np.quantile(closest_in_chunks(some, self._side.chunks(), apart=True)[0], 0.01))
 
     def merged(self, without: int | None = None) -> FeatureStatistics:
         """Returns the statistics of all groups but one."""
@@ -159,14 +224,14 @@ def _order(num: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed % 2**64).permutation(num)
 
 
-def _as_examples(values: Any, seed: int) -> np.ndarray:
+def _as_examples(values: Any) -> np.ndarray:
     array = np.asarray(values)
     if array.ndim < 2 or not np.issubdtype(array.dtype, np.number) or len(array) < 2:
         raise ValueError(
             "Expected a tfgans.GAN, an object with `sample(n, seed)`, or an array of at least two "
             f"examples. Received: {type(values).__name__} of shape {array.shape}"
         )
-    return array[_order(len(array), seed)]
+    return array
 
 
 def _seed_of(seed: int, index: int) -> int:

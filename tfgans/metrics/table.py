@@ -1,14 +1,20 @@
 """The metrics of an evaluation by name: what each needs, and how its numbers are called."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfgans.data import Source
 from tfgans.data.synthetic import GaussianMixture
-from tfgans.metrics.confidence import Measurement, groups_of, jackknife, spread
+from tfgans.metrics.confidence import (
+    Measurement,
+    at_least_binomial,
+    groups_of,
+    jackknife,
+    spread,
+)
 from tfgans.metrics.digits_classifier import DigitsClassifier
 from tfgans.metrics.extractors import Extractor, Features
 from tfgans.metrics.frechet import frechet_distance_from_statistics
@@ -16,8 +22,8 @@ from tfgans.metrics.inception_score import inception_score
 from tfgans.metrics.kernel import kernel_distance
 from tfgans.metrics.modes import classifier_mode_coverage, mode_coverage
 from tfgans.metrics.ms_ssim import ms_ssim
-from tfgans.metrics.neighbours import nearest_neighbours, precision_recall
-from tfgans.metrics.sides import NUM_KEPT, View
+from tfgans.metrics.neighbours import precision_recall
+from tfgans.metrics.sides import NUM_COMPARED, NUM_KEPT, Needs, View
 from tfgans.metrics.wasserstein import sliced_wasserstein_distance, wasserstein_distance
 
 # Only through the Inception network of 2015 do the numbers bear these names.
@@ -34,6 +40,8 @@ _HIGHER = frozenset(
         *("mode_coverage.modes", "mode_coverage.high_quality", "classifier_mode_coverage.modes"),
     }
 )
+# Its sums have dim^2 entries: beyond this dimension it is measured only when it is asked for.
+_SQUARE, _MOST_DIM = "frechet_distance", 4096
 _MS_SSIM_BATCHES, _MS_SSIM_BATCH = 5, 64
 # Exact transport takes n^3 operations and n^2 memory.
 _MOST_TRANSPORTED = 2000
@@ -60,6 +68,7 @@ class Metric:
         suits: Function from the source, the extractor and some features to whether they are.
         through_extractor: Whether the numbers name the extractor.
         most: Int, the examples that are looked at, if not all.
+        all_real: Whether all real examples are looked at whatever `most` is.
         by_default: Whether it is measured unless metrics are named.
     """
 
@@ -68,14 +77,16 @@ class Metric:
     suits: Callable[[Source, Extractor, Features], bool] = lambda *_: True
     through_extractor: bool = False
     most: int | None = None
+    all_real: bool = False
     by_default: bool = True
 
-    def check(self, source: Source, extractor: Extractor, features: Features) -> None:
+    def check(self, name: str, source: Source, extractor: Extractor, features: Features) -> None:
         """Raises ValueError unless the metric suits the examples and the extractor."""
         if not self.suits(source, extractor, features):
             raise ValueError(
-                f"This metric needs {self.needs}. Received: {source.name!r} with examples of shape "
-                f"{source.data_shape}. Leave it out of `metrics`"
+                f"{name!r} needs {self.needs}. Received: {source.name!r} with examples of shape "
+                f"{source.data_shape}, and the extractor {extractor.name!r}. Leave it out of "
+                "`metrics`"
             )
 
 
@@ -83,7 +94,8 @@ def measure(name: str, real: View, fake: View, **how: Any) -> dict[str, dict[str
     """Returns the numbers of one metric: JSON values by the name that the number may bear."""
     metric, job = METRICS[name], Job(real, fake, **how)
     most = metric.most or max(real.num, fake.num)
-    counts = {"num_real": min(real.num, most), "num_fake": min(fake.num, most)}
+    num_real = real.num if metric.all_real else min(real.num, most)
+    counts = {"num_real": num_real, "num_fake": min(fake.num, most)}
     found = {}
     for quantity, measurement in metric.compute(job).items():
         interval = measurement.interval(*_range(quantity))
@@ -106,8 +118,21 @@ def default_metrics(source: Source, extractor: Extractor, features: Features) ->
     return [
         name
         for name, metric in METRICS.items()
-        if metric.by_default and metric.suits(source, extractor, features)
+        if metric.by_default
+        and metric.suits(source, extractor, features)
+        and not (name == _SQUARE and features.features.shape[1] > _MOST_DIM)
     ]
+
+
+def needs(names: Sequence[str]) -> Needs:
+    """Returns what metrics need of each side."""
+    chosen = [METRICS[name] for name in names]
+    sizes = [[one.most or 0 for one in chosen if one.through_extractor == way] for way in (1, 0)]
+    return Needs(
+        statistics=_SQUARE in names,
+        features=max(sizes[0], default=0),
+        examples=max([NUM_COMPARED, *sizes[1]]),
+    )
 
 
 def higher_is_better(name: str) -> bool:
@@ -135,7 +160,7 @@ def _frechet(job: Job) -> dict[str, Measurement]:
         pairs = [(side.mean, side.covariance) for side in sides]
         return {"frechet_distance": frechet_distance_from_statistics(*pairs)}
 
-    return jackknife(distance(), distance)
+    return jackknife(distance(), distance, num=min(job.real.num, job.fake.num))
 
 
 def _kernel(job: Job) -> dict[str, Measurement]:
@@ -167,7 +192,11 @@ def _jackknifed(
     def without(group: int) -> dict[str, float]:
         return dict(numbers(*(rows[groups_of(len(rows)) != group] for rows in (real, fake))))
 
-    return jackknife(dict(numbers(real, fake)), without)
+    num = min(len(real), len(fake))
+    found = jackknife(dict(numbers(real, fake)), without, num=num)
+    return {
+        name: at_least_binomial(one, num) if name in _SHARES else one for name, one in found.items()
+    }
 
 
 def _precision_recall(job: Job) -> dict[str, Measurement]:
@@ -217,12 +246,11 @@ def _class_modes(job: Job) -> dict[str, Measurement]:
 
 
 def _copies(job: Job) -> dict[str, Measurement]:
-    share = nearest_neighbours(job.fake.examples, job.real.examples).copy_share
-    num = len(job.fake.examples)
-    # With two successes and two failures more (Agresti & Coull 1998): above 0 where share is 0.
-    smoothed = (share * num + 2) / (num + 4)
-    error = float(np.sqrt(smoothed * (1 - smoothed) / (num + 4)))
-    return {"near_copies": Measurement(share, error, "binomial; 0.01 is expected by chance")}
+    samples = job.fake.examples[:NUM_COMPARED]
+    distances, _ = job.real.closest(samples)
+    share = float((distances <= job.real.copy_distance).mean())
+    found = Measurement(share, None, "binomial, of samples against all real; chance gives 0.01")
+    return {"near_copies": at_least_binomial(found, len(samples))}
 
 
 METRICS: dict[str, Metric] = {
@@ -253,7 +281,7 @@ METRICS: dict[str, Metric] = {
         lambda source, *_: len(source.data_shape) == 3 and min(source.data_shape[:2]) >= 8,
         most=_MS_SSIM_BATCHES * _MS_SSIM_BATCH,
     ),
-    "near_copies": Metric(_copies, most=NUM_KEPT),
+    "near_copies": Metric(_copies, most=NUM_COMPARED, all_real=True),
     "sliced_wasserstein_distance": Metric(
         _sliced, "vectors", lambda source, *_: len(source.data_shape) == 1, most=NUM_KEPT
     ),
