@@ -17,6 +17,9 @@ from typing import Any
 import tensorflow as tf
 
 ALGORITHM = "philox"
+# The branch below the key of a sample from which its class is drawn; 1 draws the component of a
+# mixture, 3 the noise of refinement.
+_CLASS = 2
 
 
 def key(seed: int, *path: Any) -> tf.Tensor:
@@ -88,6 +91,18 @@ def normal_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
 def uniform_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
     """Returns float32 [num_rows, *row_shape] draws of U[0, 1); see `normal_rows`."""
     return _unit_interval(_bits_of_rows(keys, row_shape))
+
+
+def class_rows(keys: tf.Tensor, num_classes: int) -> tf.Tensor:
+    """Returns int32 [num_rows]: a class from 0 to `num_classes` - 1 for each sample, all alike.
+
+    Args:
+        keys: int64 [num_rows, 2], the keys of the samples; the class is drawn below them.
+        num_classes: Int of at least 1.
+    """
+    uniforms = uniform_rows(fold_rows(keys, _CLASS), [])
+    # In float32 the product can round up to the number of classes.
+    return tf.minimum(tf.cast(uniforms * num_classes, tf.int32), num_classes - 1)
 
 
 def _bits_of_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:

@@ -60,7 +60,7 @@ class TestOneComponent:
         tiny.assert_same_state(loaded, mixed)
         latents = tf.constant(np.random.default_rng(0).normal(size=(3, 4)).astype("float32"))
         images = [
-            tf.saved_model.load(str(one.export(tmp_path / str(index)))).signatures[
+            tf.saved_model.load(str(one.export(tmp_path / str(index), verify=False))).signatures[
                 "serving_default"
             ](latents=latents)["images"]
             for index, one in enumerate((plain, mixed))

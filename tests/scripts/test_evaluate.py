@@ -33,14 +33,14 @@ def made(tmp_path_factory):
         settings={"dataset": "digits", "split": "train", "image_size": None, "seed": 0},
         evaluator=evaluator,
     )
-    gan.export(root / "export")
+    gan.export(root / "export", verify=False)
     conditional = tfgans.GAN(
         tiny.conditional_generator(),
         tiny.conditional_discriminator(),
         objective=tfgans.objectives.NonSaturating(),
         num_classes=10,
     )
-    conditional.export(root / "conditional")
+    conditional.export(root / "conditional", verify=False)
     real = tiny.digits(300)
     np.save(root / "a.npy", real)
     np.savez(root / "a.npz", images=((real + 1) * 127.5).astype(np.uint8))

@@ -35,6 +35,7 @@ from tfgans.metrics.neural_net_distance import NeuralNetDistance, neural_net_dis
 from tfgans.metrics.noise_bound import wasserstein_noise_bound
 from tfgans.metrics.payoff import Equilibrium, Payoff, equilibrium, payoff_matrix
 from tfgans.metrics.record import read, table
+from tfgans.metrics.sides import model_checksum
 from tfgans.metrics.statistics import FeatureStatistics
 from tfgans.metrics.table import METRICS, higher_is_better
 from tfgans.metrics.wasserstein import sliced_wasserstein_distance, wasserstein_distance
@@ -88,6 +89,7 @@ __all__ = [
     "neural_net_distance",
     "payoff_matrix",
     "precision_recall",
+    "model_checksum",
     "read",
     "sliced_wasserstein_distance",
     "table",

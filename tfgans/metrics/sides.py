@@ -144,12 +144,10 @@ class Fake:
         """Returns what made the examples, as JSON values."""
         origin, common = self._origin, {"num_examples": self.num}
         if isinstance(origin, SampledPair):
-            refinement, weights = origin.own_refinement, origin.sampling_generator.get_weights()
-            if refinement is not None:
-                weights += origin.discriminator.get_weights()
+            refinement = origin.own_refinement
             return common | {
                 "model": type(origin).__name__,
-                "checksum": checksum(weights),
+                "checksum": model_checksum(origin, refined=refinement is not None),
                 "step": origin.step,
                 "ema": origin.ema,
                 "refinement": None if refinement is None else repr(refinement),
@@ -159,6 +157,17 @@ class Fake:
             return common | {"model": "array", "checksum": checksum([self._array])}
         described: dict[str, Any] = getattr(origin, "describe", dict)()
         return common | {"model": type(origin).__name__, **described, "seed": self._seed}
+
+
+def model_checksum(gan: SampledPair, *, refined: bool) -> str:
+    """Returns the checksum by which records know a model: of the weights that make its samples.
+
+    Args:
+        gan: A model.
+        refined: Whether the discriminator refines the samples, and so counts too.
+    """
+    weights = gan.sampling_generator.get_weights()
+    return checksum(weights + gan.discriminator.get_weights() if refined else weights)
 
 
 class View:

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -16,8 +16,8 @@ from tfgans.models.labels import checked_labels
 from tfgans.models.pair import NetworkPair, PairOptions
 from tfgans.refinement import Langevin
 
-# Branches below the key of a sample; 1 draws the component of a mixture.
-_LABEL, _REFINEMENT = 2, 3
+# The branch below the key of a sample; 1 draws the component of a mixture, 2 the class.
+_REFINEMENT = 3
 
 
 class SampledPair(NetworkPair):
@@ -113,11 +113,30 @@ class SampledPair(NetworkPair):
             return np.zeros(n, np.int32)
         return self._draw_labels_function(keys).numpy()
 
-    def export(self, path: str | os.PathLike[str]) -> Path:
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        card: Mapping[str, Any] | None = None,
+        keep: int | None = None,
+        verify: bool = True,
+    ) -> Path:
         """Publishes the sampling generator as the next SavedModel version under `path`.
 
-        The discriminator stays behind, so exported samples are not refined. Returns the folder of
-        the version; `tfgans.serving.export_generator` lists its signatures.
+        The discriminator stays behind, so exported samples are not refined.
+        `tfgans.serving.export_generator` lists the signatures, and what is checked.
+
+        Args:
+            path: The model's folder, say "exported/digits"; its versions are folders 1, 2, ...
+            card: What `assets.extra/model_card.json` tells besides the model, as JSON values.
+            keep: Int of at least 1, how many of the newest versions stay. Default: None, all.
+            verify: Whether the export runs in a new process before it is published. Default: True.
+
+        Returns:
+            The `pathlib.Path` of the new version.
+
+        Raises:
+            ValueError: If `path` is a file, `keep` is out of range, or the export fails a check.
         """
         return serving.export_generator(
             self.sampling_generator,
@@ -125,7 +144,22 @@ class SampledPair(NetworkPair):
             latent_shape=self.latent_shape,
             mixture=isinstance(self.generator, MixtureGenerator),
             num_classes=self.num_classes,
+            card={"model": self._describe(), **(card or {})},
+            keep=keep,
+            verify=verify,
         )
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "class": type(self).__name__,
+            "step": self.step,
+            "averaged": self.sampling_generator is not self.generator,
+            "parameters": self.sampling_generator.count_params(),
+            "latent_shape": list(self.latent_shape),
+            "image_shape": list(shapes.output_shape(self.generator, "generator")),
+            "num_classes": self.num_classes,
+            "num_components": getattr(self.generator, "num_components", 1),
+        }
 
     def judge_samples(self, examples: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         """Returns float32 [batch, 1]: the logits that refinement ascends."""
@@ -196,10 +230,7 @@ class SampledPair(NetworkPair):
         return self.sampling_generator.draw_components(keys)
 
     def _draw_labels(self, keys: tf.Tensor) -> tf.Tensor:
-        count = self.num_classes or 1
-        uniforms = stateless.uniform_rows(stateless.fold_rows(keys, _LABEL), [])
-        # In float32 the product can round up to the number of classes.
-        return tf.minimum(tf.cast(uniforms * count, tf.int32), count - 1)
+        return stateless.class_rows(keys, self.num_classes or 1)
 
     @property
     def _several_generators(self) -> bool:

@@ -127,10 +127,19 @@ class RunDirectory:
         Raises:
             ValueError: If the folder holds no run, or the file is damaged.
         """
+        return self.record()["settings"]
+
+    def record(self) -> dict[str, Any]:
+        """Returns what `run.json` holds: the settings, and the versions that made the run.
+
+        Raises:
+            ValueError: If the folder holds no run, or the file is damaged.
+        """
         if not self._record.exists():
             raise ValueError(f"{self.path} is not a run directory: {self._record.name} is missing")
         try:
-            return json.loads(self._record.read_text(encoding="utf-8"))["settings"]
+            record = json.loads(self._record.read_text(encoding="utf-8"))
+            return {"settings": record["settings"], "versions": record["versions"]}
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{self._record} is damaged. Choose another run directory, or remove this one"

@@ -2,17 +2,19 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
-from tfgans import files, shapes, stateless
-
-Signatures = dict[str, tuple[Callable[..., Any], list[tf.TensorSpec]]]
-_SEED = tf.TensorSpec([None], tf.int64, "seed")
+from tfgans import checks, files, shapes
+from tfgans.serving.graph_checks import check_graph
+from tfgans.serving.model_card import write_card
+from tfgans.serving.publish import publish
+from tfgans.serving.self_check import check_export, example_calls
+from tfgans.serving.signatures import GeneratorSignatures, Signature
+from tfgans.serving.warmup import write_warmup
 
 
 def export_generator(
@@ -22,31 +24,45 @@ def export_generator(
     latent_shape: tuple[int, ...],
     mixture: bool = False,
     num_classes: int | None = None,
+    card: Mapping[str, Any] | None = None,
+    keep: int | None = None,
+    verify: bool = True,
 ) -> Path:
     """Publishes `generator` under `path` as the next integer version, and returns its folder.
 
-    Nothing of tfgans or Keras is needed to load the result. The version appears whole (a temporary
-    sibling is written, synced and renamed) and is never overwritten. Signatures:
+    Nothing of tfgans or Keras is needed to load the result. Its signatures:
 
     | name | inputs | outputs |
     |---|---|---|
     | `serving_default` | `latents`: float32 [batch, ...] | `images`: float32 [batch, ...] |
-    | `sample` | `seed`: int64 [batch] | `images`: float32 [batch, ...] |
-
-    In `sample`, row i depends on `seed[i]` alone: not on the other rows, their number, or the
-    process. It equals `gan.sample(1, seed=seed[i])[0]`, up to the rounding of float32.
-
-    A mixture routes inside: in `serving_default` each latent goes to one component, drawn by the
-    weights from the latent's bits; `sample` draws from the seed and has one more output,
-    `components`: int32 [batch]. And there are
-
-    | name | inputs | outputs |
-    |---|---|---|
-    | `component` | `latents`, `components`: int32 [batch] | `images`: float32 [batch, ...] |
+    | `sample` | `seed`: int64 [batch] | `images`, `components`: int32 [batch] |
+    | `sample_at` | `seed`, `index`: int64 [batch] | `images`, `components` |
+    | `sample_png` | `seed` | `image_bytes`: string [batch], a PNG file each |
+    | `latents` | `seed` | `latents`: float32 [batch, ...] |
+    | `component` | `latents`, `components`: int32 [batch] | `images` |
+    | `interpolate` | `seed_a`, `seed_b`: int64 [batch], `t`: float32 [batch] | as `sample` |
     | `mixture_weights` | none | `weights`: float32 [k] |
+    | `generate` | `num`: int32 [], `seed`: int64 [] | `images`, `components`: `num` rows |
+
+    Row i depends on row i of the inputs alone: not on the other rows, their number, the process or
+    the version. `sample_at` gives `gan.sample(n, seed=seed)[index]`, `sample` the same at index 0,
+    `generate` its first `num` rows, 1024 at most; all up to the rounding of float32. `components`
+    tells which component of a mixture made the row; of a plain generator k is 1. In
+    `serving_default` a mixture routes each latent by its weights, from the latent's bits.
+    `interpolate` goes along the great arc from the latent of `seed_a`, at t = 0, to that of
+    `seed_b`, at 1; from t = .5 on with the component of `seed_b`. `sample_png` is there for images.
 
     Of a conditional generator every signature that makes images takes one more input, `labels`:
-    int32 [batch], the classes; one that is no class is an error of the call.
+    int32 [batch] (`label`: int32 [] in `generate`), the classes. Where there is a seed, -1 stands
+    for a class drawn from it (in `interpolate`, from `seed_a`), as in `gan.sample`.
+
+    An input that is no class, no component, not finite or too many is an error of the call, and in
+    TF Serving with batching of the requests in the same batch.
+
+    The version appears whole, by a rename, and is never overwritten. Before that the graph is
+    checked for what TF Serving cannot run or would not repeat, and a new process without Keras
+    loads the export and must give what `generator` gives. Beside the model, `assets.extra` has
+    `tf_serving_warmup_requests` for all signatures and `model_card.json`.
 
     Args:
         generator: A built Keras model, latents -> images. It is called with `training=False`.
@@ -54,95 +70,54 @@ def export_generator(
         latent_shape: Shape of one latent, without the batch.
         mixture: Whether the generator is a `tfgans.MixtureGenerator`. Default: False.
         num_classes: Int, of a conditional generator, which takes [latents, labels]. Default: None.
+        card: What `model_card.json` tells besides versions and checksums, as JSON values by name.
+        keep: Int of at least 1, how many of the newest versions stay. Default: None, all. Keep as
+            many as a server may still be loading: at least 2.
+        verify: Whether the new process is started; it takes as long as TensorFlow takes to start.
+            Default: True.
 
     Returns:
         The `pathlib.Path` of the new version.
 
     Raises:
-        ValueError: If `path` is a file.
+        ValueError: If `path` is a file, `keep` is out of its range, or the export fails a check;
+            nothing is published then.
     """
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"`path` must be a folder of versions, or new. Received the file: {path}")
+    path = _checked_folder(path)
+    if keep is not None:
+        checks.positive_int("keep", keep)
+    made = GeneratorSignatures(
+        generator,
+        latent_shape,
+        shapes.output_shape(generator, "generator"),
+        mixture=mixture,
+        num_classes=num_classes,
+    )
+    signatures = made.build()
+    calls = example_calls(signatures, num_components=made.num_components, num_classes=num_classes)
     path.mkdir(parents=True, exist_ok=True)
     files.remove_temporaries(path)
     temporary = files.temporary_sibling(path / "version")
     try:
-        signatures = _signatures(generator, latent_shape, num_classes)
-        if mixture:
-            signatures |= _mixture_signatures(generator, latent_shape, num_classes)
         _write(generator, signatures, temporary)
-        _sync_tree(temporary)
-        return _publish(temporary, path)
+        check_graph(temporary)
+        if verify:
+            check_export(temporary, signatures, calls, compute_dtype=_lowest_precision(generator))
+        write_warmup(temporary, calls)
+        write_card(temporary, signatures, card or {})
+        return publish(temporary, path, keep=keep)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _signatures(
-    generator: Any, latent_shape: tuple[int, ...], num_classes: int | None
-) -> Signatures:
-    def images(latents: tf.Tensor, *labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        inputs = _inputs(latents, labels, num_classes)
-        return {"images": tf.cast(generator(inputs, training=False), tf.float32)}
-
-    def sample(seed: tf.Tensor, *labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return images(stateless.normal_rows(_keys(seed), latent_shape), *labels)
-
-    classes = _labels(num_classes)
-    return {
-        "serving_default": (images, [_latents(latent_shape), *classes]),
-        "sample": (sample, [_SEED, *classes]),
-    }
+def _checked_folder(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"`path` must be a folder of versions, or new. Received the file: {path}")
+    return path
 
 
-def _mixture_signatures(
-    generator: Any, latent_shape: tuple[int, ...], num_classes: int | None
-) -> Signatures:
-    def component(
-        latents: tf.Tensor, components: tf.Tensor, *labels: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        inputs = _inputs(latents, labels, num_classes)
-        return {"images": generator(inputs, training=False, component=components)}
-
-    def sample(seed: tf.Tensor, *labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        components = generator.draw_components(_keys(seed))
-        latents = stateless.normal_rows(_keys(seed), latent_shape)
-        return {**component(latents, components, *labels), "components": components}
-
-    def mixture_weights() -> dict[str, tf.Tensor]:
-        return {"weights": tf.exp(generator.log_probabilities())}
-
-    pinned = tf.TensorSpec([None], tf.int32, "components")
-    classes = _labels(num_classes)
-    return {
-        "sample": (sample, [_SEED, *classes]),
-        "component": (component, [_latents(latent_shape), pinned, *classes]),
-        "mixture_weights": (mixture_weights, []),
-    }
-
-
-def _latents(latent_shape: tuple[int, ...]) -> tf.TensorSpec:
-    return tf.TensorSpec([None, *latent_shape], tf.float32, "latents")
-
-
-def _labels(num_classes: int | None) -> list[tf.TensorSpec]:
-    return [] if num_classes is None else [tf.TensorSpec([None], tf.int32, "labels")]
-
-
-def _inputs(latents: tf.Tensor, labels: tuple[tf.Tensor, ...], num_classes: int | None) -> Any:
-    if num_classes is None:
-        return latents
-    inside = tf.reduce_all((labels[0] >= 0) & (labels[0] < num_classes))
-    expected = f"`labels` must be classes from 0 to {num_classes - 1}"
-    with tf.control_dependencies([tf.debugging.Assert(inside, [expected, labels[0]])]):
-        return shapes.with_labels(latents, tf.identity(labels[0]))
-
-
-def _keys(seed: tf.Tensor) -> tf.Tensor:
-    return tf.stack([seed, tf.zeros_like(seed)], axis=1)
-
-
-def _write(generator: Any, signatures: Signatures, folder: Path) -> None:
+def _write(generator: Any, signatures: dict[str, Signature], folder: Path) -> None:
     archive = keras.export.ExportArchive()
     archive.track(generator)
     for name, (function, specs) in signatures.items():
@@ -150,24 +125,6 @@ def _write(generator: Any, signatures: Signatures, folder: Path) -> None:
     archive.write_out(str(folder), verbose=False)
 
 
-def _sync_tree(folder: Path) -> None:
-    for entry in [folder, *folder.rglob("*")]:
-        # The server often runs as another user.
-        entry.chmod(0o755 if entry.is_dir() else 0o644)
-        files.sync(entry)
-
-
-def _publish(temporary: Path, path: Path) -> Path:
-    while True:
-        versions = [int(entry.name) for entry in path.iterdir() if entry.name.isdigit()]
-        version = path / str(max(versions, default=0) + 1)
-        try:
-            # Renaming onto a folder that is not empty fails, so a version that another process
-            # published in the meantime is never overwritten.
-            temporary.rename(version)
-        except OSError:
-            if not version.exists():
-                raise
-            continue
-        files.sync(path)
-        return version
+def _lowest_precision(generator: Any) -> str:
+    precisions = {layer.compute_dtype for layer in generator._flatten_layers()}
+    return max(precisions, key=lambda dtype: keras.backend.standardize_dtype(dtype) != "float32")

@@ -1,0 +1,37 @@
+"""Exports that all tests of serving share; they run in one worker, so each is made once."""
+
+import functools
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import served
+
+HERE = Path(__file__).parent
+
+
+class Export(NamedTuple):
+    """A live model and its first version, which was not run elsewhere."""
+
+    live: Any
+    version: Path
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("serving"))
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """Makes the export of a kind of `served`, once; its folder of versions is named by the kind."""
+    folder = tmp_path_factory.mktemp("exported")
+
+    @functools.cache
+    def export(kind):
+        live = served.make(kind)
+        return Export(live, live.export(folder / kind, verify=False))
+
+    return export

@@ -1,0 +1,221 @@
+"""The explorer, in a browser, of a mixture that `bin/serve.py --ui` serves."""
+
+import base64
+import io
+import re
+import shutil
+import subprocess
+import time
+
+import commands
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+from PIL import Image
+
+import tfgans
+from tfgans import pictures
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+
+CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and CHROMEDRIVER), reason="chromium and chromedriver are not installed"
+)
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
+    "--disable-background-networking --disable-component-update --window-size=1200,1000"
+)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    gan = tfgans.NonSaturatingGAN(*tiny.mixtures(3, 2), ema=0.9)
+    gan.compile()
+    gan.ema_generator.set_probabilities([0.5, 0.3, 0.2])
+    return gan.export(tmp_path_factory.mktemp("exported") / "digits", verify=False)
+
+
+@pytest.fixture(scope="module")
+def address(exported, tmp_path_factory):
+    flags = "--model_dir={folder} --port=0 --ui"
+    arguments = commands.command("serve.py", flags, folder=exported.parent)
+    log = tmp_path_factory.mktemp("log") / "stderr"
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            found = re.search(r"http://\S+", process.stdout.readline())
+            assert found, log.read_text()
+            yield found[0]
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory):
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="module")
+def driver(downloads, tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
+        options.add_argument(flag)
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
+    yield driver
+    driver.quit()
+
+
+class Page:
+    """The explorer as its user sees it."""
+
+    def __init__(self, driver, address):
+        self.driver = driver
+        driver.get(address)
+        self.wait(lambda: self.find(".tile"))
+        self.settle()
+
+    def wait(self, condition):
+        WebDriverWait(self.driver, 20, 0.05).until(lambda _: condition())
+
+    def settle(self):
+        self.wait(lambda: self.find("#main")[0].get_attribute("aria-busy") == "false")
+
+    def find(self, selector):
+        return self.driver.find_elements("css selector", selector)
+
+    def do(self, selector, keys=None):
+        (element,) = self.find(selector)
+        element.send_keys(keys) if keys else element.click()
+        self.settle()
+
+    def texts(self, selector):
+        script = "return [...document.querySelectorAll(arguments[0])].map(e => e.innerText)"
+        return self.driver.execute_script(script, selector)
+
+    def images(self, selector):
+        script = "return [...document.querySelectorAll(arguments[0])].map(c => c.toDataURL())"
+        urls = self.driver.execute_script(script, selector)
+        files = [io.BytesIO(base64.b64decode(url.split(",")[1])) for url in urls]
+        return np.stack([np.asarray(Image.open(file).convert("L")) for file in files])
+
+    def log(self):
+        return self.driver.get_log("browser")
+
+
+@pytest.fixture
+def page(driver, address):
+    page = Page(driver, address)
+    yield page
+    assert page.log() == []
+
+
+def reference(exported, seeds):
+    model = tf.saved_model.load(str(exported))
+    return {
+        name: value.numpy()
+        for name, value in model.signatures["sample"](seed=tf.constant(seeds, tf.int64)).items()
+    }
+
+
+def test_shows_the_samples_of_the_seeds(page, exported):
+    page.do("#seed-slider", Keys.ARROW_RIGHT * 7)
+    made = reference(exported, range(7, 7 + 64))
+    shown = page.images(".tile canvas").astype(int)
+    assert shown.std() > 0
+    assert np.abs(shown - pictures.to_uint8(made["images"])[..., 0]).max() <= 1
+    assert page.texts(".badge .seed") == [str(7 + i) for i in range(64)]
+    assert page.texts(".badge .component") == [str(c) for c in made["components"]]
+    assert page.texts("#model, #version") == ["digits", "version 1"]
+
+
+def test_component_pins_the_grid(page):
+    assert page.texts("#components button") == ["all", "0: 0.50", "1: 0.30", "2: 0.20"]
+    before = page.images(".tile canvas")
+    drawn = np.array(page.texts(".badge .component"))
+    page.do("[data-component='2']")
+    pinned = page.images(".tile canvas")
+    assert set(page.texts(".badge .component")) == {"2"}
+    unchanged = (np.abs(pinned.astype(int) - before) <= 1).all(axis=(1, 2))
+    np.testing.assert_array_equal(unchanged, drawn == "2")
+    page.do("[data-component='all']")
+    np.testing.assert_array_equal(page.images(".tile canvas"), before)
+
+
+def test_slider_moves_the_picture_and_reset_brings_it_back(page):
+    page.do(".tile:nth-child(4)", Keys.ENTER)
+    before = page.images("#picture")
+    tiles = page.images(".tile canvas").astype(int)
+    assert np.abs(before[0] - tiles[3]).max() <= 1
+    page.do(".slider:nth-child(2) input", Keys.HOME)
+    assert page.texts(".slider:nth-child(2) output")[0] == "-3.00"
+    assert "moved" in page.texts("#picture-caption")[0]
+    assert (page.images("#picture") != before).any()
+    page.do("#reset")
+    np.testing.assert_array_equal(page.images("#picture"), before)
+
+
+def test_two_picks_give_a_strip_from_one_to_the_other(page):
+    components = page.texts(".badge .component")
+    other = components.index(components[0], 1)
+    page.do(".tile:nth-child(1)")
+    assert not page.find("#strip-box")[0].is_displayed()
+    page.do(f".tile:nth-child({other + 1})")
+    assert [tile.get_attribute("data-pick") for tile in page.find("[data-pick]")] == ["A", "B"]
+    strip, tiles = page.images("#strip canvas"), page.images(".tile canvas").astype(int)
+    assert strip.shape == (9, 8, 8)
+    assert np.abs(strip[[0, -1]] - tiles[[0, other]]).max() <= 1
+    page.do("#swap")
+    assert np.abs(page.images("#strip canvas").astype(int)[::-1] - strip).max() <= 1
+    page.do("#clear")
+    assert not page.find("#picture")[0].is_displayed()
+
+
+def downloaded(page, path):
+    page.wait(path.exists)
+    page.wait(lambda: path.stat().st_size)
+    time.sleep(0.1)
+    with Image.open(path) as image:
+        return np.asarray(image.convert("L")).astype(int)
+
+
+def test_pictures_are_saved(page, exported, downloads):
+    made = reference(exported, range(64))
+    page.do("#save-grid")
+    grid = downloaded(page, downloads / "digits-seeds0-63.png")
+    expected = pictures.image_grid(made["images"])[..., 0]
+    assert grid.shape == expected.shape
+    assert np.abs(grid - expected).max() <= 1
+    page.do(".tile:nth-child(6)")
+    page.do("#save-picture")
+    saved = downloaded(page, downloads / f"digits-seed5-component{made['components'][5]}.png")
+    assert saved.shape == (512, 512)
+    shown = page.images("#picture").astype(int)[0]
+    np.testing.assert_array_equal(saved, shown.repeat(64, axis=0).repeat(64, axis=1))
+
+
+def test_errors_are_shown_until_they_are_over(page):
+    page.do("#seed", ".5")
+    assert "Seed" in page.texts("[role=alert]")[0]
+    page.do("#seed", Keys.CONTROL + "a" + Keys.NULL + "0")
+    assert not page.find("#error-bar")[0].is_displayed()
+    page.driver.set_network_conditions(offline=True, latency=0, throughput=-1)
+    try:
+        page.do("[data-component='1']")
+        assert "cannot be reached" in page.texts("[role=alert]")[0]
+        # The browser itself logs a failed request.
+        assert all("ERR_INTERNET_DISCONNECTED" in entry["message"] for entry in page.log())
+    finally:
+        page.driver.delete_network_conditions()
+    page.do("#retry")
+    assert not page.find("#error-bar")[0].is_displayed()
+    assert set(page.texts(".badge .component")) == {"1"}

@@ -1,0 +1,232 @@
+"""Asks a served generator for samples, over REST or gRPC, without TensorFlow on this side."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from tfgans.serving.errors import ServingError
+from tfgans.serving.rest_format import SignatureInfo, names
+from tfgans.serving.transport import Metadata, VersionStatus
+
+_FIRST_PAUSE_S = 0.1
+# As the signatures have it: a class that is drawn from the seed.
+_DRAWN = -1
+
+
+class _Transport(Protocol):
+    def predict(
+        self, signature: str, inputs: Mapping[str, np.ndarray], info: SignatureInfo
+    ) -> dict[str, np.ndarray]: ...
+
+    def status(self) -> list[VersionStatus]: ...
+
+    def metadata(self) -> Metadata: ...
+
+    def close(self) -> None: ...
+
+
+class Client:
+    """Samples from a generator that TF Serving, or `bin/serve.py`, serves.
+
+    The same seed gives the same images as on the machine that trained the model: `generate(n, seed)`
+    gives what `gan.sample(n, seed=seed)` gives. More rows than `batch_size` go in several requests.
+
+    Args:
+        address: "http://host:8501" (REST) or "grpc://host:8500"; https works too. gRPC needs the
+            package tensorflow-serving-api, which brings TensorFlow.
+        model: String, the name under which the model is served.
+        version: Int, a version to stay with. Default: the newest.
+        label: String, a version label of TF Serving instead of a version.
+        timeout: Float, seconds that a request may take. Default: 30.
+        retries: Int, how often a request that did not get through is repeated, after pauses of
+            0.1 s, 0.2 s, 0.4 s, ...; what the server answered is never asked again. Default: 3.
+        batch_size: Int, rows a request. Default: 64.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+        ImportError: If gRPC is asked for and its packages are not installed.
+
+    All methods raise `ConnectionError` if the server cannot be reached, `TimeoutError` if it takes
+    too long, `ServingError` with its message if it refuses or fails. All three are `OSError`.
+
+    Example:
+
+    ```python
+    from tfgans.serving.client import Client
+
+    with Client("http://localhost:8501", model="digits") as client:
+        images = client.generate(64, seed=1)  # float32 [64, height, width, channels] in [-1, 1]
+    ```
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        model: str,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float = 30.0,
+        retries: int = 3,
+        batch_size: int = 64,
+    ) -> None:
+        if not isinstance(model, str) or not model or "/" in model:
+            raise ValueError(f"`model` must be the name of a served model. Received: {model!r}")
+        if version is not None and (not _is_int(version) or version < 0):
+            raise ValueError(f"`version` must be an int of at least 0. Received: {version!r}")
+        if version is not None and label is not None:
+            raise ValueError("Give `version` or `label`, not both")
+        if not timeout > 0:
+            raise ValueError(f"`timeout` must be seconds above 0. Received: {timeout!r}")
+        for name, value, least in (("retries", retries, 0), ("batch_size", batch_size, 1)):
+            if not _is_int(value) or value < least:
+                raise ValueError(f"`{name}` must be an int of at least {least}. Received: {value!r}")
+        self._transport = _transport(address, model, version, label, timeout)
+        self._pinned = version is not None or label is not None
+        self._retries, self._batch_size = retries, batch_size
+        self._known: Metadata | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._transport.close()
+
+    def sample(
+        self,
+        seeds: Sequence[int] | np.ndarray,
+        *,
+        labels: int | Sequence[int] | np.ndarray | None = None,
+        component: int | None = None,
+    ) -> np.ndarray:
+        """Returns an example for each seed: float32 [len(seeds), ...], images in [-1, 1].
+
+        Args:
+            seeds: Ints [n] in the range of int64.
+            labels: Int, or ints [n], the classes of a conditional model. Default: each is drawn
+                from its seed.
+            component: Int, the one component of a mixture that makes all. Default: each is drawn.
+
+        Raises:
+            ValueError: If the arguments are not as above.
+        """
+        rows = _ints("seeds", seeds)
+        return self._draw(rows, np.zeros_like(rows), labels, component)
+
+    def generate(
+        self,
+        n: int,
+        seed: int,
+        *,
+        labels: int | Sequence[int] | np.ndarray | None = None,
+        component: int | None = None,
+    ) -> np.ndarray:
+        """Returns `n` examples, those of `gan.sample(n, seed=seed)`: float32 [n, ...].
+
+        Args:
+            n: Int of at least 1.
+            seed: Int in the range of int64.
+            labels: As in `sample`.
+            component: As in `sample`.
+
+        Raises:
+            ValueError: If the arguments are not as above.
+        """
+        if not _is_int(n) or n < 1:
+            raise ValueError(f"`n` must be an int of at least 1. Received: {n!r}")
+        (first,) = _ints("seed", [seed])
+        return self._draw(np.full(n, first), np.arange(n), labels, component)
+
+    def mixture_weights(self) -> np.ndarray:
+        """Returns float32 [k]: how often each component is drawn; [1.0] of a plain generator."""
+        return self.predict("mixture_weights", {})["weights"]
+
+    def predict(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Returns the outputs of any signature by name, in one request.
+
+        Args:
+            signature: String; `metadata().signatures` lists them.
+            inputs: Arrays by name.
+
+        Raises:
+            ValueError: If there is no such signature, or its inputs are others.
+        """
+        info = self._signature(signature)
+        if inputs.keys() != info.inputs.keys():
+            raise ValueError(
+                f"The inputs of {signature!r} are: {names(info.inputs)}. Received: {names(inputs)}"
+            )
+        given = {name: np.asarray(inputs[name]) for name in info.inputs}
+        return self._retrying(lambda: self._transport.predict(signature, given, info))
+
+    def status(self) -> list[VersionStatus]:
+        """Returns the versions that the server knows, each with its state."""
+        return self._retrying(self._transport.status)
+
+    def metadata(self) -> Metadata:
+        """Returns the version that answers, and its signatures."""
+        self._known = self._retrying(self._transport.metadata)
+        return self._known
+
+    def _draw(
+        self, seeds: np.ndarray, index: np.ndarray, labels: Any, component: int | None
+    ) -> np.ndarray:
+        inputs = {"seed": seeds, "index": index}
+        given = self._labels("sample_at", labels, len(seeds))
+        if component is None:
+            return self._in_batches("sample_at", {**inputs, **given})["images"]
+        if not _is_int(component) or not 0 <= component < 2**31:
+            raise ValueError(f"`component` must be an int of at least 0. Received: {component!r}")
+        if given and labels is None:
+            raise ValueError("With `component`, a conditional model needs `labels`")
+        latents = self._in_batches("latents", inputs)["latents"]
+        chosen = np.full(len(seeds), component, np.int32)
+        pinned = {"latents": latents, "components": chosen, **given}
+        return self._in_batches("component", pinned)["images"]
+
+    def _labels(self, signature: str, labels: Any, rows: int) -> dict[str, np.ndarray]:
+        if "labels" not in self._signature(signature).inputs:
+            if labels is not None:
+                raise ValueError("`labels` are of conditional models. Received: labels for another")
+            return {}
+        given = _ints("labels", [_DRAWN] if labels is None else np.atleast_1d(labels))
+        if np.ndim(labels if labels is not None else 0) and len(given) != rows:
+            raise ValueError(f"`labels` must be {rows}, one an example. Received: {len(given)}")
+        return {"labels": np.broadcast_to(given, rows).astype(np.int32)}
+
+    def _in_batches(
+        self, signature: str, inputs: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Returns rows that all come from one version, in as many requests as they need."""
+        rows = len(next(iter(inputs.values())))
+        starts = range(0, rows, self._batch_size)
+        while True:
+            before = None if self._pinned or len(starts) == 1 else self.metadata().version
+            parts = [
+                self.predict(signature, {name: value[at : at + self._batch_size] for name, value in inputs.items()})
+                for at in starts
+            ]
+            # A version that came up in between would mix its images with the older ones.
+            if before is None or self.metadata().version == before:
+                return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _signature(self, name: str) -> SignatureInfo:
+        known = self._known or self.metadata()
+        if name not in known.signatures:
+            raise ValueError(
+                f"The served model has no signature {name!r}, but: {names(known.signatures)}"
+            )
+        return known.signatures[name]
+
+    def _retrying[T](self, call: Callable[[], T]) -> T: ...
+
+
+def _transport(
+    address: str, model: str, version: int | None, label: str | None, timeout: float
+) -> _Transport: ...

@@ -1,0 +1,323 @@
+/** Looks at an exported generator through TF Serving's REST API; see index.html for what there is. */
+
+import { hue, newCanvas, paint, plot, save, sheet } from "./pictures.js";
+import { ask, lane, report } from "./requests.js";
+
+const STEPS = 9;
+const FIRST_LATENTS = 16;
+// The picture files are laid out as by tfgans.pictures.image_grid.
+const TILE_SIDE = 48;
+const GAP = 2;
+const PICTURE_SIDE = 512;
+
+const $ = (id) => document.getElementById(id);
+const range = (n) => Array.from({ length: n }, (_, i) => i);
+
+let model; // {name, url, signatures, weights}
+let latentsOf = {}; // those of the grid's seeds, which a click on a component needs again
+let grid; // what is shown: {images, seeds, components, isImages, ...}
+let picture; // what is shown enlarged: {image, pick}
+const chosen = { seed: 0, count: 64, component: null, label: -1, picks: [] };
+
+/** Calls a signature; its outputs by name, also where there is one, which comes bare. */
+async function predict(name, inputs) {
+  const signature = model.signatures[name];
+  if (!signature) throw new Error(`This export has no signature "${name}". Export the model again.`);
+  const given = { ...inputs };
+  if ("labels" in signature.inputs) {
+    given.labels = range(Object.values(inputs)[0].length).map(() => chosen.label);
+  }
+  const { outputs } = await ask(`${model.url}:predict`, { signature_name: name, inputs: given });
+  const names = Object.keys(signature.outputs);
+  return names.length === 1 ? { [names[0]]: outputs } : outputs;
+}
+
+const classPart = (label) => (label >= 0 ? `-class${label}` : "");
+
+function saveGrid() {
+  const canvas = grid.isImages ? sheet(grid.images, TILE_SIDE, GAP) : $("plot");
+  const pinned = grid.pinned === null ? "" : `-component${grid.pinned}`;
+  save(canvas, `${model.name}-seeds${grid.seeds[0]}-${grid.seeds.at(-1)}${pinned}${classPart(grid.label)}.png`);
+}
+
+function savePicture() {
+  const { seed, component, label } = picture.pick;
+  const moved = isMoved(picture.pick) ? "-moved" : "";
+  save(sheet([picture.image], PICTURE_SIDE, 0), `${model.name}-seed${seed}-component${component}${classPart(label)}${moved}.png`);
+}
+
+// ---- The grid ----
+
+const loadGrid = lane("grid", async () => {
+  const { seed, count, component, label } = chosen;
+  const seeds = range(count).map((i) => seed + i);
+  const components = seeds.map(() => component);
+  let made;
+  if (component === null) {
+    made = await predict("sample", { seed: seeds });
+  } else {
+    const key = `${seed} ${count}`;
+    if (latentsOf.key !== key) latentsOf = { key, ...(await predict("latents", { seed: seeds })) };
+    made = { components, ...(await predict("component", { latents: latentsOf.latents, components })) };
+  }
+  const isImages = Array.isArray(made.images[0]?.[0]?.[0]);
+  grid = { images: made.images, components: made.components, seeds, isImages, pinned: component, label };
+  showGrid();
+});
+
+function showGrid() {
+  const { images, seeds, isImages } = grid;
+  for (const id of ["grid", "panel"]) $(id).hidden = !isImages;
+  for (const id of ["plot", "points-note"]) $(id).hidden = isImages;
+  $("samples-caption").textContent = `seeds ${seeds[0]} to ${seeds.at(-1)}`;
+  $("save-grid").disabled = false;
+  if (!isImages) {
+    $("plot").ariaLabel = `Scatter plot of ${images.length} points`;
+    plot($("plot"), images.map((point) => [point].flat(Infinity)), grid.components);
+    return;
+  }
+  $("grid").style.setProperty("--columns", Math.ceil(Math.sqrt(images.length)));
+  // Tiles are used again, so that the keyboard's focus stays where it is.
+  while ($("grid").children.length > images.length) $("grid").lastChild.remove();
+  while ($("grid").children.length < images.length) $("grid").append(newTile($("grid").children.length));
+  [...$("grid").children].forEach(showTile);
+  markPicks();
+}
+
+function newTile(index) {
+  const tile = Object.assign(document.createElement("button"), { type: "button", className: "tile" });
+  tile.innerHTML = '<canvas></canvas><span class="badge"><span class="seed"></span><span class="component"></span></span>';
+  tile.addEventListener("click", () => togglePick(index));
+  return tile;
+}
+
+function showTile(tile, index) {
+  const [seed, component] = [grid.seeds[index], grid.components[index]];
+  paint(tile.firstChild, grid.images[index]);
+  tile.title = tile.ariaLabel = `Seed ${seed}, component ${component}`;
+  tile.querySelector(".seed").textContent = seed;
+  tile.querySelector(".component").textContent = model.weights.length > 1 ? component : "";
+  tile.style.setProperty("--hue", hue(component));
+}
+
+// ---- Picks: the first is A, the second B ----
+
+const samePick = (pick, index) => pick.seed === grid.seeds[index] && pick.component === grid.components[index];
+const isMoved = (pick) => Boolean(pick.start?.some((value, i) => value !== pick.latent[i]));
+// The server wants real classes beside latents, and does not say which it drew for a seed.
+const isFixed = () => $("classes").hidden || chosen.label >= 0;
+
+function togglePick(index) {
+  const at = chosen.picks.findIndex((pick) => samePick(pick, index));
+  if (at >= 0) {
+    setPicks(chosen.picks.toSpliced(at, 1));
+  } else {
+    const [seed, component] = [grid.seeds[index], grid.components[index]];
+    const pick = { seed, component, image: grid.images[index], label: grid.label };
+    setPicks([...chosen.picks.slice(0, 1), pick]);
+  }
+}
+
+function setPicks(picks) {
+  const changed = picks[0] !== chosen.picks[0];
+  chosen.picks = picks;
+  markPicks();
+  const [a, b] = picks;
+  $("picked-a").hidden = $("latents").hidden = !a;
+  $("strip-box").hidden = $("swap").hidden = !b;
+  const words = ["Pick a sample, then a second one to interpolate.", "Pick a second one to interpolate.", ""];
+  $("picked").textContent = words[picks.length];
+  if (changed) {
+    $("latents").disabled = true;
+    loadPicture();
+  }
+  loadStrip();
+}
+
+function markPicks() {
+  [...$("grid").children].forEach((tile, index) => {
+    const at = chosen.picks.findIndex((pick) => samePick(pick, index));
+    tile.ariaPressed = String(at >= 0);
+    if (at >= 0) tile.dataset.pick = "AB"[at];
+    else delete tile.dataset.pick;
+  });
+}
+
+const loadPicture = lane("picture", async () => {
+  const pick = chosen.picks[0];
+  if (!pick) return;
+  if (isFixed()) {
+    if (!pick.start) {
+      const { latents } = await predict("latents", { seed: [pick.seed] });
+      [pick.start, pick.latent] = [latents[0], [...latents[0]]];
+    }
+    const made = await predict("component", { latents: [pick.latent], components: [pick.component] });
+    pick.image = made.images[0];
+  }
+  // Another may be A by now; then its own run follows.
+  if (pick === chosen.picks[0]) showPicture(pick);
+});
+
+function showPicture(pick) {
+  picture = { pick, image: pick.image };
+  paint($("picture"), pick.image);
+  const text = `A: seed ${pick.seed}, component ${pick.component}${isMoved(pick) ? ", moved" : ""}`;
+  $("picture").ariaLabel = $("picture-caption").textContent = text;
+  showSliders(pick);
+}
+
+const loadStrip = lane("strip", async () => {
+  const [a, b] = chosen.picks;
+  if (!b) return;
+  const t = range(STEPS).map((i) => i / (STEPS - 1));
+  const made = await predict("interpolate", { seed_a: t.map(() => a.seed), seed_b: t.map(() => b.seed), t });
+  $("strip").replaceChildren(...made.images.map((image, i) => {
+    const figure = document.createElement("figure");
+    figure.title = `${Math.round(t[i] * 1000) / 10} % of the way, component ${made.components[i]}`;
+    figure.append(paint(newCanvas(1, 1), image));
+    return figure;
+  }));
+});
+
+// ---- Sliders of the latent ----
+
+function showSliders(pick) {
+  $("latents-note").hidden = isFixed();
+  for (const id of ["sliders", "reset"]) $(id).hidden = !isFixed();
+  $("latents").disabled = false;
+  if (!isFixed()) return;
+  if ($("sliders").children.length !== pick.latent.length) {
+    $("sliders").replaceChildren(...pick.latent.map((_, i) => newSlider(i)));
+    showMore(false);
+  }
+  pick.latent.forEach((value, i) => {
+    const [, slider, output] = $("sliders").children[i].children;
+    slider.value = value;
+    output.value = value.toFixed(2);
+  });
+}
+
+function newSlider(index) {
+  const row = Object.assign(document.createElement("label"), { className: "slider" });
+  row.innerHTML = `<span>z${index}</span><input type="range" min="-3" max="3" step="0.01"><output></output>`;
+  row.querySelector("input").addEventListener("input", (event) => move(index, event.target));
+  return row;
+}
+
+function move(index, slider) {
+  const pick = chosen.picks[0];
+  if (!pick?.latent) return;
+  pick.latent[index] = slider.valueAsNumber;
+  slider.nextSibling.value = slider.valueAsNumber.toFixed(2);
+  loadPicture();
+}
+
+function reset() {
+  const pick = chosen.picks[0];
+  if (!pick?.start) return;
+  pick.latent = [...pick.start];
+  showSliders(pick);
+  loadPicture();
+}
+
+function showMore(all) {
+  const rows = [...$("sliders").children];
+  rows.forEach((row, i) => { row.hidden = !all && i >= FIRST_LATENTS; });
+  $("more").hidden = rows.length <= FIRST_LATENTS;
+  $("more").textContent = all ? "Less" : `More (${rows.length - FIRST_LATENTS})`;
+  $("more").ariaExpanded = String(all);
+}
+
+// ---- The controls ----
+
+function setSeed(from, to) {
+  to.value = from.value;
+  report("seed", $("seed").checkValidity() ? "" : `Seed: ${$("seed").validationMessage}`);
+  if (!$("seed").checkValidity()) return;
+  chosen.seed = $("seed").valueAsNumber;
+  loadGrid();
+}
+
+function setClass() {
+  const isOne = $("class-mode").value === "one";
+  $("class").disabled = !isOne;
+  const isValid = !isOne || $("class").checkValidity();
+  report("class", isValid ? "" : `Class: ${$("class").validationMessage}`);
+  if (!isValid) return;
+  chosen.label = isOne ? $("class").valueAsNumber : -1;
+  if (!isFixed()) chosen.component = null;
+  showComponents();
+  setPicks([]);
+  loadGrid();
+}
+
+function showComponents() {
+  for (const button of $("components").children) {
+    button.ariaPressed = String(button.dataset.component === String(chosen.component ?? "all"));
+    button.disabled = !isFixed() && button.dataset.component !== "all";
+  }
+  $("drawn-note").hidden = isFixed();
+}
+
+function newComponent(text, component) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: text });
+  button.dataset.component = component ?? "all";
+  button.style.setProperty("--hue", hue(component));
+  button.addEventListener("click", () => {
+    chosen.component = component;
+    showComponents();
+    loadGrid();
+  });
+  return button;
+}
+
+const start = lane("start", async () => {
+  const { model: name } = await ask("explorer.json");
+  const url = `v1/models/${encodeURIComponent(name)}`;
+  const [about, state] = [await ask(`${url}/metadata`), await ask(url)];
+  const { version } = about.model_spec;
+  const status = state.model_version_status.find((each) => each.version === version);
+  if (status?.state !== "AVAILABLE") throw new Error(`Version ${version}: ${status?.state ?? "no such version"}`);
+  model = { name, url, signatures: about.metadata.signature_def.signature_def, weights: [1] };
+  document.title = `${name} – Explorer`;
+  $("model").textContent = name;
+  $("version").textContent = `version ${version}`;
+  model.weights = (await predict("mixture_weights", {})).weights;
+  showModel();
+  model.isShown = true;
+  loadGrid();
+});
+
+function showModel() {
+  const chips = model.weights.map((weight, i) => newComponent(`${i}: ${weight.toFixed(2)}`, i));
+  $("components").replaceChildren(newComponent("all", null), ...chips);
+  $("mixture").hidden = model.weights.length < 2;
+  $("classes").hidden = !("labels" in (model.signatures.sample?.inputs ?? {}));
+  const dims = model.signatures.sample?.outputs.images?.tensor_shape.dim ?? [];
+  // Numbers come as text: of large images a few are enough to begin with.
+  if (dims.slice(1).reduce((size, { size: each }) => size * Number(each), 1) > 64 * 64 * 3) $("count").value = "16";
+  chosen.count = Number($("count").value);
+  showComponents();
+}
+
+/** Asks again for all that is shown. */
+function retry() {
+  if (!model?.isShown) return start();
+  return Promise.all([loadGrid(), loadPicture(), loadStrip()]);
+}
+
+const on = (id, event, handler) => $(id).addEventListener(event, handler);
+on("seed", "input", () => setSeed($("seed"), $("seed-slider")));
+on("seed-slider", "input", () => setSeed($("seed-slider"), $("seed")));
+on("count", "change", () => { chosen.count = Number($("count").value); loadGrid(); });
+on("class-mode", "change", setClass);
+on("class", "input", setClass);
+on("save-grid", "click", saveGrid);
+on("save-picture", "click", savePicture);
+on("swap", "click", () => setPicks(chosen.picks.toReversed()));
+on("clear", "click", () => setPicks([]));
+on("reset", "click", reset);
+on("more", "click", () => showMore($("more").ariaExpanded !== "true"));
+on("retry", "click", retry);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => grid && showGrid());
+start();

@@ -1,0 +1,219 @@
+"""What an exported generator can be asked for: TensorFlow functions by name, with their inputs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tfgans import shapes, stateless
+
+Outputs = dict[str, tf.Tensor]
+Signature = tuple[Callable[..., Outputs], list[tf.TensorSpec]]
+
+# More rows than this come by calling `sample_at` in batches: a server must not run out of memory
+# on one number in a request.
+MOST_GENERATED = 1024
+# In place of a class: it is drawn from the seed, as by `gan.sample`.
+DRAWN = -1
+
+
+class GeneratorSignatures:
+    """The signatures of a generator; `tfgans.serving.export_generator` has their table.
+
+    Everything is a function of the row: the key of a row is (seed, index), as in `gan.sample`, and
+    all that is drawn for it is drawn from this key.
+
+    Args:
+        generator: Built Keras model; called with `training=False`.
+        latent_shape: Shape of one latent, without the batch.
+        image_shape: Shape of one example.
+        mixture: Whether the generator is a `MixtureGenerator`.
+        num_classes: Int, of a conditional generator, else None.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        latent_shape: tuple[int, ...],
+        image_shape: tuple[int | None, ...],
+        *,
+        mixture: bool,
+        num_classes: int | None,
+    ) -> None:
+        self._generator = generator
+        self._latent_shape = latent_shape
+        self._image_shape = image_shape
+        self._mixture = mixture
+        self._num_classes = num_classes
+        self.num_components = generator.num_components if mixture else 1
+        # Traced once for all signatures.
+        self._pinned, self._routed, self._of_keys, self._latents_of, self._components_of = (
+            tf.function(function, autograph=False, reduce_retracing=True)
+            for function in (
+                self._pinned_images,
+                self._routed_images,
+                self._rows_of_keys,
+                self._latents_of_keys,
+                self._components_of_keys,
+            )
+        )
+
+    def build(self) -> dict[str, Signature]:
+        """Returns function and input specs of each signature, by name."""
+        classes = [] if self._num_classes is None else [_rows("labels", tf.int32)]
+        one_class = [] if self._num_classes is None else [_scalar("label", tf.int32)]
+        seed, latents = _rows("seed", tf.int64), _rows("latents", tf.float32, self._latent_shape)
+        ends = [_rows("seed_a", tf.int64), _rows("seed_b", tf.int64), _rows("t", tf.float32)]
+        found: dict[str, Signature] = {
+            "serving_default": (self._serving_default, [latents, *classes]),
+            "latents": (self._latents, [seed]),
+            "sample": (self._sample, [seed, *classes]),
+            "sample_at": (self._sample_at, [seed, _rows("index", tf.int64), *classes]),
+            "component": (self._component, [latents, _rows("components", tf.int32), *classes]),
+            "interpolate": (self._interpolate, [*ends, *classes]),
+            "mixture_weights": (self._mixture_weights, []),
+            "generate": (
+                self._generate,
+                [_scalar("num", tf.int32), _scalar("seed", tf.int64), *one_class],
+            ),
+        }
+        if len(self._image_shape) == 3:
+            found["sample_png"] = (self._sample_png, [seed, *classes])
+        return found
+
+    def _serving_default(self, latents: tf.Tensor, *labels: tf.Tensor) -> Outputs:
+        return {"images": self._routed(_finite("latents", latents), *self._given(labels))}
+
+    def _component(self, latents: tf.Tensor, components: tf.Tensor, *labels: tf.Tensor) -> Outputs:
+        last = self.num_components - 1
+        chosen = _checked(
+            components,
+            (components >= 0) & (components <= last),
+            f"`components` must be from 0 to {last}",
+        )
+        return {"images": self._pinned(_finite("latents", latents), chosen, *self._given(labels))}
+
+    def _latents(self, seed: tf.Tensor) -> Outputs:
+        return {"latents": self._latents_of(_keys(seed))}
+
+    def _sample(self, seed: tf.Tensor, *labels: tf.Tensor) -> Outputs:
+        return self._of_keys(_keys(seed), *labels)
+
+    def _sample_at(self, seed: tf.Tensor, index: tf.Tensor, *labels: tf.Tensor) -> Outputs:
+        return self._of_keys(tf.stack([seed, index], axis=1), *labels)
+
+    def _sample_png(self, seed: tf.Tensor, *labels: tf.Tensor) -> Outputs:
+        images = self._sample(seed, *labels)["images"]
+        # As `tfgans.pictures` shows them: RGB by the first three channels, else grey by the first.
+        channels = 3 if (self._image_shape[-1] or 1) >= 3 else 1
+        levels = (tf.clip_by_value(images[..., :channels], -1.0, 1.0) + 1.0) * 127.5
+        pixels = tf.cast(tf.round(levels), tf.uint8)
+        encoded = tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)
+        return {"image_bytes": encoded}
+
+    def _generate(self, num: tf.Tensor, seed: tf.Tensor, *label: tf.Tensor) -> Outputs:
+        inside = (num >= 1) & (num <= MOST_GENERATED)
+        rows = _checked(num, inside, f"`num` must be from 1 to {MOST_GENERATED}")
+        keys = tf.stack([tf.fill([rows], seed), tf.range(tf.cast(rows, tf.int64))], axis=1)
+        return self._of_keys(keys, *(tf.fill([rows], one) for one in label))
+
+    def _interpolate(
+        self, seed_a: tf.Tensor, seed_b: tf.Tensor, t: tf.Tensor, *labels: tf.Tensor
+    ) -> Outputs:
+        t = _finite("t", t)
+        keys_a, keys_b = _keys(seed_a), _keys(seed_b)
+        # Each half with the component of its end, so that both ends are what `sample` gives.
+        components = tf.where(t < 0.5, self._components_of(keys_a), self._components_of(keys_b))
+        latents = _slerp(self._latents_of(keys_a), self._latents_of(keys_b), t)
+        images = self._pinned(latents, components, *self._drawn(labels, keys_a))
+        return {"images": images, "components": components}
+
+    def _mixture_weights(self) -> Outputs:
+        if not self._mixture:
+            return {"weights": tf.ones([1])}
+        return {"weights": tf.exp(self._generator.log_probabilities())}
+
+    def _rows_of_keys(self, keys: tf.Tensor, *labels: tf.Tensor) -> Outputs:
+        components = self._components_of(keys)
+        images = self._pinned(self._latents_of(keys), components, *self._drawn(labels, keys))
+        return {"images": images, "components": components}
+
+    def _pinned_images(
+        self, latents: tf.Tensor, components: tf.Tensor, *labels: tf.Tensor
+    ) -> tf.Tensor:
+        pinned = {"component": components} if self._mixture else {}
+        inputs = shapes.with_labels(latents, *labels or [None])
+        return tf.cast(self._generator(inputs, training=False, **pinned), tf.float32)
+
+    def _routed_images(self, latents: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
+        inputs = shapes.with_labels(latents, *labels or [None])
+        return tf.cast(self._generator(inputs, training=False), tf.float32)
+
+    def _latents_of_keys(self, keys: tf.Tensor) -> tf.Tensor:
+        return stateless.normal_rows(keys, self._latent_shape)
+
+    def _components_of_keys(self, keys: tf.Tensor) -> tf.Tensor:
+        if not self._mixture:
+            return tf.zeros([tf.shape(keys)[0]], tf.int32)
+        return self._generator.draw_components(keys)
+
+    def _given(self, labels: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
+        return [self._checked_labels(one, first=0) for one in labels]
+
+    def _drawn(self, labels: tuple[tf.Tensor, ...], keys: tf.Tensor) -> list[tf.Tensor]:
+        if self._num_classes is None:
+            return []
+        drawn = stateless.class_rows(keys, self._num_classes)
+        given = [self._checked_labels(one, first=DRAWN) for one in labels]
+        return [tf.where(one == DRAWN, drawn, one) for one in given]
+
+    def _checked_labels(self, labels: tf.Tensor, *, first: int) -> tf.Tensor:
+        last = (self._num_classes or 1) - 1
+        expected = f"`labels` must be classes from 0 to {last}"
+        drawn = f", or {DRAWN} for one drawn from the seed" if first == DRAWN else ""
+        return _checked(labels, (labels >= first) & (labels <= last), expected + drawn)
+
+
+def _rows(name: str, dtype: tf.DType, shape: tuple[int, ...] = ()) -> tf.TensorSpec:
+    return tf.TensorSpec([None, *shape], dtype, name)
+
+
+def _scalar(name: str, dtype: tf.DType) -> tf.TensorSpec:
+    return tf.TensorSpec([], dtype, name)
+
+
+def _keys(seed: tf.Tensor) -> tf.Tensor:
+    return tf.stack([seed, tf.zeros_like(seed)], axis=1)
+
+
+def _finite(name: str, values: tf.Tensor) -> tf.Tensor:
+    return _checked(values, tf.math.is_finite(values), f"`{name}` must be finite")
+
+
+def _checked(values: tf.Tensor, valid: tf.Tensor, expected: str) -> tf.Tensor:
+    """Returns `values`, or fails the call; XLA compiles the check away."""
+    check = tf.debugging.Assert(tf.reduce_all(valid), [expected, values])
+    with tf.control_dependencies([] if check is None else [check]):  # None when run eagerly
+        return tf.identity(values)
+
+
+def _slerp(start: tf.Tensor, end: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
+    """Returns latents on the great arc from `start` to `end`.
+
+    sin((1 - t) w) / sin(w) start + sin(t w) / sin(w) end, w the angle between the two (White 2016,
+    "Sampling Generative Networks", section 2.1); the straight line where w is 0 or pi.
+    """
+    axes = list(range(1, start.shape.rank))
+    dot = tf.reduce_sum(start * end, axis=axes, keepdims=True)
+    lengths = tf.sqrt(
+        tf.reduce_sum(start**2, axis=axes, keepdims=True)
+        * tf.reduce_sum(end**2, axis=axes, keepdims=True)
+    )
+    angle = tf.acos(tf.clip_by_value(tf.math.divide_no_nan(dot, lengths), -1.0, 1.0))
+    sine = tf.sin(angle)
+    straight = sine < 1e-4
+    safe = tf.where(straight, tf.ones_like(sine), sine)
+    t = tf.reshape(t, [-1, *[1] * len(axes)])
+    from_start = tf.where(straight, 1.0 - t, tf.sin((1.0 - t) * angle) / safe)
+    from_end = tf.where(straight, t, tf.sin(t * angle) / safe)
+    return from_start * start + from_end * end
