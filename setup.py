@@ -16,13 +16,14 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["tfgans", "tfgans.*"]),
-    package_data={"tfgans": ["py.typed"]},
+    package_data={"tfgans": ["py.typed", "*.pyi", "serving/*.pyi", "serving/explorer/*"]},
     python_requires=">=3.11",
     install_requires=[
         "POT>=0.9.5",
         "absl-py>=2.1",
         "importlib_resources>=6",  # tensorflow-datasets imports it and does not ask for it
         "keras>=3.15,<4",
+        "lazy-loader>=0.4",
         "matplotlib>=3.9",
         "numpy>=2",
         "pillow>=11",
@@ -31,10 +32,17 @@ setup(
         "tensorboard>=2.21",
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10",
+        "tensorflow-serving-api>=2.21,<2.22",  # the records of warm-up requests in an export
         "tqdm>=4.66",
+        "urllib3>=2.2",
+        "wrapt>=1.15",
     ],
     extras_require={
-        "serving": ["grpcio>=1.60", "tensorflow-serving-api>=2.21,<2.22"],
+        "serving": [
+            "aiohttp>=3.11",  # bin/serve.py
+            "grpcio>=1.60",  # grpc:// addresses of the client
+            "tensorflow-serving-api>=2.21,<2.22",
+        ],
         "test": [
             "mypy>=1.18",
             "prdc==0.2",  # an oracle, as are the next two
@@ -42,6 +50,7 @@ setup(
             "pytest-xdist>=3.6",
             "ruff>=0.14",
             "scikit-image>=0.24",
+            "selenium>=4.30",  # the explorer in a browser
             "tensorflow-gan==2.1.0",  # only its leaf modules can be imported
         ],
     },

@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import model_servers
 import pytest
 import served
 
@@ -35,3 +36,11 @@ def exported(tmp_path_factory):
         return Export(live, live.export(folder / kind, verify=False))
 
     return export
+
+
+@pytest.fixture(scope="session")
+def rest_server(exported):
+    """The address of bin/serve.py over the export of the mixture, with the explorer."""
+    folder = exported("mixture").version.parent
+    with model_servers.rest(folder, "--ui --max_body_mb=1") as (_, address):
+        yield address

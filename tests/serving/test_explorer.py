@@ -2,19 +2,14 @@
 
 import base64
 import io
-import re
 import shutil
-import subprocess
 import time
 
-import commands
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny
 from PIL import Image
 
-import tfgans
 from tfgans import pictures
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -30,31 +25,6 @@ FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
     "--disable-background-networking --disable-component-update --window-size=1200,1000"
 )
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    gan = tfgans.NonSaturatingGAN(*tiny.mixtures(3, 2), ema=0.9)
-    gan.compile()
-    gan.ema_generator.set_probabilities([0.5, 0.3, 0.2])
-    return gan.export(tmp_path_factory.mktemp("exported") / "digits", verify=False)
-
-
-@pytest.fixture(scope="module")
-def address(exported, tmp_path_factory):
-    flags = "--model_dir={folder} --port=0 --ui"
-    arguments = commands.command("serve.py", flags, folder=exported.parent)
-    log = tmp_path_factory.mktemp("log") / "stderr"
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
-    ):
-        try:
-            found = re.search(r"http://\S+", process.stdout.readline())
-            assert found, log.read_text()
-            yield found[0]
-        finally:
-            process.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -113,14 +83,14 @@ class Page:
 
 
 @pytest.fixture
-def page(driver, address):
-    page = Page(driver, address)
+def page(driver, rest_server):
+    page = Page(driver, rest_server)
     yield page
     assert page.log() == []
 
 
 def reference(exported, seeds):
-    model = tf.saved_model.load(str(exported))
+    model = tf.saved_model.load(str(exported("mixture").version))
     return {
         name: value.numpy()
         for name, value in model.signatures["sample"](seed=tf.constant(seeds, tf.int64)).items()
@@ -135,7 +105,7 @@ def test_shows_the_samples_of_the_seeds(page, exported):
     assert np.abs(shown - pictures.to_uint8(made["images"])[..., 0]).max() <= 1
     assert page.texts(".badge .seed") == [str(7 + i) for i in range(64)]
     assert page.texts(".badge .component") == [str(c) for c in made["components"]]
-    assert page.texts("#model, #version") == ["digits", "version 1"]
+    assert page.texts("#model, #version") == ["mixture", "version 1"]
 
 
 def test_component_pins_the_grid(page):
@@ -191,13 +161,13 @@ def downloaded(page, path):
 def test_pictures_are_saved(page, exported, downloads):
     made = reference(exported, range(64))
     page.do("#save-grid")
-    grid = downloaded(page, downloads / "digits-seeds0-63.png")
+    grid = downloaded(page, downloads / "mixture-seeds0-63.png")
     expected = pictures.image_grid(made["images"])[..., 0]
     assert grid.shape == expected.shape
     assert np.abs(grid - expected).max() <= 1
     page.do(".tile:nth-child(6)")
     page.do("#save-picture")
-    saved = downloaded(page, downloads / f"digits-seed5-component{made['components'][5]}.png")
+    saved = downloaded(page, downloads / f"mixture-seed5-component{made['components'][5]}.png")
     assert saved.shape == (512, 512)
     shown = page.images("#picture").astype(int)[0]
     np.testing.assert_array_equal(saved, shown.repeat(64, axis=0).repeat(64, axis=1))

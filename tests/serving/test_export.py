@@ -50,7 +50,7 @@ def test_warm_up_has_every_signature_at_several_sizes(version):
         rows = {len(value) for value in outputs.values()}
         sizes.setdefault(call.signature, set()).update(rows)
     assert sizes == {
-        **dict.fromkeys(model.signatures, {1, 8, 64}),
+        **{name: {1, 8, 64} for name in model.signatures},
         "mixture_weights": {1},
     }
 
@@ -176,7 +176,7 @@ class TestSelfCheck:
 
     def test_another_image_is_not_published(self, trained, replayed, tmp_path):
         replayed["sample/images"] = lambda images: images + 1e-3
-        with pytest.raises(ValueError, match="'sample'.*differ by 0.001"):
+        with pytest.raises(ValueError, match=r"'sample'.*differ by 0\.001"):
             trained.export(tmp_path / "digits")
         assert os.listdir(tmp_path / "digits") == []
 
@@ -197,7 +197,7 @@ class TestSelfCheck:
 
     def test_process_that_fails_is_told(self, tmp_path):
         (tmp_path / "saved_model.pb").write_bytes(b"no proto")
-        with pytest.raises(ValueError, match="cannot run it: .*saved_model"):
+        with pytest.raises(ValueError, match=r"cannot run it: .*saved_model"):
             self_check.check_export(tmp_path, {}, [], compute_dtype="float32")
 
 

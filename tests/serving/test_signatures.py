@@ -19,7 +19,7 @@ TABLE = {
     "sample": (["seed"], ["components", "images"]),
     "sample_at": (["index", "seed"], ["components", "images"]),
     "sample_png": (["seed"], ["image_bytes"]),
-    "latents": (["seed"], ["latents"]),
+    "latents": (["index", "seed"], ["latents"]),
     "component": (["components", "latents"], ["images"]),
     "interpolate": (["seed_a", "seed_b", "t"], ["components", "images"]),
     "mixture_weights": ([], ["weights"]),
@@ -69,6 +69,7 @@ def test_names_types_and_shapes(export):
         inputs, outputs = TABLE[name]
         if export.kind == "conditional":
             inputs = sorted(inputs + classes.get(name, ["labels"]))
+            outputs = outputs + ["labels"] * (name in ("sample", "sample_at", "generate"))
         specs = signature.structured_input_signature[1]
         assert sorted(specs) == inputs
         assert sorted(signature.structured_outputs) == outputs
@@ -107,6 +108,10 @@ def test_sample_at_and_generate_are_a_sample_of_many(export):
     np.testing.assert_allclose(rows["images"], expected[index], atol=1e-5)
     np.testing.assert_array_equal(rows["components"], export.live.sample_components(9, 3)[index])
     np.testing.assert_array_equal(generated["components"][index], rows["components"])
+    if export.kind == "conditional":
+        drawn = export.live.sample_labels(9, seed=3)
+        np.testing.assert_array_equal(generated["labels"], drawn)
+        np.testing.assert_array_equal(rows["labels"], drawn[index])
 
 
 def _drawn(export, name, value):
@@ -144,7 +149,7 @@ def test_png_is_what_pictures_show(export):
 
 
 def test_latents_lead_to_the_sample(export):
-    latents = export("latents", seed=SEEDS)["latents"]
+    latents = export("latents", seed=SEEDS, index=np.zeros_like(SEEDS))["latents"]
     made = export("sample", seed=SEEDS, **_classes(export, len(SEEDS)))
     images = export(
         "component",

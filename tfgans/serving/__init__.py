@@ -1,6 +1,6 @@
-"""From a trained generator to a SavedModel for TF Serving, and from a SavedModel to samples."""
+"""From a trained generator to a SavedModel, to a server, and from either to samples."""
 
-from tfgans.serving.export import export_generator
-from tfgans.serving.saved_generator import SavedGenerator
+import lazy_loader
 
-__all__ = ["SavedGenerator", "export_generator"]
+# As in `tfgans`: the names are in __init__.pyi, and the client needs no TensorFlow.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,36 +2,30 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from tfgans.serving.errors import ServingError
-from tfgans.serving.rest_format import SignatureInfo, names
-from tfgans.serving.transport import Metadata, VersionStatus
+from tfgans.serving.rest import RestTransport
+from tfgans.serving.rest_format import SignatureInfo, TensorInfo, names
+from tfgans.serving.transport import Metadata, ServingError, Transport, VersionStatus
+
+__all__ = ["Client", "Metadata", "ServingError", "VersionStatus"]
 
 _FIRST_PAUSE_S = 0.1
 # As the signatures have it: a class that is drawn from the seed.
 _DRAWN = -1
 
 
-class _Transport(Protocol):
-    def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray], info: SignatureInfo
-    ) -> dict[str, np.ndarray]: ...
-
-    def status(self) -> list[VersionStatus]: ...
-
-    def metadata(self) -> Metadata: ...
-
-    def close(self) -> None: ...
+_T = TypeVar("_T")
 
 
 class Client:
     """Samples from a generator that TF Serving, or `bin/serve.py`, serves.
 
-    The same seed gives the same images as on the machine that trained the model: `generate(n, seed)`
-    gives what `gan.sample(n, seed=seed)` gives. More rows than `batch_size` go in several requests.
+    The same seed gives the same images as where the model was trained: `generate(n, seed)` is
+    `gan.sample(n, seed=seed)`, up to the rounding of float32. More rows than `batch_size` go in
+    several requests.
 
     Args:
         address: "http://host:8501" (REST) or "grpc://host:8500"; https works too. gRPC needs the
@@ -82,7 +76,9 @@ class Client:
             raise ValueError(f"`timeout` must be seconds above 0. Received: {timeout!r}")
         for name, value, least in (("retries", retries, 0), ("batch_size", batch_size, 1)):
             if not _is_int(value) or value < least:
-                raise ValueError(f"`{name}` must be an int of at least {least}. Received: {value!r}")
+                raise ValueError(
+                    f"`{name}` must be an int of at least {least}. Received: {value!r}"
+                )
         self._transport = _transport(address, model, version, label, timeout)
         self._pinned = version is not None or label is not None
         self._retries, self._batch_size = retries, batch_size
@@ -162,7 +158,7 @@ class Client:
             raise ValueError(
                 f"The inputs of {signature!r} are: {names(info.inputs)}. Received: {names(inputs)}"
             )
-        given = {name: np.asarray(inputs[name]) for name in info.inputs}
+        given = {name: _converted(name, inputs[name], info.inputs[name]) for name in info.inputs}
         return self._retrying(lambda: self._transport.predict(signature, given, info))
 
     def status(self) -> list[VersionStatus]:
@@ -209,8 +205,8 @@ class Client:
         while True:
             before = None if self._pinned or len(starts) == 1 else self.metadata().version
             parts = [
-                self.predict(signature, {name: value[at : at + self._batch_size] for name, value in inputs.items()})
-                for at in starts
+                self.predict(signature, {name: value[rows] for name, value in inputs.items()})
+                for rows in (slice(at, at + self._batch_size) for at in starts)
             ]
             # A version that came up in between would mix its images with the older ones.
             if before is None or self.metadata().version == before:
@@ -224,9 +220,57 @@ class Client:
             )
         return known.signatures[name]
 
-    def _retrying[T](self, call: Callable[[], T]) -> T: ...
+    def _retrying(self, call: Callable[[], _T]) -> _T:
+        for attempt in range(self._retries):
+            try:
+                return call()
+            except ConnectionError:
+                time.sleep(_FIRST_PAUSE_S * 2**attempt)
+        return call()
 
 
 def _transport(
     address: str, model: str, version: int | None, label: str | None, timeout: float
-) -> _Transport: ...
+) -> Transport:
+    scheme, _, rest = str(address).partition("://")
+    if scheme in ("http", "https") and rest.strip("/"):
+        return RestTransport(address, model, version, label, timeout)
+    if scheme == "grpc" and ":" in rest:
+        try:
+            from tfgans.serving.grpc_transport import GrpcTransport
+        except ImportError as error:
+            raise ImportError(
+                f"gRPC needs more packages: pip install 'tfgans[serving]'. Missing: {error.name}"
+            ) from error
+        return GrpcTransport(rest, model, version, label, timeout)
+    raise ValueError(
+        "`address` must be http://HOST:PORT, https://HOST or grpc://HOST:PORT. "
+        f"Received: {address!r}"
+    )
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _ints(name: str, values: Any) -> np.ndarray:
+    array = np.asarray(values)
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
+        raise ValueError(f"`{name}` must be ints [n], one or more. Received: {values!r:.100}")
+    return _converted(name, array, TensorInfo("int64", (None,)))
+
+
+def _converted(name: str, value: Any, info: TensorInfo) -> np.ndarray:
+    """Returns an input as an array of its type, or raises ValueError where numbers would change."""
+    array = np.asarray(value)
+    if info.dtype == "string":
+        return array.astype(object)
+    dtype = np.dtype(info.dtype)
+    kinds = "fiu" if dtype.kind == "f" else "iu" if dtype.kind in "iu" else dtype.kind
+    fits = array.dtype.kind in kinds
+    if fits and dtype.kind in "iu" and array.size:
+        limits = np.iinfo(dtype)
+        fits = limits.min <= int(array.min()) and int(array.max()) <= limits.max
+    if not fits:
+        raise ValueError(f"`{name}` must be of {info.dtype}. Received: {value!r:.100}")
+    return array.astype(dtype)

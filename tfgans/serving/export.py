@@ -38,7 +38,7 @@ def export_generator(
     | `sample` | `seed`: int64 [batch] | `images`, `components`: int32 [batch] |
     | `sample_at` | `seed`, `index`: int64 [batch] | `images`, `components` |
     | `sample_png` | `seed` | `image_bytes`: string [batch], a PNG file each |
-    | `latents` | `seed` | `latents`: float32 [batch, ...] |
+    | `latents` | `seed`, `index` | `latents`: float32 [batch, ...] |
     | `component` | `latents`, `components`: int32 [batch] | `images` |
     | `interpolate` | `seed_a`, `seed_b`: int64 [batch], `t`: float32 [batch] | as `sample` |
     | `mixture_weights` | none | `weights`: float32 [k] |
@@ -54,7 +54,8 @@ def export_generator(
 
     Of a conditional generator every signature that makes images takes one more input, `labels`:
     int32 [batch] (`label`: int32 [] in `generate`), the classes. Where there is a seed, -1 stands
-    for a class drawn from it (in `interpolate`, from `seed_a`), as in `gan.sample`.
+    for a class drawn from it (in `interpolate`, from `seed_a`), as in `gan.sample`; `sample`,
+    `sample_at` and `generate` have one more output, `labels`, which tells it.
 
     An input that is no class, no component, not finite or too many is an error of the call, and in
     TF Serving with batching of the requests in the same batch.

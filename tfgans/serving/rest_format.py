@@ -50,16 +50,18 @@ def from_json(name: str, value: Any, info: TensorInfo) -> np.ndarray:
         ValueError: If it is not of the type and the shape.
     """
     shape, leaves = [], [value]
-    for _ in info.shape:
+    for size in info.shape:
         if not all(isinstance(one, list) for one in leaves):
             break
         sizes = {len(one) for one in leaves}
         if len(sizes) > 1:
             raise ValueError(f"{name!r} must be a tensor. Received: lists of unequal lengths")
-        shape.append(sizes.pop() if sizes else 0)
+        shape.append(sizes.pop() if sizes else size or 0)
         leaves = list(itertools.chain.from_iterable(leaves))
     fits = len(shape) == len(info.shape) and not any(isinstance(one, list) for one in leaves)
-    if not fits or any(want not in (None, size) for want, size in zip(info.shape, shape)):
+    if not fits or any(
+        want not in (None, size) for want, size in zip(info.shape, shape, strict=True)
+    ):
         expected = ["batch" if size is None else size for size in info.shape]
         received = f"shape {shape}" if fits else "another number of axes"
         raise ValueError(
@@ -73,7 +75,8 @@ def _array(name: str, leaves: list[Any], dtype: str) -> np.ndarray:
         strings = np.empty(len(leaves), object)
         strings[:] = [_to_bytes(name, one) for one in leaves]
         return strings
-    expected = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}}[np.dtype(dtype).kind]
+    types: dict[str, set[type]] = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}}
+    expected = types[np.dtype(dtype).kind]
     other = set(map(type, leaves)) - expected
     if other:
         found = ", ".join(sorted(one.__name__ for one in other))
@@ -100,9 +103,7 @@ def _to_bytes(name: str, value: Any) -> bytes:
             return base64.b64decode(value["b64"], validate=True)
         except binascii.Error as error:
             raise ValueError(f"{name!r} must be base64. Received: {error}") from error
-    raise ValueError(
-        f'{name!r} must be text or {{"b64": ...}}. Received: {type(value).__name__}'
-    )
+    raise ValueError(f'{name!r} must be text or {{"b64": ...}}. Received: {type(value).__name__}')
 
 
 def inputs_from_json(body: Mapping[str, Any], info: SignatureInfo) -> dict[str, np.ndarray]:
@@ -113,8 +114,8 @@ def inputs_from_json(body: Mapping[str, Any], info: SignatureInfo) -> dict[str, 
     """
     if ("instances" in body) == ("inputs" in body):
         raise ValueError('A request must have either "instances" (rows) or "inputs" (columns)')
-    given = body["inputs"] if "inputs" in body else _columns(body["instances"], info.inputs)
-    if len(info.inputs) == 1 and not (isinstance(given, dict) and given.keys() == set(info.inputs)):
+    given = body["inputs"] if "inputs" in body else _columns(body["instances"])
+    if len(info.inputs) == 1 and (not isinstance(given, dict) or given.keys() == {"b64"}):
         given = {next(iter(info.inputs)): given}
     if not isinstance(given, dict):
         expected = "no inputs" if not info.inputs else f"an object with {', '.join(info.inputs)}"
@@ -127,15 +128,14 @@ def inputs_from_json(body: Mapping[str, Any], info: SignatureInfo) -> dict[str, 
     return {name: from_json(name, given[name], info.inputs[name]) for name in info.inputs}
 
 
-def _columns(rows: Any, inputs: Mapping[str, TensorInfo]) -> Any:
+def _columns(rows: Any) -> Any:
     if not isinstance(rows, list) or not rows:
         raise ValueError('"instances" must be a list with a row or more')
     if not all(isinstance(row, dict) for row in rows) or set(rows[0]) == {"b64"}:
         return rows
     if any(row.keys() != rows[0].keys() for row in rows):
         raise ValueError('All "instances" must have the same inputs')
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    return columns if columns.keys() != {"b64"} or len(inputs) > 1 else rows
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def outputs_to_json(outputs: Mapping[str, np.ndarray], *, as_rows: bool) -> dict[str, Any]:

@@ -62,13 +62,14 @@ class GeneratorSignatures:
         """Returns function and input specs of each signature, by name."""
         classes = [] if self._num_classes is None else [_rows("labels", tf.int32)]
         one_class = [] if self._num_classes is None else [_scalar("label", tf.int32)]
-        seed, latents = _rows("seed", tf.int64), _rows("latents", tf.float32, self._latent_shape)
+        seed, index = _rows("seed", tf.int64), _rows("index", tf.int64)
+        latents = _rows("latents", tf.float32, self._latent_shape)
         ends = [_rows("seed_a", tf.int64), _rows("seed_b", tf.int64), _rows("t", tf.float32)]
         found: dict[str, Signature] = {
             "serving_default": (self._serving_default, [latents, *classes]),
-            "latents": (self._latents, [seed]),
+            "latents": (self._latents, [seed, index]),
             "sample": (self._sample, [seed, *classes]),
-            "sample_at": (self._sample_at, [seed, _rows("index", tf.int64), *classes]),
+            "sample_at": (self._sample_at, [seed, index, *classes]),
             "component": (self._component, [latents, _rows("components", tf.int32), *classes]),
             "interpolate": (self._interpolate, [*ends, *classes]),
             "mixture_weights": (self._mixture_weights, []),
@@ -93,14 +94,14 @@ class GeneratorSignatures:
         )
         return {"images": self._pinned(_finite("latents", latents), chosen, *self._given(labels))}
 
-    def _latents(self, seed: tf.Tensor) -> Outputs:
-        return {"latents": self._latents_of(_keys(seed))}
+    def _latents(self, seed: tf.Tensor, index: tf.Tensor) -> Outputs:
+        return {"latents": self._latents_of(_keys(seed, index))}
 
     def _sample(self, seed: tf.Tensor, *labels: tf.Tensor) -> Outputs:
-        return self._of_keys(_keys(seed), *labels)
+        return self._of_keys(_keys(seed, tf.zeros_like(seed)), *labels)
 
     def _sample_at(self, seed: tf.Tensor, index: tf.Tensor, *labels: tf.Tensor) -> Outputs:
-        return self._of_keys(tf.stack([seed, index], axis=1), *labels)
+        return self._of_keys(_keys(seed, index), *labels)
 
     def _sample_png(self, seed: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         images = self._sample(seed, *labels)["images"]
@@ -114,14 +115,14 @@ class GeneratorSignatures:
     def _generate(self, num: tf.Tensor, seed: tf.Tensor, *label: tf.Tensor) -> Outputs:
         inside = (num >= 1) & (num <= MOST_GENERATED)
         rows = _checked(num, inside, f"`num` must be from 1 to {MOST_GENERATED}")
-        keys = tf.stack([tf.fill([rows], seed), tf.range(tf.cast(rows, tf.int64))], axis=1)
+        keys = _keys(tf.fill([rows], seed), tf.range(tf.cast(rows, tf.int64)))
         return self._of_keys(keys, *(tf.fill([rows], one) for one in label))
 
     def _interpolate(
         self, seed_a: tf.Tensor, seed_b: tf.Tensor, t: tf.Tensor, *labels: tf.Tensor
     ) -> Outputs:
         t = _finite("t", t)
-        keys_a, keys_b = _keys(seed_a), _keys(seed_b)
+        keys_a, keys_b = (_keys(seed, tf.zeros_like(seed)) for seed in (seed_a, seed_b))
         # Each half with the component of its end, so that both ends are what `sample` gives.
         components = tf.where(t < 0.5, self._components_of(keys_a), self._components_of(keys_b))
         latents = _slerp(self._latents_of(keys_a), self._latents_of(keys_b), t)
@@ -134,9 +135,10 @@ class GeneratorSignatures:
         return {"weights": tf.exp(self._generator.log_probabilities())}
 
     def _rows_of_keys(self, keys: tf.Tensor, *labels: tf.Tensor) -> Outputs:
-        components = self._components_of(keys)
-        images = self._pinned(self._latents_of(keys), components, *self._drawn(labels, keys))
-        return {"images": images, "components": components}
+        components, classes = self._components_of(keys), self._drawn(labels, keys)
+        images = self._pinned(self._latents_of(keys), components, *classes)
+        told = {"labels": classes[0]} if classes else {}
+        return {"images": images, "components": components, **told}
 
     def _pinned_images(
         self, latents: tf.Tensor, components: tf.Tensor, *labels: tf.Tensor
@@ -182,8 +184,8 @@ def _scalar(name: str, dtype: tf.DType) -> tf.TensorSpec:
     return tf.TensorSpec([], dtype, name)
 
 
-def _keys(seed: tf.Tensor) -> tf.Tensor:
-    return tf.stack([seed, tf.zeros_like(seed)], axis=1)
+def _keys(seed: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    return tf.stack([seed, index], axis=1)
 
 
 def _finite(name: str, values: tf.Tensor) -> tf.Tensor:

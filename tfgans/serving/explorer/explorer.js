@@ -14,18 +14,18 @@ const $ = (id) => document.getElementById(id);
 const range = (n) => Array.from({ length: n }, (_, i) => i);
 
 let model; // {name, url, signatures, weights}
-let latentsOf = {}; // those of the grid's seeds, which a click on a component needs again
+let drawnOf = {}; // latents and classes of the grid's seeds, which a click on a component needs
 let grid; // what is shown: {images, seeds, components, isImages, ...}
 let picture; // what is shown enlarged: {image, pick}
 const chosen = { seed: 0, count: 64, component: null, label: -1, picks: [] };
 
 /** Calls a signature; its outputs by name, also where there is one, which comes bare. */
-async function predict(name, inputs) {
+async function predict(name, inputs, labels) {
   const signature = model.signatures[name];
   if (!signature) throw new Error(`This export has no signature "${name}". Export the model again.`);
   const given = { ...inputs };
   if ("labels" in signature.inputs) {
-    given.labels = range(Object.values(inputs)[0].length).map(() => chosen.label);
+    given.labels = labels ?? Object.values(inputs)[0].map(() => chosen.label);
   }
   const { outputs } = await ask(`${model.url}:predict`, { signature_name: name, inputs: given });
   const names = Object.keys(signature.outputs);
@@ -56,14 +56,24 @@ const loadGrid = lane("grid", async () => {
   if (component === null) {
     made = await predict("sample", { seed: seeds });
   } else {
-    const key = `${seed} ${count}`;
-    if (latentsOf.key !== key) latentsOf = { key, ...(await predict("latents", { seed: seeds })) };
-    made = { components, ...(await predict("component", { latents: latentsOf.latents, components })) };
+    const { latents, labels } = await drawn(seeds);
+    made = { components, labels, ...(await predict("component", { latents, components }, labels)) };
   }
   const isImages = Array.isArray(made.images[0]?.[0]?.[0]);
-  grid = { images: made.images, components: made.components, seeds, isImages, pinned: component, label };
+  grid = { ...made, seeds, isImages, pinned: component, label };
   showGrid();
 });
+
+/** Latents and classes of seeds; those of the last call are kept. */
+async function drawn(seeds) {
+  const key = `${seeds[0]} ${seeds.length} ${chosen.label}`;
+  if (drawnOf.key === key) return drawnOf;
+  const { latents } = await predict("latents", { seed: seeds, index: seeds.map(() => 0) });
+  // A conditional model tells the class that it drew beside the sample.
+  const labels = isConditional() ? (await predict("sample", { seed: seeds })).labels : undefined;
+  drawnOf = { key, latents, labels };
+  return drawnOf;
+}
 
 function showGrid() {
   const { images, seeds, isImages } = grid;
@@ -93,8 +103,9 @@ function newTile(index) {
 
 function showTile(tile, index) {
   const [seed, component] = [grid.seeds[index], grid.components[index]];
+  const label = grid.labels ? `, class ${grid.labels[index]}` : "";
   paint(tile.firstChild, grid.images[index]);
-  tile.title = tile.ariaLabel = `Seed ${seed}, component ${component}`;
+  tile.title = tile.ariaLabel = `Seed ${seed}, component ${component}${label}`;
   tile.querySelector(".seed").textContent = seed;
   tile.querySelector(".component").textContent = model.weights.length > 1 ? component : "";
   tile.style.setProperty("--hue", hue(component));
@@ -103,9 +114,8 @@ function showTile(tile, index) {
 // ---- Picks: the first is A, the second B ----
 
 const samePick = (pick, index) => pick.seed === grid.seeds[index] && pick.component === grid.components[index];
+const isConditional = () => "labels" in (model.signatures.sample?.inputs ?? {});
 const isMoved = (pick) => Boolean(pick.start?.some((value, i) => value !== pick.latent[i]));
-// The server wants real classes beside latents, and does not say which it drew for a seed.
-const isFixed = () => $("classes").hidden || chosen.label >= 0;
 
 function togglePick(index) {
   const at = chosen.picks.findIndex((pick) => samePick(pick, index));
@@ -113,7 +123,7 @@ function togglePick(index) {
     setPicks(chosen.picks.toSpliced(at, 1));
   } else {
     const [seed, component] = [grid.seeds[index], grid.components[index]];
-    const pick = { seed, component, image: grid.images[index], label: grid.label };
+    const pick = { seed, component, image: grid.images[index], label: grid.labels?.[index] ?? -1 };
     setPicks([...chosen.picks.slice(0, 1), pick]);
   }
 }
@@ -146,14 +156,12 @@ function markPicks() {
 const loadPicture = lane("picture", async () => {
   const pick = chosen.picks[0];
   if (!pick) return;
-  if (isFixed()) {
-    if (!pick.start) {
-      const { latents } = await predict("latents", { seed: [pick.seed] });
-      [pick.start, pick.latent] = [latents[0], [...latents[0]]];
-    }
-    const made = await predict("component", { latents: [pick.latent], components: [pick.component] });
-    pick.image = made.images[0];
+  if (!pick.start) {
+    const { latents } = await predict("latents", { seed: [pick.seed], index: [0] });
+    [pick.start, pick.latent] = [latents[0], [...latents[0]]];
   }
+  const given = { latents: [pick.latent], components: [pick.component] };
+  [pick.image] = (await predict("component", given, [pick.label])).images;
   // Another may be A by now; then its own run follows.
   if (pick === chosen.picks[0]) showPicture(pick);
 });
@@ -170,7 +178,8 @@ const loadStrip = lane("strip", async () => {
   const [a, b] = chosen.picks;
   if (!b) return;
   const t = range(STEPS).map((i) => i / (STEPS - 1));
-  const made = await predict("interpolate", { seed_a: t.map(() => a.seed), seed_b: t.map(() => b.seed), t });
+  const given = { seed_a: t.map(() => a.seed), seed_b: t.map(() => b.seed), t };
+  const made = await predict("interpolate", given, t.map(() => a.label));
   $("strip").replaceChildren(...made.images.map((image, i) => {
     const figure = document.createElement("figure");
     figure.title = `${Math.round(t[i] * 1000) / 10} % of the way, component ${made.components[i]}`;
@@ -182,10 +191,7 @@ const loadStrip = lane("strip", async () => {
 // ---- Sliders of the latent ----
 
 function showSliders(pick) {
-  $("latents-note").hidden = isFixed();
-  for (const id of ["sliders", "reset"]) $(id).hidden = !isFixed();
   $("latents").disabled = false;
-  if (!isFixed()) return;
   if ($("sliders").children.length !== pick.latent.length) {
     $("sliders").replaceChildren(...pick.latent.map((_, i) => newSlider(i)));
     showMore(false);
@@ -245,8 +251,6 @@ function setClass() {
   report("class", isValid ? "" : `Class: ${$("class").validationMessage}`);
   if (!isValid) return;
   chosen.label = isOne ? $("class").valueAsNumber : -1;
-  if (!isFixed()) chosen.component = null;
-  showComponents();
   setPicks([]);
   loadGrid();
 }
@@ -254,9 +258,7 @@ function setClass() {
 function showComponents() {
   for (const button of $("components").children) {
     button.ariaPressed = String(button.dataset.component === String(chosen.component ?? "all"));
-    button.disabled = !isFixed() && button.dataset.component !== "all";
   }
-  $("drawn-note").hidden = isFixed();
 }
 
 function newComponent(text, component) {
@@ -292,7 +294,7 @@ function showModel() {
   const chips = model.weights.map((weight, i) => newComponent(`${i}: ${weight.toFixed(2)}`, i));
   $("components").replaceChildren(newComponent("all", null), ...chips);
   $("mixture").hidden = model.weights.length < 2;
-  $("classes").hidden = !("labels" in (model.signatures.sample?.inputs ?? {}));
+  $("classes").hidden = !isConditional();
   const dims = model.signatures.sample?.outputs.images?.tensor_shape.dim ?? [];
   // Numbers come as text: of large images a few are enough to begin with.
   if (dims.slice(1).reduce((size, { size: each }) => size * Number(each), 1) > 64 * 64 * 3) $("count").value = "16";

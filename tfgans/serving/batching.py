@@ -1,0 +1,118 @@
+"""Requests that come at the same time, run as one batch."""
+
+import asyncio
+import collections
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+import numpy as np
+
+from tfgans.serving.served_model import InvalidRequestError
+
+Arrays = dict[str, np.ndarray]
+
+
+class OverloadedError(RuntimeError):
+    """More rows wait than the server takes."""
+
+
+class _Request(NamedTuple):
+    inputs: Arrays
+    rows: int
+    reply: "asyncio.Future[Arrays]"
+
+
+class Batcher:
+    """Joins requests along axis 0 while the model is busy with others.
+
+    A request that finds the model idle runs at once; those that come meanwhile become the next
+    batch. So no request waits for a timer, and the batch grows with the load.
+
+    Args:
+        run: Inputs -> outputs, all with the same axis 0; called in `executor`.
+        executor: Where it runs.
+        max_rows: Int, of a batch.
+        max_waiting: Int, rows that may wait.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Arrays], Arrays],
+        executor: Executor,
+        *,
+        max_rows: int,
+        max_waiting: int,
+    ) -> None:
+        self._run, self._executor = run, executor
+        self._max_rows, self._max_waiting = max_rows, max_waiting
+        self._waiting: collections.deque[_Request] = collections.deque()
+        self._waiting_rows = 0
+        self._worker: asyncio.Task[None] | None = None
+
+    async def submit(self, inputs: Arrays) -> Arrays:
+        """Returns the outputs for the rows of one request, `max_rows` at most.
+
+        Raises:
+            InvalidRequestError: If the model refuses these rows.
+            OverloadedError: If too many wait.
+        """
+        rows = len(next(iter(inputs.values())))
+        if self._waiting_rows + rows > self._max_waiting:
+            raise OverloadedError(
+                f"more than {self._max_waiting} rows are waiting; try again later"
+            )
+        request = _Request(inputs, rows, asyncio.get_running_loop().create_future())
+        self._waiting.append(request)
+        self._waiting_rows += rows
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return await request.reply
+
+    async def _work(self) -> None:
+        while self._waiting:
+            await self._answer(self._next_batch())
+
+    def _next_batch(self) -> list[_Request]:
+        batch: list[_Request] = []
+        rows = 0
+        while self._waiting and (not batch or rows + self._waiting[0].rows <= self._max_rows):
+            request = self._waiting.popleft()
+            self._waiting_rows -= request.rows
+            # Whoever asked may have gone.
+            if not request.reply.done():
+                batch.append(request)
+                rows += request.rows
+        return batch
+
+    async def _answer(self, batch: list[_Request]) -> None:
+        if not batch:
+            return
+        joined = {
+            name: np.concatenate([one.inputs[name] for one in batch]) for name in batch[0].inputs
+        }
+        loop = asyncio.get_running_loop()
+        try:
+            outputs = await loop.run_in_executor(self._executor, self._run, joined)
+        except InvalidRequestError as error:
+            if len(batch) == 1:
+                _fail(batch, error)
+                return
+            # One bad request must not fail the others.
+            for request in batch:
+                await self._answer([request])
+        except Exception as error:
+            _fail(batch, error)
+        else:
+            start = 0
+            for request in batch:
+                own = {name: value[start : start + request.rows] for name, value in outputs.items()}
+                start += request.rows
+                if not request.reply.done():
+                    request.reply.set_result(own)
+
+
+def _fail(batch: list[_Request], error: Exception) -> None:
+    for request in batch:
+        if not request.reply.done():
+            request.reply.set_exception(error)

@@ -1,0 +1,132 @@
+"""TF Serving's REST API: https://www.tensorflow.org/tfx/serving/api_rest."""
+
+import json
+import urllib.parse
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import urllib3
+
+from tfgans.serving.rest_format import SignatureInfo, TensorInfo, outputs_from_json, to_json
+from tfgans.serving.transport import Metadata, ServingError, VersionStatus
+
+_T = TypeVar("_T")
+_LONGEST_MESSAGE = 500
+_DTYPES = {
+    "DT_FLOAT": "float32",
+    "DT_DOUBLE": "float64",
+    "DT_HALF": "float16",
+    "DT_INT8": "int8",
+    "DT_INT16": "int16",
+    "DT_INT32": "int32",
+    "DT_INT64": "int64",
+    "DT_UINT8": "uint8",
+    "DT_UINT16": "uint16",
+    "DT_UINT32": "uint32",
+    "DT_UINT64": "uint64",
+    "DT_BOOL": "bool",
+    "DT_STRING": "string",
+}
+
+
+class RestTransport:
+    """A model of a server at an http or https address."""
+
+    def __init__(
+        self, address: str, model: str, version: int | None, label: str | None, timeout: float
+    ) -> None:
+        self._server = address.rstrip("/")
+        self._model = f"{self._server}/v1/models/{urllib.parse.quote(model, safe='')}"
+        self._pinned = self._model
+        if version is not None:
+            self._pinned += f"/versions/{version}"
+        if label is not None:
+            self._pinned += f"/labels/{urllib.parse.quote(label, safe='')}"
+        self._timeout = timeout
+        # The client repeats requests, and only those that did not get through.
+        self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(timeout))
+
+    def predict(
+        self, signature: str, inputs: Mapping[str, np.ndarray], info: SignatureInfo
+    ) -> dict[str, np.ndarray]:
+        """Returns the outputs by name."""
+        columns = {name: to_json(name, value) for name, value in inputs.items()}
+        body = {"signature_name": signature, "inputs": columns}
+        reply = self._ask("POST", f"{self._pinned}:predict", json.dumps(body).encode())
+        return self._read(lambda: outputs_from_json(reply, info))
+
+    def status(self) -> list[VersionStatus]:
+        """Returns the versions of the model."""
+        reply = self._ask("GET", self._pinned)
+        return self._read(
+            lambda: [
+                VersionStatus(
+                    int(one["version"]), one["state"], one["status"].get("error_message", "")
+                )
+                for one in reply["model_version_status"]
+            ]
+        )
+
+    def metadata(self) -> Metadata:
+        """Returns the version and its signatures."""
+        reply = self._ask("GET", f"{self._pinned}/metadata")
+        return self._read(
+            lambda: Metadata(
+                int(reply["model_spec"]["version"]),
+                signatures_of(reply["metadata"]["signature_def"]["signature_def"]),
+            )
+        )
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._pool.clear()
+
+    def _ask(self, method: str, url: str, body: bytes | None = None) -> Any:
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        try:
+            reply = self._pool.request(method, url, body=body, headers=headers, redirect=False)
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise TimeoutError(f"{self._server} did not answer within {self._timeout} s") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise ConnectionError(f"{self._server} cannot be reached: {error}") from error
+        text = reply.data.decode(errors="replace")
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        if reply.status != 200 or not isinstance(found, dict) or "error" in found:
+            told = found.get("error") if isinstance(found, dict) else None
+            raise ServingError(
+                f"{url} answered {reply.status}: {str(told or text)[:_LONGEST_MESSAGE]}",
+                code=str(reply.status),
+            )
+        return found
+
+    def _read(self, read: Callable[[], _T]) -> _T:
+        try:
+            return read()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ServingError(
+                f"{self._server} did not answer as TF Serving does: {error!r}", code="200"
+            ) from error
+
+
+def signatures_of(definitions: Mapping[str, Any]) -> dict[str, SignatureInfo]:
+    """Returns signatures from the JSON of a `SignatureDefMap`, without TensorFlow's own."""
+    return {
+        name: SignatureInfo(
+            *(
+                {key: _tensor_info(info) for key, info in one.get(side, {}).items()}
+                for side in ("inputs", "outputs")
+            )
+        )
+        for name, one in definitions.items()
+        if not name.startswith("__")
+    }
+
+
+def _tensor_info(info: Mapping[str, Any]) -> TensorInfo:
+    sizes = [int(one["size"]) for one in info["tensor_shape"].get("dim", [])]
+    shape = tuple(None if size < 0 else size for size in sizes)
+    return TensorInfo(_DTYPES[info["dtype"]], shape)

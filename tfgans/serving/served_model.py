@@ -1,0 +1,154 @@
+"""A SavedModel version in memory, and the folder whose newest version is served."""
+
+import gc
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf import json_format
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2
+
+from tfgans.serving.publish import versions
+from tfgans.serving.rest import signatures_of
+from tfgans.serving.rest_format import SignatureInfo
+from tfgans.serving.transport import VersionStatus
+from tfgans.serving.warmup import read_warmup
+
+_log = logging.getLogger(__name__)
+
+
+class InvalidRequestError(ValueError):
+    """The model refused what it was given."""
+
+
+class ServedModel:
+    """One version, loaded and warm.
+
+    Args:
+        folder: Of the version.
+
+    Attributes:
+        version: Int.
+        signatures: `SignatureInfo` by name.
+        metadata: The signatures as TF Serving's REST API tells them, JSON values.
+
+    Raises:
+        ValueError: If it cannot be loaded, or a warm-up request fails.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.version = int(folder.name)
+        try:
+            self._loaded = tf.saved_model.load(os.fspath(folder))
+            self.metadata = _metadata(folder)
+            self.signatures: dict[str, SignatureInfo] = signatures_of(self.metadata)
+            for signature, inputs in read_warmup(folder):
+                self.run(signature, inputs)
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ValueError(f"{folder} cannot be served: {reason}") from error
+
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Returns the outputs of a signature by name.
+
+        Raises:
+            InvalidRequestError: If the model refuses the inputs.
+        """
+        given = {name: tf.constant(value) for name, value in inputs.items()}
+        try:
+            outputs = self._loaded.signatures[signature](**given)
+        except tf.errors.InvalidArgumentError as error:
+            raise InvalidRequestError(_told_by_the_model(error.message)) from error
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    def is_batchable(self, signature: str) -> bool:
+        """Returns whether requests can be joined along axis 0: it is free in every tensor."""
+        info = self.signatures[signature]
+        tensors = [*info.inputs.values(), *info.outputs.values()]
+        return bool(info.inputs) and all(one.shape[:1] == (None,) for one in tensors)
+
+
+class ModelFolder:
+    """The versions of a model below a folder, of which the newest that loads is served.
+
+    Args:
+        path: The folder.
+
+    Attributes:
+        current: The `ServedModel` that answers.
+
+    Raises:
+        ValueError: If there is no version, or none can be loaded.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._failed: dict[int, str] = {}
+        self._loading: int | None = None
+        self._lock = threading.Lock()
+        if not self.path.is_dir():
+            raise ValueError(f"{self.path} must be the folder of a model's versions. It is none")
+        newest = self._newest()
+        if newest is None:
+            raise ValueError(
+                f"{self.path} holds no version: expected folders named 1, 2, ..., as "
+                "bin/export.py makes them"
+            )
+        self.current = ServedModel(self.path / str(newest))
+
+    def refresh(self) -> ServedModel | None:
+        """Loads the newest version if it is another; returns it, or None. Blocks meanwhile.
+
+        Requests that run keep the old version alive to their end. A version that does not load is
+        told in the log and by `status`, and not tried again.
+        """
+        with self._lock:
+            newest = self._newest()
+            if newest is None or newest == self.current.version:
+                return None
+            self._loading = newest
+            try:
+                self.current = ServedModel(self.path / str(newest))
+            except ValueError as error:
+                self._failed[newest] = str(error)
+                _log.error("version %d stays: %s", self.current.version, error)
+                return None
+            finally:
+                self._loading = None
+            # TensorFlow's functions lie in reference cycles.
+            gc.collect()
+            return self.current
+
+    def status(self) -> list[VersionStatus]:
+        """Returns the version that answers, and those that are loading or failed, newest first."""
+        found = [VersionStatus(self.current.version, "AVAILABLE", "")]
+        found += [VersionStatus(version, "END", why) for version, why in self._failed.items()]
+        loading = self._loading
+        found += [] if loading is None else [VersionStatus(loading, "LOADING", "")]
+        return sorted(found, reverse=True)
+
+    def _newest(self) -> int | None:
+        return max((one for one in versions(self.path) if one not in self._failed), default=None)
+
+
+def _metadata(folder: Path) -> dict[str, Any]:
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    definitions = get_model_metadata_pb2.SignatureDefMap(
+        signature_def=saved.meta_graphs[0].signature_def
+    )
+    # Empty fields too, as TF Serving writes them.
+    return json_format.MessageToDict(
+        definitions, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )["signature_def"]
+
+
+def _told_by_the_model(message: str) -> str:
+    """Returns an error of a graph without the nodes and stacks that TensorFlow adds to it."""
+    told = message.rpartition("<stack traces unavailable>")[2].replace("assertion failed:", "")
+    return " ".join(told.split("\n\t [[", 1)[0].split(" [Op:", 1)[0].split())
