@@ -41,9 +41,11 @@ setup(
         "serving": [
             "aiohttp>=3.11",  # bin/serve.py
             "grpcio>=1.60",  # grpc:// addresses of the client
+            "orjson>=3.10",
             "tensorflow-serving-api>=2.21,<2.22",
         ],
         "test": [
+            "PyYAML>=6",  # reads the manifest in serving/
             "mypy>=1.18",
             "prdc==0.2",  # an oracle, as are the next two
             "pytest>=8",

@@ -84,7 +84,7 @@ def test_run_gives_a_table_a_record_and_a_page(made):
     ("what", "model"),
     [
         ("--saved_model={made}/export/1", "SavedModel 1"),
-        ("--saved_model={made}/conditional/1 --num_classes=10", "SavedModel 1"),
+        ("--saved_model={made}/conditional/1", "SavedModel 1"),
         ("--samples={made}/images", "array"),
         ("--samples={made}/a.npy", "array"),
         ("--samples={made}/a.npz", "array"),
@@ -117,7 +117,10 @@ BAD = {
     "nan": ("--samples={made}/nan.npy --out={new}", "finite"),
     "no model": ("--saved_model={made}/empty --out={new}", "no SavedModel"),
     "folder of versions": ("--saved_model={made}/export --out={new}", "its versions are 1"),
-    "labels without classes": ("--saved_model={made}/conditional/1 --out={new}", "num_classes"),
+    "classes of ours": (
+        "--saved_model={made}/conditional/1 --num_classes=10 --out={new}",
+        "num_classes",
+    ),
     "range of an array": ("--samples={made}/a.npy --value_range=0,1 --out={new}", "saved_model"),
     "best of an array": ("--samples={made}/a.npy --best --out={new}", "--best is of a run"),
     "range": ("--saved_model={made}/export/1 --value_range=1,0 --out={new}", "value_range"),

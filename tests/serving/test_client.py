@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import commands
 import grpc
 import model_servers
 import numpy as np
@@ -240,9 +241,11 @@ class TestMishaps:
                 np.testing.assert_allclose(client.mixture_weights(), [0.25, 0.75])
             assert server.asked == 3
         started = time.monotonic()
-        with Client(address, model="m", retries=2) as client:
-            with pytest.raises(ConnectionError, match="cannot be reached"):
-                client.status()
+        with (
+            Client(address, model="m", retries=2) as client,
+            pytest.raises(ConnectionError, match="cannot be reached"),
+        ):
+            client.status()
         assert time.monotonic() - started >= 0.3  # 0.1 s and 0.2 s of pauses
 
     @pytest.mark.parametrize(
@@ -267,9 +270,11 @@ class TestMishaps:
 
     def test_rest_timeout(self):
         with scripted(["slow"]) as (address, server):
-            with Client(address, model="m", timeout=0.2) as client:
-                with pytest.raises(TimeoutError, match=r"within 0\.2 s"):
-                    client.status()
+            with (
+                Client(address, model="m", timeout=0.2) as client,
+                pytest.raises(TimeoutError, match=r"within 0\.2 s"),
+            ):
+                client.status()
             assert server.asked == 1
 
     def test_rows_of_two_versions_are_not_mixed(self, monkeypatch):
@@ -346,3 +351,47 @@ def test_grpc_without_its_packages(monkeypatch):
     monkeypatch.setitem(sys.modules, "tfgans.serving.grpc_transport", None)
     with pytest.raises(ImportError, match=r"tfgans\[serving\]"):
         Client("grpc://localhost:1", model="m")
+
+
+def test_script_samples_from_a_server(rest_server, live, tmp_path):
+    flags = f"--server={rest_server} --name=mixture --num=70 --seed=3 --out={{out}}"
+    done = commands.run("sample.py", flags, out=tmp_path / "s.npy")
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "s.npy"), live.sample(70, seed=3), atol=1e-5)
+    assert done.stdout == f"{tmp_path}/s.npy: 70 samples of shape (8, 8, 1)\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--server=http://127.0.0.1:1 --name=m", "cannot be reached"),
+        ("--server={server} --name=other", "404: Servable not found"),
+        ("--server={server} --name=mixture --version=7", "404: Servable not found"),
+        ("--server={server} --name=mixture --component=5", "from 0 to 2"),
+        ("--server={server} --name=mixture --label=1", "of conditional models"),
+        ("--server={server} --name=mixture --refine=latent", "--refine is of --run_dir"),
+        ("--server={server}", "belong together"),
+        ("--server=localhost --name=m", "must be http://HOST:PORT"),
+        ("--run_dir=x --version=1", "--version is of --server"),
+    ],
+)
+def test_script_tells_in_one_line(rest_server, tmp_path, flags, message):
+    flags = flags.replace("{server}", rest_server) + " --out={out}"
+    done = commands.run("sample.py", flags, out=tmp_path / "s.npy")
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "s.npy").exists()
+
+
+REGISTERED = """
+import tfgans
+import keras
+print(keras.saving.get_registered_object("tfgans>WGANGP").__name__)
+"""
+
+
+def test_keras_knows_our_classes_whichever_is_imported_first():
+    done = subprocess.run([sys.executable, "-c", REGISTERED], capture_output=True, text=True)
+    assert done.stdout == "WGANGP\n", done.stderr

@@ -63,7 +63,9 @@ def export_generator(
     The version appears whole, by a rename, and is never overwritten. Before that the graph is
     checked for what TF Serving cannot run or would not repeat, and a new process without Keras
     loads the export and must give what `generator` gives. Beside the model, `assets.extra` has
-    `tf_serving_warmup_requests` for all signatures and `model_card.json`.
+    `model_card.json` and `tf_serving_warmup_requests`, batches of 1, 4 and 16 for each signature
+    that has rows. (TF Serving with batching refuses `generate` and `mixture_weights`, which have
+    none, and does not load a model of which it refuses a warm-up request.)
 
     Args:
         generator: A built Keras model, latents -> images. It is called with `training=False`.

@@ -117,7 +117,7 @@ def signatures_of(definitions: Mapping[str, Any]) -> dict[str, SignatureInfo]:
     return {
         name: SignatureInfo(
             *(
-                {key: _tensor_info(info) for key, info in one.get(side, {}).items()}
+                {key: _tensor_info(info) for key, info in sorted(one.get(side, {}).items())}
                 for side in ("inputs", "outputs")
             )
         )

@@ -138,15 +138,19 @@ def _columns(rows: Any) -> Any:
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def outputs_to_json(outputs: Mapping[str, np.ndarray], *, as_rows: bool) -> dict[str, Any]:
+def reply_of(outputs: Mapping[str, np.ndarray], *, as_rows: bool) -> dict[str, Any]:
     """Returns the reply to a request in rows, `predictions`, or in columns, `outputs`.
 
-    A single output is written without its name, as TF Serving does.
+    A single output is written without its name, as TF Serving does. Numbers are left as arrays,
+    which a serializer writes faster than lists.
 
     Raises:
         ValueError: If the outputs have no rows to be told by.
     """
-    columns = {name: to_json(name, value) for name, value in outputs.items()}
+    columns: dict[str, Any] = {
+        name: to_json(name, value) if value.dtype.kind in "OSU" else np.ascontiguousarray(value)
+        for name, value in outputs.items()
+    }
     if not as_rows:
         return {"outputs": columns if len(columns) > 1 else next(iter(columns.values()))}
     sizes = {value.shape[0] if value.ndim else None for value in outputs.values()}

@@ -10,10 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, stateless
+from tfgans.serving.signatures import DRAWN
 
 
 class SavedGenerator:
-    """Draws samples from an exported generator: ours by its `sample` signature, others by latents.
+    """Draws samples from an exported generator: of ours those of `gan.sample`, else by latents.
 
     Another library's signature must take one float input [batch, ...] of known size, which then
     gets N(0, I), and, if it likes, one integer input [batch], which gets classes drawn alike.
@@ -22,9 +23,9 @@ class SavedGenerator:
 
     Args:
         path: Folder of the SavedModel, say "exported/digits/1".
-        signature: String. Default: "sample" where there is one with an input `seed`, else
-            "serving_default".
-        num_classes: Int, of a model that takes labels: they are drawn from 0, ..., num_classes - 1.
+        signature: String. Default: "sample_at", of our exports, else "serving_default".
+        num_classes: Int, of another library's model that takes labels: they are drawn from 0, ...,
+            num_classes - 1. Ours draw them from the seed by themselves.
         value_range: (low, high), what the model's images lie in. Default: (-1, 1).
 
     Raises:
@@ -49,7 +50,7 @@ class SavedGenerator:
         # The loaded object must live as long as its functions.
         self._loaded = _load(self.path)
         signatures = self._loaded.signatures
-        chosen = signature or ("sample" if "sample" in signatures else "serving_default")
+        chosen = signature or ("sample_at" if "sample_at" in signatures else "serving_default")
         if chosen not in signatures:
             raise ValueError(
                 f"{path} must have the signature {chosen!r}. Received one with: "
@@ -81,34 +82,43 @@ class SavedGenerator:
         """
         checks.positive_int("n", n)
         key = stateless.key(checks.integer("seed", seed))
-        given = {name: self._draw(name, spec, n, key) for name, spec in self._specs.items()}
+        if self._is_ours:
+            rows = {"seed": np.full(n, seed), "index": np.arange(n), "labels": np.full(n, DRAWN)}
+            given = {name: tf.cast(rows[name], spec.dtype) for name, spec in self._specs.items()}
+        else:
+            given = {name: self._draw(spec, n, key) for name, spec in self._specs.items()}
         outputs = self._function(**given)
         images = outputs.get("images", next(iter(outputs.values()))).numpy()
         return images.astype(np.float32) * np.float32(self._scale) - np.float32(self._offset)
 
-    def _draw(self, name: str, spec: tf.TensorSpec, n: int, key: tf.Tensor) -> tf.Tensor:
+    @property
+    def _is_ours(self) -> bool:
+        return {"seed", "index"} <= self._specs.keys()
+
+    def _draw(self, spec: tf.TensorSpec, n: int, key: tf.Tensor) -> tf.Tensor:
         if spec.dtype.is_floating:
             return tf.cast(
                 stateless.normal([n, *spec.shape[1:]], stateless.fold(key, 0)), spec.dtype
             )
-        bits = stateless.uniform([n], stateless.fold(key, 1 if name == "seed" else 2))
-        if name == "seed":
-            low = stateless.uniform([n], stateless.fold(key, 3))
-            return tf.cast(bits * 2.0**24, tf.int64) * 2**24 + tf.cast(low * 2.0**24, tf.int64)
-        count = self._num_classes or 0
+        bits, count = stateless.uniform([n], stateless.fold(key, 2)), self._num_classes or 0
         return tf.cast(tf.minimum(tf.cast(bits * count, tf.int32), count - 1), spec.dtype)
 
     def _check_specs(self, signature: str) -> None:
         specs = {name: (spec.dtype.name, spec.shape) for name, spec in self._specs.items()}
-        labels = [
-            name for name, spec in self._specs.items() if spec.dtype.is_integer and name != "seed"
-        ]
+        if self._is_ours:
+            if self._num_classes is not None:
+                raise ValueError(
+                    "`num_classes` is of other libraries' models: an export of tfgans draws its "
+                    f"classes from the seed. Received: {self._num_classes}"
+                )
+            return
+        labels = [name for name, spec in self._specs.items() if spec.dtype.is_integer]
         latents = [spec for spec in self._specs.values() if spec.dtype.is_floating]
         known = all(None not in spec.shape[1:] for spec in latents)
-        if len(latents) + ("seed" in self._specs) != 1 or len(labels) > 1 or not known:
+        if len(latents) != 1 or len(labels) > 1 or not known:
             raise ValueError(
-                f"The signature {signature!r} must take `seed`, or one float input of known size, "
-                f"and at most one integer input for labels. Received: {specs}"
+                f"The signature {signature!r} must take one float input of known size and at most "
+                f"one integer input for labels, or be our `sample_at`. Received: {specs}"
             )
         if bool(labels) != (self._num_classes is not None):
             raise ValueError(

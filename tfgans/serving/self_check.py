@@ -29,7 +29,7 @@ def example_calls(
     *,
     num_components: int,
     num_classes: int | None,
-    batch_sizes: tuple[int, ...] = (1, 8, 64),
+    batch_sizes: tuple[int, ...] = (1, 4, 16),
 ) -> list[Call]:
     """Returns calls of every signature at several batch sizes, always the same ones."""
     return [

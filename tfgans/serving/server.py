@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 from aiohttp import web
 
 from tfgans.serving.batching import Batcher, OverloadedError
-from tfgans.serving.rest_format import inputs_from_json, names, outputs_to_json
+from tfgans.serving.rest_format import inputs_from_json, names, reply_of
 from tfgans.serving.served_model import InvalidRequestError, ModelFolder, ServedModel
 from tfgans.serving.transport import VersionStatus
 
@@ -78,12 +79,8 @@ class Server:
         application = web.Application(
             client_max_size=self._limits.body_bytes, middlewares=[_errors_as_json]
         )
-        model = r"/v1/models/{model:[^/:]+}"
-        for path in (
-            model,
-            model + "/versions/{version:[0-9]{1,19}}",
-            model + "/labels/{label:[^/:]+}",
-        ):
+        for pin in ("", "/versions/{version:[0-9]{1,19}}", "/labels/{label:[^/:]+}"):
+            path = "/v1/models/{model:[^/:]+}" + pin
             application.router.add_get(path, self._status)
             application.router.add_get(f"{path}/metadata", self._metadata)
             application.router.add_post(f"{path}:predict", self._predict)
@@ -127,7 +124,8 @@ class Server:
             )
         inputs = inputs_from_json(body, model.signatures[signature])
         outputs = await self._run(model, signature, inputs)
-        return _json(outputs_to_json(outputs, as_rows="instances" in body))
+        reply = reply_of(outputs, as_rows="instances" in body)
+        return web.Response(body=_serialized(reply, outputs), content_type="application/json")
 
     async def _run(
         self, model: ServedModel, signature: str, inputs: dict[str, np.ndarray]
@@ -226,6 +224,18 @@ def _parsed(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InvalidRequestError("The body must be a JSON object")
     return found
+
+
+def _serialized(reply: dict[str, Any], outputs: Mapping[str, np.ndarray]) -> bytes:
+    finite = all(np.isfinite(one).all() for one in outputs.values() if one.dtype.kind == "f")
+    if finite:
+        return orjson.dumps(reply, default=_listed, option=orjson.OPT_SERIALIZE_NUMPY)
+    # orjson has no NaN; the others write it as TF Serving does.
+    return json.dumps(reply, default=_listed).encode()
+
+
+def _listed(array: np.ndarray | np.generic) -> Any:
+    return array.tolist()
 
 
 def _json(value: Mapping[str, Any], *, status: int = 200) -> web.Response:

@@ -13,11 +13,17 @@ _FILE = Path("assets.extra", "tf_serving_warmup_requests")
 
 
 def write_warmup(folder: Path, calls: Sequence[Call]) -> None:
-    """Writes the calls as `PredictionLog` records for TF Serving, which takes 1000 at most."""
+    """Writes calls as `PredictionLog` records for TF Serving, which takes 1000 at most.
+
+    Left out are calls without rows: a server with batching refuses them, and one refused record
+    keeps it from loading the model.
+    """
     path = folder / _FILE
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, inputs in calls:
+            if not inputs or any(value.ndim == 0 for value in inputs.values()):
+                continue
             request = predict_pb2.PredictRequest()
             request.model_spec.signature_name = signature
             for name, value in inputs.items():

@@ -1,0 +1,124 @@
+"""What bin/serve.py costs: samples by HTTP against the same SavedModel called in this process.
+
+benchmarks/serving.py --rounds=5
+
+A DCGAN generator of 32x32x3 images, not trained; server and caller share the machine's cores.
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import aiohttp
+import tensorflow as tf
+import timing
+from absl import app, flags
+
+import tfgans
+
+FLAGS = flags.FLAGS
+flags.DEFINE_integer("rounds", 5, "alternated rounds", lower_bound=1)
+flags.DEFINE_integer("clients", 64, "that ask at the same time", lower_bound=1)
+flags.DEFINE_integer("requests", 512, "of one row, of all clients in a round", lower_bound=64)
+
+SERVE = Path(__file__).parents[1] / "bin" / "serve.py"
+LARGE = 64
+
+
+def export(folder: Path) -> Path:
+    """Returns the first version of an untrained generator."""
+    networks = tfgans.networks
+    generator = networks.dcgan_generator((32, 32, 3), latent_dim=64)
+    gan = tfgans.NonSaturatingGAN(generator, networks.dcgan_discriminator((32, 32, 3)))
+    gan.compile()
+    return gan.export(folder / "images", verify=False)
+
+
+@contextlib.contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """Runs bin/serve.py; yields the address for predictions."""
+    command = [sys.executable, str(SERVE), f"--model_dir={folder}", "--port=0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = re.search(r"http://\S+", process.stdout.readline())[0]
+            yield f"{address}v1/models/{folder.name}:predict"
+        finally:
+            process.terminate()
+
+
+async def ask(session: aiohttp.ClientSession, address: str, signature: str, seeds: list) -> None:
+    """Asks for the samples of seeds and reads the reply."""
+    body = {"signature_name": signature, "inputs": {"seed": seeds}}
+    async with session.post(address, json=body) as reply:
+        json.loads(await reply.read())["outputs"]
+
+
+async def load(address: str, signature: str, seeds: list[list[int]], clients: int) -> float:
+    """Returns the seconds that `clients` take for all requests."""
+    waiting = iter(seeds)
+
+    async def client(session: aiohttp.ClientSession) -> None:
+        for one in waiting:
+            await ask(session, address, signature, one)
+
+    connector = aiohttp.TCPConnector(limit=clients)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        started = time.perf_counter()
+        await asyncio.gather(*(client(session) for _ in range(clients)))
+        return time.perf_counter() - started
+
+
+def runners(version: Path, address: str) -> dict[str, Callable[[], timing.Cost]]:
+    """Returns what is timed, each as seconds a row."""
+    signatures = tf.saved_model.load(str(version)).signatures
+    single, large = FLAGS.requests, FLAGS.requests // LARGE
+
+    def direct(signature: str, rows: int, calls: int) -> timing.Cost:
+        seeds = tf.range(rows, dtype=tf.int64)
+        cost = timing.time_calls(lambda: signatures[signature](seed=seeds), calls)
+        return timing.Cost(cost.wall / rows, cost.cpu / rows)
+
+    def served(signature: str, rows: int, calls: int, clients: int = 1) -> timing.Cost:
+        seeds = [list(range(rows))] * calls
+        wall = asyncio.run(load(address, signature, seeds, clients)) / (calls * rows)
+        return timing.Cost(wall, wall)
+
+    return {
+        "direct, 1 row a call": lambda: direct("sample", 1, single),
+        f"direct, {LARGE} rows a call": lambda: direct("sample", LARGE, large),
+        "served, 1 row, 1 client": lambda: served("sample", 1, single),
+        f"served, 1 row, {FLAGS.clients} clients": lambda: served(
+            "sample", 1, single, FLAGS.clients
+        ),
+        f"served, {LARGE} rows, 1 client": lambda: served("sample", LARGE, large),
+        f"served, {LARGE} rows as PNG, 1 client": lambda: served("sample_png", LARGE, large),
+    }
+
+
+def main(argv: list[str]) -> None:
+    """Prints milliseconds a row, and speeds as ratios to the direct call of as many rows."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Flags only. Received: {argv[1:]}")
+    with tempfile.TemporaryDirectory() as folder:
+        version = export(Path(folder))
+        with server(version.parent) as address:
+            costs = timing.alternate(runners(version, address), FLAGS.rounds)
+    print(f"wall-clock: median (min..max) of {FLAGS.rounds} alternated rounds")
+    for name, found in costs.items():
+        spread = timing.Spread.of([1000 * one.wall for one in found])
+        reference = costs[
+            f"direct, {LARGE} rows a call" if f" {LARGE} rows" in name else "direct, 1 row a call"
+        ]
+        ratio = timing.speed_ratio(found, reference, "wall")
+        print(f"  {name:32} {spread} ms a row, {ratio} of the direct speed")
+
+
+if __name__ == "__main__":
+    app.run(main)
