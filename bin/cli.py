@@ -62,7 +62,7 @@ def _guarded(main: Callable[[], None]) -> None:
     warnings.showwarning = _show_warning
     try:
         main()
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         fail("interrupted", 130)

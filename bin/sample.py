@@ -46,7 +46,7 @@ def main() -> None:
     out = Path(FLAGS.out)
     if out.suffix not in (".png", ".npy"):
         raise ValueError(f"--out must end in .png or .npy. Received: {FLAGS.out}")
-    samples = _served() if FLAGS.server else _of_run()
+    samples = _of_run() if FLAGS.server is None else _served()
     if FLAGS.show and samples.ndim != 4:
         raise ValueError(f"--show draws images. Received: samples of shape {samples.shape[1:]}")
     if out.suffix == ".png":

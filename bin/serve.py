@@ -3,18 +3,19 @@
 bin/serve.py --model_dir=exported/digits --ui
 """
 
-import gc
 import logging
-import socket
 from pathlib import Path
 
 import cli
 
 from absl import flags
-from aiohttp import web
 
-from tfgans.serving.served_model import ModelFolder
-from tfgans.serving.server import Limits, Server
+try:
+    from tfgans.serving import http
+    from tfgans.serving.served_model import ModelFolder
+    from tfgans.serving.server import Limits, Server
+except ImportError as error:
+    cli.fail(f"{error}. The server needs more packages: pip install 'tfgans[serving]'")
 
 FLAGS = flags.FLAGS
 LIMITS = Limits()
@@ -28,9 +29,9 @@ flags.DEFINE_integer(
     "max_waiting_rows", LIMITS.waiting_rows, "rows that may wait; more: 503", lower_bound=1
 )
 flags.DEFINE_float(
-    "max_body_mb", LIMITS.body_bytes / 2**20, "MiB of a request", lower_bound=1 / 1024
+    "max_body_mb", LIMITS.body_bytes / 2**20, "MiB of a request", 1 / 1024, upper_bound=4096
 )
-flags.DEFINE_float("poll_seconds", 1.0, "how often new versions are looked for", lower_bound=0.01)
+flags.DEFINE_float("poll_seconds", 1.0, "how often new versions are looked for", 0.01, 86400)
 
 
 def main() -> None:
@@ -41,26 +42,20 @@ def main() -> None:
     name = FLAGS.name or path.resolve().name
     limits = Limits(int(FLAGS.max_body_mb * 2**20), FLAGS.max_rows, FLAGS.max_waiting_rows)
     folder = ModelFolder(path)
-    server = Server(folder, name=name, limits=limits, poll_seconds=FLAGS.poll_seconds, ui=FLAGS.ui)
-    with _listening() as listening:
+    server = Server(
+        folder,
+        name=name,
+        limits=limits,
+        poll_seconds=FLAGS.poll_seconds,
+        ui=FLAGS.ui,
+        local=http.is_loopback(FLAGS.host),
+    )
+    with http.listen(FLAGS.host, FLAGS.port) as listening:
         host, port = listening.getsockname()[:2]
         host = f"[{host}]" if ":" in host else host
         print(f"serving {name} version {folder.current.version} at http://{host}:{port}/")
         print(f"  curl http://{host}:{port}/v1/models/{name}", flush=True)
-        gc.freeze()  # What is loaded by now stays: collections need not look at it.
-        web.run_app(server.application(), sock=listening, print=None, access_log=None)
-
-
-def _listening() -> socket.socket:
-    try:
-        return socket.create_server(
-            (FLAGS.host, FLAGS.port),
-            family=socket.AF_INET6 if ":" in FLAGS.host else socket.AF_INET,
-        )
-    except OSError as error:
-        raise OSError(
-            f"cannot listen on {FLAGS.host}:{FLAGS.port}: {error}. Choose another --port or --host"
-        ) from error
+        http.run(server.application(), listening)
 
 
 if __name__ == "__main__":

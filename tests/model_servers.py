@@ -23,7 +23,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tfgans.serving.served_model import InvalidRequestError, ServedModel
+from tfgans.serving.rest_format import InvalidRequestError
+from tfgans.serving.served_model import ServedModel
 
 TF_SERVING = shutil.which("tensorflow_model_server")
 
@@ -88,13 +89,13 @@ def _wait_for(port):
 
 
 @contextlib.contextmanager
-def grpc_double(folder, name=None):
+def grpc_double(folder, name=None, port=0):
     """Answers as TF Serving does over gRPC, in this process; yields its address and its calls."""
     double = _Double(folder, name or Path(folder).name)
     server = grpc.server(futures.ThreadPoolExecutor(2))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(double, server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(double, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     try:
         yield f"grpc://127.0.0.1:{port}", double

@@ -42,9 +42,11 @@ def test_temporaries_of_the_dead_go_and_of_the_living_stay(tmp_path):
         "dead": f".tmp-{host}.{int(dead.stdout)}-x",
         "living": f".tmp-{host}.{os.getppid()}-x",
         "elsewhere": ".tmp-another-host.1-x",
+        "before us": f".tmp-{host}.{os.getpid()}-00000000-0-x",
+        "ours": files.temporary_sibling(tmp_path / "x").name,
     }
     for name in names.values():
         (tmp_path / name).write_text("")
     (tmp_path / f".tmp-{host}.{int(dead.stdout)}-folder").mkdir()
     files.remove_temporaries(tmp_path)
-    assert set(os.listdir(tmp_path)) == {names["living"], names["elsewhere"]}
+    assert set(os.listdir(tmp_path)) == {names[key] for key in ("living", "elsewhere", "ours")}

@@ -1,9 +1,7 @@
 """tfgans: GANs for TensorFlow and Keras. Train, resume, measure and serve."""
 
-import importlib
 import sys
 from types import ModuleType
-from typing import Any
 
 import lazy_loader
 import wrapt
@@ -12,21 +10,26 @@ __version__ = "0.1.0"
 
 # Whoever only asks a server for samples (`tfgans.serving.client`) needs no TensorFlow, nor the
 # seconds that it takes to import. So the names, which are in __init__.pyi, come when they are used.
-_import_name, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_ROOMS = [f"tfgans.{name}" for name in [*__all__, "models"] if name.islower() and name != "serving"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__ and name != "serving":
-        importlib.import_module("keras")
-    return _import_name(name)
+def _register(imported: ModuleType) -> None:
+    """Imports everything once Keras is there too, so that Keras can load our classes.
 
-
-@wrapt.when_imported("keras")
-def _register(_: ModuleType) -> None:
-    """Imports everything as soon as Keras is there too, so that Keras can load our classes."""
-    rooms = {f"tfgans.{name}" for name in [*__all__, "models"] if name != "serving"}
-    # A room that is being imported by its own name brings what it needs; the others would find it
-    # half finished.
-    if not rooms & sys.modules.keys():
+    While a room is being imported the others would find it half finished: its end calls again.
+    """
+    busy = [
+        name
+        for name in _ROOMS
+        if name in sys.modules
+        and name != imported.__name__
+        and getattr(sys.modules[name].__spec__, "_initializing", False)
+    ]
+    if "keras" in sys.modules and not busy:
         for name in __all__:
-            _import_name(name)
+            __getattr__(name)
+
+
+for _name in ["keras", *_ROOMS]:
+    wrapt.register_post_import_hook(_register, _name)

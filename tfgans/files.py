@@ -1,18 +1,23 @@
 """Files that are whole or not there: written to a temporary name, synced and renamed."""
 
 import contextlib
+import itertools
 import os
+import secrets
 import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 _TEMPORARY_PREFIX = ".tmp-"
+# Tells this process from a dead one of the same id, which containers have often.
+_RUN = secrets.token_hex(4)
+_names = itertools.count()
 
 
 def temporary_sibling(path: Path) -> Path:
-    """Returns a hidden name beside `path` that only this process uses; `path`'s ending is kept."""
-    return path.with_name(f"{_own_prefix()}{os.getpid()}-{path.name}")
+    """Returns a new hidden name beside `path` that nothing else uses; `path`'s ending is kept."""
+    return path.with_name(f"{_own_prefix()}{os.getpid()}-{_RUN}-{next(_names)}-{path.name}")
 
 
 @contextlib.contextmanager
@@ -63,8 +68,8 @@ def remove_temporaries(folder: Path) -> None:
     """
     prefix = _own_prefix()
     for path in folder.glob(f"{prefix}*"):
-        owner = path.name.removeprefix(prefix).split("-", 1)[0]
-        if owner.isdigit() and not _is_other_process(int(owner)):
+        owner, _, rest = path.name.removeprefix(prefix).partition("-")
+        if owner.isdigit() and not _is_alive(int(owner), run=rest.split("-", 1)[0]):
             if path.is_dir():
                 shutil.rmtree(path)
             else:
@@ -75,11 +80,13 @@ def _own_prefix() -> str:
     return f"{_TEMPORARY_PREFIX}{socket.gethostname()}."
 
 
-def _is_other_process(pid: int) -> bool:
+def _is_alive(pid: int, *, run: str) -> bool:
+    if pid == os.getpid():
+        return run == _RUN
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return pid != os.getpid()
+        pass
+    return True

@@ -1,5 +1,6 @@
 """The client gets what the live model gives, over every wire, or an error that says why not."""
 
+import contextlib
 import functools
 import http.server
 import io
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import commands
 import grpc
@@ -161,7 +163,14 @@ def test_wrong_calls(rest_server, case):
 WRONG_ARGUMENTS = {
     "address": ({"address": "localhost:8501"}, "must be http://HOST:PORT"),
     "grpc without a port": ({"address": "grpc://localhost"}, "grpc://HOST:PORT"),
+    "port": ({"address": "http://localhost:99999"}, "must be http://HOST:PORT"),
+    "port of letters": ({"address": "http://localhost:abc"}, "must be http://HOST:PORT"),
+    "path after grpc": ({"address": "grpc://localhost:1/x"}, "grpc://HOST:PORT"),
     "model": ({"model": "a/b"}, "name of a served model"),
+    "method": ({"model": "a:predict"}, "name of a served model"),
+    "label": ({"label": 3}, "`label`"),
+    "endless": ({"timeout": float("inf")}, "`timeout`"),
+    "no timeout": ({"timeout": None}, "`timeout`"),
     "version": ({"version": -1}, "`version`"),
     "both": ({"version": 1, "label": "stable"}, "not both"),
     "timeout": ({"timeout": 0}, "`timeout`"),
@@ -199,6 +208,8 @@ class TestConditional:
     def test_wrong_labels(self, conditional):
         with pytest.raises(ServingError, match="classes from 0 to 9"):
             conditional.sample([1], labels=10)
+        with pytest.raises(ValueError, match="`labels` must be of int32"):
+            conditional.sample([1], labels=2**32 + 3)
         with pytest.raises(ValueError, match="must be 2, one an example"):
             conditional.sample([1, 2], labels=[1, 2, 3])
         with pytest.raises(ValueError, match="needs `labels`"):
@@ -239,7 +250,7 @@ class TestMishaps:
             with Client(address, model="m", retries=2) as client:
                 client._known = METADATA
                 np.testing.assert_allclose(client.mixture_weights(), [0.25, 0.75])
-            assert server.asked == 3
+            assert server.methods == ["POST"] * 3
         started = time.monotonic()
         with (
             Client(address, model="m", retries=2) as client,
@@ -266,7 +277,7 @@ class TestMishaps:
             with pytest.raises(ServingError, match=message) as caught:
                 client.mixture_weights()
             assert caught.value.code == code
-            assert server.asked == 1
+            assert server.methods.count("POST") == 1
 
     def test_rest_timeout(self):
         with scripted(["slow"]) as (address, server):
@@ -275,21 +286,69 @@ class TestMishaps:
                 pytest.raises(TimeoutError, match=r"within 0\.2 s"),
             ):
                 client.status()
-            assert server.asked == 1
+            assert server.methods == ["GET"]
 
-    def test_rows_of_two_versions_are_not_mixed(self, monkeypatch):
-        versions = iter([1, 2, 2, 2])
-        asked = []
+    @pytest.mark.parametrize(("gone", "asked"), [((), 3), ((1,), 4), ((1, 2, 3), None)])
+    def test_all_rows_are_of_one_version(self, monkeypatch, gone, asked):
         with Client("http://localhost:1", model="m", batch_size=2) as client:
-            monkeypatch.setattr(
-                client, "metadata", lambda: METADATA._replace(version=next(versions))
-            )
-            monkeypatch.setattr(client, "predict", lambda _, inputs: asked.append(inputs) or inputs)
+            versions, calls = iter([1, 2, 3, 4]), []
+            known = METADATA._replace(signatures={"x": SignatureInfo(SEED, SEED)})
+
+            def metadata():
+                client._known = known._replace(version=next(versions))
+                return client._known
+
+            def predict(_, inputs, info, version):
+                calls.append(version)
+                if version in gone:
+                    raise ServingError("gone", code="404")
+                return inputs
+
+            monkeypatch.setattr(client, "metadata", metadata)
+            monkeypatch.setattr(client._transport, "predict", predict)
+            if asked is None:
+                with pytest.raises(ServingError, match="gone"):
+                    client._in_batches("x", {"seed": np.arange(5)})
+                assert calls == [1, 2, 3]
+                return
             made = client._in_batches("x", {"seed": np.arange(5)})
-        np.testing.assert_array_equal(made["seed"], np.arange(5))
-        assert len(asked) == 6
+            np.testing.assert_array_equal(made["seed"], np.arange(5))
+            assert len(calls) == asked
+            assert len(set(calls[-3:])) == 1
+
+    def test_signatures_of_a_new_version_are_learned(self, rest_server):
+        with Client(rest_server, model="mixture") as client:
+            stale = client.metadata()
+            other = SignatureInfo(SEED, {"images": TensorInfo("float32", (None, 5))})
+            client._known = stale._replace(
+                version=0, signatures={"sample_at": other, "sample": other}
+            )
+            assert client.predict("sample", {"seed": [1]})["images"].shape == (1, 8, 8, 1)
+            client._known = stale._replace(version=0, signatures={})
+            assert client.mixture_weights().shape == (3,)
+
+    def test_a_trickle_is_a_timeout(self):
+        with (
+            scripted(["trickle"]) as (address, _),
+            Client(address, model="m", timeout=0.3) as client,
+        ):
+            started = time.monotonic()
+            with pytest.raises(TimeoutError, match=r"within 0\.3 s"):
+                client.status()
+            assert time.monotonic() - started < 1.5
+
+    def test_grpc_server_that_comes_up_late(self, exported):
+        folder = exported("mixture").version.parent
+        with model_servers.grpc_double(folder) as (address, _):
+            pass  # its port is free again
+        with Client(address, model="mixture", retries=7) as client, ThreadPoolExecutor(1) as pool:
+            found = pool.submit(client.status)
+            time.sleep(0.3)
+            with model_servers.grpc_double(folder, port=int(address.rpartition(":")[2])):
+                assert found.result(20) == [(1, "AVAILABLE", "")]
 
 
+SEED = {"seed": TensorInfo("int64", (None,))}
 WEIGHTS = 200, b'{"outputs": [0.25, 0.75]}'
 METADATA = Metadata(
     1,
@@ -301,15 +360,23 @@ class scripted:  # noqa: N801
     """A server that gives the replies in turn; None drops the connection."""
 
     def __init__(self, replies):
-        outer, self.asked = self, 0
+        outer, self.methods = self, []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                reply = replies[min(outer.asked, len(replies) - 1)]
-                outer.asked += 1
+                reply = replies[min(len(outer.methods), len(replies) - 1)]
+                outer.methods.append(self.command)
                 if reply == "slow":
                     time.sleep(0.6)
+                elif reply == "trickle":
+                    self.send_response(200)
+                    self.send_header("Content-Length", "100")
+                    self.end_headers()
+                    with contextlib.suppress(OSError):
+                        for _ in range(20):
+                            self.wfile.write(b" ")
+                            time.sleep(0.1)
                 elif reply is not None:
                     self.send_response(reply[0])
                     self.send_header("Content-Length", str(len(reply[1])))

@@ -16,7 +16,7 @@ import served
 import tensorflow as tf
 import tiny
 
-from tfgans import serving
+from tfgans import files, serving
 from tfgans.serving import publish, self_check
 from tfgans.serving.graph_checks import check_graph
 from tfgans.serving.model_card import checksums
@@ -38,6 +38,15 @@ def version(trained, tmp_path_factory):
 def test_a_new_process_gives_the_same(version):
     # The export of the fixture was compared before it was published.
     assert version.name == "1"
+
+
+def test_another_version_gives_the_same(version, exported):
+    seeds = tf.range(6, dtype=tf.int64)
+    here, there = (
+        tf.saved_model.load(str(one)).signatures["sample"](seed=seeds)["images"]
+        for one in (version, exported("plain").version)
+    )
+    np.testing.assert_array_equal(here, there)
 
 
 def test_warm_up_has_every_signature_at_several_sizes(version):
@@ -92,9 +101,18 @@ def test_file_in_the_way(trained, tmp_path):
     (tmp_path / "digits").write_text("")
     with pytest.raises(ValueError, match="Received the file"):
         trained.export(tmp_path / "digits")
-    with pytest.raises(ValueError, match="keep"):
-        trained.export(tmp_path / "new", keep=0)
-    assert not (tmp_path / "new").exists()
+    for options, message in [
+        ({"keep": 0}, "keep"),
+        ({"card": {"a": float("nan")}}, "JSON"),
+        ({"card": {"a": object()}}, "JSON"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            trained.export(tmp_path / "new", **options)
+    with pytest.raises(ValueError, match="without"):
+        trained.export(tmp_path / "new[1]")
+    with pytest.raises(ValueError, match="num_classes"):
+        serving.export_generator(trained.generator, tmp_path / "new", num_classes=10)
+    assert os.listdir(tmp_path) == ["digits"]
 
 
 def generator_of(outputs):
@@ -121,26 +139,55 @@ class Compiled(keras.layers.Layer):
         return tf.function(tf.tanh, jit_compile=True)(inputs)
 
 
+class Scattering(keras.layers.Layer):
+    def build(self, shape):
+        self.count = tf.Variable([0.0])
+
+    def call(self, inputs):
+        return inputs + self.count.scatter_add(tf.IndexedSlices([1.0], [0]))
+
+
+class Timed(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs + tf.cast(tf.timestamp(), tf.float32)
+
+
 class Reading(keras.layers.Layer):
     def call(self, inputs):
-        return inputs + tf.cast(tf.strings.length(tf.io.read_file("/tmp/offset")), tf.float32)
+        return inputs + tf.cast(tf.strings.length(tf.io.read_file(__file__)), tf.float32)
 
 
 UNSERVABLE = {
-    "draws at random": Drawing(),
-    "changes a variable": Counting(),
-    "compiled by XLA": Compiled(),
-    "the path '/tmp/offset'": Reading(),
+    "random": (Drawing, "RandomStandardNormal"),
+    "assigning": (Counting, "AssignVariableOp"),
+    "scattering": (Scattering, "ResourceScatterAdd"),
+    "clock": (Timed, "Timestamp"),
+    "XLA": (Compiled, "compiled by XLA"),
+    "file": (Reading, "no path of this machine"),
 }
 
 
-@pytest.mark.parametrize("message", UNSERVABLE)
-def test_graphs_that_cannot_be_served(message, tmp_path):
+@pytest.mark.parametrize("case", UNSERVABLE)
+def test_generators_that_cannot_be_served(case, tmp_path):
+    layer, message = UNSERVABLE[case]
     with pytest.raises(ValueError, match=message):
-        serving.export_generator(
-            generator_of(UNSERVABLE[message]), tmp_path / "x", latent_shape=(4,)
-        )
+        serving.export_generator(generator_of(layer()), tmp_path / "x")
     assert os.listdir(tmp_path / "x") == []
+
+
+def test_unusual_generators_can_be_served(tmp_path):
+    """Tables, several axes of latents, four channels, layers of other types."""
+    inputs = keras.Input((2, 2, 3))
+    levels = keras.layers.Rescaling(3.0)(keras.layers.Flatten()(inputs))
+    table = keras.layers.IntegerLookup(vocabulary=[0, 1, 2], output_mode="count")
+    counts = table(keras.layers.Lambda(lambda x: tf.cast(x, tf.int64), dtype="int64")(levels))
+    x = keras.layers.Dense(8 * 8 * 4, "tanh")(keras.layers.Concatenate()([levels, counts]))
+    generator = keras.Model(inputs, keras.layers.Reshape((8, 8, 4))(x))
+    assert self_check.tolerance_of(generator) == 1e-4
+    version = serving.export_generator(generator, tmp_path / "x", verify=False)
+    model = tf.saved_model.load(str(version))
+    made = model.signatures["sample_png"](seed=tf.constant([1, 2], tf.int64))["image_bytes"]
+    assert tf.io.decode_png(made[0]).shape == (8, 8, 3)
 
 
 def test_other_dtypes_cannot_be_served(tmp_path):
@@ -160,24 +207,32 @@ class TestSelfCheck:
 
     @pytest.fixture
     def replayed(self, monkeypatch):
-        """The real process, whose answers a test may change on the way back."""
-        change, replay = {}, self_check._replayed
+        """The answers of another process, which a test may change."""
+        answers = {}
+        monkeypatch.setattr(self_check, "_replayed", lambda *_: answers)
+        return answers
 
-        def changed(folder, calls):
-            found = replay(folder, calls)
-            return {
-                name: change.get(name.split("/", 1)[1], np.copy)(value)
-                for name, value in found.items()
-            }
-
-        monkeypatch.setattr(self_check, "_replayed", changed)
-        return change
-
-    def test_another_image_is_not_published(self, trained, replayed, tmp_path):
-        replayed["sample/images"] = lambda images: images + 1e-3
-        with pytest.raises(ValueError, match=r"'sample'.*differ by 0\.001"):
-            trained.export(tmp_path / "digits")
+    def test_another_image_is_not_published(self, replayed, tmp_path):
+        live = served.make("points")
+        function = tf.function(lambda seed: {"images": tf.cast(seed, tf.float32)})
+        signature = {"sample": (function, [tf.TensorSpec([None], tf.int64, "seed")])}
+        call = self_check.Call("sample", {"seed": np.arange(3)})
+        replayed["0/sample/images"] = np.arange(3, dtype=np.float32)
+        self_check.check_export(tmp_path, signature, [call], tolerance=1e-4)
+        replayed["0/sample/images"][1] += 1e-3
+        with pytest.raises(ValueError, match=r"sample/images of the live.*differ by 0\.001"):
+            self_check.check_export(tmp_path, signature, [call], tolerance=1e-4)
+        with pytest.raises(KeyError):
+            live.export(tmp_path / "digits")
         assert os.listdir(tmp_path / "digits") == []
+
+    def test_rows_that_depend_on_others_are_not_published(self, replayed, tmp_path):
+        function = tf.function(lambda t: {"x": t - tf.reduce_mean(t)})
+        signature = {"default": (function, [tf.TensorSpec([None], tf.float32, "t")])}
+        calls = [self_check.Call("default", {"t": np.float32([1, 2, 3][:n])}) for n in (1, 3)]
+        replayed |= {"0/default/x": np.float32([0]), "1/default/x": np.float32([-1, 0, 1])}
+        with pytest.raises(ValueError, match=r"default/x of rows alone.*differ by 1"):
+            self_check.check_export(tmp_path, signature, calls, tolerance=1e-4)
 
     @pytest.mark.parametrize(
         ("expected", "received", "problem"),
@@ -196,8 +251,22 @@ class TestSelfCheck:
 
     def test_process_that_fails_is_told(self, tmp_path):
         (tmp_path / "saved_model.pb").write_bytes(b"no proto")
-        with pytest.raises(ValueError, match=r"cannot run it: .*saved_model"):
-            self_check.check_export(tmp_path, {}, [], compute_dtype="float32")
+        with pytest.raises(
+            ValueError, match=r"cannot run it, and ended with the status 1: .*Error"
+        ):
+            self_check.check_export(tmp_path, {}, [], tolerance=1e-4)
+
+    def test_larger_batches_begin_with_smaller_ones(self):
+        specs = [tf.TensorSpec([None, 3], tf.float32, "latents")]
+        specs += [tf.TensorSpec([None], tf.int64, name) for name in ("seed_a", "seed_b", "index")]
+        signatures = {"x": (None, specs)}
+        one, four, sixteen = self_check.example_calls(
+            signatures, num_components=3, num_classes=None
+        )
+        for name, value in sixteen.inputs.items():
+            np.testing.assert_array_equal(value[:4], four.inputs[name])
+            np.testing.assert_array_equal(value[:1], one.inputs[name])
+        assert (sixteen.inputs["seed_a"] != sixteen.inputs["seed_b"]).all()
 
 
 KILLED = """
@@ -236,22 +305,36 @@ class TestPublish:
     """Versions, of a SavedModel that is copied and not made anew."""
 
     def publish(self, version, folder, **options):
-        temporary = folder / ".tmp-copy"
+        temporary = files.temporary_sibling(folder / "version")
         shutil.copytree(version, temporary)
         return publish.publish(temporary, folder, **options)
 
     def test_versions_count_up_and_are_never_overwritten(self, version, tmp_path):
         assert [self.publish(version, tmp_path).name for _ in range(3)] == ["1", "2", "3"]
-        for name in ("7", "notes", "²"):
+        for name in ("7", "008", "notes", "²"):
             (tmp_path / name).mkdir()
         (tmp_path / "9").write_text("no folder")
-        assert self.publish(version, tmp_path) == tmp_path / "8"
-        assert publish.versions(tmp_path) == [1, 2, 3, 7, 8]
+        assert self.publish(version, tmp_path) == tmp_path / "10"
+        assert publish.versions(tmp_path) == [1, 2, 3, 7, 10]
+        (tmp_path / str(2**63 - 1)).mkdir()
+        with pytest.raises(ValueError, match="no version left"):
+            self.publish(version, tmp_path)
 
     def test_keep(self, version, tmp_path):
         for _ in range(4):
             self.publish(version, tmp_path, keep=2)
         assert sorted(os.listdir(tmp_path)) == ["3", "4"]
+
+    def test_two_that_publish_at_once(self, version, tmp_path):
+        script = PUBLISHER.format(version=str(version), folder=str(tmp_path))
+        publishers = [
+            subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        made = [one.communicate()[0].split() for one in publishers]
+        assert [one.returncode for one in publishers] == [0, 0]
+        assert sorted(map(int, made[0] + made[1])) == list(range(1, 81))
+        assert sorted(os.listdir(tmp_path)) == ["79", "80"]
 
     def test_a_reader_never_sees_half_a_model(self, version, tmp_path):
         self.publish(version, tmp_path)
@@ -273,6 +356,18 @@ class TestPublish:
         assert loaded["different"] == 0
 
 
+PUBLISHER = """
+import pathlib, shutil, sys
+for name in ("tensorflow", "keras"):  # which publishing does not need
+    sys.modules[name] = None
+from tfgans import files
+from tfgans.serving import publish
+folder = pathlib.Path({folder!r})
+for _ in range(40):
+    temporary = files.temporary_sibling(folder / "version")
+    shutil.copytree({version!r}, temporary)
+    print(publish.publish(temporary, folder, keep=2).name)
+"""
 READER = """
 import json, pathlib, select, sys
 import numpy as np

@@ -208,6 +208,14 @@ class TestInterpolate:
         straight = serving.signatures._slerp(point, -point, half)
         np.testing.assert_allclose(straight, [[0.0, 0.0]], atol=1e-6)
 
+    def test_almost_opposite_points(self):
+        # On the unit circle, at pi - 1e-2: the closed form at a quarter of the way.
+        angle = np.pi - 1e-2
+        ends = [[1.0, 0.0]], [[np.cos(angle), np.sin(angle)]]
+        made = serving.signatures._slerp(*(tf.constant(one, tf.float32) for one in (*ends, [0.25])))
+        expected = [[np.cos(angle / 4), np.sin(angle / 4)]]
+        np.testing.assert_allclose(made, expected, atol=1e-4)
+
     def test_class_is_drawn_from_the_first_seed(self, conditional):
         label = conditional.live.sample_labels(1, seed=5)
         ends = {"seed_a": np.array([5]), "seed_b": np.array([6]), "t": np.float32([0.9])}
@@ -223,7 +231,12 @@ REFUSED = {
     "infinite t": (
         "interpolate",
         {"seed_a": SEEDS[:1], "seed_b": SEEDS[:1], "t": np.float32([np.inf])},
-        "`t` must be finite",
+        "`t` must be from 0 to 1",
+    ),
+    "t before the start": (
+        "interpolate",
+        {"seed_a": SEEDS[:1], "seed_b": SEEDS[:1], "t": np.float32([-0.01])},
+        "`t` must be from 0 to 1",
     ),
     "none": ("generate", {"num": 0, "seed": np.int64(1)}, "from 1 to 1024"),
     "too many": ("generate", {"num": 1025, "seed": np.int64(1)}, "from 1 to 1024"),
@@ -250,7 +263,5 @@ def test_refused_classes(conditional):
 
 def test_points_have_no_png():
     points = served.make("points")
-    signatures = GeneratorSignatures(
-        points.generator, (3,), (2,), mixture=False, num_classes=None
-    ).build()
+    signatures = GeneratorSignatures(points.generator, (3,), (2,), num_classes=None).build()
     assert set(signatures) == set(TABLE) - {"sample_png"}

@@ -136,13 +136,12 @@ class SampledPair(NetworkPair):
             The `pathlib.Path` of the new version.
 
         Raises:
-            ValueError: If `path` is a file, `keep` is out of range, or the export fails a check.
+            ValueError: If an argument is not as above, or the export fails a check.
+            OSError: If the folder cannot be written.
         """
         return serving.export_generator(
             self.sampling_generator,
             path,
-            latent_shape=self.latent_shape,
-            mixture=isinstance(self.generator, MixtureGenerator),
             num_classes=self.num_classes,
             card={"model": self._describe(), **(card or {})},
             keep=keep,

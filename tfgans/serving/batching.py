@@ -8,13 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfgans.serving.served_model import InvalidRequestError
-
 Arrays = dict[str, np.ndarray]
-
-
-class OverloadedError(RuntimeError):
-    """More rows wait than the server takes."""
 
 
 class _Request(NamedTuple):
@@ -33,7 +27,6 @@ class Batcher:
         run: Inputs -> outputs, all with the same axis 0; called in `executor`.
         executor: Where it runs.
         max_rows: Int, of a batch.
-        max_waiting: Int, rows that may wait.
     """
 
     def __init__(
@@ -42,29 +35,19 @@ class Batcher:
         executor: Executor,
         *,
         max_rows: int,
-        max_waiting: int,
     ) -> None:
-        self._run, self._executor = run, executor
-        self._max_rows, self._max_waiting = max_rows, max_waiting
+        self._run, self._executor, self._max_rows = run, executor, max_rows
         self._waiting: collections.deque[_Request] = collections.deque()
-        self._waiting_rows = 0
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, inputs: Arrays) -> Arrays:
         """Returns the outputs for the rows of one request, `max_rows` at most.
 
-        Raises:
-            InvalidRequestError: If the model refuses these rows.
-            OverloadedError: If too many wait.
+        Raises what `run` raises on these rows.
         """
         rows = len(next(iter(inputs.values())))
-        if self._waiting_rows + rows > self._max_waiting:
-            raise OverloadedError(
-                f"more than {self._max_waiting} rows are waiting; try again later"
-            )
         request = _Request(inputs, rows, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
-        self._waiting_rows += rows
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
         return await request.reply
@@ -78,8 +61,7 @@ class Batcher:
         rows = 0
         while self._waiting and (not batch or rows + self._waiting[0].rows <= self._max_rows):
             request = self._waiting.popleft()
-            self._waiting_rows -= request.rows
-            # Whoever asked may have gone.
+            # Whoever asked may have gone: then the server cancels the call of `submit`.
             if not request.reply.done():
                 batch.append(request)
                 rows += request.rows
@@ -88,21 +70,21 @@ class Batcher:
     async def _answer(self, batch: list[_Request]) -> None:
         if not batch:
             return
-        joined = {
-            name: np.concatenate([one.inputs[name] for one in batch]) for name in batch[0].inputs
-        }
         loop = asyncio.get_running_loop()
         try:
-            outputs = await loop.run_in_executor(self._executor, self._run, joined)
-        except InvalidRequestError as error:
-            if len(batch) == 1:
-                _fail(batch, error)
-                return
-            # One bad request must not fail the others.
-            for request in batch:
-                await self._answer([request])
+            inputs = {
+                name: np.concatenate([one.inputs[name] for one in batch])
+                for name in batch[0].inputs
+            }
+            outputs = await loop.run_in_executor(self._executor, self._run, inputs)
         except Exception as error:
-            _fail(batch, error)
+            half = len(batch) // 2
+            if half and isinstance(error, ValueError):
+                # A bad request, or one that fits none of the others, must not fail these.
+                await self._answer(batch[:half])
+                await self._answer(batch[half:])
+            else:
+                _fail(batch, error)
         else:
             start = 0
             for request in batch:

@@ -1,18 +1,27 @@
 """Asks a served generator for samples, over REST or gRPC, without TensorFlow on this side."""
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import numpy as np
+import urllib3
 
+from tfgans.serving.inputs import converted, ints, is_int
 from tfgans.serving.rest import RestTransport
-from tfgans.serving.rest_format import SignatureInfo, TensorInfo, names
+from tfgans.serving.rest_format import SignatureInfo, names
 from tfgans.serving.transport import Metadata, ServingError, Transport, VersionStatus
 
 __all__ = ["Client", "Metadata", "ServingError", "VersionStatus"]
 
 _FIRST_PAUSE_S = 0.1
+_LONGEST_TIMEOUT_S = 86400
+# Codes of what is not there, and of all that may be due to a request or a reply of another version.
+_ABSENT = {"404", "NOT_FOUND"}
+_REFUSALS = {"200", "400", "INVALID_ARGUMENT", *_ABSENT}
+# How often rows are asked for anew because the version that made the first ones is gone.
+_VERSIONS_TRIED = 3
 # As the signatures have it: a class that is drawn from the seed.
 _DRAWN = -1
 
@@ -33,9 +42,10 @@ class Client:
         model: String, the name under which the model is served.
         version: Int, a version to stay with. Default: the newest.
         label: String, a version label of TF Serving instead of a version.
-        timeout: Float, seconds that a request may take. Default: 30.
+        timeout: Float, seconds that a request may take, up to a day. Default: 30.
         retries: Int, how often a request that did not get through is repeated, after pauses of
-            0.1 s, 0.2 s, 0.4 s, ...; what the server answered is never asked again. Default: 3.
+            0.1 s, 0.2 s, 0.4 s, ... An error that the server answers is not asked again, but for
+            gRPC's UNAVAILABLE, which no server answers too. Default: 3.
         batch_size: Int, rows a request. Default: 64.
 
     Raises:
@@ -66,21 +76,23 @@ class Client:
         retries: int = 3,
         batch_size: int = 64,
     ) -> None:
-        if not isinstance(model, str) or not model or "/" in model:
+        if not isinstance(model, str) or not re.fullmatch("[^/:]+", model):
             raise ValueError(f"`model` must be the name of a served model. Received: {model!r}")
-        if version is not None and (not _is_int(version) or version < 0):
+        if version is not None and (not is_int(version) or version < 0):
             raise ValueError(f"`version` must be an int of at least 0. Received: {version!r}")
+        if label is not None and (not isinstance(label, str) or not label):
+            raise ValueError(f"`label` must be a version label. Received: {label!r}")
         if version is not None and label is not None:
             raise ValueError("Give `version` or `label`, not both")
-        if not timeout > 0:
+        if not isinstance(timeout, int | float) or not 0 < timeout <= _LONGEST_TIMEOUT_S:
             raise ValueError(f"`timeout` must be seconds above 0. Received: {timeout!r}")
         for name, value, least in (("retries", retries, 0), ("batch_size", batch_size, 1)):
-            if not _is_int(value) or value < least:
+            if not is_int(value) or value < least:
                 raise ValueError(
                     f"`{name}` must be an int of at least {least}. Received: {value!r}"
                 )
         self._transport = _transport(address, model, version, label, timeout)
-        self._pinned = version is not None or label is not None
+        self._version = version
         self._retries, self._batch_size = retries, batch_size
         self._known: Metadata | None = None
 
@@ -112,7 +124,7 @@ class Client:
         Raises:
             ValueError: If the arguments are not as above.
         """
-        rows = _ints("seeds", seeds)
+        rows = ints("seeds", seeds)
         return self._draw(rows, np.zeros_like(rows), labels, component)
 
     def generate(
@@ -134,9 +146,9 @@ class Client:
         Raises:
             ValueError: If the arguments are not as above.
         """
-        if not _is_int(n) or n < 1:
+        if not is_int(n) or n < 1:
             raise ValueError(f"`n` must be an int of at least 1. Received: {n!r}")
-        (first,) = _ints("seed", [seed])
+        (first,) = ints("seed", [seed])
         return self._draw(np.full(n, first), np.arange(n), labels, component)
 
     def mixture_weights(self) -> np.ndarray:
@@ -153,13 +165,14 @@ class Client:
         Raises:
             ValueError: If there is no such signature, or its inputs are others.
         """
-        info = self._signature(signature)
-        if inputs.keys() != info.inputs.keys():
-            raise ValueError(
-                f"The inputs of {signature!r} are: {names(info.inputs)}. Received: {names(inputs)}"
-            )
-        given = {name: _converted(name, inputs[name], info.inputs[name]) for name in info.inputs}
-        return self._retrying(lambda: self._transport.predict(signature, given, info))
+        before = self._known
+        try:
+            return self._predict(signature, inputs)
+        except (ServingError, ValueError) as error:
+            # Another version may have come, whose signatures are others.
+            if getattr(error, "code", "400") not in _REFUSALS or not self._is_outdated(before):
+                raise
+            return self._predict(signature, inputs)
 
     def status(self) -> list[VersionStatus]:
         """Returns the versions that the server knows, each with its state."""
@@ -177,7 +190,7 @@ class Client:
         given = self._labels("sample_at", labels, len(seeds))
         if component is None:
             return self._in_batches("sample_at", {**inputs, **given})["images"]
-        if not _is_int(component) or not 0 <= component < 2**31:
+        if not is_int(component) or not 0 <= component < 2**31:
             raise ValueError(f"`component` must be an int of at least 0. Received: {component!r}")
         if given and labels is None:
             raise ValueError("With `component`, a conditional model needs `labels`")
@@ -191,26 +204,52 @@ class Client:
             if labels is not None:
                 raise ValueError("`labels` are of conditional models. Received: labels for another")
             return {}
-        given = _ints("labels", [_DRAWN] if labels is None else np.atleast_1d(labels))
+        given = ints("labels", [_DRAWN] if labels is None else np.atleast_1d(labels), "int32")
         if np.ndim(labels if labels is not None else 0) and len(given) != rows:
             raise ValueError(f"`labels` must be {rows}, one an example. Received: {len(given)}")
-        return {"labels": np.broadcast_to(given, rows).astype(np.int32)}
+        return {"labels": np.broadcast_to(given, rows)}
 
     def _in_batches(
         self, signature: str, inputs: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """Returns rows that all come from one version, in as many requests as they need."""
         rows = len(next(iter(inputs.values())))
-        starts = range(0, rows, self._batch_size)
+        if rows <= self._batch_size:
+            return self.predict(signature, inputs)
+        parts = [slice(at, at + self._batch_size) for at in range(0, rows, self._batch_size)]
+        attempts = _VERSIONS_TRIED
         while True:
-            before = None if self._pinned or len(starts) == 1 else self.metadata().version
-            parts = [
-                self.predict(signature, {name: value[rows] for name, value in inputs.items()})
-                for rows in (slice(at, at + self._batch_size) for at in starts)
-            ]
-            # A version that came up in between would mix its images with the older ones.
-            if before is None or self.metadata().version == before:
-                return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            attempts -= 1
+            version = self.metadata().version if self._version is None else self._version
+            try:
+                made = [
+                    self._predict(
+                        signature, {name: one[part] for name, one in inputs.items()}, version
+                    )
+                    for part in parts
+                ]
+                return {name: np.concatenate([one[name] for one in made]) for name in made[0]}
+            except ServingError as error:
+                # The version went in between, and a newer one is there.
+                if error.code not in _ABSENT or not attempts:
+                    raise
+
+    def _predict(
+        self, signature: str, inputs: Mapping[str, Any], version: int | None = None
+    ) -> dict[str, np.ndarray]:
+        info = self._signature(signature)
+        if inputs.keys() != info.inputs.keys():
+            raise ValueError(
+                f"The inputs of {signature!r} are: {names(info.inputs)}. Received: {names(inputs)}"
+            )
+        given = {name: converted(name, inputs[name], info.inputs[name]) for name in info.inputs}
+        return self._retrying(lambda: self._transport.predict(signature, given, info, version))
+
+    def _is_outdated(self, known: Metadata | None) -> bool:
+        try:
+            return known is not None and self.metadata() != known
+        except OSError:
+            return False  # the error that led here tells more
 
     def _signature(self, name: str) -> SignatureInfo:
         known = self._known or self.metadata()
@@ -232,45 +271,19 @@ class Client:
 def _transport(
     address: str, model: str, version: int | None, label: str | None, timeout: float
 ) -> Transport:
-    scheme, _, rest = str(address).partition("://")
-    if scheme in ("http", "https") and rest.strip("/"):
-        return RestTransport(address, model, version, label, timeout)
-    if scheme == "grpc" and ":" in rest:
+    expected = "`address` must be http://HOST:PORT, https://HOST or grpc://HOST:PORT"
+    try:
+        url = urllib3.util.parse_url(str(address))
+    except urllib3.exceptions.LocationParseError as error:
+        raise ValueError(f"{expected}. Received: {address!r}") from error
+    if url.scheme in ("http", "https") and url.host:
+        return RestTransport(str(address), model, version, label, timeout)
+    if url.scheme == "grpc" and url.host and url.port and url.path in (None, "/"):
         try:
             from tfgans.serving.grpc_transport import GrpcTransport
         except ImportError as error:
             raise ImportError(
                 f"gRPC needs more packages: pip install 'tfgans[serving]'. Missing: {error.name}"
             ) from error
-        return GrpcTransport(rest, model, version, label, timeout)
-    raise ValueError(
-        "`address` must be http://HOST:PORT, https://HOST or grpc://HOST:PORT. "
-        f"Received: {address!r}"
-    )
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _ints(name: str, values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
-        raise ValueError(f"`{name}` must be ints [n], one or more. Received: {values!r:.100}")
-    return _converted(name, array, TensorInfo("int64", (None,)))
-
-
-def _converted(name: str, value: Any, info: TensorInfo) -> np.ndarray:
-    """Returns an input as an array of its type, or raises ValueError where numbers would change."""
-    array = np.asarray(value)
-    if info.dtype == "string":
-        return array.astype(object)
-    dtype = np.dtype(info.dtype)
-    kinds = "fiu" if dtype.kind == "f" else "iu" if dtype.kind in "iu" else dtype.kind
-    fits = array.dtype.kind in kinds
-    if fits and dtype.kind in "iu" and array.size:
-        limits = np.iinfo(dtype)
-        fits = limits.min <= int(array.min()) and int(array.max()) <= limits.max
-    if not fits:
-        raise ValueError(f"`{name}` must be of {info.dtype}. Received: {value!r:.100}")
-    return array.astype(dtype)
+        return GrpcTransport(f"{url.host}:{url.port}", model, version, label, timeout)
+    raise ValueError(f"{expected}. Received: {address!r}")

@@ -1,5 +1,6 @@
 """Writes a generator as a SavedModel that TF Serving takes as it is."""
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -7,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfgans import checks, files, shapes
 from tfgans.serving.graph_checks import check_graph
 from tfgans.serving.model_card import write_card
 from tfgans.serving.publish import publish
-from tfgans.serving.self_check import check_export, example_calls
+from tfgans.serving.self_check import check_export, example_calls, tolerance_of
 from tfgans.serving.signatures import GeneratorSignatures, Signature
 from tfgans.serving.warmup import write_warmup
 
@@ -21,8 +23,6 @@ def export_generator(
     generator: Any,
     path: str | os.PathLike[str],
     *,
-    latent_shape: tuple[int, ...],
-    mixture: bool = False,
     num_classes: int | None = None,
     card: Mapping[str, Any] | None = None,
     keep: int | None = None,
@@ -68,10 +68,9 @@ def export_generator(
     none, and does not load a model of which it refuses a warm-up request.)
 
     Args:
-        generator: A built Keras model, latents -> images. It is called with `training=False`.
+        generator: A built Keras model, latents -> images, or a `tfgans.MixtureGenerator`. It is
+            called with `training=False`.
         path: The model's folder, say "exported/digits"; its versions are "exported/digits/1", ...
-        latent_shape: Shape of one latent, without the batch.
-        mixture: Whether the generator is a `tfgans.MixtureGenerator`. Default: False.
         num_classes: Int, of a conditional generator, which takes [latents, labels]. Default: None.
         card: What `model_card.json` tells besides versions and checksums, as JSON values by name.
         keep: Int of at least 1, how many of the newest versions stay. Default: None, all. Keep as
@@ -83,31 +82,27 @@ def export_generator(
         The `pathlib.Path` of the new version.
 
     Raises:
-        ValueError: If `path` is a file, `keep` is out of its range, or the export fails a check;
-            nothing is published then.
+        ValueError: If an argument is not as above, or the export fails a check; nothing is
+            published then.
+        OSError: If the folder cannot be written.
     """
     path = _checked_folder(path)
     if keep is not None:
         checks.positive_int("keep", keep)
-    made = GeneratorSignatures(
-        generator,
-        latent_shape,
-        shapes.output_shape(generator, "generator"),
-        mixture=mixture,
-        num_classes=num_classes,
-    )
+    card = _checked_card(card or {})
+    made = _signatures(generator, num_classes)
     signatures = made.build()
     calls = example_calls(signatures, num_components=made.num_components, num_classes=num_classes)
-    path.mkdir(parents=True, exist_ok=True)
+    _make_readable(path)
     files.remove_temporaries(path)
     temporary = files.temporary_sibling(path / "version")
     try:
         _write(generator, signatures, temporary)
         check_graph(temporary)
         if verify:
-            check_export(temporary, signatures, calls, compute_dtype=_lowest_precision(generator))
+            check_export(temporary, signatures, calls, tolerance=tolerance_of(generator))
         write_warmup(temporary, calls)
-        write_card(temporary, signatures, card or {})
+        write_card(temporary, signatures, card)
         return publish(temporary, path, keep=keep)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -117,7 +112,47 @@ def _checked_folder(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise ValueError(f"`path` must be a folder of versions, or new. Received the file: {path}")
+    if set("*?[]") & set(os.fspath(path.absolute())):
+        raise ValueError(
+            f"`path` must be without *, ?, [ and ], with which TensorFlow cannot load. Received: "
+            f"{path}"
+        )
     return path
+
+
+def _checked_card(card: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        json.dumps(card, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`card` must hold JSON values. Received: {error}") from error
+    return card
+
+
+def _signatures(generator: Any, num_classes: int | None) -> GeneratorSignatures:
+    if shapes.takes_labels(generator) != (num_classes is not None):
+        raise ValueError(
+            "`num_classes` is of generators that take [latents, labels], and they need it. "
+            f"Received: num_classes={num_classes}"
+        )
+    if num_classes is not None:
+        checks.positive_int("num_classes", num_classes)
+    latent_shape = shapes.input_shape(generator, "generator")
+    fixed = tuple(size for size in latent_shape if size is not None)
+    if len(fixed) < len(latent_shape):
+        raise ValueError(
+            "A generator must take latents of a fixed shape but for the batch. Received: "
+            f"{(None, *latent_shape)}"
+        )
+    image_shape = shapes.output_shape(generator, "generator")
+    return GeneratorSignatures(generator, fixed, image_shape, num_classes=num_classes)
+
+
+def _make_readable(path: Path) -> None:
+    """Makes the folder and those above it, where they are missing, for a server of another user."""
+    for folder in reversed([path, *path.absolute().parents]):
+        if not folder.exists():
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o755)
 
 
 def _write(generator: Any, signatures: dict[str, Signature], folder: Path) -> None:
@@ -125,9 +160,11 @@ def _write(generator: Any, signatures: dict[str, Signature], folder: Path) -> No
     archive.track(generator)
     for name, (function, specs) in signatures.items():
         archive.add_endpoint(name, function, input_signature=specs)
-    archive.write_out(str(folder), verbose=False)
-
-
-def _lowest_precision(generator: Any) -> str:
-    precisions = {layer.compute_dtype for layer in generator._flatten_layers()}
-    return max(precisions, key=lambda dtype: keras.backend.standardize_dtype(dtype) != "float32")
+    try:
+        archive.write_out(str(folder), verbose=False)
+    except (
+        tf.errors.PermissionDeniedError,
+        tf.errors.ResourceExhaustedError,
+        tf.errors.FailedPreconditionError,
+    ) as error:
+        raise OSError(f"{folder.parent} cannot be written: {error.message}") from error

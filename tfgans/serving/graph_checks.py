@@ -1,8 +1,9 @@
 """What a server would trip over, found in the graph of a SavedModel before it is published."""
 
-import ntpath
-import posixpath
+import contextlib
+import os
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,27 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
-_RANDOM = re.compile(r"Random|Rng|Multinomial|TruncatedNormal")
+# Ops that TensorFlow counts as stateful, and that only read, call, look up or check.
+_HARMLESS = re.compile(
+    r"VarHandleOp|ReadVariableOp|ResourceGather(Nd)?|VarIsInitializedOp|(Stateful)?PartitionedCall"
+    r"|If|While|Case|Assert|Print(V2)?|NoOp|Placeholder|(Anonymous)?(Mutable)?HashTable(V2)?"
+    r"|LookupTable(Find|Size)(V2)?"
+)
 _OUTPUTS = (tf.float32, tf.int32, tf.string)
 
 
 def check_graph(folder: Path) -> None:
     """Raises ValueError unless TF Serving can run every signature of a SavedModel, repeatably.
 
-    Refused are functions that must be compiled by XLA, which TF Serving switches off; random ops
-    with a state; assignments to variables; outputs that are not float32, int32 or string; and
-    absolute paths, which do not exist on the server.
+    Refused are functions that must be compiled by XLA, which TF Serving switches off; ops with a
+    state, as random ones, assignments to variables or the clock; outputs that are not float32,
+    int32 or string; and paths of this machine, which do not exist on the server.
     """
     saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     (meta_graph,) = saved.meta_graphs
     graph = meta_graph.graph_def
     functions = {one.signature.name: one for one in graph.library.function}
+    places = _own_places()
     for name, signature in meta_graph.signature_def.items():
         if name.startswith("__"):  # TensorFlow's own, of the loader
             continue
@@ -36,21 +43,27 @@ def check_graph(folder: Path) -> None:
         outputs = [info.name for info in signature.outputs.values()]
         for node in _reachable(graph.node, functions, outputs):
             _check_node(name, node, functions)
+            for text in _texts(node):
+                if any(place in text for place in places):
+                    _refuse(name, f"{node.name} holds {text!r}", "no path of this machine")
 
 
 def _check_node(signature: str, node: Any, functions: dict[str, Any]) -> None:
     called = [functions[name] for name in _called(node) if name in functions]
     if any(_must_compile(one) for one in [node, *called]):
         _refuse(signature, f"{node.name} must be compiled by XLA", "no jit_compile=True")
-    if "AssignVariable" in node.op or node.op.startswith(("AssignAdd", "AssignSub")):
-        _refuse(signature, f"{node.name} ({node.op}) changes a variable", "a pure function")
     definition = op_def_registry.get(node.op)
-    if definition is not None and definition.is_stateful and _RANDOM.search(node.op):
-        expected = "draws that the inputs decide: give noise as an input of the network"
-        _refuse(signature, f"{node.name} ({node.op}) draws at random", expected)
-    for text in _texts(node):
-        if posixpath.isabs(text) or ntpath.splitdrive(text)[0]:
-            _refuse(signature, f"{node.name} holds the path {text!r}", "nothing of this machine")
+    if definition is not None and definition.is_stateful and not _HARMLESS.fullmatch(node.op):
+        found = f"{node.name} ({node.op}) draws at random, changes a state or acts outside"
+        _refuse(signature, found, "a pure function of the inputs")
+
+
+def _own_places() -> set[str]:
+    """Returns the beginnings of paths that only this machine has."""
+    places = {os.path.expanduser("~"), tempfile.gettempdir()}
+    with contextlib.suppress(FileNotFoundError):  # the working directory may be gone
+        places.add(os.getcwd())
+    return {f"{place}{os.sep}" for place in places if len(place) > 1}
 
 
 def _refuse(signature: str, found: str, expected: str) -> None:

@@ -20,8 +20,16 @@ from tfgans.serving.rest import signatures_of
 from tfgans.serving.rest_format import SignatureInfo
 from tfgans.serving.transport import Metadata, ServingError, VersionStatus
 
-# A batch of images is larger than gRPC's 4 MB.
-_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+_OPTIONS = [
+    # A batch of images is larger than gRPC's 4 MB.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # Else the client's repetitions fall into gRPC's own pause of a second, and fail by it.
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    # As over REST, where a proxy is an address of its own.
+    ("grpc.enable_http_proxy", 0),
+]
 
 
 class GrpcTransport:
@@ -41,10 +49,16 @@ class GrpcTransport:
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
     def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray], info: SignatureInfo
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        info: SignatureInfo,
+        version: int | None = None,
     ) -> dict[str, np.ndarray]:
-        """Returns the outputs by name."""
+        """Returns the outputs by name, of `version` instead of what the client is pinned to."""
         request = predict_pb2.PredictRequest(model_spec=self._spec)
+        if version is not None:
+            request.model_spec.version.value = version
         request.model_spec.signature_name = signature
         for name, value in inputs.items():
             dtype = tf.as_dtype(info.inputs[name].dtype)
@@ -83,7 +97,8 @@ class GrpcTransport:
         except grpc.RpcError as error:
             code, told = error.code(), error.details()
             if code == grpc.StatusCode.UNAVAILABLE:
-                raise ConnectionError(f"{self._server} cannot be reached: {told}") from error
+                # From the server too, which says so while it is overloaded.
+                raise ConnectionError(f"{self._server} cannot be reached now: {told}") from error
             if code == grpc.StatusCode.DEADLINE_EXCEEDED:
                 late = f"{self._server} did not answer within {self._timeout} s"
                 raise TimeoutError(late) from error

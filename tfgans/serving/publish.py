@@ -1,49 +1,66 @@
 """Versions of a served model: each appears whole, none is overwritten, old ones go."""
 
+import contextlib
+import fcntl
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from tfgans import files
+
+_LAST_VERSION = 2**63 - 1
 
 
 def publish(temporary: Path, folder: Path, *, keep: int | None = None) -> Path:
     """Moves a finished SavedModel to the next integer version below `folder`; returns its folder.
 
+    Processes that publish in the same folder do so one after the other.
+
     Args:
         temporary: The finished SavedModel, beside the versions.
         folder: The folder of versions.
         keep: Int of at least 1, how many of the newest versions stay. Default: all.
+
+    Raises:
+        ValueError: If the number of the last version is the largest there is.
     """
     _sync_tree(temporary)
-    while True:
-        version = folder / str(max(versions(folder), default=0) + 1)
-        try:
-            # Renaming onto a folder that is not empty fails, so a version that another process
-            # published in the meantime is never overwritten.
-            temporary.rename(version)
-        except OSError:
-            if not version.exists():
-                raise
-            continue
+    with _locked(folder):
+        # Whatever has a number counts, a file too: nothing is overwritten.
+        taken = [int(one.name) for one in folder.iterdir() if _is_number(one.name)]
+        number = max(taken, default=0) + 1
+        if number > _LAST_VERSION:
+            raise ValueError(f"{folder} has no version left above {max(taken)}: remove that one")
+        version = folder / str(number)
+        temporary.rename(version)
         files.sync(folder)
-        if keep is not None:
-            _remove_old(folder, keep)
+        for old in versions(folder)[:-keep] if keep is not None else []:
+            # Out of sight at once, so that no reader finds half of it.
+            hidden = files.temporary_sibling(folder / str(old))
+            (folder / str(old)).rename(hidden)
+            shutil.rmtree(hidden)
         return version
 
 
 def versions(folder: Path) -> list[int]:
-    """Returns the versions below `folder`, ascending. A server reads the same names."""
+    """Returns the versions below `folder`, ascending: folders with a plain number as name."""
     names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
-    # As TF Serving does: ASCII digits, and nothing else.
-    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+    return sorted(int(name) for name in names if _is_number(name) and str(int(name)) == name)
 
 
-def _remove_old(folder: Path, keep: int) -> None:
-    for version in versions(folder)[:-keep]:
-        # Out of sight at once, so that no reader finds half of it.
-        hidden = files.temporary_sibling(folder / str(version))
-        (folder / str(version)).rename(hidden)
-        shutil.rmtree(hidden)
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _sync_tree(folder: Path) -> None:

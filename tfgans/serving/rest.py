@@ -1,6 +1,7 @@
 """TF Serving's REST API: https://www.tensorflow.org/tfx/serving/api_rest."""
 
 import json
+import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -13,6 +14,9 @@ from tfgans.serving.transport import Metadata, ServingError, VersionStatus
 
 _T = TypeVar("_T")
 _LONGEST_MESSAGE = 500
+_PART_BYTES = 2**20
+# That are kept for threads that share a client.
+_CONNECTIONS = 16
 _DTYPES = {
     "DT_FLOAT": "float32",
     "DT_DOUBLE": "float64",
@@ -45,15 +49,22 @@ class RestTransport:
             self._pinned += f"/labels/{urllib.parse.quote(label, safe='')}"
         self._timeout = timeout
         # The client repeats requests, and only those that did not get through.
-        self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(timeout))
+        self._pool = urllib3.PoolManager(
+            retries=False, timeout=urllib3.Timeout(timeout), maxsize=_CONNECTIONS
+        )
 
     def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray], info: SignatureInfo
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        info: SignatureInfo,
+        version: int | None = None,
     ) -> dict[str, np.ndarray]:
-        """Returns the outputs by name."""
+        """Returns the outputs by name, of `version` instead of what the client is pinned to."""
+        model = self._pinned if version is None else f"{self._model}/versions/{version}"
         columns = {name: to_json(name, value) for name, value in inputs.items()}
         body = {"signature_name": signature, "inputs": columns}
-        reply = self._ask("POST", f"{self._pinned}:predict", json.dumps(body).encode())
+        reply = self._ask("POST", f"{model}:predict", json.dumps(body).encode())
         return self._read(lambda: outputs_from_json(reply, info))
 
     def status(self) -> list[VersionStatus]:
@@ -83,25 +94,44 @@ class RestTransport:
         self._pool.clear()
 
     def _ask(self, method: str, url: str, body: bytes | None = None) -> Any:
-        headers = {} if body is None else {"Content-Type": "application/json"}
         try:
-            reply = self._pool.request(method, url, body=body, headers=headers, redirect=False)
-        except urllib3.exceptions.ReadTimeoutError as error:
+            status, data = self._exchange(method, url, body)
+        except urllib3.exceptions.NewConnectionError as error:  # to urllib3 a timeout too
+            raise ConnectionError(f"{self._server} cannot be reached: {error}") from error
+        except urllib3.exceptions.TimeoutError as error:
             raise TimeoutError(f"{self._server} did not answer within {self._timeout} s") from error
         except urllib3.exceptions.HTTPError as error:
             raise ConnectionError(f"{self._server} cannot be reached: {error}") from error
-        text = reply.data.decode(errors="replace")
+        text = data.decode(errors="replace")
         try:
             found = json.loads(text)
         except ValueError:
             found = None
-        if reply.status != 200 or not isinstance(found, dict) or "error" in found:
+        if status != 200 or not isinstance(found, dict) or "error" in found:
             told = found.get("error") if isinstance(found, dict) else None
             raise ServingError(
-                f"{url} answered {reply.status}: {str(told or text)[:_LONGEST_MESSAGE]}",
-                code=str(reply.status),
+                f"{url} answered {status}: {str(told or text)[:_LONGEST_MESSAGE]}", code=str(status)
             )
         return found
+
+    def _exchange(self, method: str, url: str, body: bytes | None) -> tuple[int, bytes]:
+        """Returns status and body of a reply; the timeouts of urllib3 are of single reads."""
+        deadline = time.monotonic() + self._timeout
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        reply = self._pool.request(
+            method, url, body=body, headers=headers, redirect=False, preload_content=False
+        )
+        parts = []
+        try:
+            while part := reply.read1(_PART_BYTES):
+                parts.append(part)
+                if time.monotonic() > deadline:
+                    raise urllib3.exceptions.TimeoutError
+        except BaseException:
+            reply.close()
+            raise
+        reply.release_conn()
+        return reply.status, b"".join(parts)
 
     def _read(self, read: Callable[[], _T]) -> _T:
         try:

@@ -13,6 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 
+class InvalidRequestError(ValueError):
+    """What was sent is no request for this signature, or the model refuses it."""
+
+
 class TensorInfo(NamedTuple):
     """Type and shape of an input or output.
 
@@ -47,7 +51,7 @@ def from_json(name: str, value: Any, info: TensorInfo) -> np.ndarray:
     """Returns the array of a JSON value.
 
     Raises:
-        ValueError: If it is not of the type and the shape.
+        InvalidRequestError: If it is not of the type and the shape.
     """
     shape, leaves = [], [value]
     for size in info.shape:
@@ -55,7 +59,9 @@ def from_json(name: str, value: Any, info: TensorInfo) -> np.ndarray:
             break
         sizes = {len(one) for one in leaves}
         if len(sizes) > 1:
-            raise ValueError(f"{name!r} must be a tensor. Received: lists of unequal lengths")
+            raise InvalidRequestError(
+                f"{name!r} must be a tensor. Received: lists of unequal lengths"
+            )
         shape.append(sizes.pop() if sizes else size or 0)
         leaves = list(itertools.chain.from_iterable(leaves))
     fits = len(shape) == len(info.shape) and not any(isinstance(one, list) for one in leaves)
@@ -64,7 +70,7 @@ def from_json(name: str, value: Any, info: TensorInfo) -> np.ndarray:
     ):
         expected = ["batch" if size is None else size for size in info.shape]
         received = f"shape {shape}" if fits else "another number of axes"
-        raise ValueError(
+        raise InvalidRequestError(
             f"{name!r} must have the shape [{', '.join(map(str, expected))}]. Received: {received}"
         )
     return _array(name, leaves, info.dtype).reshape(shape)
@@ -80,15 +86,19 @@ def _array(name: str, leaves: list[Any], dtype: str) -> np.ndarray:
     other = set(map(type, leaves)) - expected
     if other:
         found = ", ".join(sorted(one.__name__ for one in other))
-        raise ValueError(f"{name!r} must be of {dtype}. Received: JSON values of type {found}")
+        raise InvalidRequestError(
+            f"{name!r} must be of {dtype}. Received: JSON values of type {found}"
+        )
     if np.dtype(dtype).kind in "iu" and leaves:
         limits = np.iinfo(dtype)
         if min(leaves) < limits.min or max(leaves) > limits.max:
-            raise ValueError(f"{name!r} must be of {dtype}. Received: a number outside its range")
+            raise InvalidRequestError(
+                f"{name!r} must be of {dtype}. Received: a number outside its range"
+            )
     try:
         return np.array(leaves, dtype)
     except OverflowError as error:
-        raise ValueError(f"{name!r} must be of {dtype}. Received: {error}") from error
+        raise InvalidRequestError(f"{name!r} must be of {dtype}. Received: {error}") from error
 
 
 def _to_b64(value: bytes) -> dict[str, str]:
@@ -102,26 +112,31 @@ def _to_bytes(name: str, value: Any) -> bytes:
         try:
             return base64.b64decode(value["b64"], validate=True)
         except binascii.Error as error:
-            raise ValueError(f"{name!r} must be base64. Received: {error}") from error
-    raise ValueError(f'{name!r} must be text or {{"b64": ...}}. Received: {type(value).__name__}')
+            raise InvalidRequestError(f"{name!r} must be base64. Received: {error}") from error
+    raise InvalidRequestError(
+        f'{name!r} must be text or {{"b64": ...}}. Received: {type(value).__name__}'
+    )
 
 
 def inputs_from_json(body: Mapping[str, Any], info: SignatureInfo) -> dict[str, np.ndarray]:
     """Returns the arrays of a predict request in rows (`instances`) or columns (`inputs`).
 
     Raises:
-        ValueError: If it has neither or both, or an input is absent, unknown or not of its type.
+        InvalidRequestError: If it has neither or both, or an input is absent, unknown or not of its
+            type.
     """
     if ("instances" in body) == ("inputs" in body):
-        raise ValueError('A request must have either "instances" (rows) or "inputs" (columns)')
+        raise InvalidRequestError(
+            'A request must have either "instances" (rows) or "inputs" (columns)'
+        )
     given = body["inputs"] if "inputs" in body else _columns(body["instances"])
     if len(info.inputs) == 1 and (not isinstance(given, dict) or given.keys() == {"b64"}):
         given = {next(iter(info.inputs)): given}
     if not isinstance(given, dict):
         expected = "no inputs" if not info.inputs else f"an object with {', '.join(info.inputs)}"
-        raise ValueError(f"Expected {expected}. Received: {type(given).__name__}")
+        raise InvalidRequestError(f"Expected {expected}. Received: {type(given).__name__}")
     if given.keys() != info.inputs.keys():
-        raise ValueError(
+        raise InvalidRequestError(
             f"The inputs must be: {', '.join(info.inputs) or 'none'}. Received: "
             f"{', '.join(sorted(given)) or 'none'}"
         )
@@ -130,11 +145,11 @@ def inputs_from_json(body: Mapping[str, Any], info: SignatureInfo) -> dict[str, 
 
 def _columns(rows: Any) -> Any:
     if not isinstance(rows, list) or not rows:
-        raise ValueError('"instances" must be a list with a row or more')
+        raise InvalidRequestError('"instances" must be a list with a row or more')
     if not all(isinstance(row, dict) for row in rows) or set(rows[0]) == {"b64"}:
         return rows
     if any(row.keys() != rows[0].keys() for row in rows):
-        raise ValueError('All "instances" must have the same inputs')
+        raise InvalidRequestError('All "instances" must have the same inputs')
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
@@ -145,7 +160,7 @@ def reply_of(outputs: Mapping[str, np.ndarray], *, as_rows: bool) -> dict[str, A
     which a serializer writes faster than lists.
 
     Raises:
-        ValueError: If the outputs have no rows to be told by.
+        InvalidRequestError: If the outputs have no rows to be told by.
     """
     columns: dict[str, Any] = {
         name: to_json(name, value) if value.dtype.kind in "OSU" else np.ascontiguousarray(value)
@@ -155,7 +170,9 @@ def reply_of(outputs: Mapping[str, np.ndarray], *, as_rows: bool) -> dict[str, A
         return {"outputs": columns if len(columns) > 1 else next(iter(columns.values()))}
     sizes = {value.shape[0] if value.ndim else None for value in outputs.values()}
     if len(sizes) > 1 or None in sizes:
-        raise ValueError('These outputs have no rows in common: ask with "inputs" (columns)')
+        raise InvalidRequestError(
+            'These outputs have no rows in common: ask with "inputs" (columns)'
+        )
     if len(columns) == 1:
         return {"predictions": next(iter(columns.values()))}
     names, values = list(columns), zip(*columns.values(), strict=True)
@@ -166,7 +183,7 @@ def outputs_from_json(reply: Mapping[str, Any], info: SignatureInfo) -> dict[str
     """Returns the arrays of a reply in columns.
 
     Raises:
-        ValueError: If it is not what the signature gives.
+        InvalidRequestError: If it is not what the signature gives.
     """
     value = reply["outputs"]
     columns = value if len(info.outputs) > 1 else {next(iter(info.outputs)): value}

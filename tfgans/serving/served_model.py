@@ -16,15 +16,11 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 
 from tfgans.serving.publish import versions
 from tfgans.serving.rest import signatures_of
-from tfgans.serving.rest_format import SignatureInfo
+from tfgans.serving.rest_format import InvalidRequestError, SignatureInfo
 from tfgans.serving.transport import VersionStatus
 from tfgans.serving.warmup import read_warmup
 
 _log = logging.getLogger(__name__)
-
-
-class InvalidRequestError(ValueError):
-    """The model refused what it was given."""
 
 
 class ServedModel:
@@ -89,7 +85,9 @@ class ModelFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._failed: dict[int, str] = {}
+        # By version: why, and what the folder was like. Replaced, never changed, as `status` is
+        # asked for in another thread than `refresh`.
+        self._failed: dict[int, tuple[str, object]] = {}
         self._loading: int | None = None
         self._lock = threading.Lock()
         if not self.path.is_dir():
@@ -106,17 +104,18 @@ class ModelFolder:
         """Loads the newest version if it is another; returns it, or None. Blocks meanwhile.
 
         Requests that run keep the old version alive to their end. A version that does not load is
-        told in the log and by `status`, and not tried again.
+        told in the log and by `status`, and tried again when its files have changed.
         """
         with self._lock:
             newest = self._newest()
             if newest is None or newest == self.current.version:
                 return None
-            self._loading = newest
+            self._loading, folder = newest, self.path / str(newest)
+            files = _files(folder)
             try:
-                self.current = ServedModel(self.path / str(newest))
+                self.current = ServedModel(folder)
             except ValueError as error:
-                self._failed[newest] = str(error)
+                self._failed = {**self._failed, newest: (str(error), files)}
                 _log.error("version %d stays: %s", self.current.version, error)
                 return None
             finally:
@@ -128,13 +127,27 @@ class ModelFolder:
     def status(self) -> list[VersionStatus]:
         """Returns the version that answers, and those that are loading or failed, newest first."""
         found = [VersionStatus(self.current.version, "AVAILABLE", "")]
-        found += [VersionStatus(version, "END", why) for version, why in self._failed.items()]
+        found += [
+            VersionStatus(version, "END", why)
+            for version, (why, _) in self._failed.items()
+            if (self.path / str(version)).is_dir()
+        ]
         loading = self._loading
         found += [] if loading is None else [VersionStatus(loading, "LOADING", "")]
         return sorted(found, reverse=True)
 
     def _newest(self) -> int | None:
-        return max((one for one in versions(self.path) if one not in self._failed), default=None)
+        return max((one for one in versions(self.path) if self._may_load(one)), default=None)
+
+    def _may_load(self, version: int) -> bool:
+        _, files = self._failed.get(version, ("", None))
+        return files is None or files != _files(self.path / str(version))
+
+
+def _files(folder: Path) -> object:
+    """Returns what changes when files of a folder are written or replaced."""
+    found = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
+    return [(path, stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in found]
 
 
 def _metadata(folder: Path) -> dict[str, Any]:

@@ -5,21 +5,32 @@ import contextlib
 import functools
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import orjson
 from aiohttp import web
 
-from tfgans.serving.batching import Batcher, OverloadedError
-from tfgans.serving.rest_format import inputs_from_json, names, reply_of
-from tfgans.serving.served_model import InvalidRequestError, ModelFolder, ServedModel
+from tfgans.serving import http
+from tfgans.serving.batching import Batcher
+from tfgans.serving.rest_format import (
+    InvalidRequestError,
+    inputs_from_json,
+    names,
+    reply_of,
+)
+from tfgans.serving.served_model import ModelFolder, ServedModel
 from tfgans.serving.transport import VersionStatus
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_Arrays = dict[str, np.ndarray]
+# Bytes from which on JSON is read and written outside the event loop.
+_LARGE = 2**17
 _PAGE = Path(__file__).with_name("explorer")
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 _PAGE_HEADERS = {
@@ -35,7 +46,8 @@ class Limits(NamedTuple):
     Attributes:
         body_bytes: Int, of a request.
         rows: Int, of a request, and of a batch of requests.
-        waiting_rows: Int, rows that may wait for the model.
+        waiting_rows: Int, rows that may wait for the model, at least `rows`. A request whose rows
+            are not known counts for `rows`.
     """
 
     body_bytes: int = 8 * 2**20
@@ -55,6 +67,11 @@ class Server:
         limits: `Limits`. Default: `Limits()`.
         poll_seconds: Float, how often the folder is looked at. Default: 1.
         ui: Whether the explorer is served at "/". Default: False.
+        local: Whether only this machine may ask. Then what a page of another site makes the
+            browser send is refused. Default: False.
+
+    Raises:
+        ValueError: If the name cannot stand in an address, or the limits do not fit.
     """
 
     def __init__(
@@ -65,10 +82,18 @@ class Server:
         limits: Limits | None = None,
         poll_seconds: float = 1.0,
         ui: bool = False,
+        local: bool = False,
     ) -> None:
         self._folder, self._name = folder, name
         self._limits, self._poll_seconds = limits or Limits(), poll_seconds
-        self._ui = ui
+        self._ui, self._local = ui, local
+        if not re.fullmatch("[^/:]+", name):
+            raise ValueError(f"The name of a model must be without / and :. Received: {name!r}")
+        if self._limits.waiting_rows < self._limits.rows:
+            raise ValueError(
+                f"As many rows as a request has must be able to wait. Received: {self._limits}"
+            )
+        self._waiting_rows = 0
         # One at a time: TensorFlow itself uses all cores.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="model")
         # Those of the version that answers, by signature.
@@ -77,7 +102,8 @@ class Server:
     def application(self) -> web.Application:
         """Returns the application, for `aiohttp.web.run_app`."""
         application = web.Application(
-            client_max_size=self._limits.body_bytes, middlewares=[_errors_as_json]
+            client_max_size=self._limits.body_bytes,
+            middlewares=[http.errors_as_json, *[http.from_this_machine] * self._local],
         )
         for pin in ("", "/versions/{version:[0-9]{1,19}}", "/labels/{label:[^/:]+}"):
             path = "/v1/models/{model:[^/:]+}" + pin
@@ -115,24 +141,50 @@ class Server:
                 _log.warning("serving version %d", changed.version)
 
     async def _predict(self, request: web.Request) -> web.Response:
-        body = _parsed(await request.read())
+        async with asyncio.timeout(http.BODY_TIMEOUT_S):
+            body = await request.read()
+        # In the event loop, large requests would hold up all others.
+        parsed = await _in_thread_if(len(body) > _LARGE, _parsed, body)
         model = self._model(request)
-        signature = body.get("signature_name", "serving_default")
+        signature = parsed.get("signature_name") or "serving_default"
         if not isinstance(signature, str) or signature not in model.signatures:
             raise InvalidRequestError(
                 f"The model has no signature {signature!r}, but: {names(model.signatures)}"
             )
-        inputs = inputs_from_json(body, model.signatures[signature])
+        info = model.signatures[signature]
+        inputs = await _in_thread_if(len(body) > _LARGE, inputs_from_json, parsed, info)
         outputs = await self._run(model, signature, inputs)
-        reply = reply_of(outputs, as_rows="instances" in body)
-        return web.Response(body=_serialized(reply, outputs), content_type="application/json")
+        size = sum(one.nbytes for one in outputs.values())
+        as_rows = "instances" in parsed
+        reply = await _in_thread_if(size > _LARGE, _serialized, outputs, as_rows)
+        return web.Response(body=reply, content_type="application/json")
 
     async def _run(
         self, model: ServedModel, signature: str, inputs: dict[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        if not model.is_batchable(signature):
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._executor, model.run, signature, inputs)
+        if model.is_batchable(signature):
+            rows = self._checked_rows(inputs)
+            running = self._batcher(model, signature).submit
+            return await self._counted(rows, lambda: running(inputs))
+        loop = asyncio.get_running_loop()
+        return await self._counted(
+            self._limits.rows if inputs else 1,
+            lambda: loop.run_in_executor(self._executor, model.run, signature, inputs),
+        )
+
+    async def _counted(self, rows: int, run: Callable[[], Awaitable[_Arrays]]) -> _Arrays:
+        if self._waiting_rows + rows > self._limits.waiting_rows:
+            raise web.HTTPServiceUnavailable(
+                text=f"{self._waiting_rows} rows are waiting, and {self._limits.waiting_rows} may. "
+                "Try again later"
+            )
+        self._waiting_rows += rows
+        try:
+            return await run()
+        finally:
+            self._waiting_rows -= rows
+
+    def _checked_rows(self, inputs: dict[str, np.ndarray]) -> int:
         rows = {len(value) for value in inputs.values()}
         if len(rows) > 1:
             raise InvalidRequestError("All inputs must have as many rows as each other")
@@ -141,7 +193,7 @@ class Server:
                 f"A request must have from 1 to {self._limits.rows} rows. Received: {max(rows)}. "
                 "Send more in several requests"
             )
-        return await self._batcher(model, signature).submit(inputs)
+        return max(rows)
 
     def _batcher(self, model: ServedModel, signature: str) -> Batcher:
         key = model.version, signature
@@ -150,7 +202,6 @@ class Server:
                 functools.partial(model.run, signature),
                 self._executor,
                 max_rows=self._limits.rows,
-                max_waiting=self._limits.waiting_rows,
             )
         return self._batchers[key]
 
@@ -161,16 +212,17 @@ class Server:
         self._check_name(request)
         if not found or "label" in request.match_info:
             raise web.HTTPNotFound(text=f"Could not find {_asked(request)}")
-        return _json({"model_version_status": [_status_json(one) for one in found]})
+        told = [_status_json(one) for one in found]
+        return web.json_response({"model_version_status": told})
 
     async def _metadata(self, request: web.Request) -> web.Response:
         model = self._model(request)
         spec = {"name": self._name, "signature_name": "", "version": str(model.version)}
         definitions = {"signature_def": {"signature_def": model.metadata}}
-        return _json({"model_spec": spec, "metadata": definitions})
+        return web.json_response({"model_spec": spec, "metadata": definitions})
 
     async def _explorer(self, _: web.Request) -> web.Response:
-        return _json({"model": self._name})
+        return web.json_response({"model": self._name})
 
     def _check_name(self, request: web.Request) -> None:
         if request.match_info["model"] != self._name:
@@ -189,22 +241,8 @@ class Server:
         return model
 
 
-@web.middleware
-async def _errors_as_json(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        told = error.text if error.status == 404 and error.text != "404: Not Found" else None
-        return _json({"error": told or f"{error.reason}: {request.path}"}, status=error.status)
-    except ValueError as error:
-        return _json({"error": str(error)}, status=400)
-    except OverloadedError as error:
-        return _json({"error": str(error)}, status=503)
-    except Exception:
-        _log.exception("%s failed", request.path)
-        return _json({"error": "the server failed; its log tells more"}, status=500)
+async def _in_thread_if(large: bool, function: Callable[..., _T], *args: Any) -> _T:
+    return await asyncio.to_thread(function, *args) if large else function(*args)
 
 
 def _file_handler(file: Path) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -226,20 +264,16 @@ def _parsed(body: bytes) -> dict[str, Any]:
     return found
 
 
-def _serialized(reply: dict[str, Any], outputs: Mapping[str, np.ndarray]) -> bytes:
-    finite = all(np.isfinite(one).all() for one in outputs.values() if one.dtype.kind == "f")
-    if finite:
+def _serialized(outputs: Mapping[str, np.ndarray], as_rows: bool) -> bytes:
+    reply = reply_of(outputs, as_rows=as_rows)
+    if all(np.isfinite(one).all() for one in outputs.values() if one.dtype.kind == "f"):
         return orjson.dumps(reply, default=_listed, option=orjson.OPT_SERIALIZE_NUMPY)
-    # orjson has no NaN; the others write it as TF Serving does.
+    # orjson has no NaN; this one writes it as TF Serving does.
     return json.dumps(reply, default=_listed).encode()
 
 
 def _listed(array: np.ndarray | np.generic) -> Any:
     return array.tolist()
-
-
-def _json(value: Mapping[str, Any], *, status: int = 200) -> web.Response:
-    return web.json_response(value, status=status)
 
 
 def _status_json(status: VersionStatus) -> dict[str, Any]:

@@ -27,7 +27,6 @@ class GeneratorSignatures:
         generator: Built Keras model; called with `training=False`.
         latent_shape: Shape of one latent, without the batch.
         image_shape: Shape of one example.
-        mixture: Whether the generator is a `MixtureGenerator`.
         num_classes: Int, of a conditional generator, else None.
     """
 
@@ -37,15 +36,15 @@ class GeneratorSignatures:
         latent_shape: tuple[int, ...],
         image_shape: tuple[int | None, ...],
         *,
-        mixture: bool,
         num_classes: int | None,
     ) -> None:
         self._generator = generator
         self._latent_shape = latent_shape
         self._image_shape = image_shape
-        self._mixture = mixture
+        # Rooms of one floor do not import each other: a mixture is what draws components.
+        self._mixture = hasattr(generator, "draw_components")
         self._num_classes = num_classes
-        self.num_components = generator.num_components if mixture else 1
+        self.num_components = generator.num_components if self._mixture else 1
         # Traced once for all signatures.
         self._pinned, self._routed, self._of_keys, self._latents_of, self._components_of = (
             tf.function(function, autograph=False, reduce_retracing=True)
@@ -121,7 +120,7 @@ class GeneratorSignatures:
     def _interpolate(
         self, seed_a: tf.Tensor, seed_b: tf.Tensor, t: tf.Tensor, *labels: tf.Tensor
     ) -> Outputs:
-        t = _finite("t", t)
+        t = _checked(t, (t >= 0.0) & (t <= 1.0), "`t` must be from 0 to 1")
         keys_a, keys_b = (_keys(seed, tf.zeros_like(seed)) for seed in (seed_a, seed_b))
         # Each half with the component of its end, so that both ends are what `sample` gives.
         components = tf.where(t < 0.5, self._components_of(keys_a), self._components_of(keys_b))
@@ -206,12 +205,9 @@ def _slerp(start: tf.Tensor, end: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
     "Sampling Generative Networks", section 2.1); the straight line where w is 0 or pi.
     """
     axes = list(range(1, start.shape.rank))
-    dot = tf.reduce_sum(start * end, axis=axes, keepdims=True)
-    lengths = tf.sqrt(
-        tf.reduce_sum(start**2, axis=axes, keepdims=True)
-        * tf.reduce_sum(end**2, axis=axes, keepdims=True)
-    )
-    angle = tf.acos(tf.clip_by_value(tf.math.divide_no_nan(dot, lengths), -1.0, 1.0))
+    here, there = (tf.math.divide_no_nan(one, _length(one, axes)) for one in (start, end))
+    # Exact near 0 and pi too, where the arc cosine of the product is not (Kahan).
+    angle = 2.0 * tf.atan2(_length(here - there, axes), _length(here + there, axes))
     sine = tf.sin(angle)
     straight = sine < 1e-4
     safe = tf.where(straight, tf.ones_like(sine), sine)
@@ -219,3 +215,7 @@ def _slerp(start: tf.Tensor, end: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
     from_start = tf.where(straight, 1.0 - t, tf.sin((1.0 - t) * angle) / safe)
     from_end = tf.where(straight, t, tf.sin(t * angle) / safe)
     return from_start * start + from_end * end
+
+
+def _length(values: tf.Tensor, axes: list[int]) -> tf.Tensor:
+    return tf.sqrt(tf.reduce_sum(values**2, axis=axes, keepdims=True))

@@ -54,9 +54,13 @@ class Transport(Protocol):
     """
 
     def predict(
-        self, signature: str, inputs: Mapping[str, np.ndarray], info: SignatureInfo
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        info: SignatureInfo,
+        version: int | None = None,
     ) -> dict[str, np.ndarray]:
-        """Returns the outputs by name."""
+        """Returns the outputs by name, of `version` instead of what the client is pinned to."""
         ...
 
     def status(self) -> list[VersionStatus]:

@@ -13,7 +13,7 @@ const PICTURE_SIDE = 512;
 const $ = (id) => document.getElementById(id);
 const range = (n) => Array.from({ length: n }, (_, i) => i);
 
-let model; // {name, url, signatures, weights}
+let model; // {name, url, version, signatures, weights}
 let drawnOf = {}; // latents and classes of the grid's seeds, which a click on a component needs
 let grid; // what is shown: {images, seeds, components, isImages, ...}
 let picture; // what is shown enlarged: {image, pick}
@@ -27,9 +27,20 @@ async function predict(name, inputs, labels) {
   if ("labels" in signature.inputs) {
     given.labels = labels ?? Object.values(inputs)[0].map(() => chosen.label);
   }
-  const { outputs } = await ask(`${model.url}:predict`, { signature_name: name, inputs: given });
+  const { outputs } = await askVersion({ signature_name: name, inputs: given });
   const names = Object.keys(signature.outputs);
   return names.length === 1 ? { [names[0]]: outputs } : outputs;
+}
+
+/** Asks the version that the page shows; if it is gone, the page starts again with the newest. */
+async function askVersion(body) {
+  try {
+    return await ask(`${model.url}/versions/${model.version}:predict`, body);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    start();
+    throw new Error(`Version ${model.version} is no longer served: loading the newest.`);
+  }
 }
 
 const classPart = (label) => (label >= 0 ? `-class${label}` : "");
@@ -138,7 +149,7 @@ function setPicks(picks) {
   const words = ["Pick a sample, then a second one to interpolate.", "Pick a second one to interpolate.", ""];
   $("picked").textContent = words[picks.length];
   if (changed) {
-    $("latents").disabled = true;
+    $("latents").disabled = $("save-picture").disabled = true;
     loadPicture();
   }
   loadStrip();
@@ -168,6 +179,7 @@ const loadPicture = lane("picture", async () => {
 
 function showPicture(pick) {
   picture = { pick, image: pick.image };
+  $("save-picture").disabled = false;
   paint($("picture"), pick.image);
   const text = `A: seed ${pick.seed}, component ${pick.component}${isMoved(pick) ? ", moved" : ""}`;
   $("picture").ariaLabel = $("picture-caption").textContent = text;
@@ -237,7 +249,7 @@ function showMore(all) {
 // ---- The controls ----
 
 function setSeed(from, to) {
-  to.value = from.value;
+  if (from.checkValidity()) to.value = from.value;
   report("seed", $("seed").checkValidity() ? "" : `Seed: ${$("seed").validationMessage}`);
   if (!$("seed").checkValidity()) return;
   chosen.seed = $("seed").valueAsNumber;
@@ -280,13 +292,15 @@ const start = lane("start", async () => {
   const { version } = about.model_spec;
   const status = state.model_version_status.find((each) => each.version === version);
   if (status?.state !== "AVAILABLE") throw new Error(`Version ${version}: ${status?.state ?? "no such version"}`);
-  model = { name, url, signatures: about.metadata.signature_def.signature_def, weights: [1] };
+  model = { name, url, version, signatures: about.metadata.signature_def.signature_def, weights: [1] };
   document.title = `${name} – Explorer`;
   $("model").textContent = name;
   $("version").textContent = `version ${version}`;
   model.weights = (await predict("mixture_weights", {})).weights;
   showModel();
   model.isShown = true;
+  drawnOf = {};
+  setPicks([]);
   loadGrid();
 });
 

@@ -33,7 +33,10 @@ export async function ask(path, body) {
   } catch {
     throw new Error(`${path}: HTTP ${reply.status}, and no JSON: ${text.slice(0, 200)}`);
   }
-  if (!reply.ok || answer.error) throw new Error(answer.error ?? `${path}: HTTP ${reply.status}`);
+  if (!reply.ok || answer.error) {
+    const error = new Error(answer.error ?? `${path}: HTTP ${reply.status}`);
+    throw Object.assign(error, { status: reply.status });
+  }
   return answer;
 }
 
