@@ -19,6 +19,7 @@ demo: $(VENV)/installed
 	$(RUN) bin/sample.py --run_dir=runs/demo --num=64 --seed=1 --show=8 --out=runs/demo/samples.png
 	$(RUN) bin/evaluate.py --run_dir=runs/demo
 	$(RUN) bin/export.py --run_dir=runs/demo --out=exported/digits
+	@echo "Look around in it: $(RUN) bin/serve.py --model_dir=exported/digits --ui"
 
 test: lint
 	$(RUN) -m pytest -n 2 -m "not slow"

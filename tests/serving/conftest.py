@@ -8,8 +8,6 @@ import model_servers
 import pytest
 import served
 
-HERE = Path(__file__).parent
-
 
 class Export(NamedTuple):
     """A live model and its first version, which was not run elsewhere."""
@@ -18,11 +16,8 @@ class Export(NamedTuple):
     version: Path
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("serving"))
+def pytest_itemcollected(item):
+    item.add_marker(pytest.mark.xdist_group("serving"))
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from tensorflow.python.framework import op_def_registry
 # Ops that TensorFlow counts as stateful, and that only read, call, look up or check.
 _HARMLESS = re.compile(
     r"VarHandleOp|ReadVariableOp|ResourceGather(Nd)?|VarIsInitializedOp|(Stateful)?PartitionedCall"
-    r"|If|While|Case|Assert|Print(V2)?|NoOp|Placeholder|(Anonymous)?(Mutable)?HashTable(V2)?"
-    r"|LookupTable(Find|Size)(V2)?"
+    r"|If|While|Case|Assert|Print(V2)?|NoOp|Placeholder"
+    r"|(Anonymous)?(Mutable)?(Dense)?HashTable(V2)?|LookupTable(Find|Size)(V2)?"
 )
 _OUTPUTS = (tf.float32, tf.int32, tf.string)
 

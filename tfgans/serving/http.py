@@ -78,7 +78,10 @@ async def errors_as_json(request: web.Request, handler: _Handler) -> web.StreamR
 @web.middleware
 async def from_this_machine(request: web.Request, handler: _Handler) -> web.StreamResponse:
     """Refuses other names of this machine (DNS rebinding), and pages of other sites."""
-    host = request.url.host or ""
+    try:
+        host = request.url.host or ""
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"no address: {error}") from error
     origin = request.headers.get("Origin")
     local = host == "localhost" or host.replace(".", "").isdigit() or ":" in host
     if not local or origin not in (None, f"{request.scheme}://{request.host}"):

@@ -175,8 +175,8 @@ def reply_of(outputs: Mapping[str, np.ndarray], *, as_rows: bool) -> dict[str, A
         )
     if len(columns) == 1:
         return {"predictions": next(iter(columns.values()))}
-    names, values = list(columns), zip(*columns.values(), strict=True)
-    return {"predictions": [dict(zip(names, row, strict=True)) for row in values]}
+    rows = zip(*columns.values(), strict=True)
+    return {"predictions": [dict(zip(columns, row, strict=True)) for row in rows]}
 
 
 def outputs_from_json(reply: Mapping[str, Any], info: SignatureInfo) -> dict[str, np.ndarray]:
