@@ -18,12 +18,6 @@ tf.config.set_logical_device_configuration(
 )
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    """Starts with the tests that must run in one worker: the other one has the rest."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
-
-
 def pytest_collection_finish():
     """Keeps what is imported by now out of the garbage collection after each test (0.2 s each)."""
     gc.collect()

@@ -1,4 +1,4 @@
-"""Exports that all tests of serving share; they run in one worker, so each is made once."""
+"""Exports that all tests of serving share, each made once in a worker, and a server."""
 
 import functools
 from pathlib import Path
@@ -14,10 +14,6 @@ class Export(NamedTuple):
 
     live: Any
     version: Path
-
-
-def pytest_itemcollected(item):
-    item.add_marker(pytest.mark.xdist_group("serving"))
 
 
 @pytest.fixture(scope="session")
