@@ -20,7 +20,9 @@ flags.DEFINE_bool("best", False, "the model that evaluations found best instead 
 flags.DEFINE_string(
     "evaluation", None, "record for the model card; default: RUN_DIR/evaluation/evaluation.json"
 )
-flags.DEFINE_integer("keep", None, "how many of the newest versions stay; default: all", 1)
+flags.DEFINE_integer(
+    "keep", None, "newest versions that stay, 2 or more beside a server; default: all", 1
+)
 flags.DEFINE_bool("verify", True, "run the export in a new process before it is published")
 
 
@@ -36,6 +38,8 @@ def _evaluation(gan: tfgans.GAN) -> dict[str, Any] | None:
     path = Path(FLAGS.evaluation or Path(FLAGS.run_dir, "evaluation", "evaluation.json"))
     if FLAGS.evaluation is None and not path.exists():
         return None
+    if not path.exists():
+        raise ValueError(f"--evaluation must be a record of bin/evaluate.py. There is no {path}")
     record = tfgans.metrics.read(path)
     if record["fake"].get("checksum") == tfgans.metrics.model_checksum(gan, refined=False):
         return record

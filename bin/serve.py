@@ -15,7 +15,7 @@ try:
     from tfgans.serving.served_model import ModelFolder
     from tfgans.serving.server import Limits, Server
 except ImportError as error:
-    cli.fail(f"{error}. The server needs more packages: pip install 'tfgans[serving]'")
+    cli.fail(f"{error}. The server needs more packages: pip install -e '.[serving]'")
 
 FLAGS = flags.FLAGS
 LIMITS = Limits()

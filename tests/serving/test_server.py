@@ -580,6 +580,7 @@ def end_while_a_request_runs(process, address):
     [
         ("--model_dir={folder}/none", "must be the folder of a model's versions"),
         ("--model_dir={folder}", "holds no version"),
+        ("--model_dir={model}/1", "give the folder above"),
         ("--model_dir={model} --port=1 --host=203.0.113.1", "cannot listen on 203.0.113.1:1"),
         ("--model_dir={model} --port=70000", "port"),
     ],

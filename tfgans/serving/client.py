@@ -44,8 +44,8 @@ class Client:
         label: String, a version label of TF Serving instead of a version.
         timeout: Float, seconds that a request may take, up to a day. Default: 30.
         retries: Int, how often a request that did not get through is repeated, after pauses of
-            0.1 s, 0.2 s, 0.4 s, ... An error that the server answers is not asked again, but for
-            gRPC's UNAVAILABLE, which no server answers too. Default: 3.
+            0.1 s, 0.2 s, 0.4 s, ... What a server answers is final, but for gRPC's UNAVAILABLE,
+            which also stands for a server that is not reached. Default: 3.
         batch_size: Int, rows a request. Default: 64.
 
     Raises:
@@ -175,11 +175,11 @@ class Client:
             return self._predict(signature, inputs)
 
     def status(self) -> list[VersionStatus]:
-        """Returns the versions that the server knows, each with its state."""
+        """Returns a `VersionStatus` (version, state, error) for each version the server knows."""
         return self._retrying(self._transport.status)
 
     def metadata(self) -> Metadata:
-        """Returns the version that answers, and its signatures."""
+        """Returns `Metadata`: the version that answers, and its signatures by name."""
         self._known = self._retrying(self._transport.metadata)
         return self._known
 
@@ -202,7 +202,7 @@ class Client:
     def _labels(self, signature: str, labels: Any, rows: int) -> dict[str, np.ndarray]:
         if "labels" not in self._signature(signature).inputs:
             if labels is not None:
-                raise ValueError("`labels` are of conditional models. Received: labels for another")
+                raise ValueError("The served model is not conditional: it takes no labels")
             return {}
         given = ints("labels", [_DRAWN] if labels is None else np.atleast_1d(labels), "int32")
         if np.ndim(labels if labels is not None else 0) and len(given) != rows:
@@ -283,7 +283,8 @@ def _transport(
             from tfgans.serving.grpc_transport import GrpcTransport
         except ImportError as error:
             raise ImportError(
-                f"gRPC needs more packages: pip install 'tfgans[serving]'. Missing: {error.name}"
+                "gRPC needs more packages: pip install -e '.[serving]' in the checkout of tfgans. "
+                f"Missing: {error.name}"
             ) from error
         return GrpcTransport(f"{url.host}:{url.port}", model, version, label, timeout)
     raise ValueError(f"{expected}. Received: {address!r}")

@@ -44,10 +44,11 @@ def export_generator(
     | `mixture_weights` | none | `weights`: float32 [k] |
     | `generate` | `num`: int32 [], `seed`: int64 [] | `images`, `components`: `num` rows |
 
-    Row i depends on row i of the inputs alone: not on the other rows, their number, the process or
-    the version. `sample_at` gives `gan.sample(n, seed=seed)[index]`, `sample` the same at index 0,
-    `generate` its first `num` rows, 1024 at most; all up to the rounding of float32. `components`
-    tells which component of a mixture made the row; of a plain generator k is 1. In
+    Row i depends on row i of the inputs alone: not on the other rows, their number or the process;
+    versions of the same weights give the same. `sample_at` gives `gan.sample(n, seed=seed)[index]`,
+    `sample` the same at index 0, `generate` its first `num` rows, 1024 at most; all up to the
+    rounding of float32. `components` tells which component of a mixture made the row; of a plain
+    generator k is 1. In
     `serving_default` a mixture routes each latent by its weights, from the latent's bits.
     `interpolate` goes along the great arc from the latent of `seed_a`, at t = 0, to that of
     `seed_b`, at 1; from t = .5 on with the component of `seed_b`. `sample_png` is there for images.

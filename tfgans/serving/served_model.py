@@ -92,6 +92,8 @@ class ModelFolder:
         self._lock = threading.Lock()
         if not self.path.is_dir():
             raise ValueError(f"{self.path} must be the folder of a model's versions. It is none")
+        if (self.path / "saved_model.pb").exists():
+            raise ValueError(f"{self.path} is one version: give the folder above it")
         newest = self._newest()
         if newest is None:
             raise ValueError(
