@@ -209,6 +209,7 @@ def test_refused_calls_tell_why_and_end_in_an_error(program, exports, tmp_path):
     assert module.fetched(fine, "words")["next"] == VALUES["num"][0] + 1
 
 
+@pytest.mark.slow
 def test_saved_model_cli(exports, tmp_path):
     """Both commands at once, since either spends seconds on its start."""
     mixture = exports["mixture"]
