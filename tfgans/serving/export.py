@@ -1,9 +1,10 @@
 """Writes a generator as a SavedModel that TF Serving takes as it is."""
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +99,12 @@ def export_generator(
     files.remove_temporaries(path)
     temporary = files.temporary_sibling(path / "version")
     try:
-        _write(generator, signatures, temporary)
+        with _told_as_os_errors(path):
+            _write(generator, signatures, temporary)
+            write_warmup(temporary, calls)
         check_graph(temporary)
         if verify:
             check_export(temporary, signatures, calls, tolerance=tolerance_of(generator))
-        write_warmup(temporary, calls)
         write_card(temporary, signatures, card)
         return publish(temporary, path, keep=keep)
     finally:
@@ -161,11 +163,18 @@ def _write(generator: Any, signatures: dict[str, Signature], folder: Path) -> No
     archive.track(generator)
     for name, (function, specs) in signatures.items():
         archive.add_endpoint(name, function, input_signature=specs)
+    archive.write_out(str(folder), verbose=False)
+
+
+@contextlib.contextmanager
+def _told_as_os_errors(folder: Path) -> Iterator[None]:
+    """TensorFlow's own errors of a full disk or a folder that may not be written are no OSError."""
     try:
-        archive.write_out(str(folder), verbose=False)
+        yield
     except (
         tf.errors.PermissionDeniedError,
         tf.errors.ResourceExhaustedError,
         tf.errors.FailedPreconditionError,
+        tf.errors.OutOfRangeError,  # a file that may not grow
     ) as error:
-        raise OSError(f"{folder.parent} cannot be written: {error.message}") from error
+        raise OSError(f"{folder} cannot be written: {error.message}") from error
