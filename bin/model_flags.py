@@ -24,6 +24,8 @@ flags.DEFINE_float(
 flags.DEFINE_enum("dtype_policy", "float32", POLICIES, "what the networks compute in")
 flags.DEFINE_bool("jit_compile", False, "whether to compile the training step with XLA")
 flags.DEFINE_integer("steps_per_execution", 1, "training steps in one call", lower_bound=1)
+flags.DEFINE_integer("accumulate_steps", 1, "parts that a batch too large comes in", lower_bound=1)
+_EXECUTION = ("jit_compile", "steps_per_execution", "accumulate_steps")
 
 # What a resumed run must have the same.
 DECISIVE = (
@@ -63,7 +65,7 @@ def build_gan(source: Any) -> tfgans.GAN:
             ema=(0.999 if FLAGS.ema is None else FLAGS.ema) or None,
             **common,
         )
-    execution = {name: FLAGS[name].value for name in ("jit_compile", "steps_per_execution")}
+    execution = {name: FLAGS[name].value for name in _EXECUTION}
     gan.compile(*map(_at_rate, gan.default_optimizers()), **execution)
     return gan
 

@@ -8,15 +8,17 @@ import sys
 
 import cli
 
+import cluster_flags
 import data_flags
 import evaluate_flags
 import model_flags
 from absl import flags
 
 import tfgans
+from tfgans.local_cluster import TRY_AGAIN
 
 FLAGS = flags.FLAGS
-for module in (data_flags, model_flags, evaluate_flags):
+for module in (data_flags, model_flags, evaluate_flags, cluster_flags):
     flags.adopt_module_key_flags(module)
 flags.DEFINE_string("run_dir", None, "folder of the run", required=True)
 flags.DEFINE_integer("steps", 2000, "training steps of the whole run", lower_bound=1)
@@ -45,8 +47,10 @@ flags.register_multi_flags_validator(
 def main() -> None:
     """Builds what the flags describe, and trains it or prints the plan."""
     model_flags.check()
+    strategy = cluster_flags.strategy()
     source = data_flags.load_source()
-    gan = model_flags.build_gan(source)
+    with strategy.scope():
+        gan = model_flags.build_gan(source)
     decisive = (*data_flags.DECISIVE, *model_flags.DECISIVE)
     options = {
         "run_dir": FLAGS.run_dir,
@@ -73,6 +77,8 @@ def main() -> None:
         )
     except tfgans.runs.Interrupted as stop:
         cli.end(f"{stop}. To go on: {shlex.join([sys.executable, *sys.argv])}", 128 + stop.signal)
+    except tfgans.runs.WorkerLost as lost:
+        cli.end(f"error: {lost}", TRY_AGAIN)
     print(f"{FLAGS.run_dir}: {gan.step} steps, model in {FLAGS.run_dir}/final.keras")
 
 

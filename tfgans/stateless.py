@@ -5,21 +5,30 @@ same key gives the same numbers before and after a restart, eagerly and in a `tf
 XLA too, up to the rounding of a logarithm: TensorFlow's own float draws differ there (measured with
 2.21, Philox as well), its integer bits do not, so floats are made from the bits here.
 
-Axis 0 is the example axis. Under `tf.distribute` every replica draws the numbers of the whole
-global batch and keeps its own rows, so two replicas never share noise and the numbers an example
-sees do not depend on how many replicas there are.
+Axis 0 is the example axis. A replica under `tf.distribute`, and a part of a batch (`part`), draws
+the rows of its own examples in the global batch: no two share noise, and the numbers that an
+example sees do not depend on how many replicas or parts there are.
 """
 
+import contextlib
+import contextvars
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 ALGORITHM = "philox"
+_PHILOX = 1  # Its number among `tf.random.Algorithm`.
 # The branch below the key of a sample from which its class is drawn; 1 draws the component of a
 # mixture, 3 the noise of refinement.
 _CLASS = 2
+# The key with which `tf.random.stateless_uniform` makes Philox's key and counter of a seed.
+_SCRAMBLE_KEY = 0x02461E293EC8F720
+# Words of 32 bits that Philox makes of one value of its counter.
+_BLOCK = 4
+# Which part of this replica's examples is being worked on, of how many.
+_part: contextvars.ContextVar[tuple[Any, int]] = contextvars.ContextVar("part", default=(0, 1))
 
 
 def key(seed: int, *path: Any) -> tf.Tensor:
@@ -66,13 +75,28 @@ def keys_of_rows(rows: tf.Tensor, parent: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(tf.bitcast(values, tf.int32), tf.int64) * coefficients, axis=1)
 
 
+@contextlib.contextmanager
+def part(index: Any, count: int) -> Iterator[None]:
+    """Has `normal` and `uniform` draw for part `index` of this replica's examples.
+
+    Args:
+        index: Scalar integer or integer tensor, from 0.
+        count: Int, the parts of equal size that the examples are cut into.
+    """
+    token = _part.set((index, count))
+    try:
+        yield
+    finally:
+        _part.reset(token)
+
+
 def normal(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
-    """Returns float32 draws of N(0, 1); `shape[0]` counts this replica's examples."""
+    """Returns float32 draws of N(0, 1); `shape[0]` counts the examples of this replica or part."""
     return _box_muller(_own_rows([*shape, 2], key))
 
 
 def uniform(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
-    """Returns float32 draws of U[0, 1); `shape[0]` counts this replica's examples."""
+    """Returns float32 draws of U[0, 1); `shape[0]` counts the examples of this replica or part."""
     return _unit_interval(_own_rows(shape, key))
 
 
@@ -120,15 +144,37 @@ def _bits(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
 
 
 def _own_rows(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas == 1:
+    """Returns the rows of `_bits` of the global batch that belong to this replica and part."""
+    index, parts = _part.get()
+    replica = 0
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        context = tf.distribute.get_replica_context()
+        if context is None:
+            raise RuntimeError(
+                "Random draws must be made inside `strategy.run`, one replica at a time"
+            )
+        replica = context.replica_id_in_sync_group
+    elif parts == 1:
         return _bits(shape, key)
-    context = tf.distribute.get_replica_context()
-    if context is None:
-        raise RuntimeError("Random draws must be made inside `strategy.run`, one replica at a time")
-    rows = shape[0]
-    first = rows * context.replica_id_in_sync_group
-    return _bits([rows * replicas, *shape[1:]], key)[first : first + rows]
+    size = tf.reduce_prod(tf.cast(tf.stack(shape), tf.int64))
+    first = tf.cast(replica * parts + index, tf.int64) * size
+    # The counter moves to the block in which the first row begins: what others draw is skipped.
+    scrambled = tf.bitcast(
+        tf.reshape(_philox([4], _SCRAMBLE_KEY, tf.cast(key, tf.uint64)), [2, 2]), tf.uint64
+    )
+    counter = tf.stack([tf.cast(first // _BLOCK, tf.uint64), scrambled[1]])
+    bits = _philox([size + _BLOCK], scrambled[0], counter)
+    return tf.reshape(tf.slice(bits, [first % _BLOCK], [size]), shape)
+
+
+def _philox(shape: Any, key: Any, counter: tf.Tensor) -> tf.Tensor:
+    return tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=shape,
+        key=tf.reshape(tf.cast(key, tf.uint64), [1]),
+        counter=counter,
+        alg=_PHILOX,
+        dtype=tf.uint32,
+    )
 
 
 def _unit_interval(bits: tf.Tensor) -> tf.Tensor:

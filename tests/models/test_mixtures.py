@@ -268,11 +268,12 @@ class TestTraining:
             inner, initial_scale=scale, dynamic_growth_steps=1
         )
         optimizer.build(mixture.trainable_variables)
-        with optimizers.record(mixture) as tape:
-            loss = tf.exp(mixture.log_probabilities())[0]
-            loss += 0.0 * tf.add_n([tf.reduce_sum(v.value) for v in mixture.trainable_variables])
-            scaled = optimizers.scale(loss, optimizer)
-        optimizers.apply(tape, scaled, optimizer, mixture)
+
+        def loss(_):
+            weights = [tf.reduce_sum(v.value) for v in mixture.trainable_variables]
+            return tf.exp(mixture.log_probabilities())[0] + 0.0 * tf.add_n(weights)
+
+        optimizers.apply(optimizers.gradients(loss, optimizer, mixture), optimizer, mixture)
         np.testing.assert_allclose(mixture.probabilities, [0.2689414, 0.7310586], atol=1e-6)
 
     def test_small_last_batch_is_evaluated(self):

@@ -2,10 +2,14 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 import keras
+
+# Callbacks between two times that the workers of a cluster tell each other.
+_TOLD_EVERY = 10
 
 
 class GracefulStop(keras.callbacks.Callback):
@@ -14,8 +18,13 @@ class GracefulStop(keras.callbacks.Callback):
     Training then ends in the ordinary way: other callbacks see the end and save. A second signal
     acts at once. Use it as a context manager around `fit`, from the main thread.
 
+    Args:
+        total: Callable from a float to its sum over all workers of a cluster, which all of them
+            call: they must stop after the same step, whoever got the signal. Default: None, there
+            is one process.
+
     Attributes:
-        signal: None, or the `signal.Signals` that was received.
+        signal: None, or the `signal.Signals` that was received; by another worker: SIGTERM.
 
     Example:
 
@@ -25,8 +34,10 @@ class GracefulStop(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, total: Callable[[float], float] | None = None) -> None:
         super().__init__()
+        self._total = total
+        self._calls = 0
         self.signal: signal.Signals | None = None
         self._previous: dict[signal.Signals, Any] = {}
 
@@ -44,8 +55,15 @@ class GracefulStop(keras.callbacks.Callback):
         self._restore()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Stops after this step if a signal came."""
-        if self.signal is not None:
+        """Stops after this step, or soon after it in a cluster, if a signal came."""
+        stop = self.signal is not None
+        if self._total is not None:
+            self._calls += 1
+            if self._calls % _TOLD_EVERY:
+                return
+            stop = self._total(float(stop)) > 0
+        if stop:
+            self.signal = self.signal or signal.SIGTERM
             self.model.stop_training = True
 
     def _receive(self, number: int, frame: FrameType | None) -> None:

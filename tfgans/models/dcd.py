@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfgans import checks, stateless
 from tfgans.layers import InstanceNoise, MixtureGenerator
-from tfgans.models import mixing, optimizers, state
+from tfgans.models import accumulation, mixing, optimizers, state
 from tfgans.models.fixed_game import FixedGame
 from tfgans.models.game import LATENTS
 from tfgans.models.gan import GAN
@@ -180,12 +180,27 @@ class DCD(FixedGame):
         key: tf.Tensor,
     ) -> None:
         """Several updates of the discriminator on one real and one refined batch."""
-        fake, _ = self.generate(mixing.batch_size(real), labels=labels, key=key, training=True)
+        fake = self._refined_parts(real, labels, key)
         for index in range(self.updates_per_batch):
             number = None if update is None else update * self.updates_per_batch + index
             own_key = stateless.fold(stateless.fold(key, _UPDATES), index)
-            how = {"labels": labels, "update": number, "key": own_key, "training": True}
-            self.descend_discriminator(real, fake, **how)
+            how: Any = {"update": number, "key": own_key, "training": True}
+
+            def loss(_: Any, real: Any, fake: Any, labels: Any, how: Any = how) -> tf.Tensor:
+                return self.discriminator_terms(real, fake, labels=labels, **how)
+
+            self.descend_discriminator(loss, real, fake, labels)
+
+    def _refined_parts(
+        self, real: tf.Tensor, labels: tf.Tensor | None, key: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns as many refined examples as there are real ones, made part by part."""
+
+        def make(real: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+            num = mixing.batch_size(real)
+            return self.generate(num, labels=labels, key=key, training=True)[0]
+
+        return accumulation.map_parts(make, (real, labels), parts=self.accumulate_steps)
 
     def update_generator(
         self, real: tf.Tensor, *, labels: tf.Tensor | None = None, key: tf.Tensor

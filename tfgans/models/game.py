@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfgans import shapes, stateless
 from tfgans.layers import InstanceNoise
-from tfgans.models import fit, mixing, optimizers
+from tfgans.models import fit, logs, mixing, replicas
 from tfgans.models.pair import PairOptions
 from tfgans.models.sampled_pair import SampledPair
 from tfgans.objectives import Objective
@@ -69,6 +69,14 @@ class Game(SampledPair):
         own = list(self._means.values())
         known = {id(metric) for metric in [*own, self._loss_tracker]}
         return [*own, *(metric for metric in self._metrics if id(metric) not in known)]
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Returns the logs; of several workers' replicas of rank 1, as Keras then reduces them."""
+        found = super().get_metrics_result()
+        several = replicas.num_workers(tf.distribute.get_strategy()) > 1
+        if tf.distribute.in_cross_replica_context() or not several:
+            return found
+        return {name: tf.reshape(value, [1]) for name, value in found.items()}
 
     def draw_latents(self, num: Any, key: tf.Tensor) -> tf.Tensor:
         """Returns float32 [num, *latent_shape] of N(0, 1), a pure function of `key`."""
@@ -139,7 +147,7 @@ class Game(SampledPair):
             self._log("noise_level", level, real)
             if self.instance_noise.is_adaptive:
                 given = (real_logits, real_weights), (fake_logits, fake_weights, weights)
-                self._follow_accuracy(self.instance_noise, *given, training=training)
+                self._log_accuracy(*given)
         if self.penalty is not None:
             how: Any = {"update": update, "key": key, "training": training}
             values = self._penalties(self.penalty, real, fake, labels, **how)
@@ -250,9 +258,7 @@ class Game(SampledPair):
         routing_key = stateless.fold(key, _DISCRIMINATORS)
         return mixing.penalize(self.discriminator, price, batch, key=routing_key, training=training)
 
-    def _follow_accuracy(
-        self, noise: InstanceNoise, real: Any, fake: Any, *, training: bool
-    ) -> None:
+    def _log_accuracy(self, real: Any, fake: Any) -> None:
         threshold = self.objective.decision_threshold
         (real_logits, *real_weights), (fake_logits, *fake_weights) = real, fake
         right_on_real = tf.cast(real_logits > threshold, tf.float32)
@@ -260,10 +266,7 @@ class Game(SampledPair):
         accuracy = mixing.mean(right_on_real, *real_weights) / 2.0
         accuracy += mixing.mean(right_on_fake, *fake_weights) / 2.0
         self._log("accuracy", accuracy, real_logits)
-        if training:
-            replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            noise.adapt(optimizers.sum_over_replicas(accuracy / replicas))
 
     def _log(self, name: str, value: Any, examples: tf.Tensor) -> None:
         # Weighted by examples, so that a smaller last batch does not count as much as the others.
-        self._means[name].update_state(value, sample_weight=tf.shape(examples)[0])
+        logs.log(self._means[name], value, tf.shape(examples)[0])

@@ -1,5 +1,6 @@
 """A generative adversarial network as a Keras model: how two networks train against each other."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -7,8 +8,8 @@ import tensorflow as tf
 
 from tfgans import checks, stateless
 from tfgans.layers import InstanceNoise
-from tfgans.models import inputs, mixing, optimizers, state
-from tfgans.models.game import Game
+from tfgans.models import accumulation, inputs, logs, mixing, replicas, state
+from tfgans.models.fitted_game import FittedGame
 from tfgans.objectives import Objective
 from tfgans.penalties import Penalty, PenaltySum, clip_weights
 
@@ -17,7 +18,7 @@ _EVALUATION = -1
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class GAN(Game):
+class GAN(FittedGame):
     """Two networks, a game between them, and how they are trained.
 
     One training step is `discriminator_steps` updates of the discriminator, each on fresh real
@@ -103,95 +104,6 @@ class GAN(Game):
             checks.positive("weight_clip", weight_clip)
         self.weight_clip = weight_clip
 
-    def fit(
-        self,
-        x: Any,
-        y: Any = None,
-        *,
-        batch_size: int | None = None,
-        epochs: int = 1,
-        verbose: str | int = "auto",
-        callbacks: Any = None,
-        validation_data: Any = None,
-        initial_epoch: int = 0,
-        steps_per_epoch: int | None = None,
-        validation_steps: int | None = None,
-        validation_batch_size: int | None = None,
-        validation_freq: int = 1,
-    ) -> keras.callbacks.History:
-        """Trains the model; as `keras.Model.fit`, but for what is said here.
-
-        Args:
-            x: A `tf.data.Dataset` of batches, or an array [num_examples, ...]: floats, images in
-                [-1, 1] (an array may also be uint8). One training step takes
-                `discriminator_steps` batches; a dataset of known length is repeated. The order of
-                an array's examples is a function of (`seed`, `step`): it resumes where it was.
-            y: Of a conditional model with an array: ints [num_examples], the classes. A dataset
-                then holds pairs (examples, labels). Else None.
-            batch_size: Int, examples in one update; for arrays only. Default: 32.
-            epochs: Int, the epoch to stop at.
-            verbose: "auto", 0, 1 or 2.
-            callbacks: List of `keras.callbacks.Callback`.
-            validation_data: Array or dataset of examples, for `evaluate` after an epoch; of a
-                conditional model a pair of arrays, or a dataset of pairs.
-            initial_epoch: Int, the epoch to begin at.
-            steps_per_epoch: Int, training steps in an epoch. Default: one pass over the data.
-            validation_steps: Int, batches of an evaluation. Default: all.
-            validation_batch_size: Int, for an array. Default: `batch_size`.
-            validation_freq: Int, epochs between evaluations.
-
-        Raises:
-            ValueError: If the data does not fit the networks, or its first batch is not finite.
-        """
-        checks.positive_int("epochs", epochs)
-        dataset, steps = inputs.training_dataset(
-            x,
-            y,
-            batch_size=batch_size,
-            discriminator_steps=self.discriminator_steps,
-            data_shape=self.data_shape,
-            num_classes=self.num_classes,
-            seed=self.seed,
-            start_step=self.step,
-            steps_per_epoch=steps_per_epoch,
-            steps_per_execution=self.steps_per_execution,
-            check_batch=lambda num: mixing.check_batch(num, self.generator, self.discriminator),
-        )
-        if validation_data is not None:
-            held_out, labels = self._evaluation_data(validation_data, None, validation_steps)
-            validation_data = held_out if labels is None else (held_out, labels)
-        with state.steady_rounding():
-            return super().fit(
-                dataset,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                shuffle=False,  # The dataset has its order; Keras would warn of shuffling it.
-                validation_data=validation_data,
-                initial_epoch=initial_epoch,
-                steps_per_epoch=steps,
-                validation_steps=validation_steps,
-                validation_batch_size=validation_batch_size or batch_size,
-                validation_freq=validation_freq,
-            )
-
-    def evaluate(self, x: Any = None, y: Any = None, **options: Any) -> Any:
-        """Returns the logs' values on held-out examples, without training; see `test_step`.
-
-        Args:
-            x: Array or dataset of examples, as for `fit`.
-            y: The labels of an array, as for `fit`.
-            **options: Those of `keras.Model.evaluate` (`batch_size`, `steps`, `return_dict`, ...).
-
-        Raises:
-            ValueError: If the data does not fit, is endless and `steps` is not given, or an option
-                is not known.
-        """
-        # `fit` has already checked the data that it evaluates on.
-        if not options.get("_use_cached_eval_dataset"):
-            x, y = self._evaluation_data(x, y, options.get("steps"))
-        return super().evaluate(x, y, **options)
-
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One training step on real examples [batch, discriminator_steps, ...], labels alike."""
         count = self.discriminator_steps
@@ -240,17 +152,27 @@ class GAN(Game):
             update: Scalar int tensor, the number of this update among all of the discriminator's.
             key: Int64 [2]. All randomness comes from it; an override folds roles of its own in.
         """
-        # Outside the tape: the generator needs no gradient here.
-        how = {"labels": labels, "key": key, "training": True}
-        fake, weights = self.generate(mixing.batch_size(real), **how)
-        self.descend_discriminator(real, fake, weights=weights, update=update, **how)
 
-    def descend_discriminator(self, real: tf.Tensor, fake: tf.Tensor, **how: Any) -> None:
-        """One step of the discriminator's optimizer; the arguments of `discriminator_terms`."""
-        with optimizers.record(self.discriminator) as tape:
-            loss = self.discriminator_terms(real, fake, **how)
-            scaled = optimizers.scale(loss, self.discriminator_optimizer)
-        optimizers.apply(tape, scaled, self.discriminator_optimizer, self.discriminator)
+        def loss(tape: tf.GradientTape, real: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+            how = {"labels": labels, "key": key, "training": True}
+            with tape.stop_recording():  # The generator needs no gradient here.
+                fake, weights = self.generate(mixing.batch_size(real), **how)
+            return self.discriminator_terms(real, fake, weights=weights, update=update, **how)
+
+        self.descend_discriminator(loss, real, labels)
+
+    def descend_discriminator(self, loss: Callable[..., tf.Tensor], *examples: Any) -> None:
+        """One step of the discriminator's optimizer.
+
+        Args:
+            loss: Callable `(tape, *examples)` -> scalar, the mean over the examples that it is
+                given: all, or with `accumulate_steps` a part of them.
+            *examples: Tensors [batch, ...]; None stays None.
+        """
+        logged = self._descend(self.discriminator, self.discriminator_optimizer, loss, examples)
+        if self.instance_noise is not None and self.instance_noise.is_adaptive:
+            accuracy = replicas.total(logged["accuracy"])
+            self.instance_noise.adapt(accuracy[0] / accuracy[1])
         if self.weight_clip is not None:
             clip_weights(mixing.own_variables(self.discriminator), self.weight_clip)
 
@@ -258,12 +180,13 @@ class GAN(Game):
         self, real: tf.Tensor, *, labels: tf.Tensor | None = None, key: tf.Tensor
     ) -> None:
         """One update of the generator, on as many new latents as there are examples in `real`."""
-        how = {"labels": labels, "key": key, "training": True}
-        with optimizers.record(self.generator) as tape:
+
+        def loss(_: tf.GradientTape, real: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+            how = {"labels": labels, "key": key, "training": True}
             fake, weights = self.generate(mixing.batch_size(real), **how)
-            loss = self.generator_terms(real, fake, weights=weights, **how)
-            scaled = optimizers.scale(loss, self.generator_optimizer)
-        optimizers.apply(tape, scaled, self.generator_optimizer, self.generator)
+            return self.generator_terms(real, fake, weights=weights, **how)
+
+        self._descend(self.generator, self.generator_optimizer, loss, (real, labels))
 
     def after_update(self) -> None:
         """Counts the step, moves the generator's average and anneals instance noise.
@@ -281,7 +204,12 @@ class GAN(Game):
         own = ("discriminator_steps", "weight_clip")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
-    def _evaluation_data(self, x: Any, y: Any, steps: int | None) -> tuple[Any, Any]:
-        return inputs.evaluation_data(
-            x, y, data_shape=self.data_shape, num_classes=self.num_classes, steps=steps
+    def _descend(self, network: Any, optimizer: Any, loss: Any, examples: Any) -> logs.Sums:
+        return accumulation.descend(
+            loss,
+            examples,
+            optimizer=optimizer,
+            network=network,
+            parts=self.accumulate_steps,
+            means=self._means,
         )

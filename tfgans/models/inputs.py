@@ -1,6 +1,7 @@
 """From what a user hands to `fit` to the batches that a train step takes."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, data
+from tfgans.models import replicas
 from tfgans.models.first_batch import check_first_batch, check_values
 from tfgans.models.labels import (
     cast_checked,
@@ -30,7 +32,8 @@ def training_dataset(
     steps_per_epoch: int | None,
     steps_per_execution: int,
     check_batch: Callable[[int], bool],
-) -> tuple[tf.data.Dataset, int | None]:
+    strategy: tf.distribute.Strategy,
+) -> tuple[Any, int | None]:
     """Returns the dataset of one training step an element, and its steps an epoch.
 
     An element is float [batch, discriminator_steps, ...]: fresh real examples for each update of
@@ -38,62 +41,75 @@ def training_dataset(
     batch is axis 0, so that `tf.distribute` shares it out by examples.
 
     Args:
-        x: An array of examples, or a `tf.data.Dataset` of batches.
+        x: A source or an array of examples, or a `tf.data.Dataset` of batches.
         y: The labels of an array for a conditional model; else None.
-        batch_size: Examples in one update; for arrays only. Default: 32, as in Keras.
+        batch_size: Examples in one update, not of a dataset. Default: 32, as in Keras.
         discriminator_steps: Updates of the discriminator in one training step.
         data_shape: What the discriminator takes, without the batch axis.
         num_classes: Of a conditional model; else None.
         seed: Of the order of an array's examples.
-        start_step: Training steps already done: an array goes on where they stopped.
+        start_step: Training steps already done: a source or an array goes on where they stopped.
         steps_per_epoch: As given to `fit`.
         steps_per_execution: As given to `compile`. Keras runs whole executions: an epoch that is
             no multiple of it would run over its end.
         check_batch: Raises ValueError if an update cannot have so many examples; returns whether
             all updates must have as many.
+        strategy: The model's. Each of several workers loads its own rows of a source.
 
     Returns:
-        The dataset, and its steps in an epoch (None: until it ends).
+        The `tf.data.Dataset`, or `tf.distribute.DistributedDataset` of several workers, and its
+        steps in an epoch (None: until it ends).
 
     Raises:
         ValueError: If there are no examples, they do not fit, or the first batch is not finite; if
             labels are missing, or given where none are taken, or are no classes.
     """
-    if steps_per_epoch is not None:
-        checks.positive_int("steps_per_epoch", steps_per_epoch)
-        if steps_per_epoch % steps_per_execution:
-            raise ValueError(
-                "`steps_per_epoch` must be a multiple of `steps_per_execution` = "
-                f"{steps_per_execution}. Received: {steps_per_epoch}"
-            )
+    _check_steps(steps_per_epoch, steps_per_execution)
+    load: Callable[..., tf.data.Dataset] | None = None
     if isinstance(x, tf.data.Dataset):
         _refuse_beside_dataset(y, batch_size)
         dataset, num_batches = x, int(x.cardinality())
-        if steps_per_epoch is None and num_batches == tf.data.INFINITE_CARDINALITY:
-            raise ValueError("An endless dataset needs `steps_per_epoch`. Received: None")
     else:
         size = checks.positive_int("batch_size", 32 if batch_size is None else batch_size)
-        examples, labels = _checked_arrays(x, y, num_classes)
-        source = data.from_array(examples, labels=labels, seed=seed)
-        dataset = source.batches(
-            size, start_step=start_step * discriminator_steps, labels=labels is not None
-        )
-        num_batches = len(examples) // size
+        source = _as_source(x, y, num_classes, seed)
+        first = start_step * discriminator_steps
+        load = partial(source.batches, size, start_step=first, labels=num_classes is not None)
+        dataset, num_batches = load(), tf.data.INFINITE_CARDINALITY
+        if source.num_examples is not None:
+            num_batches = source.num_examples // size
+    if steps_per_epoch is None and num_batches == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("An endless supply of data needs `steps_per_epoch`. Received: None")
     rows = check_first_batch(dataset, data_shape, num_classes)
+    same_size, steps = check_batch(rows), steps_per_epoch
+    if steps is None and num_batches > 0:
+        # One pass over the data, as near as whole executions come to it.
+        executions = num_batches // (discriminator_steps * steps_per_execution)
+        steps = max(1, executions) * steps_per_execution
+    if load is not None and replicas.num_workers(strategy) > 1:
+        make = partial(_of_one_worker, load, rows, discriminator_steps, num_classes)
+        return strategy.distribute_datasets_from_function(make), steps
     dataset = _with_checked_labels(dataset, num_classes)
-    if check_batch(rows) and tf.nest.flatten(dataset.element_spec)[0].shape[0] is None:
-        # What a pass leaves over comes first in the next one.
-        dataset = dataset.repeat() if num_batches > 0 else dataset
-        dataset = dataset.rebatch(rows, drop_remainder=True)
-    steps = steps_per_epoch
     if num_batches > 0:
         # What a pass leaves over, too little for a step, comes first in the next one.
         dataset = dataset.repeat()
-        if steps is None:
-            # One pass over the data, as near as whole executions come to it.
-            executions = num_batches // (discriminator_steps * steps_per_execution)
-            steps = max(1, executions) * steps_per_execution
+    if same_size and tf.nest.flatten(dataset.element_spec)[0].shape[0] is None:
+        dataset = dataset.rebatch(rows, drop_remainder=True)
     return _group(dataset, discriminator_steps, batch_size=rows), steps
+
+
+def _of_one_worker(
+    load: Callable[..., tf.data.Dataset],
+    rows: int,
+    discriminator_steps: int,
+    num_classes: int | None,
+    context: tf.distribute.InputContext,
+) -> tf.data.Dataset:
+    """Returns the steps of one worker: its own rows of each global batch, a replica an element."""
+    workers = context.num_input_pipelines
+    dataset = _with_checked_labels(load(part=(context.input_pipeline_id, workers)), num_classes)
+    dataset = _group(dataset, discriminator_steps, batch_size=rows // workers)
+    of_replica = rows // context.num_replicas_in_sync
+    return dataset if of_replica == rows // workers else dataset.rebatch(of_replica)
 
 
 def split_step(
@@ -184,9 +200,32 @@ def as_array(x: Any) -> np.ndarray:
         return np.asarray(x)
     hint = " Pass `source.batches(batch_size)`" if hasattr(x, "batches") else ""
     raise ValueError(
-        "Training data must be an array [num_examples, ...] or a `tf.data.Dataset` of batches. "
-        f"Received: {type(x).__name__}.{hint}"
+        "Data must be an array [num_examples, ...], a `tf.data.Dataset` of batches or, to train on,"
+        f" a `tfgans.data.Source`. Received: {type(x).__name__}.{hint}"
     )
+
+
+def _check_steps(steps_per_epoch: int | None, steps_per_execution: int) -> None:
+    if steps_per_epoch is None:
+        return
+    checks.positive_int("steps_per_epoch", steps_per_epoch)
+    if steps_per_epoch % steps_per_execution:
+        raise ValueError(
+            "`steps_per_epoch` must be a multiple of `steps_per_execution` = "
+            f"{steps_per_execution}. Received: {steps_per_epoch}"
+        )
+
+
+def _as_source(x: Any, y: Any, num_classes: int | None, seed: int) -> data.Source:
+    if isinstance(x, data.Source):
+        if y is not None:
+            raise ValueError(
+                f"`y` is for arrays: a `Source` holds its labels. Received: y={type(y).__name__}. "
+                "Remove it"
+            )
+        return x
+    examples, labels = _checked_arrays(x, y, num_classes)
+    return data.from_array(examples, labels=labels, seed=seed)
 
 
 def _checked_arrays(

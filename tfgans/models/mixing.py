@@ -113,15 +113,25 @@ def with_entropy(loss: tf.Tensor, network: Any) -> tf.Tensor:
     return loss + network.entropy_term() if isinstance(network, Mixture) else loss
 
 
-def check_batch(num: int, *networks: Any) -> bool:
-    """Returns whether a network slices its batches, so that all should be of one size.
+def check_batch(num: int, *networks: Any, num_replicas: int, parts: int) -> bool:
+    """Returns whether all batches should be of one size: they are cut.
+
+    Args:
+        num: Int, the examples of an update.
+        *networks: The players.
+        num_replicas: Int, the replicas that share the batch.
+        parts: Int, what each of them cuts its share into (`accumulate_steps`).
 
     Raises:
-        ValueError: If a batch of `num` examples is too small for a slice a component on each
-            replica.
+        ValueError: If the batch cannot be cut so, or a part is too small for a slice a component.
     """
+    shares = num_replicas * parts
+    if num % shares:
+        raise ValueError(
+            f"The batch must be a multiple of {shares}: {num_replicas} replicas times "
+            f"accumulate_steps={parts}. Received: {num} examples"
+        )
     slicing = [one for one in networks if isinstance(one, Mixture) and one.routing == "slices"]
     for network in slicing:
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        slice_sizes(num // replicas, network.num_components)
-    return bool(slicing)
+        slice_sizes(num // shares, network.num_components)
+    return bool(slicing) or shares > 1

@@ -1,14 +1,13 @@
 """The optimizer of one player: built early, wrapped for float16, applied to its own network."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfgans.layers import Mixture
-from tfgans.models import untouched
+from tfgans.models import replicas, untouched
 from tfgans.models.adam import FusedAdam
 
 
@@ -59,48 +58,52 @@ def prepare(optimizer: Any, network: Any) -> Any:
 
 def scale(loss: tf.Tensor, optimizer: Any) -> tf.Tensor:
     """Returns what to differentiate: the loss, scaled for float16 and for the replicas' sum."""
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return optimizer.scale_loss(loss / replicas)
+    return optimizer.scale_loss(loss / replicas.count())
 
 
-@contextlib.contextmanager
-def record(network: Any) -> Iterator[tf.GradientTape]:
-    """Gives a tape that also watches what `apply` moves without the optimizer."""
+def gradients(loss: Callable[[tf.GradientTape], tf.Tensor], optimizer: Any, network: Any) -> Any:
+    """Returns the scaled gradients of `loss(tape)`, as `apply` takes them."""
     with tf.GradientTape() as tape:
         if isinstance(network, Mixture):
             tape.watch(network.log_weights.value)
-        yield tape
+        scaled = scale(loss(tape), optimizer)
+    return tape.gradient(scaled, sources(network))
 
 
-def apply(tape: tf.GradientTape, scaled_loss: tf.Tensor, optimizer: Any, network: Any) -> None:
+def sources(network: Any) -> list[Any]:
+    """Returns what a step moves: the trainable variables, and a mixture's own weights."""
+    found = [variable.value for variable in network.trainable_variables]
+    return [*found, network.log_weights.value] if _has_own_weights(network) else found
+
+
+def apply(gradients: list[Any], optimizer: Any, network: Any) -> None:
     """Takes one step of `optimizer` on the trainable variables of `network`.
 
     Mixture weights under exponentiated gradient take a step of their own. Of a mixture with
     categorical routing, components that no example came to stay as they are.
 
     Args:
-        tape: From `record(network)`.
-        scaled_loss: Scalar, from `scale`.
+        gradients: From `gradients`.
         optimizer: From `prepare`.
         network: The player.
     """
-    variables = network.trainable_variables
-    own_weights = (
-        isinstance(network, Mixture) and network.trainable and network.weight_update != "softmax"
-    )
-    sources = [variable.value for variable in variables]
-    if own_weights:
-        sources.append(network.log_weights.value)
-    gradients = tape.gradient(scaled_loss, sources)
-    # Before `apply`, which may change the loss scale for the next step.
-    slope = _unscaled(gradients.pop(), gradients, optimizer) if own_weights else None
+    variables, slope = network.trainable_variables, None
+    if _has_own_weights(network):
+        # Before the optimizer, which may change the loss scale for the next step.
+        *gradients, own_slope = gradients
+        slope = _unscaled(own_slope, gradients, optimizer)
     if isinstance(network, Mixture) and network.routing == "categorical":
         with untouched.components_without_examples(network, optimizer, gradients):
             optimizer.apply(gradients, variables)
     else:
         optimizer.apply(gradients, variables)
     if slope is not None:
-        network.update_weights(sum_over_replicas(slope))
+        network.update_weights(replicas.total(slope))
+
+
+def _has_own_weights(network: Any) -> bool:
+    """Returns whether the network is a mixture whose weights the optimizer does not move."""
+    return isinstance(network, Mixture) and network.trainable and network.weight_update != "softmax"
 
 
 def _unscaled(slope: tf.Tensor, gradients: Sequence[tf.Tensor], optimizer: Any) -> tf.Tensor:
@@ -109,13 +112,6 @@ def _unscaled(slope: tf.Tensor, gradients: Sequence[tf.Tensor], optimizer: Any) 
         return slope
     finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(one)) for one in gradients])
     return tf.where(finite, slope / optimizer.scale_loss(1.0), float("nan"))
-
-
-def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
-    """Returns the sum of what all replicas hold."""
-    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
-        return value
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
 def _computes_in_float16(network: Any) -> bool:

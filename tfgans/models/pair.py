@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfgans import checks, shapes
 from tfgans.layers import InstanceNoise
-from tfgans.models import fit, optimizers, state
+from tfgans.models import fit, optimizers, replicas, state
 
 
 class PairOptions(TypedDict, total=False):
@@ -63,6 +63,8 @@ class NetworkPair(keras.Model):
         self.seed = checks.integer("seed", seed)
         self.latent_shape = fit.latent_shape(generator)
         self.data_shape = shapes.input_shape(discriminator, "discriminator")
+        for network in (generator, discriminator):
+            replicas.fit_for_replicas(network)
         self.ema_generator = None if ema is None else state.copy_network(generator)
         self._step = self.add_weight(
             name="step",
@@ -96,6 +98,7 @@ class NetworkPair(keras.Model):
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool = False,
+        accumulate_steps: int = 1,
     ) -> None:
         """Sets the optimizers (those of the method's paper by default) and how steps are run.
 
@@ -105,6 +108,11 @@ class NetworkPair(keras.Model):
             run_eagerly: Bool, for debugging.
             steps_per_execution: Int, training steps in one call; callbacks see only the last one.
             jit_compile: Bool, whether to compile the step with XLA.
+            accumulate_steps: Int of at least 1. Each update sums its gradient over so many equal
+                parts of its batch, one in memory at a time, for batches larger than memory. The
+                update is that of the whole batch up to the order of summation, unless the terms of
+                an example depend on the others: batch statistics, a mixture's slices and
+                `KLWGAN`'s weights are then those of a part. Default: 1, the whole batch at once.
 
         A network in `mixed_float16` gets its optimizer wrapped in a `LossScaleOptimizer`.
         """
@@ -116,6 +124,7 @@ class NetworkPair(keras.Model):
         if pair[0] is pair[1] and not isinstance(pair[0], str):
             raise ValueError("Each player needs its own optimizer. Received the same object twice")
         checks.positive_int("steps_per_execution", steps_per_execution)
+        self.accumulate_steps = checks.positive_int("accumulate_steps", accumulate_steps)
         networks = (self.generator, self.discriminator)
         if jit_compile and any(getattr(one, "routing", None) == "categorical" for one in networks):
             raise ValueError(
@@ -135,6 +144,7 @@ class NetworkPair(keras.Model):
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
+            "accumulate_steps": accumulate_steps,
         }
 
     def get_compile_config(self) -> dict[str, Any] | None:

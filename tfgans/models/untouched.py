@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgans.models import replicas
+
 
 @contextlib.contextmanager
 def components_without_examples(
@@ -25,7 +27,7 @@ def components_without_examples(
     Raises:
         ValueError: Under several replicas, each of which may have drawn other components.
     """
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+    if replicas.count() > 1:
         raise ValueError(
             "routing='categorical' runs on one device. Received: a strategy of several replicas. "
             "Use routing='slices'"

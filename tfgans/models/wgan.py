@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks
-from tfgans.models import optimizers
+from tfgans.models import optimizers, replicas
 from tfgans.models.fixed_game import FixedGame
 from tfgans.models.pair import Options
 from tfgans.objectives import Wasserstein
@@ -83,7 +83,7 @@ class WGAN(FixedGame):
         if not self.critic_warmup:
             update(real, labels=labels, key=key)
             return
-        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        if replicas.count() > 1:
             raise ValueError(
                 "`critic_warmup` runs on one device: under a strategy an optimizer must not be "
                 "called in a branch. Received: several replicas. Leave it out"

@@ -6,7 +6,7 @@ from typing import Any
 from tfgans import checks
 from tfgans.data import Source
 from tfgans.layers import Mixture
-from tfgans.models import GAN, mixing
+from tfgans.models import GAN
 
 # What Keras counts up in a process, or keeps for its own loading: it decides no number.
 _INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config"})
@@ -29,7 +29,7 @@ def check_sizes(gan: GAN, source: Source, *, steps: int, batch_size: int, epoch_
             "A run draws its samples, so examples must be images [height, width, channels] or "
             f"vectors [dim]. Received: {source.data_shape}"
         )
-    mixing.check_batch(batch_size, gan.generator, gan.discriminator)
+    gan.check_batch(batch_size)
     # Refuses a batch that is larger than the data, and labels that the source does not have.
     source.batches(batch_size, labels=gan.num_classes is not None)
     if gan.num_classes is not None and (source.num_classes or 0) > gan.num_classes:

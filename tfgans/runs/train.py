@@ -1,5 +1,6 @@
 """One call from a compiled model and a source to a finished run directory."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from tfgans.data import Source
 from tfgans.layers import Mixture
 from tfgans.metrics import Evaluator
 from tfgans.models import GAN
+from tfgans.runs.cluster import Cluster
 from tfgans.runs.directory import RunDirectory
 from tfgans.runs.settings import check_sizes, describe
 
@@ -60,12 +62,17 @@ def train(
     Called again with the same arguments after a crash, a kill or Ctrl-C, it goes on from the last
     backup and ends with the same bits. With a larger `steps` it trains a finished run on.
 
+    A model that was built in the scope of `make_strategy` trains on several devices or machines:
+    all processes call this with the same arguments and a `run_dir` that they share. The first of
+    them, the chief, writes, measures and draws; `extra_callbacks` are called there only. A run may
+    go on with another number of replicas, to the same bits up to the order of summation.
+
     Args:
         gan: Compiled model.
         source: Where the real examples come from.
         run_dir: Folder of the run; `RunDirectory` lists what lands there.
         steps: Int, training steps of the whole run.
-        batch_size: Int, examples in one update.
+        batch_size: Int, examples in one update, of all replicas together.
         epoch_steps: Int, training steps in a row of the log.
         backup_every: Int, training steps between backups.
         grid_every: Int, training steps between pictures.
@@ -82,6 +89,7 @@ def train(
     Raises:
         ValueError: If an argument is out of range, or `run_dir` holds another run.
         Interrupted: After SIGINT or SIGTERM; everything is saved.
+        WorkerLost: If another process of the cluster has ended before its time.
         FloatingPointError: If a loss became NaN or infinite; the last good backup stays.
     """
     sizes = {"steps": steps, "batch_size": batch_size, "epoch_steps": epoch_steps}
@@ -98,16 +106,23 @@ def train(
             )
         )
     described = describe(gan, source, batch_size=batch_size, given=settings)
-    with run.open(described, resume=resume):
-        _restore(gan, backup, run, steps)
-        for name, text in (notes or {}).items():
-            files.write_text(run.path / name, text)
-        run.drop_log_rows(gan.step // epoch_steps)
+    run.check(described, resume=resume)
+    cluster = Cluster(gan.distribute_strategy)
+    opened = run.open(described, resume=resume) if cluster.is_chief else contextlib.nullcontext()
+    with cluster.naming_the_lost(), opened:
+        if cluster.is_chief:
+            _restore(gan, backup, run, steps)
+            for name, text in (notes or {}).items():
+                files.write_text(run.path / name, text)
+            run.drop_log_rows(gan.step // epoch_steps)
+        _restore_others(gan, backup, cluster)
         plan = segments(gan.step, steps, epoch_steps)
         others = [*extra_callbacks, *monitors, grid, backup]
-        _fit(gan, source, batch_size, plan, run, steps, others, measuring=evaluation)
-        with files.atomic_write(run.final_model) as temporary:
-            gan.save(temporary)
+        _fit(gan, source, batch_size, plan, run, steps, others, measuring=evaluation, cluster=cluster)
+        if cluster.is_chief:
+            with files.atomic_write(run.final_model) as temporary:
+                gan.save(temporary)
+        cluster.wait()
 
 
 def _evaluation(
@@ -150,6 +165,19 @@ def _restore(gan: GAN, backup: callbacks.Backup, run: RunDirectory, steps: int) 
         run.final_model.unlink(missing_ok=True)
 
 
+def _restore_others(gan: GAN, backup: callbacks.Backup, cluster: Cluster) -> None:
+    """Brings all workers to where the chief stands, which has set aside damaged backups by now."""
+    cluster.wait()
+    if not cluster.is_chief:
+        backup.restore(gan)
+    if cluster.total(gan.step) != gan.step * cluster.num_workers:
+        raise ValueError(
+            "All workers must share the run directory, where the chief writes the backups that "
+            f"they begin from. Received: this one found step {gan.step} in {backup.directory}, "
+            "another one not. Choose a folder that all machines see"
+        )
+
+
 def _fit(
     gan: GAN,
     source: Source,
@@ -160,23 +188,24 @@ def _fit(
     others: Sequence[keras.callbacks.Callback],
     *,
     measuring: Sequence[keras.callbacks.Callback],
+    cluster: Cluster,
 ) -> None:
     nan_guard, progress = callbacks.StopOnNaN(), callbacks.Progress(steps)
     log = keras.callbacks.CSVLogger(str(run.log), append=True)
     tensorboard = keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)
     try:
-        with callbacks.GracefulStop() as stop:
+        total = cluster.total if cluster.num_workers > 1 else None
+        with callbacks.GracefulStop(total=total) as stop:
             # The guard comes first: it must see a step before the step is saved. The logs come
             # before the backup: what it holds must have been logged. The CSV file keeps the columns
             # of its first row, so what is not measured each epoch comes after it.
             watching = [nan_guard, log, *measuring, tensorboard, *others, progress, stop]
+            if not cluster.is_chief:
+                watching = [nan_guard, stop]
             for segment in plan:
                 gan.fit(
-                    source.batches(
-                        batch_size,
-                        start_step=gan.step * gan.discriminator_steps,
-                        labels=gan.num_classes is not None,
-                    ),
+                    source,
+                    batch_size=batch_size,
                     **segment._asdict(),
                     verbose=0,
                     callbacks=watching,

@@ -1,0 +1,200 @@
+"""Several replicas, or parts of a batch, train as one device on the whole batch would."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+from tfgans import data
+
+BATCH, STEPS = 16, 4
+
+
+def noise(**how):
+    return tfgans.layers.InstanceNoise(0.2, **(how or {"schedule": "constant"}))
+
+
+def wgan_gp(**options):
+    return tfgans.WGANGP(
+        tiny.generator(normalization=False), tiny.discriminator(), discriminator_steps=2, **options
+    )
+
+
+def r3gan():
+    return tfgans.R3GAN(tiny.generator(normalization=False), tiny.discriminator())
+
+
+def adaptive():
+    return tfgans.NonSaturatingGAN(
+        tiny.generator(normalization=False),
+        tiny.discriminator(),
+        instance_noise=noise(schedule="adaptive", target_accuracy=0.6),
+    )
+
+
+def conditional():
+    return tfgans.NonSaturatingGAN(
+        tiny.conditional_generator(), tiny.conditional_discriminator(), num_classes=10
+    )
+
+
+def every_pair():
+    generators, discriminators = tiny.mixtures(2, 2, normalization=False, routing="exact")
+    return tfgans.NonSaturatingGAN(generators, discriminators)
+
+
+def dcd():
+    langevin = tfgans.refinement.Langevin(steps=3)
+    return tfgans.DCD(tiny.generator(normalization=False), tiny.discriminator(), langevin=langevin)
+
+
+GAMES = {
+    "WGANGP, noise and average": lambda: wgan_gp(instance_noise=noise(), ema=0.9),
+    "R3GAN": r3gan,
+    "adaptive noise": adaptive,
+    "conditional": conditional,
+    "exact mixture": every_pair,
+    "DCD": dcd,
+}
+
+
+def replicated(count):
+    # Without collectives, whose keys TensorFlow does not keep apart for two strategies of one
+    # process.
+    devices = [f"CPU:{index}" for index in range(count)]
+    to_one = tf.distribute.ReductionToOneDevice()
+    return tf.distribute.MirroredStrategy(devices, cross_device_ops=to_one)
+
+
+def descent():
+    return keras.optimizers.SGD(0.05)
+
+
+def trained(make, *, replicas=1, epochs=STEPS, optimizer=descent, **compiled):
+    """The model after some steps, and its logs at each of them."""
+    strategy = replicated(replicas) if replicas > 1 else tf.distribute.get_strategy()
+    with strategy.scope():
+        model = make()
+        model.compile(optimizer(), optimizer(), **compiled)
+    labels = None if model.num_classes is None else tiny.digit_labels()
+    source = data.from_array(tiny.digits(), labels=labels, seed=3)
+    history = model.fit(source, batch_size=BATCH, epochs=epochs, steps_per_epoch=1, verbose=0)
+    return model, history.history
+
+
+def assert_alike(one, other, *, tolerance=2e-5):
+    (model, curve), (other_model, other_curve) = one, other
+    assert curve.keys() == other_curve.keys()
+    for name, values in curve.items():
+        np.testing.assert_allclose(values, other_curve[name], atol=tolerance, err_msg=name)
+    for network in ("generator", "discriminator", "sampling_generator"):
+        pairs = (getattr(m, network).get_weights() for m in (model, other_model))
+        for ours, theirs in zip(*pairs, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=tolerance)
+
+
+@pytest.fixture(scope="module")
+def on_one_device():
+    made = {}
+
+    def train(game):
+        if game not in made:
+            made[game] = trained(GAMES[game])
+        return made[game]
+
+    return train
+
+
+def test_training_moves_the_weights(on_one_device):
+    """The comparisons below would pass for a model that stands still."""
+    start = tiny.generator(normalization=False).get_weights()
+    moved = on_one_device("WGANGP, noise and average")[0].generator.get_weights()
+    assert max(np.abs(a - b).max() for a, b in zip(start, moved, strict=True)) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("game", "replicas"),
+    [
+        ("WGANGP, noise and average", 2),
+        ("WGANGP, noise and average", 4),
+        ("adaptive noise", 2),
+        *(pytest.param(game, 2, marks=pytest.mark.slow) for game in [*GAMES][3:]),
+        pytest.param("R3GAN", 2, marks=pytest.mark.slow),
+    ],
+)
+def test_replicas_follow_the_curve_of_one_device(on_one_device, game, replicas):
+    assert_alike(trained(GAMES[game], replicas=replicas), on_one_device(game))
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_parts_of_a_batch_give_the_update_of_the_whole(on_one_device, game):
+    assert_alike(trained(GAMES[game], accumulate_steps=4), on_one_device(game))
+
+
+@pytest.mark.parametrize(
+    "how", [{"replicas": 2}, {"jit_compile": True}, {"run_eagerly": True}], ids=str
+)
+def test_parts_of_a_batch_whatever_runs_the_step(on_one_device, how):
+    game = "WGANGP, noise and average"
+    assert_alike(trained(GAMES[game], accumulate_steps=2, **how), on_one_device(game))
+
+
+def test_parts_of_a_batch_in_float16():
+    """Without an overflow, in which one of the two would skip a step and the other not."""
+
+    def scaled():
+        return keras.optimizers.LossScaleOptimizer(descent(), initial_scale=8.0)
+
+    def make():
+        keras.config.set_dtype_policy("mixed_float16")
+        return wgan_gp()
+
+    parts, whole = (trained(make, optimizer=scaled, accumulate_steps=n) for n in (4, 1))
+    assert_alike(parts, whole, tolerance=5e-3)
+
+
+def test_statistics_are_of_the_global_batch():
+    def make():
+        return tfgans.NonSaturatingGAN(tiny.generator(), tiny.discriminator())
+
+    both, one = trained(make, replicas=2), trained(make)
+    assert_alike(both, one, tolerance=1e-4)
+    normalization = next(layer for layer in both[0].generator.layers if "batch_norm" in layer.name)
+    for statistic in (normalization.moving_mean, normalization.moving_variance):
+        first, second = statistic.value.values
+        np.testing.assert_array_equal(first, second)
+
+
+def test_random_layers_are_told_of():
+    with replicated(2).scope(), pytest.warns(UserWarning, match="same numbers on every replica"):
+        tfgans.WGANGP(tiny.generator(normalization=False), tiny.discriminator(dropout=0.5))
+
+
+@pytest.mark.parametrize(
+    ("batch", "parts", "message"),
+    [
+        (15, 1, "must be a multiple of 2: 2 replicas times accumulate_steps=1. Received: 15"),
+        (18, 2, "must be a multiple of 4: 2 replicas times accumulate_steps=2. Received: 18"),
+    ],
+)
+def test_batches_that_cannot_be_shared_out_are_refused(batch, parts, message):
+    with replicated(2).scope():
+        model = wgan_gp()
+        model.compile(accumulate_steps=parts)
+    with pytest.raises(ValueError, match=message):
+        model.fit(tiny.digits(), batch_size=batch, steps_per_epoch=1, verbose=0)
+
+
+def test_slices_must_fit_into_a_part():
+    model = tfgans.NonSaturatingGAN(*tiny.mixtures(3, 3, normalization=False))
+    model.compile(accumulate_steps=8)
+    with pytest.raises(ValueError, match="component"):
+        model.fit(tiny.digits(), batch_size=16, steps_per_epoch=1, verbose=0)
+
+
+def test_saved_model_accumulates_again(tmp_path):
+    model, _ = trained(wgan_gp, epochs=1, accumulate_steps=2)
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").accumulate_steps == 2

@@ -1,0 +1,131 @@
+"""A cluster of processes on this machine, for trying `multi_worker` and for tests."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
+
+from tfgans import checks
+
+# What a worker exits with that has lost another: trying again may help (sysexits.h).
+TRY_AGAIN = 75
+# Seconds in which the workers must have ended by themselves after the first has failed.
+_GRACE = 30.0
+_POLL = 0.1
+
+
+def launch(command: Sequence[str], *, num_workers: int, restarts: int = 0) -> int:
+    """Runs a command in `num_workers` processes on loopback, and all again when one is lost.
+
+    Each process finds the cluster in `TF_CONFIG`. The first one's output is passed on as it is, the
+    others' with the worker's number before each line. A signal is passed on to all.
+
+    Args:
+        command: Program and arguments, the same for all.
+        num_workers: Int of at least 1.
+        restarts: Int of at least 0, how often the cluster is started again after a worker was
+            killed or lost another. Wrong flags and the like end it at once.
+
+    Returns:
+        0 if all ended well; else the exit code of the first that did not (128 + n for signal n).
+    """
+    checks.positive_int("num_workers", num_workers)
+    for left in range(checks.int_at_least("restarts", restarts, 0), -1, -1):
+        codes, stopped = _run(command, num_workers)
+        failed = [code for code in codes if code]
+        lost = failed and all(code == TRY_AGAIN or code < 0 for code in failed)
+        if stopped or not (lost and left):
+            break
+        sys.stderr.write(f"A worker was lost; starting all again ({left} restarts left)\n")
+    # That another was lost is the consequence, not the cause.
+    first = next((code for code in failed if code != TRY_AGAIN), *failed[:1] or [0])
+    return first if first >= 0 else 128 - first
+
+
+def _run(command: Sequence[str], num_workers: int) -> tuple[list[int], bool]:
+    """Returns the exit codes of one start of all workers, and whether a signal ended them."""
+    # TensorFlow's own lines about lost connections would bury ours.
+    common = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
+    addresses = [f"127.0.0.1:{port}" for port in _free_ports(num_workers)]
+    workers = []
+    for index in range(num_workers):
+        task = {"type": "worker", "index": index}
+        config = json.dumps({"cluster": {"worker": addresses}, "task": task})
+        output: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        # In sessions of their own: a Ctrl-C reaches each once, by way of this process.
+        workers.append(
+            subprocess.Popen(  # noqa: S603 (the caller's own command)
+                command,
+                env={**common, "TF_CONFIG": config},
+                start_new_session=True,
+                text=True,
+                **(output if index else {}),
+            )
+        )
+    threads = [
+        threading.Thread(target=_pass_on, args=(index, pipe, out))
+        for index, worker in enumerate(workers)
+        for pipe, out in ((worker.stdout, sys.stdout), (worker.stderr, sys.stderr))
+        if pipe is not None
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        with _signals_passed_on(workers) as received:
+            _wait(workers)
+    finally:
+        for worker in workers:
+            worker.kill()
+        for thread in threads:
+            thread.join()
+    return [worker.wait() for worker in workers], bool(received)
+
+
+def _wait(workers: Sequence[subprocess.Popen[str]]) -> None:
+    """Returns when all have ended, or some time after the first has failed."""
+    deadline = float("inf")
+    while time.monotonic() < deadline:
+        codes = [worker.poll() for worker in workers]
+        if None not in codes:
+            return
+        if any(codes):
+            deadline = min(deadline, time.monotonic() + _GRACE)
+        time.sleep(_POLL)
+
+
+@contextlib.contextmanager
+def _signals_passed_on(workers: Sequence[subprocess.Popen[str]]) -> Iterator[list[int]]:
+    received: list[int] = []
+
+    def pass_on(number: int, _: Any) -> None:
+        received.append(number)
+        for worker in workers:
+            worker.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _pass_on(index: int, pipe: IO[str], out: IO[str]) -> None:
+    for line in pipe:
+        out.write(f"[worker {index}] {line}")
+        out.flush()
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]

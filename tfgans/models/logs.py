@@ -1,0 +1,43 @@
+"""What the players log, kept back while a batch is worked on in parts: see `accumulation`."""
+
+import contextlib
+import contextvars
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+# By name float32 [2]: the sum of a value over examples, and their number.
+Sums = dict[str, tf.Tensor]
+# Each replica of `MirroredStrategy` runs in a thread, and so in a context, of its own.
+_collected: contextvars.ContextVar[Sums | None] = contextvars.ContextVar("collected", default=None)
+
+
+def log(mean: keras.metrics.Mean, value: Any, num_examples: Any) -> None:
+    """Moves a running mean by the value of so many examples, or adds it to what is collected."""
+    sums = _collected.get()
+    if sums is None:
+        mean.update_state(value, sample_weight=num_examples)
+        return
+    number = tf.cast(num_examples, tf.float32)
+    pair = tf.stack([tf.cast(value, tf.float32) * number, number])
+    sums[mean.name] = pair + sums[mean.name] if mean.name in sums else pair
+
+
+@contextlib.contextmanager
+def collect() -> Iterator[Sums]:
+    """Gives a dict to which what is logged in the block is added, instead of to the means."""
+    sums: Sums = {}
+    token = _collected.set(sums)
+    try:
+        yield sums
+    finally:
+        _collected.reset(token)
+
+
+def move(means: Mapping[str, keras.metrics.Mean], sums: Sums) -> None:
+    """Moves running means by sums over examples."""
+    for name, pair in sums.items():
+        mean = tf.math.divide_no_nan(pair[0], pair[1])
+        means[name].update_state(mean, sample_weight=pair[1])
