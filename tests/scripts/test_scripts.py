@@ -221,11 +221,13 @@ def test_folder_of_images_of_any_size_and_a_synthetic_distribution(tmp_path):
     flags = " --run_dir={path} --steps=2 --batch_size=8 --width=4 --model=non_saturating"
     done = run(
         "train.py",
-        "--dataset=folder:{images} --image_size=8,12" + flags,
+        "--dataset=folder:{images} --image_size=8,12 --cache=disk --cache_dir={cache}" + flags,
         images=tmp_path / "images",
+        cache=tmp_path / "cache",
         path=tmp_path / "folder",
     )
     assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "cache").iterdir())) == 1
     assert final(tmp_path / "folder").sample(2).shape == (2, 8, 12, 3)
     done = run(
         "train.py", "--dataset=ring --dtype_policy=mixed_bfloat16" + flags, path=tmp_path / "ring"

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks, stateless
+from tfgans.data import plain_errors
 from tfgans.layers import InstanceNoise
 from tfgans.models import inputs, mixing, optimizers, state
 from tfgans.models.game import Game
@@ -103,6 +104,7 @@ class GAN(Game):
             checks.positive("weight_clip", weight_clip)
         self.weight_clip = weight_clip
 
+    @plain_errors()
     def fit(
         self,
         x: Any,
@@ -175,6 +177,7 @@ class GAN(Game):
                 validation_freq=validation_freq,
             )
 
+    @plain_errors()
     def evaluate(self, x: Any = None, y: Any = None, **options: Any) -> Any:
         """Returns the logs' values on held-out examples, without training; see `test_step`.
 
