@@ -27,6 +27,7 @@ setup(
         "matplotlib>=3.9",
         "numpy>=2",
         "pillow>=11",
+        "psutil>=6",
         "scikit-learn>=1.5",
         "scipy>=1.13",
         "tensorboard>=2.21",

@@ -14,6 +14,17 @@ flags.DEFINE_list("image_size", None, "side, or height,width, that images are re
 flags.DEFINE_string("data_dir", None, "folder of tensorflow-datasets")
 flags.DEFINE_bool("download", False, "whether an absent dataset may be downloaded")
 flags.DEFINE_bool("skip_bad", False, "whether to leave out unreadable images of a folder")
+flags.DEFINE_enum(
+    "cache",
+    "auto",
+    ["auto", "memory", "disk", "none"],
+    "where decoded images of a folder are held; auto: the first that has room",
+)
+flags.DEFINE_string(
+    "cache_dir",
+    None,
+    "folder of images on disk; default: $TFGANS_CACHE_DIR or ~/.cache/tfgans/folders",
+)
 flags.DEFINE_integer("seed", 0, "of the data, the first weights and the noise", lower_bound=0)
 
 # What decides the numbers of a run: a resumed run must have the same.
@@ -33,6 +44,8 @@ def load_source() -> tfgans.data.Source:
         download=FLAGS.download,
         seed=FLAGS.seed,
         skip_bad=FLAGS.skip_bad,
+        cache=FLAGS.cache,
+        cache_dir=FLAGS.cache_dir,
     )
 
 

@@ -21,7 +21,8 @@ def main() -> None:
     gan = tfgans.runs.load_final(FLAGS.run_dir)
     source = data_flags.load_source()
     num = FLAGS.num if source.num_examples is None else min(FLAGS.num, source.num_examples)
-    examples = next(iter(source.batches(num, labels=gan.num_classes is not None)))
+    with tfgans.data.plain_errors():
+        examples = next(iter(source.batches(num, labels=gan.num_classes is not None)))
     print(tfgans.metrics.equilibrium(gan, examples, seed=FLAGS.seed).table())
 
 

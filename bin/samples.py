@@ -20,7 +20,9 @@ def load(
     path, notes = Path(place), {"path": place, "samples_resizing": "none"}
     if path.suffix not in (".npy", ".npz"):
         size = like.data_shape[:2] if len(like.data_shape) == 3 else None
-        folder: Any = tfgans.data.load(f"folder:{place}", image_size=size, skip_bad=skip_bad)
+        folder: Any = tfgans.data.load(
+            f"folder:{place}", image_size=size, skip_bad=skip_bad, cache="memory"
+        )
         if size is not None:
             notes["samples_resizing"] = f"centre crop, then bicubic, to {size}"
         return folder.array, notes

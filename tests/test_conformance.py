@@ -108,11 +108,21 @@ table = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 models = pytest.mark.parametrize("row", MODELS, ids=lambda row: row.name)
 
 
+def written(path):
+    """A folder of images of two classes."""
+    for index, image in enumerate(tiny.digits(20)):
+        folder = path / "images" / str(index % 2)
+        folder.mkdir(parents=True, exist_ok=True)
+        tfgans.pictures.write_png(folder / f"{index}.png", (255 * (image > 0)).astype(np.uint8))
+    return path / "images"
+
+
 def sources(path):
     """One source of every public class, by its name."""
     data = tfgans.data
     made = [
         data.ArraySource(tiny.digits(20), labels=tiny.digit_labels(20)),
+        data.load(f"folder:{written(path)}", image_size=8, cache="none"),
         data.GaussianMixture(name="two", modes=[[0.0, 1.0], [2.0, 3.0]], std=0.1),
         data.Grid(),
         data.LowRankGaussian(),
@@ -145,7 +155,8 @@ def callbacks(path):
 # Classes with a contract table, or a test file, of their own.
 ELSEWHERE = {
     *("RunDirectory", "Interrupted", "Langevin", "SavedGenerator", "Client", "ServingError"),
-    *("Source", "DrawnSource", "Mixture"),  # What the classes above share.
+    *("Source", "DrawnSource", "IndexedSource", "Mixture"),  # What the classes above share.
+    "ReadError",
     *(
         name
         for room in (tfgans.objectives, tfgans.penalties, tfgans.metrics)
@@ -177,6 +188,19 @@ def test_every_source_gives_its_batches_by_number(tmp_path):
         np.testing.assert_array_equal(third, next(iter(source.batches(4, start_step=2))), name)
 
 
+def test_the_parts_of_a_batch_are_the_batch(tmp_path):
+    for name, source in sources(tmp_path).items():
+        with_labels = source.num_classes is not None
+        whole = next(iter(source.batches(6, start_step=2, labels=with_labels)))
+        parts = [
+            next(iter(source.batches(6, start_step=2, labels=with_labels, part=(index, 3))))
+            for index in range(3)
+        ]
+        joined = tf.nest.map_structure(lambda *rows: tf.concat(rows, 0), *parts)
+        for found, expected in zip(tf.nest.flatten(joined), tf.nest.flatten(whole), strict=True):
+            np.testing.assert_array_equal(found, expected, name)
+
+
 @pytest.mark.parametrize("steps_per_execution", [1, 2])
 def test_every_callback_serves_two_trainings(tmp_path, steps_per_execution):
     used = callbacks(tmp_path)
@@ -194,6 +218,7 @@ def test_every_source_with_classes_gives_the_labels_of_the_same_examples(tmp_pat
     with_classes = {n: s for n, s in sources(tmp_path).items() if s.num_classes is not None}
     assert with_classes.keys() == {
         "ArraySource",
+        "FolderSource",
         "GaussianMixture",
         "Grid",
         "Ring",

@@ -1,6 +1,7 @@
 """Files that are whole or not there: written to a temporary name, synced and renamed."""
 
 import contextlib
+import fcntl
 import itertools
 import os
 import secrets
@@ -57,6 +58,17 @@ def sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Lets one process at a time be in the block, of those that lock the same folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
 

@@ -18,6 +18,7 @@ def _fresh_keras_state():
 @pytest.fixture(autouse=True)
 def _data_dir_of_tests(monkeypatch, data_dir):
     monkeypatch.setenv("TFGANS_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("TFGANS_CACHE_DIR", str(data_dir / "cache"))
 
 
 @pytest.fixture(scope="session")

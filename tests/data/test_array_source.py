@@ -172,6 +172,9 @@ def test_bad_arrays(array, options, message):
         ({"batch_size": 2.0}, "`batch_size` must be an integer"),
         ({"batch_size": True}, "`batch_size` must be an integer"),
         ({"batch_size": 11}, "at most the number of examples of 'array', 10. Received: 11. Use a"),
+        ({"batch_size": 2, "part": 1}, r"`part` must be None or a pair \(index, count\)"),
+        ({"batch_size": 4, "part": (2, 2)}, r"with index < count, .*Received: \(2, 2\)"),
+        ({"batch_size": 4, "part": (0, 3)}, r"must divide `batch_size` = 4. Received: \(0, 3\)"),
         ({"batch_size": 2, "start_step": -1}, "`start_step` must be an integer of at least 0"),
     ],
 )

@@ -391,3 +391,20 @@ def test_neighbours_to_look_at(digits):
     evaluator.evaluate(tiny.digits(300))
     samples, closest = evaluator.neighbours(5)
     np.testing.assert_array_equal(samples, closest)
+
+
+def test_images_that_are_not_in_memory_give_the_same_record(tmp_path):
+    for index, image in enumerate(tiny.digits(40)):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        pixels = np.rint((image + 1) * 127.5).astype(np.uint8)
+        tfgans.pictures.write_png(tmp_path / "images" / f"{index}.png", pixels)
+    records = []
+    for cache in ("memory", "disk", "none"):
+        source = tfgans.data.load(
+            f"folder:{tmp_path / 'images'}", image_size=8, cache=cache, cache_dir=tmp_path / "cache"
+        )
+        record = tfgans.metrics.evaluate(tiny.digits(60)[20:], source, num_real=30)
+        records.append({part: record[part] for part in ("metrics", "real")})
+    assert records[0] == records[1] == records[2]
+    whole = tfgans.data.load(f"folder:{tmp_path / 'images'}", cache="memory")
+    assert records[0]["real"]["checksum"] == tfgans.metrics.extractors.checksum([whole.array])

@@ -221,17 +221,36 @@ def test_folder_of_images_of_any_size_and_a_synthetic_distribution(tmp_path):
     flags = " --run_dir={path} --steps=2 --batch_size=8 --width=4 --model=non_saturating"
     done = run(
         "train.py",
-        "--dataset=folder:{images} --image_size=8,12" + flags,
+        "--dataset=folder:{images} --image_size=8,12 --cache=disk --cache_dir={cache}" + flags,
         images=tmp_path / "images",
+        cache=tmp_path / "cache",
         path=tmp_path / "folder",
     )
     assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "cache").iterdir())) == 1
     assert final(tmp_path / "folder").sample(2).shape == (2, 8, 12, 3)
     done = run(
         "train.py", "--dataset=ring --dtype_policy=mixed_bfloat16" + flags, path=tmp_path / "ring"
     )
     assert done.returncode == 0, done.stderr
     assert final(tmp_path / "ring").sample(2).shape == (2, 2)
+
+
+@pytest.mark.slow
+def test_an_image_that_turns_out_to_be_damaged_ends_the_run_with_one_line(tmp_path):
+    (tmp_path / "images").mkdir()
+    for index in range(40):
+        pixels = np.random.default_rng(index).integers(0, 255, (90, 90), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{index}.png")
+    damaged = tmp_path / "images" / "7.png"
+    damaged.write_bytes(damaged.read_bytes()[:3000])
+    flags = "--dataset=folder:{images} --image_size=8 --cache=none --run_dir={path}"
+    flags += " --model=non_saturating --network=mlp --width=4 --batch_size=8"
+    done = run("train.py", flags, images=tmp_path / "images", path=tmp_path / "run")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert re.match(r"train\.py: error: 7\.png in .*truncated.*`--skip_bad`", last), last
 
 
 @pytest.fixture(scope="module")

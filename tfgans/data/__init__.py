@@ -2,8 +2,11 @@
 
 from tfgans.data.arrays import ArraySource, from_array
 from tfgans.data.color import tint
+from tfgans.data.folder_source import FolderSource
+from tfgans.data.indexed import IndexedSource
 from tfgans.data.loading import NAMES, load
 from tfgans.data.manifolds import LowRankGaussian, ParallelLines
+from tfgans.data.python_calls import ReadError, plain_errors
 from tfgans.data.source import DrawnSource, Source
 from tfgans.data.stacked import StackedImages
 from tfgans.data.synthetic import GaussianMixture, Grid, Ring, SwissRoll
@@ -12,15 +15,19 @@ __all__ = [
     "NAMES",
     "ArraySource",
     "DrawnSource",
+    "FolderSource",
     "GaussianMixture",
     "Grid",
+    "IndexedSource",
     "LowRankGaussian",
     "ParallelLines",
+    "ReadError",
     "Ring",
     "Source",
     "StackedImages",
     "SwissRoll",
     "from_array",
     "load",
+    "plain_errors",
     "tint",
 ]

@@ -1,4 +1,4 @@
-"""Examples that stay in memory: order by index, one gather a batch, normalised after batching."""
+"""Examples that stay in memory: one gather a batch, normalised after batching."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,19 +6,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgans.data import draws
-from tfgans.data.source import Source
-
-# The number of rounds in `tf.random.experimental.index_shuffle`.
-_SHUFFLE_ROUNDS = 4
+from tfgans.data.indexed import IndexedSource, normalize
 
 
-class ArraySource(Source):
+class ArraySource(IndexedSource):
     """A source over an array held in memory, shuffled anew in every epoch.
-
-    Batch `t` holds the examples at positions `t * batch_size, ..., (t + 1) * batch_size - 1` of an
-    endless row of epochs, each epoch a permutation of all examples. A batch may join the end of
-    one epoch to the start of the next, so no example is ever left out.
 
     Args:
         array: Array `[n, ...]` of rank 2 or more. uint8 stays uint8 in memory and becomes
@@ -35,8 +27,6 @@ class ArraySource(Source):
             the labels do not fit it.
     """
 
-    num_examples: int  # Never None here.
-
     def __init__(
         self,
         array: Any,
@@ -47,15 +37,12 @@ class ArraySource(Source):
         name: str = "array",
     ) -> None:
         values = _checked_values(np.asarray(array), name)
-        if labels is not None:
-            labels = _checked_labels(np.asarray(labels), len(values))
-        self.class_names = None if class_names is None else tuple(class_names)
         super().__init__(
             name=name,
             data_shape=values.shape[1:],
             num_examples=len(values),
             labels=labels,
-            num_classes=_num_classes(labels, self.class_names),
+            class_names=class_names,
             seed=seed,
         )
         # In host memory also where there is a GPU: batches are gathered on the host.
@@ -67,31 +54,13 @@ class ArraySource(Source):
         """All examples as they are held: uint8 or float32 `[n, *data_shape]`, read-only."""
         return np.asarray(self._examples)
 
+    def raw(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the examples at integer `indices` `[k]` as they are held: uint8 or float32."""
+        return self.array[indices]
+
     def rows(self, indices: tf.Tensor) -> tf.Tensor:
         """Returns the examples at integer `indices`, any shape: float32, images in [-1, 1]."""
         return normalize(tf.gather(self._examples, indices))
-
-    def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-        return self.rows(self._indices(step, batch_size))
-
-    def _batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-        return tf.cast(tf.gather(self.labels, self._indices(step, batch_size)), tf.int32)
-
-    def _indices(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-        positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-        epochs = positions // self.num_examples
-        # A batch is no larger than an epoch, so it meets at most two. Each gets random seeds of its
-        # own: seeds that differ by 1 give visibly correlated permutations. The op takes three
-        # numbers and reads 32 bits of each.
-        keys = [draws.key(self.seed, draws.ORDER, epochs[0] + i) for i in range(2)]
-        seeds = tf.stack([draws.integers([3], key, 2**32) for key in keys])
-        # Not `tf.random.experimental.index_shuffle`: it cannot take a seed a row (TF 2.21).
-        return tf.raw_ops.RandomIndexShuffle(
-            index=positions % self.num_examples,
-            seed=tf.gather(seeds, epochs - epochs[0]),
-            max_index=tf.constant(self.num_examples - 1, tf.int64),
-            rounds=_SHUFFLE_ROUNDS,
-        )
 
 
 def from_array(
@@ -115,13 +84,6 @@ def from_array(
     TensorShape([32, 2])
     """
     return ArraySource(array, labels=labels, seed=seed, name=name)
-
-
-def normalize(examples: tf.Tensor) -> tf.Tensor:
-    """Returns float32: uint8 {0, ..., 255} mapped onto [-1, 1], float32 as it is."""
-    if examples.dtype != tf.uint8:
-        return examples
-    return tf.cast(examples, tf.float32) / 127.5 - 1.0
 
 
 def _checked_values(array: np.ndarray, name: str) -> np.ndarray:
@@ -151,19 +113,3 @@ def _checked_values(array: np.ndarray, name: str) -> np.ndarray:
             f"[{values.min():g}, {values.max():g}]. Pass uint8, or rescale: `x / 127.5 - 1`"
         )
     return values
-
-
-def _num_classes(labels: np.ndarray | None, class_names: Sequence[str] | None) -> int | None:
-    """Returns how many classes there are, if the labels number them 0, 1, ..."""
-    if labels is None or labels.min() < 0:
-        return None
-    return max(int(labels.max()) + 1, len(class_names or ()))
-
-
-def _checked_labels(labels: np.ndarray, num_examples: int) -> np.ndarray:
-    if labels.shape != (num_examples,) or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(
-            f"`labels` must be integers of shape ({num_examples},), one an example. Received: "
-            f"{labels.dtype} of shape {labels.shape}"
-        )
-    return labels

@@ -1,6 +1,5 @@
 """One image file becomes one 8-bit image."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +11,19 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
+VERSION = 1  # Counts up when a file becomes other pixels than before.
+# A quarter of a gigabyte in colour, the figure at which PIL warns by default.
+MAX_PIXELS = 2**30 // 12
+
+# By content, whatever the name says. PIL knows more; some of those start other programs.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I;16L"})
 _ORIENTATION = 0x0112
 _QUARTER_TURNS = frozenset({5, 6, 7, 8})  # Orientations that swap width and height.
+
+
+class UnexpectedColor(ValueError):  # noqa: N818 (of the file)
+    """A file in colour where all were to be grey."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +33,12 @@ class Header:
     Args:
         is_grey: Whether the file holds no colour channels. Grey pixels in a colour file are
             colour.
+        num_pixels: Height times width.
         size: (height, width) as displayed, or None where it was not asked for.
     """
 
     is_grey: bool
+    num_pixels: int
     size: tuple[int, int] | None
 
 
@@ -40,11 +51,11 @@ def read_header(path: Path, *, with_size: bool) -> Header:
             may come last.
     """
     with _opened(path) as image:
-        is_grey = image.mode in _GREY_MODES
+        known = image.mode in _GREY_MODES, image.width * image.height
         if not with_size:
-            return Header(is_grey, None)
+            return Header(*known, None)
         turned = image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
-        return Header(is_grey, image.size if turned else image.size[::-1])
+        return Header(*known, image.size if turned else image.size[::-1])
 
 
 def decode(path: Path, *, mode: str) -> "Image.Image":
@@ -58,12 +69,17 @@ def decode(path: Path, *, mode: str) -> "Image.Image":
         mode: `"L"` for one channel, `"RGB"` for three.
 
     Raises:
-        ValueError: When the file holds more than 16 bits a channel.
+        UnexpectedColor: When the file is in colour, and the mode is `"L"`.
+        ValueError: When the file holds more than 16 bits a channel, or claims more than
+            `MAX_PIXELS` pixels.
     """
     from PIL import Image, ImageOps
 
     with _opened(path) as file:
+        stored = file.mode
         image = ImageOps.exif_transpose(file)
+    if mode == "L" and stored not in _GREY_MODES:
+        raise UnexpectedColor(f"it is in colour (mode {stored})")
     if image.mode.startswith("I;16"):
         wide = np.asarray(image).astype(np.uint32)
         image = Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
@@ -78,13 +94,17 @@ def decode(path: Path, *, mode: str) -> "Image.Image":
 
 @contextmanager
 def _opened(path: Path) -> "Iterator[Image.Image]":
-    """Opens a file with PIL, which refuses images of absurd size: a warning becomes an error."""
+    """Opens a file with PIL: its header, of which the size is checked before pixels are decoded."""
     from PIL import Image
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            with Image.open(path) as image:
-                yield image
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise ValueError(str(error)) from error
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(
+                    f"Image size ({image.width * image.height} pixels) exceeds limit of "
+                    f"{MAX_PIXELS} pixels"
+                )
+            yield image
+    # PIL's own limit, which other code may have set: the lower of the two holds.
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ValueError(f"{error} At most {MAX_PIXELS} are decoded") from error

@@ -1,23 +1,21 @@
-"""Images of a folder: decoded and resized once, then held in memory."""
+"""Images of a folder, held in memory where they fit, else decoded when they are needed."""
 
 import os
-import struct
-import warnings
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfgans.data import decoding, resize
+from tfgans import checks
+from tfgans.data import decoding, folder_source, paths, resize, room, unreadable
 from tfgans.data.arrays import ArraySource
+from tfgans.data.indexed import IndexedSource
+from tfgans.data.paths import PathList
 
-EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
+CACHES = ("auto", "memory", "disk", "none")
 
-# What PIL raises on files that are damaged, or not what their name says.
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 _NUM_LISTED = 5
 
 
@@ -28,88 +26,96 @@ def load_folder(
     image_size: int | tuple[int, int] | None = None,
     seed: int = 0,
     skip_bad: bool = False,
-) -> ArraySource:
+    cache: str = "auto",
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> IndexedSource:
     """Returns the images below a folder, in the order of their paths.
 
-    Files count when their name ends in one of `EXTENSIONS`, in any case; hidden files and folders
-    do not. When every image lies in a subfolder, the first-level subfolders are the classes, in
-    sorted order: `labels` and `class_names`. The images have one channel when all files are grey,
-    else three. How a file becomes an image is told in `decoding.decode`.
+    Files count when their name ends in one of `paths.EXTENSIONS`, in any case; hidden files and
+    folders do not. When every image lies in a subfolder, the first-level subfolders are the
+    classes, in sorted order: `labels` and `class_names`. The images have one channel when all files
+    are grey, else three. How a file becomes an image is told in `decoding.decode`.
+
+    Images are held as 8-bit pixels: in memory, in a file on disk, or nowhere. Batches are the same
+    in each case, to the bit. In memory all files are decoded before the first batch. Else each is
+    when it is first needed, what it lacks is told only then, and whether all are grey is judged by
+    up to 1000 of them.
+
+    The file on disk is below `cache_dir`, serves all processes that load the folder at that size,
+    and is replaced when the folder has changed: when a file was added, removed, renamed or
+    exchanged for another. A file that was written over in place is noticed if it is one of those
+    1000. To be sure, remove the file.
 
     Args:
         path: The folder. If it contains the folders `train` and `test`, its subfolders are the
             splits, and what lies beside them is not read.
         split: Name of a split. Defaults to `"train"`, the only one without such subfolders.
         image_size: Integer, or (height, width), that all images are cropped and resized to. May
-            be None (default) when they have one size already.
+            be None (default) in memory, when they have one size already.
         seed: Integer. Decides the order of batches. Defaults to 0.
         skip_bad: Whether to leave out unreadable files with a warning. Defaults to False: they
-            are an error.
+            are an error. On disk, this decodes all files before the first batch; with no cache it
+            is refused.
+        cache: `"memory"`, `"disk"`, `"none"`, or `"auto"` (default): memory when the images take
+            at most a quarter of what is available, else the disk when it has room, else none,
+            with a warning.
+        cache_dir: Folder of the files on disk. Defaults to the environment variable
+            `TFGANS_CACHE_DIR`, or else to `~/.cache/tfgans/folders`.
 
     Raises:
         ValueError: When there is no such folder or split or nothing in it, when images differ in
-            size and `image_size` is None, or when files are unreadable and `skip_bad` is False.
+            size or do not fit in memory and `image_size` is None, when files are unreadable and
+            `skip_bad` is False, or when the disk has no room and `cache` is `"disk"`.
     """
-    root = _split_root(Path(path).expanduser(), split)
-    files = sorted(_image_files(root))
-    if not files:
-        raise ValueError(
-            f"A folder of images must contain files that end in {', '.join(sorted(EXTENSIONS))}. "
-            f"Received: {root}, which has none"
-        )
+    checks.choice("cache", cache, CACHES)
     size = resize.parse_size(image_size)
+    root = paths.split_root(Path(path).expanduser(), split)
+    visited: list[str] = []
+    files = paths.image_files(root, visit=visited.append)
+    common: dict[str, Any] = {"skip_bad": skip_bad, "seed": seed, "name": f"folder:{path}"}
+    if cache == "memory":
+        return _load_into_memory(root, files, size, **common)
+    if cache == "auto":
+        num_bytes = _estimated_size(root, files, size)
+        if room.fits_in_memory(num_bytes):
+            return _load_into_memory(root, files, size, **common)
+    if size is None:
+        raise ValueError(
+            f"Images that are not held in memory need `image_size` (`--image_size`). Received: "
+            f"{len(files)} files in {root} and image_size=None, with cache={cache!r}"
+        )
+    directory = room.cache_directory(cache_dir)
+    return folder_source.load(root, files, visited, size, cache, directory, **common)
+
+
+def _load_into_memory(
+    root: Path,
+    files: PathList,
+    size: tuple[int, int] | None,
+    *,
+    skip_bad: bool,
+    seed: int,
+    name: str,
+) -> ArraySource:
     bad: dict[str, str] = {}
     headers = _read_headers(root, files, bad, with_size=size is None)
     if size is None:
         size = _common_size(header.size for header in headers.values())
     images, kept = _decode_all(root, headers, size, bad)
-    _report(root, bad, num_files=len(files), skip_bad=skip_bad)
-    labels, class_names = _classes(kept)
-    return ArraySource(
-        images, labels=labels, class_names=class_names, seed=seed, name=f"folder:{path}"
-    )
+    unreadable.report(root, bad, num_files=len(files), skip_bad=skip_bad)
+    labels, class_names = paths.classes(kept)
+    return ArraySource(images, labels=labels, class_names=class_names, seed=seed, name=name)
 
 
-def _split_root(root: Path, split: str) -> Path:
-    if not root.is_dir():
-        found = "a file" if root.exists() else "nothing"
-        raise ValueError(f"A folder of images must be a folder. Received: {root}, which is {found}")
-    if not ((root / "train").is_dir() and (root / "test").is_dir()):
-        if split != "train":
-            raise ValueError(
-                f"`split` must be 'train', for {root} does not contain the folders `train` and "
-                f"`test`. Received: {split!r}. Move the images into such folders"
-            )
-        return root
-    splits = sorted(
-        entry.name for entry in root.iterdir() if entry.is_dir() and not _hidden(entry.name)
-    )
-    if split not in splits:
-        raise ValueError(f"`split` must be one of the folders {splits}. Received: {split!r}")
-    return root / split
-
-
-def _image_files(root: Path) -> Iterator[str]:
-    """Yields the paths below the root, with forward slashes so that all systems sort alike."""
-
-    def refuse(error: OSError) -> None:
-        raise ValueError(f"Every subfolder must be readable. Received: {error}") from error
-
-    visited = set()
-    for folder, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
-        # A link to a folder above would never end.
-        if (real := os.path.realpath(folder)) in visited:
-            subfolders.clear()
-            continue
-        visited.add(real)
-        subfolders[:] = sorted(name for name in subfolders if not _hidden(name))
-        for name in names:
-            if not _hidden(name) and Path(name).suffix.lower() in EXTENSIONS:
-                yield (Path(folder) / name).relative_to(root).as_posix()
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".")
+def _estimated_size(root: Path, files: PathList, size: tuple[int, int] | None) -> int:
+    """Returns the bytes of all images, from the headers of some; 0 if none can be read."""
+    if size is not None and room.fits_in_memory(most := len(files) * size[0] * size[1] * 3):
+        return most
+    headers = _read_headers(root, folder_source.spread(files), {}, with_size=False).values()
+    if not headers:
+        return 0
+    pixels = max(header.num_pixels for header in headers) if size is None else size[0] * size[1]
+    return len(files) * pixels * (1 if all(header.is_grey for header in headers) else 3)
 
 
 def _read_headers(
@@ -119,8 +125,8 @@ def _read_headers(
     for file in files:
         try:
             headers[file] = decoding.read_header(root / file, with_size=with_size)
-        except _UNREADABLE as error:
-            bad[file] = _reason(error)
+        except unreadable.ERRORS as error:
+            bad[file] = unreadable.reason(error)
     return headers
 
 
@@ -153,39 +159,11 @@ def _decode_all(
     for file in headers:
         try:
             image = decoding.decode(root / file, mode=mode)
-        except _UNREADABLE as error:
-            bad[file] = _reason(error)
+        except unreadable.ERRORS as error:
+            bad[file] = unreadable.reason(error)
             continue
         images[len(kept)] = np.asarray(resize.fit(image, size)).reshape(images.shape[1:])
         kept.append(file)
     # The only files in colour may have turned out to be bad.
     channels = 1 if all(headers[file].is_grey for file in kept) else images.shape[-1]
     return images[: len(kept), ..., :channels], kept
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
-
-
-def _report(root: Path, bad: dict[str, str], *, num_files: int, skip_bad: bool) -> None:
-    if not bad:
-        return
-    listed = "; ".join(f"{file}: {bad[file]}" for file in sorted(bad)[:_NUM_LISTED])
-    more = "; ..." if len(bad) > _NUM_LISTED else ""
-    summary = f"{len(bad)} of {num_files} images in {root} cannot be read ({listed}{more})"
-    if len(bad) == num_files:
-        raise ValueError(f"{summary}. None is left: check the folder")
-    if not skip_bad:
-        raise ValueError(
-            f"{summary}. Repair or remove them, or leave them out with `skip_bad=True` "
-            "(`--skip_bad`)"
-        )
-    warnings.warn(f"{summary} and are left out", stacklevel=4)
-
-
-def _classes(files: Sequence[str]) -> tuple[np.ndarray | None, list[str] | None]:
-    folders = [file.split("/")[0] if "/" in file else None for file in files]
-    if None in folders:
-        return None, None
-    names = sorted({str(folder) for folder in folders})
-    return np.asarray([names.index(str(folder)) for folder in folders]), names

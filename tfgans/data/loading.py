@@ -21,6 +21,8 @@ _OPTIONS: Mapping[str, tuple[Any, str]] = {
     "data_dir": (None, "it is not stored in a data folder"),
     "download": (False, "there is nothing to download"),
     "skip_bad": (False, "it applies to files of 'folder:PATH' only"),
+    "cache": ("auto", "it applies to files of 'folder:PATH' only"),
+    "cache_dir": (None, "it applies to files of 'folder:PATH' only"),
 }
 
 
@@ -71,6 +73,8 @@ def load(
     download: bool = False,
     seed: int = 0,
     skip_bad: bool = False,
+    cache: str = "auto",
+    cache_dir: str | os.PathLike[str] | None = None,
 ) -> Source:
     """Returns the source of real examples that a name stands for.
 
@@ -85,6 +89,10 @@ def load(
         seed: Integer. Decides the order of batches, or what is drawn. Defaults to 0.
         skip_bad: Whether to leave out the unreadable files of a folder, with a warning. Defaults
             to False: they are an error.
+        cache: Where the decoded images of a folder are held: `"memory"`, `"disk"`, `"none"`, or
+            `"auto"` (default), the first of these that has room. See `folder.load_folder`.
+        cache_dir: Folder of images on disk. Defaults to the environment variable
+            `TFGANS_CACHE_DIR`, or else to `~/.cache/tfgans/folders`.
 
     Raises:
         ValueError: When the name is unknown, an option is out of range or means nothing for this
@@ -103,6 +111,8 @@ def load(
         "data_dir": data_dir,
         "download": download,
         "skip_bad": skip_bad,
+        "cache": cache,
+        "cache_dir": cache_dir,
     }
     for option, (default, reason) in _OPTIONS.items():
         if option not in row.options and received[option] != default:
@@ -116,7 +126,7 @@ def load(
 def _row(name: str) -> _Row:
     if isinstance(name, str) and name.startswith(_FOLDER) and name != _FOLDER:
         make = partial(folder.load_folder, name.removeprefix(_FOLDER))
-        return _Row(make, ("split", "image_size", "skip_bad"))
+        return _Row(make, ("split", "image_size", "skip_bad", "cache", "cache_dir"))
     if not isinstance(name, str) or name not in _SOURCES:
         raise ValueError(
             f"`name` (`--dataset`) must be one of {', '.join(NAMES)}. Received: {name!r}"

@@ -26,6 +26,8 @@ class Source(abc.ABC):
         seed: Integer in the int64 range. Decides the order, or the draws.
     """
 
+    _parallel = tf.data.AUTOTUNE  # Batches that are made at a time.
+
     def __init__(
         self,
         *,
@@ -59,7 +61,12 @@ class Source(abc.ABC):
         return height, width, channels
 
     def batches(
-        self, batch_size: int, *, start_step: int = 0, labels: bool = False
+        self,
+        batch_size: int,
+        *,
+        start_step: int = 0,
+        labels: bool = False,
+        part: tuple[int, int] | None = None,
     ) -> tf.data.Dataset:
         """Returns the endless dataset of batches `start_step`, `start_step + 1`, ...
 
@@ -67,11 +74,15 @@ class Source(abc.ABC):
             batch_size: Positive integer, at most `num_examples`.
             start_step: Integer of at least 0: the number of the first batch.
             labels: Whether the class of each example comes along. Defaults to False.
+            part: (index, count): each batch is cut into `count` equal parts, and part `index` of
+                it is given, for a worker that loads its own share only. Of stored examples no
+                others are read. Defaults to None: the whole batch.
 
         Returns:
             A `tf.data.Dataset` of float32 `[batch_size, *data_shape]`, static shape. Images lie
             in [-1, 1]. With `labels`, of pairs (examples, int32 `[batch_size]`); the examples are
-            the same.
+            the same. With `part`, the parts 0, 1, ... of a batch in a row are the batch, to the
+            bit.
 
         Raises:
             ValueError: When an argument is out of range.
@@ -90,10 +101,12 @@ class Source(abc.ABC):
                 f"Received: labels={labels}. Leave it out, or take a source with labels"
             )
 
+        own = _own_rows(part, size)
+
         @tf.autograph.experimental.do_not_convert
         def batch(step: tf.Tensor) -> Any:
-            examples = self._batch(step, size)
-            return (examples, self._batch_labels(step, size)) if labels else examples
+            examples = self._part_of_batch(step, size, own)
+            return (examples, self._batch_labels(step, size)[own]) if labels else examples
 
         options = tf.data.Options()
         options.deterministic = True
@@ -101,12 +114,16 @@ class Source(abc.ABC):
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.DATA
         )
-        dataset = tf.data.Dataset.counter(first).map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+        dataset = tf.data.Dataset.counter(first).map(batch, num_parallel_calls=self._parallel)
         return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
     @abc.abstractmethod
     def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
         """Returns batch number `step` (scalar int64): float32 `[batch_size, *data_shape]`."""
+
+    def _part_of_batch(self, step: tf.Tensor, batch_size: int, part: slice) -> tf.Tensor:
+        """Returns some rows of batch number `step`; overridden where the others cost much."""
+        return self._batch(step, batch_size)[part]
 
     def _batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
         """Returns the classes of batch number `step`: int32 `[batch_size]`, if there are any."""
@@ -163,3 +180,19 @@ class DrawnSource(Source):
     @abc.abstractmethod
     def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
         """Returns float32 `[n, *data_shape]`, a pure function of the key."""
+
+
+def _own_rows(part: tuple[int, int] | None, batch_size: int) -> slice:
+    if part is None:
+        return slice(0, batch_size)
+    if not isinstance(part, tuple) or len(part) != 2:
+        raise ValueError(f"`part` must be None or a pair (index, count). Received: {part!r}")
+    count = checks.positive_int("count of part", part[1])
+    index = checks.int_at_least("index of part", part[0], 0)
+    if index >= count or batch_size % count:
+        raise ValueError(
+            f"`part` must be (index, count) with index < count, and count must divide `batch_size` "
+            f"= {batch_size}. Received: {part}"
+        )
+    size = batch_size // count
+    return slice(index * size, (index + 1) * size)

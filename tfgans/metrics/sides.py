@@ -1,6 +1,7 @@
 """The two sides of an evaluation, real and generated, read in chunks and looked at once."""
 
 import functools
+import hashlib
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from tfgans import checks
 from tfgans.data import Source
-from tfgans.data.arrays import ArraySource
+from tfgans.data.indexed import IndexedSource
 from tfgans.data.source import DrawnSource
 from tfgans.metrics import arrays
 from tfgans.metrics.confidence import NUM_GROUPS, groups_of
@@ -27,6 +28,9 @@ NUM_KEPT = 10_000
 # Kept at least: to look for copies among, and to show.
 NUM_COMPARED = 1000
 _FINGERPRINTED = 256
+# Bytes of examples that are all read for a checksum. Whether they are in memory does not count: it
+# must be the same on all machines.
+_MOST_CHECKED = 2**31
 
 
 class Needs(NamedTuple):
@@ -60,9 +64,9 @@ class Real:
             self.num = min(self.num, available)
 
     def fingerprint(self) -> str:
-        """Returns a checksum of the data: of all examples, or of what a distribution draws."""
-        if isinstance(self._source, ArraySource):
-            return checksum([self._source.array])
+        """Returns a checksum of the data: of stored examples, or of what a distribution draws."""
+        if isinstance(self._source, IndexedSource):
+            return self._checksum
         if isinstance(self._source, DrawnSource):
             # A seed of its own: sources of one distribution are alike. Other machines round
             # otherwise.
@@ -71,13 +75,17 @@ class Real:
             drawn = next(iter(self._source.batches(min(_FINGERPRINTED, self.num)))).numpy()
         return checksum([np.round(drawn.astype(np.float64), 3) + 0.0])
 
+    @functools.cached_property
+    def _checksum(self) -> str:
+        return _data_checksum(self._source)
+
     def first(self, count: int) -> np.ndarray:
         """Returns the first examples, float32."""
         return next(self.chunks())[:count]
 
     def chunks(self) -> Iterator[np.ndarray]:
         """Yields the examples, float32 [up to 256, ...]."""
-        if isinstance(self._source, ArraySource):
+        if isinstance(self._source, IndexedSource):
             order = _order(self._source.num_examples, self._seed)[: self.num]
             for start in range(0, self.num, _CHUNK):
                 yield self._source.rows(tf.constant(order[start : start + _CHUNK])).numpy()
@@ -227,6 +235,17 @@ class View:
             if index != without:
                 merged.merge(statistics)
         return merged
+
+
+def _data_checksum(source: Any) -> str:
+    """Returns `checksum` of all examples in one array; of very many, of some, evenly spread."""
+    count, first = source.num_examples, source.raw(np.zeros(1, np.int64))
+    is_large = count * first.nbytes > _MOST_CHECKED and count > _MOST_REAL
+    places = np.arange(_MOST_REAL) * count // _MOST_REAL if is_large else np.arange(count)
+    digest = hashlib.sha256(f"{first.dtype.str}{(count, *source.data_shape)}".encode())
+    for start in range(0, len(places), _CHUNK):
+        digest.update(source.raw(places[start : start + _CHUNK]).tobytes())
+    return digest.hexdigest()
 
 
 def _order(num: int, seed: int) -> np.ndarray:

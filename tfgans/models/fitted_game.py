@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from tfgans import checks
+from tfgans.data import plain_errors
 from tfgans.models import inputs, mixing, state
 from tfgans.models.game import Game
 
@@ -18,6 +19,7 @@ class FittedGame(Game):
     # Updates of the discriminator in a training step; given by `GAN`.
     discriminator_steps: int
 
+    @plain_errors()
     def fit(
         self,
         x: Any,
@@ -94,6 +96,7 @@ class FittedGame(Game):
                 validation_freq=validation_freq,
             )
 
+    @plain_errors()
     def evaluate(self, x: Any = None, y: Any = None, **options: Any) -> Any:
         """Returns the logs' values on held-out examples, without training; see `test_step`.
 

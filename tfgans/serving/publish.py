@@ -1,10 +1,6 @@
 """Versions of a served model: each appears whole, none is overwritten, old ones go."""
 
-import contextlib
-import fcntl
-import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from tfgans import files
@@ -26,7 +22,7 @@ def publish(temporary: Path, folder: Path, *, keep: int | None = None) -> Path:
         ValueError: If the number of the last version is the largest there is.
     """
     _sync_tree(temporary)
-    with _locked(folder):
+    with files.locked(folder):
         # Whatever has a number counts, a file too: nothing is overwritten.
         taken = [int(one.name) for one in folder.iterdir() if _is_number(one.name)]
         number = max(taken, default=0) + 1
@@ -51,16 +47,6 @@ def versions(folder: Path) -> list[int]:
 
 def _is_number(name: str) -> bool:
     return name.isascii() and name.isdigit()
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _sync_tree(folder: Path) -> None:

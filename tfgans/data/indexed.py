@@ -1,0 +1,115 @@
+"""Examples that are counted: order by index, a pure function of (seed, step)."""
+
+import abc
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans.data import draws
+from tfgans.data.source import Source
+
+# The number of rounds in `tf.random.experimental.index_shuffle`.
+_SHUFFLE_ROUNDS = 4
+
+
+class IndexedSource(Source):
+    """A source over examples 0, 1, ..., n - 1, shuffled anew in every epoch.
+
+    Batch `t` holds the examples at positions `t * batch_size, ..., (t + 1) * batch_size - 1` of an
+    endless row of epochs, each epoch a permutation of all examples. A batch may join the end of
+    one epoch to the start of the next, so no example is ever left out. Subclasses write `raw` and
+    `rows`.
+
+    Args:
+        name: String. What errors and reports call the source.
+        data_shape: Tuple of positive integers, the shape of one example.
+        num_examples: Positive integer.
+        labels: Integer array `[num_examples]`, or None (default).
+        class_names: Names of the classes 0, 1, ..., or None (default).
+        seed: Integer. Decides the order. Defaults to 0.
+
+    Raises:
+        ValueError: When the labels do not fit the examples.
+    """
+
+    num_examples: int  # Never None here.
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        data_shape: tuple[int, ...],
+        num_examples: int,
+        labels: Any = None,
+        class_names: Sequence[str] | None = None,
+        seed: int = 0,
+    ) -> None:
+        if labels is not None:
+            labels = _checked_labels(np.asarray(labels), num_examples)
+        self.class_names = None if class_names is None else tuple(class_names)
+        super().__init__(
+            name=name,
+            data_shape=data_shape,
+            num_examples=num_examples,
+            labels=labels,
+            num_classes=_num_classes(labels, self.class_names),
+            seed=seed,
+        )
+
+    @abc.abstractmethod
+    def raw(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the examples at integer `indices` `[k]` as they are held: uint8 or float32."""
+
+    @abc.abstractmethod
+    def rows(self, indices: tf.Tensor) -> tf.Tensor:
+        """Returns the examples at integer `indices`, any shape: float32, images in [-1, 1]."""
+
+    def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        return self.rows(self._indices(step, batch_size))
+
+    def _part_of_batch(self, step: tf.Tensor, batch_size: int, part: slice) -> tf.Tensor:
+        return self.rows(self._indices(step, batch_size)[part])
+
+    def _batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        return tf.cast(tf.gather(self.labels, self._indices(step, batch_size)), tf.int32)
+
+    def _indices(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+        epochs = positions // self.num_examples
+        # A batch is no larger than an epoch, so it meets at most two. Each gets random seeds of its
+        # own: seeds that differ by 1 give visibly correlated permutations. The op takes three
+        # numbers and reads 32 bits of each.
+        keys = [draws.key(self.seed, draws.ORDER, epochs[0] + i) for i in range(2)]
+        seeds = tf.stack([draws.integers([3], key, 2**32) for key in keys])
+        # Not `tf.random.experimental.index_shuffle`: it cannot take a seed a row (TF 2.21).
+        return tf.raw_ops.RandomIndexShuffle(
+            index=positions % self.num_examples,
+            seed=tf.gather(seeds, epochs - epochs[0]),
+            max_index=tf.constant(self.num_examples - 1, tf.int64),
+            rounds=_SHUFFLE_ROUNDS,
+        )
+
+
+def normalize(examples: tf.Tensor) -> tf.Tensor:
+    """Returns float32: uint8 {0, ..., 255} mapped onto [-1, 1], float32 as it is."""
+    if examples.dtype != tf.uint8:
+        return examples
+    return tf.cast(examples, tf.float32) / 127.5 - 1.0
+
+
+def _num_classes(labels: np.ndarray | None, class_names: Sequence[str] | None) -> int | None:
+    """Returns how many classes there are, if the labels number them 0, 1, ..."""
+    if labels is None or labels.min() < 0:
+        return None
+    return max(int(labels.max()) + 1, len(class_names or ()))
+
+
+def _checked_labels(labels: np.ndarray, num_examples: int) -> np.ndarray:
+    if labels.shape != (num_examples,) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"`labels` must be integers of shape ({num_examples},), one an example. Received: "
+            f"{labels.dtype} of shape {labels.shape}"
+        )
+    return labels

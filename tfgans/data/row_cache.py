@@ -1,0 +1,108 @@
+"""Rows of bytes in one file: filled by many processes, killed at any time, never trusted blindly.
+
+The file is a head of 4096 bytes that says what it holds, then one record a row: the CRC-32 of the
+row, and the row. It is sparse: a row that has not been written takes no room, and reads as zeros.
+It is read and written by offset, not mapped: on a full disk, or where a file was cut short, a write
+to mapped memory ends the process. Equal rows are written by whoever decodes them first, or
+twice; a record that is torn in between fails its checksum, and its row is made again.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import warnings
+import weakref
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from tfgans import files
+
+SUFFIX = ".rows"
+_HEAD = 4096
+_CHECKSUM = 4
+
+
+def file_size(num_rows: int, row_size: int) -> int:
+    """Returns the bytes of a file whose rows have all been written."""
+    return _HEAD + num_rows * (_CHECKSUM + row_size)
+
+
+class RowCache:
+    """Rows of one size by their numbers, in a file that other processes may have open too.
+
+    Args:
+        path: The file. Its name must be `KEY-STATE.rows`, and tell what the rows are of: where
+            the same key has another state, that file is out of date, and removed unless in use.
+        num_rows: Positive integer.
+        row_size: Positive integer, bytes.
+
+    Raises:
+        OSError: When the file cannot be written.
+    """
+
+    def __init__(self, path: Path, *, num_rows: int, row_size: int) -> None:
+        self.path, self._row_size = path, row_size
+        told = {"rows of": path.stem, "num_rows": num_rows, "row_size": row_size}
+        head = json.dumps(told).encode().ljust(_HEAD)
+        self._is_full = False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.locked(path.parent):
+            _make(path, head, file_size(num_rows, row_size))
+            self._file = os.open(path, os.O_RDWR)
+            fcntl.flock(self._file, fcntl.LOCK_SH)  # In use, as long as it is open.
+        weakref.finalize(self, os.close, self._file)
+
+    def read(self, index: int, row: np.ndarray) -> bool:
+        """Fills `row`, uint8 and contiguous, and returns True, if there is such a row."""
+        checksum = bytearray(_CHECKSUM)
+        count = os.preadv(self._file, [checksum, row.data], self._offset(index))
+        if count != _CHECKSUM + self._row_size or not any(checksum):
+            return False
+        return bytes(checksum) == _checksum(row)
+
+    def write(self, index: int, row: np.ndarray) -> None:
+        """Keeps a row, unless the disk is full: then it warns, once, and keeps no more."""
+        if self._is_full:
+            return
+        try:
+            os.pwrite(self._file, _checksum(row) + row.tobytes(), self._offset(index))
+        except OSError as error:
+            self._is_full = True
+            warnings.warn(
+                f"{self.path} cannot grow ({error}): images that it lacks are decoded each time",
+                stacklevel=2,
+            )
+
+    def _offset(self, index: int) -> int:
+        return _HEAD + int(index) * (_CHECKSUM + self._row_size)
+
+
+def _checksum(row: np.ndarray) -> bytes:
+    # 0 is that of a row that has not been written.
+    return (zlib.crc32(row.data) or 1).to_bytes(_CHECKSUM, "little")
+
+
+def _make(path: Path, head: bytes, size: int) -> None:
+    """Makes the file, unless it is there and what it should be."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        if file.read(_HEAD) == head and os.fstat(file.fileno()).st_size == size:
+            return
+    files.remove_temporaries(path.parent)
+    for other in path.parent.glob(f"{path.stem.split('-')[0]}-*{SUFFIX}"):
+        if other != path and not _is_used(other):
+            other.unlink()
+    with files.atomic_write(path) as temporary, temporary.open("wb") as file:
+        file.write(head)
+        file.truncate(size)
+
+
+def _is_used(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
