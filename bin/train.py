@@ -9,6 +9,7 @@ import sys
 import cli
 
 import data_flags
+import doctor_flags
 import evaluate_flags
 import model_flags
 from absl import flags
@@ -16,7 +17,7 @@ from absl import flags
 import tfgans
 
 FLAGS = flags.FLAGS
-for module in (data_flags, model_flags, evaluate_flags):
+for module in (data_flags, model_flags, evaluate_flags, doctor_flags):
     flags.adopt_module_key_flags(module)
 flags.DEFINE_string("run_dir", None, "folder of the run", required=True)
 flags.DEFINE_integer("steps", 2000, "training steps of the whole run", lower_bound=1)
@@ -47,19 +48,17 @@ def main() -> None:
     model_flags.check()
     source = data_flags.load_source()
     gan = model_flags.build_gan(source)
-    decisive = (*data_flags.DECISIVE, *model_flags.DECISIVE)
     options = {
         "run_dir": FLAGS.run_dir,
         "steps": FLAGS.steps,
         "batch_size": FLAGS.batch_size,
         "epoch_steps": FLAGS.epoch_steps,
-        "settings": {name: FLAGS[name].value for name in decisive},
+        "settings": {one: FLAGS[one].value for one in data_flags.DECISIVE + model_flags.DECISIVE},
         "resume": FLAGS.resume,
     }
     if FLAGS.dry_run:
         print(tfgans.runs.plan(gan, source, **options))
         return
-    evaluator = evaluate_flags.evaluator(source) if FLAGS.evaluate_every else None
     try:
         tfgans.runs.train(
             gan,
@@ -67,8 +66,9 @@ def main() -> None:
             **options,
             backup_every=FLAGS.backup_every,
             grid_every=FLAGS.grid_every,
-            evaluator=evaluator,
+            evaluator=evaluate_flags.evaluator(source) if FLAGS.evaluate_every else None,
             evaluate_every=FLAGS.evaluate_every or None,
+            **doctor_flags.options(),
             notes={"flags.txt": cli.flagfile("dry_run")},
         )
     except tfgans.runs.Interrupted as stop:

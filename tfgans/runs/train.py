@@ -30,6 +30,9 @@ class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
         self.step = step
 
 
+Guard = callbacks.Doctor | callbacks.StopOnNaN
+
+
 class Segment(NamedTuple):
     """One call of `fit`."""
 
@@ -50,6 +53,8 @@ def train(
     grid_every: int = 500,
     evaluator: Evaluator | None = None,
     evaluate_every: int | None = None,
+    doctor_every: int | None = 500,
+    rollbacks: int = 0,
     settings: Mapping[str, Any] | None = None,
     notes: Mapping[str, str] | None = None,
     resume: bool = True,
@@ -73,6 +78,10 @@ def train(
             with the best first metric is kept. Default: None.
         evaluate_every: Int, a multiple of `epoch_steps`: training steps between evaluations.
             Default: `epoch_steps`.
+        doctor_every: Int, training steps between the checks of `tfgans.callbacks.Doctor`. Default:
+            500. With None there are none, and only numbers that break are noticed.
+        rollbacks: Int, how often in the whole run the doctor may go back to the last good backup,
+            at half the learning rates; a later call may allow more. Default: 0.
         settings: JSON values that decide the result, kept in `run.json`; a run directory with
             other settings is refused.
         notes: Text files for the run directory, by name: how it was started.
@@ -90,11 +99,15 @@ def train(
     backup = callbacks.Backup(run.backups, every_steps=backup_every)
     grid = callbacks.SampleGrid(run.grids, every_steps=grid_every, log_dir=run.tensorboard)
     monitors: list[keras.callbacks.Callback] = []
+    guard = _guard(source, run, backup, doctor_every, rollbacks)
     evaluation = _evaluation(evaluator, evaluate_every, epoch_steps, run)
     if any(isinstance(player, Mixture) for player in (gan.generator, gan.discriminator)):
         monitors.append(
             callbacks.MixtureMonitor(
-                run.mixture_log, every_steps=epoch_steps, log_dir=run.tensorboard
+                run.mixture_log,
+                every_steps=epoch_steps,
+                warn=doctor_every is None,
+                log_dir=run.tensorboard,
             )
         )
     described = describe(gan, source, batch_size=batch_size, given=settings)
@@ -102,10 +115,9 @@ def train(
         _restore(gan, backup, run, steps)
         for name, text in (notes or {}).items():
             files.write_text(run.path / name, text)
-        run.drop_log_rows(gan.step // epoch_steps)
-        plan = segments(gan.step, steps, epoch_steps)
+        plan = _plan(gan, guard, run, steps, epoch_steps)
         others = [*extra_callbacks, *monitors, grid, backup]
-        _fit(gan, source, batch_size, plan, run, steps, others, measuring=evaluation)
+        _fit(gan, source, batch_size, plan, run, steps, others, guard=guard, measuring=evaluation)
         with files.atomic_write(run.final_model) as temporary:
             gan.save(temporary)
 
@@ -129,6 +141,29 @@ def _evaluation(
             best_model=run.best_model,
         )
     ]
+
+
+def _guard(
+    source: Source,
+    run: RunDirectory,
+    backup: callbacks.Backup,
+    doctor_every: int | None,
+    rollbacks: int,
+) -> Guard:
+    if doctor_every is None and not rollbacks:
+        return callbacks.StopOnNaN()
+    if doctor_every is None:
+        raise ValueError(
+            f"`rollbacks` are the doctor's: give `doctor_every`. Received: rollbacks={rollbacks}"
+        )
+    return callbacks.Doctor(
+        source,
+        path=run.doctor_log,
+        every_steps=checks.positive_int("doctor_every", doctor_every),
+        backup=backup,
+        rollbacks=rollbacks,
+        log_dir=run.tensorboard,
+    )
 
 
 def _restore(gan: GAN, backup: callbacks.Backup, run: RunDirectory, steps: int) -> None:
@@ -159,9 +194,10 @@ def _fit(
     steps: int,
     others: Sequence[keras.callbacks.Callback],
     *,
+    guard: Guard,
     measuring: Sequence[keras.callbacks.Callback],
 ) -> None:
-    nan_guard, progress = callbacks.StopOnNaN(), callbacks.Progress(steps)
+    progress = callbacks.Progress(steps)
     log = keras.callbacks.CSVLogger(str(run.log), append=True)
     tensorboard = keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)
     try:
@@ -169,7 +205,7 @@ def _fit(
             # The guard comes first: it must see a step before the step is saved. The logs come
             # before the backup: what it holds must have been logged. The CSV file keeps the columns
             # of its first row, so what is not measured each epoch comes after it.
-            watching = [nan_guard, log, *measuring, tensorboard, *others, progress, stop]
+            watching = [guard, log, *measuring, tensorboard, *others, progress, stop]
             for segment in plan:
                 gan.fit(
                     source.batches(
@@ -181,8 +217,8 @@ def _fit(
                     verbose=0,
                     callbacks=watching,
                 )
-                if nan_guard.message is not None:
-                    raise FloatingPointError(nan_guard.message)
+                if guard.message is not None:
+                    raise FloatingPointError(guard.message)
                 if stop.signal is not None and gan.step < steps:
                     raise Interrupted(stop.signal, gan.step)
     finally:
@@ -190,6 +226,21 @@ def _fit(
         progress.close()
         if log.csv_file is not None:
             log.csv_file.close()
+
+
+def _plan(
+    gan: GAN, guard: Guard, run: RunDirectory, steps: int, epoch_steps: int
+) -> Iterator[Segment]:
+    """Yields the calls of `fit` up to step `steps`, anew from where a rollback leads."""
+    begins = True
+    while begins:
+        begins = False
+        run.drop_log_rows(gan.step // epoch_steps)
+        for segment in segments(gan.step, steps, epoch_steps):
+            yield segment
+            begins = isinstance(guard, callbacks.Doctor) and guard.rolled_back
+            if begins:
+                break
 
 
 def segments(done: int, steps: int, epoch_steps: int) -> Iterator[Segment]:
