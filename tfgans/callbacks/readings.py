@@ -163,7 +163,7 @@ class Probe:
 def _borrowed(metrics: Sequence[Any]) -> Iterator[None]:
     """Empties the running means within the block, and puts back what they held."""
     variables = [variable for metric in metrics for variable in metric.variables]
-    before = [np.array(variable) for variable in variables]
+    before = [variable.numpy() for variable in variables]
     for metric in metrics:
         metric.reset_state()
     try:
