@@ -84,9 +84,17 @@ class Probe:
         source: `tfgans.data.Source` of the real examples.
         num: Int, examples of either kind; fewer if the source has fewer.
         seed: Int, which latents.
+
+    Raises:
+        ValueError: If the real examples are all alike, or `fit` runs in a strategy's scope.
     """
 
     def __init__(self, gan: Any, source: Source, *, num: int, seed: int) -> None:
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            raise ValueError(
+                "The doctor looks at the model on one device. Received: `fit` within the scope of "
+                "a strategy of several. Make and compile the model there, and call `fit` after it"
+            )
         self.gan = gan
         self._num = num if source.num_examples is None else min(num, source.num_examples)
         labelled = gan.num_classes is not None
@@ -94,7 +102,12 @@ class Probe:
         self._labels: tf.Tensor | None = None
         self._real, self._labels = batch if labelled else (batch, None)
         self._key = stateless.key(seed, _PROBE)
-        self._real_distance = self._mean_distance(self._real)
+        self._real_distance = self._mean_distance(self._real) if self._num > 1 else 0.0
+        if not self._real_distance > 0:
+            raise ValueError(
+                "Diversity is measured in that of real examples, of which at least two must "
+                f"differ. Received: {self._num} of {source.name!r}, all alike"
+            )
 
     def read(self) -> Reading:
         """Returns what the model shows now."""
