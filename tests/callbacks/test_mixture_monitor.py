@@ -213,15 +213,15 @@ class TestWarning:
             monitor.on_train_end()
             monitor.on_train_begin()  # The next segment of a run.
         messages = [str(warning.message) for warning in caught]
-        assert [message.split(" at step ")[1].split(",")[0] for message in messages] == ["2", "5"]
+        assert [message.split(":")[0] for message in messages] == ["Step 2", "Step 5"]
         assert all(warning.category is UserWarning for warning in caught)
 
     def test_says_who_how_low_and_what_to_change(self, tmp_path):
         model = Untrained(generators(2, entropy_weight=0.25, weight_learning_rate=0.5))
         monitor = watch(callbacks.MixtureMonitor(tmp_path / "m.csv", every_steps=1), model)
         expected = (
-            r"generator's component 1 has a weight of 0\.024 at step 1, under 1 / \(20 k\) = 0\.025"
-            r".*Raise `entropy_weight` \(it is 0\.25\), or lower `weight_learning_rate` \(it is 0\."
+            r"Step 1: the generator's component 1 .*weight is 0\.024, under 1 / \(20 k\) = 0\.025\)"
+            r".*raise `entropy_weight` \(it is 0\.25\), or lower `weight_learning_rate` \(it is 0\."
         )
         with pytest.warns(UserWarning, match=expected):
             walk(monitor, model, self.LOW)
@@ -230,14 +230,14 @@ class TestWarning:
     def test_softmax_weights_move_at_the_optimizers_rate(self, tmp_path):
         model = Untrained(discriminator=discriminators(weight_update="softmax"))
         model.discriminator.set_probabilities([0.01, 0.99])
-        with pytest.warns(UserWarning, match=r"discriminator's component 0 .* at step 0.*optimize"):
+        with pytest.warns(UserWarning, match=r"Step 0: the discriminator's component 0 .*optimize"):
             watch(callbacks.MixtureMonitor(tmp_path / "m.csv"), model)
 
     def test_only_when_rows_are_due(self, tmp_path):
         model = Untrained(generators(2))
         monitor = watch(callbacks.MixtureMonitor(tmp_path / "m.csv", every_steps=3), model)
         walk(monitor, model, self.LOW, self.LOW)
-        with pytest.warns(UserWarning, match="at step 3"):
+        with pytest.warns(UserWarning, match="Step 3"):
             walk(monitor, model, self.LOW)
 
 

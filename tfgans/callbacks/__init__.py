@@ -1,6 +1,7 @@
 """Callbacks for `fit`, a file each; Keras's own work beside them."""
 
 from tfgans.callbacks.backup import Backup
+from tfgans.callbacks.doctor import Doctor
 from tfgans.callbacks.evaluation import Evaluation
 from tfgans.callbacks.graceful_stop import GracefulStop
 from tfgans.callbacks.mixture_monitor import MixtureMonitor
@@ -10,6 +11,7 @@ from tfgans.callbacks.stop_on_nan import StopOnNaN
 
 __all__ = [
     "Backup",
+    "Doctor",
     "Evaluation",
     "GracefulStop",
     "MixtureMonitor",

@@ -4,8 +4,9 @@ import hashlib
 import os
 import re
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,7 +14,15 @@ import numpy as np
 from tfgans import checks, files
 from tfgans.callbacks.every import Every
 
-_NAME = re.compile(r"step-(?P<step>\d+)-[0-9a-f]{16}\.weights\.h5")
+_NAME = re.compile(r"step-(?P<step>\d+)(-r(?P<rollbacks>\d+))?-[0-9a-f]{16}\.weights\.h5")
+
+
+class _Saved(NamedTuple):
+    """A backup; the larger one is the newer one."""
+
+    rollbacks: int
+    step: int
+    path: Path
 
 
 class Backup(keras.callbacks.Callback):
@@ -23,6 +32,9 @@ class Backup(keras.callbacks.Callback):
     count. It is written to a temporary name and renamed, and its name carries its checksum, so a
     file that was cut or changed is noticed and the one before it is used. Keras's own
     `BackupAndRestore` restarts the random state and the data order, and is not atomic.
+
+    A `Doctor` may roll a run back: what is saved after that has the number of rollbacks in its
+    name, is newer than all before, and replaces what was saved after the step gone back to.
 
     List it after the callbacks that log: a backup at the end of an epoch is written after the
     epoch's log, so that a run killed between the two does not lose the log.
@@ -52,10 +64,12 @@ class Backup(keras.callbacks.Callback):
         self.keep = checks.positive_int("keep", keep)
         self._every = Every(every_steps)
         self._due = False
+        self._good_step: int | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Starts counting steps."""
+        """Starts counting steps, and ends a rollback that was killed."""
         self._every.begin(self.model.step)
+        self._remove_abandoned(self.model)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Saves when a backup is due, but for the last batch of an epoch."""
@@ -70,7 +84,8 @@ class Backup(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Saves the last step, if it is not saved yet."""
-        if all(step != self.model.step for step, _ in self._backups()):
+        present = (self.model.rollbacks, self.model.step)
+        if all((one.rollbacks, one.step) != present for one in self._backups()):
             self.save(self.model)
 
     def _save_due(self) -> None:
@@ -94,17 +109,53 @@ class Backup(keras.callbacks.Callback):
         temporary = files.temporary_sibling(self.directory / "backup.weights.h5")
         try:
             model.save_weights(temporary)
-            path = self.directory / f"step-{model.step:08d}-{_checksum(temporary)}.weights.h5"
+            rollbacks = f"-r{model.rollbacks}" if model.rollbacks else ""
+            name = f"step-{model.step:08d}{rollbacks}-{_checksum(temporary)}.weights.h5"
+            path = self.directory / name
             files.move_into_place(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-        for _, old in self._backups()[self.keep :]:
-            old.unlink()
+        self._remove_abandoned(model)
+        self._remove_oldest(model)
         return path
+
+    def keep_good(self, step: int | None) -> None:
+        """Keeps, besides the newest ones, one to go back to: a state that was good at `step`.
+
+        Of those that were due. One that an interruption left is no state to go back to: a run
+        that was not interrupted would not have it.
+        """
+        self._good_step = step
+
+    def last_good(self, model: Any) -> tuple[int, Path] | None:
+        """Returns step and path of the newest whole backup up to the step of `keep_good`.
+
+        Args:
+            model: The compiled model, which says how many steps it runs at once.
+        """
+        return next(((one.step, one.path) for one in self._whole(self._good(model))), None)
+
+    def load(self, model: Any, path: Path) -> None:
+        """Loads one backup into a compiled model.
+
+        Raises:
+            ValueError: If it is of another model.
+        """
+        try:
+            with warnings.catch_warnings():
+                # Keras only warns when it cannot load a part, say another kind of optimizer.
+                warnings.simplefilter("error", UserWarning)
+                model.load_weights(path)
+        except (ValueError, KeyError, UserWarning) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"The backup {path} does not fit this model: it is of another one. "
+                f"Keras says: {reason}"
+            ) from error
 
     def newest_step(self) -> int | None:
         """Returns the step of the newest backup, whole or not; None if there is none."""
-        return next((step for step, _ in self._backups()), None)
+        return next((one.step for one in self._backups()), None)
 
     def restore(self, model: Any) -> int | None:
         """Loads the newest whole backup into a compiled model.
@@ -119,16 +170,9 @@ class Backup(keras.callbacks.Callback):
         if not model.compiled:
             raise ValueError("Compile the model before `restore`: a backup holds its optimizers")
         backups = self._backups()
-        for step, path in backups:
-            if _checksum(path) in path.name:
-                self._load(model, path)
-                return step
-            # Out of the way of the whole one that will be written at the same step.
-            path.rename(path.with_name(f"damaged-{path.name}"))
-            warnings.warn(
-                f"The backup {path} is damaged (its checksum is wrong); using the one before it",
-                stacklevel=2,
-            )
+        for saved in self._whole(backups):
+            self.load(model, saved.path)
+            return saved.step
         if backups:
             raise ValueError(
                 f"Every backup in {self.directory} was damaged and is renamed. The next start "
@@ -136,27 +180,53 @@ class Backup(keras.callbacks.Callback):
             )
         return None
 
-    def _load(self, model: Any, path: Path) -> None:
-        try:
-            with warnings.catch_warnings():
-                # Keras only warns when it cannot load a part, say another kind of optimizer.
-                warnings.simplefilter("error", UserWarning)
-                model.load_weights(path)
-        except (ValueError, KeyError, UserWarning) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ValueError(
-                f"The backup {path} does not fit this model: it is of another one. "
-                f"Keras says: {reason}"
-            ) from error
+    def _whole(self, backups: Iterable[_Saved]) -> Iterator[_Saved]:
+        """Yields those that are whole, and renames the others before it."""
+        for saved in backups:
+            path = saved.path
+            if _checksum(path) in path.name:
+                yield saved
+                continue
+            # Out of the way of the whole one that will be written at the same step.
+            path.rename(path.with_name(f"damaged-{path.name}"))
+            warnings.warn(
+                f"The backup {path} is damaged (its checksum is wrong); using the one before it",
+                stacklevel=3,
+            )
 
-    def _backups(self) -> list[tuple[int, Path]]:
-        """Returns (step, path) of all backups, newest first."""
+    def _backups(self) -> list[_Saved]:
+        """Returns all backups, newest first."""
         found = [
-            (int(match["step"]), path)
+            _Saved(int(match["rollbacks"] or 0), int(match["step"]), path)
             for path in self.directory.glob("step-*")
             if (match := _NAME.fullmatch(path.name))
         ]
         return sorted(found, reverse=True)
+
+    def _good(self, model: Any) -> list[_Saved]:
+        if self._good_step is None:
+            return []
+        return [one for one in self._due_ones(model) if one.step <= self._good_step]
+
+    def _due_ones(self, model: Any) -> list[_Saved]:
+        # Of several steps in one execution, the last one is that of the backup.
+        steps = model.steps_per_execution
+        return [one for one in self._backups() if one.step % self._every.steps < steps]
+
+    def _remove_abandoned(self, model: Any) -> None:
+        """Removes what was saved before a rollback, of steps after the one gone back to."""
+        for one in self._backups():
+            if one.rollbacks < model.rollbacks and one.step > model.step:
+                one.path.unlink()
+
+    def _remove_oldest(self, model: Any) -> None:
+        kept = self._backups()[: self.keep]
+        if self._good_step is not None:
+            # The newest due one will be the good one if nothing is found at the next check.
+            kept += [*self._due_ones(model)[:1], *self._good(model)[:1]]
+        for one in self._backups():
+            if one not in kept:
+                one.path.unlink()
 
 
 def _checksum(path: Path) -> str:

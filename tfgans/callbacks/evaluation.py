@@ -77,6 +77,7 @@ class Evaluation(keras.callbacks.Callback):
         self.record: dict[str, Any] | None = None
         self.best: float | None = None
         self._whole_epoch = False
+        self._first_step = 0
         self._table = None if path is None else StepTable(path, _HEADER, writer=type(self).__name__)
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -92,11 +93,17 @@ class Evaluation(keras.callbacks.Callback):
                 self.monitor = metric
                 self._is_best(float(value))
 
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Notes where the epoch begins."""
+        self._first_step = self.model.step
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Notes whether the epoch is at its end."""
         steps = self.params.get("steps")
-        # Of data of unknown length an epoch is whole whenever it ends.
-        self._whole_epoch = steps is None or batch + 1 == steps
+        # Of data of unknown length an epoch is whole whenever it ends; and after a rollback the
+        # model is no longer that of the epoch.
+        done = self.model.step - self._first_step
+        self._whole_epoch = done == batch + 1 and (steps is None or done == steps)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluates when it is due."""

@@ -11,13 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks
+from tfgans.callbacks import symptoms
 from tfgans.callbacks.every import Every
 from tfgans.callbacks.step_table import StepTable
 from tfgans.layers import Mixture
 
 _HEADER = "step,player,component,weight,share,entropy"
-# A component of a mixture of k is hardly used when its weight is under 1 / (20 k).
-_STARVED = 20
 
 
 class _Reading(NamedTuple):
@@ -64,6 +63,7 @@ class MixtureMonitor(keras.callbacks.Callback):
         every_steps: Int, training steps between rows. Default: 100.
         num: Int, samples that are counted for `share`. Default: 256.
         seed: Int, which samples. Default: 0.
+        warn: Bool, whether to warn of components that die. A `Doctor` does too. Default: True.
         log_dir: Folder of TensorBoard events, where weights and entropies are shown too, as
             `mixture/generator/weight_0`, `mixture/generator/entropy` and so on. Default: None.
 
@@ -86,6 +86,7 @@ class MixtureMonitor(keras.callbacks.Callback):
         every_steps: int = 100,
         num: int = 256,
         seed: int = 0,
+        warn: bool = True,
         log_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__()
@@ -93,10 +94,11 @@ class MixtureMonitor(keras.callbacks.Callback):
         self._table = StepTable(path, _HEADER, writer=type(self).__name__)
         self.num = checks.positive_int("num", num)
         self.seed = checks.integer("seed", seed)
+        self.warn = checks.boolean("warn", warn)
         self.log_dir = log_dir
         self._every = Every(every_steps)
         self._written: int | None = None
-        self._starved: set[tuple[str, int]] = set()
+        self._starved: set[str] = set()
         self._events: Any = None
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -140,7 +142,8 @@ class MixtureMonitor(keras.callbacks.Callback):
                 _show(readings)
             self._events.flush()
         self._written = step
-        self._warn(step, mixtures, readings)
+        if self.warn:
+            self._warn(step, mixtures, readings)
 
     def _read(self, player: str, mixture: Any) -> _Reading:
         weights = np.asarray(mixture.probabilities)
@@ -150,28 +153,19 @@ class MixtureMonitor(keras.callbacks.Callback):
         return _Reading(player, weights, np.bincount(drawn, minlength=len(weights)) / self.num)
 
     def _warn(self, step: int, mixtures: dict[str, Any], readings: Sequence[_Reading]) -> None:
-        before, self._starved = self._starved, set()
-        fallen = []
-        for player, weights, _ in readings:
-            limit = 1 / (_STARVED * len(weights))
-            for component in np.flatnonzero(weights < limit).tolist():
-                self._starved.add((player, component))
-                if (player, component) not in before:
-                    fallen.append((player, component, float(weights[component]), limit))
-        for player, component, weight, limit in fallen:
-            warnings.warn(
-                f"The {player}'s component {component} has a weight of {weight:.3g} at step {step},"
-                f" under 1 / ({_STARVED} k) = {limit:.3g}: it is hardly used any more. "
-                f"{_advice(player, mixtures[player])}",
-                stacklevel=2,
+        found = [
+            finding
+            for player, weights, _ in readings
+            for finding in symptoms.dead_components(
+                player,
+                weights.tolist(),
+                advice=symptoms.advice_on_weights(player, mixtures[player]),
             )
-
-
-def _advice(player: str, mixture: Any) -> str:
-    slower = f"lower `weight_learning_rate` (it is {mixture.weight_learning_rate:g})"
-    if mixture.weight_update == "softmax":
-        slower = f"lower the learning rate of the {player}'s optimizer, which moves the weights"
-    return f"Raise `entropy_weight` (it is {mixture.entropy_weight:g}), or {slower}"
+        ]
+        before, self._starved = self._starved, {finding.symptom for finding in found}
+        for finding in found:
+            if finding.symptom not in before:
+                warnings.warn(finding.say(step), stacklevel=2)
 
 
 def _rows(step: int, reading: _Reading) -> list[str]:

@@ -20,8 +20,13 @@ class StepTable:
         self._header = f"{header}\n"
         self._writer = writer
 
-    def begin(self, first_step: int) -> list[list[str]]:
+    def begin(self, first_step: int, *, rollbacks: int | None = None) -> list[list[str]]:
         """Keeps the header and the whole rows before `first_step`, and returns their cells.
+
+        Args:
+            first_step: Int.
+            rollbacks: Int, of a table whose second column counts rollbacks: rows of fewer are kept
+                whatever their step. Default: None, there is no such column.
 
         Raises:
             ValueError: If the file is another table.
@@ -34,7 +39,8 @@ class StepTable:
                 f"{self.path} must be a table of `{self._writer}`, with the header "
                 f"{self._header.strip()!r}. Received: {header.strip()[:80]!r}. Choose another file"
             )
-        kept = [row for row in rows if self._is_whole(row) and int(row.split(",")[0]) < first_step]
+        whole = [row for row in rows if self._is_whole(row)]
+        kept = [row for row in whole if _is_before(row.split(","), first_step, rollbacks)]
         files.write_text(self.path, "".join([self._header, *kept]))
         return [row.strip().split(",") for row in kept]
 
@@ -49,3 +55,9 @@ class StepTable:
             and row.count(",") == self._header.count(",")
             and row.split(",")[0].isdigit()
         )
+
+
+def _is_before(cells: list[str], first_step: int, rollbacks: int | None) -> bool:
+    if rollbacks is not None and int(cells[1]) != rollbacks:
+        return int(cells[1]) < rollbacks
+    return int(cells[0]) < first_step

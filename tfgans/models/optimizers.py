@@ -56,6 +56,16 @@ def prepare(optimizer: Any, network: Any) -> Any:
     return optimizer
 
 
+def check_constant_rate(optimizer: Any) -> None:
+    """Raises ValueError unless the learning rate is a variable, which can be lowered and saved."""
+    if not isinstance(optimizer.learning_rate, keras.Variable):
+        raise ValueError(
+            "A learning rate that shall be lowered must be a number: a schedule is a function of "
+            f"the step. Received: {optimizer.name!r} with a schedule. Use say "
+            "`keras.optimizers.Adam(2e-4)` for both players"
+        )
+
+
 def scale(loss: tf.Tensor, optimizer: Any) -> tf.Tensor:
     """Returns what to differentiate: the loss, scaled for float16 and for the replicas' sum."""
     return optimizer.scale_loss(loss / replicas.count())

@@ -74,12 +74,18 @@ class NetworkPair(keras.Model):
             trainable=False,
             aggregation="only_first_replica",
         )
+        self._rollbacks = 0
         self.built = True
 
     @property
     def step(self) -> int:
         """Training steps done so far; saved and resumed with the weights."""
         return int(tf.convert_to_tensor(self._step.value))
+
+    @property
+    def rollbacks(self) -> int:
+        """How often `lower_learning_rates` was called; saved and resumed with the weights."""
+        return self._rollbacks
 
     @property
     def sampling_generator(self) -> Any:
@@ -169,22 +175,43 @@ class NetworkPair(keras.Model):
             }
         )
 
+    def lower_learning_rates(self, factor: float) -> None:
+        """Multiplies both players' learning rates, once after each rollback, and counts it.
+
+        The rate of a mixture's own weights, which no optimizer moves, stays.
+
+        Args:
+            factor: Float above 0.
+
+        Raises:
+            ValueError: If a learning rate is a schedule, which would set it anew.
+        """
+        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
+            optimizers.check_constant_rate(optimizer)
+        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
+            optimizer.learning_rate.assign(optimizer.learning_rate * factor)
+        self._rollbacks += 1
+
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Returns the examples that `sampling_generator` makes of its inputs."""
         return self.sampling_generator(inputs, training=training)
 
     def save_own_variables(self, store: Any) -> None:
-        """Saves what the networks and optimizers do not: the step and the dropout states."""
+        """Saves what networks and optimizers do not: step, rollbacks and the dropout states."""
         store["step"] = np.asarray(self.step, np.int64)
+        store["rollbacks"] = np.asarray(self.rollbacks, np.int64)
         state.save_seed_states(self, store)
 
     def load_own_variables(self, store: Any) -> None:
         """Loads what `save_own_variables` saved."""
-        if "step" not in list(store.keys()):
+        names = list(store.keys())
+        if "step" not in names:
             raise ValueError(
                 "The file must be of a tfgans model. Received: a weights file without a step count"
             )
         self._step.assign(np.asarray(store["step"]))
+        # Older files have none.
+        self._rollbacks = int(np.asarray(store["rollbacks"])) if "rollbacks" in names else 0
         state.load_seed_states(self, store)
 
     def get_config(self) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class RunDirectory:
     | `grids/` | pictures of the samples |
     | `log.csv`, `tensorboard/` | losses, one row an epoch of the log |
     | `mixture.csv` | of mixtures: weights and shares of the components, at the same steps |
+    | `doctor.csv` | what the doctor found, and whether it rolled the run back |
+    | `doctor-readings.csv` | what it measured, a row a check |
     | `final.keras` | the trained model, written at the end |
     | `evaluation.csv` | with an evaluator: a row a metric at each evaluation |
     | `best.keras` | with an evaluator: the model with the best first metric |
@@ -43,6 +45,7 @@ class RunDirectory:
         self.grids = self.path / "grids"
         self.log = self.path / "log.csv"
         self.mixture_log = self.path / "mixture.csv"
+        self.doctor_log = self.path / "doctor.csv"
         self.tensorboard = self.path / "tensorboard"
         self.final_model = self.path / "final.keras"
         self.best_model = self.path / "best.keras"

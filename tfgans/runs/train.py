@@ -32,6 +32,9 @@ class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
         self.step = step
 
 
+Guard = callbacks.Doctor | callbacks.StopOnNaN
+
+
 class Segment(NamedTuple):
     """One call of `fit`."""
 
@@ -52,6 +55,8 @@ def train(
     grid_every: int = 500,
     evaluator: Evaluator | None = None,
     evaluate_every: int | None = None,
+    doctor_every: int | None = 500,
+    rollbacks: int = 0,
     settings: Mapping[str, Any] | None = None,
     notes: Mapping[str, str] | None = None,
     resume: bool = True,
@@ -80,6 +85,10 @@ def train(
             with the best first metric is kept. Default: None.
         evaluate_every: Int, a multiple of `epoch_steps`: training steps between evaluations.
             Default: `epoch_steps`.
+        doctor_every: Int, training steps between the checks of `tfgans.callbacks.Doctor`. Default:
+            500. With None there are none, and only numbers that break are noticed.
+        rollbacks: Int, how often in the whole run the doctor may go back to the last good backup,
+            at half the learning rates; a later call may allow more. Default: 0.
         settings: JSON values that decide the result, kept in `run.json`; a run directory with
             other settings is refused.
         notes: Text files for the run directory, by name: how it was started.
@@ -102,23 +111,26 @@ def train(
     if any(isinstance(player, Mixture) for player in (gan.generator, gan.discriminator)):
         monitors.append(
             callbacks.MixtureMonitor(
-                run.mixture_log, every_steps=epoch_steps, log_dir=run.tensorboard
+                run.mixture_log,
+                every_steps=epoch_steps,
+                warn=doctor_every is None,
+                log_dir=run.tensorboard,
             )
         )
     described = describe(gan, source, batch_size=batch_size, given=settings)
     run.check(described, resume=resume)
     cluster = Cluster(gan.distribute_strategy)
+    guard = _guard(source, run, backup, doctor_every, rollbacks, cluster)
     opened = run.open(described, resume=resume) if cluster.is_chief else contextlib.nullcontext()
     with cluster.naming_the_lost(), opened:
         if cluster.is_chief:
             _restore(gan, backup, run, steps)
             for name, text in (notes or {}).items():
                 files.write_text(run.path / name, text)
-            run.drop_log_rows(gan.step // epoch_steps)
         _restore_others(gan, backup, cluster)
-        plan = segments(gan.step, steps, epoch_steps)
-        others = [*extra_callbacks, *monitors, grid, backup]
-        _fit(gan, source, batch_size, plan, run, steps, others, measuring=evaluation, cluster=cluster)
+        plan = _plan(gan, guard, run, steps, epoch_steps, cluster)
+        watching = [*evaluation, *extra_callbacks, *monitors, grid, backup]
+        _fit(gan, source, batch_size, plan, run, steps, watching, guard=guard, cluster=cluster)
         if cluster.is_chief:
             with files.atomic_write(run.final_model) as temporary:
                 gan.save(temporary)
@@ -144,6 +156,36 @@ def _evaluation(
             best_model=run.best_model,
         )
     ]
+
+
+def _guard(
+    source: Source,
+    run: RunDirectory,
+    backup: callbacks.Backup,
+    doctor_every: int | None,
+    rollbacks: int,
+    cluster: Cluster,
+) -> Guard:
+    if rollbacks and cluster.num_workers > 1:
+        raise ValueError(
+            "`rollbacks` are for one machine: in a cluster the doctor, who is with the chief, only "
+            f"warns. Received: rollbacks={rollbacks} and {cluster.num_workers} workers. Leave them "
+            "out"
+        )
+    if not cluster.is_chief or (doctor_every is None and not rollbacks):
+        return callbacks.StopOnNaN()
+    if doctor_every is None:
+        raise ValueError(
+            f"`rollbacks` are the doctor's: give `doctor_every`. Received: rollbacks={rollbacks}"
+        )
+    return callbacks.Doctor(
+        source,
+        path=run.doctor_log,
+        every_steps=checks.positive_int("doctor_every", doctor_every),
+        backup=backup,
+        rollbacks=rollbacks,
+        log_dir=run.tensorboard,
+    )
 
 
 def _restore(gan: GAN, backup: callbacks.Backup, run: RunDirectory, steps: int) -> None:
@@ -187,10 +229,10 @@ def _fit(
     steps: int,
     others: Sequence[keras.callbacks.Callback],
     *,
-    measuring: Sequence[keras.callbacks.Callback],
+    guard: Guard,
     cluster: Cluster,
 ) -> None:
-    nan_guard, progress = callbacks.StopOnNaN(), callbacks.Progress(steps)
+    progress = callbacks.Progress(steps)
     log = keras.callbacks.CSVLogger(str(run.log), append=True)
     tensorboard = keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)
     try:
@@ -199,9 +241,9 @@ def _fit(
             # The guard comes first: it must see a step before the step is saved. The logs come
             # before the backup: what it holds must have been logged. The CSV file keeps the columns
             # of its first row, so what is not measured each epoch comes after it.
-            watching = [nan_guard, log, *measuring, tensorboard, *others, progress, stop]
+            watching = [guard, log, *others, progress, stop]
             if not cluster.is_chief:
-                watching = [nan_guard, stop]
+                watching = [guard, stop]
             for segment in plan:
                 gan.fit(
                     source,
@@ -210,8 +252,8 @@ def _fit(
                     verbose=0,
                     callbacks=watching,
                 )
-                if nan_guard.message is not None:
-                    raise FloatingPointError(nan_guard.message)
+                if guard.message is not None:
+                    raise FloatingPointError(guard.message)
                 if stop.signal is not None and gan.step < steps:
                     raise Interrupted(stop.signal, gan.step)
     finally:
@@ -219,6 +261,22 @@ def _fit(
         progress.close()
         if log.csv_file is not None:
             log.csv_file.close()
+
+
+def _plan(
+    gan: GAN, guard: Guard, run: RunDirectory, steps: int, epoch_steps: int, cluster: Cluster
+) -> Iterator[Segment]:
+    """Yields the calls of `fit` up to step `steps`, anew from where a rollback leads."""
+    begins = True
+    while begins:
+        begins = False
+        if cluster.is_chief:
+            run.drop_log_rows(gan.step // epoch_steps)
+        for segment in segments(gan.step, steps, epoch_steps):
+            yield segment
+            begins = isinstance(guard, callbacks.Doctor) and guard.rolled_back
+            if begins:
+                break
 
 
 def segments(done: int, steps: int, epoch_steps: int) -> Iterator[Segment]:
