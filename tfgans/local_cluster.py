@@ -85,6 +85,10 @@ def _run(command: Sequence[str], num_workers: int) -> tuple[list[int], bool]:
             worker.kill()
         for thread in threads:
             thread.join()
+        for worker in workers:
+            for pipe in (worker.stdout, worker.stderr):
+                if pipe is not None:
+                    pipe.close()
     return [worker.wait() for worker in workers], bool(received)
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfgans import stateless
 from tfgans.data import Source
 from tfgans.layers import Mixture
-from tfgans.models import mixing, optimizers
+from tfgans.models import logs, mixing, optimizers
 
 PLAYERS = ("generator", "discriminator")
 # Where the doctor draws, whatever the step: no training step has this number, and evaluation -1.
@@ -112,17 +112,17 @@ class Probe:
     def read(self) -> Reading:
         """Returns what the model shows now."""
         gan = self.gan
-        with _borrowed(gan.metrics):
+        # Collected, the logs do not reach the running means, which replicas share.
+        with logs.collect() as logged, _borrowed(gan.added_metrics):
             fake, weights, gradient_norm = self._generate()
             gan.discriminator_terms(self._real, fake, weights=weights, **self._how)
-            logged = {metric.name: float(metric.result()) for metric in gan.metrics}
         return Reading(
             step=gan.step,
             rollbacks=gan.rollbacks,
             accuracy=self._accuracy(fake),
             gradient_norm=gradient_norm,
             diversity=self._mean_distance(fake) / self._real_distance,
-            penalty=None if gan.penalty is None else logged["penalty"],
+            penalty=None if gan.penalty is None else float(logs.mean(logged["penalty"])),
             generator_weights=_weights(gan.generator),
             discriminator_weights=_weights(gan.discriminator),
         )

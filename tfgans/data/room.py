@@ -23,10 +23,14 @@ _CGROUPS = (
 )
 
 
+def available_memory() -> int:
+    """Returns the bytes that this process may still take, of the machine and its container."""
+    return min([psutil.virtual_memory().available, *_left_in_cgroups(Path("/"))])
+
+
 def fits_in_memory(num_bytes: int) -> bool:
     """Returns whether so much is at most a quarter of the memory that is available."""
-    available = min([psutil.virtual_memory().available, *_left_in_cgroups(Path("/"))])
-    return num_bytes <= available // _PART_OF_MEMORY
+    return num_bytes <= available_memory() // _PART_OF_MEMORY
 
 
 def fits_on_disk(path: Path, num_bytes: int) -> bool:

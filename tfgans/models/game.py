@@ -66,9 +66,13 @@ class Game(SampledPair):
         instance noise, 0 in evaluation, and `accuracy` the discriminator's, that adaptive noise
         follows. Metrics that a subclass adds come after.
         """
-        own = list(self._means.values())
-        known = {id(metric) for metric in [*own, self._loss_tracker]}
-        return [*own, *(metric for metric in self._metrics if id(metric) not in known)]
+        return [*self._means.values(), *self.added_metrics]
+
+    @property
+    def added_metrics(self) -> list[keras.metrics.Metric]:
+        """The metrics that a subclass adds."""
+        known = {id(metric) for metric in [*self._means.values(), self._loss_tracker]}
+        return [metric for metric in self._metrics if id(metric) not in known]
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Returns the logs; of several workers' replicas of rank 1, as Keras then reduces them."""

@@ -14,15 +14,16 @@ Sums = dict[str, tf.Tensor]
 _collected: contextvars.ContextVar[Sums | None] = contextvars.ContextVar("collected", default=None)
 
 
-def log(mean: keras.metrics.Mean, value: Any, num_examples: Any) -> None:
+def log(running: keras.metrics.Mean, value: Any, num_examples: Any) -> None:
     """Moves a running mean by the value of so many examples, or adds it to what is collected."""
     sums = _collected.get()
     if sums is None:
-        mean.update_state(value, sample_weight=num_examples)
+        running.update_state(value, sample_weight=num_examples)
         return
     number = tf.cast(num_examples, tf.float32)
     pair = tf.stack([tf.cast(value, tf.float32) * number, number])
-    sums[mean.name] = pair + sums[mean.name] if mean.name in sums else pair
+    name = running.name
+    sums[name] = pair + sums[name] if name in sums else pair
 
 
 @contextlib.contextmanager
@@ -39,5 +40,9 @@ def collect() -> Iterator[Sums]:
 def move(means: Mapping[str, keras.metrics.Mean], sums: Sums) -> None:
     """Moves running means by sums over examples."""
     for name, pair in sums.items():
-        mean = tf.math.divide_no_nan(pair[0], pair[1])
-        means[name].update_state(mean, sample_weight=pair[1])
+        means[name].update_state(mean(pair), sample_weight=pair[1])
+
+
+def mean(pair: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of which a pair in `Sums` is the sum and the count; 0 of nothing."""
+    return tf.math.divide_no_nan(pair[0], pair[1])

@@ -1,0 +1,118 @@
+"""How much memory a run takes, estimated before it starts."""
+
+import math
+from typing import Any, NamedTuple
+
+from tfgans.data import Source
+from tfgans.data.room import available_memory
+from tfgans.layers import Mixture
+from tfgans.models import GAN, replicas
+
+_FLOAT = 4
+# Weights, their gradients, and the two slots of Adam.
+_COPIES = 4
+# TensorFlow's graphs, kernels and arenas; measured on CPU with small networks.
+_RUNTIME = 200 * 2**20
+# A batch on its way: as loaded, as grouped into steps, and the next one.
+_BATCHES = 3
+
+
+class Estimate(NamedTuple):
+    """Bytes that a run takes beside its data and what the process has by now.
+
+    Args:
+        weights: Weights, gradients, optimizers and the average.
+        update: Activations of one update, or of one part of it.
+        batches: Real examples on their way.
+    """
+
+    weights: int
+    update: int
+    batches: int
+
+    @property
+    def total(self) -> int:
+        """All of it, and TensorFlow's own."""
+        return self.weights + self.update + self.batches + _RUNTIME
+
+
+def estimate(gan: GAN, source: Source, *, batch_size: int, parts: int | None = None) -> Estimate:
+    """Returns what an update takes on this machine: the outputs of all layers, kept for the way back.
+
+    A discriminator's update keeps those of real and fake examples twice, once for the gradient,
+    and a penalty those of its points four times, since it differentiates a gradient. Measured
+    against the growth of the process it is right within a factor of two; see
+    `tests/runs/test_memory.py`.
+
+    Args:
+        gan: Compiled model.
+        source: Where the real examples come from.
+        batch_size: Int, examples in one update, of all replicas.
+        parts: Int, instead of the model's `accumulate_steps`.
+    """
+    generator, discriminator = gan.generator, gan.discriminator
+    # The discriminator sees the real batch, and one from every generator with exact routing.
+    fakes = generator.num_components if _is_exact(generator) else 1
+    judged = _output_sizes(discriminator)
+    points = 0 if gan.penalty is None else 4 * fakes * judged
+    update = max(
+        2 * (1 + fakes) * judged + points,
+        2 * (_output_sizes(generator) + fakes * judged),
+    )
+    workers = replicas.num_workers(gan.distribute_strategy)
+    own_replicas = gan.distribute_strategy.num_replicas_in_sync // workers
+    weights = generator.count_params() + discriminator.count_params()
+    copies = weights * _COPIES + (0 if gan.ema is None else generator.count_params())
+    copies *= own_replicas
+    rows = math.ceil(batch_size / workers / (gan.accumulate_steps if parts is None else parts))
+    batch = batch_size // workers * gan.discriminator_steps * math.prod(source.data_shape)
+    return Estimate(copies * _FLOAT, rows * update * _FLOAT, _BATCHES * batch * _FLOAT)
+
+
+def refuse_too_large(gan: GAN, source: Source, *, batch_size: int) -> Estimate:
+    """Returns the estimate, or raises ValueError if there is not so much memory.
+
+    GPUs are not looked at: TensorFlow does not tell what they have.
+    """
+    needed, there = estimate(gan, source, batch_size=batch_size), available_memory()
+    if needed.total <= there:
+        return needed
+    fitting = next(
+        (
+            parts
+            for parts in range(gan.accumulate_steps, batch_size + 1)
+            if batch_size % parts == 0
+            and estimate(gan, source, batch_size=batch_size, parts=parts).total <= there
+        ),
+        None,
+    )
+    advice = "Use a smaller batch or smaller networks"
+    if fitting is not None:
+        advice = f"Use `accumulate_steps={fitting}` (`--accumulate_steps`), or a smaller batch"
+    raise ValueError(
+        f"The run needs about {megabytes(needed.total)} of memory, and {megabytes(there)} are "
+        f"available: {megabytes(needed.update)} for an update of {batch_size} examples in "
+        f"{gan.accumulate_steps} parts, {megabytes(needed.weights)} for weights and optimizers. "
+        f"{advice}"
+    )
+
+
+def megabytes(count: int) -> str:
+    """Returns bytes as text."""
+    return f"{count / 2**20:.1f} MB"
+
+
+def _is_exact(network: Any) -> bool:
+    return isinstance(network, Mixture) and network.routing == "exact"
+
+
+def _output_sizes(network: Any) -> int:
+    """Returns the floats in the outputs of all layers for one example."""
+    if isinstance(network, Mixture) and not _is_exact(network):
+        network = network.components[0]  # An example goes through one component.
+    total = 0
+    for layer in network._flatten_layers(include_self=False):
+        shape = getattr(getattr(layer, "output", None), "shape", None)
+        if shape is not None:
+            total += math.prod(size or 1 for size in shape[1:])
+    return total
