@@ -42,6 +42,7 @@ bench: $(VENV)/installed
 	$(RUN) benchmarks/import_time.py
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/metrics.py
 	$(RUN) benchmarks/serving.py
+	$(RUN) benchmarks/scaling.py
 
 bench-mix: $(VENV)/installed
 	$(RUN) benchmarks/mix_headline.py
