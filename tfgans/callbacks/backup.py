@@ -13,6 +13,8 @@ import numpy as np
 from tfgans import checks, files
 from tfgans.callbacks.every import Every
 
+# Bytes that HDF5 adds to a variable, and to the file: more than was ever seen.
+_OVERHEAD = 4096
 _NAME = re.compile(r"step-(?P<step>\d+)-[0-9a-f]{16}\.weights\.h5")
 
 
@@ -91,6 +93,7 @@ class Backup(keras.callbacks.Callback):
             return None
         self.directory.mkdir(parents=True, exist_ok=True)
         files.remove_temporaries(self.directory)
+        files.check_room(self.directory / "backup", _most_bytes(model))
         temporary = files.temporary_sibling(self.directory / "backup.weights.h5")
         try:
             model.save_weights(temporary)
@@ -98,9 +101,12 @@ class Backup(keras.callbacks.Callback):
             files.move_into_place(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+        self._remove_old()
+        return path
+
+    def _remove_old(self) -> None:
         for _, old in self._backups()[self.keep :]:
             old.unlink()
-        return path
 
     def newest_step(self) -> int | None:
         """Returns the step of the newest backup, whole or not; None if there is none."""
@@ -122,6 +128,8 @@ class Backup(keras.callbacks.Callback):
         for step, path in backups:
             if _checksum(path) in path.name:
                 self._load(model, path)
+                # A kill may have come between the newest one and this.
+                self._remove_old()
                 return step
             # Out of the way of the whole one that will be written at the same step.
             path.rename(path.with_name(f"damaged-{path.name}"))
@@ -132,7 +140,7 @@ class Backup(keras.callbacks.Callback):
         if backups:
             raise ValueError(
                 f"Every backup in {self.directory} was damaged and is renamed. The next start "
-                "begins anew, at step 0"
+                "begins anew, at step 0, and replaces the models and tables of the run"
             )
         return None
 
@@ -142,7 +150,7 @@ class Backup(keras.callbacks.Callback):
                 # Keras only warns when it cannot load a part, say another kind of optimizer.
                 warnings.simplefilter("error", UserWarning)
                 model.load_weights(path)
-        except (ValueError, KeyError, UserWarning) as error:
+        except (ValueError, KeyError, OSError, UserWarning) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(
                 f"The backup {path} does not fit this model: it is of another one. "
@@ -157,6 +165,12 @@ class Backup(keras.callbacks.Callback):
             if (match := _NAME.fullmatch(path.name))
         ]
         return sorted(found, reverse=True)
+
+
+def _most_bytes(model: Any) -> int:
+    optimizers = (model.generator_optimizer, model.discriminator_optimizer)
+    variables = [*model.variables, *(one for each in optimizers for one in each.variables)]
+    return _OVERHEAD + sum(one.numpy().nbytes + _OVERHEAD for one in variables)
 
 
 def _checksum(path: Path) -> str:

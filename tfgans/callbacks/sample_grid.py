@@ -1,6 +1,7 @@
 """Pictures of what the generator makes, while it learns."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tfgans import checks, pictures
 from tfgans.callbacks.every import Every
 from tfgans.layers import Mixture
 
+_NAME = re.compile(r"step-(?P<step>\d+)\.png")
 # More would be rows of few samples each.
 _MOST_CLASSES = 16
 
@@ -19,6 +21,7 @@ _MOST_CLASSES = 16
 class SampleGrid(keras.callbacks.Callback):
     """Writes a picture of the same latents at the beginning, every N steps and at the end.
 
+    The beginning is that of the run: there is none where training goes on after earlier pictures.
     Images become a grid, vectors a scatter plot. Of a mixture of several components each makes
     its own `num // num_components` examples (one at least) of the same latents, whatever its
     weight: images in a row a component with its weight at the left, vectors in a colour each. A
@@ -57,7 +60,10 @@ class SampleGrid(keras.callbacks.Callback):
         self._every.begin(self.model.step)
         if self.log_dir is not None:
             self._events = tf.summary.create_file_writer(os.fspath(self.log_dir))
-        self._write()
+        # Training that goes on leaves no more pictures than one that was never stopped.
+        earlier = (_NAME.fullmatch(path.name) for path in self.directory.glob("step-*"))
+        if not any(match and int(match["step"]) < self.model.step for match in earlier):
+            self._write()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Writes a picture when one is due."""
