@@ -78,7 +78,7 @@ def _kill(arguments, run_dir, moment):
         for reached in _conditions(run_dir, moment):
             while process.poll() is None and not reached():
                 assert time.monotonic() < deadline
-                time.sleep(0.001)
+                time.sleep(0.002)
         time.sleep(moment.delay)
         process.kill()
         errors = process.communicate()[1]
