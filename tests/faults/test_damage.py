@@ -5,7 +5,6 @@ import random
 import shutil
 
 import pytest
-import tiny
 from faults import small_runs
 
 from tfgans import callbacks, runs
@@ -53,23 +52,29 @@ def run(finished, tmp_path):
     return runs.RunDirectory(shutil.copytree(finished, tmp_path / "run"))
 
 
+class Loads:
+    """In the place of a model: which files it was given. A model takes much longer."""
+
+    compiled = True
+
+    def __init__(self):
+        self.loaded = []
+
+    def load_weights(self, path):
+        self.loaded.append(path)
+
+
 def test_backups(run):
     older, newest = sorted(run.backups.iterdir())
-    gan, backup = small_runs.model(), callbacks.Backup(run.backups)
-    content = newest.read_bytes()
-    newest.unlink()
-    assert backup.restore(gan) == small_runs.STEPS - 2
-    before = tiny.state(gan)
-    for copy in damaged(content, seed=0):
+    model, backup = Loads(), callbacks.Backup(run.backups)
+    for copy in damaged(newest.read_bytes(), seed=0):
         newest.write_bytes(copy)
         with pytest.warns(UserWarning, match=r"step-0+6.* is damaged .* using the one before"):
-            assert backup.restore(gan) == small_runs.STEPS - 2
+            assert backup.restore(model) == small_runs.STEPS - 2
         (aside,) = run.backups.glob("damaged-*")
         assert aside.read_bytes() == copy
         aside.unlink()
-    after = tiny.state(gan)
-    assert all((after[name] == before[name]).all() for name in before)
-    assert list(run.backups.iterdir()) == [older]
+    assert set(model.loaded) == {older}
 
 
 def test_all_backups(run):
@@ -99,12 +104,11 @@ def test_sound_file_that_is_no_backup_is_refused_and_named(run):
 
 
 def test_killed_between_the_newest_backup_and_the_removal_of_the_oldest(run):
-    gan, backup = small_runs.model(), callbacks.Backup(run.backups, keep=3)
-    backup.restore(gan)
-    gan.fit(tiny.digits(64), batch_size=8, steps_per_epoch=1, verbose=0, callbacks=[backup])
-    assert len(list(run.backups.iterdir())) == 3
-    small_runs.train(run.path, steps=gan.step)
-    assert len(list(run.backups.iterdir())) == 2
+    before = set(run.backups.iterdir())
+    digest = hashlib.sha256(b"old").hexdigest()[:16]
+    (run.backups / f"step-00000001-{digest}.weights.h5").write_bytes(b"old")
+    assert callbacks.Backup(run.backups).restore(Loads()) == small_runs.STEPS
+    assert set(run.backups.iterdir()) == before
 
 
 def test_record_of_the_run(run):

@@ -30,6 +30,13 @@ def undisturbed(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def undisturbed_command(tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "command"
+    subprocess.run(command("train.py", SMALL, path=path), check=True)
+    return path
+
+
 @contextlib.contextmanager
 def file_size(limit):
     """Files of this process may not become larger, as on a full disk."""
@@ -61,7 +68,7 @@ def assert_no_temporaries(path):
 def test_no_room_for_any_file_in_turn_and_then_there_is(undisturbed, tmp_path):
     path = tmp_path / "run"
     met = []
-    for limit in (100, 4_000, 15_000, 30_000):
+    for limit in (100, 4_000, 30_000):
         with pytest.raises(OSError, match=str(path)) as caught, file_size(limit):
             small_runs.train(path)
         met.append(str(caught.value))
@@ -75,8 +82,7 @@ def test_no_room_for_any_file_in_turn_and_then_there_is(undisturbed, tmp_path):
 
 
 def test_no_room_for_the_model_leaves_the_old_one(tmp_path):
-    small_runs.train(tmp_path, steps=2)
-    before = (tmp_path / "final.keras").read_bytes()
+    (tmp_path / "final.keras").write_bytes(b"old")
     gan = small_runs.model()
 
     def save():
@@ -85,7 +91,7 @@ def test_no_room_for_the_model_leaves_the_old_one(tmp_path):
 
     with pytest.raises(OSError, match=r"final\.keras"), file_size(1000):
         save()
-    assert (tmp_path / "final.keras").read_bytes() == before
+    assert (tmp_path / "final.keras").read_bytes() == b"old"
     assert_no_temporaries(tmp_path)
 
 
@@ -106,8 +112,9 @@ def test_clock_that_goes_back(undisturbed, tmp_path, monkeypatch):
     """By an hour at some call, and files are as old as it pleases."""
     import tqdm.std
 
-    path, calls, started = tmp_path / "run", [0], time.time
-    small_runs.train(path, steps=3)
+    path, calls, started = shutil.copytree(undisturbed, tmp_path / "run"), [0], time.time
+    max((path / "backups").iterdir()).unlink()
+    (path / "final.keras").unlink()
 
     def now():
         calls[0] += 1
@@ -147,14 +154,14 @@ def test_run_that_became_read_only(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("room", [60_000, 150_000, 300_000, 500_000])
-def test_full_disk(tmp_path, room):
+def test_full_disk(tmp_path, undisturbed_command, room):
     """What the user sees is one line; with room again the same command ends with the same bits."""
-    disk, undisturbed = tmp_path / "disk", tmp_path / "undisturbed"
+    disk, undisturbed = tmp_path / "disk", undisturbed_command
     arguments = command("train.py", SMALL, path=disk / "run")
-    subprocess.run(command("train.py", SMALL, path=undisturbed), check=True)
     with mounted(disk, "-t", "tmpfs", "-o", "size=40m", "tmpfs"):
         free = shutil.disk_usage(disk).free
-        os.posix_fallocate(os.open(disk / "filled", os.O_CREAT | os.O_RDWR), 0, free - room)
+        with (disk / "filled").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, free - room)
         done = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
         assert done.returncode == 1, done.stderr
         lines = [line for line in done.stderr.splitlines() if "step/s" not in line]

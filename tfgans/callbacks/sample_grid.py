@@ -35,6 +35,8 @@ class SampleGrid(keras.callbacks.Callback):
         every_steps: Int, training steps between pictures. Default: 500.
         seed: Int, which latents. Default: 0.
         log_dir: Folder of TensorBoard events, where the pictures are shown too. Default: None.
+        last_step: Int, the step that is the end, where one run is several calls of `fit`. Default:
+            None, wherever `fit` ends.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class SampleGrid(keras.callbacks.Callback):
         every_steps: int = 500,
         seed: int = 0,
         log_dir: str | os.PathLike[str] | None = None,
+        last_step: int | None = None,
     ) -> None:
         super().__init__()
         self.directory = Path(directory)
         self.num = checks.positive_int("num", num)
         self.seed = checks.integer("seed", seed)
         self.log_dir = log_dir
+        self.last_step = last_step
         self._every = Every(every_steps)
         self._written: int | None = None
         self._events: Any = None
@@ -72,7 +76,8 @@ class SampleGrid(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Writes the last picture."""
-        self._write()
+        if self.last_step in (None, self.model.step):
+            self._write()
         if self._events is not None:
             self._events.close()
 
