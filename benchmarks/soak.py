@@ -80,15 +80,13 @@ class Watch(keras.callbacks.Callback):
 def train(run_dir: Path) -> Sequence[Reading]:
     """Trains until the time is up, and returns what was read."""
     source = tfgans.data.Ring(seed=0)
-    networks = tfgans.networks
-    gan = tfgans.WGANGP(
-        tfgans.MixtureGenerator.from_builder(
-            lambda seed: networks.mlp_generator((2,), latent_dim=2, width=16, depth=1, seed=seed), 2
-        ),
-        networks.mlp_discriminator((2,), width=16, depth=1, seed=9),
-        discriminator_steps=1,
-        ema=0.99,
-    )
+    small = {"width": 16, "depth": 1}
+    generators = [
+        tfgans.networks.mlp_generator((2,), latent_dim=2, seed=seed, **small) for seed in range(2)
+    ]
+    judge = tfgans.networks.mlp_discriminator((2,), seed=2, **small)
+    mixture = tfgans.MixtureGenerator(generators)
+    gan = tfgans.WGANGP(mixture, judge, discriminator_steps=1, ema=0.99)
     gan.compile(steps_per_execution=STEPS_PER_EXECUTION)
     watch = Watch(run_dir, minutes=FLAGS.minutes, seconds_between=FLAGS.seconds_between)
     tfgans.runs.train(

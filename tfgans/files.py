@@ -55,16 +55,16 @@ def names_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
-def check_room(path: Path, size: int) -> None:
-    """Raises an OSError that names `path` if a new file of `size` bytes has no room beside it.
+def check_room(folder: Path, size: int) -> None:
+    """Raises an OSError that names `folder` if a new file of `size` bytes has no room in it.
 
     For writers that do not bear a full disk: HDF5 ends the process with a segmentation fault.
     """
     if not hasattr(os, "posix_fallocate"):
         return
-    temporary = temporary_sibling(path)
+    temporary = temporary_sibling(folder / "room")
     try:
-        with names_errors(path), temporary.open("wb") as file:
+        with names_errors(folder), temporary.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
         # Others are of file systems that cannot reserve.

@@ -153,7 +153,7 @@ def test_run_that_became_read_only(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("room", [60_000, 150_000, 300_000, 500_000])
+@pytest.mark.parametrize("room", [2_000, 20_000, 40_000, 300_000])
 def test_full_disk(tmp_path, undisturbed_command, room):
     """What the user sees is one line; with room again the same command ends with the same bits."""
     disk, undisturbed = tmp_path / "disk", undisturbed_command
@@ -164,9 +164,9 @@ def test_full_disk(tmp_path, undisturbed_command, room):
             os.posix_fallocate(file.fileno(), 0, free - room)
         done = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
         assert done.returncode == 1, done.stderr
-        lines = [line for line in done.stderr.splitlines() if "step/s" not in line]
-        assert len(lines) == 1, done.stderr
-        assert str(disk) in lines[0]
+        (line,) = (one for one in done.stderr.splitlines() if one and "/120 [" not in one)
+        assert line.startswith("train.py: error: ")
+        assert str(disk) in line
         assert_no_temporaries(disk)
         (disk / "filled").unlink()
         again = subprocess.run(arguments, capture_output=True, text=True, timeout=300)

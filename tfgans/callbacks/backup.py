@@ -93,7 +93,7 @@ class Backup(keras.callbacks.Callback):
             return None
         self.directory.mkdir(parents=True, exist_ok=True)
         files.remove_temporaries(self.directory)
-        files.check_room(self.directory / "backup", _most_bytes(model))
+        files.check_room(self.directory, _most_bytes(model))
         temporary = files.temporary_sibling(self.directory / "backup.weights.h5")
         try:
             model.save_weights(temporary)
