@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-slow lint format bench bench-mix bench-paths clean
+.PHONY: demo test test-slow test-faults lint format bench bench-mix bench-paths soak clean
 
 $(VENV)/installed: requirements.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -25,7 +25,10 @@ test: lint
 	$(RUN) -m pytest -n 2 -m "not slow"
 
 test-slow: $(VENV)/installed
-	$(RUN) -m pytest -n 2 -m slow
+	$(RUN) -m pytest -n 2 -m slow --ignore=tests/faults
+
+test-faults: $(VENV)/installed
+	$(RUN) -m pytest -n 2 -m "slow or not slow" tests/faults
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .
@@ -50,6 +53,9 @@ bench-mix: $(VENV)/installed
 
 bench-paths: $(VENV)/installed
 	$(RUN) benchmarks/many_paths.py
+
+soak: $(VENV)/installed
+	$(RUN) benchmarks/soak.py --minutes=30 --out=soak.json
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,6 +1,7 @@
 """Files that are whole or not there: written to a temporary name, synced and renamed."""
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import os
@@ -29,13 +30,47 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Args:
         path: The file to write or replace. Its folder is made if it is missing.
+
+    Raises:
+        OSError: If it cannot be written; the error names the file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_sibling(path)
     try:
-        yield temporary
-        move_into_place(temporary, path)
+        with names_errors(path):
+            yield temporary
+            move_into_place(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def names_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Adds `path` to an OSError that names no file, as those of a full disk do not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Raises an OSError that names `folder` if a new file of `size` bytes has no room in it.
+
+    For writers that do not bear a full disk: HDF5 ends the process with a segmentation fault.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    temporary = temporary_sibling(folder / "room")
+    try:
+        with names_errors(folder), temporary.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        # Others are of file systems that cannot reserve.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -73,19 +108,32 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def remove_temporaries(folder: Path) -> None:
+def remove_temporaries(folder: Path, *, exclusive: tuple[str, ...] = ()) -> None:
     """Removes what killed processes of this machine left in `folder`.
 
     What another living process, or another machine, may still be writing stays.
+
+    Args:
+        folder: Where to look, not below.
+        exclusive: Endings of the names that only this process may write, by a lock. Of those it
+            goes whoever left it: a container that is started again is another machine by name.
     """
-    prefix = _own_prefix()
-    for path in folder.glob(f"{prefix}*"):
-        owner, _, rest = path.name.removeprefix(prefix).partition("-")
-        if owner.isdigit() and not _is_alive(int(owner), run=rest.split("-", 1)[0]):
+    for path in folder.glob(f"{_TEMPORARY_PREFIX}*"):
+        if _is_left_over(path.name) or (path.name.endswith(exclusive) and not _is_ours(path.name)):
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink()
+
+
+def _is_left_over(name: str) -> bool:
+    owner, _, rest = name.removeprefix(_own_prefix()).partition("-")
+    # What does not begin with our prefix begins with no digit either.
+    return owner.isdigit() and not _is_alive(int(owner), run=rest.split("-", 1)[0])
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(f"{_own_prefix()}{os.getpid()}-{_RUN}-")
 
 
 def _own_prefix() -> str:

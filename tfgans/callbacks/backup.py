@@ -14,6 +14,8 @@ import numpy as np
 from tfgans import checks, files
 from tfgans.callbacks.every import Every
 
+# Bytes that HDF5 adds to a variable, and to the file: more than was ever seen.
+_OVERHEAD = 4096
 _NAME = re.compile(r"step-(?P<step>\d+)(-r(?P<rollbacks>\d+))?-[0-9a-f]{16}\.weights\.h5")
 
 
@@ -106,6 +108,7 @@ class Backup(keras.callbacks.Callback):
             return None
         self.directory.mkdir(parents=True, exist_ok=True)
         files.remove_temporaries(self.directory)
+        files.check_room(self.directory, _most_bytes(model))
         temporary = files.temporary_sibling(self.directory / "backup.weights.h5")
         try:
             model.save_weights(temporary)
@@ -115,9 +118,22 @@ class Backup(keras.callbacks.Callback):
             files.move_into_place(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-        self._remove_abandoned(model)
-        self._remove_oldest(model)
+        self.remove_old(model)
         return path
+
+    def remove_old(self, model: Any) -> None:
+        """Removes what is no longer needed; `save` does, but a kill may come before it could."""
+        for one in self._backups():
+            # Saved before a rollback, of steps after the one gone back to.
+            if one.rollbacks < model.rollbacks and one.step > model.step:
+                one.path.unlink()
+        kept = self._backups()[: self.keep]
+        if self._good_step is not None:
+            # The newest due one will be the good one if nothing is found at the next check.
+            kept += [*self._due_ones(model)[:1], *self._good(model)[:1]]
+        for one in self._backups():
+            if one not in kept:
+                one.path.unlink()
 
     def keep_good(self, step: int | None) -> None:
         """Keeps, besides the newest ones, one to go back to: a state that was good at `step`.
@@ -146,7 +162,7 @@ class Backup(keras.callbacks.Callback):
                 # Keras only warns when it cannot load a part, say another kind of optimizer.
                 warnings.simplefilter("error", UserWarning)
                 model.load_weights(path)
-        except (ValueError, KeyError, UserWarning) as error:
+        except (ValueError, KeyError, OSError, UserWarning) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(
                 f"The backup {path} does not fit this model: it is of another one. "
@@ -176,7 +192,7 @@ class Backup(keras.callbacks.Callback):
         if backups:
             raise ValueError(
                 f"Every backup in {self.directory} was damaged and is renamed. The next start "
-                "begins anew, at step 0"
+                "begins anew, at step 0, and replaces the models and tables of the run"
             )
         return None
 
@@ -213,20 +229,11 @@ class Backup(keras.callbacks.Callback):
         steps = model.steps_per_execution
         return [one for one in self._backups() if one.step % self._every.steps < steps]
 
-    def _remove_abandoned(self, model: Any) -> None:
-        """Removes what was saved before a rollback, of steps after the one gone back to."""
-        for one in self._backups():
-            if one.rollbacks < model.rollbacks and one.step > model.step:
-                one.path.unlink()
 
-    def _remove_oldest(self, model: Any) -> None:
-        kept = self._backups()[: self.keep]
-        if self._good_step is not None:
-            # The newest due one will be the good one if nothing is found at the next check.
-            kept += [*self._due_ones(model)[:1], *self._good(model)[:1]]
-        for one in self._backups():
-            if one not in kept:
-                one.path.unlink()
+def _most_bytes(model: Any) -> int:
+    optimizers = (model.generator_optimizer, model.discriminator_optimizer)
+    variables = [*model.variables, *(one for each in optimizers for one in each.variables)]
+    return _OVERHEAD + sum(one.numpy().nbytes + _OVERHEAD for one in variables)
 
 
 def _checksum(path: Path) -> str:

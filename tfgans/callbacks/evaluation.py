@@ -91,7 +91,7 @@ class Evaluation(keras.callbacks.Callback):
             if metric == (self.monitor or metric):
                 # Without a monitor the first metric of the table is it.
                 self.monitor = metric
-                self._is_best(float(value))
+                self._is_best(_number(value, self._table.path))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes where the epoch begins."""
@@ -135,7 +135,12 @@ class Evaluation(keras.callbacks.Callback):
         file = path.with_name(f"{path.name}.json")
         protocol = self.evaluator.protocol()
         if before and file.exists():
-            other = json.loads(file.read_text(encoding="utf-8"))
+            try:
+                other = json.loads(file.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ValueError(
+                    f"{file} is damaged. Remove it and {path} to begin a new table"
+                ) from error
             different = sorted(key for key in protocol if other.get(key) != protocol[key])
             if different:
                 raise ValueError(
@@ -152,6 +157,16 @@ class Evaluation(keras.callbacks.Callback):
         if better:
             self.best = value
         return better
+
+
+def _number(cell: str, path: Path) -> float:
+    try:
+        return float(cell)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged: a value is {cell!r}. Mend the row, or remove the file to begin a "
+            "new table"
+        ) from error
 
 
 def _row(step: int, name: str, found: dict[str, Any]) -> str:

@@ -111,11 +111,14 @@ class MixtureMonitor(keras.callbacks.Callback):
                 "`tfgans.MixtureGenerator.from_builder(builder, 4)`, or leave the callback out"
             )
         step = self.model.step
-        self._table.begin(step)
+        before = self._table.begin(step + 1)
         self._every.begin(step)
         if self.log_dir is not None:
             self._events = tf.summary.create_file_writer(os.fspath(self.log_dir))
-        self._write()
+        # Training that goes on leaves no more rows than one that was never stopped.
+        if not before or int(before[-1][0]) == step:
+            self._table.begin(step)
+            self._write()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Writes rows when they are due."""

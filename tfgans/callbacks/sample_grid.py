@@ -1,6 +1,7 @@
 """Pictures of what the generator makes, while it learns."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tfgans import checks, pictures
 from tfgans.callbacks.every import Every
 from tfgans.layers import Mixture
 
+_NAME = re.compile(r"step-(?P<step>\d+)\.png")
 # More would be rows of few samples each.
 _MOST_CLASSES = 16
 
@@ -19,6 +21,7 @@ _MOST_CLASSES = 16
 class SampleGrid(keras.callbacks.Callback):
     """Writes a picture of the same latents at the beginning, every N steps and at the end.
 
+    The beginning is that of the run: there is none where training goes on after earlier pictures.
     Images become a grid, vectors a scatter plot. Of a mixture of several components each makes
     its own `num // num_components` examples (one at least) of the same latents, whatever its
     weight: images in a row a component with its weight at the left, vectors in a colour each. A
@@ -32,6 +35,8 @@ class SampleGrid(keras.callbacks.Callback):
         every_steps: Int, training steps between pictures. Default: 500.
         seed: Int, which latents. Default: 0.
         log_dir: Folder of TensorBoard events, where the pictures are shown too. Default: None.
+        last_step: Int, the step that is the end, where one run is several calls of `fit`. Default:
+            None, wherever `fit` ends.
     """
 
     def __init__(
@@ -42,12 +47,14 @@ class SampleGrid(keras.callbacks.Callback):
         every_steps: int = 500,
         seed: int = 0,
         log_dir: str | os.PathLike[str] | None = None,
+        last_step: int | None = None,
     ) -> None:
         super().__init__()
         self.directory = Path(directory)
         self.num = checks.positive_int("num", num)
         self.seed = checks.integer("seed", seed)
         self.log_dir = log_dir
+        self.last_step = last_step
         self._every = Every(every_steps)
         self._written: int | None = None
         self._events: Any = None
@@ -57,7 +64,10 @@ class SampleGrid(keras.callbacks.Callback):
         self._every.begin(self.model.step)
         if self.log_dir is not None:
             self._events = tf.summary.create_file_writer(os.fspath(self.log_dir))
-        self._write()
+        # Training that goes on leaves no more pictures than one that was never stopped.
+        earlier = (_NAME.fullmatch(path.name) for path in self.directory.glob("step-*"))
+        if not any(match and int(match["step"]) < self.model.step for match in earlier):
+            self._write()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Writes a picture when one is due."""
@@ -66,7 +76,8 @@ class SampleGrid(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Writes the last picture."""
-        self._write()
+        if self.last_step in (None, self.model.step):
+            self._write()
         if self._events is not None:
             self._events.close()
 

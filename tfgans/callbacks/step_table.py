@@ -46,7 +46,10 @@ class StepTable:
 
     def append(self, rows: list[str]) -> None:
         """Writes rows, each with its end of line."""
-        with self.path.open("a", encoding="utf-8", newline="") as file:
+        with (
+            files.names_errors(self.path),
+            self.path.open("a", encoding="utf-8", newline="") as file,
+        ):
             file.write("".join(rows))
 
     def _is_whole(self, row: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfgans import files
 from tfgans.models import GAN
@@ -87,12 +88,12 @@ class RunDirectory:
 
         Raises:
             ValueError: If `check` does, or another process has it open.
-            OSError: If the folder cannot be written.
+            OSError: If the folder cannot be written, now or within the block.
         """
         self.check(settings, resume=resume)
-        with self._locked():
+        with self._locked(), self._names_errors():
             self.check(settings, resume=resume)
-            files.remove_temporaries(self.path)
+            self._remove_temporaries()
             if not self._record.exists():
                 record = {"settings": settings, "versions": versions()}
                 files.write_text(self._record, _to_json(record) + "\n")
@@ -103,7 +104,12 @@ class RunDirectory:
         if not self.log.exists():
             return
         # As bytes: the csv module ends lines in its own way, which stays.
-        header, *rows = self.log.read_bytes().decode().splitlines(keepends=True) or [""]
+        text = self.log.read_bytes().decode(errors="replace")
+        header, *rows = text.splitlines(keepends=True) or [""]
+        if not header.endswith("\n"):
+            # A full disk or a kill has cut it; Keras writes it only into an empty file.
+            self.log.unlink()
+            return
         whole = [row for row in rows if row.split(",")[0].isdigit() and row.endswith("\n")]
         kept = [row for row in whole if int(row.split(",")[0]) < first_epoch]
         files.write_text(self.log, "".join([header, *kept]))
@@ -123,6 +129,23 @@ class RunDirectory:
             except BlockingIOError as error:
                 raise ValueError(f"Another process is training in {self.path}") from error
             yield
+
+    @contextlib.contextmanager
+    def _names_errors(self) -> Iterator[None]:
+        """Has errors of the disk say where; those of TensorBoard's files are no OSError at first."""
+        try:
+            with files.names_errors(self.path):
+                yield
+        except tf.errors.OpError as error:
+            if os.fspath(self.tensorboard) not in error.message:
+                raise
+            raise OSError(f"{self.tensorboard} cannot be written: {error.message}") from error
+
+    def _remove_temporaries(self) -> None:
+        # Pictures of the run, in the folder itself, may be another process's.
+        files.remove_temporaries(self.path, exclusive=(".keras", ".csv", ".json", ".txt"))
+        for folder in (self.backups, self.grids):
+            files.remove_temporaries(folder, exclusive=("",))
 
     def settings(self) -> dict[str, Any]:
         """Returns the settings in `run.json`.

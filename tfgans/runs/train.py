@@ -105,7 +105,9 @@ def train(
     check_sizes(gan, source, **sizes)
     run = RunDirectory(run_dir)
     backup = callbacks.Backup(run.backups, every_steps=backup_every)
-    grid = callbacks.SampleGrid(run.grids, every_steps=grid_every, log_dir=run.tensorboard)
+    grid = callbacks.SampleGrid(
+        run.grids, every_steps=grid_every, log_dir=run.tensorboard, last_step=steps
+    )
     monitors: list[keras.callbacks.Callback] = []
     evaluation = _evaluation(evaluator, evaluate_every, epoch_steps, run)
     if any(isinstance(player, Mixture) for player in (gan.generator, gan.discriminator)):
@@ -132,6 +134,7 @@ def train(
         watching = [*evaluation, *extra_callbacks, *monitors, grid, backup]
         _fit(gan, source, batch_size, plan, run, steps, watching, guard=guard, cluster=cluster)
         if cluster.is_chief:
+            backup.remove_old(gan)
             with files.atomic_write(run.final_model) as temporary:
                 gan.save(temporary)
         cluster.wait()

@@ -1,0 +1,96 @@
+"""Kills a command at chosen moments, and gives it again until it ends."""
+
+import dataclasses
+import random
+import re
+import subprocess
+import time
+
+# What a moment may wait for: a file that is being written, as the run's folder shows it.
+BACKUP, PICTURE = "backups/.tmp-*", "grids/.tmp-*"
+LOG, BEST, FINAL = ".tmp-*-log.csv", ".tmp-*-best.keras", ".tmp-*-final.keras"
+_PATIENCE = 180
+_MOST_STARTS = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """When to kill: `delay` seconds after a backup of `step` is there, and then `seen`.
+
+    `step` 0 is the start of the process; `seen` is a pattern below the folder of the run.
+    """
+
+    step: int = 0
+    seen: str | None = None
+    delay: float = 0.0
+
+
+def moments(steps, kinds, *, seed):
+    """A moment for each of `kinds` (what is seen; None for any time), spread over a run.
+
+    The last steps are of those who wait for the final model, which is written once.
+    """
+    rng = random.Random(seed)
+    kinds = sorted(kinds, key=lambda kind: (kind == FINAL, rng.random()))
+    last = 0.9 * steps / len(kinds)
+    # Inside a file the delay decides how much of it is written, and whether it is in its place.
+    return [
+        Moment(int(index * last), kind, rng.uniform(0, 0.3 if kind is None else 0.02))
+        for index, kind in enumerate(kinds)
+    ]
+
+
+def survive(arguments, run_dir, planned, *, finish=True):
+    """Gives a command until it ends, killed once at each of `planned`; returns what it said.
+
+    Without `finish` it is left as the last kill left it.
+
+    The moment of a small file may be missed: then the command goes on to its end, and is given
+    again, which a finished run must bear.
+    """
+    said, kills = [], []
+    for moment in planned:
+        for _ in range(_MOST_STARTS):
+            killed, errors = _kill(arguments, run_dir, moment)
+            said.append(errors)
+            if killed:
+                kills.append(moment)
+                break
+    assert kills == list(planned), "a moment was missed at each start"
+    if not finish:
+        return said
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return [*said, done.stderr]
+
+
+def resumed_at(said):
+    """The steps at which the starts went on, of the lines that say so."""
+    found = (re.search(r"Going on with .* at step (\d+) of", errors) for errors in said)
+    return [int(match[1]) for match in found if match]
+
+
+def newest_step(run_dir):
+    """The step of the newest backup; 0 if there is none."""
+    names = [path.name for path in (run_dir / "backups").glob("step-*")]
+    return max((int(name.split("-")[1]) for name in names), default=0)
+
+
+def _kill(arguments, run_dir, moment):
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + _PATIENCE
+        for reached in _conditions(run_dir, moment):
+            while process.poll() is None and not reached():
+                assert time.monotonic() < deadline
+                time.sleep(0.002)
+        time.sleep(moment.delay)
+        process.kill()
+        errors = process.communicate()[1]
+    assert process.returncode in (0, -9), errors
+    return process.returncode == -9, errors
+
+
+def _conditions(run_dir, moment):
+    yield lambda: newest_step(run_dir) >= moment.step
+    if moment.seen is not None:
+        yield lambda: any(run_dir.glob(moment.seen))

@@ -1,0 +1,183 @@
+"""A bit or an end that is lost on the disk is noticed, or does no harm."""
+
+import hashlib
+import random
+import shutil
+
+import pytest
+from faults import small_runs
+
+from tfgans import callbacks, runs
+from tfgans.callbacks.step_table import StepTable
+from tfgans.metrics import Evaluator
+from tfgans.runs.settings import describe
+
+FLIPS, CUTS = 100, 20
+
+
+def damaged(content, *, seed):
+    """Yields copies with one bit flipped, and copies that end early."""
+    rng = random.Random(seed)
+    for _ in range(FLIPS):
+        flipped = bytearray(content)
+        flipped[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        yield bytes(flipped)
+    for _ in range(CUTS):
+        yield content[: rng.randrange(len(content))]
+
+
+def refusal(call):
+    """The message of a call's ValueError; None if there is none."""
+    try:
+        call()
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@pytest.fixture(scope="module")
+def evaluator():
+    return Evaluator(small_runs.source(), metrics=["frechet_distance"])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, evaluator):
+    path = tmp_path_factory.mktemp("runs") / "run"
+    small_runs.train(path, evaluator=evaluator)
+    return path
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    return runs.RunDirectory(shutil.copytree(finished, tmp_path / "run"))
+
+
+class Loads:
+    """In the place of a model: which files it was given. A model takes much longer."""
+
+    compiled = True
+
+    def __init__(self):
+        self.loaded = []
+
+    def load_weights(self, path):
+        self.loaded.append(path)
+
+
+def test_backups(run):
+    older, newest = sorted(run.backups.iterdir())
+    model, backup = Loads(), callbacks.Backup(run.backups)
+    for copy in damaged(newest.read_bytes(), seed=0):
+        newest.write_bytes(copy)
+        with pytest.warns(UserWarning, match=r"step-0+6.* is damaged .* using the one before"):
+            assert backup.restore(model) == small_runs.STEPS - 2
+        (aside,) = run.backups.glob("damaged-*")
+        assert aside.read_bytes() == copy
+        aside.unlink()
+    assert set(model.loaded) == {older}
+
+
+def test_all_backups(run):
+    """Nothing is lost by it: neither the damaged files nor the rest of the run."""
+    backups = {one.name: one.read_bytes()[:-1] for one in run.backups.iterdir()}
+    for name, content in backups.items():
+        (run.backups / name).write_bytes(content)
+    others = {one: one.read_bytes() for one in run.path.iterdir() if one.is_file()}
+    with (
+        pytest.warns(UserWarning, match="damaged"),
+        pytest.raises(ValueError, match=r"Every backup in .* next start begins anew, at step 0"),
+    ):
+        small_runs.train(run.path)
+    kept = {one.name.removeprefix("damaged-"): one.read_bytes() for one in run.backups.iterdir()}
+    assert kept == backups
+    assert all(one.read_bytes() == content for one, content in others.items())
+
+
+def test_sound_file_that_is_no_backup_is_refused_and_named(run):
+    newest = max(run.backups.iterdir())
+    content = b"no weights"
+    newest.unlink()
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    (run.backups / f"step-00000009-{digest}.weights.h5").write_bytes(content)
+    with pytest.raises(ValueError, match=r"step-0+9.* does not fit this model"):
+        callbacks.Backup(run.backups).restore(small_runs.model())
+
+
+def test_killed_between_the_newest_backup_and_the_removal_of_the_oldest(run):
+    before = set(run.backups.iterdir())
+    digest = hashlib.sha256(b"old").hexdigest()[:16]
+    (run.backups / f"step-00000001-{digest}.weights.h5").write_bytes(b"old")
+    assert callbacks.Backup(run.backups).restore(Loads()) == small_runs.STEPS
+    assert set(run.backups.iterdir()) == before
+
+
+def test_record_of_the_run(run):
+    record = run.path / "run.json"
+    settings = describe(small_runs.model(), small_runs.source(), batch_size=8, given=None)
+    run.check(settings, resume=True)
+    content, outcomes = record.read_bytes(), [0, 0]
+    for copy in damaged(content, seed=1):
+        record.write_bytes(copy)
+        message = refusal(lambda: run.check(settings, resume=True))
+        outcomes[message is None] += 1
+        assert message is None or str(run.path) in message
+        assert record.read_bytes() == copy
+    # Harmless are those in the versions, which decide nothing.
+    assert min(outcomes) > 0, outcomes
+
+
+def test_log(run):
+    content = run.log.read_bytes()
+    rows = content.splitlines()
+    for copy in damaged(content, seed=2):
+        run.log.write_bytes(copy)
+        run.drop_log_rows(2)
+        if not run.log.exists():
+            assert b"\n" not in copy
+            continue
+        left = run.log.read_bytes().splitlines()
+        assert len(left) <= 3
+        # A flip takes one row at most, or two where it joins them.
+        whole = [row for row in copy.splitlines()[1:3] if row in rows]
+        assert set(whole[:-1]) <= set(left)
+
+
+@pytest.mark.parametrize("table", ["mixture_log", "evaluation_log"])
+def test_tables(run, evaluator, table):
+    path = getattr(run, table)
+    gan = small_runs.model()
+    header = path.read_text().splitlines()[0]
+    evaluation = callbacks.Evaluation(evaluator, path=run.evaluation_log)
+    evaluation.set_model(gan)
+    gan._step.assign(small_runs.STEPS)
+    content, refused = path.read_bytes(), 0
+
+    def begin():
+        StepTable(path, header, writer=table).begin(small_runs.STEPS + 1)
+        evaluation.on_train_begin()
+
+    for copy in damaged(content, seed=3):
+        path.write_bytes(copy)
+        message = refusal(begin)
+        if message is not None:
+            assert str(path) in message
+            refused += 1
+            continue
+        lost = [row for row in content.splitlines() if row not in path.read_bytes().splitlines()]
+        cut = len(content) - len(copy)
+        assert len(lost) <= 2 or cut
+    assert refused
+
+
+def test_protocol_of_the_evaluations(run, evaluator):
+    path = run.path / "evaluation.csv.json"
+    gan = small_runs.model()
+    gan._step.assign(small_runs.STEPS)
+    evaluation = callbacks.Evaluation(evaluator, path=run.evaluation_log)
+    evaluation.set_model(gan)
+    evaluation.on_train_begin()
+    content = path.read_bytes()
+    for copy in damaged(content, seed=4):
+        path.write_bytes(copy)
+        message = refusal(evaluation.on_train_begin)
+        assert path.read_bytes() == content if message is None else str(run.path) in message
