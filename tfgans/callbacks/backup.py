@@ -123,16 +123,19 @@ class Backup(keras.callbacks.Callback):
 
     def remove_old(self, model: Any) -> None:
         """Removes what is no longer needed; `save` does, but a kill may come before it could."""
-        for one in self._backups():
-            # Saved before a rollback, of steps after the one gone back to.
-            if one.rollbacks < model.rollbacks and one.step > model.step:
-                one.path.unlink()
+        self._remove_abandoned(model)
         kept = self._backups()[: self.keep]
         if self._good_step is not None:
             # The newest due one will be the good one if nothing is found at the next check.
             kept += [*self._due_ones(model)[:1], *self._good(model)[:1]]
         for one in self._backups():
             if one not in kept:
+                one.path.unlink()
+
+    def _remove_abandoned(self, model: Any) -> None:
+        """Removes what was saved before a rollback, of steps after the one gone back to."""
+        for one in self._backups():
+            if one.rollbacks < model.rollbacks and one.step > model.step:
                 one.path.unlink()
 
     def keep_good(self, step: int | None) -> None:
