@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
-from commands import run
+from commands import run, run_alone
 from PIL import Image
 
 import tfgans
@@ -59,7 +59,7 @@ def made(tmp_path_factory):
 
 
 def test_run_gives_a_table_a_record_and_a_page(made):
-    done = run("evaluate.py", "--run_dir={made}/run", made=made)
+    done = run_alone("evaluate.py", "--run_dir={made}/run", made=made)
     assert done.returncode == 0, done.stderr
     folder = made / "run" / "evaluation"
     record = tfgans.metrics.read(folder / "evaluation.json")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
-from commands import command, run
+from commands import command, run, run_alone
 from PIL import Image
 
 import tfgans
@@ -124,15 +124,15 @@ def test_flagfile_reruns_the_run(finished, tmp_path):
 
 def test_sample_and_export(finished, tmp_path):
     picture, array = tmp_path / "out.png", tmp_path / "out.npy"
-    for out in (picture, array):
-        done = run(
-            "sample.py", "--run_dir={run} --num=9 --seed=1 --out={out}", run=finished, out=out
-        )
+    flags = "--run_dir={run} --num=9 --seed=1 --out={out}"
+    for out, way in ((picture, run), (array, run_alone)):
+        done = way("sample.py", flags, run=finished, out=out)
         assert done.returncode == 0, done.stderr
     samples = np.load(array)
     np.testing.assert_allclose(samples, final(finished).sample(9, seed=1), atol=1e-6)
     assert size_of(picture) == (152, 152)
-    done = run("export.py", "--run_dir={run} --out={out}", run=finished, out=tmp_path / "digits")
+    flags = "--run_dir={run} --out={out}"
+    done = run_alone("export.py", flags, run=finished, out=tmp_path / "digits")
     assert done.stdout.strip() == str(tmp_path / "digits" / "1")
     model = tf.saved_model.load(done.stdout.strip())
     images = model.signatures["sample"](seed=tf.constant([1], tf.int64))["images"]
@@ -161,7 +161,7 @@ def test_mixture_from_training_to_equilibrium(tmp_path):
     assert done.returncode == 0, done.stderr
     expected = gan.sample(5, seed=3, component=2)
     np.testing.assert_allclose(np.load(tmp_path / "s.npy"), expected, atol=1e-6)
-    done = run("equilibrium.py", "--run_dir={path} --split=test --num=100", path=path)
+    done = run_alone("equilibrium.py", "--run_dir={path} --split=test --num=100", path=path)
     assert done.returncode == 0, done.stderr
     assert "epsilon" in done.stdout
 
