@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import commands
@@ -75,9 +76,11 @@ def test_end_is_told_as_subprocess_does(tmp_path, text, code):
 
 
 def test_script_that_does_not_end_is_ended(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch, pytest.raises(commands.subprocess.TimeoutExpired):
+    endless = written(tmp_path, "import time; time.sleep(60)")
+    with monkeypatch.context() as patch:
         patch.setattr(commands, "_TIMEOUT_S", 0.2)
-        commands.run(written(tmp_path, "import time; time.sleep(60)"), "")
+        with pytest.raises(subprocess.TimeoutExpired):
+            commands.run(endless, "")
     assert commands.run(written(tmp_path, "print('next')"), "").stdout == "next\n"
 
 

@@ -1,4 +1,4 @@
-"""A process that has imported what the scripts import, and forks a child for each that is asked for.
+"""A process that has imported what the scripts import, and forks a child for each of them.
 
     python tests/zygote.py
 
@@ -26,15 +26,9 @@ import traceback
 from pathlib import Path
 
 _LATE = (
-    *(
-        "matplotlib.backends.backend_agg",
-        "matplotlib.figure",
-        "ot",
-        "PIL.ImageDraw",
-        "PIL.ImageFont",
-    ),
-    *("PIL.ImageOps", "scipy.spatial", "scipy.spatial.distance", "sklearn.datasets"),
-    *("sklearn.neural_network", "tensorboard.summary", "tqdm"),
+    *("matplotlib.backends.backend_agg", "matplotlib.figure", "ot", "PIL.ImageDraw"),
+    *("PIL.ImageFont", "PIL.ImageOps", "scipy.spatial", "scipy.spatial.distance"),
+    *("sklearn.datasets", "sklearn.neural_network", "tensorboard.summary", "tqdm"),
 )
 # Makes Keras impossible to import: a self-check starts it in a process of its own.
 _APART = "tfgans.serving.replay"
@@ -52,7 +46,7 @@ def import_all():
 
 
 def check_threads():
-    """Ends the process if a fork would lose a thread; OpenBLAS stops its own and starts them anew."""
+    """Ends the process if a fork would lose a thread; OpenBLAS stops and starts its own."""
     from tensorflow.python.eager import context
     from threadpoolctl import threadpool_info
 
@@ -87,7 +81,7 @@ def become(argv, cwd, env, stdout, stderr):
 
 
 def end(code):
-    """Ends this process as Python would, but does not take its modules down: that copies them all."""
+    """Ends this process as Python does, but leaves its modules: to take them down copies all."""
     if not isinstance(code, int | None):
         print(code, file=sys.stderr)
         code = 1

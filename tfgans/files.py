@@ -1,7 +1,6 @@
 """Files that are whole or not there: written to a temporary name, synced and renamed."""
 
 import contextlib
-import itertools
 import os
 import secrets
 import shutil
@@ -12,12 +11,13 @@ from pathlib import Path
 _TEMPORARY_PREFIX = ".tmp-"
 # Tells this process from a dead one of the same id, which containers have often.
 _RUN = secrets.token_hex(4)
-_names = itertools.count()
 
 
 def temporary_sibling(path: Path) -> Path:
     """Returns a new hidden name beside `path` that nothing else uses; `path`'s ending is kept."""
-    return path.with_name(f"{_own_prefix()}{os.getpid()}-{_RUN}-{next(_names)}-{path.name}")
+    # Nobody can guess the name and put a link there.
+    token = secrets.token_hex(8)
+    return path.with_name(f"{_own_prefix()}{os.getpid()}-{_RUN}-{token}-{path.name}")
 
 
 @contextlib.contextmanager
@@ -70,7 +70,7 @@ def remove_temporaries(folder: Path) -> None:
     for path in folder.glob(f"{prefix}*"):
         owner, _, rest = path.name.removeprefix(prefix).partition("-")
         if owner.isdigit() and not _is_alive(int(owner), run=rest.split("-", 1)[0]):
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()

@@ -128,7 +128,7 @@ class Evaluation(keras.callbacks.Callback):
         file = path.with_name(f"{path.name}.json")
         protocol = self.evaluator.protocol()
         if before and file.exists():
-            other = json.loads(file.read_text(encoding="utf-8"))
+            other = _protocol_in(file)
             different = sorted(key for key in protocol if other.get(key) != protocol[key])
             if different:
                 raise ValueError(
@@ -145,6 +145,19 @@ class Evaluation(keras.callbacks.Callback):
         if better:
             self.best = value
         return better
+
+
+def _protocol_in(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+        reason = f"it holds {found!r:.50}"
+    except (ValueError, RecursionError) as error:
+        reason = str(error)
+    raise ValueError(
+        f"{file} is damaged: {reason}. Remove it and the table beside it to begin a new one"
+    )
 
 
 def _row(step: int, name: str, found: dict[str, Any]) -> str:

@@ -75,7 +75,7 @@ def train(
             Default: `epoch_steps`.
         settings: JSON values that decide the result, kept in `run.json`; a run directory with
             other settings is refused.
-        notes: Text files for the run directory, by name: how it was started.
+        notes: Text files for the run directory, by plain name: how it was started.
         resume: Whether to go on with a run that is in `run_dir`.
         extra_callbacks: More Keras callbacks.
 
@@ -84,6 +84,8 @@ def train(
         Interrupted: After SIGINT or SIGTERM; everything is saved.
         FloatingPointError: If a loss became NaN or infinite; the last good backup stays.
     """
+    for name in notes or ():
+        checks.file_name("notes", name)
     sizes = {"steps": steps, "batch_size": batch_size, "epoch_steps": epoch_steps}
     check_sizes(gan, source, **sizes)
     run = RunDirectory(run_dir)
