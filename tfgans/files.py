@@ -46,6 +46,14 @@ def move_into_place(temporary: Path, path: Path) -> None:
     sync(path.parent)
 
 
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raises ValueError if no folder can be made at `path`, for a file is there or above."""
+    path = Path(path)
+    lowest = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if not lowest.is_dir():
+        raise ValueError(f"{path} must be a folder, or new. Received: {lowest} is a file")
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Writes a UTF-8 text file atomically."""
     with atomic_write(path) as temporary:

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras.src.saving.serialization_lib import SafeModeScope
 
-from tfgans import files
+from tfgans import checks, files
 from tfgans.models import GAN
 from tfgans.versions import versions
 
@@ -97,6 +97,13 @@ class RunDirectory:
                 record = {"settings": settings, "versions": versions()}
                 files.write_text(self._record, _to_json(record) + "\n")
             yield
+
+    def check_note(self, name: str) -> None:
+        """Raises ValueError unless `name` is free for a text beside the run's own files."""
+        checks.file_name("notes", name)
+        own = {one.name for one in vars(self).values() if one.parent == self.path}
+        if name in own:
+            raise ValueError(f"`notes` must not replace what is the run's own. Received: {name!r}")
 
     def drop_log_rows(self, first_epoch: int) -> None:
         """Removes the log's rows from `first_epoch` on: they are about to be written again."""

@@ -84,11 +84,11 @@ def train(
         Interrupted: After SIGINT or SIGTERM; everything is saved.
         FloatingPointError: If a loss became NaN or infinite; the last good backup stays.
     """
-    for name in notes or ():
-        checks.file_name("notes", name)
     sizes = {"steps": steps, "batch_size": batch_size, "epoch_steps": epoch_steps}
     check_sizes(gan, source, **sizes)
     run = RunDirectory(run_dir)
+    for name in notes or ():
+        run.check_note(name)
     backup = callbacks.Backup(run.backups, every_steps=backup_every)
     grid = callbacks.SampleGrid(run.grids, every_steps=grid_every, log_dir=run.tensorboard)
     monitors: list[keras.callbacks.Callback] = []
