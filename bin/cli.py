@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import quiet  # noqa: F401
 
+import tensorflow as tf
 from absl import app, flags, logging
 
 
@@ -26,7 +27,7 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 def end(message: str, code: int) -> NoReturn:
     """Ends the script with one line."""
-    sys.stderr.write(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}\n")
+    _tell(message)
     sys.exit(code)
 
 
@@ -41,8 +42,16 @@ def flagfile(*left_out: str) -> str:
     return "".join(f"{line}\n" for line in lines if line)
 
 
+def _tell(message: str) -> None:
+    # Names of files and what a server says must not steer the terminal.
+    plain = "".join(
+        one if one.isprintable() else repr(one)[1:-1] for one in " ".join(message.split())
+    )
+    sys.stderr.write(f"{Path(sys.argv[0]).name}: {plain}\n")
+
+
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    sys.stderr.write(f"{Path(sys.argv[0]).name}: warning: {message}\n")
+    _tell(f"warning: {message}")
 
 
 def _parse(arguments: list[str]) -> list[str]:
@@ -64,5 +73,7 @@ def _guarded(main: Callable[[], None]) -> None:
         main()
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
         fail(str(error))
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        fail(f"the memory does not suffice: {str(error)[:200]}. Ask for less")
     except KeyboardInterrupt:
         fail("interrupted", 130)

@@ -16,7 +16,7 @@ import samples
 from absl import flags
 
 import tfgans
-from tfgans import pictures
+from tfgans import files, pictures
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(data_flags)
@@ -69,7 +69,9 @@ def main() -> None:
 def _out() -> Path:
     if FLAGS.out is None and FLAGS.run_dir is None:
         raise ValueError("--out is needed: the folder of the results")
-    return Path(FLAGS.out or Path(FLAGS.run_dir) / "evaluation")
+    out = Path(FLAGS.out or Path(FLAGS.run_dir) / "evaluation")
+    files.check_folder(out)  # Before hours of work.
+    return out
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import refine_flags
 from absl import flags
 
 import tfgans
+from tfgans import checks
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 FLAGS = flags.FLAGS
@@ -46,6 +47,8 @@ def check() -> None:
             raise ValueError(f"--{flag} does not apply to --model={model}: {only}")
     if model == "dcd" and FLAGS.pretrained is None:
         raise ValueError("--model=dcd needs --pretrained, the folder of a finished run")
+    if FLAGS.learning_rate is not None:
+        checks.positive("learning_rate", FLAGS.learning_rate)  # NaN passes the flag's own bound.
     method_flags.options()
     noise_flags.instance_noise()
 

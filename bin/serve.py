@@ -4,6 +4,7 @@ bin/serve.py --model_dir=exported/digits --ui
 """
 
 import logging
+import math
 from pathlib import Path
 
 import cli
@@ -38,6 +39,8 @@ def main() -> None:
     """Serves until Ctrl-C or SIGTERM, and then ends the requests that run."""
     # In place of absl's handler, whose lines begin with process and thread.
     logging.basicConfig(format="serve.py: %(message)s", level=logging.WARNING, force=True)
+    if not math.isfinite(FLAGS.max_body_mb):
+        raise ValueError(f"--max_body_mb must be a number. Received: {FLAGS.max_body_mb}")
     path = Path(FLAGS.model_dir)
     name = FLAGS.name or path.resolve().name
     limits = Limits(int(FLAGS.max_body_mb * 2**20), FLAGS.max_rows, FLAGS.max_waiting_rows)

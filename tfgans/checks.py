@@ -61,6 +61,17 @@ def choice(name: str, value: Any, options: Collection[str]) -> str:
     return value
 
 
+def file_name(name: str, value: Any) -> str:
+    """Returns `value` if it is a plain name of a file in a folder, or raises ValueError."""
+    plain = isinstance(value, str) and value.isprintable() and not set(value) & set("/\\")
+    if not plain or not value or value.startswith("."):
+        raise ValueError(
+            f"`{name}` must be the name of a file, without folders and no hidden one. Received: "
+            f"{value!r}"
+        )
+    return value
+
+
 def instance(name: str, value: Any, kind: type, example: str) -> None:
     """Raises ValueError unless `value` is a `kind`; `example` is how to make one."""
     if not isinstance(value, kind):

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import fcntl
-import itertools
 import os
 import secrets
 import shutil
@@ -14,12 +13,13 @@ from pathlib import Path
 _TEMPORARY_PREFIX = ".tmp-"
 # Tells this process from a dead one of the same id, which containers have often.
 _RUN = secrets.token_hex(4)
-_names = itertools.count()
 
 
 def temporary_sibling(path: Path) -> Path:
     """Returns a new hidden name beside `path` that nothing else uses; `path`'s ending is kept."""
-    return path.with_name(f"{_own_prefix()}{os.getpid()}-{_RUN}-{next(_names)}-{path.name}")
+    # Nobody can guess the name and put a link there.
+    token = secrets.token_hex(8)
+    return path.with_name(f"{_own_prefix()}{os.getpid()}-{_RUN}-{token}-{path.name}")
 
 
 @contextlib.contextmanager
@@ -82,6 +82,14 @@ def move_into_place(temporary: Path, path: Path) -> None:
     sync(path.parent)
 
 
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raises ValueError if no folder can be made at `path`, for a file is there or above."""
+    path = Path(path)
+    lowest = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if not lowest.is_dir():
+        raise ValueError(f"{path} must be a folder, or new. Received: {lowest} is a file")
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Writes a UTF-8 text file atomically."""
     with atomic_write(path) as temporary:
@@ -120,7 +128,7 @@ def remove_temporaries(folder: Path, *, exclusive: tuple[str, ...] = ()) -> None
     """
     for path in folder.glob(f"{_TEMPORARY_PREFIX}*"):
         if _is_left_over(path.name) or (path.name.endswith(exclusive) and not _is_ours(path.name)):
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
-from commands import command, run
+from commands import command, run, run_alone
 from PIL import Image
 
 import tfgans
@@ -108,15 +108,15 @@ def test_flagfile_reruns_the_run(finished, tmp_path):
 
 def test_sample_and_export(finished, tmp_path):
     picture, array = tmp_path / "out.png", tmp_path / "out.npy"
-    for out in (picture, array):
-        done = run(
-            "sample.py", "--run_dir={run} --num=9 --seed=1 --out={out}", run=finished, out=out
-        )
+    flags = "--run_dir={run} --num=9 --seed=1 --out={out}"
+    for out, way in ((picture, run), (array, run_alone)):
+        done = way("sample.py", flags, run=finished, out=out)
         assert done.returncode == 0, done.stderr
     samples = np.load(array)
     np.testing.assert_allclose(samples, final(finished).sample(9, seed=1), atol=1e-6)
     assert size_of(picture) == (152, 152)
-    done = run("export.py", "--run_dir={run} --out={out}", run=finished, out=tmp_path / "digits")
+    flags = "--run_dir={run} --out={out}"
+    done = run_alone("export.py", flags, run=finished, out=tmp_path / "digits")
     assert done.stdout.strip() == str(tmp_path / "digits" / "1")
     model = tf.saved_model.load(done.stdout.strip())
     images = model.signatures["sample"](seed=tf.constant([1], tf.int64))["images"]
@@ -145,7 +145,7 @@ def test_mixture_from_training_to_equilibrium(tmp_path):
     assert done.returncode == 0, done.stderr
     expected = gan.sample(5, seed=3, component=2)
     np.testing.assert_allclose(np.load(tmp_path / "s.npy"), expected, atol=1e-6)
-    done = run("equilibrium.py", "--run_dir={path} --split=test --num=100", path=path)
+    done = run_alone("equilibrium.py", "--run_dir={path} --split=test --num=100", path=path)
     assert done.returncode == 0, done.stderr
     assert "epsilon" in done.stdout
 
@@ -235,155 +235,6 @@ def test_an_image_that_turns_out_to_be_damaged_ends_the_run_with_one_line(tmp_pa
     assert "Traceback" not in done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert re.match(r"train\.py: error: 7\.png in .*truncated.*`--skip_bad`", last), last
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """Folders that a user may name by mistake."""
-    root = tmp_path_factory.mktemp("folders")
-    for name in ("empty", "corrupt", "mixed", "other", "good"):
-        (root / name).mkdir()
-    image = Image.fromarray(np.zeros((8, 8), np.uint8))
-    for index in range(3):
-        image.save(root / "corrupt" / f"{index}.png")
-        image.save(root / "good" / f"{index}.png")
-    (root / "corrupt" / "bad.png").write_bytes(b"no image")
-    image.save(root / "mixed" / "one.png")
-    image.resize((9, 8)).save(root / "mixed" / "two.png")
-    (root / "other" / "thesis.txt").write_text("")
-    (root / "file").write_text("")
-    return root
-
-
-BAD = {
-    "unknown dataset": ("--dataset=digit --run_dir={new}", "digits, stacked_digits"),
-    "missing folder": ("--dataset=folder:{root}/none --run_dir={new}", "none"),
-    "empty folder": ("--dataset=folder:{root}/empty --run_dir={new}", "empty"),
-    "corrupt image": ("--dataset=folder:{root}/corrupt --run_dir={new}", r"bad\.png.*skip_bad"),
-    "mixed sizes": ("--dataset=folder:{root}/mixed --run_dir={new}", "image_size"),
-    "absent dataset": ("--dataset=mnist --data_dir={root}/empty --run_dir={new}", "--download"),
-    "batch too large": (SMALL + " --batch_size=5000 --run_dir={new}", "1437.*5000"),
-    "no steps": ("--steps=0 --run_dir={new}", "--steps"),
-    "another run": ("--run_dir={finished} --model=minimax", "holds another run"),
-    "plan of another run": ("--run_dir={finished} --model=minimax --dry_run", "another run"),
-    "folder of something else": (SMALL + " --run_dir={root}/other", "not a run directory"),
-    "below a file": (SMALL + " --run_dir={root}/file/run", "file"),
-    "unknown flag": ("--run_dir={new} --step=3", "flag 'step'"),
-    "steps that would overrun": (
-        "--run_dir={new} --steps=7 --steps_per_execution=2 --dry_run",
-        "multiples of --steps_per_execution",
-    ),
-    "no run directory": (SMALL, "run_dir"),
-    "stray word": (SMALL + " --run_dir={new} digits", "Received: digits"),
-    "flag of another model": (
-        "--model=minimax --penalty_weight=1 --run_dir={new}",
-        "--penalty_weight does not apply to this --model=minimax: it is of --model=wgan_gp",
-    ),
-    "refining in training": ("--model=wgan --refine=latent --run_dir={new}", "it is of dcd"),
-    "dcd of nothing": ("--model=dcd --run_dir={new}", "needs --pretrained"),
-    "dcd with networks": (
-        "--model=dcd --pretrained={finished} --width=8 --run_dir={new}",
-        "--width does not apply to --model=dcd",
-    ),
-    "dcd with a policy": (
-        "--model=dcd --pretrained={finished} --dtype_policy=mixed_float16 --run_dir={new}",
-        "--dtype_policy does not apply to --model=dcd",
-    ),
-    "no clipping": (
-        "--model=wgan --weight_clip=0 --run_dir={new}",
-        "`weight_clip` must be above 0",
-    ),
-    "noise without a level": ("--noise_schedule=constant --run_dir={new}", "give --instance_noise"),
-    "noise without an end": (
-        "--instance_noise=0.1 --run_dir={new}",
-        "--noise_decay_steps is needed",
-    ),
-    "classes of none": (
-        "--dataset=swiss_roll --conditional --run_dir={new}",
-        "--conditional needs classes, and 'swiss_roll'",
-    ),
-    "label of no class": (
-        "sample.py --run_dir={finished} --out={new}.png --label=1",
-        "is not conditional",
-    ),
-    "batch norm and penalty": (
-        "--discriminator_normalization=batch --run_dir={new}",
-        "BatchNormalization. Use Layer",
-    ),
-    "metrics of no evaluation": (
-        "--metrics=near_copies --run_dir={new}",
-        "are of evaluations: give --evaluate_every",
-    ),
-    "uneven evaluations": (
-        SMALL + " --evaluate_every=150 --epoch_steps=100 --dry_run --run_dir={new}",
-        "--evaluate_every of --epoch_steps",
-    ),
-    "routing of no mixture": ("--routing=exact --run_dir={new}", "are of mixtures"),
-    "more components than examples": (
-        SMALL + " --num_generators=17 --batch_size=16 --run_dir={new}",
-        "17 components.*Received: a batch of 16",
-    ),
-    "component out of range": (
-        "sample.py --run_dir={finished} --out={new}.png --component=1",
-        "from 0 to 0",
-    ),
-    "image size of vectors": ("--dataset=ring --image_size=8 --run_dir={new}", "image_size"),
-    "image size of words": ("--image_size=big --run_dir={new}", "big"),
-    "sample of no run": ("sample.py --run_dir={root}/none --out={new}.png", "no such folder"),
-    "sample to nowhere": ("sample.py --run_dir={finished} --out={new}.gif", ".png or .npy"),
-    "no samples": ("sample.py --run_dir={finished} --out={new}.png --num=0", "--num"),
-    "export of no run": ("export.py --run_dir={root}/other --out={new}", "no finished run"),
-    "export to a file": ("export.py --run_dir={finished} --out={root}/file", "Received the file"),
-}
-
-
-# Their errors are tested in the rooms they come from; here, that the script passes them on.
-SLOW = {
-    "no steps",
-    "stray word",
-    "sample to nowhere",
-    "folder of something else",
-    "steps that would overrun",
-    "dcd of nothing",
-    "refining in training",
-    "component out of range",
-    "empty folder",
-    "mixed sizes",
-    "more components than examples",
-    "routing of no mixture",
-    "batch norm and penalty",
-    "image size of vectors",
-    "image size of words",
-    "plan of another run",
-    "no samples",
-    "export to a file",
-    "below a file",
-    "dcd with networks",
-    "dcd with a policy",
-    "no clipping",
-    "noise without a level",
-    "noise without an end",
-    "classes of none",
-    "label of no class",
-}
-
-
-@pytest.mark.parametrize(
-    "case",
-    [pytest.param(case, marks=[pytest.mark.slow] if case in SLOW else []) for case in BAD],
-)
-def test_bad_input_is_one_line_and_leaves_nothing(case, finished, folders, tmp_path):
-    flags, message = BAD[case]
-    script, _, rest = flags.partition(" ") if flags[0] != "-" else ("train.py", "", flags)
-    before = sorted(folders.rglob("*"))
-    done = run(script, rest, root=folders, new=tmp_path / "new", finished=finished)
-    assert done.returncode in (1, 2)
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith(f"{script}: error: ")
-    assert re.search(message, lines[0]), lines[0]
-    assert os.listdir(tmp_path) == []
-    assert sorted(folders.rglob("*")) == before
 
 
 def test_help_names_the_flags():

@@ -135,12 +135,7 @@ class Evaluation(keras.callbacks.Callback):
         file = path.with_name(f"{path.name}.json")
         protocol = self.evaluator.protocol()
         if before and file.exists():
-            try:
-                other = json.loads(file.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise ValueError(
-                    f"{file} is damaged. Remove it and {path} to begin a new table"
-                ) from error
+            other = _protocol_in(file)
             different = sorted(key for key in protocol if other.get(key) != protocol[key])
             if different:
                 raise ValueError(
@@ -167,6 +162,19 @@ def _number(cell: str, path: Path) -> float:
             f"{path} is damaged: a value is {cell!r}. Mend the row, or remove the file to begin a "
             "new table"
         ) from error
+
+
+def _protocol_in(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+        reason = f"it holds {found!r:.50}"
+    except (ValueError, RecursionError) as error:
+        reason = str(error)
+    raise ValueError(
+        f"{file} is damaged: {reason}. Remove it and the table beside it to begin a new one"
+    )
 
 
 def _row(step: int, name: str, found: dict[str, Any]) -> str:

@@ -59,7 +59,7 @@ class DigitsClassifier(Extractor):
         if weights is None:
             weights = _train(data_dir)
             with files.atomic_write(path) as temporary:
-                np.savez(temporary, *weights)
+                np.savez(temporary, *weights, allow_pickle=False)
         self._weights = weights
         super().__init__("digits_classifier", checksum=checksum(weights))
         held_out: Any = load_images("digits", split="test", data_dir=data_dir)

@@ -51,7 +51,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     try:
         return checked(json.loads(Path(path).read_text(encoding="utf-8")))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no record of `tfgans.metrics.evaluate`: {error}") from error
 
 
@@ -62,7 +62,8 @@ def checked(record: Any) -> dict[str, Any]:
             f"A record of `tfgans.metrics.evaluate` must have the format {FORMAT}. Received: "
             f"{record!r:.100}"
         )
-    lacking = sorted({"metrics", "real", "fake", "extractor", "versions"} - record.keys())
+    parts = ("extractor", "fake", "metrics", "real", "versions")
+    lacking = [name for name in parts if not isinstance(record.get(name), dict)]
     if lacking:
         raise ValueError(f"A record must have the parts {', '.join(lacking)}. They are missing")
     return record

@@ -60,8 +60,11 @@ class Real:
         elif num is None:
             num = min(available or 0, _MOST_REAL)
         self.num = checks.int_at_least("num_real", num, 2)
-        if available is not None:
-            self.num = min(self.num, available)
+        if self.num > (available or self.num):
+            raise ValueError(
+                f"`num_real` must be at most the number of examples of {source.name!r}, "
+                f"{available}. Received: {num}. Leave it out to take all"
+            )
 
     def fingerprint(self) -> str:
         """Returns a checksum of the data: of stored examples, or of what a distribution draws."""

@@ -110,7 +110,7 @@ class FeatureStatistics:
         if self.count is not None:
             statistics["count"] = self.count
         with files.atomic_write(path) as temporary:
-            np.savez(temporary, **statistics)
+            np.savez(temporary, allow_pickle=False, **statistics)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "FeatureStatistics":

@@ -11,13 +11,16 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.saving.serialization_lib import SafeModeScope
 
-from tfgans import files
+from tfgans import checks, files
 from tfgans.models import GAN
 from tfgans.versions import versions
 
 _NUM_LISTED = 5
 _LONGEST_VALUE = 60
+# What Keras raises on files that are damaged or made to harm.
+_UNLOADABLE = (ValueError, TypeError, OSError, KeyError, AttributeError, IndexError, RecursionError)
 
 
 class RunDirectory:
@@ -99,6 +102,13 @@ class RunDirectory:
                 files.write_text(self._record, _to_json(record) + "\n")
             yield
 
+    def check_note(self, name: str) -> None:
+        """Raises ValueError unless `name` is free for a text beside the run's own files."""
+        checks.file_name("notes", name)
+        own = {one.name for one in vars(self).values() if one.parent == self.path}
+        if name in own:
+            raise ValueError(f"`notes` must not replace what is the run's own. Received: {name!r}")
+
     def drop_log_rows(self, first_epoch: int) -> None:
         """Removes the log's rows from `first_epoch` on: they are about to be written again."""
         if not self.log.exists():
@@ -118,17 +128,20 @@ class RunDirectory:
     def _locked(self) -> Iterator[None]:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / ".lock").open("w")
+            # Never through a link, and nothing is cut: in a shared folder it may be another's file.
+            lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise OSError(
                 f"The run directory cannot be written. Choose another place. Received: {error}"
             ) from error
-        with lock:
+        try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise ValueError(f"Another process is training in {self.path}") from error
             yield
+        finally:
+            os.close(lock)
 
     @contextlib.contextmanager
     def _names_errors(self) -> Iterator[None]:
@@ -165,8 +178,11 @@ class RunDirectory:
             raise ValueError(f"{self.path} is not a run directory: {self._record.name} is missing")
         try:
             record = json.loads(self._record.read_text(encoding="utf-8"))
-            return {"settings": record["settings"], "versions": record["versions"]}
-        except (ValueError, KeyError, TypeError) as error:
+            parts = {name: record[name] for name in ("settings", "versions")}
+            if not all(isinstance(part, dict) for part in parts.values()):
+                raise TypeError(f"expected objects of JSON. Received: {parts!r:.80}")
+            return parts
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{self._record} is damaged. Choose another run directory, or remove this one"
             ) from error
@@ -208,20 +224,31 @@ def load_final(run_dir: str | os.PathLike[str], *, best: bool = False) -> GAN:
             f"{run.path} holds no best model: it was trained without evaluations "
             "(`--evaluate_every`)"
         )
-    return load_model(run.best_model if best else run.final_model)
+    path = run.best_model if best else run.final_model
+    gan = load_model(path)
+    if not isinstance(gan, GAN):
+        raise ValueError(f"{path} must be a tfgans.GAN. Received: {type(gan).__name__}")
+    return gan
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
-    """Returns the Keras model of a .keras file, loaded in safe mode.
+    """Returns the Keras model of a .keras file, loaded in safe mode: no code of the file is run.
+
+    Other formats and addresses that Keras knows are refused: some are programs, some download.
 
     Raises:
-        ValueError: If the file is absent or cannot be loaded.
+        ValueError: If the file is absent, of another format, or cannot be loaded.
     """
+    if Path(path).suffix != ".keras" or not Path(path).is_file():
+        raise ValueError(f"A model must be a file that ends in .keras. Received: {path}")
     try:
-        return keras.saving.load_model(path)
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-        # Keras puts the whole config into some of its messages.
-        reason = " ".join(str(error).split())[:300]
+        # What `keras.config.enable_unsafe_deserialization` set would count more than the argument.
+        with SafeModeScope(True):
+            return keras.saving.load_model(path, safe_mode=True)
+    except (*_UNLOADABLE, zipfile.BadZipFile) as error:
+        # Keras puts the whole config into some of its messages, and what happened behind it.
+        told = str(error).rpartition("Exception encountered:")[2]
+        reason = " ".join(told.split())[:300]
         raise ValueError(f"{path} cannot be loaded: {reason}") from error
 
 

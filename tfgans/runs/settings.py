@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tfgans import checks
+from tfgans import checks, shapes
 from tfgans.data import Source
 from tfgans.layers import Mixture
 from tfgans.models import GAN
@@ -28,6 +28,14 @@ def check_sizes(gan: GAN, source: Source, *, steps: int, batch_size: int, epoch_
         raise ValueError(
             "A run draws its samples, so examples must be images [height, width, channels] or "
             f"vectors [dim]. Received: {source.data_shape}"
+        )
+    expected = shapes.input_shape(gan.discriminator, "discriminator")
+    if len(expected) != len(source.data_shape) or any(
+        want not in (None, size) for want, size in zip(expected, source.data_shape, strict=True)
+    ):
+        raise ValueError(
+            f"{source.name!r} must have examples of the discriminator's input shape {expected}. "
+            f"Received: {source.data_shape}. Take other data, or networks of that shape"
         )
     gan.check_batch(batch_size)
     # Refuses a batch that is larger than the data, and labels that the source does not have.

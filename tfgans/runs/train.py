@@ -91,7 +91,7 @@ def train(
             at half the learning rates; a later call may allow more. Default: 0.
         settings: JSON values that decide the result, kept in `run.json`; a run directory with
             other settings is refused.
-        notes: Text files for the run directory, by name: how it was started.
+        notes: Text files for the run directory, by plain name: how it was started.
         resume: Whether to go on with a run that is in `run_dir`.
         extra_callbacks: More Keras callbacks.
 
@@ -104,6 +104,8 @@ def train(
     sizes = {"steps": steps, "batch_size": batch_size, "epoch_steps": epoch_steps}
     check_sizes(gan, source, **sizes)
     run = RunDirectory(run_dir)
+    for name in notes or ():
+        run.check_note(name)
     backup = callbacks.Backup(run.backups, every_steps=backup_every)
     grid = callbacks.SampleGrid(
         run.grids, every_steps=grid_every, log_dir=run.tensorboard, last_step=steps

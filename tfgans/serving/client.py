@@ -1,6 +1,5 @@
 """Asks a served generator for samples, over REST or gRPC, without TensorFlow on this side."""
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
@@ -8,7 +7,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import urllib3
 
-from tfgans.serving.inputs import converted, ints, is_int
+from tfgans.serving.inputs import converted, ints, is_int, is_name
 from tfgans.serving.rest import RestTransport
 from tfgans.serving.rest_format import SignatureInfo, names
 from tfgans.serving.transport import Metadata, ServingError, Transport, VersionStatus
@@ -76,11 +75,11 @@ class Client:
         retries: int = 3,
         batch_size: int = 64,
     ) -> None:
-        if not isinstance(model, str) or not re.fullmatch("[^/:]+", model):
+        if not is_name(model):
             raise ValueError(f"`model` must be the name of a served model. Received: {model!r}")
         if version is not None and (not is_int(version) or version < 0):
             raise ValueError(f"`version` must be an int of at least 0. Received: {version!r}")
-        if label is not None and (not isinstance(label, str) or not label):
+        if label is not None and not is_name(label):
             raise ValueError(f"`label` must be a version label. Received: {label!r}")
         if version is not None and label is not None:
             raise ValueError("Give `version` or `label`, not both")

@@ -7,6 +7,13 @@ import numpy as np
 from tfgans.serving.rest_format import TensorInfo
 
 
+def is_name(value: Any) -> bool:
+    """Returns whether a value can stand in an address as the name of a model or a label."""
+    # Two dots would be the folder above.
+    plain = isinstance(value, str) and value.isprintable() and not set(value) & set("/\\:")
+    return plain and bool(value.strip(". "))
+
+
 def is_int(value: Any) -> bool:
     """Returns whether a value is an integer of Python or NumPy, and no bool."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)

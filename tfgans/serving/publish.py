@@ -35,7 +35,10 @@ def publish(temporary: Path, folder: Path, *, keep: int | None = None) -> Path:
             # Out of sight at once, so that no reader finds half of it.
             hidden = files.temporary_sibling(folder / str(old))
             (folder / str(old)).rename(hidden)
-            shutil.rmtree(hidden)
+            if hidden.is_symlink():
+                hidden.unlink()  # What it leads to is not ours.
+            else:
+                shutil.rmtree(hidden)
         return version
 
 

@@ -15,6 +15,8 @@ from tfgans.serving.transport import Metadata, ServingError, VersionStatus
 _T = TypeVar("_T")
 _LONGEST_MESSAGE = 500
 _PART_BYTES = 2**20
+# Unpacked: 64 images of 1024 x 1024 pixels have half of it. The server may be anyone's.
+_LARGEST_REPLY = 2**32
 # That are kept for threads that share a client.
 _CONNECTIONS = 16
 _DTYPES = {
@@ -32,6 +34,10 @@ _DTYPES = {
     "DT_BOOL": "bool",
     "DT_STRING": "string",
 }
+
+
+# What reading a reply raises that is not TF Serving's.
+_NO_REPLY = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration)
 
 
 class RestTransport:
@@ -105,7 +111,7 @@ class RestTransport:
         text = data.decode(errors="replace")
         try:
             found = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if status != 200 or not isinstance(found, dict) or "error" in found:
             told = found.get("error") if isinstance(found, dict) else None
@@ -121,10 +127,17 @@ class RestTransport:
         reply = self._pool.request(
             method, url, body=body, headers=headers, redirect=False, preload_content=False
         )
-        parts = []
+        parts, room = [], _LARGEST_REPLY
         try:
             while part := reply.read1(_PART_BYTES):
                 parts.append(part)
+                room -= len(part)
+                if room < 0:
+                    raise ServingError(
+                        f"{self._server} answered with more than {_LARGEST_REPLY:,} bytes. Ask for "
+                        "fewer rows in one request (`batch_size`)",
+                        code=str(reply.status),
+                    )
                 if time.monotonic() > deadline:
                     raise urllib3.exceptions.TimeoutError
         except BaseException:
@@ -136,7 +149,7 @@ class RestTransport:
     def _read(self, read: Callable[[], _T]) -> _T:
         try:
             return read()
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except _NO_REPLY as error:
             raise ServingError(
                 f"{self._server} did not answer as TF Serving does: {error!r}", code="200"
             ) from error

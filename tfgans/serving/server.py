@@ -5,7 +5,6 @@ import contextlib
 import functools
 import json
 import logging
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +14,10 @@ import numpy as np
 import orjson
 from aiohttp import web
 
+from tfgans import checks
 from tfgans.serving import http
 from tfgans.serving.batching import Batcher
+from tfgans.serving.inputs import is_name
 from tfgans.serving.rest_format import (
     InvalidRequestError,
     inputs_from_json,
@@ -85,10 +86,14 @@ class Server:
         local: bool = False,
     ) -> None:
         self._folder, self._name = folder, name
-        self._limits, self._poll_seconds = limits or Limits(), poll_seconds
+        self._limits = limits or Limits()
+        self._poll_seconds = checks.positive("poll_seconds", poll_seconds)
         self._ui, self._local = ui, local
-        if not re.fullmatch("[^/:]+", name):
-            raise ValueError(f"The name of a model must be without / and :. Received: {name!r}")
+        if not is_name(name):
+            raise ValueError(
+                f"`name` must be plain text without /, \\ and :, to stand in an address. Received: "
+                f"{name!r}"
+            )
         if self._limits.waiting_rows < self._limits.rows:
             raise ValueError(
                 f"As many rows as a request has must be able to wait. Received: {self._limits}"
