@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 
@@ -15,6 +15,7 @@ from tfgans.metrics import Evaluator
 from tfgans.models import GAN
 from tfgans.runs.cluster import Cluster
 from tfgans.runs.directory import RunDirectory
+from tfgans.runs.segments import Segment, segments
 from tfgans.runs.settings import check_sizes, describe
 
 
@@ -33,14 +34,6 @@ class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
 
 
 Guard = callbacks.Doctor | callbacks.StopOnNaN
-
-
-class Segment(NamedTuple):
-    """One call of `fit`."""
-
-    initial_epoch: int
-    epochs: int
-    steps_per_epoch: int
 
 
 def train(
@@ -282,21 +275,3 @@ def _plan(
             begins = isinstance(guard, callbacks.Doctor) and guard.rolled_back
             if begins:
                 break
-
-
-def segments(done: int, steps: int, epoch_steps: int) -> Iterator[Segment]:
-    """Yields the calls of `fit` that lead from step `done` to `steps`.
-
-    A run that stopped within an epoch finishes it first, then come the whole epochs, then what is
-    left over: so epochs end at the same steps as without the stop. The log's row of the epoch with
-    the stop is a mean over its steps after the stop only.
-    """
-    while done < steps:
-        epoch, begun = divmod(done, epoch_steps)
-        whole = (steps - done) // epoch_steps
-        if begun or not whole:
-            count, epochs = min(epoch_steps - begun, steps - done), 1
-        else:
-            count, epochs = epoch_steps, whole
-        yield Segment(initial_epoch=epoch, epochs=epoch + epochs, steps_per_epoch=count)
-        done += count * epochs
