@@ -73,3 +73,40 @@ def test_draws_outside_a_replica_are_refused():
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope(), pytest.raises(RuntimeError, match=r"inside `strategy.run`"):
         stateless.normal([3, 2], stateless.key(4))
+
+
+@pytest.mark.parametrize("shape", [[6], [6, 1], [6, 3], [6, 5, 5, 3]], ids=str)
+@pytest.mark.parametrize("parts", [2, 3])
+def test_parts_share_out_the_draws_of_the_whole(shape, parts):
+    """Also where a part begins within a block of Philox, and with sizes known only when it runs."""
+    key, rows = stateless.key(5), shape[0] // parts
+
+    @tf.function
+    def draw(index, num):
+        with stateless.part(index, parts):
+            own = [num, *shape[1:]]
+            return stateless.uniform(own, key), stateless.normal(own, key)
+
+    drawn = [draw(tf.constant(index), tf.constant(rows)) for index in range(parts)]
+    uniforms, normals = (tf.concat(one, axis=0) for one in zip(*drawn, strict=True))
+    np.testing.assert_array_equal(uniforms, stateless.uniform(shape, key))
+    np.testing.assert_allclose(normals, stateless.normal(shape, key), atol=1e-6)
+    np.testing.assert_array_equal(stateless.uniform(shape, key), stateless.uniform(shape, key))
+
+
+def test_parts_of_replicas_under_xla():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    key = stateless.key(6)
+
+    @tf.function(jit_compile=True)
+    def draw(index):
+        with stateless.part(index, 2):
+            return stateless.uniform([2, 3], key)
+
+    parts = [
+        strategy.experimental_local_results(strategy.run(draw, args=(tf.constant(index),)))
+        for index in range(2)
+    ]
+    # Replica by replica, and of each its parts in order.
+    shared = [parts[index][replica] for replica in range(2) for index in range(2)]
+    np.testing.assert_array_equal(tf.concat(shared, axis=0), stateless.uniform([8, 3], key))
