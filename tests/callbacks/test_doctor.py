@@ -282,7 +282,7 @@ def dead():
     mixture.set_probabilities([0.97, 0.03])
     mixture.weight_learning_rate = 0.0
     gan = tfgans.NonSaturatingGAN(mixture, points()[1])
-    return compiled(gan, "sgd", "sgd"), RING
+    return compiled(gan, "adam", "adam"), RING
 
 
 FAILURES = {
@@ -301,13 +301,13 @@ def test_failing_training_is_noticed_once(make, tmp_path):
     kind = RuntimeWarning if make is nan else UserWarning
     acts = [Act(shrink)] if make is collapse else []
     with pytest.warns(kind, match=rf"Step \d+: .*{sentence}") as caught:
-        fit(gan, 20, *acts, doctor, source=source)
+        fit(gan, 10, *acts, doctor, source=source)
     assert len(said(caught)) == 1
     (row,) = table(tmp_path / "d.csv")
     assert row["symptom"] == symptom
     assert row["action"] == ("stopped" if make is nan else "warned")
     assert (doctor.message is not None) == (make is nan)
-    assert (gan.step < 20) == (make is nan)
+    assert (gan.step < 10) == (make is nan)
 
 
 def test_dead_component_is_noticed_and_no_reason_to_go_back(tmp_path):
@@ -321,7 +321,7 @@ def test_dead_component_is_noticed_and_no_reason_to_go_back(tmp_path):
     )
     kill = Act(lambda gan: gan.step == 3 and gan.generator.set_probabilities([0.98, 0.02]))
     with pytest.warns(UserWarning, match=r"Step 4: .*component 1 .*raise `entropy_weight`"):
-        fit(gan, 6, kill, doctor, doctor.backup)
+        fit_toy(gan, 6, kill, doctor, doctor.backup)
     assert [list(row.values()) for row in table(tmp_path / "d.csv")] == [
         ["4", "0", "dead component 1 of the generator", "0.02", "0.025", "warned"]
     ]
@@ -340,10 +340,18 @@ HEALTHY = {
 slow = pytest.mark.slow
 
 
-@pytest.mark.parametrize("game", HEALTHY)
 @pytest.mark.parametrize(
-    ("name", "seed"),
-    [("ring", 0), *(pytest.param(*one, marks=slow) for one in [("ring", 1), ("digits", 0)])],
+    ("game", "name", "seed"),
+    [
+        ("WGAN-GP", "ring", 0),
+        ("R3GAN", "ring", 0),
+        pytest.param("non-saturating with R1", "ring", 0, marks=slow),
+        *(
+            pytest.param(game, *data, marks=slow)
+            for game in HEALTHY
+            for data in [("ring", 1), ("digits", 0), ("digits", 1)]
+        ),
+    ],
 )
 def test_silent_while_all_is_well(game, name, seed):
     source = tfgans.data.load(name, seed=seed)
@@ -356,7 +364,7 @@ def test_silent_while_all_is_well(game, name, seed):
     gan.compile(*(keras.optimizers.Adam(5e-4, beta_1=0.5) for _ in range(2)))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit(gan, 300, callbacks.Doctor(source, every_steps=25), source=source, batch_size=64)
+        fit(gan, 300, callbacks.Doctor(source, every_steps=50), source=source, batch_size=64)
     assert said(caught) == []
     assert gan.step == 300
 
@@ -534,7 +542,7 @@ class TestRollback:
             tiny.assert_same_state(go_on(folder), undisturbed.gan)
             assert files_of(folder) == files_of(undisturbed.folder), index
 
-    @pytest.mark.parametrize("numbers", [[5, 6, 7], pytest.param(range(1, 16), marks=slow)])
+    @pytest.mark.parametrize("numbers", [[5, 7], pytest.param(range(1, 16), marks=slow)])
     def test_stopped_after_any_step_ends_with_the_same_bits(self, undisturbed, tmp_path, numbers):
         for number in numbers:
             folder = tmp_path / str(number)
@@ -581,12 +589,12 @@ def test_run_goes_on_after_a_rollback(tmp_path):
     """`tfgans.runs.train`: one log, one model, and the rates as the doctor left them."""
     gan = tfgans.NonSaturatingGAN(*points())
     compiled(gan, keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01))
-    with pytest.warns(UserWarning, match="rolled back to step 4 "):
+    with pytest.warns(UserWarning, match="rolled back to step 2 "):
         tfgans.runs.train(
             gan,
             RING,
             run_dir=tmp_path / "run",
-            steps=9,
+            steps=6,
             batch_size=4,
             epoch_steps=3,
             backup_every=2,
@@ -595,19 +603,19 @@ def test_run_goes_on_after_a_rollback(tmp_path):
             rollbacks=1,
             extra_callbacks=[Collapse()],
         )
-    assert (gan.step, gan.rollbacks) == (9, 1)
+    assert (gan.step, gan.rollbacks) == (6, 1)
     rows = table(tmp_path / "run" / "log.csv")
-    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert [row["epoch"] for row in rows] == ["0", "1"]
     final = tfgans.runs.load_final(tmp_path / "run")
-    assert (final.step, final.rollbacks) == (9, 1)
+    assert (final.step, final.rollbacks) == (6, 1)
     tiny.assert_same_state(final, gan)
 
 
 class Collapse(keras.callbacks.Callback):
-    """Collapses the samples before step 6, once."""
+    """Collapses the samples before step 4, once."""
 
     def on_train_batch_begin(self, batch, logs=None):
-        if (self.model.rollbacks, self.model.step) == (0, 5):
+        if (self.model.rollbacks, self.model.step) == (0, 3):
             shrink(self.model, 0.0)
 
 
@@ -638,8 +646,8 @@ def test_schedules_are_refused_with_rollbacks(tmp_path):
     backup = callbacks.Backup(tmp_path / "b")
     doctor = callbacks.Doctor(RING, path=tmp_path / "d.csv", backup=backup, rollbacks=1)
     with pytest.raises(ValueError, match=r"must be a number: a schedule .* Received: 'adam'"):
-        fit(gan, 1, doctor)
-    fit(gan, 1, callbacks.Doctor(RING))  # Without rollbacks a schedule is none of its business.
+        fit_toy(gan, 1, doctor)
+    fit_toy(gan, 1, callbacks.Doctor(RING))  # Without rollbacks a schedule is none of its business.
 
 
 @pytest.mark.parametrize(
