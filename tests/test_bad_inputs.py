@@ -573,7 +573,11 @@ CALLS = [
     ),
     ("pixels", lambda made, new: tiny.gan().fit(tiny.digits(32).astype(int)), "uint8"),
     ("data with a nan", lambda made, new: tiny.gan().fit(dataset(tiny.digits(32) * np.nan)), "NaN"),
-    ("a source", lambda made, new: tiny.gan().fit(SOURCE), r"Pass `source.batches\(batch_size\)`"),
+    (
+        "a source",
+        lambda made, new: tiny.gan().evaluate(SOURCE),
+        r"Pass `source.batches\(batch_size\)`",
+    ),
     (
         "half a sample",
         lambda made, new: tiny.gan().sample(0.5),

@@ -212,7 +212,18 @@ def dataset(array, size=8):
         (lambda: dataset(tiny.digits(32)).take(0), {}, "dataset is empty"),
         (lambda: tiny.digits(32), {"steps_per_epoch": 0}, "`steps_per_epoch` must be"),
         (lambda: tiny.digits(32), {"epochs": 0}, "`epochs` must be"),
-        (lambda: tfgans.data.load("ring"), {}, r"Pass `source.batches\(batch_size\)`"),
+        (lambda: tfgans.data.load("ring"), {}, "needs `steps_per_epoch`"),
+        (
+            lambda: tfgans.data.load("ring"),
+            {"steps_per_epoch": 1},
+            r"input shape \(None, 8, 8, 1\)",
+        ),
+        (lambda: tfgans.data.from_array(tiny.digits(32)), {"y": np.zeros(32)}, "`y` is for arrays"),
+        (
+            lambda: tiny.digits(32),
+            {"validation_data": tfgans.data.load("ring")},
+            r"Pass `source.batches\(batch_size\)`",
+        ),
         (lambda: [tiny.digits(32)], {}, "must be an array"),
         (
             lambda: tiny.digits(32),
