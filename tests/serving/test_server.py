@@ -368,8 +368,8 @@ class TestServer:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"name": "a/b"}, "without / and :"),
-            ({"name": "a:b"}, "without / and :"),
+            ({"name": "a/b"}, "plain text without"),
+            ({"name": "a:b"}, "plain text without"),
             ({"name": "m", "limits": server.Limits(rows=9, waiting_rows=8)}, "able to wait"),
         ],
     )
