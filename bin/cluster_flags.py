@@ -1,9 +1,12 @@
 """Flags that say on which devices and machines a run trains."""
 
-import tensorflow as tf
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from absl import flags
 
 import tfgans
+from tfgans.runs.cluster import Cluster
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum(
@@ -17,6 +20,9 @@ flags.DEFINE_integer(
 )
 
 
-def strategy() -> tf.distribute.Strategy:
-    """Returns the strategy that the flags name. Call it before TensorFlow runs anything."""
-    return tfgans.runs.make_strategy(FLAGS.strategy, num_replicas=FLAGS.num_replicas)
+@contextmanager
+def scope() -> Iterator[None]:
+    """Opens the scope of the strategy that the flags name, before TensorFlow runs anything."""
+    strategy = tfgans.runs.make_strategy(FLAGS.strategy, num_replicas=FLAGS.num_replicas)
+    with Cluster(strategy).naming_the_lost(), strategy.scope():
+        yield

@@ -20,8 +20,14 @@ flags.DEFINE_integer("restarts", 0, "how often all start again after one was los
 def main(arguments: list[str]) -> None:
     """Starts the workers and exits with their code."""
     train = Path(__file__).with_name("train.py")
-    command = [sys.executable, str(train), "--strategy=multi_worker", *arguments[1:]]
-    sys.exit(local_cluster.launch(command, num_workers=FLAGS.workers, restarts=FLAGS.restarts))
+    command = [sys.executable, str(train), *arguments[1:], "--strategy=multi_worker"]
+    code = local_cluster.launch(
+        command,
+        num_workers=FLAGS.workers,
+        restarts=FLAGS.restarts,
+        when_restarted=["--resume"],
+    )
+    sys.exit(code)
 
 
 def _parse(arguments: list[str]) -> list[str]:

@@ -24,9 +24,19 @@ flags.DEFINE_bool("dry_run", False, "whether to print the plan and do nothing")
 
 
 def main() -> None:
-    """Builds what the flags describe, and trains it or prints the plan."""
+    """Trains; says how to go on where that ended early."""
     model_flags.check()
-    with cluster_flags.strategy().scope():
+    try:
+        build_and_train()
+    except tfgans.runs.Interrupted as stop:
+        cli.end(f"{stop}. To go on: {shlex.join([sys.executable, *sys.argv])}", 128 + stop.signal)
+    except tfgans.runs.WorkerLost as lost:
+        cli.end(f"error: {lost}", TRY_AGAIN)
+
+
+def build_and_train() -> None:
+    """Builds what the flags describe, and trains it or prints the plan."""
+    with cluster_flags.scope():
         source = data_flags.load_source()
         gan = model_flags.build_gan(source)
     settings = {name: FLAGS[name].value for name in data_flags.DECISIVE + model_flags.DECISIVE}
@@ -35,12 +45,7 @@ def main() -> None:
         print(tfgans.runs.plan(gan, source, **options))
         return
     notes = {"flags.txt": cli.flagfile("dry_run")}
-    try:
-        tfgans.runs.train(gan, source, **options, **run_flags.train_options(source), notes=notes)
-    except tfgans.runs.Interrupted as stop:
-        cli.end(f"{stop}. To go on: {shlex.join([sys.executable, *sys.argv])}", 128 + stop.signal)
-    except tfgans.runs.WorkerLost as lost:
-        cli.end(f"error: {lost}", TRY_AGAIN)
+    tfgans.runs.train(gan, source, **options, **run_flags.train_options(source), notes=notes)
     print(f"{FLAGS.run_dir}: {gan.step} steps, model in {FLAGS.run_dir}/final.keras")
 
 

@@ -16,12 +16,18 @@ from tfgans import checks
 
 # What a worker exits with that has lost another: trying again may help (sysexits.h).
 TRY_AGAIN = 75
-# Seconds in which the workers must have ended by themselves after the first has failed.
+# Seconds in which the workers must have ended by themselves after the first has.
 _GRACE = 30.0
 _POLL = 0.1
 
 
-def launch(command: Sequence[str], *, num_workers: int, restarts: int = 0) -> int:
+def launch(
+    command: Sequence[str],
+    *,
+    num_workers: int,
+    restarts: int = 0,
+    when_restarted: Sequence[str] = (),
+) -> int:
     """Runs a command in `num_workers` processes on loopback, and all again when one is lost.
 
     Each process finds the cluster in `TF_CONFIG`. The first one's output is passed on as it is, the
@@ -32,6 +38,7 @@ def launch(command: Sequence[str], *, num_workers: int, restarts: int = 0) -> in
         num_workers: Int of at least 1.
         restarts: Int of at least 0, how often the cluster is started again after a worker was
             killed or lost another. Wrong flags and the like end it at once.
+        when_restarted: More arguments for the command, when it is started again.
 
     Returns:
         0 if all ended well; else the exit code of the first that did not (128 + n for signal n).
@@ -39,13 +46,16 @@ def launch(command: Sequence[str], *, num_workers: int, restarts: int = 0) -> in
     checks.positive_int("num_workers", num_workers)
     for left in range(checks.int_at_least("restarts", restarts, 0), -1, -1):
         codes, stopped = _run(command, num_workers)
+        command = [*command, *when_restarted] if when_restarted else command
+        when_restarted = ()
         failed = [code for code in codes if code]
         lost = failed and all(code == TRY_AGAIN or code < 0 for code in failed)
         if stopped or not (lost and left):
             break
         sys.stderr.write(f"A worker was lost; starting all again ({left} restarts left)\n")
-    # That another was lost is the consequence, not the cause.
-    first = next((code for code in failed if code != TRY_AGAIN), *failed[:1] or [0])
+    # That another was lost is the consequence, not the cause; and so is that we killed it.
+    causes = [code for code in failed if code not in (TRY_AGAIN, -signal.SIGKILL)]
+    first = next(iter([*causes, *sorted(failed)]), 0)
     return first if first >= 0 else 128 - first
 
 
@@ -93,13 +103,13 @@ def _run(command: Sequence[str], num_workers: int) -> tuple[list[int], bool]:
 
 
 def _wait(workers: Sequence[subprocess.Popen[str]]) -> None:
-    """Returns when all have ended, or some time after the first has failed."""
+    """Returns when all have ended, or some time after the first has."""
     deadline = float("inf")
     while time.monotonic() < deadline:
         codes = [worker.poll() for worker in workers]
         if None not in codes:
             return
-        if any(codes):
+        if any(code is not None for code in codes):
             deadline = min(deadline, time.monotonic() + _GRACE)
         time.sleep(_POLL)
 
@@ -113,7 +123,8 @@ def _signals_passed_on(workers: Sequence[subprocess.Popen[str]]) -> Iterator[lis
         for worker in workers:
             worker.send_signal(number)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, pass_on) for number in numbers}
     try:
         yield received
     finally:

@@ -199,3 +199,67 @@ def test_saved_model_accumulates_again(tmp_path):
     model, _ = trained(wgan_gp, epochs=1, accumulate_steps=2)
     model.save(tmp_path / "model.keras")
     assert keras.saving.load_model(tmp_path / "model.keras").accumulate_steps == 2
+
+
+@pytest.mark.parametrize("row", [0, BATCH - 1], ids=["first replica", "last replica"])
+def test_overflow_at_one_replica_is_a_step_that_none_takes(row):
+    keras.config.set_dtype_policy("mixed_float16")
+    images = tiny.digits(BATCH)
+    images[row] = 6e4  # Within float16, but not what a convolution makes of it.
+    with replicated(2).scope():
+        model = wgan_gp()
+        model.compile(descent(), descent())
+    before = model.discriminator.get_weights()
+    batch = tf.constant(np.stack([images, images], axis=1))
+    model.distribute_strategy.run(
+        tf.function(model.train_step),
+        args=(
+            model.distribute_strategy.experimental_distribute_values_from_function(
+                lambda context: batch[context.replica_id_in_sync_group * 8 :][:8]
+            ),
+        ),
+    )
+    for one, other in zip(before, model.discriminator.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert float(model.discriminator_optimizer.dynamic_scale.numpy()) < 2**15
+
+
+@pytest.mark.parametrize("num", [16, 17])
+def test_evaluation_is_that_of_one_device(num):
+    results = []
+    for replicas in (1, 2):
+        model, _ = trained(wgan_gp, replicas=replicas, epochs=1)
+        results.append(model.evaluate(tiny.digits(num), batch_size=8, return_dict=True, verbose=0))
+    assert all(np.isfinite(value) for value in results[1].values())
+    if num % 2 == 0:  # Else the replicas' shares differ, and with them who gets which noise.
+        for name, value in results[0].items():
+            np.testing.assert_allclose(results[1][name], value, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("make", "compiled", "message"),
+    [
+        (wgan_gp, {"jit_compile": True}, "XLA does not compile a step of several replicas"),
+        (
+            lambda: tfgans.NonSaturatingGAN(*tiny.mixtures(2, 2, routing="categorical")),
+            {},
+            "runs on one device",
+        ),
+        (
+            lambda: tfgans.NonSaturatingGAN(tiny.generator(), tiny.discriminator()),
+            {"accumulate_steps": 2},
+            "a BatchNormalization. Use layer normalization",
+        ),
+        (
+            wgan_gp,
+            {"generator_optimizer": keras.optimizers.SGD(clipnorm=1.0)},
+            "clips before the gradients are summed",
+        ),
+    ],
+    ids=["XLA", "categorical", "statistics in parts", "clipping"],
+)
+def test_what_replicas_cannot_do_is_refused_at_once(make, compiled, message):
+    with replicated(2).scope():
+        model = make()
+        with pytest.raises(ValueError, match=message):
+            model.compile(**compiled)

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from tfgans import checks, files
+from tfgans.callbacks import symptoms
 from tfgans.callbacks.every import Every
 
 # Bytes that HDF5 adds to a variable, and to the file: more than was ever seen.
@@ -67,15 +68,24 @@ class Backup(keras.callbacks.Callback):
         self._every = Every(every_steps)
         self._due = False
         self._good_step: int | None = None
+        self._broken = False
+
+    @property
+    def every_steps(self) -> int:
+        """Training steps between backups."""
+        return self._every.steps
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Starts counting steps, and ends a rollback that was killed."""
         self._every.begin(self.model.step)
+        self._broken = False
         self._remove_abandoned(self.model)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Saves when a backup is due, but for the last batch of an epoch."""
         self._due = self._every.due(self.model.step)
+        # With float16 the weights can be finite still: a backup of then would push out a good one.
+        self._broken = self._broken or symptoms.not_finite(logs or {}) is not None
         if self._due and batch + 1 != self.params.get("steps"):
             self._save_due()
 
@@ -86,13 +96,16 @@ class Backup(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Saves the last step, if it is not saved yet."""
+        if self._broken:
+            return
         present = (self.model.rollbacks, self.model.step)
         if all((one.rollbacks, one.step) != present for one in self._backups()):
             self.save(self.model)
 
     def _save_due(self) -> None:
         self._due = False
-        self.save(self.model)
+        if not self._broken:
+            self.save(self.model)
 
     def save(self, model: Any) -> Path | None:
         """Writes a backup of `model` and removes the oldest ones.

@@ -56,11 +56,17 @@ class GracefulStop(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Stops after this step, or soon after it in a cluster, if a signal came."""
+        self._calls += 1
+        if self._total is None or self._calls % _TOLD_EVERY == 0:
+            self._agree()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Tells the other workers of a signal that came since: none may begin another `fit`."""
+        self._agree()
+
+    def _agree(self) -> None:
         stop = self.signal is not None
         if self._total is not None:
-            self._calls += 1
-            if self._calls % _TOLD_EVERY:
-                return
             stop = self._total(float(stop)) > 0
         if stop:
             self.signal = self.signal or signal.SIGTERM

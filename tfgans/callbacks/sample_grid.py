@@ -62,6 +62,8 @@ class SampleGrid(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Writes the first picture."""
         self._every.begin(self.model.step)
+        if self._written is not None and self._written > self.model.step:
+            self._written = None  # The model was rolled back.
         if self.log_dir is not None:
             self._events = tf.summary.create_file_writer(os.fspath(self.log_dir))
         # Training that goes on leaves no more pictures than one that was never stopped.

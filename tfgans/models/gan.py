@@ -124,7 +124,8 @@ class GAN(FittedGame):
         The latents of a batch are the same in every evaluation, so that two of them compare.
         """
         real, labels = inputs.unpack_batch(data, self.num_classes)
-        num_seen = self._means["discriminator_loss"].count
+        # Each replica counts its own examples.
+        num_seen = replicas.total(tf.convert_to_tensor(self._means["discriminator_loss"].count))
         key = stateless.key(self.seed, _EVALUATION, num_seen)
         self.evaluate_batch(real, labels=labels, key=key)
         return self.get_metrics_result()

@@ -16,12 +16,14 @@ _collected: contextvars.ContextVar[Sums | None] = contextvars.ContextVar("collec
 
 def log(running: keras.metrics.Mean, value: Any, num_examples: Any) -> None:
     """Moves a running mean by the value of so many examples, or adds it to what is collected."""
+    # A replica may have no rows of the last batch: the mean of nothing is NaN.
+    value = tf.where(num_examples > 0, tf.cast(value, tf.float32), 0.0)
     sums = _collected.get()
     if sums is None:
         running.update_state(value, sample_weight=num_examples)
         return
     number = tf.cast(num_examples, tf.float32)
-    pair = tf.stack([tf.cast(value, tf.float32) * number, number])
+    pair = tf.stack([value * number, number])
     name = running.name
     sums[name] = pair + sums[name] if name in sums else pair
 

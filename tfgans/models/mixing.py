@@ -94,7 +94,9 @@ def own_variables(network: Any) -> list[Any]:
 
 def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
     """Returns `rows`, repeated to as many as `fake` has: a multiple, with "exact" routing."""
-    times = batch_size(fake) // batch_size(rows)
+    num = batch_size(rows)
+    # A replica may have no rows of the last batch.
+    times = batch_size(fake) // (num if isinstance(num, int) else tf.maximum(num, 1))
     if isinstance(times, int) and times == 1:
         return rows
     return tf.tile(rows, [times, *[1] * (len(rows.shape) - 1)])

@@ -39,13 +39,22 @@ def prepare(optimizer: Any, network: Any) -> Any:
         network: Keras model whose variables it updates.
 
     Raises:
-        ValueError: If it was built for other variables, or its name is not known.
+        ValueError: If it was built for other variables, its name is not known, or it clips
+            gradients under several replicas.
     """
     optimizer = keras.optimizers.get(optimizer)
     wrapped = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     if not wrapped and _computes_in_float16(network):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     variables = network.trainable_variables
+    clips = ("clipnorm", "global_clipnorm", "clipvalue")
+    inner = optimizer.inner_optimizer if hasattr(optimizer, "inner_optimizer") else optimizer
+    if replicas.count() > 1 and any(getattr(inner, name, None) is not None for name in clips):
+        raise ValueError(
+            "Under several replicas Keras clips before the gradients are summed, which is not what "
+            f"one device does. Received: {optimizer.name!r} with one of {', '.join(clips)}. Leave "
+            "it out"
+        )
     if not optimizer.built:
         optimizer.build(variables)
     elif [id(one) for one in optimizer._trainable_variables] != [id(one) for one in variables]:
@@ -97,6 +106,7 @@ def apply(gradients: list[Any], optimizer: Any, network: Any) -> None:
         optimizer: From `prepare`.
         network: The player.
     """
+    gradients = _agreed(gradients, optimizer)
     variables, slope = network.trainable_variables, None
     if _has_own_weights(network):
         # Before the optimizer, which may change the loss scale for the next step.
@@ -109,6 +119,19 @@ def apply(gradients: list[Any], optimizer: Any, network: Any) -> None:
         optimizer.apply(gradients, variables)
     if slope is not None:
         network.update_weights(replicas.total(slope))
+
+
+def _agreed(gradients: list[Any], optimizer: Any) -> list[Any]:
+    """Returns NaN for all gradients where those of any replica have overflowed in float16.
+
+    Keras asks its first replica alone whether to skip the step.
+    """
+    if replicas.count() == 1 or not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return gradients
+    given = [one for one in gradients if one is not None]
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(one)) for one in given])
+    broken = replicas.total(tf.cast(tf.logical_not(finite), tf.float32)) > 0
+    return [None if one is None else tf.where(broken, float("nan"), one) for one in gradients]
 
 
 def _has_own_weights(network: Any) -> bool:

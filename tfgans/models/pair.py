@@ -116,9 +116,11 @@ class NetworkPair(keras.Model):
             jit_compile: Bool, whether to compile the step with XLA.
             accumulate_steps: Int of at least 1. Each update sums its gradient over so many equal
                 parts of its batch, one in memory at a time, for batches larger than memory. The
-                update is that of the whole batch up to the order of summation, unless the terms of
-                an example depend on the others: batch statistics, a mixture's slices and
-                `KLWGAN`'s weights are then those of a part. Default: 1, the whole batch at once.
+                update is that of the whole batch up to the order of summation, but for what looks
+                at the batch: batch statistics, the power iterations of spectral normalization, a
+                mixture's slices (with "exact" routing the noise and the points of penalties),
+                `KLWGAN`'s weights, the spread of `DRAGAN`, a penalty's `fraction`, dropout. They
+                are then of each part. Default: 1, the whole batch at once.
 
         A network in `mixed_float16` gets its optimizer wrapped in a `LossScaleOptimizer`.
         """
@@ -137,6 +139,9 @@ class NetworkPair(keras.Model):
                 "routing='categorical' changes batch sizes, which XLA cannot compile. Received: "
                 "jit_compile=True. Use routing='slices', or no XLA"
             )
+        replicas.check_execution(
+            networks, jit_compile=jit_compile, accumulate_steps=self.accumulate_steps
+        )
         ready = [optimizers.prepare(*one) for one in zip(pair, networks, strict=True)]
         # `optimizer=None` keeps Keras from adding a phantom RMSprop to every checkpoint.
         super().compile(

@@ -1,10 +1,13 @@
 """What is different where several replicas of a model train on parts of one global batch."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from tfgans.layers import SpectralNormalization
 
 
 def count() -> int:
@@ -26,6 +29,32 @@ def total(value: tf.Tensor) -> tf.Tensor:
     if count() == 1:
         return value
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def check_execution(networks: Sequence[Any], *, jit_compile: bool, accumulate_steps: int) -> None:
+    """Raises ValueError where TensorFlow cannot run a step so on several replicas."""
+    if count() == 1:
+        return
+    if jit_compile:
+        raise ValueError(
+            "XLA does not compile a step of several replicas. Received: jit_compile=True under a "
+            f"strategy of {count()}. Leave it out"
+        )
+    if any(getattr(one, "routing", None) == "categorical" for one in networks):
+        raise ValueError(
+            "routing='categorical' runs on one device. Received: a strategy of several replicas. "
+            "Use routing='slices'"
+        )
+    kinds = (keras.layers.BatchNormalization, SpectralNormalization)
+    layers = [layer for one in networks for layer in one._flatten_layers()]
+    talking = next((layer for layer in layers if isinstance(layer, kinds)), None)
+    if accumulate_steps > 1 and talking is not None:
+        raise ValueError(
+            "A layer whose replicas speak to each other cannot do so in parts of a batch. "
+            f"Received: accumulate_steps={accumulate_steps} under a strategy of {count()}, and "
+            f"{talking.name!r}, a {type(talking).__name__}. Use layer normalization, more "
+            "replicas, or no parts"
+        )
 
 
 def fit_for_replicas(network: Any) -> None:

@@ -17,9 +17,9 @@ _LOST = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
-    tf.errors.UnknownError,
 )
+# Of other errors, what tells that it was another process and not this one.
+_UNREACHABLE = re.compile(r"recvmsg|[Cc]onnection (reset|refused|closed)|Socket closed|heartbeat")
 _TASK = re.compile(r"/job:(?P<kind>\w+)/(?:replica:\d+/)?task:(?P<index>\d+)")
 
 
@@ -151,8 +151,9 @@ class Cluster:
         """Turns TensorFlow's error about a process that is gone into `WorkerLost`, with its name."""
         try:
             yield
-        except _LOST as error:
-            if self.num_workers == 1:
+        except tf.errors.OpError as error:
+            lost = isinstance(error, _LOST) or _UNREACHABLE.search(str(error))
+            if self.num_workers == 1 or not lost:
                 raise
             raise WorkerLost(
                 f"{self._name_of_lost(str(error))} of the cluster has ended or cannot be reached, "

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from tfgans.data import Source
 from tfgans.data.room import available_memory
 from tfgans.layers import Mixture
-from tfgans.models import GAN, replicas
+from tfgans.models import GAN, mixing, replicas
 
 _FLOAT = 4
 # Weights, their gradients, and the two slots of Adam.
@@ -81,7 +81,7 @@ def refuse_too_large(gan: GAN, source: Source, *, batch_size: int) -> Estimate:
         (
             parts
             for parts in range(gan.accumulate_steps, batch_size + 1)
-            if batch_size % parts == 0
+            if _can_be_cut(gan, batch_size, parts)
             and estimate(gan, source, batch_size=batch_size, parts=parts).total <= there
         ),
         None,
@@ -95,6 +95,17 @@ def refuse_too_large(gan: GAN, source: Source, *, batch_size: int) -> Estimate:
         f"{gan.accumulate_steps} parts, {megabytes(needed.weights)} for weights and optimizers. "
         f"{advice}"
     )
+
+
+def _can_be_cut(gan: GAN, batch_size: int, parts: int) -> bool:
+    num_replicas = gan.distribute_strategy.num_replicas_in_sync
+    try:
+        mixing.check_batch(
+            batch_size, gan.generator, gan.discriminator, num_replicas=num_replicas, parts=parts
+        )
+    except ValueError:
+        return False
+    return True
 
 
 def megabytes(count: int) -> str:

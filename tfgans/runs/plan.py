@@ -34,6 +34,10 @@ def plan(
     run = RunDirectory(run_dir)
     run.check(described, resume=resume)
     done = Backup(run.backups).newest_step() or 0
+    if done > steps:
+        raise ValueError(
+            f"{run.path} has done {done} steps already. Received: steps={steps}. Ask for more"
+        )
     needed = memory.refuse_too_large(gan, source, batch_size=batch_size)
     examples = "endless" if source.num_examples is None else f"{source.num_examples} examples"
     seen = steps * batch_size * gan.discriminator_steps

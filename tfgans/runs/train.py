@@ -79,7 +79,7 @@ def train(
         evaluate_every: Int, a multiple of `epoch_steps`: training steps between evaluations.
             Default: `epoch_steps`.
         doctor_every: Int, training steps between the checks of `tfgans.callbacks.Doctor`. Default:
-            500. With None there are none, and only numbers that break are noticed.
+            500. With None, and in a cluster, there are none: only broken numbers are noticed.
         rollbacks: Int, how often in the whole run the doctor may go back to the last good backup,
             at half the learning rates; a later call may allow more. Default: 0.
         settings: JSON values that decide the result, kept in `run.json`; a run directory with
@@ -115,7 +115,6 @@ def train(
             )
         )
     described = describe(gan, source, batch_size=batch_size, given=settings)
-    run.check(described, resume=resume)
     cluster = Cluster(gan.distribute_strategy)
     guard = _guard(source, run, backup, doctor_every, rollbacks, cluster)
     opened = run.open(described, resume=resume) if cluster.is_chief else contextlib.nullcontext()
@@ -166,15 +165,20 @@ def _guard(
 ) -> Guard:
     if rollbacks and cluster.num_workers > 1:
         raise ValueError(
-            "`rollbacks` are for one machine: in a cluster the doctor, who is with the chief, only "
-            f"warns. Received: rollbacks={rollbacks} and {cluster.num_workers} workers. Leave them "
-            "out"
+            "`rollbacks` are for one machine: in a cluster there is no doctor. "
+            f"Received: rollbacks={rollbacks} and {cluster.num_workers} workers. Leave them out"
         )
-    if not cluster.is_chief or (doctor_every is None and not rollbacks):
+    if cluster.num_workers > 1 or (doctor_every is None and not rollbacks):
+        # A doctor would look, and stop, at the chief alone.
         return callbacks.StopOnNaN()
     if doctor_every is None:
         raise ValueError(
             f"`rollbacks` are the doctor's: give `doctor_every`. Received: rollbacks={rollbacks}"
+        )
+    if rollbacks and backup.every_steps % doctor_every:
+        raise ValueError(
+            "With `rollbacks` the doctor must look at each state that is backed up: `doctor_every` "
+            f"must divide `backup_every` = {backup.every_steps}. Received: {doctor_every}"
         )
     return callbacks.Doctor(
         source,
