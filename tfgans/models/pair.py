@@ -165,6 +165,7 @@ class NetworkPair(keras.Model):
 
     def save_own_variables(self, store: Any) -> None:
         """Saves what the networks and optimizers do not: the step and the dropout states."""
+        state.remember_optimizer_attributes()
         store["step"] = np.asarray(self.step, np.int64)
         state.save_seed_states(self, store)
 
