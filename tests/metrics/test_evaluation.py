@@ -12,6 +12,7 @@ import tiny
 import tfgans
 from tfgans import metrics
 from tfgans.metrics import Evaluator, compare, evaluate
+from tfgans.metrics.sides import Real
 
 RING = tfgans.data.load("ring")
 
@@ -24,6 +25,19 @@ def extractor():
 @pytest.fixture(scope="module")
 def digits():
     return tfgans.data.from_array(tiny.digits(300), name="digits300")
+
+
+def test_endless_data_are_one_dataset_however_often_they_are_looked_at(monkeypatch):
+    """TensorFlow keeps the functions of each dataset that is made."""
+    source, made = tfgans.data.Ring(seed=0), []
+    draw = source.batches
+    monkeypatch.setattr(
+        source, "batches", lambda *args, **options: made.append(args) or draw(*args, **options)
+    )
+    real = Real(source, 300, if_endless=None, seed=0)
+    first, second = (np.concatenate([*real.chunks()]) for _ in range(2))
+    assert len(made) == 1
+    np.testing.assert_array_equal(first, second)
 
 
 def test_numbers_are_those_of_the_metrics(digits, extractor):

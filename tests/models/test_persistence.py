@@ -40,6 +40,25 @@ def test_weights_file_carries_the_optimizers_and_the_step(tmp_path):
     assert fresh.step == 3
 
 
+def test_saving_again_makes_no_variables(tmp_path, monkeypatch):
+    """TensorFlow keeps memory for the name of each one that was ever made."""
+    made = []
+    gan = tiny.gan()
+    gan.save_weights(tmp_path / "gan.weights.h5")
+    gan.save_weights(tmp_path / "gan.weights.h5")
+    optimizer = keras.optimizers.Optimizer
+    start = optimizer.__init__
+
+    def count(self, *args, **options):
+        made.append(type(self))
+        start(self, *args, **options)
+
+    monkeypatch.setattr(optimizer, "__init__", count)
+    gan.save_weights(tmp_path / "gan.weights.h5")
+    gan.save(tmp_path / "gan.keras")
+    assert made == []
+
+
 def test_schedules_and_compile_options_are_kept(tmp_path):
     gan = tiny.gan(compiled=False)
     schedule = keras.optimizers.schedules.PolynomialDecay(1e-3, 10)

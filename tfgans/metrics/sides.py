@@ -54,6 +54,7 @@ class Real:
         self, source: Source, num: int | None, *, if_endless: int | None, seed: int
     ) -> None:
         self._source, self._seed = source, seed
+        self._batches: tf.data.Dataset | None = None
         available = source.num_examples
         if num is None and available is None:
             num = if_endless or _ENDLESS
@@ -93,10 +94,13 @@ class Real:
             for start in range(0, self.num, _CHUNK):
                 yield self._source.rows(tf.constant(order[start : start + _CHUNK])).numpy()
             return
-        # Another branch of the stream than training's, which begins at batch 0.
-        batches = self._source.batches(min(_CHUNK, self.num), start_step=2**40 + self._seed % 2**20)
+        if self._batches is None:
+            # Once: of each dataset that is made TensorFlow keeps the functions. And another branch
+            # of the stream than training's, which begins at batch 0.
+            start = 2**40 + self._seed % 2**20
+            self._batches = self._source.batches(min(_CHUNK, self.num), start_step=start)
         left = self.num
-        for batch in batches:
+        for batch in self._batches:
             yield batch.numpy()[:left]
             left -= len(batch)
             if left <= 0:

@@ -203,6 +203,7 @@ class NetworkPair(keras.Model):
 
     def save_own_variables(self, store: Any) -> None:
         """Saves what networks and optimizers do not: step, rollbacks and the dropout states."""
+        state.remember_optimizer_attributes()
         store["step"] = np.asarray(self.step, np.int64)
         store["rollbacks"] = np.asarray(self.rollbacks, np.int64)
         state.save_seed_states(self, store)

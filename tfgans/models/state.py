@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.backend.common import global_state
 
 _SEED_STATE = "seed_generator_state"
 
@@ -67,6 +68,17 @@ def steady_rounding() -> Iterator[None]:
         yield
     finally:
         tf.config.optimizer.set_experimental_options({name: before})
+
+
+def remember_optimizer_attributes() -> None:
+    """Has Keras make one sample optimizer, whose attributes it leaves out, and not one a save.
+
+    Keras 3.15 keeps their names under one key and looks for them under another. The variables of
+    each sample have names of their own, and for each name TensorFlow keeps 35 KB: with two
+    optimizers 140 KB a backup, for ever.
+    """
+    names = global_state.get_global_attribute("saving_attr_skipset_Optimizer")
+    global_state.set_global_attribute("saving_attr_skiplist_Optimizer", names)
 
 
 def save_seed_states(model: Any, store: Any) -> None:
