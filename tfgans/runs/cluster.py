@@ -64,7 +64,8 @@ def make_strategy(name: str, *, num_replicas: int | None = None) -> tf.distribut
 
 def _mirrored(num_replicas: int | None) -> tf.distribute.Strategy:
     gpus = tf.config.list_physical_devices("GPU")
-    count = checks.positive_int("num_replicas", num_replicas or len(gpus) or 1)
+    usual = max(1, len(gpus))
+    count = checks.positive_int("num_replicas", usual if num_replicas is None else num_replicas)
     if gpus and count > len(gpus):
         raise ValueError(
             f"`num_replicas` must be at most the number of GPUs, {len(gpus)}. Received: {count}"
