@@ -95,9 +95,8 @@ def test_killed_inside_a_backup_and_outside_and_then_a_backup_is_cut(undisturbed
     assert_scale_moved(small_runs.final(path))
 
 
-@pytest.mark.parametrize(
-    "delay", [0.2, *(pytest.param(delay, marks=pytest.mark.slow) for delay in (0, 0.05, 1, 2, 4))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0, 0.05, 0.2, 1, 2, 4])
 def test_killed_export(undisturbed, tmp_path, delay):
     path, _ = undisturbed
     out = tmp_path / "exported"

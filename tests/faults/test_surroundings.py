@@ -65,6 +65,7 @@ def assert_no_temporaries(path):
     assert not list(path.rglob(".tmp-*"))
 
 
+@pytest.mark.slow
 def test_no_room_for_any_file_in_turn_and_then_there_is(undisturbed, tmp_path):
     path = tmp_path / "run"
     met = []

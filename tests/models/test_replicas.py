@@ -128,7 +128,13 @@ def test_replicas_follow_the_curve_of_one_device(on_one_device, game, replicas):
     assert_alike(trained(GAMES[game], replicas=replicas), on_one_device(game))
 
 
-@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize(
+    "game",
+    [
+        *("WGANGP, noise and average", "adaptive noise", "exact mixture"),
+        *(pytest.param(game, marks=pytest.mark.slow) for game in ("R3GAN", "conditional", "DCD")),
+    ],
+)
 def test_parts_of_a_batch_give_the_update_of_the_whole(on_one_device, game):
     assert_alike(trained(GAMES[game], accumulate_steps=4), on_one_device(game))
 

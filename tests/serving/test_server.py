@@ -515,6 +515,7 @@ def memory(process):
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.slow
 def test_load_with_a_reload_in_the_middle(exported, tmp_path):
     """64 clients, 5000 requests: each reply is that of its seeds, of the old or the new version."""
     folder = tmp_path / "digits"
