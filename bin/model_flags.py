@@ -19,9 +19,7 @@ for module in (method_flags, network_flags, noise_flags, refine_flags):
     flags.adopt_module_key_flags(module)
 flags.DEFINE_string("pretrained", None, "of dcd: folder of the finished run that it starts from")
 flags.DEFINE_float("learning_rate", None, "of both players; default: the method's own", 1e-12)
-flags.DEFINE_float(
-    "ema", None, "decay of the generator's average; 0 for none; default: 0.999", 0, 1
-)
+flags.DEFINE_float("ema", None, "decay of the generator's average; 0: none; default: 0.999", 0, 1)
 flags.DEFINE_enum("dtype_policy", "float32", POLICIES, "what the networks compute in")
 flags.DEFINE_bool("jit_compile", False, "whether to compile the training step with XLA")
 flags.DEFINE_integer("steps_per_execution", 1, "training steps in one call", lower_bound=1)
