@@ -10,6 +10,7 @@ import tfgans
 from tfgans import data
 
 BATCH, STEPS = 16, 4
+SLOW = pytest.mark.slow
 
 
 def noise(**how):
@@ -120,8 +121,8 @@ def test_training_moves_the_weights(on_one_device):
         ("WGANGP, noise and average", 2),
         ("WGANGP, noise and average", 4),
         ("adaptive noise", 2),
-        *(pytest.param(game, 2, marks=pytest.mark.slow) for game in [*GAMES][3:]),
-        pytest.param("R3GAN", 2, marks=pytest.mark.slow),
+        *(pytest.param(game, 2, marks=SLOW) for game in [*GAMES][3:]),
+        pytest.param("R3GAN", 2, marks=SLOW),
     ],
 )
 def test_replicas_follow_the_curve_of_one_device(on_one_device, game, replicas):
@@ -132,7 +133,7 @@ def test_replicas_follow_the_curve_of_one_device(on_one_device, game, replicas):
     "game",
     [
         *("WGANGP, noise and average", "adaptive noise", "exact mixture"),
-        *(pytest.param(game, marks=pytest.mark.slow) for game in ("R3GAN", "conditional", "DCD")),
+        *(pytest.param(game, marks=SLOW) for game in ("R3GAN", "conditional", "DCD")),
     ],
 )
 def test_parts_of_a_batch_give_the_update_of_the_whole(on_one_device, game):
@@ -140,7 +141,9 @@ def test_parts_of_a_batch_give_the_update_of_the_whole(on_one_device, game):
 
 
 @pytest.mark.parametrize(
-    "how", [{"replicas": 2}, {"jit_compile": True}, {"run_eagerly": True}], ids=str
+    "how",
+    [{"replicas": 2}, {"jit_compile": True}, pytest.param({"run_eagerly": True}, marks=SLOW)],
+    ids=str,
 )
 def test_parts_of_a_batch_whatever_runs_the_step(on_one_device, how):
     game = "WGANGP, noise and average"
@@ -207,7 +210,10 @@ def test_saved_model_accumulates_again(tmp_path):
     assert keras.saving.load_model(tmp_path / "model.keras").accumulate_steps == 2
 
 
-@pytest.mark.parametrize("row", [0, BATCH - 1], ids=["first replica", "last replica"])
+@pytest.mark.parametrize(
+    "row",
+    [pytest.param(0, marks=SLOW, id="first replica"), pytest.param(BATCH - 1, id="last replica")],
+)
 def test_overflow_at_one_replica_is_a_step_that_none_takes(row):
     keras.config.set_dtype_policy("mixed_float16")
     images = tiny.digits(BATCH)

@@ -150,6 +150,7 @@ def test_mixture_from_training_to_equilibrium(tmp_path):
     assert "epsilon" in done.stdout
 
 
+@pytest.mark.slow
 def test_conditional_residual_run_and_dcd_on_top(tmp_path):
     """Labels from the data to the picture; then DCD tunes the finished run's discriminator."""
     path, tuned = tmp_path / "classes", tmp_path / "tuned"
