@@ -7,8 +7,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgans.models import replicas
-
 
 @contextlib.contextmanager
 def components_without_examples(
@@ -23,15 +21,7 @@ def components_without_examples(
         mixture: The `Mixture` that is being updated.
         optimizer: Its optimizer, built.
         gradients: One for each of `mixture.trainable_variables`.
-
-    Raises:
-        ValueError: Under several replicas, each of which may have drawn other components.
     """
-    if replicas.count() > 1:
-        raise ValueError(
-            "routing='categorical' runs on one device. Received: a strategy of several replicas. "
-            "Use routing='slices'"
-        )
     groups = _optimizer_slots(optimizer, mixture.trainable_variables)
     by_variable = {
         id(variable): (gradient, group)
