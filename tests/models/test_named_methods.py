@@ -297,9 +297,9 @@ def test_every_counts_the_updates_of_the_discriminator():
     seen = []
 
     class Spy(tfgans.GAN):
-        def descend_discriminator(self, real, fake, **how):
+        def update_discriminator(self, real, **how):
             before = self.get_metrics_result()["penalty"]
-            super().descend_discriminator(real, fake, **how)
+            super().update_discriminator(real, **how)
             seen.append((int(how["update"]), float(self.get_metrics_result()["penalty"] - before)))
 
     gan = Spy(
