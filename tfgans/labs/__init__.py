@@ -1,0 +1,30 @@
+"""The papers' experiments, rerun with this library: a table, figures and a verdict each.
+
+`run` does what `bin/experiment.py` does. A lab is a module of this room with a `LAB`.
+"""
+
+import importlib
+
+from tfgans import checks
+from tfgans.labs.experiment import Outcome, run
+from tfgans.labs.lab import Claim, Drawing, Lab
+from tfgans.labs.verdicts import Verdict
+
+NAMES = ("vanishing_gradients",)
+
+
+def load(name: str) -> Lab:
+    """Returns the lab of this name.
+
+    Args:
+        name: One of `NAMES`.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    checks.choice("lab", name, NAMES)
+    lab: Lab = importlib.import_module(f"tfgans.labs.{name}").LAB
+    return lab
+
+
+__all__ = ["NAMES", "Claim", "Drawing", "Lab", "Outcome", "Verdict", "load", "run"]

@@ -1,0 +1,148 @@
+"""Where runs run: processes of one thread each on this machine, or a Ray cluster."""
+
+import concurrent.futures
+import functools
+import gc
+import importlib.util
+import multiprocessing
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tfgans import checks
+
+ENGINES = ("processes", "ray")
+# A new process after so many runs: TensorFlow frees little of what it traced.
+_RUNS_OF_A_PROCESS = 100
+
+
+class Task(NamedTuple):
+    """A run: what to call, with what, by name."""
+
+    measure: Callable[..., Mapping[str, Any]]
+    arguments: Mapping[str, Any]
+
+
+class Ended(NamedTuple):
+    """How a run ended.
+
+    Attributes:
+        measures: What it returned; None if it failed.
+        error: The failure in one line.
+        log: Its traceback.
+        cpu_seconds: Of all threads of its process; 0.0 of one that died.
+    """
+
+    measures: Mapping[str, Any] | None
+    error: str = ""
+    log: str = ""
+    cpu_seconds: float = 0.0
+
+
+def run_tasks(
+    tasks: Sequence[Task], *, workers: int, engine: str = "processes"
+) -> Iterator[tuple[int, Ended]]:
+    """Yields (index, how it ended) as runs end. A run that crashes its process only fails.
+
+    Args:
+        tasks: The runs.
+        workers: How many at a time.
+        engine: "processes", or "ray": the cluster at the environment's RAY_ADDRESS, else one that
+            is started here for the while. All its machines need this package.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+        ImportError: If Ray is missing.
+    """
+    checks.positive_int("workers", workers)
+    checks.choice("engine", engine, ENGINES)
+    if engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise ImportError("--engine=ray needs Ray: pip install tfgans[ray]")
+    return (_by_ray if engine == "ray" else _by_processes)(tasks, workers)
+
+
+def _by_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Ended]]:
+    import pebble
+
+    pool = pebble.ProcessPool(
+        max_workers=min(workers, max(len(tasks), 1)),
+        max_tasks=_RUNS_OF_A_PROCESS,
+        initializer=_one_thread,
+        context=multiprocessing.get_context("spawn"),
+    )
+    try:
+        futures = {pool.schedule(_measure, args=(task,)): index for index, task in enumerate(tasks)}
+        for future in concurrent.futures.as_completed(futures):
+            error = future.exception()
+            # `_measure` catches all that Python can: what comes here took its process along.
+            yield futures[future], future.result() if error is None else _died(error)
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _by_ray(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Ended]]:
+    import ray
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}
+    own = "RAY_ADDRESS" not in os.environ
+    ray.init(**({"address": "local", "num_cpus": workers, **quiet} if own else {}))
+    try:
+        remote = ray.remote(num_cpus=1, max_retries=0)(_measure_alone)
+        waiting = list(enumerate(tasks))[::-1]
+        running: dict[Any, int] = {}
+        while waiting or running:
+            while waiting and len(running) < workers:
+                index, task = waiting.pop()
+                running[remote.remote(task)] = index
+            ready, _ = ray.wait(list(running))
+            for reference in ready:
+                index = running.pop(reference)
+                try:
+                    ended = ray.get(reference)
+                except ray.exceptions.RayError as error:
+                    ended = _died(error)
+                yield index, ended
+    finally:
+        ray.shutdown()
+
+
+@functools.cache  # Once TensorFlow has begun, its threads are what they are.
+def _one_thread() -> None:
+    import tensorflow as tf
+    import threadpoolctl
+
+    os.environ["OMP_NUM_THREADS"] = "1"
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    threadpoolctl.threadpool_limits(1)
+    # Each model traces functions of its own; TensorFlow warns of the fifth in a process.
+    tf.get_logger().setLevel("ERROR")
+
+
+def _measure_alone(task: Task) -> Ended:
+    _one_thread()
+    return _measure(task)
+
+
+def _measure(task: Task) -> Ended:
+    import keras
+
+    keras.backend.clear_session()
+    gc.collect()
+    keras.utils.set_random_seed(task.arguments["seed"])
+    begun = time.process_time()
+    try:
+        measures = dict(task.measure(**task.arguments))
+    except Exception as error:
+        log = traceback.format_exc()
+        line = f"{type(error).__name__}: {error}"
+        return Ended(None, line, log, time.process_time() - begun)
+    return Ended(measures, cpu_seconds=time.process_time() - begun)
+
+
+def _died(error: BaseException) -> Ended:
+    line = f"its process died: {error}"
+    return Ended(None, line, line)

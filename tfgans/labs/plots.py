@@ -1,0 +1,62 @@
+"""What the labs' figures share: curves with their spread, boxes, heat maps."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+# Okabe & Ito 2008: told apart by colour-blind readers too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+_PANEL = (4.2, 3.2)
+
+
+def panels(rows: int, columns: int, *, size: tuple[float, float] = _PANEL, **how: Any) -> Any:
+    """Returns a new figure and its axes [rows, columns]."""
+    figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **how)
+    for axis in axes.flat:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def curve(axis: Any, x: Sequence[float], runs: pd.Series, *, label: str, colour: str) -> None:
+    """Draws the median of lists of the same length, and the range that they lie in."""
+    values = np.array(runs.tolist(), np.float64)
+    if not len(values):
+        return
+    axis.plot(x, np.median(values, axis=0), color=colour, label=label)
+    axis.fill_between(x, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, lw=0)
+
+
+def boxes(axis: Any, groups: Mapping[str, Sequence[float]]) -> None:
+    """Draws a box a group, and each value as a point."""
+    axis.boxplot(
+        [np.asarray(values, np.float64) for values in groups.values()],
+        tick_labels=list(groups),
+        showfliers=False,
+        medianprops={"color": COLOURS[1]},
+    )
+    for index, values in enumerate(groups.values(), 1):
+        spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else [0.0]
+        axis.plot(index + np.asarray(spread), values, ".", color=COLOURS[0], alpha=0.5, ms=4)
+
+
+def heat_map(axis: Any, table: pd.DataFrame, *, title: str, best: str) -> None:
+    """Draws a table of numbers; the colour is their rank, `best` "low" or "high"."""
+    values = table.to_numpy(np.float64)
+    ranks = pd.Series(values.ravel()).rank(pct=True).to_numpy().reshape(values.shape)
+    axis.imshow(ranks if best == "high" else 1 - ranks, cmap="cividis", aspect="auto")
+    axis.set_xticks(
+        range(table.shape[1]), [str(one) for one in table.columns], rotation=30, ha="right"
+    )
+    axis.set_yticks(range(table.shape[0]), [str(one) for one in table.index])
+    axis.spines[:].set_visible(False)
+    for (row, column), value in np.ndenumerate(values):
+        bright = (ranks if best == "high" else 1 - ranks)[row, column] > 0.6
+        text = f"{value:.3g}" if np.isfinite(value) else "-"
+        axis.text(
+            column, row, text, ha="center", va="center", color="k" if bright else "w", fontsize=8
+        )
+    axis.set_title(title, fontsize=10)

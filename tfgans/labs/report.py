@@ -1,0 +1,175 @@
+"""The report of a lab: Markdown, and one HTML file that holds its figures."""
+
+import base64
+import dataclasses
+import html
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+
+from tfgans import files
+from tfgans.labs.lab import Lab
+from tfgans.labs.verdicts import Verdict
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: auto; padding: 1rem }
+table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 14px }
+th, td { border-bottom: 1px solid #ccc; padding: .3rem .7rem; text-align: left }
+img { max-width: 100% } code { background: #f3f3f3 }
+"""
+_DPI = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+    """How a report came about.
+
+    Attributes:
+        command: What was typed.
+        quick: Whether it is the lab's smaller form.
+        versions: Of what the numbers depend on.
+        date: Of the report.
+    """
+
+    command: str
+    quick: bool
+    versions: Mapping[str, str]
+    date: str
+
+
+def write(
+    lab: Lab,
+    frame: pd.DataFrame,
+    good: pd.DataFrame,
+    verdicts: Sequence[Verdict],
+    about: About,
+    folder: Path,
+) -> None:
+    """Writes `report.md`, `report.html` and each figure as PNG and SVG.
+
+    Args:
+        lab: The lab.
+        frame: All rows.
+        good: Those that did not fail.
+        verdicts: One a claim.
+        about: How the report came about.
+        folder: Where.
+    """
+    pictures = _draw(lab, good, folder) if len(good) else {}
+    text = "\n\n".join(_sections(lab, frame, good, verdicts, about, list(pictures)))
+    files.write_text(folder / "report.md", text + "\n")
+    files.write_text(folder / "report.html", _html(lab.title, text, pictures))
+
+
+def verdict_table(verdicts: Sequence[Verdict]) -> str:
+    """Returns the verdicts as a table in Markdown."""
+    return markdown_table(
+        pd.DataFrame(
+            [
+                {
+                    "claim": one.claim.text,
+                    "paper": one.claim.paper,
+                    "measure": one.claim.measure,
+                    "claimed": one.claim.margin or "-",
+                    "measured: median [95 % interval]": one.measured(),
+                    "verdict": f"**{one.word}**" + (f" ({one.reason})" if one.reason else ""),
+                }
+                for one in verdicts
+            ]
+        )
+    )
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """Returns a table in Markdown."""
+    rows = [[str(one) for one in table.columns], ["---"] * table.shape[1]]
+    rows += [[_cell(one) for one in row] for row in table.itertuples(index=False, name=None)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(value: object) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _sections(
+    lab: Lab,
+    frame: pd.DataFrame,
+    good: pd.DataFrame,
+    verdicts: Sequence[Verdict],
+    about: About,
+    pictures: Sequence[str],
+) -> list[str]:
+    parts = [f"# {lab.title}"]
+    if about.quick:
+        parts.append("**A quick run, smaller than the lab: for trying, not for quoting.**")
+    if verdicts:
+        parts += ["## Verdicts", verdict_table(verdicts), _RULE]
+    for name in pictures:
+        parts.append(f"![{name}]({name}.png)\n\n*{lab.drawings[name].caption}*")
+    if len(good):
+        for heading, make in lab.tables.items():
+            parts += [f"## {heading}", markdown_table(make(good))]
+    parts += ["## Protocol", lab.protocol.strip(), _columns(lab), _origin(frame, about)]
+    failed = frame[frame["status"] != "ok"]
+    if len(failed):
+        listed = failed[[*lab.settings(), "seed", "error"]]
+        parts += ["## Failed runs", "Their tracebacks are in `log.txt`.", markdown_table(listed)]
+    return parts
+
+
+_RULE = (
+    "A claim is reproduced if its measure lies beyond the bound at so many seeds that a one-sided "
+    "sign test rejects chance at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. The interval is that "
+    "of order statistics; of fewer than six seeds it is their range."
+)
+
+
+def _columns(lab: Lab) -> str:
+    lines = [f"- `{name}`: {text}" for name, text in lab.measures.items()]
+    return "\n".join(["Measured in each run (`rows.csv`):", "", *lines])
+
+
+def _origin(frame: pd.DataFrame, about: About) -> str:
+    commits = ", ".join(sorted(set(frame["commit"].astype(str))))
+    versions = ", ".join(f"{name} {version}" for name, version in about.versions.items())
+    facts = [
+        f"- Command: `{about.command}`" if about.command else "",
+        f"- {len(frame)} runs, seeds {frame['seed'].min()} to {frame['seed'].max()}, "
+        f"{frame['cpu_seconds'].sum():.0f} CPU seconds, a run in one thread",
+        f"- Code: {commits}",
+        f"- {versions}",
+        f"- {about.date}",
+    ]
+    return "## Where it comes from\n\n" + "\n".join(one for one in facts if one)
+
+
+def _draw(lab: Lab, good: pd.DataFrame, folder: Path) -> dict[str, bytes]:
+    """Writes the figures; returns them as SVG by name."""
+    drawn = {}
+    # Without the salt and the date the same rows would give other bytes.
+    with mpl.rc_context({"svg.hashsalt": lab.name, "svg.fonttype": "path"}):
+        for name, drawing in lab.drawings.items():
+            figure = drawing.draw(good)
+            vector = io.BytesIO()
+            figure.savefig(vector, format="svg", metadata={"Date": None}, bbox_inches="tight")
+            drawn[name] = vector.getvalue()
+            with files.atomic_write(folder / f"{name}.svg") as path:
+                path.write_bytes(drawn[name])
+            with files.atomic_write(folder / f"{name}.png") as path:
+                figure.savefig(path, dpi=_DPI, format="png", bbox_inches="tight")
+    return drawn
+
+
+def _html(title: str, text: str, pictures: Mapping[str, bytes]) -> str:
+    from markdown import markdown
+
+    body = markdown(text, extensions=["tables", "fenced_code"])
+    for name, vector in pictures.items():
+        data = base64.b64encode(vector).decode()
+        body = body.replace(f'src="{name}.png"', f'src="data:image/svg+xml;base64,{data}"')
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'

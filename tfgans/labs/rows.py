@@ -1,0 +1,110 @@
+"""The results of a lab: a CSV file that grows by a row a run, and outlives a kill."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+OK, FAILED = "ok", "failed"
+
+
+class Rows:
+    """One row a run, each whole or not there.
+
+    Args:
+        path: The CSV file; made with its header by the first `append`.
+        keys: The columns that tell runs apart.
+        columns: All columns.
+        lists: Those columns that may hold lists, which are written as JSON.
+    """
+
+    def __init__(
+        self, path: Path, *, keys: Sequence[str], columns: Sequence[str], lists: Sequence[str]
+    ) -> None:
+        self.path = path
+        self._keys = list(keys)
+        self._columns = list(columns)
+        self._lists = set(lists)
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Adds a row, which is on the disk when this returns; columns without a value are empty."""
+        unknown = sorted(set(row) - set(self._columns))
+        if unknown:
+            raise ValueError(f"Unknown columns: {', '.join(unknown)}")
+        new = not self.path.exists()
+        lines = [self._columns] * new + [[_text(row.get(name)) for name in self._columns]]
+        # One write: a kill leaves at most an unfinished last line, which `mend` removes.
+        with self.path.open("ab", buffering=0) as file:
+            file.write(_csv(lines))
+            os.fsync(file.fileno())
+
+    def mend(self) -> None:
+        """Removes what a kill left of an unfinished row.
+
+        Raises:
+            ValueError: If the file has other columns.
+        """
+        if not self.path.exists():
+            return
+        whole, _, unfinished = self.path.read_bytes().rpartition(b"\n")
+        if unfinished:
+            with self.path.open("r+b") as file:
+                file.truncate(len(whole) + bool(whole))
+        if not whole:
+            self.path.unlink()
+        elif self._read().columns.tolist() != self._columns:
+            raise ValueError(
+                f"{self.path} has other columns: it is of another lab or version. Choose another "
+                "--out, or remove it"
+            )
+
+    def done(self) -> set[tuple[str, ...]]:
+        """Returns the keys of the runs that did not fail."""
+        if not self.path.exists():
+            return set()
+        found = self._read()
+        return set(found[found["status"] == OK][self._keys].itertuples(index=False, name=None))
+
+    def key(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Returns what `done` calls this run."""
+        return tuple(_text(row[name]) for name in self._keys)
+
+    def frame(self) -> pd.DataFrame:
+        """Returns the newest row of each run, with numbers as numbers and lists as lists."""
+        newest = self._read().drop_duplicates(self._keys, keep="last")
+        frame = pd.read_csv(
+            io.StringIO(newest.to_csv(index=False)),
+            keep_default_na=False,
+            na_values=["", "nan"],
+            float_precision="round_trip",
+        )
+        for name in self._lists:
+            frame[name] = [json.loads(one) if isinstance(one, str) else one for one in frame[name]]
+        return frame.sort_values("seed", kind="stable", ignore_index=True)
+
+    def _read(self) -> pd.DataFrame:
+        if not self.path.exists():
+            return pd.DataFrame(columns=self._columns, dtype=str)
+        return pd.read_csv(self.path, dtype=str, keep_default_na=False)
+
+
+def _csv(lines: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue().encode()
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        # A row is a line: what is torn is seen by its missing end.
+        return " ".join(value.split())
+    if isinstance(value, list | tuple):
+        return json.dumps([float(one) for one in value])
+    return repr(value)

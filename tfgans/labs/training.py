@@ -1,0 +1,73 @@
+"""What the labs' runs share: training that is looked at on its way."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import pandas as pd
+
+from tfgans import checks, data
+from tfgans.models import GAN, optimizers
+
+
+class _Looks(keras.callbacks.Callback):
+    def __init__(self, steps: Sequence[int], look: Callable[[GAN], Any]) -> None:
+        super().__init__()
+        self.seen: list[Any] = []
+        self._steps = set(steps)
+        self._look = look
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        del batch, logs
+        if self.model.step in self._steps:
+            self.seen.append(self._look(self.model))
+
+
+def train(
+    gan: GAN,
+    source: data.Source,
+    *,
+    looks: Sequence[int],
+    look: Callable[[GAN], Any],
+    batch_size: int,
+    learning_rate: Any,
+    betas: tuple[float, float],
+    most_at_once: int = 50,
+) -> list[Any]:
+    """Trains with Adam for both players, and returns what `look` saw at the steps of `looks`.
+
+    Args:
+        gan: Not compiled yet.
+        source: The data.
+        looks: Steps, rising from 0 or more; the last one ends the training.
+        look: Function of the model to anything.
+        batch_size: Of one update of the discriminator.
+        learning_rate: Float, or a function of the number of steps to a Keras schedule.
+        betas: Of Adam.
+        most_at_once: Steps in one call of TensorFlow, at most; fewer if looks are closer.
+    """
+    steps = looks[-1]
+    if list(looks) != sorted(set(looks)) or steps < 1:
+        raise ValueError(f"`looks` must rise, and end above 0. Received: {looks!r}")
+    between = math.gcd(*looks)
+    at_once = max(one for one in range(1, most_at_once + 1) if between % one == 0)
+    pair = optimizers.adam_pair(learning_rate, beta_1=betas[0], beta_2=betas[1])
+    gan.compile(*pair, steps_per_execution=at_once)
+    watch = _Looks(looks, look)
+    first = [look(gan)] if looks[0] == 0 else []
+    gan.fit(source.batches(batch_size), steps_per_epoch=steps, callbacks=[watch], verbose=0)
+    return first + watch.seen
+
+
+def falling(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Returns a rate that falls linearly to 0."""
+    checks.positive("rate", rate)
+    return keras.optimizers.schedules.PolynomialDecay(rate, steps, 0.0)
+
+
+def select(rows: pd.DataFrame, **cell: Any) -> pd.DataFrame:
+    """Returns the rows of these settings, by seed."""
+    for name, value in cell.items():
+        rows = rows[rows[name] == value]
+    return rows.sort_values("seed", kind="stable", ignore_index=True)

@@ -1,0 +1,327 @@
+"""Why gradients vanish, and why the other cost is noisy: Arjovsky & Bottou 2017, figures 1 to 3."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tfgans import data, metrics, networks
+from tfgans.labs import plots, shapes, training
+from tfgans.labs.lab import Claim, Drawing, Lab
+from tfgans.labs.verdicts import summaries
+from tfgans.layers import InstanceNoise
+from tfgans.models import MinimaxGAN, NonSaturatingGAN
+from tfgans.objectives import Minimax, NonSaturating
+
+LINES, DIGITS, ANNEALING = "lines", "digits", "annealing"
+BATCH, LATENTS, WIDTH = 64, 16, 16
+# With beta_2 = .999 the discriminator nears its optimum so slowly that five orders take far longer.
+BETAS = (0.5, 0.9)
+RATE = 1e-3
+NOISE = 0.5
+NUM_LOOKED_AT = 512
+COSTS = {"minimax": Minimax(), "non_saturating": NonSaturating()}
+PAPER = "Arjovsky & Bottou 2017"
+
+PROTOCOL = f"""
+The set-ups are ours; the paper's are image DCGANs of 1, 10 and 25 epochs.
+
+- `digits`: a DCGAN (8x8, width {WIDTH}, latents {LATENTS}) is trained on scikit-learn's digits with
+  the non-saturating cost for `epochs`, and frozen. A new discriminator is trained against it.
+- `lines`: data (0, t), generator frozen at (1, u), t and u ~ U(0, 1). JSD = log 2, W1 = 1. The
+  discriminator is an MLP 2-64-64-1.
+- `noise` is the standard deviation of Gaussian noise on both sides while the discriminator learns.
+  What is measured is the gradient at the clean samples, as in the paper's Theorem 3.2.
+- `annealing`: the generator of `lines` is trained too, by the minimax cost with 5 updates of the
+  discriminator, which stalls; with noise that falls linearly to 0 over the first 3/4 of the steps.
+  The bound of Theorem 3.3 needs bounded noise: the diameter is that of noise cut at 4 standard
+  deviations, the divergence the exact one of the noisy lines.
+
+Batch {BATCH}, Adam {RATE:g}, betas {BETAS}, for both players. Gradients are over the generator's
+parameters, of 10 batches of {BATCH}, networks at inference.
+"""
+
+MEASURES = {
+    "steps": "discriminator updates (in `annealing`: generator updates) at which it was looked",
+    "accuracy": f"of the discriminator on {NUM_LOOKED_AT} real and as many fake, with noise",
+    "loss": "its minimax loss there, a plain sum, nats: 2 log 2 by guessing",
+    "minimax_norm": "norm of the mean gradient of E log(1 - D)",
+    "non_saturating_norm": "norm of the mean gradient of -E log D",
+    "non_saturating_variance": "its variance over batches, mean over the parameters",
+    "offset": "`annealing`: the distance |theta| of the lines, which is W1 if their lengths agree",
+    "bound": "`annealing`: the upper bound on W1 of Theorem 3.3 at the noise of that step",
+}
+
+
+class _Frozen(NonSaturatingGAN):
+    """Trains its discriminator only."""
+
+    def update_generator(self, real: Any, **how: Any) -> None:
+        """Leaves the generator as it is."""
+
+
+def cells(quick: bool) -> list[dict[str, Any]]:
+    """Returns what is run."""
+    steps, annealed = (500, 1500) if quick else (1000, 3000)
+    stages = [(DIGITS, epochs) for epochs in ((25,) if quick else (1, 10, 25))]
+    frozen = [
+        {"task": task, "epochs": epochs, "noise": noise, "last_step": steps}
+        for task, epochs in [(LINES, 0), *stages]
+        for noise in (0.0, NOISE)
+    ]
+    trained = [
+        {"task": ANNEALING, "epochs": 0, "noise": noise, "last_step": annealed}
+        for noise in (0.0, NOISE)
+    ]
+    return frozen + trained
+
+
+def measure(*, task: str, epochs: int, noise: float, last_step: int, seed: int) -> dict[str, Any]:
+    """Returns the measures of one run."""
+    if task == ANNEALING:
+        return _anneal(noise, last_step, seed)
+    source, generator, discriminator = _players(task, epochs, seed)
+    level = InstanceNoise(noise, schedule="constant") if noise else None
+    gan = _Frozen(generator, discriminator, instance_noise=level, seed=seed)
+    real = source.sample(NUM_LOOKED_AT, seed=-1) if task == LINES else _images(source)
+    fake = gan.sample(NUM_LOOKED_AT, seed=seed)
+    looks = [step for step in (0, 50, 100, 250, 500, 1000) if step <= last_step]
+    seen = training.train(
+        gan,
+        source,
+        looks=looks,
+        look=lambda gan: _look(gan, real, fake, noise),
+        batch_size=BATCH,
+        learning_rate=RATE,
+        betas=BETAS,
+    )
+    columns = {name: [one[name] for one in seen] for name in seen[0]}
+    return {"steps": looks, **columns, "offset": None, "bound": None}
+
+
+def _players(task: str, epochs: int, seed: int) -> tuple[Any, Any, Any]:
+    if task == LINES:
+        judge = networks.mlp_discriminator((2,), width=64, depth=2, seed=seed)
+        return data.ParallelLines(seed=seed), shapes.parallel_line(2), judge
+    source = data.load("digits", seed=seed)
+    generator = networks.dcgan_generator((8, 8, 1), latent_dim=LATENTS, width=WIDTH, seed=seed)
+    first, second = (
+        networks.dcgan_discriminator((8, 8, 1), width=WIDTH, seed=seed + 1000 * index)
+        for index in (1, 2)
+    )
+    gan = NonSaturatingGAN(generator, first, seed=seed)
+    how: Any = {"batch_size": BATCH, "learning_rate": RATE, "betas": BETAS}
+    steps = math.ceil(epochs * source.num_examples / BATCH)
+    training.train(gan, source, looks=[steps], look=lambda _: None, **how)
+    return source, gan.generator, second
+
+
+def _images(source: Any) -> np.ndarray:
+    """Returns the first images of the source, in [-1, 1]."""
+    return source.rows(np.arange(NUM_LOOKED_AT)).numpy()
+
+
+def _look(gan: Any, real: np.ndarray, fake: np.ndarray, noise: float) -> dict[str, float]:
+    rng = np.random.default_rng(0)
+    on_real, on_fake = (
+        gan.discriminator.predict_on_batch(
+            (side + noise * rng.normal(size=side.shape)).astype(np.float32)
+        ).astype(np.float64)
+        for side in (real, fake)
+    )
+    found = metrics.generator_gradient_norms(gan, objectives=COSTS, batch_size=BATCH)
+    return {
+        "accuracy": float(((on_real > 0).mean() + (on_fake <= 0).mean()) / 2),
+        "loss": float(np.logaddexp(0, -on_real).mean() + np.logaddexp(0, on_fake).mean()),
+        "minimax_norm": found["minimax"].mean_norm,
+        "non_saturating_norm": found["non_saturating"].mean_norm,
+        "non_saturating_variance": found["non_saturating"].variance,
+    }
+
+
+def _anneal(noise: float, last_step: int, seed: int) -> dict[str, Any]:
+    generator = shapes.parallel_line(2)
+    judge = networks.mlp_discriminator((2,), width=64, depth=2, seed=seed)
+    ends = 3 * last_step // 4
+    level = InstanceNoise(noise, schedule="linear", decay_steps=ends) if noise else None
+    gan = MinimaxGAN(generator, judge, discriminator_steps=5, instance_noise=level, seed=seed)
+    looks = list(range(0, last_step + 1, last_step // 20))
+    offsets = training.train(
+        gan,
+        data.ParallelLines(seed=seed),
+        looks=looks,
+        look=lambda gan: abs(shapes.offset_of(gan.generator)),
+        batch_size=BATCH,
+        learning_rate=RATE,
+        betas=BETAS,
+    )
+    levels = [noise * max(0.0, 1 - step / ends) for step in looks]
+    pairs = zip(offsets, levels, strict=True)
+    empty = dict.fromkeys(MEASURES)
+    bounds = [_bound(*pair) for pair in pairs]
+    return {**empty, "steps": looks, "offset": offsets, "bound": bounds}
+
+
+def _bound(offset: float, level: float) -> float:
+    """Returns the bound for lines at this distance, in the plane."""
+    reach = 8 * level  # From one end of the cut noise to the other.
+    diameter = math.hypot(offset + reach, 1 + reach)
+    divergence = shapes.gaussian_divergence(offset, level)
+    return metrics.wasserstein_noise_bound(divergence, variance=2 * level**2, diameter=diameter)
+
+
+def _of(rows: pd.DataFrame, column: str, **cell: Any) -> pd.Series:
+    return training.select(rows, **cell)[column]
+
+
+def _fall(rows: pd.DataFrame, column: str, **cell: Any) -> list[float]:
+    """Returns by how many orders of magnitude a measure fell from its highest to the last look."""
+    floor = 1e-30  # A gradient that is 0 in float32.
+    runs = _of(rows, column, **cell)
+    return [math.log10(max(*one, floor) / max(one[-1], floor)) for one in runs]
+
+
+def _growth(rows: pd.DataFrame, column: str, **cell: Any) -> list[float]:
+    """Returns by how many orders of magnitude a measure grew after the first 50 updates."""
+    return [math.log10(one[-1] / one[1]) for one in _of(rows, column, **cell)]
+
+
+def _fall_saved(rows: pd.DataFrame) -> list[float]:
+    clean, noisy = (_fall(rows, "minimax_norm", task=LINES, noise=one) for one in (0.0, NOISE))
+    return [first - second for first, second in zip(clean, noisy, strict=True)]
+
+
+CLAIMS = (
+    Claim(
+        "A new discriminator against a frozen generator becomes perfect",
+        f"{PAPER}, Theorem 2.2, figure 1",
+        "accuracy at the last look, digits of 25 epochs",
+        lambda rows: [one[-1] for one in _of(rows, "accuracy", task=DIGITS, epochs=25, noise=0.0)],
+        above=0.98,
+    ),
+    Claim(
+        "Then the gradient of the minimax cost vanishes, by up to five orders of magnitude",
+        f"{PAPER}, Theorem 2.4, figure 2",
+        "orders of magnitude that its norm fell from its highest, parallel lines",
+        lambda rows: _fall(rows, "minimax_norm", task=LINES, noise=0.0),
+        above=5.0,
+    ),
+    Claim(
+        "On images too",
+        f"{PAPER}, figure 2",
+        "orders of magnitude that its norm fell from its highest, digits of 25 epochs",
+        lambda rows: _fall(rows, "minimax_norm", task=DIGITS, epochs=25, noise=0.0),
+        above=1.0,
+    ),
+    Claim(
+        "The gradient of -log D does not vanish: it grows",
+        f"{PAPER}, figure 3",
+        "orders of magnitude that its norm grew after 50 updates, digits of 25 epochs",
+        lambda rows: _growth(rows, "non_saturating_norm", task=DIGITS, epochs=25, noise=0.0),
+        above=0.3,
+    ),
+    Claim(
+        "And its variance grows with it",
+        f"{PAPER}, Theorem 2.6, figure 3",
+        "orders of magnitude that its variance grew after 50 updates, digits of 25 epochs",
+        lambda rows: _growth(rows, "non_saturating_variance", task=DIGITS, epochs=25, noise=0.0),
+        above=0.5,
+    ),
+    Claim(
+        "With noise on both sides the minimax gradient does not vanish",
+        f"{PAPER}, section 3",
+        "orders of magnitude that noise saved of the fall, parallel lines",
+        _fall_saved,
+        above=3.0,
+    ),
+    Claim(
+        "The bound of Theorem 3.3 holds all along an annealing",
+        f"{PAPER}, Theorem 3.3",
+        "least bound less |theta| on the way",
+        lambda rows: [
+            min(bound - offset for bound, offset in zip(run.bound, run.offset, strict=True))
+            for run in training.select(rows, task=ANNEALING, noise=NOISE).itertuples()
+        ],
+        above=-1e-9,
+    ),
+    Claim(
+        "Annealed noise lets a game reach the data that stalls without",
+        f"{PAPER}, section 3",
+        "final |theta| without noise less that with noise, minimax",
+        lambda rows: [
+            first[-1] - second[-1]
+            for first, second in zip(
+                *(_of(rows, "offset", task=ANNEALING, noise=one) for one in (0.0, NOISE)),
+                strict=True,
+            )
+        ],
+        above=0.3,
+    ),
+)
+
+
+def _draw(rows: pd.DataFrame) -> Figure:
+    shown = ("accuracy", "minimax_norm", "non_saturating_norm", "non_saturating_variance")
+    kinds = rows[rows["task"] != ANNEALING].groupby(["task", "epochs"], sort=False)
+    figure, axes = plots.panels(len(shown), len(kinds), size=(3.4, 2.4), sharex=True)
+    for column, ((task, epochs), ours) in enumerate(kinds):
+        for row, name in enumerate(shown):
+            axis = axes[row, column]
+            for index, (noise, runs) in enumerate(ours.groupby("noise")):
+                label = f"noise {noise:g}" if noise else "no noise"
+                colour = plots.COLOURS[1 - index]
+                plots.curve(axis, runs["steps"].iloc[0], runs[name], label=label, colour=colour)
+            axis.set_yscale("log" if row else "linear")
+            axis.set_title(f"{task}, {epochs} epochs" if epochs else task) if not row else None
+            axis.set_ylabel(name.replace("_", " ")) if not column else None
+    axes[0, 0].legend()
+    figure.supxlabel("updates of a new discriminator")
+    return figure
+
+
+def _draw_annealing(rows: pd.DataFrame) -> Figure:
+    figure, axes = plots.panels(1, 1)
+    axis = axes[0, 0]
+    for index, (noise, runs) in enumerate(rows[rows["task"] == ANNEALING].groupby("noise")):
+        steps = runs["steps"].iloc[0]
+        label = f"|theta|, noise {noise:g} to 0" if noise else "|theta|, no noise"
+        plots.curve(axis, steps, runs["offset"], label=label, colour=plots.COLOURS[1 - index])
+        if noise:
+            plots.curve(axis, steps, runs["bound"], label="bound on W1", colour=plots.COLOURS[2])
+    axis.set(xlabel="updates of the generator", ylabel="distance", yscale="symlog")
+    axis.legend()
+    return figure
+
+
+def _table(rows: pd.DataFrame) -> pd.DataFrame:
+    last = rows[rows["task"] != ANNEALING].copy()
+    shown = [name for name in MEASURES if name not in ("steps", "offset", "bound")]
+    for name in shown:
+        last[name] = [one[-1] for one in last[name]]
+    return summaries(last, ["task", "epochs", "noise"], shown)
+
+
+LAB = Lab(
+    name="vanishing_gradients",
+    title="Why gradients vanish",
+    protocol=PROTOCOL,
+    measures=MEASURES,
+    cells=cells,
+    measure=measure,
+    claims=CLAIMS,
+    drawings={
+        "gradients": Drawing(
+            "A new discriminator against a frozen generator: its accuracy, and the generator's "
+            "gradient under both costs. Medians and ranges of the seeds.",
+            _draw,
+        ),
+        "annealing": Drawing(
+            "The minimax game on parallel lines, with and without annealed instance noise, and "
+            "the bound of Theorem 3.3.",
+            _draw_annealing,
+        ),
+    },
+    tables={"At the last look": _table},
+)

@@ -1,0 +1,101 @@
+"""From one number a seed to a verdict."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from tfgans.labs.lab import Claim
+
+REPRODUCED, NOT_REPRODUCED, UNTESTABLE = "reproduced", "not reproduced", "not testable here"
+_LEVEL = 0.05
+# All of five seeds on one side: 1/32 by chance. All of four would be 1/16.
+_FEWEST = 5
+
+
+class Verdict(NamedTuple):
+    """What became of a claim.
+
+    Attributes:
+        claim: The claim.
+        word: "reproduced", "not reproduced" or "not testable here".
+        reason: Why it is the last one, else "".
+        median: Of the effects; NaN without any.
+        low: Lower end of the exact 95 % interval of the median; of fewer than six seeds, which
+            have none, the least effect.
+        high: The other end.
+        num_seeds: Int.
+        p_value: Of the one-sided sign test against "as often beyond the margin as not".
+    """
+
+    claim: Claim
+    word: str
+    reason: str = ""
+    median: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    num_seeds: int = 0
+    p_value: float = float("nan")
+
+    def measured(self) -> str:
+        """Returns the numbers in words: "0.61 [0.55, 0.71], 8 seeds"."""
+        if not self.num_seeds:
+            return "-"
+        numbers = f"{self.median:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        return f"{numbers}, {self.num_seeds} seeds"
+
+
+def decide(claim: Claim, rows: pd.DataFrame) -> Verdict:
+    """Returns the verdict on a claim.
+
+    It is reproduced if the effect lies beyond the claim's margin at so many seeds that a sign test
+    rejects a fair coin at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. No distribution is supposed,
+    and no seed that diverged (NaN) is left out: it counts against the claim.
+
+    Args:
+        claim: The claim.
+        rows: The rows of the lab that did not fail.
+    """
+    if claim.effect is None:
+        return Verdict(claim, UNTESTABLE, claim.measure)
+    values = np.asarray(claim.effect(rows), np.float64)
+    count = len(values)
+    if count < _FEWEST:
+        reason = f"{count} seeds, of at least {_FEWEST}"
+        return Verdict(claim, UNTESTABLE, reason, *summary(values), count)
+    num_beyond = sum(map(claim.holds_at, values))
+    p_value = stats.binomtest(num_beyond, count, alternative="greater").pvalue
+    word = REPRODUCED if p_value < _LEVEL else NOT_REPRODUCED
+    return Verdict(claim, word, "", *summary(values), count, float(p_value))
+
+
+def summary(values: Sequence[float] | np.ndarray | pd.Series) -> tuple[float, float, float]:
+    """Returns the median, and its exact 95 % interval; of fewer than six values their range.
+
+    The interval is of order statistics: no distribution is supposed. NaN counts as infinity.
+    """
+    known = np.nan_to_num(np.asarray(values, np.float64), nan=np.inf, posinf=np.inf, neginf=-np.inf)
+    if not len(known):
+        return float("nan"), float("nan"), float("nan")
+    ordered = np.sort(known)
+    # The interval [x_(i), x_(n + 1 - i)] misses the median with probability 2 P(Binom < i).
+    rank = int(stats.binom.ppf(_LEVEL / 2, len(ordered), 0.5))
+    first = max(rank, 1)
+    middle = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    median = middle[0] if middle[0] == middle[1] else sum(middle) / 2
+    return float(median), float(ordered[first - 1]), float(ordered[len(ordered) - first])
+
+
+def summaries(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """Returns a table: a row a group, a column a measure, as "median [low, high]", and seeds."""
+
+    def text(values: Any) -> str:
+        median, low, high = summary(values)
+        return f"{median:.3g} [{low:.3g}, {high:.3g}]"
+
+    groups = rows.groupby(list(by), sort=False, dropna=False)
+    table = groups[list(columns)].agg(text)
+    table.insert(0, "seeds", groups.size())
+    return table.reset_index()
