@@ -73,7 +73,9 @@ def _by_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, En
         context=multiprocessing.get_context("spawn"),
     )
     try:
-        futures = {pool.schedule(_measure, args=(task,)): index for index, task in enumerate(tasks)}
+        futures: dict[Any, int] = {
+            pool.schedule(_measure, args=(task,)): index for index, task in enumerate(tasks)
+        }
         for future in concurrent.futures.as_completed(futures):
             error = future.exception()
             # `_measure` catches all that Python can: what comes here took its process along.

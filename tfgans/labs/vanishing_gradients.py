@@ -105,7 +105,7 @@ def _players(task: str, epochs: int, seed: int) -> tuple[Any, Any, Any]:
     if task == LINES:
         judge = networks.mlp_discriminator((2,), width=64, depth=2, seed=seed)
         return data.ParallelLines(seed=seed), shapes.parallel_line(2), judge
-    source = data.load("digits", seed=seed)
+    source: Any = data.load("digits", seed=seed)
     generator = networks.dcgan_generator((8, 8, 1), latent_dim=LATENTS, width=WIDTH, seed=seed)
     first, second = (
         networks.dcgan_discriminator((8, 8, 1), width=WIDTH, seed=seed + 1000 * index)
@@ -113,7 +113,7 @@ def _players(task: str, epochs: int, seed: int) -> tuple[Any, Any, Any]:
     )
     gan = NonSaturatingGAN(generator, first, seed=seed)
     how: Any = {"batch_size": BATCH, "learning_rate": RATE, "betas": BETAS}
-    steps = math.ceil(epochs * source.num_examples / BATCH)
+    steps = math.ceil(epochs * len(source.array) / BATCH)
     training.train(gan, source, looks=[steps], look=lambda _: None, **how)
     return source, gan.generator, second
 
