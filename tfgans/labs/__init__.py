@@ -10,7 +10,10 @@ from tfgans.labs.experiment import Outcome, run
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import Verdict
 
-NAMES = ("vanishing_gradients",)
+NAMES = (
+    "many_paths",
+    "vanishing_gradients",
+)
 
 
 def load(name: str) -> Lab:

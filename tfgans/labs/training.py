@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import pandas as pd
 
 from tfgans import checks, data
 from tfgans.models import GAN, optimizers
@@ -64,10 +63,3 @@ def falling(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateS
     """Returns a rate that falls linearly to 0."""
     checks.positive("rate", rate)
     return keras.optimizers.schedules.PolynomialDecay(rate, steps, 0.0)
-
-
-def select(rows: pd.DataFrame, **cell: Any) -> pd.DataFrame:
-    """Returns the rows of these settings, by seed."""
-    for name, value in cell.items():
-        rows = rows[rows[name] == value]
-    return rows.sort_values("seed", kind="stable", ignore_index=True)

@@ -1,0 +1,27 @@
+"""From the rows of a lab to one number a seed."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+
+def select(rows: pd.DataFrame, **cell: Any) -> pd.DataFrame:
+    """Returns the rows of these settings, by seed."""
+    for name, value in cell.items():
+        rows = rows[rows[name] == value]
+    return rows.sort_values("seed", kind="stable", ignore_index=True)
+
+
+def last(rows: pd.DataFrame, column: str, **cell: Any) -> list[float]:
+    """Returns the last entry of a column of lists, by seed."""
+    return [one[-1] for one in select(rows, **cell)[column]]
+
+
+def differences(first: Iterable[float], second: Iterable[float]) -> list[float]:
+    """Returns `first - second`, seed by seed.
+
+    Raises:
+        ValueError: If one has more seeds.
+    """
+    return [one - other for one, other in zip(first, second, strict=True)]
