@@ -100,6 +100,6 @@ def test_every_script_is_run_alone_somewhere():
     tests = "".join(path.read_text() for path in Path(__file__).parent.rglob("*.py"))
     paths = sorted((commands.ROOT / "bin").glob("*.py"))
     scripts = [path.name for path in paths if "__main__" in path.read_text()]
-    assert len(scripts) == 7
+    assert len(scripts) == 8
     for name in scripts:
         assert re.search(rf'(run_alone|command|way)\(\s*"{name}"', tests), name

@@ -17,7 +17,6 @@ import gc
 import importlib
 import json
 import os
-import pkgutil
 import runpy
 import secrets
 import sys
@@ -32,6 +31,8 @@ _LATE = (
 )
 # Makes Keras impossible to import: a self-check starts it in a process of its own.
 _APART = "tfgans.serving.replay"
+# pyarrow's, which Keras imports by way of pandas; jemalloc itself starts it again after a fork.
+_FORKABLE = "jemalloc_bg_thd"
 # Variables of the environment that imports set.
 IMPORTED: dict[str, str] = {}
 
@@ -40,9 +41,11 @@ def import_all():
     """Imports the package and what scripts import late."""
     import tfgans
 
-    own = pkgutil.walk_packages(tfgans.__path__, "tfgans.", onerror=lambda name: None)
-    for name in (*(module.name for module in own if module.name != _APART), *_LATE):
-        importlib.import_module(name)
+    root = Path(tfgans.__file__).parents[1]
+    paths = sorted(root.glob("tfgans/**/*.py"))
+    own = (".".join(path.relative_to(root).with_suffix("").parts) for path in paths)
+    for name in (*(one for one in own if one != _APART), *_LATE):
+        importlib.import_module(name.removesuffix(".__init__"))
 
 
 def check_threads():
@@ -53,7 +56,8 @@ def check_threads():
     blas = sum(
         one["num_threads"] - 1 for one in threadpool_info() if one["internal_api"] == "openblas"
     )
-    running = len(os.listdir("/proc/self/task"))
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    running = len(names) - names.count(_FORKABLE)
     if running != 1 + blas or threading.active_count() != 1 or context.context_safe() is not None:
         sys.exit(f"expected one thread and {blas} of OpenBLAS, and no context. Received: {running}")
 
