@@ -100,7 +100,7 @@ def cells(quick: bool) -> list[dict[str, Any]]:
         arm(RARE, NS, 4, 64, 1000, discriminators=1, weights=weights)
         for weights in ("uniform", "learned", "fast")
     ]
-    stacked = [arm(STACKED, "r3gan", k, w, 600) for k, w in ((1, 128), (4, 52))]
+    stacked = [arm(STACKED, "r3gan", k, w, 600) for k, w in ((1, 128), (4, 48))]
     return [*small, *sweep, *parts, *ring, *rare, *stacked]
 
 
