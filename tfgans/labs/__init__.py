@@ -10,7 +10,14 @@ from tfgans.labs.experiment import Outcome, run
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import Verdict
 
-NAMES = ("dcd", "kl_wgan", "mix", "objectives_by_penalties", "vanishing_gradients")
+NAMES = (
+    "dcd",
+    "kl_wgan",
+    "mix",
+    "objectives_by_penalties",
+    "real_images",
+    "vanishing_gradients",
+)
 
 
 def load(name: str) -> Lab:
