@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-slow test-faults lint format bench bench-paths soak clean
+.PHONY: demo test test-slow test-faults lint format bench bench-paths labs soak clean
 
 $(VENV)/installed: requirements.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +49,9 @@ bench: $(VENV)/installed
 
 bench-paths: $(VENV)/installed
 	$(RUN) benchmarks/many_paths.py
+
+labs: $(VENV)/installed
+	$(RUN) bin/experiment.py --lab=all --quick --seeds=5 --out=runs/labs
 
 soak: $(VENV)/installed
 	$(RUN) benchmarks/soak.py --minutes=30 --out=soak.json

@@ -47,6 +47,13 @@ setup(
         "wrapt>=1.15",
     ],
     extras_require={
+        "labs": [
+            "Markdown>=3.7",
+            "Pebble>=5.1",
+            "pandas>=3",
+            "threadpoolctl>=3.5",
+        ],
+        "ray": ["ray>=2.50"],
         "serving": [
             "aiohttp>=3.11",  # bin/serve.py
             "grpcio>=1.60",  # grpc:// addresses of the client

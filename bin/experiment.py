@@ -12,8 +12,13 @@ import cli
 
 from absl import flags
 
-from tfgans import files, labs
-from tfgans.labs import report
+from tfgans import files
+
+try:
+    from tfgans import labs
+    from tfgans.labs import report
+except ImportError as error:
+    cli.fail(f"{error}. The labs need more packages: pip install -e '.[labs]'")
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("lab", None, [*labs.NAMES, "all"], "which; all: each in a folder of --out")

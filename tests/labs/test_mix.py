@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from tfgans import data
-from tfgans.labs import mix, sample_scores, training, verdicts
+from tfgans.labs import effects, mix, sample_scores, verdicts
 
 HALVES = np.array([0.5, 0.5])
 
@@ -87,6 +87,6 @@ def test_rank_tests_are_of_the_first_arm():
 
 def test_difference_wants_one_cell():
     frame = rows(*mix.cells(True)[:2])
-    assert training.difference("modes", {"generators": 4}, {"generators": 1})(frame) == [5.0] * 6
+    assert effects.difference("modes", {"generators": 4}, {"generators": 1})(frame) == [5.0] * 6
     with pytest.raises(ValueError, match="Several runs"):
-        training.difference("modes", {"task": "grid"}, {"generators": 1})(frame)
+        effects.difference("modes", {"task": "grid"}, {"generators": 1})(frame)

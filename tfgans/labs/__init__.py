@@ -13,6 +13,7 @@ from tfgans.labs.verdicts import Verdict
 NAMES = (
     "dcd",
     "kl_wgan",
+    "many_paths",
     "mix",
     "objectives_by_penalties",
     "real_images",

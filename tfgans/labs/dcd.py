@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tfgans import data, metrics, networks
-from tfgans.labs import plots, training
+from tfgans.labs import effects, plots, training
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.models import DCD, SNGAN
@@ -32,8 +32,8 @@ generator is frozen, and the critic is tuned on samples that it has refined itse
 - Refinement: x <- x + s grad D + |grad D| sqrt(s) c N(0, I), s = {DATA_SPACE.step_size:g},
   {DATA_SPACE.steps} steps, in the space of the data.
 
-Ours: {WIDTH} units a layer (theirs: 128); the hinge loss in both stages (theirs: the Wasserstein loss, while tuning with 10 times the
-squared logits added); c = {DATA_SPACE.noise_scale:g} (theirs: .2, wider than a mode of these sets),
+Ours: {WIDTH} units a layer (theirs: 128); the hinge loss in both stages (theirs: the Wasserstein
+loss, while tuning with 10 times the squared logits added); c = {DATA_SPACE.noise_scale:g} (theirs: .2, wider than a mode of these sets),
 {DATA_SPACE.steps} steps (theirs: 60 while tuning, 200 after); Adam {RATE:g} that falls to 0,
 `steps` steps, and {TUNING_RATE:g}, falling too, for a fifth of as many while tuning (theirs: 1e-4,
 50 000 steps), betas {BETAS}. {NUM_SAMPLES} samples of a run are measured, beside
@@ -107,7 +107,7 @@ def _gain(column: str, task: str, first: str, second: str) -> Any:
     """Returns the effect: the measure at one stage less that at another, a seed."""
 
     def effect(rows: pd.DataFrame) -> list[float]:
-        ours = training.select(rows, task=task)
+        ours = effects.select(rows, task=task)
         return list(ours[f"{column}_{first}"] - ours[f"{column}_{second}"])
 
     return effect

@@ -1,11 +1,11 @@
 """Where runs run: processes of one thread each on this machine, or a Ray cluster."""
 
 import concurrent.futures
-import functools
 import gc
 import importlib.util
 import multiprocessing
 import os
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,10 +57,15 @@ def run_tasks(
         ImportError: If Ray is missing.
     """
     checks.positive_int("workers", workers)
+    check(engine)
+    return (_by_ray if engine == "ray" else _by_processes)(tasks, workers)
+
+
+def check(engine: str) -> None:
+    """Raises ValueError or ImportError unless this engine can be used."""
     checks.choice("engine", engine, ENGINES)
     if engine == "ray" and importlib.util.find_spec("ray") is None:
-        raise ImportError("--engine=ray needs Ray: pip install tfgans[ray]")
-    return (_by_ray if engine == "ray" else _by_processes)(tasks, workers)
+        raise ImportError("The engine 'ray' needs Ray: pip install tfgans[ray]")
 
 
 def _by_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Ended]]:
@@ -111,17 +116,12 @@ def _by_ray(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Ended]]:
         ray.shutdown()
 
 
-@functools.cache  # Once TensorFlow has begun, its threads are what they are.
 def _one_thread() -> None:
-    import tensorflow as tf
     import threadpoolctl
 
-    os.environ["OMP_NUM_THREADS"] = "1"
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    # TensorFlow reads these when its first operation runs; what reads its own has been imported.
+    os.environ.update({"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"})
     threadpoolctl.threadpool_limits(1)
-    # Each model traces functions of its own; TensorFlow warns of the fifth in a process.
-    tf.get_logger().setLevel("ERROR")
 
 
 def _measure_alone(task: Task) -> Ended:
@@ -130,11 +130,7 @@ def _measure_alone(task: Task) -> Ended:
 
 
 def _measure(task: Task) -> Ended:
-    import keras
-
-    keras.backend.clear_session()
-    gc.collect()
-    keras.utils.set_random_seed(task.arguments["seed"])
+    _forget_others(task.arguments["seed"])
     begun = time.process_time()
     try:
         measures = dict(task.measure(**task.arguments))
@@ -143,6 +139,20 @@ def _measure(task: Task) -> Ended:
         line = f"{type(error).__name__}: {error}"
         return Ended(None, line, log, time.process_time() - begun)
     return Ended(measures, cpu_seconds=time.process_time() - begun)
+
+
+def _forget_others(seed: int) -> None:
+    """Makes the process as it was before its first run, as far as Keras can."""
+    if "keras" not in sys.modules:
+        return
+    import keras
+    import tensorflow as tf
+
+    keras.backend.clear_session()
+    gc.collect()
+    keras.utils.set_random_seed(seed)
+    # Each model traces functions of its own; TensorFlow warns of the fifth in a process.
+    tf.get_logger().setLevel("ERROR")
 
 
 def _died(error: BaseException) -> Ended:

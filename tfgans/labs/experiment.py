@@ -72,9 +72,10 @@ def run(
     """
     checks.positive_int("seeds", seeds)
     workers = _num_cpus() if workers is None else checks.positive_int("workers", workers)
-    checks.choice("engine", engine, engines.ENGINES)
+    engines.check(engine)
     folder = Path(out)
     files.check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     with files.locked(folder):
         rows = _open(lab, folder, quick=quick)
         wanted = [{**cell, "seed": seed} for seed in range(seeds) for cell in lab.cells(quick)]

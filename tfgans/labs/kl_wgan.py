@@ -15,7 +15,7 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 
 from tfgans import data, metrics, networks
-from tfgans.labs import plots, training
+from tfgans.labs import effects, plots, training
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.models import FGAN, KLWGAN, SNGAN
@@ -180,7 +180,7 @@ def _ratio(game: str, steps: int, seed: int) -> dict[str, float]:
 
 def _gap(column: str, task: str, other: str) -> Any:
     """Returns the effect: the measure of KL-WGAN less that of another game."""
-    return training.difference(column, {"task": task, "game": KL}, {"task": task, "game": other})
+    return effects.difference(column, {"task": task, "game": KL}, {"task": task, "game": other})
 
 
 CLAIMS = (
@@ -206,7 +206,7 @@ CLAIMS = (
         f"{PAPER}, section 4; Donsker & Varadhan 1975",
         "|bound - log 3|, nats, one ring of three",
         lambda rows: [
-            abs(one - math.log(3)) for one in training.select(rows, task=RATIO, game=KL).divergence
+            abs(one - math.log(3)) for one in effects.select(rows, task=RATIO, game=KL).divergence
         ],
         below=0.1,
     ),

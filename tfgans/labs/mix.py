@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tfgans import data, layers, metrics, networks
-from tfgans.labs import plots, sample_scores, training
+from tfgans.labs import effects, plots, sample_scores, training
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import rank_tests, summaries
 from tfgans.models import GAN, R3GAN, WGAN, WGANGP, NonSaturatingGAN
@@ -184,7 +184,7 @@ WIDE = {**MIX, "width": 64, "weights": "learned"}
 def _gain(game: str, first: dict[str, Any], second: dict[str, Any]) -> Any:
     """Returns the effect: modes of the grid that one arm covers more than another."""
     grid = {"task": "grid", "game": game}
-    return training.difference("modes", {**grid, **first}, {**grid, **second})
+    return effects.difference("modes", {**grid, **first}, {**grid, **second})
 
 
 CLAIMS = (
@@ -216,14 +216,14 @@ CLAIMS = (
         "Images gain too",
         f"{PAPER}, section 6",
         "Frechet distance of four pairs less that of one, as many parameters, stacked digits",
-        training.difference("frechet", {"task": STACKED, **MIX}, {"task": STACKED, **ONE}),
+        effects.difference("frechet", {"task": STACKED, **MIX}, {"task": STACKED, **ONE}),
         below=0.0,
     ),
     Claim(
         "Weights that learn beat uniform ones where modes are not equally likely",
         f"{PAPER}, section 5 (weights are learned); the task is ours",
         "total variation of the samples' shares of 4 modes, learned (rate .1) less uniform",
-        training.difference(
+        effects.difference(
             "variation", {"task": RARE, "weights": "fast"}, {"task": RARE, "weights": "uniform"}
         ),
         below=-0.02,

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tfgans import data, networks, objectives, penalties
-from tfgans.labs import plots, sample_scores, training
+from tfgans.labs import effects, plots, sample_scores, training
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.models import GAN
@@ -126,7 +126,7 @@ def _gain(task: str, column: str, first: tuple[str, str], second: tuple[str, str
     """Returns the effect: the measure of one (objective, penalty) less that of another."""
     names = ("task", "objective", "penalty")
     cells = [dict(zip(names, (task, *one), strict=True)) for one in (first, second)]
-    return training.difference(column, *cells)
+    return effects.difference(column, *cells)
 
 
 def _spread_saved(rows: pd.DataFrame) -> list[float]:

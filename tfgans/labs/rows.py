@@ -81,7 +81,6 @@ class Rows:
             io.StringIO(newest.to_csv(index=False)),
             keep_default_na=False,
             na_values=["", "nan"],
-            float_precision="round_trip",
         )
         for name in self._lists:
             frame[name] = [json.loads(one) if isinstance(one, str) else one for one in frame[name]]

@@ -39,11 +39,6 @@ def parallel_line(dim: int) -> keras.Model:
     return keras.Model(latents, ParallelLine(dim)(latents))
 
 
-def offset_of(generator: keras.Model) -> float:
-    """Returns the distance of its line from the data, with its sign."""
-    return float(generator.layers[-1].offset.numpy())
-
-
 def gaussian_divergence(distance: float, stddev: float) -> float:
     """Returns the Jensen-Shannon divergence, in nats, of N(0, s^2) and N(distance, s^2).
 
@@ -62,3 +57,12 @@ def gaussian_divergence(distance: float, stddev: float) -> float:
     log_ratio = apart * apart / 2 - apart * points
     value = math.log(2) - float(np.trapezoid(density * np.logaddexp(0, -log_ratio), points))
     return min(max(value, 0.0), math.log(2))
+
+
+def lines_distance(offset: float, length: float, levels: int = 10_000) -> float:
+    """Returns W1 between (offset, length u) and (0, t), with u and t ~ U(0, 1).
+
+    The cost is convex in the difference along the lines, so coupling equal quantiles is optimal.
+    """
+    quantiles = (np.arange(levels) + 0.5) / levels
+    return float(np.hypot(offset, np.sort(length * quantiles) - quantiles).mean())

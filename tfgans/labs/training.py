@@ -1,11 +1,10 @@
 """What the labs' runs share: training that is looked at on its way."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import pandas as pd
 
 from tfgans import checks, data
 from tfgans.models import GAN, optimizers
@@ -85,30 +84,3 @@ def train_falling(
         learning_rate=falling(rate, steps * gan.discriminator_steps),
         betas=betas,
     )
-
-
-def select(rows: pd.DataFrame, **cell: Any) -> pd.DataFrame:
-    """Returns the rows of these settings, by seed."""
-    for name, value in cell.items():
-        rows = rows[rows[name] == value]
-    return rows.sort_values("seed", kind="stable", ignore_index=True)
-
-
-def difference(
-    column: str, first: Mapping[str, Any], second: Mapping[str, Any]
-) -> Callable[[pd.DataFrame], list[float]]:
-    """Returns an effect for a claim: a measure in one cell less that in another, at the same seeds.
-
-    Args:
-        column: The measure.
-        first: Settings that only the runs of one cell have.
-        second: Likewise, of the other cell.
-    """
-
-    def effect(rows: pd.DataFrame) -> list[float]:
-        both = select(rows, **first).merge(select(rows, **second), on="seed")
-        if both["seed"].duplicated().any():
-            raise ValueError(f"Several runs of a seed are {dict(first)} or {dict(second)}")
-        return list(both[f"{column}_x"] - both[f"{column}_y"])
-
-    return effect

@@ -1,5 +1,6 @@
 """Why gradients vanish, and why the other cost is noisy: Arjovsky & Bottou 2017, figures 1 to 3."""
 
+import functools
 import math
 from typing import Any
 
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 from tfgans import data, metrics, networks
 from tfgans.labs import plots, shapes, training
+from tfgans.labs.effects import differences, last, select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.layers import InstanceNoise
@@ -20,8 +22,10 @@ BATCH, LATENTS, WIDTH = 64, 16, 16
 # With beta_2 = .999 the discriminator nears its optimum so slowly that five orders take far longer.
 BETAS = (0.5, 0.9)
 RATE = 1e-3
+HOW: Any = {"batch_size": BATCH, "learning_rate": RATE, "betas": BETAS}
 NOISE = 0.5
 NUM_LOOKED_AT = 512
+OLDEST = {"task": DIGITS, "epochs": 25, "noise": 0.0}
 COSTS = {"minimax": Minimax(), "non_saturating": NonSaturating()}
 PAPER = "Arjovsky & Bottou 2017"
 
@@ -85,18 +89,12 @@ def measure(*, task: str, epochs: int, noise: float, last_step: int, seed: int) 
     source, generator, discriminator = _players(task, epochs, seed)
     level = InstanceNoise(noise, schedule="constant") if noise else None
     gan = _Frozen(generator, discriminator, instance_noise=level, seed=seed)
-    real = source.sample(NUM_LOOKED_AT, seed=-1) if task == LINES else _images(source)
+    some = np.arange(NUM_LOOKED_AT)
+    real = source.sample(len(some), -1) if task == LINES else source.rows(some).numpy()
     fake = gan.sample(NUM_LOOKED_AT, seed=seed)
     looks = [step for step in (0, 50, 100, 250, 500, 1000) if step <= last_step]
-    seen = training.train(
-        gan,
-        source,
-        looks=looks,
-        look=lambda gan: _look(gan, real, fake, noise),
-        batch_size=BATCH,
-        learning_rate=RATE,
-        betas=BETAS,
-    )
+    look = functools.partial(_look, real=real, fake=fake, noise=noise)
+    seen = training.train(gan, source, looks=looks, look=look, **HOW)
     columns = {name: [one[name] for one in seen] for name in seen[0]}
     return {"steps": looks, **columns, "offset": None, "bound": None}
 
@@ -112,15 +110,9 @@ def _players(task: str, epochs: int, seed: int) -> tuple[Any, Any, Any]:
         for index in (1, 2)
     )
     gan = NonSaturatingGAN(generator, first, seed=seed)
-    how: Any = {"batch_size": BATCH, "learning_rate": RATE, "betas": BETAS}
     steps = math.ceil(epochs * len(source.array) / BATCH)
-    training.train(gan, source, looks=[steps], look=lambda _: None, **how)
+    training.train(gan, source, looks=[steps], look=lambda _: None, **HOW)
     return source, gan.generator, second
-
-
-def _images(source: Any) -> np.ndarray:
-    """Returns the first images of the source, in [-1, 1]."""
-    return source.rows(np.arange(NUM_LOOKED_AT)).numpy()
 
 
 def _look(gan: Any, real: np.ndarray, fake: np.ndarray, noise: float) -> dict[str, float]:
@@ -148,20 +140,15 @@ def _anneal(noise: float, last_step: int, seed: int) -> dict[str, Any]:
     level = InstanceNoise(noise, schedule="linear", decay_steps=ends) if noise else None
     gan = MinimaxGAN(generator, judge, discriminator_steps=5, instance_noise=level, seed=seed)
     looks = list(range(0, last_step + 1, last_step // 20))
-    offsets = training.train(
-        gan,
-        data.ParallelLines(seed=seed),
-        looks=looks,
-        look=lambda gan: abs(shapes.offset_of(gan.generator)),
-        batch_size=BATCH,
-        learning_rate=RATE,
-        betas=BETAS,
-    )
+    source = data.ParallelLines(seed=seed)
+    offsets = training.train(gan, source, looks=looks, look=_offset, **HOW)
     levels = [noise * max(0.0, 1 - step / ends) for step in looks]
-    pairs = zip(offsets, levels, strict=True)
-    empty = dict.fromkeys(MEASURES)
-    bounds = [_bound(*pair) for pair in pairs]
-    return {**empty, "steps": looks, "offset": offsets, "bound": bounds}
+    bounds = [_bound(*pair) for pair in zip(offsets, levels, strict=True)]
+    return {**dict.fromkeys(MEASURES), "steps": looks, "offset": offsets, "bound": bounds}
+
+
+def _offset(gan: Any) -> float:
+    return abs(float(gan.generator.layers[-1].offset.numpy()))
 
 
 def _bound(offset: float, level: float) -> float:
@@ -172,25 +159,16 @@ def _bound(offset: float, level: float) -> float:
     return metrics.wasserstein_noise_bound(divergence, variance=2 * level**2, diameter=diameter)
 
 
-def _of(rows: pd.DataFrame, column: str, **cell: Any) -> pd.Series:
-    return training.select(rows, **cell)[column]
-
-
 def _fall(rows: pd.DataFrame, column: str, **cell: Any) -> list[float]:
     """Returns by how many orders of magnitude a measure fell from its highest to the last look."""
     floor = 1e-30  # A gradient that is 0 in float32.
-    runs = _of(rows, column, **cell)
+    runs = select(rows, **cell)[column]
     return [math.log10(max(*one, floor) / max(one[-1], floor)) for one in runs]
 
 
 def _growth(rows: pd.DataFrame, column: str, **cell: Any) -> list[float]:
     """Returns by how many orders of magnitude a measure grew after the first 50 updates."""
-    return [math.log10(one[-1] / one[1]) for one in _of(rows, column, **cell)]
-
-
-def _fall_saved(rows: pd.DataFrame) -> list[float]:
-    clean, noisy = (_fall(rows, "minimax_norm", task=LINES, noise=one) for one in (0.0, NOISE))
-    return [first - second for first, second in zip(clean, noisy, strict=True)]
+    return [math.log10(one[-1] / one[1]) for one in select(rows, **cell)[column]]
 
 
 CLAIMS = (
@@ -198,7 +176,7 @@ CLAIMS = (
         "A new discriminator against a frozen generator becomes perfect",
         f"{PAPER}, Theorem 2.2, figure 1",
         "accuracy at the last look, digits of 25 epochs",
-        lambda rows: [one[-1] for one in _of(rows, "accuracy", task=DIGITS, epochs=25, noise=0.0)],
+        lambda rows: last(rows, "accuracy", **OLDEST),
         above=0.98,
     ),
     Claim(
@@ -212,28 +190,30 @@ CLAIMS = (
         "On images too",
         f"{PAPER}, figure 2",
         "orders of magnitude that its norm fell from its highest, digits of 25 epochs",
-        lambda rows: _fall(rows, "minimax_norm", task=DIGITS, epochs=25, noise=0.0),
+        lambda rows: _fall(rows, "minimax_norm", **OLDEST),
         above=1.0,
     ),
     Claim(
         "The gradient of -log D does not vanish: it grows",
         f"{PAPER}, figure 3",
         "orders of magnitude that its norm grew after 50 updates, digits of 25 epochs",
-        lambda rows: _growth(rows, "non_saturating_norm", task=DIGITS, epochs=25, noise=0.0),
+        lambda rows: _growth(rows, "non_saturating_norm", **OLDEST),
         above=0.3,
     ),
     Claim(
         "And its variance grows with it",
         f"{PAPER}, Theorem 2.6, figure 3",
         "orders of magnitude that its variance grew after 50 updates, digits of 25 epochs",
-        lambda rows: _growth(rows, "non_saturating_variance", task=DIGITS, epochs=25, noise=0.0),
+        lambda rows: _growth(rows, "non_saturating_variance", **OLDEST),
         above=0.5,
     ),
     Claim(
         "With noise on both sides the minimax gradient does not vanish",
         f"{PAPER}, section 3",
         "orders of magnitude that noise saved of the fall, parallel lines",
-        _fall_saved,
+        lambda rows: differences(
+            *(_fall(rows, "minimax_norm", task=LINES, noise=one) for one in (0.0, NOISE))
+        ),
         above=3.0,
     ),
     Claim(
@@ -242,7 +222,7 @@ CLAIMS = (
         "least bound less |theta| on the way",
         lambda rows: [
             min(bound - offset for bound, offset in zip(run.bound, run.offset, strict=True))
-            for run in training.select(rows, task=ANNEALING, noise=NOISE).itertuples()
+            for run in select(rows, task=ANNEALING, noise=NOISE).itertuples()
         ],
         above=-1e-9,
     ),
@@ -250,13 +230,9 @@ CLAIMS = (
         "Annealed noise lets a game reach the data that stalls without",
         f"{PAPER}, section 3",
         "final |theta| without noise less that with noise, minimax",
-        lambda rows: [
-            first[-1] - second[-1]
-            for first, second in zip(
-                *(_of(rows, "offset", task=ANNEALING, noise=one) for one in (0.0, NOISE)),
-                strict=True,
-            )
-        ],
+        lambda rows: differences(
+            *(last(rows, "offset", task=ANNEALING, noise=one) for one in (0.0, NOISE))
+        ),
         above=0.3,
     ),
 )
@@ -274,8 +250,8 @@ def _draw(rows: pd.DataFrame) -> Figure:
                 colour = plots.COLOURS[1 - index]
                 plots.curve(axis, runs["steps"].iloc[0], runs[name], label=label, colour=colour)
             axis.set_yscale("log" if row else "linear")
-            axis.set_title(f"{task}, {epochs} epochs" if epochs else task) if not row else None
-            axis.set_ylabel(name.replace("_", " ")) if not column else None
+            axis.set(title="" if row else f"{task}, {epochs} epochs" if epochs else task)
+            axis.set(ylabel="" if column else name.replace("_", " "))
     axes[0, 0].legend()
     figure.supxlabel("updates of a new discriminator")
     return figure
