@@ -68,13 +68,6 @@ def test_a_lab_without_cells_has_a_report(tmp_path):
     assert "No runs" in text
 
 
-@pytest.mark.parametrize("name", ["cifar10_dcgan"])
-def test_a_recipe_trains(name, images, tmp_path):
-    found = train(real_images.RECIPES / f"{name}.flags", images, tmp_path / "run")
-    assert found.returncode == 0, found.stderr
-    assert "2 steps" in found.stdout
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("path", RECIPES, ids=NAMES)
 def test_every_recipe_trains(path, images, tmp_path):
