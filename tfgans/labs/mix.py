@@ -254,8 +254,9 @@ def _draw(rows: pd.DataFrame) -> Figure:
         arms = list(rows[rows["game"] == game].groupby("arm", sort=False))
         for axis, name in zip(row, ("modes", "high_quality"), strict=True):
             plots.boxes(axis, {arm: ours[name] for arm, ours in arms})
-            axis.set_xticks(axis.get_xticks(), [arm.replace(", ", "\n") for arm, _ in arms])
-            axis.tick_params(axis="x", labelsize=6)
+            texts = [arm.replace(" updates", "").replace(", ", "\n") for arm, _ in arms]
+            axis.set_xticks(axis.get_xticks(), texts)
+            axis.tick_params(axis="x", labelsize=7)
             axis.set(title=game, ylabel=name.replace("_", " "))
     return figure
 
@@ -282,7 +283,7 @@ LAB = Lab(
     drawings={
         "grid": Drawing(
             "25 Gaussians: modes covered, and the share of good samples, of `generators` x "
-            "`discriminators` networks. A point is a seed.",
+            "`discriminators` networks, by width and updates. A point is a seed.",
             _draw,
         )
     },
