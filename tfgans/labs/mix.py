@@ -77,31 +77,27 @@ def cells(quick: bool) -> list[dict[str, Any]]:
         about = {"task": task, "game": game, "generators": k, "discriminators": k}
         return {**about, "width": width, "updates": steps, "weights": weights, **other}
 
-    equal_cpu = [arm("grid", NS, 4, 64, UPDATES), arm("grid", NS, 1, 64, EQUAL_CPU * UPDATES)]
-    small = [arm("grid", NS, 1, 64, UPDATES), arm("grid", NS, 4, 32, UPDATES), *equal_cpu]
-    critics = {"wgan": 1000, "wgan_gp": 1000, "r3gan": UPDATES}
-    if quick:
-        critics = {"r3gan": UPDATES}
-    small += [
+    critics = {"r3gan": UPDATES} if quick else {"wgan": 1000, "wgan_gp": 1000, "r3gan": UPDATES}
+    equal_size = [
         arm("grid", game, k, width, steps)
-        for game, steps in critics.items()
+        for game, steps in {NS: UPDATES, **critics}.items()
         for k, width in ((1, 64), (4, 32))
     ]
     if quick:
-        return small
-    sweep = [arm("grid", NS, k, 64, UPDATES) for k in (2, 8)]
+        return equal_size
+    equal_cpu = [arm("grid", NS, 4, 64, UPDATES), arm("grid", NS, 1, 64, EQUAL_CPU * UPDATES)]
     parts = [
+        arm("grid", NS, 2, 64, UPDATES),
         arm("grid", NS, 4, 64, UPDATES, generators=1),
         arm("grid", NS, 4, 64, UPDATES, discriminators=1),
-        arm("grid", NS, 4, 64, UPDATES, weights="uniform"),
     ]
     ring = [arm("ring", NS, k, width, 1000) for k, width in ((1, 64), (4, 32))]
     rare = [
         arm(RARE, NS, 4, 64, 1000, discriminators=1, weights=weights)
-        for weights in ("uniform", "learned", "fast")
+        for weights in ("uniform", "fast")
     ]
     stacked = [arm(STACKED, "r3gan", k, w, 600) for k, w in ((1, 128), (4, 48))]
-    return [*small, *sweep, *parts, *ring, *rare, *stacked]
+    return [*equal_size, *equal_cpu, *parts, *ring, *rare, *stacked]
 
 
 def measure(
