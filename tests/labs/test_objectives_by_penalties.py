@@ -47,6 +47,6 @@ def test_report_of_rows_that_are_known(quick):
 def test_a_game_that_diverged_is_the_worst():
     frame = rows(False)
     lost = (frame["objective"] == "wasserstein") & (frame["penalty"] == lab.NONE)
-    frame.loc[lost & (frame["task"] == "grid"), "sliced"] = math.inf
+    frame.loc[lost & (frame["task"] == "ring"), "sliced"] = math.inf
     assert verdicts.decide(lab.CLAIMS[4], frame).word == "reproduced"
     lab.LAB.drawings["sliced"].draw(frame).canvas.draw()
