@@ -16,7 +16,15 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["tfgans", "tfgans.*"]),
-    package_data={"tfgans": ["py.typed", "*.pyi", "serving/*.pyi", "serving/explorer/*"]},
+    package_data={
+        "tfgans": [
+            "py.typed",
+            "*.pyi",
+            "serving/*.pyi",
+            "serving/explorer/*",
+            "labs/recipes/*.flags",
+        ]
+    },
     python_requires=">=3.11",
     install_requires=[
         "POT>=0.9.5",

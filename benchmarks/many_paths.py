@@ -14,9 +14,9 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-import mixture_runs
 import path_runs
 import tensorflow as tf
+import timing
 from absl import app, flags
 from path_runs import Arm, Result
 
@@ -57,7 +57,7 @@ def print_protocol() -> None:
     """Prints what is run and what is measured."""
     half, end, every = FLAGS.steps // 2, FLAGS.steps, path_runs.STEPS_PER_EXECUTION
     width, near = path_runs.WIDTH, path_runs.NEAR
-    print(mixture_runs.environment())
+    print(timing.environment())
     print(
         f"data (0, t) (tfgans.data.ParallelLines), generator (theta, c u), t and u ~ U(0, 1), "
         f"theta = c = 1 at first;\ndiscriminator MLP 2-{width}-{width}-1, leaky ReLU .2; batch "
@@ -148,7 +148,7 @@ def main(argv: list[str]) -> None:
     print_divergence(results)
     if FLAGS.out:
         write_rows(FLAGS.out, results)
-    print(f"\n{len(runs)} runs in {time.perf_counter() - began:.0f} s. {mixture_runs.load()}")
+    print(f"\n{len(runs)} runs in {time.perf_counter() - began:.0f} s. {timing.load()}")
 
 
 def _one_thread() -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import mixture_runs
 import tensorflow as tf
 import timing
 from absl import app, flags
@@ -136,7 +135,7 @@ def report(case: Case, costs: dict[Row, list[timing.Cost]], peaks: dict[Row, flo
         timing.Spread.of([1e3 * getattr(one, clock) for one in costs[ONE]])
         for clock in timing.CLOCKS
     )
-    print(f"\n{case.title}, batch {case.batch}, {mixture_runs.load()}")
+    print(f"\n{case.title}, batch {case.batch}, {timing.load()}")
     print(f"  one network, ms: wall {wall}  cpu {cpu}")
     goals = dict(zip(COUNTS, case.goals, strict=False))
     for row, measured in costs.items():
@@ -156,7 +155,7 @@ def main(argv: list[str]) -> None:
     """Runs every case."""
     if len(argv) > 1:
         raise app.UsageError(f"Flags only. Received: {argv[1:]}")
-    print(f"{mixture_runs.environment()}, TensorFlow's own number of threads")
+    print(f"{timing.environment()}, TensorFlow's own number of threads")
     print(f"cost of an update, one network = 1: median (min..max) of {FLAGS.rounds} rounds")
     print("state: weights and Adam's slots")
     print("peak: resident memory that the row adds to a fresh process, tracing included")
@@ -164,7 +163,7 @@ def main(argv: list[str]) -> None:
         keras.backend.clear_session()
         costs = timing.alternate({row: runner(case, row) for row in ROWS}, FLAGS.rounds)
         report(case, costs, peaks(case) if FLAGS.memory and case.goals else {})
-    print(f"\n{mixture_runs.load()}")
+    print(f"\n{timing.load()}")
 
 
 def peaks(case: Case) -> dict[Row, float]:

@@ -1,11 +1,17 @@
 """Alternated timings of one process: seconds a step, and ratios of speed with their spread."""
 
 import dataclasses
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
 import keras
+import tensorflow as tf
+
+import tfgans
 
 CLOCKS = ("wall", "cpu")
 
@@ -93,3 +99,16 @@ def speed_ratio(costs: Sequence[Cost], reference: Sequence[Cost], clock: str) ->
     """Returns how many times as fast as `reference` it was, round by round."""
     pairs = zip(costs, reference, strict=True)
     return Spread.of([getattr(other, clock) / getattr(one, clock) for one, other in pairs])
+
+
+def load() -> str:
+    """Returns how busy the machine was over the last minute."""
+    return f"load {os.getloadavg()[0]:.2f}"
+
+
+def environment() -> str:
+    """Returns versions and the load of the machine, for the head of a report."""
+    return (
+        f"tfgans {tfgans.__version__}, TensorFlow {tf.__version__}, Keras {keras.__version__}, "
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {load()}"
+    )

@@ -11,7 +11,12 @@ from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import Verdict
 
 NAMES = (
+    "dcd",
+    "kl_wgan",
     "many_paths",
+    "mix",
+    "objectives_by_penalties",
+    "real_images",
     "vanishing_gradients",
 )
 

@@ -1,6 +1,6 @@
 """From the rows of a lab to one number a seed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -25,3 +25,23 @@ def differences(first: Iterable[float], second: Iterable[float]) -> list[float]:
         ValueError: If one has more seeds.
     """
     return [one - other for one, other in zip(first, second, strict=True)]
+
+
+def difference(
+    column: str, first: Mapping[str, Any], second: Mapping[str, Any]
+) -> Callable[[pd.DataFrame], list[float]]:
+    """Returns an effect for a claim: a measure in one cell less that in another, at the same seeds.
+
+    Args:
+        column: The measure.
+        first: Settings that only the runs of one cell have.
+        second: Likewise, of the other cell.
+    """
+
+    def effect(rows: pd.DataFrame) -> list[float]:
+        both = select(rows, **first).merge(select(rows, **second), on="seed")
+        if both["seed"].duplicated().any():
+            raise ValueError(f"Several runs of a seed are {dict(first)} or {dict(second)}")
+        return list(both[f"{column}_x"] - both[f"{column}_y"])
+
+    return effect

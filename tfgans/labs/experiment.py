@@ -84,7 +84,9 @@ def run(
         _fill(lab, rows, missing, workers=workers, engine=engine, progress=progress)
         frame = rows.frame()
         good = frame[frame["status"] == OK].reset_index(drop=True)
-        verdicts = tuple(decide(claim, good) for claim in lab.claims) if len(good) else ()
+        # Without a run there is nothing to decide, but what cannot be tested here is known.
+        decided = [one for one in lab.claims if len(good) or one.effect is None]
+        verdicts = tuple(decide(claim, good) for claim in decided)
         about = report.About(command, quick, versions(), time.strftime("%Y-%m-%d"))
         report.write(lab, frame, good, verdicts, about, folder)
     num_failed = int((frame["status"] == FAILED).sum())

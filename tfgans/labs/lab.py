@@ -112,11 +112,11 @@ class Lab:
             raise ValueError(f"A lab's columns must differ. Received twice: {', '.join(double)}")
 
     def settings(self) -> list[str]:
-        """Returns the names of what a cell sets."""
+        """Returns the names of what a cell sets; none, if nothing can be run here."""
         names = {tuple(cell) for quick in (False, True) for cell in self.cells(quick)}
-        if len(names) != 1:
+        if len(names) > 1:
             raise ValueError(f"All cells need the same names. Received: {sorted(names)}")
-        return list(names.pop())
+        return list(names.pop()) if names else []
 
     def columns(self) -> list[str]:
         """Returns the columns of the CSV file."""

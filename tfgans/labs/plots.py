@@ -47,14 +47,15 @@ def heat_map(axis: Any, table: pd.DataFrame, *, title: str, best: str) -> None:
     """Draws a table of numbers; the colour is their rank, `best` "low" or "high"."""
     values = table.to_numpy(np.float64)
     ranks = pd.Series(values.ravel()).rank(pct=True).to_numpy().reshape(values.shape)
-    axis.imshow(ranks if best == "high" else 1 - ranks, cmap="cividis", aspect="auto")
+    shades = ranks if best == "high" else 1 - ranks
+    axis.imshow(shades, cmap="cividis", aspect="auto", vmin=0, vmax=1)
     axis.set_xticks(
         range(table.shape[1]), [str(one) for one in table.columns], rotation=30, ha="right"
     )
     axis.set_yticks(range(table.shape[0]), [str(one) for one in table.index])
     axis.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
-        bright = (ranks if best == "high" else 1 - ranks)[row, column] > 0.6
+        bright = shades[row, column] > 0.6
         text = f"{value:.3g}" if np.isfinite(value) else "-"
         axis.text(
             column, row, text, ha="center", va="center", color="k" if bright else "w", fontsize=8

@@ -113,7 +113,7 @@ def _sections(
     if len(good):
         for heading, make in lab.tables.items():
             parts += [f"## {heading}", markdown_table(make(good))]
-    parts += ["## Protocol", lab.protocol.strip(), _columns(lab), _origin(frame, about)]
+    parts += ["## Protocol", lab.protocol.strip(), *_columns(lab), _origin(frame, about)]
     failed = frame[frame["status"] != "ok"]
     if len(failed):
         listed = failed[[*lab.settings(), "seed", "error"]]
@@ -128,19 +128,23 @@ _RULE = (
 )
 
 
-def _columns(lab: Lab) -> str:
+def _columns(lab: Lab) -> list[str]:
+    if not lab.measures:
+        return []
     lines = [f"- `{name}`: {text}" for name, text in lab.measures.items()]
-    return "\n".join(["Measured in each run (`rows.csv`):", "", *lines])
+    return ["\n".join(["Measured in each run (`rows.csv`):", "", *lines])]
 
 
 def _origin(frame: pd.DataFrame, about: About) -> str:
     commits = ", ".join(sorted(set(frame["commit"].astype(str))))
     versions = ", ".join(f"{name} {version}" for name, version in about.versions.items())
+    ran = (
+        f"- {len(frame)} runs, seeds {frame['seed'].min()} to {frame['seed'].max()}, "
+        f"{frame['cpu_seconds'].sum():.0f} CPU seconds, a run in one thread\n- Code: {commits}"
+    )
     facts = [
         f"- Command: `{about.command}`" if about.command else "",
-        f"- {len(frame)} runs, seeds {frame['seed'].min()} to {frame['seed'].max()}, "
-        f"{frame['cpu_seconds'].sum():.0f} CPU seconds, a run in one thread",
-        f"- Code: {commits}",
+        ran if len(frame) else "- No runs",
         f"- {versions}",
         f"- {about.date}",
     ]

@@ -63,3 +63,24 @@ def falling(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateS
     """Returns a rate that falls linearly to 0."""
     checks.positive("rate", rate)
     return keras.optimizers.schedules.PolynomialDecay(rate, steps, 0.0)
+
+
+def train_falling(
+    gan: GAN,
+    source: data.Source,
+    steps: int,
+    *,
+    batch_size: int,
+    rate: float,
+    betas: tuple[float, float],
+) -> None:
+    """Trains with Adam, at a rate that falls linearly to 0 over the discriminator's updates."""
+    train(
+        gan,
+        source,
+        looks=[steps],
+        look=lambda _: None,
+        batch_size=batch_size,
+        learning_rate=falling(rate, steps * gan.discriminator_steps),
+        betas=betas,
+    )

@@ -1,6 +1,6 @@
 """From one number a seed to a verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,3 +99,30 @@ def summaries(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> 
     table = groups[list(columns)].agg(text)
     table.insert(0, "seeds", groups.size())
     return table.reset_index()
+
+
+def rank_tests(
+    rows: pd.DataFrame, *, by: Sequence[str], arm: str, sides: Mapping[str, str]
+) -> pd.DataFrame:
+    """Returns a table: a row an arm, and how likely by chance it is so much better than the first.
+
+    Args:
+        rows: Rows of a lab.
+        by: Columns: only arms that agree in them are compared.
+        arm: The column that names the arms; the first one of each group is what the others are
+            compared with.
+        sides: By measure, which is better: "greater" or "less". Each is a one-sided Mann-Whitney U
+            test over the seeds. Measures that an arm does not have are left out.
+    """
+    tests = []
+    for group, ours in rows.groupby(list(by), sort=False):
+        (base, first), *others = ours.groupby(arm, sort=False)
+        for name, second in others:
+            row = {**dict(zip(by, group, strict=True)), arm: name, "against": base}
+            for measure, side in sides.items():
+                pair = [one[measure].dropna() for one in (second, first)]
+                known = all(map(len, pair))
+                p_value = stats.mannwhitneyu(*pair, alternative=side).pvalue if known else None
+                row[f"{measure}: p"] = "" if p_value is None else f"{p_value:.2g}"
+            tests.append(row)
+    return pd.DataFrame(tests)
