@@ -178,7 +178,7 @@ def _worst(rows: pd.DataFrame, **cell: Any) -> pd.Series:
 CLAIMS = (
     Claim(
         "The non-saturating game reaches data where minimization of a divergence would fail",
-        f"{PAPER}, section 4.1, figure 1",
+        PAPER,
         "final |theta|, lines in the plane",
         lambda rows: last(rows, "offset", **PLAIN, game="non-saturating"),
         below=NEAR,
@@ -192,14 +192,14 @@ CLAIMS = (
     ),
     Claim(
         "The minimax game stalls there, by its vanishing gradient (5 discriminator updates a step)",
-        f"{PAPER}, section 2; Arjovsky & Bottou 2017, Theorem 2.4",
+        f"{PAPER}; Arjovsky & Bottou 2017, Theorem 2.4",
         "final |theta|, lines in the plane",
         lambda rows: last(rows, "offset", **PLAIN, game="minimax"),
         above=0.5,
     ),
     Claim(
         "A penalty made for the Wasserstein game helps the non-saturating game as well",
-        f"{PAPER}, section 3",
+        PAPER,
         "final W1 of non-saturating + GP less that of WGAN-GP, lines in the plane",
         lambda rows: differences(
             *(
@@ -211,7 +211,7 @@ CLAIMS = (
     ),
     Claim(
         "The non-saturating game reaches low-rank Gaussians, at an infinite KL divergence",
-        f"{PAPER}, section 4.1",
+        PAPER,
         "share of sliced W1 that is left at the end, rank 5, non-saturating",
         lambda rows: [
             one[-1] / one[0] for one in select(rows, **RANK_5, game="non-saturating")["w1"]
@@ -220,7 +220,7 @@ CLAIMS = (
     ),
     Claim(
         "A gradient penalty makes the non-saturating game less sensitive to its settings",
-        f"{PAPER}, section 4.2",
+        PAPER,
         "worst final W1 over rates and discriminator updates, with GP less without",
         lambda rows: differences(
             *(_worst(rows, game="non-saturating", penalty=one) for one in ("gp", "none"))
@@ -229,7 +229,7 @@ CLAIMS = (
     ),
     Claim(
         "Penalties improve samples of CIFAR-10, CelebA and Color MNIST",
-        f"{PAPER}, section 4.2",
+        PAPER,
         "needs these data, their Inception network and a GPU",
     ),
 )
