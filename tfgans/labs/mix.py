@@ -1,4 +1,4 @@
-"""MIX + X against X: Arora et al. 2017, "Generalization and Equilibrium in GANs""""
+"""MIX + X against X: Arora et al. 2017, "Generalization and Equilibrium in GANs"."""
 
 import functools
 from collections.abc import Callable
