@@ -10,7 +10,7 @@ from tfgans.labs.experiment import Outcome, run
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import Verdict
 
-NAMES = ("vanishing_gradients", "generalization")
+NAMES = ("vanishing_gradients", "generalization", "equilibrium", "diversity")
 
 
 def load(name: str) -> Lab:
