@@ -20,7 +20,7 @@ def rows(*, quick=False):
             if cell["k"] == 1:
                 own |= {"exploitability": 0.0, "pure_exploitability": 0.0}
             own |= {"step": [1, 2], "payoff": [-1.0 - seed / 10, -1.2]}
-            if cell["k"] == 8:
+            if cell["k"] == lab.K:
                 own |= {"reply": own["reply"] / 2, "standard_error": 0.01, "exploitability": 0.05}
             made.append({**cell, "seed": seed, **own})
     return pd.DataFrame(made)
@@ -59,12 +59,18 @@ def test_claims_of_rows_that_obey_the_theory():
             assert all(map(claim.holds_at, effect)), claim.text
 
 
+def test_a_line_does_not_oscillate():
+    assert lab.oscillation([1.0, 3.0, 5.0, 7.0]) == pytest.approx(0, abs=1e-12)
+    # The line through 1, -1, 1, -1 falls by 2 / 5 a step; it leaves 4 - 2 ** 2 / 5 of the squares.
+    assert lab.oscillation([1.0, -1.0, 1.0, -1.0]) == pytest.approx(np.sqrt(0.8))
+
+
 def test_arms_of_equal_size():
     wide, narrow = (
         sum(one.count_params() for one in lab._players(1, width, seed=0))
         for width in (lab.WIDE, lab.WIDTH)
     )
-    assert wide == pytest.approx(8 * narrow, rel=0.02)
+    assert wide == pytest.approx(lab.K * narrow, rel=0.02)
 
 
 def test_figure_and_table():

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy import special
 
 from tfgans import data, metrics, networks
 from tfgans.labs import plots, training
@@ -19,8 +20,7 @@ SAME, MEMORY, TRAINED = "same", "memory", "trained"
 SIZES, WASSERSTEIN_SIZES = (64, 256, 1024, 4096), (64, 256, 1024)
 MEMORIES = (16, 64, 256, 1024, 4096)
 HELD_OUT, NUM_REAL = 2048, 16_384
-EPSILON = 0.1
-DIM, BATCH, STEPS = 20, 64, 1500
+EPSILON, DIM, BATCH, STEPS = 0.1, 20, 64, 1500
 PAPER = "Arora et al. 2017"
 
 PROTOCOL = f"""
@@ -32,8 +32,8 @@ batch 256) reach.
 - `same`: two samples of `size` draws each of N(0, I / dim), the distribution of the paper's Lemma
   1 (which takes one sample and the distribution). The true distance is 0. The neural net distance
   is taken on the samples and, of the same discriminator, on {HELD_OUT} fresh draws of each side.
-  Beside it are the exact W1 (up to {WASSERSTEIN_SIZES[-1]} draws) and the Jensen-Shannon divergence
-  of the two samples.
+  Beside it, on `size` of these draws each, are the exact W1 (up to {WASSERSTEIN_SIZES[-1]}) and the
+  Jensen-Shannon divergence.
 - `memory`: real draws of N(0, I) in {DIM} dimensions, and a generator that is uniform on `size`
   memorized ones. The discriminator learns from {NUM_REAL} draws of each side, and the distance is
   what it reaches on {HELD_OUT} more: a lower bound on that of the distributions themselves. The
@@ -72,7 +72,7 @@ def measure(*, task: str, dim: int, width: int, num: int, seed: int) -> dict[str
 
 
 def _same(dim: int, width: int, _: int, seed: int) -> dict[str, Any]:
-    found: dict[str, list[float]] = {name: [] for name in list(MEASURES)[1:5]}
+    found: Any = {name: [] for name in list(MEASURES)[1:5]}
     for size in SIZES:
         first, second = (
             _normal(size + HELD_OUT, dim, seed, size, side) / math.sqrt(dim) for side in (0, 1)
@@ -107,10 +107,9 @@ def _trained(dim: int, width: int, num: int, seed: int) -> dict[str, Any]:
     judge = networks.mlp_discriminator((dim,), width=width, depth=2, seed=seed + 1000)
 
     def excess(gan: Any) -> float:
-        on_known, on_fresh = (
-            (1 + np.tanh(gan.discriminator.predict_on_batch(one) / 2)) / 2 for one in (known, fresh)
-        )
-        return float(on_known.mean() - on_fresh.mean())
+        logits = map(gan.discriminator.predict_on_batch, (known, fresh))
+        on_known, on_fresh = (float(special.expit(one).mean()) for one in logits)
+        return on_known - on_fresh
 
     looks = list(range(STEPS // 10, STEPS + 1, STEPS // 10))
     found = training.train(
@@ -130,9 +129,7 @@ def _normal(count: int, dim: int, *entropy: int) -> np.ndarray:
     return np.random.default_rng(entropy).normal(size=(count, dim)).astype(np.float32)
 
 
-def _distance(
-    first: np.ndarray, second: np.ndarray, width: int, seed: int
-) -> metrics.NeuralNetDistance:
+def _distance(first: np.ndarray, second: np.ndarray, width: int, seed: int) -> Any:
     dim = first.shape[1]
     return metrics.neural_net_distance(
         first,
@@ -222,7 +219,7 @@ CLAIMS = (
     ),
     Claim(
         "Discriminators of bounded capacity do not see that a generator only memorized",
-        f"{PAPER}, Theorem 3.1 and section 3.2",
+        f"{PAPER}, Theorem 3.1",
         f"distance of {MEMORIES[-1]} memorized draws, width 4",
         lambda rows: [one[-1] for one in _of(rows, "distance", task=MEMORY, width=4)],
         below=EPSILON,
@@ -236,7 +233,7 @@ CLAIMS = (
     ),
     Claim(
         "All through training, enough training examples stand for the distribution",
-        f"{PAPER}, Corollary 3.1",
+        f"{PAPER}, the corollary of Theorem 3.1",
         "exponent in the number of training examples of the largest excess of E D over them",
         _excess_slopes,
         below=-0.5,
@@ -277,8 +274,8 @@ def _draw_training(rows: pd.DataFrame) -> Figure:
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
     columns = ["sample_distance", "distance"]
-    ours = rows[rows["task"] != TRAINED].explode(["size", *columns])
-    return summaries(ours, ["task", "dim", "width", "size"], columns)
+    each = rows[rows["task"] != TRAINED].explode(["size", *columns])
+    return summaries(each, ["task", "dim", "width", "size"], columns)
 
 
 LAB = Lab(
@@ -296,8 +293,7 @@ LAB = Lab(
             _draw,
         ),
         "training": Drawing(
-            "How much more the discriminator gives to its training examples than to fresh ones.",
-            _draw_training,
+            "E D over the training examples less that over fresh ones.", _draw_training
         ),
     },
     tables={"Neural net distances": _table},
