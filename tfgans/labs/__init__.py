@@ -19,6 +19,7 @@ NAMES = (
     "real_images",
     "vanishing_gradients",
 )
+NAMES = ("vanishing_gradients", "generalization", "equilibrium", "diversity")
 
 
 def load(name: str) -> Lab:

@@ -1,0 +1,249 @@
+"""How near mixtures of networks come to an equilibrium of their game: Arora et al. 2017."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tfgans import data, metrics, networks
+from tfgans.labs import plots, training
+from tfgans.labs.lab import Claim, Drawing, Lab
+from tfgans.labs.verdicts import summaries
+from tfgans.layers import MixtureDiscriminator, MixtureGenerator
+from tfgans.models import NonSaturatingGAN
+
+BATCH, LATENTS, DEPTH, WIDTH = 256, 2, 3, 32
+# The mixture of the claims, and a network of as many parameters as so many of `WIDTH`.
+K, WIDE = 8, 94
+RATE, BETAS = 1e-3, (0.5, 0.999)
+NUM_HELD_OUT, NUM_LOOKED_AT = 4096, 2048
+GAME_VALUE = -2 * math.log(2)
+PAPER = "Arora et al. 2017"
+
+PROTOCOL = f"""
+The set-up is ours; the paper proves that equilibria exist and scores images.
+
+Data: 25 Gaussians (`tfgans.data.Grid`). Both players are mixtures of `k` MLPs of {DEPTH} hidden
+layers of `width`, latents {LATENTS}; k = 1 is one pair of plain networks, and one of width {WIDE}
+has the parameters of {K} of width {WIDTH}. Non-saturating cost, slices of the batch of {BATCH},
+exponentiated gradient .01, entropy weight .05, Adam {RATE:g} (not falling, so that what circles
+goes on), betas {BETAS}, `updates` of each player.
+
+A payoff is what the discriminators earn on held-out examples, E log D + E log(1 - D), in nats:
+-2 log 2 where they only guess, which is the value that section 4 of the paper promises to
+mixtures of enough generators, whatever the discriminator.
+
+- The payoff matrix of the components is taken on {NUM_HELD_OUT} held-out examples; `exploitability`
+  is what both sides together gain by their best pure replies among the components. One pair has no
+  other components: its exploitability is 0 and says nothing.
+- So a new reply is trained too, the same for all arms: a discriminator of width {WIDTH},
+  1000 steps of Adam (falling to 0), against the frozen generators, on {NUM_HELD_OUT} draws of each
+  side; what it earns above -2 log 2 is taken on as many others. It is a neural net distance of
+  phi = log, and a lower bound on how far the generators are from an equilibrium.
+- `payoff` is looked at 20 times over the training, on {NUM_LOOKED_AT} examples: of a game that has
+  settled it stands still, or drifts as the generators learn.
+"""
+
+MEASURES = {
+    "step": "updates at which the payoff was looked at",
+    "payoff": "what the discriminators earn then, by the mixtures' weights, nats",
+    "oscillation": "its deviation (RMS) from a line over the second half of the training, nats",
+    "reply": "what a new discriminator earns above -2 log 2 against the trained generators, nats",
+    "value": "payoff of the trained mixtures on held-out examples, nats",
+    "matrix_value": "value of the payoff matrix, nats",
+    "exploitability": "gains of the best pure replies among the components, both sides, nats",
+    "pure_exploitability": "the least of any pair of one generator and one discriminator, nats",
+    "standard_error": "mean standard error of an entry of the payoff matrix, nats",
+    "modes": "modes covered, of 25",
+}
+
+
+def cells(quick: bool) -> list[dict[str, Any]]:
+    """Returns what is run."""
+    updates = 800 if quick else 1500
+    arms = [(1, WIDTH), (K, WIDTH)] if quick else [(k, WIDTH) for k in (1, 2, 4, 8)]
+    return [{"k": k, "width": width, "updates": updates} for k, width in [*arms, (1, WIDE)]]
+
+
+def measure(*, k: int, width: int, updates: int, seed: int) -> dict[str, Any]:
+    """Returns the measures of one run."""
+    source = data.Grid(seed=seed)
+    gan = NonSaturatingGAN(*_players(k, width, seed), seed=seed)
+    real = source.sample(NUM_LOOKED_AT, seed=-1)
+    looks = list(range(updates // 20, updates + 1, updates // 20))
+    payoffs = training.train(
+        gan,
+        source,
+        looks=looks,
+        look=lambda gan: _payoff(gan, real),
+        batch_size=BATCH,
+        learning_rate=RATE,
+        betas=BETAS,
+    )
+    found = metrics.equilibrium(gan, source.sample(NUM_HELD_OUT, seed=-2), seed=seed)
+    values = found.payoff.values
+    samples = gan.sample(10_000, seed=seed + 1, batch_size=10_000)
+    return {
+        "step": looks,
+        "payoff": payoffs,
+        "oscillation": oscillation(payoffs[len(payoffs) // 2 :]),
+        "reply": _reply(source, samples[: 2 * NUM_HELD_OUT], seed),
+        "value": found.value,
+        "matrix_value": found.game.value,
+        "exploitability": found.generator_gain + found.discriminator_gain,
+        "pure_exploitability": pure_exploitability(values),
+        "standard_error": float(found.payoff.standard_errors.mean()),
+        "modes": float(metrics.mode_coverage(samples, source.modes, source.std).modes),
+    }
+
+
+def _players(k: int, width: int, seed: int) -> tuple[Any, Any]:
+    shape: Any = {"width": width, "depth": DEPTH}
+    first = 1000 * seed  # Other first weights for each network of each run.
+    generators = [
+        networks.mlp_generator((2,), latent_dim=LATENTS, seed=first + i, **shape) for i in range(k)
+    ]
+    judges = [networks.mlp_discriminator((2,), seed=first + 500 + i, **shape) for i in range(k)]
+    if k == 1:
+        return generators[0], judges[0]
+    return MixtureGenerator(generators), MixtureDiscriminator(judges)
+
+
+def _payoff(gan: Any, real: np.ndarray) -> float:
+    """Returns E log D + E log(1 - D), by the weights of both mixtures."""
+    fake = gan.sample(len(real), seed=0, batch_size=len(real))
+    on_real, on_fake = (
+        gan.discriminator.predict_on_batch(one).astype(np.float64) for one in (real, fake)
+    )
+    each = -(np.logaddexp(0, -on_real) + np.logaddexp(0, on_fake)).mean(axis=0)
+    return float(each @ getattr(gan.discriminator, "probabilities", np.ones(1)))
+
+
+def oscillation(values: Sequence[float]) -> float:
+    """Returns the root mean square of what a straight line leaves of a series."""
+    places = np.arange(len(values))
+    return float(np.std(values - np.polyval(np.polyfit(places, values, 1), places)))
+
+
+def _reply(source: Any, fake: np.ndarray, seed: int) -> float:
+    found = metrics.neural_net_distance(
+        source.sample(len(fake), seed=-3),
+        fake,
+        discriminator=lambda: networks.mlp_discriminator((2,), width=WIDTH, depth=DEPTH, seed=seed),
+        seed=seed,
+    )
+    return found.distance
+
+
+def pure_exploitability(payoff: np.ndarray) -> float:
+    """Returns the least exploitability of a pair of one row and one column."""
+    # Against row i the best column gains max_j F_ij; against column j the best row, min_i F_ij.
+    gaps = payoff.max(axis=1)[:, np.newaxis] - payoff.min(axis=0)[np.newaxis]
+    return float(gaps.min())
+
+
+def _of(rows: pd.DataFrame, column: str, k: int, width: int = WIDTH) -> pd.Series:
+    return training.select(rows, k=k, width=width)[column]
+
+
+def _ratio(rows: pd.DataFrame, column: str, *, width: int) -> list[float]:
+    """Returns the measure of `K` components over that of one pair of this width, by seed."""
+    pairs = zip(_of(rows, column, K), _of(rows, column, 1, width), strict=True)
+    return [mixture / single for mixture, single in pairs]
+
+
+CLAIMS = (
+    Claim(
+        "Mixtures come nearer to the equilibrium than one pair",
+        f"{PAPER}, section 4",
+        f"what a new discriminator earns above -2 log 2: k = {K} over k = 1, same width",
+        lambda rows: _ratio(rows, "reply", width=WIDTH),
+        below=0.8,
+    ),
+    Claim(
+        "Not by their size alone",
+        f"{PAPER}, section 5; the comparison is ours",
+        f"the same: k = {K} over one pair of as many parameters",
+        lambda rows: _ratio(rows, "reply", width=WIDE),
+        below=1.0,
+    ),
+    Claim(
+        "One pair goes round where mixtures settle",
+        f"{PAPER}, section 4; the measure is ours",
+        f"oscillation of the payoff: k = {K} over k = 1, same width",
+        lambda rows: _ratio(rows, "oscillation", width=WIDTH),
+        below=0.8,
+    ),
+    Claim(
+        "The components of a trained mixture have no equilibrium in pure strategies",
+        f"{PAPER}, section 4",
+        f"exploitability of the best pure pair over the standard error of an entry, k = {K}",
+        lambda rows: list(_of(rows, "pure_exploitability", K) / _of(rows, "standard_error", K)),
+        above=2.0,
+    ),
+    Claim(
+        "The learned weights are nearer to the equilibrium of the components than any pure pair",
+        f"{PAPER}, sections 4 and 5",
+        f"exploitability of the best pure pair less that of the weights, k = {K}, nats",
+        lambda rows: list(_of(rows, "pure_exploitability", K) - _of(rows, "exploitability", K)),
+        above=0.0,
+    ),
+    Claim(
+        "MIX+DCGAN and MIX+WGAN have higher Inception scores than DCGAN and WGAN on CIFAR-10",
+        f"{PAPER}, table 1",
+        "it needs the Inception network and GPU-days",
+    ),
+)
+_LABELS = {(1, WIDE): f"one pair, width {WIDE}"}
+
+
+def _label(k: int, width: int) -> str:
+    return _LABELS.get((k, width), "one pair" if k == 1 else f"k = {k}")
+
+
+def _draw(rows: pd.DataFrame) -> Figure:
+    arms = rows.sort_values(["width", "k", "seed"]).groupby(["width", "k"])
+    figure, axes = plots.panels(1, 3)
+    for (width, k), runs in arms:
+        if (k, width) in ((1, WIDTH), (K, WIDTH)):
+            for index, payoff in enumerate(runs["payoff"]):
+                label = _label(k, width) if not index else None
+                colour = plots.COLOURS[k == 1]
+                axes[0, 0].plot(runs["step"].iloc[0], payoff, color=colour, label=label, lw=0.8)
+    axes[0, 0].axhline(GAME_VALUE, color=plots.COLOURS[-1], lw=0.8)
+    axes[0, 0].set(xlabel="updates", ylabel="payoff (nats)")
+    axes[0, 0].legend()
+    for axis, name in zip(axes[0, 1:], ("reply", "oscillation"), strict=True):
+        plots.boxes(axis, {_label(k, width): runs[name].tolist() for (width, k), runs in arms})
+        axis.set_ylabel(f"{name} (nats)")
+        axis.set_ylim(bottom=0)
+        axis.tick_params(axis="x", rotation=30)
+    return figure
+
+
+def _table(rows: pd.DataFrame) -> pd.DataFrame:
+    shown = [name for name in MEASURES if name not in ("step", "payoff")]
+    return summaries(rows, ["k", "width"], shown)
+
+
+LAB = Lab(
+    name="equilibrium",
+    title="How near mixtures come to an equilibrium",
+    protocol=PROTOCOL,
+    measures=MEASURES,
+    cells=cells,
+    measure=measure,
+    claims=CLAIMS,
+    drawings={
+        "equilibrium": Drawing(
+            "Left: what the discriminators earn over the training, a line a seed; grey is -2 log "
+            "2, where they only guess. Middle: what a new discriminator earns above it after the "
+            "training. Right: how much the payoff still moves in the second half.",
+            _draw,
+        ),
+    },
+    tables={"After the training": _table},
+)
