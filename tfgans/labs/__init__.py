@@ -11,15 +11,17 @@ from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import Verdict
 
 NAMES = (
-    "dcd",
-    "kl_wgan",
     "many_paths",
+    "vanishing_gradients",
+    "generalization",
+    "equilibrium",
     "mix",
+    "diversity",
+    "kl_wgan",
+    "dcd",
     "objectives_by_penalties",
     "real_images",
-    "vanishing_gradients",
 )
-NAMES = ("vanishing_gradients", "generalization", "equilibrium", "diversity")
 
 
 def load(name: str) -> Lab:

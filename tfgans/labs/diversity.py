@@ -11,6 +11,7 @@ from scipy.spatial.distance import pdist
 
 from tfgans import data, metrics, networks
 from tfgans.labs import plots, training
+from tfgans.labs.effects import select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.layers import MixtureGenerator
@@ -144,7 +145,7 @@ def _flat(images: np.ndarray) -> np.ndarray:
 
 
 def _of(rows: pd.DataFrame, column: str, **cell: Any) -> pd.Series:
-    return training.select(rows, **cell)[column]
+    return select(rows, **cell)[column]
 
 
 def _worst_error(rows: pd.DataFrame) -> list[float]:
@@ -157,7 +158,7 @@ def _worst_error(rows: pd.DataFrame) -> list[float]:
 
 def _growth(rows: pd.DataFrame) -> list[float]:
     """Returns the exponent of the support in the width of the discriminator, by seed."""
-    ours = training.select(rows, task=TRAINED, k=1)
+    ours = select(rows, task=TRAINED, k=1)
     return [
         float(np.polyfit(np.log(runs["width"]), np.log(runs["support"]), 1)[0])
         for _, runs in ours.groupby("seed")

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from tfgans import data, metrics, networks
 from tfgans.labs import plots, training
+from tfgans.labs.effects import select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.layers import MixtureDiscriminator, MixtureGenerator
@@ -33,7 +34,7 @@ exponentiated gradient .01, entropy weight .05, Adam {RATE:g} (not falling, so t
 goes on), betas {BETAS}, `updates` of each player.
 
 A payoff is what the discriminators earn on held-out examples, E log D + E log(1 - D), in nats:
--2 log 2 where they only guess, which is the value that section 4 of the paper promises to
+-2 log 2 where they only guess, which is the value that the paper promises to
 mixtures of enough generators, whatever the discriminator.
 
 - The payoff matrix of the components is taken on {NUM_HELD_OUT} held-out examples; `exploitability`
@@ -146,7 +147,7 @@ def pure_exploitability(payoff: np.ndarray) -> float:
 
 
 def _of(rows: pd.DataFrame, column: str, k: int, width: int = WIDTH) -> pd.Series:
-    return training.select(rows, k=k, width=width)[column]
+    return select(rows, k=k, width=width)[column]
 
 
 def _ratio(rows: pd.DataFrame, column: str, *, width: int) -> list[float]:
@@ -158,42 +159,42 @@ def _ratio(rows: pd.DataFrame, column: str, *, width: int) -> list[float]:
 CLAIMS = (
     Claim(
         "Mixtures come nearer to the equilibrium than one pair",
-        f"{PAPER}, section 4",
+        PAPER,
         f"what a new discriminator earns above -2 log 2: k = {K} over k = 1, same width",
         lambda rows: _ratio(rows, "reply", width=WIDTH),
         below=0.8,
     ),
     Claim(
         "Not by their size alone",
-        f"{PAPER}, section 5; the comparison is ours",
+        f"{PAPER}; the comparison is ours",
         f"the same: k = {K} over one pair of as many parameters",
         lambda rows: _ratio(rows, "reply", width=WIDE),
         below=1.0,
     ),
     Claim(
         "One pair goes round where mixtures settle",
-        f"{PAPER}, section 4; the measure is ours",
+        f"{PAPER}; the measure is ours",
         f"oscillation of the payoff: k = {K} over k = 1, same width",
         lambda rows: _ratio(rows, "oscillation", width=WIDTH),
         below=0.8,
     ),
     Claim(
         "The components of a trained mixture have no equilibrium in pure strategies",
-        f"{PAPER}, section 4",
+        PAPER,
         f"exploitability of the best pure pair over the standard error of an entry, k = {K}",
         lambda rows: list(_of(rows, "pure_exploitability", K) / _of(rows, "standard_error", K)),
         above=2.0,
     ),
     Claim(
         "The learned weights are nearer to the equilibrium of the components than any pure pair",
-        f"{PAPER}, sections 4 and 5",
+        PAPER,
         f"exploitability of the best pure pair less that of the weights, k = {K}, nats",
         lambda rows: list(_of(rows, "pure_exploitability", K) - _of(rows, "exploitability", K)),
         above=0.0,
     ),
     Claim(
         "MIX+DCGAN and MIX+WGAN have higher Inception scores than DCGAN and WGAN on CIFAR-10",
-        f"{PAPER}, table 1",
+        PAPER,
         "it needs the Inception network and GPU-days",
     ),
 )

@@ -11,6 +11,7 @@ from scipy import special
 
 from tfgans import data, metrics, networks
 from tfgans.labs import plots, training
+from tfgans.labs.effects import select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.models import NonSaturatingGAN
@@ -184,12 +185,12 @@ def _excess_slopes(rows: pd.DataFrame) -> list[float]:
     """Returns the exponent of the largest excess in the number of examples, by seed."""
     return [
         slope(runs["num"], [np.abs(one).max() for one in runs["train_excess"]])
-        for _, runs in training.select(rows, task=TRAINED, width=64).groupby("seed")
+        for _, runs in select(rows, task=TRAINED, width=64).groupby("seed")
     ]
 
 
 def _of(rows: pd.DataFrame, column: str, **cell: Any) -> pd.Series:
-    return training.select(rows, **cell)[column]
+    return select(rows, **cell)[column]
 
 
 CLAIMS = (
