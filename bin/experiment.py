@@ -33,7 +33,16 @@ flags.mark_flags_as_required(["lab", "out"])
 
 
 def main() -> None:
-    """Runs one lab, or all, and prints the verdicts."""
+    """Runs one lab, or all; says how to go on where that ended early."""
+    command = shlex.join(["bin/experiment.py", *sys.argv[1:]])
+    try:
+        run(command)
+    except KeyboardInterrupt:
+        cli.end(f"interrupted. To go on: {command}", 130)
+
+
+def run(command: str) -> None:
+    """Runs what is asked for, and prints the verdicts."""
     every = FLAGS.lab == "all"
     outcomes = [
         labs.run(
@@ -43,7 +52,7 @@ def main() -> None:
             quick=FLAGS.quick,
             workers=FLAGS.workers,
             engine=FLAGS.engine,
-            command=shlex.join(["bin/experiment.py", *sys.argv[1:]]),
+            command=command,
             progress=True,
         )
         for name in (labs.NAMES if every else [FLAGS.lab])

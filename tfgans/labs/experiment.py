@@ -83,14 +83,13 @@ def run(
         missing = [row for row in wanted if rows.key(row) not in done]
         _fill(lab, rows, missing, workers=workers, engine=engine, progress=progress)
         frame = rows.frame()
-        good = frame[frame["status"] == OK].reset_index(drop=True)
-        # Without a run there is nothing to decide, but what cannot be tested here is known.
-        decided = [one for one in lab.claims if len(good) or one.effect is None]
-        verdicts = tuple(decide(claim, good) for claim in decided)
+        # Cells are compared seed by seed: a seed counts where all of them ended well.
+        failed = frame[frame["status"] == FAILED]
+        good = frame[~frame["seed"].isin(failed["seed"])].reset_index(drop=True)
+        verdicts = tuple(decide(claim, good) for claim in lab.claims)
         about = report.About(command, quick, versions(), time.strftime("%Y-%m-%d"))
         report.write(lab, frame, good, verdicts, about, folder)
-    num_failed = int((frame["status"] == FAILED).sum())
-    return Outcome(verdicts, len(frame), num_failed, folder)
+    return Outcome(verdicts, len(frame), len(failed), folder)
 
 
 def _open(lab: Lab, folder: Path, *, quick: bool) -> Rows:

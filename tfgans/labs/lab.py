@@ -22,7 +22,7 @@ class Claim:
         text: The claim, in one sentence.
         paper: Who made it, as "Arora et al. 2017, Theorem 3.1".
         measure: What `effect` returns, in words, with its unit.
-        effect: Function of the rows that did not fail (a DataFrame) to one float a seed. None: it
+        effect: Function of rows (a DataFrame, all cells of each seed) to one float a seed. None: it
             cannot be tested here, and `measure` says why.
         above: The claim holds at a seed whose effect is above this number.
         below: Or it holds below this one. One of the two is given with an effect.
@@ -63,7 +63,7 @@ class Drawing:
 
     Args:
         caption: What is seen, in a sentence or two.
-        draw: Function of the rows that did not fail to a figure, made without pyplot.
+        draw: Function of rows, all cells of each seed, to a figure, made without pyplot.
     """
 
     caption: str
@@ -85,7 +85,7 @@ class Lab:
             be importable by other processes, and a function of its arguments only.
         claims: What is decided.
         drawings: Figures by file name without its ending.
-        tables: Functions of the rows that did not fail to a table, by heading.
+        tables: Functions of rows, all cells of each seed, to a table, by heading.
 
     Raises:
         ValueError: If names meet.

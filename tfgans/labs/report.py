@@ -53,7 +53,7 @@ def write(
     Args:
         lab: The lab.
         frame: All rows.
-        good: Those that did not fail.
+        good: Those of the seeds of which no run failed.
         verdicts: One a claim.
         about: How the report came about.
         folder: Where.
@@ -117,7 +117,8 @@ def _sections(
     failed = frame[frame["status"] != "ok"]
     if len(failed):
         listed = failed[[*lab.settings(), "seed", "error"]]
-        parts += ["## Failed runs", "Their tracebacks are in `log.txt`.", markdown_table(listed)]
+        text = "Tracebacks are in `log.txt`. Verdicts, figures and tables leave their seeds out."
+        parts += ["## Failed runs", text, markdown_table(listed)]
     return parts
 
 

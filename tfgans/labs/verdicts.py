@@ -56,10 +56,12 @@ def decide(claim: Claim, rows: pd.DataFrame) -> Verdict:
 
     Args:
         claim: The claim.
-        rows: The rows of the lab that did not fail.
+        rows: The rows of the seeds of which no run failed.
     """
     if claim.effect is None:
         return Verdict(claim, UNTESTABLE, claim.measure)
+    if not len(rows):
+        return Verdict(claim, UNTESTABLE, "no seed of which all runs ended well")
     values = np.asarray(claim.effect(rows), np.float64)
     count = len(values)
     if count < _FEWEST:
