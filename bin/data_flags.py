@@ -25,6 +25,7 @@ flags.DEFINE_string(
     None,
     "folder of images on disk; default: $TFGANS_CACHE_DIR or ~/.cache/tfgans/folders",
 )
+flags.DEFINE_bool("follow_links", False, "whether links may lead out of a folder of images")
 flags.DEFINE_integer("seed", 0, "of the data, the first weights and the noise", lower_bound=0)
 
 # What decides the numbers of a run: a resumed run must have the same.
@@ -46,6 +47,7 @@ def load_source() -> tfgans.data.Source:
         skip_bad=FLAGS.skip_bad,
         cache=FLAGS.cache,
         cache_dir=FLAGS.cache_dir,
+        follow_links=FLAGS.follow_links,
     )
 
 

@@ -55,7 +55,7 @@ def main() -> None:
             value_range=[float(one) for one in FLAGS.value_range or (-1, 1)],
         )
     elif FLAGS.samples is not None:
-        gan, notes = samples.load(FLAGS.samples, like=source, skip_bad=FLAGS.skip_bad)
+        gan, notes = samples.load(FLAGS.samples, like=source)
     evaluator = evaluate_flags.evaluator(source)
     path = out / "evaluation.json"
     record = evaluator.evaluate(gan, notes=notes, path=path, progress=True)

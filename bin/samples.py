@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl import flags
 
 import tfgans
 
+FLAGS = flags.FLAGS
 
-def load(
-    place: str, *, like: tfgans.data.Source, skip_bad: bool
-) -> tuple[np.ndarray, dict[str, Any]]:
+
+def load(place: str, *, like: tfgans.data.Source) -> tuple[np.ndarray, dict[str, Any]]:
     """Returns samples and what a record should tell of them.
 
     Of a folder they are the images, cropped and resized to the shape of `like`; of a file its
@@ -21,7 +22,11 @@ def load(
     if path.suffix not in (".npy", ".npz"):
         size = like.data_shape[:2] if len(like.data_shape) == 3 else None
         folder: Any = tfgans.data.load(
-            f"folder:{place}", image_size=size, skip_bad=skip_bad, cache="memory"
+            f"folder:{place}",
+            image_size=size,
+            skip_bad=FLAGS.skip_bad,
+            cache="memory",
+            follow_links=FLAGS.follow_links,
         )
         if size is not None:
             notes["samples_resizing"] = f"centre crop, then bicubic, to {size}"

@@ -418,7 +418,7 @@ def fit_toy(gan, steps, *used):
     every.on_train_end()
 
 
-def go_on(folder, *, stop_after=None, act=sicken, steps=11, rollbacks=2):
+def go_on(folder, *, stop_after=None, act=sicken, steps=11, rollbacks=2, keep=1):
     """Starts, or resumes, a run of few steps as `tfgans.runs.train` does.
 
     With `stop_after`, a signal comes in so many steps.
@@ -426,7 +426,7 @@ def go_on(folder, *, stop_after=None, act=sicken, steps=11, rollbacks=2):
     keras.utils.set_random_seed(3)
     gan = tfgans.NonSaturatingGAN(*points())
     gan.compile(keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01))
-    backup = callbacks.Backup(folder / "backups", every_steps=4, keep=1)
+    backup = callbacks.Backup(folder / "backups", every_steps=4, keep=keep)
     doctor = callbacks.Doctor(
         RING, path=folder / "doctor.csv", every_steps=2, backup=backup, rollbacks=rollbacks
     )
@@ -524,6 +524,20 @@ class TestRollback:
             *[("6", "2"), ("8", "2"), ("10", "2")],
         ]
         assert backups_of(undisturbed.folder) == ["step-00000008-r2", "step-00000011-r2"]
+
+    def test_counts_on_where_the_backup_of_the_first_rollback_is_damaged(self, tmp_path):
+        """The one before it is of before the first rollback: it knows neither count nor rates."""
+
+        def act(gan):
+            sicken(gan)
+            if (gan.rollbacks, gan.step) == (1, 6):
+                (saved,) = (tmp_path / "backups").glob("step-00000004-r1-*")
+                saved.write_bytes(b"cut")
+
+        with pytest.warns(UserWarning, match="is damaged"):
+            gan = go_on(tmp_path, act=act, keep=2)
+        assert (gan.step, gan.rollbacks) == (11, 2)
+        assert float(gan.generator_optimizer.learning_rate) == pytest.approx(0.0025)
 
     @pytest.mark.parametrize("which", ["first rollback", pytest.param("all", marks=slow)])
     def test_killed_before_in_or_after_it_ends_with_the_same_bits(

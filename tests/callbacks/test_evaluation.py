@@ -1,5 +1,7 @@
 """Evaluations while a model trains: when, what the logs see, and what is kept of the best."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -70,6 +72,26 @@ def test_best_model_is_kept(tmp_path, mode):
     loaded = keras.saving.load_model(tmp_path / "best.keras")
     assert loaded.step == best
     assert evaluator().evaluate(loaded)["metrics"][NAME]["value"] == pytest.approx(values[best])
+    note = json.loads((tmp_path / "best.keras.json").read_text())
+    assert note == {"step": best, "metric": NAME, "value": values[best]}
+
+
+def test_best_model_stays_that_of_steps_gone_back_from(tmp_path):
+    """A rollback drops rows; the model that is kept must still be the best by what is compared."""
+    how = {"path": tmp_path / "a.csv", "best_model": tmp_path / "best.keras", "monitor": NAME}
+    gan = tiny.gan()
+    gan.fit(tiny.digits(), epochs=1, callbacks=[Evaluation(evaluator(), **how)], **STEPS)
+    note = {"step": 4, "metric": NAME, "value": 1e-9}
+    (tmp_path / "best.keras.json").write_text(json.dumps(note))
+    kept = (tmp_path / "best.keras").read_bytes()
+    gan.lower_learning_rates(0.5)
+    evaluation = Evaluation(evaluator(), **how)
+    gan.fit(tiny.digits(), initial_epoch=1, epochs=2, callbacks=[evaluation], **STEPS)
+    assert evaluation.best == 1e-9
+    assert (tmp_path / "best.keras").read_bytes() == kept
+    (tmp_path / "best.keras.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"best\.keras\.json is damaged: it holds \[\]. Remove it"):
+        gan.fit(tiny.digits(), initial_epoch=2, epochs=3, callbacks=[evaluation], **STEPS)
 
 
 def test_resumed_training_replaces_rows_and_remembers_the_best(tmp_path):

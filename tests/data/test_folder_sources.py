@@ -67,6 +67,45 @@ def test_nested_folders_are_classes(tmp_path):
     assert load(tmp_path).labels is None
 
 
+def linked(tmp_path, link, target):
+    """A folder of one image and a link out of it to another."""
+    for name in ("named", "other"):
+        (tmp_path / name / "a").mkdir(parents=True)
+        write(tmp_path / name / "a" / "b.png", pixels())
+    (tmp_path / "named" / link).symlink_to(tmp_path / "other" / target)
+    return tmp_path / "named"
+
+
+@pytest.mark.parametrize(
+    ("link", "target"), [("c", "a"), ("a/c.png", "a/b.png"), ("a/d.png", "nothing")]
+)
+def test_a_link_out_of_the_folder_is_refused(tmp_path, link, target):
+    folder = linked(tmp_path, link, target)
+    with pytest.raises(ValueError, match=r"must lie in the folder.*leads to .*--follow_links"):
+        load(folder)
+
+
+def test_a_link_out_of_the_folder_is_followed_if_asked(tmp_path):
+    folder = linked(tmp_path, "c", "a")
+    assert load(folder, follow_links=True).num_examples == 2
+
+
+def test_links_within_the_folder_and_to_it_are_followed(tmp_path):
+    folder = linked(tmp_path, "out", "a")
+    (folder / "out").unlink()
+    (folder / "a" / "c.png").symlink_to("b.png")
+    (tmp_path / "alias").symlink_to(folder)
+    assert load(tmp_path / "alias").num_examples == 2
+
+
+def test_a_split_out_of_the_folder_is_refused(tmp_path):
+    folder = linked(tmp_path, "test", "a")
+    (folder / "a").rename(folder / "train")
+    assert load(folder).num_examples == 1
+    with pytest.raises(ValueError, match="must lie in the folder"):
+        load(folder, split="test")
+
+
 def test_a_link_to_the_folder_above_ends(tmp_path):
     write(tmp_path / "a" / "1.png", pixels())
     (tmp_path / "a" / "loop").symlink_to(tmp_path)

@@ -38,7 +38,9 @@ def test_estimate_counts_what_grows():
     gan = tiny.gan()
     whole = memory.estimate(gan, source(), batch_size=32)
     assert memory.estimate(gan, source(), batch_size=64).update == 2 * whole.update
-    assert memory.estimate(gan, source(), batch_size=32, parts=4).update == whole.update / 4
+    cut = memory.estimate(gan, source(), batch_size=32, parts=4)
+    assert cut.update == whole.update / 4
+    assert cut.weights == whole.weights * 5 / 4  # The sum of the gradients.
     count = gan.generator.count_params() + gan.discriminator.count_params()
     assert whole.weights == 4 * 4 * count
     averaged = memory.estimate(tiny.gan(ema=0.9), source(), batch_size=32)

@@ -62,6 +62,7 @@ def test_run_directory_is_complete(finished):
         "final.keras",
         "evaluation.csv",
         "best.keras",
+        "best.keras.json",
     }
     rows = (finished / "evaluation.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["step", "120", "240"]

@@ -189,8 +189,13 @@ class Backup(keras.callbacks.Callback):
         """Returns the step of the newest backup, whole or not; None if there is none."""
         return next((one.step for one in self._backups()), None)
 
-    def restore(self, model: Any) -> int | None:
+    def restore(self, model: Any, *, mend: bool = True) -> int | None:
         """Loads the newest whole backup into a compiled model.
+
+        Args:
+            model: The model.
+            mend: Whether damaged ones are renamed. Of several processes that share the folder one
+                does, the others only pass by. Default: True.
 
         Returns:
             Its step; None if there is no backup.
@@ -202,22 +207,24 @@ class Backup(keras.callbacks.Callback):
         if not model.compiled:
             raise ValueError("Compile the model before `restore`: a backup holds its optimizers")
         backups = self._backups()
-        for saved in self._whole(backups):
+        for saved in self._whole(backups, mend=mend):
             self.load(model, saved.path)
             return saved.step
-        if backups:
+        if backups and mend:
             raise ValueError(
                 f"Every backup in {self.directory} was damaged and is renamed. The next start "
                 "begins anew, at step 0, and replaces the models and tables of the run"
             )
         return None
 
-    def _whole(self, backups: Iterable[_Saved]) -> Iterator[_Saved]:
+    def _whole(self, backups: Iterable[_Saved], *, mend: bool = True) -> Iterator[_Saved]:
         """Yields those that are whole, and renames the others before it."""
         for saved in backups:
             path = saved.path
             if _checksum(path) in path.name:
                 yield saved
+                continue
+            if not mend:
                 continue
             # Out of the way of the whole one that will be written at the same step.
             path.rename(path.with_name(f"damaged-{path.name}"))

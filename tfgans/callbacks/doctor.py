@@ -252,8 +252,11 @@ values (or 1, if that is larger) |
 
     def _roll_back(self, backup: Backup, path: Path) -> None:
         """Goes back; a kill before the new backup is whole is a kill before the rollback."""
+        count = self.model.rollbacks + 1
         backup.load(self.model, path)
-        self.model.lower_learning_rates(self.learning_rate_factor)
+        # One saved before an earlier rollback knows nothing of it: neither the count nor the rates.
+        while self.model.rollbacks < count:
+            self.model.lower_learning_rates(self.learning_rate_factor)
         backup.save(self.model)
         self.rolled_back = True
         self.model.stop_training = True

@@ -30,8 +30,10 @@ class Evaluation(keras.callbacks.Callback):
         path: CSV file with a row a metric at each evaluation: `step,metric,value,low,high`, the
             last two the 95 % interval. Training that goes on with it replaces the rows after its
             step. Beside it lies `path`.json, what decided the numbers. Default: None.
-        best_model: File, ending in .keras, where the model with the best `monitor` so far is kept.
-            With `path` a resumed run remembers what was best. Default: None.
+        best_model: File, ending in .keras, where the model with the best `monitor` so far is kept,
+            also one from steps that a `Doctor` went back from. Beside it lies `best_model`.json:
+            its step, and what it was best in. With `path` a resumed run remembers what was best.
+            Default: None.
         monitor: String, the metric that decides. Default: the first of the record.
         mode: "min" or "max", which of it is best. Default: "auto", as it is known of the metric.
 
@@ -85,6 +87,8 @@ class Evaluation(keras.callbacks.Callback):
         if self._table is None:
             return
         self.best = None
+        if self.best_model is not None and self.model.rollbacks:
+            self._remember(self.best_model)
         rows = self._table.begin(self.model.step + 1)
         self._refuse_another(self._table.path, before=bool(rows))
         for _, metric, value, *_ in rows:
@@ -129,13 +133,26 @@ class Evaluation(keras.callbacks.Callback):
         if self._is_best(found[self.monitor]["value"]) and self.best_model is not None:
             with files.atomic_write(self.best_model) as temporary:
                 self.model.save(temporary)
+            note = {"step": self.model.step, "metric": self.monitor, "value": self.best}
+            files.write_text(_note(self.best_model), json.dumps(note) + "\n")
+
+    def _remember(self, best_model: str | os.PathLike[str]) -> None:
+        """Takes up what the kept model was best in: its row may be gone by a rollback."""
+        path = _note(best_model)
+        if not (path.exists() and Path(best_model).exists()):
+            return
+        found = _object_in(path, remedy="Remove it to begin anew")
+        if isinstance(found.get("metric"), str) and isinstance(found.get("value"), float):
+            self.monitor = self.monitor or found["metric"]
+            if self.monitor == found["metric"]:
+                self.best = found["value"]
 
     def _refuse_another(self, path: Path, *, before: bool) -> None:
         """Raises ValueError if the table holds evaluations that do not compare with these."""
         file = path.with_name(f"{path.name}.json")
         protocol = self.evaluator.protocol()
         if before and file.exists():
-            other = _protocol_in(file)
+            other = _object_in(file, remedy="Remove it and the table beside it to begin a new one")
             different = sorted(key for key in protocol if other.get(key) != protocol[key])
             if different:
                 raise ValueError(
@@ -164,7 +181,12 @@ def _number(cell: str, path: Path) -> float:
         ) from error
 
 
-def _protocol_in(file: Path) -> dict[str, Any]:
+def _note(best_model: str | os.PathLike[str]) -> Path:
+    path = Path(best_model)
+    return path.with_name(f"{path.name}.json")
+
+
+def _object_in(file: Path, *, remedy: str) -> dict[str, Any]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(found, dict):
@@ -172,9 +194,7 @@ def _protocol_in(file: Path) -> dict[str, Any]:
         reason = f"it holds {found!r:.50}"
     except (ValueError, RecursionError) as error:
         reason = str(error)
-    raise ValueError(
-        f"{file} is damaged: {reason}. Remove it and the table beside it to begin a new one"
-    )
+    raise ValueError(f"{file} is damaged: {reason}. {remedy}")
 
 
 def _row(step: int, name: str, found: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ def load_folder(
     skip_bad: bool = False,
     cache: str = "auto",
     cache_dir: str | os.PathLike[str] | None = None,
+    follow_links: bool = False,
 ) -> IndexedSource:
     """Returns the images below a folder, in the order of their paths.
 
@@ -61,6 +62,8 @@ def load_folder(
             with a warning.
         cache_dir: Folder of the files on disk. Defaults to the environment variable
             `TFGANS_CACHE_DIR`, or else to `~/.cache/tfgans/folders`.
+        follow_links: Whether links may lead out of the folder. Defaults to False: one that does
+            is an error.
 
     Raises:
         ValueError: When there is no such folder or split or nothing in it, when images differ in
@@ -69,9 +72,11 @@ def load_folder(
     """
     checks.choice("cache", cache, CACHES)
     size = resize.parse_size(image_size)
-    root = paths.split_root(Path(path).expanduser(), split)
+    named = Path(path).expanduser()
+    root = paths.split_root(named, split)
     visited: list[str] = []
-    files = paths.image_files(root, visit=visited.append)
+    within = None if checks.boolean("follow_links", follow_links) else named
+    files = paths.image_files(root, visit=visited.append, within=within)
     common: dict[str, Any] = {"skip_bad": skip_bad, "seed": seed, "name": f"folder:{path}"}
     if cache == "memory":
         return _load_into_memory(root, files, size, **common)

@@ -23,6 +23,7 @@ _OPTIONS: Mapping[str, tuple[Any, str]] = {
     "skip_bad": (False, "it applies to files of 'folder:PATH' only"),
     "cache": ("auto", "it applies to files of 'folder:PATH' only"),
     "cache_dir": (None, "it applies to files of 'folder:PATH' only"),
+    "follow_links": (False, "it applies to files of 'folder:PATH' only"),
 }
 
 
@@ -75,6 +76,7 @@ def load(
     skip_bad: bool = False,
     cache: str = "auto",
     cache_dir: str | os.PathLike[str] | None = None,
+    follow_links: bool = False,
 ) -> Source:
     """Returns the source of real examples that a name stands for.
 
@@ -93,6 +95,8 @@ def load(
             `"auto"` (default), the first of these that has room. See `folder.load_folder`.
         cache_dir: Folder of images on disk. Defaults to the environment variable
             `TFGANS_CACHE_DIR`, or else to `~/.cache/tfgans/folders`.
+        follow_links: Whether links in a folder may lead out of it. Defaults to False: one that
+            does is an error.
 
     Raises:
         ValueError: When the name is unknown, an option is out of range or means nothing for this
@@ -113,6 +117,7 @@ def load(
         "skip_bad": skip_bad,
         "cache": cache,
         "cache_dir": cache_dir,
+        "follow_links": follow_links,
     }
     for option, (default, reason) in _OPTIONS.items():
         if option not in row.options and received[option] != default:
@@ -126,7 +131,7 @@ def load(
 def _row(name: str) -> _Row:
     if isinstance(name, str) and name.startswith(_FOLDER) and name != _FOLDER:
         make = partial(folder.load_folder, name.removeprefix(_FOLDER))
-        return _Row(make, ("split", "image_size", "skip_bad", "cache", "cache_dir"))
+        return _Row(make, ("split", "image_size", "skip_bad", "cache", "cache_dir", "follow_links"))
     if not isinstance(name, str) or name not in _SOURCES:
         raise ValueError(
             f"`name` (`--dataset`) must be one of {', '.join(NAMES)}. Received: {name!r}"

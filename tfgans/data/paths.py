@@ -66,13 +66,20 @@ def split_root(root: Path, split: str) -> Path:
     return root / split
 
 
-def image_files(root: Path, *, visit: Callable[[str], None]) -> PathList:
+def image_files(
+    root: Path, *, visit: Callable[[str], None], within: Path | None = None
+) -> PathList:
     """Returns the paths of the images below a folder; calls `visit` with each folder.
 
+    Args:
+        root: The folder.
+        visit: Function of a folder's path.
+        within: Folder that links must not lead out of. Defaults to None: they may lead anywhere.
+
     Raises:
-        ValueError: When there is none, or a folder cannot be read.
+        ValueError: When there is none, a folder cannot be read, or a link leads out of `within`.
     """
-    files = PathList(_walk(root, visit))
+    files = PathList(_walk(root, visit, None if within is None else os.path.realpath(within)))
     if not files:
         raise ValueError(
             f"A folder of images must contain files that end in {', '.join(sorted(EXTENSIONS))}. "
@@ -81,7 +88,7 @@ def image_files(root: Path, *, visit: Callable[[str], None]) -> PathList:
     return files
 
 
-def _walk(root: Path, visit: Callable[[str], None]) -> Iterator[str]:
+def _walk(root: Path, visit: Callable[[str], None], within: str | None) -> Iterator[str]:
     def refuse(error: OSError) -> None:
         raise ValueError(f"Every subfolder must be readable. Received: {error}") from error
 
@@ -92,6 +99,10 @@ def _walk(root: Path, visit: Callable[[str], None]) -> Iterator[str]:
             subfolders.clear()
             continue
         visited.add(real)
+        if within is not None:
+            _refuse_outside(folder, within)
+            for link in _links(folder):
+                _refuse_outside(link, within)
         visit(folder)
         subfolders[:] = sorted(name for name in subfolders if not _hidden(name))
         inner = Path(folder).relative_to(root).as_posix()
@@ -99,6 +110,25 @@ def _walk(root: Path, visit: Callable[[str], None]) -> Iterator[str]:
         for name in names:
             if not _hidden(name) and os.path.splitext(name)[1].lower() in EXTENSIONS:
                 yield parent + name
+
+
+def _links(folder: str) -> list[str]:
+    """Returns the links to images in a folder; what a link to a folder holds is walked over."""
+    with os.scandir(folder) as entries:
+        return sorted(
+            entry.path
+            for entry in entries
+            if entry.is_symlink() and os.path.splitext(entry.name)[1].lower() in EXTENSIONS
+        )
+
+
+def _refuse_outside(path: str, within: str) -> None:
+    real = os.path.realpath(path)
+    if os.path.commonpath((real, within)) != within:
+        raise ValueError(
+            f"The images must lie in the folder that was named. Received: {path}, which leads to "
+            f"{real}. If you made the link, use `follow_links=True` (`--follow_links`)"
+        )
 
 
 def _hidden(name: str) -> bool:

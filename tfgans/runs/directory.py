@@ -38,6 +38,7 @@ class RunDirectory:
     | `final.keras` | the trained model, written at the end |
     | `evaluation.csv` | with an evaluator: a row a metric at each evaluation |
     | `best.keras` | with an evaluator: the model with the best first metric |
+    | `best.keras.json` | its step, and the metric's value |
 
     Args:
         path: The folder; made by `open`.

@@ -62,9 +62,11 @@ def estimate(gan: GAN, source: Source, *, batch_size: int, parts: int | None = N
     workers = replicas.num_workers(gan.distribute_strategy)
     own_replicas = gan.distribute_strategy.num_replicas_in_sync // workers
     weights = generator.count_params() + discriminator.count_params()
-    copies = weights * _COPIES + (0 if gan.ema is None else generator.count_params())
+    parts = gan.accumulate_steps if parts is None else parts
+    # The gradients of the parts are summed beside the one of the present part.
+    copies = weights * (_COPIES + (parts > 1)) + (0 if gan.ema is None else generator.count_params())
     copies *= own_replicas
-    rows = math.ceil(batch_size / workers / (gan.accumulate_steps if parts is None else parts))
+    rows = math.ceil(batch_size / workers / parts)
     batch = batch_size // workers * gan.discriminator_steps * math.prod(source.data_shape)
     return Estimate(copies * _FLOAT, rows * update * _FLOAT, _BATCHES * batch * _FLOAT)
 

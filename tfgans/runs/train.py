@@ -213,7 +213,7 @@ def _restore_others(gan: GAN, backup: callbacks.Backup, cluster: Cluster) -> Non
     """Brings all workers to where the chief stands, which has set aside damaged backups by now."""
     cluster.wait()
     if not cluster.is_chief:
-        backup.restore(gan)
+        backup.restore(gan, mend=False)
     if cluster.total(gan.step) != gan.step * cluster.num_workers:
         raise ValueError(
             "All workers must share the run directory, where the chief writes the backups that "
