@@ -76,18 +76,12 @@ class Rings(keras.layers.Layer):
         return radius[:, tf.newaxis] * tf.stack([tf.cos(angle), tf.sin(angle)], axis=1)
 
 
-class _FrozenKLWGAN(KLWGAN):
+class _FrozenKLWGAN(training.FrozenGenerator, KLWGAN):
     """Trains its critic only."""
 
-    def update_generator(self, real: Any, **how: Any) -> None:
-        """Leaves the generator as it is."""
 
-
-class _FrozenFGAN(FGAN):
+class _FrozenFGAN(training.FrozenGenerator, FGAN):
     """Trains its critic only."""
-
-    def update_generator(self, real: Any, **how: Any) -> None:
-        """Leaves the generator as it is."""
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:

@@ -10,6 +10,13 @@ from tfgans import checks, data
 from tfgans.models import GAN, optimizers
 
 
+class FrozenGenerator:
+    """Before a `GAN` among the bases: a game that trains its discriminator only."""
+
+    def update_generator(self, real: Any, **how: Any) -> None:
+        """Leaves the generator as it is."""
+
+
 class _Looks(keras.callbacks.Callback):
     def __init__(self, steps: Sequence[int], look: Callable[[GAN], Any]) -> None:
         super().__init__()
@@ -42,7 +49,7 @@ def train(
         looks: Steps, rising from 0 or more; the last one ends the training.
         look: Function of the model to anything.
         batch_size: Of one update of the discriminator.
-        learning_rate: Float, or a function of the number of steps to a Keras schedule.
+        learning_rate: Float, or a Keras schedule.
         betas: Of Adam.
         most_at_once: Steps in one call of TensorFlow, at most; fewer if looks are closer.
     """

@@ -59,11 +59,8 @@ MEASURES = {
 }
 
 
-class _Frozen(NonSaturatingGAN):
+class _Frozen(training.FrozenGenerator, NonSaturatingGAN):
     """Trains its discriminator only."""
-
-    def update_generator(self, real: Any, **how: Any) -> None:
-        """Leaves the generator as it is."""
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
