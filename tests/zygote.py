@@ -94,10 +94,10 @@ def end(code):
 
 
 def main():
-    before = dict(os.environ)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Where pyarrow is installed, pandas imports it, and its allocator would start a thread.
     os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")
+    before = dict(os.environ)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import_all()
     IMPORTED.update({name: value for name, value in os.environ.items() if name not in before})
     check_threads()

@@ -88,7 +88,7 @@ def measure(*, task: str, epochs: int, noise: float, last_step: int, seed: int) 
     gan = _Frozen(generator, discriminator, instance_noise=level, seed=seed)
     some = np.arange(NUM_LOOKED_AT)
     real = source.sample(len(some), -1) if task == LINES else source.rows(some).numpy()
-    fake = gan.sample(NUM_LOOKED_AT, seed=seed)
+    fake = gan.sample(len(some), seed)
     looks = [step for step in (0, 50, 100, 250, 500, 1000) if step <= last_step]
     look = functools.partial(_look, real=real, fake=fake, noise=noise)
     seen = training.train(gan, source, looks=looks, look=look, **HOW)
