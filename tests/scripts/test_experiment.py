@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from commands import run_alone
+from commands import run, run_alone
 
 from tfgans import labs
 
@@ -16,7 +16,7 @@ from tfgans import labs
     ],
 )
 def test_wrong_flags_are_one_line(flags, message):
-    done = run_alone("experiment.py", flags)
+    done = run("experiment.py", flags)
     assert done.returncode == 2
     assert re.fullmatch(rf"experiment\.py: error: .*{message}.*\n", done.stderr)
 
