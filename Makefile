@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-slow test-faults lint format bench bench-paths labs soak clean
+.PHONY: demo test test-slow test-faults lint format bench labs soak clean
 
 $(VENV)/installed: requirements.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -46,9 +46,6 @@ bench: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/metrics.py
 	$(RUN) benchmarks/serving.py
 	$(RUN) benchmarks/scaling.py
-
-bench-paths: $(VENV)/installed
-	$(RUN) benchmarks/many_paths.py
 
 labs: $(VENV)/installed
 	$(RUN) bin/experiment.py --lab=all --quick --seeds=5 --out=runs/labs

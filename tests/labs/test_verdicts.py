@@ -11,7 +11,7 @@ from tfgans.labs.verdicts import decide, summaries, summary
 
 def verdict(values, **margin):
     claim = Claim("It is so", "Nobody", "effect", lambda rows: values, **margin)
-    return decide(claim, pd.DataFrame())
+    return decide(claim, pd.DataFrame({"seed": range(len(values))}))
 
 
 @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ def _draw_trajectories(rows: pd.DataFrame) -> Figure:
                     how = {"label": penalty, "colour": plots.COLOURS[index]}
                     plots.curve(axis, runs["steps"].iloc[0], runs["w1"], **how)
             axis.set_title(f"{game}, {count} discriminator updates", fontsize=10)
-    axes[0, 0].legend(title="penalty")
+    axes[-1, 0].legend(title="penalty")
     figure.supxlabel("updates of the generator")
     figure.supylabel("W1 to the data; JS = log 2 all along")
     return figure

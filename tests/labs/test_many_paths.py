@@ -1,0 +1,88 @@
+"""What is known of parallel lines in closed form, and a run from its seed."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import tfgans
+from tfgans.labs import many_paths, shapes
+
+
+def test_the_generator_starts_on_a_parallel_line_as_long_as_the_data():
+    latents = np.random.default_rng(0).normal(size=(4000, 1)).astype("float32")
+    points = shapes.parallel_line(3).predict_on_batch(latents)
+    assert set(points[:, 0]) == {1.0}
+    assert set(points[:, 1]) == {0.0}
+    assert stats.kstest(points[:, 2], "uniform").pvalue > 0.01
+    real = tfgans.data.ParallelLines(dim=3).sample(4000, seed=0)
+    assert set(real[:, 0]) == set(real[:, 1]) == {0.0}
+    assert stats.kstest(real[:, 2], "uniform").pvalue > 0.01
+
+
+def test_wasserstein_of_two_segments():
+    assert shapes.lines_distance(-0.7, 1.0) == pytest.approx(0.7)
+    assert shapes.lines_distance(0.0, 0.4) == pytest.approx(0.3)
+    assert shapes.lines_distance(0.0, -1.0) == pytest.approx(1.0)
+    # The mean of sqrt(1 + u^2).
+    expected = (np.sqrt(2) + np.arcsinh(1)) / 2
+    assert shapes.lines_distance(1.0, 2.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("distance", "stddev", "expected"),
+    [(1.0, 1.0, 0.1114215), (2.0, 1.0, 0.3368308), (1.0, 0.25, 0.6327202), (1.0, 0.2, 0.6759426)],
+)
+def test_divergence_of_noisy_lines(distance, stddev, expected):
+    assert shapes.gaussian_divergence(distance, stddev) == pytest.approx(expected, abs=1e-6)
+
+
+def test_divergence_without_noise_or_distance():
+    assert shapes.gaussian_divergence(0.0, 1.0) == shapes.gaussian_divergence(0.0, 0.0) == 0.0
+    assert shapes.gaussian_divergence(1e-9, 0.0) == math.log(2)
+    assert shapes.gaussian_divergence(1.0, 1e-9) == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize(("task", "size"), [("lines", 2), ("gaussian", 5)])
+def test_same_seed_same_numbers(task, size):
+    cell = {"task": task, "size": size, "rate": 1e-3, "discriminator_steps": 1, "last_step": 20}
+    first, second, other = (
+        many_paths.measure(**cell, game="wasserstein", penalty="none", seed=seed)
+        for seed in (0, 0, 1)
+    )
+    assert first == second != other
+    assert first.keys() == many_paths.MEASURES.keys()
+    assert first["steps"] == list(range(21))
+    assert first["last_w1"] == first["w1"][-1]
+    if task == "lines":
+        assert (first["offset"][0], first["js"][0], first["mean_error"][0]) == (1, math.log(2), 1)
+
+
+def frame():
+    """Runs of all cells, in which W1 falls from 1 to the rate times the number of the game."""
+    rows = []
+    for seed in range(5):
+        for cell in many_paths.cells(True):
+            end = 0.01 * len(cell["game"] + cell["penalty"])
+            w1 = [1.0, end]
+            made = {"steps": [0, 10], "w1": w1, "offset": w1, "js": [math.log(2)] * 2}
+            made |= {"last_w1": end, "mean_error": w1, "covariance_error": w1}
+            rows.append({**cell, "seed": seed, **made})
+    return pd.DataFrame(rows)
+
+
+def test_effects_are_one_a_seed():
+    for claim in many_paths.CLAIMS:
+        if claim.effect is not None:
+            assert len(claim.effect(frame())) == 5, claim.text
+    fall = many_paths.CLAIMS[1].effect(frame())
+    assert fall == pytest.approx([1 - 0.18] * 5)
+
+
+def test_figures_and_tables_of_the_quick_form():
+    for drawing in many_paths.LAB.drawings.values():
+        assert drawing.draw(frame()).axes
+    for make in many_paths.LAB.tables.values():
+        assert set(make(frame())["seeds"]) == {5}
