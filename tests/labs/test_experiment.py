@@ -1,7 +1,9 @@
 """A lab runs, resumes, and survives runs that fail; its report says all of it."""
 
 import json
+import os
 import re
+import sys
 
 import pandas as pd
 import pytest
@@ -138,7 +140,9 @@ def test_bad_labs():
 
 
 @pytest.mark.slow
-def test_ray_gives_the_same_rows(tmp_path):
+def test_ray_gives_the_same_rows(tmp_path, monkeypatch):
+    # The machines of a cluster must find the lab: here it lies beside the tests.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     lab = tiny_lab.lab("up", "raises", "dies")
     outcomes = [
         labs.run(lab, tmp_path / engine, seeds=3, workers=2, engine=engine)
