@@ -10,7 +10,7 @@ import time
 BACKUP, PICTURE = "backups/.tmp-*", "grids/.tmp-*"
 LOG, BEST, FINAL = ".tmp-*-log.csv", ".tmp-*-best.keras", ".tmp-*-final.keras"
 _PATIENCE = 180
-_MOST_STARTS = 6
+_MOST_STARTS = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,9 +33,11 @@ def moments(steps, kinds, *, seed):
     rng = random.Random(seed)
     kinds = sorted(kinds, key=lambda kind: (kind == FINAL, rng.random()))
     last = 0.9 * steps / len(kinds)
-    # Inside a file the delay decides how much of it is written, and whether it is in its place.
+    # Inside a file the delay decides how much of it is written, and whether it is in its place;
+    # behind the final model the process ends.
+    longest = {None: 0.3, FINAL: 0.004}
     return [
-        Moment(int(index * last), kind, rng.uniform(0, 0.3 if kind is None else 0.02))
+        Moment(int(index * last), kind, rng.uniform(0, longest.get(kind, 0.02)))
         for index, kind in enumerate(kinds)
     ]
 
@@ -82,7 +84,7 @@ def _kill(arguments, run_dir, moment):
         for reached in _conditions(run_dir, moment):
             while process.poll() is None and not reached():
                 assert time.monotonic() < deadline
-                time.sleep(0.002)
+                time.sleep(0.001)
         time.sleep(moment.delay)
         process.kill()
         errors = process.communicate()[1]
