@@ -5,8 +5,10 @@ bin/experiment.py --lab=all --quick --out=runs/labs
 """
 
 import shlex
+import signal
 import sys
 from pathlib import Path
+from typing import Any, NoReturn
 
 import cli
 
@@ -35,10 +37,17 @@ flags.mark_flags_as_required(["lab", "out"])
 def main() -> None:
     """Runs one lab, or all; says how to go on where that ended early."""
     command = shlex.join(["bin/experiment.py", *sys.argv[1:]])
+    # The processes of the runs must end with this one.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         run(command)
-    except KeyboardInterrupt:
-        cli.end(f"interrupted. To go on: {command}", 130)
+    except KeyboardInterrupt as stop:
+        cli.end(f"interrupted. To go on: {command}", 128 + stop.args[0])
+
+
+def _interrupt(number: int, _: Any) -> NoReturn:
+    raise KeyboardInterrupt(number)
 
 
 def run(command: str) -> None:
