@@ -11,6 +11,10 @@ BACKUP, PICTURE = "backups/.tmp-*", "grids/.tmp-*"
 LOG, BEST, FINAL = ".tmp-*-log.csv", ".tmp-*-best.keras", ".tmp-*-final.keras"
 _PATIENCE = 180
 _MOST_STARTS = 12
+# Steps after which what was waited for is taken as missed: the run must not come to its end, where
+# nothing but the final model is written. The log is cut once, when a run goes on.
+_MOST_STEPS = {LOG: 16}
+_MOST_OTHER_STEPS = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +36,15 @@ def moments(steps, kinds, *, seed):
     """
     rng = random.Random(seed)
     kinds = sorted(kinds, key=lambda kind: (kind == FINAL, rng.random()))
+    if LOG in kinds:  # Some way into the run: before, there is no log to go on with.
+        kinds.insert(len(kinds) // 2, kinds.pop(kinds.index(LOG)))
     last = 0.9 * steps / len(kinds)
     # Inside a file the delay decides how much of it is written, and whether it is in its place;
     # behind the final model the process ends.
     longest = {None: 0.3, FINAL: 0.004}
     return [
-        Moment(int(index * last), kind, rng.uniform(0, longest.get(kind, 0.02)))
+        # A start that goes on has the step of the moment before.
+        Moment(int((index - (kind == LOG)) * last), kind, rng.uniform(0, longest.get(kind, 0.02)))
         for index, kind in enumerate(kinds)
     ]
 
@@ -47,8 +54,8 @@ def survive(arguments, run_dir, planned, *, finish=True):
 
     Without `finish` it is left as the last kill left it.
 
-    The moment of a small file may be missed: then the command goes on to its end, and is given
-    again, which a finished run must bear.
+    The moment of a small file may be missed: then the command is killed somewhat later, or comes to
+    its end, and is given again, which a finished run must bear.
     """
     said, kills = [], []
     for moment in planned:
@@ -79,20 +86,28 @@ def newest_step(run_dir):
 
 
 def _kill(arguments, run_dir, moment):
+    # What a kill has left is not what is waited for.
+    left = set() if moment.seen is None else set(run_dir.glob(moment.seen))
+    most = _MOST_STEPS.get(moment.seen, _MOST_OTHER_STEPS)
+    latest = max(newest_step(run_dir), moment.step) + most
+
+    def seen():
+        return moment.seen is None or bool(set(run_dir.glob(moment.seen)) - left)
+
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + _PATIENCE
-        for reached in _conditions(run_dir, moment):
-            while process.poll() is None and not reached():
-                assert time.monotonic() < deadline
-                time.sleep(0.001)
+        deadline, missed = time.monotonic() + _PATIENCE, False
+        while process.poll() is None and newest_step(run_dir) < moment.step:
+            _wait(deadline)
+        while process.poll() is None and not seen() and not missed:
+            missed = newest_step(run_dir) > latest
+            _wait(deadline)
         time.sleep(moment.delay)
         process.kill()
         errors = process.communicate()[1]
     assert process.returncode in (0, -9), errors
-    return process.returncode == -9, errors
+    return process.returncode == -9 and not missed, errors
 
 
-def _conditions(run_dir, moment):
-    yield lambda: newest_step(run_dir) >= moment.step
-    if moment.seen is not None:
-        yield lambda: any(run_dir.glob(moment.seen))
+def _wait(deadline):
+    assert time.monotonic() < deadline
+    time.sleep(0.001)
