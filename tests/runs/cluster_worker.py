@@ -20,6 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tfgans import networks, stateless
+from tfgans.local_cluster import TRY_AGAIN
 
 
 class Dies(keras.callbacks.Callback):
@@ -51,9 +52,14 @@ if sys.argv[3:4] == [str(index)]:
     gan.fit = lambda *given, callbacks, **options: fit(
         *given, callbacks=[*callbacks, Dies()], **options
     )
-tfgans.runs.train(
-    gan, source, run_dir=run_dir, steps=steps, batch_size=16, epoch_steps=10, backup_every=10
-)
+try:
+    tfgans.runs.train(
+        gan, source, run_dir=run_dir, steps=steps, batch_size=16, epoch_steps=10, backup_every=10
+    )
+except tfgans.runs.WorkerLost as lost:
+    # As bin/train.py does.
+    sys.stderr.write(f"error: {lost}\n")
+    sys.exit(TRY_AGAIN)
 
 
 def digest(arrays):
