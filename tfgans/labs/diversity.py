@@ -11,7 +11,7 @@ from scipy.spatial.distance import pdist
 
 from tfgans import data, metrics, networks
 from tfgans.labs import plots, training
-from tfgans.labs.effects import select
+from tfgans.labs.effects import column, select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.layers import MixtureGenerator
@@ -144,10 +144,6 @@ def _flat(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), math.prod(SHAPE))
 
 
-def _of(rows: pd.DataFrame, column: str, **cell: Any) -> pd.Series:
-    return select(rows, **cell)[column]
-
-
 def _worst_error(rows: pd.DataFrame) -> list[float]:
     """Returns the largest error of the estimates of known supports, by seed."""
     ours = rows[rows["task"] == MEMORY]
@@ -166,7 +162,7 @@ def _growth(rows: pd.DataFrame) -> list[float]:
 
 
 def _ratio(rows: pd.DataFrame) -> Sequence[float]:
-    mixture, single = (_of(rows, "support", task=TRAINED, width=16, k=k) for k in (3, 1))
+    mixture, single = (column(rows, "support", task=TRAINED, width=16, k=k) for k in (3, 1))
     return [first / second for first, second in zip(mixture, single, strict=True)]
 
 
@@ -182,7 +178,7 @@ CLAIMS = (
         "A trained GAN makes fewer different images than there are",
         f"{PAPER}, faces",
         "support over that of the data, width 16",
-        lambda rows: list(_of(rows, "relative_support", task=TRAINED, width=16, k=1)),
+        lambda rows: list(column(rows, "relative_support", task=TRAINED, width=16, k=1)),
         below=1.0,
     ),
     Claim(
@@ -203,7 +199,7 @@ CLAIMS = (
         "The duplicates are no copies of training images",
         f"{PAPER}, faces",
         f"share of samples as near to a training image as {QUANTILE:.0%} of those to another one",
-        lambda rows: list(_of(rows, "copy_share", task=TRAINED, width=16, k=1)),
+        lambda rows: list(column(rows, "copy_share", task=TRAINED, width=16, k=1)),
         below=0.2,
     ),
     Claim(

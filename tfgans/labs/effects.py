@@ -13,9 +13,14 @@ def select(rows: pd.DataFrame, **cell: Any) -> pd.DataFrame:
     return rows.sort_values("seed", kind="stable", ignore_index=True)
 
 
-def last(rows: pd.DataFrame, column: str, **cell: Any) -> list[float]:
+def column(rows: pd.DataFrame, name: str, **cell: Any) -> pd.Series:
+    """Returns a column of the rows of these settings, by seed."""
+    return select(rows, **cell)[name]
+
+
+def last(rows: pd.DataFrame, name: str, **cell: Any) -> list[float]:
     """Returns the last entry of a column of lists, by seed."""
-    return [one[-1] for one in select(rows, **cell)[column]]
+    return [one[-1] for one in column(rows, name, **cell)]
 
 
 def differences(first: Iterable[float], second: Iterable[float]) -> list[float]:
@@ -28,12 +33,12 @@ def differences(first: Iterable[float], second: Iterable[float]) -> list[float]:
 
 
 def difference(
-    column: str, first: Mapping[str, Any], second: Mapping[str, Any]
+    measure: str, first: Mapping[str, Any], second: Mapping[str, Any]
 ) -> Callable[[pd.DataFrame], list[float]]:
     """Returns an effect for a claim: a measure in one cell less that in another, at the same seeds.
 
     Args:
-        column: The measure.
+        measure: Its column.
         first: Settings that only the runs of one cell have.
         second: Likewise, of the other cell.
     """
@@ -42,6 +47,6 @@ def difference(
         both = select(rows, **first).merge(select(rows, **second), on="seed")
         if both["seed"].duplicated().any():
             raise ValueError(f"Several runs of a seed are {dict(first)} or {dict(second)}")
-        return list(both[f"{column}_x"] - both[f"{column}_y"])
+        return list(both[f"{measure}_x"] - both[f"{measure}_y"])
 
     return effect

@@ -11,7 +11,7 @@ from scipy import special
 
 from tfgans import data, metrics, networks
 from tfgans.labs import plots, training
-from tfgans.labs.effects import select
+from tfgans.labs.effects import column, select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.models import NonSaturatingGAN
@@ -189,23 +189,19 @@ def _excess_slopes(rows: pd.DataFrame) -> list[float]:
     ]
 
 
-def _of(rows: pd.DataFrame, column: str, **cell: Any) -> pd.Series:
-    return select(rows, **cell)[column]
-
-
 CLAIMS = (
     Claim(
         "However many, samples of one distribution are log 2 apart in Jensen-Shannon divergence",
         f"{PAPER}, Lemma 1",
         "least divergence of the sizes, nats, dimension 300",
-        lambda rows: [min(one) for one in _of(rows, "divergence", task=SAME, dim=300)],
+        lambda rows: [min(one) for one in column(rows, "divergence", task=SAME, dim=300)],
         above=0.693,
     ),
     Claim(
         "And at least 1.1 apart in W1",
         f"{PAPER}, Lemma 1",
         f"W1 of {WASSERSTEIN_SIZES[-1]} draws each, dimension 300",
-        lambda rows: [one[-1] for one in _of(rows, "wasserstein", task=SAME, dim=300)],
+        lambda rows: [one[-1] for one in column(rows, "wasserstein", task=SAME, dim=300)],
         above=1.1,
     ),
     Claim(
@@ -213,14 +209,14 @@ CLAIMS = (
         f"{PAPER}, Theorem 3.1",
         f"exponent of the distance of two samples in their size, {SIZES[0]} to {SIZES[-1]}, "
         "dimension 100 (theory: -0.5)",
-        lambda rows: [slope(SIZES, one) for one in _of(rows, "sample_distance", dim=100)],
+        lambda rows: [slope(SIZES, one) for one in column(rows, "sample_distance", dim=100)],
         below=-0.4,
     ),
     Claim(
         "Discriminators of bounded capacity do not see that a generator only memorized",
         f"{PAPER}, Theorem 3.1",
         f"distance of {MEMORIES[-1]} memorized draws, width 4",
-        lambda rows: [one[-1] for one in _of(rows, "distance", task=MEMORY, width=4)],
+        lambda rows: [one[-1] for one in column(rows, "distance", task=MEMORY, width=4)],
         below=EPSILON,
     ),
     Claim(
