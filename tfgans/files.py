@@ -106,11 +106,20 @@ def sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lets one process at a time be in the block, of those that lock the same folder."""
+def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Lets one process at a time be in the block, of those that lock the same folder.
+
+    Raises:
+        ValueError: If another one is in it, and `wait` is False.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"Another process has {folder} open. Wait for it, or choose another folder"
+            ) from error
         yield
     finally:
         os.close(descriptor)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import tiny_lab
 
-from tfgans import labs
+from tfgans import files, labs
 from tfgans.labs import engines
 
 TIMES = ["cpu_seconds", "commit"]
@@ -112,6 +112,12 @@ def test_folders_of_something_else_are_refused(tmp_path, here):
     with pytest.raises(ValueError, match="not empty, and not of a lab"):
         labs.run(tiny_lab.lab(), tmp_path / "full")
     assert [one.name for one in (tmp_path / "full").iterdir()] == ["mine.txt"]
+
+
+def test_a_folder_that_is_being_filled_is_refused(tmp_path):
+    with files.locked(tmp_path), pytest.raises(ValueError, match=r"Another process has .* open"):
+        labs.run(tiny_lab.lab(), tmp_path, seeds=1)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ def run(
         An `Outcome`. A run that failed is a row that says so, its traceback is in `log.txt`.
 
     Raises:
-        ValueError: If an argument is out of its range, or the folder holds something else.
+        ValueError: If an argument is out of its range, or the folder holds something else or is
+            another process's.
         OSError: If the folder cannot be written.
         ImportError: If Ray is asked for and missing.
     """
@@ -76,7 +77,7 @@ def run(
     folder = Path(out)
     files.check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with files.locked(folder):
+    with files.locked(folder, wait=False):
         rows = _open(lab, folder, quick=quick)
         wanted = [{**cell, "seed": seed} for seed in range(seeds) for cell in lab.cells(quick)]
         done = rows.done()
