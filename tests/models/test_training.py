@@ -7,6 +7,7 @@ import tensorflow as tf
 import tiny
 
 import tfgans
+from tfgans.models import replicas
 
 LOGS = {"discriminator_loss", "generator_loss", "real_logits", "fake_logits"}
 
@@ -156,6 +157,19 @@ def test_same_seed_same_bits_and_other_seed_other_bits():
     other = tiny.gan(ema=0.9, dropout=0.3, seed=1)
     other.fit(tiny.digits(), batch_size=16, steps_per_epoch=4, verbose=0)
     assert not np.allclose(other.generator.weights[0], trained().generator.weights[0])
+
+
+@pytest.mark.parametrize(("run", "traces"), [(tf.function, 1), (lambda plain: plain, 3)])
+def test_updates_of_a_step_come_in_order_and_a_graph_has_them_once(run, traces):
+    calls, seen = [], tf.Variable([0, 0, 0, 0])
+
+    def update(index):
+        calls.append(index)
+        seen.assign(tf.concat([seen[1:], [index + 1]], axis=0))
+
+    run(lambda: replicas.repeat(3, update))()
+    assert len(calls) == traces
+    assert seen.numpy().tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

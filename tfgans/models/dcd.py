@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfgans import checks, stateless
 from tfgans.layers import InstanceNoise, MixtureGenerator
-from tfgans.models import accumulation, mixing, optimizers, state
+from tfgans.models import accumulation, mixing, optimizers, replicas, state
 from tfgans.models.fixed_game import FixedGame
 from tfgans.models.game import LATENTS
 from tfgans.models.gan import GAN
@@ -181,15 +181,20 @@ class DCD(FixedGame):
     ) -> None:
         """Several updates of the discriminator on one real and one refined batch."""
         fake = self._refined_parts(real, labels, key)
-        for index in range(self.updates_per_batch):
-            number = None if update is None else update * self.updates_per_batch + index
+
+        def descend(index: Any) -> None:
+            number = None
+            if update is not None:
+                number = update * self.updates_per_batch + tf.cast(index, update.dtype)
             own_key = stateless.fold(stateless.fold(key, _UPDATES), index)
             how: Any = {"update": number, "key": own_key, "training": True}
 
-            def loss(_: Any, real: Any, fake: Any, labels: Any, how: Any = how) -> tf.Tensor:
+            def loss(_: Any, real: Any, fake: Any, labels: Any) -> tf.Tensor:
                 return self.discriminator_terms(real, fake, labels=labels, **how)
 
             self.descend_discriminator(loss, real, fake, labels)
+
+        replicas.repeat(self.updates_per_batch, descend)
 
     def _refined_parts(
         self, real: tf.Tensor, labels: tf.Tensor | None, key: tf.Tensor

@@ -107,13 +107,17 @@ class GAN(FittedGame):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One training step on real examples [batch, discriminator_steps, ...], labels alike."""
         count = self.discriminator_steps
-        batches = inputs.split_step(data, count, len(self.data_shape), self.num_classes)
+        batch = inputs.batches_of_step(data, count, len(self.data_shape), self.num_classes)
         key = stateless.key(self.seed, self._step)
-        for index, (real, labels) in enumerate(batches):
-            update = self._step * count + index
+
+        def update(index: Any) -> None:
+            real, labels = batch(index)
+            number = self._step * count + tf.cast(index, self._step.dtype)
             own_key = stateless.fold(key, index)
-            self.update_discriminator(real, labels=labels, update=update, key=own_key)
-        real, labels = batches[-1]
+            self.update_discriminator(real, labels=labels, update=number, key=own_key)
+
+        replicas.repeat(count, update)
+        real, labels = batch(count - 1)
         self.update_generator(real, labels=labels, key=stateless.fold(key, count))
         self.after_update()
         return self.get_metrics_result()
@@ -146,6 +150,9 @@ class GAN(FittedGame):
         key: tf.Tensor,
     ) -> None:
         """One update of the discriminator on `real` [batch, ...] and as many new fakes.
+
+        In a graph the updates of a step are a loop over this: what an override hands on must go
+        through variables.
 
         Args:
             real: Float [batch, ...].

@@ -112,10 +112,10 @@ def _of_one_worker(
     return dataset if of_replica == rows // workers else dataset.rebatch(of_replica)
 
 
-def split_step(
+def batches_of_step(
     step: Any, discriminator_steps: int, data_rank: int, num_classes: int | None
-) -> list[tuple[tf.Tensor, tf.Tensor | None]]:
-    """Returns one batch of examples, and its labels, for each update of the discriminator.
+) -> Callable[[Any], tuple[tf.Tensor, tf.Tensor | None]]:
+    """Returns a function of the index of a discriminator's update to its examples and labels.
 
     Args:
         step: What `fit` hands to a train step: [batch, discriminator_steps, ...], or a pair of
@@ -132,17 +132,14 @@ def split_step(
     examples, labels = unpack_batch(step, num_classes)
     rank = len(examples.shape) - 1
     if rank == data_rank and discriminator_steps == 1:
-        return [(examples, labels)]
+        return lambda _: (examples, labels)
     if rank != data_rank + 1 or examples.shape[1] != discriminator_steps:
         raise ValueError(
             "A training step takes real examples of shape [batch, discriminator_steps, ...] = "
             f"[batch, {discriminator_steps}, ...]. Received: {tuple(examples.shape)}. "
             "`fit` makes them from plain batches"
         )
-    return [
-        (examples[:, index], None if labels is None else labels[:, index])
-        for index in range(discriminator_steps)
-    ]
+    return lambda index: (examples[:, index], None if labels is None else labels[:, index])
 
 
 def unpack_batch(batch: Any, num_classes: int | None) -> tuple[tf.Tensor, tf.Tensor | None]:

@@ -1,7 +1,7 @@
 """What is different where several replicas of a model train on parts of one global batch."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -29,6 +29,25 @@ def total(value: tf.Tensor) -> tf.Tensor:
     if count() == 1:
         return value
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def repeat(times: int, update: Callable[[Any], None]) -> None:
+    """Calls `update(index)` for the indices from 0 to `times - 1`, one after the other.
+
+    In a graph of one device that is a loop: `update` is traced once, with a tensor for its index.
+    Under a strategy, whose optimizers must not be called in a loop, each call is traced.
+    """
+    if times == 1 or tf.executing_eagerly() or tf.distribute.has_strategy():
+        for index in range(times):
+            update(index)
+        return
+
+    def body(index: tf.Tensor) -> tf.Tensor:
+        update(index)
+        return index + 1
+
+    how: Any = {"parallel_iterations": 1, "maximum_iterations": times}
+    tf.while_loop(lambda index: index < times, body, [tf.constant(0)], **how)
 
 
 def check_execution(networks: Sequence[Any], *, jit_compile: bool, accumulate_steps: int) -> None:

@@ -34,8 +34,7 @@ class WGAN(FixedGame):
             updates of the generator, and before every 500th, as in the authors' code. A training
             step is `discriminator_steps` critic updates in any case; in most steps of such a
             phase the generator is left alone, and `generator_loss` is of the others (0 in an
-            epoch without any). Runs on one device; with many `discriminator_steps` tracing takes
-            long, since all updates of a step are in its graph. Default: False, as in the paper.
+            epoch without any). Runs on one device. Default: False, as in the paper.
         **options: `num_classes`, `instance_noise`, `ema`, `seed` and `name`, as for `GAN`.
 
     Default optimizers: RMSprop 5e-5, with the rho of 0.99 and the epsilon of 1e-8 that the
