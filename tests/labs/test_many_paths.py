@@ -55,7 +55,6 @@ def test_same_seed_same_numbers(task, size):
     assert first == second != other
     assert first.keys() == many_paths.MEASURES.keys()
     assert first["steps"] == list(range(21))
-    assert first["last_w1"] == first["w1"][-1]
     if task == "lines":
         assert (first["offset"][0], first["js"][0], first["mean_error"][0]) == (1, math.log(2), 1)
 
@@ -68,7 +67,8 @@ def frame():
             end = 0.01 * len(cell["game"] + cell["penalty"])
             w1 = [1.0, end]
             made = {"steps": [0, 10], "w1": w1, "offset": w1, "js": [math.log(2)] * 2}
-            made |= {"last_w1": end, "mean_error": w1, "covariance_error": w1}
+            made["length"] = w1
+            made |= {"mean_error": w1, "covariance_error": w1}
             rows.append({**cell, "seed": seed, **made})
     return pd.DataFrame(rows)
 

@@ -23,6 +23,15 @@ def last(rows: pd.DataFrame, name: str, **cell: Any) -> list[float]:
     return [one[-1] for one in column(rows, name, **cell)]
 
 
+def at_end(rows: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Returns the rows, of each list in these columns its last entry; NaN where there is none."""
+    ends = {
+        name: [one[-1] if isinstance(one, list) else float("nan") for one in rows[name]]
+        for name in names
+    }
+    return rows.assign(**ends)
+
+
 def differences(first: Iterable[float], second: Iterable[float]) -> list[float]:
     """Returns `first - second`, seed by seed.
 

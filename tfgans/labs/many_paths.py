@@ -1,16 +1,16 @@
 """Which games reach data where no divergence decreases: Fedus et al. 2018, "Many Paths"."""
 
+import itertools
 import math
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from tfgans import data, metrics, networks
 from tfgans.labs import plots, shapes, training
-from tfgans.labs.effects import differences, last, select
+from tfgans.labs.effects import at_end, differences, last, select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.models import GAN
@@ -49,18 +49,18 @@ The protocol is ours: the paper's exact settings could not be recovered.
 - `gp` is the penalty of WGAN-GP and of GAN-GP (weight 10, between real and fake), `dragan` that of
   DRAGAN (weight 10, around the data). Without a penalty the Wasserstein game clips its
   discriminator's weights to {CLIP}.
-- Sensitivity: lines in the plane, (rate, updates) of {", ".join(map(str, SETTINGS))}; the last one
-  for {LONG} steps in the full form.
+- Sensitivity: lines in the plane, (rate, updates) of {", ".join(map(str, SETTINGS))}; {LONG} steps
+  of the last one in the full form.
 """
 
 MEASURES = {
     "steps": "generator updates at which it was looked",
     "offset": "`lines`: |theta|",
+    "length": "`lines`: c",
     "mean_error": "squared distance of the means",
     "covariance_error": "squared Frobenius distance of the covariances",
     "w1": "`lines`: exact Wasserstein-1 distance; `gaussian`: sliced, 2048 samples",
     "js": "`lines`: Jensen-Shannon divergence, nats, exact",
-    "last_w1": "the last of `w1`",
 }
 
 
@@ -92,43 +92,29 @@ def measure(
     """Returns the measures of one run."""
     dim = size if task == LINES else AMBIENT
     make_penalty = PENALTIES[penalty]
-    clipped = game == "wasserstein" and make_penalty is None
-    source, generator = _line(size, seed) if task == LINES else _gaussian(size, seed)
+    source, generator = _players(task, size, seed)
     gan = GAN(
         generator,
         networks.mlp_discriminator((dim,), width=WIDTH, depth=DEPTH, seed=seed),
         objective=GAMES[game](),
         penalty=make_penalty() if make_penalty else None,
         discriminator_steps=discriminator_steps,
-        weight_clip=CLIP if clipped else None,
+        weight_clip=CLIP if game == "wasserstein" and make_penalty is None else None,
         seed=seed,
     )
     looks = list(range(0, last_step + 1, last_step // 20))
     look = _look_at_line if task == LINES else _look_at_gaussian(source, seed)
-    seen = training.train(
-        gan,
-        source,
-        looks=looks,
-        look=look,
-        batch_size=BATCH,
-        learning_rate=rate,
-        betas=BETAS,
-    )
+    how: Any = {"batch_size": BATCH, "learning_rate": rate, "betas": BETAS}
+    seen = training.train(gan, source, looks=looks, look=look, **how)
     found = {name: [one[name] for one in seen] for name in seen[0]}
-    return {**dict.fromkeys(MEASURES), "steps": looks, **found, "last_w1": found["w1"][-1]}
+    return {**dict.fromkeys(MEASURES), "steps": looks, **found}
 
 
-def _line(dim: int, seed: int) -> tuple[Any, Any]:
-    return data.ParallelLines(dim=dim, seed=seed), shapes.parallel_line(dim)
-
-
-def _gaussian(rank: int, seed: int) -> tuple[Any, Any]:
-    latents = keras.Input((rank,))
-    initializer = keras.initializers.GlorotUniform(seed=seed)
-    generator = keras.Model(
-        latents, keras.layers.Dense(AMBIENT, kernel_initializer=initializer)(latents)
-    )
-    return data.LowRankGaussian(dim=AMBIENT, rank=rank, basis_seed=seed, seed=seed), generator
+def _players(task: str, size: int, seed: int) -> tuple[Any, Any]:
+    if task == LINES:
+        return data.ParallelLines(dim=size, seed=seed), shapes.parallel_line(size)
+    source = data.LowRankGaussian(dim=AMBIENT, rank=size, basis_seed=seed, seed=seed)
+    return source, shapes.affine(size, AMBIENT, seed=seed)
 
 
 def _look_at_line(gan: GAN) -> dict[str, float]:
@@ -136,6 +122,7 @@ def _look_at_line(gan: GAN) -> dict[str, float]:
     offset, length = abs(float(line.offset.numpy())), float(line.length.numpy())
     return {
         "offset": offset,
+        "length": length,
         "mean_error": offset**2 + (length - 1) ** 2 / 4,
         # Of t the variance is 1/12; across the lines there is none.
         "covariance_error": (length**2 - 1) ** 2 / 144,
@@ -150,10 +137,9 @@ def _look_at_gaussian(source: data.LowRankGaussian, seed: int) -> Any:
 
     def look(gan: GAN) -> dict[str, float]:
         kernel, bias = (one.astype(np.float64) for one in gan.generator.layers[-1].get_weights())
-        covariance_error = np.square(source.covariance - kernel.T @ kernel).sum()
         return {
             "mean_error": float(np.square(bias).sum()),
-            "covariance_error": float(covariance_error),
+            "covariance_error": float(np.square(source.covariance - kernel.T @ kernel).sum()),
             "w1": metrics.sliced_wasserstein_distance(real, latents @ kernel + bias),
         }
 
@@ -171,8 +157,7 @@ def _fall_at_constant_divergence(rows: pd.DataFrame) -> list[float]:
 
 def _worst(rows: pd.DataFrame, **cell: Any) -> pd.Series:
     """Returns a seed's largest final W1 over all settings on lines in the plane."""
-    ours = select(rows, task=LINES, size=2, **cell)
-    return ours.groupby("seed")["last_w1"].max()
+    return at_end(select(rows, task=LINES, size=2, **cell), ["w1"]).groupby("seed")["w1"].max()
 
 
 CLAIMS = (
@@ -236,7 +221,6 @@ CLAIMS = (
 
 
 def _draw_trajectories(rows: pd.DataFrame) -> Figure:
-    """Draws |theta| or W1 on the way, a panel a game."""
     lines = rows[(rows["task"] == LINES) & (rows["size"] == 2) & (rows["rate"] == RATE)]
     counts = sorted(lines["discriminator_steps"].unique())
     figure, axes = plots.panels(len(counts), len(GAMES), sharey=True, size=(3.6, 2.7))
@@ -255,23 +239,39 @@ def _draw_trajectories(rows: pd.DataFrame) -> Figure:
     return figure
 
 
+def _draw_segments(rows: pd.DataFrame) -> Figure:
+    lines = select(rows, task=LINES, size=2)
+    ours = lines[lines["last_step"] == LONG]
+    ours = ours if len(ours) else select(lines, **MAIN)
+    figure, axes = plots.panels(3, 3, sharex=True, sharey=True, size=(3, 1.9))
+    for (row, penalty), (column, game) in itertools.product(enumerate(PENALTIES), enumerate(GAMES)):
+        axis = axes[row, column]
+        axis.plot([0, 0], [0, 1], color=plots.COLOURS[-1], lw=5, label="data")
+        for run in select(ours, penalty=penalty, game=game).itertuples():
+            looks = (0, len(run.steps) // 2, len(run.steps) - 1)
+            for look, colour in zip(looks, plots.COLOURS, strict=False):
+                label = f"step {run.steps[look]:g}" if run.seed == ours["seed"].min() else None
+                ends = [run.offset[look]] * 2, [0, run.length[look]]
+                axis.plot(*ends, color=colour, lw=1, label=label)
+        axis.set_title(f"{game}, {penalty}", fontsize=10)
+    axes[0, 0].legend(fontsize=7)
+    return figure
+
+
 def _draw_sensitivity(rows: pd.DataFrame) -> Figure:
-    ours = select(rows, task=LINES, size=2)
+    ours = at_end(select(rows, task=LINES, size=2), ["w1"])
     figure, axes = plots.panels(1, 1, size=(9, 3.4))
-    groups = ours.groupby(["game", "penalty"], sort=False)["last_w1"]
+    groups = ours.groupby(["game", "penalty"], sort=False)["w1"]
     plots.boxes(axes[0, 0], {"\n".join(name): list(values) for name, values in groups})
-    axes[0, 0].set(ylabel="final W1, all settings and seeds", yscale="symlog")
+    axes[0, 0].set_ylabel("final W1, all settings and seeds")
     axes[0, 0].set_yscale("symlog", linthresh=0.01)
     return figure
 
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
-    last = rows.copy()
     shown = ["offset", "mean_error", "covariance_error", "w1"]
-    for name in shown:
-        last[name] = [one[-1] if isinstance(one, list) else float("nan") for one in last[name]]
     by = ["task", "size", "rate", "discriminator_steps", "last_step", "game", "penalty"]
-    return summaries(last, by, shown)
+    return summaries(at_end(rows, shown), by, shown)
 
 
 LAB = Lab(
@@ -287,6 +287,10 @@ LAB = Lab(
             "Lines in the plane: Wasserstein-1 distance to the data on the way. The Jensen-Shannon "
             "divergence is log 2 all along. Medians and ranges of the seeds.",
             _draw_trajectories,
+        ),
+        "segments": Drawing(
+            "The plane of the lines: where the generator's line is at three steps, a line a seed.",
+            _draw_segments,
         ),
         "sensitivity": Drawing(
             "Final W1 of all settings and seeds, lines in the plane.", _draw_sensitivity

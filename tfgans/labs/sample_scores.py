@@ -39,6 +39,15 @@ def frechet_of_digits(samples: np.ndarray, real: np.ndarray) -> float:
     return metrics.frechet_distance(*(looked(one).features for one in (real, samples)))
 
 
+def least_of_parts(samples: np.ndarray, parts: np.ndarray, source: GaussianMixture) -> float:
+    """Returns `least_variation` of the parts [num] that samples [num, dim] belong to."""
+    shares = [
+        metrics.mode_coverage(samples[parts == one], source.modes, source.std).shares
+        for one in np.unique(parts)
+    ]
+    return least_variation(np.array(shares), source.proportions)
+
+
 def total_variation(p: Any, q: Any) -> float:
     """Returns half the sum of |p_i - q_i|."""
     return float(np.abs(np.asarray(p) - np.asarray(q)).sum() / 2)

@@ -39,6 +39,13 @@ def parallel_line(dim: int) -> keras.Model:
     return keras.Model(latents, ParallelLine(dim)(latents))
 
 
+def affine(rank: int, dim: int, *, seed: int) -> keras.Model:
+    """Returns a generator of latents [batch, rank] that is one affine map to `dim` dimensions."""
+    latents = keras.Input((rank,))
+    initializer = keras.initializers.GlorotUniform(seed=seed)
+    return keras.Model(latents, keras.layers.Dense(dim, kernel_initializer=initializer)(latents))
+
+
 def gaussian_divergence(distance: float, stddev: float) -> float:
     """Returns the Jensen-Shannon divergence, in nats, of N(0, s^2) and N(distance, s^2).
 

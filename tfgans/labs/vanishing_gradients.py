@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from tfgans import data, metrics, networks
 from tfgans.labs import plots, shapes, training
-from tfgans.labs.effects import differences, last, select
+from tfgans.labs.effects import at_end, differences, last, select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.layers import InstanceNoise
@@ -269,11 +269,9 @@ def _draw_annealing(rows: pd.DataFrame) -> Figure:
 
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
-    last = rows[rows["task"] != ANNEALING].copy()
     shown = [name for name in MEASURES if name not in ("steps", "offset", "bound")]
-    for name in shown:
-        last[name] = [one[-1] for one in last[name]]
-    return summaries(last, ["task", "epochs", "noise"], shown)
+    frozen = at_end(rows[rows["task"] != ANNEALING], shown)
+    return summaries(frozen, ["task", "epochs", "noise"], shown)
 
 
 LAB = Lab(
