@@ -24,10 +24,9 @@ def last(rows: pd.DataFrame, name: str, **cell: Any) -> list[float]:
 
 
 def at_end(rows: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """Returns the rows, of each list in these columns its last entry; NaN where there is none."""
+    """Returns the rows, of each list in these columns its last entry."""
     ends = {
-        name: [one[-1] if isinstance(one, list) else float("nan") for one in rows[name]]
-        for name in names
+        name: [one[-1] if isinstance(one, list) else one for one in rows[name]] for name in names
     }
     return rows.assign(**ends)
 
@@ -47,12 +46,13 @@ def difference(
     """Returns an effect for a claim: a measure in one cell less that in another, at the same seeds.
 
     Args:
-        measure: Its column.
+        measure: Its column; of lists the last entry counts.
         first: Settings that only the runs of one cell have.
         second: Likewise, of the other cell.
     """
 
     def effect(rows: pd.DataFrame) -> list[float]:
+        rows = at_end(rows, [measure])
         both = select(rows, **first).merge(select(rows, **second), on="seed")
         if both["seed"].duplicated().any():
             raise ValueError(f"Several runs of a seed are {dict(first)} or {dict(second)}")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from tfgans import data, metrics, networks
 from tfgans.labs import plots, shapes, training
-from tfgans.labs.effects import at_end, differences, last, select
+from tfgans.labs.effects import at_end, difference, differences, last, select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.layers import InstanceNoise
@@ -227,8 +227,8 @@ CLAIMS = (
         "Annealed noise lets a game reach the data that stalls without",
         f"{PAPER}, section 3",
         "final |theta| without noise less that with noise, minimax",
-        lambda rows: differences(
-            *(last(rows, "offset", task=ANNEALING, noise=one) for one in (0.0, NOISE))
+        difference(
+            "offset", {"task": ANNEALING, "noise": 0.0}, {"task": ANNEALING, "noise": NOISE}
         ),
         above=0.3,
     ),

@@ -91,9 +91,14 @@ def summary(values: Sequence[float] | np.ndarray | pd.Series) -> tuple[float, fl
 
 
 def summaries(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
-    """Returns a table: a row a group, a column a measure, as "median [low, high]", and seeds."""
+    """Returns a table: a row a group, a column a measure, as "median [low, high]", and seeds.
+
+    A measure that no run of a group has is "-".
+    """
 
     def text(values: Any) -> str:
+        if values.isna().all():
+            return "-"
         median, low, high = summary(values)
         return f"{median:.3g} [{low:.3g}, {high:.3g}]"
 
