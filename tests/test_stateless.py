@@ -20,6 +20,22 @@ def test_same_key_same_numbers_eager_graph_and_xla(draw):
     np.testing.assert_allclose(eager, xla, atol=1e-6)
 
 
+@pytest.mark.parametrize("jit", [False, True])
+def test_keys_and_bits_are_those_of_tensorflow(jit):
+    fold, bits = (
+        tf.function(one, jit_compile=jit, autograph=False)
+        for one in (stateless.fold, lambda key: stateless._bits([5, 3], key))
+    )
+    for numbers in np.random.default_rng(0).integers(-(2**63), 2**63 - 1, size=[20, 3]):
+        parent, index = tf.constant(numbers[:2]), tf.constant(numbers[2])
+        expected = tf.random.fold_in(parent, index, alg="philox")
+        np.testing.assert_array_equal(fold(parent, index), expected)
+        expected = tf.random.stateless_uniform(
+            [5, 3], seed=parent, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+        )
+        np.testing.assert_array_equal(bits(parent), expected)
+
+
 def test_each_path_and_seed_has_its_own_numbers():
     keys = [stateless.key(*path) for path in [(0,), (1,), (0, 0), (0, 1), (0, 1, 0), (0, 0, 1)]]
     draws = {tuple(stateless.uniform([4], key).numpy()) for key in keys}

@@ -251,6 +251,7 @@ def _draw(rows: pd.DataFrame) -> Figure:
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set(xscale="log", yscale="log", title=title, xlabel="size")
         axis.legend()
+    axes[0, 1].set_yscale("linear")
     return figure
 
 
