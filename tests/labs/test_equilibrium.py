@@ -48,7 +48,9 @@ def test_payoff_is_that_of_the_matrix(k):
         gan.generator.set_probabilities([0.3, 0.7])
     real = np.random.default_rng(0).normal(size=(4096, 2)).astype(np.float32)
     value = metrics.equilibrium(gan, real).value
-    assert lab._payoff(gan, real) == pytest.approx(value, abs=0.05)
+    payoff, pairs = lab._look(gan, real)
+    assert payoff == pytest.approx(value, abs=0.05)
+    assert pairs.shape == (k, k)
 
 
 def test_claims_of_rows_that_obey_the_theory():

@@ -61,8 +61,20 @@ def test_a_failed_run_is_a_row_and_the_others_go_on(tmp_path):
     assert 'raise RuntimeError("one, on' in log
     report = (tmp_path / "report.md").read_text()
     assert "## Failed runs" in report
-    # Seed 1 has failures: neither it nor, as `forgets` never ends well, any other seed counts.
-    assert "no seed of which all runs ended well" in report
+    # Seed 1 has failures, and does not count; `forgets`, which always fails, takes nothing along.
+    assert outcome.verdicts[0].num_seeds == 6
+
+
+def test_nothing_to_compare_is_said(tmp_path, here):
+    outcome = labs.run(tiny_lab.lab("forgets"), tmp_path, seeds=2)
+    assert outcome.verdicts[0][1:3] == ("not testable here", "no seed of which all runs ended well")
+
+
+def test_rows_of_other_seeds_are_left_out(tmp_path, here):
+    labs.run(tiny_lab.lab(), tmp_path, seeds=3)
+    outcome = labs.run(tiny_lab.lab(), tmp_path, seeds=1)
+    assert outcome.num_runs == 4
+    assert "seeds 0 to 0" in (tmp_path / "report.md").read_text()
 
 
 def test_failed_runs_are_tried_again_and_only_they(tmp_path, here):

@@ -13,11 +13,12 @@ from tfgans.labs import many_paths, shapes
 
 def test_the_generator_starts_on_a_parallel_line_as_long_as_the_data():
     latents = np.random.default_rng(0).normal(size=(4000, 1)).astype("float32")
-    points = shapes.parallel_line(3).predict_on_batch(latents)
+    source = tfgans.data.ParallelLines(dim=3)
+    points = shapes.parallel_line(source).predict_on_batch(latents)
     assert set(points[:, 0]) == {1.0}
     assert set(points[:, 1]) == {0.0}
     assert stats.kstest(points[:, 2], "uniform").pvalue > 0.01
-    real = tfgans.data.ParallelLines(dim=3).sample(4000, seed=0)
+    real = source.sample(4000, seed=0)
     assert set(real[:, 0]) == set(real[:, 1]) == {0.0}
     assert stats.kstest(real[:, 2], "uniform").pvalue > 0.01
 
@@ -76,7 +77,8 @@ def frame():
 def test_effects_are_one_a_seed():
     for claim in many_paths.CLAIMS:
         if claim.effect is not None:
-            assert len(claim.effect(frame())) == 5, claim.text
+            # Rank 10 is not in the quick form.
+            assert len(claim.effect(frame())) == (0 if "rank 10" in claim.measure else 5)
     fall = many_paths.CLAIMS[1].effect(frame())
     assert fall == pytest.approx([1 - 0.18] * 5)
 

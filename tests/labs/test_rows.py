@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from tfgans.labs.rows import Rows
@@ -22,7 +23,11 @@ def test_values_come_back_as_they_were(tmp_path):
     values = [0.1 + 0.2, 1e-300, float("nan"), float("inf"), -0.0]
     for seed, value in enumerate(values):
         rows(tmp_path).append(row(seed, value=value, path=[value, 1.0], error='a, "b"'))
-    frame = rows(tmp_path).frame()
+    rows(tmp_path).append(row(9, value=np.float64(0.5)))
+    # In the order that is asked for, and no others.
+    wanted = [row(seed) for seed in (*reversed(range(len(values))), 10)]
+    frame = rows(tmp_path).frame(wanted)[::-1]
+    assert rows(tmp_path).frame([row(9)])["value"][0] == 0.5
     assert [repr(one) for one in frame["value"]] == [repr(one) for one in values]
     assert repr(frame["path"].tolist()) == repr([[one, 1.0] for one in values])
     assert set(frame["arm"]) == {"none"}
@@ -31,7 +36,7 @@ def test_values_come_back_as_they_were(tmp_path):
 
 def test_missing_values_are_nan(tmp_path):
     rows(tmp_path).append(row(value=None))
-    assert math.isnan(rows(tmp_path).frame()["value"][0])
+    assert math.isnan(rows(tmp_path).frame([row()])["value"][0])
 
 
 def test_keys_know_what_is_done(tmp_path):
@@ -43,8 +48,9 @@ def test_keys_know_what_is_done(tmp_path):
     # A run that failed may be tried again: its newest row counts.
     ours.append(row(1, value=2.0))
     assert ours.done() == {ours.key(row(0)), ours.key(row(1))}
-    assert ours.frame()["status"].tolist() == ["ok", "ok"]
-    assert ours.frame()["value"][1] == 2.0
+    frame = ours.frame([row(0), row(1)])
+    assert frame["status"].tolist() == ["ok", "ok"]
+    assert frame["value"][1] == 2.0
 
 
 @pytest.mark.parametrize("cut", range(1, 200, 7))

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from tfgans.labs.lab import Claim
-from tfgans.labs.verdicts import decide, summaries, summary
+from tfgans.labs.verdicts import NO_RUNS, decide, summaries, summary
 
 
 def verdict(values, **margin):
@@ -36,6 +36,21 @@ def test_so_many_seeds_decide(num, beyond, word, sign):
 def test_on_the_margin_or_unknown_counts_against():
     assert verdict([1.0] * 6, above=1.0).word == "not reproduced"
     assert verdict([2.0] * 5 + [float("nan")], above=1.0).word == "not reproduced"
+
+
+def test_unknown_lies_at_the_bad_end():
+    values = [2.0, float("nan"), float("nan"), float("nan"), float("nan")]
+    assert verdict(values, above=1.0).median == -np.inf
+    assert verdict(values, below=1.0).median == np.inf
+
+
+def test_an_effect_that_fails_has_no_verdict():
+    claim = Claim("It is so", "Nobody", "effect", lambda rows: rows["missing"], above=0.0)
+    found = decide(claim, pd.DataFrame({"seed": range(5)}))
+    assert found[1:3] == ("not testable here", "failed: KeyError: 'missing'")
+    assert verdict([], above=0.0).reason.startswith("no seed")
+    nothing = Claim("It is so", "Nobody", "effect", lambda rows: [], above=0.0)
+    assert decide(nothing, pd.DataFrame({"seed": range(5)})).reason == NO_RUNS
 
 
 def test_without_an_effect_it_says_why():

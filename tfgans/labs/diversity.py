@@ -35,15 +35,15 @@ are Euclidean, of pixels in [-1, 1].
 
 - `memory`: a generator that is uniform on `num` images of random pixels, each time with Gaussian
   noise of 0.01 on each pixel; duplicates lie within 1. The truth is `num`.
-- `trained`: a DCGAN (8x8, width {WIDTH}, latents {LATENTS}) on scikit-learn's 1797 digits, by the
-  non-saturating cost, against a DCGAN discriminator of `width`; `k` generators of that kind are
-  mixed. Batch {BATCH}, Adam, whose rate falls from {RATE:g} to 0, betas {BETAS},
+- `trained`: a DCGAN (8x8, width {WIDTH}, latents {LATENTS}) on scikit-learn's digits (1437 to
+  train on), by the non-saturating cost, against a DCGAN discriminator of `width`; `k` generators of
+  that kind are mixed. Batch {BATCH}, Adam, whose rate falls from {RATE:g} to 0, betas {BETAS},
   `num` steps. Duplicates are as near as only
   {QUANTILE:.0%} of the real images are to another one; the support of the data at that distance is
   1 over the share of pairs of real images that lie within it.
 - A sample is a copy when a training image is as near. New draws of the data would be copies about
-  as often as {QUANTILE:.0%}. `precision` and `recall` (nearest 5, pixels, 1797 samples) say whether
-  what is diverse is also like the data.
+  as often as {QUANTILE:.0%}. `precision` and `recall` (nearest 5, pixels, as many samples) say
+  whether what is diverse is also like the data.
 """
 
 MEASURES = {
@@ -196,8 +196,8 @@ CLAIMS = (
         below=2.0,
     ),
     Claim(
-        "The duplicates are no copies of training images",
-        f"{PAPER}, faces",
+        "Samples are no copies of training images",
+        f"{PAPER}, faces (of duplicates)",
         f"share of samples as near to a training image as {QUANTILE:.0%} of those to another one",
         lambda rows: list(column(rows, "copy_share", task=TRAINED, width=16, k=1)),
         below=0.2,

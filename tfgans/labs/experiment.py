@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from tfgans import checks, files
 from tfgans.labs import engines, report
 from tfgans.labs.lab import Lab
@@ -83,14 +85,12 @@ def run(
         done = rows.done()
         missing = [row for row in wanted if rows.key(row) not in done]
         _fill(lab, rows, missing, workers=workers, engine=engine, progress=progress)
-        frame = rows.frame()
-        # Cells are compared seed by seed: a seed counts where all of them ended well.
-        failed = frame[frame["status"] == FAILED]
-        good = frame[~frame["seed"].isin(failed["seed"])].reset_index(drop=True)
+        frame = rows.frame(wanted)
+        good = _comparable(frame, lab.settings())
         verdicts = tuple(decide(claim, good) for claim in lab.claims)
         about = report.About(command, quick, versions(), time.strftime("%Y-%m-%d"))
         report.write(lab, frame, good, verdicts, about, folder)
-    return Outcome(verdicts, len(frame), len(failed), folder)
+    return Outcome(verdicts, len(frame), int((frame["status"] == FAILED).sum()), folder)
 
 
 def _open(lab: Lab, folder: Path, *, quick: bool) -> Rows:
@@ -117,6 +117,19 @@ def _open(lab: Lab, folder: Path, *, quick: bool) -> Rows:
     )
     rows.mend()
     return rows
+
+
+def _comparable(frame: pd.DataFrame, settings: list[str]) -> pd.DataFrame:
+    """Returns the rows of the seeds of which all cells ended well.
+
+    Cells are compared seed by seed. One that failed at every seed takes itself along, not the rest.
+    """
+    if not len(frame):
+        return frame
+    failed = frame["status"] == FAILED
+    dead = failed.groupby([frame[name] for name in settings], dropna=False).transform("all")
+    lost = frame["seed"].isin(frame["seed"][failed & ~dead])
+    return frame[~dead & ~lost].reset_index(drop=True)
 
 
 def _fill(

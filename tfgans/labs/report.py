@@ -74,7 +74,7 @@ def verdict_table(verdicts: Sequence[Verdict]) -> str:
                     "paper": one.claim.paper,
                     "measure": one.claim.measure,
                     "claimed": one.claim.margin or "-",
-                    "measured: median [95 % interval]": one.measured(),
+                    "measured: median [interval]": one.measured(),
                     "verdict": f"**{one.word}**" + (f" ({one.reason})" if one.reason else ""),
                 }
                 for one in verdicts
@@ -124,8 +124,9 @@ def _sections(
 
 _RULE = (
     "A claim is reproduced if its measure lies beyond the bound at so many seeds that a one-sided "
-    "sign test rejects chance at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. The interval is that "
-    "of order statistics; of fewer than six seeds it is their range."
+    "sign test rejects chance at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. Verdicts are not "
+    "corrected for their number. The interval is the 95 % one of the median, by order statistics; "
+    "of fewer than six seeds it is their range."
 )
 
 

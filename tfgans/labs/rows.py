@@ -1,6 +1,7 @@
 """The results of a lab: a CSV file that grows by a row a run, and outlives a kill."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -8,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 OK, FAILED = "ok", "failed"
@@ -39,8 +41,10 @@ class Rows:
         new = not self.path.exists()
         lines = [self._columns] * new + [[_text(row.get(name)) for name in self._columns]]
         # One write: a kill leaves at most an unfinished last line, which `mend` removes.
+        data = _csv(lines)
         with self.path.open("ab", buffering=0) as file:
-            file.write(_csv(lines))
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, "The row could not be written whole", str(self.path))
             os.fsync(file.fileno())
 
     def mend(self) -> None:
@@ -74,17 +78,24 @@ class Rows:
         """Returns what `done` calls this run."""
         return tuple(_text(row[name]) for name in self._keys)
 
-    def frame(self) -> pd.DataFrame:
-        """Returns the newest row of each run, with numbers as numbers and lists as lists."""
+    def frame(self, wanted: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+        """Returns the newest row of each of these runs, in their order; others are left out.
+
+        Numbers are numbers, and lists are lists.
+        """
         newest = self._read().drop_duplicates(self._keys, keep="last")
+        places = {self.key(row): place for place, row in enumerate(wanted)}
+        keys = newest[self._keys].itertuples(index=False, name=None)
+        newest = newest.assign(place=[places.get(key, -1) for key in keys])
+        ours = newest[newest["place"] >= 0].sort_values("place").drop(columns="place")
         frame = pd.read_csv(
-            io.StringIO(newest.to_csv(index=False)),
+            io.StringIO(ours.to_csv(index=False)),
             keep_default_na=False,
             na_values=["", "nan"],
         )
         for name in self._lists:
             frame[name] = [json.loads(one) if isinstance(one, str) else one for one in frame[name]]
-        return frame.sort_values("seed", kind="stable", ignore_index=True)
+        return frame
 
     def _read(self) -> pd.DataFrame:
         if not self.path.exists():
@@ -106,4 +117,4 @@ def _text(value: Any) -> str:
         return " ".join(value.split())
     if isinstance(value, list | tuple):
         return json.dumps([float(one) for one in value])
-    return repr(value)
+    return repr(value.item() if isinstance(value, np.generic) else value)

@@ -1,5 +1,6 @@
 """What the labs' samples are measured by, where the data are known: points with modes, digits."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,11 @@ FRECHET = "Frechet distance to real images, in the features of a classifier of d
 def of_points(samples: np.ndarray, source: GaussianMixture) -> dict[str, float]:
     """Returns the measures `POINTS` of samples [num, dim], beside as many real draws.
 
-    The real draws have a seed of their own, the same in all runs.
+    The real draws have a seed of their own, the same in all runs. Samples of a game that has
+    diverged, which are not finite, are the worst there are, not unknown.
     """
+    if not np.isfinite(samples).all():
+        return {"modes": 0.0, "high_quality": 0.0, "sliced": math.inf, "variation": 1.0}
     fair = source.proportions
     found = metrics.mode_coverage(samples, source.modes, source.std, proportions=fair)
     real = source.sample(len(samples), seed=-1)
@@ -34,7 +38,9 @@ def of_points(samples: np.ndarray, source: GaussianMixture) -> dict[str, float]:
 
 
 def frechet_of_digits(samples: np.ndarray, real: np.ndarray) -> float:
-    """Returns `FRECHET` of images [num, 8, 8, channels]."""
+    """Returns `FRECHET` of images [num, 8, 8, channels]; infinity if they are not finite."""
+    if not np.isfinite(samples).all():
+        return math.inf
     looked = metrics.DigitsClassifier()
     return metrics.frechet_distance(*(looked(one).features for one in (real, samples)))
 

@@ -7,17 +7,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgans.data import ParallelLines
+
 
 class ParallelLine(keras.layers.Layer):
     """Latents [batch, 1] of N(0, 1) to points `offset v + length u w`, where `u ~ U(0, 1)`.
 
-    `w` is the last axis and `v` the first, as of `tfgans.data.ParallelLines`. Both parameters start
-    at 1; the data are at offset 0.
+    `w` and `v` are the direction and the normal of a `tfgans.data.ParallelLines`. Both parameters
+    start at 1; the data are at offset 0.
     """
 
-    def __init__(self, dim: int, **options: Any) -> None:
+    def __init__(self, direction: np.ndarray, normal: np.ndarray, **options: Any) -> None:
         super().__init__(**options)
-        self.dim = dim
+        self.direction = tf.constant(direction)
+        self.normal = tf.constant(normal)
 
     def build(self, input_shape: Any) -> None:
         """Makes the parameters."""
@@ -28,15 +31,13 @@ class ParallelLine(keras.layers.Layer):
     def call(self, latents: tf.Tensor) -> tf.Tensor:
         """Returns float32 [batch, dim]."""
         uniform = (1.0 + tf.math.erf(latents / math.sqrt(2.0))) / 2.0
-        middle = tf.zeros([tf.shape(latents)[0], self.dim - 2])
-        ends = self.offset * tf.ones_like(uniform), self.length * uniform
-        return tf.concat([ends[0], middle, ends[1]], axis=1)
+        return self.offset * self.normal + self.length * uniform * self.direction
 
 
-def parallel_line(dim: int) -> keras.Model:
-    """Returns a generator that is one `ParallelLine`."""
+def parallel_line(source: ParallelLines) -> keras.Model:
+    """Returns a generator that is one `ParallelLine`, parallel to the data."""
     latents = keras.Input((1,))
-    return keras.Model(latents, ParallelLine(dim)(latents))
+    return keras.Model(latents, ParallelLine(source.direction, source.normal)(latents))
 
 
 def affine(rank: int, dim: int, *, seed: int) -> keras.Model:

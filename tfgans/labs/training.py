@@ -13,6 +13,10 @@ from tfgans.models import GAN, optimizers
 class FrozenGenerator:
     """Before a `GAN` among the bases: a game that trains its discriminator only."""
 
+    def generate(self, num: Any, **how: Any) -> Any:
+        """Returns examples by the generator at inference: its moving statistics stay as well."""
+        return super().generate(num, **{**how, "training": False})  # type: ignore[misc]
+
     def update_generator(self, real: Any, **how: Any) -> None:
         """Leaves the generator as it is."""
 
@@ -49,7 +53,7 @@ def train(
         looks: Steps, rising from 0 or more; the last one ends the training.
         look: Function of the model to anything.
         batch_size: Of one update of the discriminator.
-        learning_rate: Float, or a Keras schedule.
+        learning_rate: Float, or a Keras schedule; or a pair of them, the generator's first.
         betas: Of Adam.
         most_at_once: Steps in one call of TensorFlow, at most; fewer if looks are closer.
     """
@@ -58,7 +62,9 @@ def train(
         raise ValueError(f"`looks` must rise, and end above 0. Received: {looks!r}")
     between = math.gcd(*looks)
     at_once = max(one for one in range(1, most_at_once + 1) if between % one == 0)
-    pair = optimizers.adam_pair(learning_rate, beta_1=betas[0], beta_2=betas[1])
+    rates = learning_rate if isinstance(learning_rate, tuple) else (learning_rate, learning_rate)
+    how = {"beta_1": betas[0], "beta_2": betas[1]}
+    pair = [optimizers.adam_pair(rate, **how)[index] for index, rate in enumerate(rates)]
     gan.compile(*pair, steps_per_execution=at_once)
     watch = _Looks(looks, look)
     first = [look(gan)] if looks[0] == 0 else []
@@ -81,13 +87,14 @@ def train_falling(
     rate: float,
     betas: tuple[float, float],
 ) -> None:
-    """Trains with Adam, at a rate that falls linearly to 0 over the discriminator's updates."""
+    """Trains with Adam, at a rate that falls linearly to 0 over each player's own updates."""
+    updates = steps * gan.discriminator_steps * getattr(gan, "updates_per_batch", 1)
     train(
         gan,
         source,
         looks=[steps],
         look=lambda _: None,
         batch_size=batch_size,
-        learning_rate=falling(rate, steps * gan.discriminator_steps),
+        learning_rate=(falling(rate, steps), falling(rate, updates)),
         betas=betas,
     )

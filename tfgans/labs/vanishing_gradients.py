@@ -24,24 +24,27 @@ BETAS = (0.5, 0.9)
 RATE = 1e-3
 HOW: Any = {"batch_size": BATCH, "learning_rate": RATE, "betas": BETAS}
 NOISE = 0.5
-NUM_LOOKED_AT = 512
+NUM_LOOKED_AT = 360
 OLDEST = {"task": DIGITS, "epochs": 25, "noise": 0.0}
 COSTS = {"minimax": Minimax(), "non_saturating": NonSaturating()}
 PAPER = "Arjovsky & Bottou 2017"
 
 PROTOCOL = f"""
-The set-ups are ours; the paper's are image DCGANs of 1, 10 and 25 epochs.
+The set-ups are ours; the paper's are image DCGANs of 1, 10 and 25 epochs. (The numbers of its
+figures and theorems are from memory.)
 
 - `digits`: a DCGAN (8x8, width {WIDTH}, latents {LATENTS}) is trained on scikit-learn's digits with
-  the non-saturating cost for `epochs`, and frozen. A new discriminator is trained against it.
+  the non-saturating cost for `epochs`, and frozen. A new discriminator is trained against it, on
+  the 1437 training digits; {NUM_LOOKED_AT} others tell its accuracy.
 - `lines`: data (0, t), generator frozen at (1, u), t and u ~ U(0, 1). JSD = log 2, W1 = 1. The
   discriminator is an MLP 2-64-64-1.
 - `noise` is the standard deviation of Gaussian noise on both sides while the discriminator learns.
   What is measured is the gradient at the clean samples, as in the paper's Theorem 3.2.
 - `annealing`: the generator of `lines` is trained too, by the minimax cost with 5 updates of the
   discriminator, which stalls; with noise that falls linearly to 0 over the first 3/4 of the steps.
-  The bound of Theorem 3.3 needs bounded noise: the diameter is that of noise cut at 4 standard
-  deviations, the divergence the exact one of the noisy lines.
+  The bound of Theorem 3.3, drawn beside, is a formula and not put to a test: it needs bounded
+  noise, whose diameter is that of noise cut at 4 standard deviations, and takes the exact
+  divergence of noisy lines of equal length.
 
 Batch {BATCH}, Adam {RATE:g}, betas {BETAS}, for both players. Gradients are over the generator's
 parameters, of 10 batches of {BATCH}, networks at inference.
@@ -49,11 +52,12 @@ parameters, of 10 batches of {BATCH}, networks at inference.
 
 MEASURES = {
     "steps": "discriminator updates (in `annealing`: generator updates) at which it was looked",
-    "accuracy": f"of the discriminator on {NUM_LOOKED_AT} real and as many fake, with noise",
+    "accuracy": f"of the discriminator on {NUM_LOOKED_AT} new real and as many fake, with noise",
     "loss": "its minimax loss there, a plain sum, nats: 2 log 2 by guessing",
     "minimax_norm": "norm of the mean gradient of E log(1 - D)",
     "non_saturating_norm": "norm of the mean gradient of -E log D",
     "non_saturating_variance": "its variance over batches, mean over the parameters",
+    "non_saturating_noise": "the root of that over the norm",
     "offset": "`annealing`: the distance |theta| of the lines, which is W1 if their lengths agree",
     "bound": "`annealing`: the upper bound on W1 of Theorem 3.3 at the noise of that step",
 }
@@ -66,17 +70,12 @@ class _Frozen(training.FrozenGenerator, NonSaturatingGAN):
 def cells(quick: bool) -> list[dict[str, Any]]:
     """Returns what is run."""
     steps, annealed = (500, 1500) if quick else (1000, 3000)
-    stages = [(DIGITS, epochs) for epochs in ((25,) if quick else (1, 10, 25))]
-    frozen = [
-        {"task": task, "epochs": epochs, "noise": noise, "last_step": steps}
-        for task, epochs in [(LINES, 0), *stages]
+    stages = [(DIGITS, epochs, steps) for epochs in ((25,) if quick else (1, 10, 25))]
+    return [
+        {"task": task, "epochs": epochs, "noise": noise, "last_step": last_step}
+        for task, epochs, last_step in [(LINES, 0, steps), *stages, (ANNEALING, 0, annealed)]
         for noise in (0.0, NOISE)
     ]
-    trained = [
-        {"task": ANNEALING, "epochs": 0, "noise": noise, "last_step": annealed}
-        for noise in (0.0, NOISE)
-    ]
-    return frozen + trained
 
 
 def measure(*, task: str, epochs: int, noise: float, last_step: int, seed: int) -> dict[str, Any]:
@@ -86,9 +85,10 @@ def measure(*, task: str, epochs: int, noise: float, last_step: int, seed: int) 
     source, generator, discriminator = _players(task, epochs, seed)
     level = InstanceNoise(noise, schedule="constant") if noise else None
     gan = _Frozen(generator, discriminator, instance_noise=level, seed=seed)
-    some = np.arange(NUM_LOOKED_AT)
-    real = source.sample(len(some), -1) if task == LINES else source.rows(some).numpy()
-    fake = gan.sample(len(some), seed)
+    test: Any = data.load("digits", split="test")
+    num = NUM_LOOKED_AT
+    real = source.sample(num, -1) if task == LINES else test.rows(np.arange(num)).numpy()
+    fake = gan.sample(num, seed)
     looks = [step for step in (0, 50, 100, 250, 500, 1000) if step <= last_step]
     look = functools.partial(_look, real=real, fake=fake, noise=noise)
     seen = training.train(gan, source, looks=looks, look=look, **HOW)
@@ -99,8 +99,9 @@ def measure(*, task: str, epochs: int, noise: float, last_step: int, seed: int) 
 def _players(task: str, epochs: int, seed: int) -> tuple[Any, Any, Any]:
     if task == LINES:
         judge = networks.mlp_discriminator((2,), width=64, depth=2, seed=seed)
-        return data.ParallelLines(seed=seed), shapes.parallel_line(2), judge
-    source: Any = data.load("digits", seed=seed)
+        source: Any = data.ParallelLines(seed=seed)
+        return source, shapes.parallel_line(source), judge
+    source = data.load("digits", seed=seed)
     generator = networks.dcgan_generator((8, 8, 1), latent_dim=LATENTS, width=WIDTH, seed=seed)
     first, second = (
         networks.dcgan_discriminator((8, 8, 1), width=WIDTH, seed=seed + 1000 * index)
@@ -121,23 +122,25 @@ def _look(gan: Any, real: np.ndarray, fake: np.ndarray, noise: float) -> dict[st
         for side in (real, fake)
     )
     found = metrics.generator_gradient_norms(gan, objectives=COSTS, batch_size=BATCH)
+    other = found["non_saturating"]
     return {
         "accuracy": float(((on_real > 0).mean() + (on_fake <= 0).mean()) / 2),
         "loss": float(np.logaddexp(0, -on_real).mean() + np.logaddexp(0, on_fake).mean()),
         "minimax_norm": found["minimax"].mean_norm,
-        "non_saturating_norm": found["non_saturating"].mean_norm,
-        "non_saturating_variance": found["non_saturating"].variance,
+        "non_saturating_norm": other.mean_norm,
+        "non_saturating_variance": other.variance,
+        "non_saturating_noise": math.sqrt(other.variance) / max(other.mean_norm, 1e-30),
     }
 
 
 def _anneal(noise: float, last_step: int, seed: int) -> dict[str, Any]:
-    generator = shapes.parallel_line(2)
+    source = data.ParallelLines(seed=seed)
+    generator = shapes.parallel_line(source)
     judge = networks.mlp_discriminator((2,), width=64, depth=2, seed=seed)
     ends = 3 * last_step // 4
     level = InstanceNoise(noise, schedule="linear", decay_steps=ends) if noise else None
     gan = MinimaxGAN(generator, judge, discriminator_steps=5, instance_noise=level, seed=seed)
     looks = list(range(0, last_step + 1, last_step // 20))
-    source = data.ParallelLines(seed=seed)
     offsets = training.train(gan, source, looks=looks, look=_offset, **HOW)
     levels = [noise * max(0.0, 1 - step / ends) for step in looks]
     bounds = [_bound(*pair) for pair in zip(offsets, levels, strict=True)]
@@ -214,14 +217,11 @@ CLAIMS = (
         above=3.0,
     ),
     Claim(
-        "The bound of Theorem 3.3 holds all along an annealing",
-        f"{PAPER}, Theorem 3.3",
-        "least bound less |theta| on the way",
-        lambda rows: [
-            min(bound - offset for bound, offset in zip(run.bound, run.offset, strict=True))
-            for run in select(rows, task=ANNEALING, noise=NOISE).itertuples()
-        ],
-        above=-1e-9,
+        "And faster than the gradient itself: there is more and more noise",
+        "ours",
+        "orders of magnitude that its standard deviation over its norm grew after 50 updates",
+        lambda rows: _growth(rows, "non_saturating_noise", **OLDEST),
+        above=0.0,
     ),
     Claim(
         "Annealed noise lets a game reach the data that stalls without",

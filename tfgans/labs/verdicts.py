@@ -10,6 +10,7 @@ from scipy import stats
 from tfgans.labs.lab import Claim
 
 REPRODUCED, NOT_REPRODUCED, UNTESTABLE = "reproduced", "not reproduced", "not testable here"
+NO_RUNS = "its runs are not among these"
 _LEVEL = 0.05
 # All of five seeds on one side: 1/32 by chance. All of four would be 1/16.
 _FEWEST = 5
@@ -52,7 +53,7 @@ def decide(claim: Claim, rows: pd.DataFrame) -> Verdict:
 
     It is reproduced if the effect lies beyond the claim's margin at so many seeds that a sign test
     rejects a fair coin at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. No distribution is supposed,
-    and no seed that diverged (NaN) is left out: it counts against the claim.
+    and no seed whose effect is NaN is left out: it counts against the claim.
 
     Args:
         claim: The claim.
@@ -62,10 +63,14 @@ def decide(claim: Claim, rows: pd.DataFrame) -> Verdict:
         return Verdict(claim, UNTESTABLE, claim.measure)
     if not len(rows):
         return Verdict(claim, UNTESTABLE, "no seed of which all runs ended well")
-    values = np.asarray(claim.effect(rows), np.float64)
+    try:
+        values = np.asarray(claim.effect(rows), np.float64)
+    except Exception as error:  # The other claims have their verdicts all the same.
+        return Verdict(claim, UNTESTABLE, f"failed: {type(error).__name__}: {error}")
+    values[np.isnan(values)] = np.inf if claim.above is None else -np.inf
     count = len(values)
     if count < _FEWEST:
-        reason = f"{count} seeds, of at least {_FEWEST}"
+        reason = f"{count} seeds, of at least {_FEWEST}" if count else NO_RUNS
         return Verdict(claim, UNTESTABLE, reason, *summary(values), count)
     num_beyond = sum(map(claim.holds_at, values))
     p_value = stats.binomtest(num_beyond, count, alternative="greater").pvalue
@@ -93,14 +98,15 @@ def summary(values: Sequence[float] | np.ndarray | pd.Series) -> tuple[float, fl
 def summaries(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
     """Returns a table: a row a group, a column a measure, as "median [low, high]", and seeds.
 
-    A measure that no run of a group has is "-".
+    A measure that no run of a group has is "-"; where some have none it says how many.
     """
 
     def text(values: Any) -> str:
-        if values.isna().all():
+        missing = int(values.isna().sum())
+        if missing == len(values):
             return "-"
         median, low, high = summary(values)
-        return f"{median:.3g} [{low:.3g}, {high:.3g}]"
+        return f"{median:.3g} [{low:.3g}, {high:.3g}]" + f"; {missing} NaN" * bool(missing)
 
     groups = rows.groupby(list(by), sort=False, dropna=False)
     table = groups[list(columns)].agg(text)
