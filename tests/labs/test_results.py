@@ -30,7 +30,7 @@ def rows(name):
 
 
 def test_there_are_some():
-    assert len(NAMES) >= 4
+    assert "generalization" in NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
