@@ -3,9 +3,19 @@
 import pytest
 
 from tfgans import labs
+from tfgans.labs.verdicts import NO_RUNS
 
 # Claims that did not hold in the quick form: negative results, which a change may turn.
-OPEN = {}
+OPEN = {
+    "many_paths": {
+        "With it that game comes as near as WGAN-GP",
+        "A gradient penalty makes the non-saturating game less sensitive to its settings",
+    },
+    "vanishing_gradients": {"On images too"},
+    "equilibrium": {
+        "The learned weights are nearer to the equilibrium of the components than any pure pair"
+    },
+}
 
 
 @pytest.mark.slow
@@ -15,3 +25,6 @@ def test_claims_hold(name, tmp_path):
     assert not outcome.num_failed
     missed = {one.claim.text for one in outcome.verdicts if one.word == "not reproduced"}
     assert missed <= OPEN.get(name, set())
+    # The rest is decided by full runs: `test_results` reads theirs.
+    decidable = [one for one in outcome.verdicts if one.claim.effect is not None]
+    assert {one.reason for one in decidable} <= {"", NO_RUNS}

@@ -1,5 +1,6 @@
 """Every game with every penalty: Fedus et al. 2018, "Many Paths to Equilibrium", taken further."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,20 +13,25 @@ from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.models import GAN
 
-OBJECTIVES = {
+OBJECTIVES: dict[str, Callable[[], objectives.Objective]] = {
     "minimax": objectives.Minimax,
     "non_saturating": objectives.NonSaturating,
     "least_squares": objectives.LeastSquares,
     "hinge": objectives.Hinge,
     "wasserstein": objectives.Wasserstein,
     "relativistic": objectives.Relativistic,
+    "kl_wasserstein": objectives.KLWasserstein,
+    "f_kl": lambda: objectives.FDivergence("kl"),
 }
 NONE = "none"
-PENALTIES = {
+PENALTIES: dict[str, Callable[[], Any]] = {
     NONE: lambda: None,
     "gradient": lambda: penalties.GradientPenalty(weight=0.1),
     "dragan": lambda: penalties.DRAGANPenalty(weight=0.1),
     "r1": lambda: penalties.R1Penalty(weight=0.1),
+    "r1_r2": lambda: penalties.PenaltySum(
+        (penalties.R1Penalty(weight=0.1), penalties.R2Penalty(weight=0.1))
+    ),
 }
 DIGITS, NUM_SAMPLES, NUM_IMAGES = "digits", 10_000, 1437
 BATCH, RATE, BETAS = 256, 1e-3, (0.5, 0.9)
@@ -47,7 +53,7 @@ images of 64x64 would say.
   No normalization.
 - Batch {BATCH}, one update of the discriminator a step. Adam {RATE:g}, betas {BETAS}; the rate
   falls linearly to 0. No cell is tuned, and a method's own rate may be better for it.
-- All penalties have weight .1 (R1: .1 times the squared norm): points are of unit scale with
+- All penalties have weight .1 (R1, R2: .1 times the squared norm): points are of unit scale with
   modes much narrower, where the weights of the papers, made for images, flatten what is to be seen.
 
 {NUM_SAMPLES} samples of a run are measured, of `digits` {NUM_IMAGES} beside all real ones.
