@@ -15,6 +15,15 @@ OPEN = {
     "equilibrium": {
         "The learned weights are nearer to the equilibrium of the components than any pure pair"
     },
+    "kl_wgan": {
+        "The critic estimates the KL divergence",
+        "And the density ratio, better than an f-GAN",
+    },
+    "dcd": {"Tuning matters: the pretrained critic refines less well"},
+    "objectives_by_penalties": {
+        "A Wasserstein critic without a bound does not train",
+        "Under a penalty the games differ less",
+    },
 }
 
 
