@@ -11,9 +11,13 @@ OPEN = {
         "With it that game comes as near as WGAN-GP",
         "A gradient penalty makes the non-saturating game less sensitive to its settings",
     },
-    "vanishing_gradients": {"On images too"},
+    "vanishing_gradients": {
+        "On images too",
+        "And faster than the gradient itself: the noise wins",
+    },
     "equilibrium": {
-        "The learned weights are nearer to the equilibrium of the components than any pure pair"
+        "Not by averaging alone: each of its pairs is calmer than the single one",
+        "The learned weights are nearer to the equilibrium of the components than any pure pair",
     },
     "kl_wgan": {
         "The critic estimates the KL divergence",
