@@ -31,7 +31,7 @@ WEIGHTS: dict[str, dict[str, float]] = {
     "fast": {"weight_learning_rate": 0.1, "entropy_weight": 0.005},
 }
 UPDATES = {NS: 2500, "wgan": 1000, "wgan_gp": 1000, "r3gan": 2500}  # Of the generator, grid.
-# In the CPU time of four pairs a single one of their width takes at most so many times more.
+# So many times the updates take a single pair about the CPU time of four pairs of its width.
 EQUAL_CPU = 3
 # One pair, and the width of four of as many parameters: of points, of images.
 WIDE, NARROW, WIDE_IMAGES, NARROW_IMAGES = 64, 32, 128, 48
@@ -178,7 +178,7 @@ def _gain(measure: str, task: str, game: str, *, width: int, times: int = 1) -> 
 def _claims(name: str, game: str) -> list[Claim]:
     """Returns what is claimed of MIX + X for one X."""
     narrow = f"four pairs of width {NARROW} less one of {WIDE}, equal updates"
-    twice = f"four pairs of width {WIDE} less one at {EQUAL_CPU} times the updates"
+    longer = f"four pairs of width {WIDE} less one at {EQUAL_CPU} times the updates"
     both = f"four pairs less one, width {WIDE_IMAGES} both"
     grid, ring, images = ((one, game) for one in ("grid", "ring", STACKED))
     slower = _gain("modes", *grid, width=WIDE, times=EQUAL_CPU)
@@ -188,7 +188,7 @@ def _claims(name: str, game: str) -> list[Claim]:
         Claim(f"MIX + {name} beats {name} {text}", PAPER, said, effect, **{side: 0.0})
         for text, said, effect, side in (
             ("of as many parameters, 25 Gaussians", f"modes of 25: {narrow}", small, "above"),
-            ("of as much CPU time (our comparison)", f"modes of 25: {twice}", slower, "above"),
+            ("of as much CPU time (our comparison)", f"modes of 25: {longer}", slower, "above"),
             ("of as many parameters, 8 Gaussians", f"sliced W1: {narrow}", small_ring, "below"),
             ("of the same width, images", f"Frechet distance: {both}", wide, "below"),
         )
