@@ -5,7 +5,7 @@ import pytest
 from tfgans import labs
 from tfgans.labs.verdicts import NO_RUNS
 
-# Claims that did not hold in the quick form or, of what is newer, in the full one: negative results.
+# Claims that did not hold in the quick form (the newest ones: in the full one): negative results.
 OPEN = {
     "many_paths": {
         "With it that game comes as near as WGAN-GP",
