@@ -13,7 +13,8 @@ OPEN = {
     },
     "vanishing_gradients": {
         "On images too",
-        "And faster than the gradient itself: the noise wins",
+        "Its noise grows faster than itself",
+        "With noise it does not vanish on images",
     },
     "equilibrium": {
         "Not by averaging alone: each of its pairs is calmer than the single one",

@@ -8,7 +8,7 @@ from tfgans.labs import diversity as lab
 
 
 def rows(*, quick=False):
-    """Returns rows in which the support grows like the square of the width."""
+    """Returns rows in which the support grows like the square of the width, and falls with k."""
     made = []
     for seed in range(5):
         for cell in lab.cells(quick):
@@ -16,7 +16,7 @@ def rows(*, quick=False):
             if cell["task"] == lab.MEMORY:
                 own |= {"relative_support": 1.1, "support": 1.1 * cell["num"], "recall": None}
             else:
-                own |= {"support": 50.0 * cell["width"] ** 2}
+                own |= {"support": 50.0 * cell["width"] ** 2 / cell["k"]}
             made.append({**cell, "seed": seed, **own})
     return pd.DataFrame(made)
 
@@ -45,11 +45,13 @@ def test_collision_size():
 
 def test_claims_of_rows_that_obey_the_theory():
     for quick in (False, True):
-        effects = [claim.effect(rows(quick=quick)) for claim in lab.CLAIMS if claim.effect]
-        for claim, effect in zip(lab.CLAIMS, effects, strict=False):
-            assert len(effect) == 5
+        for claim in lab.CLAIMS[:-1]:
+            effect = claim.effect(rows(quick=quick))
+            # That width is not in the quick form.
+            assert len(effect) == (0 if quick and "width 32" in claim.measure else 5)
             assert all(map(claim.holds_at, effect)), claim.text
-        assert effects[2] == pytest.approx([2.0] * 5)
+            if "exponent" in claim.measure:
+                assert effect == pytest.approx([2.0] * 5)
 
 
 def test_figure_and_table():

@@ -12,11 +12,15 @@ HALVES = np.array([0.5, 0.5])
 
 
 def rows(*cells):
-    """Rows of these cells and seeds 0 to 5: a mixture covers 5 modes more than a single net."""
+    """Rows of these cells and seeds 0 to 5: a mixture covers 5 modes more, and is nearer by 0.25.
+
+    Learned weights are nearer by as much, and four generators count as a mixture.
+    """
     found = []
     for cell in cells:
         for seed in range(6):
-            measures = dict.fromkeys(mix.MEASURES, 0.5 + seed / 10)
+            better = cell["generators"] > 1 and cell["weights"] != "uniform"
+            measures = dict.fromkeys(mix.MEASURES, 0.5 + seed / 10 - better / 4)
             modes = 10.0 + 5 * (cell["generators"] > 1) + seed
             found.append({**cell, "seed": seed, **measures, "modes": modes, "cpu_seconds": 1.0})
     frame = pd.DataFrame(found)
@@ -67,9 +71,11 @@ def test_four_narrow_pairs_have_the_parameters_of_a_wide_one(shape, latents, nar
 def test_report_of_rows_that_are_known(quick):
     frame = rows(*mix.cells(quick))
     found = [verdicts.decide(claim, frame) for claim in mix.CLAIMS]
-    won = [one for one in found if one.claim.measure.startswith("modes") and one.num_seeds]
-    assert {(one.word, one.median) for one in won} == {("reproduced", 5.0)}
-    assert len(won) == (2 if quick else 9)
+    decided = [one for one in found if one.num_seeds]
+    assert len(decided) == (2 if quick else len(mix.CLAIMS) - 1)
+    for one in decided:
+        expected = 5.0 if one.claim.measure.startswith("modes") else -0.25
+        assert (one.word, one.median) == ("reproduced", pytest.approx(expected)), one.claim.text
     assert found[-1].word == "not testable here"
     for drawing in mix.LAB.drawings.values():
         drawing.draw(frame).canvas.draw()

@@ -32,7 +32,8 @@ generator is frozen, and the critic is tuned on samples that it has refined itse
 - Refinement: x <- x + s grad D + |grad D| sqrt(s) c N(0, I), s = {DATA_SPACE.step_size:g},
   {DATA_SPACE.steps} steps, in the space of the data.
 
-Ours: {WIDTH} units a layer (theirs: 128); one update of the critic a step (theirs: 5); the hinge
+Ours: {WIDTH} units a layer (theirs: 128); one update of the critic a step before tuning (theirs: 5,
+as ours while tuning); the hinge
 loss in both stages (theirs: the Wasserstein loss, while tuning with 10 times the squared logits
 added); c = {DATA_SPACE.noise_scale:g} (theirs: .2, wider than a mode of these sets);
 {DATA_SPACE.steps} steps of refinement (theirs: 60 while tuning, 200 after); Adam {RATE:g} for
@@ -109,7 +110,7 @@ def _gain(column: str, task: str, first: str, second: str) -> Any:
 
     def effect(rows: pd.DataFrame) -> list[float]:
         ours = effects.select(rows, task=task)
-        return list(ours[f"{column}_{first}"] - ours[f"{column}_{second}"])
+        return effects.differences(*(ours[f"{column}_{stage}"] for stage in (first, second)))
 
     return effect
 

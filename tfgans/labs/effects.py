@@ -40,6 +40,15 @@ def differences(first: Iterable[float], second: Iterable[float]) -> list[float]:
     return [one - other for one, other in zip(first, second, strict=True)]
 
 
+def ratios(first: Iterable[float], second: Iterable[float]) -> list[float]:
+    """Returns `first / second`, seed by seed.
+
+    Raises:
+        ValueError: If one has more seeds.
+    """
+    return [one / other for one, other in zip(first, second, strict=True)]
+
+
 def difference(
     measure: str, first: Mapping[str, Any], second: Mapping[str, Any]
 ) -> Callable[[pd.DataFrame], list[float]]:

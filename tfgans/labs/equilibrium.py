@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from tfgans import data, metrics, networks
 from tfgans.labs import plots, training
-from tfgans.labs.effects import select
+from tfgans.labs.effects import column, differences, ratios
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.layers import MixtureDiscriminator, MixtureGenerator
@@ -164,14 +164,13 @@ def pure_exploitability(payoff: np.ndarray) -> float:
     return float(gaps.min())
 
 
-def _of(rows: pd.DataFrame, column: str, k: int, width: int = WIDTH) -> pd.Series:
-    return select(rows, k=k, width=width)[column]
+def _of(rows: pd.DataFrame, name: str) -> pd.Series:
+    return column(rows, name, k=K, width=WIDTH)
 
 
-def _ratio(rows: pd.DataFrame, column: str, *, width: int) -> list[float]:
+def _ratio(rows: pd.DataFrame, name: str, *, width: int) -> list[float]:
     """Returns the measure of `K` components over that of one pair of this width, by seed."""
-    pairs = zip(_of(rows, column, K), _of(rows, column, 1, width), strict=True)
-    return [mixture / single for mixture, single in pairs]
+    return ratios(_of(rows, name), column(rows, name, k=1, width=width))
 
 
 CLAIMS = (
@@ -207,14 +206,14 @@ CLAIMS = (
         "The components of a trained mixture have no equilibrium in pure strategies",
         f"{PAPER} (of networks; of trained components, ours)",
         f"exploitability of the best pure pair over the standard error of an entry, k = {K}",
-        lambda rows: list(_of(rows, "pure_exploitability", K) / _of(rows, "standard_error", K)),
+        lambda rows: ratios(_of(rows, "pure_exploitability"), _of(rows, "standard_error")),
         above=2.0,
     ),
     Claim(
         "The learned weights are nearer to the equilibrium of the components than any pure pair",
         PAPER,
         f"exploitability of the best pure pair less that of the weights, k = {K}, nats",
-        lambda rows: list(_of(rows, "pure_exploitability", K) - _of(rows, "exploitability", K)),
+        lambda rows: differences(_of(rows, "pure_exploitability"), _of(rows, "exploitability")),
         above=0.0,
     ),
     Claim(

@@ -100,7 +100,7 @@ def _scores(task: str, gan: GAN, source: Any, seed: int) -> dict[str, float]:
     samples = gan.sample(num, seed, batch_size=num)
     if task == DIGITS:
         real = source.rows(np.arange(NUM_IMAGES)).numpy()
-        return {"frechet": sample_scores.frechet_of_digits(samples, real)}
+        return sample_scores.of_digits(samples, real)
     return sample_scores.of_points(samples, source)
 
 
@@ -213,6 +213,6 @@ LAB = Lab(
     drawings={column: _drawing(column) for column in SHOWN},
     tables={
         "Points": lambda rows: _table(rows[rows["task"] != DIGITS], list(sample_scores.POINTS)),
-        "Digits": lambda rows: _table(rows[rows["task"] == DIGITS], ["frechet"]),
+        "Digits": lambda rows: _table(rows[rows["task"] == DIGITS], ["frechet", "sliced"]),
     },
 )

@@ -117,7 +117,10 @@ def _sections(
     failed = frame[frame["status"] != "ok"]
     if len(failed):
         listed = failed[[*lab.settings(), "seed", "error"]]
-        text = "Tracebacks are in `log.txt`. Verdicts, figures and tables leave their seeds out."
+        text = (
+            "Tracebacks are in `log.txt`. Verdicts, figures and tables leave their seeds out; of a "
+            "cell that failed at every seed, that cell."
+        )
         parts += ["## Failed runs", text, markdown_table(listed)]
     return parts
 
@@ -125,8 +128,8 @@ def _sections(
 _RULE = (
     "A claim is reproduced if its measure lies beyond the bound at so many seeds that a one-sided "
     "sign test rejects chance at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. Verdicts are not "
-    "corrected for their number. The interval is the 95 % one of the median, by order statistics; "
-    "of fewer than six seeds it is their range."
+    "corrected for their number. The interval is the 95 % one of the median, by order statistics: "
+    "of up to eight seeds it is their range."
 )
 
 
@@ -138,7 +141,8 @@ def _columns(lab: Lab) -> list[str]:
 
 
 def _origin(frame: pd.DataFrame, about: About) -> str:
-    commits = ", ".join(sorted(set(frame["commit"].astype(str))))
+    known = sorted(set(frame["commit"].astype(str)))
+    commits = ", ".join(known) + "; `rows.csv` says which run is of which" * (len(known) > 1)
     versions = ", ".join(f"{name} {version}" for name, version in about.versions.items())
     ran = (
         f"- {len(frame)} runs, seeds {frame['seed'].min()} to {frame['seed'].max()}, "

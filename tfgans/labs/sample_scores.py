@@ -37,16 +37,28 @@ def of_points(samples: np.ndarray, source: GaussianMixture) -> dict[str, float]:
     }
 
 
-def frechet_of_digits(samples: np.ndarray, real: np.ndarray) -> float:
-    """Returns `FRECHET` of images [num, 8, 8, channels]; infinity if they are not finite."""
+def of_digits(samples: np.ndarray, real: np.ndarray) -> dict[str, float]:
+    """Returns the distances of images [num, 8, 8, channels]; infinite if samples are not finite.
+
+    They are "frechet", which is `FRECHET`, and "sliced": sliced Wasserstein-1, of pixels.
+    """
     if not np.isfinite(samples).all():
-        return math.inf
+        return {"frechet": math.inf, "sliced": math.inf}
     looked = metrics.DigitsClassifier()
-    return metrics.frechet_distance(*(looked(one).features for one in (real, samples)))
+    flat = (one.reshape(len(one), -1) for one in (samples, real))
+    return {
+        "frechet": metrics.frechet_distance(*(looked(one).features for one in (real, samples))),
+        "sliced": metrics.sliced_wasserstein_distance(*flat),
+    }
 
 
 def least_of_parts(samples: np.ndarray, parts: np.ndarray, source: GaussianMixture) -> float:
-    """Returns `least_variation` of the parts [num] that samples [num, dim] belong to."""
+    """Returns `least_variation` of the parts [num] that samples [num, dim] belong to.
+
+    It is 1, the worst, if samples are not finite.
+    """
+    if not np.isfinite(samples).all():
+        return 1.0
     shares = [
         metrics.mode_coverage(samples[parts == one], source.modes, source.std).shares
         for one in np.unique(parts)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgans import metrics
 from tfgans.data import ParallelLines
 
 
@@ -74,3 +75,14 @@ def lines_distance(offset: float, length: float, levels: int = 10_000) -> float:
     """
     quantiles = (np.arange(levels) + 0.5) / levels
     return float(np.hypot(offset, np.sort(length * quantiles) - quantiles).mean())
+
+
+def lines_bound(offset: float, stddev: float) -> float:
+    """Returns the bound on W1 of Theorem 3.3 (Arjovsky & Bottou 2017) for two lines in the plane.
+
+    They are parallel and of length 1. The noise counts as cut at 4 standard deviations.
+    """
+    reach = 8 * stddev  # From one end of the cut noise to the other.
+    diameter = math.hypot(offset + reach, 1 + reach)
+    divergence = gaussian_divergence(offset, stddev)
+    return metrics.wasserstein_noise_bound(divergence, variance=2 * stddev**2, diameter=diameter)
