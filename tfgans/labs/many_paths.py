@@ -31,7 +31,8 @@ SETTINGS = ((1e-3, 5, STEPS), (5e-4, 5, 2 * STEPS), (3e-3, 5, STEPS), (1e-3, 1, 
 # The lines in the plane, and the settings that all games share.
 MAIN = {"task": LINES, "size": 2, "rate": RATE, "discriminator_steps": 5}
 PLAIN, PENALIZED = {**MAIN, "penalty": "none"}, {**MAIN, "penalty": "gp"}
-GAUSS, RANK_10 = ({**MAIN, "task": GAUSSIAN, "size": one, "game": NS} for one in (5, 10))
+GAUSS = {**MAIN, "task": GAUSSIAN, "game": NS}
+RANK_5 = {**GAUSS, "size": 5, "penalty": "none"}
 PAPER = "Fedus et al. 2018"
 
 PROTOCOL = f"""
@@ -52,8 +53,9 @@ The protocol is ours: the paper's exact settings could not be recovered.
 - Sensitivity: lines in the plane, (rate, updates of the discriminator, steps) of
   {", ".join(map(str, SETTINGS))}: twice the steps at half the rate, as Adam goes half as far.
 - After a quick run (seeds 0 to 4) the rate of 5e-4 took the place of 3e-4, too low to reach the
-  line, and the claim of covariances was put in, at a rank not run by then. The stall of minimax
-  hangs on Adam's epsilon, which its gradient falls below.
+  line, and the claim of covariances was put in, at rank 10, which had not been run; it did not hold
+  at the first half of the full run's seeds, and ranks 1 and 5 were put beside it. The stall of
+  minimax hangs on Adam's epsilon, which its gradient falls below.
 """
 
 MEASURES = {
@@ -171,12 +173,18 @@ CLAIMS = (
         lambda rows: last(rows, "offset", **PLAIN, game="minimax"),
         above=0.5,
     ),
-    Claim(
-        "A penalty made for the Wasserstein game helps the non-saturating game as well",
-        PAPER,
-        "squared error of the covariance with GP less without, Gaussian of rank 10, non-saturating",
-        difference("covariance_error", *({**RANK_10, "penalty": one} for one in ("gp", "none"))),
-        below=0.0,
+    *(
+        Claim(
+            f"A penalty of the Wasserstein game helps the non-saturating one, too: rank {rank}",
+            PAPER,
+            f"squared error of the covariance with GP less without, Gaussian of rank {rank}",
+            difference(
+                "covariance_error",
+                *({**GAUSS, "size": rank, "penalty": one} for one in ("gp", "none")),
+            ),
+            below=0.0,
+        )
+        for rank in RANKS
     ),
     Claim(
         "With it that game comes as near as WGAN-GP",
@@ -189,7 +197,7 @@ CLAIMS = (
         "The non-saturating game nears low-rank Gaussians, at an infinite KL divergence",
         PAPER,
         "share of sliced W1 that is left at the end, rank 5, non-saturating",
-        lambda rows: [one[-1] / one[0] for one in select(rows, **GAUSS, penalty="none")["w1"]],
+        lambda rows: [one[-1] / one[0] for one in select(rows, **RANK_5)["w1"]],
         below=0.5,
     ),
     Claim(
