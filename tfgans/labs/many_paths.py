@@ -227,8 +227,8 @@ def _draw_trajectories(rows: pd.DataFrame) -> Figure:
                 if len(runs):
                     how = {"label": penalty, "colour": plots.COLOURS[index]}
                     plots.curve(axis, runs["steps"].iloc[0], runs["w1"], **how)
-            axis.set_title(f"{game}, {count} discriminator updates", fontsize=10)
-    axes[-1, 0].legend(title="penalty")
+            axis.set_title(f"{game}, discriminator updates: {count}", fontsize=10)
+    axes[-1, -1].legend(title="penalty")
     figure.supxlabel("updates of the generator")
     figure.supylabel("W1 to the data; JS = log 2 all along")
     return figure
@@ -258,6 +258,7 @@ def _draw_sensitivity(rows: pd.DataFrame) -> Figure:
     figure, axes = plots.panels(1, 1, size=(9, 3.4))
     groups = ours.groupby(["game", "penalty"], sort=False)["w1"]
     plots.boxes(axes[0, 0], {"\n".join(name): list(values) for name, values in groups})
+    axes[0, 0].tick_params(axis="x", labelsize=8)
     axes[0, 0].set_ylabel("final W1, all settings and seeds")
     axes[0, 0].set_yscale("symlog", linthresh=0.01)
     return figure
