@@ -63,7 +63,7 @@ def test_same_seed_same_numbers(task, size):
 def frame(*, quick=True):
     """Runs of all cells, in which each error falls from 1 to 0.1, with GP to 0.02.
 
-    With GP a tenth of the rate makes it 0.2.
+    With GP a lower rate makes it 0.2.
     """
     rows = []
     for seed in range(5):

@@ -38,6 +38,17 @@ def test_scores_of_points_that_are_known():
     assert found["sliced"] > 0.5
 
 
+def test_scores_of_samples_that_are_not_finite_are_the_worst():
+    source = data.GaussianMixture([[-1.0, 0.0], [1.0, 0.0]], std=0.1)
+    points = np.full((10, 2), np.nan)
+    worst = {"modes": 0.0, "high_quality": 0.0, "sliced": np.inf, "variation": 1.0}
+    assert sample_scores.of_points(points, source) == worst
+    assert sample_scores.least_of_parts(points, np.zeros(10), source) == 1.0
+    images = np.zeros((10, 8, 8, 1), np.float32)
+    found = sample_scores.of_digits(np.full_like(images, np.inf), images)
+    assert found == {"frechet": np.inf, "sliced": np.inf}
+
+
 def test_least_variation_of_any_weights():
     truth = np.array([0.5, 0.3, 0.2])
     assert sample_scores.least_variation(np.eye(3), truth) == pytest.approx(0, abs=1e-9)
