@@ -85,7 +85,7 @@ def update(network: Any, batch: int) -> Callable[[], object]:
 
     @tf.function
     def step(inputs: tf.Tensor) -> None:
-        how = {"key": tfgans.stateless.key(0, 1), "training": True}
+        how = {"key": tfgans.random.key(0, 1), "training": True}
         with optimizers.record(network) as tape:
             if judges:
                 dealt = mixing.deal(network, inputs, **how)

@@ -6,7 +6,7 @@ from typing import Any
 from absl import flags
 
 import tfgans
-from tfgans.layers.mixture import ROUTINGS, WEIGHT_UPDATES
+from tfgans.mixtures.mixture import ROUTINGS, WEIGHT_UPDATES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("num_generators", 1, "more than 1: a mixture", lower_bound=1)
@@ -35,7 +35,7 @@ flags.register_multi_flags_validator(
 
 
 def player(
-    mixture: Callable[..., tfgans.layers.Mixture], make: Callable[..., Any], count: int
+    mixture: Callable[..., tfgans.mixtures.Mixture], make: Callable[..., Any], count: int
 ) -> Any:
     """Returns `make(seed=...)`, or a mixture of `count` such networks."""
     networks = [make(seed=FLAGS.seed + index * _SEED_STRIDE) for index in range(count)]

@@ -15,6 +15,7 @@ FLOORS = {
     "objectives": 0,
     "penalties": 0,
     "layers": 0,
+    "mixtures": 0,
     "data": 0,
     "serving": 0,
     "refinement": 0,

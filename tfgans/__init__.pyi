@@ -5,15 +5,16 @@ from . import (
     data,
     layers,
     metrics,
+    mixtures,
     networks,
     objectives,
     penalties,
+    random,
     refinement,
     runs,
     serving,
-    stateless,
 )
-from .layers import MixtureDiscriminator, MixtureGenerator
+from .mixtures import MixtureDiscriminator, MixtureGenerator
 from .models import (
     DCD,
     DRAGAN,
@@ -54,11 +55,12 @@ __all__ = [
     "data",
     "layers",
     "metrics",
+    "mixtures",
     "networks",
     "objectives",
     "penalties",
+    "random",
     "refinement",
     "runs",
     "serving",
-    "stateless",
 ]

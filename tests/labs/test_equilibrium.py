@@ -6,7 +6,7 @@ import pytest
 
 from tfgans import metrics
 from tfgans.labs import equilibrium as lab
-from tfgans.layers import MixtureDiscriminator
+from tfgans.mixtures import MixtureDiscriminator
 from tfgans.models import NonSaturatingGAN
 
 

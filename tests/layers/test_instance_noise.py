@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from tfgans import stateless
+from tfgans import random
 from tfgans.layers import InstanceNoise
 
-KEY = stateless.key(3, 1)
+KEY = random.key(3, 1)
 LAYERS = {
     "constant": lambda: InstanceNoise(0.5, schedule="constant"),
     "linear": lambda: InstanceNoise(0.5, decay_steps=10),
@@ -38,14 +38,14 @@ def test_noise_is_gaussian_of_the_level():
 def test_noise_follows_the_level():
     layer, inputs = LAYERS["linear"](), examples(4, 3)
     layer.anneal(4)
-    expected = inputs + 0.3 * stateless.normal([4, 3], KEY)
+    expected = inputs + 0.3 * random.normal([4, 3], KEY)
     np.testing.assert_allclose(layer(inputs, key=KEY, training=True), expected, atol=1e-6)
 
 
 def test_the_key_decides_the_noise():
     layer, inputs = LAYERS["constant"](), tf.zeros([100, 12])
     first, again, other = (
-        layer(inputs, key=key, training=True).numpy() for key in (KEY, KEY, stateless.key(3, 2))
+        layer(inputs, key=key, training=True).numpy() for key in (KEY, KEY, random.key(3, 2))
     )
     np.testing.assert_array_equal(first, again)
     # 1200 pairs: a correlation has a standard error of 0.03. Rows have noise of their own, too.
@@ -90,13 +90,13 @@ def test_arithmetic_is_float32_under_mixed_float16():
     assert layer.level.dtype == "float32"
     outputs = layer(inputs, key=KEY, training=True)
     assert outputs.dtype == tf.float32
-    expected = inputs + 0.5 * stateless.normal([4, 3], KEY)
+    expected = inputs + 0.5 * random.normal([4, 3], KEY)
     np.testing.assert_allclose(outputs, expected, atol=1e-6)
     half = tf.cast(examples(50, 12), tf.float16)
     for training in (False, True):
         assert layer(half, key=KEY, training=training).dtype == tf.float16
     # Rounded once, after the sum: noise that is rounded first would give other bits.
-    exact = tf.cast(half, tf.float32) + 0.5 * stateless.normal([50, 12], KEY)
+    exact = tf.cast(half, tf.float32) + 0.5 * random.normal([50, 12], KEY)
     noisy = layer(half, key=KEY, training=True)
     np.testing.assert_array_equal(noisy, tf.cast(exact, tf.float16))
 
@@ -183,7 +183,7 @@ def test_adaptive_level_holds_the_accuracy_of_the_best_discriminator(start):
     def train(steps):
         accuracies = tf.TensorArray(tf.float32, steps)
         for step in tf.range(steps):
-            noisy = layer(points, key=stateless.key(0, step), training=True)
+            noisy = layer(points, key=random.key(0, step), training=True)
             right = tf.equal(noisy > 0.5, points > 0.5)
             accuracy = tf.reduce_mean(tf.cast(right, tf.float32))
             layer.adapt(accuracy)
@@ -268,7 +268,7 @@ def test_replicas_share_out_the_noise_and_agree_on_the_level():
         return strategy.run(replica)
 
     outputs = tf.concat(strategy.experimental_local_results(step()), axis=0)
-    np.testing.assert_allclose(outputs, 0.4 * stateless.normal([4, 3], KEY), atol=1e-6)
+    np.testing.assert_allclose(outputs, 0.4 * random.normal([4, 3], KEY), atol=1e-6)
     levels = strategy.experimental_local_results(layer.level.value)
     np.testing.assert_allclose(levels, [0.4, 0.4], rtol=1e-6)
 

@@ -7,7 +7,7 @@ import tiny
 from scipy import special
 
 import tfgans
-from tfgans import objectives, stateless
+from tfgans import objectives, random
 from tfgans.metrics.gradient_norms import generator_gradient_norms
 
 COSTS = {"minimax": objectives.Minimax(), "ns": objectives.NonSaturating()}
@@ -67,8 +67,8 @@ def test_relativistic_gradient_in_closed_form():
     found = generator_gradient_norms(gan, real, num_batches=3, batch_size=4, seed=5)["objective"]
     rows = []
     for index in range(3):
-        key = stateless.fold(stateless.key(5, index), 0)
-        latents = stateless.normal([4, 1], key).numpy().astype(np.float64)[:, 0]
+        key = random.fold(random.key(5, index), 0)
+        latents = random.normal([4, 1], key).numpy().astype(np.float64)[:, 0]
         margins = 3 * (0.25 - (0.5 * latents - 1))
         rows.append((np.stack([latents, np.ones(4)]) * -3 * special.expit(margins)).mean(axis=1))
     norms = np.linalg.norm(rows, axis=1)

@@ -184,8 +184,8 @@ def test_gradient_in_closed_form():
     found = generator_gradient_norms(gan, objectives=costs, num_batches=4, batch_size=5, seed=2)
     expected = {"ns": [], "minimax": []}
     for index in range(4):
-        key = tfgans.stateless.fold(tfgans.stateless.key(2, index), 0)
-        latents = tfgans.stateless.normal([5, 1], key).numpy().astype(np.float64)[:, 0]
+        key = tfgans.random.fold(tfgans.random.key(2, index), 0)
+        latents = tfgans.random.normal([5, 1], key).numpy().astype(np.float64)[:, 0]
         logits = 3 * (0.5 * latents - 1)
         inputs = np.stack([latents, np.ones(5)])
         expected["ns"].append((inputs * -3 * special.expit(-logits)).mean(axis=1))

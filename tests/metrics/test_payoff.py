@@ -26,11 +26,13 @@ def mixed(kg=3, kd=2, objective="non_saturating", **options):
     """Mixtures of different networks with unequal weights; a count of 0 is a plain network."""
     generator, discriminator = tiny.generator(), tiny.discriminator()
     if kg:
-        generator = tfgans.layers.MixtureGenerator([tiny.generator(seed=10 + i) for i in range(kg)])
+        generator = tfgans.mixtures.MixtureGenerator(
+            [tiny.generator(seed=10 + i) for i in range(kg)]
+        )
         generator.set_probabilities(ramp(kg))
     if kd:
         networks = [tiny.discriminator(seed=20 + j) for j in range(kd)]
-        discriminator = tfgans.layers.MixtureDiscriminator(networks)
+        discriminator = tfgans.MixtureDiscriminator(networks)
         discriminator.set_probabilities(ramp(kd))
     return tfgans.GAN(generator, discriminator, objective=GAMES[objective], **options)
 

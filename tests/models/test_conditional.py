@@ -70,8 +70,8 @@ def test_labels_stay_with_their_images_and_their_fakes():
         expected = [by_image[image.tobytes()] for image in real.numpy()]
         np.testing.assert_array_equal(labels, expected)
     spy.generator.set_weights(before)
-    key = tfgans.stateless.key(0, 0, 0)  # Of seed, step and update; role 0 draws latents.
-    latents = tfgans.stateless.normal([16, 4], tfgans.stateless.fold(key, 0))
+    key = tfgans.random.key(0, 0, 0)  # Of seed, step and update; role 0 draws latents.
+    latents = tfgans.random.normal([16, 4], tfgans.random.fold(key, 0))
     _, _, fake, labels = spy.seen[0]
     np.testing.assert_allclose(fake, spy.generator([latents, labels]), atol=1e-6)
 
@@ -121,7 +121,7 @@ def test_methods_take_labels(cls, options, make):
 def test_exact_routing_repeats_labels_with_the_images():
     """Every generator makes every image: the mean logit of fakes is that over all pairs."""
     model = mixed(generator_routing="exact")
-    real, labels, key = tf.constant(IMAGES[:6]), tf.constant(LABELS[:6]), tfgans.stateless.key(0)
+    real, labels, key = tf.constant(IMAGES[:6]), tf.constant(LABELS[:6]), tfgans.random.key(0)
     fake, weights = model.generate(6, labels=labels, key=key, training=True)
     assert fake.shape[0] == 18
     model.discriminator_terms(real, fake, labels=labels, weights=weights, key=key, training=False)

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tiny
 
 import tfgans
-from tfgans import stateless
+from tfgans import random
 from tfgans.callbacks import Backup
 from tfgans.models import mixing, optimizers
 
@@ -104,8 +104,8 @@ def estimates(model, num, batch=7):
     }
 
     def one(index):
-        key = stateless.key(1, index)
-        real = stateless.normal([batch, 2], stateless.fold(key, 99)) + 0.5
+        key = random.key(1, index)
+        real = random.normal([batch, 2], random.fold(key, 99)) + 0.5
         results = []
         for player, variables in sources.items():
             with tf.GradientTape() as tape:
@@ -145,14 +145,14 @@ class TestEstimates:
 
     def test_exact_is_the_double_sum_over_pairs(self):
         model = pair_of_mixtures("exact", tfgans.WGANGP)
-        key = stateless.key(3)
-        real = stateless.normal([7, 2], key)
+        key = random.key(3)
+        real = random.normal([7, 2], key)
         fake, weights = model.generate(7, key=key, training=True)
         loss = model.discriminator_terms(real, fake, weights=weights, key=key, training=True)
         loss -= model.discriminator.entropy_term()
         total = 0.0
         fakes = tf.split(fake, 3)
-        own_key = stateless.fold(key, 1)
+        own_key = random.fold(key, 1)
         # The penalty's points are drawn for all rows at once.
         for j, judge in enumerate(model.discriminator.components):
             all_values = model.penalty(judge, tf.tile(real, [3, 1]), fake, key=own_key)
@@ -169,7 +169,7 @@ class TestEstimates:
             gan(*tiny.mixtures(3, 2, entropy_weight=weight), tfgans.NonSaturatingGAN)
             for weight in (0.5, 0.0)
         )
-        real, key = tf.constant(tiny.digits(8)), stateless.key(0)
+        real, key = tf.constant(tiny.digits(8)), random.key(0)
         fake, weights = with_term.generate(8, key=key, training=False)
         for terms, k in (("discriminator_terms", 2), ("generator_terms", 3)):
             one, other = (

@@ -238,7 +238,7 @@ class TestDCD:
 
         dcd = Spy(*tiny.mixtures(3, 1), langevin=named_methods.SHORT)
         dcd.generator.set_probabilities([0.6, 0.3, 0.1])
-        how = {"key": tfgans.stateless.key(1), "training": True}
+        how = {"key": tfgans.random.key(1), "training": True}
         fake, weights = dcd.generate(500, **how)
         assert weights is None
         assert fake.shape == (500, 8, 8, 1)
@@ -265,10 +265,10 @@ def test_weighted_fakes_are_weighed_by_their_own_discriminator():
     players = tiny.mixtures(1, 3, normalization=False)
     gan = tfgans.KLWGAN(*players, form="linear", weight_gradient=False)
     fakes = tf.constant(tiny.digits(9))
-    key = tfgans.stateless.key(0)
+    key = tfgans.random.key(0)
     gan.generator_terms(fakes, fakes, key=key, training=True)
     loss = gan.get_metrics_result()["generator_loss"]
-    dealt = gan.discriminator.deal(fakes, key=tfgans.stateless.fold(key, 4), training=True)
+    dealt = gan.discriminator.deal(fakes, key=tfgans.random.fold(key, 4), training=True)
     by_hand = []
     for component, rows in zip(players[1].components, tf.split(dealt, 3), strict=True):
         logits = component(rows).numpy().astype(np.float64)
@@ -282,13 +282,13 @@ def test_penalties_of_several_discriminators_draw_their_own_points():
 
     class Keep(penalties.DRAGANPenalty):
         def points(self, real, fake, key):
-            uniforms.append(tfgans.stateless.uniform([40], key).numpy())
-            uniforms.append(tfgans.stateless.uniform([40], tfgans.stateless.fold(key, 1)).numpy())
+            uniforms.append(tfgans.random.uniform([40], key).numpy())
+            uniforms.append(tfgans.random.uniform([40], tfgans.random.fold(key, 1)).numpy())
             return super().points(real, fake, key)
 
     gan = tfgans.GAN(*tiny.mixtures(1, 4), objective=named_methods.NON_SATURATING, penalty=Keep())
     images = tf.constant(tiny.digits(8))
-    gan.discriminator_terms(images, images, key=tfgans.stateless.key(0), training=True)
+    gan.discriminator_terms(images, images, key=tfgans.random.key(0), training=True)
     assert len(np.unique(np.stack(uniforms), axis=0)) == 8
 
 

@@ -10,7 +10,7 @@ import tiny
 import tfgans
 from tfgans.layers import InstanceNoise
 
-KEY = tfgans.stateless.key(5)
+KEY = tfgans.random.key(5)
 
 
 class Watched(keras.Model):

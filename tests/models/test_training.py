@@ -24,8 +24,7 @@ def test_one_step_by_hand():
     real = tf.constant(tiny.digits(16))
     # Update 0 is the discriminator's, update 1 the generator's; role 0 of each draws latents.
     first, second = (
-        tfgans.stateless.normal([16, 4], tfgans.stateless.key(5, 0, update, 0))
-        for update in range(2)
+        tfgans.random.normal([16, 4], tfgans.random.key(5, 0, update, 0)) for update in range(2)
     )
     gan.fit(real.numpy(), batch_size=16, steps_per_epoch=1, verbose=0)
     # The array's order is shuffled, but one batch holds all of it: means do not see the order.
@@ -55,7 +54,7 @@ def test_one_step_by_hand():
 
 def test_penalty_enters_the_loss_with_its_weight():
     real, fake = tf.constant(tiny.digits(8)), tf.constant(tiny.digits(16)[8:])
-    key = tfgans.stateless.key(0)
+    key = tfgans.random.key(0)
     gans = [tiny.gan(penalty_weight=weight) for weight in (0.0, 3.0)]
     without, weighted = (
         gan.discriminator_terms(real, fake, key=key, training=True) for gan in gans
@@ -243,7 +242,7 @@ def test_average_follows_its_formula():
     images = gan.sample(2, seed=3)
     np.testing.assert_allclose(
         images,
-        gan.sampling_generator(tfgans.stateless.normal_rows([[3, 0], [3, 1]], [4])),
+        gan.sampling_generator(tfgans.random.normal_rows([[3, 0], [3, 1]], [4])),
         atol=1e-6,
     )
 

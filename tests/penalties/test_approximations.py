@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgans import penalties, stateless
+from tfgans import penalties, random
 
-KEY = stateless.key(3)
+KEY = random.key(3)
 R1, LINE = penalties.R1Penalty, penalties.GradientPenalty
 REPEATS = 2000
 
@@ -109,7 +109,7 @@ def test_a_fraction_of_the_rows_counts_as_much_as_all(num, fraction):
 def test_the_rows_are_spread_evenly():
     """So that every slice of a batch has its share."""
     for seed, count in itertools.product(range(5), (2, 3, 5, 6)):
-        values = R1(fraction=count / 8)(half_square, *pairs(8), key=stateless.key(seed))
+        values = R1(fraction=count / 8)(half_square, *pairs(8), key=random.key(seed))
         rows = np.flatnonzero(values)
         gaps = np.diff([*rows, rows[0] + 8])
         assert set(gaps) <= {8 // count, -(-8 // count)}

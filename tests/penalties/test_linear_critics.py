@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgans import penalties, stateless
+from tfgans import penalties, random
 
 LIMIT = 0.25
 
@@ -141,7 +141,7 @@ def test_the_optimum_of_a_penalized_linear_critic(weight, distance, slope, gap):
         def critic(x, training):
             return x @ weights[:, tf.newaxis]
 
-        values = penalty(critic, examples + mean, examples, key=stateless.key(0))
+        values = penalty(critic, examples + mean, examples, key=random.key(0))
         return penalty.weight * tf.reduce_mean(values) - tf.reduce_sum(weights * mean)
 
     @tf.function

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgans import penalties, stateless
+from tfgans import penalties, random
 
-KEY = stateless.key(3)
+KEY = random.key(3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +225,7 @@ def test_key_decides(row):
     critic, (real, fake) = small_critic(), pairs((16, 3))
     first, again = (row.penalty(critic, real, fake, key=KEY) for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    other = row.penalty(critic, real, fake, key=stateless.key(4))
+    other = row.penalty(critic, real, fake, key=random.key(4))
     fresh, fresher = (row.penalty(critic, real, fake) for _ in range(2))
     assert np.allclose(first, other) != row.draws
     assert np.allclose(fresh, fresher) != row.draws

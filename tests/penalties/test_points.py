@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgans import penalties, stateless
+from tfgans import penalties, random
 
-KEY = stateless.key(3)
+KEY = random.key(3)
 NUM, SHAPE = 4000, (4, 4, 3)
 NOISES = ("uniform", "symmetric", "gaussian")
 noises = pytest.mark.parametrize("noise", NOISES)
@@ -140,7 +140,7 @@ def test_offsets_grow_with_the_batch_and_with_the_scale(noise):
     np.testing.assert_allclose(offsets(noise, 4.0 * real), found, atol=1e-6)
     np.testing.assert_allclose(offsets(noise, real + 3.0), found, atol=2e-6)
     np.testing.assert_allclose(offsets(noise, real, scale=2.0), 4.0 * found, atol=4e-6)
-    assert not np.allclose(offsets(noise, real, key=stateless.key(4)), found)
+    assert not np.allclose(offsets(noise, real, key=random.key(4)), found)
 
 
 @noises

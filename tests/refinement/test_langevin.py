@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgans import stateless
+from tfgans import random
 from tfgans.refinement import Langevin, langevin
 
-KEY = stateless.key(3, 1)
+KEY = random.key(3, 1)
 WEIGHTS = np.array([0.5, -3.0, 2.0], np.float32)
 
 
@@ -32,14 +32,14 @@ def starts(rows=4, *, seed=0, scale=1.0):
 
 
 def noise_of_step(index, shape, key=KEY):
-    return stateless.normal(shape, stateless.fold(key, index))
+    return random.normal(shape, random.fold(key, index))
 
 
 # -- Moments in closed form --------------------------------------------------------------------
 
 
 def chains(step_size, steps, log_density=gaussian, mean=0.0, **options):
-    points = mean + stateless.normal([20_000, 1], stateless.key(7))
+    points = mean + random.normal([20_000, 1], random.key(7))
     walk = tf.function(
         lambda: langevin(points, log_density, steps=steps, step_size=step_size, key=KEY, **options)
     )
@@ -234,7 +234,7 @@ def network():
 
 
 def row_keys(rows=4):
-    return tf.stack([stateless.key(5, row) for row in range(rows)])
+    return tf.stack([random.key(5, row) for row in range(rows)])
 
 
 OPTIONS = {"steps": 5, "step_size": 0.3, "noise_scale": 0.5}
@@ -276,9 +276,7 @@ def test_a_row_with_its_own_key_does_not_depend_on_the_batch():
 
 def test_noise_of_a_row_is_that_of_its_key_and_the_step():
     keys, options = row_keys(), {"steps": 2, "step_size": 1.0, "noise_mode": "fixed"}
-    first, second = (
-        stateless.normal_rows(stateless.fold_rows(keys, step), [3]) for step in range(2)
-    )
+    first, second = (random.normal_rows(random.fold_rows(keys, step), [3]) for step in range(2))
     ends = langevin(tf.zeros([4, 3]), flat, key=keys, **options)
     np.testing.assert_allclose(ends, first + second, atol=1e-6)
 
@@ -287,7 +285,7 @@ def test_rows_steps_and_keys_have_independent_noise():
     options = {"steps": 1, "step_size": 1.0}
     start = tf.zeros([100, 12])
     noise = langevin(start, flat, key=row_keys(100), **options).numpy()
-    other = langevin(start, flat, key=stateless.key(3, 2), **options).numpy()
+    other = langevin(start, flat, key=random.key(3, 2), **options).numpy()
     first = langevin(start, flat, key=KEY, **options).numpy()
     second = langevin(start, flat, key=KEY, steps=2, step_size=1.0).numpy() - first
     # 1200 pairs: a correlation has a standard error of 0.03.

@@ -19,7 +19,7 @@ strategy = tfgans.runs.make_strategy("multi_worker" if "TF_CONFIG" in os.environ
 import keras
 import numpy as np
 import tensorflow as tf
-from tfgans import networks, stateless
+from tfgans import networks, random
 from tfgans.local_cluster import TRY_AGAIN
 
 
@@ -66,7 +66,7 @@ def digest(arrays):
     return hashlib.sha256(b"".join(np.asarray(one).tobytes() for one in arrays)).hexdigest()[:16]
 
 
-key = stateless.key(1, 2)
-own = strategy.run(tf.function(lambda: stateless.normal([8, 2], key)))
+key = random.key(1, 2)
+own = strategy.run(tf.function(lambda: random.normal([8, 2], key)))
 rows = strategy.experimental_local_results(own)[0]
 print(f"\nworker {index}: weights {digest(gan.get_weights())} noise {digest([rows])}", flush=True)

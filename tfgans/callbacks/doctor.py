@@ -17,7 +17,7 @@ from tfgans.callbacks.every import Every
 from tfgans.callbacks.readings import PLAYERS, Probe, Reading
 from tfgans.callbacks.step_table import StepTable
 from tfgans.callbacks.symptoms import Finding, Limits
-from tfgans.layers import Mixture
+from tfgans.mixtures import Mixture
 from tfgans.models import optimizers
 
 _FINDINGS = "step,rollbacks,symptom,value,limit,action"

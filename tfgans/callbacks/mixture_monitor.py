@@ -14,7 +14,7 @@ from tfgans import checks
 from tfgans.callbacks import symptoms
 from tfgans.callbacks.every import Every
 from tfgans.callbacks.step_table import StepTable
-from tfgans.layers import Mixture
+from tfgans.mixtures import Mixture
 
 _HEADER = "step,player,component,weight,share,entropy"
 

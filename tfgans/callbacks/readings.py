@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import tensorflow as tf
 
-from tfgans import stateless
+from tfgans import random
 from tfgans.data import Source
-from tfgans.layers import Mixture
+from tfgans.mixtures import Mixture
 from tfgans.models import logs, mixing, optimizers
 
 PLAYERS = ("generator", "discriminator")
@@ -101,7 +101,7 @@ class Probe:
         batch = next(iter(source.batches(self._num, labels=labelled)))
         self._labels: tf.Tensor | None = None
         self._real, self._labels = batch if labelled else (batch, None)
-        self._key = stateless.key(seed, _PROBE)
+        self._key = random.key(seed, _PROBE)
         self._real_distance = self._mean_distance(self._real) if self._num > 1 else 0.0
         if not self._real_distance > 0:
             raise ValueError(

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfgans import checks, pictures
 from tfgans.callbacks.every import Every
-from tfgans.layers import Mixture
+from tfgans.mixtures import Mixture
 
 _NAME = re.compile(r"step-(?P<step>\d+)\.png")
 # More would be rows of few samples each.

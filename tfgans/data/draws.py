@@ -1,7 +1,7 @@
 """Keys and draws of this room.
 
 `tf.data` traces its functions wherever the dataset is built, inside `strategy.scope()` too, where
-`stateless.normal` and `stateless.uniform` refuse to draw: they share a draw out among replicas.
+`random.normal` and `random.uniform` refuse to draw: they share a draw out among replicas.
 Here the strategy shares out the finished batch instead, so a whole batch is drawn as one row and
 does not depend on the number of replicas.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgans import stateless
+from tfgans import random
 
 ORDER, BATCH, SAMPLE, COLOR, BASIS = range(5)
 
@@ -22,21 +22,21 @@ _ROOM = -0xDA7A
 
 def key(seed: int, role: int, *path: Any) -> tf.Tensor:
     """Returns the int64[2] key of `seed` for one of the roles above, folded along `path`."""
-    return stateless.key(seed, _ROOM, role, *path)
+    return random.key(seed, _ROOM, role, *path)
 
 
 def normal(shape: Sequence[int], key: tf.Tensor) -> tf.Tensor:
     """Returns float32 draws of N(0, 1)."""
-    return stateless.normal_rows(key[tf.newaxis], shape)[0]
+    return random.normal_rows(key[tf.newaxis], shape)[0]
 
 
 def uniform(shape: Sequence[int], key: tf.Tensor) -> tf.Tensor:
     """Returns float32 draws of U[0, 1)."""
-    return stateless.uniform_rows(key[tf.newaxis], shape)[0]
+    return random.uniform_rows(key[tf.newaxis], shape)[0]
 
 
 def integers(shape: Sequence[int], key: tf.Tensor, limit: int) -> tf.Tensor:
     """Returns int64 draws, uniform on {0, ..., limit - 1}."""
     return tf.random.stateless_uniform(
-        shape, seed=key, minval=0, maxval=limit, dtype=tf.int64, alg=stateless.ALGORITHM
+        shape, seed=key, minval=0, maxval=limit, dtype=tf.int64, alg=random.ALGORITHM
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, stateless
+from tfgans import checks, random
 from tfgans.data import draws
 from tfgans.data.source import DrawnSource
 
@@ -70,11 +70,11 @@ class GaussianMixture(DrawnSource):
 
     def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
         mode = self._draw_labels(n, key)
-        noise = draws.normal([n, self.dim], stateless.fold(key, 1))
+        noise = draws.normal([n, self.dim], random.fold(key, 1))
         return tf.gather(self.modes, mode) + self.std * noise
 
     def _draw_labels(self, n: int, key: tf.Tensor) -> tf.Tensor:
-        key = stateless.fold(key, 0)
+        key = random.fold(key, 0)
         if self._equal:
             return draws.integers([n], key, self.num_modes)
         # The last mode takes what is left over: no draw lies beyond it.
@@ -172,9 +172,9 @@ class SwissRoll(DrawnSource):
         super().__init__(name=name, data_shape=(2,), seed=seed)
 
     def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
-        t = 1.5 * math.pi * (1.0 + 2.0 * draws.uniform([n], stateless.fold(key, 0)))
+        t = 1.5 * math.pi * (1.0 + 2.0 * draws.uniform([n], random.fold(key, 0)))
         spiral = tf.stack([t * tf.cos(t), t * tf.sin(t)], axis=1) / 7.5
-        return spiral + self.std * draws.normal([n, 2], stateless.fold(key, 1))
+        return spiral + self.std * draws.normal([n, 2], random.fold(key, 1))
 
 
 def checked_points(x: np.ndarray, dim: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from tfgans.labs import plots, training
 from tfgans.labs.effects import column, ratios, select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
-from tfgans.layers import MixtureGenerator
+from tfgans.mixtures import MixtureGenerator
 from tfgans.models import NonSaturatingGAN
 
 MEMORY, TRAINED = "memory", "trained"

@@ -13,7 +13,7 @@ from tfgans.labs import plots, training
 from tfgans.labs.effects import column, differences, ratios
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
-from tfgans.layers import MixtureDiscriminator, MixtureGenerator
+from tfgans.mixtures import MixtureDiscriminator, MixtureGenerator
 from tfgans.models import NonSaturatingGAN
 
 BATCH, LATENTS, DEPTH, WIDTH = 256, 2, 3, 32

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tfgans import data, layers, networks
+from tfgans import data, mixtures, networks
 from tfgans.labs import effects, plots, sample_scores, training
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import rank_tests, summaries
@@ -129,9 +129,9 @@ def measure(
         return made[0] if count == 1 else mixture(made, **WEIGHTS.get(weights, {}))
 
     pair = (
-        player(layers.MixtureGenerator, networks.mlp_generator, generators, first, **own),
+        player(mixtures.MixtureGenerator, networks.mlp_generator, generators, first, **own),
         player(
-            layers.MixtureDiscriminator, networks.mlp_discriminator, discriminators, first + 500
+            mixtures.MixtureDiscriminator, networks.mlp_discriminator, discriminators, first + 500
         ),
     )
     make, betas = GAMES[game]

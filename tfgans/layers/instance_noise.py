@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgans import checks, stateless
+from tfgans import checks, random
 
 SCHEDULES = ("constant", "linear", "exponential", "adaptive")
 # Of the adaptive level, as a part of the first one: at 0 it could not rise again.
@@ -45,7 +45,7 @@ class InstanceNoise(keras.layers.Layer):
 
     Call arguments:
         examples: Float tensor [batch, ...], of a static shape but for axis 0.
-        key: The int64[2] key of this draw (see `tfgans.stateless.key`). Needed in training.
+        key: The int64[2] key of this draw (see `tfgans.random.key`). Needed in training.
         training: Bool, whether to add the noise. Default: False, which gives the examples back.
 
     Output shape: that of the examples, and their dtype. The arithmetic is float32.
@@ -60,7 +60,7 @@ class InstanceNoise(keras.layers.Layer):
     >>> noise.anneal(500)
     >>> float(noise.level)
     0.05000000074505806
-    >>> noise(np.ones((2, 4), "float32"), key=tfgans.stateless.key(0), training=True).shape
+    >>> noise(np.ones((2, 4), "float32"), key=tfgans.random.key(0), training=True).shape
     TensorShape([2, 4])
 
     Reference: Arjovsky & Bottou 2017, "Towards Principled Methods for Training Generative
@@ -119,10 +119,10 @@ class InstanceNoise(keras.layers.Layer):
         if key is None:
             raise ValueError(
                 "`key` must be given in training: the int64[2] key of this draw, say "
-                "`tfgans.stateless.key(seed, step, index)`, another one for each batch. "
+                "`tfgans.random.key(seed, step, index)`, another one for each batch. "
                 "Received: None"
             )
-        noise = stateless.normal([tf.shape(examples)[0], *examples.shape[1:]], key)
+        noise = random.normal([tf.shape(examples)[0], *examples.shape[1:]], key)
         level = tf.stop_gradient(tf.convert_to_tensor(self.level))
         return tf.cast(tf.cast(examples, tf.float32) + level * noise, examples.dtype)
 

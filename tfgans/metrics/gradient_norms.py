@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, shapes, stateless
-from tfgans.layers import Mixture
+from tfgans import checks, random, shapes
 from tfgans.metrics import arrays
 from tfgans.metrics.held_out import draw_indices
 from tfgans.metrics.held_out import examples as checked_examples
+from tfgans.mixtures import Mixture
 from tfgans.models import GAN
 from tfgans.objectives import Objective
 
@@ -96,11 +96,11 @@ def generator_gradient_norms(
 
     @tf.function(autograph=False)
     def gradients(index: tf.Tensor) -> list[tf.Tensor]:
-        key = stateless.key(seed, index)
+        key = random.key(seed, index)
         latents, labels = _draw(gan, size, key)
         real_logits = None
         if examples is not None:
-            rows = draw_indices(size, len(examples), stateless.fold(key, _REAL))
+            rows = draw_indices(size, len(examples), random.fold(key, _REAL))
             real_logits = judge(tf.gather(examples, rows), None)
         with tf.GradientTape(persistent=True) as tape:
             fake = gan.generator(shapes.with_labels(latents, labels), training=False)
@@ -176,10 +176,10 @@ def _real_examples(gan: GAN, real: Any, costs: Mapping[str, Objective]) -> tf.Te
 
 def _draw(gan: GAN, batch_size: int, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Returns latents, and labels if the model has classes."""
-    latents = stateless.normal([batch_size, *gan.latent_shape], stateless.fold(key, _LATENTS))
+    latents = random.normal([batch_size, *gan.latent_shape], random.fold(key, _LATENTS))
     if gan.num_classes is None:
         return latents, None
-    return latents, draw_indices(batch_size, gan.num_classes, stateless.fold(key, _LABELS))
+    return latents, draw_indices(batch_size, gan.num_classes, random.fold(key, _LABELS))
 
 
 def _flat_gradient(tape: tf.GradientTape, loss: tf.Tensor, variables: Any) -> tf.Tensor:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, stateless
+from tfgans import checks, random
 from tfgans.metrics import arrays
 from tfgans.models.adam import FusedAdam
 from tfgans.penalties import clip_weights
@@ -146,13 +146,13 @@ def train(
 
     @tf.function(autograph=False)
     def update(step: tf.Tensor) -> None:
-        key = stateless.key(seed, _BATCHES, step)
+        key = random.key(seed, _BATCHES, step)
         real, fake = (
-            tf.gather(side, draw_indices(size, len(side), stateless.fold(key, index)))
+            tf.gather(side, draw_indices(size, len(side), random.fold(key, index)))
             for index, side in enumerate(sides)
         )
         with tf.GradientTape() as tape:
-            value = loss(network, real, fake, stateless.fold(key, len(sides)))
+            value = loss(network, real, fake, random.fold(key, len(sides)))
         optimizer.apply(tape.gradient(value, variables), variables)
         if weight_clip is not None:
             clip_weights(variables, weight_clip)
@@ -187,5 +187,5 @@ def standard_error(*samples: np.ndarray) -> float:
 def draw_indices(count: int, size: int, key: tf.Tensor) -> tf.Tensor:
     """Returns int32 [count], drawn uniformly from {0, ..., size - 1} with replacement."""
     # In float32 the product can round up to the size.
-    drawn = tf.cast(stateless.uniform([count], key) * float(size), tf.int32)
+    drawn = tf.cast(random.uniform([count], key) * float(size), tf.int32)
     return tf.minimum(drawn, size - 1)

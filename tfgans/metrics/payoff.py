@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, shapes, stateless
-from tfgans.layers import Mixture
+from tfgans import checks, random, shapes
 from tfgans.metrics.matrix_game import MatrixGame, best_reply_gains, matrix_game, probabilities
+from tfgans.mixtures import Mixture
 from tfgans.models import GAN, inputs
 
 
@@ -209,7 +209,7 @@ def _compiled_terms(gan: GAN) -> Callable[[tf.Tensor, np.ndarray, tf.Tensor], tf
             inputs = shapes.with_labels(examples, labels)
             return tf.cast(gan.discriminator(inputs, training=False), tf.float32)
 
-        latents = shapes.with_labels(stateless.normal_rows(keys, gan.latent_shape), labels)
+        latents = shapes.with_labels(random.normal_rows(keys, gan.latent_shape), labels)
         real_logits = logits(real)
         payoffs = []
         for generator in generators:

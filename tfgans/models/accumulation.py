@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgans import stateless
+from tfgans import random
 from tfgans.models import logs, optimizers
 
 
@@ -22,7 +22,7 @@ def descend(
     """Takes one step of `optimizer` down the mean of a loss over a batch; returns what it logged.
 
     With several parts they come one after the other, and only one is in memory at a time. Each
-    draws the noise of its own examples (`stateless.part`), so where no example's term depends on
+    draws the noise of its own examples (`random.part`), so where no example's term depends on
     the others the update is that of the whole batch, up to the order of summation.
 
     Args:
@@ -56,7 +56,7 @@ def _summed(
 
     def add_part(index: tf.Tensor, sums: list[Any], logged: tf.Tensor) -> tuple[Any, ...]:
         rows = [None if one is None else one[index] for one in cut]
-        with stateless.part(index, parts), logs.collect() as found:
+        with random.part(index, parts), logs.collect() as found:
             new = optimizers.gradients(lambda tape: loss(tape, *rows) / parts, optimizer, network)
         # What a loss does not depend on has no gradient: it is zero.
         sums = [total if one is None else total + one for total, one in zip(sums, new, strict=True)]
@@ -82,7 +82,7 @@ def map_parts(
     cut = [None if one is None else _in_parts(one, parts) for one in examples]
 
     def make(index: tf.Tensor) -> tf.Tensor:
-        with stateless.part(index, parts):
+        with random.part(index, parts):
             return function(*[None if one is None else one[index] for one in cut])
 
     made = tf.map_fn(make, tf.range(parts), fn_output_signature=tf.float32, parallel_iterations=1)

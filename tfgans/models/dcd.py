@@ -5,8 +5,9 @@ from typing import Any, Self, Unpack
 import keras
 import tensorflow as tf
 
-from tfgans import checks, stateless
-from tfgans.layers import InstanceNoise, MixtureGenerator
+from tfgans import checks, random
+from tfgans.layers import InstanceNoise
+from tfgans.mixtures import MixtureGenerator
 from tfgans.models import accumulation, mixing, optimizers, replicas, state
 from tfgans.models.fixed_game import FixedGame
 from tfgans.models.game import LATENTS
@@ -160,14 +161,12 @@ class DCD(FixedGame):
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Returns refined examples; see `GAN`. They count alike: a mixture draws its components."""
         del training
-        latents = self.draw_latents(num, stateless.fold(key, LATENTS))
+        latents = self.draw_latents(num, random.fold(key, LATENTS))
         component = None
         if isinstance(self.generator, MixtureGenerator):
             # Drawn once: left to the latent, it would change as the latent moves.
-            component = self.generator.choose(
-                stateless.uniform([num], stateless.fold(key, _COMPONENTS))
-            )
-        own_key = stateless.fold(key, _REFINEMENT)
+            component = self.generator.choose(random.uniform([num], random.fold(key, _COMPONENTS)))
+        own_key = random.fold(key, _REFINEMENT)
         how: Any = {"key": own_key, "component": component}
         return self.refined(self.langevin, latents, labels, **how), None
 
@@ -186,7 +185,7 @@ class DCD(FixedGame):
             number = None
             if update is not None:
                 number = update * self.updates_per_batch + tf.cast(index, update.dtype)
-            own_key = stateless.fold(stateless.fold(key, _UPDATES), index)
+            own_key = random.fold(random.fold(key, _UPDATES), index)
             how: Any = {"update": number, "key": own_key, "training": True}
 
             def loss(_: Any, real: Any, fake: Any, labels: Any) -> tf.Tensor:

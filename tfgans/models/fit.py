@@ -5,8 +5,9 @@ from typing import Any
 import keras
 
 from tfgans import checks, shapes
-from tfgans.layers import InstanceNoise, MixtureDiscriminator, MixtureGenerator
-from tfgans.layers.mixture import holds_mixture
+from tfgans.layers import InstanceNoise
+from tfgans.mixtures import MixtureDiscriminator, MixtureGenerator
+from tfgans.mixtures.mixture import holds_mixture
 from tfgans.objectives import Objective
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.penalties.penalty import refuse_batch_statistics

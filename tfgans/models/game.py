@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Unpack
 import keras
 import tensorflow as tf
 
-from tfgans import shapes, stateless
+from tfgans import random, shapes
 from tfgans.layers import InstanceNoise
 from tfgans.models import fit, logs, mixing, replicas
 from tfgans.models.pair import PairOptions
@@ -84,7 +84,7 @@ class Game(SampledPair):
 
     def draw_latents(self, num: Any, key: tf.Tensor) -> tf.Tensor:
         """Returns float32 [num, *latent_shape] of N(0, 1), a pure function of `key`."""
-        return stateless.normal([num, *self.latent_shape], key)
+        return random.normal([num, *self.latent_shape], key)
 
     def generate(
         self, num: Any, *, labels: tf.Tensor | None = None, key: tf.Tensor, training: bool
@@ -102,8 +102,8 @@ class Game(SampledPair):
             float32 [rows, 1] with a gradient to its probabilities ("exact" routing makes `num`
             times k rows).
         """
-        latents = self.draw_latents(num, stateless.fold(key, LATENTS))
-        own_key = stateless.fold(key, _GENERATORS)
+        latents = self.draw_latents(num, random.fold(key, LATENTS))
+        own_key = random.fold(key, _GENERATORS)
         inputs = shapes.with_labels(latents, labels)
         return mixing.generate(self.generator, inputs, key=own_key, training=training)
 
@@ -208,20 +208,20 @@ class Game(SampledPair):
             labels = mixing.match_rows(labels, fake)
         if self.instance_noise is not None and training:
             # Independent draws on both sides.
-            own_keys = (stateless.fold(key, role) for role in (_NOISE_ON_REAL, _NOISE_ON_FAKE))
+            own_keys = (random.fold(key, role) for role in (_NOISE_ON_REAL, _NOISE_ON_FAKE))
             real, fake = (
                 self.instance_noise(examples, key=own_key, training=True)
                 for examples, own_key in zip((real, fake), own_keys, strict=True)
             )
         # With one key the pairs of a game that pairs real with fake stay together.
-        how = {"key": stateless.fold(key, _DEAL), "training": training}
+        how = {"key": random.fold(key, _DEAL), "training": training}
         given = (real, fake, labels, weights)
         return tuple(mixing.deal(self.discriminator, batch, **how) for batch in given)
 
     def _judge(
         self, examples: tf.Tensor, labels: tf.Tensor | None, *, key: tf.Tensor, training: bool
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
-        own_key = stateless.fold(key, _DISCRIMINATORS)
+        own_key = random.fold(key, _DISCRIMINATORS)
         inputs = shapes.with_labels(examples, labels)
         return mixing.judge(self.discriminator, inputs, key=own_key, training=training)
 
@@ -249,17 +249,17 @@ class Game(SampledPair):
         training: bool,
     ) -> tf.Tensor:
         real = mixing.match_rows(real, fake)
-        own_key = stateless.fold(key, _PENALTY)
+        own_key = random.fold(key, _PENALTY)
         how: Any = {"update": update, "training": training}
 
         def price(discriminator: Any, batch: Any, index: int) -> tf.Tensor:
             # The others' lie apart from the branches that a penalty makes below its key.
-            others = stateless.fold(key, _PENALTY_OF_OTHERS)
-            of_network = stateless.fold(others, index) if index else own_key
+            others = random.fold(key, _PENALTY_OF_OTHERS)
+            of_network = random.fold(others, index) if index else own_key
             return penalty(discriminator, key=of_network, **batch, **how)
 
         batch = {"real": real, "fake": fake} | ({} if labels is None else {"labels": labels})
-        routing_key = stateless.fold(key, _DISCRIMINATORS)
+        routing_key = random.fold(key, _DISCRIMINATORS)
         return mixing.penalize(self.discriminator, price, batch, key=routing_key, training=training)
 
     def _log_accuracy(self, real: Any, fake: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgans import checks, stateless
+from tfgans import checks, random
 from tfgans.layers import InstanceNoise
 from tfgans.models import accumulation, inputs, logs, mixing, replicas, state
 from tfgans.models.fitted_game import FittedGame
@@ -108,17 +108,17 @@ class GAN(FittedGame):
         """One training step on real examples [batch, discriminator_steps, ...], labels alike."""
         count = self.discriminator_steps
         batch = inputs.batches_of_step(data, count, len(self.data_shape), self.num_classes)
-        key = stateless.key(self.seed, self._step)
+        key = random.key(self.seed, self._step)
 
         def update(index: Any) -> None:
             real, labels = batch(index)
             number = self._step * count + tf.cast(index, self._step.dtype)
-            own_key = stateless.fold(key, index)
+            own_key = random.fold(key, index)
             self.update_discriminator(real, labels=labels, update=number, key=own_key)
 
         replicas.repeat(count, update)
         real, labels = batch(count - 1)
-        self.update_generator(real, labels=labels, key=stateless.fold(key, count))
+        self.update_generator(real, labels=labels, key=random.fold(key, count))
         self.after_update()
         return self.get_metrics_result()
 
@@ -130,7 +130,7 @@ class GAN(FittedGame):
         real, labels = inputs.unpack_batch(data, self.num_classes)
         # Each replica counts its own examples.
         num_seen = replicas.total(tf.convert_to_tensor(self._means["discriminator_loss"].count))
-        key = stateless.key(self.seed, _EVALUATION, num_seen)
+        key = random.key(self.seed, _EVALUATION, num_seen)
         self.evaluate_batch(real, labels=labels, key=key)
         return self.get_metrics_result()
 

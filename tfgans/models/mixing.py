@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgans.layers import Mixture, MixtureDiscriminator, MixtureGenerator
-from tfgans.layers.routing import batch_size, cut, slice_sizes
+from tfgans.mixtures import Mixture, MixtureDiscriminator, MixtureGenerator
+from tfgans.mixtures.routing import batch_size, cut, slice_sizes
 
 
 def generate(

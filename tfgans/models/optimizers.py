@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgans.layers import Mixture
+from tfgans.mixtures import Mixture
 from tfgans.models import replicas, untouched
 from tfgans.models.adam import FusedAdam
 

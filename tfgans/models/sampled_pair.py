@@ -9,8 +9,8 @@ from typing import Any, Literal, Unpack
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, serving, shapes, stateless
-from tfgans.layers import MixtureGenerator
+from tfgans import checks, random, serving, shapes
+from tfgans.mixtures import MixtureGenerator
 from tfgans.models import mixing
 from tfgans.models.labels import checked_labels
 from tfgans.models.pair import NetworkPair, PairOptions
@@ -215,11 +215,11 @@ class SampledPair(NetworkPair):
         *,
         refinement: Langevin | None,
     ) -> tf.Tensor:
-        latents = stateless.normal_rows(keys, self.latent_shape)
+        latents = random.normal_rows(keys, self.latent_shape)
         labels = None if self.num_classes is None else labels
         component = components if self._several_generators else None
         if refinement is not None:
-            own_keys = stateless.fold_rows(keys, _REFINEMENT)
+            own_keys = random.fold_rows(keys, _REFINEMENT)
             return self.refined(refinement, latents, labels, key=own_keys, component=component)
         pinned = {} if component is None else {"component": component}
         inputs = shapes.with_labels(latents, labels)
@@ -229,7 +229,7 @@ class SampledPair(NetworkPair):
         return self.sampling_generator.draw_components(keys)
 
     def _draw_labels(self, keys: tf.Tensor) -> tf.Tensor:
-        return stateless.class_rows(keys, self.num_classes or 1)
+        return random.class_rows(keys, self.num_classes or 1)
 
     @property
     def _several_generators(self) -> bool:

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from tfgans import checks, stateless
+from tfgans import checks, random
 from tfgans.penalties.gradient_penalty import one_number_each
 from tfgans.penalties.penalty import Penalty
 
@@ -61,10 +61,10 @@ class DRAGANPenalty(Penalty):
         del fake
         radius = self.scale * tf.math.reduce_std(real)
         shape = [tf.shape(real)[0], *real.shape[1:]]
-        own_key = stateless.fold(key, 1)
+        own_key = random.fold(key, 1)
         if self.noise == "gaussian":
-            return real + radius * stateless.normal(shape, own_key)
-        uniform = stateless.uniform(shape, own_key)
+            return real + radius * random.normal(shape, own_key)
+        uniform = random.uniform(shape, own_key)
         if self.noise == "symmetric":
             return real + radius * (2.0 * uniform - 1.0)
         return real + one_number_each(real, key) * radius * uniform

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from tfgans import stateless
+from tfgans import random
 from tfgans.penalties.penalty import Penalty
 
 
@@ -46,4 +46,4 @@ class GradientPenalty(Penalty):
 def one_number_each(examples: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     """Returns float32 [batch, 1, ...] of U[0, 1): one number for each example."""
     ones = [1] * (len(examples.shape) - 1)
-    return stateless.uniform([tf.shape(examples)[0], *ones], key)
+    return random.uniform([tf.shape(examples)[0], *ones], key)

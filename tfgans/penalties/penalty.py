@@ -9,7 +9,7 @@ from typing import Any, Self
 import keras
 import tensorflow as tf
 
-from tfgans import checks, stateless
+from tfgans import checks, random
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Penalty(abc.ABC):
         fake: Float tensor of the same shape.
         labels: Int tensor [batch], of a conditional discriminator, whose inputs are then the list
             [examples, labels]. Real and fake example i are of one class. Default: None.
-        key: The int64[2] random key of this call (see `tfgans.stateless.key`), which makes it a
+        key: The int64[2] random key of this call (see `tfgans.random.key`), which makes it a
             pure function. Default: a fresh one from TensorFlow's global generator.
         update: Scalar int tensor, the number of this discriminator update, which `every` counts
             by. Default: None, the penalty is not left out.
@@ -148,7 +148,7 @@ class Penalty(abc.ABC):
             count = math.ceil(self.fraction * rows)
         else:  # In float64, as in Python: a batch of unknown size must not round otherwise.
             count = tf.cast(tf.math.ceil(self.fraction * tf.cast(rows, tf.float64)), tf.int32)
-        shift = stateless.uniform([1], stateless.fold(key, _CHOICE))[0]
+        shift = random.uniform([1], random.fold(key, _CHOICE))[0]
         first = tf.cast(shift * tf.cast(rows, tf.float32), tf.int32)
         chosen = (first + tf.range(count) * rows // count) % rows
         some = tf.gather(points, chosen)

@@ -7,7 +7,7 @@ from typing import Any, Self
 import keras
 import tensorflow as tf
 
-from tfgans import checks, stateless
+from tfgans import checks, random
 from tfgans.penalties.penalty import Penalty
 
 
@@ -67,7 +67,7 @@ class PenaltySum:
         """Returns the weighted sum for each example: float32 [batch]."""
         total = tf.zeros([])
         for index, term in enumerate(self.terms):
-            own_key = None if key is None else stateless.fold(key, index)
+            own_key = None if key is None else random.fold(key, index)
             total += term.weight * term(
                 discriminator,
                 real,

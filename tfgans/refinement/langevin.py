@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgans import checks, stateless
+from tfgans import checks, random
 
 NOISE_MODES = ("sqrt_step", "fixed", "gradient_norm")
 ANNEALINGS = ("none", "thirds", "tenths")
@@ -195,8 +195,8 @@ def _factor(factors: tuple[float, ...], index: tf.Tensor, steps: int) -> tf.Tens
 def _noise(points: tf.Tensor, keys: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
     row_shape = points.shape[1:]
     if len(keys.shape) == 1:
-        return stateless.normal([tf.shape(points)[0], *row_shape], stateless.fold(keys, index))
-    return stateless.normal_rows(stateless.fold_rows(keys, index), row_shape)
+        return random.normal([tf.shape(points)[0], *row_shape], random.fold(keys, index))
+    return random.normal_rows(random.fold_rows(keys, index), row_shape)
 
 
 def _slope(log_density: LogDensity, points: tf.Tensor) -> tf.Tensor:
@@ -234,7 +234,7 @@ def _check_key(key: Any, shape: tf.TensorShape) -> tf.Tensor:
     expected = [2] if keys.shape.rank == 1 else [shape[0], 2]
     if keys.shape.rank is None or not keys.shape.is_compatible_with(expected):
         raise ValueError(
-            "`key` must be an int64[2] key, say `tfgans.stateless.key(seed, step)`, or int64 "
+            "`key` must be an int64[2] key, say `tfgans.random.key(seed, step)`, or int64 "
             f"[batch, 2], one for each row of `start`. Received: shape {keys.shape} for a start of "
             f"shape {shape}"
         )

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from tfgans.data import Source
 from tfgans.data.room import available_memory
-from tfgans.layers import Mixture
+from tfgans.mixtures import Mixture
 from tfgans.models import GAN, mixing, replicas
 
 _FLOAT = 4

@@ -6,7 +6,7 @@ from typing import Any
 
 from tfgans.callbacks import Backup
 from tfgans.data import Source
-from tfgans.layers import Mixture
+from tfgans.mixtures import Mixture
 from tfgans.models import GAN
 from tfgans.runs import memory
 from tfgans.runs.directory import RunDirectory

@@ -5,7 +5,7 @@ from typing import Any
 
 from tfgans import checks, shapes
 from tfgans.data import Source
-from tfgans.layers import Mixture
+from tfgans.mixtures import Mixture
 from tfgans.models import GAN
 
 # What Keras counts up in a process, or keeps for its own loading: it decides no number.

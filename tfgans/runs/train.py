@@ -10,7 +10,7 @@ import keras
 
 from tfgans import callbacks, checks, files
 from tfgans.data import Source
-from tfgans.layers import Mixture
+from tfgans.mixtures import Mixture
 from tfgans.metrics import Evaluator
 from tfgans.models import GAN
 from tfgans.runs.cluster import Cluster

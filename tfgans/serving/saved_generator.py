@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, stateless
+from tfgans import checks, random
 from tfgans.serving.signatures import DRAWN
 
 
@@ -81,7 +81,7 @@ class SavedGenerator:
             ValueError: If `n` is not a positive int or the seed no int.
         """
         checks.positive_int("n", n)
-        key = stateless.key(checks.integer("seed", seed))
+        key = random.key(checks.integer("seed", seed))
         if self._is_ours:
             rows = {"seed": np.full(n, seed), "index": np.arange(n), "labels": np.full(n, DRAWN)}
             given = {name: tf.cast(rows[name], spec.dtype) for name, spec in self._specs.items()}
@@ -97,10 +97,8 @@ class SavedGenerator:
 
     def _draw(self, spec: tf.TensorSpec, n: int, key: tf.Tensor) -> tf.Tensor:
         if spec.dtype.is_floating:
-            return tf.cast(
-                stateless.normal([n, *spec.shape[1:]], stateless.fold(key, 0)), spec.dtype
-            )
-        bits, count = stateless.uniform([n], stateless.fold(key, 2)), self._num_classes or 0
+            return tf.cast(random.normal([n, *spec.shape[1:]], random.fold(key, 0)), spec.dtype)
+        bits, count = random.uniform([n], random.fold(key, 2)), self._num_classes or 0
         return tf.cast(tf.minimum(tf.cast(bits * count, tf.int32), count - 1), spec.dtype)
 
     def _check_specs(self, signature: str) -> None:

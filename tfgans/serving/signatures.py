@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgans import shapes, stateless
+from tfgans import random, shapes
 
 Outputs = dict[str, tf.Tensor]
 Signature = tuple[Callable[..., Outputs], list[tf.TensorSpec]]
@@ -151,7 +151,7 @@ class GeneratorSignatures:
         return tf.cast(self._generator(inputs, training=False), tf.float32)
 
     def _latents_of_keys(self, keys: tf.Tensor) -> tf.Tensor:
-        return stateless.normal_rows(keys, self._latent_shape)
+        return random.normal_rows(keys, self._latent_shape)
 
     def _components_of_keys(self, keys: tf.Tensor) -> tf.Tensor:
         if not self._mixture:
@@ -164,7 +164,7 @@ class GeneratorSignatures:
     def _drawn(self, labels: tuple[tf.Tensor, ...], keys: tf.Tensor) -> list[tf.Tensor]:
         if self._num_classes is None:
             return []
-        drawn = stateless.class_rows(keys, self._num_classes)
+        drawn = random.class_rows(keys, self._num_classes)
         given = [self._checked_labels(one, first=DRAWN) for one in labels]
         return [tf.where(one == DRAWN, drawn, one) for one in given]
 

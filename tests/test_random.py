@@ -5,12 +5,12 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from tfgans import stateless
+from tfgans import random
 
 
-@pytest.mark.parametrize("draw", [stateless.normal, stateless.uniform])
+@pytest.mark.parametrize("draw", [random.normal, random.uniform])
 def test_same_key_same_numbers_eager_graph_and_xla(draw):
-    key = stateless.key(7, 1, 2)
+    key = random.key(7, 1, 2)
     eager = draw([33, 5], key)
     graph = tf.function(lambda: draw([33, 5], key))()
     xla = tf.function(lambda: draw([33, 5], key), jit_compile=True)()
@@ -24,7 +24,7 @@ def test_same_key_same_numbers_eager_graph_and_xla(draw):
 def test_keys_and_bits_are_those_of_tensorflow(jit):
     fold, bits = (
         tf.function(one, jit_compile=jit, autograph=False)
-        for one in (stateless.fold, lambda key: stateless._bits([5, 3], key))
+        for one in (random.fold, lambda key: random._bits([5, 3], key))
     )
     for numbers in np.random.default_rng(0).integers(-(2**63), 2**63 - 1, size=[20, 3]):
         parent, index = tf.constant(numbers[:2]), tf.constant(numbers[2])
@@ -37,24 +37,24 @@ def test_keys_and_bits_are_those_of_tensorflow(jit):
 
 
 def test_each_path_and_seed_has_its_own_numbers():
-    keys = [stateless.key(*path) for path in [(0,), (1,), (0, 0), (0, 1), (0, 1, 0), (0, 0, 1)]]
-    draws = {tuple(stateless.uniform([4], key).numpy()) for key in keys}
+    keys = [random.key(*path) for path in [(0,), (1,), (0, 0), (0, 1), (0, 1, 0), (0, 0, 1)]]
+    draws = {tuple(random.uniform([4], key).numpy()) for key in keys}
     assert len(draws) == len(keys)
 
 
 def test_path_may_be_tensors():
     step = tf.Variable(3, dtype=tf.int64)
-    np.testing.assert_array_equal(stateless.key(5, step, 1), stateless.key(5, 3, 1))
+    np.testing.assert_array_equal(random.key(5, step, 1), random.key(5, 3, 1))
 
 
 def test_normal_is_normal():
-    draws = stateless.normal([200_000], stateless.key(0)).numpy()
+    draws = random.normal([200_000], random.key(0)).numpy()
     assert stats.kstest(draws, "norm").pvalue > 1e-3
     assert np.isfinite(draws).all()
 
 
 def test_uniform_is_uniform_and_below_one():
-    draws = stateless.uniform([200_000], stateless.key(0)).numpy()
+    draws = random.uniform([200_000], random.key(0)).numpy()
     assert stats.kstest(draws, "uniform").pvalue > 1e-3
     assert draws.min() >= 0
     assert draws.max() < 1
@@ -62,62 +62,62 @@ def test_uniform_is_uniform_and_below_one():
 
 def test_largest_bits_stay_below_one_and_finite():
     bits = tf.constant([[2**32 - 1, 2**32 - 1], [0, 0]], tf.uint32)
-    assert float(tf.reduce_max(stateless._unit_interval(bits))) < 1
-    assert np.isfinite(stateless._box_muller(bits)).all()
+    assert float(tf.reduce_max(random._unit_interval(bits))) < 1
+    assert np.isfinite(random._box_muller(bits)).all()
 
 
 def test_row_depends_on_its_own_key_alone():
     keys = tf.constant([[3, 0], [3, 1], [9, 0]], tf.int64)
-    rows = stateless.normal_rows(keys, [6])
-    alone = stateless.normal_rows(keys[1:2], [6])
+    rows = random.normal_rows(keys, [6])
+    alone = random.normal_rows(keys[1:2], [6])
     np.testing.assert_allclose(rows[1], alone[0], atol=1e-6)
     assert not np.allclose(rows[0], rows[1])
-    assert stateless.normal_rows(keys[:0], [6]).shape == (0, 6)
-    uniform = stateless.uniform_rows(keys, [6])
-    np.testing.assert_array_equal(uniform[1], stateless.uniform([6], keys[1]))
+    assert random.normal_rows(keys[:0], [6]).shape == (0, 6)
+    uniform = random.uniform_rows(keys, [6])
+    np.testing.assert_array_equal(uniform[1], random.uniform([6], keys[1]))
 
 
 def test_replicas_share_out_the_draws_of_one_device():
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    key = stateless.key(4)
-    parts = strategy.run(tf.function(lambda: stateless.normal([3, 2], key)))
+    key = random.key(4)
+    parts = strategy.run(tf.function(lambda: random.normal([3, 2], key)))
     both = tf.concat(strategy.experimental_local_results(parts), axis=0)
-    np.testing.assert_allclose(both, stateless.normal([6, 2], key), atol=1e-6)
+    np.testing.assert_allclose(both, random.normal([6, 2], key), atol=1e-6)
 
 
 def test_draws_outside_a_replica_are_refused():
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope(), pytest.raises(RuntimeError, match=r"inside `strategy.run`"):
-        stateless.normal([3, 2], stateless.key(4))
+        random.normal([3, 2], random.key(4))
 
 
 @pytest.mark.parametrize("shape", [[6], [6, 1], [6, 3], [6, 5, 5, 3]], ids=str)
 @pytest.mark.parametrize("parts", [2, 3])
 def test_parts_share_out_the_draws_of_the_whole(shape, parts):
     """Also where a part begins within a block of Philox, and with sizes known only when it runs."""
-    key, rows = stateless.key(5), shape[0] // parts
+    key, rows = random.key(5), shape[0] // parts
 
     @tf.function
     def draw(index, num):
-        with stateless.part(index, parts):
+        with random.part(index, parts):
             own = [num, *shape[1:]]
-            return stateless.uniform(own, key), stateless.normal(own, key)
+            return random.uniform(own, key), random.normal(own, key)
 
     drawn = [draw(tf.constant(index), tf.constant(rows)) for index in range(parts)]
     uniforms, normals = (tf.concat(one, axis=0) for one in zip(*drawn, strict=True))
-    np.testing.assert_array_equal(uniforms, stateless.uniform(shape, key))
-    np.testing.assert_allclose(normals, stateless.normal(shape, key), atol=1e-6)
-    np.testing.assert_array_equal(stateless.uniform(shape, key), stateless.uniform(shape, key))
+    np.testing.assert_array_equal(uniforms, random.uniform(shape, key))
+    np.testing.assert_allclose(normals, random.normal(shape, key), atol=1e-6)
+    np.testing.assert_array_equal(random.uniform(shape, key), random.uniform(shape, key))
 
 
 def test_parts_of_replicas_under_xla():
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    key = stateless.key(6)
+    key = random.key(6)
 
     @tf.function(jit_compile=True)
     def draw(index):
-        with stateless.part(index, 2):
-            return stateless.uniform([2, 3], key)
+        with random.part(index, 2):
+            return random.uniform([2, 3], key)
 
     parts = [
         strategy.experimental_local_results(strategy.run(draw, args=(tf.constant(index),)))
@@ -125,4 +125,4 @@ def test_parts_of_replicas_under_xla():
     ]
     # Replica by replica, and of each its parts in order.
     shared = [parts[index][replica] for replica in range(2) for index in range(2)]
-    np.testing.assert_array_equal(tf.concat(shared, axis=0), stateless.uniform([8, 3], key))
+    np.testing.assert_array_equal(tf.concat(shared, axis=0), random.uniform([8, 3], key))

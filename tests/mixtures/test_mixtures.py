@@ -8,11 +8,11 @@ import tensorflow as tf
 import tiny
 
 import tfgans
-from tfgans import stateless
-from tfgans.layers import MixtureDiscriminator, MixtureGenerator, routing
-from tfgans.layers.mixture import exponentiated_gradient
+from tfgans import random
+from tfgans.mixtures import MixtureDiscriminator, MixtureGenerator, routing
+from tfgans.mixtures.mixture import exponentiated_gradient
 
-KEY = stateless.key(0)
+KEY = random.key(0)
 
 
 def constants(values, **options):
@@ -182,7 +182,7 @@ class TestCategorical:
         keys = np.stack([np.full(10_000, 5), np.arange(10_000)], axis=1)
         for drawn in (
             tf.function(mixture.draw_components)(keys),
-            mixture(stateless.normal([10_000, 2], KEY))[:, 0],
+            mixture(random.normal([10_000, 2], KEY))[:, 0],
             mixture.route(tf.zeros([10_000, 2]), key=KEY, training=False)[0][:, 0],
         ):
             counts = np.bincount(np.asarray(drawn).astype(int), minlength=4)
@@ -191,7 +191,7 @@ class TestCategorical:
 
     def test_components_are_mixed_inside_a_batch(self):
         mixture = constants([0, 1])
-        drawn = mixture(stateless.normal([64, 2], KEY))[:, 0].numpy()
+        drawn = mixture(random.normal([64, 2], KEY))[:, 0].numpy()
         runs = 1 + np.count_nonzero(np.diff(drawn))
         assert 20 < runs < 45
 
@@ -212,7 +212,7 @@ class TestCategorical:
         )
         before = mixture.components[2].get_weights()
         mixture.set_probabilities([0.5, 0.5 - 1e-9, 1e-9])
-        mixture.route(stateless.normal([8, 4], KEY), key=KEY, training=True)
+        mixture.route(random.normal([8, 4], KEY), key=KEY, training=True)
         for one, other in zip(before, mixture.components[2].get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
         assert all(np.isfinite(weight).all() for weight in mixture.get_weights())
@@ -221,20 +221,20 @@ class TestCategorical:
 class TestInference:
     def test_component_of_a_latent_does_not_depend_on_its_batch(self):
         mixture = points(3)
-        latents = stateless.normal([17, 3], KEY)
+        latents = random.normal([17, 3], KEY)
         whole = mixture(latents)
         np.testing.assert_allclose(mixture(latents[4:9]), whole[4:9], atol=1e-6)
         np.testing.assert_allclose(mixture(latents[::-1])[::-1], whole, atol=1e-6)
 
     def test_seed_decides_which_component_a_latent_goes_to(self):
-        latents = stateless.normal([64, 2], KEY)
+        latents = random.normal([64, 2], KEY)
         one, same, other = (constants([0, 1], seed=seed)(latents).numpy() for seed in (1, 1, 2))
         np.testing.assert_array_equal(one, same)
         assert 10 < np.count_nonzero(one != other) < 54
 
     def test_component_pins(self):
         mixture = points(3)
-        latents = stateless.normal([5, 3], KEY)
+        latents = random.normal([5, 3], KEY)
         for index, component in enumerate(mixture.components):
             np.testing.assert_allclose(
                 mixture(latents, component=index), component(latents), atol=1e-6

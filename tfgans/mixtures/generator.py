@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgans import checks, shapes, stateless
-from tfgans.layers import routing as routes
-from tfgans.layers.mixture import DEFAULT_RATE, Mixture
+from tfgans import checks, random, shapes
+from tfgans.mixtures import routing as routes
+from tfgans.mixtures.mixture import DEFAULT_RATE, Mixture
 
 # Where the draws of components lie, below the key of a sample.
 _COMPONENT = 1
@@ -147,7 +147,7 @@ class MixtureGenerator(Mixture):
         """Returns int32 [rows]: the component of each sample, from its int64 key [rows, 2]."""
         if self.num_components == 1:
             return tf.zeros([tf.shape(keys)[0]], tf.int32)
-        return self.choose(stateless.uniform_rows(stateless.fold_rows(keys, _COMPONENT), []))
+        return self.choose(random.uniform_rows(random.fold_rows(keys, _COMPONENT), []))
 
     def route(self, batch: Any, *, key: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns examples and weights for one update of a player.
@@ -178,8 +178,8 @@ class MixtureGenerator(Mixture):
         return {**super().settings(), "seed": self.seed}
 
     def _choose_for(self, latents: tf.Tensor) -> tf.Tensor:
-        keys = stateless.keys_of_rows(latents, stateless.key(self.seed))
-        return self.choose(stateless.uniform_rows(keys, []))
+        keys = random.keys_of_rows(latents, random.key(self.seed))
+        return self.choose(random.uniform_rows(keys, []))
 
     def _checked(self, chosen: tf.Tensor, rows: Any) -> tf.Tensor:
         """Returns int32 [rows] components, or raises on what is none."""

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgans import shapes, stateless
-from tfgans.layers import routing as routes
-from tfgans.layers.mixture import Mixture
+from tfgans import random, shapes
+from tfgans.mixtures import routing as routes
+from tfgans.mixtures.mixture import Mixture
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -109,12 +109,12 @@ class MixtureDiscriminator(Mixture):
 
         In training with "slices", rows are dealt out like cards from a random one on, so that each
         slice holds its share of every generator's examples; see
-        `tfgans.layers.routing.dealing_order`.
+        `tfgans.mixtures.routing.dealing_order`.
         """
         if not training or self.routing != "slices" or self.num_components == 1:
             return batch
         rows = routes.batch_size(batch)
-        uniform = stateless.uniform([1], key)[0]
+        uniform = random.uniform([1], key)[0]
         shift = tf.cast(uniform * tf.cast(rows, tf.float32), tf.int32)
         return tf.gather(batch, routes.dealing_order(rows, self.num_components, shift))
 

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, shapes, stateless
-from tfgans.layers import routing as routes
+from tfgans import checks, random, shapes
+from tfgans.mixtures import routing as routes
 
 ROUTINGS = ("slices", "exact", "categorical")
 WEIGHT_UPDATES = ("exponentiated_gradient", "softmax")
@@ -206,7 +206,7 @@ class Mixture(keras.Model):
     def _run_categorical(
         self, batch: Any, key: tf.Tensor, training: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        chosen = self.choose(stateless.uniform([routes.batch_size(batch)], key))
+        chosen = self.choose(random.uniform([routes.batch_size(batch)], key))
         outputs = self._dispatch(batch, chosen, training)
         # One in value, with the gradient of w: a drawn index alone has none, and says nothing.
         log_weights = self.log_probabilities()
