@@ -19,8 +19,10 @@ import timing
 from absl import app, flags
 
 import tfgans
-from tfgans.models import mixing, optimizers
-from tfgans.models.adam import FusedAdam
+from tfgans import optimizers
+from tfgans.optimizers import FusedAdam
+from tfgans.players import DiscriminatorPlayer, GeneratorPlayer
+from tfgans.random import Stream
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("rounds", 5, "rounds of each comparison", lower_bound=1)
@@ -77,27 +79,30 @@ def player(case: Case, row: Row) -> Any:
     return mixture.from_builder(BUILDERS[case.kind], count, routing=routing)
 
 
-def update(network: Any, batch: int) -> Callable[[], object]:
+def update(network: keras.Model, batch: int) -> Callable[[], object]:
     """Returns a function that takes one step of `network` on a batch drawn beforehand."""
-    optimizer = optimizers.prepare(FusedAdam(1e-4), network)
-    inputs = tf.random.normal([batch, *network.input_shape[1:]])
     judges = network.output_shape[1:] == (1,) or isinstance(network, tfgans.MixtureDiscriminator)
+    player = DiscriminatorPlayer(network) if judges else GeneratorPlayer(network)
+    player.compile(optimizers.prepare(FusedAdam(1e-4), network), accumulate_steps=1)
+    inputs = tf.random.normal([batch, *network.input_shape[1:]])
 
     @tf.function
     def step(inputs: tf.Tensor) -> None:
-        how = {"key": tfgans.random.key(0, 1), "training": True}
-        with optimizers.record(network) as tape:
+        stream = Stream(tfgans.random.key(0, 1))
+
+        def loss(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             if judges:
-                dealt = mixing.deal(network, inputs, **how)
-                outputs, weights = mixing.judge(network, dealt, **how)
-                terms = tf.square(outputs)
+                dealt = player.deal(inputs, stream=stream, training=True)
+                output = player.judge(dealt, None, stream=stream, training=True)
+                terms = output.with_values(tf.square(output.values))
             else:
-                outputs, weights = mixing.generate(network, inputs, **how)
-                axes = list(range(1, len(outputs.shape)))
-                terms = tf.reduce_mean(tf.square(outputs), axis=axes)[:, tf.newaxis]
-            loss = mixing.with_entropy(mixing.mean(terms, weights), network)
-            scaled = optimizers.scale(loss, optimizer)
-        optimizers.apply(tape, scaled, optimizer, network)
+                output = player.generate(inputs, None, stream=stream, training=True)
+                axes = list(range(1, len(output.values.shape)))
+                squares = tf.reduce_mean(tf.square(output.values), axis=axes)
+                terms = output.with_values(squares[:, tf.newaxis])
+            return player.add_entropy(terms.mean()), tf.zeros([])
+
+        player.minimize(loss, inputs)
 
     return lambda: step(inputs)
 

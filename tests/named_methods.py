@@ -28,7 +28,7 @@ class Method:
     def logs(self):
         found = {"discriminator_loss", "real_logits", "fake_logits"}
         found |= {"penalty"} if self.penalized else set()
-        return found | ({"generator_loss"} if self.cls.trains_generator else set())
+        return found | (set() if self.name == "DCD" else {"generator_loss"})
 
     def make(self, generator, discriminator, **options):
         model = self.cls(generator, discriminator, **{**self.options, **options})

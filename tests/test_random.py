@@ -21,19 +21,52 @@ def test_same_key_same_numbers_eager_graph_and_xla(draw):
 
 
 @pytest.mark.parametrize("jit", [False, True])
-def test_keys_and_bits_are_those_of_tensorflow(jit):
-    fold, bits = (
-        tf.function(one, jit_compile=jit, autograph=False)
-        for one in (random.fold, lambda key: random._bits([5, 3], key))
-    )
-    for numbers in np.random.default_rng(0).integers(-(2**63), 2**63 - 1, size=[20, 3]):
-        parent, index = tf.constant(numbers[:2]), tf.constant(numbers[2])
-        expected = tf.random.fold_in(parent, index, alg="philox")
-        np.testing.assert_array_equal(fold(parent, index), expected)
-        expected = tf.random.stateless_uniform(
-            [5, 3], seed=parent, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
-        )
-        np.testing.assert_array_equal(bits(parent), expected)
+def test_bits_are_those_of_the_philox_of_the_paper(jit):
+    """Against NumPy's Philox4x64's 32-bit sibling, written out; and a child from a block apart."""
+    draw = tf.function(lambda key: random.uniform([6, 2], key), jit_compile=jit, autograph=False)
+    for numbers in np.random.default_rng(0).integers(-(2**63), 2**63 - 1, size=[20, 2]):
+        first, second = (int(number) % 2**64 for number in numbers)
+        bits = [philox(first, block + (second << 64)) for block in range(3)]
+        expected = np.concatenate(bits).reshape(6, 2) >> 8
+        np.testing.assert_array_equal(draw(tf.constant(numbers)), expected * 2.0**-24)
+        child = random.fold(tf.constant(numbers), 7).numpy()
+        words = philox(first, 2**63 + (second << 64))
+        assert int(child[0]) % 2**64 == int(words[0]) + (int(words[1]) << 32)
+        assert child[1] == 7
+
+
+def philox(key, counter):
+    """Philox4x32-10 of Salmon et al. 2011, section 3.3: four 32-bit words of a counter."""
+    x = [(counter >> shift) % 2**32 for shift in (0, 32, 64, 96)]
+    k = [key % 2**32, key >> 32]
+    for _ in range(10):
+        product_0, product_1 = 0xD2511F53 * x[0], 0xCD9E8D57 * x[2]
+        x = [
+            (product_1 >> 32) ^ x[1] ^ k[0],
+            product_1 % 2**32,
+            (product_0 >> 32) ^ x[3] ^ k[1],
+            product_0 % 2**32,
+        ]
+        k = [(k[0] + 0x9E3779B9) % 2**32, (k[1] + 0xBB67AE85) % 2**32]
+    return np.array(x, np.uint32)
+
+
+def test_roles_and_reserved_steps_do_not_collide():
+    assert len({int(role) for role in random.Role}) == len(random.Role)
+    keys = [random.key(0, 0, role).numpy() for role in random.Role]
+    draws = {random.uniform([4], key).numpy().tobytes() for key in keys}
+    assert len(draws) == len(keys)
+    assert all(step < 0 for step in random.ReservedStep)
+
+
+def test_rows_of_a_batch_and_of_samples_draw_anew_at_each_call():
+    for draws in (
+        random.BatchDraws(3, random.key(1)),
+        random.SampleDraws(tf.constant([[1, 0], [1, 1], [1, 2]], tf.int64)),
+    ):
+        normals = [draws.normal([4]).numpy() for _ in range(3)]
+        assert len({draw.tobytes() for draw in normals}) == 3
+        assert draws.uniform([4]).shape == (3, 4)
 
 
 def test_each_path_and_seed_has_its_own_numbers():

@@ -11,7 +11,11 @@ __version__ = "0.1.0"
 # Whoever only asks a server for samples (`tfgans.serving.client`) needs no TensorFlow, nor the
 # seconds that it takes to import. So the names, which are in __init__.pyi, come when they are used.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-_ROOMS = [f"tfgans.{name}" for name in [*__all__, "models"] if name.islower() and name != "serving"]
+_ROOMS = [
+    f"tfgans.{name}"
+    for name in [*__all__, "gan", "methods"]
+    if name.islower() and name != "serving"
+]
 
 
 def _register(imported: ModuleType) -> None:

@@ -14,12 +14,11 @@ from . import (
     runs,
     serving,
 )
-from .mixtures import MixtureDiscriminator, MixtureGenerator
-from .models import (
+from .gan import GAN
+from .methods import (
     DCD,
     DRAGAN,
     FGAN,
-    GAN,
     GANGP,
     KLWGAN,
     R3GAN,
@@ -31,6 +30,7 @@ from .models import (
     MinimaxGAN,
     NonSaturatingGAN,
 )
+from .mixtures import MixtureDiscriminator, MixtureGenerator
 
 __version__: str
 

@@ -5,6 +5,11 @@ import numbers
 from collections.abc import Collection, Iterable
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+_SUM_TOLERANCE = 1e-4
+
 
 def positive_int(name: str, value: Any) -> int:
     """Returns `value` as an int of at least 1, or raises ValueError."""
@@ -79,6 +84,23 @@ def instance(name: str, value: Any, kind: type, example: str) -> None:
             f"`{name}` must be a {kind.__module__.rpartition('.')[0]}.{kind.__name__}, say "
             f"`{example}`. Received: {value!r}"
         )
+
+
+def probabilities(name: str, value: ArrayLike, size: int) -> np.ndarray:
+    """Returns `value` as float64 [size] that sum to 1, or raises ValueError."""
+    array = np.asarray(value, np.float64)
+    if array.shape != (size,):
+        raise ValueError(
+            f"`{name}` must have shape ({size},), a probability for each. Received shape: "
+            f"{array.shape}"
+        )
+    # The comparisons are written so that NaN fails them.
+    if not (array >= 0).all() or not abs(array.sum() - 1) <= _SUM_TOLERANCE:
+        raise ValueError(
+            f"`{name}` must be probabilities: at least 0, with sum 1 (within {_SUM_TOLERANCE:g}). "
+            f"Received a sum of {array.sum():g}. Divide weights by their sum"
+        )
+    return array / array.sum()
 
 
 def shape(name: str, value: Iterable[int], *, rank: int | None = None) -> tuple[int, ...]:

@@ -5,6 +5,9 @@ same key gives the same numbers before and after a restart, eagerly and in a `tf
 XLA too, up to the rounding of a logarithm: TensorFlow's own float draws differ there (measured with
 2.21, Philox as well), its integer bits do not, so floats are made from the bits here.
 
+A key is used in one of two ways: to draw from, or to `fold` into keys of its own. `Role` and
+`ReservedStep` list every branch below the keys of the package, so that no two draws share a key.
+
 Axis 0 is the example axis. A replica under `tf.distribute`, and a part of a batch (`part`), draws
 the rows of its own examples in the global batch: no two share noise, and the numbers that an
 example sees do not depend on how many replicas or parts there are.
@@ -12,31 +15,66 @@ example sees do not depend on how many replicas or parts there are.
 
 import contextlib
 import contextvars
+import enum
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
+import numpy as np
 import tensorflow as tf
 
 ALGORITHM = "philox"
 _PHILOX = 1  # Its number among `tf.random.Algorithm`.
-# The branch below the key of a sample from which its class is drawn; 1 draws the component of a
-# mixture, 3 the noise of refinement.
-_CLASS = 2
-# The key with which `tf.random.stateless_uniform` makes Philox's key and counter of a seed.
-_SCRAMBLE_KEY = 0x02461E293EC8F720
 # Words of 32 bits that Philox makes of one value of its counter.
 _BLOCK = 4
+# Where `fold` reads the counter of Philox: no draw is long enough to come here.
+_FOLD_BLOCK = 2**63
 # Which part of this replica's examples is being worked on, of how many.
-_part: contextvars.ContextVar[tuple[Any, int]] = contextvars.ContextVar("part", default=(0, 1))
+_part: contextvars.ContextVar[tuple[int | tf.Tensor, int]] = contextvars.ContextVar(
+    "part", default=(0, 1)
+)
+
+Integer = int | np.integer | tf.Tensor
 
 
-def key(seed: int, *path: Any) -> tf.Tensor:
+class Role(enum.IntEnum):
+    """What a number is drawn for: the branch of its key below the key of an update or a sample."""
+
+    # Below the key of an update of a player, (seed, step, update).
+    LATENTS = 0
+    PENALTY = 1
+    GENERATOR_ROUTING = 2
+    DISCRIMINATOR_ROUTING = 3
+    DEALING = 4
+    NOISE_ON_REAL = 5
+    NOISE_ON_FAKE = 6
+    COMPONENTS = 7
+    REFINEMENT = 8
+    INNER_UPDATES = 9
+    # Below the key of a penalty.
+    PENALTY_OF_COMPONENT = 10
+    PENALTY_TERM = 11
+    PENALTY_FRACTION = 12
+    PENALTY_POINTS = 13
+    # Below the key of a sample, (seed, index). Its latent is drawn from the key itself.
+    SAMPLE_COMPONENT = 20
+    SAMPLE_CLASS = 21
+    SAMPLE_REFINEMENT = 22
+
+
+class ReservedStep(enum.IntEnum):
+    """Numbers that no training step has, for what draws outside of training."""
+
+    EVALUATION = -1
+    DOCTOR = -2
+
+
+def key(seed: int, *path: Integer) -> tf.Tensor:
     """Returns the int64[2] key of `seed`, folded along `path`.
 
     Args:
         seed: Integer in the int64 range.
-        *path: Integers or scalar integer tensors (say role, step, index); each different path
+        *path: Integers or scalar integer tensors (say step, update, role); each different path
             gives an independent key.
     """
     result = tf.constant([seed, 0], dtype=tf.int64)
@@ -45,14 +83,13 @@ def key(seed: int, *path: Any) -> tf.Tensor:
     return result
 
 
-def fold(parent: tf.Tensor, index: Any) -> tf.Tensor:
+def fold(parent: tf.Tensor, index: Integer) -> tf.Tensor:
     """Returns the key of child `index` (an integer or a scalar integer tensor) of a key."""
-    # What `tf.random.fold_in` gives, in a third of its operations: a step has dozens of keys.
-    first = _philox([], *_philox_state(parent), dtype=tf.int64)
+    first = _philox([], *_philox_state(parent, first_block=_FOLD_BLOCK), dtype=tf.int64)
     return tf.stack([first, tf.cast(index, tf.int64)])
 
 
-def fold_rows(parents: tf.Tensor, index: Any) -> tf.Tensor:
+def fold_rows(parents: tf.Tensor, index: Integer) -> tf.Tensor:
     """Returns int64 [num_rows, 2]: child `index` of each of the keys `parents` [num_rows, 2]."""
     return tf.map_fn(lambda parent: fold(parent, index), tf.convert_to_tensor(parents, tf.int64))
 
@@ -60,9 +97,9 @@ def fold_rows(parents: tf.Tensor, index: Any) -> tf.Tensor:
 def keys_of_rows(rows: tf.Tensor, parent: tf.Tensor) -> tf.Tensor:
     """Returns int64 [num_rows, 2]: a key for each row, made from the bits of its values alone.
 
-    So a latent that is given, not drawn, decides a draw all the same: equal rows get equal keys,
-    and rows that differ in a bit get independent ones (a multilinear hash with random coefficients,
-    then Philox where the key is used).
+    So a latent that comes from outside decides a draw as one that was drawn: equal rows get equal
+    keys, and rows that differ in a bit get independent ones (a multilinear hash with random
+    coefficients, then Philox where the key is used).
 
     Args:
         rows: Floats [num_rows, ...], of a static shape but for axis 0; read as float32.
@@ -70,15 +107,111 @@ def keys_of_rows(rows: tf.Tensor, parent: tf.Tensor) -> tf.Tensor:
     """
     size = math.prod(rows.shape[1:])
     values = tf.reshape(tf.cast(rows, tf.float32), [-1, size, 1])
-    coefficients = tf.random.stateless_uniform(
-        [size, 2], seed=parent, minval=None, maxval=None, dtype=tf.int64, alg=ALGORITHM
-    )
+    coefficients = _philox([size, 2], *_philox_state(parent), dtype=tf.int64)
     # Integers wrap around, so the order of the sum does not matter.
     return tf.reduce_sum(tf.cast(tf.bitcast(values, tf.int32), tf.int64) * coefficients, axis=1)
 
 
+class Stream:
+    """The randomness of one update: a key for each role, and draws by role.
+
+    Args:
+        key: The int64[2] key of the update, say `tfgans.random.key(seed, step, update)`.
+    """
+
+    def __init__(self, key: tf.Tensor) -> None:
+        self._key = key
+
+    def key(self, role: Integer, *path: Integer) -> tf.Tensor:
+        """Returns the int64[2] key of a role, folded along `path`."""
+        result = fold(self._key, role)
+        for index in path:
+            result = fold(result, index)
+        return result
+
+    def normal(self, role: Role, shape: Sequence[int | tf.Tensor]) -> tf.Tensor:
+        """Returns float32 draws of N(0, 1); `shape[0]` counts the examples of this replica."""
+        return normal(shape, self.key(role))
+
+    def uniform(self, role: Role, shape: Sequence[int | tf.Tensor]) -> tf.Tensor:
+        """Returns float32 draws of U[0, 1); `shape[0]` counts the examples of this replica."""
+        return uniform(shape, self.key(role))
+
+    def substream(self, role: Integer, *path: Integer) -> "Stream":
+        """Returns the stream below a role, for updates within the update."""
+        return Stream(self.key(role, *path))
+
+
+class RowDraws(Protocol):
+    """Draws for a number of rows, whose latents `GAN.draw_latents` makes.
+
+    In training the rows are those of a batch; in `GAN.sample` and in exports each row has a key of
+    its own, so that a row does not depend on the others.
+    """
+
+    def normal(self, row_shape: Sequence[int]) -> tf.Tensor:
+        """Returns float32 [rows, *row_shape] of N(0, 1); each call gives new numbers."""
+
+    def uniform(self, row_shape: Sequence[int]) -> tf.Tensor:
+        """Returns float32 [rows, *row_shape] of U[0, 1); each call gives new numbers."""
+
+
+class BatchDraws:
+    """`RowDraws` of one key for all rows of a batch.
+
+    Args:
+        num_rows: Int or scalar tensor, the rows of this replica or part.
+        key: The int64[2] key.
+    """
+
+    def __init__(self, num_rows: Integer, key: tf.Tensor) -> None:
+        self._num_rows, self._keys = num_rows, _NextKey(key, fold)
+
+    def normal(self, row_shape: Sequence[int]) -> tf.Tensor:
+        """Returns float32 [rows, *row_shape] of N(0, 1)."""
+        return normal([self._num_rows, *row_shape], self._keys.take())
+
+    def uniform(self, row_shape: Sequence[int]) -> tf.Tensor:
+        """Returns float32 [rows, *row_shape] of U[0, 1)."""
+        return uniform([self._num_rows, *row_shape], self._keys.take())
+
+
+class SampleDraws:
+    """`RowDraws` of a key a row.
+
+    Args:
+        keys: int64 [rows, 2].
+    """
+
+    def __init__(self, keys: tf.Tensor) -> None:
+        self._keys = _NextKey(keys, fold_rows)
+
+    def normal(self, row_shape: Sequence[int]) -> tf.Tensor:
+        """Returns float32 [rows, *row_shape] of N(0, 1)."""
+        return normal_rows(self._keys.take(), row_shape)
+
+    def uniform(self, row_shape: Sequence[int]) -> tf.Tensor:
+        """Returns float32 [rows, *row_shape] of U[0, 1)."""
+        return uniform_rows(self._keys.take(), row_shape)
+
+
+class _NextKey:
+    """Gives the key itself first, then a new child of it at each call."""
+
+    def __init__(self, key: tf.Tensor, fold_key: Callable[[tf.Tensor, int], tf.Tensor]) -> None:
+        self._key, self._fold, self._count = key, fold_key, 0
+
+    def take(self) -> tf.Tensor:
+        index, self._count = self._count, self._count + 1
+        # Children of samples start above the roles that lie below the same key.
+        return self._key if index == 0 else self._fold(self._key, _FIRST_CHILD + index)
+
+
+_FIRST_CHILD = 1000
+
+
 @contextlib.contextmanager
-def part(index: Any, count: int) -> Iterator[None]:
+def part(index: Integer, count: int) -> Iterator[None]:
     """Has `normal` and `uniform` draw for part `index` of this replica's examples.
 
     Args:
@@ -92,14 +225,14 @@ def part(index: Any, count: int) -> Iterator[None]:
         _part.reset(token)
 
 
-def normal(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
+def normal(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:
     """Returns float32 draws of N(0, 1); `shape[0]` counts the examples of this replica or part."""
-    return _box_muller(_own_rows([*shape, 2], key))
+    return _box_muller(_rows_of_this_replica([*shape, 2], key))
 
 
-def uniform(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
+def uniform(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:
     """Returns float32 draws of U[0, 1); `shape[0]` counts the examples of this replica or part."""
-    return _unit_interval(_own_rows(shape, key))
+    return _unit_interval(_rows_of_this_replica(shape, key))
 
 
 def normal_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
@@ -119,18 +252,6 @@ def uniform_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
     return _unit_interval(_bits_of_rows(keys, row_shape))
 
 
-def class_rows(keys: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """Returns int32 [num_rows]: a class from 0 to `num_classes` - 1 for each sample, all alike.
-
-    Args:
-        keys: int64 [num_rows, 2], the keys of the samples; the class is drawn below them.
-        num_classes: Int of at least 1.
-    """
-    uniforms = uniform_rows(fold_rows(keys, _CLASS), [])
-    # In float32 the product can round up to the number of classes.
-    return tf.minimum(tf.cast(uniforms * num_classes, tf.int32), num_classes - 1)
-
-
 def _bits_of_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
     return tf.map_fn(
         lambda row_key: _bits(row_shape, row_key),
@@ -139,12 +260,11 @@ def _bits_of_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
     )
 
 
-def _bits(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
-    """Returns uint32: what `tf.random.stateless_uniform` gives over the whole range."""
+def _bits(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:
     return _philox(shape, *_philox_state(key))
 
 
-def _own_rows(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
+def _rows_of_this_replica(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:
     """Returns the rows of `_bits` of the global batch that belong to this replica and part."""
     index, parts = _part.get()
     replica = 0
@@ -166,14 +286,24 @@ def _own_rows(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.slice(bits, [first % _BLOCK], [size]), shape)
 
 
-def _philox_state(key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns Philox's uint64 key [1] and counter [2] for a key of ours, as TensorFlow does."""
-    scrambled = _philox([2], [_SCRAMBLE_KEY], tf.cast(key, tf.uint64), dtype=tf.uint64)
-    philox_key, high = tf.split(scrambled, 2)
-    return philox_key, tf.concat([tf.zeros([1], tf.uint64), high], axis=0)
+def _philox_state(key: tf.Tensor, *, first_block: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns Philox's uint64 key [1] and its counter [2] for one of our keys.
+
+    The first number is Philox's key, the second the high half of its counter, whose low half counts
+    blocks: keys that differ give blocks that do not meet.
+    """
+    words = tf.bitcast(tf.convert_to_tensor(key, tf.int64), tf.uint64)
+    block = tf.constant([first_block], tf.uint64)
+    return words[:1], tf.concat([block, words[1:]], axis=0)
 
 
-def _philox(shape: Any, key: Any, counter: tf.Tensor, *, dtype: tf.DType = tf.uint32) -> tf.Tensor:
+def _philox(
+    shape: Sequence[int | tf.Tensor],
+    key: tf.Tensor,
+    counter: tf.Tensor,
+    *,
+    dtype: tf.DType = tf.uint32,
+) -> tf.Tensor:
     return tf.raw_ops.StatelessRandomUniformFullIntV2(
         shape=shape, key=key, counter=counter, alg=_PHILOX, dtype=dtype
     )

@@ -184,7 +184,7 @@ class TestReadings:
         real = np.array([[1.0], [3.0], [7.0], [-1.0]], np.float32)
         probe = Probe(gan, tfgans.data.from_array(real), num=99, seed=0)
         found = probe.read()
-        fake = gan.generate(4, **probe._how)[0].numpy()[:, 0]
+        fake = gan.generate(4, stream=probe._stream, training=False).values.numpy()[:, 0]
         assert found.gradient_norm == pytest.approx(abs(fake.mean() / 2))
         assert found.accuracy == pytest.approx((0.75 + np.mean(fake <= 0)) / 2)
         of_real = np.mean([2, 6, 2, 4, 4, 8])
@@ -398,7 +398,7 @@ def step_of_the_toy(gan):
         for variable in [*getattr(gan, player).trainable_variables, *optimizer._momentums]:
             variable.assign_add(rate * rng.normal(size=variable.shape))
         optimizer.iterations.assign_add(1)
-    gan.after_update()
+    gan.after_step()
     loss = sum(float(tf.reduce_sum(one)) for one in gan.discriminator.trainable_variables)
     return {"discriminator_loss": loss}
 

@@ -6,8 +6,8 @@ import pytest
 
 from tfgans import metrics
 from tfgans.labs import equilibrium as lab
+from tfgans.methods import NonSaturatingGAN
 from tfgans.mixtures import MixtureDiscriminator
-from tfgans.models import NonSaturatingGAN
 
 
 def rows(*, quick=False):

@@ -236,7 +236,7 @@ def test_bad_arguments_are_refused():
         metrics.payoff_matrix(gan, DATA, batch_size=0)
     with pytest.raises(ValueError, match="`seed` must be an integer"):
         metrics.equilibrium(gan, DATA, seed=0.5)
-    with pytest.raises(ValueError, match=r"`gan` must be a tfgans.models.GAN"):
+    with pytest.raises(ValueError, match=r"`gan` must be a tfgans.GAN"):
         metrics.payoff_matrix(gan.generator, DATA)
 
 

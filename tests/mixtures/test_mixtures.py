@@ -146,7 +146,7 @@ class TestSlices:
     def test_mean_over_the_batch_is_the_mean_over_the_mixture(self, rows):
         mixture = constants([1.0, 10.0, 100.0, 1000.0])
         mixture.set_probabilities([0.4, 0.3, 0.2, 0.1])
-        examples, weights = mixture.route(tf.zeros([rows, 2]), key=KEY, training=True)
+        examples, weights, _ = mixture.route(tf.zeros([rows, 2]), key=KEY, training=True)
         assert examples.shape == (rows, 1)
         assert float(tf.reduce_mean(examples * weights)) == pytest.approx(123.4, rel=1e-6)
         if rows == 8:
@@ -199,7 +199,7 @@ class TestCategorical:
         mixture = constants([1.0, 3.0], routing="categorical")
         with tf.GradientTape() as tape:
             tape.watch(mixture.log_weights.value)
-            examples, weights = mixture.route(tf.zeros([4000, 2]), key=KEY, training=True)
+            examples, weights, _ = mixture.route(tf.zeros([4000, 2]), key=KEY, training=True)
             loss = tf.reduce_mean(examples * weights)
         gradient = tape.gradient(loss, mixture.log_weights.value)
         np.testing.assert_allclose(weights, np.ones((4000, 1)))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from tfgans.callbacks import symptoms
-from tfgans.callbacks.readings import PLAYERS, Reading
+from tfgans.callbacks.readings import Reading
 from tfgans.callbacks.symptoms import Finding, Limits
 
 
@@ -53,7 +53,7 @@ class Chart:
             symptoms.collapsed(reading, earlier, limits),
             symptoms.exploded(reading, self._calm_penalties, limits),
         ]
-        for player in PLAYERS:
+        for player in ("generator", "discriminator"):
             weights = getattr(reading, f"{player}_weights")
             advice = self._advice.get(player, "")
             found += symptoms.dead_components(player, weights, advice=advice)

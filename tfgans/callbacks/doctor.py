@@ -9,16 +9,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgans import checks, data
+from tfgans import checks, data, optimizers
 from tfgans.callbacks import symptoms
 from tfgans.callbacks.backup import Backup
 from tfgans.callbacks.chart import Chart
 from tfgans.callbacks.every import Every
-from tfgans.callbacks.readings import PLAYERS, Probe, Reading
+from tfgans.callbacks.readings import Probe, Reading
 from tfgans.callbacks.step_table import StepTable
 from tfgans.callbacks.symptoms import Finding, Limits
-from tfgans.mixtures import Mixture
-from tfgans.models import optimizers
 
 _FINDINGS = "step,rollbacks,symptom,value,limit,action"
 _READINGS = ",".join(Reading._fields)
@@ -144,8 +142,8 @@ values (or 1, if that is larger) |
         """Goes on with the tables, and makes a first check if there was none."""
         self.rolled_back, self.message = False, None
         if self.rollbacks:
-            for player in PLAYERS:
-                optimizers.check_constant_rate(getattr(self.model, f"{player}_optimizer"))
+            for optimizer in (self.model.generator_optimizer, self.model.discriminator_optimizer):
+                optimizers.check_constant_rate(optimizer)
         self._every.begin(self.model.step)
         self._begin_chart()
         if self.log_dir is not None:
@@ -185,11 +183,10 @@ values (or 1, if that is larger) |
             # One history: a rollback leaves no readings of what was after the step gone back to.
             before = [Reading.from_cells(row) for row in self._readings.begin(model.step + 1)]
             self._findings.begin(model.step + 1, rollbacks=model.rollbacks)
-        players = {player: getattr(model, player) for player in PLAYERS}
         advice = {
-            player: symptoms.advice_on_weights(player, one)
-            for player, one in players.items()
-            if isinstance(one, Mixture)
+            name: symptoms.advice_on_weights(name, player.mixture_settings)
+            for name, player in model.players.items()
+            if player.mixture_settings
         }
         self._chart = Chart(self._limits, advice)
         self._chart.add_all(one for one in before if one.step <= model.step)

@@ -14,7 +14,7 @@ from tfgans import checks
 from tfgans.callbacks import symptoms
 from tfgans.callbacks.every import Every
 from tfgans.callbacks.step_table import StepTable
-from tfgans.mixtures import Mixture
+from tfgans.players import Player
 
 _HEADER = "step,player,component,weight,share,entropy"
 
@@ -132,9 +132,10 @@ class MixtureMonitor(keras.callbacks.Callback):
         if self._events is not None:
             self._events.close()
 
-    def _mixtures(self) -> dict[str, Any]:
-        players = {name: getattr(self.model, name) for name in ("generator", "discriminator")}
-        return {name: player for name, player in players.items() if isinstance(player, Mixture)}
+    def _mixtures(self) -> dict[str, Player]:
+        return {
+            name: player for name, player in self.model.players.items() if player.mixture_settings
+        }
 
     def _write(self) -> None:
         step, mixtures = self.model.step, self._mixtures()
@@ -148,21 +149,21 @@ class MixtureMonitor(keras.callbacks.Callback):
         if self.warn:
             self._warn(step, mixtures, readings)
 
-    def _read(self, player: str, mixture: Any) -> _Reading:
-        weights = np.asarray(mixture.probabilities)
-        if player != "generator":
-            return _Reading(player, weights, None)
+    def _read(self, name: str, player: Player) -> _Reading:
+        weights = np.asarray(player.probabilities)
+        if name != "generator":
+            return _Reading(name, weights, None)
         drawn = self.model.sample_components(self.num, self.seed)
-        return _Reading(player, weights, np.bincount(drawn, minlength=len(weights)) / self.num)
+        return _Reading(name, weights, np.bincount(drawn, minlength=len(weights)) / self.num)
 
-    def _warn(self, step: int, mixtures: dict[str, Any], readings: Sequence[_Reading]) -> None:
+    def _warn(self, step: int, mixtures: dict[str, Player], readings: Sequence[_Reading]) -> None:
         found = [
             finding
             for player, weights, _ in readings
             for finding in symptoms.dead_components(
                 player,
                 weights.tolist(),
-                advice=symptoms.advice_on_weights(player, mixtures[player]),
+                advice=symptoms.advice_on_weights(player, mixtures[player].mixture_settings),
             )
         ]
         before, self._starved = self._starved, {finding.symptom for finding in found}

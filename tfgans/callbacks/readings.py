@@ -10,12 +10,11 @@ import tensorflow as tf
 
 from tfgans import random
 from tfgans.data import Source
-from tfgans.mixtures import Mixture
-from tfgans.models import logs, mixing, optimizers
-
-PLAYERS = ("generator", "discriminator")
-# Where the doctor draws, whatever the step: no training step has this number, and evaluation -1.
-_PROBE = -2
+from tfgans.gan import GAN
+from tfgans.logs import LogMeans
+from tfgans.players import Player
+from tfgans.random import ReservedStep, Stream
+from tfgans.weighted import Weighted
 
 
 class Reading(NamedTuple):
@@ -89,7 +88,7 @@ class Probe:
         ValueError: If the real examples are all alike, or `fit` runs in a strategy's scope.
     """
 
-    def __init__(self, gan: Any, source: Source, *, num: int, seed: int) -> None:
+    def __init__(self, gan: GAN, source: Source, *, num: int, seed: int) -> None:
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             raise ValueError(
                 "The doctor looks at the model on one device. Received: `fit` within the scope of "
@@ -101,7 +100,7 @@ class Probe:
         batch = next(iter(source.batches(self._num, labels=labelled)))
         self._labels: tf.Tensor | None = None
         self._real, self._labels = batch if labelled else (batch, None)
-        self._key = random.key(seed, _PROBE)
+        self._stream = Stream(random.key(seed, ReservedStep.DOCTOR))
         self._real_distance = self._mean_distance(self._real) if self._num > 1 else 0.0
         if not self._real_distance > 0:
             raise ValueError(
@@ -111,49 +110,48 @@ class Probe:
 
     def read(self) -> Reading:
         """Returns what the model shows now."""
-        gan = self.gan
-        # Collected, the logs do not reach the running means, which replicas share.
-        with logs.collect() as logged, _borrowed(gan.added_metrics):
-            fake, weights, gradient_norm = self._generate()
-            gan.discriminator_terms(self._real, fake, weights=weights, **self._how)
+        gan, players = self.gan, self.gan.players
+        others = [metric for metric in gan.metrics if not isinstance(metric, LogMeans)]
+        with _borrowed(others):
+            fake, gradient_norm = self._generate()
+            _, logs = gan.discriminator_loss(
+                self._real, fake, self._labels, stream=self._stream, training=False
+            )
         return Reading(
             step=gan.step,
             rollbacks=gan.rollbacks,
-            accuracy=self._accuracy(fake),
+            accuracy=self._accuracy(fake.values),
             gradient_norm=gradient_norm,
-            diversity=self._mean_distance(fake) / self._real_distance,
-            penalty=None if gan.penalty is None else float(logs.mean(logged["penalty"])),
-            generator_weights=_weights(gan.generator),
-            discriminator_weights=_weights(gan.discriminator),
+            diversity=self._mean_distance(fake.values) / self._real_distance,
+            penalty=None if gan.penalty is None else float(logs["penalty"]),
+            generator_weights=_weights(players["generator"]),
+            discriminator_weights=_weights(players["discriminator"]),
         )
 
-    @property
-    def _how(self) -> dict[str, Any]:
-        return {"labels": self._labels, "key": self._key, "training": False}
+    def _generate(self) -> tuple[Weighted, float | None]:
+        """Returns examples, and the norm of the gradient that they bring."""
+        gan, player, made = self.gan, self.gan.players["generator"], []
 
-    def _generate(self) -> tuple[tf.Tensor, tf.Tensor | None, float | None]:
-        """Returns examples, what each counts, and the norm of the gradient that they bring."""
-        gan = self.gan
-        variables = mixing.own_variables(gan.generator)
-        if not gan.trains_generator or not variables:
-            return *gan.generate(self._num, **self._how), None
-        with tf.GradientTape() as tape:
-            fake, weights = gan.generate(self._num, **self._how)
-            loss = gan.generator_terms(self._real, fake, weights=weights, **self._how)
-            # As in training: what float16 would lose at the loss's own scale is not vanished.
-            scaled = optimizers.scale(loss, gan.generator_optimizer)
-        found = tape.gradient(scaled, variables)
-        scale = float(optimizers.scale(tf.constant(1.0), gan.generator_optimizer))
-        squares = [np.square(np.asarray(one, np.float64)).sum() for one in found if one is not None]
-        norm = math.sqrt(math.fsum(squares)) / scale
-        return fake, weights, norm if math.isfinite(norm) else None
+        def loss() -> tf.Tensor:
+            fake = gan.generate(self._num, self._labels, stream=self._stream, training=False)
+            made.append(fake)
+            return gan.generator_loss(
+                self._real, fake, self._labels, stream=self._stream, training=False
+            )[0]
+
+        if not player.network_variables:
+            fake = gan.generate(self._num, self._labels, stream=self._stream, training=False)
+            return fake, None
+        norm = player.gradient_norm(loss)
+        return made[0], norm if math.isfinite(norm) else None
 
     def _accuracy(self, fake: tf.Tensor) -> float | None:
         threshold = self.gan.objective.decision_threshold
         if threshold is None:
             return None
+        judge = self.gan.players["discriminator"]
         real_logits, fake_logits = (
-            np.asarray(self.gan.judge_samples(examples, self._labels), np.float64)
+            np.asarray(judge.mean_logits(examples, self._labels), np.float64)
             for examples in (self._real, fake)
         )
         if not (np.isfinite(real_logits).all() and np.isfinite(fake_logits).all()):
@@ -186,8 +184,8 @@ def _borrowed(metrics: Sequence[Any]) -> Iterator[None]:
             variable.assign(value)
 
 
-def _weights(network: Any) -> tuple[float, ...]:
-    return tuple(network.probabilities.tolist()) if isinstance(network, Mixture) else ()
+def _weights(player: Player) -> tuple[float, ...]:
+    return tuple(player.probabilities.tolist()) if player.mixture_settings else ()
 
 
 def _to_cell(value: Any) -> str:

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from tfgans import checks, pictures
 from tfgans.callbacks.every import Every
-from tfgans.mixtures import Mixture
 
 _NAME = re.compile(r"step-(?P<step>\d+)\.png")
 # More would be rows of few samples each.
@@ -95,10 +94,10 @@ class SampleGrid(keras.callbacks.Callback):
         self._written = step
 
     def _picture(self) -> np.ndarray:
-        generator, classes = self.model.sampling_generator, self.model.num_classes
-        if isinstance(generator, Mixture) and generator.num_components > 1:
-            rows = self._rows("component", generator.num_components)
-            return pictures.component_rows(rows, generator.probabilities)
+        sampler, classes = self.model.sampler, self.model.num_classes
+        if sampler.num_components > 1:
+            rows = self._rows("component", sampler.num_components)
+            return pictures.component_rows(rows, sampler.component_weights().numpy())
         if classes is not None and classes <= _MOST_CLASSES:
             return pictures.titled_rows(self._rows("labels", classes), [*map(str, range(classes))])
         return pictures.picture(self.model.sample(self.num, seed=self.seed))

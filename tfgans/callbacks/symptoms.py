@@ -8,6 +8,7 @@ from typing import Any
 
 from tfgans import checks
 from tfgans.callbacks.readings import Reading
+from tfgans.types import Config
 
 # A component of a mixture of k is hardly used when its weight is under 1 / (20 k).
 _STARVED = 20
@@ -165,9 +166,9 @@ def dead_components(player: str, weights: Sequence[float], *, advice: str) -> li
     ]
 
 
-def advice_on_weights(player: str, mixture: Any) -> str:
-    """Returns what to change where a component of this mixture dies."""
-    slower = f"lower `weight_learning_rate` (it is {mixture.weight_learning_rate:g})"
-    if mixture.weight_update == "softmax":
+def advice_on_weights(player: str, settings: Config) -> str:
+    """Returns what to change where a component of a mixture with these settings dies."""
+    slower = f"lower `weight_learning_rate` (it is {settings['weight_learning_rate']:g})"
+    if settings["weight_update"] == "softmax":
         slower = f"lower the learning rate of the {player}'s optimizer, which moves the weights"
-    return f"raise `entropy_weight` (it is {mixture.entropy_weight:g}), or {slower}"
+    return f"raise `entropy_weight` (it is {settings['entropy_weight']:g}), or {slower}"

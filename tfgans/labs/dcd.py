@@ -10,7 +10,7 @@ from tfgans import data, metrics, networks
 from tfgans.labs import effects, plots, training
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
-from tfgans.models import DCD, SNGAN
+from tfgans.methods import DCD, SNGAN
 from tfgans.refinement import Langevin
 
 BATCH, WIDTH, DEPTH = 256, 64, 3

@@ -14,8 +14,8 @@ from tfgans.labs import plots, training
 from tfgans.labs.effects import column, ratios, select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
+from tfgans.methods import NonSaturatingGAN
 from tfgans.mixtures import MixtureGenerator
-from tfgans.models import NonSaturatingGAN
 
 MEMORY, TRAINED = "memory", "trained"
 SHAPE, LATENTS, WIDTH, BATCH = (8, 8, 1), 16, 16, 64

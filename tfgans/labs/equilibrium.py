@@ -13,8 +13,8 @@ from tfgans.labs import plots, training
 from tfgans.labs.effects import column, differences, ratios
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
+from tfgans.methods import NonSaturatingGAN
 from tfgans.mixtures import MixtureDiscriminator, MixtureGenerator
-from tfgans.models import NonSaturatingGAN
 
 BATCH, LATENTS, DEPTH, WIDTH = 256, 2, 3, 32
 # The mixture of the claims, and a network of as many parameters as so many of `WIDTH`.

@@ -14,7 +14,7 @@ from tfgans.labs import plots, training
 from tfgans.labs.effects import column, select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
-from tfgans.models import NonSaturatingGAN
+from tfgans.methods import NonSaturatingGAN
 
 SAME, MEMORY, TRAINED = "same", "memory", "trained"
 # An exact W1 takes the cube of their number.

@@ -18,7 +18,7 @@ from tfgans import data, metrics, networks
 from tfgans.labs import effects, plots, training
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
-from tfgans.models import FGAN, KLWGAN, SNGAN
+from tfgans.methods import FGAN, KLWGAN, SNGAN
 from tfgans.objectives import donsker_varadhan
 
 BATCH, WIDTH = 256, 100

@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tfgans import data, metrics, networks
+from tfgans.gan import GAN
 from tfgans.labs import plots, shapes, training
 from tfgans.labs.effects import at_end, difference, differences, last, select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
-from tfgans.models import GAN
 from tfgans.objectives import Minimax, NonSaturating, Wasserstein
 from tfgans.penalties import DRAGANPenalty, GradientPenalty
 

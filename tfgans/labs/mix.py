@@ -9,10 +9,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tfgans import data, mixtures, networks
+from tfgans.gan import GAN
 from tfgans.labs import effects, plots, sample_scores, training
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import rank_tests, summaries
-from tfgans.models import GAN, R3GAN, WGAN, WGANGP, NonSaturatingGAN
+from tfgans.methods import R3GAN, WGAN, WGANGP, NonSaturatingGAN
 
 BATCH, RATE, DEPTH = 256, 1e-3, 3
 NUM_SAMPLES, NUM_SHARES, NUM_IMAGES = 10_000, 100_000, 2000

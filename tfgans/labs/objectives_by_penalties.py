@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tfgans import data, networks, objectives, penalties
+from tfgans.gan import GAN
 from tfgans.labs import effects, plots, sample_scores, training
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
-from tfgans.models import GAN
 
 OBJECTIVES: dict[str, Callable[[], objectives.Objective]] = {
     "minimax": objectives.Minimax,

@@ -5,19 +5,32 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from tfgans import checks, data
-from tfgans.models import GAN, optimizers
+from tfgans import checks, data, optimizers
+from tfgans.gan import GAN
+from tfgans.random import Stream
+from tfgans.weighted import Weighted
 
 
 class FrozenGenerator:
     """Before a `GAN` among the bases: a game that trains its discriminator only."""
 
-    def generate(self, num: Any, **how: Any) -> Any:
+    def generate(
+        self,
+        num: int | tf.Tensor,
+        labels: tf.Tensor | None = None,
+        *,
+        stream: Stream,
+        training: bool,
+    ) -> Weighted:
         """Returns examples by the generator at inference: its moving statistics stay as well."""
-        return super().generate(num, **{**how, "training": False})  # type: ignore[misc]
+        del training
+        return super().generate(num, labels, stream=stream, training=False)  # type: ignore[misc]
 
-    def update_generator(self, real: Any, **how: Any) -> None:
+    def generator_update(
+        self, real: tf.Tensor, labels: tf.Tensor | None = None, *, stream: Stream
+    ) -> None:
         """Leaves the generator as it is."""
 
 
@@ -63,8 +76,7 @@ def train(
     between = math.gcd(*looks)
     at_once = max(one for one in range(1, most_at_once + 1) if between % one == 0)
     rates = learning_rate if isinstance(learning_rate, tuple) else (learning_rate, learning_rate)
-    how = {"beta_1": betas[0], "beta_2": betas[1]}
-    pair = [optimizers.adam_pair(rate, **how)[index] for index, rate in enumerate(rates)]
+    pair = [optimizers.FusedAdam(rate, beta_1=betas[0], beta_2=betas[1]) for rate in rates]
     gan.compile(*pair, steps_per_execution=at_once)
     watch = _Looks(looks, look)
     first = [look(gan)] if looks[0] == 0 else []

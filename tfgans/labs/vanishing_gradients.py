@@ -14,7 +14,7 @@ from tfgans.labs.effects import at_end, column, last
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.layers import InstanceNoise
-from tfgans.models import MinimaxGAN, NonSaturatingGAN
+from tfgans.methods import MinimaxGAN, NonSaturatingGAN
 from tfgans.objectives import Minimax, NonSaturating
 
 LINES, DIGITS, ANNEALING = "lines", "digits", "annealing"

@@ -7,11 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, random, shapes
+from tfgans.gan import GAN
 from tfgans.metrics import arrays
 from tfgans.metrics.held_out import draw_indices
 from tfgans.metrics.held_out import examples as checked_examples
-from tfgans.mixtures import Mixture
-from tfgans.models import GAN
 from tfgans.objectives import Objective
 
 _LATENTS, _LABELS, _REAL = 0, 1, 2
@@ -137,7 +136,7 @@ def _costs(gan: GAN, objectives: Any) -> dict[str, Objective]:
 
 def _refuse(gan: GAN) -> None:
     """Raises ValueError of a model without one gradient over one generator."""
-    if isinstance(gan.generator, Mixture) or isinstance(gan.discriminator, Mixture):
+    if any(player.mixture_settings for player in gan.players.values()):
         raise ValueError(
             "The gradient is of one generator against one discriminator. Received: a mixture. Make "
             "a model of two of its components"

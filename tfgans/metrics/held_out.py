@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfgans import checks, random
 from tfgans.metrics import arrays
-from tfgans.models.adam import FusedAdam
+from tfgans.optimizers import FusedAdam
 from tfgans.penalties import clip_weights
 
 _ORDER, _BATCHES = 0, 1

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, random, shapes
+from tfgans import checks, shapes
+from tfgans.gan import GAN
 from tfgans.metrics.matrix_game import MatrixGame, best_reply_gains, matrix_game, probabilities
-from tfgans.mixtures import Mixture
-from tfgans.models import GAN, inputs
+from tfgans.models import inputs
 
 
 class Payoff(NamedTuple):
@@ -183,8 +183,10 @@ def equilibrium(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) ->
     the definition of an epsilon-approximate equilibrium, which they ask of all networks.
     """
     payoff = payoff_matrix(gan, data, batch_size=batch_size, seed=seed)
-    p = _weights(gan.generator, payoff.values.shape[0])
-    q = _weights(gan.discriminator, payoff.values.shape[1])
+    p, q = (
+        probabilities("probabilities", gan.players[name].probabilities, size)
+        for name, size in zip(("generator", "discriminator"), payoff.values.shape, strict=True)
+    )
     gains = best_reply_gains(payoff.values, p, q)
     return Equilibrium(
         payoff=payoff,
@@ -199,8 +201,7 @@ def equilibrium(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) ->
 
 def _compiled_terms(gan: GAN) -> Callable[[tf.Tensor, np.ndarray, tf.Tensor], tf.Tensor]:
     """Returns the function (examples, keys, labels) -> payoffs, float64 [batch, kg, kd]."""
-    player = gan.generator
-    generators = player.components if isinstance(player, Mixture) else [player]
+    generators = gan.players["generator"].components
 
     def pair_terms(real: tf.Tensor, keys: tf.Tensor, given: tf.Tensor) -> tf.Tensor:
         labels = None if gan.num_classes is None else given
@@ -209,7 +210,7 @@ def _compiled_terms(gan: GAN) -> Callable[[tf.Tensor, np.ndarray, tf.Tensor], tf
             inputs = shapes.with_labels(examples, labels)
             return tf.cast(gan.discriminator(inputs, training=False), tf.float32)
 
-        latents = shapes.with_labels(random.normal_rows(keys, gan.latent_shape), labels)
+        latents = shapes.with_labels(gan.sampler.latents(keys), labels)
         real_logits = logits(real)
         payoffs = []
         for generator in generators:
@@ -247,11 +248,6 @@ def _batches(data: Any, gan: GAN, size: int) -> Iterator[tuple[tf.Tensor, tf.Ten
 def _with_some_labels(examples: tf.Tensor, labels: Any) -> tuple[tf.Tensor, tf.Tensor]:
     given = tf.zeros([len(examples)], tf.int32) if labels is None else labels
     return examples, tf.cast(given, tf.int32)
-
-
-def _weights(network: Any, num_components: int) -> np.ndarray:
-    weights = network.probabilities if isinstance(network, Mixture) else [1.0]
-    return probabilities("probabilities", weights, num_components)
 
 
 def _decimals(values: Any) -> list[str]:

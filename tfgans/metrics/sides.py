@@ -13,12 +13,12 @@ from tfgans import checks
 from tfgans.data import Source
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.source import DrawnSource
+from tfgans.gan import GAN
 from tfgans.metrics import arrays
 from tfgans.metrics.confidence import NUM_GROUPS, groups_of
 from tfgans.metrics.extractors import Extractor, checksum
 from tfgans.metrics.neighbours import closest_in_chunks
 from tfgans.metrics.statistics import FeatureStatistics
-from tfgans.models.sampled_pair import SampledPair
 
 _CHUNK = 256
 _MOST_REAL = 50_000
@@ -158,8 +158,8 @@ class Fake:
     def describe(self) -> dict[str, Any]:
         """Returns what made the examples, as JSON values."""
         origin, common = self._origin, {"num_examples": self.num}
-        if isinstance(origin, SampledPair):
-            refinement = origin.own_refinement
+        if isinstance(origin, GAN):
+            refinement = origin.refinement
             return common | {
                 "model": type(origin).__name__,
                 "checksum": model_checksum(origin, refined=refinement is not None),
@@ -174,7 +174,7 @@ class Fake:
         return common | {"model": type(origin).__name__, **described, "seed": self._seed}
 
 
-def model_checksum(gan: SampledPair, *, refined: bool) -> str:
+def model_checksum(gan: GAN, *, refined: bool) -> str:
     """Returns the checksum by which records know a model: of the weights that make its samples.
 
     Args:

@@ -1,7 +1,6 @@
 """A mixture of discriminators: the other player of MIX+GAN."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -9,6 +8,11 @@ import tensorflow as tf
 from tfgans import random, shapes
 from tfgans.mixtures import routing as routes
 from tfgans.mixtures.mixture import Mixture
+from tfgans.types import Inputs, Shape
+from tfgans.weighted import Weighted
+
+# `(discriminator, rows, index of the network)` -> the price of each row.
+ComponentPenalty = Callable[[Callable[..., tf.Tensor], dict[str, tf.Tensor], int], tf.Tensor]
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -64,7 +68,7 @@ class MixtureDiscriminator(Mixture):
     """
 
     @staticmethod
-    def _check_shapes(component: Any) -> None:
+    def _check_shapes(component: keras.Model) -> None:
         logits = shapes.output_shape(component, "component")
         if logits != (1,):
             raise ValueError(
@@ -73,16 +77,21 @@ class MixtureDiscriminator(Mixture):
             )
 
     @property
-    def output_shape(self) -> tuple[int | None, ...]:
+    def output_shape(self) -> Shape:
         """(None, k)."""
         return (None, self.num_components)
 
-    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+    def compute_output_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
+        """Returns (batch, k)."""
+        first = input_shape[0] if isinstance(input_shape[0], tuple | list) else input_shape
+        return (first[0], self.num_components)
+
+    def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         """Returns the logits of all discriminators, float32 [batch, k]."""
-        logits = [one(inputs, training=training) for one in self.components]
+        logits = [network(inputs, training=training) for network in self.components]
         return tf.cast(tf.concat(logits, axis=1), tf.float32)
 
-    def route(self, batch: Any, *, key: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    def route(self, batch: Inputs, *, key: tf.Tensor, training: bool) -> Weighted:
         """Returns logits and weights for one update of a player.
 
         Args:
@@ -100,26 +109,39 @@ class MixtureDiscriminator(Mixture):
         if training and self.routing == "categorical":
             return self._run_categorical(batch, key, training)
         if training and self.routing == "slices":
-            logits, weights = self._run_slices(batch, training)
-            return tf.cast(logits, tf.float32), weights
-        return self(batch, training=training), tf.exp(self.log_probabilities())[tf.newaxis]
+            return self._run_slices(batch, training)
+        logits = self(batch, training=training)
+        return Weighted(logits, tf.exp(self.log_probabilities())[tf.newaxis])
 
     def deal(self, batch: tf.Tensor, *, key: tf.Tensor, training: bool) -> tf.Tensor:
         """Returns the rows in the order in which `route` must see them.
 
-        In training with "slices", rows are dealt out like cards from a random one on, so that each
+        In training with "slices", rows are dealt out like cards from a random row on, so that each
         slice holds its share of every generator's examples; see
         `tfgans.mixtures.routing.dealing_order`.
         """
         if not training or self.routing != "slices" or self.num_components == 1:
             return batch
-        rows = routes.batch_size(batch)
+        num_rows = routes.batch_size(batch)
         uniform = random.uniform([1], key)[0]
-        shift = tf.cast(uniform * tf.cast(rows, tf.float32), tf.int32)
-        return tf.gather(batch, routes.dealing_order(rows, self.num_components, shift))
+        shift = tf.cast(uniform * tf.cast(num_rows, tf.float32), tf.int32)
+        return tf.gather(batch, routes.dealing_order(num_rows, self.num_components, shift))
+
+    def cut_by_discriminator(self, rows: tf.Tensor | None, *, training: bool) -> list[tf.Tensor]:
+        """Returns the rows that each call of a loss may see together: those of one discriminator.
+
+        With "slices" in training k slices; else all rows, whose columns are of one discriminator.
+        """
+        num_slices = self.num_components if training and self.routing == "slices" else 1
+        return [None] * num_slices if rows is None else routes.cut(rows, num_slices)
 
     def penalize(
-        self, penalty: Callable[..., tf.Tensor], batch: Any, *, key: tf.Tensor, training: bool
+        self,
+        penalty: ComponentPenalty,
+        batch: dict[str, tf.Tensor],
+        *,
+        key: tf.Tensor,
+        training: bool,
     ) -> tf.Tensor:
         """Returns what each row costs: float32 [rows, columns], columns as in `route`.
 
@@ -128,19 +150,19 @@ class MixtureDiscriminator(Mixture):
 
         Args:
             penalty: Callable `(discriminator, batch, index) -> [rows]`.
-            batch: A nest of tensors with as many rows each, dealt as for `route`.
+            batch: Tensors by name with as many rows each, dealt as for `route`.
             key: The key of `route`.
             training: Bool.
         """
         if training and self.routing == "categorical":
 
-            def judge(inputs: Any, training: bool) -> tf.Tensor:
-                return self.route(inputs, key=key, training=training)[0]
+            def judge(inputs: Inputs, training: bool) -> tf.Tensor:
+                return self.route(inputs, key=key, training=training).values
 
             return penalty(judge, batch, 0)[:, tf.newaxis]
         if training and self.routing == "slices":
             slices = enumerate(routes.cut(batch, self.num_components))
             costs = [penalty(self.components[index], rows, index) for index, rows in slices]
             return tf.concat(costs, axis=0)[:, tf.newaxis]
-        costs = [penalty(one, batch, 0) for one in self.components]
+        costs = [penalty(network, batch, 0) for network in self.components]
         return tf.stack(costs, axis=1)

@@ -1,7 +1,6 @@
 """A mixture of generators: what MIX+GAN samples from."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -9,9 +8,9 @@ import tensorflow as tf
 from tfgans import checks, random, shapes
 from tfgans.mixtures import routing as routes
 from tfgans.mixtures.mixture import DEFAULT_RATE, Mixture
-
-# Where the draws of components lie, below the key of a sample.
-_COMPONENT = 1
+from tfgans.random import Role
+from tfgans.types import Config, Inputs, Shape
+from tfgans.weighted import Weighted
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -83,7 +82,7 @@ class MixtureGenerator(Mixture):
 
     def __init__(
         self,
-        components: Sequence[Any],
+        components: Sequence[keras.Model],
         *,
         routing: str = "slices",
         weight_update: str = "exponentiated_gradient",
@@ -104,52 +103,61 @@ class MixtureGenerator(Mixture):
         # Row by row, eager draws would be a hundred times slower.
         shape = shapes.input_shape(self.components[0], "component")
         latents = tf.TensorSpec([None, *shape], tf.float32)
-        self._choose_for_function = tf.function(self._choose_for, input_signature=[latents])
+        self._components_of_latents_function = tf.function(
+            self._components_of_latents, input_signature=[latents]
+        )
 
     @staticmethod
-    def _check_shapes(component: Any) -> None:
-        sides = {
+    def _check_shapes(component: keras.Model) -> None:
+        component_shapes = {
             "input": shapes.input_shape(component, "component"),
             "output": shapes.output_shape(component, "component"),
         }
-        for side, shape in sides.items():
+        for kind, shape in component_shapes.items():
             if None in shape:
                 raise ValueError(
-                    f"The {side} of a generator must have a fixed shape but for the batch. "
+                    f"The {kind} of a generator must have a fixed shape but for the batch. "
                     f"Received: {(None, *shape)}"
                 )
 
     @property
-    def output_shape(self) -> tuple[int | None, ...]:
+    def output_shape(self) -> Shape:
         """The shape of one example, after None for the batch."""
         return (None, *shapes.output_shape(self.components[0], "component"))
 
-    def call(self, inputs: Any, training: bool = False, component: Any = None) -> tf.Tensor:
+    def call(
+        self, inputs: Inputs, training: bool = False, component: int | tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Returns one example for each latent."""
         if self.num_components == 1 and component is None:
             return tf.cast(self.components[0](inputs, training=training), tf.float32)
         if component is None:
             latents = tf.nest.flatten(inputs)[0]
-            chosen = self._choose_for_function(tf.cast(latents, tf.float32))
+            chosen = self._components_of_latents_function(tf.cast(latents, tf.float32))
         else:
             chosen = self._checked(tf.convert_to_tensor(component), routes.batch_size(inputs))
         return self._dispatch(inputs, chosen, training)
 
+    def compute_output_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
+        """Returns the shape of the examples that a batch of latents gives."""
+        first = input_shape[0] if isinstance(input_shape[0], tuple | list) else input_shape
+        return (first[0], *self.output_shape[1:])
+
     def compute_output_spec(
-        self, inputs: Any, training: bool = False, component: Any = None
-    ) -> Any:
+        self, inputs: Inputs, training: bool = False, component: int | tf.Tensor | None = None
+    ) -> keras.KerasTensor:
         """Returns the shape and dtype of the examples."""
         del training, component
-        rows = tf.nest.flatten(inputs)[0].shape[0]
-        return keras.KerasTensor((rows, *self.output_shape[1:]), "float32")
+        num_rows = tf.nest.flatten(inputs)[0].shape[0]
+        return keras.KerasTensor((num_rows, *self.output_shape[1:]), "float32")
 
     def draw_components(self, keys: tf.Tensor) -> tf.Tensor:
         """Returns int32 [rows]: the component of each sample, from its int64 key [rows, 2]."""
         if self.num_components == 1:
             return tf.zeros([tf.shape(keys)[0]], tf.int32)
-        return self.choose(random.uniform_rows(random.fold_rows(keys, _COMPONENT), []))
+        return self.choose(random.uniform_rows(random.fold_rows(keys, Role.SAMPLE_COMPONENT), []))
 
-    def route(self, batch: Any, *, key: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    def route(self, batch: Inputs, *, key: tf.Tensor, training: bool) -> Weighted:
         """Returns examples and weights for one update of a player.
 
         Args:
@@ -166,39 +174,38 @@ class MixtureGenerator(Mixture):
         if not training or self.routing == "categorical":
             return self._run_categorical(batch, key, training)
         if self.routing == "slices":
-            examples, weights = self._run_slices(batch, training)
-            return tf.cast(examples, tf.float32), weights
-        examples = tf.concat([one(batch, training=True) for one in self.components], axis=0)
+            return self._run_slices(batch, training)
+        examples = tf.concat([network(batch, training=True) for network in self.components], axis=0)
         scaled = self.num_components * tf.exp(self.log_probabilities())
         weights = tf.repeat(scaled, routes.batch_size(batch))[:, tf.newaxis]
-        return tf.cast(examples, tf.float32), weights
+        return Weighted(tf.cast(examples, tf.float32), weights)
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Config:
         """Returns the arguments that decide how the mixture trains, without the components."""
         return {**super().settings(), "seed": self.seed}
 
-    def _choose_for(self, latents: tf.Tensor) -> tf.Tensor:
+    def _components_of_latents(self, latents: tf.Tensor) -> tf.Tensor:
         keys = random.keys_of_rows(latents, random.key(self.seed))
         return self.choose(random.uniform_rows(keys, []))
 
-    def _checked(self, chosen: tf.Tensor, rows: Any) -> tf.Tensor:
-        """Returns int32 [rows] components, or raises on what is none."""
+    def _checked(self, component: tf.Tensor, num_rows: int | tf.Tensor) -> tf.Tensor:
+        """Returns int32 [rows] components, or raises an error for what is no component."""
         expected = (
             f"`component` must be an integer, or one for each latent, from 0 to "
             f"{self.num_components - 1}, for {self.num_components} components"
         )
-        known = tf.get_static_value(chosen)
-        fits = chosen.dtype.is_integer and chosen.shape.rank in (0, 1)
-        if fits and chosen.shape.rank == 1 and isinstance(rows, int):
-            fits = chosen.shape[0] in (None, rows)
-        if fits and known is not None:
-            fits = ((known >= 0) & (known < self.num_components)).all()
-        if not fits:
-            raise ValueError(f"{expected}. Received: {chosen if known is None else known}")
-        chosen = tf.cast(chosen, tf.int32)
+        static = tf.get_static_value(component)
+        valid = component.dtype.is_integer and component.shape.rank in (0, 1)
+        if valid and component.shape.rank == 1 and isinstance(num_rows, int):
+            valid = component.shape[0] in (None, num_rows)
+        if valid and static is not None:
+            valid = ((static >= 0) & (static < self.num_components)).all()
+        if not valid:
+            raise ValueError(f"{expected}. Received: {component if static is None else static}")
+        chosen = tf.cast(component, tf.int32)
         if chosen.shape.rank == 0:
-            chosen = tf.fill([rows], chosen)
+            chosen = tf.fill([num_rows], chosen)
         inside = tf.reduce_all((chosen >= 0) & (chosen < self.num_components))
-        checked = [tf.debugging.Assert(inside & (tf.size(chosen) == rows), [expected, chosen])]
-        with tf.control_dependencies([one for one in checked if one is not None]):
+        check = tf.debugging.Assert(inside & (tf.size(chosen) == num_rows), [expected, chosen])
+        with tf.control_dependencies([] if check is None else [check]):  # None when run eagerly.
             return tf.identity(chosen)

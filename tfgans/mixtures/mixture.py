@@ -2,20 +2,33 @@
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Self, TypedDict, Unpack
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, random, shapes
+from tfgans import checks, compat, random, shapes
 from tfgans.mixtures import routing as routes
+from tfgans.types import Config, Inputs, Shape
+from tfgans.weighted import Weighted
 
 ROUTINGS = ("slices", "exact", "categorical")
 WEIGHT_UPDATES = ("exponentiated_gradient", "softmax")
 DEFAULT_RATE = 0.01
 _SUM_TOLERANCE = 1e-4
+
+
+class MixtureOptions(TypedDict, total=False):
+    """The arguments of a mixture besides its components; `seed` is the generator's alone."""
+
+    routing: str
+    weight_update: str
+    entropy_weight: float
+    weight_learning_rate: float
+    seed: int
+    name: str | None
 
 
 class Mixture(keras.Model):
@@ -35,7 +48,7 @@ class Mixture(keras.Model):
 
     def __init__(
         self,
-        components: Sequence[Any],
+        components: Sequence[keras.Model],
         *,
         routing: str = "slices",
         weight_update: str = "exponentiated_gradient",
@@ -43,12 +56,12 @@ class Mixture(keras.Model):
         weight_learning_rate: float = DEFAULT_RATE,
         name: str | None = None,
     ) -> None:
-        given = check_components(components)
-        self._check_shapes(given[0])
+        networks = check_components(components)
+        self._check_shapes(networks[0])
         # Components cast for themselves; the bits of the latents must arrive as they are.
-        super().__init__(name=name, dtype=given[0].dtype_policy, autocast=False)
-        self.components = given
-        self.num_components = len(given)
+        super().__init__(name=name, dtype=networks[0].dtype_policy, autocast=False)
+        self.components = networks
+        self.num_components = len(networks)
         self.routing = checks.choice("routing", routing, ROUTINGS)
         self.weight_update = checks.choice("weight_update", weight_update, WEIGHT_UPDATES)
         self.entropy_weight = checks.non_negative("entropy_weight", entropy_weight)
@@ -73,31 +86,36 @@ class Mixture(keras.Model):
         self.build(self.input_shape)
 
     @classmethod
-    def from_builder(cls, builder: Callable[[], Any], num_components: int, **options: Any) -> Self:
-        """Returns a mixture of `num_components` networks, each from its own call of `builder`.
+    def from_builder(
+        cls,
+        builder: Callable[[], keras.Model],
+        num_components: int,
+        **options: Unpack[MixtureOptions],
+    ) -> Self:
+        """Returns a mixture of `num_components` networks, each from a call of `builder`.
 
         Args:
             builder: Callable without arguments that returns a new network, with other first
                 weights at each call: leave its seed out.
             num_components: Int of at least 1.
-            **options: Those of the class.
+            **options: The class's other arguments.
         """
         count = checks.positive_int("num_components", num_components)
         components = [builder() for _ in range(count)]
         _warn_if_equal(components)
         return cls(components, **options)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: object) -> None:
         """Does nothing: the components come built."""
         del input_shape
         self.built = True
 
     @staticmethod
-    def _check_shapes(component: Any) -> None:
+    def _check_shapes(component: keras.Model) -> None:
         """Raises ValueError if a component does not have the shapes that the mixture needs."""
 
     @property
-    def input_shape(self) -> Any:
+    def input_shape(self) -> Shape | list[Shape]:
         """The shape of the input, after None for the batch; of conditional ones, two in a list."""
         first = (None, *shapes.input_shape(self.components[0], "component"))
         return [first, (None,)] if shapes.takes_labels(self.components[0]) else first
@@ -133,7 +151,7 @@ class Mixture(keras.Model):
         return tf.nn.log_softmax(tf.convert_to_tensor(self.log_weights.value))
 
     def entropy_term(self) -> tf.Tensor:
-        """Returns what this player's loss gets added: -entropy_weight / k sum_i log w_i.
+        """Returns the term that is added to the player's loss: -entropy_weight / k sum_i log w_i.
 
         Smallest, entropy_weight log k, where the weights are uniform. It is the cross-entropy from
         uniform to w, not -sum w log w: it grows without bound as a component dies.
@@ -164,19 +182,21 @@ class Mixture(keras.Model):
         above = uniforms[:, tf.newaxis] >= tf.stop_gradient(borders)
         return tf.reduce_sum(tf.cast(above, tf.int32), axis=1)
 
-    def route(self, batch: Any, *, key: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    def route(self, batch: Inputs, *, key: tf.Tensor, training: bool) -> Weighted:
         """Returns outputs and what each of them counts, with a gradient to the weights."""
-        raise NotImplementedError(f"{type(self).__name__} must say how it routes a batch")
+        raise NotImplementedError(f"{type(self).__name__} must implement `route`")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the constructor's arguments, components included."""
         return {
-            "components": [keras.saving.serialize_keras_object(one) for one in self.components],
+            "components": [
+                keras.saving.serialize_keras_object(component) for component in self.components
+            ],
             **self.settings(),
             "name": self.name,
         }
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Config:
         """Returns the arguments that decide how the mixture trains, without the components."""
         return {
             "routing": self.routing,
@@ -186,34 +206,32 @@ class Mixture(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+    def from_config(cls, config: Config, custom_objects: Mapping[str, type] | None = None) -> Self:
         """Makes a mixture from the result of `get_config`; weights come separately."""
         components = [
-            keras.saving.deserialize_keras_object(one, custom_objects=custom_objects)
-            for one in config["components"]
+            keras.saving.deserialize_keras_object(component, custom_objects=custom_objects)
+            for component in config["components"]
         ]
         return cls(**{**config, "components": components})
 
-    def _run_slices(self, batch: Any, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    def _run_slices(self, batch: Inputs, training: bool) -> Weighted:
         outputs = routes.run_slices(self.components, batch, training=training)
-        rows = routes.batch_size(batch)
-        sizes = tf.stack(routes.slice_sizes(rows, self.num_components))
+        num_rows = routes.batch_size(batch)
+        sizes = tf.stack(routes.slice_sizes(num_rows, self.num_components))
         # The mean over the batch is then sum_i w_i (mean over slice i); k w_i, if slices are equal.
-        share = tf.cast(sizes, tf.float32) / tf.cast(rows, tf.float32)
-        weights = tf.repeat(tf.exp(self.log_probabilities()) / share, sizes)
-        return tf.concat(outputs, axis=0), weights[:, tf.newaxis]
+        shares = tf.cast(sizes, tf.float32) / tf.cast(num_rows, tf.float32)
+        weights = tf.repeat(tf.exp(self.log_probabilities()) / shares, sizes)
+        return Weighted(tf.cast(tf.concat(outputs, axis=0), tf.float32), weights[:, tf.newaxis])
 
-    def _run_categorical(
-        self, batch: Any, key: tf.Tensor, training: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _run_categorical(self, batch: Inputs, key: tf.Tensor, training: bool) -> Weighted:
         chosen = self.choose(random.uniform([routes.batch_size(batch)], key))
         outputs = self._dispatch(batch, chosen, training)
-        # One in value, with the gradient of w: a drawn index alone has none, and says nothing.
+        # 1 in value, with the gradient of w: a drawn index alone has none.
         log_weights = self.log_probabilities()
         weights = tf.exp(log_weights - tf.stop_gradient(log_weights))
-        return outputs, tf.gather(weights, chosen)[:, tf.newaxis]
+        return Weighted(outputs, tf.gather(weights, chosen)[:, tf.newaxis])
 
-    def _dispatch(self, batch: Any, chosen: tf.Tensor, training: bool) -> tf.Tensor:
+    def _dispatch(self, batch: Inputs, chosen: tf.Tensor, training: bool) -> tf.Tensor:
         example_shape = shapes.output_shape(self.components[0], "component")
         return routes.dispatch(
             self.components, batch, chosen, example_shape=example_shape, training=training
@@ -234,60 +252,63 @@ def exponentiated_gradient(log_weights: tf.Tensor, gradient: tf.Tensor, rate: fl
     return tf.nn.log_softmax(log_weights - rate * gradient)
 
 
-def check_components(components: Sequence[Any]) -> list[Any]:
+def check_components(components: Sequence[keras.Model]) -> list[keras.Model]:
     """Returns the components as a list, or raises ValueError if they do not make a mixture."""
     if isinstance(components, keras.layers.Layer) or not isinstance(components, Iterable):
         raise ValueError(
             "`components` must be a list of built Keras models. Received: "
             f"{type(components).__name__}. For one component, pass a list of one"
         )
-    given = list(components)
-    if not given:
+    networks = list(components)
+    if not networks:
         raise ValueError("A mixture needs at least one component. Received: none")
-    for index, one in enumerate(given):
-        if not isinstance(one, keras.layers.Layer) or holds_mixture(one):
+    for index, network in enumerate(networks):
+        if not isinstance(network, keras.layers.Layer) or holds_mixture(network):
             raise ValueError(
                 "A component must be a built Keras model, and no mixture. "
-                f"Received: component {index} is {one!r}"
+                f"Received: component {index} is {network!r}"
             )
-        _check_fit(given[0], one, index)
-    for (first, one), (second, other) in itertools.combinations(enumerate(given), 2):
-        own = {id(variable) for variable in one.variables}
-        if one is other or any(id(variable) in own for variable in other.variables):
+        _check_same_shapes(networks[0], network, index)
+    for (first, network), (second, other) in itertools.combinations(enumerate(networks), 2):
+        variables = {id(variable) for variable in network.variables}
+        if network is other or any(id(variable) in variables for variable in other.variables):
             raise ValueError(
                 "Every component must have weights of its own. Received: components "
-                f"{first} and {second} ({one.name!r}, {other.name!r}) share them. Build each anew"
+                f"{first} and {second} ({network.name!r}, {other.name!r}) share them. Build each "
+                "anew"
             )
-    return given
+    return networks
 
 
-def holds_mixture(network: Any) -> bool:
-    """Returns whether a network is a mixture, or has one inside."""
-    return any(isinstance(layer, Mixture) for layer in network._flatten_layers())
+def holds_mixture(network: keras.layers.Layer) -> bool:
+    """Returns whether a network is a mixture, or has a mixture inside."""
+    return any(isinstance(layer, Mixture) for layer in compat.all_layers(network))
 
 
-def _check_fit(first: Any, other: Any, index: int) -> None:
+def _check_same_shapes(first: keras.Model, other: keras.Model, index: int) -> None:
     if shapes.takes_labels(first) != shapes.takes_labels(other):
         raise ValueError(
             "Either all components take labels, or none does. Received: component 0 and component "
             f"{index} ({other.name!r}) differ in that"
         )
-    for side, shape_of in (("input", shapes.input_shape), ("output", shapes.output_shape)):
+    for kind, shape_of in (("input", shapes.input_shape), ("output", shapes.output_shape)):
         expected = shape_of(first, "component 0")
         received = shape_of(other, f"component {index}")
         if received != expected:
             raise ValueError(
-                f"All components must have one {side} shape: that of component 0 is {expected}. "
-                f"Received: component {index} ({other.name!r}) with {received}"
+                f"All components must have the same {kind} shape: that of component 0 is "
+                f"{expected}. Received: component {index} ({other.name!r}) with {received}"
             )
 
 
-def _warn_if_equal(components: Sequence[Any]) -> None:
-    first, *others = ([np.asarray(w) for w in one.get_weights()] for one in components)
+def _warn_if_equal(components: Sequence[keras.Model]) -> None:
+    first, *others = (
+        [np.asarray(weight) for weight in component.get_weights()] for component in components
+    )
     for index, weights in enumerate(others, start=1):
         if len(weights) == len(first) and all(map(np.array_equal, first, weights)):
             warnings.warn(
                 f"Components 0 and {index} start with equal weights: it takes them long to "
-                "part. Give each its own seed, or none",
+                "part. Give each a seed of its own, or none",
                 stacklevel=3,
             )

@@ -1,15 +1,15 @@
-"""How the examples of a batch find their components."""
+"""How the examples of a batch reach the components of a mixture."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+import keras
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util
 
-Components = Sequence[Callable[..., tf.Tensor]]
+from tfgans import compat
+from tfgans.types import Inputs
 
 
-def batch_size(batch: Any) -> Any:
+def batch_size(batch: Inputs) -> int | tf.Tensor:
     """Returns the length of axis 0: an int if it is known, else a scalar tensor.
 
     A batch is what a network takes: a tensor, or the list [tensor, labels].
@@ -18,11 +18,11 @@ def batch_size(batch: Any) -> Any:
     return tf.shape(first)[0] if first.shape[0] is None else first.shape[0]
 
 
-def slice_sizes(rows: Any, num_slices: int) -> list[Any]:
-    """Returns the lengths of `num_slices` slices of `rows` rows, which differ by one at most.
+def slice_sizes(num_rows: int | tf.Tensor, num_slices: int) -> list[int | tf.Tensor]:
+    """Returns the lengths of `num_slices` slices of `num_rows` rows, which differ by at most 1.
 
     Args:
-        rows: Int, or a scalar int32 tensor, of at least `num_slices`.
+        num_rows: Int, or a scalar int32 tensor, of at least `num_slices`.
         num_slices: Int of at least 1.
 
     Raises:
@@ -33,43 +33,48 @@ def slice_sizes(rows: Any, num_slices: int) -> list[Any]:
         f"With routing 'slices' a batch needs at least one example for each of the {num_slices} "
         "components. Use a larger batch, or fewer components"
     )
-    if not isinstance(rows, int):
-        tf.debugging.assert_greater_equal(rows, num_slices, message)
-    elif rows < num_slices:
-        raise ValueError(f"{message}. Received: a batch of {rows}")
-    return [(rows + num_slices - 1 - index) // num_slices for index in range(num_slices)]
+    if not isinstance(num_rows, int):
+        tf.debugging.assert_greater_equal(num_rows, num_slices, message)
+    elif num_rows < num_slices:
+        raise ValueError(f"{message}. Received: a batch of {num_rows}")
+    return [(num_rows + num_slices - 1 - index) // num_slices for index in range(num_slices)]
 
 
-def cut(batch: Any, num_slices: int) -> list[Any]:
+def cut(batch: Inputs, num_slices: int) -> list[Inputs]:
     """Returns `num_slices` slices of a batch, or of a nest of tensors with as many rows each."""
     if num_slices == 1:
         return [batch]
     sizes = slice_sizes(batch_size(batch), num_slices)
-    parts = [tf.split(one, sizes, num=num_slices) for one in tf.nest.flatten(batch)]
+    parts = [tf.split(tensor, sizes, num=num_slices) for tensor in tf.nest.flatten(batch)]
     return [tf.nest.pack_sequence_as(batch, part) for part in zip(*parts, strict=True)]
 
 
-def run_slices(components: Components, batch: Any, *, training: bool) -> list[tf.Tensor]:
+def run_slices(
+    components: Sequence[keras.Model], batch: Inputs, *, training: bool
+) -> list[tf.Tensor]:
     """Returns the outputs of component i on slice i: branches of a graph that run side by side."""
     slices = cut(batch, len(components))
-    return [one(rows, training=training) for one, rows in zip(components, slices, strict=True)]
+    return [
+        component(rows, training=training)
+        for component, rows in zip(components, slices, strict=True)
+    ]
 
 
-def dealing_order(rows: Any, num_slices: int, shift: tf.Tensor) -> tf.Tensor:
-    """Returns int32 [rows]: row numbers in the order in which dealing puts them into slices.
+def dealing_order(num_rows: int | tf.Tensor, num_slices: int, shift: tf.Tensor) -> tf.Tensor:
+    """Returns int32 [num_rows]: row numbers in the order in which dealing puts them into slices.
 
     Like cards: slice j gets rows j, j + num_slices, ... counted from row `shift`. Rows that belong
     together, say of one generator, are spread evenly over the slices; and over a uniform shift in
-    [0, rows) each row is in slice j with a probability of exactly its share of the rows, whether
-    `num_slices` divides `rows` or not.
+    [0, num_rows) each row is in slice j with a probability of exactly its share of the rows,
+    whether `num_slices` divides `num_rows` or not.
     """
-    order = tf.concat([tf.range(first, rows, num_slices) for first in range(num_slices)], axis=0)
-    return (order + shift) % rows
+    hands = [tf.range(first, num_rows, num_slices) for first in range(num_slices)]
+    return (tf.concat(hands, axis=0) + shift) % num_rows
 
 
 def dispatch(
-    components: Components,
-    batch: Any,
+    components: Sequence[keras.Model],
+    batch: Inputs,
     chosen: tf.Tensor,
     *,
     example_shape: Sequence[int | None],
@@ -77,47 +82,51 @@ def dispatch(
 ) -> tf.Tensor:
     """Returns what component `chosen[i]` makes of row i: float32 [rows, *example_shape].
 
-    Each component sees its own rows only, and is left alone if it has none. Such batches change in
-    size, which XLA cannot compile: there every component sees every row, and one is kept.
+    Each component sees only its rows, and does not run if it has none. Such batches change in size,
+    which XLA cannot compile: there every component sees every row, and the chosen output is kept.
 
     Args:
-        components: k callables `(batch, training) -> [rows, *example_shape]`.
+        components: k networks, `(batch, training) -> [rows, *example_shape]`.
         batch: Tensor [rows, ...], or the list [tensor, labels].
         chosen: int32 [rows] in [0, k).
         example_shape: The shape of one output.
         training: Bool, passed on.
 
     Raises:
-        ValueError: In training under XLA, where rows of others would count in batch statistics.
+        ValueError: In training under XLA, where the rows of other components would count in batch
+            statistics.
     """
     if len(components) == 1:
         return tf.cast(components[0](batch, training=training), tf.float32)
-    if control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+    if compat.inside_xla():
         if training:
             raise ValueError(
                 "Routing by drawn components changes batch sizes, which XLA cannot compile. "
                 "Received: jit_compile=True. Train with routing='slices', or without XLA"
             )
-        outputs = [tf.cast(one(batch, training=False), tf.float32) for one in components]
+        outputs = [
+            tf.cast(component(batch, training=False), tf.float32) for component in components
+        ]
         return tf.gather(tf.stack(outputs, axis=1), chosen, axis=1, batch_dims=1)
     rows = [tf.where(tf.equal(chosen, index))[:, 0] for index in range(len(components))]
     parts = [
-        _run_if_any(one, batch, own, example_shape, training)
-        for one, own in zip(components, rows, strict=True)
+        _run_if_any(component, batch, rows_of_component, example_shape, training)
+        for component, rows_of_component in zip(components, rows, strict=True)
     ]
-    back = tf.argsort(tf.concat(rows, axis=0))
-    return tf.ensure_shape(tf.gather(tf.concat(parts, axis=0), back), [None, *example_shape])
+    original_order = tf.argsort(tf.concat(rows, axis=0))
+    outputs = tf.gather(tf.concat(parts, axis=0), original_order)
+    return tf.ensure_shape(outputs, [None, *example_shape])
 
 
 def _run_if_any(
-    component: Callable[..., tf.Tensor],
-    batch: Any,
+    component: keras.Model,
+    batch: Inputs,
     rows: tf.Tensor,
     example_shape: Sequence[int | None],
     training: bool,
 ) -> tf.Tensor:
     def run() -> tf.Tensor:
-        own = tf.nest.map_structure(lambda one: tf.gather(one, rows), batch)
-        return tf.cast(component(own, training=training), tf.float32)
+        selected = tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), batch)
+        return tf.cast(component(selected, training=training), tf.float32)
 
     return tf.cond(tf.size(rows) > 0, run, lambda: tf.zeros([0, *example_shape]))

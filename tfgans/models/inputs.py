@@ -8,8 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, data
-from tfgans.models import replicas
+from tfgans import checks, data, replicas
 from tfgans.models.first_batch import check_first_batch, check_values
 from tfgans.models.labels import (
     cast_checked,

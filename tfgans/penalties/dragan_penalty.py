@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfgans import checks, random
 from tfgans.penalties.gradient_penalty import one_number_each
 from tfgans.penalties.penalty import Penalty
+from tfgans.random import Role
 
 NOISES = ("uniform", "symmetric", "gaussian")
 
@@ -61,10 +62,10 @@ class DRAGANPenalty(Penalty):
         del fake
         radius = self.scale * tf.math.reduce_std(real)
         shape = [tf.shape(real)[0], *real.shape[1:]]
-        own_key = random.fold(key, 1)
+        noise_key = random.fold(key, Role.PENALTY_POINTS)
         if self.noise == "gaussian":
-            return real + radius * random.normal(shape, own_key)
-        uniform = random.uniform(shape, own_key)
+            return real + radius * random.normal(shape, noise_key)
+        uniform = random.uniform(shape, noise_key)
         if self.noise == "symmetric":
             return real + radius * (2.0 * uniform - 1.0)
         return real + one_number_each(real, key) * radius * uniform

@@ -9,7 +9,8 @@ from typing import Any, Self
 import keras
 import tensorflow as tf
 
-from tfgans import checks, random
+from tfgans import checks, compat, random
+from tfgans.random import Role
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,7 @@ class Penalty(abc.ABC):
             count = math.ceil(self.fraction * rows)
         else:  # In float64, as in Python: a batch of unknown size must not round otherwise.
             count = tf.cast(tf.math.ceil(self.fraction * tf.cast(rows, tf.float64)), tf.int32)
-        shift = random.uniform([1], random.fold(key, _CHOICE))[0]
+        shift = random.uniform([1], random.fold(key, Role.PENALTY_FRACTION))[0]
         first = tf.cast(shift * tf.cast(rows, tf.float32), tf.int32)
         chosen = (first + tf.range(count) * rows // count) % rows
         some = tf.gather(points, chosen)
@@ -156,10 +157,6 @@ class Penalty(abc.ABC):
         prices = self._prices(discriminator, some, own_labels, training=True)
         scale = tf.cast(rows, tf.float32) / tf.cast(count, tf.float32)
         return tf.scatter_nd(chosen[:, tf.newaxis], scale * prices, [rows])
-
-
-# Below the key of the points, apart from their own branches.
-_CHOICE = 17
 
 
 def squared_gradient_norm(
@@ -194,11 +191,11 @@ def squared_gradient_norm(
     return tf.reduce_sum(tf.square(gradient), axis=list(range(1, len(gradient.shape))))
 
 
-def refuse_batch_statistics(discriminator: Any) -> None:
+def refuse_batch_statistics(discriminator: Callable[..., tf.Tensor]) -> None:
     """Raises ValueError if a Keras model normalizes over the batch in training."""
     if not isinstance(discriminator, keras.layers.Layer):
         return
-    for layer in discriminator._flatten_layers():
+    for layer in compat.all_layers(discriminator):
         if isinstance(layer, keras.layers.BatchNormalization):
             raise ValueError(
                 "A gradient penalty needs a discriminator that treats each example by itself. "

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgans import checks, random
 from tfgans.penalties.penalty import Penalty
+from tfgans.random import Role
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -67,13 +68,15 @@ class PenaltySum:
         """Returns the weighted sum for each example: float32 [batch]."""
         total = tf.zeros([])
         for index, term in enumerate(self.terms):
-            own_key = None if key is None else random.fold(key, index)
+            term_key = (
+                None if key is None else random.fold(random.fold(key, Role.PENALTY_TERM), index)
+            )
             total += term.weight * term(
                 discriminator,
                 real,
                 fake,
                 labels=labels,
-                key=own_key,
+                key=term_key,
                 update=update,
                 training=training,
             )

@@ -11,10 +11,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.src.saving.serialization_lib import SafeModeScope
 
-from tfgans import checks, files
-from tfgans.models import GAN
+from tfgans import checks, compat, files
+from tfgans.gan import GAN
 from tfgans.versions import versions
 
 _NUM_LISTED = 5
@@ -244,7 +243,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
         raise ValueError(f"A model must be a file that ends in .keras. Received: {path}")
     try:
         # What `keras.config.enable_unsafe_deserialization` set would count more than the argument.
-        with SafeModeScope(True):
+        with compat.SafeModeScope(True):
             return keras.saving.load_model(path, safe_mode=True)
     except (*_UNLOADABLE, zipfile.BadZipFile) as error:
         # Keras puts the whole config into some of its messages, and what happened behind it.

@@ -3,10 +3,11 @@
 import math
 from typing import Any, NamedTuple
 
+from tfgans import compat, replicas
 from tfgans.data import Source
 from tfgans.data.room import available_memory
-from tfgans.mixtures import Mixture
-from tfgans.models import GAN, mixing, replicas
+from tfgans.gan import GAN
+from tfgans.players import Player, check_batch_size
 
 _FLOAT = 4
 # Weights, their gradients, and the two slots of Adam.
@@ -50,9 +51,9 @@ def estimate(gan: GAN, source: Source, *, batch_size: int, parts: int | None = N
         batch_size: Int, examples in one update, of all replicas.
         parts: Int, instead of the model's `accumulate_steps`.
     """
-    generator, discriminator = gan.generator, gan.discriminator
+    generator, discriminator = gan.players["generator"], gan.players["discriminator"]
     # The discriminator sees the real batch, and one from every generator with exact routing.
-    fakes = generator.num_components if _is_exact(generator) else 1
+    fakes = generator.calls_per_example
     judged = _output_sizes(discriminator)
     points = 0 if gan.penalty is None else 4 * fakes * judged
     update = max(
@@ -61,10 +62,11 @@ def estimate(gan: GAN, source: Source, *, batch_size: int, parts: int | None = N
     )
     workers = replicas.num_workers(gan.distribute_strategy)
     own_replicas = gan.distribute_strategy.num_replicas_in_sync // workers
-    weights = generator.count_params() + discriminator.count_params()
+    generator_weights = generator.network.count_params()
+    weights = generator_weights + discriminator.network.count_params()
     parts = gan.accumulate_steps if parts is None else parts
     # The gradients of the parts are summed beside the one of the present part.
-    copies = weights * (_COPIES + (parts > 1)) + (0 if gan.ema is None else generator.count_params())
+    copies = weights * (_COPIES + (parts > 1)) + (0 if gan.ema is None else generator_weights)
     copies *= own_replicas
     rows = math.ceil(batch_size / workers / parts)
     batch = batch_size // workers * gan.discriminator_steps * math.prod(source.data_shape)
@@ -102,8 +104,8 @@ def refuse_too_large(gan: GAN, source: Source, *, batch_size: int) -> Estimate:
 def _can_be_cut(gan: GAN, batch_size: int, parts: int) -> bool:
     num_replicas = gan.distribute_strategy.num_replicas_in_sync
     try:
-        mixing.check_batch(
-            batch_size, gan.generator, gan.discriminator, num_replicas=num_replicas, parts=parts
+        check_batch_size(
+            batch_size, *gan.players.values(), num_replicas=num_replicas, accumulate_steps=parts
         )
     except ValueError:
         return False
@@ -115,17 +117,13 @@ def megabytes(count: int) -> str:
     return f"{count / 2**20:.1f} MB"
 
 
-def _is_exact(network: Any) -> bool:
-    return isinstance(network, Mixture) and network.routing == "exact"
-
-
-def _output_sizes(network: Any) -> int:
+def _output_sizes(player: Player) -> int:
     """Returns the floats in the outputs of all layers for one example."""
-    if isinstance(network, Mixture) and not _is_exact(network):
-        network = network.components[0]  # An example goes through one component.
     total = 0
-    for layer in network._flatten_layers(include_self=False):
+    for layer in compat.all_layers(player.components[0]):
+        if layer is player.components[0]:
+            continue
         shape = getattr(getattr(layer, "output", None), "shape", None)
         if shape is not None:
             total += math.prod(size or 1 for size in shape[1:])
-    return total
+    return total * player.calls_per_example

@@ -6,8 +6,8 @@ from typing import Any
 
 from tfgans.callbacks import Backup
 from tfgans.data import Source
-from tfgans.mixtures import Mixture
-from tfgans.models import GAN
+from tfgans.gan import GAN
+from tfgans.players import Player
 from tfgans.runs import memory
 from tfgans.runs.directory import RunDirectory
 from tfgans.runs.settings import check_sizes, describe
@@ -45,8 +45,8 @@ def plan(
         "data": f"{source.name}, {examples} of shape {source.data_shape}",
         "model": f"{type(gan).__name__}, objective {type(gan.objective).__name__}, penalty "
         + ("none" if gan.penalty is None else type(gan.penalty).__name__),
-        "generator": _network(gan.generator),
-        "discriminator": _network(gan.discriminator),
+        "generator": _network(gan.players["generator"]),
+        "discriminator": _network(gan.players["discriminator"]),
         "memory": f"about {memory.megabytes(needed.total)}: "
         f"{memory.megabytes(needed.weights)} for weights and optimizers, "
         f"{memory.megabytes(needed.update)} for one update in {gan.accumulate_steps} parts, "
@@ -58,8 +58,9 @@ def plan(
     return "\n".join(f"{name:>14}  {text}" for name, text in rows.items())
 
 
-def _network(network: Any) -> str:
-    text = f"{network.name}, {network.count_params():,} parameters"
-    if isinstance(network, Mixture):
-        text += f", {network.num_components} components, routing {network.routing}"
+def _network(player: Player) -> str:
+    text = f"{player.network.name}, {player.network.count_params():,} parameters"
+    if player.mixture_settings:
+        text += f", {player.num_components} components"
+        text += f", routing {player.mixture_settings['routing']}"
     return text

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tfgans import checks, shapes
+from tfgans import checks
 from tfgans.data import Source
-from tfgans.mixtures import Mixture
-from tfgans.models import GAN
+from tfgans.gan import GAN
 
 # What Keras counts up in a process, or keeps for its own loading: it decides no number.
 _INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config"})
@@ -29,22 +28,7 @@ def check_sizes(gan: GAN, source: Source, *, steps: int, batch_size: int, epoch_
             "A run draws its samples, so examples must be images [height, width, channels] or "
             f"vectors [dim]. Received: {source.data_shape}"
         )
-    expected = shapes.input_shape(gan.discriminator, "discriminator")
-    if len(expected) != len(source.data_shape) or any(
-        want not in (None, size) for want, size in zip(expected, source.data_shape, strict=True)
-    ):
-        raise ValueError(
-            f"{source.name!r} must have examples of the discriminator's input shape {expected}. "
-            f"Received: {source.data_shape}. Take other data, or networks of that shape"
-        )
-    gan.check_batch(batch_size)
-    # Refuses a batch that is larger than the data, and labels that the source does not have.
-    source.batches(batch_size, labels=gan.num_classes is not None)
-    if gan.num_classes is not None and (source.num_classes or 0) > gan.num_classes:
-        raise ValueError(
-            f"{source.name!r} has {source.num_classes} classes. Received: a model with num_classes="
-            f"{gan.num_classes}. Build the networks and the model for as many"
-        )
+    gan.check_training(source, batch_size)
 
 
 def describe(
@@ -81,11 +65,10 @@ def describe(
 
 
 def _mixtures(gan: GAN) -> dict[str, Any]:
-    players = {name: getattr(gan, name) for name in sorted(_NETWORKS)}
     return {
-        f"{name}_mixture": {"components": one.num_components, **one.settings()}
-        for name, one in players.items()
-        if isinstance(one, Mixture)
+        f"{name}_mixture": player.mixture_settings
+        for name, player in sorted(gan.players.items())
+        if player.mixture_settings
     }
 
 

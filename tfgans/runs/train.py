@@ -10,9 +10,8 @@ import keras
 
 from tfgans import callbacks, checks, files
 from tfgans.data import Source
-from tfgans.mixtures import Mixture
 from tfgans.metrics import Evaluator
-from tfgans.models import GAN
+from tfgans.gan import GAN
 from tfgans.runs.cluster import Cluster
 from tfgans.runs.directory import RunDirectory
 from tfgans.runs.segments import Segment, segments
@@ -105,7 +104,7 @@ def train(
     )
     monitors: list[keras.callbacks.Callback] = []
     evaluation = _evaluation(evaluator, evaluate_every, epoch_steps, run)
-    if any(isinstance(player, Mixture) for player in (gan.generator, gan.discriminator)):
+    if any(player.mixture_settings for player in gan.players.values()):
         monitors.append(
             callbacks.MixtureMonitor(
                 run.mixture_log,

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks, files, shapes
+from tfgans.sampling import DrawLatents, Sampler
 from tfgans.serving.graph_checks import check_graph
 from tfgans.serving.model_card import write_card
 from tfgans.serving.publish import publish
@@ -25,6 +26,7 @@ def export_generator(
     path: str | os.PathLike[str],
     *,
     num_classes: int | None = None,
+    draw_latents: DrawLatents | None = None,
     card: Mapping[str, Any] | None = None,
     keep: int | None = None,
     verify: bool = True,
@@ -74,6 +76,8 @@ def export_generator(
             called with `training=False`.
         path: The model's folder, say "exported/digits"; its versions are "exported/digits/1", ...
         num_classes: Int, of a conditional generator, which takes [latents, labels]. Default: None.
+        draw_latents: Callable `(draws) -> float32 [rows, *latent_shape]`, see `GAN.draw_latents`.
+            Default: None, standard normal latents.
         card: What `model_card.json` tells besides versions and checksums, as JSON values by name.
         keep: Int of at least 1, how many of the newest versions stay. Default: None, all. Keep as
             many as a server may still be loading: at least 2.
@@ -92,7 +96,7 @@ def export_generator(
     if keep is not None:
         checks.positive_int("keep", keep)
     card = _checked_card(card or {})
-    made = _signatures(generator, num_classes)
+    made = _signatures(generator, num_classes, draw_latents)
     signatures = made.build()
     calls = example_calls(signatures, num_components=made.num_components, num_classes=num_classes)
     _make_readable(path)
@@ -131,7 +135,9 @@ def _checked_card(card: Mapping[str, Any]) -> Mapping[str, Any]:
     return card
 
 
-def _signatures(generator: Any, num_classes: int | None) -> GeneratorSignatures:
+def _signatures(
+    generator: keras.Model, num_classes: int | None, draw_latents: DrawLatents | None
+) -> GeneratorSignatures:
     if shapes.takes_labels(generator) != (num_classes is not None):
         raise ValueError(
             "`num_classes` is of generators that take [latents, labels], and they need it. "
@@ -139,15 +145,9 @@ def _signatures(generator: Any, num_classes: int | None) -> GeneratorSignatures:
         )
     if num_classes is not None:
         checks.positive_int("num_classes", num_classes)
-    latent_shape = shapes.input_shape(generator, "generator")
-    fixed = tuple(size for size in latent_shape if size is not None)
-    if len(fixed) < len(latent_shape):
-        raise ValueError(
-            "A generator must take latents of a fixed shape but for the batch. Received: "
-            f"{(None, *latent_shape)}"
-        )
-    image_shape = shapes.output_shape(generator, "generator")
-    return GeneratorSignatures(generator, fixed, image_shape, num_classes=num_classes)
+    return GeneratorSignatures(
+        Sampler(generator, num_classes=num_classes, draw_latents=draw_latents)
+    )
 
 
 def _make_readable(path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow.python.framework import op_def_registry
+
+from tfgans import compat
 
 # Ops that TensorFlow counts as stateful, and that only read, call, look up or check.
 _HARMLESS = re.compile(
@@ -52,7 +53,7 @@ def _check_node(signature: str, node: Any, functions: dict[str, Any]) -> None:
     called = [functions[name] for name in _called(node) if name in functions]
     if any(_must_compile(one) for one in [node, *called]):
         _refuse(signature, f"{node.name} must be compiled by XLA", "no jit_compile=True")
-    definition = op_def_registry.get(node.op)
+    definition = compat.op_def_registry.get(node.op)
     if definition is not None and definition.is_stateful and not _HARMLESS.fullmatch(node.op):
         found = f"{node.name} ({node.op}) draws at random, changes a state or acts outside"
         _refuse(signature, found, "a pure function of the inputs")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfgans import compat
 from tfgans.serving.signatures import Signature
 
 # Of the values, or of 1 where they are smaller: what the order of sums may change.
@@ -46,7 +47,7 @@ def example_calls(
 
 def tolerance_of(generator: Any) -> float:
     """Returns how far outputs may differ: by the lowest precision a Keras model computes in."""
-    dtypes = {layer.compute_dtype for layer in generator._flatten_layers()}
+    dtypes = {layer.compute_dtype for layer in compat.all_layers(generator)}
     return max(_TOLERANCES.get(dtype, _TOLERANCE) for dtype in dtypes)
 
 

@@ -1,11 +1,10 @@
 """What an exported generator can be asked for: TensorFlow functions by name, with their inputs."""
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
-from tfgans import random, shapes
+from tfgans.sampling import Sampler
 
 Outputs = dict[str, tf.Tensor]
 Signature = tuple[Callable[..., Outputs], list[tf.TensorSpec]]
@@ -24,27 +23,15 @@ class GeneratorSignatures:
     all that is drawn for it is drawn from this key.
 
     Args:
-        generator: Built Keras model; called with `training=False`.
-        latent_shape: Shape of one latent, without the batch.
-        image_shape: Shape of one example.
-        num_classes: Int, of a conditional generator, else None.
+        sampler: `tfgans.sampling.Sampler` of the generator.
     """
 
-    def __init__(
-        self,
-        generator: Any,
-        latent_shape: tuple[int, ...],
-        image_shape: tuple[int | None, ...],
-        *,
-        num_classes: int | None,
-    ) -> None:
-        self._generator = generator
-        self._latent_shape = latent_shape
-        self._image_shape = image_shape
-        # Rooms of one floor do not import each other: a mixture is what draws components.
-        self._mixture = hasattr(generator, "draw_components")
-        self._num_classes = num_classes
-        self.num_components = generator.num_components if self._mixture else 1
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+        self._latent_shape = sampler.latent_shape
+        self._image_shape = sampler.example_shape
+        self._num_classes = sampler.num_classes
+        self.num_components = sampler.num_components
         # Traced once for all signatures.
         self._pinned, self._routed, self._of_keys, self._latents_of, self._components_of = (
             tf.function(function, autograph=False, reduce_retracing=True)
@@ -52,8 +39,8 @@ class GeneratorSignatures:
                 self._pinned_images,
                 self._routed_images,
                 self._rows_of_keys,
-                self._latents_of_keys,
-                self._components_of_keys,
+                sampler.latents,
+                sampler.components,
             )
         )
 
@@ -129,9 +116,7 @@ class GeneratorSignatures:
         return {"images": images, "components": components}
 
     def _mixture_weights(self) -> Outputs:
-        if not self._mixture:
-            return {"weights": tf.ones([1])}
-        return {"weights": tf.exp(self._generator.log_probabilities())}
+        return {"weights": self._sampler.component_weights()}
 
     def _rows_of_keys(self, keys: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         components, classes = self._components_of(keys), self._drawn(labels, keys)
@@ -142,21 +127,10 @@ class GeneratorSignatures:
     def _pinned_images(
         self, latents: tf.Tensor, components: tf.Tensor, *labels: tf.Tensor
     ) -> tf.Tensor:
-        pinned = {"component": components} if self._mixture else {}
-        inputs = shapes.with_labels(latents, *labels or [None])
-        return tf.cast(self._generator(inputs, training=False, **pinned), tf.float32)
+        return self._sampler.examples(latents, labels[0] if labels else None, components)
 
     def _routed_images(self, latents: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
-        inputs = shapes.with_labels(latents, *labels or [None])
-        return tf.cast(self._generator(inputs, training=False), tf.float32)
-
-    def _latents_of_keys(self, keys: tf.Tensor) -> tf.Tensor:
-        return random.normal_rows(keys, self._latent_shape)
-
-    def _components_of_keys(self, keys: tf.Tensor) -> tf.Tensor:
-        if not self._mixture:
-            return tf.zeros([tf.shape(keys)[0]], tf.int32)
-        return self._generator.draw_components(keys)
+        return self._sampler.examples(latents, labels[0] if labels else None, None)
 
     def _given(self, labels: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
         return [self._checked_labels(one, first=0) for one in labels]
@@ -164,7 +138,7 @@ class GeneratorSignatures:
     def _drawn(self, labels: tuple[tf.Tensor, ...], keys: tf.Tensor) -> list[tf.Tensor]:
         if self._num_classes is None:
             return []
-        drawn = random.class_rows(keys, self._num_classes)
+        drawn = self._sampler.classes(keys)
         given = [self._checked_labels(one, first=DRAWN) for one in labels]
         return [tf.where(one == DRAWN, drawn, one) for one in given]
 

@@ -1,0 +1,282 @@
+"""Class-conditional models: labels from the data to the samples and the export."""
+
+import keras
+import named_methods
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+from tfgans.random import Role, Stream
+
+IMAGES, LABELS = tiny.digits(64), tiny.digit_labels(64)
+
+
+def gan(cls=tfgans.NonSaturatingGAN, **options):
+    players = tiny.conditional_generator(), tiny.conditional_discriminator()
+    model = cls(*players, num_classes=10, **options)
+    model.compile()
+    return model
+
+
+def mixed(cls=tfgans.NonSaturatingGAN, *, generator_routing="slices", **options):
+    model = cls(
+        tfgans.MixtureGenerator(
+            [tiny.conditional_generator(seed=seed) for seed in (1, 2, 3)], routing=generator_routing
+        ),
+        tfgans.MixtureDiscriminator([tiny.conditional_discriminator(seed=seed) for seed in (4, 5)]),
+        num_classes=10,
+        **options,
+    )
+    model.compile()
+    return model
+
+
+def train(model, steps=2, **options):
+    return model.fit(IMAGES, LABELS, batch_size=16, steps_per_epoch=steps, verbose=0, **options)
+
+
+def pairs(images=IMAGES, labels=LABELS, size=16):
+    return tf.data.Dataset.from_tensor_slices((images, labels)).batch(size)
+
+
+class Spy(tfgans.GAN):
+    """Keeps what the terms of the game are computed from."""
+
+    def __init__(self, *players, **options):
+        super().__init__(*players, **options)
+        self.seen = []
+
+    def discriminator_loss(self, real, fake, labels=None, **options):
+        self.seen.append(("discriminator", real, fake.values, labels))
+        return super().discriminator_loss(real, fake, labels, **options)
+
+    def generator_loss(self, real, fake, labels=None, **options):
+        self.seen.append(("generator", real, fake.values, labels))
+        return super().generator_loss(real, fake, labels, **options)
+
+
+def test_labels_stay_with_their_images_and_their_fakes():
+    players = tiny.conditional_generator(), tiny.conditional_discriminator()
+    spy = Spy(
+        *players, objective=named_methods.NON_SATURATING, num_classes=10, discriminator_steps=2
+    )
+    spy.compile("sgd", "sgd", run_eagerly=True)
+    before = spy.generator.get_weights()
+    spy.fit(IMAGES, LABELS, batch_size=16, steps_per_epoch=1, verbose=0)
+    assert [kind for kind, *_ in spy.seen] == ["discriminator", "discriminator", "generator"]
+    by_image = {image.tobytes(): label for image, label in zip(IMAGES, LABELS, strict=True)}
+    for _, real, _, labels in spy.seen:
+        expected = [by_image[image.tobytes()] for image in real.numpy()]
+        np.testing.assert_array_equal(labels, expected)
+    spy.generator.set_weights(before)
+    key = tfgans.random.key(0, 0, 0, Role.LATENTS)  # Of seed, step and update.
+    latents = tfgans.random.normal([16, 4], key)
+    _, _, fake, labels = spy.seen[0]
+    np.testing.assert_allclose(fake, spy.generator([latents, labels]), atol=1e-6)
+
+
+def test_array_dataset_and_source_feed_the_same_way():
+    source = tfgans.data.from_array(IMAGES, labels=LABELS, seed=0)
+    models = [gan() for _ in range(2)]
+    train(models[0])
+    models[1].fit(source.batches(16, labels=True), steps_per_epoch=2, verbose=0)
+    tiny.assert_same_state(*models)
+
+
+@pytest.mark.parametrize("make", [gan, mixed])
+def test_evaluates_saves_and_goes_on_to_the_same_bits(make, tmp_path):
+    stopped = make(ema=0.9)
+    history = train(stopped, validation_data=(IMAGES[:20], LABELS[:20])).history
+    assert np.isfinite(list(history.values())).all()
+    results = [
+        stopped.evaluate(*data, return_dict=True, verbose=0)["real_logits"]
+        for data in [(IMAGES[:20], LABELS[:20]), (pairs(IMAGES[:20], LABELS[:20], 7),)]
+    ]
+    assert results[0] == pytest.approx(results[1], rel=1e-4)
+    assert results[0] == pytest.approx(history["val_real_logits"][0], rel=1e-4)
+    stopped.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    assert loaded.num_classes == 10
+    for model in (loaded, stopped):
+        train(model)
+    tiny.assert_same_state(loaded, stopped)
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [
+        (tfgans.WGANGP, {"discriminator_steps": 1}),
+        pytest.param(tfgans.R3GAN, {}, marks=pytest.mark.slow),
+        pytest.param(tfgans.KLWGAN, {"discriminator_steps": 1}, marks=pytest.mark.slow),
+        (tfgans.DCD, {"langevin": named_methods.SHORT, "updates_per_batch": 1}),
+    ],
+)
+@pytest.mark.parametrize("make", [gan, mixed])
+def test_methods_take_labels(cls, options, make):
+    history = train(make(cls, **options)).history
+    assert np.isfinite(list(history.values())).all()
+
+
+def test_exact_routing_repeats_labels_with_the_images():
+    """Every generator makes every image: the mean logit of fakes is that over all pairs."""
+    model = mixed(generator_routing="exact")
+    real, labels = tf.constant(IMAGES[:6]), tf.constant(LABELS[:6])
+    stream = Stream(tfgans.random.key(0))
+    fake = model.generate(6, labels, stream=stream, training=True)
+    assert fake.values.shape[0] == 18
+    _, logs = model.discriminator_loss(real, fake, labels, stream=stream, training=False)
+    logits = model.discriminator([fake.values, tf.tile(labels, [3])])
+    logged = float(logs["fake_logits"])
+    assert logged == pytest.approx(float(tf.reduce_mean(logits)), rel=1e-4)
+
+
+@pytest.mark.parametrize("make", [gan, mixed])
+def test_samples_have_the_classes_that_are_asked_for(make):
+    model = make()
+    drawn = model.sample_labels(200, seed=3)
+    assert set(drawn) == set(range(10))
+    # Chi-square with 9 degrees of freedom: 27.9 is exceeded with a probability of .001.
+    counts = np.bincount(model.sample_labels(5000, seed=0), minlength=10)
+    assert ((counts - 500) ** 2 / 500).sum() < 27.9
+    images = model.sample(6, seed=3)
+    np.testing.assert_allclose(model.sample(6, seed=3, labels=drawn[:6]), images, atol=1e-6)
+    sevens = model.sample(6, seed=3, labels=7)
+    np.testing.assert_array_equal(model.sample(6, seed=3, labels=[7] * 6), sevens)
+    kept = drawn[:6] == 7
+    np.testing.assert_allclose(sevens[kept], images[kept], atol=1e-6)
+    assert not np.allclose(sevens[~kept], images[~kept])
+
+
+@pytest.mark.parametrize("make", [gan, mixed])
+def test_exported_with_labels(make, tmp_path):
+    model = make()
+    loaded = tf.saved_model.load(str(model.export(tmp_path / "digits", verify=False)))
+    seeds, labels = np.array([5, -3, 5, 0]), np.array([1, 9, 4, 0], np.int32)
+    made = loaded.signatures["sample"](
+        seed=tf.constant(seeds, tf.int64), labels=tf.constant(labels)
+    )["images"]
+    for row, (seed, label) in enumerate(zip(seeds, labels, strict=True)):
+        expected = model.sample(1, seed=int(seed), labels=int(label))[0]
+        np.testing.assert_allclose(made[row], expected, atol=1e-5)
+    labels = tf.constant(labels)
+    latents = tf.constant(np.random.default_rng(0).normal(size=(4, 4)), tf.float32)
+    images = loaded.signatures["serving_default"](latents=latents, labels=labels)
+    np.testing.assert_allclose(images["images"], model([latents, labels]), atol=1e-5)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="classes from 0 to 9"):
+        loaded.signatures["serving_default"](latents=latents, labels=labels + 1)
+    if make is mixed:
+        pinned = loaded.signatures["component"](
+            latents=latents, labels=labels, components=tf.constant([2, 0, 1, 1])
+        )["images"]
+        expected = model.generator.components[0]([latents[1:2], labels[1:2]])
+        np.testing.assert_allclose(pinned[1:2], expected, atol=1e-5)
+
+
+def test_payoff_of_held_out_pairs():
+    model = mixed()
+    array = tfgans.metrics.payoff_matrix(model, (IMAGES, LABELS))
+    dataset = tfgans.metrics.payoff_matrix(model, pairs())
+    assert array.values.shape == (3, 2)
+    np.testing.assert_allclose(array.values, dataset.values, rtol=1e-5)
+
+
+def test_grid_shows_a_row_a_class(tmp_path):
+    model = gan()
+    grid = tfgans.callbacks.SampleGrid(tmp_path, num=30, every_steps=5)
+    train(model, 1, callbacks=[grid])
+    rows = np.stack([model.sample(3, seed=0, labels=label) for label in range(10)])
+    expected = tfgans.pictures.titled_rows(rows, [str(label) for label in range(10)])
+    written = tf.io.decode_png((tmp_path / "step-00000001.png").read_bytes())
+    np.testing.assert_array_equal(written, expected)
+
+
+LATER = np.where(np.arange(64) == 40, 10, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (lambda: (IMAGES,), "is conditional: each example needs a label from 0 to 9"),
+        (lambda: (pairs().map(lambda images, labels: images),), "must be a pair of examples and"),
+        (lambda: (IMAGES, LABELS + 5), "classes from 0 to 9. Received: .* others, such as"),
+        (lambda: (IMAGES, LABELS - 1), "classes from 0 to 9. Received: .* such as -1"),
+        (lambda: (IMAGES, LABELS[:60]), r"integers of shape \(64,\).*\(60,\)"),
+        (lambda: (IMAGES, LABELS.astype(float)), "integers of shape .*float64"),
+        (lambda: (pairs(labels=LABELS + 5),), "classes from 0 to 9"),
+        (lambda: (pairs(labels=LABELS.astype(float)),), "integer labels of shape"),
+        (lambda: (pairs(), LABELS), "`y` is for arrays"),
+    ],
+)
+def test_bad_labels_in_training(data, message):
+    model = gan()
+    with pytest.raises(ValueError, match=message):
+        model.fit(*data(), verbose=0)
+    assert model.step == 0
+
+
+def test_strange_label_later_in_a_dataset_ends_an_evaluation():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="classes from 0 to 9"):
+        gan().evaluate(pairs(labels=LATER), verbose=0)
+
+
+# In TensorFlow's words, since a dataset is read while training goes on.
+def test_strange_label_later_in_a_dataset_ends_training():
+    model = gan()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="classes from 0 to 9"):
+        model.fit(pairs(labels=LATER), verbose=0)
+    assert model.step < 4
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: tfgans.NonSaturatingGAN(tiny.generator(), tiny.discriminator(), num_classes=10),
+            "With `num_classes` the generator must take two inputs",
+        ),
+        (
+            lambda: tfgans.NonSaturatingGAN(
+                tiny.conditional_generator(), tiny.discriminator(), num_classes=10
+            ),
+            "With `num_classes` the discriminator must take two inputs",
+        ),
+        (
+            lambda: tfgans.NonSaturatingGAN(
+                tiny.conditional_generator(), tiny.conditional_discriminator()
+            ),
+            "num_classes=None. Pass `num_classes`",
+        ),
+        (
+            lambda: tfgans.NonSaturatingGAN(
+                tfgans.networks.mlp_generator((8, 8, 1), num_classes=3),
+                tiny.conditional_discriminator(),
+                num_classes=10,
+            ),
+            "generator must be built for the classes of the model, 10. Received: .*num_classes=3",
+        ),
+        (
+            lambda: tfgans.MixtureGenerator([tiny.generator(), tiny.conditional_generator()]),
+            "Either all components take labels",
+        ),
+        (lambda: tiny.gan().sample(2, labels=1), "labels are not taken"),
+        (lambda: gan().sample(2, labels=10), "classes from 0 to 9. Received: 1 others"),
+        (lambda: gan().sample(2, labels=[1, 2, 3]), r"integers of shape \(2,\)"),
+        (
+            lambda: tfgans.data.load("swiss_roll").batches(8, labels=True),
+            "'swiss_roll' has no classes",
+        ),
+    ],
+)
+def test_bad_requests(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_run_of_a_source_with_more_classes(tmp_path):
+    model = gan()
+    source = tfgans.data.from_array(IMAGES, labels=LABELS + 3)
+    with pytest.raises(ValueError, match=r"has 13 classes. Received: a model with num_classes=10"):
+        tfgans.runs.train(model, source, run_dir=tmp_path / "run", steps=2, batch_size=8)
+    assert not (tmp_path / "run").exists()

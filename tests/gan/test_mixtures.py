@@ -1,0 +1,409 @@
+"""Mixtures in every model: what one component equals, what several estimate, and that they last."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+from tfgans import optimizers, players, random
+from tfgans.callbacks import Backup
+from tfgans.random import Role, Stream
+
+# Each routing and each update of the weights; tracing a mixture takes seconds.
+COMBINATIONS = pytest.mark.parametrize(
+    ("routing", "weight_update"),
+    [
+        ("slices", "exponentiated_gradient"),
+        ("categorical", "softmax"),
+        pytest.param("slices", "softmax", marks=pytest.mark.slow),
+        pytest.param("exact", "exponentiated_gradient", marks=pytest.mark.slow),
+    ],
+)
+
+
+def gan(generator, discriminator, cls=tfgans.NonSaturatingGAN, *, execution=(), **options):
+    if cls is tfgans.WGANGP:
+        options = {"discriminator_steps": 2, **options}
+    model = cls(generator, discriminator, **options)
+    model.compile(**dict(execution))
+    return model
+
+
+def train(model, steps, **options):
+    model.fit(
+        tiny.digits(), batch_size=17, steps_per_epoch=steps, verbose=0, **options
+    )  # 17 rows: no number of slices divides them.
+    return model
+
+
+class TestOneComponent:
+    @COMBINATIONS
+    def test_equals_the_plain_network_to_the_bit(self, routing, weight_update, tmp_path):
+        how = {"cls": tfgans.WGANGP, "ema": 0.9}
+        plain = train(gan(tiny.generator(seed=10), tiny.discriminator(seed=30), **how), 3)
+        own = {"routing": routing, "weight_update": weight_update}
+        mixed = train(gan(*tiny.mixtures(1, 1, **own), **how), 3)
+        players = (
+            (plain.generator, mixed.generator.components[0]),
+            (plain.discriminator, mixed.discriminator.components[0]),
+            (plain.ema_generator, mixed.ema_generator.components[0]),
+        )
+        for one, other in players:
+            for weight, twin in zip(one.get_weights(), other.get_weights(), strict=True):
+                np.testing.assert_array_equal(weight, twin)
+        assert plain.get_metrics_result() == mixed.get_metrics_result()
+        np.testing.assert_array_equal(plain.sample(5, seed=1), mixed.sample(5, seed=1))
+        mixed.save(tmp_path / "mixed.keras")
+        loaded = keras.saving.load_model(tmp_path / "mixed.keras")
+        tiny.assert_same_state(loaded, mixed)
+        latents = tf.constant(np.random.default_rng(0).normal(size=(3, 4)).astype("float32"))
+        images = [
+            tf.saved_model.load(str(one.export(tmp_path / str(index), verify=False))).signatures[
+                "serving_default"
+            ](latents=latents)["images"]
+            for index, one in enumerate((plain, mixed))
+        ]
+        np.testing.assert_array_equal(*images)
+
+    def test_evaluates_like_the_plain_network(self):
+        plain = gan(tiny.generator(seed=10), tiny.discriminator(seed=30))
+        mixed = gan(*tiny.mixtures(1, 1))
+        results = [
+            one.evaluate(tiny.digits(19), batch_size=8, return_dict=True, verbose=0)
+            for one in (plain, mixed)
+        ]
+        assert results[0] == results[1]
+
+
+def pair_of_mixtures(routing, cls, *, generator_routing=None):
+    """Three generators and two discriminators of points, with weights far from uniform."""
+    make = tfgans.networks
+    generator = tfgans.MixtureGenerator(
+        [make.mlp_generator((2,), latent_dim=2, width=4, depth=1, seed=i) for i in range(3)],
+        routing=generator_routing or routing,
+    )
+    discriminator = tfgans.MixtureDiscriminator(
+        [make.mlp_discriminator((2,), width=4, depth=1, seed=i + 5) for i in range(2)],
+        routing=routing,
+    )
+    generator.set_probabilities([0.6, 0.3, 0.1])
+    discriminator.set_probabilities([0.8, 0.2])
+    return gan(generator, discriminator, cls)
+
+
+def estimates(model, num, batch=7):
+    """Losses of both players and their gradients, for `num` keys: float64 [num, values]."""
+    sources = {
+        player: [
+            *(variable.value for variable in getattr(model, player).trainable_variables[::3]),
+            getattr(model, player).log_weights.value,
+        ]
+        for player in ("discriminator", "generator")
+    }
+
+    def one(index):
+        key = random.key(1, index)
+        real = random.normal([batch, 2], random.fold(key, 99)) + 0.5
+        results = []
+        for player, variables in sources.items():
+            with tf.GradientTape() as tape:
+                tape.watch(variables[-1])
+                stream = Stream(key)
+                fake = model.generate(batch, stream=stream, training=True)
+                compute = getattr(model, f"{player}_loss")
+                loss, _ = compute(real, fake, stream=stream, training=True)
+            gradients = tape.gradient(loss, variables)
+            results += [loss, *gradients]
+        return tf.concat([tf.reshape(result, [-1]) for result in results], axis=0)
+
+    @tf.function
+    def all_of_them():
+        return tf.map_fn(one, tf.range(num), fn_output_signature=tf.float32)
+
+    return all_of_them().numpy().astype(np.float64)
+
+
+class TestEstimates:
+    @pytest.mark.parametrize(
+        ("cls", "routing", "generator_routing"),
+        [
+            (tfgans.NonSaturatingGAN, "slices", "slices"),
+            (tfgans.NonSaturatingGAN, "categorical", "categorical"),
+            (tfgans.WGANGP, "slices", "slices"),
+            (tfgans.WGANGP, "slices", "exact"),
+        ],
+    )
+    def test_loss_and_gradient_are_those_of_exact(self, cls, routing, generator_routing):
+        exact = estimates(pair_of_mixtures("exact", cls), 400)
+        cheap = estimates(pair_of_mixtures(routing, cls, generator_routing=generator_routing), 3000)
+        error = np.sqrt(sum(one.var(axis=0, ddof=1) / len(one) for one in (exact, cheap)))
+        deviation = np.abs(cheap.mean(axis=0) - exact.mean(axis=0)) / (error + 1e-6)
+        # About 60 values: the largest of as many normal deviates is under 4.5 almost always.
+        assert deviation.max() < 4.5
+        assert (error < 0.2 * np.abs(exact.mean(axis=0)).max()).all()
+
+    def test_exact_is_the_double_sum_over_pairs(self):
+        model = pair_of_mixtures("exact", tfgans.WGANGP)
+        key = random.key(3)
+        real = random.normal([7, 2], key)
+        stream = Stream(key)
+        fake = model.generate(7, stream=stream, training=True)
+        loss, _ = model.discriminator_loss(real, fake, stream=stream, training=True)
+        loss -= model.discriminator.entropy_term()
+        total = 0.0
+        fakes = tf.split(fake.values, 3)
+        penalty_key = random.fold(key, Role.PENALTY)
+        # The penalty's points are drawn for all rows at once.
+        for j, judge in enumerate(model.discriminator.components):
+            all_values = model.penalty(judge, tf.tile(real, [3, 1]), fake.values, key=penalty_key)
+            for i, made in enumerate(fakes):
+                payoff = tf.reduce_mean(judge(made)) - tf.reduce_mean(judge(real))
+                payoff += 10.0 * tf.reduce_mean(tf.split(all_values, 3)[i])
+                total += (
+                    model.generator.probabilities[i] * model.discriminator.probabilities[j]
+                ) * payoff
+        np.testing.assert_allclose(loss, total, rtol=1e-5)
+
+    def test_each_player_has_its_own_entropy_term(self):
+        with_term, without = (
+            gan(*tiny.mixtures(3, 2, entropy_weight=weight), tfgans.NonSaturatingGAN)
+            for weight in (0.5, 0.0)
+        )
+        real, stream = tf.constant(tiny.digits(8)), Stream(random.key(0))
+        fake = with_term.generate(8, stream=stream, training=False)
+        for name, k in (("discriminator_loss", 2), ("generator_loss", 3)):
+            loss, other_loss = (
+                getattr(model, name)(real, fake, stream=stream, training=False)[0]
+                for model in (with_term, without)
+            )
+            np.testing.assert_allclose(loss - other_loss, 0.5 * np.log(k), rtol=1e-5)
+
+
+class TestTraining:
+    @COMBINATIONS
+    def test_all_components_and_both_weights_move(self, routing, weight_update):
+        options = {"routing": routing, "weight_update": weight_update}
+        model = gan(*tiny.mixtures(3, 2, **options), ema=0.9)
+        before = [variable.numpy() for variable in model.variables]
+        train(model, 2)
+        trained = {id(v) for v in model.variables} & {
+            id(v)
+            for network in (model.generator, model.discriminator)
+            for v in [*network.trainable_variables, network.log_weights]
+        }
+        for variable, old in zip(model.variables, before, strict=True):
+            if id(variable) in trained:
+                assert not np.array_equal(variable.numpy(), old), variable.path
+        for network in (model.generator, model.discriminator):
+            assert network.probabilities.sum() == pytest.approx(1, abs=1e-6)
+
+    @pytest.mark.parametrize(
+        ("several", "routing"),
+        [("generators", "exact"), ("discriminators", "slices"), ("discriminators", "exact")],
+    )
+    def test_beside_a_single_network(self, several, routing):
+        generators, discriminators = tiny.mixtures(3, 2, routing=routing)
+        pair = (
+            (generators, tiny.discriminator())
+            if several == "generators"
+            else (tiny.generator(), discriminators)
+        )
+        model = train(gan(*pair), 2)
+        assert np.isfinite(model.sample(9, seed=0)).all()
+
+    def test_rate_zero_keeps_the_weights(self):
+        generators, discriminators = tiny.mixtures(3, 2, weight_learning_rate=0)
+        generators.set_probabilities([0.5, 0.3, 0.2])
+        model = train(gan(generators, discriminators), 3)
+        np.testing.assert_allclose(model.generator.probabilities, [0.5, 0.3, 0.2], rtol=1e-5)
+
+    def test_component_without_an_example_is_left_as_it_is(self):
+        options = {"routing": "categorical", "weight_learning_rate": 0}
+        model = gan(*tiny.mixtures(3, 3, **options))
+        train(model, 2)  # Adam has something to remember.
+        for network in (model.generator, model.discriminator):
+            network.set_probabilities([0.5, 0.5 - 1e-9, 1e-9])
+        idle = [network.components[2] for network in (model.generator, model.discriminator)]
+        before = [network.get_weights() for network in idle]
+        slots = [
+            [variable.numpy() for variable in getattr(model, f"{player}_optimizer").variables]
+            for player in ("generator", "discriminator")
+        ]
+        train(model, 2)
+        for network, old in zip(idle, before, strict=True):
+            for weight, twin in zip(network.get_weights(), old, strict=True):
+                np.testing.assert_array_equal(weight, twin)
+        unchanged = [
+            sum(
+                np.array_equal(variable.numpy(), old)
+                for variable, old in zip(
+                    getattr(model, f"{player}_optimizer").variables, kept, strict=True
+                )
+            )
+            for player, kept in zip(("generator", "discriminator"), slots, strict=True)
+        ]
+        # The learning rate, and two slots for each variable of the idle component.
+        expected = [1 + 2 * len(network.trainable_variables) for network in idle]
+        assert unchanged == expected
+
+    def test_what_a_pass_leaves_over_comes_first_in_the_next(self):
+        model = gan(*tiny.mixtures(3, 2))
+        data = tf.data.Dataset.from_tensor_slices(tiny.digits(30)).batch(28)
+        model.fit(data, epochs=2, verbose=0)
+        assert model.step == 4
+
+    def test_frozen_player_keeps_its_weights(self):
+        generators, discriminators = tiny.mixtures(3, 2)
+        generators.trainable = False
+        model = train(gan(generators, discriminators), 1)
+        np.testing.assert_allclose(model.generator.probabilities, 1 / 3, rtol=1e-6)
+        assert not np.allclose(model.discriminator.probabilities, 1 / 2, atol=1e-7)
+
+    @pytest.mark.parametrize("scale", [1.0, 2.0**15])
+    def test_step_of_the_weights_does_not_know_the_loss_scale(self, scale):
+        mixture = tiny.mixtures(2, 1, weight_learning_rate=1.0, entropy_weight=0)[0]
+        inner = keras.optimizers.SGD(0.0)
+        # Grows at every step: the scale after `apply` is twice the one of the gradients.
+        optimizer = keras.optimizers.LossScaleOptimizer(
+            inner, initial_scale=scale, dynamic_growth_steps=1
+        )
+        player = players.GeneratorPlayer(mixture)
+        player.compile(optimizers.prepare(optimizer, mixture), accumulate_steps=1)
+
+        def loss():
+            weights = [tf.reduce_sum(v.value) for v in mixture.trainable_variables]
+            return tf.exp(mixture.log_probabilities())[0] + 0.0 * tf.add_n(weights), tf.zeros([])
+
+        player.minimize(loss)
+        np.testing.assert_allclose(mixture.probabilities, [0.2689414, 0.7310586], atol=1e-6)
+
+    def test_small_last_batch_is_evaluated(self):
+        model = gan(*tiny.mixtures(3, 5))
+        result = model.evaluate(tiny.digits(17), batch_size=16, return_dict=True, verbose=0)
+        assert all(np.isfinite(value) for value in result.values())
+
+    def test_sampling_pins_and_tells_components(self):
+        model = train(gan(*tiny.mixtures(3, 2), ema=0.5), 1)
+        samples, drawn = model.sample(40, seed=3), model.sample_components(40, seed=3)
+        np.testing.assert_allclose(model.sample(40, seed=3, batch_size=7), samples, atol=1e-6)
+        assert set(drawn) == {0, 1, 2}
+        for index in range(3):
+            pinned = model.sample(40, seed=3, component=index)
+            np.testing.assert_allclose(pinned[drawn == index], samples[drawn == index], atol=1e-6)
+
+    def test_two_replicas_hold_the_same_weights(self):
+        # Without collectives, whose keys TensorFlow does not keep apart for two strategies of one
+        # process: another test has the other.
+        to_one = tf.distribute.ReductionToOneDevice()
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=to_one)
+        with strategy.scope():
+            model = gan(*tiny.mixtures(3, 2, normalization=False))
+        model.fit(tiny.digits(), batch_size=16, steps_per_epoch=2, verbose=0)
+        for network in (model.generator, model.discriminator):
+            for variable in [network.log_weights, *network.trainable_variables]:
+                np.testing.assert_array_equal(*(one.numpy() for one in variable.value.values))
+        assert model.generator.probabilities.sum() == pytest.approx(1, abs=1e-6)
+
+
+class TestPersistence:
+    @COMBINATIONS
+    def test_loaded_model_trains_on_to_the_same_bits(self, routing, weight_update, tmp_path):
+        options = {"routing": routing, "weight_update": weight_update}
+        undisturbed = train(gan(*tiny.mixtures(**options), ema=0.9), 2)
+        undisturbed.save(tmp_path / "gan.keras")
+        train(undisturbed, 2)
+        loaded = keras.saving.load_model(tmp_path / "gan.keras")
+        assert loaded.generator.settings() == undisturbed.generator.settings()
+        tiny.assert_same_state(train(loaded, 2), undisturbed)
+
+    def test_backup_in_half_precision_by_several_steps(self, tmp_path):
+        keras.config.set_dtype_policy("mixed_float16")
+        execution = {"steps_per_execution": 2}
+        how = {"cls": tfgans.WGANGP, "discriminator_steps": 1, "execution": execution}
+        undisturbed = train(gan(*tiny.mixtures(), **how), 2, callbacks=[Backup(tmp_path)])
+        train(undisturbed, 2)
+        resumed = gan(*tiny.mixtures(), **how)
+        assert Backup(tmp_path).restore(resumed) == 2
+        tiny.assert_same_state(train(resumed, 2), undisturbed)
+        assert not np.allclose(resumed.generator.probabilities, 1 / 3, atol=1e-7)
+
+    @pytest.mark.slow
+    def test_compiled_by_xla(self):
+        plain, compiled = (
+            train(gan(*tiny.mixtures(2, 2), execution={"jit_compile": jit}), 2)
+            for jit in (False, True)
+        )
+        for one, other in zip(plain.weights, compiled.weights, strict=True):
+            np.testing.assert_allclose(one.numpy(), other.numpy(), atol=2e-3)
+        latents = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+        expected = compiled(latents)
+        np.testing.assert_allclose(compiled.predict(latents, verbose=0), expected, atol=1e-5)
+        compiled.evaluate(tiny.digits(32), verbose=0)
+
+
+class TestRefusals:
+    def test_more_components_than_examples(self):
+        model = gan(*tiny.mixtures(3, 2))
+        with pytest.raises(ValueError, match=r"3 components.*Received: a batch of 2"):
+            model.fit(tiny.digits(), batch_size=2, verbose=0)
+        assert model.step == 0
+
+    def test_run_with_more_components_than_examples(self, tmp_path):
+        source = tfgans.data.from_array(tiny.digits())
+        with pytest.raises(ValueError, match=r"3 components.*Received: a batch of 2"):
+            tfgans.runs.train(
+                gan(*tiny.mixtures()), source, run_dir=tmp_path / "x", steps=2, batch_size=2
+            )
+        assert not (tmp_path / "x").exists()
+
+    def test_categorical_under_xla(self):
+        with pytest.raises(ValueError, match=r"'categorical'.*Received: jit_compile=True"):
+            gan(*tiny.mixtures(routing="categorical"), execution={"jit_compile": True})
+
+    @pytest.mark.parametrize("component", [3, -1, 1.0])
+    def test_component_out_of_range(self, component):
+        with pytest.raises(ValueError, match=f"`component` must be.*Received: {component}"):
+            gan(*tiny.mixtures(3, 2)).sample(2, seed=0, component=component)
+
+    def test_component_of_a_single_generator(self):
+        with pytest.raises(ValueError, match="the generator has 1 component"):
+            tiny.gan().sample(2, seed=0, component=1)
+
+    def test_a_mixture_in_the_wrong_place(self):
+        generators, discriminators = tiny.mixtures(2, 2)
+        inputs = keras.Input((4,))
+        wrapped = keras.Model(inputs, keras.layers.Rescaling(1.0)(generators(inputs)))
+        with pytest.raises(ValueError, match="MixtureGenerator` itself"):
+            gan(wrapped, discriminators)
+        with pytest.raises(ValueError, match="MixtureDiscriminator` itself"):
+            gan(tiny.generator(), generators)
+
+    def test_a_discriminator_with_a_sigmoid_inside(self):
+        head = keras.layers.Dense(1, activation="sigmoid")
+        network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), head])
+        mixture = tfgans.MixtureDiscriminator([tiny.discriminator(), network])
+        with pytest.raises(ValueError, match="before any sigmoid"):
+            tfgans.WGANGP(tiny.generator(), mixture)
+
+    def test_batch_statistics_inside_with_a_penalty(self):
+        mixture = tfgans.MixtureDiscriminator.from_builder(
+            lambda: tfgans.networks.mlp_discriminator((8, 8, 1), width=4, normalization="batch"), 2
+        )
+        with pytest.raises(ValueError, match="BatchNormalization"):
+            tfgans.WGANGP(tiny.generator(), mixture)
+
+    def test_a_run_with_other_mixture_settings(self, tmp_path):
+        source = tfgans.data.from_array(tiny.digits())
+        where = {"run_dir": tmp_path / "x", "steps": 1, "batch_size": 16}
+        tfgans.runs.train(gan(*tiny.mixtures()), source, **where)
+        other = gan(*tiny.mixtures(entropy_weight=0.1))
+        with pytest.raises(ValueError, match="discriminator_mixture is"):
+            tfgans.runs.train(other, source, **where)
+
+
+def test_rows_are_matched_for_pairs():
+    real, fake = tf.zeros([4, 2]), tf.zeros([12, 2])
+    assert players.match_rows(real, fake).shape == (12, 2)
+    assert players.match_rows(real, real) is real

@@ -1,0 +1,327 @@
+"""Every named method: its defaults, what it trains on, and that it goes on to the same bits."""
+
+import keras
+import named_methods
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+from tfgans import objectives, penalties
+from tfgans.methods.wgan import generator_is_due
+from tfgans.random import Role, Stream
+from tfgans.weighted import Weighted
+
+table = pytest.mark.parametrize("method", named_methods.METHODS, ids=str)
+
+
+def train(model, steps, **options):
+    return model.fit(tiny.digits(), batch_size=16, steps_per_epoch=steps, verbose=0, **options)
+
+
+@table
+def test_trains_evaluates_samples_and_goes_on_to_the_same_bits(method, tmp_path):
+    """Fit, evaluate, predict, sample; save and load; and the next steps are the same."""
+    stopped = method.make_tiny(dropout=0.3)
+    history = train(stopped, 3, validation_data=tiny.digits()[:20])
+    logs = method.logs
+    assert set(history.history) == logs | {f"val_{name}" for name in logs}
+    assert np.isfinite(list(history.history.values())).all()
+    images = stopped.sample(3, seed=1)
+    assert images.shape == (3, 8, 8, 1)
+    assert np.isfinite(images).all()
+    assert stopped.predict(np.zeros((5, 4), "float32"), verbose=0).shape == (5, 8, 8, 1)
+    stopped.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    assert type(loaded) is method.cls
+    configs = [one.get_config() for one in (loaded, stopped)]
+    for config in configs:  # Keras writes what it builds a loaded network from in another form.
+        del config["generator"], config["discriminator"]
+    assert configs[0] == configs[1]
+    tiny.assert_same_state(loaded, stopped)
+    for model in (loaded, stopped):
+        train(model, 2)
+    tiny.assert_same_state(loaded, stopped)
+    assert loaded.step == 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("components", [1, 3], ids=["plain", "mixture"])
+@pytest.mark.parametrize("dataset", ["ring", "digits"])
+@table
+def test_200_steps_saved_resumed_and_exported(method, dataset, components, tmp_path):
+    """Finite logs to the end, and a resumed run that ends in the bits of an undisturbed one."""
+    source = tfgans.data.load(dataset, seed=1)
+    runs = []
+    for name in ("whole", "stopped"):
+        players = named_methods.small_networks(source, method, components=components)
+        gan = method.make(*players)
+        where = {"run_dir": tmp_path / name, "batch_size": 32, "epoch_steps": 50}
+        for steps in [200] if name == "whole" else [70, 200]:
+            tfgans.runs.train(gan, source, steps=steps, grid_every=200, **where)
+            if steps == 70:
+                # Another process would begin like this.
+                players = named_methods.small_networks(source, method, components=components)
+                gan = method.make(*players)
+        runs.append(tfgans.runs.load_final(tmp_path / name))
+    rows = (tmp_path / "whole" / "log.csv").read_text().splitlines()
+    header = rows[0].split(",")
+    values = [dict(zip(header, row.split(","), strict=True)) for row in rows[1:]]
+    assert len(values) == 4
+    assert all(np.isfinite(float(row[name])) for row in values for name in method.logs)
+    tiny.assert_same_state(*runs)
+    model = tf.saved_model.load(str(runs[0].export(tmp_path / "exported", verify=False)))
+    made = model.signatures["sample"](seed=tf.constant([3], tf.int64))["images"]
+    expected = runs[0].sample(1, seed=3, refine=False)
+    np.testing.assert_allclose(made, expected, atol=1e-4)
+
+
+ADAM = keras.optimizers.Adam
+DEFAULTS = {
+    "MinimaxGAN": (objectives.Minimax(), None, 1, (2e-4, 0.5, 0.999)),
+    "NonSaturatingGAN": (objectives.NonSaturating(), None, 1, (2e-4, 0.5, 0.999)),
+    "LeastSquaresGAN": (objectives.LeastSquares(), None, 1, (2e-4, 0.5, 0.999)),
+    "HingeGAN": (objectives.Hinge(), None, 1, (2e-4, 0.0, 0.9)),
+    "WGAN": (objectives.Wasserstein(), None, 5, (5e-5, 0.99, 1e-8)),
+    "WGANGP": (objectives.Wasserstein(), penalties.GradientPenalty(), 5, (1e-4, 0.0, 0.9)),
+    "GANGP": (objectives.NonSaturating(), penalties.GradientPenalty(), 1, (1e-4, 0.5, 0.9)),
+    "DRAGAN": (objectives.NonSaturating(), penalties.DRAGANPenalty(), 1, (1e-4, 0.5, 0.9)),
+    "FGAN": (objectives.FDivergence("jensen_shannon"), None, 1, (2e-4, 0.5, 0.999)),
+    "KLWGAN": (objectives.KLWasserstein(), None, 5, (2e-4, 0.99, 1e-8)),
+    "R3GAN": (
+        objectives.Relativistic(),
+        penalties.PenaltySum((penalties.R1Penalty(weight=0.5), penalties.R2Penalty(weight=0.5))),
+        1,
+        (2e-4, 0.0, 0.99),
+    ),
+    "SNGAN": (objectives.Hinge(), None, 5, (2e-4, 0.0, 0.9)),
+    "DCD": (objectives.Hinge(), None, 1, (2e-4, 0.0, 0.9)),
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_defaults_are_those_of_the_paper(name):
+    objective, penalty, steps, numbers = DEFAULTS[name]
+    judge = tiny.spectral_discriminator if name == "SNGAN" else tiny.discriminator
+    gan = getattr(tfgans, name)(tiny.generator(), judge())
+    assert (gan.objective, gan.penalty, gan.discriminator_steps) == (objective, penalty, steps)
+    for optimizer in gan.default_optimizers():
+        found = optimizer.get_config()
+        names = ("beta_1", "beta_2") if isinstance(optimizer, ADAM) else ("rho", "epsilon")
+        assert float(optimizer.learning_rate) == pytest.approx(numbers[0])
+        assert tuple(found[key] for key in names) == numbers[1:]
+
+
+def test_every_named_method_has_defaults_and_a_row():
+    public = [getattr(tfgans, name) for name in tfgans.__all__]
+    named = {
+        one.__name__ for one in public if isinstance(one, type) and issubclass(one, tfgans.GAN)
+    }
+    assert named == {method.name for method in named_methods.METHODS}
+    assert named == DEFAULTS.keys() | {"GAN"}
+
+
+@pytest.mark.parametrize(
+    "method", [one for one in named_methods.METHODS if one.name != "GAN"], ids=str
+)
+def test_no_argument_of_gan_is_swallowed(method):
+    """Each is refused, with the name of the class, or kept in the config."""
+    changed = {
+        "objective": objectives.Hinge(),
+        "penalty": penalties.R1Penalty(weight=0.7),
+        "discriminator_steps": 3,
+        "weight_clip": 0.07,
+        "instance_noise": tfgans.layers.InstanceNoise(0.1, schedule="constant"),
+        "ema": 0.7,
+        "seed": 7,
+        "name": "seven",
+    }
+    refused = {}
+    for name, value in changed.items():
+        try:
+            gan = method.make_tiny(**{name: value})
+        except (TypeError, ValueError) as error:
+            refused[name] = str(error)
+            continue
+        assert gan.get_config()[name] == keras.saving.serialize_keras_object(value)
+    for name, message in refused.items():
+        assert f"{method.name}.__init__() got an unexpected keyword argument '{name}'" in message
+    expected = {"ema"} if method.name == "DCD" else set()
+    assert not refused.keys() & ({"instance_noise", "ema", "seed", "name"} - expected)
+
+
+class TestWGAN:
+    def test_all_parameters_of_the_critic_are_clipped_after_each_update(self):
+        gan = tfgans.WGAN(*tiny.mixtures(2, 2, weight_update="softmax"), weight_clip=0.02)
+        gan.compile(named_methods.adam(0.5), named_methods.adam(0.5))
+        train(gan, 1)
+        for component in gan.discriminator.components:
+            *largest, last_bias = [np.abs(weight).max() for weight in component.get_weights()]
+            # A step of 0.5 throws every parameter, biases too, against the limit; but the last
+            # bias, which has no gradient: it moves real and fake alike.
+            np.testing.assert_allclose(largest, 0.02, rtol=1e-6)
+            assert last_bias == 0
+        assert np.abs(gan.discriminator.log_weights.numpy()).max() > 0.1
+        assert max(np.abs(weight).max() for weight in gan.generator.components[0].get_weights()) > 1
+
+    def test_warm_up_is_the_authors_schedule(self):
+        """Their loop: 100 critic updates if g < 25 or g % 500 == 0, else 5; then the generator."""
+        expected, updates = [], 0
+        while len(expected) < 2500:
+            blocks = 20 if updates < 25 or updates % 500 == 0 else 1
+            expected += [False] * (blocks - 1) + [True]
+            updates += 1
+        steps = tf.range(2500, dtype=tf.int64)
+        found = tf.map_fn(
+            lambda step: generator_is_due(step, 5), steps, fn_output_signature=tf.bool
+        )
+        np.testing.assert_array_equal(found, expected[:2500])
+
+    def test_warm_up_leaves_the_generator_alone(self):
+        gan = tfgans.WGAN(
+            tiny.generator(), tiny.discriminator(), discriminator_steps=1, critic_warmup=True
+        )
+        gan.compile()
+        before = [weight.numpy() for weight in gan.generator.trainable_variables]
+        moved = []
+        for steps in (99, 1):
+            train(gan, steps)
+            now = [weight.numpy() for weight in gan.generator.trainable_variables]
+            moved.append(not all(map(np.array_equal, before, now)))
+        assert moved == [False, True]
+        assert int(gan.generator_optimizer.iterations) == 1
+
+
+def constant_generators(k):
+    """A mixture whose component i returns images of the number i."""
+    components = []
+    for value in range(k):
+        inputs = keras.Input((4,))
+        bias = keras.initializers.Constant(value)
+        pixels = keras.layers.Dense(64, kernel_initializer="zeros", bias_initializer=bias)(inputs)
+        components.append(keras.Model(inputs, keras.layers.Reshape((8, 8, 1))(pixels)))
+    return tfgans.MixtureGenerator(components)
+
+
+class TestDCD:
+    def test_tunes_a_copy_of_the_discriminator_and_freezes_the_generator(self):
+        gan = tfgans.NonSaturatingGAN(*tiny.mixtures(2, 2), ema=0.9)
+        gan.compile()
+        train(gan, 2)
+        before = tiny.state(gan)
+        dcd = tfgans.DCD.from_gan(gan, langevin=named_methods.SHORT)
+        dcd.compile()
+        start = [dcd.generator.get_weights(), dcd.discriminator.get_weights()]
+        train(dcd, 3)
+        for weight, was in zip(dcd.generator.get_weights(), start[0], strict=True):
+            np.testing.assert_array_equal(weight, was)
+        changed = zip(dcd.discriminator.get_weights(), start[1], strict=True)
+        assert not all(np.array_equal(weight, was) for weight, was in changed)
+        for name, value in tiny.state(gan).items():
+            np.testing.assert_array_equal(value, before[name])
+        assert dcd.objective == gan.objective
+        assert int(dcd.discriminator_optimizer.iterations) == 3 * 5
+        np.testing.assert_allclose(
+            dcd.sample(4, seed=1, refine=False), gan.sample(4, seed=1), atol=1e-6
+        )
+
+    def test_samples_are_refined_row_by_row(self):
+        dcd = tfgans.DCD(tiny.generator(), tiny.discriminator(), langevin=named_methods.SHORT)
+        many = dcd.sample(5, seed=2)
+        np.testing.assert_allclose(dcd.sample(2, seed=2), many[:2], atol=1e-6)
+        np.testing.assert_array_equal(dcd.sample(5, seed=2, refine=named_methods.SHORT), many)
+        assert not np.allclose(dcd.sample(5, seed=2, refine=False), many)
+
+    @pytest.mark.parametrize("space", ["latent", "data"])
+    def test_refinement_without_noise_climbs_the_logit(self, space):
+        gan = tiny.gan(tfgans.NonSaturatingGAN)
+        climb = tfgans.refinement.Langevin(space=space, steps=10, step_size=0.05, noise_scale=0.0)
+        plain, better = (gan.sample(20, seed=1, refine=how) for how in (False, climb))
+        judge = gan.players["discriminator"]
+        gain = judge.mean_logits(better, None) - judge.mean_logits(plain, None)
+        assert (gain.numpy() > 0).all()
+
+    def test_each_fake_comes_from_one_component_of_a_mixture(self):
+        """The component is drawn once, not anew from each latent on the way."""
+
+        dcd = tfgans.DCD(constant_generators(3), tiny.discriminator(), langevin=named_methods.SHORT)
+        dcd.generator.set_probabilities([0.6, 0.3, 0.1])
+        fake = dcd.generate(500, stream=Stream(tfgans.random.key(1)), training=True)
+        assert fake.weights is None
+        drawn = np.round(fake.values[:, 0, 0, 0]).astype(int)
+        # Standard errors are at most .022.
+        np.testing.assert_allclose(
+            np.bincount(drawn, minlength=3) / 500, [0.6, 0.3, 0.1], atol=0.09
+        )
+
+    def test_average_is_refused(self):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'ema'"):
+            tfgans.DCD(tiny.generator(), tiny.discriminator(), ema=0.9)
+
+    def test_refinement_must_be_one(self):
+        with pytest.raises(ValueError, match=r"`refine` must be a tfgans.refinement.*Received: 20"):
+            tiny.gan(tfgans.NonSaturatingGAN).sample(1, refine=20)
+
+
+def test_sngan_wants_spectral_normalization():
+    with pytest.raises(ValueError, match=r"must hold `tfgans.layers.SpectralNormalization`"):
+        tfgans.SNGAN(tiny.generator(), tiny.discriminator())
+
+
+def test_weighted_fakes_are_weighed_by_their_own_discriminator():
+    """KL-WGAN over sliced discriminators: the weights of each slice have a mean of 1."""
+    players = tiny.mixtures(1, 3, normalization=False)
+    gan = tfgans.KLWGAN(*players, form="linear", weight_gradient=False)
+    fakes = tf.constant(tiny.digits(9))
+    stream = Stream(tfgans.random.key(0))
+    loss = gan.generator_loss(fakes, Weighted(fakes), stream=stream, training=True)[1]
+    loss = loss["generator_loss"]
+    dealt = gan.discriminator.deal(fakes, key=stream.key(Role.DEALING), training=True)
+    by_hand = []
+    for component, rows in zip(players[1].components, tf.split(dealt, 3), strict=True):
+        logits = component(rows).numpy().astype(np.float64)
+        by_hand.append(-(np.exp(logits) / np.exp(logits).mean() * logits).mean())
+    np.testing.assert_allclose(loss, np.mean(by_hand), rtol=1e-5)
+
+
+def test_penalties_of_several_discriminators_draw_their_own_points():
+    """And no network's points come from the numbers of another's noise."""
+    uniforms = []
+
+    class Keep(penalties.DRAGANPenalty):
+        def points(self, real, fake, key):
+            uniforms.append(tfgans.random.uniform([40], key).numpy())
+            noise_key = tfgans.random.fold(key, Role.PENALTY_POINTS)
+            uniforms.append(tfgans.random.uniform([40], noise_key).numpy())
+            return super().points(real, fake, key)
+
+    gan = tfgans.GAN(*tiny.mixtures(1, 4), objective=named_methods.NON_SATURATING, penalty=Keep())
+    images = tf.constant(tiny.digits(8))
+    stream = Stream(tfgans.random.key(0))
+    gan.discriminator_loss(images, Weighted(images), stream=stream, training=True)
+    assert len(np.unique(np.stack(uniforms), axis=0)) == 8
+
+
+def test_every_counts_the_updates_of_the_discriminator():
+    """With `every=2` and two updates a step, the first one of each step is penalized, twofold."""
+    seen = []
+
+    class Spy(tfgans.GAN):
+        def discriminator_update(self, real, labels=None, *, update, stream):
+            before = self.get_metrics_result()["penalty"]
+            super().discriminator_update(real, labels, update=update, stream=stream)
+            seen.append((int(update), float(self.get_metrics_result()["penalty"] - before)))
+
+    gan = Spy(
+        tiny.generator(),
+        tiny.discriminator(),
+        objective=named_methods.NON_SATURATING,
+        penalty=penalties.R1Penalty(every=2),
+        discriminator_steps=2,
+    )
+    gan.compile(run_eagerly=True)
+    train(gan, 2)
+    assert [update for update, _ in seen] == [0, 1, 2, 3]
+    # The mean over the updates so far rises with each that is penalized, and falls with the others.
+    assert [change > 0 for _, change in seen] == [True, False, True, False]

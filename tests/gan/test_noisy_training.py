@@ -1,0 +1,153 @@
+"""Instance noise in a game: on whom, when, how much, and that it is resumed."""
+
+import keras
+import named_methods
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+from tfgans.layers import InstanceNoise
+from tfgans.random import Stream
+from tfgans.weighted import Weighted
+
+STREAM = Stream(tfgans.random.key(5))
+
+
+class Watched(keras.Model):
+    """A discriminator that keeps what it has seen."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.logit = keras.layers.Dense(1)
+        self.seen = []
+
+    def build(self, input_shape):
+        self.logit.build((None, 64))
+        self.built = True
+
+    def call(self, images, training=False):
+        self.seen.append(images)
+        return self.logit(tf.reshape(images, [-1, 64]))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 1)
+
+
+def noisy(noise, *, discriminator=None, cls=tfgans.NonSaturatingGAN, **options):
+    judge = discriminator or tiny.discriminator()
+    model = cls(tiny.generator(), judge, instance_noise=noise, **options)
+    model.compile(**({"run_eagerly": True} if discriminator else {}))
+    return model
+
+
+def train(model, steps):
+    return model.fit(tiny.digits(), batch_size=16, steps_per_epoch=steps, verbose=0)
+
+
+def watched():
+    judge = Watched()
+    judge.build((None, 8, 8, 1))
+    return judge
+
+
+@pytest.mark.parametrize("player", ["discriminator_loss", "generator_loss"])
+def test_real_and_fake_get_independent_noise_in_both_players_updates(player):
+    judge = watched()
+    relativistic = tfgans.objectives.Relativistic()  # Its generator sees the real examples too.
+    noise = InstanceNoise(0.3, schedule="constant")
+    model = noisy(noise, discriminator=judge, cls=tfgans.GAN, objective=relativistic)
+    real, fake = tf.zeros([64, 8, 8, 1]), tf.ones([64, 8, 8, 1])
+    judge.seen.clear()
+    getattr(model, player)(real, Weighted(fake), stream=STREAM, training=True)
+    on_real, on_fake = (
+        seen.numpy() - level for seen, level in zip(judge.seen, (0, 1), strict=True)
+    )
+    for one in (on_real, on_fake):
+        # 4096 draws: the standard error of the standard deviation is .3 / sqrt(8192) = .0033.
+        assert one.std() == pytest.approx(0.3, abs=0.015)
+    correlation = np.corrcoef(on_real.ravel(), on_fake.ravel())[0, 1]
+    assert abs(correlation) < 0.08  # Standard error 1 / sqrt(4096) = .016.
+    judge.seen.clear()
+    getattr(model, player)(real, Weighted(fake), stream=STREAM, training=False)
+    np.testing.assert_array_equal(judge.seen[0], real)
+    np.testing.assert_array_equal(judge.seen[1], fake)
+
+
+def test_level_falls_is_logged_and_is_none_in_evaluation():
+    model = noisy(InstanceNoise(0.4, decay_steps=4))
+    history = model.fit(
+        tiny.digits(),
+        batch_size=16,
+        epochs=5,
+        steps_per_epoch=1,
+        validation_data=tiny.digits()[:8],
+        verbose=0,
+    ).history
+    np.testing.assert_allclose(history["noise_level"], [0.4, 0.3, 0.2, 0.1, 0.0], atol=1e-6)
+    assert history["val_noise_level"] == [0.0] * 5
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        lambda: InstanceNoise(0.4, schedule="exponential", decay_steps=4),
+        lambda: InstanceNoise(0.4, schedule="adaptive", rate=0.3),
+    ],
+    ids=["exponential", "adaptive"],
+)
+def test_level_is_saved_and_resumed(noise, tmp_path):
+    stopped = noisy(noise())
+    train(stopped, 3)
+    stopped.save(tmp_path / "gan.keras")
+    stopped.save_weights(tmp_path / "gan.weights.h5")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    other = noisy(noise())
+    other.load_weights(tmp_path / "gan.weights.h5")
+    level = float(stopped.instance_noise.level)
+    assert level != pytest.approx(0.4)
+    assert float(loaded.instance_noise.level) == float(other.instance_noise.level) == level
+    for model in (stopped, loaded):
+        train(model, 2)
+    tiny.assert_same_state(loaded, stopped)
+
+
+@pytest.mark.parametrize(("logit", "factor"), [(5.0, 1.0), (0.0, -1.0)])
+def test_adaptive_level_follows_the_accuracy(logit, factor):
+    """A discriminator that is always right gets more noise, one that guesses gets less."""
+
+    class Fixed(tfgans.NonSaturatingGAN):
+        def discriminator_loss(self, real, fake, labels=None, **options):
+            loss, logs = super().discriminator_loss(real, fake, labels, **options)
+            return loss, logs | {"accuracy": tf.constant(1.0 if logit else 0.5)}
+
+    model = noisy(InstanceNoise(0.5, schedule="adaptive", rate=0.1), cls=Fixed)
+    train(model, 1)
+    level = float(model.instance_noise.level)
+    assert level == pytest.approx(0.5 * np.exp(0.1 * factor), rel=1e-5)
+    accuracy = float(model.get_metrics_result()["accuracy"])
+    assert accuracy == pytest.approx(1.0 if logit else 0.5)
+
+
+def test_adaptive_noise_logs_the_accuracy_of_training():
+    history = train(noisy(InstanceNoise(0.2, schedule="adaptive")), 3).history
+    assert 0 <= history["accuracy"][0] <= 1
+
+
+@pytest.mark.parametrize("cls", [tfgans.WGANGP, tfgans.KLWGAN, tfgans.R3GAN])
+def test_adaptive_noise_needs_a_game_with_an_accuracy(cls):
+    with pytest.raises(ValueError, match="which this game does not define"):
+        noisy(InstanceNoise(0.2, schedule="adaptive"), cls=cls)
+
+
+def test_noise_must_be_the_layer():
+    with pytest.raises(ValueError, match=r"`instance_noise` must be a tfgans.layers.InstanceNoise"):
+        noisy(0.2)
+
+
+def test_mixtures_are_noised_too():
+    model = named_methods.Method("WGANGP", {"discriminator_steps": 1}).make(
+        *tiny.mixtures(2, 2), instance_noise=InstanceNoise(0.1, decay_steps=10)
+    )
+    assert np.isfinite(list(train(model, 2).history.values())).all()

@@ -1,0 +1,329 @@
+"""What `fit` does with a GAN: every way of running it, and what it must not change."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+from tfgans import replicas
+from tfgans.random import Role, Stream
+from tfgans.weighted import Weighted
+
+LOGS = {"discriminator_loss", "generator_loss", "real_logits", "fake_logits"}
+
+
+def batches(size=16):
+    return tf.data.Dataset.from_tensor_slices(tiny.digits()).batch(size, drop_remainder=True)
+
+
+def test_one_step_by_hand():
+    """One step with SGD equals the same mathematics written out."""
+    gan = tiny.gan(tfgans.NonSaturatingGAN, compiled=False, seed=5)
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2))
+    twin = tiny.gan(tfgans.NonSaturatingGAN, compiled=False)
+    real = tf.constant(tiny.digits(16))
+    # Update 0 is the discriminator's, update 1 the generator's.
+    first, second = (
+        tfgans.random.normal([16, 4], tfgans.random.key(5, 0, update, Role.LATENTS))
+        for update in range(2)
+    )
+    gan.fit(real.numpy(), batch_size=16, steps_per_epoch=1, verbose=0)
+    # The array's order is shuffled, but one batch holds all of it: means do not see the order.
+    fake = twin.generator(first, training=True)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.nn.softplus(-twin.discriminator(real))) + tf.reduce_mean(
+            tf.nn.softplus(twin.discriminator(fake))
+        )
+    variables = twin.discriminator.trainable_variables
+    for variable, slope in zip(
+        variables, tape.gradient(loss, [v.value for v in variables]), strict=True
+    ):
+        variable.assign_sub(0.2 * slope)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(
+            tf.nn.softplus(-twin.discriminator(twin.generator(second, training=True)))
+        )
+    variables = twin.generator.trainable_variables
+    for variable, slope in zip(
+        variables, tape.gradient(loss, [v.value for v in variables]), strict=True
+    ):
+        variable.assign_sub(0.1 * slope)
+    for ours, theirs in zip(gan.weights, twin.weights, strict=True):
+        if ours.name != "step":
+            np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-6)
+
+
+def test_penalty_enters_the_loss_with_its_weight():
+    real, fake = tf.constant(tiny.digits(8)), tf.constant(tiny.digits(16)[8:])
+    stream = Stream(tfgans.random.key(0))
+    (without, logs), (weighted, _) = (
+        tiny.gan(penalty_weight=weight).discriminator_loss(
+            real, Weighted(fake), stream=stream, training=True
+        )
+        for weight in (0.0, 3.0)
+    )
+    assert logs["penalty"] > 0
+    np.testing.assert_allclose(weighted - without, 3.0 * logs["penalty"], rtol=1e-5)
+
+
+def test_metrics_of_a_subclass_are_logged_and_reset():
+    class Counting(tfgans.NonSaturatingGAN):
+        def __init__(self, *networks, **options):
+            super().__init__(*networks, **options)
+            self.steps_seen = keras.metrics.Sum("steps_seen")
+
+        def after_step(self):
+            super().after_step()
+            self.steps_seen.update_state(1.0)
+
+    gan = tiny.gan(Counting)
+    history = gan.fit(batches(), epochs=2, steps_per_epoch=3, verbose=0)
+    assert history.history["steps_seen"] == [3.0, 3.0]
+
+
+def test_evaluation_weights_examples_not_batches():
+    gan = tiny.gan(tfgans.NonSaturatingGAN)
+    results = [
+        gan.evaluate(tiny.digits(17), batch_size=size, return_dict=True, verbose=0)["real_logits"]
+        for size in (16, 17)
+    ]
+    assert results[0] == pytest.approx(results[1], rel=1e-4)
+
+
+def test_each_discriminator_update_sees_fresh_examples():
+    seen = []
+
+    class Spy(tfgans.WGANGP):
+        def discriminator_update(self, real, labels=None, **options):
+            seen.append(real.numpy())
+            super().discriminator_update(real, labels, **options)
+
+    gan = Spy(tiny.generator(), tiny.discriminator(), discriminator_steps=3)
+    gan.compile(run_eagerly=True)
+    numbered = (np.arange(24).reshape(24, 1, 1, 1) / 24 - 0.5) * np.ones((1, 8, 8, 1))
+    data = tf.data.Dataset.from_tensor_slices(numbered.astype("float32"))
+    gan.fit(data.batch(4), epochs=1, steps_per_epoch=2, verbose=0)
+    values = (np.concatenate(seen)[:, 0, 0, 0] + 0.5) * 24
+    assert [len(batch) for batch in seen] == [4] * 6
+    np.testing.assert_allclose(values, np.arange(24), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("data", "steps"),
+    [
+        (lambda: batches(16), 16 // 2),
+        (lambda: tf.data.Dataset.from_tensor_slices(tiny.digits()).batch(16), 16 // 2),
+        (lambda: tf.data.Dataset.from_tensor_slices(tiny.digits()).batch(50), 6 // 2),
+        (lambda: tf.data.Dataset.from_tensor_slices(tiny.digits()).batch(256), 1),
+        (lambda: batches(16).repeat(2), 32 // 2),
+    ],
+    ids=[
+        "whole batches",
+        "size not static",
+        "a smaller last batch",
+        "less than a step",
+        "repeated",
+    ],
+)
+def test_epoch_of_a_dataset_is_one_pass(data, steps):
+    gan = tiny.gan()
+    gan.fit(data(), epochs=2, verbose=0)
+    assert gan.step == 2 * steps
+
+
+def test_epoch_of_an_array_is_one_pass():
+    gan = tiny.gan()
+    gan.fit(tiny.digits(), batch_size=16, epochs=2, verbose=0)
+    assert gan.step == 2 * 8
+
+
+def test_uint8_array_equals_its_floats():
+    pixels = np.round((tiny.digits() + 1) * 127.5).astype(np.uint8)
+    gans = [tiny.gan(), tiny.gan()]
+    gans[0].fit(pixels, batch_size=16, steps_per_epoch=2, verbose=0)
+    gans[1].fit(pixels.astype("float32") / 127.5 - 1, batch_size=16, steps_per_epoch=2, verbose=0)
+    for one, other in zip(gans[0].weights, gans[1].weights, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-6)
+
+
+def trained(steps=4, dropout=0.3, **compile_options):
+    gan = tiny.gan(ema=0.9, dropout=dropout, compiled=False)
+    gan.compile(**compile_options)
+    gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=steps, verbose=0)
+    return gan
+
+
+def test_same_seed_same_bits_and_other_seed_other_bits():
+    tiny.assert_same_state(trained(), trained())
+    other = tiny.gan(ema=0.9, dropout=0.3, seed=1)
+    other.fit(tiny.digits(), batch_size=16, steps_per_epoch=4, verbose=0)
+    assert not np.allclose(other.generator.weights[0], trained().generator.weights[0])
+
+
+@pytest.mark.parametrize(("run", "traces"), [(tf.function, 1), (lambda plain: plain, 3)])
+def test_updates_of_a_step_come_in_order_and_a_graph_has_them_once(run, traces):
+    calls, seen = [], tf.Variable([0, 0, 0, 0])
+
+    def update(index):
+        calls.append(index)
+        seen.assign(tf.concat([seen[1:], [index + 1]], axis=0))
+
+    run(lambda: replicas.repeat(3, update))()
+    assert len(calls) == traces
+    assert seen.numpy().tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("options", "tolerance"),
+    [
+        ({"run_eagerly": True}, 1e-3),
+        ({"jit_compile": True}, 1e-3),
+        ({"steps_per_execution": 2}, 0.0),
+    ],
+    ids=["run_eagerly", "jit_compile", "steps_per_execution"],
+)
+def test_ways_of_running_agree(options, tolerance):
+    """The tolerance is on the way that the weights have gone: rounding grows with it."""
+    start = tiny.gan(ema=0.9).generator.get_weights()
+    # Plain gradient steps: Adam's first ones have the size of the rate whatever the gradient is.
+    # No dropout: Keras draws other masks under XLA.
+    plain, other = (
+        trained(
+            dropout=0.0,
+            generator_optimizer=keras.optimizers.SGD(0.05),
+            discriminator_optimizer=keras.optimizers.SGD(0.05),
+            **how,
+        )
+        for how in ({}, options)
+    )
+    for before, one, two in zip(
+        start, plain.generator.weights, other.generator.weights, strict=True
+    ):
+        way = np.abs(one.numpy() - before).max()
+        assert way > 0
+        np.testing.assert_allclose(two.numpy(), one.numpy(), atol=tolerance * way + 1e-7)
+    assert plain.step == other.step == 4
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy):
+    keras.config.set_dtype_policy(policy)
+    gan = trained()
+    wrapped = policy == "mixed_float16"
+    for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+        assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer) == wrapped
+    assert all(np.isfinite(weight).all() for weight in gan.get_weights())
+    before = tiny.gan(ema=0.9, dropout=0.3).generator.weights[0].numpy()
+    assert not np.array_equal(before, gan.generator.weights[0].numpy())
+    assert gan.sample(2, seed=0).dtype == np.float32
+
+
+def test_learning_rate_schedule_inside_the_optimizer():
+    gan = tiny.gan(compiled=False)
+    schedules = [keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.1, 0.0])] * 2
+    gan.compile(*(keras.optimizers.SGD(schedule) for schedule in schedules))
+    gan.fit(batches(), steps_per_epoch=3, verbose=0)  # iterations 0, 1, 2 move the generator
+    moved = gan.generator.weights[0].numpy()
+    gan.fit(batches(), steps_per_epoch=2, verbose=0)
+    np.testing.assert_array_equal(gan.generator.weights[0].numpy(), moved)
+
+
+def test_average_follows_its_formula():
+    gan = tiny.gan(ema=0.5)
+    gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=1, verbose=0)
+    first = [weight.numpy() for weight in tiny.gan().generator.weights]
+    # After step 1 the decay in force is min(0.5, 2 / 11).
+    for start, now, average in zip(
+        first, gan.generator.weights, gan.ema_generator.weights, strict=True
+    ):
+        expected = now.numpy() + 2 / 11 * (start - now.numpy())
+        np.testing.assert_allclose(average.numpy(), expected, atol=1e-6)
+    names = [weight.path for weight in gan.ema_generator.weights]
+    assert any("moving_variance" in name for name in names)
+    assert not gan.ema_generator.trainable_variables
+    images = gan.sample(2, seed=3)
+    np.testing.assert_allclose(
+        images,
+        gan.sampling_generator(tfgans.random.normal_rows([[3, 0], [3, 1]], [4])),
+        atol=1e-6,
+    )
+
+
+def test_samples_are_a_function_of_seed_and_row():
+    gan = tiny.gan()
+    many = gan.sample(7, seed=3)
+    np.testing.assert_allclose(gan.sample(7, seed=3, batch_size=3), many, atol=1e-6)
+    np.testing.assert_allclose(gan.sample(2, seed=3), many[:2], atol=1e-6)
+    assert not np.allclose(gan.sample(7, seed=4), many)
+    assert not np.allclose(gan.sample(7), gan.sample(7))
+
+
+def test_evaluation_repeats_and_changes_nothing():
+    gan = trained()
+    before = tiny.state(gan)
+    results = [
+        gan.evaluate(batches(), return_dict=True, verbose=0)["generator_loss"] for _ in range(2)
+    ]
+    assert results[0] == results[1]
+    for name, value in tiny.state(gan).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_optimizer_that_breaks_repeatability_is_off_in_training_and_then_as_before():
+    """Two compilations of a penalized step must round alike; see `rounding.steady_rounding`."""
+    name, seen = "dependency_optimization", []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(tf.config.optimizer.get_experimental_options()[name])
+
+    before = tf.config.optimizer.get_experimental_options().get(name, True)
+    tiny.gan().fit(batches(), steps_per_epoch=1, callbacks=[Look()], verbose=0)
+    assert seen == [False]
+    assert tf.config.optimizer.get_experimental_options()[name] == before
+
+
+def test_train_on_batch_takes_one_step():
+    gan = tiny.gan(tfgans.NonSaturatingGAN)
+    assert set(gan.train_on_batch(tiny.digits(16), return_dict=True)) == LOGS
+    assert gan.step == 1
+
+
+def test_keras_callbacks_work_beside(tmp_path):
+    gan = tiny.gan()
+    gan.fit(
+        batches(),
+        epochs=2,
+        steps_per_epoch=2,
+        verbose=2,
+        callbacks=[
+            keras.callbacks.TensorBoard(tmp_path / "tb"),
+            keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+            keras.callbacks.ModelCheckpoint(
+                tmp_path / "best.keras", monitor="penalty", mode="min", save_best_only=True
+            ),
+        ],
+    )
+    assert (tmp_path / "log.csv").read_text().count("\n") == 3
+    assert list((tmp_path / "tb").rglob("events*"))
+    assert keras.saving.load_model(tmp_path / "best.keras").step in (2, 4)
+
+
+def test_two_replicas_train_with_equal_weights():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        gan = tfgans.WGANGP(
+            tiny.generator(normalization=False), tiny.discriminator(), discriminator_steps=2
+        )
+        gan.compile()
+    gan.fit(batches(), steps_per_epoch=2, verbose=0)
+    assert gan.step == 2
+    single = tfgans.WGANGP(
+        tiny.generator(normalization=False), tiny.discriminator(), discriminator_steps=2
+    )
+    single.compile()
+    single.fit(batches(), steps_per_epoch=2, verbose=0)
+    for ours, theirs in zip(gan.generator.weights, single.generator.weights, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=2e-5)

@@ -1,0 +1,46 @@
+"""The exponential moving average of a network's weights."""
+
+import keras
+import tensorflow as tf
+
+
+def copy_network(network: keras.Model) -> keras.Model:
+    """Returns a network of the same architecture with the same weights, not to be trained.
+
+    Raises:
+        ValueError: If the network cannot be made again from its config.
+    """
+    try:
+        copy = keras.models.clone_model(network)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise ValueError(
+            "`ema` needs a copy of the generator, made from its config. Received: "
+            f"{type(network).__name__}, which cannot be copied ({error}). "
+            "Give it `get_config` and `from_config`, or use `ema=None`"
+        ) from error
+    if not copy.built:
+        copy.build(network.input_shape)
+    copy.set_weights(network.get_weights())
+    copy.trainable = False
+    return copy
+
+
+def move_average(
+    average: keras.Model, network: keras.Model, decay: float, step: keras.Variable
+) -> None:
+    """Moves each weight of `average` towards that of `network`.
+
+    Args:
+        average: The network that holds the average.
+        network: The network that is being trained.
+        decay: Float in [0, 1).
+        step: Training steps done, at least 1. The decay in force is
+            min(decay, (1 + step) / (10 + step)), as `tf.train.ExponentialMovingAverage` has it.
+    """
+    done = tf.cast(tf.convert_to_tensor(step), tf.float32)
+    in_force = tf.minimum(decay, (1.0 + done) / (10.0 + done))
+    for slow, fast in zip(average.weights, network.weights, strict=True):
+        if tf.as_dtype(fast.dtype).is_floating:
+            slow.assign(fast + tf.cast(in_force, fast.dtype) * (slow - fast))
+        else:
+            slow.assign(fast)

@@ -1,0 +1,60 @@
+"""Everything that reaches behind the public interfaces of Keras 3.15 and TensorFlow 2.21.
+
+Each function says what it is for and why the public interface does not do. `tests/test_compat.py`
+fails when one of them is no longer needed, or no longer there.
+"""
+
+import keras
+import tensorflow as tf
+from keras.src.backend.common import global_state
+from keras.src.saving.serialization_lib import SafeModeScope
+from tensorflow.python.framework import op_def_registry
+from tensorflow.python.ops import control_flow_util
+
+# The argument by which `fit` tells `evaluate` that it has prepared the data already.
+CACHED_EVALUATION = "_use_cached_eval_dataset"
+
+__all__ = [
+    "CACHED_EVALUATION",
+    "SafeModeScope",
+    "all_layers",
+    "inside_xla",
+    "op_def_registry",
+    "optimized_variables",
+    "remember_optimizer_attributes",
+]
+
+
+def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns the layer and all layers nested in it.
+
+    Keras has no public way to walk the layers nested in a layer.
+    """
+    return list(layer._flatten_layers())
+
+
+def optimized_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """Returns the variables that an optimizer was built for.
+
+    `Optimizer.variables` lists its slots, not what they belong to.
+    """
+    return list(optimizer._trainable_variables)
+
+
+def inside_xla() -> bool:
+    """Returns whether the graph that is being traced will be compiled by XLA.
+
+    TensorFlow does not tell, and XLA refuses operations whose output shapes depend on values.
+    """
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+def remember_optimizer_attributes() -> None:
+    """Makes Keras build one sample optimizer, whose attributes it skips on saving, not one a save.
+
+    Keras 3.15 keeps their names under one key and looks for them under another. The variables of
+    each sample have names of their own, and for each name TensorFlow keeps 35 KB: with two
+    optimizers 140 KB a backup, for ever.
+    """
+    names = global_state.get_global_attribute("saving_attr_skipset_Optimizer")
+    global_state.set_global_attribute("saving_attr_skiplist_Optimizer", names)

@@ -1,0 +1,1075 @@
+"""A generative adversarial network as a Keras model: how two networks train against each other."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans import (
+    averages,
+    callback_checks,
+    checks,
+    compat,
+    optimizers,
+    pairing,
+    players,
+    random,
+    replicas,
+    sampling,
+    saving,
+    serving,
+    shapes,
+)
+from tfgans.data import Source, plain_errors
+from tfgans.layers import InstanceNoise
+from tfgans.logs import LogMeans
+from tfgans.mixtures.routing import batch_size as batch_size_of
+from tfgans.models import inputs
+from tfgans.models.labels import checked_labels
+from tfgans.objectives import Objective
+from tfgans.penalties import Penalty, PenaltySum
+from tfgans.players import DiscriminatorPlayer, GeneratorPlayer, Player
+from tfgans.random import ReservedStep, Role, RowDraws, Stream
+from tfgans.refinement import Langevin
+from tfgans.rounding import steady_rounding
+from tfgans.types import Config, Inputs, Store
+from tfgans.weighted import Weighted
+
+Logs = dict[str, tf.Tensor]
+Optimizer = keras.optimizers.Optimizer
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class GAN(keras.Model):
+    """Two networks, a game between them, and how they are trained.
+
+    One training step is `discriminator_steps` updates of the discriminator, each on fresh real
+    examples and fresh latents, then one update of the generator. All noise is a pure function of
+    (`seed`, step), so a run repeats, and a saved and reloaded model trains on to the same bits.
+
+    Any Keras models fit, and so do mixtures of them (`MixtureGenerator`, `MixtureDiscriminator`):
+    every term of the game is then the sum over pairs of players, weighted by both. The losses that
+    the layers of a network add (regularizers, `add_loss`) count in the loss of its player.
+
+    To change a part of the step, override its method: `draw_latents`, `generate`,
+    `discriminator_loss`, `generator_loss`, `discriminator_update`, `generator_update`,
+    `after_step`.
+
+    Args:
+        generator: Built Keras model, latents [batch, ...] -> examples [batch, ...]; a conditional
+            one takes the list [latents, labels].
+        discriminator: Built Keras model, examples -> logits [batch, 1], with no sigmoid; or a
+            `MixtureDiscriminator`. A conditional one takes [examples, labels].
+        objective: `tfgans.objectives.Objective`, the game.
+        penalty: `tfgans.penalties.Penalty`, a `PenaltySum`, or None (the default).
+        discriminator_steps: Int of at least 1. Updates of the discriminator before each update of
+            the generator. Default: 1.
+        weight_clip: Float above 0, or None (the default). After each of its updates, all
+            parameters of the discriminator are moved into [-weight_clip, weight_clip].
+        instance_noise: `tfgans.layers.InstanceNoise`, independent noise on the real and on the
+            fake examples in the updates of both players; or None (the default).
+        num_classes: Int of at least 2, of a conditional model: `fit` then takes labels 0, 1, ...,
+            and the fakes of an update get the labels of its real examples. Default: None.
+        ema: Float in [0, 1), the decay of an exponential moving average of the generator's
+            weights (BatchNormalization statistics included), which `sample`, `predict` and
+            `export` then use. The decay in force is min(ema, (1 + step) / (10 + step)), as in
+            `tf.train.ExponentialMovingAverage`: the first weights are soon forgotten. Default:
+            None, no average.
+        seed: Int, of all noise. It does not seed the networks' first weights.
+        name: String, optional.
+
+    Call arguments:
+        inputs: Float tensor [batch, ...], the latents; of a conditional model the list [latents,
+            labels]. Returns the examples that the sampling generator makes.
+
+    Raises:
+        ValueError: If the networks do not fit each other or the labels, a penalty meets
+            BatchNormalization, or a number is out of its range.
+
+    Example:
+
+    ```python
+    gan = tfgans.GAN(generator, discriminator, objective=tfgans.objectives.NonSaturating())
+    gan.compile()
+    gan.fit(source.batches(64), epochs=5, steps_per_epoch=100)
+    images = gan.sample(16, seed=1)
+    ```
+
+    Reference: Goodfellow et al. 2014, "Generative Adversarial Nets", Algorithm 1.
+    """
+
+    # Whether there is a loss of the generator to log.
+    _trains_generator: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        objective: Objective,
+        penalty: Penalty | PenaltySum | None = None,
+        discriminator_steps: int = 1,
+        weight_clip: float | None = None,
+        instance_noise: InstanceNoise | None = None,
+        num_classes: int | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        if num_classes is not None:
+            checks.int_at_least("num_classes", num_classes, 2)
+        if ema is not None and checks.non_negative("ema", ema) >= 1:
+            raise ValueError(f"`ema` must be None or a float in [0, 1). Received: {ema!r}")
+        if weight_clip is not None:
+            checks.positive("weight_clip", weight_clip)
+        generator_player = GeneratorPlayer(generator)
+        discriminator_player = DiscriminatorPlayer(discriminator)
+        pairing.check_networks(generator_player, discriminator_player, num_classes=num_classes)
+        pairing.check_game(objective, penalty, instance_noise, discriminator_player)
+        super().__init__(name=name)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.objective = objective
+        self.penalty = penalty
+        self.discriminator_steps = checks.positive_int("discriminator_steps", discriminator_steps)
+        self.weight_clip = weight_clip
+        self.instance_noise = instance_noise
+        self.num_classes = num_classes
+        self.ema = None if ema is None else float(ema)
+        self.seed = checks.integer("seed", seed)
+        self.data_shape = shapes.input_shape(discriminator, "discriminator")
+        for network in (generator, discriminator):
+            replicas.synchronize_batch_statistics(network)
+        self.ema_generator = None if ema is None else averages.copy_network(generator)
+        self._generator_player = generator_player
+        self._discriminator_player = discriminator_player
+        self._sampler = sampling.Sampler(
+            self.sampling_generator, num_classes=num_classes, draw_latents=self.draw_latents
+        )
+        self._log_means = LogMeans(self._log_names())
+        self._step = self.add_weight(
+            name="step",
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+        )
+        self._rollbacks = 0
+        self._sample_functions: dict[Langevin | None, Callable[..., tf.Tensor]] = {}
+        self._components_function = tf.function(self._sampler.components, input_signature=[_KEYS])
+        self._classes_function = tf.function(self._sampler.classes, input_signature=[_KEYS])
+        self.built = True
+
+    # What the model holds.
+
+    @property
+    def step(self) -> int:
+        """Training steps done so far; saved and resumed with the weights."""
+        return int(tf.convert_to_tensor(self._step.value))
+
+    @property
+    def rollbacks(self) -> int:
+        """How often `lower_learning_rates` was called; saved and resumed with the weights."""
+        return self._rollbacks
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """The shape of one latent."""
+        return self._sampler.latent_shape
+
+    @property
+    def players(self) -> dict[str, Player]:
+        """Both networks as `tfgans.players.Player`, by "generator" and "discriminator"."""
+        return {"generator": self._generator_player, "discriminator": self._discriminator_player}
+
+    @property
+    def sampling_generator(self) -> keras.Model:
+        """The network that samples: the moving average if there is one, else the generator."""
+        return self.generator if self.ema_generator is None else self.ema_generator
+
+    @property
+    def sampler(self) -> sampling.Sampler:
+        """What `sampling_generator` makes of a seed; exports and metrics use it too."""
+        return self._sampler
+
+    @property
+    def refinement(self) -> Langevin | None:
+        """How `sample` refines examples unless it is told otherwise: by default not at all."""
+        return None
+
+    # How it is compiled.
+
+    def default_optimizers(self) -> tuple[Optimizer, Optimizer]:
+        """Returns a new (generator, discriminator) optimizer pair: Adam of the DCGAN paper."""
+        return optimizers.adam_pair(2e-4, beta_1=0.5, beta_2=0.999)
+
+    def compile(
+        self,
+        generator_optimizer: Optimizer | str | None = None,
+        discriminator_optimizer: Optimizer | str | None = None,
+        *,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool = False,
+        accumulate_steps: int = 1,
+        **unknown: object,
+    ) -> None:
+        """Sets the optimizers (those of the method's paper by default) and how steps are run.
+
+        Args:
+            generator_optimizer: `keras.optimizers.Optimizer` or its name. Schedules go inside.
+            discriminator_optimizer: The same; not the same object.
+            run_eagerly: Bool, for debugging.
+            steps_per_execution: Int, training steps in one call; callbacks see only the last one.
+            jit_compile: Bool, whether to compile the step with XLA.
+            accumulate_steps: Int of at least 1. Each update sums its gradient over so many equal
+                parts of its batch, one in memory at a time, for batches larger than memory. The
+                update is that of the whole batch up to the order of summation, but for what looks
+                at the batch: batch statistics, activity regularizers, the power iterations of
+                spectral normalization, a mixture's slices (with "exact" routing the noise and the
+                points of penalties), `KLWGAN`'s weights, the spread of `DRAGAN`, a penalty's
+                `fraction`, dropout. They are then of each part. Default: 1, the whole batch at
+                once.
+            **unknown: Refused; named here so that `optimizer` and `loss` get a plain answer.
+
+        A network in `mixed_float16` gets its optimizer wrapped in a `LossScaleOptimizer`.
+
+        Raises:
+            TypeError: If there is another argument, say `optimizer`.
+            ValueError: If the optimizers are one object, or do not go with the networks.
+        """
+        for argument in unknown:
+            raise TypeError(
+                f"`{type(self).__name__}.compile` got an unexpected argument `{argument}`. A "
+                "`tfgans.GAN` has two players: pass `generator_optimizer` and "
+                "`discriminator_optimizer`, or nothing for those of the paper; its loss is the "
+                "objective"
+            )
+        pair = [
+            default if optimizer is None else optimizer
+            for optimizer, default in zip(
+                (generator_optimizer, discriminator_optimizer),
+                self.default_optimizers(),
+                strict=True,
+            )
+        ]
+        if pair[0] is pair[1] and not isinstance(pair[0], str):
+            raise ValueError("Each player needs its own optimizer. Received the same object twice")
+        checks.positive_int("steps_per_execution", steps_per_execution)
+        self.accumulate_steps = checks.positive_int("accumulate_steps", accumulate_steps)
+        networks = (self.generator, self.discriminator)
+        if jit_compile and any(
+            player.mixture_settings.get("routing") == "categorical"
+            for player in self.players.values()
+        ):
+            raise ValueError(
+                "routing='categorical' changes batch sizes, which XLA cannot compile. Received: "
+                "jit_compile=True. Use routing='slices', or no XLA"
+            )
+        replicas.check_execution(
+            networks, jit_compile=jit_compile, accumulate_steps=self.accumulate_steps
+        )
+        ready = [
+            optimizers.prepare(optimizer, network)
+            for optimizer, network in zip(pair, networks, strict=True)
+        ]
+        # `optimizer=None` keeps Keras from adding an RMSprop of its own to every checkpoint.
+        super().compile(
+            optimizer=None,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+        )
+        self.generator_optimizer, self.discriminator_optimizer = ready
+        for player, optimizer in zip(self.players.values(), ready, strict=True):
+            player.compile(optimizer, accumulate_steps=self.accumulate_steps)
+        self._execution = {
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+            "accumulate_steps": accumulate_steps,
+        }
+
+    @property
+    def optimizer(self) -> optimizers.LearningRates | None:
+        """Both learning rates, for Keras's callbacks; None before `compile`.
+
+        Setting `gan.optimizer.learning_rate` gives the generator that rate and keeps the ratio of
+        the discriminator's rate to it. `gan.generator_optimizer` and `gan.discriminator_optimizer`
+        are the optimizers.
+        """
+        if not self.compiled:
+            return None
+        return optimizers.LearningRates(self.generator_optimizer, self.discriminator_optimizer)
+
+    @optimizer.setter
+    def optimizer(self, value: None) -> None:
+        # Keras assigns the optimizer of its `compile`.
+        if value is not None:
+            raise AttributeError(
+                "A GAN has two optimizers. Received: one for both. Pass `generator_optimizer` and "
+                "`discriminator_optimizer` to `compile`"
+            )
+
+    def lower_learning_rates(self, factor: float) -> None:
+        """Multiplies both players' learning rates, once after each rollback, and counts it.
+
+        The rate of a mixture's weights, which no optimizer moves, stays.
+
+        Args:
+            factor: Float above 0.
+
+        Raises:
+            ValueError: If a learning rate is a schedule, which would set it anew.
+        """
+        optimizers.LearningRates(self.generator_optimizer, self.discriminator_optimizer).scale(
+            factor
+        )
+        self._rollbacks += 1
+
+    # One training step.
+
+    def train_step(self, data: Inputs) -> Logs:
+        """One training step on real examples [batch, discriminator_steps, ...], labels alike."""
+        count = self.discriminator_steps
+        batch = inputs.batches_of_step(data, count, len(self.data_shape), self.num_classes)
+        key = random.key(self.seed, self._step)
+
+        def update(index: int | tf.Tensor) -> None:
+            real, labels = batch(index)
+            number = self._step * count + tf.cast(index, self._step.dtype)
+            stream = Stream(random.fold(key, index))
+            self.discriminator_update(real, labels, update=number, stream=stream)
+
+        replicas.repeat(count, update)
+        real, labels = batch(count - 1)
+        self.generator_update(real, labels, stream=Stream(random.fold(key, count)))
+        self.after_step()
+        return self.get_metrics_result()
+
+    def discriminator_update(
+        self,
+        real: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        *,
+        update: tf.Tensor | None = None,
+        stream: Stream,
+    ) -> None:
+        """One update of the discriminator on `real` [batch, ...] and as many new fakes.
+
+        In a graph the updates of a step are a loop over this: what an override hands on must go
+        through variables.
+
+        Args:
+            real: Float [batch, ...].
+            labels: Int [batch], of a conditional model; else None.
+            update: Scalar int tensor, the number of this update among all of the discriminator's.
+            stream: `tfgans.random.Stream`, from which all randomness of the update comes.
+        """
+
+        def loss(real: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, Logs]:
+            fake = self.generate(batch_size_of(real), labels, stream=stream, training=True)
+            return self.discriminator_loss(
+                real, fake, labels, update=update, stream=stream, training=True
+            )
+
+        self._descend_discriminator(loss, real, labels)
+
+    def generator_update(
+        self, real: tf.Tensor, labels: tf.Tensor | None = None, *, stream: Stream
+    ) -> None:
+        """One update of the generator, on as many new latents as there are examples in `real`.
+
+        The arguments are those of `discriminator_update`.
+        """
+
+        def loss(real: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, Logs]:
+            fake = self.generate(batch_size_of(real), labels, stream=stream, training=True)
+            return self.generator_loss(real, fake, labels, stream=stream, training=True)
+
+        self._descend(self._generator_player, loss, real, labels)
+
+    def draw_latents(self, draws: RowDraws) -> tf.Tensor:
+        """Returns float32 latents [rows, *latent_shape], in training and in sampling: N(0, 1).
+
+        Args:
+            draws: `tfgans.random.RowDraws`, which draws for all rows: `draws.normal(row_shape)` or
+                `draws.uniform(row_shape)`.
+        """
+        return draws.normal(self.latent_shape)
+
+    def generate(
+        self,
+        num: int | tf.Tensor,
+        labels: tf.Tensor | None = None,
+        *,
+        stream: Stream,
+        training: bool,
+    ) -> Weighted:
+        """Returns new examples for one update, and what each of them counts.
+
+        Args:
+            num: Int or scalar tensor, how many latents to draw.
+            labels: Int [num], the classes of a conditional model. Default: None.
+            stream: The randomness of the update.
+            training: Bool, passed on to the generator.
+
+        Returns:
+            `tfgans.Weighted` of float32 examples [rows, ...]; their weights are None for one
+            network, for a mixture float32 [rows, 1] with a gradient to its probabilities ("exact"
+            routing makes `num` times k rows).
+        """
+        latents = self.draw_latents(random.BatchDraws(num, stream.key(Role.LATENTS)))
+        return self._generator_player.generate(latents, labels, stream=stream, training=training)
+
+    def discriminator_loss(
+        self,
+        real: tf.Tensor,
+        fake: Weighted,
+        labels: tf.Tensor | None = None,
+        *,
+        update: tf.Tensor | None = None,
+        stream: Stream,
+        training: bool,
+    ) -> tuple[tf.Tensor, Logs]:
+        """Returns the scalar that the discriminator minimizes, and what is logged of it.
+
+        Args:
+            real: Float [batch, ...].
+            fake: `tfgans.Weighted` examples, from `generate`.
+            labels: Int [batch], the classes of the real examples and of the fakes. Default: None,
+                the model is not conditional.
+            update: Scalar int tensor, the number of the update; a penalty may count by it.
+                Default: None.
+            stream: The randomness of the update.
+            training: Bool, passed on to the discriminator.
+
+        Returns:
+            The loss and the logs: scalars by name, each a mean over the examples.
+            "discriminator_loss" is the game's term alone, "penalty" the mean penalty before its
+            weight.
+        """
+        judge, objective = self._discriminator_player, self.objective
+        real, fake, labels = self._prepared(real, fake, labels, stream, training)
+        # Real and fake apart, as in the DCGAN authors' code: with BatchNormalization each batch
+        # has its own statistics.
+        real_logits = judge.judge(real, labels, stream=stream, training=training)
+        fake_logits = judge.judge(fake.values, labels, stream=stream, training=training)
+        fake_logits = fake_logits.times(fake.weights)
+        on_real, on_fake = self._terms(
+            objective.discriminator_loss, real_logits, fake_logits, fake.weights, training
+        )
+        # Where a game pairs real with fake, its term on the real counts as the pair does.
+        paired = fake.weights if objective.generator_uses_real else None
+        loss = real_logits.with_values(on_real).times(paired).mean()
+        loss += fake_logits.with_values(on_fake).mean()
+        logs = {
+            "discriminator_loss": loss,
+            "real_logits": real_logits.mean(),
+            "fake_logits": fake_logits.mean(),
+        }
+        if self.instance_noise is not None:
+            logs["noise_level"] = self.instance_noise.level if training else tf.zeros([])
+            if self.instance_noise.is_adaptive:
+                logs["accuracy"] = self._accuracy(real_logits, fake_logits)
+        if self.penalty is not None:
+            values = judge.penalize(
+                self.penalty,
+                players.match_rows(real, fake.values),
+                fake.values,
+                labels,
+                stream=stream,
+                update=update,
+                training=training,
+            )
+            logs["penalty"] = fake_logits.with_values(values).mean()
+            loss += self.penalty.weight * logs["penalty"]
+        layer_loss = judge.layer_loss(real_logits, fake_logits)
+        if layer_loss is not None:
+            logs["discriminator_layer_loss"] = layer_loss
+            loss += layer_loss
+        return judge.add_entropy(loss), logs
+
+    def generator_loss(
+        self,
+        real: tf.Tensor,
+        fake: Weighted,
+        labels: tf.Tensor | None = None,
+        *,
+        stream: Stream,
+        training: bool,
+    ) -> tuple[tf.Tensor, Logs]:
+        """Returns the scalar that the generator minimizes, and what is logged of it.
+
+        The arguments are those of `discriminator_loss`; "generator_loss" is the game's term alone.
+        """
+        judge, objective, layer_loss = self._discriminator_player, self.objective, fake.layer_loss
+        real, fake, labels = self._prepared(real, fake, labels, stream, training)
+        real_logits = None
+        if objective.generator_uses_real:
+            real_logits = judge.judge(real, labels, stream=stream, training=training)
+        fake_logits = judge.judge(fake.values, labels, stream=stream, training=training)
+        on_fake = self._terms(
+            objective.generator_loss, real_logits, fake_logits, fake.weights, training
+        )
+        loss = fake_logits.with_values(on_fake).times(fake.weights).mean()
+        logs = {"generator_loss": loss}
+        layer_loss = self._generator_player.layer_loss(Weighted(fake.values, None, layer_loss))
+        if layer_loss is not None:
+            logs["generator_layer_loss"] = layer_loss
+            loss += layer_loss
+        return self._generator_player.add_entropy(loss), logs
+
+    def after_step(self) -> None:
+        """Counts the step, moves the generator's average and anneals instance noise.
+
+        Called once a training step.
+        """
+        self._step.assign_add(1)
+        if self.instance_noise is not None:
+            self.instance_noise.anneal(tf.convert_to_tensor(self._step.value))
+        if self.ema_generator is not None and self.ema is not None:
+            averages.move_average(self.ema_generator, self.generator, self.ema, self._step)
+
+    def _descend_discriminator(
+        self, loss: Callable[..., tuple[tf.Tensor, Logs]], *examples: tf.Tensor | None
+    ) -> None:
+        """One step of the discriminator's optimizer, and what follows each of them."""
+        sums = self._descend(self._discriminator_player, loss, *examples)
+        if self.instance_noise is not None and self.instance_noise.is_adaptive:
+            self.instance_noise.adapt(self._log_means.mean_of("accuracy", replicas.total(sums)))
+        if self.weight_clip is not None:
+            self._discriminator_player.clip(self.weight_clip)
+
+    def _descend(
+        self,
+        player: Player,
+        loss: Callable[..., tuple[tf.Tensor, Logs]],
+        *examples: tf.Tensor | None,
+    ) -> tf.Tensor:
+        """One step of a player's optimizer; logs, and returns the sums behind the logs."""
+
+        def summed(*rows: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+            value, logs = loss(*rows)
+            return value, self._log_means.sums(logs, batch_size_of(rows[0]))
+
+        sums = player.minimize(summed, *examples)
+        self._log_means.update_state(sums)
+        return sums
+
+    def _prepared(
+        self,
+        real: tf.Tensor,
+        fake: Weighted,
+        labels: tf.Tensor | None,
+        stream: Stream,
+        training: bool,
+    ) -> tuple[tf.Tensor, Weighted, tf.Tensor | None]:
+        """Returns real, fake and labels as the discriminator is to see them."""
+        values = fake.values
+        if self.objective.generator_uses_real or labels is not None:
+            real = players.match_rows(real, values)
+        if labels is not None:
+            labels = players.match_rows(labels, values)
+        if self.instance_noise is not None and training:
+            # Independent draws for real and fake examples.
+            real = self.instance_noise(real, key=stream.key(Role.NOISE_ON_REAL), training=True)
+            values = self.instance_noise(values, key=stream.key(Role.NOISE_ON_FAKE), training=True)
+        real, values, labels, weights = (
+            self._discriminator_player.deal(rows, stream=stream, training=training)
+            for rows in (real, values, labels, fake.weights)
+        )
+        return real, Weighted(values, weights), labels
+
+    def _terms(
+        self,
+        loss: Callable[..., tf.Tensor | tuple[tf.Tensor, tf.Tensor]],
+        real_logits: Weighted | None,
+        fake_logits: Weighted,
+        fake_weights: tf.Tensor | None,
+        training: bool,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        """Returns what a loss of the objective makes of logits, unreduced."""
+        real_values = None if real_logits is None else real_logits.values
+        if not self.objective.weighs_fakes:
+            return loss(real_values, fake_logits.values)
+        return self._discriminator_player.map_each(
+            lambda real, fake, weights: loss(real, fake, fake_weights=weights),
+            *(real_values, fake_logits.values, fake_weights),
+            training=training,
+        )
+
+    def _accuracy(self, real_logits: Weighted, fake_logits: Weighted) -> tf.Tensor:
+        threshold = self.objective.decision_threshold
+        right_on_real = tf.cast(real_logits.values > threshold, tf.float32)
+        right_on_fake = tf.cast(fake_logits.values <= threshold, tf.float32)
+        accuracy = real_logits.with_values(right_on_real).mean()
+        return (accuracy + fake_logits.with_values(right_on_fake).mean()) / 2.0
+
+    # Evaluation and logs.
+
+    def test_step(self, data: Inputs) -> Logs:
+        """Measures one batch of real examples: the generator itself, not its average.
+
+        The latents of a batch are the same in every evaluation, so that two of them compare.
+        """
+        real, labels = inputs.unpack_batch(data, self.num_classes)
+        num = batch_size_of(real)
+        # Each replica counts its examples.
+        num_seen = replicas.total(self._log_means.count_of("discriminator_loss"))
+        stream = Stream(random.key(self.seed, ReservedStep.EVALUATION, num_seen))
+
+        def measure() -> tf.Tensor:
+            fake = self.generate(num, labels, stream=stream, training=False)
+            _, logs = self.discriminator_loss(real, fake, labels, stream=stream, training=False)
+            if self._trains_generator:
+                logs |= self.generator_loss(real, fake, labels, stream=stream, training=False)[1]
+            return self._log_means.sums(logs, num)
+
+        if isinstance(num, int) or replicas.count() == 1:
+            sums = measure()
+        else:
+            # A replica may have no rows of the last batch: it must not compute.
+            sums = tf.cond(num > 0, measure, lambda: tf.zeros_like(self._log_means.totals))
+        self._log_means.update_state(sums)
+        return self.get_metrics_result()
+
+    def _log_names(self) -> list[str]:
+        names = ["discriminator_loss"]
+        names += ["generator_loss"] * self._trains_generator
+        names += ["real_logits", "fake_logits"]
+        names += ["penalty"] * (self.penalty is not None)
+        if self.instance_noise is not None:
+            names += ["noise_level"] + ["accuracy"] * self.instance_noise.is_adaptive
+        names += [
+            f"{name}_layer_loss" for name, player in self.players.items() if player.has_layer_losses
+        ]
+        return names
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The running means behind the logs.
+
+        `discriminator_loss` and `generator_loss` are the game's terms, without the penalty;
+        `penalty` is the mean penalty before its weight; `discriminator_layer_loss` and
+        `generator_layer_loss` what regularizers and `add_loss` of the layers add; `noise_level` the
+        standard deviation of instance noise, 0 in evaluation, and `accuracy` the discriminator's,
+        that adaptive noise follows. Metrics that a subclass adds come after.
+        """
+        # Keras's own mean of "loss" is never moved: a GAN has two losses.
+        return [metric for metric in super().metrics if metric.name != "loss"]
+
+    def get_metrics_result(self) -> Logs:
+        """Returns the logs; of several workers' replicas of rank 1, as Keras then reduces them."""
+        logs = super().get_metrics_result()
+        several = replicas.num_workers(tf.distribute.get_strategy()) > 1
+        if tf.distribute.in_cross_replica_context() or not several:
+            return logs
+        return {name: tf.reshape(value, [1]) for name, value in logs.items()}
+
+    # `fit` and `evaluate`.
+
+    @plain_errors()
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.CallbackList | None = None,
+        validation_data: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+    ) -> keras.callbacks.History:
+        """Trains the model; as `keras.Model.fit`, but for what is said here.
+
+        Args:
+            x: A `tfgans.data.Source`; an array [num_examples, ...]: floats, images in [-1, 1], or
+                uint8; or a `tf.data.Dataset` of batches. One training step takes
+                `discriminator_steps` batches. Of a source or an array they are a function of its
+                seed (for an array `seed`) and `step`: training resumes where it was. A dataset of
+                known length is repeated.
+            y: Of a conditional model with an array: ints [num_examples], the classes. A dataset
+                then holds pairs (examples, labels). Else None.
+            batch_size: Int, examples in one update, of all replicas together; for sources and
+                arrays. Default: 32.
+            epochs: Int, the epoch to stop at.
+            verbose: "auto", 0, 1 or 2.
+            callbacks: List of `keras.callbacks.Callback`.
+            validation_data: Array or dataset of examples, for `evaluate` after an epoch; of a
+                conditional model a pair of arrays, or a dataset of pairs.
+            initial_epoch: Int, the epoch to begin at.
+            steps_per_epoch: Int, training steps in an epoch. Default: one pass over the data.
+            validation_steps: Int, batches of an evaluation. Default: all.
+            validation_batch_size: Int, for an array. Default: `batch_size`.
+            validation_freq: Int, epochs between evaluations.
+
+        Raises:
+            ValueError: If the data does not fit the networks, or its first batch is not finite.
+        """
+        if not self.compiled:
+            return super().fit(x)  # Keras's sentence.
+        checks.positive_int("epochs", epochs)
+        callback_checks.check_callbacks(callbacks)
+        dataset, steps = inputs.training_dataset(
+            x,
+            y,
+            batch_size=batch_size,
+            discriminator_steps=self.discriminator_steps,
+            data_shape=self.data_shape,
+            num_classes=self.num_classes,
+            seed=self.seed,
+            start_step=self.step,
+            steps_per_epoch=steps_per_epoch,
+            steps_per_execution=self.steps_per_execution,
+            check_batch=self._check_batch_size,
+            strategy=self.distribute_strategy,
+        )
+        held_out_size = None if batch_size is None else batch_size // self.accumulate_steps
+        if validation_data is not None:
+            held_out, labels = self._evaluation_data(validation_data, None, validation_steps)
+            validation_data = held_out if labels is None else (held_out, labels)
+        with steady_rounding():
+            history = super().fit(
+                dataset,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                shuffle=False,  # The dataset has its order; Keras would warn of shuffling it.
+                validation_data=validation_data,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size or held_out_size,
+                validation_freq=validation_freq,
+            )
+        for player in self.players.values():
+            player.finalize_averages()
+        return history
+
+    @plain_errors()
+    def evaluate(self, x: Any = None, y: Any = None, **options: Any) -> Any:
+        """Returns the logs' values on held-out examples, without training; see `test_step`.
+
+        Args:
+            x: Array or dataset of examples, as for `fit`.
+            y: The labels of an array, as for `fit`.
+            **options: Those of `keras.Model.evaluate` (`batch_size`, `steps`, `return_dict`, ...).
+
+        Raises:
+            ValueError: If the data does not fit, is endless and `steps` is not given, or an option
+                is not known.
+        """
+        # `fit` has already checked the data that it evaluates on.
+        if not options.get(compat.CACHED_EVALUATION):
+            x, y = self._evaluation_data(x, y, options.get("steps"))
+        return super().evaluate(x, y, **options)
+
+    def _evaluation_data(self, x: Any, y: Any, steps: int | None) -> tuple[Any, Any]:
+        return inputs.evaluation_data(
+            x, y, data_shape=self.data_shape, num_classes=self.num_classes, steps=steps
+        )
+
+    def _check_batch_size(self, num: int) -> bool:
+        return players.check_batch_size(
+            num,
+            *self.players.values(),
+            num_replicas=self.distribute_strategy.num_replicas_in_sync,
+            accumulate_steps=self.accumulate_steps,
+        )
+
+    def check_training(self, source: Source, batch_size: int) -> None:
+        """Raises ValueError unless `fit(source, batch_size=batch_size)` could start.
+
+        Args:
+            source: `tfgans.data.Source`.
+            batch_size: Int, examples in one update, of all replicas together.
+        """
+        if not self.compiled:
+            raise ValueError(
+                "Compile the model before training. Received: a model without optimizers"
+            )
+        expected, received = self.data_shape, source.data_shape
+        if len(expected) != len(received) or any(
+            want not in (None, size) for want, size in zip(expected, received, strict=True)
+        ):
+            raise ValueError(
+                f"{source.name!r} must have examples of the discriminator's input shape "
+                f"{expected}. Received: {received}. Take other data, or networks of that shape"
+            )
+        self._check_batch_size(batch_size)
+        # Refuses a batch that is larger than the data, and labels that the source does not have.
+        source.batches(batch_size, labels=self.num_classes is not None)
+        if self.num_classes is not None and (source.num_classes or 0) > self.num_classes:
+            raise ValueError(
+                f"{source.name!r} has {source.num_classes} classes. Received: a model with "
+                f"num_classes={self.num_classes}. Build the networks and the model for as many"
+            )
+
+    # Samples and exports.
+
+    def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
+        """Returns the examples that `sampling_generator` makes of its inputs."""
+        return self.sampling_generator(inputs, training=training)
+
+    def sample(
+        self,
+        n: int,
+        seed: int | None = None,
+        *,
+        labels: int | Sequence[int] | np.ndarray | None = None,
+        component: int | None = None,
+        refine: Langevin | Literal[False] | None = None,
+        batch_size: int = 256,
+    ) -> np.ndarray:
+        """Returns `n` generated examples: float32 [n, ...], images in [-1, 1].
+
+        Args:
+            n: Int of at least 1.
+            seed: Int. The same seed gives the same examples, and the first rows do not depend on
+                `n` or `batch_size` (up to the rounding of float32). Default: a new one each time.
+            labels: Int, or ints [n], the classes of a conditional model. Default: each is drawn
+                from the seed, all classes alike; `sample_labels` says which.
+            component: Int, the one component of a `MixtureGenerator` that makes all examples. The
+                latents are those of the seed. Default: each is drawn by the mixture's weights.
+            refine: `tfgans.refinement.Langevin`, to move the examples or their latents up the
+                discriminator's logit (of a mixture, the weighted mean); or False, not to. Default:
+                the method's way, `refinement`, which is not to, but for `DCD`.
+            batch_size: Int, how many are made at once.
+
+        Raises:
+            ValueError: If `n` or `batch_size` is not a positive int, `seed` is no int, there is
+                no such component or class, or labels are given to a model that is not conditional.
+        """
+        checks.positive_int("batch_size", batch_size)
+        seed = secrets.randbits(62) if seed is None else seed
+        keys = sampling.sample_keys(seed, n)
+        if component is None:
+            components = self.sample_components(n, seed)
+        else:
+            components = np.full(n, self._checked_component(component), np.int32)
+        if labels is None:
+            classes = self.sample_labels(n, seed)
+        else:
+            classes = checked_labels(labels, n, self.num_classes)
+        function = self._sample_function(self._checked_refinement(refine))
+        chunks = [slice(first, first + batch_size) for first in range(0, n, batch_size)]
+        examples = [function(keys[rows], classes[rows], components[rows]) for rows in chunks]
+        return np.concatenate([chunk.numpy() for chunk in examples])
+
+    def sample_components(self, n: int, seed: int) -> np.ndarray:
+        """Returns int32 [n]: the component of each of the examples that `sample(n, seed)` returns.
+
+        Zeros, if the generator is no mixture.
+
+        Raises:
+            ValueError: If `n` is not a positive int, or `seed` no int.
+        """
+        keys = sampling.sample_keys(seed, n)
+        if self._sampler.num_components == 1:
+            return np.zeros(n, np.int32)
+        return self._components_function(keys).numpy()
+
+    def sample_labels(self, n: int, seed: int) -> np.ndarray:
+        """Returns int32 [n]: the class of each of the examples that `sample(n, seed)` returns.
+
+        Zeros, if the model is not conditional.
+
+        Raises:
+            ValueError: If `n` is not a positive int, or `seed` no int.
+        """
+        keys = sampling.sample_keys(seed, n)
+        if self.num_classes is None:
+            return np.zeros(n, np.int32)
+        return self._classes_function(keys).numpy()
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        format: str = "tf_saved_model",  # noqa: A002 (Keras's name)
+        *,
+        card: Mapping[str, Any] | None = None,
+        keep: int | None = None,
+        verify: bool = True,
+    ) -> Path:
+        """Publishes the sampling generator as the next SavedModel version under `path`.
+
+        The discriminator stays behind, so exported samples are not refined.
+        `tfgans.serving.export_generator` lists the signatures, and what is checked.
+
+        Args:
+            path: The model's folder, say "exported/digits"; its versions are folders 1, 2, ...
+            format: "tf_saved_model".
+            card: What `assets.extra/model_card.json` tells besides the model, as JSON values.
+            keep: Int of at least 1, how many of the newest versions stay. Default: None, all.
+            verify: Whether the export runs in a new process before it is published. Default: True.
+
+        Returns:
+            The `pathlib.Path` of the new version.
+
+        Raises:
+            ValueError: If an argument is not as above, or the export fails a check.
+            OSError: If the folder cannot be written.
+        """
+        checks.choice("format", format, ("tf_saved_model",))
+        return serving.export_generator(
+            self.sampling_generator,
+            path,
+            num_classes=self.num_classes,
+            draw_latents=self.draw_latents,
+            card={"model": self._description(), **(card or {})},
+            keep=keep,
+            verify=verify,
+        )
+
+    def _description(self) -> Config:
+        return {
+            "class": type(self).__name__,
+            "step": self.step,
+            "averaged": self.sampling_generator is not self.generator,
+            "parameters": self.sampling_generator.count_params(),
+            "latent_shape": list(self.latent_shape),
+            "image_shape": list(self._sampler.example_shape),
+            "num_classes": self.num_classes,
+            "num_components": self._sampler.num_components,
+        }
+
+    def _sample_function(self, refinement: Langevin | None) -> Callable[..., tf.Tensor]:
+        """Returns the graph of `Sampler.samples` with a refinement: each has a graph of its own."""
+        if refinement not in self._sample_functions:
+            judge = self._discriminator_player.mean_logits
+
+            def samples(keys: tf.Tensor, classes: tf.Tensor, components: tf.Tensor) -> tf.Tensor:
+                return self._sampler.samples(
+                    keys, classes, components, refinement=refinement, judge=judge
+                )
+
+            rows = tf.TensorSpec([None], tf.int32)
+            self._sample_functions[refinement] = tf.function(
+                samples, input_signature=[_KEYS, rows, rows], autograph=False
+            )
+        return self._sample_functions[refinement]
+
+    def _checked_refinement(self, refine: Langevin | Literal[False] | None) -> Langevin | None:
+        if refine is None:
+            return self.refinement
+        if refine is False:
+            return None
+        checks.instance("refine", refine, Langevin, "tfgans.refinement.Langevin(steps=20)")
+        return refine
+
+    def _checked_component(self, component: int) -> int:
+        checks.int_at_least("component", component, 0)
+        count = self._sampler.num_components
+        if component >= count:
+            raise ValueError(
+                f"`component` must be from 0 to {count - 1}: the generator has {count} "
+                f"component{'s' * (count > 1)}. Received: {component}"
+            )
+        return component
+
+    # Files and configs.
+
+    def save(
+        self, filepath: str | os.PathLike[str], overwrite: bool = True, **options: Any
+    ) -> None:
+        """Saves networks, optimizers, averages and random states to a `.keras` file.
+
+        Args:
+            filepath: Path that ends in ".keras".
+            overwrite: Bool, see `keras.Model.save`.
+            **options: Those of `keras.Model.save`.
+
+        Raises:
+            ValueError: If the path ends otherwise; nothing is written.
+        """
+        callback_checks.check_model_path(filepath)
+        super().save(filepath, overwrite=overwrite, **options)
+
+    def save_own_variables(self, store: Store) -> None:
+        """Saves what networks and optimizers do not: step, rollbacks and the dropout states."""
+        compat.remember_optimizer_attributes()
+        store["step"] = np.asarray(self.step, np.int64)
+        store["rollbacks"] = np.asarray(self.rollbacks, np.int64)
+        saving.save_seed_states(self, store)
+
+    def load_own_variables(self, store: Store) -> None:
+        """Loads what `save_own_variables` saved."""
+        if "step" not in list(store.keys()):
+            raise ValueError(
+                "The file must be of a tfgans model. Received: a weights file without a step count"
+            )
+        self._step.assign(np.asarray(store["step"]))
+        self._rollbacks = int(np.asarray(store["rollbacks"]))
+        saving.load_seed_states(self, store)
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments, networks included."""
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **self._shared_config(),
+            "objective": serialize(self.objective),
+            "penalty": serialize(self.penalty),
+            "discriminator_steps": self.discriminator_steps,
+            "weight_clip": self.weight_clip,
+        }
+
+    def _shared_config(self) -> Config:
+        """Returns the arguments that every method takes."""
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "generator": serialize(self.generator),
+            "discriminator": serialize(self.discriminator),
+            "instance_noise": serialize(self.instance_noise),
+            "num_classes": self.num_classes,
+            "ema": self.ema,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: Config, custom_objects: Mapping[str, type] | None = None) -> Self:
+        """Makes a model from the result of `get_config`; weights come separately."""
+        arguments = {
+            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            if isinstance(value, dict) and "class_name" in value
+            else value
+            for name, value in config.items()
+        }
+        return cls(**arguments)
+
+    def get_compile_config(self) -> Config | None:
+        """Returns the arguments of `compile`, so that a loaded model is compiled again."""
+        if not self.compiled:
+            return None
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "generator_optimizer": serialize(self.generator_optimizer),
+            "discriminator_optimizer": serialize(self.discriminator_optimizer),
+            **self._execution,
+        }
+
+    def compile_from_config(self, config: Config) -> None:
+        """Compiles the model with the result of `get_compile_config`."""
+        self.compile(
+            **{
+                name: keras.saving.deserialize_keras_object(value)
+                if isinstance(value, dict)
+                else value
+                for name, value in config.items()
+            }
+        )
+
+
+_KEYS = tf.TensorSpec([None, 2], tf.int64)

@@ -1,0 +1,72 @@
+"""The GAN with a hinge."""
+
+import keras
+
+from tfgans import optimizers
+from tfgans.gan import GAN
+from tfgans.layers import InstanceNoise
+from tfgans.objectives import Hinge
+from tfgans.penalties import Penalty, PenaltySum
+from tfgans.types import Config
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class HingeGAN(GAN):
+    """The hinge game: examples that lie beyond a margin of 1 teach the discriminator no more.
+
+    Something should keep the discriminator smooth: a penalty, or spectral normalization, with
+    which this is `SNGAN`.
+
+    Args:
+        generator: Built Keras model, latents -> examples.
+        discriminator: Built Keras model, examples -> logits [batch, 1].
+        penalty: `tfgans.penalties.Penalty`, or None (the default).
+        discriminator_steps: Int, default 1.
+        instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
+        num_classes: Int of at least 2, or None (the default), see `GAN`.
+        ema: Float in [0, 1), or None (the default), see `GAN`.
+        seed: Int, of all noise. Default: 0.
+        name: String, optional.
+
+    Default optimizers: Adam 2e-4, betas (0, 0.9), those of `SNGAN`, which made the game common.
+
+    Reference: Lim & Ye 2017, "Geometric GAN"; Miyato et al. 2018, equations 16 and 17.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        penalty: Penalty | PenaltySum | None = None,
+        discriminator_steps: int = 1,
+        instance_noise: InstanceNoise | None = None,
+        num_classes: int | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            generator,
+            discriminator,
+            objective=Hinge(),
+            penalty=penalty,
+            discriminator_steps=discriminator_steps,
+            instance_noise=instance_noise,
+            num_classes=num_classes,
+            ema=ema,
+            seed=seed,
+            name=name,
+        )
+
+    def default_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
+        """Returns a new (generator, discriminator) optimizer pair: Adam of `SNGAN`."""
+        return optimizers.adam_pair(2e-4, beta_1=0.0, beta_2=0.9)
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments, networks included."""
+        return {
+            **self._shared_config(),
+            "penalty": keras.saving.serialize_keras_object(self.penalty),
+            "discriminator_steps": self.discriminator_steps,
+        }

@@ -1,0 +1,72 @@
+"""The GAN that is used in practice, with the non-saturating generator."""
+
+import keras
+
+from tfgans.gan import GAN
+from tfgans.layers import InstanceNoise
+from tfgans.objectives import NonSaturating
+from tfgans.penalties import Penalty, PenaltySum
+from tfgans.types import Config
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class NonSaturatingGAN(GAN):
+    """The GAN of practice: the generator minimizes -E log sigma(D(G(z))).
+
+    The game of DCGAN. Its gradient is strongest where the discriminator is surest, and it learns
+    where no divergence falls step by step (Fedus et al. 2018).
+
+    Args:
+        generator: Built Keras model, latents -> examples.
+        discriminator: Built Keras model, examples -> logits [batch, 1].
+        penalty: `tfgans.penalties.Penalty`, or None (the default).
+        discriminator_steps: Int, default 1, as in DCGAN.
+        label_smoothing: Float in [0, 1), default 0. The real target becomes 1 - label_smoothing.
+        instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
+        num_classes: Int of at least 2, or None (the default), see `GAN`.
+        ema: Float in [0, 1), or None (the default), see `GAN`.
+        seed: Int, of all noise. Default: 0.
+        name: String, optional.
+
+    Default optimizers: Adam 2e-4, betas (0.5, 0.999) (Radford et al. 2016, section 4).
+
+    Reference: Goodfellow et al. 2014, "Generative Adversarial Nets", section 3; Radford, Metz &
+    Chintala 2016, "Unsupervised Representation Learning with DCGANs".
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        penalty: Penalty | PenaltySum | None = None,
+        discriminator_steps: int = 1,
+        label_smoothing: float = 0.0,
+        instance_noise: InstanceNoise | None = None,
+        num_classes: int | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            generator,
+            discriminator,
+            objective=NonSaturating(label_smoothing=label_smoothing),
+            penalty=penalty,
+            discriminator_steps=discriminator_steps,
+            instance_noise=instance_noise,
+            num_classes=num_classes,
+            ema=ema,
+            seed=seed,
+            name=name,
+        )
+        self.label_smoothing = label_smoothing
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments, networks included."""
+        return {
+            **self._shared_config(),
+            "penalty": keras.saving.serialize_keras_object(self.penalty),
+            "discriminator_steps": self.discriminator_steps,
+            "label_smoothing": self.label_smoothing,
+        }

@@ -1,0 +1,85 @@
+"""SNGAN: the hinge game with a spectrally normalized discriminator."""
+
+import keras
+
+from tfgans import compat, optimizers
+from tfgans.gan import GAN
+from tfgans.layers import InstanceNoise, SpectralNormalization
+from tfgans.objectives import Hinge
+from tfgans.penalties import Penalty, PenaltySum
+from tfgans.types import Config
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class SNGAN(GAN):
+    """SNGAN: hinge losses, and a discriminator whose layers all have a spectral norm of 1.
+
+    The discriminator must hold `tfgans.layers.SpectralNormalization`, as the builders of
+    `tfgans.networks` make it with `normalization="spectral"`; Keras's own layer of that name
+    writes to the kernel at each call, also in a penalty, and is not what is asked for.
+
+    Args:
+        generator: Built Keras model, latents -> examples.
+        discriminator: Built Keras model, examples -> logits [batch, 1].
+        penalty: `tfgans.penalties.Penalty`, or None (the default).
+        discriminator_steps: Int, default 5, as in the experiments with residual networks.
+        instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
+        num_classes: Int of at least 2, or None (the default), see `GAN`.
+        ema: Float in [0, 1), or None (the default), see `GAN`.
+        seed: Int, of all noise. Default: 0.
+        name: String, optional.
+
+    Default optimizers: Adam 2e-4, betas (0, 0.9).
+
+    Raises:
+        ValueError: If the discriminator has no spectral normalization.
+
+    Reference: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks",
+    Algorithm 1, equations 16 and 17.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        penalty: Penalty | PenaltySum | None = None,
+        discriminator_steps: int = 5,
+        instance_noise: InstanceNoise | None = None,
+        num_classes: int | None = None,
+        ema: float | None = None,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        if isinstance(discriminator, keras.layers.Layer) and not any(
+            isinstance(layer, SpectralNormalization) for layer in compat.all_layers(discriminator)
+        ):
+            raise ValueError(
+                "The discriminator of `SNGAN` must hold `tfgans.layers.SpectralNormalization`. "
+                f"Received: {discriminator.name!r}, without. Build it with "
+                "`normalization='spectral'`, or use `HingeGAN`"
+            )
+        super().__init__(
+            generator,
+            discriminator,
+            objective=Hinge(),
+            penalty=penalty,
+            discriminator_steps=discriminator_steps,
+            instance_noise=instance_noise,
+            num_classes=num_classes,
+            ema=ema,
+            seed=seed,
+            name=name,
+        )
+
+    def default_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
+        """Returns a new (generator, discriminator) optimizer pair: Adam without momentum."""
+        return optimizers.adam_pair(2e-4, beta_1=0.0, beta_2=0.9)
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments, networks included."""
+        return {
+            **self._shared_config(),
+            "penalty": keras.saving.serialize_keras_object(self.penalty),
+            "discriminator_steps": self.discriminator_steps,
+        }

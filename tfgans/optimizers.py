@@ -1,0 +1,216 @@
+"""The optimizers of two players: the papers' defaults, and what a player asks of an optimizer."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from tfgans import compat, replicas
+
+Optimizer = keras.optimizers.Optimizer
+Schedule = keras.optimizers.schedules.LearningRateSchedule
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class FusedAdam(keras.optimizers.Adam):
+    """`keras.optimizers.Adam`, whose update of a variable is one TensorFlow kernel.
+
+    The arguments, the state and the formula are Keras's; the result is the same up to rounding.
+    Keras's update is about twenty operations a variable, each a pass over its memory: of a mixture
+    of k networks, that is the larger part of what it costs more than one network. With `amsgrad`,
+    and for sparse gradients, it is Keras's update.
+
+    Reference: Kingma & Ba 2015, "Adam: A Method for Stochastic Optimization", section 2, the form
+    with the corrected learning rate.
+    """
+
+    def update_step(
+        self,
+        gradient: tf.Tensor | tf.IndexedSlices,
+        variable: keras.Variable,
+        learning_rate: tf.Tensor,
+    ) -> None:
+        """Moves a variable."""
+        if self.amsgrad or isinstance(gradient, tf.IndexedSlices):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        index = self._get_variable_index(variable)
+        target, momentum, velocity = (
+            state.value if isinstance(state, keras.Variable) else state
+            for state in (variable, self._momentums[index], self._velocities[index])
+        )
+        beta_1, beta_2 = tf.cast(self.beta_1, target.dtype), tf.cast(self.beta_2, target.dtype)
+        count = tf.cast(tf.convert_to_tensor(self.iterations.value) + 1, target.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=target.handle,
+            m=momentum.handle,
+            v=velocity.handle,
+            beta1_power=tf.pow(beta_1, count),
+            beta2_power=tf.pow(beta_2, count),
+            lr=tf.cast(learning_rate, target.dtype),
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=tf.cast(self.epsilon, target.dtype),
+            grad=tf.cast(gradient, target.dtype),
+            use_locking=True,
+        )
+
+
+def adam_pair(
+    learning_rate: float | Schedule, *, beta_1: float, beta_2: float
+) -> tuple[FusedAdam, FusedAdam]:
+    """Returns two new Adam optimizers, one a player."""
+    return (
+        FusedAdam(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2),
+        FusedAdam(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2),
+    )
+
+
+def rmsprop_pair(
+    learning_rate: float,
+) -> tuple[keras.optimizers.RMSprop, keras.optimizers.RMSprop]:
+    """Returns two new RMSprop optimizers with PyTorch's settings, in which WGANs were published."""
+    return (
+        keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=1e-8),
+        keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=1e-8),
+    )
+
+
+def prepare(optimizer: Optimizer | str, network: keras.Model) -> Optimizer:
+    """Returns `optimizer`, ready for the trainable variables of `network`.
+
+    It is built here, not in the first step: a checkpoint can only restore what exists, and
+    `MirroredStrategy` cannot create slots inside a step. A network that computes in float16 gets
+    a `LossScaleOptimizer` around it.
+
+    Args:
+        optimizer: `keras.optimizers.Optimizer`, or its name.
+        network: Keras model whose variables it updates.
+
+    Raises:
+        ValueError: If it was built for other variables, its name is not known, its learning rate
+            cannot be saved, or it clips gradients under several replicas.
+    """
+    optimizer = keras.optimizers.get(optimizer)
+    _check_learning_rate(optimizer)
+    wrapped = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    if not wrapped and _computes_in_float16(network):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    variables = network.trainable_variables
+    clips = ("clipnorm", "global_clipnorm", "clipvalue")
+    inner = optimizer.inner_optimizer if hasattr(optimizer, "inner_optimizer") else optimizer
+    if replicas.count() > 1 and any(getattr(inner, name, None) is not None for name in clips):
+        raise ValueError(
+            "Under several replicas Keras clips before the gradients are summed, which is not what "
+            f"one device does. Received: {optimizer.name!r} with one of {', '.join(clips)}. Leave "
+            "it out"
+        )
+    if not optimizer.built:
+        optimizer.build(variables)
+        return optimizer
+    built_for = [id(variable) for variable in compat.optimized_variables(optimizer)]
+    if built_for != [id(variable) for variable in variables]:
+        raise ValueError(
+            f"The optimizer {optimizer.name!r} already belongs to other variables than those of "
+            f"{network.name!r}. Pass a new one"
+        )
+    return optimizer
+
+
+def all_finite(gradients: Sequence[tf.Tensor | None]) -> tf.Tensor:
+    """Returns whether no number in the gradients is NaN or infinite: a bool scalar."""
+    checks = [
+        tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients if gradient is not None
+    ]
+    return tf.reduce_all(checks)
+
+
+def check_constant_rate(optimizer: Optimizer) -> None:
+    """Raises ValueError unless the learning rate is a variable, which can be changed and saved."""
+    if not isinstance(optimizer.learning_rate, keras.Variable):
+        raise ValueError(
+            "A learning rate that is to be changed must be a number: a schedule is a function of "
+            f"the step. Received: {optimizer.name!r} with a schedule. Use say "
+            "`keras.optimizers.Adam(2e-4)` for both players"
+        )
+
+
+class LearningRates:
+    """What `gan.optimizer` is: both players' learning rates, moved together.
+
+    Keras's callbacks read and set `model.optimizer.learning_rate`. Read, it is the generator's
+    rate. Set, the generator gets the new rate and the discriminator's keeps its ratio to it.
+
+    Args:
+        generator_optimizer: `keras.optimizers.Optimizer`.
+        discriminator_optimizer: The same, of the other player.
+    """
+
+    built = True  # Keras asks before it trains; `GAN.compile` builds both optimizers.
+
+    def __init__(self, generator_optimizer: Optimizer, discriminator_optimizer: Optimizer) -> None:
+        self._optimizers = (generator_optimizer, discriminator_optimizer)
+
+    @property
+    def learning_rate(self) -> keras.Variable | tf.Tensor:
+        """The generator's learning rate; of a schedule, that of the present iteration."""
+        return self._optimizers[0].learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float | tf.Tensor) -> None:
+        before = float(keras.ops.convert_to_numpy(self.learning_rate))
+        new = float(keras.ops.convert_to_numpy(value))
+        if before == 0:
+            raise ValueError(
+                "A generator's learning rate of 0 has no ratio to the discriminator's. Received: "
+                f"{new}. Set `gan.generator_optimizer.learning_rate` and "
+                "`gan.discriminator_optimizer.learning_rate`"
+            )
+        self.scale(new / before)
+        # Without the rounding of the product.
+        self._optimizers[0].learning_rate.assign(new)
+
+    @property
+    def iterations(self) -> keras.Variable:
+        """The updates of the generator so far."""
+        return self._optimizers[0].iterations
+
+    def scale(self, factor: float) -> None:
+        """Multiplies both learning rates.
+
+        Raises:
+            ValueError: If a learning rate is a schedule, which would set it anew.
+        """
+        for optimizer in self._optimizers:
+            check_constant_rate(optimizer)
+        for optimizer in self._optimizers:
+            optimizer.learning_rate.assign(optimizer.learning_rate * factor)
+
+    def __repr__(self) -> str:
+        names = ", ".join(type(optimizer).__name__ for optimizer in self._optimizers)
+        return f"<LearningRates of generator and discriminator: {names}>"
+
+
+def _check_learning_rate(optimizer: Optimizer) -> None:
+    """Raises ValueError for a learning rate that a saved model could not be loaded with."""
+    config = optimizer.get_config()
+    rate = config.get("learning_rate", config.get("inner_optimizer"))
+    if not isinstance(rate, dict):
+        return
+    try:
+        keras.saving.deserialize_keras_object(rate, safe_mode=True)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "A learning rate must be a number or a `keras.optimizers.schedules` object, so that a "
+            f"saved model can be loaded again. Received: {optimizer.name!r} with "
+            f"{_described(rate)}. "
+            "Use a schedule, or register yours with `keras.saving.register_keras_serializable`"
+        ) from error
+
+
+def _described(rate: dict[str, object]) -> str:
+    return "a lambda" if rate.get("class_name") == "__lambda__" else str(rate.get("class_name"))
+
+
+def _computes_in_float16(network: keras.Model) -> bool:
+    return any(layer.compute_dtype == "float16" for layer in compat.all_layers(network))

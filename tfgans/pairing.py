@@ -1,0 +1,142 @@
+"""Whether two networks, an objective, a penalty and instance noise go together."""
+
+import keras
+
+from tfgans import checks, compat, shapes
+from tfgans.layers import InstanceNoise
+from tfgans.objectives import Objective
+from tfgans.penalties import Penalty, PenaltySum
+from tfgans.penalties.penalty import refuse_batch_statistics
+from tfgans.players import DiscriminatorPlayer, GeneratorPlayer
+
+
+def check_networks(
+    generator: GeneratorPlayer, discriminator: DiscriminatorPlayer, *, num_classes: int | None
+) -> None:
+    """Raises ValueError unless the generator's output is the discriminator's input.
+
+    Args:
+        generator: The player that makes examples.
+        discriminator: The player that judges them.
+        num_classes: Of the labels that both must take; None if they must take none.
+    """
+    if generator.network is discriminator.network:
+        raise ValueError("`generator` and `discriminator` must be two networks. Received one twice")
+    for role, player in (("generator", generator), ("discriminator", discriminator)):
+        _check_labels(role, player.network, num_classes)
+    output = shapes.output_shape(generator.network, "generator")
+    expected = shapes.input_shape(discriminator.network, "discriminator")
+    matches = len(output) == len(expected) and all(
+        size is None or wanted is None or size == wanted
+        for size, wanted in zip(output, expected, strict=True)
+    )
+    if not matches:
+        raise ValueError(
+            "The generator's output must have the shape of the discriminator's input. "
+            f"Received: generator output {output}, discriminator input {expected}. "
+            "Build both for the same `source.data_shape`"
+        )
+    for network in discriminator.components:
+        logits = shapes.output_shape(network, "discriminator")
+        if logits != (1,):
+            raise ValueError(
+                "The discriminator must return one logit an example, of shape [batch, 1]. "
+                f"Received: output shape {(None, *logits)}. End it with `Dense(1)`, or make "
+                "several networks a `tfgans.MixtureDiscriminator`"
+            )
+        _refuse_probabilities(network)
+
+
+def check_game(
+    objective: Objective,
+    penalty: Penalty | PenaltySum | None,
+    instance_noise: InstanceNoise | None,
+    discriminator: DiscriminatorPlayer,
+) -> None:
+    """Raises ValueError unless these are what they should be and go together."""
+    checks.instance("objective", objective, Objective, "tfgans.objectives.NonSaturating()")
+    categorical = discriminator.mixture_settings.get("routing") == "categorical"
+    _check_penalty(penalty, discriminator.network, categorical=categorical)
+    _check_noise(instance_noise, objective)
+    if objective.weighs_fakes and categorical and discriminator.num_components > 1:
+        raise ValueError(
+            "This game weighs each fake by the others that its discriminator judges, which "
+            f"categorical routing scatters. Received: {objective}. Use routing='slices' or 'exact'"
+        )
+
+
+def _check_labels(role: str, network: keras.Model, num_classes: int | None) -> None:
+    if shapes.takes_labels(network) == (num_classes is not None):
+        _check_classes(role, network, num_classes)
+        return
+    if num_classes is not None:
+        raise ValueError(
+            f"With `num_classes` the {role} must take two inputs: a tensor, and labels of shape "
+            f"[batch]. Received: {network.name!r}, which takes no labels. Build it with the same "
+            "`num_classes`, or leave `num_classes` out"
+        )
+    raise ValueError(
+        f"The {role} takes labels, so the model must know how many classes there are. Received: "
+        f"{network.name!r} with a second input, and num_classes=None. Pass `num_classes`"
+    )
+
+
+def _check_classes(role: str, network: keras.Model, num_classes: int | None) -> None:
+    if num_classes is None:
+        return
+    # Of our layers; what a user's layer means by the name is not known.
+    ours = [
+        layer
+        for layer in compat.all_layers(network)
+        if type(layer).__module__.startswith("tfgans.")
+    ]
+    others = {getattr(layer, "num_classes", num_classes) for layer in ours} - {num_classes}
+    if others:
+        raise ValueError(
+            f"The {role} must be built for the classes of the model, {num_classes}. Received: "
+            f"{network.name!r}, built with num_classes={others.pop()}"
+        )
+
+
+def _refuse_probabilities(discriminator: keras.Model) -> None:
+    last = (getattr(discriminator, "layers", None) or [discriminator])[-1]
+    name = getattr(getattr(last, "activation", None), "__name__", None)
+    if name in ("sigmoid", "softmax"):
+        raise ValueError(
+            "The discriminator must return logits, before any sigmoid: the losses apply it. "
+            f"Received: a last layer {last.name!r} with activation {name!r}. Remove the activation"
+        )
+
+
+def _check_penalty(
+    penalty: Penalty | PenaltySum | None, discriminator: keras.Model, *, categorical: bool
+) -> None:
+    if penalty is None:
+        return
+    if isinstance(penalty, list | tuple):
+        raise ValueError(
+            "Several penalties go into one `tfgans.penalties.PenaltySum`. Received: "
+            f"{type(penalty).__name__} of {len(penalty)}"
+        )
+    if not isinstance(penalty, PenaltySum):
+        checks.instance("penalty", penalty, Penalty, "tfgans.penalties.GradientPenalty()")
+    refuse_batch_statistics(discriminator)
+    if categorical and penalty.fraction < 1:
+        raise ValueError(
+            "With routing='categorical' a row finds its discriminator by its place in the whole "
+            f"batch. Received: a penalty with fraction={penalty.fraction}. Use routing='slices', "
+            "or a fraction of 1"
+        )
+
+
+def _check_noise(instance_noise: InstanceNoise | None, objective: Objective) -> None:
+    if instance_noise is None:
+        return
+    checks.instance(
+        "instance_noise", instance_noise, InstanceNoise, "tfgans.layers.InstanceNoise(0.1, ...)"
+    )
+    if instance_noise.is_adaptive and objective.decision_threshold is None:
+        raise ValueError(
+            "Adaptive instance noise follows the discriminator's accuracy, which this game does "
+            f"not define: its logits have no level. Received: {objective}. Use another schedule"
+        )

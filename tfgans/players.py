@@ -1,0 +1,521 @@
+"""A player of the game: a network, how it is called in training, and how it is updated.
+
+A plain network is a player of one column whose outputs all count 1; a mixture of k networks is a
+player too. This file and `tfgans/mixtures` are the only places that tell the two apart.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans import compat, optimizers, random, replicas, shapes
+from tfgans.mixtures import Mixture, MixtureDiscriminator, MixtureGenerator
+from tfgans.mixtures.mixture import holds_mixture
+from tfgans.mixtures.routing import batch_size, slice_sizes
+from tfgans.mixtures.untouched import components_without_examples
+from tfgans.penalties import Penalty, PenaltySum, clip_weights
+from tfgans.random import Role, Stream
+from tfgans.types import Config
+from tfgans.weighted import Weighted
+
+# `(*examples) -> (loss, logged)`: a scalar to minimize and a tensor that is summed over parts.
+Loss = Callable[..., tuple[tf.Tensor, tf.Tensor]]
+
+
+class Player:
+    """A network and its optimizer.
+
+    Args:
+        network: Built Keras model.
+
+    Attributes:
+        network: The network.
+        components: List of Keras models: those of a mixture, else the network alone.
+        optimizer: Set by `compile`.
+        accumulate_steps: Int, the parts in which an update takes its batch. Set by `compile`.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        self.network = network
+        self._mixture = network if isinstance(network, Mixture) else None
+        self.components: list[keras.Model] = (
+            [network] if self._mixture is None else list(self._mixture.components)
+        )
+        self.optimizer: keras.optimizers.Optimizer | None = None
+        self.accumulate_steps = 1
+        self.has_layer_losses = _has_layer_losses(network)
+        if self.has_layer_losses and self._routing == "categorical":
+            raise ValueError(
+                "routing='categorical' runs a component only where it is drawn, so the losses of "
+                f"its layers cannot be summed. Received: {network.name!r} with a regularizer or "
+                "`add_loss`. Use routing='slices', or leave them out"
+            )
+
+    def compile(self, optimizer: keras.optimizers.Optimizer, *, accumulate_steps: int) -> None:
+        """Sets the optimizer, which `tfgans.optimizers.prepare` has made ready."""
+        self.optimizer = optimizer
+        self.accumulate_steps = accumulate_steps
+
+    @property
+    def num_components(self) -> int:
+        """How many networks there are."""
+        return len(self.components)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """What each network counts: float32 [num_components] with a sum of 1."""
+        if self._mixture is None:
+            return np.ones(1, np.float32)
+        return self._mixture.probabilities
+
+    def weights(self) -> tf.Tensor:
+        """Returns `probabilities` as a tensor, so that a graph reads them when it runs."""
+        if self._mixture is None:
+            return tf.ones([1])
+        return tf.exp(self._mixture.log_probabilities())
+
+    @property
+    def mixture_settings(self) -> Config:
+        """How a mixture trains, as JSON values by name; empty for a plain network."""
+        if self._mixture is None:
+            return {}
+        return {"components": self.num_components, **self._mixture.settings()}
+
+    @property
+    def calls_per_example(self) -> int:
+        """How many networks see each example of an update."""
+        return self.num_components if self._routing == "exact" else 1
+
+    @property
+    def network_variables(self) -> list[keras.Variable]:
+        """The trainable variables of the networks, without a mixture's weights."""
+        return [variable for network in self.components for variable in network.trainable_variables]
+
+    def minimize(self, loss: Loss, *examples: tf.Tensor | None) -> tf.Tensor:
+        """Takes one step of the optimizer down the mean of a loss over a batch.
+
+        With `accumulate_steps` the parts of the batch come one after the other, and only one is in
+        memory at a time. Each draws the noise of its examples (`tfgans.random.part`), so where no
+        example's term depends on the others the update is that of the whole batch, up to the order
+        of summation.
+
+        Args:
+            loss: Callable `(*examples) -> (loss, logged)`: the mean over the examples that it
+                receives, and a tensor to be summed over the parts.
+            *examples: Tensors of equal length on axis 0; None stays None.
+
+        Returns:
+            The sum of `logged` over the parts.
+        """
+        if self.accumulate_steps == 1:
+            gradients, logged = self._gradients(loss, examples)
+        else:
+            gradients, logged = self._summed_gradients(loss, examples)
+        self._apply(gradients)
+        return logged
+
+    def gradient_norm(self, loss: Callable[[], tf.Tensor]) -> float:
+        """Returns the norm of the gradient of `loss()` over the networks' weights, eagerly.
+
+        The loss is scaled as in training, so that what float16 would lose at the loss's scale is
+        not taken for a gradient that vanished.
+        """
+        variables = [variable.value for variable in self.network_variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            scaled = self._scale(loss())
+        gradients = tape.gradient(scaled, variables)
+        scale = float(self._scale(tf.constant(1.0)))
+        squares = [
+            np.square(np.asarray(gradient, np.float64)).sum()
+            for gradient in gradients
+            if gradient is not None
+        ]
+        return math.sqrt(math.fsum(squares)) / scale
+
+    def add_entropy(self, loss: tf.Tensor) -> tf.Tensor:
+        """Returns the loss plus the entropy term of a mixture's weights."""
+        return loss if self._mixture is None else loss + self._mixture.entropy_term()
+
+    def layer_loss(self, *outputs: Weighted) -> tf.Tensor | None:
+        """Returns what the network's layers add to its loss, or None if they add nothing.
+
+        Args:
+            *outputs: The outputs of the calls whose activity regularizers and `add_loss` count.
+        """
+        if not self.has_layer_losses:
+            return None
+        terms = [output.layer_loss for output in outputs if output.layer_loss is not None]
+        terms += _weight_losses(self.network)
+        return tf.add_n(terms) if terms else tf.zeros([])
+
+    def finalize_averages(self) -> None:
+        """Writes the averages of an optimizer with `use_ema` into the network, as Keras's `fit`."""
+        if self.optimizer is not None:
+            self.optimizer.finalize_variable_values(self.network.trainable_variables)
+
+    @property
+    def _routing(self) -> str | None:
+        return None if self._mixture is None else self._mixture.routing
+
+    @property
+    def _moves_weights(self) -> bool:
+        """Whether there are mixture weights that the optimizer does not move."""
+        mixture = self._mixture
+        return mixture is not None and mixture.trainable and mixture.weight_update != "softmax"
+
+    def _with_layer_loss(self, output: Weighted) -> Weighted:
+        """Returns the output of a call that has just been made, with what its layers add."""
+        if not self.has_layer_losses:
+            return output
+        losses = self.network.losses
+        call_losses = losses[: len(losses) - len(_weight_losses(self.network))]
+        if not call_losses:
+            return output
+        return output._replace(
+            layer_loss=tf.add_n([tf.cast(tf.reduce_sum(loss), tf.float32) for loss in call_losses])
+        )
+
+    def _scale(self, loss: tf.Tensor) -> tf.Tensor:
+        """Returns what to differentiate: the loss, scaled for float16 and for the replicas' sum."""
+        if self.optimizer is None:
+            return loss
+        return self.optimizer.scale_loss(loss / replicas.count())
+
+    def _sources(self) -> list[tf.Variable]:
+        """Returns what an update moves: the trainable variables, and a mixture's weights."""
+        variables = [variable.value for variable in self.network.trainable_variables]
+        if self._mixture is not None and self._moves_weights:
+            variables.append(self._mixture.log_weights.value)
+        return variables
+
+    def _gradients(
+        self, loss: Loss, examples: Sequence[tf.Tensor | None], *, parts: int = 1
+    ) -> tuple[list[tf.Tensor | None], tf.Tensor]:
+        sources = self._sources()
+        # The other network is not recorded: no gradient of its weights is wanted.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(sources)
+            value, logged = loss(*examples)
+            scaled = self._scale(value if parts == 1 else value / parts)
+        return tape.gradient(scaled, sources), logged
+
+    def _summed_gradients(
+        self, loss: Loss, examples: Sequence[tf.Tensor | None]
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        parts = self.accumulate_steps
+        cut = [None if tensor is None else _in_parts(tensor, parts) for tensor in examples]
+
+        def part(index: int | tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+            rows = [None if tensor is None else tensor[index] for tensor in cut]
+            with random.part(index, parts):
+                gradients, logged = self._gradients(loss, rows, parts=parts)
+            # What a loss does not depend on has no gradient: it is zero.
+            return [
+                tf.zeros_like(source) if gradient is None else tf.convert_to_tensor(gradient)
+                for gradient, source in zip(gradients, self._sources(), strict=True)
+            ], logged
+
+        def add_part(
+            index: tf.Tensor, sums: list[tf.Tensor], logged: tf.Tensor
+        ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
+            gradients, logged_of_part = part(index)
+            sums = [total + gradient for total, gradient in zip(sums, gradients, strict=True)]
+            return index + 1, sums, logged + logged_of_part
+
+        _, sums, logged = tf.while_loop(
+            lambda index, *_: index < parts,
+            add_part,
+            (tf.constant(1), *part(0)),
+            parallel_iterations=1,
+            maximum_iterations=parts - 1,
+        )
+        return sums, logged
+
+    def _apply(self, gradients: list[tf.Tensor | None]) -> None:
+        """Takes a step of the optimizer, and of a mixture's weights."""
+        optimizer, mixture = self.optimizer, self._mixture
+        if optimizer is None:
+            raise ValueError("You must call `compile()` before training. Received: no optimizer")
+        gradients = self._agreed(gradients)
+        weight_gradient = None
+        if self._moves_weights:
+            # Before the optimizer, which may change the loss scale for the next step.
+            *gradients, scaled = gradients
+            weight_gradient = self._unscaled(scaled, gradients)
+        variables = self.network.trainable_variables
+        if mixture is not None and mixture.routing == "categorical":
+            with components_without_examples(mixture, optimizer, gradients):
+                optimizer.apply(gradients, variables)
+        else:
+            optimizer.apply(gradients, variables)
+        if mixture is not None and weight_gradient is not None:
+            mixture.update_weights(replicas.total(weight_gradient))
+
+    def _agreed(self, gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
+        """Returns NaN for all gradients where those of any replica have overflowed in float16.
+
+        Keras asks its first replica alone whether to skip the step.
+        """
+        scales = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        if replicas.count() == 1 or not scales:
+            return gradients
+        overflowed = tf.logical_not(optimizers.all_finite(gradients))
+        anywhere = replicas.total(tf.cast(overflowed, tf.float32)) > 0
+        return [
+            None if gradient is None else tf.where(anywhere, float("nan"), gradient)
+            for gradient in gradients
+        ]
+
+    def _unscaled(self, gradient: tf.Tensor, others: Sequence[tf.Tensor | None]) -> tf.Tensor:
+        """Returns the gradient without the loss scale; NaN where the optimizer skips the step."""
+        if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            return gradient
+        unscaled = gradient / self.optimizer.scale_loss(1.0)
+        return tf.where(optimizers.all_finite(others), unscaled, float("nan"))
+
+
+class GeneratorPlayer(Player):
+    """The player that makes examples.
+
+    Args:
+        network: Built Keras model, latents -> examples; or a `MixtureGenerator`.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        _check_place(network, MixtureGenerator)
+        super().__init__(network)
+
+    def generate(
+        self, latents: tf.Tensor, labels: tf.Tensor | None, *, stream: Stream, training: bool
+    ) -> Weighted:
+        """Returns float32 examples [rows, ...] for an update, and what each of them counts.
+
+        With "exact" routing k times as many as there are latents.
+        """
+        inputs = shapes.with_labels(latents, labels)
+        if isinstance(self.network, MixtureGenerator):
+            key = stream.key(Role.GENERATOR_ROUTING)
+            output = self.network.route(inputs, key=key, training=training)
+        else:
+            output = Weighted(tf.cast(self.network(inputs, training=training), tf.float32))
+        return self._with_layer_loss(output)
+
+    def draw_components(self, keys: tf.Tensor) -> tf.Tensor:
+        """Returns int32 [rows]: the component of each sample, from its int64 key [rows, 2]."""
+        if isinstance(self.network, MixtureGenerator):
+            return self.network.draw_components(keys)
+        return tf.zeros([tf.shape(keys)[0]], tf.int32)
+
+    def choose(self, uniforms: tf.Tensor) -> tf.Tensor:
+        """Returns int32 [rows] components by their weights, from U[0, 1) numbers [rows]."""
+        if isinstance(self.network, MixtureGenerator):
+            return self.network.choose(uniforms)
+        return tf.zeros(tf.shape(uniforms), tf.int32)
+
+    def examples(
+        self, latents: tf.Tensor, labels: tf.Tensor | None, components: tf.Tensor | None
+    ) -> tf.Tensor:
+        """Returns float32 [rows, ...]: what the generator makes at inference.
+
+        Args:
+            latents: Float [rows, ...].
+            labels: Int [rows], or None.
+            components: Int [rows], the component that makes each example. None: the latent decides.
+        """
+        inputs = shapes.with_labels(latents, labels)
+        if components is None or not isinstance(self.network, MixtureGenerator):
+            return tf.cast(self.network(inputs, training=False), tf.float32)
+        return tf.cast(self.network(inputs, training=False, component=components), tf.float32)
+
+
+class DiscriminatorPlayer(Player):
+    """The player that judges examples.
+
+    Args:
+        network: Built Keras model, examples -> logits [batch, 1]; or a `MixtureDiscriminator`.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        _check_place(network, MixtureDiscriminator)
+        super().__init__(network)
+
+    def deal(self, rows: tf.Tensor | None, *, stream: Stream, training: bool) -> tf.Tensor | None:
+        """Returns rows in the order in which a mixture slices them; None stays None.
+
+        Tensors that are dealt with the same stream stay paired.
+        """
+        if rows is None or not isinstance(self.network, MixtureDiscriminator):
+            return rows
+        return self.network.deal(rows, key=stream.key(Role.DEALING), training=training)
+
+    def judge(
+        self, examples: tf.Tensor, labels: tf.Tensor | None, *, stream: Stream, training: bool
+    ) -> Weighted:
+        """Returns float32 logits [rows, columns] of examples, and what each counts."""
+        inputs = shapes.with_labels(examples, labels)
+        if isinstance(self.network, MixtureDiscriminator):
+            key = stream.key(Role.DISCRIMINATOR_ROUTING)
+            output = self.network.route(inputs, key=key, training=training)
+        else:
+            # Losses are computed in float32 whatever the networks compute in.
+            output = Weighted(tf.cast(self.network(inputs, training=training), tf.float32))
+        return self._with_layer_loss(output)
+
+    def mean_logits(self, examples: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        """Returns float32 [rows, 1]: logits at inference, of a mixture their weighted mean."""
+        inputs = shapes.with_labels(examples, labels)
+        logits = tf.cast(self.network(inputs, training=False), tf.float32)
+        if self._mixture is None:
+            return logits
+        weights = tf.exp(self._mixture.log_probabilities())
+        return tf.reduce_sum(logits * weights, axis=1, keepdims=True)
+
+    def map_each(
+        self,
+        function: Callable[..., tf.Tensor | tuple[tf.Tensor, ...]],
+        *batches: tf.Tensor | None,
+        training: bool,
+    ) -> tf.Tensor | tuple[tf.Tensor, ...]:
+        """Returns `function(*batches)`, called once for each network whose logits are rows.
+
+        For a loss in which an example's term depends on the other examples of its batch: it may
+        see only those that the same discriminator has judged.
+        """
+        if not isinstance(self.network, MixtureDiscriminator):
+            return function(*batches)
+        cuts = [self.network.cut_by_discriminator(rows, training=training) for rows in batches]
+        parts = [function(*rows) for rows in zip(*cuts, strict=True)]
+        return tf.nest.map_structure(lambda *terms: tf.concat(terms, axis=0), *parts)
+
+    def penalize(
+        self,
+        penalty: Penalty | PenaltySum,
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        labels: tf.Tensor | None,
+        *,
+        stream: Stream,
+        update: tf.Tensor | None,
+        training: bool,
+    ) -> tf.Tensor:
+        """Returns what each row costs: float32 [rows, columns], columns as those of `judge`."""
+        batch = {"real": real, "fake": fake} | ({} if labels is None else {"labels": labels})
+
+        def price(
+            discriminator: Callable[..., tf.Tensor], rows: dict[str, tf.Tensor], index: int
+        ) -> tf.Tensor:
+            key = stream.key(Role.PENALTY)
+            if index:
+                key = stream.key(Role.PENALTY_OF_COMPONENT, index)
+            return penalty(discriminator, key=key, update=update, training=training, **rows)
+
+        if isinstance(self.network, MixtureDiscriminator):
+            routing_key = stream.key(Role.DISCRIMINATOR_ROUTING)
+            return self.network.penalize(price, batch, key=routing_key, training=training)
+        return price(self.network, batch, 0)[:, tf.newaxis]
+
+    def clip(self, limit: float) -> None:
+        """Moves all parameters of the networks into [-limit, limit]."""
+        clip_weights(self.network_variables, limit)
+
+
+def check_batch_size(num: int, *players: Player, num_replicas: int, accumulate_steps: int) -> bool:
+    """Returns whether all batches must be of one size, because they are cut.
+
+    Args:
+        num: Int, the examples of an update.
+        *players: Both players.
+        num_replicas: Int, the replicas that share the batch.
+        accumulate_steps: Int, the parts into which each of them cuts its share.
+
+    Raises:
+        ValueError: If the batch cannot be cut so, or a part is too small for a slice a component.
+    """
+    shares = num_replicas * accumulate_steps
+    if num % shares:
+        raise ValueError(
+            f"The batch must be a multiple of {shares}: {num_replicas} replicas times "
+            f"accumulate_steps={accumulate_steps}. Received: {num} examples"
+        )
+    slicing = [player for player in players if player.mixture_settings.get("routing") == "slices"]
+    for player in slicing:
+        slice_sizes(num // shares, player.num_components)
+    return bool(slicing) or shares > 1
+
+
+def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    """Returns `rows`, repeated to as many as `fake` has: a multiple, with "exact" routing."""
+    times = batch_size(fake) // batch_size(rows)
+    if isinstance(times, int) and times == 1:
+        return rows
+    return tf.tile(rows, [times, *[1] * (len(rows.shape) - 1)])
+
+
+def map_parts(
+    function: Callable[..., tf.Tensor], *examples: tf.Tensor | None, parts: int
+) -> tf.Tensor:
+    """Returns `function(*examples)` [batch, ...], made part by part as in `Player.minimize`."""
+    if parts == 1:
+        return function(*examples)
+    cut = [None if tensor is None else _in_parts(tensor, parts) for tensor in examples]
+
+    def make(index: tf.Tensor) -> tf.Tensor:
+        with random.part(index, parts):
+            return function(*[None if tensor is None else tensor[index] for tensor in cut])
+
+    made = tf.map_fn(make, tf.range(parts), fn_output_signature=tf.float32, parallel_iterations=1)
+    return tf.concat(tf.unstack(made, num=parts), axis=0)
+
+
+def _in_parts(batch: tf.Tensor, parts: int) -> tf.Tensor:
+    """Returns [parts, rows, ...]; the length of the batch is a multiple."""
+    num_rows = batch.shape[0]
+    size = -1 if num_rows is None else num_rows // parts
+    return tf.reshape(batch, [parts, size, *batch.shape[1:]])
+
+
+def _check_place(network: keras.Model, kind: type[Mixture]) -> None:
+    if not isinstance(network, keras.layers.Layer) or isinstance(network, kind):
+        return
+    if holds_mixture(network):
+        raise ValueError(
+            f"A mixture in this place must be a `tfgans.{kind.__name__}` itself: inside another "
+            f"network its weights would not learn. Received: {network!r}. Put further layers into "
+            "the components"
+        )
+
+
+def _weight_losses(network: keras.Model) -> list[tf.Tensor]:
+    """Returns the terms of weight regularizers, which Keras lists last in `losses`."""
+    return [
+        tf.cast(variable.regularizer(variable), tf.float32)
+        for variable in network.trainable_variables
+        if variable.regularizer is not None
+    ]
+
+
+def _has_layer_losses(network: keras.Model) -> bool:
+    """Returns whether layers add to the loss: regularizers of weights or outputs, or `add_loss`."""
+    if any(variable.regularizer is not None for variable in network.trainable_variables):
+        return True
+    layers = compat.all_layers(network)
+    if any(getattr(layer, "activity_regularizer", None) is not None for layer in layers):
+        return True
+    packages = {type(layer).__module__.partition(".")[0] for layer in layers}
+    if packages <= {"keras", "tfgans"}:
+        return False
+    # Only a call shows what the layers of a user add.
+    components = network.components if isinstance(network, Mixture) else [network]
+    return any(_adds_losses(component) for component in components)
+
+
+def _adds_losses(network: keras.Model) -> bool:
+    shape = shapes.input_shape(network, "network")
+    inputs = tf.zeros([1, *(8 if size is None else size for size in shape)])
+    labels = tf.zeros([1], tf.int32) if shapes.takes_labels(network) else None
+    network(shapes.with_labels(inputs, labels), training=False)
+    return bool(network.losses)

@@ -1,0 +1,174 @@
+"""From (seed, index) to a latent, a class, a component and an example: the only way there is.
+
+`GAN.sample`, the signatures of an export and the metrics all go through `Sampler`, so that a seed
+gives the same image everywhere. The key of a sample is (seed, index); everything that is drawn for
+it is drawn from this key, and so does not depend on the other samples.
+"""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks, players, random, shapes
+from tfgans.random import Role
+from tfgans.refinement import Langevin
+
+DrawLatents = Callable[[random.RowDraws], tf.Tensor]
+# Float32 [rows, ...] -> float32 [rows, 1].
+Judge = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
+
+
+def sample_keys(seed: int, num: int) -> np.ndarray:
+    """Returns int64 [num, 2]: the keys of the samples 0, ..., num - 1 of a seed.
+
+    Raises:
+        ValueError: If `num` is not a positive int, or `seed` no int64.
+    """
+    num, seed = checks.positive_int("n", num), checks.integer("seed", seed)
+    return np.stack([np.full(num, seed, np.int64), np.arange(num, dtype=np.int64)], axis=1)
+
+
+def draw_classes(
+    keys: tf.Tensor, num_classes: int, probabilities: Sequence[float] | np.ndarray | None = None
+) -> tf.Tensor:
+    """Returns int32 [rows]: a class from 0 to `num_classes` - 1 for each sample.
+
+    Args:
+        keys: int64 [rows, 2], the keys of the samples.
+        num_classes: Int of at least 1.
+        probabilities: Floats [num_classes] of at least 0 with a sum of 1, the share of each class,
+            say `source.class_shares`. Default: None, all classes alike.
+    """
+    uniforms = random.uniform_rows(random.fold_rows(keys, Role.SAMPLE_CLASS), [])
+    if probabilities is None:
+        # In float32 the product can round up to the number of classes.
+        return tf.minimum(tf.cast(uniforms * num_classes, tf.int32), num_classes - 1)
+    shares = checks.probabilities("probabilities", probabilities, num_classes)
+    # The last class with a share takes what rounding leaves above the last border.
+    last = int(np.flatnonzero(shares)[-1])
+    borders = tf.constant(np.cumsum(shares)[:last], tf.float32)
+    return tf.searchsorted(borders, uniforms, side="right", out_type=tf.int32)
+
+
+class Sampler:
+    """What a generator makes of the keys of samples.
+
+    Args:
+        generator: Built Keras model, latents -> examples; or a `MixtureGenerator`. It runs at
+            inference.
+        num_classes: Int, of a conditional generator; else None.
+        draw_latents: Callable `(draws) -> float32 [rows, *latent_shape]`; `draws` is a
+            `tfgans.random.RowDraws`. Default: standard normal latents.
+
+    Attributes:
+        latent_shape: The shape of one latent.
+        example_shape: The shape of one example.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        *,
+        num_classes: int | None,
+        draw_latents: DrawLatents | None = None,
+    ) -> None:
+        self.generator = generator
+        self.num_classes = num_classes
+        self.latent_shape = latent_shape(generator)
+        self.example_shape = shapes.output_shape(generator, "generator")
+        self._player = players.GeneratorPlayer(generator)
+        self._draw_latents = draw_latents or (lambda draws: draws.normal(self.latent_shape))
+
+    @property
+    def num_components(self) -> int:
+        """The components of a mixture; 1 for a plain generator."""
+        return self._player.num_components
+
+    def component_weights(self) -> tf.Tensor:
+        """Returns float32 [num_components]: the weights of a mixture, read when a graph runs."""
+        return self._player.weights()
+
+    def latents(self, keys: tf.Tensor) -> tf.Tensor:
+        """Returns float32 [rows, *latent_shape] for int64 keys [rows, 2]."""
+        return self._draw_latents(random.SampleDraws(keys))
+
+    def components(self, keys: tf.Tensor) -> tf.Tensor:
+        """Returns int32 [rows]: which component makes each sample; zeros if there is only one."""
+        return self._player.draw_components(keys)
+
+    def classes(
+        self, keys: tf.Tensor, probabilities: Sequence[float] | np.ndarray | None = None
+    ) -> tf.Tensor:
+        """Returns int32 [rows]: the class of each sample; zeros if the model is not conditional."""
+        return draw_classes(keys, self.num_classes or 1, probabilities)
+
+    def examples(
+        self,
+        latents: tf.Tensor,
+        classes: tf.Tensor | None,
+        components: tf.Tensor | None,
+        *,
+        refinement: Langevin | None = None,
+        judge: Judge | None = None,
+        key: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns float32 [rows, ...] examples.
+
+        Args:
+            latents: Float [rows, *latent_shape].
+            classes: Int [rows]; ignored if the model is not conditional.
+            components: Int32 [rows]. None: the latent alone decides.
+            refinement: How examples, or their latents, climb the logit of `judge`. Default: None,
+                they do not.
+            judge: Callable `(examples, classes) -> float32 [rows, 1]`, for a refinement.
+            key: Int64 [2], or [rows, 2] for noise that belongs to the row; for a refinement.
+        """
+        classes = None if self.num_classes is None else classes
+
+        def make(points: tf.Tensor) -> tf.Tensor:
+            return self._player.examples(points, classes, components)
+
+        if refinement is None:
+            return make(latents)
+        if judge is None or key is None:
+            raise ValueError("A refinement needs `judge` and `key`. Received: None")
+        if refinement.space == "latent":
+            refined = refinement.run(latents, lambda z: judge(make(z), classes), key=key)
+            return make(refined)
+        return refinement.run(make(latents), lambda x: judge(x, classes), key=key)
+
+    def samples(
+        self,
+        keys: tf.Tensor,
+        classes: tf.Tensor | None,
+        components: tf.Tensor,
+        *,
+        refinement: Langevin | None = None,
+        judge: Judge | None = None,
+    ) -> tf.Tensor:
+        """Returns float32 [rows, ...]: the examples of int64 keys [rows, 2], all from the key."""
+        noise_keys = None
+        if refinement is not None:
+            noise_keys = random.fold_rows(keys, Role.SAMPLE_REFINEMENT)
+        return self.examples(
+            self.latents(keys),
+            classes,
+            components,
+            refinement=refinement,
+            judge=judge,
+            key=noise_keys,
+        )
+
+
+def latent_shape(generator: keras.Model) -> tuple[int, ...]:
+    """Returns the shape of one latent, which must be fixed: latents are drawn by it."""
+    shape = shapes.input_shape(generator, "generator")
+    fixed = tuple(size for size in shape if size is not None)
+    if len(fixed) != len(shape):
+        raise ValueError(
+            "The generator's input must have a fixed shape but for the batch. "
+            f"Received: {(None, *shape)}"
+        )
+    return fixed

@@ -1,0 +1,35 @@
+"""What Keras leaves out of the files of a model: the random states of Dropout and its like."""
+
+import keras
+import numpy as np
+
+from tfgans.types import Store
+
+_SEED_STATE = "seed_generator_state"
+
+
+def save_seed_states(model: keras.Model, store: Store) -> None:
+    """Writes the states of random layers."""
+    for index, variable in enumerate(_seed_states(model)):
+        store[f"{_SEED_STATE}_{index}"] = variable.numpy()
+
+
+def load_seed_states(model: keras.Model, store: Store) -> None:
+    """Reads what `save_seed_states` wrote.
+
+    Raises:
+        ValueError: If the file is of a model with other random layers.
+    """
+    variables = _seed_states(model)
+    saved = [name for name in list(store.keys()) if name.startswith(_SEED_STATE)]
+    if len(saved) != len(variables):
+        raise ValueError(
+            f"The file must hold the random state of {len(variables)} layers (Dropout and its "
+            f"like). Received: {len(saved)}. It was saved from another architecture"
+        )
+    for index, variable in enumerate(variables):
+        variable.assign(np.asarray(store[f"{_SEED_STATE}_{index}"]))
+
+
+def _seed_states(model: keras.Model) -> list[keras.Variable]:
+    return [variable for variable in model.variables if variable.path.endswith(_SEED_STATE)]

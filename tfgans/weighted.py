@@ -1,0 +1,39 @@
+"""Values of examples, and what each of them counts."""
+
+from typing import NamedTuple, Self
+
+import tensorflow as tf
+
+
+class Weighted(NamedTuple):
+    """Values and their weights, which travel together.
+
+    A plain network gives one column whose rows all count 1. A mixture gives rows or columns that
+    count as its weights say, so that `mean` is the mean over the mixture, with a gradient to its
+    weights.
+
+    Attributes:
+        values: Float32 [rows, columns] (logits, losses), or [rows, ...] (examples).
+        weights: Float32 [rows, 1], [1, columns] or [rows, columns]; None if all count 1.
+        layer_loss: Scalar that the layers of the network added in this call (activity regularizers
+            and `add_loss`); None if nothing.
+    """
+
+    values: tf.Tensor
+    weights: tf.Tensor | None = None
+    layer_loss: tf.Tensor | None = None
+
+    def with_values(self, values: tf.Tensor) -> Self:
+        """Returns other values with the same weights."""
+        return self._replace(values=values)
+
+    def times(self, weights: tf.Tensor | None) -> Self:
+        """Returns the values with their weights multiplied by others; None is 1."""
+        if weights is None:
+            return self
+        return self._replace(weights=weights if self.weights is None else self.weights * weights)
+
+    def mean(self) -> tf.Tensor:
+        """Returns the mean over rows of the weighted sum over columns: a scalar."""
+        terms = self.values if self.weights is None else self.values * self.weights
+        return tf.reduce_mean(tf.reduce_sum(terms, axis=1))
