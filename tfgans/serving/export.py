@@ -131,7 +131,12 @@ def _checked_card(card: Mapping[str, Any]) -> Mapping[str, Any]:
     return card
 
 
-def _signatures(generator: Any, num_classes: int | None) -> GeneratorSignatures:
+def checked_latent_shape(generator: Any, num_classes: int | None) -> tuple[int, ...]:
+    """Returns the shape of one latent of a generator that can be exported.
+
+    Raises:
+        ValueError: If the shape is not fixed, or `num_classes` does not fit the generator.
+    """
     if shapes.takes_labels(generator) != (num_classes is not None):
         raise ValueError(
             "`num_classes` is of generators that take [latents, labels], and they need it. "
@@ -146,8 +151,13 @@ def _signatures(generator: Any, num_classes: int | None) -> GeneratorSignatures:
             "A generator must take latents of a fixed shape but for the batch. Received: "
             f"{(None, *latent_shape)}"
         )
+    return fixed
+
+
+def _signatures(generator: Any, num_classes: int | None) -> GeneratorSignatures:
+    latent_shape = checked_latent_shape(generator, num_classes)
     image_shape = shapes.output_shape(generator, "generator")
-    return GeneratorSignatures(generator, fixed, image_shape, num_classes=num_classes)
+    return GeneratorSignatures(generator, latent_shape, image_shape, num_classes=num_classes)
 
 
 def _make_readable(path: Path) -> None:

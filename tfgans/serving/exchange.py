@@ -1,0 +1,282 @@
+"""Writes a generator as one ONNX or LiteRT file, for programs that have no TensorFlow."""
+
+import contextlib
+import importlib
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks, compat, files
+from tfgans.serving.export import checked_latent_shape
+
+_Function = Callable[[Mapping[str, np.ndarray]], np.ndarray]
+
+_BATCH_SIZES = (1, 3)
+_SEED = 0
+_LONGEST_REASON = 400
+# Standard deviations of the rounding error that count as equal.
+_SAFETY = 8.0
+
+
+class _Format(NamedTuple):
+    """An exchange format.
+
+    Attributes:
+        suffix: The ending of its files.
+        packages: The modules that write and run it.
+        options: Arguments of Keras's exporter.
+    """
+
+    suffix: str
+    packages: tuple[str, ...]
+    options: dict[str, object]
+
+
+FORMATS = {
+    "onnx": _Format(".onnx", ("onnx", "tf2onnx", "onnxruntime"), {}),
+    "litert": _Format(
+        ".tflite",
+        ("ai_edge_litert.interpreter",),
+        # An operation outside the builtin set would need TensorFlow on the device.
+        {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}},
+    ),
+}
+
+
+def export_exchange(
+    generator: keras.Model,
+    path: str | os.PathLike[str],
+    *,
+    format: str,  # noqa: A002 (the name in `keras.Model.export`)
+    num_classes: int | None = None,
+) -> Path:
+    """Writes the generator as one ONNX or LiteRT file, and returns its path.
+
+    The file holds one function, at inference: `latents`, float32 [batch, ...], and for a
+    conditional generator `labels`, int32 [batch], to `images`, float32 [batch, ...]. It takes any
+    batch size. An ONNX file names its inputs and its output so; a LiteRT file does in the signature
+    `serving_default`, whose runner resizes the inputs to the batch. The file does not check its
+    inputs: labels must be classes, and latents finite.
+
+    Before the file is put in place it runs in ONNX Runtime or the LiteRT interpreter, on seeded
+    latents in batches of 1 and 3, and must give what `generator` gives. Both sum in another order
+    than TensorFlow. A sum of n products in float32 then differs by about sqrt(n) eps, with eps =
+    2^-23, and layers add to this: allowed are 8 eps (sum over the weights of sqrt(fan-in)), times
+    the value where it is above 1. That is about 1e-5 for two small layers and 3e-4 for a DCGAN.
+
+    A file that was at `path` is replaced, and stays if the export fails.
+
+    Args:
+        generator: A built Keras model in float32, latents -> images. It is called with
+            `training=False`.
+        path: The file to write. It must end in .onnx or .tflite, as the format demands. Its folder
+            is made if it is missing.
+        format: "onnx" or "litert".
+        num_classes: Int of at least 1, of a conditional generator, which takes [latents, labels].
+            Default: None.
+
+    Returns:
+        The `pathlib.Path` of the file.
+
+    Raises:
+        ValueError: If an argument is not as above, if `generator` is a mixture or computes in
+            another precision than float32, or if the file cannot be made, run, or gives other
+            images.
+        ImportError: If a package of the extra `exchange` is missing.
+        OSError: If the file cannot be written.
+
+    Example:
+
+    ```python
+    tfgans.serving.export_exchange(gan.generator, "digits.onnx", format="onnx")
+    session = onnxruntime.InferenceSession("digits.onnx")
+    (images,) = session.run(["images"], {"latents": latents})
+    ```
+    """
+    chosen = FORMATS[checks.choice("format", format, FORMATS)]
+    path = Path(path)
+    if path.suffix != chosen.suffix:
+        raise ValueError(
+            f"`path` must end in {chosen.suffix} for format={format!r}. Received: {path}"
+        )
+    _check_network(generator, format)
+    latent_shape = checked_latent_shape(generator, num_classes)
+    *_, runtime = (_imported(name, format) for name in chosen.packages)
+    specs = [tf.TensorSpec([None, *latent_shape], tf.float32, "latents")]
+    if num_classes is not None:
+        specs.append(tf.TensorSpec([None], tf.int32, "labels"))
+    function = _ImageFunction(generator)
+    with files.atomic_write(path) as temporary:
+        _write(function, specs, temporary, format)
+        run = _runner(temporary, format, runtime)
+        _compare(
+            function,
+            run,
+            latent_shape,
+            num_classes,
+            tolerance=_tolerance(generator),
+            format_name=format,
+        )
+    return path
+
+
+class _ImageFunction(keras.Model):
+    """Latents and labels as separate arguments, and images by name: what the file holds.
+
+    Args:
+        generator: See `export_exchange`.
+    """
+
+    def __init__(self, generator: keras.Model) -> None:
+        super().__init__(dtype="float32", name="image_function")
+        self.generator = generator
+        self.built = True
+
+    def call(
+        self, latents: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False
+    ) -> dict[str, tf.Tensor]:
+        """Returns the images of latents; never in training."""
+        del training
+        inputs = latents if labels is None else [latents, labels]
+        return {"images": tf.cast(self.generator(inputs, training=False), tf.float32)}
+
+
+def _check_network(generator: keras.Model, format_name: str) -> None:
+    """Raises ValueError for a network that the formats cannot hold."""
+    checks.instance("generator", generator, keras.Model, "tfgans.networks.mlp_generator((2,))")
+    # `serving` lies below `mixtures`: a mixture is what draws components.
+    if hasattr(generator, "draw_components"):
+        raise ValueError(
+            f"A mixture draws a component for each latent, which a file of format={format_name!r} "
+            f"cannot. Received: a mixture of {generator.num_components} components. Export it as a "
+            'SavedModel (format="tf_saved_model"), or export a single component'
+        )
+    for layer in compat.all_layers(generator):
+        dtype = tf.as_dtype(layer.compute_dtype)
+        if dtype.is_floating and dtype != tf.float32:
+            raise ValueError(
+                f"A file of format={format_name!r} computes in float32. Received: the layer "
+                f"{layer.name!r}, which computes in {dtype.name}. Build the generator with the "
+                'dtype policy "float32" and load the weights into it, or export a SavedModel '
+                '(format="tf_saved_model")'
+            )
+
+
+def _imported(name: str, format_name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"format={format_name!r} needs the package {name.partition('.')[0]}, which cannot be "
+            "imported: run `pip install tfgans[exchange]`"
+        ) from error
+
+
+def _write(function: keras.Model, specs: list[tf.TensorSpec], path: Path, format_name: str) -> None:
+    """Converts a model by Keras's exporter."""
+    with _refused_for("Keras cannot convert the generator", format_name), _quiet_exporter():
+        function.export(
+            str(path),
+            format=format_name,
+            verbose=False,
+            input_signature=specs,
+            **FORMATS[format_name].options,
+        )
+
+
+def _runner(path: Path, format_name: str, runtime: ModuleType) -> _Function:
+    """Returns the function that a file holds."""
+
+    def run_onnx(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return session.run(["images"], dict(inputs))[0]
+
+    def run_litert(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        signature = runtime.Interpreter(str(path)).get_signature_runner("serving_default")
+        return signature(**inputs)["images"]
+
+    run = {"onnx": run_onnx, "litert": run_litert}[format_name]
+
+    def checked(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        with _refused_for("Its own runtime cannot run the file", format_name):
+            return run(inputs)
+
+    return checked
+
+
+@contextlib.contextmanager
+def _refused_for(problem: str, format_name: str) -> Iterator[None]:
+    """Makes a ValueError of what a converter or a runtime raises: classes without a common base."""
+    try:
+        yield
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:_LONGEST_REASON]
+        raise _refusal(f"{problem}: {type(error).__name__}: {reason}", format_name) from error
+
+
+@contextlib.contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keras looks for a name that NumPy 2 no longer has, which NumPy warns of."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*np.object", category=FutureWarning)
+        yield
+
+
+def _compare(
+    function: keras.Model,
+    run: _Function,
+    latent_shape: tuple[int, ...],
+    num_classes: int | None,
+    *,
+    tolerance: float,
+    format_name: str,
+) -> None:
+    """Raises ValueError unless a file gives what the live generator gives."""
+    rng = np.random.default_rng(_SEED)
+    for rows in _BATCH_SIZES:
+        inputs = {"latents": rng.normal(size=(rows, *latent_shape)).astype(np.float32)}
+        if num_classes is not None:
+            inputs["labels"] = np.arange(rows, dtype=np.int32) % num_classes
+        # On the processor, as the file: a GPU may multiply in lower precision.
+        with tf.device("CPU:0"):
+            expected = function(**{name: tf.constant(one) for name, one in inputs.items()})
+        images = expected["images"].numpy()
+        if not np.isfinite(images).all():
+            raise ValueError("The generator gives NaN or infinity. Export a model that has learned")
+        received = run(inputs)
+        if received.shape != images.shape:
+            raise _refusal(
+                f"Received images of shape {received.shape} instead of {images.shape}", format_name
+            )
+        difference = np.max(np.abs(received - images) / np.maximum(1.0, np.abs(images)))
+        # Written so that NaN fails.
+        if not difference <= tolerance:
+            raise _refusal(
+                "Expected the images of the live generator, up to "
+                f"{tolerance:.2g}. Received images that differ by {difference:.2g} in a batch of "
+                f"{rows}. A layer that draws at random at inference does that",
+                format_name,
+            )
+
+
+def _tolerance(generator: keras.Model) -> float:
+    """Returns how far values may differ: rounding of float32, added over the layers."""
+    fan_ins = [math.prod(weight.shape[:-1]) for weight in generator.weights]
+    return _SAFETY * float(np.finfo(np.float32).eps) * sum(map(math.sqrt, fan_ins))
+
+
+def _refusal(problem: str, format_name: str) -> ValueError:
+    return ValueError(
+        f"No file of format={format_name!r} was written. {problem}. A SavedModel "
+        '(format="tf_saved_model") holds every generator'
+    )
