@@ -55,7 +55,9 @@ def positive_int(name: str, value: Any) -> int:
 def int_at_least(name: str, value: Any, minimum: int) -> int:
     """Returns `value` as an int of at least `minimum`, or raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < minimum:
-        raise ValueError(f"`{name}` must be an integer of at least {minimum}. Received: {short(value)}")
+        raise ValueError(
+            f"`{name}` must be an integer of at least {minimum}. Received: {short(value)}"
+        )
     return int(value)
 
 
@@ -76,7 +78,9 @@ def non_negative(name: str, value: Any) -> float:
         or not math.isfinite(value)
         or value < 0
     ):
-        raise ValueError(f"`{name}` must be a finite number of at least 0. Received: {short(value)}")
+        raise ValueError(
+            f"`{name}` must be a finite number of at least 0. Received: {short(value)}"
+        )
     return float(value)
 
 

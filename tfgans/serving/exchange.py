@@ -5,7 +5,7 @@ import importlib
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -33,11 +33,13 @@ class _Format(NamedTuple):
         suffix: The ending of its files.
         packages: The modules that write and run it.
         options: Arguments of Keras's exporter.
+        tries_one_row: Whether a batch of one is tried where any batch cannot be converted.
     """
 
     suffix: str
     packages: tuple[str, ...]
     options: dict[str, object]
+    tries_one_row: bool = False
 
 
 FORMATS = {
@@ -47,6 +49,7 @@ FORMATS = {
         ("ai_edge_litert.interpreter",),
         # An operation outside the builtin set would need TensorFlow on the device.
         {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}},
+        tries_one_row=True,
     ),
 }
 
@@ -61,16 +64,19 @@ def export_exchange(
     """Writes the generator as one ONNX or LiteRT file, and returns its path.
 
     The file holds one function, at inference: `latents`, float32 [batch, ...], and for a
-    conditional generator `labels`, int32 [batch], to `images`, float32 [batch, ...]. It takes any
-    batch size. An ONNX file names its inputs and its output so; a LiteRT file does in the signature
-    `serving_default`, whose runner resizes the inputs to the batch. The file does not check its
-    inputs: labels must be classes, and latents finite.
+    conditional generator `labels`, int32 [batch], to `images`, float32 [batch, ...]. An ONNX file
+    names its inputs and its output so; a LiteRT file does in the signature `serving_default`. The
+    file does not check its inputs: labels must be classes, and latents finite.
+
+    An ONNX file takes any batch size, and so does a LiteRT file, whose signature runner resizes
+    the inputs. Where the LiteRT converter cannot follow the sizes of inner images (those of
+    `UpSampling2D` in a deep network), the file takes batches of one only, and a warning says so.
 
     Before the file is put in place it runs in ONNX Runtime or the LiteRT interpreter, on seeded
     latents in batches of 1 and 3, and must give what `generator` gives. Both sum in another order
     than TensorFlow. A sum of n products in float32 then differs by about sqrt(n) eps, with eps =
     2^-23, and layers add to this: allowed are 8 eps (sum over the weights of sqrt(fan-in)), times
-    the value where it is above 1. That is about 1e-5 for two small layers and 3e-4 for a DCGAN.
+    the value where it is above 1. That is about 1e-5 for two small layers and 2e-4 for a DCGAN of 64 x 64.
 
     A file that was at `path` is replaced, and stays if the export fails.
 
@@ -110,21 +116,12 @@ def export_exchange(
     _check_network(generator, format)
     latent_shape = checked_latent_shape(generator, num_classes)
     *_, runtime = (_imported(name, format) for name in chosen.packages)
-    specs = [tf.TensorSpec([None, *latent_shape], tf.float32, "latents")]
-    if num_classes is not None:
-        specs.append(tf.TensorSpec([None], tf.int32, "labels"))
     function = _ImageFunction(generator)
     with files.atomic_write(path) as temporary:
-        _write(function, specs, temporary, format)
+        batch_sizes = _write(function, latent_shape, num_classes is not None, temporary, format)
         run = _runner(temporary, format, runtime)
-        _compare(
-            function,
-            run,
-            latent_shape,
-            num_classes,
-            tolerance=_tolerance(generator),
-            format_name=format,
-        )
+        examples = [_examples(rows, latent_shape, num_classes) for rows in batch_sizes]
+        _compare(function, run, examples, tolerance=_tolerance(generator), format_name=format)
     return path
 
 
@@ -180,8 +177,35 @@ def _imported(name: str, format_name: str) -> ModuleType:
         ) from error
 
 
-def _write(function: keras.Model, specs: list[tf.TensorSpec], path: Path, format_name: str) -> None:
-    """Converts a model by Keras's exporter."""
+def _write(
+    function: keras.Model, latent_shape: tuple[int, ...], labels: bool, path: Path, format_name: str
+) -> tuple[int, ...]:
+    """Writes a model by Keras's exporter, and returns the batch sizes to compare."""
+    try:
+        _convert(function, None, latent_shape, labels, path, format_name)
+        return _BATCH_SIZES
+    except ValueError:
+        if not FORMATS[format_name].tries_one_row:
+            raise
+    _convert(function, 1, latent_shape, labels, path, format_name)
+    warnings.warn(
+        "The file takes one latent at a time: the converter needs a fixed batch for this generator",
+        stacklevel=3,
+    )
+    return _BATCH_SIZES[:1]
+
+
+def _convert(
+    function: keras.Model,
+    rows: int | None,
+    latent_shape: tuple[int, ...],
+    labels: bool,
+    path: Path,
+    format_name: str,
+) -> None:
+    specs = [tf.TensorSpec([rows, *latent_shape], tf.float32, "latents")]
+    if labels:
+        specs.append(tf.TensorSpec([rows], tf.int32, "labels"))
     with _refused_for("Keras cannot convert the generator", format_name), _quiet_exporter():
         function.export(
             str(path),
@@ -232,39 +256,46 @@ def _quiet_exporter() -> Iterator[None]:
         yield
 
 
+def _examples(
+    rows: int, latent_shape: tuple[int, ...], num_classes: int | None
+) -> dict[str, np.ndarray]:
+    """Returns inputs by name, always the same."""
+    rng = np.random.default_rng(_SEED)
+    latents = rng.normal(size=(rows, *latent_shape)).astype(np.float32)
+    if num_classes is None:
+        return {"latents": latents}
+    return {"latents": latents, "labels": np.arange(rows, dtype=np.int32) % num_classes}
+
+
 def _compare(
     function: keras.Model,
     run: _Function,
-    latent_shape: tuple[int, ...],
-    num_classes: int | None,
+    examples: Sequence[Mapping[str, np.ndarray]],
     *,
     tolerance: float,
     format_name: str,
 ) -> None:
     """Raises ValueError unless a file gives what the live generator gives."""
-    rng = np.random.default_rng(_SEED)
-    for rows in _BATCH_SIZES:
-        inputs = {"latents": rng.normal(size=(rows, *latent_shape)).astype(np.float32)}
-        if num_classes is not None:
-            inputs["labels"] = np.arange(rows, dtype=np.int32) % num_classes
+    for inputs in examples:
         # On the processor, as the file: a GPU may multiply in lower precision.
         with tf.device("CPU:0"):
             expected = function(**{name: tf.constant(one) for name, one in inputs.items()})
         images = expected["images"].numpy()
         if not np.isfinite(images).all():
-            raise ValueError("The generator gives NaN or infinity. Export a model that has learned")
+            raise ValueError("The generator gives NaN or infinity. Export a model that is trained")
         received = run(inputs)
         if received.shape != images.shape:
             raise _refusal(
-                f"Received images of shape {received.shape} instead of {images.shape}", format_name
+                f"Expected images of shape {images.shape}. Received shape: {received.shape}",
+                format_name,
             )
         difference = np.max(np.abs(received - images) / np.maximum(1.0, np.abs(images)))
         # Written so that NaN fails.
         if not difference <= tolerance:
             raise _refusal(
-                "Expected the images of the live generator, up to "
-                f"{tolerance:.2g}. Received images that differ by {difference:.2g} in a batch of "
-                f"{rows}. A layer that draws at random at inference does that",
+                f"Expected the images of the live generator, up to {tolerance:.2g}. Received "
+                f"images that differ by {difference:.2g} in a batch of {len(images)}. A layer "
+                "that draws at random at inference does that",
                 format_name,
             )
 
