@@ -76,7 +76,8 @@ def export_exchange(
     latents in batches of 1 and 3, and must give what `generator` gives. Both sum in another order
     than TensorFlow. A sum of n products in float32 then differs by about sqrt(n) eps, with eps =
     2^-23, and layers add to this: allowed are 8 eps (sum over the weights of sqrt(fan-in)), times
-    the value where it is above 1. That is about 1e-5 for two small layers and 2e-4 for a DCGAN of 64 x 64.
+    the value where it is above 1. That is about 1e-5 for two small layers, and 2e-4 for a DCGAN of
+    64 x 64 pixels.
 
     A file that was at `path` is replaced, and stays if the export fails.
 
