@@ -1,6 +1,7 @@
 """One line that says what an object is."""
 
 import inspect
+import os
 from typing import Any
 
 from tfgans import checks
@@ -27,5 +28,7 @@ class SettingsRepr:
 def _shown(value: Any) -> str:
     if isinstance(value, SettingsRepr):
         return repr(value)
+    if isinstance(value, os.PathLike):
+        return repr(os.fspath(value))
     text = checks.short(value)
     return f"<{text}>" if text.startswith("array of shape") else text
