@@ -83,7 +83,7 @@ class _Inception(Extractor):
     def __init__(self, path: Path, checksum: str) -> None:
         how = f"({_SIDE}, {_SIDE}), bilinear, not antialiased, TensorFlow 1 corners"
         super().__init__("inception_2015", checksum=checksum, resizing=how)
-        self._path = path
+        self._path = path.absolute()
         self._network  # noqa: B018 (what is wrong with the file shows here)
 
     @functools.cached_property
