@@ -9,7 +9,8 @@ import tensorflow as tf
 import tiny
 
 import tfgans
-from tfgans.serving import exchange, export_exchange
+from tfgans.serving import exchange_formats, export_exchange
+from tfgans.serving.exchange_formats import FORMATS, Format
 
 SUFFIXES = {"onnx": ".onnx", "litert": ".tflite"}
 PACKAGES = {"onnx": ("onnx", "tf2onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}
@@ -139,7 +140,7 @@ def test_classes_are_of_conditional_generators(conditional, num_classes, format_
 
 @pytest.mark.parametrize("name", SUFFIXES)
 def test_a_missing_package_is_named(name, monkeypatch, tmp_path):
-    lacking = exchange.FORMATS[name].packages[-1]
+    lacking = FORMATS[name].packages[-1]
     real = importlib.import_module
 
     def without(module):
@@ -147,10 +148,10 @@ def test_a_missing_package_is_named(name, monkeypatch, tmp_path):
             raise ModuleNotFoundError(f"No module named {module!r}")
         return real(module)
 
-    monkeypatch.setattr(exchange.importlib, "import_module", without)
+    monkeypatch.setattr(exchange_formats.importlib, "import_module", without)
     package = lacking.partition(".")[0]
     try:
-        for module in exchange.FORMATS[name].packages[:-1]:
+        for module in FORMATS[name].packages[:-1]:
             real(module)
     except ImportError:
         pytest.skip("another package of the extra `exchange` is missing")
@@ -193,7 +194,7 @@ def test_other_images_are_refused(format_name, path, monkeypatch):
     # As if a converter had dropped what the file cannot hold: images off by a hundredth.
     generator = tiny.generator()
     monkeypatch.setattr(
-        exchange, "_runner", lambda *_: lambda inputs: generator(inputs["latents"]).numpy() + 0.01
+        Format, "run", lambda self, path, inputs: generator(inputs["latents"]).numpy() + 0.01
     )
     with pytest.raises(ValueError, match=r"differ by 0\.01"):
         export_exchange(generator, path, format=format_name)

@@ -1,57 +1,23 @@
 """Writes a generator as one ONNX or LiteRT file, for programs that have no TensorFlow."""
 
-import contextlib
-import importlib
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
-from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, compat, files
+from tfgans.serving.exchange_formats import FORMATS, Format
 from tfgans.serving.export import checked_latent_shape
-
-_Function = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 _BATCH_SIZES = (1, 3)
 _SEED = 0
-_LONGEST_REASON = 400
 # Standard deviations of the rounding error that count as equal.
 _SAFETY = 8.0
-
-
-class _Format(NamedTuple):
-    """An exchange format.
-
-    Attributes:
-        suffix: The ending of its files.
-        packages: The modules that write and run it.
-        options: Arguments of Keras's exporter.
-        tries_one_row: Whether a batch of one is tried where any batch cannot be converted.
-    """
-
-    suffix: str
-    packages: tuple[str, ...]
-    options: dict[str, object]
-    tries_one_row: bool = False
-
-
-FORMATS = {
-    "onnx": _Format(".onnx", ("onnx", "tf2onnx", "onnxruntime"), {}),
-    "litert": _Format(
-        ".tflite",
-        ("ai_edge_litert.interpreter",),
-        # An operation outside the builtin set would need TensorFlow on the device.
-        {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}},
-        tries_one_row=True,
-    ),
-}
 
 
 def export_exchange(
@@ -114,15 +80,15 @@ def export_exchange(
         raise ValueError(
             f"`path` must end in {chosen.suffix} for format={format!r}. Received: {path}"
         )
-    _check_network(generator, format)
+    _check_network(generator, chosen)
     latent_shape = checked_latent_shape(generator, num_classes)
-    *_, runtime = (_imported(name, format) for name in chosen.packages)
+    chosen.check_packages()
     function = _ImageFunction(generator)
     with files.atomic_write(path) as temporary:
-        batch_sizes = _write(function, latent_shape, num_classes is not None, temporary, format)
-        run = _runner(temporary, format, runtime)
-        examples = [_examples(rows, latent_shape, num_classes) for rows in batch_sizes]
-        _compare(function, run, examples, tolerance=_tolerance(generator), format_name=format)
+        batch_sizes = _write(function, latent_shape, num_classes is not None, temporary, chosen)
+        for rows in batch_sizes:
+            inputs = _examples(rows, latent_shape, num_classes)
+            _compare(function, inputs, temporary, chosen, tolerance=_tolerance(generator))
     return path
 
 
@@ -147,13 +113,13 @@ class _ImageFunction(keras.Model):
         return {"images": tf.cast(self.generator(inputs, training=False), tf.float32)}
 
 
-def _check_network(generator: keras.Model, format_name: str) -> None:
+def _check_network(generator: keras.Model, chosen: Format) -> None:
     """Raises ValueError for a network that the formats cannot hold."""
     checks.instance("generator", generator, keras.Model, "tfgans.networks.mlp_generator((2,))")
     # `serving` lies below `mixtures`: a mixture is what draws components.
     if hasattr(generator, "draw_components"):
         raise ValueError(
-            f"A mixture draws a component for each latent, which a file of format={format_name!r} "
+            f"A mixture draws a component for each latent, which a file of format={chosen.name!r} "
             f"cannot. Received: a mixture of {generator.num_components} components. Export it as a "
             'SavedModel (format="tf_saved_model"), or export a single component'
         )
@@ -161,34 +127,24 @@ def _check_network(generator: keras.Model, format_name: str) -> None:
         dtype = tf.as_dtype(layer.compute_dtype)
         if dtype.is_floating and dtype != tf.float32:
             raise ValueError(
-                f"A file of format={format_name!r} computes in float32. Received: the layer "
+                f"A file of format={chosen.name!r} computes in float32. Received: the layer "
                 f"{layer.name!r}, which computes in {dtype.name}. Build the generator with the "
                 'dtype policy "float32" and load the weights into it, or export a SavedModel '
                 '(format="tf_saved_model")'
             )
 
 
-def _imported(name: str, format_name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"format={format_name!r} needs the package {name.partition('.')[0]}, which cannot be "
-            "imported: run `pip install tfgans[exchange]`"
-        ) from error
-
-
 def _write(
-    function: keras.Model, latent_shape: tuple[int, ...], labels: bool, path: Path, format_name: str
+    function: keras.Model, latent_shape: tuple[int, ...], labels: bool, path: Path, chosen: Format
 ) -> tuple[int, ...]:
     """Writes a model by Keras's exporter, and returns the batch sizes to compare."""
     try:
-        _convert(function, None, latent_shape, labels, path, format_name)
+        _convert(function, None, latent_shape, labels, path, chosen)
         return _BATCH_SIZES
     except ValueError:
-        if not FORMATS[format_name].tries_one_row:
+        if not chosen.tries_one_row:
             raise
-    _convert(function, 1, latent_shape, labels, path, format_name)
+    _convert(function, 1, latent_shape, labels, path, chosen)
     warnings.warn(
         "The file takes one latent at a time: the converter needs a fixed batch for this generator",
         stacklevel=3,
@@ -202,59 +158,21 @@ def _convert(
     latent_shape: tuple[int, ...],
     labels: bool,
     path: Path,
-    format_name: str,
+    chosen: Format,
 ) -> None:
     specs = [tf.TensorSpec([rows, *latent_shape], tf.float32, "latents")]
     if labels:
         specs.append(tf.TensorSpec([rows], tf.int32, "labels"))
-    with _refused_for("Keras cannot convert the generator", format_name), _quiet_exporter():
+    with chosen.refused("Keras cannot convert the generator"), warnings.catch_warnings():
+        # Keras looks for a name that NumPy 2 no longer has.
+        warnings.filterwarnings("ignore", message=".*np.object", category=FutureWarning)
         function.export(
             str(path),
-            format=format_name,
+            format=chosen.name,
             verbose=False,
             input_signature=specs,
-            **FORMATS[format_name].options,
+            **chosen.options,
         )
-
-
-def _runner(path: Path, format_name: str, runtime: ModuleType) -> _Function:
-    """Returns the function that a file holds."""
-
-    def run_onnx(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        return session.run(["images"], dict(inputs))[0]
-
-    def run_litert(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        signature = runtime.Interpreter(str(path)).get_signature_runner("serving_default")
-        return signature(**inputs)["images"]
-
-    run = {"onnx": run_onnx, "litert": run_litert}[format_name]
-
-    def checked(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        with _refused_for("Its own runtime cannot run the file", format_name):
-            return run(inputs)
-
-    return checked
-
-
-@contextlib.contextmanager
-def _refused_for(problem: str, format_name: str) -> Iterator[None]:
-    """Makes a ValueError of what a converter or a runtime raises: classes without a common base."""
-    try:
-        yield
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())[:_LONGEST_REASON]
-        raise _refusal(f"{problem}: {type(error).__name__}: {reason}", format_name) from error
-
-
-@contextlib.contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    """Keras looks for a name that NumPy 2 no longer has, which NumPy warns of."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*np.object", category=FutureWarning)
-        yield
 
 
 def _examples(
@@ -270,45 +188,35 @@ def _examples(
 
 def _compare(
     function: keras.Model,
-    run: _Function,
-    examples: Sequence[Mapping[str, np.ndarray]],
+    inputs: Mapping[str, np.ndarray],
+    path: Path,
+    chosen: Format,
     *,
     tolerance: float,
-    format_name: str,
 ) -> None:
     """Raises ValueError unless a file gives what the live generator gives."""
-    for inputs in examples:
-        # On the processor, as the file: a GPU may multiply in lower precision.
-        with tf.device("CPU:0"):
-            expected = function(**{name: tf.constant(one) for name, one in inputs.items()})
-        images = expected["images"].numpy()
-        if not np.isfinite(images).all():
-            raise ValueError("The generator gives NaN or infinity. Export a model that is trained")
-        received = run(inputs)
-        if received.shape != images.shape:
-            raise _refusal(
-                f"Expected images of shape {images.shape}. Received shape: {received.shape}",
-                format_name,
-            )
-        difference = np.max(np.abs(received - images) / np.maximum(1.0, np.abs(images)))
-        # Written so that NaN fails.
-        if not difference <= tolerance:
-            raise _refusal(
-                f"Expected the images of the live generator, up to {tolerance:.2g}. Received "
-                f"images that differ by {difference:.2g} in a batch of {len(images)}. A layer "
-                "that draws at random at inference does that",
-                format_name,
-            )
+    # On the processor, as the file: a GPU may multiply in lower precision.
+    with tf.device("CPU:0"):
+        expected = function(**{name: tf.constant(value) for name, value in inputs.items()})
+    images = expected["images"].numpy()
+    if not np.isfinite(images).all():
+        raise ValueError("The generator gives NaN or infinity. Export a model that is trained")
+    received = chosen.run(path, inputs)
+    if received.shape != images.shape:
+        raise chosen.refusal(
+            f"Expected images of shape {images.shape}. Received shape: {received.shape}"
+        )
+    difference = np.max(np.abs(received - images) / np.maximum(1.0, np.abs(images)))
+    # Written so that NaN fails.
+    if not difference <= tolerance:
+        raise chosen.refusal(
+            f"Expected the images of the live generator, up to {tolerance:.2g}. Received images "
+            f"that differ by {difference:.2g} in a batch of {len(images)}. A layer that draws at "
+            "random at inference does that"
+        )
 
 
 def _tolerance(generator: keras.Model) -> float:
     """Returns how far values may differ: rounding of float32, added over the layers."""
     fan_ins = [math.prod(weight.shape[:-1]) for weight in generator.weights]
     return _SAFETY * float(np.finfo(np.float32).eps) * sum(map(math.sqrt, fan_ins))
-
-
-def _refusal(problem: str, format_name: str) -> ValueError:
-    return ValueError(
-        f"No file of format={format_name!r} was written. {problem}. A SavedModel "
-        '(format="tf_saved_model") holds every generator'
-    )
