@@ -194,7 +194,7 @@ class MixtureGenerator(Mixture):
         if fits and known is not None:
             fits = ((known >= 0) & (known < self.num_components)).all()
         if not fits:
-            received = checks.short(chosen if known is None else known)
+            received = checks.short(chosen if known is None else known.tolist())
             raise ValueError(f"{expected}. Received: {received}")
         chosen = tf.cast(chosen, tf.int32)
         if chosen.shape.rank == 0:
