@@ -47,6 +47,12 @@ setup(
         "wrapt>=1.15",
     ],
     extras_require={
+        "exchange": [  # ONNX and LiteRT files
+            "ai-edge-litert>=2.1",
+            "onnx>=1.18",
+            "onnxruntime>=1.22",
+            "tf2onnx>=1.16.1",
+        ],
         "labs": [
             "Markdown>=3.7",
             "Pebble>=5.1",

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+import tfgans
 from tfgans import checks
 
 
@@ -53,3 +55,66 @@ def test_rank_and_choice():
         checks.choice("mode", "c", ("a", "b"))
     with pytest.raises(ValueError, match="3 positive integers"):
         checks.shape("image_shape", (8, 8), rank=3)
+
+
+LARGE = np.zeros([1000, 28, 28], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (LARGE, "array of shape (1000, 28, 28), float32"),
+        (tf.zeros([3, 5]), "array of shape (3, 5), float32"),
+        ([LARGE, 1], "[array of shape (1000, 28, 28), float32, 1]"),
+        ({"x": LARGE}, "{'x': array of shape (1000, 28, 28), float32}"),
+        (np.array([[1, 2], [3, 4]]), "array([[1, 2], [3, 4]])"),
+        (np.float32(0.5), repr(np.float32(0.5))),
+        ("a  b", "'a  b'"),
+        ((8, None), "(8, None)"),
+    ],
+)
+def test_short_values(value, text):
+    assert checks.short(value) == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [list(range(10**6)), LARGE.tolist(), "x" * 10**6, [LARGE] * 1000, {i: i for i in range(1000)}],
+    ids=["list", "nested", "string", "arrays", "dict"],
+)
+def test_long_values_are_cut(value):
+    assert len(checks.short(value)) <= 400
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda value: checks.positive_int("x", value),
+        lambda value: checks.integer("x", value),
+        lambda value: checks.non_negative("x", value),
+        lambda value: checks.positive("x", value),
+        lambda value: checks.boolean("x", value),
+        lambda value: checks.choice("x", value, ("a", "b")),
+        lambda value: checks.choice("x", value, {"a": 1}),
+        lambda value: checks.file_name("x", value),
+        lambda value: checks.instance("x", value, str, "'a'"),
+        lambda value: checks.shape("x", value),
+        lambda value: tfgans.metrics.FunctionExtractor(value),
+        lambda value: tfgans.penalties.R1Penalty(fraction=value),
+        lambda value: tfgans.objectives.LeastSquares(label_smoothing=value),
+        lambda value: tfgans.refinement.Langevin(clamp=value),
+        lambda value: tfgans.refinement.Langevin(prior=value),
+        lambda value: tfgans.data.GaussianMixture([[0.0]], std=0.1, proportions=value),
+        lambda value: tfgans.data.ParallelLines(offset=value),
+        lambda value: tfgans.data.Ring().batches(4, part=value),
+        lambda value: tfgans.metrics.exploitability(np.eye(1000), value, value),
+        lambda value: tfgans.serving.Client("http://localhost:1", model=value),
+        lambda value: tfgans.layers.InstanceNoise(value),
+    ],
+)
+@pytest.mark.parametrize("value", [np.arange(1000.0), tf.range(1000)], ids=["array", "tensor"])
+def test_no_error_prints_an_array(check, value):
+    with pytest.raises(ValueError, match="Received") as caught:
+        check(value)
+    assert "1000" in str(caught.value)
+    assert len(str(caught.value)) < 500

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import reprlib
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -9,6 +10,45 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 _SUM_TOLERANCE = 1e-4
+# Arrays of up to so many numbers are shown whole.
+_FEW_NUMBERS = 8
+_LONGEST = 400
+
+
+def short(value: Any) -> str:
+    """Returns `repr(value)` on one line and cut to a readable length, for errors and reprs.
+
+    Args:
+        value: Anything. An array or tensor of more than 8 numbers is shown by shape and dtype,
+            "array of shape (1000, 28, 28), float32", also within a list or a dict; of a long list
+            the first elements are shown.
+    """
+    text = _short.repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+class _Short(reprlib.Repr):
+    """See `short`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = 12
+        self.maxstring = self.maxother = _LONGEST
+
+    def repr1(self, x: Any, level: int) -> str:
+        shape, dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
+        # Symbolic tensors may have sizes that are not known, and print no numbers.
+        if isinstance(shape, Iterable) and dtype is not None and not isinstance(x, type):
+            sizes = tuple(shape)
+            known = all(isinstance(size, numbers.Integral) for size in sizes)
+            if known and math.prod(sizes) > _FEW_NUMBERS:
+                return f"array of shape {sizes}, {getattr(dtype, 'name', dtype)}"
+        text = super().repr1(x, level)
+        return " ".join(text.split()) if "\n" in text else text
+
+
+_short = _Short()
 
 
 def positive_int(name: str, value: Any) -> int:
@@ -19,16 +59,18 @@ def positive_int(name: str, value: Any) -> int:
 def int_at_least(name: str, value: Any, minimum: int) -> int:
     """Returns `value` as an int of at least `minimum`, or raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < minimum:
-        raise ValueError(f"`{name}` must be an integer of at least {minimum}. Received: {value!r}")
+        raise ValueError(
+            f"`{name}` must be an integer of at least {minimum}. Received: {short(value)}"
+        )
     return int(value)
 
 
 def integer(name: str, value: Any) -> int:
     """Returns `value` as an int in the int64 range, or raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise ValueError(f"`{name}` must be an integer. Received: {value!r}")
+        raise ValueError(f"`{name}` must be an integer. Received: {short(value)}")
     if not -(2**63) <= int(value) < 2**63:
-        raise ValueError(f"`{name}` must fit in 64 bits. Received: {value!r}")
+        raise ValueError(f"`{name}` must fit in 64 bits. Received: {short(value)}")
     return int(value)
 
 
@@ -40,29 +82,31 @@ def non_negative(name: str, value: Any) -> float:
         or not math.isfinite(value)
         or value < 0
     ):
-        raise ValueError(f"`{name}` must be a finite number of at least 0. Received: {value!r}")
+        raise ValueError(
+            f"`{name}` must be a finite number of at least 0. Received: {short(value)}"
+        )
     return float(value)
 
 
 def positive(name: str, value: Any) -> float:
     """Returns `value` as a finite float above 0, or raises ValueError."""
     if non_negative(name, value) == 0:
-        raise ValueError(f"`{name}` must be above 0. Received: {value!r}")
+        raise ValueError(f"`{name}` must be above 0. Received: {short(value)}")
     return float(value)
 
 
 def boolean(name: str, value: Any) -> bool:
     """Returns `value` if it is True or False, or raises ValueError."""
     if not isinstance(value, bool):
-        raise ValueError(f"`{name}` must be True or False. Received: {value!r}")
+        raise ValueError(f"`{name}` must be True or False. Received: {short(value)}")
     return value
 
 
 def choice(name: str, value: Any, options: Collection[str]) -> str:
     """Returns `value` if it is one of `options`, or raises ValueError that lists them."""
-    if value not in options:
+    if not isinstance(value, str) or value not in options:
         listed = ", ".join(repr(option) for option in options)
-        raise ValueError(f"`{name}` must be one of {listed}. Received: {value!r}")
+        raise ValueError(f"`{name}` must be one of {listed}. Received: {short(value)}")
     return value
 
 
@@ -72,7 +116,7 @@ def file_name(name: str, value: Any) -> str:
     if not plain or not value or value.startswith("."):
         raise ValueError(
             f"`{name}` must be the name of a file, without folders and no hidden one. Received: "
-            f"{value!r}"
+            f"{short(value)}"
         )
     return value
 
@@ -82,7 +126,7 @@ def instance(name: str, value: Any, kind: type, example: str) -> None:
     if not isinstance(value, kind):
         raise ValueError(
             f"`{name}` must be a {kind.__module__.rpartition('.')[0]}.{kind.__name__}, say "
-            f"`{example}`. Received: {value!r}"
+            f"`{example}`. Received: {short(value)}"
         )
 
 
@@ -112,5 +156,5 @@ def shape(name: str, value: Iterable[int], *, rank: int | None = None) -> tuple[
         isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 1
         for size in sizes
     ):
-        raise ValueError(f"`{name}` must be a tuple of {expected}. Received: {value!r}")
+        raise ValueError(f"`{name}` must be a tuple of {expected}. Received: {short(value)}")
     return tuple(int(size) for size in sizes)

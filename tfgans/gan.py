@@ -899,30 +899,47 @@ class GAN(keras.Model):
         path: str | os.PathLike[str],
         format: str = "tf_saved_model",  # noqa: A002 (Keras's name)
         *,
-        card: Mapping[str, Any] | None = None,
+        card: Mapping[str, object] | None = None,
         keep: int | None = None,
         verify: bool = True,
     ) -> Path:
-        """Publishes the sampling generator as the next SavedModel version under `path`.
+        """Writes the sampling generator in a form that needs neither tfgans nor Keras.
 
         The discriminator stays behind, so exported samples are not refined.
-        `tfgans.serving.export_generator` lists the signatures, and what is checked.
+
+        * "tf_saved_model" (the default) publishes the next SavedModel version under `path`, with
+          the signatures and checks that `tfgans.serving.export_generator` lists.
+        * "onnx" and "litert" write one file with the function of latents to images, by Keras's
+          exporters, compared with the live model before it is in place; see
+          `tfgans.serving.export_exchange`.
 
         Args:
-            path: The model's folder, say "exported/digits"; its versions are folders 1, 2, ...
-            format: "tf_saved_model".
-            card: What `assets.extra/model_card.json` tells besides the model, as JSON values.
+            path: For a SavedModel the model's folder, say "exported/digits", whose versions are the
+                folders 1, 2, ...; else a file that ends in .onnx or .tflite.
+            format: "tf_saved_model", "onnx" or "litert".
+            card: What `assets.extra/model_card.json` of a SavedModel tells besides the model, as
+                JSON values.
             keep: Int of at least 1, how many of the newest versions stay. Default: None, all.
-            verify: Whether the export runs in a new process before it is published. Default: True.
+            verify: Whether a SavedModel runs in a new process before it is published. Files of the
+                other formats are always compared. Default: True.
 
         Returns:
-            The `pathlib.Path` of the new version.
+            The `pathlib.Path` of the new version, or of the file.
 
         Raises:
             ValueError: If an argument is not as above, or the export fails a check.
             OSError: If the folder cannot be written.
         """
-        checks.choice("format", format, ("tf_saved_model",))
+        checks.choice("format", format, ("tf_saved_model", "onnx", "litert"))
+        if format != "tf_saved_model":
+            if card is not None or keep is not None:
+                raise ValueError(
+                    f"`card` and `keep` are of SavedModels. Received: them with format={format!r}. "
+                    "Leave them out"
+                )
+            return serving.export_exchange(
+                self.sampling_generator, path, format=format, num_classes=self.num_classes
+            )
         return serving.export_generator(
             self.sampling_generator,
             path,

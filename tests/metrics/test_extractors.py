@@ -1,6 +1,8 @@
 """What turns examples into features: the digits' classifier, Keras layers, functions, Inception."""
 
+import copy
 import hashlib
+import pickle
 
 import keras
 import numpy as np
@@ -146,6 +148,19 @@ def test_frozen_graph_is_read_with_its_checksum(tmp_path):
     np.testing.assert_allclose(grey, np.tile(colours[:, :1], 12), atol=2e-3)
     with pytest.raises(ValueError, match="1 or 3"):
         extractor(images[..., :2])
+
+
+def test_a_copied_frozen_graph_is_read_again(tmp_path):
+    path = tmp_path / "graph.pb"
+    extractor = inception_2015(path, sha256=frozen_graph(path))
+    images = np.linspace(-1, 1, 2 * 8 * 8 * 3, dtype=np.float32).reshape(2, 8, 8, 3)
+    expected = extractor(images).features
+    for again in (copy.deepcopy(extractor), pickle.loads(pickle.dumps(extractor))):
+        np.testing.assert_array_equal(again(images).features, expected)
+    again = copy.deepcopy(extractor)
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(ValueError, match="replaced"):
+        again(images)
 
 
 def test_frozen_graph_that_is_not_trusted(tmp_path):

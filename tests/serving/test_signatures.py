@@ -263,5 +263,5 @@ def test_refused_classes(conditional):
 
 def test_points_have_no_png():
     points = served.make("points")
-    signatures = GeneratorSignatures(points.generator, (3,), (2,), num_classes=None).build()
+    signatures = GeneratorSignatures(points.sampler).build()
     assert set(signatures) == set(TABLE) - {"sample_png"}

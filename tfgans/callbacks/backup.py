@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
 from tfgans import checks, files
 from tfgans.callbacks import symptoms
+from tfgans.callbacks.callback import Callback
 from tfgans.callbacks.every import Every
 
 # Bytes that HDF5 adds to a variable, and to the file: more than was ever seen.
@@ -28,7 +28,7 @@ class _Saved(NamedTuple):
     path: Path
 
 
-class Backup(keras.callbacks.Callback):
+class Backup(Callback):
     """Saves all that decides the next step, every N steps and at the end of training.
 
     One file holds the networks, both optimizers, the average, dropout's random state and the step

@@ -1,17 +1,18 @@
 """Notices what goes wrong in a training, says what to change, and may go back and try slower."""
 
+import dataclasses
 import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from tfgans import checks, data, optimizers
 from tfgans.callbacks import symptoms
 from tfgans.callbacks.backup import Backup
+from tfgans.callbacks.callback import Callback
 from tfgans.callbacks.chart import Chart
 from tfgans.callbacks.every import Every
 from tfgans.callbacks.readings import Probe, Reading
@@ -22,7 +23,7 @@ _FINDINGS = "step,rollbacks,symptom,value,limit,action"
 _READINGS = ",".join(Reading._fields)
 
 
-class Doctor(keras.callbacks.Callback):
+class Doctor(Callback):
     """Examines the model every N steps, warns of what is wrong, and may roll the training back.
 
     At the beginning and every N steps it looks at the same real examples, latents and labels, and
@@ -97,6 +98,10 @@ values (or 1, if that is larger) |
     ```
     """
 
+    _left_out = ("_probe", "_events")
+    _probe: Any = None
+    _events: Any = None
+
     def __init__(
         self,
         source: Any,
@@ -122,6 +127,7 @@ values (or 1, if that is larger) |
         self.learning_rate_factor = checks.positive("learning_rate_factor", learning_rate_factor)
         self.backup = backup
         self._check_rollbacks(has_path=path is not None)
+        self.path = path if path is None else Path(path)
         self.log_dir = log_dir
         self.rolled_back = False
         self.message: str | None = None
@@ -131,12 +137,11 @@ values (or 1, if that is larger) |
             diversity_drop=diversity_drop,
             penalty_growth=penalty_growth,
         )
-        self._every = Every(every_steps)
+        self.every_steps = checks.positive_int("every_steps", every_steps)
+        self._every = Every(self.every_steps)
         self._findings = None if path is None else self._table(Path(path), _FINDINGS)
         self._readings = None if path is None else self._table(readings_path(path), _READINGS)
-        self._probe: Any = None
         self._chart = Chart(self._limits, {})
-        self._events: Any = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Goes on with the tables, and makes a first check if there was none."""
@@ -257,6 +262,9 @@ values (or 1, if that is larger) |
         backup.save(self.model)
         self.rolled_back = True
         self.model.stop_training = True
+
+    def _settings(self) -> dict[str, Any]:
+        return {**super()._settings(), **dataclasses.asdict(self._limits)}
 
     def _check_rollbacks(self, *, has_path: bool) -> None:
         if self.learning_rate_factor >= 1:

@@ -6,17 +6,17 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from tfgans import checks, files, metrics
+from tfgans.callbacks.callback import Callback
 from tfgans.callbacks.step_table import StepTable
 from tfgans.metrics import Evaluator
 
 _HEADER = "step,metric,value,low,high"
 
 
-class Evaluation(keras.callbacks.Callback):
+class Evaluation(Callback):
     """Evaluates the model every n epochs; the numbers join the logs of the epoch.
 
     List it before the callbacks that shall see the numbers: `ModelCheckpoint`, `EarlyStopping`,
@@ -73,6 +73,7 @@ class Evaluation(keras.callbacks.Callback):
             raise ValueError(f"`best_model` must end in .keras. Received: {best_model}")
         self.evaluator = evaluator
         self.every_epochs = checks.positive_int("every_epochs", every_epochs)
+        self.path = path if path is None else Path(path)
         self.best_model = best_model
         self.monitor = monitor
         self.mode = checks.choice("mode", mode, ("auto", "min", "max"))

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-import keras
+from tfgans.callbacks.callback import Callback
 
 # Callbacks between two times that the workers of a cluster tell each other.
 _TOLD_EVERY = 10
 
 
-class GracefulStop(keras.callbacks.Callback):
+class GracefulStop(Callback):
     """Turns the first Ctrl-C (or SIGTERM) into a stop after the running step.
 
     Training then ends in the ordinary way: other callbacks see the end and save. A second signal
@@ -34,16 +34,22 @@ class GracefulStop(keras.callbacks.Callback):
     ```
     """
 
+    _left_out = ("_previous",)
+    _previous: dict[signal.Signals, Any] | None = None
+
     def __init__(self, *, total: Callable[[float], float] | None = None) -> None:
         super().__init__()
         self._total = total
         self._calls = 0
         self.signal: signal.Signals | None = None
-        self._previous: dict[signal.Signals, Any] = {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # The process has this handler: a copy would not hear of a signal.
+        return self
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._receive)
+        signals = (signal.SIGINT, signal.SIGTERM)
+        self._previous = {number: signal.signal(number, self._receive) for number in signals}
         return self
 
     def __exit__(

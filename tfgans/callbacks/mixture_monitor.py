@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfgans import checks
 from tfgans.callbacks import symptoms
+from tfgans.callbacks.callback import Callback
 from tfgans.callbacks.every import Every
 from tfgans.callbacks.step_table import StepTable
 from tfgans.players import Player
@@ -35,7 +35,7 @@ class _Reading(NamedTuple):
         return 0.0 - float(np.sum(weights * np.log(np.where(weights == 0, 1, weights))))
 
 
-class MixtureMonitor(keras.callbacks.Callback):
+class MixtureMonitor(Callback):
     """Writes the weights of mixtures at the beginning, every N steps and at the end.
 
     It watches `model.generator` and `model.discriminator`, those of the two that are mixtures, not
@@ -79,6 +79,9 @@ class MixtureMonitor(keras.callbacks.Callback):
     ```
     """
 
+    _left_out = ("_events",)
+    _events: Any = None
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -96,10 +99,10 @@ class MixtureMonitor(keras.callbacks.Callback):
         self.seed = checks.integer("seed", seed)
         self.warn = checks.boolean("warn", warn)
         self.log_dir = log_dir
-        self._every = Every(every_steps)
+        self.every_steps = checks.positive_int("every_steps", every_steps)
+        self._every = Every(self.every_steps)
         self._written: int | None = None
         self._starved: set[str] = set()
-        self._events: Any = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Drops rows that are about to be written again and writes the first ones."""

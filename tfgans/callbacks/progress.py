@@ -4,12 +4,11 @@ import sys
 import time
 from typing import Any
 
-import keras
-
 from tfgans import checks
+from tfgans.callbacks.callback import Callback
 
 
-class Progress(keras.callbacks.Callback):
+class Progress(Callback):
     """One bar from the first step to the last, with the time left; goes on after a resume.
 
     Keras's own bar starts anew each epoch. Use this one with `verbose=0`.
@@ -18,10 +17,12 @@ class Progress(keras.callbacks.Callback):
         total_steps: Int, training steps of the whole run.
     """
 
+    _left_out = ("_bar",)
+    _bar: Any = None
+
     def __init__(self, total_steps: int) -> None:
         super().__init__()
         self.total_steps = checks.positive_int("total_steps", total_steps)
-        self._bar: Any = None
         self._shown = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:

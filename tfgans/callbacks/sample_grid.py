@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, pictures
+from tfgans.callbacks.callback import Callback
 from tfgans.callbacks.every import Every
 
 _NAME = re.compile(r"step-(?P<step>\d+)\.png")
@@ -17,7 +17,7 @@ _NAME = re.compile(r"step-(?P<step>\d+)\.png")
 _MOST_CLASSES = 16
 
 
-class SampleGrid(keras.callbacks.Callback):
+class SampleGrid(Callback):
     """Writes a picture of the same latents at the beginning, every N steps and at the end.
 
     The beginning is that of the run: there is none where training goes on after earlier pictures.
@@ -38,6 +38,9 @@ class SampleGrid(keras.callbacks.Callback):
             None, wherever `fit` ends.
     """
 
+    _left_out = ("_events",)
+    _events: Any = None
+
     def __init__(
         self,
         directory: str | os.PathLike[str],
@@ -54,9 +57,9 @@ class SampleGrid(keras.callbacks.Callback):
         self.seed = checks.integer("seed", seed)
         self.log_dir = log_dir
         self.last_step = last_step
-        self._every = Every(every_steps)
+        self.every_steps = checks.positive_int("every_steps", every_steps)
+        self._every = Every(self.every_steps)
         self._written: int | None = None
-        self._events: Any = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Writes the first picture."""

@@ -3,12 +3,11 @@
 import warnings
 from typing import Any
 
-import keras
-
 from tfgans.callbacks import symptoms
+from tfgans.callbacks.callback import Callback
 
 
-class StopOnNaN(keras.callbacks.Callback):
+class StopOnNaN(Callback):
     """Stops training at the first log that is NaN or infinite, and says whose and at which step.
 
     Keras's `TerminateOnNaN` looks only at `loss`, which a GAN does not have.

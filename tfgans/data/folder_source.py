@@ -66,6 +66,10 @@ class FolderSource(IndexedSource):
             seed=seed,
         )
 
+    def _settings(self) -> dict[str, Any]:
+        shown = {"root": str(self._root), "num_examples": self.num_examples}
+        return {**shown, "data_shape": self.data_shape, "seed": self.seed, "name": self.name}
+
     def raw(self, indices: np.ndarray) -> np.ndarray:
         """Returns the examples at integer `indices` `[k]` as they are held: uint8.
 

@@ -52,6 +52,7 @@ class ParallelLines(DrawnSource):
     ) -> None:
         self.dim = checks.int_at_least("dim", dim, 2)
         self.offset = _finite("offset", offset)
+        self.basis_seed = basis_seed
         self.direction, self.normal = _orthonormal_pair(self.dim, basis_seed)
         super().__init__(name=name, data_shape=(self.dim,), seed=seed)
 
@@ -91,6 +92,7 @@ class LowRankGaussian(DrawnSource):
         self.rank = checks.positive_int("rank", rank)
         if self.rank > self.dim:
             raise ValueError(f"`rank` must be at most `dim`, {dim}. Received: {rank}")
+        self.basis_seed = basis_seed
         gaussian = _random_matrix(self.dim, self.rank, basis_seed)
         self.matrix = (gaussian * math.sqrt(self.rank / np.square(gaussian).sum())).astype(
             np.float32
@@ -121,7 +123,7 @@ class LowRankGaussian(DrawnSource):
 
 def _finite(name: str, value: Any) -> float:
     if not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise ValueError(f"`{name}` must be a finite number. Received: {value!r}")
+        raise ValueError(f"`{name}` must be a finite number. Received: {checks.short(value)}")
     return float(value)
 
 

@@ -15,10 +15,12 @@ import warnings
 import weakref
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tfgans import files
+from tfgans.copies import Copyable
 
 SUFFIX = ".rows"
 _HEAD = 4096
@@ -30,7 +32,7 @@ def file_size(num_rows: int, row_size: int) -> int:
     return _HEAD + num_rows * (_CHECKSUM + row_size)
 
 
-class RowCache:
+class RowCache(Copyable):
     """Rows of one size by their numbers, in a file that other processes may have open too.
 
     Args:
@@ -43,11 +45,22 @@ class RowCache:
         OSError: When the file cannot be written.
     """
 
+    _left_out = ("_file",)
+
     def __init__(self, path: Path, *, num_rows: int, row_size: int) -> None:
-        self.path, self._row_size = path, row_size
+        self.path, self._num_rows, self._row_size = path, num_rows, row_size
+        self._is_full = False
+        self._open()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A copy has the file open for itself: it may outlive the object that it was copied from.
+        vars(self).update(state)
+        self._open()
+
+    def _open(self) -> None:
+        path, num_rows, row_size = self.path, self._num_rows, self._row_size
         told = {"rows of": path.stem, "num_rows": num_rows, "row_size": row_size}
         head = json.dumps(told).encode().ljust(_HEAD)
-        self._is_full = False
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.locked(path.parent):
             _make(path, head, file_size(num_rows, row_size))

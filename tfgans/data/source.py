@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from tfgans import checks
 from tfgans.data import draws
+from tfgans.reprs import SettingsRepr
 
 
-class Source(abc.ABC):
+class Source(SettingsRepr, abc.ABC):
     """Real examples, of which any batch can be asked for by its number.
 
     Batch `t` is a pure function of the seed and `t`: a run that starts at step 1000 sees the
@@ -98,7 +99,8 @@ class Source(abc.ABC):
         if labels and self.num_classes is None:
             raise ValueError(
                 f"{self.name!r} has no classes 0, 1, ... to train a conditional model on. "
-                f"Received: labels={labels}. Leave it out, or take a source with labels"
+                f"Received: labels={checks.short(labels)}. Leave it out, or take a source "
+                "with labels"
             )
 
         own = _own_rows(part, size)
@@ -186,7 +188,9 @@ def _own_rows(part: tuple[int, int] | None, batch_size: int) -> slice:
     if part is None:
         return slice(0, batch_size)
     if not isinstance(part, tuple) or len(part) != 2:
-        raise ValueError(f"`part` must be None or a pair (index, count). Received: {part!r}")
+        raise ValueError(
+            f"`part` must be None or a pair (index, count). Received: {checks.short(part)}"
+        )
     count = checks.positive_int("count of part", part[1])
     index = checks.int_at_least("index of part", part[0], 0)
     if index >= count or batch_size % count:

@@ -194,6 +194,6 @@ def _checked_proportions(proportions: Sequence[float] | np.ndarray, num_modes: i
     if values.shape != (num_modes,) or not (values > 0).all() or not abs(values.sum() - 1) <= 1e-6:
         raise ValueError(
             f"`proportions` must be {num_modes} positive numbers, one a mode, that sum to 1. "
-            f"Received: {proportions!r}"
+            f"Received: {checks.short(proportions)}"
         )
     return values / values.sum()

@@ -72,7 +72,7 @@ def train(
     """
     steps = looks[-1]
     if list(looks) != sorted(set(looks)) or steps < 1:
-        raise ValueError(f"`looks` must rise, and end above 0. Received: {looks!r}")
+        raise ValueError(f"`looks` must rise, and end above 0. Received: {checks.short(looks)}")
     between = math.gcd(*looks)
     at_once = max(one for one in range(1, most_at_once + 1) if between % one == 0)
     rates = learning_rate if isinstance(learning_rate, tuple) else (learning_rate, learning_rate)

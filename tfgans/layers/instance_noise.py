@@ -153,7 +153,7 @@ class InstanceNoise(keras.layers.Layer):
         if not self.is_adaptive:
             return
         if isinstance(accuracy, numbers.Real) and not 0 <= float(accuracy) <= 1:
-            raise ValueError(f"`accuracy` must lie in [0, 1]. Received: {accuracy!r}")
+            raise ValueError(f"`accuracy` must lie in [0, 1]. Received: {checks.short(accuracy)}")
         received = tf.cast(accuracy, tf.float32)
         # Both comparisons are false for NaN, which leaves the level.
         more = tf.cast(received > self.target_accuracy, tf.float32)
@@ -185,7 +185,7 @@ def _decay_steps(schedule: str, decay_steps: int | None) -> int | None:
     if decay_steps is not None:
         raise ValueError(
             "`decay_steps` is of the schedules 'linear' and 'exponential'. "
-            f"Received: {decay_steps!r} with schedule={schedule!r}. Leave it out"
+            f"Received: {checks.short(decay_steps)} with schedule={schedule!r}. Leave it out"
         )
     return None
 
@@ -197,7 +197,7 @@ def _adaptive_options(schedule: str, stddev: float, **given: Any) -> tuple[Any, 
             if value is not None:
                 raise ValueError(
                     f"`{name}` is of the schedule 'adaptive'. "
-                    f"Received: {value!r} with schedule={schedule!r}. Leave it out"
+                    f"Received: {checks.short(value)} with schedule={schedule!r}. Leave it out"
                 )
         return None, None, None
     defaults = {"target_accuracy": 0.75, "rate": 0.01, "max_stddev": 10 * stddev}
@@ -208,11 +208,11 @@ def _adaptive_options(schedule: str, stddev: float, **given: Any) -> tuple[Any, 
     if not 0.5 < target < 1:
         raise ValueError(
             "`target_accuracy` must lie above 0.5, which is chance, and below 1. "
-            f"Received: {target!r}"
+            f"Received: {checks.short(target)}"
         )
     if highest < stddev:
         raise ValueError(
             f"`max_stddev` must be at least `stddev`, {stddev!r}, the level at the start. "
-            f"Received: {highest!r}"
+            f"Received: {checks.short(highest)}"
         )
     return target, rate, highest

@@ -68,7 +68,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         if not isinstance(layer, _WRAPPABLE):
             raise ValueError(
                 "`layer` must be a Dense, Conv2D or Conv2DTranspose layer, whose output is linear "
-                f"in its kernel. Received: {layer!r}. Leave other layers unwrapped."
+                f"in its kernel. Received: {checks.short(layer)}. Leave other layers unwrapped."
             )
         dtype = "float64" if layer.variable_dtype == "float64" else "float32"
         super().__init__(layer, name=name, trainable=trainable, dtype=dtype)

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from tfgans import checks
+
 
 def numbers(name: str, values: Any) -> np.ndarray:
     """Returns `values` as a float64 array, or raises ValueError."""
@@ -11,8 +13,8 @@ def numbers(name: str, values: Any) -> np.ndarray:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"`{name}` must be an array of numbers. Received: {values!r:.200}, which is none: "
-            f"{error}"
+            f"`{name}` must be an array of numbers. Received: {checks.short(values)}, which "
+            f"is none: {error}"
         ) from error
 
 

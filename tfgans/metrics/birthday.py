@@ -98,7 +98,9 @@ def birthday_paradox(
     checks.positive_int("num_pairs", num_pairs)
     checks.int_at_least("max_batch_size", max_batch_size, 2)
     if checks.positive("confidence", confidence) >= 1:
-        raise ValueError(f"`confidence` must be between 0 and 1. Received: {confidence!r}")
+        raise ValueError(
+            f"`confidence` must be between 0 and 1. Received: {checks.short(confidence)}"
+        )
     draw = _Draws(sample, features, checks.integer("seed", seed))
     if batch_size is None:
         size = _half_point(draw, threshold, max_batch_size)

@@ -8,15 +8,19 @@ from typing import Any
 import numpy as np
 
 from tfgans import checks
+from tfgans.copies import Copyable
 from tfgans.data import Source
 from tfgans.metrics import record
 from tfgans.metrics.extractors import Extractor, as_extractor
 from tfgans.metrics.sides import Fake, Real, View
 from tfgans.metrics.table import METRICS, default_metrics, measure, needs
+from tfgans.reprs import SettingsRepr
 
 
-class Evaluator:
+class Evaluator(SettingsRepr, Copyable):
     """Measures generators against one set of real examples, which is looked at once.
+
+    A copy, and what a pickle gives, looks at them again.
 
     Args:
         source: `tfgans.data.Source` of the real examples.
@@ -35,6 +39,9 @@ class Evaluator:
         ValueError: If an argument is out of range, a metric is unknown or does not suit the
             examples, or there are too few of them.
     """
+
+    _left_out = ("_views",)
+    _views: tuple[View | None, View | None] = (None, None)
 
     def __init__(
         self,
@@ -62,7 +69,6 @@ class Evaluator:
             checks.choice("metrics", name, METRICS)
             METRICS[name].check(name, source, self.extractor, first)
         self._needs = needs(self.metrics)
-        self._views: tuple[View | None, View | None] = (None, None)
 
     def evaluate(
         self,
@@ -124,6 +130,9 @@ class Evaluator:
             raise ValueError("Call `evaluate` before `neighbours`: there are no samples yet")
         samples = made.examples[: checks.positive_int("num", num)]
         return samples, real.closest(samples)[1]
+
+    def _settings(self) -> dict[str, Any]:
+        return {**super()._settings(), "num_real": self.real.num}
 
     def _work(self, fake: Fake) -> int:
         return fake.num + (self.real.num if self._views[0] is None else 0)

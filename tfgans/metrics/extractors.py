@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfgans import checks
+from tfgans.copies import Copyable
 from tfgans.metrics import arrays
+from tfgans.reprs import SettingsRepr
 
 
 class Features(NamedTuple):
@@ -22,7 +25,7 @@ class Features(NamedTuple):
     probabilities: np.ndarray | None = None
 
 
-class Extractor(abc.ABC):
+class Extractor(SettingsRepr, Copyable, abc.ABC):
     """A fixed network that metrics look through. Its name and checksum stand beside each number.
 
     Subclasses write `extract`.
@@ -50,6 +53,10 @@ class Extractor(abc.ABC):
         self.name = name
         self.checksum = checksum
         self.resizing = resizing
+
+    def _settings(self) -> dict[str, Any]:
+        known = {"name": self.name, "checksum": self.checksum and self.checksum[:16]}
+        return {**known, "resizing": self.resizing}
 
     @abc.abstractmethod
     def extract(self, examples: np.ndarray) -> Features:
@@ -114,7 +121,7 @@ class FunctionExtractor(Extractor):
         if not callable(function):
             raise ValueError(
                 "An extractor is a tfgans.metrics.Extractor, say `DigitsClassifier()`, or a "
-                f"function of examples. Received: {function!r}"
+                f"function of examples. Received: {checks.short(function)}"
             )
         own = getattr(function, "__name__", type(function).__name__)
         super().__init__(own if name is None else name, checksum=checksum, resizing=resizing)

@@ -127,7 +127,7 @@ def _costs(gan: GAN, objectives: Any) -> dict[str, Objective]:
     if not isinstance(objectives, Mapping) or not objectives:
         raise ValueError(
             "`objectives` must be a dict of objectives by name, say "
-            f"`{{'minimax': tfgans.objectives.Minimax()}}`. Received: {objectives!r}"
+            f"`{{'minimax': tfgans.objectives.Minimax()}}`. Received: {checks.short(objectives)}"
         )
     for name, cost in objectives.items():
         checks.instance(str(name), cost, Objective, "tfgans.objectives.Minimax()")

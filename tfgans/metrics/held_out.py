@@ -68,13 +68,13 @@ def split(name: str, values: np.ndarray, share: float) -> tuple[np.ndarray, np.n
         ValueError: If the share is not in (0, 1), or leaves fewer than two rows on a side.
     """
     if checks.positive("held_out", share) >= 1:
-        raise ValueError(f"`held_out` must be in (0, 1). Received: {share!r}")
+        raise ValueError(f"`held_out` must be in (0, 1). Received: {checks.short(share)}")
     num_held_out = round(len(values) * share)
     num_train = len(values) - num_held_out
     if min(num_train, num_held_out) < 2:
         raise ValueError(
             "At least two examples are needed to train on and two to hold out. Received: "
-            f"held_out={share!r} of {len(values)} in `{name}`. Pass more examples"
+            f"held_out={checks.short(share)} of {len(values)} in `{name}`. Pass more examples"
         )
     return values[:num_train], values[num_train:]
 
@@ -85,11 +85,11 @@ def build(name: str, builder: Any, data_shape: tuple[int, ...]) -> Any:
         raise ValueError(
             f"`{name}` must be a function that builds a fresh network, since each measurement "
             f"trains its own: say `lambda: tfgans.networks.mlp_discriminator({data_shape})`. "
-            f"Received: {builder!r:.100}"
+            f"Received: {checks.short(builder)}"
         )
     network, other = builder(), builder()
     if not isinstance(network, keras.layers.Layer):
-        raise ValueError(f"`{name}` must build a Keras network. Received: {network!r:.100}")
+        raise ValueError(f"`{name}` must build a Keras network. Received: {checks.short(network)}")
     outputs = network(np.zeros([2, *data_shape], np.float32), training=False)
     if tuple(outputs.shape) != (2, 1):
         raise ValueError(

@@ -1,5 +1,6 @@
 """The Inception network of 2015, on which FID, IS and KID are defined."""
 
+import functools
 import hashlib
 import os
 import tempfile
@@ -55,30 +56,50 @@ def inception_2015(
     if path != Path(given) and path.stat().st_uid not in (0, os.getuid()):
         # The folder is in /tmp unless told otherwise, where anyone may put something.
         raise ValueError(f"{path} belongs to another user, and a SavedModel is a program. Copy it")
-    with file.open("rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    found = _checksum_of(path)
     if sha256 is not None and sha256.lower() != found:
         raise ValueError(f"{file} must have the SHA-256 {sha256}. Received: {found}. Get it anew")
-    if path.is_dir():
-        return _Inception(_from_saved_model(path), found)
-    if sha256 is None:
+    if sha256 is None and not path.is_dir():
         raise ValueError(
             f"A frozen graph is read only with its checksum, `sha256=`. {file} has {found}: pass "
             "that if you trust the file"
         )
-    return _Inception(_from_frozen_graph(path), found)
+    return _Inception(path, found)
+
+
+def _checksum_of(path: Path) -> str:
+    """Returns the SHA-256 of a frozen graph, or of a folder's `saved_model.pb`."""
+    file = path / "saved_model.pb" if path.is_dir() else path
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 class _Inception(Extractor):
-    """See `inception_2015`."""
+    """See `inception_2015`; a copy reads the network again."""
 
     is_inception_2015 = True
+    _left_out = ("_network", "_outputs")
 
-    def __init__(self, network: _Network, checksum: str) -> None:
+    def __init__(self, path: Path, checksum: str) -> None:
         how = f"({_SIDE}, {_SIDE}), bilinear, not antialiased, TensorFlow 1 corners"
         super().__init__("inception_2015", checksum=checksum, resizing=how)
-        self._network = network
-        self._outputs = tf.function(self._compute, reduce_retracing=True)
+        self._path = path.absolute()
+        self._network  # noqa: B018 (what is wrong with the file shows here)
+
+    @functools.cached_property
+    def _network(self) -> _Network:
+        found = _checksum_of(self._path)
+        if found != self.checksum:
+            raise ValueError(
+                f"{self._path} must have the SHA-256 {self.checksum}. Received: {found}. The "
+                "network was replaced since the extractor was made"
+            )
+        read = _from_saved_model if self._path.is_dir() else _from_frozen_graph
+        return read(self._path)
+
+    @functools.cached_property
+    def _outputs(self) -> _Network:
+        return tf.function(self._compute, reduce_retracing=True)
 
     def _compute(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         resized = tf.compat.v1.image.resize_bilinear(images, [_SIDE, _SIDE])

@@ -1,5 +1,6 @@
 """A layer of any Keras model as a feature extractor."""
 
+import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -68,6 +69,8 @@ def keras_model(
 class _KerasExtractor(Extractor):
     """See `keras_model`."""
 
+    _left_out = ("_outputs",)
+
     def __init__(
         self,
         name: str,
@@ -84,7 +87,10 @@ class _KerasExtractor(Extractor):
         self._model = model
         self._image_size = image_size
         self._preprocess = preprocess
-        self._outputs = tf.function(self._compute, reduce_retracing=True)
+
+    @functools.cached_property
+    def _outputs(self) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+        return tf.function(self._compute, reduce_retracing=True)
 
     def _compute(self, examples: tf.Tensor) -> list[tf.Tensor]:
         if self._image_size is not None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import optimize
 
+from tfgans import checks
 from tfgans.metrics import arrays
 
 # How far from 1 the sum of given probabilities may be: float32 sums pass.
@@ -146,7 +147,8 @@ def probabilities(name: str, values: Any, size: int) -> np.ndarray:
     if not (array >= 0).all() or not abs(array.sum() - 1) <= _SUM_TOLERANCE:
         raise ValueError(
             f"`{name}` must be probabilities: at least 0, with sum 1 (within {_SUM_TOLERANCE:g}). "
-            f"Received: {array}, with sum {array.sum():g}. Divide weights by their sum"
+            f"Received: {checks.short(array)}, with sum {array.sum():g}. Divide weights by "
+            "their sum"
         )
     return array / array.sum()
 

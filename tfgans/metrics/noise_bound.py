@@ -39,7 +39,7 @@ def wasserstein_noise_bound(jensen_shannon: float, *, variance: float, diameter:
     if divergence > math.log(2) + 1e-9:
         raise ValueError(
             "`jensen_shannon` must be at most log 2 = 0.6931..., in nats and with the factors 1/2. "
-            f"Received: {jensen_shannon!r}. Halve a plain sum of two KL terms"
+            f"Received: {checks.short(jensen_shannon)}. Halve a plain sum of two KL terms"
         )
     root = math.sqrt(checks.non_negative("variance", variance))
     return 2 * root + 2 * checks.non_negative("diameter", diameter) * math.sqrt(divergence)

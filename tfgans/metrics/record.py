@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tfgans import files
+from tfgans import checks, files
 from tfgans.metrics.confidence import CONFIDENCE
 from tfgans.versions import versions
 
@@ -60,7 +60,7 @@ def checked(record: Any) -> dict[str, Any]:
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise ValueError(
             f"A record of `tfgans.metrics.evaluate` must have the format {FORMAT}. Received: "
-            f"{record!r:.100}"
+            f"{checks.short(record)}"
         )
     parts = ("extractor", "fake", "metrics", "real", "versions")
     lacking = [name for name in parts if not isinstance(record.get(name), dict)]

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks
+from tfgans.copies import Copyable
 from tfgans.data import Source
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.source import DrawnSource
@@ -47,14 +48,16 @@ class Needs(NamedTuple):
     examples: int
 
 
-class Real:
+class Real(Copyable):
     """Real examples of a source, in an order of the seed: files often come class by class."""
+
+    _left_out = ("_batches",)
+    _batches: tf.data.Dataset | None = None
 
     def __init__(
         self, source: Source, num: int | None, *, if_endless: int | None, seed: int
     ) -> None:
         self._source, self._seed = source, seed
-        self._batches: tf.data.Dataset | None = None
         available = source.num_examples
         if num is None and available is None:
             num = if_endless or _ENDLESS
@@ -64,7 +67,7 @@ class Real:
         if self.num > (available or self.num):
             raise ValueError(
                 f"`num_real` must be at most the number of examples of {source.name!r}, "
-                f"{available}. Received: {num}. Leave it out to take all"
+                f"{available}. Received: {checks.short(num)}. Leave it out to take all"
             )
 
     def fingerprint(self) -> str:

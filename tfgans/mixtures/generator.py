@@ -201,7 +201,8 @@ class MixtureGenerator(Mixture):
         if valid and static is not None:
             valid = ((static >= 0) & (static < self.num_components)).all()
         if not valid:
-            raise ValueError(f"{expected}. Received: {component if static is None else static}")
+            received = checks.short(component if static is None else static.tolist())
+            raise ValueError(f"{expected}. Received: {received}")
         chosen = tf.cast(component, tf.int32)
         if chosen.shape.rank == 0:
             chosen = tf.fill([num_rows], chosen)

@@ -70,7 +70,7 @@ class Mixture(keras.Model):
             raise ValueError(
                 "`weight_learning_rate` is of weight_update='exponentiated_gradient': with "
                 "'softmax' the player's optimizer moves the weights, at its own rate. "
-                f"Received: {weight_learning_rate!r}. Leave it out"
+                f"Received: {checks.short(weight_learning_rate)}. Leave it out"
             )
         self.weight_learning_rate = rate
         self.log_weights = self.add_weight(
@@ -142,7 +142,7 @@ class Mixture(keras.Model):
         if not (positive and abs(total - 1) <= _SUM_TOLERANCE):
             raise ValueError(
                 f"`probabilities` must be {self.num_components} numbers above 0 with a sum of 1. "
-                f"Received: {probabilities!r}"
+                f"Received: {checks.short(probabilities)}"
             )
         self.log_weights.assign(np.log(values / total).astype(np.float32))
 
@@ -266,7 +266,7 @@ def check_components(components: Sequence[keras.Model]) -> list[keras.Model]:
         if not isinstance(network, keras.layers.Layer) or holds_mixture(network):
             raise ValueError(
                 "A component must be a built Keras model, and no mixture. "
-                f"Received: component {index} is {network!r}"
+                f"Received: component {index} is {checks.short(network)}"
             )
         _check_same_shapes(networks[0], network, index)
     for (first, network), (second, other) in itertools.combinations(enumerate(networks), 2):

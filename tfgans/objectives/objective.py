@@ -75,5 +75,5 @@ def check_label_smoothing(value: Any) -> None:
     if checks.non_negative("label_smoothing", value) >= 1:
         raise ValueError(
             "`label_smoothing` must be below 1, where real and fake would have one target; take 0 "
-            f"for none, or say 0.1. Received: {value!r}"
+            f"for none, or say 0.1. Received: {checks.short(value)}"
         )

@@ -77,7 +77,9 @@ class Penalty(abc.ABC):
         checks.positive_int("every", self.every)
         checks.positive("epsilon", self.epsilon)
         if checks.positive("fraction", self.fraction) > 1:
-            raise ValueError(f"`fraction` must be in (0, 1]. Received: {self.fraction!r}")
+            raise ValueError(
+                f"`fraction` must be in (0, 1]. Received: {checks.short(self.fraction)}"
+            )
 
     @abc.abstractmethod
     def points(self, real: tf.Tensor, fake: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
@@ -185,7 +187,7 @@ def squared_gradient_norm(
     if gradient is None:
         raise ValueError(
             "A gradient penalty needs logits that depend on the examples. Received: a "
-            f"discriminator without a gradient, {discriminator!r}"
+            f"discriminator without a gradient, {checks.short(discriminator)}"
         )
     gradient = tf.cast(gradient, tf.float32)
     return tf.reduce_sum(tf.square(gradient), axis=list(range(1, len(gradient.shape))))

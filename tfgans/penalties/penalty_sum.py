@@ -39,7 +39,9 @@ class PenaltySum:
     def __post_init__(self) -> None:
         terms = tuple(self.terms) if isinstance(self.terms, Iterable) else ()
         if len(terms) < 2:
-            raise ValueError(f"`terms` must be two penalties or more. Received: {self.terms!r}")
+            raise ValueError(
+                f"`terms` must be two penalties or more. Received: {checks.short(self.terms)}"
+            )
         for term in terms:
             checks.instance("terms", term, Penalty, "tfgans.penalties.R1Penalty()")
         object.__setattr__(self, "terms", terms)  # The only way in a frozen dataclass.

@@ -155,7 +155,7 @@ def check_settings(
     if gradient_clip is not None:
         checks.positive("gradient_clip", gradient_clip)
     if not isinstance(prior, bool):
-        raise ValueError(f"`prior` must be True or False. Received: {prior!r}")
+        raise ValueError(f"`prior` must be True or False. Received: {checks.short(prior)}")
     checks.positive("temperature", temperature)
     checks.choice("annealing", annealing, ANNEALINGS)
 
@@ -166,11 +166,15 @@ def check_clamp(clamp: Any) -> tuple[float, float] | None:
         return None
     pair = tuple(clamp) if isinstance(clamp, tuple | list) else ()
     if len(pair) != 2 or not all(isinstance(bound, numbers.Real) for bound in pair):
-        raise ValueError(f"`clamp` must be None or a pair (low, high). Received: {clamp!r}")
+        raise ValueError(
+            f"`clamp` must be None or a pair (low, high). Received: {checks.short(clamp)}"
+        )
     low, high = map(float, pair)
     # Written so that NaN fails it.
     if not low < high:
-        raise ValueError(f"`clamp` must be (low, high) with low below high. Received: {clamp!r}")
+        raise ValueError(
+            f"`clamp` must be (low, high) with low below high. Received: {checks.short(clamp)}"
+        )
     return low, high
 
 
@@ -214,7 +218,8 @@ def _slope(log_density: LogDensity, points: tf.Tensor) -> tf.Tensor:
     if slope is None:
         raise ValueError(
             "`log_density` must depend on its input through TensorFlow, to have a gradient. "
-            f"Received: {log_density!r}, which has none. Return `0 * sum(x)` for a flat one"
+            f"Received: {checks.short(log_density)}, which has none. Return `0 * sum(x)` for "
+            "a flat one"
         )
     return tf.convert_to_tensor(slope)
 

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import urllib3
 
+from tfgans import checks
 from tfgans.serving.inputs import converted, ints, is_int, is_name
 from tfgans.serving.rest import RestTransport
 from tfgans.serving.rest_format import SignatureInfo, names
@@ -76,19 +77,25 @@ class Client:
         batch_size: int = 64,
     ) -> None:
         if not is_name(model):
-            raise ValueError(f"`model` must be the name of a served model. Received: {model!r}")
+            raise ValueError(
+                f"`model` must be the name of a served model. Received: {checks.short(model)}"
+            )
         if version is not None and (not is_int(version) or version < 0):
-            raise ValueError(f"`version` must be an int of at least 0. Received: {version!r}")
+            raise ValueError(
+                f"`version` must be an int of at least 0. Received: {checks.short(version)}"
+            )
         if label is not None and not is_name(label):
-            raise ValueError(f"`label` must be a version label. Received: {label!r}")
+            raise ValueError(f"`label` must be a version label. Received: {checks.short(label)}")
         if version is not None and label is not None:
             raise ValueError("Give `version` or `label`, not both")
         if not isinstance(timeout, int | float) or not 0 < timeout <= _LONGEST_TIMEOUT_S:
-            raise ValueError(f"`timeout` must be seconds above 0. Received: {timeout!r}")
+            raise ValueError(
+                f"`timeout` must be seconds above 0. Received: {checks.short(timeout)}"
+            )
         for name, value, least in (("retries", retries, 0), ("batch_size", batch_size, 1)):
             if not is_int(value) or value < least:
                 raise ValueError(
-                    f"`{name}` must be an int of at least {least}. Received: {value!r}"
+                    f"`{name}` must be an int of at least {least}. Received: {checks.short(value)}"
                 )
         self._transport = _transport(address, model, version, label, timeout)
         self._version = version
@@ -146,7 +153,7 @@ class Client:
             ValueError: If the arguments are not as above.
         """
         if not is_int(n) or n < 1:
-            raise ValueError(f"`n` must be an int of at least 1. Received: {n!r}")
+            raise ValueError(f"`n` must be an int of at least 1. Received: {checks.short(n)}")
         (first,) = ints("seed", [seed])
         return self._draw(np.full(n, first), np.arange(n), labels, component)
 
@@ -190,7 +197,9 @@ class Client:
         if component is None:
             return self._in_batches("sample_at", {**inputs, **given})["images"]
         if not is_int(component) or not 0 <= component < 2**31:
-            raise ValueError(f"`component` must be an int of at least 0. Received: {component!r}")
+            raise ValueError(
+                f"`component` must be an int of at least 0. Received: {checks.short(component)}"
+            )
         if given and labels is None:
             raise ValueError("With `component`, a conditional model needs `labels`")
         latents = self._in_batches("latents", inputs)["latents"]
@@ -274,7 +283,7 @@ def _transport(
     try:
         url = urllib3.util.parse_url(str(address))
     except urllib3.exceptions.LocationParseError as error:
-        raise ValueError(f"{expected}. Received: {address!r}") from error
+        raise ValueError(f"{expected}. Received: {checks.short(address)}") from error
     if url.scheme in ("http", "https") and url.host:
         return RestTransport(str(address), model, version, label, timeout)
     if url.scheme == "grpc" and url.host and url.port and url.path in (None, "/"):
@@ -286,4 +295,4 @@ def _transport(
                 f"Missing: {error.name}"
             ) from error
         return GrpcTransport(f"{url.host}:{url.port}", model, version, label, timeout)
-    raise ValueError(f"{expected}. Received: {address!r}")
+    raise ValueError(f"{expected}. Received: {checks.short(address)}")

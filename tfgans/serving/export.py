@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks, files, shapes
-from tfgans.sampling import DrawLatents, Sampler
+from tfgans.sampling import DrawLatents, Sampler, latent_shape
 from tfgans.serving.graph_checks import check_graph
 from tfgans.serving.model_card import write_card
 from tfgans.serving.publish import publish
@@ -135,9 +135,12 @@ def _checked_card(card: Mapping[str, Any]) -> Mapping[str, Any]:
     return card
 
 
-def _signatures(
-    generator: keras.Model, num_classes: int | None, draw_latents: DrawLatents | None
-) -> GeneratorSignatures:
+def checked_latent_shape(generator: keras.Model, num_classes: int | None) -> tuple[int, ...]:
+    """Returns the shape of one latent of a generator that can be exported.
+
+    Raises:
+        ValueError: If the shape is not fixed, or `num_classes` does not fit the generator.
+    """
     if shapes.takes_labels(generator) != (num_classes is not None):
         raise ValueError(
             "`num_classes` is of generators that take [latents, labels], and they need it. "
@@ -145,6 +148,13 @@ def _signatures(
         )
     if num_classes is not None:
         checks.positive_int("num_classes", num_classes)
+    return latent_shape(generator)
+
+
+def _signatures(
+    generator: keras.Model, num_classes: int | None, draw_latents: DrawLatents | None
+) -> GeneratorSignatures:
+    checked_latent_shape(generator, num_classes)
     return GeneratorSignatures(
         Sampler(generator, num_classes=num_classes, draw_latents=draw_latents)
     )

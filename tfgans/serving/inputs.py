@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tfgans import checks
 from tfgans.serving.rest_format import TensorInfo
 
 
@@ -23,7 +24,9 @@ def ints(name: str, values: Any, dtype: str = "int64") -> np.ndarray:
     """Returns integers [n], one or more, as an array, or raises ValueError."""
     array = np.asarray(values)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
-        raise ValueError(f"`{name}` must be ints [n], one or more. Received: {values!r:.100}")
+        raise ValueError(
+            f"`{name}` must be ints [n], one or more. Received: {checks.short(values)}"
+        )
     return converted(name, array, TensorInfo(dtype, (None,)))
 
 
@@ -39,5 +42,5 @@ def converted(name: str, value: Any, info: TensorInfo) -> np.ndarray:
         limits = np.iinfo(dtype)
         fits = limits.min <= int(array.min()) and int(array.max()) <= limits.max
     if not fits:
-        raise ValueError(f"`{name}` must be of {info.dtype}. Received: {value!r:.100}")
+        raise ValueError(f"`{name}` must be of {info.dtype}. Received: {checks.short(value)}")
     return array.astype(dtype)

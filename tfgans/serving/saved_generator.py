@@ -43,7 +43,9 @@ class SavedGenerator:
         self.path = Path(path)
         self._value_range = [float(end) for end in value_range]
         if len(self._value_range) != 2 or not self._value_range[0] < self._value_range[1]:
-            raise ValueError(f"`value_range` must be (low, high). Received: {value_range}")
+            raise ValueError(
+                f"`value_range` must be (low, high). Received: {checks.short(value_range)}"
+            )
         low, high = self._value_range
         self._scale, self._offset = 2.0 / (high - low), (high + low) / (high - low)
         self._num_classes = num_classes
