@@ -15,7 +15,7 @@ def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     Keras has no public way to walk the layers nested in a layer: `keras.Model.layers` lists the
     direct ones of a model, and layers that are not models list none.
     """
-    return [nested for nested in layer._flatten_layers()]
+    return list(layer._flatten_layers())
 
 
 def stored_precision() -> contextlib.AbstractContextManager[None]:

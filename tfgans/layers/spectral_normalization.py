@@ -225,7 +225,10 @@ def replace_keras_spectral_normalization(network: keras.Model) -> keras.Model:
     """Returns a network with `SpectralNormalization` for each layer of Keras of that name.
 
     `keras.layers.SpectralNormalization` writes to the kernel at each training call, also in a
-    penalty. The network that is returned computes the same, without that.
+    penalty. The layers that are returned instead divide by the norm and leave the kernel alone.
+    Where that norm is defined as in Keras, a trained network gives the same outputs; it differs for
+    transposed and depthwise convolutions and for some equations of EinsumDense, see
+    `SpectralNormalization`.
 
     The new network shares all other layers with `network`, those inside the replaced layers
     included, and so all kernels and biases. The power iteration starts from Keras's vector where
@@ -320,7 +323,7 @@ def _kernel(layer: keras.layers.Layer) -> keras.Variable | tf.Tensor | None:
 
 
 def _is_bilinear(layer: keras.layers.Layer) -> bool:
-    """Returns whether a layer is linear in inputs and kernel; a subclass may have its own `call`."""
+    """Returns whether a layer is linear in inputs and kernel: a subclass may override `call`."""
     return any(type(layer).call is kind.call for kind in _BILINEAR)
 
 
