@@ -4,8 +4,11 @@ Each function says what it is for and why the public interface does not do. `tes
 fails when one of them is no longer needed, or no longer there.
 """
 
+import contextlib
+
 import keras
 import tensorflow as tf
+from keras.src.backend import AutocastScope
 from keras.src.backend.common import global_state
 from keras.src.saving.serialization_lib import SafeModeScope
 from tensorflow.python.framework import op_def_registry
@@ -22,6 +25,7 @@ __all__ = [
     "op_def_registry",
     "optimized_variables",
     "remember_optimizer_attributes",
+    "stored_precision",
 ]
 
 
@@ -58,3 +62,13 @@ def remember_optimizer_attributes() -> None:
     """
     names = global_state.get_global_attribute("saving_attr_skipset_Optimizer")
     global_state.set_global_attribute("saving_attr_skiplist_Optimizer", names)
+
+
+def stored_precision() -> contextlib.AbstractContextManager[None]:
+    """Returns a context in which variables read as they are stored, not in the compute dtype.
+
+    In the `call` of a layer with a mixed policy Keras casts every float variable that is read to
+    the compute dtype. A layer can switch that off for variables that it makes, with
+    `add_weight(autocast=False)`, but not for those of a layer that it wraps.
+    """
+    return AutocastScope(None)

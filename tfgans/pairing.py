@@ -5,6 +5,7 @@ import keras
 from tfgans import checks, compat, shapes
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Objective
+from tfgans.output_ranges import check_image_generator, refuse_probabilities
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.penalties.penalty import refuse_batch_statistics
 from tfgans.players import DiscriminatorPlayer, GeneratorPlayer
@@ -44,7 +45,9 @@ def check_networks(
                 f"Received: output shape {(None, *logits)}. End it with `Dense(1)`, or make "
                 "several networks a `tfgans.MixtureDiscriminator`"
             )
-        _refuse_probabilities(network)
+        refuse_probabilities(network)
+    for network in generator.components:
+        check_image_generator(network)
 
 
 def check_game(
@@ -95,16 +98,6 @@ def _check_classes(role: str, network: keras.Model, num_classes: int | None) -> 
         raise ValueError(
             f"The {role} must be built for the classes of the model, {num_classes}. Received: "
             f"{network.name!r}, built with num_classes={others.pop()}"
-        )
-
-
-def _refuse_probabilities(discriminator: keras.Model) -> None:
-    last = (getattr(discriminator, "layers", None) or [discriminator])[-1]
-    name = getattr(getattr(last, "activation", None), "__name__", None)
-    if name in ("sigmoid", "softmax"):
-        raise ValueError(
-            "The discriminator must return logits, before any sigmoid: the losses apply it. "
-            f"Received: a last layer {last.name!r} with activation {name!r}. Remove the activation"
         )
 
 

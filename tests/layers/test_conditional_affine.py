@@ -104,6 +104,15 @@ def test_config_and_file_round_trip(tmp_path):
     assert layer.compute_output_shape([(None, 2, 3, 3), (None,)]) == (None, 2, 3, 3)
 
 
+def test_a_mask_of_the_features_passes_through():
+    inputs = [keras.Input((4, 3)), keras.Input((), dtype="int32")]
+    scaled = ConditionalAffine(5)([keras.layers.Masking()(inputs[0]), inputs[1]])
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(scaled))
+    features = np.repeat(np.array([1.0, 0.0], "float32"), 2)[None, :, None] * np.ones((4, 1, 3))
+    # Two steps of ones and two that are masked: their mean is 1, or 0.5 without the mask.
+    np.testing.assert_allclose(model([features, LABELS]), np.ones((4, 3)), rtol=1e-6)
+
+
 @pytest.mark.parametrize("num_classes", [0, -1, 2.5, True, "ten"])
 def test_refuses_bad_num_classes(num_classes):
     with pytest.raises(ValueError, match="`num_classes` must be an integer of at least 1"):

@@ -108,6 +108,34 @@ def test_stands_in_a_functional_model():
     assert model(examples(4, 3)).shape == (4, 1)
 
 
+def test_stands_in_time_distributed():
+    layer = LAYERS["linear"]()
+    model = keras.Sequential([keras.Input([5, 3]), keras.layers.TimeDistributed(layer)])
+    assert model.output_shape == (None, 5, 3)
+    np.testing.assert_array_equal(model(examples(4, 5, 3)), examples(4, 5, 3))
+    assert layer.compute_output_shape((None, 7, 3)) == (None, 7, 3)
+
+
+def test_key_may_be_an_input_of_a_functional_model():
+    inputs, key = keras.Input([3], dtype="float16"), keras.Input([], dtype="int64")
+    outputs = LAYERS["constant"]()(inputs, key=key, training=True)
+    assert (outputs.shape, outputs.dtype) == ((None, 3), "float16")
+    model = keras.Model([inputs, key], outputs)
+    received = model([tf.zeros([4, 3], "float16"), KEY])
+    expected = tf.cast(0.5 * random.normal([4, 3], KEY), "float16")
+    np.testing.assert_array_equal(received, expected)
+
+
+def test_a_mask_passes_through():
+    inputs = keras.Input([4, 3])
+    noisy = LAYERS["linear"]()(keras.layers.Masking()(inputs))
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(noisy))
+    # Two steps of ones and two that are masked: their mean is 1, or 0.5 without the mask.
+    np.testing.assert_allclose(
+        model(np.repeat([1.0, 0.0], 2)[None, :, None] * np.ones(3)), [[1] * 3]
+    )
+
+
 # -- Its level ---------------------------------------------------------------------------------
 
 

@@ -6,6 +6,44 @@ import pytest
 import tensorflow as tf
 
 from tfgans.layers import SpectralNormalization
+from tfgans.layers.spectral_normalization import replace_keras_spectral_normalization
+
+
+@keras.saving.register_keras_serializable(package="tfgans_tests")
+class Quadratic(keras.layers.Layer):
+    """A layer with a kernel of which it is not linear, a loss and a state."""
+
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.units = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(name="kernel", shape=(input_shape[-1], self.units))
+        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+        self.calls = self.add_weight(
+            name="calls", shape=(), initializer="zeros", trainable=False, autocast=False
+        )
+
+    def call(self, inputs):
+        self.calls.assign_add(1.0)
+        outputs = keras.ops.matmul(inputs, self.kernel + keras.ops.square(self.kernel))
+        outputs = keras.ops.tanh(outputs + self.bias)
+        self.add_loss(keras.ops.sum(outputs))
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+class Doubled(keras.layers.Dense):
+    """A subclass with a `call` of its own."""
+
+    def call(self, inputs):
+        return 2 * super().call(inputs)
+
 
 LAYERS = {
     "dense": (lambda: keras.layers.Dense(6, dtype="float64"), (3, 5)),
@@ -14,6 +52,36 @@ LAYERS = {
         lambda: keras.layers.Conv2DTranspose(4, 3, strides=2, dtype="float64"),
         (3, 4, 5, 6),
     ),
+    "dense_of_rank_3": (lambda: keras.layers.Dense(6, dtype="float64"), (3, 2, 5)),
+    "einsum_dense": (
+        lambda: keras.layers.EinsumDense(
+            "abc,cde->abde", (None, 2, 3), bias_axes="e", activation="tanh", dtype="float64"
+        ),
+        (3, 4, 5),
+    ),
+    "einsum_dense_with_ellipsis": (
+        lambda: keras.layers.EinsumDense("...x,xy->...y", 6, bias_axes="y", dtype="float64"),
+        (3, 4, 5),
+    ),
+    "conv_1d_causal": (
+        lambda: keras.layers.Conv1D(6, 3, padding="causal", dtype="float64"),
+        (3, 7, 4),
+    ),
+    "conv_3d": (lambda: keras.layers.Conv3D(6, 2, dtype="float64"), (2, 3, 3, 3, 4)),
+    "conv_1d_transpose": (
+        lambda: keras.layers.Conv1DTranspose(4, 3, strides=2, dtype="float64"),
+        (3, 4, 6),
+    ),
+    "conv_3d_transpose": (
+        lambda: keras.layers.Conv3DTranspose(4, 2, dtype="float64"),
+        (2, 2, 2, 2, 6),
+    ),
+    "depthwise_conv": (
+        lambda: keras.layers.DepthwiseConv2D(3, depth_multiplier=2, dtype="float64"),
+        (3, 7, 8, 4),
+    ),
+    "depthwise_conv_1d": (lambda: keras.layers.DepthwiseConv1D(3, dtype="float64"), (3, 7, 4)),
+    "quadratic": (lambda: Quadratic(6, dtype="float64"), (3, 5)),
 }
 
 
@@ -29,8 +97,11 @@ def _built(kind):
 def _numpy_norm(layer):
     """The largest singular value of the kernel as [-1, output_channels], by numpy alone."""
     kernel = layer.layer.kernel.numpy()
-    if isinstance(layer.layer, keras.layers.Conv2DTranspose):
-        kernel = np.moveaxis(kernel, 2, 3)
+    name = type(layer.layer).__name__
+    if name.endswith("Transpose"):
+        kernel = np.swapaxes(kernel, -2, -1)
+    if name.startswith("Depthwise") or (name == "EinsumDense" and kernel.ndim == 3):
+        kernel = kernel.reshape(*kernel.shape[:-2], -1)
     return np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]), compute_uv=False)[0]
 
 
@@ -277,17 +348,25 @@ def test_estimate_stays_float32_under_mixed_float16():
     np.testing.assert_allclose(layer(inputs), expected, atol=0.02)
 
 
-@pytest.mark.parametrize(
-    ("layer", "message"),
-    [
-        (keras.layers.ReLU(), "`layer` must be a Dense, Conv2D or Conv2DTranspose"),
-        (keras.layers.DepthwiseConv2D(3), "`layer` must be a Dense.*Received: <DepthwiseConv2D"),
-        ("dense", "`layer` must be a Dense.*Received: 'dense'"),
-    ],
-)
-def test_refuses_other_layers(layer, message):
-    with pytest.raises(ValueError, match=message):
-        SpectralNormalization(layer)
+@pytest.mark.parametrize("layer", [keras.layers.ReLU, lambda: "dense", lambda: keras.layers.Dense])
+def test_refuses_what_has_no_kernel(layer):
+    with pytest.raises(ValueError, match=r"`layer` must have one kernel.*Received: "):
+        SpectralNormalization(layer())
+
+
+def test_refuses_a_separable_convolution_when_it_is_built():
+    layer = SpectralNormalization(keras.layers.SeparableConv2D(2, 3))
+    with pytest.raises(ValueError, match=r"must have one kernel.*Received: <SeparableConv2D"):
+        layer.build((None, 6, 6, 2))
+
+
+def test_refuses_a_kernel_that_is_no_weight():
+    wrapped = Doubled(4)
+    layer = SpectralNormalization(wrapped)
+    layer.build((None, 4))
+    wrapped.enable_lora(2)
+    with pytest.raises(ValueError, match=r"must be a weight.*LoRA"):
+        layer(tf.ones((2, 4)))
 
 
 @pytest.mark.parametrize("iterations", [0, -1, 1.5, True])
@@ -303,3 +382,270 @@ def test_length_of_u_does_not_matter():
     outputs = layer(inputs)
     layer.vector_u.assign(layer.vector_u * 0.5)
     np.testing.assert_allclose(layer(inputs), outputs, rtol=1e-5)
+
+
+# -- Other layers, dtypes and masks ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mask_zero", [False, True])
+def test_embeddings_are_divided_by_their_largest_singular_value(mask_zero):
+    wrapped = keras.layers.Embedding(7, 4, mask_zero=mask_zero, dtype="float64")
+    layer, inputs = SpectralNormalization(wrapped), tf.constant([[1, 2, 0], [6, 0, 0]])
+    layer.build(inputs.shape)
+    before = wrapped.embeddings.numpy()
+    _train(layer, inputs)
+    np.testing.assert_array_equal(wrapped.embeddings, before)
+    expected = before / np.linalg.svd(before, compute_uv=False)[0]
+    outputs = layer(inputs)
+    np.testing.assert_allclose(outputs, expected[inputs], rtol=1e-6)
+    mask = keras.ops.not_equal(inputs, 0) if mask_zero else None
+    received = layer.compute_mask(inputs, None)
+    assert (received is None) == (mask is None)
+    if mask_zero:
+        np.testing.assert_array_equal(received, mask)
+
+
+def test_losses_and_state_of_any_wrapped_layer_are_kept():
+    layer = SpectralNormalization(Quadratic(2, activity_regularizer=keras.regularizers.L2(0.5)))
+    outputs = layer(tf.ones((1, 3)))
+    assert float(layer.layer.calls) == 1
+    expected = [float(tf.reduce_sum(outputs)), 0.5 * float(tf.reduce_sum(outputs**2))]
+    np.testing.assert_allclose(layer.losses, expected, rtol=1e-6)
+
+
+def test_any_wrapped_layer_reads_the_values_of_an_outer_stateless_call():
+    layer = SpectralNormalization(Quadratic(2))
+    layer.build((None, 3))
+    trainable = [np.ones((3, 2)), np.array([5.0, 6.0])]
+    others = [variable.value for variable in layer.non_trainable_variables]
+    outputs, _ = layer.stateless_call(trainable, others, tf.zeros((1, 3)))
+    np.testing.assert_allclose(outputs, np.tanh([[5.0, 6.0]]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "compute", "estimate"),
+    [
+        (None, "float16", "float32"),
+        ("float32", "float32", "float32"),
+        ("float64", "float64", "float64"),
+        ("float16", "float16", "float32"),
+        ("mixed_bfloat16", "bfloat16", "float32"),
+        (keras.DTypePolicy("mixed_float16"), "float16", "float32"),
+    ],
+)
+@pytest.mark.parametrize("kind", [keras.layers.Dense, Quadratic])
+def test_dtype_is_that_of_the_output_and_the_estimate_is_never_of_half_precision(
+    kind, dtype, compute, estimate
+):
+    layer = SpectralNormalization(kind(4, dtype="mixed_float16"), dtype=dtype)
+    symbolic, outputs = layer(keras.Input((300,))), layer(tf.ones((2, 300)), training=True)
+    assert symbolic.dtype == outputs.dtype == layer.compute_dtype == compute
+    assert layer.vector_u.dtype == layer.estimate_dtype == estimate
+    assert layer.layer.dtype_policy.name == "mixed_float16"
+    _train(layer, tf.ones((2, 300)))
+    norm = np.linalg.norm(layer.layer.kernel.numpy() @ layer.vector_u.numpy())
+    # Sums of 300 terms in float32: 300 roundings of 6e-8 at most.
+    assert norm == pytest.approx(_numpy_norm(layer), rel=2e-5)
+    again = SpectralNormalization.from_config(layer.get_config())
+    assert (again.dtype_policy.name, again.layer.dtype_policy.name) == (
+        layer.dtype_policy.name,
+        "mixed_float16",
+    )
+
+
+def _masked(layer, length=4):
+    inputs = keras.Input((length, 3))
+    return keras.Model(inputs, layer(keras.layers.Masking()(inputs)))
+
+
+def test_a_mask_passes_through():
+    # The mean over time of a masked sequence counts the steps that are not masked.
+    model = _masked(SpectralNormalization(keras.layers.Dense(2)))
+    pooled = keras.Model(model.inputs[0], keras.layers.GlobalAveragePooling1D()(model.outputs[0]))
+    examples = np.zeros((1, 4, 3), "float32")
+    examples[0, :2] = 1.0
+    np.testing.assert_allclose(pooled(examples), model(examples)[:, 0], rtol=1e-6)
+
+
+def test_stands_in_time_distributed():
+    layer = SpectralNormalization(keras.layers.Conv2D(2, 3))
+    model = keras.Sequential([keras.Input((3, 5, 5, 1)), keras.layers.TimeDistributed(layer)])
+    assert model.output_shape == (None, 3, 3, 3, 2)
+    examples = np.random.default_rng(0).normal(size=(2, 3, 5, 5, 1)).astype("float32")
+    np.testing.assert_allclose(model(examples)[:, 1], layer(examples[:, 1]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_save_load_and_xla_of_the_other_kinds(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((6,), dtype="int32"),
+            SpectralNormalization(keras.layers.Embedding(9, 4), dtype="mixed_bfloat16"),
+            SpectralNormalization(keras.layers.Conv1D(4, 3, activation="tanh"), dtype="float32"),
+            SpectralNormalization(keras.layers.DepthwiseConv1D(2)),
+            SpectralNormalization(keras.layers.EinsumDense("abc,cd->abd", (None, 3))),
+            SpectralNormalization(Quadratic(2)),
+        ]
+    )
+    inputs = tf.constant([[0, 1, 2, 3, 4, 5], [8, 7, 6, 5, 4, 3]])
+    for _ in range(3):
+        model(inputs, training=True)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(inputs), model(inputs))
+    assert [layer.dtype_policy.name for layer in loaded.layers] == [
+        layer.dtype_policy.name for layer in model.layers
+    ]
+    compiled = tf.function(model, jit_compile=True)
+    # XLA may fuse roundings to bfloat16 (2**-8) of the embeddings, whose elements are below 1.
+    np.testing.assert_allclose(compiled(inputs), model(inputs), atol=0.02)
+
+
+# -- In place of the layer of Keras ------------------------------------------------------------
+
+KerasSpectralNormalization = keras.layers.SpectralNormalization
+
+
+def _names(network):
+    layers = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+    return [(type(layer).__name__, layer.name) for layer in layers]
+
+
+def _sequential_of_keras(last=KerasSpectralNormalization):
+    return keras.Sequential(
+        [
+            keras.Input((6, 6, 2)),
+            KerasSpectralNormalization(keras.layers.Conv2D(3, 3, activation="tanh"), 2),
+            keras.layers.BatchNormalization(),
+            KerasSpectralNormalization(keras.layers.Conv2D(3, 1), dtype="float64"),
+            keras.layers.Flatten(),
+            last(keras.layers.Dense(1)),
+        ],
+        name="critic",
+    )
+
+
+def _functional_of_keras():
+    images, labels = keras.Input((6, 6, 2), name="images"), keras.Input((), dtype="int32")
+    shared = KerasSpectralNormalization(keras.layers.Dense(72, activation="tanh"), name="shared")
+    flat = keras.layers.Flatten()(images)
+    flat = keras.ops.tanh(shared(shared(flat)))
+    embedded = keras.layers.Embedding(5, 4)(labels)
+    inner = _sequential_of_keras(lambda layer: layer)(keras.layers.Reshape((6, 6, 2))(flat))
+    return keras.Model([images, labels], keras.layers.Concatenate()([inner, embedded]), name="all")
+
+
+def _examples(network):
+    images = np.random.default_rng(0).normal(size=(3, 6, 6, 2)).astype("float32")
+    return [images, np.array([0, 4, 2])] if len(network.inputs) == 2 else images
+
+
+@pytest.mark.parametrize("make", [_sequential_of_keras, _functional_of_keras])
+def test_replaces_the_layers_of_keras_and_keeps_the_weights(make):
+    network = make()
+    for _ in range(300):  # Until the kernels of Keras have norm 1.
+        network(_examples(network), training=True)
+    ours = replace_keras_spectral_normalization(network)
+    assert type(ours) is type(network)
+    assert ours is not network
+    assert (ours.name, _names(ours)) == (network.name, _names(network))
+    nested = ours._flatten_layers()
+    assert not any(isinstance(layer, KerasSpectralNormalization) for layer in nested)
+    # Keras's kernels have norm 1 after 300 iterations, up to rounding, so ours divides by 1.
+    np.testing.assert_allclose(
+        ours(_examples(network)), network(_examples(network)), rtol=1e-4, atol=1e-5
+    )
+    theirs = {id(variable) for variable in network.trainable_variables}
+    assert {id(variable) for variable in ours.trainable_variables} == theirs
+    before = [variable.numpy() for variable in ours.trainable_variables]
+    ours(_examples(network), training=True)
+    for variable, value in zip(ours.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+
+
+def test_replacement_of_a_transposed_convolution_divides_by_the_norm_over_output_channels():
+    wrapped = keras.layers.Conv2DTranspose(4, 3)
+    network = keras.Sequential([keras.Input((5, 5, 6)), KerasSpectralNormalization(wrapped)])
+    (ours,) = replace_keras_spectral_normalization(network).layers
+    assert ours.vector_u.shape == (4,)
+    inputs = tf.ones((2, 5, 5, 6))
+    _train(ours, inputs)
+    np.testing.assert_allclose(
+        ours(inputs), wrapped(inputs) / _numpy_norm(ours), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_replacement_takes_over_the_options():
+    network = _sequential_of_keras()
+    network.layers[0].trainable = False
+    ours = replace_keras_spectral_normalization(network).layers
+    assert [ours[0].power_iterations, ours[2].power_iterations] == [2, 1]
+    assert [ours[0].trainable, ours[2].trainable] == [False, True]
+    assert [ours[0].compute_dtype, ours[2].compute_dtype] == ["float32", "float64"]
+
+
+def test_iteration_starts_from_the_vector_of_keras():
+    network = keras.Sequential(
+        [keras.Input((2,)), KerasSpectralNormalization(keras.layers.Dense(2))]
+    )
+    # Both singular values are 1: power iteration keeps the direction in which it starts.
+    network.layers[0].layer.kernel.assign(np.eye(2))
+    network.layers[0].vector_u.assign([[3.0, 4.0]])
+    ours = replace_keras_spectral_normalization(network)
+    np.testing.assert_allclose(ours.layers[0].vector_u, [0.6, 0.8], rtol=1e-6)
+
+
+def test_estimate_of_an_untrained_replacement_is_usable():
+    network = keras.Sequential(
+        [keras.Input((300,)), KerasSpectralNormalization(keras.layers.Dense(300))]
+    )
+    effective = replace_keras_spectral_normalization(network)(np.eye(300, dtype="float32"))
+    assert 1 - 1e-5 <= np.linalg.svd(effective, compute_uv=False)[0] < 1.03
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_replaced_network_saves_and_loads(tmp_path):
+    ours = replace_keras_spectral_normalization(_functional_of_keras())
+    ours.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_allclose(loaded(_examples(ours)), ours(_examples(ours)), rtol=1e-6)
+
+
+def test_replaces_in_a_sequential_that_is_not_built():
+    network = keras.Sequential([KerasSpectralNormalization(keras.layers.Dense(2))])
+    ours = replace_keras_spectral_normalization(network)
+    assert ours(tf.ones((1, 3))).shape == (1, 2)
+    assert isinstance(ours.layers[0], SpectralNormalization)
+
+
+def test_replaced_network_stays_frozen():
+    network = _functional_of_keras()
+    network.trainable = False
+    assert replace_keras_spectral_normalization(network).trainable_variables == []
+
+
+def test_returns_the_network_itself_without_layers_to_replace():
+    network = _small_model()
+    assert replace_keras_spectral_normalization(network) is network
+    subclassed = Subclassed(keras.layers.Dense(1))
+    assert replace_keras_spectral_normalization(subclassed) is subclassed
+
+
+class Subclassed(keras.Model):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def call(self, inputs):
+        return self.layer(inputs)
+
+
+def _time_distributed(layer):
+    return keras.Sequential([keras.Input((4, 3)), keras.layers.TimeDistributed(layer)])
+
+
+@pytest.mark.parametrize("make", [Subclassed, _time_distributed])
+def test_refuses_to_replace_inside_what_it_cannot_take_apart(make):
+    network = make(KerasSpectralNormalization(keras.layers.Dense(1)))
+    with pytest.raises(ValueError, match=r"Received: .*tfgans.layers.SpectralNormalization"):
+        replace_keras_spectral_normalization(network)

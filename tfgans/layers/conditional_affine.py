@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from tfgans import checks
@@ -30,7 +31,7 @@ class ConditionalAffine(keras.layers.Layer):
     Call arguments:
         inputs: List of features, float [batch, ..., channels], and labels, int [batch].
 
-    Output shape: that of the features.
+    Output shape: that of the features. A mask of the features passes through.
 
     Raises:
         ValueError: If `num_classes` is below 1, or the inputs are not features and labels.
@@ -48,6 +49,7 @@ class ConditionalAffine(keras.layers.Layer):
     def __init__(self, num_classes: int, **options: Any) -> None:
         super().__init__(**options)
         self.num_classes = checks.positive_int("num_classes", num_classes)
+        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Makes the two tables: [num_classes, channels]."""
@@ -70,6 +72,14 @@ class ConditionalAffine(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Returns the shape of the features."""
         return _features_shape(input_shape)
+
+    def compute_mask(
+        self,
+        inputs: list[keras.KerasTensor],  # noqa: ARG002
+        previous_mask: list[tf.Tensor | None] | None = None,
+    ) -> tf.Tensor | None:
+        """Returns the mask of the features."""
+        return None if previous_mask is None else previous_mask[0]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -48,7 +48,10 @@ class InstanceNoise(keras.layers.Layer):
         key: The int64[2] key of this draw (see `tfgans.random.key`). Needed in training.
         training: Bool, whether to add the noise. Default: False, which gives the examples back.
 
-    Output shape: that of the examples, and their dtype. The arithmetic is float32.
+    Output shape: that of the examples, and their dtype. The arithmetic is float32. A mask of the
+    examples passes through. `keras.layers.TimeDistributed` passes no key to the layer that it
+    wraps, so there the layer works in inference only; in training, add the noise to the whole
+    sequence.
 
     Raises:
         ValueError: On an argument out of its range, missing, or of another schedule; in training
@@ -100,6 +103,7 @@ class InstanceNoise(keras.layers.Layer):
             # Replicas see the same step and accuracy, so one speaks for all.
             aggregation="only_first_replica",
         )
+        self.supports_masking = True
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
@@ -125,6 +129,19 @@ class InstanceNoise(keras.layers.Layer):
         noise = random.normal([tf.shape(examples)[0], *examples.shape[1:]], key)
         level = tf.stop_gradient(tf.convert_to_tensor(self.level))
         return tf.cast(tf.cast(examples, tf.float32) + level * noise, examples.dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns the shape of the examples."""
+        return tuple(input_shape)
+
+    def compute_output_spec(
+        self,
+        examples: keras.KerasTensor,
+        key: keras.KerasTensor | None = None,  # noqa: ARG002
+        training: bool = False,  # noqa: ARG002
+    ) -> keras.KerasTensor:
+        """Returns the shape and dtype of the examples."""
+        return keras.KerasTensor(examples.shape, dtype=examples.dtype)
 
     def anneal(self, step: Any) -> None:
         """Sets the level for a step of training; an adaptive level stays as it is.

@@ -1,13 +1,30 @@
 """Spectral normalization that leaves the kernel alone."""
 
+import math
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
-from tfgans import checks
+from tfgans import checks, compat
 
-_WRAPPABLE = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Conv2DTranspose)
+_TRANSPOSED = (
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+)
+_DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+# Their `call` is activation(linear(inputs, kernel) + bias).
+_BILINEAR = (
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    *_TRANSPOSED,
+    *_DEPTHWISE,
+)
 # Enough for the first forward pass: sigma of a Gaussian kernel is then low by about 1 %.
 _ITERATIONS_AT_BUILD = 30
 
@@ -17,27 +34,41 @@ class SpectralNormalization(keras.layers.Wrapper):
     """Divides a layer's kernel by its largest singular value, so that its spectral norm is 1.
 
     Bounds the Lipschitz constant of a discriminator at the cost of two matrix-vector products a
-    layer. Unlike `keras.layers.SpectralNormalization` it never writes to the kernel: the optimizer
-    alone moves it, and a forward pass in a gradient penalty or in evaluation changes nothing that
-    is trained.
+    layer. It wraps the layers that `keras.layers.SpectralNormalization` wraps. Unlike that layer
+    it never writes to the kernel: the optimizer alone moves it, and a forward pass in a gradient
+    penalty or in evaluation changes nothing that is trained.
 
-    The largest singular value is estimated by power iteration on the kernel seen as a matrix
-    `[-1, output_channels]`, from a vector `u` that is stored with the weights. `u` moves only in
-    training and only while the layer is trainable; the gradient takes the singular vectors as
-    constants, as in the paper. Because `u` follows the kernel one step at a time, the estimate is
-    too low while the kernel moves fast (by up to 14 % in a DCGAN trained at 1e-3), after the kernel
-    was replaced by hand, and in a moving average of weights: the norm is then as much above 1.
-    Loading saved weights restores `u` as well.
+    The kernel is seen as a matrix `[-1, output_channels]`:
 
-    The bias is not scaled and an activation of the wrapped layer is applied last. The arithmetic of
-    the estimate is float32 (float64 for a float64 layer) whatever the dtype policy of the wrapped
-    layer, which keeps its own.
+    - Dense and convolutions: the last axis of the kernel, as in Keras.
+    - Transposed convolutions: the last axis but one, which holds the output channels there.
+    - Depthwise convolutions: the last two axes, input channels times `depth_multiplier`.
+    - EinsumDense: the axes of the kernel that the output of the equation has.
+    - Embedding and any other layer with a `kernel` or `embeddings`: the last axis, as in Keras.
+
+    For grouped and depthwise convolutions the norm of this matrix is an upper bound of the norm of
+    the block-diagonal matrix that the layer applies to a patch.
+
+    The largest singular value is estimated by power iteration from a vector `u` that is stored with
+    the weights. `u` moves only in training and only while the layer is trainable; the gradient
+    takes the singular vectors as constants, as in the paper. Because `u` follows the kernel one
+    step at a time, the estimate is too low while the kernel moves fast (by up to 14 % in a DCGAN
+    trained at 1e-3), after the kernel was replaced by hand, and in a moving average of weights: the
+    norm is then as much above 1. Loading saved weights restores `u` as well.
+
+    The bias is not scaled and an activation of the wrapped layer is applied last. Masks pass
+    through if they pass through the wrapped layer.
 
     Args:
-        layer: A `keras.layers.Dense`, `Conv2D` or `Conv2DTranspose`.
+        layer: A layer with a weight `kernel`, such as `keras.layers.Dense` or `Conv2D`, or
+            `embeddings`, as `keras.layers.Embedding`.
         power_iterations: Integer of at least 1, the iterations a training call. Defaults to 1.
         name: String, the layer's name, or None for a name that Keras makes.
         trainable: Boolean, whether the wrapped weights train and `u` moves. Defaults to True.
+        dtype: Dtype policy or its name, as for every layer: inputs and outputs are cast to its
+            compute dtype. `u` and the estimate are float64 if its variable dtype is float64, and
+            else float32, since half precision is too coarse for the iteration. The wrapped layer
+            keeps its own policy. Defaults to the policy of the wrapped layer.
 
     Call arguments:
         inputs: Tensor that the wrapped layer takes.
@@ -46,7 +77,8 @@ class SpectralNormalization(keras.layers.Wrapper):
     Output shape: that of the wrapped layer.
 
     Raises:
-        ValueError: If `layer` is of another kind, or `power_iterations` is below 1.
+        ValueError: If `layer` is no layer, or has neither `kernel` nor `embeddings` (raised when it
+            is built, where its weights are unknown before), or `power_iterations` is below 1.
 
     Example:
 
@@ -64,29 +96,37 @@ class SpectralNormalization(keras.layers.Wrapper):
         power_iterations: int = 1,
         name: str | None = None,
         trainable: bool = True,
+        dtype: str | keras.DTypePolicy | None = None,
     ) -> None:
-        if not isinstance(layer, _WRAPPABLE):
-            raise ValueError(
-                "`layer` must be a Dense, Conv2D or Conv2DTranspose layer, whose output is linear "
-                f"in its kernel. Received: {checks.short(layer)}. Leave other layers unwrapped."
-            )
-        dtype = "float64" if layer.variable_dtype == "float64" else "float32"
+        if not isinstance(layer, keras.layers.Layer) or (layer.built and _kernel(layer) is None):
+            raise _unwrappable(layer)
+        dtype = layer.dtype_policy if dtype is None else dtype
         super().__init__(layer, name=name, trainable=trainable, dtype=dtype)
         self.power_iterations = checks.positive_int("power_iterations", power_iterations)
+        self.supports_masking = layer.supports_masking
 
-    def build(self, input_shape: Any) -> None:
+    @property
+    def estimate_dtype(self) -> str:
+        """The dtype of `u` and of the estimate: "float64" or "float32"."""
+        return "float64" if self.variable_dtype == "float64" else "float32"
+
+    def build(self, input_shape: tuple[int | None, ...] | None = None) -> None:
         """Builds the wrapped layer and starts `u` at its kernel's leading singular vector."""
         super().build(input_shape)
+        if _kernel(self.layer) is None:
+            raise _unwrappable(self.layer)
         self.vector_u = self.add_weight(
             name="vector_u",
             shape=(self._kernel_matrix().shape[-1],),
+            dtype=self.estimate_dtype,
             initializer=self._leading_vector,
             trainable=False,
+            autocast=False,
             # Replicas hold equal kernels, so each computes the same `u` and one speaks for all.
             aggregation="only_first_replica",
         )
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the wrapped layer's output with its kernel divided by its spectral norm."""
         matrix = self._kernel_matrix()
         # A moving average of weights, or a rounded file, may hold it a little short of length 1.
@@ -94,42 +134,84 @@ class SpectralNormalization(keras.layers.Wrapper):
         if training and self.trainable:
             vector_u = self._iterate(matrix, vector_u, self.power_iterations)
             self.vector_u.assign(vector_u)
-        # The layer is linear in inputs and kernel alike: dividing the inputs is dividing the
-        # kernel, and leaves bias, activation, strides and padding to the layer.
-        return self.layer(inputs / _spectral_norm(matrix, vector_u))
+        norm = _spectral_norm(matrix, vector_u)
+        if _is_bilinear(self.layer):
+            # Dividing the inputs is dividing the kernel, and leaves bias, activation, strides and
+            # padding to the layer.
+            outputs = self.layer(ops.cast(inputs, self.estimate_dtype) / norm)
+        else:
+            outputs = self._call_with_divided_kernel(inputs, norm)
+        return ops.cast(outputs, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the shape of the wrapped layer's output."""
         return self.layer.compute_output_shape(input_shape)
 
-    def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:  # noqa: ARG002
-        """Returns the shape and dtype of the wrapped layer's output."""
-        return self.layer.compute_output_spec(inputs)
+    def compute_output_spec(
+        self,
+        inputs: keras.KerasTensor,
+        training: bool = False,  # noqa: ARG002
+    ) -> keras.KerasTensor:
+        """Returns the shape of the wrapped layer's output, in the compute dtype."""
+        outputs = self.layer.compute_output_spec(inputs)
+        return keras.KerasTensor(outputs.shape, dtype=self.compute_dtype)
+
+    def compute_mask(
+        self, inputs: tf.Tensor, previous_mask: tf.Tensor | None = None
+    ) -> tf.Tensor | None:
+        """Returns the mask of the wrapped layer's output."""
+        return self.layer.compute_mask(inputs, previous_mask)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, the wrapped layer serialized."""
-        return {
-            "layer": keras.saving.serialize_keras_object(self.layer),
-            "power_iterations": self.power_iterations,
-            "name": self.name,
-            "trainable": self.trainable,
-        }
+        return {**super().get_config(), "power_iterations": self.power_iterations}
 
-    def _kernel_matrix(self) -> Any:
+    def start_iteration_from(self, vector: tf.Tensor) -> None:
+        """Sets `u` to the leading singular vector, iterated from a vector of as many elements."""
+        start = _unit(ops.reshape(ops.cast(vector, self.estimate_dtype), self.vector_u.shape))
+        self.vector_u.assign(self._iterate(self._kernel_matrix(), start, _ITERATIONS_AT_BUILD))
+
+    def _call_with_divided_kernel(self, inputs: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
+        """Calls the wrapped layer in a scope in which its kernel reads as kernel / norm.
+
+        Right for any layer, since it assumes nothing of its `call`. What the layer changes, such as
+        the state of a random generator, is changed after the scope.
+        """
+        kernel = _kernel(self.layer)
+        if not isinstance(kernel, keras.Variable):
+            raise ValueError(
+                "The kernel of the wrapped layer must be a weight. "
+                f"Received: {self.layer!r}, whose kernel is computed, as with LoRA. Wrap the layer "
+                "without it"
+            )
+        with compat.stored_precision():
+            values = [(variable, variable.value) for variable in self.layer.variables]
+            divided = ops.cast(kernel.value, self.estimate_dtype) / norm
+        with keras.StatelessScope([*values, (kernel, divided)], collect_losses=True) as scope:
+            outputs = self.layer(inputs)
+        for variable in self.layer.non_trainable_variables:
+            if variable is not kernel:
+                variable.assign(scope.get_current_value(variable))
+        for loss in scope.losses:
+            self.add_loss(loss)
+        return outputs
+
+    def _kernel_matrix(self) -> tf.Tensor:
         """Returns the kernel as a matrix [-1, output_channels], in the dtype of the estimate."""
-        kernel = ops.cast(self.layer.kernel, self.compute_dtype)
-        if isinstance(self.layer, keras.layers.Conv2DTranspose):
-            # Its kernel is [height, width, output_channels, input_channels].
-            kernel = ops.swapaxes(kernel, -1, -2)
-        return ops.reshape(kernel, (-1, kernel.shape[-1]))
+        with compat.stored_precision():
+            kernel = ops.cast(_kernel(self.layer), self.estimate_dtype)
+        outputs = _output_axes(self.layer, len(kernel.shape))
+        inputs = [axis for axis in range(len(kernel.shape)) if axis not in outputs]
+        columns = math.prod(kernel.shape[axis] for axis in outputs)
+        return ops.reshape(ops.transpose(kernel, [*inputs, *outputs]), (-1, columns))
 
-    def _leading_vector(self, shape: tuple[int, ...], dtype: str) -> Any:
+    def _leading_vector(self, shape: tuple[int, ...], dtype: str) -> tf.Tensor:
         start = keras.random.normal(shape, dtype=dtype, seed=0)
         start = start / ops.sqrt(ops.sum(ops.square(start)))
         return self._iterate(self._kernel_matrix(), start, _ITERATIONS_AT_BUILD)
 
     @staticmethod
-    def _iterate(matrix: Any, vector_u: Any, iterations: int) -> Any:
+    def _iterate(matrix: tf.Tensor, vector_u: tf.Tensor, iterations: int) -> tf.Tensor:
         """Returns `u` after power iterations; a zero kernel, which has no direction, keeps it."""
         matrix = ops.stop_gradient(matrix)
         for _ in range(iterations):
@@ -139,7 +221,134 @@ class SpectralNormalization(keras.layers.Wrapper):
         return vector_u
 
 
-def _spectral_norm(matrix: Any, vector_u: Any) -> Any:
+def replace_keras_spectral_normalization(network: keras.Model) -> keras.Model:
+    """Returns a network with `SpectralNormalization` for each layer of Keras of that name.
+
+    `keras.layers.SpectralNormalization` writes to the kernel at each training call, also in a
+    penalty. The layers that are returned instead divide by the norm and leave the kernel alone.
+    Where that norm is defined as in Keras, a trained network gives the same outputs; it differs for
+    transposed and depthwise convolutions and for some equations of EinsumDense, see
+    `SpectralNormalization`.
+
+    The new network shares all other layers with `network`, those inside the replaced layers
+    included, and so all kernels and biases. The power iteration starts from Keras's vector where
+    that has as many elements as ours.
+
+    The new network is another object: it is the one that trains. Do not call `network` in training
+    afterwards, for its layers of Keras would write to the shared kernels.
+
+    Args:
+        network: `keras.Sequential` or functional model, which may hold other ones.
+
+    Returns:
+        The new network, of the same name; `network` itself, the same object, if it holds no
+        `keras.layers.SpectralNormalization`.
+
+    Raises:
+        ValueError: If the layers to replace are in a subclassed model or layer, which cannot be
+            taken apart.
+
+    Example:
+
+    >>> network = keras.Sequential(
+    ...     [keras.Input((4,)), keras.layers.SpectralNormalization(keras.layers.Dense(1))]
+    ... )
+    >>> replace_keras_spectral_normalization(network).layers
+    [<SpectralNormalization name=spectral_normalization, built=True>]
+    """
+    return _replace(network, {})
+
+
+def _replace(
+    layer: keras.layers.Layer, replaced: dict[int, keras.layers.Layer]
+) -> keras.layers.Layer:
+    """Returns a layer with ours in it, the same one for the same layer, and any operation as is."""
+    if not isinstance(layer, keras.layers.Layer) or not any(
+        isinstance(nested, keras.layers.SpectralNormalization)
+        for nested in compat.all_layers(layer)
+    ):
+        return layer
+    if id(layer) not in replaced:
+        replaced[id(layer)] = _replacement(layer, replaced)
+    return replaced[id(layer)]
+
+
+def _replacement(
+    layer: keras.layers.Layer, replaced: dict[int, keras.layers.Layer]
+) -> keras.layers.Layer:
+    if isinstance(layer, keras.layers.SpectralNormalization):
+        return _from_keras(layer)
+    if not _is_graph_of_layers(layer):
+        raise ValueError(
+            "`keras.layers.SpectralNormalization` can be replaced in Sequential and functional "
+            f"models. Received: {layer!r} of {type(layer).__name__}, which holds it. Wrap its "
+            "layers in `tfgans.layers.SpectralNormalization` instead: Keras's layer writes to the "
+            "kernel at each training call"
+        )
+    network = keras.models.clone_model(
+        layer, clone_function=lambda nested: _replace(nested, replaced)
+    )
+    if not layer.trainable:
+        network.trainable = False
+    return network
+
+
+def _is_graph_of_layers(layer: keras.layers.Layer) -> bool:
+    """Returns whether a layer is a Sequential or functional model that overrides nothing."""
+    graph = isinstance(layer, keras.Sequential) or (
+        isinstance(layer, keras.Model) and isinstance(layer, keras.Function)
+    )
+    return graph and type(layer).__module__.partition(".")[0] == "keras"
+
+
+def _from_keras(layer: keras.layers.SpectralNormalization) -> SpectralNormalization:
+    ours = SpectralNormalization(
+        layer.layer,
+        power_iterations=layer.power_iterations,
+        name=layer.name,
+        trainable=layer.trainable,
+        dtype=layer.dtype_policy,
+    )
+    if layer.built:
+        ours.build_from_config(layer.get_build_config())
+        if math.prod(layer.vector_u.shape) == math.prod(ours.vector_u.shape):
+            ours.start_iteration_from(layer.vector_u)
+    return ours
+
+
+def _kernel(layer: keras.layers.Layer) -> keras.Variable | tf.Tensor | None:
+    """Returns the kernel or the embeddings of a layer, or None if it has none, or none yet."""
+    kernel = getattr(layer, "kernel", None)
+    return getattr(layer, "embeddings", None) if kernel is None else kernel
+
+
+def _is_bilinear(layer: keras.layers.Layer) -> bool:
+    """Returns whether a layer is linear in inputs and kernel: a subclass may override `call`."""
+    return any(type(layer).call is kind.call for kind in _BILINEAR)
+
+
+def _output_axes(layer: keras.layers.Layer, rank: int) -> list[int]:
+    """Returns the axes of a layer's kernel that index its output."""
+    if isinstance(layer, _TRANSPOSED):
+        return [rank - 2]
+    if isinstance(layer, _DEPTHWISE):
+        return [rank - 2, rank - 1]
+    if isinstance(layer, keras.layers.EinsumDense):
+        operands, output = layer.equation.replace(" ", "").split("->")
+        kernel = operands.split(",")[1]
+        return [axis for axis, letter in enumerate(kernel) if letter in output]
+    return [rank - 1]
+
+
+def _unwrappable(layer: keras.layers.Layer) -> ValueError:
+    return ValueError(
+        "`layer` must have one kernel: a weight `kernel`, as Dense and Conv2D, or `embeddings`, as "
+        f"Embedding. Received: {layer!r}. Leave layers without a kernel unwrapped, and build a "
+        "separable convolution of a wrapped DepthwiseConv2D and a wrapped Conv2D"
+    )
+
+
+def _spectral_norm(matrix: tf.Tensor, vector_u: tf.Tensor) -> tf.Tensor:
     """Returns v^T W u with u and v constant, or 1 for a zero matrix, which nothing must divide.
 
     v belongs to the newest u, so the value is ||W u|| in training and in inference, and constant v
@@ -150,6 +359,6 @@ def _spectral_norm(matrix: Any, vector_u: Any) -> Any:
     return ops.where(norm > 0, norm, ops.ones_like(norm))
 
 
-def _unit(vector: Any) -> Any:
+def _unit(vector: tf.Tensor) -> tf.Tensor:
     norm = ops.sqrt(ops.sum(ops.square(vector)))
     return vector / ops.where(norm > 0, norm, ops.ones_like(norm))

@@ -5,6 +5,7 @@ import keras
 from tfgans import compat, optimizers
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise, SpectralNormalization
+from tfgans.layers.spectral_normalization import replace_keras_spectral_normalization
 from tfgans.objectives import Hinge
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.types import Config
@@ -15,8 +16,9 @@ class SNGAN(GAN):
     """SNGAN: hinge losses, and a discriminator whose layers all have a spectral norm of 1.
 
     The discriminator must hold `tfgans.layers.SpectralNormalization`, as the builders of
-    `tfgans.networks` make it with `normalization="spectral"`; Keras's own layer of that name
-    writes to the kernel at each call, also in a penalty, and is not what is asked for.
+    `tfgans.networks` make it with `normalization="spectral"`. Keras's layer of that name writes to
+    the kernel at each call, also in a penalty: it is replaced by ours, with the same weights, and
+    `gan.discriminator` is then the network that trains.
 
     Args:
         generator: Built Keras model, latents -> examples.
@@ -51,6 +53,8 @@ class SNGAN(GAN):
         seed: int = 0,
         name: str | None = None,
     ) -> None:
+        if isinstance(discriminator, keras.layers.Layer):
+            discriminator = replace_keras_spectral_normalization(discriminator)
         if isinstance(discriminator, keras.layers.Layer) and not any(
             isinstance(layer, SpectralNormalization) for layer in compat.all_layers(discriminator)
         ):
