@@ -130,7 +130,7 @@ class Player:
         gradients = tape.gradient(scaled, variables)
         scale = float(self._scale(tf.constant(1.0)))
         squares = [
-            np.square(np.asarray(gradient, np.float64)).sum()
+            np.square(np.asarray(tf.convert_to_tensor(gradient), np.float64)).sum()
             for gradient in gradients
             if gradient is not None
         ]
