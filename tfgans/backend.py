@@ -56,7 +56,10 @@ class BackendCheck(importlib.abc.MetaPathFinder):
     """Checks the backend before a module of tfgans is imported that uses Keras; finds none."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 (Python calls it with all three)
+        target: ModuleType | None = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
         """Returns None, or raises ImportError as `check` does."""
         if fullname.startswith("tfgans.") and fullname not in _ANY_BACKEND:
@@ -74,4 +77,5 @@ def _keras_folder() -> Path:
     if "KERAS_HOME" in os.environ:
         return Path(os.environ["KERAS_HOME"]).expanduser()
     home = Path.home()
-    return (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras"
+    # As Keras does, which has its file there where the home cannot be written.
+    return (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras"  # noqa: S108

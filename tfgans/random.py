@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 ALGORITHM = "philox"
@@ -25,6 +26,8 @@ _PHILOX = 1  # Its number among `tf.random.Algorithm`.
 _CLASS = 2
 # The key with which `tf.random.stateless_uniform` makes Philox's key and counter of a seed.
 _SCRAMBLE_KEY = 0x02461E293EC8F720
+# The largest number that `uniform` draws.
+_LARGEST_UNIFORM = 1.0 - 2.0**-24
 # Words of 32 bits that Philox makes of one value of its counter.
 _BLOCK = 4
 # Which part of this replica's examples is being worked on, of how many.
@@ -119,16 +122,48 @@ def uniform_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
     return _unit_interval(_bits_of_rows(keys, row_shape))
 
 
-def class_rows(keys: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """Returns int32 [num_rows]: a class from 0 to `num_classes` - 1 for each sample, all alike.
+def class_rows(
+    keys: tf.Tensor, num_classes: int, probabilities: Sequence[float] | None = None
+) -> tf.Tensor:
+    """Returns int32 [num_rows]: a class from 0 to `num_classes` - 1 for each sample.
 
     Args:
         keys: int64 [num_rows, 2], the keys of the samples; the class is drawn below them.
         num_classes: Int of at least 1.
+        probabilities: Floats [num_classes] of at least 0 that sum to 1, how likely each class is:
+            to 2^-24, the resolution of the draws. A class of probability 0 is never drawn. Default:
+            None, all classes alike.
+
+    Raises:
+        ValueError: If the probabilities are not as above.
     """
+    edges = None if probabilities is None else _class_edges(probabilities, num_classes)
     uniforms = uniform_rows(fold_rows(keys, _CLASS), [])
+    if edges is not None:
+        return tf.searchsorted(edges, uniforms, side="right")
     # In float32 the product can round up to the number of classes.
     return tf.minimum(tf.cast(uniforms * num_classes, tf.int32), num_classes - 1)
+
+
+def _class_edges(probabilities: Sequence[float], num_classes: int) -> np.ndarray:
+    """Returns float32 [num_classes - 1]: class k is drawn from edge k - 1 to below edge k."""
+    values = np.asarray(probabilities, dtype=np.float64)
+    # Written so that NaN fails.
+    if (
+        values.shape != (num_classes,)
+        or not (values >= 0).all()
+        or not abs(values.sum() - 1) < 1e-6
+    ):
+        raise ValueError(
+            f"`probabilities` must be {num_classes} numbers of at least 0, one for each class, "
+            f"that sum to 1. Received: {probabilities!r}"
+        )
+    edges = np.cumsum(values)[:-1].astype(np.float32)
+    # In float32 the last classes can round to nothing, or the last edge to less than 1.
+    last = int(np.flatnonzero(values)[-1])
+    edges[:last] = np.minimum(edges[:last], _LARGEST_UNIFORM)
+    edges[last:] = 1.0
+    return edges
 
 
 def _bits_of_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:

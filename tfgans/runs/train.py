@@ -10,8 +10,8 @@ import keras
 
 from tfgans import callbacks, checks, files
 from tfgans.data import Source
-from tfgans.mixtures import Mixture
 from tfgans.metrics import Evaluator
+from tfgans.mixtures import Mixture
 from tfgans.models import GAN
 from tfgans.runs.cluster import Cluster
 from tfgans.runs.directory import RunDirectory
@@ -139,7 +139,9 @@ def _evaluation(
 ) -> list[keras.callbacks.Callback]:
     if evaluator is None:
         return []
-    every = epoch_steps if every_steps is None else checks.positive_int("evaluate_every", every_steps)
+    every = (
+        epoch_steps if every_steps is None else checks.positive_int("evaluate_every", every_steps)
+    )
     if every % epoch_steps:
         raise ValueError(
             f"`evaluate_every` must be a multiple of `epoch_steps` = {epoch_steps}. Received: "
