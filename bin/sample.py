@@ -24,9 +24,9 @@ flags.DEFINE_integer("version", None, "of --server: its version; default: the ne
 flags.DEFINE_float("timeout", 30.0, "of --server: seconds a request", 0.001)
 flags.DEFINE_string("out", None, "file to write: .png or .npy", required=True)
 flags.DEFINE_integer("num", 64, "number of samples", lower_bound=1)
-flags.DEFINE_integer("seed", 0, "the same seed gives the same samples, from a run or its server")
+flags.DEFINE_integer("seed", 0, "the same seed and --label give the same, from a run or a server")
 flags.DEFINE_integer("component", None, "of a mixture; default: drawn by its weights", 0)
-flags.DEFINE_integer("label", None, "of a conditional model, the class of all; default: drawn", 0)
+flags.DEFINE_integer("label", None, "class; default: as often as in a run's data, else alike", 0)
 flags.DEFINE_integer("show", 0, "how many to draw on the terminal, of images", lower_bound=0)
 flags.mark_flags_as_mutual_exclusive(["run_dir", "server"], required=True)
 flags.register_multi_flags_validator(
@@ -60,8 +60,10 @@ def main() -> None:
 
 
 def _of_run() -> np.ndarray:
-    chosen = {"labels": FLAGS.label, "component": FLAGS.component}
-    gan = tfgans.runs.load_final(FLAGS.run_dir)
+    gan, labels = tfgans.runs.load_final(FLAGS.run_dir), FLAGS.label
+    if labels is None:
+        labels = tfgans.runs.draw_labels(FLAGS.run_dir, FLAGS.num, FLAGS.seed)
+    chosen = {"labels": labels, "component": FLAGS.component}
     return gan.sample(FLAGS.num, seed=FLAGS.seed, refine=refine_flags.langevin(), **chosen)
 
 

@@ -6,11 +6,15 @@ from types import ModuleType
 import lazy_loader
 import wrapt
 
+from tfgans import backend
+
 __version__ = "0.1.0"
 
 # Whoever only asks a server for samples (`tfgans.serving.client`) needs no TensorFlow, nor the
 # seconds that it takes to import. So the names, which are in __init__.pyi, come when they are used.
+# With another backend of Keras than TensorFlow the first of them raises ImportError.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+backend.BackendCheck.install()
 _ROOMS = [
     f"tfgans.{name}"
     for name in [*__all__, "gan", "methods"]
@@ -30,7 +34,8 @@ def _register(imported: ModuleType) -> None:
         and name != imported.__name__
         and getattr(sys.modules[name].__spec__, "_initializing", False)
     ]
-    if "keras" in sys.modules and not busy:
+    # With another backend whoever imported Keras asks for none of them.
+    if "keras" in sys.modules and not busy and backend.chosen()[0] == "tensorflow":
         for name in __all__:
             __getattr__(name)
 

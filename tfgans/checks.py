@@ -132,7 +132,10 @@ def instance(name: str, value: Any, kind: type, example: str) -> None:
 
 def probabilities(name: str, value: ArrayLike, size: int) -> np.ndarray:
     """Returns `value` as float64 [size] that sum to 1, or raises ValueError."""
-    array = np.asarray(value, np.float64)
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{name}` must be numbers. Received: {short(value)}") from error
     if array.shape != (size,):
         raise ValueError(
             f"`{name}` must have shape ({size},), a probability for each. Received shape: "

@@ -5,6 +5,7 @@ gives the same image everywhere. The key of a sample is (seed, index); everythin
 it is drawn from this key, and so does not depend on the other samples.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 
 import keras
@@ -14,6 +15,9 @@ import tensorflow as tf
 from tfgans import checks, players, random, shapes
 from tfgans.random import Role
 from tfgans.refinement import Langevin
+
+# The largest number that `random.uniform` draws.
+_LARGEST_UNIFORM = 1.0 - 2.0**-24
 
 DrawLatents = Callable[[random.RowDraws], tf.Tensor]
 # Float32 [rows, ...] -> float32 [rows, 1].
@@ -39,17 +43,60 @@ def draw_classes(
         keys: int64 [rows, 2], the keys of the samples.
         num_classes: Int of at least 1.
         probabilities: Floats [num_classes] of at least 0 with a sum of 1, the share of each class,
-            say `source.class_shares`. Default: None, all classes alike.
+            say `source.class_shares`, to 2^-24. A class of
+            share 0 is never drawn. Default: None, all classes alike.
     """
     uniforms = random.uniform_rows(random.fold_rows(keys, Role.SAMPLE_CLASS), [])
     if probabilities is None:
         # In float32 the product can round up to the number of classes.
         return tf.minimum(tf.cast(uniforms * num_classes, tf.int32), num_classes - 1)
-    shares = checks.probabilities("probabilities", probabilities, num_classes)
-    # The last class with a share takes what rounding leaves above the last border.
+    edges = _class_edges(checks.probabilities("probabilities", probabilities, num_classes))
+    return tf.searchsorted(edges, uniforms, side="right")
+
+
+def draw_labels(n: int, seed: int, shares: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Returns int32 [n]: a class for each of the examples that `gan.sample(n, seed)` makes.
+
+    They are drawn from the bits from which `gan.sample_labels` draws, which takes all classes
+    alike. The first ones do not depend on `n`.
+
+    Args:
+        n: Int of at least 1.
+        seed: Int in the int64 range.
+        shares: Floats [num_classes] of at least 0 with a sum of 1: how likely each class is, say
+            `source.class_shares`.
+
+    Raises:
+        ValueError: If an argument is not as above.
+
+    Example:
+
+    ```python
+    labels = tfgans.sampling.draw_labels(64, seed=1, shares=source.class_shares)
+    images = gan.sample(64, seed=1, labels=labels)
+    ```
+    """
+    return _drawing(tuple(float(share) for share in shares))(sample_keys(seed, n)).numpy()
+
+
+@functools.lru_cache(maxsize=16)
+def _drawing(shares: tuple[float, ...]) -> tf.types.experimental.PolymorphicFunction:
+    """Returns a compiled function of keys: eager draws, row by row, take a hundred times longer."""
+    return tf.function(
+        lambda keys: draw_classes(keys, len(shares), shares),
+        input_signature=[tf.TensorSpec([None, 2], tf.int64)],
+        autograph=False,
+    )
+
+
+def _class_edges(shares: np.ndarray) -> np.ndarray:
+    """Returns float32 [classes - 1]: class k is drawn from edge k - 1 to below edge k."""
+    edges = np.cumsum(shares)[:-1].astype(np.float32)
+    # In float32 the last classes can round to nothing, or the last edge to less than 1.
     last = int(np.flatnonzero(shares)[-1])
-    borders = tf.constant(np.cumsum(shares)[:last], tf.float32)
-    return tf.searchsorted(borders, uniforms, side="right", out_type=tf.int32)
+    edges[:last] = np.minimum(edges[:last], _LARGEST_UNIFORM)
+    edges[last:] = 1.0
+    return edges
 
 
 class Sampler:

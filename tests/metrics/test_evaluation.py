@@ -75,6 +75,7 @@ def test_record_is_complete_and_repeats(tmp_path, digits, extractor):
     assert metrics.read(tmp_path / "a.json") == record
     assert record["fake"] == {
         "num_examples": 300,
+        "classes": None,
         "model": "WGANGP",
         "checksum": record["fake"]["checksum"],
         "step": 2,

@@ -34,7 +34,35 @@ def test_another_library_gets_normal_latents_and_classes(tmp_path):
     classes, counts = np.unique(made[:, 2], return_counts=True)
     assert classes.tolist() == [0, 1, 2]
     assert abs(counts - 1000).max() < 100
+    saved = SavedGenerator(tmp_path, num_classes=3)
+    asked = saved.sample(4, 1, labels=[2, 0, 1, 2])
+    assert asked[:, 2].tolist() == [2, 0, 1, 2]
+    np.testing.assert_array_equal(asked[:, :2], saved.sample(4, 1)[:, :2])
+    assert saved.sample(2, 1, labels=1)[:, 2].tolist() == [1, 1]
+    for labels in ([0, 3], [0, -1], [0, 1, 2], [0.5, 1.0], 3):
+        with pytest.raises(ValueError, match="`labels` must be"):
+            saved.sample(2, 1, labels=labels)
     with pytest.raises(ValueError, match="num_classes=None"):
         SavedGenerator(tmp_path)
     with pytest.raises(ValueError, match="must have the signature"):
         SavedGenerator(tmp_path, signature="sample")
+
+
+def test_labels_are_those_of_the_live_model(exported):
+    made = exported("conditional")
+    saved = SavedGenerator(made.version)
+    assert (saved.takes_labels, saved.num_classes) == (True, None)
+    labels = [3, 1, 4, 1, 5]
+    expected = made.live.sample(5, seed=3, labels=labels)
+    np.testing.assert_allclose(saved.sample(5, 3, labels=labels), expected, atol=1e-5)
+    # To the export itself -1 is a class that is drawn; to a caller it is none.
+    for label, message in ((10, "refuses the labels: .*classes from 0 to 9"), (-1, "from 0")):
+        with pytest.raises(ValueError, match=message):
+            saved.sample(5, 3, labels=label)
+
+
+def test_labels_for_a_model_without_classes(exported):
+    saved = SavedGenerator(exported("plain").version)
+    assert not saved.takes_labels
+    with pytest.raises(ValueError, match="not conditional"):
+        saved.sample(5, 3, labels=1)

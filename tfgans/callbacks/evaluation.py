@@ -151,7 +151,7 @@ class Evaluation(Callback):
     def _refuse_another(self, path: Path, *, before: bool) -> None:
         """Raises ValueError if the table holds evaluations that do not compare with these."""
         file = path.with_name(f"{path.name}.json")
-        protocol = self.evaluator.protocol()
+        protocol = self.evaluator.protocol(self.model)
         if before and file.exists():
             other = _object_in(file, remedy="Remove it and the table beside it to begin a new one")
             different = sorted(key for key in protocol if other.get(key) != protocol[key])

@@ -61,6 +61,29 @@ class Source(SettingsRepr, abc.ABC):
         height, width, channels = self.data_shape
         return height, width, channels
 
+    @property
+    def class_shares(self) -> np.ndarray | None:
+        """How likely an example is of each class: float64 `[num_classes]`, with sum 1.
+
+        Of stored examples these are the parts of the labels, 0 for a class without examples; of
+        examples that are drawn, the probabilities by which the class is drawn. None where the
+        source has no classes.
+
+        Example:
+
+        >>> array = np.zeros([4, 2], np.float32)
+        >>> tfgans.data.from_array(array, labels=[0, 2, 2, 2]).class_shares
+        array([0.25, 0.  , 0.75])
+        """
+        if self.num_classes is None:
+            return None
+        if self.labels is None:
+            raise NotImplementedError(
+                f"{type(self).__name__} has classes: it must say how likely each is "
+                "(`class_shares`)"
+            )
+        return np.bincount(self.labels, minlength=self.num_classes) / len(self.labels)
+
     def batches(
         self,
         batch_size: int,
@@ -138,7 +161,8 @@ class DrawnSource(Source):
     Args:
         name: See `Source`.
         data_shape: See `Source`.
-        num_classes: See `Source`. Subclasses that have some write `_draw_labels`.
+        num_classes: See `Source`. Subclasses that have some write `_draw_labels` and
+            `class_shares`.
         seed: Integer. Decides what `batches` draws; `sample` takes a seed of its own.
     """
 

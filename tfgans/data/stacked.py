@@ -47,6 +47,7 @@ class StackedImages(DrawnSource):
             )
         self.num_modes = self.num_channel_classes**_NUM_CHANNELS
         self._images = images
+        self._channel_shares = np.bincount(images.labels) / images.num_examples
         # What a class of the red, green and blue image counts in the number of the mode.
         self._place_values = self.num_channel_classes ** np.arange(_NUM_CHANNELS)[::-1]
         super().__init__(
@@ -55,6 +56,16 @@ class StackedImages(DrawnSource):
             num_classes=self.num_modes,
             seed=seed,
         )
+
+    @property
+    def class_shares(self) -> np.ndarray:
+        """How likely each mode is: float64 `[num_modes]`.
+
+        The product of the shares of its three classes among the grey images, for the channels are
+        drawn independently.
+        """
+        shares = self._channel_shares
+        return np.kron(np.kron(shares, shares), shares)
 
     def sample_with_labels(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns `sample(n, seed)` and the modes of its images.

@@ -55,6 +55,11 @@ class GaussianMixture(DrawnSource):
             self.proportions = _checked_proportions(proportions, self.num_modes)
         super().__init__(name=name, data_shape=(self.dim,), num_classes=self.num_modes, seed=seed)
 
+    @property
+    def class_shares(self) -> np.ndarray:
+        """How likely each mode is: float64 `[num_modes]`, as `proportions`."""
+        return self.proportions.copy()
+
     def log_prob(self, x: np.ndarray) -> np.ndarray:
         """Returns the log density, in nats, float64 `[n]`, at `x` `[n, dim]`.
 

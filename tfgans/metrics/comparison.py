@@ -39,9 +39,10 @@ class Difference(NamedTuple):
 def compare(record_a: dict[str, Any], record_b: dict[str, Any]) -> dict[str, Difference]:
     """Returns the differences of two records by metric, if their numbers can be compared.
 
-    It refuses where another extractor, resizing, data set, split or count of examples makes two
-    numbers mean different things: a Frechet distance falls with the number of examples alone. It
-    warns where they may: other versions, an extractor without checksum, another averaging.
+    It refuses where another extractor, resizing, data set, split, count of examples or rule for the
+    classes of a conditional model makes two numbers mean different things: a Frechet distance falls
+    with the number of examples alone. It warns where they may: other versions, an extractor without
+    checksum, another averaging.
 
     The errors are of the examples drawn from one trained model. They say nothing of another
     training with another seed: for that, train several.
@@ -67,6 +68,7 @@ def compare(record_a: dict[str, Any], record_b: dict[str, Any]) -> dict[str, Dif
         for name in names
         if a[part].get(name) != b[part].get(name)
     ]
+    reasons += _other_classes(a["fake"], b["fake"])
     shared = [name for name in a["metrics"] if name in b["metrics"]]
     for name in shared:
         counts = [
@@ -81,6 +83,21 @@ def compare(record_a: dict[str, Any], record_b: dict[str, Any]) -> dict[str, Dif
     for doubt in _doubts(a, b):
         warnings.warn(f"The records may not compare: {doubt}", stacklevel=2)
     return {name: _difference(a["metrics"][name], b["metrics"][name]) for name in shared}
+
+
+def _other_classes(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    """Returns why the rules by which classes were drawn do not compare; None is without classes."""
+    # Records of before there was a rule do not say whether the model was conditional.
+    rules = [one.get("classes", "unknown") for one in (a, b)]
+    if None in rules:
+        return []
+    if rules[0] != rules[1]:
+        return [f"classes of the samples are drawn by: {rules[0]}, and: {rules[1]}"]
+    if a.get("class_shares") != b.get("class_shares"):
+        return [
+            "classes of the samples are drawn by the shares of data that are labelled otherwise"
+        ]
+    return []
 
 
 def _doubts(a: dict[str, Any], b: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from tfgans import checks
 from tfgans.copies import Copyable
 from tfgans.data import Source
-from tfgans.metrics import record
+from tfgans.metrics import classes, record
 from tfgans.metrics.extractors import Extractor, as_extractor
 from tfgans.metrics.sides import Fake, Real, View
 from tfgans.metrics.table import METRICS, default_metrics, measure, needs
@@ -79,7 +79,7 @@ class Evaluator(SettingsRepr, Copyable):
         progress: bool = False,
     ) -> dict[str, Any]:
         """Returns the record of a generator; see `tfgans.metrics.evaluate`."""
-        fake = Fake(gan_or_samples, self.num_samples, self.seed, self.source.data_shape)
+        fake = Fake(gan_or_samples, self.num_samples, self.seed, self.source)
         with record.progress_bar(self._work(fake), shown=progress) as advance:
             look = functools.partial(View, extractor=self.extractor, needs=self._needs)
             real = self._views[0] or look(self.real, advance=advance)
@@ -97,10 +97,17 @@ class Evaluator(SettingsRepr, Copyable):
             record.write(path, result)
         return result
 
-    def protocol(self) -> dict[str, Any]:
-        """Returns what decides the numbers beside the model, as JSON values."""
+    def protocol(self, gan: Any = None) -> dict[str, Any]:
+        """Returns what decides the numbers beside the model's weights, as JSON values.
+
+        Args:
+            gan: What is to be evaluated. If it is conditional, the rule by which its classes are
+                drawn is told too. Default: None, it is left out.
+        """
         extractor = self.extractor
+        rule = classes.describe(gan, classes.shares_for(gan, self.source))
         return {
+            **(rule if classes.is_conditional(gan) else {}),
             "seed": self.seed,
             "metrics": list(self.metrics),
             "num_samples": self.num_samples,
@@ -160,6 +167,11 @@ def evaluate(
     the numbers: real data, split, seed, extractor with checksum and resizing, model with checksum,
     step and averaging, versions. `compare` tells what two records say of each other.
 
+    A conditional model is asked for classes as often as the data have them (`source.class_shares`):
+    with all classes alike, as it samples without labels, even a perfect generator would be far from
+    data whose classes are not alike. They are drawn from the seed, and the record says so under
+    "classes". Of a source without classes the model draws by itself, and it says "uniform".
+
     Errors of numbers of nearest neighbours are rough: in simulations 1.2 to 2 times too large. With
     fewer than 20 examples there are none.
 
@@ -171,7 +183,8 @@ def evaluate(
 
     Args:
         gan_or_samples: `tfgans.GAN`; an array of examples [num, ...], images uint8 or in [-1, 1];
-            or an object with `sample(n, seed)` that returns such arrays.
+            or an object with `sample(n, seed)` that returns such arrays. An object with
+            `num_classes` is conditional: `sample(n, seed, labels=...)` takes int32 [n].
         source: `tfgans.data.Source` of the real examples.
         extractor: `tfgans.metrics.Extractor`, or a function from float32 examples [num, ...] to
             features [num, dim]. Default: None, the examples themselves.

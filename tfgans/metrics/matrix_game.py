@@ -13,7 +13,6 @@ from tfgans import checks
 from tfgans.metrics import arrays
 
 # How far from 1 the sum of given probabilities may be: float32 sums pass.
-_SUM_TOLERANCE = 1e-4
 # The tightest that HiGHS takes; a payoff is solved on the scale of [0, 1].
 _TOLERANCE = 1e-10
 
@@ -102,8 +101,8 @@ def best_reply_gains(payoff: Any, p: Any, q: Any) -> BestReplyGains:
     the definition of an epsilon-approximate equilibrium.
     """
     matrix = _matrix(payoff)
-    rows = probabilities("p", p, matrix.shape[0])
-    columns = probabilities("q", q, matrix.shape[1])
+    rows = checks.probabilities("p", p, matrix.shape[0])
+    columns = checks.probabilities("q", q, matrix.shape[1])
     against_rows, against_columns = rows @ matrix, matrix @ columns
     # Each gain is at least 0 but for rounding: the mean of some numbers less the least of them.
     return BestReplyGains(
@@ -133,24 +132,6 @@ def exploitability(payoff: Any, p: Any, q: Any) -> float:
     0.0
     """
     return sum(best_reply_gains(payoff, p, q))
-
-
-def probabilities(name: str, values: Any, size: int) -> np.ndarray:
-    """Returns `values` as float64 [size] that sum to 1, or raises ValueError."""
-    array = arrays.numbers(name, values)
-    if array.shape != (size,):
-        raise ValueError(
-            f"`{name}` must have shape ({size},), one probability for each component. "
-            f"Received shape: {array.shape}"
-        )
-    # The comparisons are written so that NaN fails them.
-    if not (array >= 0).all() or not abs(array.sum() - 1) <= _SUM_TOLERANCE:
-        raise ValueError(
-            f"`{name}` must be probabilities: at least 0, with sum 1 (within {_SUM_TOLERANCE:g}). "
-            f"Received: {checks.short(array)}, with sum {array.sum():g}. Divide weights by "
-            "their sum"
-        )
-    return array / array.sum()
 
 
 def _matrix(payoff: Any) -> np.ndarray:

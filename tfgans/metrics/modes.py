@@ -7,8 +7,8 @@ import numpy as np
 from scipy import stats
 
 from tfgans import checks
+from tfgans.checks import probabilities
 from tfgans.metrics import arrays
-from tfgans.metrics.matrix_game import probabilities
 
 _MOST_MODES = 10**6
 _CHUNK = 1024

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfgans import checks, shapes
 from tfgans.gan import GAN
-from tfgans.metrics.matrix_game import MatrixGame, best_reply_gains, matrix_game, probabilities
+from tfgans.metrics.matrix_game import MatrixGame, best_reply_gains, matrix_game
 from tfgans.models import inputs
 
 
@@ -184,7 +184,7 @@ def equilibrium(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) ->
     """
     payoff = payoff_matrix(gan, data, batch_size=batch_size, seed=seed)
     p, q = (
-        probabilities("probabilities", gan.players[name].probabilities, size)
+        checks.probabilities("probabilities", gan.players[name].probabilities, size)
         for name, size in zip(("generator", "discriminator"), payoff.values.shape, strict=True)
     )
     gains = best_reply_gains(payoff.values, p, q)

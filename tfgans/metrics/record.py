@@ -83,7 +83,10 @@ def table(record: dict[str, Any]) -> str:
         for row in rows
     ]
     real, fake, extractor = record["real"], record["fake"], record["extractor"]
-    made = ", ".join(f"{name} {value}" for name, value in fake.items() if name != "checksum")
+    left_out = {"checksum", "class_shares"} | (
+        {"classes"} if fake.get("classes") is None else set()
+    )
+    made = ", ".join(f"{name} {value}" for name, value in fake.items() if name not in left_out)
     return "\n".join(
         [
             *lines,

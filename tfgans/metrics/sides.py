@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks
+from tfgans import checks, sampling
 from tfgans.copies import Copyable
 from tfgans.data import Source
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.source import DrawnSource
 from tfgans.gan import GAN
-from tfgans.metrics import arrays
+from tfgans.metrics import arrays, classes
 from tfgans.metrics.confidence import NUM_GROUPS, groups_of
 from tfgans.metrics.extractors import Extractor, checksum
 from tfgans.metrics.neighbours import closest_in_chunks
@@ -111,14 +111,19 @@ class Real(Copyable):
 
 
 class Fake:
-    """Generated examples: of a model, of anything with `sample(n, seed)`, or an array."""
+    """Generated examples: of a model, of anything with `sample(n, seed)`, or an array.
 
-    def __init__(self, origin: Any, num: int, seed: int, data_shape: tuple[int, ...]) -> None:
-        self._origin, self._seed, self._data_shape = origin, seed, data_shape
+    Of a conditional model (see `classes.is_conditional`) `sample` is called with `labels`, classes
+    that are drawn by the shares of the source.
+    """
+
+    def __init__(self, origin: Any, num: int, seed: int, source: Source) -> None:
+        self._origin, self._seed, self._data_shape = origin, seed, source.data_shape
+        self._class_shares = classes.shares_for(origin, source)
         self._array = None if hasattr(origin, "sample") else _as_examples(origin)
         self.num = num if self._array is None else min(num, len(self._array))
         # Before the real examples are looked at, which may take long.
-        self._checked(origin.sample(2, seed) if self._array is None else self._array[:2], 2)
+        self._checked(self._sample(2, seed) if self._array is None else self._array[:2], 2)
 
     def chunks(self) -> Iterator[np.ndarray]:
         """Yields the examples, float32 [up to 256, ...]; images are checked to lie in [-1, 1].
@@ -134,7 +139,7 @@ class Fake:
             else:
                 # Chunk by chunk: a large sample need not fit into memory. Every chunk is drawn
                 # whole, so that the first examples do not depend on how many follow.
-                drawn = self._origin.sample(_CHUNK, seed=_seed_of(self._seed, index))
+                drawn = self._sample(_CHUNK, _seed_of(self._seed, index))
                 made = self._checked(drawn, _CHUNK)[:count]
             lowest = min(lowest, float(made.min()))
             yield made
@@ -144,6 +149,12 @@ class Fake:
                 "lie in [0, 1]. Rescale them: `2 * x - 1`",
                 stacklevel=2,
             )
+
+    def _sample(self, count: int, seed: int) -> Any:
+        if self._class_shares is None:
+            return self._origin.sample(count, seed=seed)
+        labels = sampling.draw_labels(count, seed, self._class_shares)
+        return self._origin.sample(count, seed=seed, labels=labels)
 
     def _checked(self, made: Any, count: int) -> np.ndarray:
         """Returns examples as float32, or raises ValueError."""
@@ -160,7 +171,8 @@ class Fake:
 
     def describe(self) -> dict[str, Any]:
         """Returns what made the examples, as JSON values."""
-        origin, common = self._origin, {"num_examples": self.num}
+        origin = self._origin
+        common = {"num_examples": self.num, **classes.describe(origin, self._class_shares)}
         if isinstance(origin, GAN):
             refinement = origin.refinement
             return common | {

@@ -23,8 +23,10 @@ class Penalty(abc.ABC):
 
     Args:
         weight: Float of at least 0. The factor before the mean penalty in the discriminator's loss.
-        target: Float of at least 0. The gradient norm that costs nothing. With 0 the price is the
-            squared norm itself.
+        target: Float of at least 0. The gradient norm t that costs nothing; an example costs
+            `(||g|| - t)^2`. With 0 that is the squared norm itself. TF-GAN's formula is
+            `(||g|| / t - 1)^2`: with the same t ours is `t^2` times theirs, so their weight over
+            `t^2` gives the same loss. Default: 1, where both agree.
         one_sided: Bool. Whether only a norm above the target costs. Default: False; Gulrajani et
             al. prefer two sides.
         every: Int of at least 1. An approximation: the penalty counts in every n-th discriminator

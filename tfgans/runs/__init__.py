@@ -3,6 +3,7 @@
 from tfgans.runs.cluster import STRATEGIES, WorkerLost, make_strategy
 from tfgans.runs.directory import RunDirectory, load_final, load_model
 from tfgans.runs.plan import plan
+from tfgans.runs.settings import draw_labels
 from tfgans.runs.train import Interrupted, train
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Interrupted",
     "RunDirectory",
     "WorkerLost",
+    "draw_labels",
     "load_final",
     "load_model",
     "make_strategy",

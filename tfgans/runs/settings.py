@@ -1,15 +1,20 @@
 """What is checked before a run starts, and what must be the same when it goes on."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
-from tfgans import checks
+import numpy as np
+
+from tfgans import checks, sampling
 from tfgans.data import Source
 from tfgans.gan import GAN
+from tfgans.runs.directory import RunDirectory
 
 # What Keras counts up in a process, or keeps for its own loading: it decides no number.
 _INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config"})
 _NETWORKS = frozenset({"generator", "discriminator"})
+_SHARE_DIGITS = 6
 
 
 def check_sizes(gan: GAN, source: Source, *, steps: int, batch_size: int, epoch_steps: int) -> None:
@@ -39,7 +44,8 @@ def describe(
     Args:
         gan: Compiled model. Of the networks only their sizes are told: a backup does not load
             into another architecture.
-        source: Its name, size and seed are told.
+        source: Its name, size and seed are told, and for a conditional model how often each class
+            occurs.
         batch_size: Int.
         given: More settings, from the caller.
     """
@@ -55,6 +61,7 @@ def describe(
         "discriminator_parameters": gan.discriminator.count_params(),
         "compute_dtype": gan.generator.dtype_policy.name,
         **_mixtures(gan),
+        **_class_shares(gan, source),
         "source": source.name,
         "source_seed": source.seed,
         # A folder may have got more images since: then the order of the data is another.
@@ -70,6 +77,54 @@ def _mixtures(gan: GAN) -> dict[str, Any]:
         for name, player in sorted(gan.players.items())
         if player.mixture_settings
     }
+
+
+def _class_shares(gan: GAN, source: Source) -> dict[str, Any]:
+    if gan.num_classes is None or source.class_shares is None:
+        return {}
+    return {"class_shares": [round(float(share), _SHARE_DIGITS) for share in source.class_shares]}
+
+
+def draw_labels(run_dir: str | os.PathLike[str], n: int, seed: int) -> np.ndarray | None:
+    """Returns classes for `n` samples of a run's model, by the shares of the run's data.
+
+    Args:
+        run_dir: Folder of the run.
+        n: Int of at least 1.
+        seed: Int, of the samples.
+
+    Returns:
+        int32 [n]; None if the model is not conditional, or the run is older than the shares in its
+        settings: the model then draws by itself.
+
+    Raises:
+        ValueError: If `n` is not a positive int or the seed no int, the folder holds no run, or its
+            settings are damaged.
+
+    Example:
+
+    ```python
+    labels = tfgans.runs.draw_labels("runs/x", 64, seed=1)
+    images = tfgans.runs.load_final("runs/x").sample(64, seed=1, labels=labels)
+    ```
+    """
+    shares = RunDirectory(run_dir).settings().get("class_shares")
+    return None if shares is None else sampling.draw_labels(n, seed, _checked_shares(shares))
+
+
+def _checked_shares(shares: Any) -> np.ndarray:
+    try:
+        values = np.asarray(shares, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    # Each is rounded by at most half of its last digit. Written so that NaN fails.
+    most = len(values) * 10.0**-_SHARE_DIGITS if values.ndim == 1 else 0
+    if not (values >= 0).all() or not abs(values.sum() - 1) < most:
+        raise ValueError(
+            "The settings of the run must have numbers that sum to 1 as `class_shares`. Received: "
+            f"{shares!r:.100}. The file run.json is damaged"
+        )
+    return values / values.sum()
 
 
 def _essential(config: Any) -> Any:

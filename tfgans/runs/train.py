@@ -124,8 +124,8 @@ def train(
                 files.write_text(run.path / name, text)
         _restore_others(gan, backup, cluster)
         plan = _plan(gan, guard, run, steps, epoch_steps, cluster)
-        watching = [*evaluation, *extra_callbacks, *monitors, grid, backup]
-        _fit(gan, source, batch_size, plan, run, steps, watching, guard=guard, cluster=cluster)
+        measuring, others = [*evaluation, *extra_callbacks], [*monitors, grid, backup]
+        _fit(gan, source, batch_size, plan, run, steps, measuring, others, guard, cluster)
         if cluster.is_chief:
             backup.remove_old(gan)
             with files.atomic_write(run.final_model) as temporary:
@@ -138,7 +138,9 @@ def _evaluation(
 ) -> list[keras.callbacks.Callback]:
     if evaluator is None:
         return []
-    every = epoch_steps if every_steps is None else checks.positive_int("evaluate_every", every_steps)
+    every = (
+        epoch_steps if every_steps is None else checks.positive_int("evaluate_every", every_steps)
+    )
     if every % epoch_steps:
         raise ValueError(
             f"`evaluate_every` must be a multiple of `epoch_steps` = {epoch_steps}. Received: "
@@ -228,8 +230,8 @@ def _fit(
     plan: Iterable[Segment],
     run: RunDirectory,
     steps: int,
+    measuring: Sequence[keras.callbacks.Callback],
     others: Sequence[keras.callbacks.Callback],
-    *,
     guard: Guard,
     cluster: Cluster,
 ) -> None:
@@ -241,8 +243,9 @@ def _fit(
         with callbacks.GracefulStop(total=total) as stop:
             # The guard comes first: it must see a step before the step is saved. The logs come
             # before the backup: what it holds must have been logged. The CSV file keeps the columns
-            # of its first row, so what is not measured each epoch comes after it.
-            watching = [guard, log, *others, progress, stop]
+            # of its first row, so what is not measured each epoch comes after it; TensorBoard takes
+            # any names, so it comes after what measures.
+            watching = [guard, log, *measuring, tensorboard, *others, progress, stop]
             if not cluster.is_chief:
                 watching = [guard, stop]
             for segment in plan:
@@ -262,6 +265,7 @@ def _fit(
         progress.close()
         if log.csv_file is not None:
             log.csv_file.close()
+        tensorboard.on_train_end()
 
 
 def _plan(

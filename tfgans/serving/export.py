@@ -58,8 +58,10 @@ def export_generator(
 
     Of a conditional generator every signature that makes images takes one more input, `labels`:
     int32 [batch] (`label`: int32 [] in `generate`), the classes. Where there is a seed, -1 stands
-    for a class drawn from it (in `interpolate`, from `seed_a`), as in `gan.sample`; `sample`,
-    `sample_at` and `generate` have one more output, `labels`, which tells it.
+    for a class drawn from it (in `interpolate`, from `seed_a`), as in `gan.sample`: all classes
+    alike, whatever their shares of the data were. Whoever wants those asks for labels drawn by
+    them, as evaluations do. `sample`, `sample_at` and `generate` have one more output, `labels`,
+    which tells the class.
 
     An input that is no class, no component, not finite or too many is an error of the call, and in
     TF Serving with batching of the requests in the same batch.
@@ -75,7 +77,8 @@ def export_generator(
         generator: A built Keras model, latents -> images, or a `tfgans.MixtureGenerator`. It is
             called with `training=False`.
         path: The model's folder, say "exported/digits"; its versions are "exported/digits/1", ...
-        num_classes: Int, of a conditional generator, which takes [latents, labels]. Default: None.
+        num_classes: Int, of a conditional generator, which takes [latents, labels]. By default the
+            export draws them alike (label -1). Default: None, not conditional.
         draw_latents: Callable `(draws) -> float32 [rows, *latent_shape]`, see `GAN.draw_latents`.
             Default: None, standard normal latents.
         card: What `model_card.json` tells besides versions and checksums, as JSON values by name.
