@@ -137,37 +137,15 @@ def training_data(
         batches = _of_source(source, batch_size, first_batch, data_shape, num_classes)
     else:
         _refuse_array_arguments(x, y, batch_size)
-        if isinstance(x, keras.utils.PyDataset):
-            dataset, first = from_py_dataset(
-                x,
-                first_batch=first_batch,
-                shuffle=shuffle,
-                seed=seed,
-                data_shape=data_shape,
-                num_classes=num_classes,
-            )
-            num_batches = tf.data.INFINITE_CARDINALITY if x.num_batches is None else x.num_batches
-            num_rows = check_batch_values(first, data_shape, num_classes)
-            batches = _Batches(standardize(dataset, data_shape, num_classes), num_rows, num_batches)
-        elif isinstance(x, tf.data.Dataset):
-            num_rows = check_first_batch(x, data_shape, num_classes)
-            batches = _Batches(
-                standardize(x, data_shape, num_classes),
-                num_rows,
-                int(x.cardinality()),
-                is_repeatable=True,
+        if isinstance(x, tf.data.Dataset):
+            batches = _of_dataset(x, data_shape, num_classes)
+        elif isinstance(x, keras.utils.PyDataset):
+            batches = _of_py_dataset(
+                x, first_batch, data_shape, num_classes, shuffle=shuffle, seed=seed
             )
         else:
             _check_generator(x, epochs, steps_per_epoch)
-            dataset, first = from_generator(
-                x, step=start_step, data_shape=data_shape, num_classes=num_classes
-            )
-            num_rows = check_batch_values(first, data_shape, num_classes)
-            batches = _Batches(
-                standardize(dataset, data_shape, num_classes),
-                num_rows,
-                tf.data.UNKNOWN_CARDINALITY,
-            )
+            batches = _of_generator(x, start_step, data_shape, num_classes)
     is_same_size = check_batch(batches.num_rows)
     steps = _steps_of_epoch(
         batches.num_batches, discriminator_steps, steps_per_epoch, steps_per_execution
@@ -232,26 +210,13 @@ def evaluation_data(
     _refuse_array_arguments(x, y, batch_size)
     if isinstance(x, tf.data.Dataset):
         _check_end(x.cardinality() == tf.data.INFINITE_CARDINALITY, steps)
-        check_first_batch(x, data_shape, num_classes)
-        return standardize(x, data_shape, num_classes)
+        return _of_dataset(x, data_shape, num_classes).dataset
     if isinstance(x, keras.utils.PyDataset):
         _check_end(x.num_batches is None, steps)
-        dataset, first = from_py_dataset(
-            x,
-            first_batch=None,
-            shuffle=False,
-            seed=0,
-            data_shape=data_shape,
-            num_classes=num_classes,
-        )
-    else:
-        _check_generator(x, 1, steps)
-        dataset, first = from_generator(
-            x, step=lambda: 0, data_shape=data_shape, num_classes=num_classes
-        )
-        dataset = dataset if steps is None else dataset.take(steps)
-    check_batch_values(first, data_shape, num_classes)
-    return standardize(dataset, data_shape, num_classes)
+        return _of_py_dataset(x, None, data_shape, num_classes, shuffle=False, seed=0).dataset
+    _check_generator(x, 1, steps)
+    dataset = _of_generator(x, lambda: 0, data_shape, num_classes).dataset
+    return dataset if steps is None else dataset.take(steps)
 
 
 @contextlib.contextmanager
@@ -364,19 +329,67 @@ def _of_source(
     data_shape: tuple[int | None, ...],
     num_classes: int | None,
 ) -> _Batches:
-    size = checks.positive_int("batch_size", batch_size or _DEFAULT_BATCH_SIZE)
+    size = checks.positive_int(
+        "batch_size", _DEFAULT_BATCH_SIZE if batch_size is None else batch_size
+    )
+    has_labels = num_classes is not None
+    num_rows = check_first_batch(
+        source.batches(size, start_step=first_batch, labels=has_labels), data_shape, num_classes
+    )
 
     def load(part: tuple[int, int] | None = None) -> tf.data.Dataset:
-        batches = source.batches(
-            size, start_step=first_batch, labels=num_classes is not None, part=part
-        )
+        batches = source.batches(size, start_step=first_batch, labels=has_labels, part=part)
         return standardize(batches, data_shape, num_classes)
 
-    dataset, num_batches = load(), tf.data.INFINITE_CARDINALITY
+    num_batches = tf.data.INFINITE_CARDINALITY
     if source.num_examples is not None:
         num_batches = source.num_examples // size
+    return _Batches(load(), num_rows, num_batches, load=load)
+
+
+def _of_dataset(
+    dataset: tf.data.Dataset, data_shape: tuple[int | None, ...], num_classes: int | None
+) -> _Batches:
     num_rows = check_first_batch(dataset, data_shape, num_classes)
-    return _Batches(dataset, num_rows, num_batches, load=load)
+    batches = standardize(dataset, data_shape, num_classes)
+    return _Batches(batches, num_rows, int(dataset.cardinality()), is_repeatable=True)
+
+
+def _of_py_dataset(
+    dataset: keras.utils.PyDataset,
+    first_batch: Callable[[], int] | None,
+    data_shape: tuple[int | None, ...],
+    num_classes: int | None,
+    *,
+    shuffle: bool,
+    seed: int,
+) -> _Batches:
+    batches, first = from_py_dataset(
+        dataset,
+        first_batch=first_batch,
+        shuffle=shuffle,
+        seed=seed,
+        data_shape=data_shape,
+        num_classes=num_classes,
+    )
+    num_rows = check_batch_values(first, data_shape, num_classes)
+    length = dataset.num_batches
+    num_batches = tf.data.INFINITE_CARDINALITY if length is None else length
+    return _Batches(standardize(batches, data_shape, num_classes), num_rows, num_batches)
+
+
+def _of_generator(
+    generator: Iterator,
+    step: Callable[[], int],
+    data_shape: tuple[int | None, ...],
+    num_classes: int | None,
+) -> _Batches:
+    batches, first = from_generator(
+        generator, step=step, data_shape=data_shape, num_classes=num_classes
+    )
+    num_rows = check_batch_values(first, data_shape, num_classes)
+    batches = standardize(batches, data_shape, num_classes)
+    return _Batches(batches, num_rows, tf.data.UNKNOWN_CARDINALITY)
 
 
 def _in_order(
