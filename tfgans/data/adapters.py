@@ -185,8 +185,8 @@ def evaluation_data(
     Args:
         x: As for `training_data`; or `(x, y)`, as `validation_data` is passed to `fit`.
         y: Integer labels [num_examples] of an array for a conditional model; else None.
-        batch_size: Int, for arrays and sources only. Default: 32, or with `steps` as many as make
-            so many batches of the whole array, as in Keras.
+        batch_size: Int, for arrays and sources; other data keep their batches. Default: 32, or
+            with `steps` so many that the whole array makes `steps` batches, as in Keras.
         data_shape: Shape of one example, as the discriminator takes it.
         num_classes: Int of a conditional model, else None.
         steps: Int, the batches that will be evaluated; required for endless data. Default: all.
@@ -207,7 +207,7 @@ def evaluation_data(
         dataset = _in_order(source, batch_size, num_classes, steps)
         check_first_batch(dataset, data_shape, num_classes)
         return standardize(dataset, data_shape, num_classes)
-    _refuse_array_arguments(x, y, batch_size)
+    _refuse_array_arguments(x, y, batch_size=None)
     if isinstance(x, tf.data.Dataset):
         _check_end(x.cardinality() == tf.data.INFINITE_CARDINALITY, steps)
         return _of_dataset(x, data_shape, num_classes).dataset
