@@ -119,7 +119,9 @@ class TestContainers:
         np.testing.assert_array_equal(evaluated(make(POINTS)), POINTS)
 
 
-@pytest.mark.parametrize("values", [POINTS[:, 0], pandas.Series(POINTS[:, 0])])
+@pytest.mark.parametrize(
+    "values", [POINTS[:, 0], pandas.Series(POINTS[:, 0]), POINTS[:, 0].tolist()]
+)
 def test_scalars_get_an_axis(values):
     np.testing.assert_array_equal(evaluated(values, shape=(1,)), POINTS[:, :1])
 

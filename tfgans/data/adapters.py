@@ -5,7 +5,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ from tfgans.data.python_batches import from_generator, from_py_dataset
 from tfgans.data.source import Source
 
 # What `fit`, `evaluate` and `validation_data` take.
-Data = ArrayLike | Source | tf.data.Dataset | keras.utils.PyDataset | Iterator
+Data: TypeAlias = ArrayLike | Source | tf.data.Dataset | keras.utils.PyDataset | Iterator
 _DEFAULT_BATCH_SIZE = 32  # As in Keras.
 
 
@@ -144,13 +144,13 @@ def training_data(
                 x, first_batch, data_shape, num_classes, shuffle=shuffle, seed=seed
             )
         else:
-            _check_generator(x, epochs, steps_per_epoch)
-            batches = _of_generator(x, start_step, data_shape, num_classes)
+            generator = _as_iterator(x, epochs, steps_per_epoch)
+            batches = _of_generator(generator, start_step, data_shape, num_classes)
     is_same_size = check_batch(batches.num_rows)
     steps = _steps_of_epoch(
         batches.num_batches, discriminator_steps, steps_per_epoch, steps_per_execution
     )
-    if batches.load is not None and _num_workers(strategy) > 1:
+    if strategy is not None and batches.load is not None and _num_workers(strategy) > 1:
         make = partial(_steps_of_worker, batches.load, batches.num_rows, discriminator_steps)
         return strategy.distribute_datasets_from_function(make), steps
     dataset = batches.dataset
@@ -214,8 +214,8 @@ def evaluation_data(
     if isinstance(x, keras.utils.PyDataset):
         _check_end(x.num_batches is None, steps)
         return _of_py_dataset(x, None, data_shape, num_classes, shuffle=False, seed=0).dataset
-    _check_generator(x, 1, steps)
-    dataset = _of_generator(x, lambda: 0, data_shape, num_classes).dataset
+    generator = _as_iterator(x, 1, steps)
+    dataset = _of_generator(generator, lambda: 0, data_shape, num_classes).dataset
     return dataset if steps is None else dataset.take(steps)
 
 
@@ -255,7 +255,8 @@ def _check_end(is_endless: bool, steps: int | None) -> None:
         )
 
 
-def _check_generator(x: Iterator, epochs: int, steps_per_epoch: int | None) -> None:
+def _as_iterator(x: Data, epochs: int, steps_per_epoch: int | None) -> Iterator:
+    """Returns `x` if it is an iterator whose batches are enough for so many epochs."""
     if not isinstance(x, Iterator):
         raise ValueError(
             "Data must be an array [num_examples, ...], a `tfgans.data.Source`, a "
@@ -268,6 +269,7 @@ def _check_generator(x: Iterator, epochs: int, steps_per_epoch: int | None) -> N
             f"`discriminator_steps` batches for each. Received: epochs={epochs}, "
             "steps_per_epoch=None. Pass `steps_per_epoch`"
         )
+    return x
 
 
 def _refuse_array_arguments(x: Data, y: ArrayLike | None, batch_size: int | None) -> None:
@@ -289,9 +291,10 @@ def _split_pair(
     x: Data, y: ArrayLike | None, data_shape: tuple[int | None, ...]
 ) -> tuple[Data, ArrayLike | None]:
     """Returns the examples and labels of `(x, y)`, but of no list or tuple of examples."""
-    is_pair = isinstance(x, tuple | list) and len(x) > 1 and y is None
-    if not is_pair or (is_array_like(x[0]) and np.ndim(x[0]) == len(data_shape)):
+    if y is not None or not isinstance(x, tuple | list) or len(x) < 2:
         return x, y
+    if np.isscalar(x[0]) or (is_array_like(x[0]) and np.ndim(x[0]) == len(data_shape)):
+        return x, y  # A list of examples.
     return split_element(x)
 
 
@@ -405,7 +408,7 @@ def _in_order(
     if not isinstance(source, IndexedSource):
         batches = source.batches(size, labels=has_labels)
         return batches if num_examples is None else batches.take(num_examples // size)
-    if has_labels and source.labels is None:
+    if num_classes is not None and source.labels is None:
         require_labels(None, num_classes)
 
     @tf.autograph.experimental.do_not_convert

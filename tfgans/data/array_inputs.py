@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Protocol, TypeGuard
+from typing import Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,7 @@ class SupportsArray(Protocol):
         ...
 
 
-ArrayLike = np.ndarray | tf.Tensor | SupportsArray | Sequence
+ArrayLike: TypeAlias = np.ndarray | tf.Tensor | SupportsArray | Sequence
 
 
 class OrderedArraySource(ArraySource):

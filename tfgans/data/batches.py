@@ -7,6 +7,7 @@ step takes holds `discriminator_steps` batches along axis 1: axis 0 stays the ba
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -15,8 +16,8 @@ from tfgans import checks
 from tfgans.data.example_checks import check_dtype, to_float
 from tfgans.data.label_checks import refuse_labels, require_labels
 
-Array = np.ndarray | tf.Tensor
-Batch = tf.Tensor | tuple[tf.Tensor, tf.Tensor]
+Array: TypeAlias = np.ndarray | tf.Tensor
+Batch: TypeAlias = tf.Tensor | tuple[tf.Tensor, tf.Tensor]
 
 
 def split_element(element: Array | Sequence[Array | None]) -> tuple[Array, Array | None]:
@@ -124,8 +125,8 @@ def batches_of_step(
         )
 
     def batch(index: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        own_labels = None if labels is None else labels[:, index]
-        return to_float(examples[:, index], data_shape), own_labels
+        labels_of_update = None if labels is None else labels[:, index]
+        return to_float(examples[:, index], data_shape), labels_of_update
 
     return batch
 

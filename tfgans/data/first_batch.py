@@ -50,7 +50,7 @@ def check_batch_values(
         raise ValueError(
             "The dataset is empty: expected at least one example. Received: a first batch of none"
         )
-    if num_classes is not None:
+    if num_classes is not None and labels is not None:
         if labels.size != len(examples):
             raise ValueError(
                 f"A batch must hold one label for each example. Received: {len(examples)} examples "
@@ -77,10 +77,12 @@ def check_spec(
         return
     require_labels(labels, num_classes)
     column = tf.TensorShape([None, 1])
-    is_vector = isinstance(labels, tf.TensorSpec) and (
-        labels.shape.rank in (None, 1) or column.is_compatible_with(labels.shape)
+    is_of_classes = (
+        isinstance(labels, tf.TensorSpec)
+        and (labels.shape.rank in (None, 1) or column.is_compatible_with(labels.shape))
+        and tf.as_dtype(labels.dtype).is_integer
     )
-    if not is_vector or not labels.dtype.is_integer:
+    if not is_of_classes:
         raise ValueError(
             "This model is conditional: each element of the dataset must be a pair of examples and "
             f"integer labels of shape [batch]. Received labels: {labels}"

@@ -1,11 +1,12 @@
 """Checks of class labels: whether a model takes them, and whether they are in range."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-Labels = np.ndarray | tf.Tensor | Sequence[int]
+Labels: TypeAlias = np.ndarray | tf.Tensor | Sequence[int]
 
 
 def check_labels(labels: Labels | int, num_examples: int, num_classes: int | None) -> np.ndarray:

@@ -5,6 +5,7 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -14,8 +15,8 @@ from tfgans.data.batches import split_element
 from tfgans.data.example_checks import check_dtype
 from tfgans.data.label_checks import refuse_labels, require_labels
 
-Element = np.ndarray | tf.Tensor | Sequence
-NumpyBatch = np.ndarray | tuple[np.ndarray, np.ndarray]
+Element: TypeAlias = np.ndarray | tf.Tensor | Sequence
+NumpyBatch: TypeAlias = np.ndarray | tuple[np.ndarray, np.ndarray]
 
 
 class RecordedGenerator:
@@ -153,16 +154,16 @@ def _pass(dataset: keras.utils.PyDataset, indices: Iterable[int]) -> Iterator[El
     dataset.on_epoch_end()
 
 
-_dataset_of_process: keras.utils.PyDataset | None = None
+# In a process of the pool: the dataset that it reads.
+_datasets: list[keras.utils.PyDataset] = []
 
 
 def _set_dataset(dataset: keras.utils.PyDataset) -> None:
-    global _dataset_of_process
-    _dataset_of_process = dataset
+    _datasets[:] = [dataset]
 
 
-def _batch_of_process(index: int) -> Element:
-    return _dataset_of_process[index]
+def _read_in_process(index: int) -> Element:
+    return _datasets[0][index]
 
 
 def _read_in_parallel(dataset: keras.utils.PyDataset, indices: Iterator[int]) -> Iterator[Element]:
@@ -173,7 +174,7 @@ def _read_in_parallel(dataset: keras.utils.PyDataset, indices: Iterator[int]) ->
         pool = concurrent.futures.ProcessPoolExecutor(
             dataset.workers, initializer=_set_dataset, initargs=(dataset,)
         )
-        read = _batch_of_process
+        read = _read_in_process
     else:
         pool, read = concurrent.futures.ThreadPoolExecutor(dataset.workers), dataset.__getitem__
     try:
