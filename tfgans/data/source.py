@@ -1,6 +1,7 @@
 """What every source of real examples offers: endless batches that depend on (seed, step) alone."""
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ class Source(SettingsRepr, abc.ABC):
         self,
         batch_size: int,
         *,
-        start_step: int = 0,
+        start_step: int | Callable[[], int] = 0,
         labels: bool = False,
         part: tuple[int, int] | None = None,
     ) -> tf.data.Dataset:
@@ -96,7 +97,9 @@ class Source(SettingsRepr, abc.ABC):
 
         Args:
             batch_size: Positive integer, at most `num_examples`.
-            start_step: Integer of at least 0: the number of the first batch.
+            start_step: Integer of at least 0: the number of the first batch. Or a callable that
+                returns it: called whenever an iterator over the dataset is asked for its first
+                batch, so that a step count restored after the dataset was made is honoured.
             labels: Whether the class of each example comes along. Defaults to False.
             part: (index, count): each batch is cut into `count` equal parts, and part `index` of
                 it is given, for a worker that loads its own share only. Of stored examples no
@@ -112,7 +115,7 @@ class Source(SettingsRepr, abc.ABC):
             ValueError: When an argument is out of range.
         """
         size = checks.positive_int("batch_size", batch_size)
-        first = checks.int_at_least("start_step", start_step, 0)
+        numbers = _numbers_from(start_step)
         if self.num_examples is not None and size > self.num_examples:
             raise ValueError(
                 f"`batch_size` must be at most the number of examples of {self.name!r}, "
@@ -139,7 +142,7 @@ class Source(SettingsRepr, abc.ABC):
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.DATA
         )
-        dataset = tf.data.Dataset.counter(first).map(batch, num_parallel_calls=self._parallel)
+        dataset = numbers.map(batch, num_parallel_calls=self._parallel)
         return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
     @abc.abstractmethod
@@ -206,6 +209,17 @@ class DrawnSource(Source):
     @abc.abstractmethod
     def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
         """Returns float32 `[n, *data_shape]`, a pure function of the key."""
+
+
+def _numbers_from(start: int | Callable[[], int]) -> tf.data.Dataset:
+    """Returns the endless dataset of int64 scalars start, start + 1, ..."""
+    if not callable(start):
+        return tf.data.Dataset.counter(checks.int_at_least("start_step", start, 0))
+    first = tf.data.Dataset.from_generator(
+        lambda: iter([start()]), output_signature=tf.TensorSpec([], tf.int64)
+    )
+    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    return first.flat_map(tf.data.Dataset.counter).apply(endless)
 
 
 def _own_rows(part: tuple[int, int] | None, batch_size: int) -> slice:

@@ -1,0 +1,90 @@
+"""Checks of class labels: whether a model takes them, and whether they are in range."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import tensorflow as tf
+
+Labels: TypeAlias = np.ndarray | tf.Tensor | Sequence[int]
+
+
+def check_labels(labels: Labels | int, num_examples: int, num_classes: int | None) -> np.ndarray:
+    """Returns labels as an int32 array [num_examples].
+
+    Args:
+        labels: Integers [num_examples] or [num_examples, 1] in [0, num_classes); or a scalar, the
+            class of all examples.
+        num_examples: Int, how many labels are expected.
+        num_classes: Int, or None for a model that is not conditional.
+
+    Raises:
+        ValueError: If the model takes no labels, or the labels are not integers, not of that
+            shape, or out of range.
+
+    Example:
+
+    >>> check_labels([0, 2, 1], 3, num_classes=3)
+    array([0, 2, 1], dtype=int32)
+    """
+    if num_classes is None:
+        refuse_labels(labels)
+    values = np.asarray(labels)
+    shapes = ((), (num_examples,), (num_examples, 1))
+    if not np.issubdtype(values.dtype, np.integer) or values.shape not in shapes:
+        raise ValueError(
+            f"`labels` must be integers of shape ({num_examples},), one for each example. "
+            f"Received: {values.dtype} of shape {values.shape}"
+        )
+    check_label_range(values, num_classes)
+    flat = values.astype(np.int32).reshape(values.shape[:1])
+    return np.broadcast_to(flat, (num_examples,))
+
+
+def check_label_range(labels: np.ndarray, num_classes: int | None) -> None:
+    """Raises ValueError if a label is not in [0, num_classes)."""
+    outside = labels[(labels < 0) | (labels >= num_classes)] if num_classes else labels
+    if outside.size:
+        raise ValueError(
+            f"`labels` must be classes from 0 to {(num_classes or 0) - 1}. Received: "
+            f"{outside.size} out of this range, such as {np.ravel(outside)[0]}. Number the classes "
+            "0, 1, ..., or build the networks and the model with a larger `num_classes`"
+        )
+
+
+def refuse_labels(labels: Labels | int | None) -> None:
+    """Raises ValueError if there are labels: the model is not conditional."""
+    if labels is not None:
+        raise ValueError(
+            "This model is not conditional: labels are not taken. "
+            f"Received labels: {type(labels).__name__}. Leave them out (of a dataset with "
+            "`dataset.map(lambda x, y: x)`), or build the networks and the model with "
+            "`num_classes`"
+        )
+
+
+def require_labels(labels: Labels | int | None, num_classes: int) -> None:
+    """Raises ValueError if there are no labels: the model is conditional."""
+    if labels is None:
+        raise ValueError(
+            f"This model is conditional: each example needs a label from 0 to {num_classes - 1}. "
+            "Received: no labels. Pass them as `y`, or a dataset of pairs (examples, labels), such "
+            "as `source.batches(batch_size, labels=True)`"
+        )
+
+
+def cast_labels(labels: tf.Tensor, num_classes: int) -> tf.Tensor:
+    """Returns labels [batch] or [batch, 1] as int32 [batch], in a graph that checks their range.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When the graph runs on a label out of range.
+    """
+    labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
+    message = f"`labels` must be classes from 0 to {num_classes - 1}"
+    assertions = [
+        tf.debugging.assert_non_negative(labels, message),
+        tf.debugging.assert_less(labels, num_classes, message),
+    ]
+    # Executed eagerly, an assertion returns None.
+    with tf.control_dependencies([check for check in assertions if check is not None]):
+        return tf.identity(labels)
