@@ -25,12 +25,13 @@ from tfgans import (
     serving,
     shapes,
 )
-from tfgans.data import Source, plain_errors
+from tfgans.data import Source, adapters, batches, plain_errors
+from tfgans.data.adapters import Data
+from tfgans.data.array_inputs import ArrayLike, split_validation
+from tfgans.data.label_checks import check_labels
 from tfgans.layers import InstanceNoise
 from tfgans.logs import LogMeans
 from tfgans.mixtures.routing import batch_size as batch_size_of
-from tfgans.models import inputs
-from tfgans.models.labels import checked_labels
 from tfgans.objectives import Objective
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.players import DiscriminatorPlayer, GeneratorPlayer, Player
@@ -337,21 +338,27 @@ class GAN(keras.Model):
 
     def train_step(self, data: Inputs) -> Logs:
         """One training step on real examples [batch, discriminator_steps, ...], labels alike."""
-        count = self.discriminator_steps
-        batch = inputs.batches_of_step(data, count, len(self.data_shape), self.num_classes)
-        key = random.key(self.seed, self._step)
+        with batches.after_data(data):
+            count = self.discriminator_steps
+            batch = batches.batches_of_step(
+                data,
+                discriminator_steps=count,
+                data_shape=self.data_shape,
+                num_classes=self.num_classes,
+            )
+            key = random.key(self.seed, self._step)
 
-        def update(index: int | tf.Tensor) -> None:
-            real, labels = batch(index)
-            number = self._step * count + tf.cast(index, self._step.dtype)
-            stream = Stream(random.fold(key, index))
-            self.discriminator_update(real, labels, update=number, stream=stream)
+            def update(index: int | tf.Tensor) -> None:
+                real, labels = batch(index)
+                number = self._step * count + tf.cast(index, self._step.dtype)
+                stream = Stream(random.fold(key, index))
+                self.discriminator_update(real, labels, update=number, stream=stream)
 
-        replicas.repeat(count, update)
-        real, labels = batch(count - 1)
-        self.generator_update(real, labels, stream=Stream(random.fold(key, count)))
-        self.after_step()
-        return self.get_metrics_result()
+            replicas.repeat(count, update)
+            real, labels = batch(count - 1)
+            self.generator_update(real, labels, stream=Stream(random.fold(key, count)))
+            self.after_step()
+            return self.get_metrics_result()
 
     def discriminator_update(
         self,
@@ -619,26 +626,31 @@ class GAN(keras.Model):
 
         The latents of a batch are the same in every evaluation, so that two of them compare.
         """
-        real, labels = inputs.unpack_batch(data, self.num_classes)
-        num = batch_size_of(real)
-        # Each replica counts its examples.
-        num_seen = replicas.total(self._log_means.count_of("discriminator_loss"))
-        stream = Stream(random.key(self.seed, ReservedStep.EVALUATION, num_seen))
+        with batches.after_data(data):
+            real, labels = batches.unpack_batch(
+                data, data_shape=self.data_shape, num_classes=self.num_classes
+            )
+            num = batch_size_of(real)
+            # Each replica counts its examples.
+            num_seen = replicas.total(self._log_means.count_of("discriminator_loss"))
+            stream = Stream(random.key(self.seed, ReservedStep.EVALUATION, num_seen))
 
-        def measure() -> tf.Tensor:
-            fake = self.generate(num, labels, stream=stream, training=False)
-            _, logs = self.discriminator_loss(real, fake, labels, stream=stream, training=False)
-            if self._trains_generator:
-                logs |= self.generator_loss(real, fake, labels, stream=stream, training=False)[1]
-            return self._log_means.sums(logs, num)
+            def measure() -> tf.Tensor:
+                fake = self.generate(num, labels, stream=stream, training=False)
+                _, logs = self.discriminator_loss(real, fake, labels, stream=stream, training=False)
+                if self._trains_generator:
+                    logs |= self.generator_loss(real, fake, labels, stream=stream, training=False)[
+                        1
+                    ]
+                return self._log_means.sums(logs, num)
 
-        if isinstance(num, int) or replicas.count() == 1:
-            sums = measure()
-        else:
-            # A replica may have no rows of the last batch: it must not compute.
-            sums = tf.cond(num > 0, measure, lambda: tf.zeros_like(self._log_means.totals))
-        self._log_means.update_state(sums)
-        return self.get_metrics_result()
+            if isinstance(num, int) or replicas.count() == 1:
+                sums = measure()
+            else:
+                # A replica may have no rows of the last batch: it must not compute.
+                sums = tf.cond(num > 0, measure, lambda: tf.zeros_like(self._log_means.totals))
+            self._log_means.update_state(sums)
+            return self.get_metrics_result()
 
     def _log_names(self) -> list[str]:
         names = ["discriminator_loss"]
@@ -678,69 +690,89 @@ class GAN(keras.Model):
     @plain_errors()
     def fit(
         self,
-        x: Any,
-        y: Any = None,
+        x: Data,
+        y: ArrayLike | None = None,
         *,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: str | int = "auto",
         callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.CallbackList | None = None,
-        validation_data: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Data | tuple[Data, ArrayLike] | None = None,
+        shuffle: bool = True,
+        class_weight: None = None,
+        sample_weight: None = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: int | Sequence[int] = 1,
     ) -> keras.callbacks.History:
         """Trains the model; as `keras.Model.fit`, but for what is said here.
 
         Args:
-            x: A `tfgans.data.Source`; an array [num_examples, ...]: floats, images in [-1, 1], or
-                uint8; or a `tf.data.Dataset` of batches. One training step takes
-                `discriminator_steps` batches. Of a source or an array they are a function of its
-                seed (for an array `seed`) and `step`: training resumes where it was. A dataset of
-                known length is repeated.
+            x: A `tfgans.data.Source`; an array-like [num_examples, ...] (NumPy, TensorFlow, lists,
+                pandas, h5py): floats, images in [-1, 1], or uint8, which is scaled; or batches: a
+                `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator. One training step takes
+                `discriminator_steps` batches. `tfgans.data.adapters.training_data` says in which
+                order, and where training goes on after an interruption.
             y: Of a conditional model with an array: ints [num_examples], the classes. A dataset
                 then holds pairs (examples, labels). Else None.
             batch_size: Int, examples in one update, of all replicas together; for sources and
                 arrays. Default: 32.
             epochs: Int, the epoch to stop at.
             verbose: "auto", 0, 1 or 2.
-            callbacks: List of `keras.callbacks.Callback`.
-            validation_data: Array or dataset of examples, for `evaluate` after an epoch; of a
-                conditional model a pair of arrays, or a dataset of pairs.
+            callbacks: List of `keras.callbacks.Callback`. `SwapEMAWeights`, `TerminateOnNaN` and
+                checkpoints in HDF5 are refused, with what to use instead.
+            validation_split: Float in [0, 1), the last part of an array that is held out.
+            validation_data: Examples for `evaluate` after an epoch, as `x`; of a conditional model
+                a pair of arrays, or a dataset of pairs.
+            shuffle: Bool, whether arrays and PyDatasets come in a new order in each pass.
+                Default: True.
+            class_weight: Not supported: the losses are means over real and generated examples.
+            sample_weight: Not supported either.
             initial_epoch: Int, the epoch to begin at.
             steps_per_epoch: Int, training steps in an epoch. Default: one pass over the data.
             validation_steps: Int, batches of an evaluation. Default: all.
             validation_batch_size: Int, for an array. Default: `batch_size`.
-            validation_freq: Int, epochs between evaluations.
+            validation_freq: Int, epochs between evaluations, or a list of epochs.
 
         Raises:
-            ValueError: If the data does not fit the networks, or its first batch is not finite.
+            ValueError: If the data does not fit the networks, its first batch is not finite, there
+                is too little of it for one step, or a callback does not work with a GAN.
         """
         if not self.compiled:
             return super().fit(x)  # Keras's sentence.
         checks.positive_int("epochs", epochs)
+        batches.refuse_weights(class_weight=class_weight, sample_weight=sample_weight)
         callback_checks.check_callbacks(callbacks)
-        dataset, steps = inputs.training_dataset(
+        if validation_split and validation_data is None:
+            (x, y), validation_data = split_validation(
+                x, y, validation_split, data_shape=self.data_shape
+            )
+        dataset, steps = adapters.training_data(
             x,
             y,
             batch_size=batch_size,
+            shuffle=shuffle,
             discriminator_steps=self.discriminator_steps,
             data_shape=self.data_shape,
             num_classes=self.num_classes,
             seed=self.seed,
-            start_step=self.step,
+            start_step=lambda: self.step,
+            epochs=epochs - initial_epoch,
             steps_per_epoch=steps_per_epoch,
             steps_per_execution=self.steps_per_execution,
             check_batch=self._check_batch_size,
             strategy=self.distribute_strategy,
         )
-        held_out_size = None if batch_size is None else batch_size // self.accumulate_steps
         if validation_data is not None:
-            held_out, labels = self._evaluation_data(validation_data, None, validation_steps)
-            validation_data = held_out if labels is None else (held_out, labels)
-        with steady_rounding():
+            if validation_batch_size is None and batch_size is not None:
+                validation_batch_size = batch_size // self.accumulate_steps
+            validation_data = self._evaluation_data(
+                validation_data, None, validation_batch_size, validation_steps
+            )
+        with steady_rounding(), adapters.expect_end_of_data(steps):
             history = super().fit(
                 dataset,
                 epochs=epochs,
@@ -751,7 +783,6 @@ class GAN(keras.Model):
                 initial_epoch=initial_epoch,
                 steps_per_epoch=steps,
                 validation_steps=validation_steps,
-                validation_batch_size=validation_batch_size or held_out_size,
                 validation_freq=validation_freq,
             )
         for player in self.players.values():
@@ -759,26 +790,62 @@ class GAN(keras.Model):
         return history
 
     @plain_errors()
-    def evaluate(self, x: Any = None, y: Any = None, **options: Any) -> Any:
+    def evaluate(
+        self,
+        x: Data | tuple[Data, ArrayLike] | None = None,
+        y: ArrayLike | None = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: None = None,
+        steps: int | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.CallbackList | None = None,
+        return_dict: bool = False,
+        **options: bool,
+    ) -> float | list[float] | dict[str, float]:
         """Returns the logs' values on held-out examples, without training; see `test_step`.
 
         Args:
-            x: Array or dataset of examples, as for `fit`.
+            x: Examples, as for `fit`.
             y: The labels of an array, as for `fit`.
-            **options: Those of `keras.Model.evaluate` (`batch_size`, `steps`, `return_dict`, ...).
+            batch_size: Int, for arrays and sources. Default: 32.
+            verbose: "auto", 0, 1 or 2.
+            sample_weight: Not supported, see `fit`.
+            steps: Int, batches to evaluate. Default: all.
+            callbacks: List of `keras.callbacks.Callback`.
+            return_dict: Bool, whether to return the values by name. Default: False, a list.
+            **options: What Keras's `fit` passes on to `keras.Model.evaluate`.
 
         Raises:
-            ValueError: If the data does not fit, is endless and `steps` is not given, or an option
-                is not known.
+            ValueError: If the data does not fit, or is endless and `steps` is not passed.
         """
         # `fit` has already checked the data that it evaluates on.
         if not options.get(compat.CACHED_EVALUATION):
-            x, y = self._evaluation_data(x, y, options.get("steps"))
-        return super().evaluate(x, y, **options)
+            batches.refuse_weights(sample_weight=sample_weight)
+            x = self._evaluation_data(x, y, batch_size, steps)
+        with adapters.expect_end_of_data(steps):
+            return super().evaluate(
+                x,
+                verbose=verbose,
+                steps=steps,
+                callbacks=callbacks,
+                return_dict=return_dict,
+                **options,
+            )
 
-    def _evaluation_data(self, x: Any, y: Any, steps: int | None) -> tuple[Any, Any]:
-        return inputs.evaluation_data(
-            x, y, data_shape=self.data_shape, num_classes=self.num_classes, steps=steps
+    def _evaluation_data(
+        self,
+        x: Data | tuple[Data, ArrayLike],
+        y: ArrayLike | None,
+        batch_size: int | None,
+        steps: int | None,
+    ) -> tf.data.Dataset:
+        return adapters.evaluation_data(
+            x,
+            y,
+            batch_size=batch_size,
+            data_shape=self.data_shape,
+            num_classes=self.num_classes,
+            steps=steps,
         )
 
     def _check_batch_size(self, num: int) -> bool:
@@ -862,7 +929,7 @@ class GAN(keras.Model):
         if labels is None:
             classes = self.sample_labels(n, seed)
         else:
-            classes = checked_labels(labels, n, self.num_classes)
+            classes = check_labels(labels, n, self.num_classes)
         function = self._sample_function(self._checked_refinement(refine))
         chunks = [slice(first, first + batch_size) for first in range(0, n, batch_size)]
         examples = [function(keys[rows], classes[rows], components[rows]) for rows in chunks]

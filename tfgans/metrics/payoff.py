@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, shapes
+from tfgans.data import adapters
 from tfgans.gan import GAN
 from tfgans.metrics.matrix_game import MatrixGame, best_reply_gains, matrix_game
-from tfgans.models import inputs
 
 
 class Payoff(NamedTuple):
@@ -229,20 +229,11 @@ def _compiled_terms(gan: GAN) -> Callable[[tf.Tensor, np.ndarray, tf.Tensor], tf
 
 def _batches(data: Any, gan: GAN, size: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
     """Yields held-out examples and labels (or zeros) in batches of `size`, the last one smaller."""
-    fits: Any = {"data_shape": gan.data_shape, "num_classes": gan.num_classes, "steps": None}
-    if isinstance(data, tf.data.Dataset):
-        if data.cardinality() == tf.data.INFINITE_CARDINALITY:
-            raise ValueError(
-                "Held-out examples must come to an end. Received: an endless dataset. "
-                "Take a part of it: `data.take(num_batches)`"
-            )
-        for batch in inputs.evaluation_data(data, **fits)[0].rebatch(size):
-            yield _with_some_labels(*(batch if isinstance(batch, tuple) else (batch, None)))
-        return
-    examples, labels = inputs.evaluation_data(data, **fits)
-    for start in range(0, len(examples), size):
-        rows = slice(start, start + size)
-        yield _with_some_labels(examples[rows], None if labels is None else labels[rows])
+    batches = adapters.evaluation_data(
+        data, batch_size=size, data_shape=gan.data_shape, num_classes=gan.num_classes
+    )
+    for batch in batches.rebatch(size):
+        yield _with_some_labels(*(batch if isinstance(batch, tuple) else (batch, None)))
 
 
 def _with_some_labels(examples: tf.Tensor, labels: Any) -> tuple[tf.Tensor, tf.Tensor]:
