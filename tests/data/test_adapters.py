@@ -571,9 +571,9 @@ def test_generator_keeps_its_order_where_keras_looks_at_batches_first():
     seen = []
 
     class Spy(tfgans.WGANGP):
-        def update_discriminator(self, real, **options):
+        def discriminator_update(self, real, labels=None, **options):
             seen.append(real.numpy())
-            super().update_discriminator(real, **options)
+            super().discriminator_update(real, labels, **options)
 
     with tf.distribute.OneDeviceStrategy("CPU:0").scope():
         gan = Spy(tiny.generator(), tiny.discriminator(), discriminator_steps=2)
