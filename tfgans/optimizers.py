@@ -11,6 +11,10 @@ Optimizer = keras.optimizers.Optimizer
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 
 
+class _Powers(dict[tf.DType, tuple[tf.Tensor, tf.Tensor]]):
+    """A dictionary that Keras does not track: it wraps plain ones, to save what they hold."""
+
+
 @keras.saving.register_keras_serializable(package="tfgans")
 class FusedAdam(keras.optimizers.Adam):
     """`keras.optimizers.Adam`, whose update of a variable is one TensorFlow kernel.
@@ -23,6 +27,17 @@ class FusedAdam(keras.optimizers.Adam):
     Reference: Kingma & Ba 2015, "Adam: A Method for Stochastic Optimization", section 2, the form
     with the corrected learning rate.
     """
+
+    def apply(
+        self,
+        grads: Sequence[tf.Tensor | None],
+        trainable_variables: Sequence[keras.Variable] | None = None,
+    ) -> None:
+        """Moves all variables."""
+        # Tensors of this call, and so of one graph.
+        self._powers = _Powers()
+        super().apply(grads, trainable_variables)
+        self._powers = _Powers()
 
     def update_step(
         self,
@@ -39,21 +54,32 @@ class FusedAdam(keras.optimizers.Adam):
             state.value if isinstance(state, keras.Variable) else state
             for state in (variable, self._momentums[index], self._velocities[index])
         )
-        beta_1, beta_2 = tf.cast(self.beta_1, target.dtype), tf.cast(self.beta_2, target.dtype)
-        count = tf.cast(tf.convert_to_tensor(self.iterations.value) + 1, target.dtype)
+        beta_1_power, beta_2_power = self._powers_of(target.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=target.handle,
             m=momentum.handle,
             v=velocity.handle,
-            beta1_power=tf.pow(beta_1, count),
-            beta2_power=tf.pow(beta_2, count),
+            beta1_power=beta_1_power,
+            beta2_power=beta_2_power,
             lr=tf.cast(learning_rate, target.dtype),
-            beta1=beta_1,
-            beta2=beta_2,
+            beta1=tf.cast(self.beta_1, target.dtype),
+            beta2=tf.cast(self.beta_2, target.dtype),
             epsilon=tf.cast(self.epsilon, target.dtype),
             grad=tf.cast(gradient, target.dtype),
             use_locking=True,
         )
+
+    def _powers_of(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns beta_1^t and beta_2^t for update t, computed once for all variables of a type."""
+        if dtype not in self._powers:
+            count = tf.cast(tf.convert_to_tensor(self.iterations.value) + 1, dtype)
+            powers = tuple(
+                tf.pow(tf.cast(beta, dtype), count) for beta in (self.beta_1, self.beta_2)
+            )
+            if replicas.count() > 1:  # Each replica has its own device.
+                return powers
+            self._powers[dtype] = powers
+        return self._powers[dtype]
 
 
 def adam_pair(
