@@ -1,14 +1,15 @@
 """The optimizers of two players: the papers' defaults, and what a player asks of an optimizer."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
 
 from tfgans import compat, replicas
 
-Optimizer = keras.optimizers.Optimizer
-Schedule = keras.optimizers.schedules.LearningRateSchedule
+Optimizer: TypeAlias = keras.optimizers.Optimizer
+Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
 
 
 class _Powers(dict[tf.DType, tuple[tf.Tensor, tf.Tensor]]):
