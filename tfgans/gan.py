@@ -428,9 +428,9 @@ class GAN(keras.Model):
             training: Bool, passed on to the generator.
 
         Returns:
-            `tfgans.Weighted` of float32 examples [rows, ...]; their weights are None for one
-            network, for a mixture float32 [rows, 1] with a gradient to its probabilities ("exact"
-            routing makes `num` times k rows).
+            `tfgans.weighted.Weighted` of float32 examples [rows, ...]. Their weights are None for a
+            plain network; for a mixture float32 [rows, 1] with a gradient to its probabilities
+            ("exact" routing makes `num` times k rows).
         """
         latents = self.draw_latents(random.BatchDraws(num, stream.key(Role.LATENTS)))
         return self.generator_player.generate(latents, labels, stream=stream, training=training)
@@ -449,7 +449,7 @@ class GAN(keras.Model):
 
         Args:
             real: Float [batch, ...].
-            fake: `tfgans.Weighted` examples, from `generate`.
+            fake: `tfgans.weighted.Weighted` examples, from `generate`.
             labels: Int [batch], the classes of the real examples and of the fakes. Default: None,
                 the model is not conditional.
             update: Scalar int tensor, the number of the update; a penalty may count by it.
