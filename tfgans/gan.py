@@ -46,7 +46,7 @@ Optimizer: TypeAlias = keras.optimizers.Optimizer
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class GAN(keras.Model):
+class GAN(compat.NoSavedModel, keras.Model):
     """Two networks, a game between them, and how they are trained.
 
     One training step is `discriminator_steps` updates of the discriminator, each on fresh real
@@ -745,7 +745,9 @@ class GAN(keras.Model):
             return super().fit(x)  # Keras's sentence.
         checks.positive_int("epochs", epochs)
         batches.refuse_weights(class_weight=class_weight, sample_weight=sample_weight)
-        callback_checks.check_callbacks(callbacks)
+        self._check_callbacks(
+            callbacks, validates=validation_data is not None or bool(validation_split)
+        )
         if validation_split and validation_data is None:
             (x, y), validation_data = split_validation(
                 x, y, validation_split, data_shape=self.data_shape
@@ -818,8 +820,11 @@ class GAN(keras.Model):
         Raises:
             ValueError: If the data does not fit, or is endless and `steps` is not passed.
         """
+        if not self.compiled:
+            return super().evaluate(x)  # Keras's sentence.
         # `fit` has already checked the data that it evaluates on.
         if not options.get(compat.CACHED_EVALUATION):
+            self._check_callbacks(callbacks, validates=True)
             batches.refuse_weights(sample_weight=sample_weight)
             x = self._evaluation_data(x, y, batch_size, steps)
         with adapters.expect_end_of_data(steps):
@@ -831,6 +836,18 @@ class GAN(keras.Model):
                 return_dict=return_dict,
                 **options,
             )
+
+    def _check_callbacks(
+        self, callbacks: callback_checks.Callbacks, *, validates: bool
+    ) -> None:
+        callback_checks.check_callbacks(
+            callbacks,
+            learning_rates=optimizers.LearningRates(
+                self.generator_optimizer, self.discriminator_optimizer
+            ),
+            log_names=self._log_means.names,
+            validates=validates,
+        )
 
     def _evaluation_data(
         self,
@@ -998,6 +1015,7 @@ class GAN(keras.Model):
             OSError: If the folder cannot be written.
         """
         checks.choice("format", format, ("tf_saved_model", "onnx", "litert"))
+        _check_export_path(path, format)
         if format != "tf_saved_model":
             if card is not None or keep is not None:
                 raise ValueError(
@@ -1111,6 +1129,11 @@ class GAN(keras.Model):
 
     def _shared_config(self) -> Config:
         """Returns the arguments that every method takes."""
+        if compat.saves_to_hdf5():
+            raise ValueError(
+                "A GAN is saved to a `.keras` file: HDF5 holds neither its two optimizers nor its "
+                "step. Use `save('gan.keras')` of the model"
+            )
         serialize = keras.saving.serialize_keras_object
         return {
             "generator": serialize(self.generator),
@@ -1157,3 +1180,36 @@ class GAN(keras.Model):
 
 
 _KEYS = tf.TensorSpec([None, 2], tf.int64)
+
+# Endings of files, and the format that writes them; None, if `GAN.export` does not.
+_FILE_FORMATS = {
+    ".onnx": "onnx",
+    ".tflite": "litert",
+    ".keras": None,
+    ".h5": None,
+    ".hdf5": None,
+    ".pb": None,
+}
+
+
+def _check_export_path(path: str | os.PathLike[str], format: str) -> None:  # noqa: A002
+    """Raises ValueError if a SavedModel, which is a folder, is to be written to a file."""
+    suffix = Path(path).suffix
+    if format != "tf_saved_model":
+        return  # `serving.export_exchange` knows the endings of its formats.
+    if suffix in _FILE_FORMATS:
+        fitting = _FILE_FORMATS[suffix]
+        advice = (
+            f"Pass `format={fitting!r}`"
+            if fitting
+            else "`save` writes `.keras` files, for training on"
+        )
+        raise ValueError(
+            "A SavedModel is a folder, say 'exported/digits'. Received: the file path "
+            f"{os.fspath(path)!r} with format={format!r}. {advice}, or leave the ending out"
+        )
+    if Path(path).is_file():
+        raise ValueError(
+            "A SavedModel is a folder, say 'exported/digits'. Received: the existing file "
+            f"{os.fspath(path)!r}. Take another path"
+        )

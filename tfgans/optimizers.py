@@ -1,5 +1,6 @@
 """The optimizers of two players: the papers' defaults, and what a player asks of an optimizer."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -125,7 +126,7 @@ def prepare(optimizer: Optimizer | str, network: keras.Model) -> Optimizer:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     variables = network.trainable_variables
     clips = ("clipnorm", "global_clipnorm", "clipvalue")
-    inner = optimizer.inner_optimizer if hasattr(optimizer, "inner_optimizer") else optimizer
+    inner = _inner(optimizer)
     if replicas.count() > 1 and any(getattr(inner, name, None) is not None for name in clips):
         raise ValueError(
             "Under several replicas Keras clips before the gradients are summed, which is not what "
@@ -171,6 +172,13 @@ class LearningRates:
     Args:
         generator_optimizer: `keras.optimizers.Optimizer`.
         discriminator_optimizer: The same, of the other player.
+
+    Example:
+
+    ```python
+    gan.compile(keras.optimizers.Adam(1e-4), keras.optimizers.Adam(4e-4))
+    gan.optimizer.learning_rate = 5e-5  # The discriminator's is now 2e-4.
+    ```
     """
 
     built = True  # Keras asks before it trains; `GAN.compile` builds both optimizers.
@@ -202,14 +210,23 @@ class LearningRates:
         """The updates of the generator so far."""
         return self._optimizers[0].iterations
 
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The variables of both optimizers, which `gan.summary` counts."""
+        return [variable for optimizer in self._optimizers for variable in optimizer.variables]
+
+    def check_constant(self) -> None:
+        """Raises ValueError if a learning rate is a schedule, which would set it anew."""
+        for optimizer in self._optimizers:
+            check_constant_rate(optimizer)
+
     def scale(self, factor: float) -> None:
         """Multiplies both learning rates.
 
         Raises:
             ValueError: If a learning rate is a schedule, which would set it anew.
         """
-        for optimizer in self._optimizers:
-            check_constant_rate(optimizer)
+        self.check_constant()
         for optimizer in self._optimizers:
             optimizer.learning_rate.assign(optimizer.learning_rate * factor)
 
@@ -220,8 +237,10 @@ class LearningRates:
 
 def _check_learning_rate(optimizer: Optimizer) -> None:
     """Raises ValueError for a learning rate that a saved model could not be loaded with."""
-    config = optimizer.get_config()
-    rate = config.get("learning_rate", config.get("inner_optimizer"))
+    with warnings.catch_warnings():
+        # What Keras says of a lambda; the error below says what to do.
+        warnings.simplefilter("ignore")
+        rate = _inner(optimizer).get_config().get("learning_rate")
     if not isinstance(rate, dict):
         return
     try:
@@ -230,9 +249,14 @@ def _check_learning_rate(optimizer: Optimizer) -> None:
         raise ValueError(
             "A learning rate must be a number or a `keras.optimizers.schedules` object, so that a "
             f"saved model can be loaded again. Received: {optimizer.name!r} with "
-            f"{_described(rate)}. "
-            "Use a schedule, or register yours with `keras.saving.register_keras_serializable`"
+            f"{_described(rate)}. Use a schedule, or register yours with `keras.saving.register_keras_serializable`"
         ) from error
+
+
+def _inner(optimizer: Optimizer) -> Optimizer:
+    """Returns the optimizer itself, or what a `LossScaleOptimizer` wraps."""
+    wraps = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    return optimizer.inner_optimizer if wraps else optimizer
 
 
 def _described(rate: dict[str, object]) -> str:
