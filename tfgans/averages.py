@@ -5,7 +5,7 @@ import tensorflow as tf
 
 
 def copy_network(network: keras.Model) -> keras.Model:
-    """Returns a network of the same architecture with the same weights, not to be trained.
+    """Returns a network of the same architecture with the same weights.
 
     Its name is that of the network with "_average" after it, so that `summary` tells the two apart.
 
@@ -16,15 +16,14 @@ def copy_network(network: keras.Model) -> keras.Model:
         copy = keras.models.clone_model(network)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
-            "`ema` needs a copy of the generator, made from its config. Received: "
-            f"{type(network).__name__}, which cannot be copied ({error}). "
+            "A copy of a network (`ema` keeps one of the generator) is made from its config. "
+            f"Received: {type(network).__name__}, which cannot be copied ({error}). "
             "Give it `get_config` and `from_config`, or use `ema=None`"
         ) from error
     copy.name = f"{network.name}_average"
     if not copy.built:
         copy.build(network.input_shape)
     copy.set_weights(network.get_weights())
-    copy.trainable = False
     return copy
 
 

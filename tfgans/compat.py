@@ -5,6 +5,7 @@ fails when one of them is no longer needed, or no longer there.
 """
 
 import contextlib
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -19,32 +20,32 @@ CACHED_EVALUATION = "_use_cached_eval_dataset"
 
 __all__ = [
     "CACHED_EVALUATION",
-    "NoSavedModel",
+    "NO_SAVED_MODEL",
     "SafeModeScope",
+    "adam_moments",
     "all_layers",
     "inside_xla",
     "op_def_registry",
     "optimized_variables",
+    "optimizer_slots",
     "remember_optimizer_attributes",
     "saves_to_hdf5",
     "stored_precision",
 ]
 
 
-class NoSavedModel:
-    """Has `tf.saved_model.save(model)` end in a sentence, before it writes.
+def _refuse_saved_model(model: keras.Model) -> None:
+    raise ValueError(
+        f"`tf.saved_model.save` cannot write a {type(model).__name__}: it would have no "
+        "signature. Use `export(path)` of the model, which writes a SavedModel for serving"
+    )
 
-    Keras 3.15 gives only its functional models a signature. Of any other model TensorFlow 2.21
-    writes a SavedModel that nothing can call, without a word. TensorFlow asks the model for this
-    attribute, and has no public hook.
-    """
 
-    @property
-    def _default_save_signature(self) -> None:
-        raise ValueError(
-            f"`tf.saved_model.save` cannot write a {type(self).__name__}: it would have no "
-            "signature. Use `export(path)` of the model, which writes a SavedModel for serving"
-        )
+# The attribute `_default_save_signature` of a class whose models `tf.saved_model.save` refuses.
+# Keras 3.15 gives only its functional models a signature: of any other model TensorFlow 2.21 writes
+# a SavedModel that nothing can call, without a word. It asks the model for this attribute, and has
+# no public hook.
+NO_SAVED_MODEL = property(_refuse_saved_model)
 
 
 def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
@@ -99,3 +100,35 @@ def stored_precision() -> contextlib.AbstractContextManager[None]:
     `add_weight(autocast=False)`, but not for those of a layer that it wraps.
     """
     return AutocastScope(None)
+
+
+def adam_moments(
+    optimizer: keras.optimizers.Adam, variable: keras.Variable
+) -> tuple[keras.Variable, keras.Variable]:
+    """Returns the first and second moment that Keras's Adam keeps of a variable.
+
+    `Optimizer.variables` lists them all, without saying of what.
+    """
+    index = optimizer._get_variable_index(variable)
+    return optimizer._momentums[index], optimizer._velocities[index]
+
+
+def optimizer_slots(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
+) -> list[list[keras.Variable]]:
+    """Returns each variable with what the optimizer keeps of it.
+
+    Keras's optimizers keep a list a kind of slot, in the order of the variables, under names of
+    their own.
+    """
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer = optimizer.inner_optimizer
+    shapes = [tuple(variable.shape) for variable in variables]
+    slots = [
+        value
+        for name, value in vars(optimizer).items()
+        if name != "_trainable_variables"
+        and isinstance(value, list)
+        and [tuple(getattr(slot, "shape", (None,))) for slot in value] == shapes
+    ]
+    return [list(group) for group in zip(variables, *slots, strict=True)]

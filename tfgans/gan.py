@@ -4,7 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 import keras
 import numpy as np
@@ -31,7 +31,6 @@ from tfgans.data.array_inputs import ArrayLike, split_validation
 from tfgans.data.label_checks import check_labels
 from tfgans.layers import InstanceNoise
 from tfgans.logs import LogMeans
-from tfgans.mixtures.routing import batch_size as batch_size_of
 from tfgans.objectives import Objective
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.players import DiscriminatorPlayer, GeneratorPlayer, Player
@@ -42,11 +41,33 @@ from tfgans.types import Config, Inputs, Store
 from tfgans.weighted import Weighted
 
 Logs: TypeAlias = dict[str, tf.Tensor]
+# The keys of samples.
+_KEYS = tf.TensorSpec([None, 2], tf.int64)
+
+
+class _Examples(NamedTuple):
+    """Real and fake examples as the discriminator is to see them.
+
+    Attributes:
+        real: Float [batch, ...]; as many as there are fakes, where the objective pairs them.
+        real_labels: Int, the class of each real example; None if the model is not conditional.
+        fake: `Weighted` examples.
+        fake_labels: Int, the class of each fake; None if the model is not conditional.
+        paired_real: Float, a real example for each fake, for penalties.
+    """
+
+    real: tf.Tensor
+    real_labels: tf.Tensor | None
+    fake: Weighted
+    fake_labels: tf.Tensor | None
+    paired_real: tf.Tensor
+
+
 Optimizer: TypeAlias = keras.optimizers.Optimizer
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class GAN(compat.NoSavedModel, keras.Model):
+class GAN(keras.Model):
     """Two networks, a game between them, and how they are trained.
 
     One training step is `discriminator_steps` updates of the discriminator, each on fresh real
@@ -104,6 +125,7 @@ class GAN(compat.NoSavedModel, keras.Model):
     Reference: Goodfellow et al. 2014, "Generative Adversarial Nets", Algorithm 1.
     """
 
+    _default_save_signature = compat.NO_SAVED_MODEL
     # Whether there is a loss of the generator to log.
     _trains_generator: ClassVar[bool] = True
 
@@ -146,7 +168,11 @@ class GAN(compat.NoSavedModel, keras.Model):
         self.data_shape = shapes.input_shape(discriminator, "discriminator")
         for network in (generator, discriminator):
             replicas.synchronize_batch_statistics(network)
-        self.ema_generator = None if ema is None else averages.copy_network(generator)
+            replicas.warn_of_random_layers(network, stacklevel=2)
+        self.ema_generator = None
+        if ema is not None:
+            self.ema_generator = averages.copy_network(generator)
+            self.ema_generator.trainable = False
         self.generator_player = generator_player
         self.discriminator_player = discriminator_player
         self._sampler = sampling.Sampler(
@@ -229,14 +255,14 @@ class GAN(compat.NoSavedModel, keras.Model):
             run_eagerly: Bool, for debugging.
             steps_per_execution: Int, training steps in one call; callbacks see only the last one.
             jit_compile: Bool, whether to compile the step with XLA.
-            accumulate_steps: Int of at least 1. Each update sums its gradient over so many equal
-                parts of its batch, one in memory at a time, for batches larger than memory. The
-                update is that of the whole batch up to the order of summation, but for what looks
-                at the batch: batch statistics, activity regularizers, the power iterations of
-                spectral normalization, a mixture's slices (with "exact" routing the noise and the
-                points of penalties), `KLWGAN`'s weights, the spread of `DRAGAN`, a penalty's
-                `fraction`, dropout. They are then of each part. Default: 1, the whole batch at
-                once.
+            accumulate_steps: Int of at least 1, micro-batches per update, for batches larger than
+                memory: only one is in memory at a time, and their gradients are summed. The
+                gradient equals that of the whole batch up to the order of summation, except for
+                anything computed over the batch, which is then computed per micro-batch: batch
+                statistics, activity regularizers, the power iterations of spectral normalization,
+                a mixture's slices (with "exact" routing the noise and the points of penalties),
+                `KLWGAN`'s weights, the spread of `DRAGAN`, a penalty's `fraction`, dropout.
+                Default: 1, the whole batch at once.
             **unknown: Refused; named here so that `optimizer` and `loss` get a plain answer.
 
         A network in `mixed_float16` gets its optimizer wrapped in a `LossScaleOptimizer`.
@@ -264,22 +290,13 @@ class GAN(compat.NoSavedModel, keras.Model):
             raise ValueError("Each player needs its own optimizer. Received the same object twice")
         checks.positive_int("steps_per_execution", steps_per_execution)
         self.accumulate_steps = checks.positive_int("accumulate_steps", accumulate_steps)
-        networks = (self.generator, self.discriminator)
-        if jit_compile and any(
-            player.mixture_settings.get("routing") == "categorical"
-            for player in self.players.values()
-        ):
-            raise ValueError(
-                "routing='categorical' changes batch sizes, which XLA cannot compile. Received: "
-                "jit_compile=True. Use routing='slices', or no XLA"
-            )
-        replicas.check_execution(
-            networks, jit_compile=jit_compile, accumulate_steps=self.accumulate_steps
-        )
-        ready = [
-            optimizers.prepare(optimizer, network)
-            for optimizer, network in zip(pair, networks, strict=True)
-        ]
+        with self.distribute_strategy.scope():
+            for player in self.players.values():
+                player.check_execution(jit_compile=jit_compile, accumulate_steps=accumulate_steps)
+            ready = [
+                optimizers.prepare(optimizer, player.network)
+                for optimizer, player in zip(pair, self.players.values(), strict=True)
+            ]
         # `optimizer=None` keeps Keras from adding an RMSprop of its own to every checkpoint.
         super().compile(
             optimizer=None,
@@ -314,8 +331,8 @@ class GAN(compat.NoSavedModel, keras.Model):
         # Keras assigns the optimizer of its `compile`.
         if value is not None:
             raise AttributeError(
-                "A GAN has two optimizers. Received: one for both. Pass `generator_optimizer` and "
-                "`discriminator_optimizer` to `compile`"
+                "A GAN has two optimizers. Received: a single optimizer. Pass "
+                "`generator_optimizer` and `discriminator_optimizer` to `compile`"
             )
 
     def lower_learning_rates(self, factor: float) -> None:
@@ -346,17 +363,18 @@ class GAN(compat.NoSavedModel, keras.Model):
                 data_shape=self.data_shape,
                 num_classes=self.num_classes,
             )
-            key = random.key(self.seed, self._step)
+            stream = Stream(random.key(self.seed, self._step))
 
-            def update(index: int | tf.Tensor) -> None:
+            def update_discriminator(index: int | tf.Tensor) -> None:
                 real, labels = batch(index)
                 number = self._step * count + tf.cast(index, self._step.dtype)
-                stream = Stream(random.fold(key, index))
-                self.discriminator_update(real, labels, update=number, stream=stream)
+                self.discriminator_update(
+                    real, labels, update=number, stream=stream.substream(index)
+                )
 
-            replicas.repeat(count, update)
+            replicas.repeat(count, update_discriminator)
             real, labels = batch(count - 1)
-            self.generator_update(real, labels, stream=Stream(random.fold(key, count)))
+            self.generator_update(real, labels, stream=stream.substream(count))
             self.after_step()
             return self.get_metrics_result()
 
@@ -381,7 +399,7 @@ class GAN(compat.NoSavedModel, keras.Model):
         """
 
         def loss(real: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, Logs]:
-            fake = self.generate(batch_size_of(real), labels, stream=stream, training=True)
+            fake = self.generate(shapes.batch_size(real), labels, stream=stream, training=True)
             return self.discriminator_loss(
                 real, fake, labels, update=update, stream=stream, training=True
             )
@@ -397,7 +415,7 @@ class GAN(compat.NoSavedModel, keras.Model):
         """
 
         def loss(real: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, Logs]:
-            fake = self.generate(batch_size_of(real), labels, stream=stream, training=True)
+            fake = self.generate(shapes.batch_size(real), labels, stream=stream, training=True)
             return self.generator_loss(real, fake, labels, stream=stream, training=True)
 
         self._descend(self.generator_player, loss, real, labels)
@@ -462,13 +480,17 @@ class GAN(compat.NoSavedModel, keras.Model):
             "discriminator_loss" is the game's term alone, "penalty" the mean penalty before its
             weight.
         """
-        judge, objective = self.discriminator_player, self.objective
-        real, fake, labels = self._prepared(real, fake, labels, stream, training)
+        discriminator, objective = self.discriminator_player, self.objective
+        examples = self._prepared(real, fake, labels, stream, training)
+        fake = examples.fake
         # Real and fake apart, as in the DCGAN authors' code: with BatchNormalization each batch
         # has its own statistics.
-        real_logits = judge.judge(real, labels, stream=stream, training=training)
-        fake_logits = judge.judge(fake.values, labels, stream=stream, training=training)
-        fake_logits = fake_logits.times(fake.weights)
+        real_logits = discriminator.judge(
+            examples.real, examples.real_labels, stream=stream, training=training
+        )
+        fake_logits = discriminator.judge(
+            fake.values, examples.fake_labels, stream=stream, training=training
+        ).times(fake.weights)
         on_real, on_fake = self._terms(
             objective.discriminator_loss, real_logits, fake_logits, fake.weights, training
         )
@@ -486,22 +508,22 @@ class GAN(compat.NoSavedModel, keras.Model):
             if self.instance_noise.is_adaptive:
                 logs["accuracy"] = self._accuracy(real_logits, fake_logits)
         if self.penalty is not None:
-            values = judge.penalize(
+            values = discriminator.penalize(
                 self.penalty,
-                players.match_rows(real, fake.values),
+                examples.paired_real,
                 fake.values,
-                labels,
+                examples.fake_labels,
                 stream=stream,
                 update=update,
                 training=training,
             )
             logs["penalty"] = fake_logits.with_values(values).mean()
             loss += self.penalty.weight * logs["penalty"]
-        layer_loss = judge.layer_loss(real_logits, fake_logits)
+        layer_loss = discriminator.layer_loss(real_logits, fake_logits)
         if layer_loss is not None:
             logs["discriminator_layer_loss"] = layer_loss
             loss += layer_loss
-        return judge.add_entropy(loss), logs
+        return discriminator.add_entropy(loss), logs
 
     def generator_loss(
         self,
@@ -516,18 +538,22 @@ class GAN(compat.NoSavedModel, keras.Model):
 
         The arguments are those of `discriminator_loss`; "generator_loss" is the game's term alone.
         """
-        judge, objective, layer_loss = self.discriminator_player, self.objective, fake.layer_loss
-        real, fake, labels = self._prepared(real, fake, labels, stream, training)
-        real_logits = None
+        discriminator, objective = self.discriminator_player, self.objective
+        layer_loss = self.generator_player.layer_loss(fake)
+        examples = self._prepared(real, fake, labels, stream, training)
+        fake, real_logits = examples.fake, None
         if objective.generator_uses_real:
-            real_logits = judge.judge(real, labels, stream=stream, training=training)
-        fake_logits = judge.judge(fake.values, labels, stream=stream, training=training)
+            real_logits = discriminator.judge(
+                examples.real, examples.real_labels, stream=stream, training=training
+            )
+        fake_logits = discriminator.judge(
+            fake.values, examples.fake_labels, stream=stream, training=training
+        )
         on_fake = self._terms(
             objective.generator_loss, real_logits, fake_logits, fake.weights, training
         )
         loss = fake_logits.with_values(on_fake).times(fake.weights).mean()
         logs = {"generator_loss": loss}
-        layer_loss = self.generator_player.layer_loss(Weighted(fake.values, None, layer_loss))
         if layer_loss is not None:
             logs["generator_layer_loss"] = layer_loss
             loss += layer_loss
@@ -564,7 +590,7 @@ class GAN(compat.NoSavedModel, keras.Model):
 
         def summed(*rows: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
             value, logs = loss(*rows)
-            return value, self._log_means.sums(logs, batch_size_of(rows[0]))
+            return value, self._log_means.sums(logs, shapes.batch_size(rows[0]))
 
         sums = player.minimize(summed, *examples)
         self._log_means.update_state(sums)
@@ -577,22 +603,30 @@ class GAN(compat.NoSavedModel, keras.Model):
         labels: tf.Tensor | None,
         stream: Stream,
         training: bool,
-    ) -> tuple[tf.Tensor, Weighted, tf.Tensor | None]:
-        """Returns real, fake and labels as the discriminator is to see them."""
-        values = fake.values
-        if self.objective.generator_uses_real or labels is not None:
-            real = players.match_rows(real, values)
-        if labels is not None:
-            labels = players.match_rows(labels, values)
+    ) -> _Examples:
+        """Returns the examples as the discriminator is to see them: with noise, and dealt."""
+        fakes = fake.values
+        fake_labels = None if labels is None else players.match_rows(labels, fakes)
         if self.instance_noise is not None and training:
             # Independent draws for real and fake examples.
             real = self.instance_noise(real, key=stream.key(Role.NOISE_ON_REAL), training=True)
-            values = self.instance_noise(values, key=stream.key(Role.NOISE_ON_FAKE), training=True)
-        real, values, labels, weights = (
-            self.discriminator_player.deal(rows, stream=stream, training=training)
-            for rows in (real, values, labels, fake.weights)
+            fakes = self.instance_noise(fakes, key=stream.key(Role.NOISE_ON_FAKE), training=True)
+        # With "exact" routing of the generators there are several fakes for each real example.
+        paired_real = players.match_rows(real, fakes)
+        if self.objective.generator_uses_real:
+            real, labels = paired_real, fake_labels
+
+        def deal(rows: tf.Tensor | None) -> tf.Tensor | None:
+            return self.discriminator_player.deal(rows, stream=stream, training=training)
+
+        dealt_real = deal(real)
+        return _Examples(
+            real=dealt_real,
+            real_labels=deal(labels),
+            fake=Weighted(deal(fakes), deal(fake.weights)),
+            fake_labels=deal(fake_labels),
+            paired_real=dealt_real if paired_real is real else deal(paired_real),
         )
-        return real, Weighted(values, weights), labels
 
     def _terms(
         self,
@@ -630,7 +664,7 @@ class GAN(compat.NoSavedModel, keras.Model):
             real, labels = batches.unpack_batch(
                 data, data_shape=self.data_shape, num_classes=self.num_classes
             )
-            num = batch_size_of(real)
+            num = shapes.batch_size(real)
             # Each replica counts its examples.
             num_seen = replicas.total(self._log_means.count_of("discriminator_loss"))
             stream = Stream(random.key(self.seed, ReservedStep.EVALUATION, num_seen))
@@ -644,11 +678,12 @@ class GAN(compat.NoSavedModel, keras.Model):
                     ]
                 return self._log_means.sums(logs, num)
 
-            if isinstance(num, int) or replicas.count() == 1:
+            if replicas.count() == 1:
                 sums = measure()
             else:
-                # A replica may have no rows of the last batch: it must not compute.
-                sums = tf.cond(num > 0, measure, lambda: tf.zeros_like(self._log_means.totals))
+                # The last batch may be shared out unevenly, and a replica may have none of it.
+                with random.rows_from(replicas.first_row(num)):
+                    sums = tf.cond(num > 0, measure, lambda: tf.zeros_like(self._log_means.totals))
             self._log_means.update_state(sums)
             return self.get_metrics_result()
 
@@ -659,9 +694,9 @@ class GAN(compat.NoSavedModel, keras.Model):
         names += ["penalty"] * (self.penalty is not None)
         if self.instance_noise is not None:
             names += ["noise_level"] + ["accuracy"] * self.instance_noise.is_adaptive
-        names += [
-            f"{name}_layer_loss" for name, player in self.players.items() if player.has_layer_losses
-        ]
+        names += ["discriminator_layer_loss"] * self.discriminator_player.has_layer_losses
+        if self._trains_generator:
+            names += ["generator_layer_loss"] * self.generator_player.has_layer_losses
         return names
 
     @property
@@ -692,7 +727,6 @@ class GAN(compat.NoSavedModel, keras.Model):
         self,
         x: Data,
         y: ArrayLike | None = None,
-        *,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: str | int = "auto",
@@ -734,7 +768,7 @@ class GAN(compat.NoSavedModel, keras.Model):
             initial_epoch: Int, the epoch to begin at.
             steps_per_epoch: Int, training steps in an epoch. Default: one pass over the data.
             validation_steps: Int, batches of an evaluation. Default: all.
-            validation_batch_size: Int, for an array. Default: `batch_size`.
+            validation_batch_size: Int, for an array. Default: `batch_size // accumulate_steps`.
             validation_freq: Int, epochs between evaluations, or a list of epochs.
 
         Raises:
@@ -837,9 +871,7 @@ class GAN(compat.NoSavedModel, keras.Model):
                 **options,
             )
 
-    def _check_callbacks(
-        self, callbacks: callback_checks.Callbacks, *, validates: bool
-    ) -> None:
+    def _check_callbacks(self, callbacks: callback_checks.Callbacks, *, validates: bool) -> None:
         callback_checks.check_callbacks(
             callbacks,
             learning_rates=optimizers.LearningRates(
@@ -866,12 +898,11 @@ class GAN(compat.NoSavedModel, keras.Model):
         )
 
     def _check_batch_size(self, num: int) -> bool:
-        return players.check_batch_size(
-            num,
-            *self.players.values(),
-            num_replicas=self.distribute_strategy.num_replicas_in_sync,
-            accumulate_steps=self.accumulate_steps,
-        )
+        """Raises ValueError if an update cannot have `num` examples; returns whether all must."""
+        both, parts = self.players.values(), self.accumulate_steps
+        num_replicas = self.distribute_strategy.num_replicas_in_sync
+        players.check_batch_size(num, *both, num_replicas=num_replicas, accumulate_steps=parts)
+        return players.needs_equal_batches(*both, num_shares=num_replicas * parts)
 
     def check_training(self, source: Source, batch_size: int) -> None:
         """Raises ValueError unless `fit(source, batch_size=batch_size)` could start.
@@ -1019,8 +1050,8 @@ class GAN(compat.NoSavedModel, keras.Model):
         if format != "tf_saved_model":
             if card is not None or keep is not None:
                 raise ValueError(
-                    f"`card` and `keep` are of SavedModels. Received: them with format={format!r}. "
-                    "Leave them out"
+                    f"`card` and `keep` apply only to format='tf_saved_model'. Received: "
+                    f"format={format!r}. Leave them out"
                 )
             return serving.export_exchange(
                 self.sampling_generator, path, format=format, num_classes=self.num_classes
@@ -1178,8 +1209,6 @@ class GAN(compat.NoSavedModel, keras.Model):
             }
         )
 
-
-_KEYS = tf.TensorSpec([None, 2], tf.int64)
 
 # Endings of files, and the format that writes them; None, if `GAN.export` does not.
 _FILE_FORMATS = {

@@ -51,10 +51,9 @@ class FusedAdam(keras.optimizers.Adam):
         if self.amsgrad or isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
-        index = self._get_variable_index(variable)
         target, momentum, velocity = (
             state.value if isinstance(state, keras.Variable) else state
-            for state in (variable, self._momentums[index], self._velocities[index])
+            for state in (variable, *compat.adam_moments(self, variable))
         )
         beta_1_power, beta_2_power = self._powers_of(target.dtype)
         tf.raw_ops.ResourceApplyAdam(
@@ -249,7 +248,8 @@ def _check_learning_rate(optimizer: Optimizer) -> None:
         raise ValueError(
             "A learning rate must be a number or a `keras.optimizers.schedules` object, so that a "
             f"saved model can be loaded again. Received: {optimizer.name!r} with "
-            f"{_described(rate)}. Use a schedule, or register yours with `keras.saving.register_keras_serializable`"
+            f"{_described(rate)}. Use a schedule, or register yours with "
+            "`keras.saving.register_keras_serializable`"
         ) from error
 
 

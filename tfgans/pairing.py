@@ -58,7 +58,7 @@ def check_game(
 ) -> None:
     """Raises ValueError unless these are what they should be and go together."""
     checks.instance("objective", objective, Objective, "tfgans.objectives.NonSaturating()")
-    categorical = discriminator.mixture_settings.get("routing") == "categorical"
+    categorical = discriminator.routing == "categorical"
     _check_penalty(penalty, discriminator.network, categorical=categorical)
     _check_noise(instance_noise, objective)
     if objective.weighs_fakes and categorical and discriminator.num_components > 1:

@@ -1,7 +1,7 @@
 """A player of the game: a network, how it is called in training, and how it is updated.
 
-A plain network is a player of one column whose outputs all count 1; a mixture of k networks is a
-player too. This file and `tfgans/mixtures` are the only places that tell the two apart.
+A plain network is a player whose outputs have one column and weight 1; a mixture of k networks is
+a player too. This file and `tfgans/mixtures` are the only places that tell the two apart.
 """
 
 import math
@@ -13,9 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import compat, optimizers, random, replicas, shapes
+from tfgans.layers import SpectralNormalization
 from tfgans.mixtures import Mixture, MixtureDiscriminator, MixtureGenerator
 from tfgans.mixtures.mixture import holds_mixture
-from tfgans.mixtures.routing import batch_size, slice_sizes
+from tfgans.mixtures.routing import slice_sizes
 from tfgans.mixtures.untouched import components_without_examples
 from tfgans.penalties import Penalty, PenaltySum, clip_weights
 from tfgans.random import Role, Stream
@@ -48,7 +49,7 @@ class Player:
         self.optimizer: keras.optimizers.Optimizer | None = None
         self.accumulate_steps = 1
         self.has_layer_losses = _has_layer_losses(network)
-        if self.has_layer_losses and self._routing == "categorical":
+        if self.has_layer_losses and self.routing == "categorical":
             raise ValueError(
                 "routing='categorical' runs a component only where it is drawn, so the losses of "
                 f"its layers cannot be summed. Received: {network.name!r} with a regularizer or "
@@ -59,6 +60,35 @@ class Player:
         """Sets the optimizer, which `tfgans.optimizers.prepare` has made ready."""
         self.optimizer = optimizer
         self.accumulate_steps = accumulate_steps
+
+    def check_execution(self, *, jit_compile: bool, accumulate_steps: int) -> None:
+        """Raises ValueError where TensorFlow cannot run the updates of this player so."""
+        num_replicas = replicas.count()
+        if jit_compile and num_replicas > 1:
+            raise ValueError(
+                "XLA does not compile a step of several replicas. Received: jit_compile=True under "
+                f"a strategy of {num_replicas}. Leave it out"
+            )
+        if self.routing == "categorical" and jit_compile:
+            raise ValueError(
+                "routing='categorical' changes batch sizes, which XLA cannot compile. Received: "
+                "jit_compile=True. Use routing='slices', or no XLA"
+            )
+        if self.routing == "categorical" and num_replicas > 1:
+            raise ValueError(
+                "routing='categorical' runs on one device. Received: a strategy of several "
+                "replicas. Use routing='slices'"
+            )
+        synchronized = (keras.layers.BatchNormalization, SpectralNormalization)
+        layers = compat.all_layers(self.network)
+        layer = next((layer for layer in layers if isinstance(layer, synchronized)), None)
+        if num_replicas > 1 and accumulate_steps > 1 and layer is not None:
+            raise ValueError(
+                "A layer whose replicas synchronize cannot do so in micro-batches. "
+                f"Received: accumulate_steps={accumulate_steps} under a strategy of "
+                f"{num_replicas}, and {layer.name!r}, a {type(layer).__name__}. Use layer "
+                "normalization, more replicas, or no micro-batches"
+            )
 
     @property
     def num_components(self) -> int:
@@ -86,9 +116,19 @@ class Player:
         return {"components": self.num_components, **self._mixture.settings()}
 
     @property
+    def is_mixture(self) -> bool:
+        """Whether the network is a mixture, maybe of one component."""
+        return self._mixture is not None
+
+    @property
+    def routing(self) -> str | None:
+        """How a mixture routes a batch; None for a plain network."""
+        return None if self._mixture is None else self._mixture.routing
+
+    @property
     def calls_per_example(self) -> int:
         """How many networks see each example of an update."""
-        return self.num_components if self._routing == "exact" else 1
+        return self.num_components if self.routing == "exact" else 1
 
     @property
     def network_variables(self) -> list[keras.Variable]:
@@ -98,10 +138,10 @@ class Player:
     def minimize(self, loss: Loss, *examples: tf.Tensor | None) -> tf.Tensor:
         """Takes one step of the optimizer down the mean of a loss over a batch.
 
-        With `accumulate_steps` the parts of the batch come one after the other, and only one is in
-        memory at a time. Each draws the noise of its examples (`tfgans.random.part`), so where no
-        example's term depends on the others the update is that of the whole batch, up to the order
-        of summation.
+        With `accumulate_steps` the batch comes in micro-batches, and only one is in memory at a
+        time. Each draws the noise of its examples (`tfgans.random.part`), so where no example's
+        term depends on the others the update is that of the whole batch, up to the order of
+        summation.
 
         Args:
             loss: Callable `(*examples) -> (loss, logged)`: the mean over the examples that it
@@ -157,10 +197,6 @@ class Player:
         """Writes the averages of an optimizer with `use_ema` into the network, as Keras's `fit`."""
         if self.optimizer is not None:
             self.optimizer.finalize_variable_values(self.network.trainable_variables)
-
-    @property
-    def _routing(self) -> str | None:
-        return None if self._mixture is None else self._mixture.routing
 
     @property
     def _moves_weights(self) -> bool:
@@ -249,7 +285,7 @@ class Player:
             weight_gradient = self._unscaled(scaled, gradients)
         variables = self.network.trainable_variables
         if mixture is not None and mixture.routing == "categorical":
-            with components_without_examples(mixture, optimizer, gradients):
+            with components_without_examples(self.components, variables, optimizer, gradients):
                 optimizer.apply(gradients, variables)
         else:
             optimizer.apply(gradients, variables)
@@ -273,9 +309,11 @@ class Player:
 
     def _unscaled(self, gradient: tf.Tensor, others: Sequence[tf.Tensor | None]) -> tf.Tensor:
         """Returns the gradient without the loss scale; NaN where the optimizer skips the step."""
-        if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+        if self.optimizer is None:
             return gradient
         unscaled = gradient / self.optimizer.scale_loss(1.0)
+        if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            return unscaled
         return tf.where(optimizers.all_finite(others), unscaled, float("nan"))
 
 
@@ -301,6 +339,9 @@ class GeneratorPlayer(Player):
         if isinstance(self.network, MixtureGenerator):
             key = stream.key(Role.GENERATOR_ROUTING)
             output = self.network.route(inputs, key=key, training=training)
+            if not training:
+                # Components run in branches then, from which no layer loss gets out.
+                return output
         else:
             output = Weighted(tf.cast(self.network(inputs, training=training), tf.float32))
         return self._with_layer_loss(output)
@@ -372,8 +413,7 @@ class DiscriminatorPlayer(Player):
         logits = tf.cast(self.network(inputs, training=False), tf.float32)
         if self._mixture is None:
             return logits
-        weights = tf.exp(self._mixture.log_probabilities())
-        return tf.reduce_sum(logits * weights, axis=1, keepdims=True)
+        return tf.reduce_sum(logits * self.weights(), axis=1, keepdims=True)
 
     def map_each(
         self,
@@ -424,33 +464,34 @@ class DiscriminatorPlayer(Player):
         clip_weights(self.network_variables, limit)
 
 
-def check_batch_size(num: int, *players: Player, num_replicas: int, accumulate_steps: int) -> bool:
-    """Returns whether all batches must be of one size, because they are cut.
+def check_batch_size(num: int, *players: Player, num_replicas: int, accumulate_steps: int) -> None:
+    """Raises ValueError unless an update can have `num` examples.
 
     Args:
         num: Int, the examples of an update.
         *players: Both players.
         num_replicas: Int, the replicas that share the batch.
-        accumulate_steps: Int, the parts into which each of them cuts its share.
-
-    Raises:
-        ValueError: If the batch cannot be cut so, or a part is too small for a slice a component.
+        accumulate_steps: Int, the micro-batches into which each of them cuts its share.
     """
-    shares = num_replicas * accumulate_steps
-    if num % shares:
+    num_shares = num_replicas * accumulate_steps
+    if num % num_shares:
         raise ValueError(
-            f"The batch must be a multiple of {shares}: {num_replicas} replicas times "
+            f"The batch must be a multiple of {num_shares}: {num_replicas} replicas times "
             f"accumulate_steps={accumulate_steps}. Received: {num} examples"
         )
-    slicing = [player for player in players if player.mixture_settings.get("routing") == "slices"]
-    for player in slicing:
-        slice_sizes(num // shares, player.num_components)
-    return bool(slicing) or shares > 1
+    for player in players:
+        if player.routing == "slices":
+            slice_sizes(num // num_shares, player.num_components)
+
+
+def needs_equal_batches(*players: Player, num_shares: int) -> bool:
+    """Returns whether all batches of a training must be of one size, because they are cut."""
+    return num_shares > 1 or any(player.routing == "slices" for player in players)
 
 
 def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
     """Returns `rows`, repeated to as many as `fake` has: a multiple, with "exact" routing."""
-    times = batch_size(fake) // batch_size(rows)
+    times = shapes.batch_size(fake) // shapes.batch_size(rows)
     if isinstance(times, int) and times == 1:
         return rows
     return tf.tile(rows, [times, *[1] * (len(rows.shape) - 1)])
@@ -518,5 +559,12 @@ def _adds_losses(network: keras.Model) -> bool:
     shape = shapes.input_shape(network, "network")
     inputs = tf.zeros([1, *(8 if size is None else size for size in shape)])
     labels = tf.zeros([1], tf.int32) if shapes.takes_labels(network) else None
-    network(shapes.with_labels(inputs, labels), training=False)
-    return bool(network.losses)
+    # Without a trace in the network: neither statistics nor random states move.
+    *_, losses = network.stateless_call(
+        network.trainable_variables,
+        network.non_trainable_variables,
+        shapes.with_labels(inputs, labels),
+        training=True,
+        return_losses=True,
+    )
+    return bool(losses)

@@ -5,8 +5,9 @@ same key gives the same numbers before and after a restart, eagerly and in a `tf
 XLA too, up to the rounding of a logarithm: TensorFlow's own float draws differ there (measured with
 2.21, Philox as well), its integer bits do not, so floats are made from the bits here.
 
-A key is used in one of two ways: to draw from, or to `fold` into keys of its own. `Role` and
-`ReservedStep` list every branch below the keys of the package, so that no two draws share a key.
+A key may be drawn from, and folded into keys below it: `fold` reads blocks of Philox that no draw
+reaches. `Role` and `ReservedStep` list every branch below the keys of the package, so that no two
+draws share a key.
 
 Axis 0 is the example axis. A replica under `tf.distribute`, and a part of a batch (`part`), draws
 the rows of its own examples in the global batch: no two share noise, and the numbers that an
@@ -34,6 +35,11 @@ _part: contextvars.ContextVar[tuple[int | tf.Tensor, int]] = contextvars.Context
     "part", default=(0, 1)
 )
 
+# Where the rows of this replica begin in the global batch, if replicas have shares of other sizes.
+_first_row: contextvars.ContextVar[tf.Tensor | None] = contextvars.ContextVar(
+    "first_row", default=None
+)
+
 Integer: TypeAlias = int | np.integer | tf.Tensor
 
 
@@ -51,8 +57,8 @@ class Role(enum.IntEnum):
     COMPONENTS = 7
     REFINEMENT = 8
     INNER_UPDATES = 9
-    # Below the key of a penalty.
     PENALTY_OF_COMPONENT = 10
+    # Below the key of a penalty.
     PENALTY_TERM = 11
     PENALTY_FRACTION = 12
     PENALTY_POINTS = 13
@@ -60,6 +66,14 @@ class Role(enum.IntEnum):
     SAMPLE_COMPONENT = 20
     SAMPLE_CLASS = 21
     SAMPLE_REFINEMENT = 22
+    # Below the key of a seed alone.
+    LATENT_HASH = 30
+    # Below the key of the data, (seed, `ReservedStep.DATA`).
+    DATA_ORDER = 40
+    DATA_BATCH = 41
+    DATA_SAMPLE = 42
+    DATA_COLOR = 43
+    DATA_BASIS = 44
 
 
 class ReservedStep(enum.IntEnum):
@@ -67,6 +81,10 @@ class ReservedStep(enum.IntEnum):
 
     EVALUATION = -1
     DOCTOR = -2
+    # Real examples must not be correlated with the latents of a model of the same seed.
+    DATA = -3
+    HELD_OUT = -4
+    GRADIENT_NORMS = -5
 
 
 def key(seed: int, *path: Integer) -> tf.Tensor:
@@ -128,10 +146,6 @@ class Stream:
         for index in path:
             result = fold(result, index)
         return result
-
-    def normal(self, role: Role, shape: Sequence[int | tf.Tensor]) -> tf.Tensor:
-        """Returns float32 draws of N(0, 1); `shape[0]` counts the examples of this replica."""
-        return normal(shape, self.key(role))
 
     def uniform(self, role: Role, shape: Sequence[int | tf.Tensor]) -> tf.Tensor:
         """Returns float32 draws of U[0, 1); `shape[0]` counts the examples of this replica."""
@@ -225,6 +239,22 @@ def part(index: Integer, count: int) -> Iterator[None]:
         _part.reset(token)
 
 
+@contextlib.contextmanager
+def rows_from(first_row: tf.Tensor) -> Iterator[None]:
+    """Has `normal` and `uniform` draw for a replica whose rows begin at `first_row`.
+
+    Without it all replicas are taken to have equally many rows.
+
+    Args:
+        first_row: Scalar integer tensor, counted in the global batch.
+    """
+    token = _first_row.set(first_row)
+    try:
+        yield
+    finally:
+        _first_row.reset(token)
+
+
 def normal(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:
     """Returns float32 draws of N(0, 1); `shape[0]` counts the examples of this replica or part."""
     return _box_muller(_rows_of_this_replica([*shape, 2], key))
@@ -279,6 +309,9 @@ def _rows_of_this_replica(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> t
         return _bits(shape, key)
     size = tf.reduce_prod(tf.cast(tf.stack(shape), tf.int64))
     first = tf.cast(replica * parts + index, tf.int64) * size
+    if (first_row := _first_row.get()) is not None:
+        row_size = tf.reduce_prod(tf.cast(tf.stack([1, *shape[1:]]), tf.int64))
+        first = tf.cast(first_row, tf.int64) * row_size
     # The counter moves to the block in which the first row begins: what others draw is skipped.
     philox_key, counter = _philox_state(key)
     counter += tf.stack([tf.cast(first // _BLOCK, tf.uint64), tf.constant(0, tf.uint64)])

@@ -1,13 +1,12 @@
 """What is different where several replicas of a model train on parts of one global batch."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from tfgans import compat
-from tfgans.layers import SpectralNormalization
 
 
 def count() -> int:
@@ -55,34 +54,6 @@ def repeat(times: int, update: Callable[[int | tf.Tensor], None]) -> None:
     )
 
 
-def check_execution(
-    networks: Sequence[keras.Model], *, jit_compile: bool, accumulate_steps: int
-) -> None:
-    """Raises ValueError where TensorFlow cannot run a step so on several replicas."""
-    if count() == 1:
-        return
-    if jit_compile:
-        raise ValueError(
-            "XLA does not compile a step of several replicas. Received: jit_compile=True under a "
-            f"strategy of {count()}. Leave it out"
-        )
-    if any(getattr(network, "routing", None) == "categorical" for network in networks):
-        raise ValueError(
-            "routing='categorical' runs on one device. Received: a strategy of several replicas. "
-            "Use routing='slices'"
-        )
-    synchronized = (keras.layers.BatchNormalization, SpectralNormalization)
-    layers = [layer for network in networks for layer in compat.all_layers(network)]
-    layer = next((layer for layer in layers if isinstance(layer, synchronized)), None)
-    if accumulate_steps > 1 and layer is not None:
-        raise ValueError(
-            "A layer whose replicas synchronize cannot do so in parts of a batch. "
-            f"Received: accumulate_steps={accumulate_steps} under a strategy of {count()}, and "
-            f"{layer.name!r}, a {type(layer).__name__}. Use layer normalization, more "
-            "replicas, or no parts"
-        )
-
-
 def synchronize_batch_statistics(network: keras.Model) -> None:
     """Makes batch statistics those of the global batch, where there are several replicas.
 
@@ -94,9 +65,27 @@ def synchronize_batch_statistics(network: keras.Model) -> None:
     for layer in compat.all_layers(network):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
+
+
+def warn_of_random_layers(network: keras.Model, *, stacklevel: int) -> None:
+    """Warns of Dropout and its like, where there are several replicas."""
+    if count() == 1:
+        return
+    for layer in compat.all_layers(network):
         if isinstance(getattr(layer, "seed_generator", None), keras.random.SeedGenerator):
             warnings.warn(
                 f"{layer.name!r} draws the same numbers on every replica: its random state is "
                 "not keyed by example. Leave it out, or train on one device",
-                stacklevel=4,
+                stacklevel=stacklevel + 1,
             )
+
+
+def first_row(num_rows: int | tf.Tensor) -> tf.Tensor:
+    """Returns where the rows of this replica begin in the global batch: an int32 scalar.
+
+    Args:
+        num_rows: Int or scalar tensor, the rows of this replica. Called by all replicas.
+    """
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    sizes = total(tf.one_hot(replica, count(), on_value=num_rows, off_value=0, dtype=tf.int32))
+    return tf.cumsum(sizes, exclusive=True)[replica]

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from tfgans.types import Shape
+from tfgans.types import Inputs, Shape
 
 
-def input_shape(network: Any, role: str) -> tuple[int | None, ...]:
+def input_shape(network: keras.Model, role: str) -> tuple[int | None, ...]:
     """Returns the shape of one input of a built network: of the first, if labels are the second."""
     shape = _input_shapes(network)
     return _without_batch(shape[0] if takes_labels(network) else shape, role, "input")
 
 
-def takes_labels(network: Any) -> bool:
+def takes_labels(network: keras.Model) -> bool:
     """Returns whether a built network takes a list of a tensor and one label an example."""
     shape = _input_shapes(network)
     return isinstance(shape, list | tuple) and len(shape) == 2 and _is_of_labels(shape[1])
@@ -25,7 +26,7 @@ def with_labels(batch: Any, labels: Any) -> Any:
     return batch if labels is None else [batch, labels]
 
 
-def output_shape(network: Any, role: str) -> tuple[int | None, ...]:
+def output_shape(network: keras.Model, role: str) -> tuple[int | None, ...]:
     """Returns the shape of one output of a built network with a single output tensor."""
     shape = getattr(network, "output_shape", None)
     if shape is None:
@@ -36,13 +37,22 @@ def output_shape(network: Any, role: str) -> tuple[int | None, ...]:
     return _without_batch(shape, role, "output")
 
 
+def batch_size(batch: Inputs) -> int | tf.Tensor:
+    """Returns the length of axis 0: an int if it is known, else a scalar tensor.
+
+    A batch is what a network takes: a tensor, or the list [tensor, labels].
+    """
+    first = tf.nest.flatten(batch)[0]
+    return tf.shape(first)[0] if first.shape[0] is None else first.shape[0]
+
+
 def batch_axis(shape: Shape | Sequence[Shape]) -> int | None:
     """Returns the batch size in a shape, or in the first of several shapes."""
     first = shape[0]
     return first[0] if isinstance(first, tuple | list) else first
 
 
-def _input_shapes(network: Any) -> Any:
+def _input_shapes(network: keras.Model) -> Any:
     shape = getattr(network, "input_shape", None)
     if shape is None and getattr(network, "built", False):
         # A subclassed model has no `input_shape`, but remembers what it was built on.

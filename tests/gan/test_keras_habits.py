@@ -534,9 +534,7 @@ def layer_losses(*, wrap=None, steps=1, compile_options=None, **options):
     """Returns a model after SGD steps, and its logs."""
     pair = networks(**options)
     gan = tfgans.NonSaturatingGAN(*(pair if wrap is None else wrap(pair)))
-    gan.compile(
-        keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **(compile_options or {})
-    )
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **(compile_options or {}))
     return gan, train(gan, steps=steps).history
 
 

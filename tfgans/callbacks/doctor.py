@@ -191,7 +191,7 @@ values (or 1, if that is larger) |
         advice = {
             name: symptoms.advice_on_weights(name, player.mixture_settings)
             for name, player in model.players.items()
-            if player.mixture_settings
+            if player.is_mixture
         }
         self._chart = Chart(self._limits, advice)
         self._chart.add_all(one for one in before if one.step <= model.step)

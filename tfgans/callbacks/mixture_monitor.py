@@ -136,9 +136,7 @@ class MixtureMonitor(Callback):
             self._events.close()
 
     def _mixtures(self) -> dict[str, Player]:
-        return {
-            name: player for name, player in self.model.players.items() if player.mixture_settings
-        }
+        return {name: player for name, player in self.model.players.items() if player.is_mixture}
 
     def _write(self) -> None:
         step, mixtures = self.model.step, self._mixtures()

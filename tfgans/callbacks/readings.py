@@ -185,7 +185,7 @@ def _borrowed(metrics: Sequence[Any]) -> Iterator[None]:
 
 
 def _weights(player: Player) -> tuple[float, ...]:
-    return tuple(player.probabilities.tolist()) if player.mixture_settings else ()
+    return tuple(player.probabilities.tolist()) if player.is_mixture else ()
 
 
 def _to_cell(value: Any) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 
 from tfgans.data import draws
 from tfgans.data.arrays import ArraySource
+from tfgans.random import Role
 
 
 def tint(images: ArraySource, *, seed: int = 0, name: str | None = None) -> ArraySource:
@@ -29,7 +30,7 @@ def tint(images: ArraySource, *, seed: int = 0, name: str | None = None) -> Arra
             f"`images` must be grey and uint8. Received: {images.name!r}, {grey.dtype} of shape "
             f"{images.data_shape}"
         )
-    colors = draws.uniform([len(grey), 3], draws.key(seed, draws.COLOR)).numpy()
+    colors = draws.uniform([len(grey), 3], draws.key(seed, Role.DATA_COLOR)).numpy()
     colors = np.rint(255 * colors / colors.max(axis=1, keepdims=True)).astype(np.uint16)
     # Integers: 255 * 255 + 127 fits in 16 bits, and adding 127 rounds to nearest.
     tinted = (grey * colors[:, np.newaxis, np.newaxis, :] + 127) // 255

@@ -7,22 +7,16 @@ does not depend on the number of replicas.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from tfgans import random
-
-ORDER, BATCH, SAMPLE, COLOR, BASIS = range(5)
-
-# Keeps the draws of data apart from those that a model makes with the same seed: real examples
-# must not be correlated with latents. A model folds its step here, which is never this number.
-_ROOM = -0xDA7A
+from tfgans.random import ReservedStep, Role
 
 
-def key(seed: int, role: int, *path: Any) -> tf.Tensor:
-    """Returns the int64[2] key of `seed` for one of the roles above, folded along `path`."""
-    return random.key(seed, _ROOM, role, *path)
+def key(seed: int, role: Role, *path: random.Integer) -> tf.Tensor:
+    """Returns the int64[2] key of the data of `seed` for a role, folded along `path`."""
+    return random.key(seed, ReservedStep.DATA, role, *path)
 
 
 def normal(shape: Sequence[int], key: tf.Tensor) -> tf.Tensor:

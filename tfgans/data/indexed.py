@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgans.data import draws
 from tfgans.data.source import Source
+from tfgans.random import Role
 
 # The number of rounds in `tf.random.experimental.index_shuffle`.
 _SHUFFLE_ROUNDS = 4
@@ -81,7 +82,7 @@ class IndexedSource(Source):
         # A batch is no larger than an epoch, so it meets at most two. Each gets random seeds of its
         # own: seeds that differ by 1 give visibly correlated permutations. The op takes three
         # numbers and reads 32 bits of each.
-        keys = [draws.key(self.seed, draws.ORDER, epochs[0] + i) for i in range(2)]
+        keys = [draws.key(self.seed, Role.DATA_ORDER, epochs[0] + i) for i in range(2)]
         seeds = tf.stack([draws.integers([3], key, 2**32) for key in keys])
         # Not `tf.random.experimental.index_shuffle`: it cannot take a seed a row (TF 2.21).
         return tf.raw_ops.RandomIndexShuffle(

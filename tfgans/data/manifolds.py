@@ -16,6 +16,7 @@ from tfgans import checks
 from tfgans.data import draws
 from tfgans.data.source import DrawnSource
 from tfgans.data.synthetic import checked_points
+from tfgans.random import Role
 
 
 class ParallelLines(DrawnSource):
@@ -136,5 +137,5 @@ def _orthonormal_pair(dim: int, basis_seed: int | None) -> tuple[np.ndarray, np.
 
 
 def _random_matrix(rows: int, columns: int, basis_seed: int) -> np.ndarray:
-    key = draws.key(checks.integer("basis_seed", basis_seed), draws.BASIS)
+    key = draws.key(checks.integer("basis_seed", basis_seed), Role.DATA_BASIS)
     return draws.normal([rows, columns], key).numpy().astype(np.float64)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgans import checks
 from tfgans.data import draws
+from tfgans.random import Role
 from tfgans.reprs import SettingsRepr
 
 
@@ -193,13 +194,13 @@ class DrawnSource(Source):
         return self._draw(num_examples, self._sample_key(seed)).numpy()
 
     def _sample_key(self, seed: int) -> tf.Tensor:
-        return draws.key(checks.integer("seed", seed), draws.SAMPLE)
+        return draws.key(checks.integer("seed", seed), Role.DATA_SAMPLE)
 
     def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-        return self._draw(batch_size, draws.key(self.seed, draws.BATCH, step))
+        return self._draw(batch_size, draws.key(self.seed, Role.DATA_BATCH, step))
 
     def _batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-        key = draws.key(self.seed, draws.BATCH, step)
+        key = draws.key(self.seed, Role.DATA_BATCH, step)
         return tf.cast(self._draw_labels(batch_size, key), tf.int32)
 
     def _draw_labels(self, n: int, key: tf.Tensor) -> tf.Tensor:

@@ -5,10 +5,9 @@ from typing import Self
 import keras
 import tensorflow as tf
 
-from tfgans import averages, checks, optimizers, players, replicas
+from tfgans import averages, checks, optimizers, players, replicas, shapes
 from tfgans.gan import GAN, Logs
 from tfgans.layers import InstanceNoise
-from tfgans.mixtures.routing import batch_size as batch_size_of
 from tfgans.objectives import Hinge, Objective
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.random import BatchDraws, Role, Stream
@@ -127,11 +126,15 @@ class DCD(GAN):
             name: String, optional.
         """
         checks.instance("gan", gan, GAN, "tfgans.runs.load_final('runs/x')")
-        discriminator = averages.copy_network(gan.discriminator)
-        discriminator.trainable = True
+        if type(gan).draw_latents is not GAN.draw_latents:
+            raise ValueError(
+                f"The latents of a {type(gan).__name__} are its own, and a DCD would draw others. "
+                "Received: a model that overrides `draw_latents`. Subclass `DCD` with the same "
+                "override, and pass it copies of the networks"
+            )
         return cls(
             averages.copy_network(gan.sampling_generator),
-            discriminator,
+            averages.copy_network(gan.discriminator),
             objective=gan.objective if objective is None else objective,
             penalty=gan.penalty if penalty is None else penalty,
             weight_clip=gan.weight_clip if weight_clip is None else weight_clip,
@@ -190,7 +193,9 @@ class DCD(GAN):
         """Several updates of the discriminator on one real and one refined batch."""
 
         def refined(real: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-            return self.generate(batch_size_of(real), labels, stream=stream, training=True).values
+            return self.generate(
+                shapes.batch_size(real), labels, stream=stream, training=True
+            ).values
 
         fake = players.map_parts(refined, real, labels, parts=self.accumulate_steps)
 

@@ -12,6 +12,7 @@ from tfgans.metrics import arrays
 from tfgans.metrics.held_out import draw_indices
 from tfgans.metrics.held_out import examples as checked_examples
 from tfgans.objectives import Objective
+from tfgans.random import ReservedStep
 
 _LATENTS, _LABELS, _REAL = 0, 1, 2
 
@@ -95,7 +96,7 @@ def generator_gradient_norms(
 
     @tf.function(autograph=False)
     def gradients(index: tf.Tensor) -> list[tf.Tensor]:
-        key = random.key(seed, index)
+        key = random.key(seed, ReservedStep.GRADIENT_NORMS, index)
         latents, labels = _draw(gan, size, key)
         real_logits = None
         if examples is not None:
@@ -136,7 +137,7 @@ def _costs(gan: GAN, objectives: Any) -> dict[str, Objective]:
 
 def _refuse(gan: GAN) -> None:
     """Raises ValueError of a model without one gradient over one generator."""
-    if any(player.mixture_settings for player in gan.players.values()):
+    if any(player.is_mixture for player in gan.players.values()):
         raise ValueError(
             "The gradient is of one generator against one discriminator. Received: a mixture. Make "
             "a model of two of its components"

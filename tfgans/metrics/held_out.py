@@ -11,8 +11,9 @@ from tfgans import checks, random
 from tfgans.metrics import arrays
 from tfgans.optimizers import FusedAdam
 from tfgans.penalties import clip_weights
+from tfgans.random import ReservedStep
 
-_ORDER, _BATCHES = 0, 1
+_ORDER = 0
 _CHUNK = 1024
 
 Loss = Callable[[Any, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
@@ -146,7 +147,7 @@ def train(
 
     @tf.function(autograph=False)
     def update(step: tf.Tensor) -> None:
-        key = random.key(seed, _BATCHES, step)
+        key = random.key(seed, ReservedStep.HELD_OUT, step)
         real, fake = (
             tf.gather(side, draw_indices(size, len(side), random.fold(key, index)))
             for index, side in enumerate(sides)

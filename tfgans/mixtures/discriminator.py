@@ -124,7 +124,7 @@ class MixtureDiscriminator(Mixture):
         """
         if not training or self.routing != "slices" or self.num_components == 1:
             return batch
-        num_rows = routes.batch_size(batch)
+        num_rows = shapes.batch_size(batch)
         uniform = random.uniform([1], key)[0]
         shift = tf.cast(uniform * tf.cast(num_rows, tf.float32), tf.int32)
         return tf.gather(batch, routes.dealing_order(num_rows, self.num_components, shift))

@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks, random, shapes
-from tfgans.mixtures import routing as routes
 from tfgans.mixtures.mixture import DEFAULT_RATE, Mixture
 from tfgans.random import Role
 from tfgans.types import Config, Inputs, Shape
@@ -135,7 +134,7 @@ class MixtureGenerator(Mixture):
             latents = tf.nest.flatten(inputs)[0]
             chosen = self._components_of_latents_function(tf.cast(latents, tf.float32))
         else:
-            chosen = self._checked(tf.convert_to_tensor(component), routes.batch_size(inputs))
+            chosen = self._checked(tf.convert_to_tensor(component), shapes.batch_size(inputs))
         return self._dispatch(inputs, chosen, training)
 
     def compute_output_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
@@ -176,7 +175,7 @@ class MixtureGenerator(Mixture):
             return self._run_slices(batch, training)
         examples = tf.concat([network(batch, training=True) for network in self.components], axis=0)
         scaled = self.num_components * tf.exp(self.log_probabilities())
-        weights = tf.repeat(scaled, routes.batch_size(batch))[:, tf.newaxis]
+        weights = tf.repeat(scaled, shapes.batch_size(batch))[:, tf.newaxis]
         return Weighted(tf.cast(examples, tf.float32), weights)
 
     def settings(self) -> Config:
@@ -184,7 +183,7 @@ class MixtureGenerator(Mixture):
         return {**super().settings(), "seed": self.seed}
 
     def _components_of_latents(self, latents: tf.Tensor) -> tf.Tensor:
-        keys = random.keys_of_rows(latents, random.key(self.seed))
+        keys = random.keys_of_rows(latents, random.key(self.seed, Role.LATENT_HASH))
         return self.choose(random.uniform_rows(keys, []))
 
     def _checked(self, component: tf.Tensor, num_rows: int | tf.Tensor) -> tf.Tensor:

@@ -216,7 +216,7 @@ class Mixture(keras.Model):
 
     def _run_slices(self, batch: Inputs, training: bool) -> Weighted:
         outputs = routes.run_slices(self.components, batch, training=training)
-        num_rows = routes.batch_size(batch)
+        num_rows = shapes.batch_size(batch)
         sizes = tf.stack(routes.slice_sizes(num_rows, self.num_components))
         # The mean over the batch is then sum_i w_i (mean over slice i); k w_i, if slices are equal.
         shares = tf.cast(sizes, tf.float32) / tf.cast(num_rows, tf.float32)
@@ -224,7 +224,7 @@ class Mixture(keras.Model):
         return Weighted(tf.cast(tf.concat(outputs, axis=0), tf.float32), weights[:, tf.newaxis])
 
     def _run_categorical(self, batch: Inputs, key: tf.Tensor, training: bool) -> Weighted:
-        chosen = self.choose(random.uniform([routes.batch_size(batch)], key))
+        chosen = self.choose(random.uniform([shapes.batch_size(batch)], key))
         outputs = self._dispatch(batch, chosen, training)
         # 1 in value, with the gradient of w: a drawn index alone has none.
         log_weights = self.log_probabilities()

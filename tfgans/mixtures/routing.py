@@ -6,20 +6,11 @@ from typing import TypeVar
 import keras
 import tensorflow as tf
 
-from tfgans import compat
+from tfgans import compat, shapes
 from tfgans.types import Inputs
 
 # A tensor, or a nest of tensors with as many rows each.
 Rows = TypeVar("Rows")
-
-
-def batch_size(batch: Inputs) -> int | tf.Tensor:
-    """Returns the length of axis 0: an int if it is known, else a scalar tensor.
-
-    A batch is what a network takes: a tensor, or the list [tensor, labels].
-    """
-    first = tf.nest.flatten(batch)[0]
-    return tf.shape(first)[0] if first.shape[0] is None else first.shape[0]
 
 
 def slice_sizes(num_rows: int | tf.Tensor, num_slices: int) -> list[int | tf.Tensor]:
@@ -48,7 +39,7 @@ def cut(batch: Rows, num_slices: int) -> list[Rows]:
     """Returns `num_slices` slices of a batch, or of a nest of tensors with as many rows each."""
     if num_slices == 1:
         return [batch]
-    sizes = slice_sizes(batch_size(batch), num_slices)
+    sizes = slice_sizes(shapes.batch_size(batch), num_slices)
     parts = [tf.split(tensor, sizes, num=num_slices) for tensor in tf.nest.flatten(batch)]
     return [tf.nest.pack_sequence_as(batch, part) for part in zip(*parts, strict=True)]
 

@@ -60,7 +60,7 @@ def plan(
 
 def _network(player: Player) -> str:
     text = f"{player.network.name}, {player.network.count_params():,} parameters"
-    if player.mixture_settings:
+    if player.is_mixture:
         text += f", {player.num_components} components"
-        text += f", routing {player.mixture_settings['routing']}"
+        text += f", routing {player.routing}"
     return text

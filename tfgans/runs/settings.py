@@ -75,7 +75,7 @@ def _mixtures(gan: GAN) -> dict[str, Any]:
     return {
         f"{name}_mixture": player.mixture_settings
         for name, player in sorted(gan.players.items())
-        if player.mixture_settings
+        if player.is_mixture
     }
 
 

@@ -104,7 +104,7 @@ def train(
     )
     monitors: list[keras.callbacks.Callback] = []
     evaluation = _evaluation(evaluator, evaluate_every, epoch_steps, run)
-    if any(player.mixture_settings for player in gan.players.values()):
+    if any(player.is_mixture for player in gan.players.values()):
         monitors.append(
             callbacks.MixtureMonitor(
                 run.mixture_log,
