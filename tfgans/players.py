@@ -518,4 +518,11 @@ def _adds_losses(network: keras.Model) -> bool:
     inputs = tf.zeros([1, *(8 if size is None else size for size in shape)])
     labels = tf.zeros([1], tf.int32) if shapes.takes_labels(network) else None
     network(shapes.with_labels(inputs, labels), training=False)
+    if network.losses:
+        return True
+    # A layer may add its loss in training alone. What a call in training changes is put back.
+    before = [(variable, tf.identity(variable.value)) for variable in network.variables]
+    network(shapes.with_labels(inputs, labels), training=True)
+    for variable, value in before:
+        variable.assign(value)
     return bool(network.losses)
