@@ -196,18 +196,18 @@ class TestCallbacks:
     def test_killed_and_rerun_equals_uninterrupted(self, tmp_path):
         """Weights, optimizers and data go on where the backup was made."""
 
-        class Killed(Exception):
+        class KilledError(Exception):
             pass
 
         def kill(epoch, logs=None):
             if epoch == 1:
-                raise Killed
+                raise KilledError
 
         options = {"ema": 0.9, "dropout": 0.3}
         undisturbed = plain(**options)
         # Three of the four batches of a pass: an epoch ends inside a pass.
         train(undisturbed, epochs=3, steps=3)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             train(
                 plain(**options),
                 callbacks.BackupAndRestore(tmp_path / "backup"),
@@ -225,6 +225,11 @@ class TestCallbacks:
         )
         assert epochs == [1, 2]
         tiny.assert_same_state(rerun, undisturbed)
+
+    def test_backup_inside_an_epoch_is_refused(self, tmp_path):
+        """Keras would begin the epoch anew with the weights from its middle."""
+        with pytest.raises(ValueError, match=r"tfgans\.callbacks\.Backup"):
+            train(plain(), callbacks.BackupAndRestore(tmp_path, save_freq=1))
 
     def test_writers(self, tmp_path):
         calls = []
@@ -272,10 +277,9 @@ class TestAveragingOptimizers:
             for name, weights in seen.items()
         }
 
-    def check(self, optimizer, networks):
+    def check(self, optimizer, players):
         def gan_of(make):
-            keras.utils.set_random_seed(0)
-            gan = tfgans.NonSaturatingGAN(*networks())
+            gan = tfgans.NonSaturatingGAN(*players())
             gan.compile(make(), make())
             return gan
 
@@ -293,7 +297,7 @@ class TestAveragingOptimizers:
     def test_both_networks_end_with_their_averages(self, optimizer):
         self.check(
             lambda **options: optimizer(0.01, **options),
-            lambda: (tiny.generator(), tiny.discriminator()),
+            networks,
         )
 
     def test_inside_a_loss_scale_optimizer(self):
@@ -301,14 +305,24 @@ class TestAveragingOptimizers:
             lambda **options: keras.optimizers.LossScaleOptimizer(
                 keras.optimizers.Adam(0.01, **options), initial_scale=8.0
             ),
-            lambda: (tiny.generator(), tiny.discriminator()),
+            networks,
         )
 
     @pytest.mark.parametrize("weight_update", ["exponentiated_gradient", "softmax"])
     def test_mixtures(self, weight_update):
+        def mixtures(**options):
+            generators, discriminators = zip(*map(seeded, (1, 2)), strict=True)
+            return (
+                tfgans.MixtureGenerator(generators, **options),
+                tfgans.MixtureDiscriminator(discriminators, **options),
+            )
+
+        def seeded(seed):
+            return networks(seed=seed)
+
         self.check(
             lambda **options: keras.optimizers.Adam(0.01, **options),
-            lambda: tiny.mixtures(2, 2, weight_update=weight_update),
+            lambda: mixtures(weight_update=weight_update),
         )
 
 
@@ -334,8 +348,7 @@ class TestFiles:
         with pytest.raises(ValueError, match=r"\.weights\.h5"):
             plain().save_weights(tmp_path / name)
         with pytest.raises(ValueError, match=r"\.keras"):
-            callback = callbacks.ModelCheckpoint(tmp_path / name)
-            train(plain(), callback)
+            train(plain(), callbacks.ModelCheckpoint(tmp_path / name))
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize("compiled", [True, False])
@@ -535,9 +548,7 @@ def layer_losses(*, wrap=None, steps=1, compile_options=None, **options):
     """Returns a model after SGD steps, and its logs."""
     pair = networks(**options)
     gan = tfgans.NonSaturatingGAN(*(pair if wrap is None else wrap(pair)))
-    gan.compile(
-        keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **(compile_options or {})
-    )
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **(compile_options or {}))
     return gan, train(gan, steps=steps).history
 
 
@@ -598,9 +609,7 @@ class TestLayerLosses:
 
     def test_looking_for_losses_changes_nothing(self):
         def pair():
-            generator, discriminator = networks(
-                charging=lambda: Charging(only_in_training=True)
-            )
+            generator, discriminator = networks(charging=lambda: Charging(only_in_training=True))
             extra = [layers.BatchNormalization(), layers.Dropout(0.5)]
             return keras.Sequential([generator, *extra]), discriminator
 
