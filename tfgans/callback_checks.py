@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import keras
 
@@ -20,7 +21,6 @@ _REFUSED: dict[type[keras.callbacks.Callback], str] = {
     ),
 }
 
-
 # Callbacks that set the learning rate.
 _SETS_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 
@@ -31,7 +31,7 @@ _MONITORS = (
     keras.callbacks.ReduceLROnPlateau,
 )
 
-Callbacks = Sequence[keras.callbacks.Callback] | keras.callbacks.CallbackList | None
+Callbacks: TypeAlias = Sequence[keras.callbacks.Callback] | keras.callbacks.CallbackList | None
 
 
 def check_callbacks(

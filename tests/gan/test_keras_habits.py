@@ -1,7 +1,6 @@
 """What a Keras user does with a model, and what a GAN does then."""
 
 import copy
-import logging
 import warnings
 
 import keras
@@ -353,7 +352,6 @@ class TestFiles:
 
     @pytest.mark.parametrize("compiled", [True, False])
     def test_keras_function_for_saving(self, compiled, tmp_path):
-        logging.getLogger("absl").setLevel(logging.ERROR)
         with pytest.raises(ValueError, match=r"\.keras"):
             keras.saving.save_model(plain(compiled=compiled), tmp_path / "x.h5")
         gan = plain(compiled=compiled)
