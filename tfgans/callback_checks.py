@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import keras
 
@@ -20,7 +21,6 @@ _REFUSED: dict[type[keras.callbacks.Callback], str] = {
     ),
 }
 
-
 # Callbacks that set the learning rate.
 _SETS_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 
@@ -31,7 +31,7 @@ _MONITORS = (
     keras.callbacks.ReduceLROnPlateau,
 )
 
-Callbacks = Sequence[keras.callbacks.Callback] | keras.callbacks.CallbackList | None
+Callbacks: TypeAlias = Sequence[keras.callbacks.Callback] | keras.callbacks.CallbackList | None
 
 
 def check_callbacks(
@@ -57,6 +57,8 @@ def check_callbacks(
         for kind, reason in _REFUSED.items():
             if isinstance(callback, kind):
                 raise ValueError(f"`{kind.__name__}` does not work with a GAN: {reason}")
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            _check_backup(callback)
         if isinstance(callback, _SETS_RATE):
             _check_rates(callback, learning_rates)
         saves_models = isinstance(callback, keras.callbacks.ModelCheckpoint)
@@ -64,6 +66,15 @@ def check_callbacks(
             check_model_path(callback.filepath)
         if not saves_models or callback.save_best_only:
             _check_monitor(callback, log_names, validates)
+
+
+def _check_backup(callback: keras.callbacks.BackupAndRestore) -> None:
+    if callback.save_freq != "epoch":
+        raise ValueError(
+            "`BackupAndRestore` begins an epoch anew with the weights that it saved inside of it. "
+            f"Received: save_freq={callback.save_freq!r}. Use `save_freq='epoch'`, or "
+            "`tfgans.callbacks.Backup(folder, every_steps=...)`, which goes on with the step"
+        )
 
 
 def _check_rates(callback: keras.callbacks.Callback, learning_rates: LearningRates) -> None:

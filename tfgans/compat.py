@@ -6,6 +6,7 @@ fails when one of them is no longer needed, or no longer there.
 
 import contextlib
 from collections.abc import Sequence
+from typing import TypeVar
 
 import keras
 import tensorflow as tf
@@ -15,12 +16,13 @@ from keras.src.saving.serialization_lib import SafeModeScope
 from tensorflow.python.framework import op_def_registry
 from tensorflow.python.ops import control_flow_util
 
+Model = TypeVar("Model", bound=keras.Model)
+
 # The argument by which `fit` tells `evaluate` that it has prepared the data already.
 CACHED_EVALUATION = "_use_cached_eval_dataset"
 
 __all__ = [
     "CACHED_EVALUATION",
-    "NO_SAVED_MODEL",
     "SafeModeScope",
     "adam_moments",
     "all_layers",
@@ -28,24 +30,34 @@ __all__ = [
     "op_def_registry",
     "optimized_variables",
     "optimizer_slots",
+    "refuses_saved_model",
     "remember_optimizer_attributes",
     "saves_to_hdf5",
     "stored_precision",
 ]
 
 
-def _refuse_saved_model(model: keras.Model) -> None:
-    raise ValueError(
-        f"`tf.saved_model.save` cannot write a {type(model).__name__}: it would have no "
-        "signature. Use `export(path)` of the model, which writes a SavedModel for serving"
-    )
+def refuses_saved_model(cls: type[Model]) -> type[Model]:
+    """Makes `tf.saved_model.save(model)` of a class end in a sentence, before it writes.
 
+    Keras 3.15 gives only its functional models a signature. Of any other model TensorFlow 2.21
+    writes a SavedModel that nothing can call, without a word. It asks the model for its parts by
+    `_trackable_children`, and has no public hook.
+    """
+    children = cls._trackable_children
 
-# The attribute `_default_save_signature` of a class whose models `tf.saved_model.save` refuses.
-# Keras 3.15 gives only its functional models a signature: of any other model TensorFlow 2.21 writes
-# a SavedModel that nothing can call, without a word. It asks the model for this attribute, and has
-# no public hook.
-NO_SAVED_MODEL = property(_refuse_saved_model)
+    def _trackable_children(
+        self: keras.Model, save_type: str = "checkpoint", **options: object
+    ) -> dict[str, object]:
+        if save_type == "savedmodel":
+            raise ValueError(
+                f"`tf.saved_model.save` cannot write a {type(self).__name__}: it would have no "
+                "signature. Use `export(path)` of the model, which writes a SavedModel for serving"
+            )
+        return children(self, save_type, **options)
+
+    cls._trackable_children = _trackable_children
+    return cls
 
 
 def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

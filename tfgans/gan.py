@@ -66,6 +66,7 @@ class _Examples(NamedTuple):
 Optimizer: TypeAlias = keras.optimizers.Optimizer
 
 
+@compat.refuses_saved_model
 @keras.saving.register_keras_serializable(package="tfgans")
 class GAN(keras.Model):
     """Two networks, a game between them, and how they are trained.
@@ -125,7 +126,6 @@ class GAN(keras.Model):
     Reference: Goodfellow et al. 2014, "Generative Adversarial Nets", Algorithm 1.
     """
 
-    _default_save_signature = compat.NO_SAVED_MODEL
     # Whether there is a loss of the generator to log.
     _trains_generator: ClassVar[bool] = True
 
@@ -396,6 +396,16 @@ class GAN(keras.Model):
             labels: Int [batch], of a conditional model; else None.
             update: Scalar int tensor, the number of this update among all of the discriminator's.
             stream: `tfgans.random.Stream`, from which all randomness of the update comes.
+
+        Example: two updates on each batch, with fakes of their own.
+
+        ```python
+        class TwoUpdates(tfgans.NonSaturatingGAN):
+            def discriminator_update(self, real, labels=None, *, update=None, stream):
+                for index in range(2):
+                    substream = stream.substream(tfgans.random.Role.INNER_UPDATES, index)
+                    super().discriminator_update(real, labels, update=update, stream=substream)
+        ```
         """
 
         def loss(real: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, Logs]:
@@ -412,6 +422,21 @@ class GAN(keras.Model):
         """One update of the generator, on as many new latents as there are examples in `real`.
 
         The arguments are those of `discriminator_update`.
+
+        Example: an update in every second step, on one device.
+
+        ```python
+        class EverySecondStep(tfgans.NonSaturatingGAN):
+            def generator_update(self, real, labels=None, *, stream):
+                update = super().generator_update
+                # The discriminator of this step has been updated.
+                done = tf.convert_to_tensor(self.discriminator_optimizer.iterations)
+                tf.cond(
+                    done % 2 == 0,
+                    lambda: update(real, labels, stream=stream),
+                    lambda: None,
+                )
+        ```
         """
 
         def loss(real: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, Logs]:
@@ -426,6 +451,14 @@ class GAN(keras.Model):
         Args:
             draws: `tfgans.random.RowDraws`, which draws for all rows: `draws.normal(row_shape)` or
                 `draws.uniform(row_shape)`.
+
+        Example: latents of U[-1, 1), which `sample` and `export` then draw too.
+
+        ```python
+        class UniformLatents(tfgans.NonSaturatingGAN):
+            def draw_latents(self, draws):
+                return 2.0 * draws.uniform(self.latent_shape) - 1.0
+        ```
         """
         return draws.normal(self.latent_shape)
 
@@ -449,6 +482,16 @@ class GAN(keras.Model):
             `tfgans.weighted.Weighted` of float32 examples [rows, ...]. Their weights are None for a
             plain network; for a mixture float32 [rows, 1] with a gradient to its probabilities
             ("exact" routing makes `num` times k rows).
+
+        Example: fakes of 8 bits, as the real images are; the gradient passes the rounding.
+
+        ```python
+        class EightBits(tfgans.NonSaturatingGAN):
+            def generate(self, num, labels=None, *, stream, training):
+                fake = super().generate(num, labels, stream=stream, training=training)
+                rounded = tf.round((fake.values + 1.0) * 127.5) / 127.5 - 1.0
+                return fake.with_values(fake.values + tf.stop_gradient(rounded - fake.values))
+        ```
         """
         latents = self.draw_latents(random.BatchDraws(num, stream.key(Role.LATENTS)))
         return self.generator_player.generate(latents, labels, stream=stream, training=training)
@@ -478,7 +521,25 @@ class GAN(keras.Model):
         Returns:
             The loss and the logs: scalars by name, each a mean over the examples.
             "discriminator_loss" is the game's term alone, "penalty" the mean penalty before its
-            weight.
+            weight. For other numbers a subclass makes a `keras.metrics.Metric`, which is logged
+            and reset as in any Keras model.
+
+        Example: the norm of the logit's gradient at the real examples is logged.
+
+        ```python
+        class LoggedSlopes(tfgans.NonSaturatingGAN):
+            def __init__(self, *networks, **options):
+                super().__init__(*networks, **options)
+                self.slope = keras.metrics.Mean("slope")
+
+            def discriminator_loss(self, real, fake, labels=None, **options):
+                with tf.GradientTape() as tape:
+                    tape.watch(real)
+                    logits = self.discriminator(real, training=False)
+                slopes = keras.layers.Flatten()(tape.gradient(logits, real))
+                self.slope.update_state(tf.norm(slopes, axis=1))
+                return super().discriminator_loss(real, fake, labels, **options)
+        ```
         """
         discriminator, objective = self.discriminator_player, self.objective
         examples = self._prepared(real, fake, labels, stream, training)
@@ -537,6 +598,16 @@ class GAN(keras.Model):
         """Returns the scalar that the generator minimizes, and what is logged of it.
 
         The arguments are those of `discriminator_loss`; "generator_loss" is the game's term alone.
+
+        Example: the mean fake is to be the mean real example too.
+
+        ```python
+        class MatchedMeans(tfgans.NonSaturatingGAN):
+            def generator_loss(self, real, fake, labels=None, **options):
+                loss, logs = super().generator_loss(real, fake, labels, **options)
+                gap = tf.reduce_mean(fake.values, axis=0) - tf.reduce_mean(real, axis=0)
+                return loss + 10.0 * tf.reduce_mean(tf.square(gap)), logs
+        ```
         """
         discriminator, objective = self.discriminator_player, self.objective
         layer_loss = self.generator_player.layer_loss(fake)
@@ -563,6 +634,16 @@ class GAN(keras.Model):
         """Counts the step, moves the generator's average and anneals instance noise.
 
         Called once a training step.
+
+        Example: the generator's weights decay, before the average follows them.
+
+        ```python
+        class DecayingGenerator(tfgans.NonSaturatingGAN):
+            def after_step(self):
+                for variable in self.generator.trainable_variables:
+                    variable.assign(0.999 * variable)
+                super().after_step()
+        ```
         """
         self._step.assign_add(1)
         if self.instance_noise is not None:
@@ -756,8 +837,9 @@ class GAN(keras.Model):
                 arrays. Default: 32.
             epochs: Int, the epoch to stop at.
             verbose: "auto", 0, 1 or 2.
-            callbacks: List of `keras.callbacks.Callback`. `SwapEMAWeights`, `TerminateOnNaN` and
-                checkpoints in HDF5 are refused, with what to use instead.
+            callbacks: List of `keras.callbacks.Callback`. `SwapEMAWeights`, `TerminateOnNaN`,
+                checkpoints in HDF5 and monitors of a single "loss" are refused, with what to use
+                instead. What sets `model.optimizer.learning_rate` moves both players' rates.
             validation_split: Float in [0, 1), the last part of an array that is held out.
             validation_data: Examples for `evaluate` after an epoch, as `x`; of a conditional model
                 a pair of arrays, or a dataset of pairs.
@@ -821,6 +903,7 @@ class GAN(keras.Model):
                 validation_steps=validation_steps,
                 validation_freq=validation_freq,
             )
+        # After the callbacks: a backup at the end of training holds what training goes on from.
         for player in self.players.values():
             player.finalize_averages()
         return history

@@ -1,0 +1,205 @@
+"""The methods that a subclass overrides: the examples in their docstrings do what they say."""
+
+import inspect
+import itertools
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+
+layers = keras.layers
+RATE = 0.1
+
+
+def example(method):
+    """Returns the class that the example in the docstring of a method of `GAN` defines."""
+    text = inspect.getdoc(getattr(tfgans.GAN, method))
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names = {"tfgans": tfgans, "tf": tf, "keras": keras}
+    exec(code, names)  # The package's own documentation.
+    (made,) = (
+        value
+        for value in names.values()
+        if inspect.isclass(value) and value.__module__ == "builtins"
+    )
+    return made
+
+
+def networks():
+    keras.utils.set_random_seed(1)
+    return (
+        keras.Sequential([keras.Input((4,)), layers.Dense(64), layers.Reshape((8, 8, 1))]),
+        keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(1)]),
+    )
+
+
+def make(cls, **options):
+    gan = cls(*networks(), **options)
+    gan.compile(keras.optimizers.SGD(RATE), keras.optimizers.SGD(RATE))
+    return gan
+
+
+def train(gan, steps=1):
+    return gan.fit(tiny.digits(16), batch_size=16, epochs=steps, verbose=0).history
+
+
+def kernel(network):
+    return next(layer for layer in network.layers if isinstance(layer, layers.Dense)).kernel.numpy()
+
+
+def watched(cls):
+    """Returns a subclass that keeps the fakes of each update, and where."""
+    seen = []
+
+    class Watched(cls):
+        def generate(self, *arguments, **options):
+            fake = super().generate(*arguments, **options)
+            seen.append(fake.values.numpy())
+            return fake
+
+    gan = Watched(*networks())
+    gan.compile(run_eagerly=True)
+    return gan, seen
+
+
+class TestDrawLatents:
+    def test_training_and_sampling_draw_alike(self):
+        cls, drawn = example("draw_latents"), []
+
+        class Watched(cls):
+            def draw_latents(self, draws):
+                latents = super().draw_latents(draws)
+                drawn.append(latents.numpy())
+                return latents
+
+        gan = Watched(*networks())
+        gan.compile(run_eagerly=True)
+        train(gan)
+        assert len(drawn) == 2
+        for latents in drawn:
+            assert latents.shape == (16, 4)
+            assert ((latents >= -1) & (latents < 1)).all()
+            assert latents.min() < -0.5 < 0.5 < latents.max()
+
+    def test_samples_come_from_the_average_of_uniform_latents(self):
+        gan = make(example("draw_latents"), ema=0.9)
+        train(gan, 2)
+        keys = np.stack([np.full(5, 3), np.arange(5)], axis=1)
+        latents = 2 * tfgans.random.uniform_rows(keys, [4]) - 1
+        np.testing.assert_allclose(
+            gan.sample(5, seed=3), gan.ema_generator(latents), rtol=1e-5, atol=1e-6
+        )
+
+    def test_export_draws_uniform_latents(self, tmp_path):
+        gan = make(example("draw_latents"))
+        model = tf.saved_model.load(str(gan.export(tmp_path / "digits", verify=False)))
+        images = model.signatures["sample"](seed=tf.constant([3, 4], tf.int64))["images"]
+        for image, seed in zip(images, (3, 4), strict=True):
+            np.testing.assert_allclose(image, gan.sample(1, seed=seed)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_generate():
+    gan, seen = watched(example("generate"))
+    train(gan)
+    for values in seen:
+        levels = (values + 1) * 127.5
+        np.testing.assert_allclose(levels, np.round(levels), atol=1e-3)
+    # The rounding has a gradient.
+    assert not np.array_equal(kernel(gan.generator), kernel(networks()[0]))
+
+
+def test_discriminator_loss():
+    gan = make(example("discriminator_loss"))
+    plain = make(tfgans.NonSaturatingGAN)
+    start = kernel(gan.discriminator)
+    history = train(gan)
+    # The logit is linear in the example: its gradient is the kernel.
+    assert history["slope"] == pytest.approx([np.linalg.norm(start)], rel=1e-5)
+    train(plain)
+    np.testing.assert_array_equal(kernel(gan.discriminator), kernel(plain.discriminator))
+    # Reset between the epochs, and measured in evaluation.
+    logs = gan.evaluate(tiny.digits(16), batch_size=16, return_dict=True, verbose=0)
+    expected = np.linalg.norm(kernel(gan.discriminator))
+    assert logs["slope"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_generator_loss():
+    gan, plain = make(example("generator_loss")), make(tfgans.NonSaturatingGAN)
+    for model in (gan, plain):
+        assert set(train(model)) == {
+            "discriminator_loss",
+            "generator_loss",
+            "real_logits",
+            "fake_logits",
+        }
+    # The discriminator's update is over; then one SGD step has the term's gradient as well.
+    key = tfgans.random.key(0, 0, 1, tfgans.random.Role.LATENTS)
+    latents = tfgans.random.normal([16, 4], key)
+    generator = networks()[0]
+    weights = generator.trainable_variables
+    with tf.GradientTape() as tape:
+        gap = tf.reduce_mean(generator(latents), axis=0) - tiny.digits(16).mean(axis=0)
+        term = 10.0 * tf.reduce_mean(tf.square(gap))
+    slopes = tape.gradient(term, [weight.value for weight in weights])
+    for weight, without, slope in zip(
+        gan.generator.trainable_variables,
+        plain.generator.trainable_variables,
+        slopes,
+        strict=True,
+    ):
+        np.testing.assert_allclose(
+            weight.numpy(), without.numpy() - RATE * slope.numpy(), rtol=1e-5, atol=1e-6
+        )
+
+
+def test_discriminator_update():
+    gan, seen = watched(example("discriminator_update"))
+    train(gan, 3)
+    assert int(gan.discriminator_optimizer.iterations.numpy()) == 6
+    assert int(gan.generator_optimizer.iterations.numpy()) == gan.step == 3
+    assert not np.array_equal(seen[0], seen[1])
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_generator_update(run_eagerly):
+    gan = example("generator_update")(*networks())
+    gan.compile("sgd", "sgd", run_eagerly=run_eagerly)
+    kernels = [kernel(gan.generator)]
+    for _ in range(4):
+        train(gan)
+        kernels.append(kernel(gan.generator))
+    moved = [not np.array_equal(*pair) for pair in itertools.pairwise(kernels)]
+    assert moved == [False, True, False, True]
+    assert (gan.step, int(gan.generator_optimizer.iterations.numpy())) == (4, 2)
+
+
+def test_after_step():
+    gan, plain = (make(cls, ema=0.5) for cls in (example("after_step"), tfgans.NonSaturatingGAN))
+    start = kernel(gan.generator)
+    for model in (gan, plain):
+        train(model)
+    decayed = 0.999 * kernel(plain.generator)
+    np.testing.assert_allclose(kernel(gan.generator), decayed, rtol=1e-6)
+    # The decay in force after step 1 is min(0.5, 2 / 11).
+    average = decayed + 2 / 11 * (start - decayed)
+    np.testing.assert_allclose(kernel(gan.ema_generator), average, rtol=1e-5, atol=1e-6)
+    assert gan.step == 1
+
+
+# One with a metric of its own, and one that decides the samples.
+@pytest.mark.parametrize("method", ["discriminator_loss", "draw_latents"])
+def test_a_subclass_is_saved_and_goes_on_to_the_same_bits(method, tmp_path):
+    cls = example(method)
+    gan = make(cls, ema=0.9)
+    train(gan)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras", custom_objects={cls.__name__: cls})
+    assert type(loaded) is cls
+    for model in (gan, loaded):
+        train(model)
+    tiny.assert_same_state(loaded, gan)
