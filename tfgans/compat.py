@@ -20,6 +20,7 @@ CACHED_EVALUATION = "_use_cached_eval_dataset"
 __all__ = [
     "CACHED_EVALUATION",
     "SafeModeScope",
+    "adam_moments",
     "all_layers",
     "inside_xla",
     "op_def_registry",
@@ -43,6 +44,17 @@ def optimized_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Var
     `Optimizer.variables` lists its slots, not what they belong to.
     """
     return list(optimizer._trainable_variables)
+
+
+def adam_moments(
+    optimizer: keras.optimizers.Adam, variable: keras.Variable
+) -> tuple[keras.Variable, keras.Variable]:
+    """Returns the first and the second moment that an Adam optimizer keeps of a variable.
+
+    `Optimizer.variables` lists them all, in an order that is an implementation detail of Keras.
+    """
+    index = optimizer._get_variable_index(variable)
+    return optimizer._momentums[index], optimizer._velocities[index]
 
 
 def inside_xla() -> bool:

@@ -34,10 +34,9 @@ class FusedAdam(keras.optimizers.Adam):
         if self.amsgrad or isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
-        index = self._get_variable_index(variable)
         target, momentum, velocity = (
             state.value if isinstance(state, keras.Variable) else state
-            for state in (variable, self._momentums[index], self._velocities[index])
+            for state in (variable, *compat.adam_moments(self, variable))
         )
         beta_1, beta_2 = tf.cast(self.beta_1, target.dtype), tf.cast(self.beta_2, target.dtype)
         count = tf.cast(tf.convert_to_tensor(self.iterations.value) + 1, target.dtype)
