@@ -33,7 +33,7 @@ def critic_loss(critic: Any, real: tf.Tensor, fake: tf.Tensor, alpha: tf.Tensor)
 
 
 class PlainWGANGP(keras.Model):
-    """A `keras.Model` with its own `train_step`: the Keras optimizers and draws, no house rules.
+    """A `keras.Model` with its own `train_step`: Keras optimizers and stateful draws.
 
     An element of the data is [critic_steps, batch, ...], so that each update of the critic sees
     fresh examples, as in the paper and in tfgans; the example on keras.io shows one batch to all.
@@ -86,7 +86,7 @@ def bare_step(
     """Returns a function that computes every gradient of one training step and applies none.
 
     All inputs are drawn beforehand. Each gradient waits for the one before, as it must in training:
-    else two of them could share the threads, and the kernels would no longer be the floor.
+    else two of them could share the threads, and this would no longer be a lower bound.
     """
     data_shape = critic.input_shape[1:]
     reals = tf.random.uniform([critic_steps, batch, *data_shape], -1.0, 1.0)

@@ -32,21 +32,21 @@ flags.DEFINE_integer("small_steps", 100, "training steps of the MLP in a round",
 
 CRITIC_STEPS = 5
 BATCH = 64
-# Speed of ours over that of the reference. 0.95 of plain counts as not slower: rounds of one and
-# the same program differ by as much.
-GOALS = {"plain": 0.95, "bare kernels": 0.85}
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One row: two networks, their data, and how many steps a round and an execution have."""
+    """A row: two networks, their data, the steps of a round and of an execution, and the goals.
+
+    A goal is the speed of ours over that of the reference.
+    """
 
     title: str
     networks: Callable[[], tuple[Any, Any]]
     examples: np.ndarray
     steps: int
+    goals: dict[str, float]
     steps_per_execution: int = 1
-    goals: tuple[str, ...] = tuple(GOALS)
 
 
 def dcgan() -> tuple[keras.Model, keras.Model]:
@@ -71,13 +71,18 @@ def cases() -> list[Case]:
     images = np.random.default_rng(0).uniform(-1, 1, (2048, 32, 32, 3)).astype(np.float32)
     ring = next(iter(tfgans.data.Ring(seed=0).batches(2**14))).numpy()
     small = [
-        # The kernels are no goal where the step is mostly not kernels.
         Case(
-            f"MLP on the ring, steps_per_execution={k}", mlp, ring, FLAGS.small_steps, k, ("plain",)
+            f"MLP on the ring, steps_per_execution={k}",
+            mlp,
+            ring,
+            FLAGS.small_steps,
+            {"plain": 1.0, "bare kernels": 0.75},
+            k,
         )
         for k in (1, 10)
     ]
-    return [Case("DCGAN 32x32x3", dcgan, images, FLAGS.steps), *small]
+    large = Case("DCGAN 32x32x3", dcgan, images, FLAGS.steps, {"plain": 1.0, "bare kernels": 0.98})
+    return [large, *small]
 
 
 def batches(examples: np.ndarray) -> tf.data.Dataset:
@@ -145,7 +150,7 @@ def verdict(median: float, name: str, case: Case) -> str:
     """Says whether the goal is met, where there is one."""
     if name not in case.goals:
         return "  no goal"
-    goal = GOALS[name]
+    goal = case.goals[name]
     return f"  goal >= {goal}: {'met' if median >= goal else 'MISSED'}"
 
 

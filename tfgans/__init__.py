@@ -25,7 +25,8 @@ _ROOMS = [
 def _register(imported: ModuleType) -> None:
     """Imports everything once Keras is there too, so that Keras can load our classes.
 
-    While a room is being imported the others would find it half finished: its end calls again.
+    While one of our packages is being imported, the others would see it half finished: the end of
+    its import calls this again.
     """
     busy = [
         name

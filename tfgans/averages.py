@@ -7,6 +7,8 @@ import tensorflow as tf
 def copy_network(network: keras.Model) -> keras.Model:
     """Returns a network of the same architecture with the same weights, not to be trained.
 
+    Its name is that of the network with "_average" after it, so that `summary` tells the two apart.
+
     Raises:
         ValueError: If the network cannot be made again from its config.
     """
@@ -18,6 +20,7 @@ def copy_network(network: keras.Model) -> keras.Model:
             f"{type(network).__name__}, which cannot be copied ({error}). "
             "Give it `get_config` and `from_config`, or use `ema=None`"
         ) from error
+    copy.name = f"{network.name}_average"
     if not copy.built:
         copy.build(network.input_shape)
     copy.set_weights(network.get_weights())

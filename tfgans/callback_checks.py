@@ -1,10 +1,12 @@
 """Which of Keras's callbacks and file formats a model with two optimizers cannot take."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import keras
+
+from tfgans.optimizers import LearningRates
 
 # Callbacks that ask the model for its one optimizer or its one loss, and what to use instead.
 _REFUSED: dict[type[keras.callbacks.Callback], str] = {
@@ -19,10 +21,35 @@ _REFUSED: dict[type[keras.callbacks.Callback], str] = {
 }
 
 
+# Callbacks that set the learning rate.
+_SETS_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+
+# Callbacks that compare a logged value over the epochs.
+_MONITORS = (
+    keras.callbacks.EarlyStopping,
+    keras.callbacks.ModelCheckpoint,
+    keras.callbacks.ReduceLROnPlateau,
+)
+
+Callbacks = Sequence[keras.callbacks.Callback] | keras.callbacks.CallbackList | None
+
+
 def check_callbacks(
-    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.CallbackList | None,
+    callbacks: Callbacks,
+    *,
+    learning_rates: LearningRates,
+    log_names: Collection[str],
+    validates: bool,
 ) -> None:
-    """Raises ValueError for a callback that would fail, or do nothing, with a GAN."""
+    """Raises ValueError for a callback that would fail, or do nothing, with a GAN.
+
+    Args:
+        callbacks: What `fit` or `evaluate` received.
+        learning_rates: Those of the model.
+        log_names: The names that the model itself logs, without `val_`. Callbacks and metrics of
+            the user may add others.
+        validates: Bool, whether the run has validation data.
+    """
     if callbacks is None:
         return
     listed = getattr(callbacks, "callbacks", callbacks)
@@ -30,9 +57,48 @@ def check_callbacks(
         for kind, reason in _REFUSED.items():
             if isinstance(callback, kind):
                 raise ValueError(f"`{kind.__name__}` does not work with a GAN: {reason}")
+        if isinstance(callback, _SETS_RATE):
+            _check_rates(callback, learning_rates)
         saves_models = isinstance(callback, keras.callbacks.ModelCheckpoint)
         if saves_models and not callback.save_weights_only:
             check_model_path(callback.filepath)
+        if not saves_models or callback.save_best_only:
+            _check_monitor(callback, log_names, validates)
+
+
+def _check_rates(callback: keras.callbacks.Callback, learning_rates: LearningRates) -> None:
+    try:
+        learning_rates.check_constant()
+    except ValueError as error:
+        raise ValueError(f"`{type(callback).__name__}` sets the learning rate. {error}") from error
+
+
+def _check_monitor(
+    callback: keras.callbacks.Callback, log_names: Collection[str], validates: bool
+) -> None:
+    """Raises ValueError for a monitored name that a GAN does not log, or has no direction."""
+    if not isinstance(callback, _MONITORS):
+        return
+    monitor = callback.monitor
+    kind, name = type(callback).__name__, monitor.removeprefix("val_")
+    if name == "loss":
+        raise ValueError(
+            f"`{kind}` monitors {monitor!r}, which a GAN does not log: it has two losses. Monitor "
+            f"one of {', '.join(log_names)} (of validation data with `val_` before the name) with "
+            "`mode='min'` or `mode='max'`, or a score of `tfgans.callbacks.Evaluation`"
+        )
+    if name not in log_names:
+        return
+    if monitor != name and not validates:
+        raise ValueError(
+            f"`{kind}` monitors {monitor!r}, which needs `validation_data`. Received: none. Pass "
+            f"`validation_data` to `fit`, or monitor {name!r}"
+        )
+    if callback.mode == "auto":
+        raise ValueError(
+            f"`{kind}` must know whether {monitor!r} is to become smaller or larger. Received: "
+            "mode='auto'. Pass `mode='min'` or `mode='max'`"
+        )
 
 
 def check_model_path(path: str | os.PathLike[str]) -> None:

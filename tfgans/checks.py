@@ -1,4 +1,4 @@
-"""Argument checks shared by every room: each error says what was expected and what was received."""
+"""Argument checks for all modules: each error says what was expected and what was received."""
 
 import math
 import numbers

@@ -19,6 +19,7 @@ CACHED_EVALUATION = "_use_cached_eval_dataset"
 
 __all__ = [
     "CACHED_EVALUATION",
+    "NoSavedModel",
     "SafeModeScope",
     "adam_moments",
     "all_layers",
@@ -26,8 +27,25 @@ __all__ = [
     "op_def_registry",
     "optimized_variables",
     "remember_optimizer_attributes",
+    "saves_to_hdf5",
     "stored_precision",
 ]
+
+
+class NoSavedModel:
+    """Has `tf.saved_model.save(model)` end in a sentence, before it writes.
+
+    Keras 3.15 gives only its functional models a signature. Of any other model TensorFlow 2.21
+    writes a SavedModel that nothing can call, without a word. TensorFlow asks the model for this
+    attribute, and has no public hook.
+    """
+
+    @property
+    def _default_save_signature(self) -> None:
+        raise ValueError(
+            f"`tf.saved_model.save` cannot write a {type(self).__name__}: it would have no "
+            "signature. Use `export(path)` of the model, which writes a SavedModel for serving"
+        )
 
 
 def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
@@ -74,6 +92,15 @@ def remember_optimizer_attributes() -> None:
     """
     names = global_state.get_global_attribute("saving_attr_skipset_Optimizer")
     global_state.set_global_attribute("saving_attr_skiplist_Optimizer", names)
+
+
+def saves_to_hdf5() -> bool:
+    """Returns whether Keras is writing a model to an HDF5 file, the format before `.keras`.
+
+    `keras.saving.save_model` does not tell the model which format it writes: Keras 3.15 asks for
+    the config in both.
+    """
+    return bool(global_state.get_global_attribute("use_legacy_config"))
 
 
 def stored_precision() -> contextlib.AbstractContextManager[None]:

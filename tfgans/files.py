@@ -57,7 +57,7 @@ def names_errors(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def check_room(folder: Path, size: int) -> None:
-    """Raises an OSError that names `folder` if a new file of `size` bytes has no room in it.
+    """Raises an OSError that names `folder` if a new file of `size` bytes does not fit in it.
 
     For writers that do not bear a full disk: HDF5 ends the process with a segmentation fault.
     """

@@ -4,7 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import keras
 import numpy as np
@@ -41,12 +41,12 @@ from tfgans.rounding import steady_rounding
 from tfgans.types import Config, Inputs, Store
 from tfgans.weighted import Weighted
 
-Logs = dict[str, tf.Tensor]
-Optimizer = keras.optimizers.Optimizer
+Logs: TypeAlias = dict[str, tf.Tensor]
+Optimizer: TypeAlias = keras.optimizers.Optimizer
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class GAN(keras.Model):
+class GAN(compat.NoSavedModel, keras.Model):
     """Two networks, a game between them, and how they are trained.
 
     One training step is `discriminator_steps` updates of the discriminator, each on fresh real
@@ -147,8 +147,8 @@ class GAN(keras.Model):
         for network in (generator, discriminator):
             replicas.synchronize_batch_statistics(network)
         self.ema_generator = None if ema is None else averages.copy_network(generator)
-        self._generator_player = generator_player
-        self._discriminator_player = discriminator_player
+        self.generator_player = generator_player
+        self.discriminator_player = discriminator_player
         self._sampler = sampling.Sampler(
             self.sampling_generator, num_classes=num_classes, draw_latents=self.draw_latents
         )
@@ -187,7 +187,7 @@ class GAN(keras.Model):
     @property
     def players(self) -> dict[str, Player]:
         """Both networks as `tfgans.players.Player`, by "generator" and "discriminator"."""
-        return {"generator": self._generator_player, "discriminator": self._discriminator_player}
+        return {"generator": self.generator_player, "discriminator": self.discriminator_player}
 
     @property
     def sampling_generator(self) -> keras.Model:
@@ -400,7 +400,7 @@ class GAN(keras.Model):
             fake = self.generate(batch_size_of(real), labels, stream=stream, training=True)
             return self.generator_loss(real, fake, labels, stream=stream, training=True)
 
-        self._descend(self._generator_player, loss, real, labels)
+        self._descend(self.generator_player, loss, real, labels)
 
     def draw_latents(self, draws: RowDraws) -> tf.Tensor:
         """Returns float32 latents [rows, *latent_shape], in training and in sampling: N(0, 1).
@@ -428,12 +428,12 @@ class GAN(keras.Model):
             training: Bool, passed on to the generator.
 
         Returns:
-            `tfgans.Weighted` of float32 examples [rows, ...]; their weights are None for one
-            network, for a mixture float32 [rows, 1] with a gradient to its probabilities ("exact"
-            routing makes `num` times k rows).
+            `tfgans.weighted.Weighted` of float32 examples [rows, ...]. Their weights are None for a
+            plain network; for a mixture float32 [rows, 1] with a gradient to its probabilities
+            ("exact" routing makes `num` times k rows).
         """
         latents = self.draw_latents(random.BatchDraws(num, stream.key(Role.LATENTS)))
-        return self._generator_player.generate(latents, labels, stream=stream, training=training)
+        return self.generator_player.generate(latents, labels, stream=stream, training=training)
 
     def discriminator_loss(
         self,
@@ -449,7 +449,7 @@ class GAN(keras.Model):
 
         Args:
             real: Float [batch, ...].
-            fake: `tfgans.Weighted` examples, from `generate`.
+            fake: `tfgans.weighted.Weighted` examples, from `generate`.
             labels: Int [batch], the classes of the real examples and of the fakes. Default: None,
                 the model is not conditional.
             update: Scalar int tensor, the number of the update; a penalty may count by it.
@@ -462,7 +462,7 @@ class GAN(keras.Model):
             "discriminator_loss" is the game's term alone, "penalty" the mean penalty before its
             weight.
         """
-        judge, objective = self._discriminator_player, self.objective
+        judge, objective = self.discriminator_player, self.objective
         real, fake, labels = self._prepared(real, fake, labels, stream, training)
         # Real and fake apart, as in the DCGAN authors' code: with BatchNormalization each batch
         # has its own statistics.
@@ -516,7 +516,7 @@ class GAN(keras.Model):
 
         The arguments are those of `discriminator_loss`; "generator_loss" is the game's term alone.
         """
-        judge, objective, layer_loss = self._discriminator_player, self.objective, fake.layer_loss
+        judge, objective, layer_loss = self.discriminator_player, self.objective, fake.layer_loss
         real, fake, labels = self._prepared(real, fake, labels, stream, training)
         real_logits = None
         if objective.generator_uses_real:
@@ -527,11 +527,11 @@ class GAN(keras.Model):
         )
         loss = fake_logits.with_values(on_fake).times(fake.weights).mean()
         logs = {"generator_loss": loss}
-        layer_loss = self._generator_player.layer_loss(Weighted(fake.values, None, layer_loss))
+        layer_loss = self.generator_player.layer_loss(Weighted(fake.values, None, layer_loss))
         if layer_loss is not None:
             logs["generator_layer_loss"] = layer_loss
             loss += layer_loss
-        return self._generator_player.add_entropy(loss), logs
+        return self.generator_player.add_entropy(loss), logs
 
     def after_step(self) -> None:
         """Counts the step, moves the generator's average and anneals instance noise.
@@ -548,11 +548,11 @@ class GAN(keras.Model):
         self, loss: Callable[..., tuple[tf.Tensor, Logs]], *examples: tf.Tensor | None
     ) -> None:
         """One step of the discriminator's optimizer, and what follows each of them."""
-        sums = self._descend(self._discriminator_player, loss, *examples)
+        sums = self._descend(self.discriminator_player, loss, *examples)
         if self.instance_noise is not None and self.instance_noise.is_adaptive:
             self.instance_noise.adapt(self._log_means.mean_of("accuracy", replicas.total(sums)))
         if self.weight_clip is not None:
-            self._discriminator_player.clip(self.weight_clip)
+            self.discriminator_player.clip(self.weight_clip)
 
     def _descend(
         self,
@@ -589,7 +589,7 @@ class GAN(keras.Model):
             real = self.instance_noise(real, key=stream.key(Role.NOISE_ON_REAL), training=True)
             values = self.instance_noise(values, key=stream.key(Role.NOISE_ON_FAKE), training=True)
         real, values, labels, weights = (
-            self._discriminator_player.deal(rows, stream=stream, training=training)
+            self.discriminator_player.deal(rows, stream=stream, training=training)
             for rows in (real, values, labels, fake.weights)
         )
         return real, Weighted(values, weights), labels
@@ -606,7 +606,7 @@ class GAN(keras.Model):
         real_values = None if real_logits is None else real_logits.values
         if not self.objective.weighs_fakes:
             return loss(real_values, fake_logits.values)
-        return self._discriminator_player.map_each(
+        return self.discriminator_player.map_each(
             lambda real, fake, weights: loss(real, fake, fake_weights=weights),
             *(real_values, fake_logits.values, fake_weights),
             training=training,
@@ -745,7 +745,9 @@ class GAN(keras.Model):
             return super().fit(x)  # Keras's sentence.
         checks.positive_int("epochs", epochs)
         batches.refuse_weights(class_weight=class_weight, sample_weight=sample_weight)
-        callback_checks.check_callbacks(callbacks)
+        self._check_callbacks(
+            callbacks, validates=validation_data is not None or bool(validation_split)
+        )
         if validation_split and validation_data is None:
             (x, y), validation_data = split_validation(
                 x, y, validation_split, data_shape=self.data_shape
@@ -818,8 +820,11 @@ class GAN(keras.Model):
         Raises:
             ValueError: If the data does not fit, or is endless and `steps` is not passed.
         """
+        if not self.compiled:
+            return super().evaluate(x)  # Keras's sentence.
         # `fit` has already checked the data that it evaluates on.
         if not options.get(compat.CACHED_EVALUATION):
+            self._check_callbacks(callbacks, validates=True)
             batches.refuse_weights(sample_weight=sample_weight)
             x = self._evaluation_data(x, y, batch_size, steps)
         with adapters.expect_end_of_data(steps):
@@ -831,6 +836,18 @@ class GAN(keras.Model):
                 return_dict=return_dict,
                 **options,
             )
+
+    def _check_callbacks(
+        self, callbacks: callback_checks.Callbacks, *, validates: bool
+    ) -> None:
+        callback_checks.check_callbacks(
+            callbacks,
+            learning_rates=optimizers.LearningRates(
+                self.generator_optimizer, self.discriminator_optimizer
+            ),
+            log_names=self._log_means.names,
+            validates=validates,
+        )
 
     def _evaluation_data(
         self,
@@ -998,6 +1015,7 @@ class GAN(keras.Model):
             OSError: If the folder cannot be written.
         """
         checks.choice("format", format, ("tf_saved_model", "onnx", "litert"))
+        _check_export_path(path, format)
         if format != "tf_saved_model":
             if card is not None or keep is not None:
                 raise ValueError(
@@ -1032,7 +1050,7 @@ class GAN(keras.Model):
     def _sample_function(self, refinement: Langevin | None) -> Callable[..., tf.Tensor]:
         """Returns the graph of `Sampler.samples` with a refinement: each has a graph of its own."""
         if refinement not in self._sample_functions:
-            judge = self._discriminator_player.mean_logits
+            judge = self.discriminator_player.mean_logits
 
             def samples(keys: tf.Tensor, classes: tf.Tensor, components: tf.Tensor) -> tf.Tensor:
                 return self._sampler.samples(
@@ -1111,6 +1129,11 @@ class GAN(keras.Model):
 
     def _shared_config(self) -> Config:
         """Returns the arguments that every method takes."""
+        if compat.saves_to_hdf5():
+            raise ValueError(
+                "A GAN is saved to a `.keras` file: HDF5 holds neither its two optimizers nor its "
+                "step. Use `save('gan.keras')` of the model"
+            )
         serialize = keras.saving.serialize_keras_object
         return {
             "generator": serialize(self.generator),
@@ -1157,3 +1180,36 @@ class GAN(keras.Model):
 
 
 _KEYS = tf.TensorSpec([None, 2], tf.int64)
+
+# Endings of files, and the format that writes them; None, if `GAN.export` does not.
+_FILE_FORMATS = {
+    ".onnx": "onnx",
+    ".tflite": "litert",
+    ".keras": None,
+    ".h5": None,
+    ".hdf5": None,
+    ".pb": None,
+}
+
+
+def _check_export_path(path: str | os.PathLike[str], format: str) -> None:  # noqa: A002
+    """Raises ValueError if a SavedModel, which is a folder, is to be written to a file."""
+    suffix = Path(path).suffix
+    if format != "tf_saved_model":
+        return  # `serving.export_exchange` knows the endings of its formats.
+    if suffix in _FILE_FORMATS:
+        fitting = _FILE_FORMATS[suffix]
+        advice = (
+            f"Pass `format={fitting!r}`"
+            if fitting
+            else "`save` writes `.keras` files, for training on"
+        )
+        raise ValueError(
+            "A SavedModel is a folder, say 'exported/digits'. Received: the file path "
+            f"{os.fspath(path)!r} with format={format!r}. {advice}, or leave the ending out"
+        )
+    if Path(path).is_file():
+        raise ValueError(
+            "A SavedModel is a folder, say 'exported/digits'. Received: the existing file "
+            f"{os.fspath(path)!r}. Take another path"
+        )

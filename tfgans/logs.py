@@ -26,9 +26,20 @@ class LogMeans(keras.metrics.Metric):
         """Returns float32 [2, names]: sums over examples, and how many examples each has.
 
         Args:
-            values: Scalars by name, each the mean over the examples of a batch; others count none.
+            values: Scalars by name, each the mean over the examples of a batch; what is not there
+                has no examples.
             num_examples: Int or scalar tensor, the examples of the batch.
+
+        Raises:
+            ValueError: If there is a name that is not logged.
         """
+        unknown = values.keys() - set(self.names)
+        if unknown:
+            raise ValueError(
+                f"The logs of this model are {', '.join(self.names)}. Received: "
+                f"{', '.join(sorted(unknown))}. Add a `keras.metrics.Mean` in `__init__` and call "
+                "its `update_state` instead"
+            )
         row = tf.stack(
             [tf.cast(values[name], tf.float32) if name in values else 0.0 for name in self.names]
         )

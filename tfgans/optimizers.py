@@ -1,14 +1,20 @@
 """The optimizers of two players: the papers' defaults, and what a player asks of an optimizer."""
 
+import warnings
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
 
 from tfgans import compat, replicas
 
-Optimizer = keras.optimizers.Optimizer
-Schedule = keras.optimizers.schedules.LearningRateSchedule
+Optimizer: TypeAlias = keras.optimizers.Optimizer
+Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
+
+
+class _Powers(dict[tf.DType, tuple[tf.Tensor, tf.Tensor]]):
+    """A dictionary that Keras does not track: it wraps plain ones, to save what they hold."""
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -24,6 +30,17 @@ class FusedAdam(keras.optimizers.Adam):
     with the corrected learning rate.
     """
 
+    def apply(
+        self,
+        grads: Sequence[tf.Tensor | None],
+        trainable_variables: Sequence[keras.Variable] | None = None,
+    ) -> None:
+        """Moves all variables."""
+        # Tensors of this call, and so of one graph.
+        self._powers = _Powers()
+        super().apply(grads, trainable_variables)
+        self._powers = _Powers()
+
     def update_step(
         self,
         gradient: tf.Tensor | tf.IndexedSlices,
@@ -38,21 +55,32 @@ class FusedAdam(keras.optimizers.Adam):
             state.value if isinstance(state, keras.Variable) else state
             for state in (variable, *compat.adam_moments(self, variable))
         )
-        beta_1, beta_2 = tf.cast(self.beta_1, target.dtype), tf.cast(self.beta_2, target.dtype)
-        count = tf.cast(tf.convert_to_tensor(self.iterations.value) + 1, target.dtype)
+        beta_1_power, beta_2_power = self._powers_of(target.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=target.handle,
             m=momentum.handle,
             v=velocity.handle,
-            beta1_power=tf.pow(beta_1, count),
-            beta2_power=tf.pow(beta_2, count),
+            beta1_power=beta_1_power,
+            beta2_power=beta_2_power,
             lr=tf.cast(learning_rate, target.dtype),
-            beta1=beta_1,
-            beta2=beta_2,
+            beta1=tf.cast(self.beta_1, target.dtype),
+            beta2=tf.cast(self.beta_2, target.dtype),
             epsilon=tf.cast(self.epsilon, target.dtype),
             grad=tf.cast(gradient, target.dtype),
             use_locking=True,
         )
+
+    def _powers_of(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns beta_1^t and beta_2^t for update t, computed once for all variables of a type."""
+        if dtype not in self._powers:
+            count = tf.cast(tf.convert_to_tensor(self.iterations.value) + 1, dtype)
+            powers = tuple(
+                tf.pow(tf.cast(beta, dtype), count) for beta in (self.beta_1, self.beta_2)
+            )
+            if replicas.count() > 1:  # Each replica has its own device.
+                return powers
+            self._powers[dtype] = powers
+        return self._powers[dtype]
 
 
 def adam_pair(
@@ -97,7 +125,7 @@ def prepare(optimizer: Optimizer | str, network: keras.Model) -> Optimizer:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     variables = network.trainable_variables
     clips = ("clipnorm", "global_clipnorm", "clipvalue")
-    inner = optimizer.inner_optimizer if hasattr(optimizer, "inner_optimizer") else optimizer
+    inner = _inner(optimizer)
     if replicas.count() > 1 and any(getattr(inner, name, None) is not None for name in clips):
         raise ValueError(
             "Under several replicas Keras clips before the gradients are summed, which is not what "
@@ -143,6 +171,13 @@ class LearningRates:
     Args:
         generator_optimizer: `keras.optimizers.Optimizer`.
         discriminator_optimizer: The same, of the other player.
+
+    Example:
+
+    ```python
+    gan.compile(keras.optimizers.Adam(1e-4), keras.optimizers.Adam(4e-4))
+    gan.optimizer.learning_rate = 5e-5  # The discriminator's is now 2e-4.
+    ```
     """
 
     built = True  # Keras asks before it trains; `GAN.compile` builds both optimizers.
@@ -174,14 +209,23 @@ class LearningRates:
         """The updates of the generator so far."""
         return self._optimizers[0].iterations
 
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The variables of both optimizers, which `gan.summary` counts."""
+        return [variable for optimizer in self._optimizers for variable in optimizer.variables]
+
+    def check_constant(self) -> None:
+        """Raises ValueError if a learning rate is a schedule, which would set it anew."""
+        for optimizer in self._optimizers:
+            check_constant_rate(optimizer)
+
     def scale(self, factor: float) -> None:
         """Multiplies both learning rates.
 
         Raises:
             ValueError: If a learning rate is a schedule, which would set it anew.
         """
-        for optimizer in self._optimizers:
-            check_constant_rate(optimizer)
+        self.check_constant()
         for optimizer in self._optimizers:
             optimizer.learning_rate.assign(optimizer.learning_rate * factor)
 
@@ -192,8 +236,10 @@ class LearningRates:
 
 def _check_learning_rate(optimizer: Optimizer) -> None:
     """Raises ValueError for a learning rate that a saved model could not be loaded with."""
-    config = optimizer.get_config()
-    rate = config.get("learning_rate", config.get("inner_optimizer"))
+    with warnings.catch_warnings():
+        # What Keras says of a lambda; the error below says what to do.
+        warnings.simplefilter("ignore")
+        rate = _inner(optimizer).get_config().get("learning_rate")
     if not isinstance(rate, dict):
         return
     try:
@@ -202,9 +248,14 @@ def _check_learning_rate(optimizer: Optimizer) -> None:
         raise ValueError(
             "A learning rate must be a number or a `keras.optimizers.schedules` object, so that a "
             f"saved model can be loaded again. Received: {optimizer.name!r} with "
-            f"{_described(rate)}. "
-            "Use a schedule, or register yours with `keras.saving.register_keras_serializable`"
+            f"{_described(rate)}. Use a schedule, or register yours with `keras.saving.register_keras_serializable`"
         ) from error
+
+
+def _inner(optimizer: Optimizer) -> Optimizer:
+    """Returns the optimizer itself, or what a `LossScaleOptimizer` wraps."""
+    wraps = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    return optimizer.inner_optimizer if wraps else optimizer
 
 
 def _described(rate: dict[str, object]) -> str:

@@ -6,6 +6,7 @@ player too. This file and `tfgans/mixtures` are the only places that tell the tw
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -22,7 +23,7 @@ from tfgans.types import Config
 from tfgans.weighted import Weighted
 
 # `(*examples) -> (loss, logged)`: a scalar to minimize and a tensor that is summed over parts.
-Loss = Callable[..., tuple[tf.Tensor, tf.Tensor]]
+Loss: TypeAlias = Callable[..., tuple[tf.Tensor, tf.Tensor]]
 
 
 class Player:

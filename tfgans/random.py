@@ -18,7 +18,7 @@ import contextvars
 import enum
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -34,7 +34,7 @@ _part: contextvars.ContextVar[tuple[int | tf.Tensor, int]] = contextvars.Context
     "part", default=(0, 1)
 )
 
-Integer = int | np.integer | tf.Tensor
+Integer: TypeAlias = int | np.integer | tf.Tensor
 
 
 class Role(enum.IntEnum):

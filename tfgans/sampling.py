@@ -7,6 +7,7 @@ it is drawn from this key, and so does not depend on the other samples.
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -19,9 +20,9 @@ from tfgans.refinement import Langevin
 # The largest number that `random.uniform` draws.
 _LARGEST_UNIFORM = 1.0 - 2.0**-24
 
-DrawLatents = Callable[[random.RowDraws], tf.Tensor]
+DrawLatents: TypeAlias = Callable[[random.RowDraws], tf.Tensor]
 # Float32 [rows, ...] -> float32 [rows, 1].
-Judge = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
+Judge: TypeAlias = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
 
 
 def sample_keys(seed: int, num: int) -> np.ndarray:

@@ -1,8 +1,11 @@
 """What a network takes and gives, without the batch axis."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+
+from tfgans.types import Shape
 
 
 def input_shape(network: Any, role: str) -> tuple[int | None, ...]:
@@ -31,6 +34,12 @@ def output_shape(network: Any, role: str) -> tuple[int | None, ...]:
         spec = network.compute_output_spec(with_labels(batch, labels))
         shape = getattr(spec, "shape", None)
     return _without_batch(shape, role, "output")
+
+
+def batch_axis(shape: Shape | Sequence[Shape]) -> int | None:
+    """Returns the batch size in a shape, or in the first of several shapes."""
+    first = shape[0]
+    return first[0] if isinstance(first, tuple | list) else first
 
 
 def _input_shapes(network: Any) -> Any:

@@ -238,7 +238,7 @@ class TestDCD:
         gan = tiny.gan(tfgans.NonSaturatingGAN)
         climb = tfgans.refinement.Langevin(space=space, steps=10, step_size=0.05, noise_scale=0.0)
         plain, better = (gan.sample(20, seed=1, refine=how) for how in (False, climb))
-        judge = gan.players["discriminator"]
+        judge = gan.discriminator_player
         gain = judge.mean_logits(better, None) - judge.mean_logits(plain, None)
         assert (gain.numpy() > 0).all()
 

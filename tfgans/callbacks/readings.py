@@ -149,7 +149,7 @@ class Probe:
         threshold = self.gan.objective.decision_threshold
         if threshold is None:
             return None
-        judge = self.gan.players["discriminator"]
+        judge = self.gan.discriminator_player
         real_logits, fake_logits = (
             np.asarray(judge.mean_logits(examples, self._labels), np.float64)
             for examples in (self._real, fake)

@@ -1,4 +1,4 @@
-"""Keys and draws of this room.
+"""Keys and draws of the data sources.
 
 `tf.data` traces its functions wherever the dataset is built, inside `strategy.scope()` too, where
 `random.normal` and `random.uniform` refuse to draw: they share a draw out among replicas.

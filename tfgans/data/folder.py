@@ -58,7 +58,7 @@ def load_folder(
             are an error. On disk, this decodes all files before the first batch; with no cache it
             is refused.
         cache: `"memory"`, `"disk"`, `"none"`, or `"auto"` (default): memory when the images take
-            at most a quarter of what is available, else the disk when it has room, else none,
+            at most a quarter of what is available, else the disk when it has space, else none,
             with a warning.
         cache_dir: Folder of the files on disk. Defaults to the environment variable
             `TFGANS_CACHE_DIR`, or else to `~/.cache/tfgans/folders`.
@@ -68,7 +68,7 @@ def load_folder(
     Raises:
         ValueError: When there is no such folder or split or nothing in it, when images differ in
             size or do not fit in memory and `image_size` is None, when files are unreadable and
-            `skip_bad` is False, or when the disk has no room and `cache` is `"disk"`.
+            `skip_bad` is False, or when the disk is full and `cache` is `"disk"`.
     """
     checks.choice("cache", cache, CACHES)
     size = resize.parse_size(image_size)

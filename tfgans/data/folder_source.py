@@ -1,4 +1,4 @@
-"""Images of a folder that are decoded when they are needed, and kept on disk if there is room."""
+"""Images of a folder that are decoded when they are needed, and kept on disk if there is space."""
 
 import contextlib
 import functools

@@ -92,7 +92,7 @@ def load(
         skip_bad: Whether to leave out the unreadable files of a folder, with a warning. Defaults
             to False: they are an error.
         cache: Where the decoded images of a folder are held: `"memory"`, `"disk"`, `"none"`, or
-            `"auto"` (default), the first of these that has room. See `folder.load_folder`.
+            `"auto"` (default), the first of these with enough space. See `folder.load_folder`.
         cache_dir: Folder of images on disk. Defaults to the environment variable
             `TFGANS_CACHE_DIR`, or else to `~/.cache/tfgans/folders`.
         follow_links: Whether links in a folder may lead out of it. Defaults to False: one that

@@ -1,7 +1,7 @@
 """Rows of bytes in one file: filled by many processes, killed at any time, never trusted blindly.
 
 The file is a head of 4096 bytes that says what it holds, then one record a row: the CRC-32 of the
-row, and the row. It is sparse: a row that has not been written takes no room, and reads as zeros.
+row, and the row. It is sparse: a row that has not been written takes no space, and reads as zeros.
 It is read and written by offset, not mapped: on a full disk, or where a file was cut short, a write
 to mapped memory ends the process. Equal rows are written by whoever decodes them first, or
 twice; a record that is torn in between fails its checksum, and its row is made again.

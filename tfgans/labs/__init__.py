@@ -1,6 +1,6 @@
 """The papers' experiments, rerun with this library: a table, figures and a verdict each.
 
-`run` does what `bin/experiment.py` does. A lab is a module of this room with a `LAB`.
+`run` does what `bin/experiment.py` does. A lab is a module of this package with a `LAB`.
 """
 
 import importlib

@@ -168,13 +168,13 @@ class DCD(GAN):
         components = None
         if self.sampler.num_components > 1:
             # Drawn once: left to the latent, it would change as the latent moves.
-            components = self._generator_player.choose(stream.uniform(Role.COMPONENTS, [num]))
+            components = self.generator_player.choose(stream.uniform(Role.COMPONENTS, [num]))
         examples = self.sampler.examples(
             latents,
             labels,
             components,
             refinement=self.langevin,
-            judge=self._discriminator_player.mean_logits,
+            judge=self.discriminator_player.mean_logits,
             key=stream.key(Role.REFINEMENT),
         )
         return Weighted(examples)

@@ -1,6 +1,7 @@
 """A mixture of discriminators: the other player of MIX+GAN."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
@@ -12,7 +13,9 @@ from tfgans.types import Inputs, Shape
 from tfgans.weighted import Weighted
 
 # `(discriminator, rows, index of the network)` -> the price of each row.
-ComponentPenalty = Callable[[Callable[..., tf.Tensor], dict[str, tf.Tensor], int], tf.Tensor]
+ComponentPenalty: TypeAlias = Callable[
+    [Callable[..., tf.Tensor], dict[str, tf.Tensor], int], tf.Tensor
+]
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -83,8 +86,7 @@ class MixtureDiscriminator(Mixture):
 
     def compute_output_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
         """Returns (batch, k)."""
-        first = input_shape[0] if isinstance(input_shape[0], tuple | list) else input_shape
-        return (first[0], self.num_components)
+        return (shapes.batch_axis(input_shape), self.num_components)
 
     def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         """Returns the logits of all discriminators, float32 [batch, k]."""

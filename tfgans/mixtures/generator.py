@@ -140,8 +140,7 @@ class MixtureGenerator(Mixture):
 
     def compute_output_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
         """Returns the shape of the examples that a batch of latents gives."""
-        first = input_shape[0] if isinstance(input_shape[0], tuple | list) else input_shape
-        return (first[0], *self.output_shape[1:])
+        return (shapes.batch_axis(input_shape), *self.output_shape[1:])
 
     def compute_output_spec(
         self, inputs: Inputs, training: bool = False, component: int | tf.Tensor | None = None

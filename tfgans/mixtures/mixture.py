@@ -103,7 +103,7 @@ class Mixture(keras.Model):
         count = checks.positive_int("num_components", num_components)
         components = [builder() for _ in range(count)]
         _warn_if_equal(components)
-        return cls(components, **options)
+        return cls(components, **options)  # type: ignore[misc]  # `seed` is the generator's.
 
     def build(self, input_shape: object) -> None:
         """Does nothing: the components come built."""

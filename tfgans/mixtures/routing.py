@@ -1,12 +1,16 @@
 """How the examples of a batch reach the components of a mixture."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import keras
 import tensorflow as tf
 
 from tfgans import compat
 from tfgans.types import Inputs
+
+# A tensor, or a nest of tensors with as many rows each.
+Rows = TypeVar("Rows")
 
 
 def batch_size(batch: Inputs) -> int | tf.Tensor:
@@ -40,7 +44,7 @@ def slice_sizes(num_rows: int | tf.Tensor, num_slices: int) -> list[int | tf.Ten
     return [(num_rows + num_slices - 1 - index) // num_slices for index in range(num_slices)]
 
 
-def cut(batch: Inputs, num_slices: int) -> list[Inputs]:
+def cut(batch: Rows, num_slices: int) -> list[Rows]:
     """Returns `num_slices` slices of a batch, or of a nest of tensors with as many rows each."""
     if num_slices == 1:
         return [batch]

@@ -1,0 +1,646 @@
+"""What a Keras user does with a model, and what a GAN does then."""
+
+import copy
+import logging
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+
+layers, callbacks, schedules = keras.layers, keras.callbacks, keras.optimizers.schedules
+
+
+def plain(**options):
+    return tiny.gan(tfgans.NonSaturatingGAN, **options)
+
+
+def train(gan, *used, epochs=1, steps=2, **options):
+    return gan.fit(
+        tiny.digits(64),
+        batch_size=16,
+        epochs=epochs,
+        steps_per_epoch=steps,
+        verbose=0,
+        callbacks=list(used),
+        **options,
+    )
+
+
+def rates(gan):
+    return [
+        float(optimizer.learning_rate)
+        for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer)
+    ]
+
+
+def two_rates(generator=0.1, discriminator=0.4):
+    gan = plain(compiled=False)
+    gan.compile(keras.optimizers.SGD(generator), keras.optimizers.SGD(discriminator))
+    return gan
+
+
+class TestLearningRates:
+    def test_can_be_read_before_and_after_compile(self):
+        gan = plain(compiled=False)
+        assert gan.optimizer is None
+        gan.compile()
+        assert float(gan.optimizer.learning_rate) == pytest.approx(2e-4)
+
+    def test_setting_the_rate_keeps_the_ratio(self):
+        gan = two_rates(0.1, 0.4)
+        gan.optimizer.learning_rate = 0.02
+        np.testing.assert_allclose(rates(gan), [0.02, 0.08], rtol=1e-6)
+
+    def test_inside_a_loss_scale_optimizer(self):
+        keras.config.set_dtype_policy("mixed_float16")
+        gan = plain()
+        gan.optimizer.learning_rate = 1e-4
+        np.testing.assert_allclose(rates(gan), [1e-4, 1e-4], rtol=1e-6)
+
+    def test_scheduler_moves_both(self):
+        gan = two_rates(0.1, 0.4)
+        history = train(
+            gan, callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2), epochs=2
+        )
+        np.testing.assert_allclose(rates(gan), [0.025, 0.1], rtol=1e-6)
+        np.testing.assert_allclose(history.history["learning_rate"], [0.05, 0.025], rtol=1e-6)
+
+    def test_plateau_moves_both(self):
+        gan = two_rates(0.1, 0.4)
+        # Nothing improves by a thousand.
+        plateau = callbacks.ReduceLROnPlateau(
+            monitor="generator_loss", mode="min", factor=0.1, patience=1, min_delta=1e3
+        )
+        train(gan, plateau, epochs=2)
+        np.testing.assert_allclose(rates(gan), [0.01, 0.04], rtol=1e-6)
+
+    @pytest.mark.parametrize(
+        "callback",
+        [
+            callbacks.LearningRateScheduler(lambda epoch: 0.1),
+            callbacks.ReduceLROnPlateau(monitor="generator_loss", mode="min"),
+        ],
+        ids=lambda callback: type(callback).__name__,
+    )
+    def test_a_schedule_leaves_callbacks_nothing_to_set(self, callback):
+        gan = plain(compiled=False)
+        gan.compile("adam", keras.optimizers.Adam(schedules.CosineDecay(1e-3, 10)))
+        with pytest.raises(ValueError, match=f"{type(callback).__name__}.*schedule"):
+            train(gan, callback)
+        assert gan.step == 0
+
+    def test_loggers_read_it(self, tmp_path):
+        seen = []
+        gan = two_rates(0.1, 0.4)
+        log = callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: seen.append(float(gan.optimizer.learning_rate))
+        )
+        train(gan, log)
+        np.testing.assert_allclose(seen, [0.1], rtol=1e-6)
+
+    @pytest.mark.parametrize("wrapped", [False, True])
+    def test_a_function_is_refused_when_compiled(self, wrapped):
+        def local():
+            return 1e-4
+
+        for rate in (lambda: 1e-4, local):
+            optimizer = keras.optimizers.Adam(rate)
+            if wrapped:
+                optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+            with pytest.raises(ValueError, match=r"number or a .*schedules.* (lambda|function)"):
+                plain(compiled=False).compile(optimizer)
+
+    def test_a_registered_schedule_is_saved(self, tmp_path):
+        @keras.saving.register_keras_serializable(package="tests")
+        class Halving(schedules.LearningRateSchedule):
+            def __call__(self, step):
+                return 0.1 * 0.5 ** tf.cast(step, tf.float32)
+
+            def get_config(self):
+                return {}
+
+        gan = plain(compiled=False)
+        gan.compile(keras.optimizers.SGD(Halving()), keras.optimizers.SGD(Halving()))
+        train(gan, steps=2)
+        gan.save(tmp_path / "gan.keras")
+        loaded = keras.saving.load_model(tmp_path / "gan.keras")
+        assert float(loaded.optimizer.learning_rate) == pytest.approx(0.025)
+
+
+class TestCallbacks:
+    @pytest.mark.parametrize(
+        ("callback", "instead"),
+        [
+            (callbacks.SwapEMAWeights(), "ema="),
+            (callbacks.TerminateOnNaN(), "StopOnNaN"),
+            (callbacks.EarlyStopping(), "generator_loss"),
+            (callbacks.EarlyStopping("penalty"), "mode='min'"),
+            (callbacks.EarlyStopping("val_penalty", mode="min"), "validation_data"),
+            (callbacks.ReduceLROnPlateau(), "generator_loss"),
+            (callbacks.ModelCheckpoint("x.h5"), r"x\.keras"),
+            (callbacks.ModelCheckpoint("x.keras", save_best_only=True), "generator_loss"),
+        ],
+    )
+    def test_refused_before_training(self, callback, instead, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        gan = tiny.gan()
+        with pytest.raises(ValueError, match=instead):
+            train(gan, callback)
+        assert gan.step == 0
+        assert not list(tmp_path.iterdir())
+
+    def test_refused_in_evaluation_too(self):
+        with pytest.raises(ValueError, match="SwapEMAWeights"):
+            plain().evaluate(
+                tiny.digits(16), callbacks=[callbacks.SwapEMAWeights()], batch_size=16, verbose=0
+            )
+
+    def test_early_stopping_puts_the_best_weights_back(self):
+        gan, weights = plain(), []
+        stop = callbacks.EarlyStopping(
+            "generator_loss", mode="min", min_delta=1e3, restore_best_weights=True
+        )
+        keep = callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: weights.append(gan.get_weights())
+        )
+        history = train(gan, keep, stop, epochs=5)
+        assert len(history.epoch) == 2  # One epoch, and one without improvement.
+        for best, now in zip(weights[0], gan.get_weights(), strict=True):
+            np.testing.assert_array_equal(now, best)
+
+    def test_early_stopping_on_validation_data(self):
+        stop = callbacks.EarlyStopping("val_discriminator_loss", mode="max", min_delta=1e3)
+        history = train(plain(), stop, epochs=5, validation_data=tiny.digits(16))
+        assert len(history.epoch) == 2
+
+    @pytest.mark.parametrize("suffix", ["keras", "weights.h5"])
+    def test_checkpoint_goes_on_to_the_same_bits(self, suffix, tmp_path):
+        path = tmp_path / f"gan.{suffix}"
+        gan = plain(ema=0.9)
+        train(gan, callbacks.ModelCheckpoint(path, save_weights_only=suffix != "keras"))
+        if suffix == "keras":
+            loaded = keras.saving.load_model(path)
+        else:
+            loaded = plain(ema=0.9)
+            loaded.load_weights(path)
+        tiny.assert_same_state(loaded, gan)
+        for model in (loaded, gan):
+            train(model)
+        tiny.assert_same_state(loaded, gan)
+
+    def test_killed_and_rerun_equals_uninterrupted(self, tmp_path):
+        """Weights, optimizers and data go on where the backup was made."""
+
+        class Killed(Exception):
+            pass
+
+        def kill(epoch, logs=None):
+            if epoch == 1:
+                raise Killed
+
+        options = {"ema": 0.9, "dropout": 0.3}
+        undisturbed = plain(**options)
+        # Three of the four batches of a pass: an epoch ends inside a pass.
+        train(undisturbed, epochs=3, steps=3)
+        with pytest.raises(Killed):
+            train(
+                plain(**options),
+                callbacks.BackupAndRestore(tmp_path / "backup"),
+                callbacks.LambdaCallback(on_epoch_begin=kill),
+                epochs=3,
+                steps=3,
+            )
+        rerun, epochs = plain(**options), []
+        train(
+            rerun,
+            callbacks.BackupAndRestore(tmp_path / "backup"),
+            callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epochs.append(epoch)),
+            epochs=3,
+            steps=3,
+        )
+        assert epochs == [1, 2]
+        tiny.assert_same_state(rerun, undisturbed)
+
+    def test_writers(self, tmp_path):
+        calls = []
+        train(
+            plain(),
+            callbacks.TensorBoard(
+                tmp_path / "board", histogram_freq=1, update_freq="batch", write_graph=False
+            ),
+            callbacks.CSVLogger(tmp_path / "log.csv"),
+            callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: calls.append(batch)),
+            epochs=2,
+            validation_data=tiny.digits(16),
+        )
+        header, *rows = (tmp_path / "log.csv").read_text().splitlines()
+        assert {"generator_loss", "val_discriminator_loss"} <= set(header.split(","))
+        assert len(rows) == 2
+        assert calls == [0, 1] * 2
+        events = [path.parent.name for path in (tmp_path / "board").rglob("events*")]
+        assert set(events) == {"train", "validation"}
+
+
+class TestAveragingOptimizers:
+    """`use_ema` of Keras's optimizers: `fit` ends with the averages in the networks."""
+
+    momentum = 0.75
+
+    def expected(self, optimizer, gan_of):
+        """Returns the averages of both networks over 3 steps, from the weights after each."""
+        seen = {"generator": [], "discriminator": []}
+
+        def look(batch, logs):
+            for name, weights in seen.items():
+                variables = getattr(gan, name).trainable_variables
+                weights.append([variable.numpy() for variable in variables])
+
+        gan = gan_of(lambda: optimizer(use_ema=False))
+        train(gan, callbacks.LambdaCallback(on_train_batch_end=look), steps=3)
+        return {
+            # Keras's average starts at the weights after the first update.
+            name: [
+                m * (m * first + (1 - m) * second) + (1 - m) * third
+                for first, second, third in zip(*weights, strict=True)
+            ]
+            for m in [self.momentum]
+            for name, weights in seen.items()
+        }
+
+    def check(self, optimizer, networks):
+        def gan_of(make):
+            keras.utils.set_random_seed(0)
+            gan = tfgans.NonSaturatingGAN(*networks())
+            gan.compile(make(), make())
+            return gan
+
+        expected = self.expected(optimizer, gan_of)
+        gan = gan_of(lambda: optimizer(use_ema=True, ema_momentum=self.momentum))
+        train(gan, steps=3)
+        for name, averages in expected.items():
+            variables = getattr(gan, name).trainable_variables
+            for variable, average in zip(variables, averages, strict=True):
+                np.testing.assert_allclose(variable.numpy(), average, rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize(
+        "optimizer", [keras.optimizers.Adam, tfgans.optimizers.FusedAdam], ids=lambda c: c.__name__
+    )
+    def test_both_networks_end_with_their_averages(self, optimizer):
+        self.check(
+            lambda **options: optimizer(0.01, **options),
+            lambda: (tiny.generator(), tiny.discriminator()),
+        )
+
+    def test_inside_a_loss_scale_optimizer(self):
+        self.check(
+            lambda **options: keras.optimizers.LossScaleOptimizer(
+                keras.optimizers.Adam(0.01, **options), initial_scale=8.0
+            ),
+            lambda: (tiny.generator(), tiny.discriminator()),
+        )
+
+    @pytest.mark.parametrize("weight_update", ["exponentiated_gradient", "softmax"])
+    def test_mixtures(self, weight_update):
+        self.check(
+            lambda **options: keras.optimizers.Adam(0.01, **options),
+            lambda: tiny.mixtures(2, 2, weight_update=weight_update),
+        )
+
+
+class TestOrderOfCalls:
+    @pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+    def test_compile_comes_first(self, method):
+        with pytest.raises(ValueError, match=r"You must call `compile\(\)` before"):
+            getattr(plain(compiled=False), method)(tiny.digits(16))
+
+    @pytest.mark.parametrize("argument", ["optimizer", "loss", "metrics"])
+    def test_arguments_of_one_player(self, argument):
+        with pytest.raises(
+            TypeError, match=f"`{argument}`.*GAN.*`generator_optimizer` and `discriminator_opt"
+        ):
+            plain(compiled=False).compile(**{argument: "adam"})
+
+
+class TestFiles:
+    @pytest.mark.parametrize("name", ["x.h5", "x.hdf5", "x", "x.tf"])
+    def test_other_endings_than_keras_write_nothing(self, name, tmp_path):
+        with pytest.raises(ValueError, match=r"\.keras"):
+            plain().save(tmp_path / name)
+        with pytest.raises(ValueError, match=r"\.weights\.h5"):
+            plain().save_weights(tmp_path / name)
+        with pytest.raises(ValueError, match=r"\.keras"):
+            callback = callbacks.ModelCheckpoint(tmp_path / name)
+            train(plain(), callback)
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("compiled", [True, False])
+    def test_keras_function_for_saving(self, compiled, tmp_path):
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        with pytest.raises(ValueError, match=r"\.keras"):
+            keras.saving.save_model(plain(compiled=compiled), tmp_path / "x.h5")
+        gan = plain(compiled=compiled)
+        keras.saving.save_model(gan, tmp_path / "x.keras")
+        assert keras.saving.load_model(tmp_path / "x.keras").compiled == compiled
+
+    def test_saved_model_is_an_export(self, tmp_path):
+        gan = plain()
+        gan.sample(2, seed=0)
+        with pytest.raises(ValueError, match=r"export\(path\)"):
+            tf.saved_model.save(gan, tmp_path / "saved")
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize(
+        ("name", "options", "message"),
+        [
+            ("x", {"format": "tflite"}, "'tf_saved_model', 'onnx', 'litert'"),
+            ("x", {"format": "onnx"}, r"\.onnx"),
+            ("x.onnx", {"format": "litert"}, r"\.tflite"),
+            ("x.onnx", {}, "format='onnx'"),
+            ("x.tflite", {}, "format='litert'"),
+            ("x.keras", {}, "`save`"),
+        ],
+    )
+    def test_export_that_does_not_match_its_path(self, name, options, message, tmp_path):
+        with pytest.raises(ValueError, match=message):
+            plain().export(tmp_path / name, **options)
+        assert not list(tmp_path.iterdir())
+
+    def test_export_over_a_file(self, tmp_path):
+        (tmp_path / "x").write_text("mine")
+        with pytest.raises(ValueError, match="existing file"):
+            plain().export(tmp_path / "x")
+        assert (tmp_path / "x").read_text() == "mine"
+
+    def test_exports(self, tmp_path):
+        gan = plain(ema=0.9)
+        latents = np.linspace(-1, 1, 8, dtype="float32").reshape(2, 4)
+        version = gan.export(tmp_path / "digits", verify=False)
+        served = tf.saved_model.load(str(version)).signatures["serving_default"]
+        made = served(latents=tf.constant(latents))["images"]
+        np.testing.assert_allclose(made, gan.predict(latents, verbose=0), atol=1e-5)
+        assert gan.export(tmp_path / "x.onnx", format="onnx").is_file()
+        assert gan.export(tmp_path / "x.tflite", format="litert").is_file()
+
+
+class TestCopies:
+    def test_deep_copy_goes_on_to_the_same_bits(self):
+        gan = plain(ema=0.9, dropout=0.3)
+        train(gan)
+        gan.sample(2, seed=0)
+        copied = copy.deepcopy(gan)
+        tiny.assert_same_state(copied, gan)
+        assert copied.generator is not gan.generator
+        for model in (copied, gan):
+            train(model)
+        tiny.assert_same_state(copied, gan)
+
+    def test_clone_has_the_config_and_weights_of_its_own(self):
+        gan = tiny.gan(penalty_weight=3.0)
+        clone = keras.models.clone_model(gan)
+        assert type(clone) is tfgans.WGANGP
+        assert clone.penalty == gan.penalty
+        assert not {id(v) for v in clone.variables} & {id(v) for v in gan.variables}
+        clone.compile()
+        train(clone)
+        assert (clone.step, gan.step) == (2, 0)
+
+
+class TestReading:
+    def test_summary_names_the_average(self):
+        lines = []
+        gan = plain(ema=0.9)
+        gan.summary(print_fn=lambda line, **_: lines.append(line), line_length=120)
+        assert "tiny_generator_average" in "\n".join(lines)
+        assert gan.ema_generator.name == "tiny_generator_average"
+
+    def test_summary_counts_the_optimizers(self):
+        gan = plain()
+        count = sum(
+            int(np.prod(variable.shape))
+            for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer)
+            for variable in optimizer.variables
+        )
+        lines = []
+        gan.summary(print_fn=lambda line, **_: lines.append(line))
+        assert f"{count:,}" in "\n".join(lines)
+
+    def test_the_name_survives_saving(self, tmp_path):
+        gan = plain(ema=0.9)
+        train(gan)
+        gan.save(tmp_path / "gan.keras")
+        loaded = keras.saving.load_model(tmp_path / "gan.keras")
+        assert loaded.ema_generator.name == "tiny_generator_average"
+        for model in (loaded, gan):
+            train(model)
+        tiny.assert_same_state(loaded, gan)
+
+    def test_repr(self):
+        assert "NonSaturatingGAN" in repr(plain())
+        assert "FusedAdam" in repr(plain().optimizer)
+
+
+class TestMixturesAsLayers:
+    def test_time_distributed(self):
+        generator, discriminator = tiny.mixtures(2, 3)
+        images = tiny.digits(6).reshape(2, 3, 8, 8, 1)
+        over_time = layers.TimeDistributed(discriminator)
+        assert over_time.compute_output_shape((2, 3, 8, 8, 1)) == (2, 3, 3)
+        judged = over_time(images).numpy()
+        np.testing.assert_allclose(
+            judged.reshape(6, 3), discriminator(images.reshape(6, 8, 8, 1)), atol=1e-5
+        )
+        latents = np.linspace(-1, 1, 24, dtype="float32").reshape(2, 3, 4)
+        over_time = layers.TimeDistributed(generator)
+        assert over_time.compute_output_shape((2, 3, 4)) == (2, 3, 8, 8, 1)
+        np.testing.assert_allclose(
+            np.reshape(over_time(latents), (6, 8, 8, 1)),
+            generator(latents.reshape(6, 4)),
+            atol=1e-5,
+        )
+
+    def test_inside_a_functional_model(self):
+        generator, discriminator = tiny.mixtures(2, 3)
+        inputs = keras.Input((4,))
+        outputs = discriminator(generator(inputs))
+        assert outputs.shape == (None, 3)
+        assert keras.Model(inputs, outputs)(np.zeros((5, 4), "float32")).shape == (5, 3)
+
+    def test_a_mask_reaches_the_components(self):
+        def recurrent(seed):
+            keras.utils.set_random_seed(seed)
+            inputs = keras.Input((5, 2))
+            return keras.Model(inputs, layers.Dense(1)(layers.GRU(3)(inputs)))
+
+        mixture = tfgans.MixtureDiscriminator([recurrent(seed) for seed in range(2)])
+        series = np.ones((3, 5, 2), "float32")
+        series[:, 3:] = 0
+        masked = layers.Masking()(series)
+        expected = [component(masked).numpy() for component in mixture.components]
+        unmasked = mixture(series).numpy()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            judged = mixture(masked).numpy()
+        np.testing.assert_allclose(judged, np.concatenate(expected, axis=1), atol=1e-6)
+        assert not np.allclose(judged, unmasked)
+
+
+class Charging(layers.Layer):
+    """Adds the mean square of its input to the loss, in training alone if told so."""
+
+    def __init__(self, price=0.5, only_in_training=False, **options):
+        super().__init__(**options)
+        self.price, self.only_in_training = price, only_in_training
+
+    def call(self, inputs, training=False):
+        if training or not self.only_in_training:
+            self.add_loss(self.price * tf.reduce_mean(tf.square(inputs)))
+        return inputs
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "price": self.price,
+            "only_in_training": self.only_in_training,
+        }
+
+
+def networks(*, kernel=None, activity=None, charging=None, player="generator", seed=1):
+    """A linear generator and discriminator, one of which adds losses."""
+    keras.utils.set_random_seed(seed)
+
+    def network(name, size, out, last):
+        here = name == player
+        dense = layers.Dense(
+            out,
+            kernel_regularizer=kernel if here else None,
+            activity_regularizer=activity if here else None,
+            name="dense",
+        )
+        extra = [charging()] if here and charging is not None else []
+        return keras.Sequential([keras.Input(size), *last[0], dense, *extra, *last[1]], name=name)
+
+    return (
+        network("generator", (4,), 64, ([], [layers.Reshape((8, 8, 1))])),
+        network("discriminator", (8, 8, 1), 1, ([layers.Flatten()], [])),
+    )
+
+
+def layer_losses(*, wrap=None, steps=1, compile_options=None, **options):
+    """Returns a model after SGD steps, and its logs."""
+    pair = networks(**options)
+    gan = tfgans.NonSaturatingGAN(*(pair if wrap is None else wrap(pair)))
+    gan.compile(
+        keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **(compile_options or {})
+    )
+    return gan, train(gan, steps=steps).history
+
+
+both = pytest.mark.parametrize("player", ["generator", "discriminator"])
+
+
+class TestLayerLosses:
+    rate = 0.1  # That of the optimizers in `layer_losses`.
+
+    @both
+    @pytest.mark.parametrize("parts", [1, 2])
+    def test_kernel_regularizer_by_hand(self, player, parts):
+        """One SGD step moves a kernel w by another -rate (2 l2 w)."""
+        l2, compile_options = 0.05, {"accumulate_steps": parts}
+        start = dict(zip(("generator", "discriminator"), networks(), strict=True))[player]
+        start = start.get_layer("dense").kernel.numpy()
+        without, _ = layer_losses(compile_options=compile_options)
+        gan, logs = layer_losses(
+            kernel=keras.regularizers.L2(l2), player=player, compile_options=compile_options
+        )
+        plain_kernel, kernel = (
+            getattr(model, player).get_layer("dense").kernel.numpy() for model in (without, gan)
+        )
+        if player == "discriminator":  # It moves first: the gradient is that without.
+            np.testing.assert_allclose(
+                kernel, plain_kernel - self.rate * 2 * l2 * start, rtol=1e-5, atol=1e-6
+            )
+        else:
+            np.testing.assert_allclose(
+                kernel, plain_kernel - self.rate * 2 * l2 * start, rtol=1e-5, atol=1e-6
+            )
+        assert logs[f"{player}_layer_loss"] == pytest.approx([l2 * np.square(start).sum()], 1e-5)
+        assert set(logs) == {
+            "discriminator_loss",
+            "generator_loss",
+            "real_logits",
+            "fake_logits",
+            f"{player}_layer_loss",
+        }
+
+    @both
+    def test_activity_regularizer_and_add_loss(self, player):
+        """Both are half the sum of squares of the outputs over a batch of 16, or their mean."""
+        square = lambda outputs: 0.5 * tf.reduce_mean(tf.square(outputs))  # noqa: E731
+        logs = [
+            layer_losses(player=player, activity=square)[1],
+            layer_losses(player=player, charging=Charging)[1],
+            layer_losses(player=player, charging=lambda: Charging(only_in_training=True))[1],
+        ]
+        kernels = [
+            getattr(layer_losses(player=player, **options)[0], player).get_weights()[0]
+            for options in ({}, {"activity": square}, {"charging": Charging})
+        ]
+        name = f"{player}_layer_loss"
+        assert logs[0][name][0] > 0
+        assert logs[1][name] == pytest.approx(logs[0][name])
+        assert logs[2][name] == pytest.approx(logs[0][name])
+        np.testing.assert_allclose(kernels[1], kernels[2], atol=1e-6)
+        assert not np.allclose(kernels[0], kernels[1])
+
+    def test_looking_for_losses_changes_nothing(self):
+        def pair():
+            generator, discriminator = networks(charging=Charging)
+            outputs = layers.Dropout(0.5)(layers.BatchNormalization()(generator.output))
+            return keras.Model(generator.input, outputs), discriminator
+
+        generator, discriminator = pair()
+        before = [variable.numpy() for variable in generator.variables]
+        tfgans.NonSaturatingGAN(generator, discriminator)
+        for start, variable in zip(before, generator.variables, strict=True):
+            np.testing.assert_array_equal(variable.numpy(), start)
+
+    @both
+    def test_mixture_of_one_is_the_network(self, player):
+        def mixtures(pair):
+            return (
+                tfgans.MixtureGenerator([pair[0]], entropy_weight=0.0),
+                tfgans.MixtureDiscriminator([pair[1]], entropy_weight=0.0),
+            )
+
+        options = {"kernel": "l2", "charging": Charging, "player": player}
+        _, single = layer_losses(**options)
+        _, mixture = layer_losses(wrap=mixtures, **options)
+        for name in single:
+            assert mixture[name] == pytest.approx(single[name], rel=1e-5)
+
+    def test_mixture_sums_its_components(self):
+        pairs = [networks(kernel="l2", seed=seed) for seed in (1, 2)]
+        gan = tfgans.NonSaturatingGAN(tfgans.MixtureGenerator([g for g, _ in pairs]), pairs[0][1])
+        expected = sum(
+            0.01 * np.square(g.get_layer("dense").kernel.numpy()).sum() for g, _ in pairs
+        )
+        gan.compile()
+        logs = train(gan, steps=1).history
+        assert logs["generator_layer_loss"] == pytest.approx([expected], rel=1e-5)
+
+    @both
+    def test_saved_and_loaded(self, player, tmp_path):
+        gan, _ = layer_losses(kernel="l2", charging=Charging, player=player)
+        gan.save(tmp_path / "gan.keras")
+        loaded = keras.saving.load_model(
+            tmp_path / "gan.keras", custom_objects={"Charging": Charging}
+        )
+        logs = [train(model).history for model in (gan, loaded)]
+        assert logs[0] == logs[1]
+        assert logs[0][f"{player}_layer_loss"][0] > 0
+        tiny.assert_same_state(loaded, gan)

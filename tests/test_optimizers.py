@@ -1,0 +1,57 @@
+"""What a player asks of an optimizer: Adam in one kernel, and both learning rates as one."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgans import optimizers
+
+
+def three_updates(optimizer, variables):
+    for scale in (1.0, -0.5, 2.0):
+        optimizer.apply([scale * tf.sin(variable.value) for variable in variables], variables)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [functools.partial(tf.function, autograph=False), lambda plain: plain],
+    ids=["graph", "eager"],
+)
+def test_fused_adam_is_adam(run):
+    """Over several updates in a call, whose bias corrections differ."""
+    start = np.random.default_rng(0).normal(size=[3, 4]).astype("float32")
+    ends = []
+    for cls in (keras.optimizers.Adam, optimizers.FusedAdam):
+        variables = [keras.Variable(start), keras.Variable(start[0])]
+        optimizer = cls(0.1, beta_1=0.5, beta_2=0.9)
+        optimizer.build(variables)
+
+        step = run(functools.partial(three_updates, optimizer, variables))
+        step()
+        step()
+        ends.append([variable.numpy() for variable in variables])
+        assert int(optimizer.iterations) == 6
+    for fused, plain in zip(*ends, strict=True):
+        # Steps of about .1 each, in float32.
+        np.testing.assert_allclose(fused, plain, atol=1e-5)
+
+
+def test_both_learning_rates_move_together_and_keep_their_ratio():
+    pair = keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.4)
+    rates = optimizers.LearningRates(*pair)
+    rates.learning_rate = 0.05
+    assert [float(optimizer.learning_rate) for optimizer in pair] == pytest.approx([0.05, 0.2])
+    rates.scale(2.0)
+    assert [float(optimizer.learning_rate) for optimizer in pair] == pytest.approx([0.1, 0.4])
+    assert float(rates.learning_rate) == pytest.approx(0.1)
+
+
+def test_a_schedule_is_not_overwritten():
+    schedule = keras.optimizers.schedules.PolynomialDecay(0.1, 10)
+    rates = optimizers.LearningRates(keras.optimizers.SGD(0.1), keras.optimizers.SGD(schedule))
+    with pytest.raises(ValueError, match="must be a number"):
+        rates.learning_rate = 0.05
+    assert float(rates.learning_rate) == pytest.approx(0.1)
