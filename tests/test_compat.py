@@ -127,6 +127,72 @@ def test_of_SafeModeScope():
         assert not [name for name in dir(module) if "safemode" in name.lower().replace("_", "")]
 
 
+def two_replicas():
+    to_one = tf.distribute.ReductionToOneDevice()
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=to_one)
+
+
+class Measuring(keras.Model):
+    """Has nothing to build."""
+
+    def __init__(self):
+        super().__init__()
+        self.built = True
+
+    def test_step(self, data):
+        return {"mean": tf.reduce_mean(data)}
+
+
+def test_of_AlreadyBuilt():
+    class Built(compat.AlreadyBuilt, Measuring):
+        pass
+
+    def evaluated(kind):
+        with two_replicas().scope():
+            model = kind()
+            model.compile(loss=None)
+        data = tf.data.Dataset.from_tensor_slices(np.ones((3, 1), "float32")).batch(3)
+        return model.evaluate(data, verbose=0, return_dict=True)["mean"]
+
+    assert evaluated(Built) == 1.0
+    with pytest.raises(tf.errors.InvalidArgumentError, match="same size and shape"):
+        evaluated(Measuring)  # What is wrong in Keras.
+    assert not hasattr(keras.Model, "maybe_symbolic_build")
+
+
+def test_of_NoSavedModel(tmp_path):
+    class Refusing(compat.NoSavedModel, Measuring):
+        pass
+
+    with pytest.raises(ValueError, match="Refusing"):
+        tf.saved_model.save(Refusing(), str(tmp_path / "refused"))
+    assert not (tmp_path / "refused").exists()
+    tf.saved_model.save(Measuring(), str(tmp_path / "written"))  # What is wrong in Keras.
+    assert not tf.saved_model.load(str(tmp_path / "written")).signatures
+    assert not hasattr(keras.Model, "default_save_signature")
+
+
+def test_of_saves_to_hdf5(tmp_path):
+    seen = []
+
+    @keras.saving.register_keras_serializable(package="tests")
+    class Asking(keras.layers.Layer):
+        def get_config(self):
+            seen.append(compat.saves_to_hdf5())
+            return super().get_config()
+
+    network = keras.Sequential([keras.Input((1,)), Asking()])
+    network.save(tmp_path / "network.keras")
+    assert not any(seen)
+    seen.clear()
+    with pytest.warns(UserWarning, match="HDF5"):
+        network.save(tmp_path / "network.h5")
+    assert seen
+    assert all(seen)
+    assert not compat.saves_to_hdf5()
+    assert not [name for name in dir(keras.saving) if "hdf5" in name or "legacy" in name]
+
+
 def test_of_op_def_registry():
     assert not compat.op_def_registry.get("MatMul").is_stateful
     assert compat.op_def_registry.get("ReadFile") is not None

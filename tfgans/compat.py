@@ -19,6 +19,7 @@ CACHED_EVALUATION = "_use_cached_eval_dataset"
 
 __all__ = [
     "CACHED_EVALUATION",
+    "AlreadyBuilt",
     "NoSavedModel",
     "SafeModeScope",
     "adam_moments",
@@ -30,6 +31,18 @@ __all__ = [
     "saves_to_hdf5",
     "stored_precision",
 ]
+
+
+class AlreadyBuilt:
+    """A model that Keras need not build before it trains or evaluates.
+
+    Under a `tf.distribute.Strategy` Keras 3.15 takes the mean of the replicas' first batches, to
+    build what is not built yet. Where one replica has more examples than another that fails, also
+    for a model that is built. There is no public hook.
+    """
+
+    def _maybe_symbolic_build(self, iterator: object = None, data_batch: object = None) -> None:
+        """Does nothing."""
 
 
 class NoSavedModel:
