@@ -26,7 +26,7 @@ IMPORTS = {
     "tfgans": {"backend"},
     "averages": set(),
     "backend": set(),
-    "callback_checks": set(),
+    "callback_checks": {"optimizers"},
     "data": set(),
     "layers": set(),
     "local_cluster": set(),

@@ -49,16 +49,19 @@ class NoSavedModel:
     """Has `tf.saved_model.save(model)` end in a sentence, before it writes.
 
     Keras 3.15 gives only its functional models a signature. Of any other model TensorFlow 2.21
-    writes a SavedModel that nothing can call, without a word. TensorFlow asks the model for this
-    attribute, and has no public hook.
+    writes a SavedModel that nothing can call, without a word. It asks the model for its parts by
+    this method, and has no public hook.
     """
 
-    @property
-    def _default_save_signature(self) -> None:
-        raise ValueError(
-            f"`tf.saved_model.save` cannot write a {type(self).__name__}: it would have no "
-            "signature. Use `export(path)` of the model, which writes a SavedModel for serving"
-        )
+    def _trackable_children(
+        self, save_type: str = "checkpoint", **options: object
+    ) -> dict[str, object]:
+        if save_type == "savedmodel":
+            raise ValueError(
+                f"`tf.saved_model.save` cannot write a {type(self).__name__}: it would have no "
+                "signature. Use `export(path)` of the model, which writes a SavedModel for serving"
+            )
+        return super()._trackable_children(save_type, **options)
 
 
 def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
