@@ -535,7 +535,7 @@ CALLS = [
     (
         "components that differ",
         lambda made, new: tfgans.MixtureGenerator([tiny.generator(), tiny.generator(latent_dim=5)]),
-        "one input shape",
+        "same input shape",
     ),
     (
         "noise below 0",
@@ -574,9 +574,9 @@ CALLS = [
     ("pixels", lambda made, new: tiny.gan().fit(tiny.digits(32).astype(int)), "uint8"),
     ("data with a nan", lambda made, new: tiny.gan().fit(dataset(tiny.digits(32) * np.nan)), "NaN"),
     (
-        "a source",
-        lambda made, new: tiny.gan().evaluate(SOURCE),
-        r"Pass `source.batches\(batch_size\)`",
+        "an evaluation without an end",
+        lambda made, new: tiny.gan().evaluate(SOURCE.batches(16)),
+        "pass `steps`",
     ),
     (
         "half a sample",

@@ -13,6 +13,7 @@ from types import ModuleType
 _ANY_BACKEND = frozenset(
     {
         "tfgans.backend",
+        "tfgans.checks",
         "tfgans.serving",
         "tfgans.serving.client",
         "tfgans.serving.grpc_transport",

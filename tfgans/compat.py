@@ -27,6 +27,7 @@ __all__ = [
     "adam_moments",
     "all_layers",
     "inside_xla",
+    "needs_no_build",
     "op_def_registry",
     "optimized_variables",
     "optimizer_slots",
@@ -35,6 +36,23 @@ __all__ = [
     "saves_to_hdf5",
     "stored_precision",
 ]
+
+
+def needs_no_build(cls: type[Model]) -> type[Model]:
+    """Keeps Keras from building models of a class before it trains or evaluates them.
+
+    Under a `tf.distribute.Strategy` Keras 3.15 takes the mean of the replicas' first batches, to
+    build what is not built yet. Where one replica has more examples than another that fails, also
+    for a model that is built. There is no public hook.
+    """
+
+    def _maybe_symbolic_build(
+        self: keras.Model, iterator: object = None, data_batch: object = None
+    ) -> None:
+        """Does nothing."""
+
+    cls._maybe_symbolic_build = _maybe_symbolic_build
+    return cls
 
 
 def refuses_saved_model(cls: type[Model]) -> type[Model]:
@@ -74,6 +92,17 @@ def optimized_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Var
     `Optimizer.variables` lists its slots, not what they belong to.
     """
     return list(optimizer._trainable_variables)
+
+
+def adam_moments(
+    optimizer: keras.optimizers.Adam, variable: keras.Variable
+) -> tuple[keras.Variable, keras.Variable]:
+    """Returns the first and the second moment that an Adam optimizer keeps of a variable.
+
+    `Optimizer.variables` lists them all, in an order that is an implementation detail of Keras.
+    """
+    index = optimizer._get_variable_index(variable)
+    return optimizer._momentums[index], optimizer._velocities[index]
 
 
 def inside_xla() -> bool:

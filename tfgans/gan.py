@@ -66,6 +66,7 @@ class _Examples(NamedTuple):
 Optimizer: TypeAlias = keras.optimizers.Optimizer
 
 
+@compat.needs_no_build
 @compat.refuses_saved_model
 @keras.saving.register_keras_serializable(package="tfgans")
 class GAN(keras.Model):

@@ -645,14 +645,6 @@ def test_tensorboard_shows_the_readings(tmp_path):
     assert tags == {f"doctor/{name}" for name in ("gradient_norm", "diversity", "penalty")}
 
 
-def test_old_backups_have_no_rollbacks(tmp_path):
-    gan, _ = nan()
-    store = {"step": np.asarray(3)}
-    gan.lower_learning_rates(0.5)
-    gan.load_own_variables(store)
-    assert (gan.step, gan.rollbacks) == (3, 0)
-
-
 def test_schedules_are_refused_with_rollbacks(tmp_path):
     gan = tfgans.NonSaturatingGAN(*points())
     schedule = keras.optimizers.schedules.PolynomialDecay(0.1, 9)

@@ -174,9 +174,8 @@ def test_data_of_unknown_length(tmp_path):
     gan = tiny.gan(tfgans.NonSaturatingGAN)
     evaluation = Evaluation(evaluator())
     data = tf.data.Dataset.from_generator(batches, output_signature=spec)
-    # Keras warns of the data's end in the first epoch, whose length it then knows.
-    with pytest.warns(UserWarning, match="ran out of data"):
-        history = gan.fit(data, verbose=0, callbacks=[evaluation])
+    history = gan.fit(data, verbose=0, callbacks=[evaluation])
+    assert gan.step == 3
     assert len(history.history[NAME]) == 1
 
 

@@ -11,7 +11,7 @@ import tiny
 from PIL import Image
 
 import tfgans
-from tfgans import callbacks
+from tfgans import callbacks, players
 
 HEADER = "step,player,component,weight,share,entropy\n"
 
@@ -62,6 +62,10 @@ class Untrained:
     def __init__(self, generator=None, discriminator=None):
         self.generator = generator or tiny.generator()
         self.discriminator = discriminator or tiny.discriminator()
+        self.players = {
+            "generator": players.GeneratorPlayer(self.generator),
+            "discriminator": players.DiscriminatorPlayer(self.discriminator),
+        }
         self.step = 0
 
     def sample_components(self, num, seed):

@@ -188,69 +188,62 @@ def dataset(array, size=8):
     return tf.data.Dataset.from_tensor_slices(array).batch(size)
 
 
+@pytest.fixture(scope="module")
+def untrained():
+    return tiny.gan()
+
+
+# What data may look like is tested with `tfgans.data.adapters`; here, that `fit` asks there for all
+# that it is passed, and before the first step.
 @pytest.mark.parametrize(
     ("data", "options", "message"),
     [
         (lambda: holding(np.nan), {}, "NaN"),
-        (lambda: dataset(holding(np.inf)), {}, "1 NaN or infinite values in the first batch"),
-        (
-            lambda: tiny.digits(32)[:, :7],
-            {},
-            r"input shape \(None, 8, 8, 1\). Received: \(.*7, 8, 1",
-        ),
-        (lambda: dataset(tiny.digits(32)[..., 0]), {}, r"Received: \(None, 8, 8\)"),
-        (lambda: dataset(np.zeros((32, 8, 8, 1), np.uint8)), {}, r"127.5 - 1"),
-        (lambda: tiny.digits(32).astype(int), {}, "uint8"),
-        (lambda: (tiny.digits(32) + 1) * 127.5, {}, r"in \[-1, 1\].*\[0, 255\]"),
-        (lambda: dataset((tiny.digits(32) + 1) / 2 * 255), {}, r"in \[-1, 1\].*\[0, 255\]"),
+        (lambda: dataset(holding(np.inf)), {}, "infinite"),
+        (lambda: tiny.digits(32)[:, :7], {}, "input shape"),
+        (lambda: dataset(tiny.digits(32)[..., 0]), {}, "input shape"),
+        (lambda: tfgans.data.load("ring"), {"steps_per_epoch": 1}, "input shape"),
+        (lambda: (tiny.digits(32) + 1) * 127.5, {}, r"in \[-1, 1\]"),
         (lambda: tiny.digits(32), {"batch_size": 33}, "33"),
         (lambda: tiny.digits(32), {"batch_size": 0}, "`batch_size` must be"),
         (lambda: tiny.digits(32), {"y": np.zeros(32)}, "labels are not taken"),
-        (lambda: dataset((tiny.digits(32), np.zeros(32))), {}, "labels are not taken"),
-        (lambda: dataset(tiny.digits(32)), {"batch_size": 8}, "`batch_size` is for arrays"),
-        (lambda: dataset(tiny.digits(32)).repeat(), {}, "needs `steps_per_epoch`"),
-        (lambda: dataset(tiny.digits(32)).take(0), {}, "dataset is empty"),
+        (lambda: tfgans.data.from_array(tiny.digits(32)), {"y": np.zeros(32)}, "`y` is for arrays"),
+        (lambda: tfgans.data.load("ring"), {}, "input shape"),
+        (lambda: dataset(tiny.digits(32)).repeat(), {}, "`steps_per_epoch`"),
         (lambda: tiny.digits(32), {"steps_per_epoch": 0}, "`steps_per_epoch` must be"),
         (lambda: tiny.digits(32), {"epochs": 0}, "`epochs` must be"),
-        (lambda: tfgans.data.load("ring"), {}, "needs `steps_per_epoch`"),
-        (
-            lambda: tfgans.data.load("ring"),
-            {"steps_per_epoch": 1},
-            r"input shape \(None, 8, 8, 1\)",
-        ),
-        (lambda: tfgans.data.from_array(tiny.digits(32)), {"y": np.zeros(32)}, "`y` is for arrays"),
-        (
-            lambda: tiny.digits(32),
-            {"validation_data": tfgans.data.load("ring")},
-            r"Pass `source.batches\(batch_size\)`",
-        ),
-        (lambda: [tiny.digits(32)], {}, "must be an array"),
-        (
-            lambda: tiny.digits(32),
-            {"validation_data": (tiny.digits(8), np.zeros(8))},
-            "labels are not taken",
-        ),
-        (
-            lambda: tiny.digits(32),
-            {"validation_data": dataset(tiny.digits(8)).repeat()},
-            "`validation_steps`",
-        ),
-        (
-            lambda: tiny.digits(32),
-            {"validation_data": dataset((tiny.digits(8), np.zeros(8)))},
-            "labels are not taken",
-        ),
-        (lambda: tiny.digits(32), {"validation_data": holding(np.nan)}, "NaN"),
-        (lambda: tiny.digits(32), {"validation_data": tiny.digits(8)[:, :7]}, "input shape"),
-        (lambda: tiny.digits(32), {"validation_data": dataset(holding(np.nan))}, "NaN"),
+        (lambda: tiny.digits(32), {"class_weight": {0: 1.0}}, "`class_weight` is not supported"),
+        (lambda: tiny.digits(32), {"sample_weight": np.ones(32)}, "`sample_weight` is not supp"),
     ],
 )
-def test_fit(data, options, message):
-    gan = tiny.gan()
-    options = options if "epochs" in options else {"batch_size": None, **options}
+def test_fit(untrained, data, options, message):
     with pytest.raises(ValueError, match=message):
-        gan.fit(data(), verbose=0, **options)
-    assert gan.step == 0
+        untrained.fit(data(), verbose=0, **options)
+    assert untrained.step == 0
+
+
+@pytest.mark.parametrize(
+    ("validation_data", "message"),
+    [
+        (lambda: holding(np.nan), "NaN"),
+        (lambda: dataset(holding(np.nan)), "NaN"),
+        (lambda: tiny.digits(8)[:, :7], "input shape"),
+        (lambda: tfgans.data.load("ring"), "input shape"),
+        (lambda: (tiny.digits(8), np.zeros(8)), "labels are not taken"),
+        (lambda: dataset((tiny.digits(8), np.zeros(8))), "labels are not taken"),
+        (lambda: dataset(tiny.digits(8)).repeat(), "`validation_steps`"),
+    ],
+)
+def test_validation_data(untrained, validation_data, message):
+    with pytest.raises(ValueError, match=message):
+        untrained.fit(tiny.digits(32), validation_data=validation_data(), verbose=0)
+    assert untrained.step == 0
+
+
+@pytest.mark.parametrize("passed", [{"lr": 0.1}, {"workers": 2}])
+def test_unknown_argument_of_fit_is_not_swallowed(untrained, passed):
+    with pytest.raises(TypeError, match=next(iter(passed))):
+        untrained.fit(tiny.digits(32), **passed)
 
 
 def test_steps_that_keras_would_overrun():
@@ -260,30 +253,29 @@ def test_steps_that_keras_would_overrun():
         gan.fit(tiny.digits(), batch_size=8, steps_per_epoch=6)
 
 
-def test_unknown_fit_option_is_not_swallowed():
-    with pytest.raises(TypeError, match="class_weight"):
-        tiny.gan().fit(tiny.digits(), class_weight={0: 1.0})
-
-
-def test_images_without_a_negative_value_are_noticed():
-    with pytest.warns(UserWarning, match=r"first batch lies in \[0, 1\]"):
-        tiny.gan().fit((tiny.digits() + 1) / 2, batch_size=32, steps_per_epoch=1, verbose=0)
-
-
-def test_evaluate_on_labels():
-    with pytest.raises(ValueError, match="labels are not taken"):
-        tiny.gan().evaluate(dataset((tiny.digits(32), np.zeros(32))), verbose=0)
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        (lambda: dataset((tiny.digits(32), np.zeros(32))), {}, "labels are not taken"),
+        (lambda: holding(np.nan), {}, "NaN"),
+        (lambda: dataset(tiny.digits(8)).repeat(), {}, "`steps`"),
+        (lambda: tiny.digits(8), {"sample_weight": np.ones(8)}, "`sample_weight` is not supported"),
+    ],
+)
+def test_evaluate(untrained, data, options, message):
+    with pytest.raises(ValueError, match=message):
+        untrained.evaluate(data(), verbose=0, **options)
 
 
 @pytest.mark.parametrize("bad", [-1, 0, 2.5, True, "3"])
-def test_sample(bad):
+def test_sample(untrained, bad):
     with pytest.raises(ValueError, match="`n` must be an integer of at least 1"):
-        tiny.gan().sample(bad)
+        untrained.sample(bad)
 
 
-def test_sample_seed():
+def test_sample_seed(untrained):
     with pytest.raises(ValueError, match="`seed` must be an integer"):
-        tiny.gan().sample(1, seed="a")
+        untrained.sample(1, seed="a")
 
 
 def test_generator_that_cannot_be_copied():

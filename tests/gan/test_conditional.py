@@ -195,38 +195,36 @@ def test_grid_shows_a_row_a_class(tmp_path):
 LATER = np.where(np.arange(64) == 40, 10, LABELS)
 
 
+# What labels may look like is tested with `tfgans.data.adapters`.
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (lambda: (IMAGES,), "is conditional: each example needs a label from 0 to 9"),
-        (lambda: (pairs().map(lambda images, labels: images),), "must be a pair of examples and"),
-        (lambda: (IMAGES, LABELS + 5), "classes from 0 to 9. Received: .* others, such as"),
-        (lambda: (IMAGES, LABELS - 1), "classes from 0 to 9. Received: .* such as -1"),
-        (lambda: (IMAGES, LABELS[:60]), r"integers of shape \(64,\).*\(60,\)"),
-        (lambda: (IMAGES, LABELS.astype(float)), "integers of shape .*float64"),
+        (lambda: (IMAGES,), "needs a label from 0 to 9"),
+        (lambda: (pairs().map(lambda images, labels: images),), "needs a label from 0 to 9"),
+        (lambda: (IMAGES, LABELS + 5), "classes from 0 to 9"),
         (lambda: (pairs(labels=LABELS + 5),), "classes from 0 to 9"),
-        (lambda: (pairs(labels=LABELS.astype(float)),), "integer labels of shape"),
         (lambda: (pairs(), LABELS), "`y` is for arrays"),
     ],
 )
-def test_bad_labels_in_training(data, message):
-    model = gan()
+def test_bad_labels_in_training(untrained, data, message):
     with pytest.raises(ValueError, match=message):
-        model.fit(*data(), verbose=0)
-    assert model.step == 0
+        untrained.fit(*data(), verbose=0)
+    assert untrained.step == 0
 
 
-def test_strange_label_later_in_a_dataset_ends_an_evaluation():
-    with pytest.raises(tf.errors.InvalidArgumentError, match="classes from 0 to 9"):
-        gan().evaluate(pairs(labels=LATER), verbose=0)
+@pytest.fixture(scope="module")
+def untrained():
+    return gan()
 
 
 # In TensorFlow's words, since a dataset is read while training goes on.
-def test_strange_label_later_in_a_dataset_ends_training():
+def test_strange_label_later_in_a_dataset_ends_training_and_evaluation():
     model = gan()
     with pytest.raises(tf.errors.InvalidArgumentError, match="classes from 0 to 9"):
         model.fit(pairs(labels=LATER), verbose=0)
     assert model.step < 4
+    with pytest.raises(tf.errors.InvalidArgumentError, match="classes from 0 to 9"):
+        model.evaluate(pairs(labels=LATER), verbose=0)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +259,7 @@ def test_strange_label_later_in_a_dataset_ends_training():
             "Either all components take labels",
         ),
         (lambda: tiny.gan().sample(2, labels=1), "labels are not taken"),
-        (lambda: gan().sample(2, labels=10), "classes from 0 to 9. Received: 1 others"),
+        (lambda: gan().sample(2, labels=10), "classes from 0 to 9"),
         (lambda: gan().sample(2, labels=[1, 2, 3]), r"integers of shape \(2,\)"),
         (
             lambda: tfgans.data.load("swiss_roll").batches(8, labels=True),

@@ -183,8 +183,10 @@ def load(
         path = cache_dir / _cache_name(root, files, folders, size, mode)
         row_size = size[0] * size[1] * (1 if mode == "L" else 3)
         kept_rows = _row_cache(path, len(files), row_size, required=cache == "disk")
-    how: dict[str, Any] = {"size": size, "mode": mode, "cache": kept_rows}
-    source = FolderSource(root, files, **how, seed=seed, name=name)
+    make = functools.partial(
+        FolderSource, root, files, size=size, mode=mode, cache=kept_rows, seed=seed, name=name
+    )
+    source = make()
     if not skip_bad:
         return source
     if kept_rows is None:
@@ -197,7 +199,7 @@ def load(
     reasons = {files[place]: reason for place, reason in bad.items()}
     unreadable.report(root, reasons, num_files=len(files), skip_bad=True)
     kept = np.delete(np.arange(len(files)), list(bad))
-    return FolderSource(root, files, **how, kept=kept, seed=seed, name=name)
+    return make(kept=kept)
 
 
 def _mode(root: Path, some: Sequence[str], *, skip_bad: bool) -> str:

@@ -65,17 +65,19 @@ def cells(quick: bool) -> list[dict[str, Any]]:
 def measure(*, task: str, steps: int, seed: int) -> dict[str, Any]:
     """Returns the measures of one run."""
     source: Any = data.load(task, seed=seed)
-    how: Any = {"width": WIDTH, "depth": DEPTH, "seed": seed}
     gan = SNGAN(
-        networks.mlp_generator((2,), latent_dim=2, **how),
-        networks.mlp_discriminator((2,), normalization="spectral", **how),
+        networks.mlp_generator((2,), latent_dim=2, width=WIDTH, depth=DEPTH, seed=seed),
+        networks.mlp_discriminator(
+            (2,), normalization="spectral", width=WIDTH, depth=DEPTH, seed=seed
+        ),
         discriminator_steps=1,
         seed=seed,
     )
-    how = {"batch_size": BATCH, "betas": BETAS}
-    training.train_falling(gan, source, steps, rate=RATE, **how)
+    training.train_falling(gan, source, steps, batch_size=BATCH, rate=RATE, betas=BETAS)
     tuned = DCD.from_gan(gan, langevin=DATA_SPACE, seed=seed)
-    training.train_falling(tuned, source, steps // 10, rate=TUNING_RATE, **how)
+    training.train_falling(
+        tuned, source, steps // 10, batch_size=BATCH, rate=TUNING_RATE, betas=BETAS
+    )
     samples = {
         "before": gan.sample(NUM_SAMPLES, seed, batch_size=NUM_SAMPLES),
         "refined": gan.sample(NUM_SAMPLES, seed, batch_size=NUM_SAMPLES, refine=DATA_SPACE),

@@ -110,8 +110,9 @@ def measure(
     )
     looks = list(range(0, last_step + 1, last_step // 20))
     look = _look_at_line if task == LINES else _look_at_gaussian(source, seed)
-    how: Any = {"batch_size": BATCH, "learning_rate": rate, "betas": BETAS}
-    seen = training.train(gan, source, looks=looks, look=look, **how)
+    seen = training.train(
+        gan, source, looks=looks, look=look, batch_size=BATCH, learning_rate=rate, betas=BETAS
+    )
     found = {name: [one[name] for one in seen] for name in seen[0]}
     return {**dict.fromkeys(MEASURES), "steps": looks, **found}
 
@@ -225,8 +226,8 @@ def _draw_trajectories(rows: pd.DataFrame) -> Figure:
             for index, penalty in enumerate(PENALTIES):
                 runs = select(lines, discriminator_steps=count, game=game, penalty=penalty)
                 if len(runs):
-                    how = {"label": penalty, "colour": plots.COLOURS[index]}
-                    plots.curve(axis, runs["steps"].iloc[0], runs["w1"], **how)
+                    steps, colour = runs["steps"].iloc[0], plots.COLOURS[index]
+                    plots.curve(axis, steps, runs["w1"], label=penalty, colour=colour)
             axis.set_title(f"{game}, discriminator updates: {count}", fontsize=10)
     axes[-1, -1].legend(title="penalty")
     figure.supxlabel("updates of the generator")

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -121,19 +122,25 @@ def measure(
 ) -> dict[str, Any]:
     """Returns the measures of one run."""
     source = _source(task, seed)
-    shape, own = source.data_shape, {"latent_dim": 32 if task == STACKED else 2}
+    build_generator = functools.partial(
+        networks.mlp_generator,
+        source.data_shape,
+        latent_dim=32 if task == STACKED else 2,
+        width=width,
+        depth=DEPTH,
+    )
+    build_discriminator = functools.partial(
+        networks.mlp_discriminator, source.data_shape, width=width, depth=DEPTH
+    )
     first = 1000 * seed  # Networks of one run begin unlike those of the next.
 
-    def player(mixture: Any, build: Any, count: int, first: int, **how: Any) -> Any:
-        how |= {"width": width, "depth": DEPTH}
-        made = [build(shape, seed=first + index, **how) for index in range(count)]
+    def player(mixture: Any, build: Callable[..., keras.Model], count: int, first: int) -> Any:
+        made = [build(seed=first + index) for index in range(count)]
         return made[0] if count == 1 else mixture(made, **WEIGHTS.get(weights, {}))
 
     pair = (
-        player(mixtures.MixtureGenerator, networks.mlp_generator, generators, first, **own),
-        player(
-            mixtures.MixtureDiscriminator, networks.mlp_discriminator, discriminators, first + 500
-        ),
+        player(mixtures.MixtureGenerator, build_generator, generators, first),
+        player(mixtures.MixtureDiscriminator, build_discriminator, discriminators, first + 500),
     )
     make, betas = GAMES[game]
     gan = make(*pair, seed=seed)

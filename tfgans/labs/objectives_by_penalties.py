@@ -80,10 +80,11 @@ def measure(*, task: str, objective: str, penalty: str, steps: int, seed: int) -
     """Returns the measures of one run."""
     source: Any = data.load(task, seed=seed)
     images = task == DIGITS
-    how: Any = {"width": 128 if images else 64, "depth": 3, "seed": seed}
-    latents = 16 if images else 2
-    generator = networks.mlp_generator(source.data_shape, latent_dim=latents, **how)
-    discriminator = networks.mlp_discriminator(source.data_shape, **how)
+    width, latents = (128, 16) if images else (64, 2)
+    generator = networks.mlp_generator(
+        source.data_shape, latent_dim=latents, width=width, depth=3, seed=seed
+    )
+    discriminator = networks.mlp_discriminator(source.data_shape, width=width, depth=3, seed=seed)
     gan = GAN(
         generator,
         discriminator,

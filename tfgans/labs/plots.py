@@ -12,10 +12,17 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 _PANEL = (4.2, 3.2)
 
 
-def panels(rows: int, columns: int, *, size: tuple[float, float] = _PANEL, **how: Any) -> Any:
+def panels(
+    rows: int,
+    columns: int,
+    *,
+    size: tuple[float, float] = _PANEL,
+    sharex: bool = False,
+    sharey: bool = False,
+) -> Any:
     """Returns a new figure and its axes [rows, columns]."""
     figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, **how)
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
     for axis in axes.flat:
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes

@@ -61,8 +61,8 @@ def pair(
         needed_by: See `points`.
         most: Float, the largest magnitude that can be computed with.
     """
-    how: Any = {"at_least": at_least, "needed_by": needed_by}
-    first, second = points("real", real, **how), points("fake", fake, **how)
+    first = points("real", real, at_least=at_least, needed_by=needed_by)
+    second = points("fake", fake, at_least=at_least, needed_by=needed_by)
     if first.shape[1] != second.shape[1]:
         raise ValueError(
             "`real` and `fake` must have the same dimension. Received: "

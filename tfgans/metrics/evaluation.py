@@ -87,8 +87,14 @@ class Evaluator(SettingsRepr, Copyable):
             self._views = (real, made)
             measured: dict[str, Any] = {}
             for name in self.metrics:
-                how: dict[str, Any] = {"source": self.source, "extractor": self.extractor}
-                measured |= measure(name, real, made, seed=self.seed, **how)
+                measured |= measure(
+                    name,
+                    real,
+                    made,
+                    source=self.source,
+                    extractor=self.extractor,
+                    seed=self.seed,
+                )
                 advance(0, name)
         result = record.make(
             measured, self.protocol(), fake.describe() | dict(notes or {}), real.dim

@@ -90,9 +90,11 @@ class Metric:
             )
 
 
-def measure(name: str, real: View, fake: View, **how: Any) -> dict[str, dict[str, Any]]:
+def measure(
+    name: str, real: View, fake: View, *, source: Source, extractor: Extractor, seed: int
+) -> dict[str, dict[str, Any]]:
     """Returns the numbers of one metric: JSON values by the name that the number may bear."""
-    metric, job = METRICS[name], Job(real, fake, **how)
+    metric, job = METRICS[name], Job(real, fake, source, extractor, seed)
     most = metric.most or max(real.num, fake.num)
     num_real = real.num if metric.all_real else min(real.num, most)
     counts = {"num_real": num_real, "num_fake": min(fake.num, most)}

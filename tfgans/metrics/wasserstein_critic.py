@@ -1,5 +1,6 @@
 """An independent critic: trained after the generator, measured where it was not trained."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,7 +9,6 @@ import tensorflow as tf
 
 from tfgans import checks
 from tfgans.metrics.held_out import (
-    Loss,
     build,
     logits,
     shuffled_pair,
@@ -119,15 +119,17 @@ def wasserstein_critic(
         cost = tf.reduce_mean(penalty(network, real, fake, key=key))
         return penalty.weight * cost - gap
 
-    how: Any = {
-        "steps": steps,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "betas": (0.0, 0.9),
-        "seed": seed,
-    }
-    trained, measured = _judged(critic, loss, first, fakes[:size], held_out, how)
-    _, among_real = _judged(critic, loss, first, second, held_out, how)
+    fit = functools.partial(
+        train,
+        loss=loss,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        betas=(0.0, 0.9),
+        seed=seed,
+    )
+    trained, measured = _judged(critic, fit, first, fakes[:size], held_out)
+    _, among_real = _judged(critic, fit, first, second, held_out)
     distance, baseline = (float(x.mean() - y.mean()) for x, y in (measured, among_real))
     train_distance = float(trained[0].mean() - trained[1].mean())
     return WassersteinCritic(
@@ -145,14 +147,13 @@ def wasserstein_critic(
 
 def _judged(
     critic: Callable[[], Any],
-    loss: Loss,
+    fit: Callable[[Any, np.ndarray, np.ndarray], None],
     one: np.ndarray,
     other: np.ndarray,
     share: float,
-    how: Any,
 ) -> list[tuple[Any, ...]]:
     """Returns a new critic's logits of both sides: of the part it is trained on, of the rest."""
     parts = list(zip(split("real", one, share), split("fake", other, share), strict=True))
     network = build("critic", critic, one.shape[1:])
-    train(network, *parts[0], loss, **how)
+    fit(network, *parts[0])
     return [tuple(logits(network, side) for side in part) for part in parts]

@@ -1,0 +1,240 @@
+"""Each entry of `tfgans.compat` still works, and the public way that would replace it is missing.
+
+When a test of the second kind fails, the entry can go: use the public way.
+"""
+
+import inspect
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgans import compat
+
+
+def test_every_entry_has_a_test():
+    tested = {name.removeprefix("test_of_") for name in globals() if name.startswith("test_of_")}
+    assert tested == set(compat.__all__)
+
+
+def test_of_all_layers():
+    inner = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    wrapped = keras.layers.TimeDistributed(inner)
+    outer = keras.Sequential([keras.Input((4, 2)), wrapped, keras.layers.ReLU()])
+    layers = compat.all_layers(outer)
+    assert layers[0] is outer
+    assert {wrapped, inner, *inner.layers, *outer.layers} <= set(layers)
+    assert len(layers) == len(set(layers))
+    # `Model.layers` is of the outermost level, and a Layer that is no Model has none.
+    assert inner not in outer.layers
+    assert not hasattr(keras.layers.Layer, "layers")
+    assert not hasattr(keras.layers.Layer, "flatten_layers")
+
+
+def test_of_optimized_variables():
+    variables = [keras.Variable([1.0]), keras.Variable([2.0])]
+    optimizer = keras.optimizers.SGD()
+    optimizer.build(variables)
+    received = compat.optimized_variables(optimizer)
+    assert [id(variable) for variable in received] == [id(variable) for variable in variables]
+    assert not {id(variable) for variable in optimizer.variables} & {id(v) for v in variables}
+    assert not hasattr(keras.optimizers.Optimizer, "trainable_variables")
+    assert not hasattr(keras.optimizers.Optimizer, "optimized_variables")
+
+
+def test_of_adam_moments():
+    variables = [keras.Variable([1.0]), keras.Variable([2.0])]
+    optimizer = keras.optimizers.Adam(beta_1=0.5, beta_2=0.75)
+    optimizer.apply([tf.constant([3.0]), tf.constant([4.0])], variables)
+    for variable, gradient in zip(variables, (3.0, 4.0), strict=True):
+        first, second = compat.adam_moments(optimizer, variable)
+        assert first.numpy() == pytest.approx(0.5 * gradient)
+        assert second.numpy() == pytest.approx(0.25 * gradient**2)
+    for name in ("momentums", "velocities", "get_variable_index", "slots", "get_slot"):
+        assert not hasattr(optimizer, name)
+
+
+def test_of_optimizer_slots():
+    variables = [keras.Variable([1.0]), keras.Variable([[2.0, 3.0]])]
+    inner = keras.optimizers.Adam()
+    for optimizer in (inner, keras.optimizers.LossScaleOptimizer(inner)):
+        optimizer.build(variables)
+        slots = compat.optimizer_slots(optimizer, variables)
+        for variable, group in zip(variables, slots, strict=True):
+            assert group[0] is variable
+            assert len(group) == 3  # And its two moments.
+            moments = compat.adam_moments(inner, variable)
+            assert {id(slot) for slot in group[1:]} == {id(moment) for moment in moments}
+
+
+def test_of_inside_xla():
+    seen = []
+
+    def look(x):
+        seen.append(compat.inside_xla())
+        return x
+
+    look(tf.ones([]))
+    tf.function(look)(tf.ones([]))
+    tf.function(look, jit_compile=True)(tf.ones([]))
+    assert seen == [False, False, True]
+    assert {name for name in dir(tf.xla.experimental) if not name.startswith("_")} == {
+        "compile",
+        "jit_scope",
+    }
+
+
+def saved_twice(model, path, monkeypatch):
+    """How many optimizers Keras builds in the second save of a model."""
+    model.save_weights(path)
+    made, start = [], keras.optimizers.Optimizer.__init__
+
+    def count(self, *args, **options):
+        made.append(type(self))
+        start(self, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.optimizers.Optimizer, "__init__", count)
+        model.save_weights(path)
+    return len(made)
+
+
+def test_of_remember_optimizer_attributes(tmp_path, monkeypatch):
+    keras.backend.clear_session()  # Forgets what other tests made Keras remember.
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    path = tmp_path / "model.weights.h5"
+    assert saved_twice(model, path, monkeypatch) > 0  # What is wrong in Keras.
+    compat.remember_optimizer_attributes()
+    assert saved_twice(model, path, monkeypatch) == 0
+
+
+def test_of_stored_precision():
+    read = {}
+
+    class Wrapper(keras.layers.Wrapper):
+        def call(self, x):
+            with compat.stored_precision():
+                read["inside"] = tf.convert_to_tensor(self.layer.kernel).dtype
+            read["outside"] = tf.convert_to_tensor(self.layer.kernel).dtype
+            return self.layer(x)
+
+    wrapper = Wrapper(keras.layers.Dense(1, dtype="mixed_bfloat16"), dtype="mixed_bfloat16")
+    wrapper(tf.ones([1, 2]))
+    wrapper(tf.ones([1, 2]))
+    assert read == {"inside": tf.float32, "outside": tf.bfloat16}
+    for module in (keras, keras.backend, keras.config, keras.utils):
+        assert not [name for name in dir(module) if "autocast" in name.lower()]
+
+
+def test_of_SafeModeScope():
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Lambda(lambda x: x)])
+    text = network.to_json()
+    with compat.SafeModeScope(False):
+        keras.saving.deserialize_keras_object(json.loads(text), safe_mode=None)
+        with compat.SafeModeScope(True), pytest.raises(ValueError, match="unsafe"):
+            keras.saving.deserialize_keras_object(json.loads(text), safe_mode=None)
+    for module in (keras, keras.saving, keras.config):
+        assert not [name for name in dir(module) if "safemode" in name.lower().replace("_", "")]
+
+
+def two_replicas():
+    to_one = tf.distribute.ReductionToOneDevice()
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=to_one)
+
+
+class Measuring(keras.Model):
+    """Has nothing to build."""
+
+    def __init__(self):
+        super().__init__()
+        self.built = True
+
+    def test_step(self, data):
+        return {"mean": tf.reduce_mean(data)}
+
+
+def test_of_needs_no_build():
+    @compat.needs_no_build
+    class Built(Measuring):
+        pass
+
+    def evaluated(kind):
+        with two_replicas().scope():
+            model = kind()
+            model.compile(loss=None)
+        data = tf.data.Dataset.from_tensor_slices(np.ones((3, 1), "float32")).batch(3)
+        return model.evaluate(data, verbose=0, return_dict=True)["mean"]
+
+    assert evaluated(Built) == 1.0
+    with pytest.raises(tf.errors.InvalidArgumentError, match="same size and shape"):
+        evaluated(Measuring)  # What is wrong in Keras.
+    assert not hasattr(keras.Model, "maybe_symbolic_build")
+
+
+def test_of_refuses_saved_model(tmp_path):
+    @compat.refuses_saved_model
+    class Refusing(Measuring):
+        pass
+
+    with pytest.raises(ValueError, match="Refusing"):
+        tf.saved_model.save(Refusing(), str(tmp_path / "refused"))
+    assert not (tmp_path / "refused").exists()
+    tf.saved_model.save(Measuring(), str(tmp_path / "written"))  # What is wrong in Keras.
+    assert not tf.saved_model.load(str(tmp_path / "written")).signatures
+
+
+def test_of_saves_to_hdf5(tmp_path):
+    seen = []
+
+    @keras.saving.register_keras_serializable(package="tests")
+    class Asking(keras.layers.Layer):
+        def get_config(self):
+            seen.append(compat.saves_to_hdf5())
+            return super().get_config()
+
+    network = keras.Sequential([keras.Input((1,)), Asking()])
+    network.save(tmp_path / "network.keras")
+    assert not any(seen)
+    seen.clear()
+    network.save(tmp_path / "network.h5")
+    assert seen
+    assert all(seen)
+    assert not compat.saves_to_hdf5()
+    assert not [name for name in dir(keras.saving) if "hdf5" in name or "legacy" in name]
+
+
+def test_of_op_def_registry():
+    assert not compat.op_def_registry.get("MatMul").is_stateful
+    assert compat.op_def_registry.get("ReadFile") is not None
+    assert compat.op_def_registry.get("NoSuchOperation") is None
+    for module in (tf, tf.raw_ops, tf.experimental):
+        assert not [name for name in dir(module) if "op_def" in name.lower()]
+
+
+def test_of_CACHED_EVALUATION():
+    passed = []
+
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def evaluate(self, *arguments, **options):
+            passed.append(options.get(compat.CACHED_EVALUATION))
+            return super().evaluate(*arguments, **options)
+
+    model = Model()
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    model.fit(x, y, validation_data=(x, y), verbose=0)
+    model.evaluate(x, y, verbose=0)
+    assert passed == [True, None]
+    assert not [
+        name for name in inspect.signature(keras.Model.evaluate).parameters if "cach" in name
+    ]
