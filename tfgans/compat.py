@@ -143,17 +143,6 @@ def stored_precision() -> contextlib.AbstractContextManager[None]:
     return AutocastScope(None)
 
 
-def adam_moments(
-    optimizer: keras.optimizers.Adam, variable: keras.Variable
-) -> tuple[keras.Variable, keras.Variable]:
-    """Returns the first and second moment that Keras's Adam keeps of a variable.
-
-    `Optimizer.variables` lists them all, without saying of what.
-    """
-    index = optimizer._get_variable_index(variable)
-    return optimizer._momentums[index], optimizer._velocities[index]
-
-
 def optimizer_slots(
     optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
 ) -> list[list[keras.Variable]]:

@@ -559,12 +559,7 @@ def _adds_losses(network: keras.Model) -> bool:
     shape = shapes.input_shape(network, "network")
     inputs = tf.zeros([1, *(8 if size is None else size for size in shape)])
     labels = tf.zeros([1], tf.int32) if shapes.takes_labels(network) else None
-    # Without a trace in the network: neither statistics nor random states move.
-    *_, losses = network.stateless_call(
-        network.trainable_variables,
-        network.non_trainable_variables,
-        shapes.with_labels(inputs, labels),
-        training=True,
-        return_losses=True,
-    )
-    return bool(losses)
+    # In a stateless scope neither statistics nor random states of the network move.
+    with keras.StatelessScope(collect_losses=True) as scope:
+        network(shapes.with_labels(inputs, labels), training=True)
+    return bool(scope.losses)
