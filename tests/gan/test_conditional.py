@@ -11,6 +11,7 @@ import tfgans
 from tfgans.random import Role, Stream
 
 IMAGES, LABELS = tiny.digits(64), tiny.digit_labels(64)
+SLOW = pytest.mark.slow
 
 
 def gan(cls=tfgans.NonSaturatingGAN, **options):
@@ -31,6 +32,10 @@ def mixed(cls=tfgans.NonSaturatingGAN, *, generator_routing="slices", **options)
     )
     model.compile()
     return model
+
+
+# Tracing a mixture takes seconds.
+PLAIN_AND_MIXTURE = pytest.mark.parametrize("make", [gan, pytest.param(mixed, marks=SLOW)])
 
 
 def train(model, steps=2, **options):
@@ -85,7 +90,7 @@ def test_array_dataset_and_source_feed_the_same_way():
     tiny.assert_same_state(*models)
 
 
-@pytest.mark.parametrize("make", [gan, mixed])
+@PLAIN_AND_MIXTURE
 def test_evaluates_saves_and_goes_on_to_the_same_bits(make, tmp_path):
     stopped = make(ema=0.9)
     history = train(stopped, validation_data=(IMAGES[:20], LABELS[:20])).history
@@ -108,12 +113,12 @@ def test_evaluates_saves_and_goes_on_to_the_same_bits(make, tmp_path):
     ("cls", "options"),
     [
         (tfgans.WGANGP, {"discriminator_steps": 1}),
-        pytest.param(tfgans.R3GAN, {}, marks=pytest.mark.slow),
-        pytest.param(tfgans.KLWGAN, {"discriminator_steps": 1}, marks=pytest.mark.slow),
+        pytest.param(tfgans.R3GAN, {}, marks=SLOW),
+        pytest.param(tfgans.KLWGAN, {"discriminator_steps": 1}, marks=SLOW),
         (tfgans.DCD, {"langevin": named_methods.SHORT, "updates_per_batch": 1}),
     ],
 )
-@pytest.mark.parametrize("make", [gan, mixed])
+@PLAIN_AND_MIXTURE
 def test_methods_take_labels(cls, options, make):
     history = train(make(cls, **options)).history
     assert np.isfinite(list(history.values())).all()
@@ -149,7 +154,7 @@ def test_samples_have_the_classes_that_are_asked_for(make):
     assert not np.allclose(sevens[~kept], images[~kept])
 
 
-@pytest.mark.parametrize("make", [gan, mixed])
+@PLAIN_AND_MIXTURE
 def test_exported_with_labels(make, tmp_path):
     model = make()
     loaded = tf.saved_model.load(str(model.export(tmp_path / "digits", verify=False)))

@@ -92,10 +92,13 @@ def test_level_falls_is_logged_and_is_none_in_evaluation():
 @pytest.mark.parametrize(
     "noise",
     [
-        lambda: InstanceNoise(0.4, schedule="exponential", decay_steps=4),
-        lambda: InstanceNoise(0.4, schedule="adaptive", rate=0.3),
+        pytest.param(
+            lambda: InstanceNoise(0.4, schedule="exponential", decay_steps=4),
+            id="exponential",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(lambda: InstanceNoise(0.4, schedule="adaptive", rate=0.3), id="adaptive"),
     ],
-    ids=["exponential", "adaptive"],
 )
 def test_level_is_saved_and_resumed(noise, tmp_path):
     stopped = noisy(noise())
@@ -146,6 +149,7 @@ def test_noise_must_be_the_layer():
         noisy(0.2)
 
 
+@pytest.mark.slow
 def test_mixtures_are_noised_too():
     model = named_methods.Method("WGANGP", {"discriminator_steps": 1}).make(
         *tiny.mixtures(2, 2), instance_noise=InstanceNoise(0.1, decay_steps=10)

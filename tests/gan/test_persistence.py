@@ -94,11 +94,6 @@ def test_any_objective_with_any_penalty_is_saved(tmp_path):
     assert (loaded.discriminator_steps, loaded.seed, loaded.name) == (2, -5, "cell")
 
 
-def test_penalty_weight_is_kept(tmp_path):
-    tiny.gan(penalty_weight=0.1).save(tmp_path / "gan.keras")
-    assert keras.saving.load_model(tmp_path / "gan.keras").penalty.weight == 0.1
-
-
 def test_safe_mode_stays_on(tmp_path):
     gan = tiny.gan()
     gan.save(tmp_path / "gan.keras")
