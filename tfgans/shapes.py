@@ -1,6 +1,6 @@
 """What a network takes and gives, without the batch axis."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -28,13 +28,24 @@ def with_labels(batch: Any, labels: Any) -> Any:
 
 def output_shape(network: keras.Model, role: str) -> tuple[int | None, ...]:
     """Returns the shape of one output of a built network with a single output tensor."""
+    _refuse_dictionary(getattr(network, "output", None), role)
     shape = getattr(network, "output_shape", None)
     if shape is None:
         batch = keras.KerasTensor((None, *input_shape(network, role)))
         labels = keras.KerasTensor((None,), "int32") if takes_labels(network) else None
         spec = network.compute_output_spec(with_labels(batch, labels))
+        _refuse_dictionary(spec, role)
         shape = getattr(spec, "shape", None)
     return _without_batch(shape, role, "output")
+
+
+def _refuse_dictionary(output: object, role: str) -> None:
+    if isinstance(output, Mapping):
+        names = sorted(map(str, output))
+        raise ValueError(
+            f"The {role} must return a tensor. Received: a dictionary with the keys {names}. Build "
+            f"it with that output alone, say `keras.Model(model.inputs, model.output[{names[0]!r}])`"
+        )
 
 
 def batch_size(batch: Inputs) -> int | tf.Tensor:

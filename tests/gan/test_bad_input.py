@@ -116,6 +116,16 @@ def test_constructor(changed, message):
         make(**{name: maker() for name, maker in changed.items()})
 
 
+@pytest.mark.parametrize(
+    ("role", "network", "key"),
+    [("generator", tiny.generator, "images"), ("discriminator", tiny.discriminator, "logit")],
+)
+def test_output_dictionary_is_refused_by_name(role, network, key):
+    network = network()
+    with pytest.raises(ValueError, match=rf"The {role} must return a tensor.*\['{key}'\]"):
+        make(**{role: keras.Model(network.inputs, {key: network.output})})
+
+
 def test_one_network_twice():
     network = tiny.discriminator()
     with pytest.raises(ValueError, match="two networks"):
