@@ -44,7 +44,7 @@ def _refuse_dictionary(output: object, role: str) -> None:
         names = sorted(map(str, output))
         raise ValueError(
             f"The {role} must return a tensor. Received: a dictionary with the keys {names}. Build "
-            f"it with that output alone, say `keras.Model(model.inputs, model.output[{names[0]!r}])`"
+            f"it of that output, say `keras.Model(model.inputs, model.output[{names[0]!r}])`"
         )
 
 

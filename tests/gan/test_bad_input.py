@@ -289,7 +289,7 @@ def test_sample_seed(untrained):
 
 
 def test_generator_that_cannot_be_copied():
-    with pytest.raises(ValueError, match="`ema` needs a copy of the generator"):
+    with pytest.raises(ValueError, match="`ema` keeps one of the generator"):
         make(generator=not_clonable(), ema=0.9)
 
 
