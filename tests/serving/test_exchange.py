@@ -9,8 +9,8 @@ import tensorflow as tf
 import tiny
 
 import tfgans
-from tfgans.serving import exchange_formats, export_exchange
-from tfgans.serving.exchange_formats import FORMATS, Format
+from tfgans.serving import exchange, export_exchange
+from tfgans.serving.exchange import FORMATS, Format
 
 SUFFIXES = {"onnx": ".onnx", "litert": ".tflite"}
 PACKAGES = {"onnx": ("onnx", "tf2onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}
@@ -148,7 +148,7 @@ def test_a_missing_package_is_named(name, monkeypatch, tmp_path):
             raise ModuleNotFoundError(f"No module named {module!r}")
         return real(module)
 
-    monkeypatch.setattr(exchange_formats.importlib, "import_module", without)
+    monkeypatch.setattr(exchange.importlib, "import_module", without)
     package = lacking.partition(".")[0]
     try:
         for module in FORMATS[name].packages[:-1]:
