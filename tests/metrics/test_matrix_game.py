@@ -181,7 +181,7 @@ def test_bad_payoffs_are_refused(payoff, expected):
         ([1.0], r"must have shape \(2,\).*\(1,\)"),
         ([[0.5, 0.5]], r"must have shape \(2,\)"),
         ([1.5, -0.5], "must be probabilities: at least 0"),
-        ([0.5, 0.4], "sum 0.9. Divide weights by their sum"),
+        ([0.5, 0.4], "sum of 0.9"),
         ([np.nan, 1.0], "must be probabilities"),
         ([np.inf, 0.0], "must be probabilities"),
         (None, "must"),

@@ -115,7 +115,8 @@ def test_batches_and_kinds_of_data_do_not_matter():
     whole = metrics.payoff_matrix(gan, DATA, batch_size=64, seed=1)
     assert_same(whole, metrics.payoff_matrix(gan, DATA, batch_size=7, seed=1), rtol=1e-5)
     dataset = tf.data.Dataset.from_tensor_slices(DATA).batch(9)
-    assert_same(whole, metrics.payoff_matrix(gan, dataset, batch_size=7, seed=1), rtol=1e-5)
+    for data in (dataset, list(DATA), tfgans.data.from_array(DATA)):
+        assert_same(whole, metrics.payoff_matrix(gan, data, batch_size=7, seed=1), rtol=1e-5)
 
 
 def test_the_seed_decides():
@@ -224,9 +225,9 @@ def test_bad_arguments_are_refused():
         (DATA[:1], "at least two held-out examples. Received: 1"),
         (DATA[:, :4], "discriminator's input shape"),
         (np.full_like(DATA, np.nan), "must be finite"),
-        (list(DATA), "labels are not taken|must be an array"),
+        (["a", "b"], "must be numbers"),
         ((DATA, np.zeros(50)), "labels are not taken"),
-        (dataset.batch(10).repeat(), r"come to an end.*take\(num_batches\)"),
+        (dataset.batch(10).repeat(), r"take\(num_batches\)"),
         (dataset, "discriminator's input shape"),
         (dataset.batch(10).take(0), "dataset is empty"),
     ]:

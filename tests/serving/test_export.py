@@ -99,7 +99,7 @@ def test_mixed_precision_export_speaks_float32(tmp_path):
 
 def test_file_in_the_way(trained, tmp_path):
     (tmp_path / "digits").write_text("")
-    with pytest.raises(ValueError, match="Received the file"):
+    with pytest.raises(ValueError, match="existing file"):
         trained.export(tmp_path / "digits")
     for options, message in [
         ({"keep": 0}, "keep"),

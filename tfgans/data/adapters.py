@@ -251,7 +251,7 @@ def _check_end(is_endless: bool, steps: int | None) -> None:
     if is_endless and steps is None:
         raise ValueError(
             "Endless data can be evaluated for a number of batches only: pass `steps` "
-            "(`validation_steps` in `fit`). Received: None"
+            "(`validation_steps` in `fit`), or a `dataset.take(num_batches)`. Received: None"
         )
 
 
