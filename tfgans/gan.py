@@ -471,7 +471,7 @@ class GAN(keras.Model):
         stream: Stream,
         training: bool,
     ) -> Weighted:
-        """Returns new examples for one update, and what each of them counts.
+        """Returns new examples for one update, and their weights.
 
         Args:
             num: Int or scalar tensor, how many latents to draw.
@@ -556,7 +556,7 @@ class GAN(keras.Model):
         on_real, on_fake = self._terms(
             objective.discriminator_loss, real_logits, fake_logits, fake.weights, training
         )
-        # Where a game pairs real with fake, its term on the real counts as the pair does.
+        # Where a game pairs real with fake, its term on the real has the weight of the pair.
         paired = fake.weights if objective.generator_uses_real else None
         loss = real_logits.with_values(on_real).times(paired).mean()
         loss += fake_logits.with_values(on_fake).mean()

@@ -97,7 +97,7 @@ class Player:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """What each network counts: float32 [num_components] with a sum of 1."""
+        """The weight of each network: float32 [num_components] with a sum of 1."""
         if self._mixture is None:
             return np.ones(1, np.float32)
         return self._mixture.probabilities
@@ -331,7 +331,7 @@ class GeneratorPlayer(Player):
     def generate(
         self, latents: tf.Tensor, labels: tf.Tensor | None, *, stream: Stream, training: bool
     ) -> Weighted:
-        """Returns float32 examples [rows, ...] for an update, and what each of them counts.
+        """Returns float32 examples [rows, ...] for an update, and their weights.
 
         With "exact" routing k times as many as there are latents.
         """
@@ -397,7 +397,7 @@ class DiscriminatorPlayer(Player):
     def judge(
         self, examples: tf.Tensor, labels: tf.Tensor | None, *, stream: Stream, training: bool
     ) -> Weighted:
-        """Returns float32 logits [rows, columns] of examples, and what each counts."""
+        """Returns float32 logits [rows, columns] of examples, and their weights."""
         inputs = shapes.with_labels(examples, labels)
         if isinstance(self.network, MixtureDiscriminator):
             key = stream.key(Role.DISCRIMINATOR_ROUTING)

@@ -1,4 +1,4 @@
-"""Values of examples, and what each of them counts."""
+"""Values of examples, and their weights."""
 
 from typing import NamedTuple, Self
 
@@ -8,13 +8,12 @@ import tensorflow as tf
 class Weighted(NamedTuple):
     """Values and their weights, which travel together.
 
-    A plain network gives one column whose rows all count 1. A mixture gives rows or columns that
-    count as its weights say, so that `mean` is the mean over the mixture, with a gradient to its
-    weights.
+    A plain network gives one column with weights of 1. A mixture weights rows or columns so that
+    `mean` is the mean over the mixture, with a gradient to the mixture's weights.
 
     Attributes:
         values: Float32 [rows, columns] (logits, losses), or [rows, ...] (examples).
-        weights: Float32 [rows, 1], [1, columns] or [rows, columns]; None if all count 1.
+        weights: Float32 [rows, 1], [1, columns] or [rows, columns]; None if all are 1.
         layer_loss: Scalar that the layers of the network added in this call (activity regularizers
             and `add_loss`); None if nothing.
     """

@@ -128,7 +128,7 @@ class DCD(GAN):
         checks.instance("gan", gan, GAN, "tfgans.runs.load_final('runs/x')")
         if type(gan).draw_latents is not GAN.draw_latents:
             raise ValueError(
-                f"The latents of a {type(gan).__name__} are its own, and a DCD would draw others. "
+                f"A {type(gan).__name__} draws latents of its own, and a DCD would draw others. "
                 "Received: a model that overrides `draw_latents`. Subclass `DCD` with the same "
                 "override, and pass it copies of the networks"
             )
@@ -165,7 +165,7 @@ class DCD(GAN):
         stream: Stream,
         training: bool,
     ) -> Weighted:
-        """Returns refined examples; see `GAN`. They count alike: a mixture draws its components."""
+        """Returns refined examples; see `GAN`. Their weights are equal: a mixture draws its components."""
         del training
         latents = self.draw_latents(BatchDraws(num, stream.key(Role.LATENTS)))
         components = None

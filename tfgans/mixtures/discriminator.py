@@ -20,15 +20,15 @@ ComponentPenalty: TypeAlias = Callable[
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class MixtureDiscriminator(Mixture):
-    """k discriminators with learned weights: the payoff of discriminator j counts w_j.
+    """k discriminators with learned weights: the payoff of discriminator j has weight w_j.
 
     It goes wherever a discriminator goes, beside a single generator or a `MixtureGenerator` of the
     same or another number of components. With one component it is that component, to the bit.
 
     In training:
 
-    * `routing="slices"` (the default) deals a batch out to the discriminators like cards;
-      discriminator j judges its hand, whose examples count k w_j: an unbiased estimate of
+    * `routing="slices"` (the default) assigns the rows of a batch to the discriminators in turn;
+      discriminator j judges its rows, which are weighted by k w_j: an unbiased estimate of
       sum_ij w_i w_j F(G_i, D_j) at the cost of one network. A batch must hold k examples or more.
     * "exact" has every discriminator judge the whole batch, as the paper writes it.
     * "categorical" draws a discriminator for each example; see `MixtureGenerator`, also for the
@@ -118,7 +118,7 @@ class MixtureDiscriminator(Mixture):
     def deal(self, batch: tf.Tensor, *, key: tf.Tensor, training: bool) -> tf.Tensor:
         """Returns the rows in the order in which `route` must see them.
 
-        In training with "slices", rows are dealt out like cards from a random row on, so that each
+        In training with "slices", rows are assigned in turn from a random row on, so that each
         slice holds its share of every generator's examples; see
         `tfgans.mixtures.routing.dealing_order`.
         """

@@ -24,7 +24,7 @@ class MixtureGenerator(Mixture):
     In training:
 
     * `routing="slices"` (the default) cuts a batch into k slices; generator i makes slice i, and
-      its examples count k w_i. The mean over the batch is an unbiased estimate of the mixture's
+      its examples have weight k w_i. The mean over the batch is an unbiased estimate of the mixture's
       payoff with an exact gradient to the weights, at the cost of one network. A batch must hold k
       examples or more.
     * "exact" makes the whole batch with every generator, as the paper writes it: k times the cost.

@@ -32,7 +32,7 @@ class MixtureOptions(TypedDict, total=False):
 
 
 class Mixture(keras.Model):
-    """k networks of one architecture, each with its own weights, and how much each one counts.
+    """k networks of one architecture, each with its own variables, and the weight of each.
 
     `MixtureGenerator` and `MixtureDiscriminator` say what a mixture does; here is what it holds:
     components, log-probabilities, and how these learn.
@@ -68,7 +68,7 @@ class Mixture(keras.Model):
         rate = checks.non_negative("weight_learning_rate", weight_learning_rate)
         if weight_update == "softmax" and rate != DEFAULT_RATE:
             raise ValueError(
-                "`weight_learning_rate` is of weight_update='exponentiated_gradient': with "
+                "`weight_learning_rate` applies to weight_update='exponentiated_gradient': with "
                 "'softmax' the player's optimizer moves the weights, at its own rate. "
                 f"Received: {checks.short(weight_learning_rate)}. Leave it out"
             )
@@ -162,7 +162,7 @@ class Mixture(keras.Model):
         """Takes one step of exponentiated gradient: w_i <- w_i exp(-rate dL/dw_i) / Z.
 
         An exponent is held within [-1, 1]: under a weight below rate * entropy_weight / 2 k the
-        entropy term alone would throw the weights about.
+        entropy term alone would make the weights oscillate.
 
         Args:
             gradient: float32 [k], dL/d log_weights of this player's loss. By the softmax it is
@@ -183,7 +183,7 @@ class Mixture(keras.Model):
         return tf.reduce_sum(tf.cast(above, tf.int32), axis=1)
 
     def route(self, batch: Inputs, *, key: tf.Tensor, training: bool) -> Weighted:
-        """Returns outputs and what each of them counts, with a gradient to the weights."""
+        """Returns outputs and their weights, with a gradient to the mixture's weights."""
         raise NotImplementedError(f"{type(self).__name__} must implement `route`")
 
     def get_config(self) -> Config:

@@ -58,13 +58,13 @@ def run_slices(
 def dealing_order(num_rows: int | tf.Tensor, num_slices: int, shift: tf.Tensor) -> tf.Tensor:
     """Returns int32 [num_rows]: row numbers in the order in which dealing puts them into slices.
 
-    Like cards: slice j gets rows j, j + num_slices, ... counted from row `shift`. Rows that belong
+    In turn: slice j gets rows j, j + num_slices, ... counted from row `shift`. Rows that belong
     together, say of one generator, are spread evenly over the slices; and over a uniform shift in
     [0, num_rows) each row is in slice j with a probability of exactly its share of the rows,
     whether `num_slices` divides `num_rows` or not.
     """
-    hands = [tf.range(first, num_rows, num_slices) for first in range(num_slices)]
-    return (tf.concat(hands, axis=0) + shift) % num_rows
+    slices = [tf.range(first, num_rows, num_slices) for first in range(num_slices)]
+    return (tf.concat(slices, axis=0) + shift) % num_rows
 
 
 def dispatch(
