@@ -258,7 +258,7 @@ SCRIPTS = [
     (
         "export to a file",
         "export.py --run_dir={made}/run --out={made}/file",
-        "a folder of versions",
+        "is a folder, say",
     ),
     ("export below a file", "export.py --run_dir={made}/run --out={made}/file/x", "file"),
     ("export to a pattern", "export.py" + OF_RUN + "[1]", r"must be without \*"),
@@ -696,7 +696,7 @@ CALLS = [
     (
         "export to a file",
         lambda made, new: tiny.gan().export(made / "file"),
-        "a folder of versions",
+        "is a folder, say",
     ),
     ("keeping none", lambda made, new: tiny.gan().export(new, keep=0), "`keep` must be an integer"),
     (
