@@ -165,7 +165,7 @@ class DCD(GAN):
         stream: Stream,
         training: bool,
     ) -> Weighted:
-        """Returns refined examples; see `GAN`. Their weights are equal: a mixture draws its components."""
+        """Returns refined examples of equal weight; a mixture draws its components. See `GAN`."""
         del training
         latents = self.draw_latents(BatchDraws(num, stream.key(Role.LATENTS)))
         components = None

@@ -24,9 +24,9 @@ class MixtureGenerator(Mixture):
     In training:
 
     * `routing="slices"` (the default) cuts a batch into k slices; generator i makes slice i, and
-      its examples have weight k w_i. The mean over the batch is an unbiased estimate of the mixture's
-      payoff with an exact gradient to the weights, at the cost of one network. A batch must hold k
-      examples or more.
+      its examples have weight k w_i. The mean over the batch is an unbiased estimate of the
+      mixture's payoff with an exact gradient to the weights, at the cost of one network. A batch
+      must hold k examples or more.
     * "exact" makes the whole batch with every generator, as the paper writes it: k times the cost.
     * "categorical" draws a generator for each latent, as sampling does; the gradient to w goes
       through w_i / stop_gradient(w_i). A generator that no latent came to is left untouched. It
