@@ -67,7 +67,7 @@ def test_relativistic_gradient_in_closed_form():
     found = generator_gradient_norms(gan, real, num_batches=3, batch_size=4, seed=5)["objective"]
     rows = []
     for index in range(3):
-        key = random.fold(random.key(5, index), 0)
+        key = random.key(5, random.ReservedStep.GRADIENT_NORMS, index, random.Role.LATENTS)
         latents = random.normal([4, 1], key).numpy().astype(np.float64)[:, 0]
         margins = 3 * (0.25 - (0.5 * latents - 1))
         rows.append((np.stack([latents, np.ones(4)]) * -3 * special.expit(margins)).mean(axis=1))

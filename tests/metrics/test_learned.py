@@ -17,6 +17,7 @@ from tfgans.metrics import (
     wasserstein_critic,
     wasserstein_distance,
 )
+from tfgans.random import ReservedStep, Role
 
 RNG = np.random.default_rng(0)
 
@@ -184,7 +185,7 @@ def test_gradient_in_closed_form():
     found = generator_gradient_norms(gan, objectives=costs, num_batches=4, batch_size=5, seed=2)
     expected = {"ns": [], "minimax": []}
     for index in range(4):
-        key = tfgans.random.fold(tfgans.random.key(2, index), 0)
+        key = tfgans.random.key(2, ReservedStep.GRADIENT_NORMS, index, Role.LATENTS)
         latents = tfgans.random.normal([5, 1], key).numpy().astype(np.float64)[:, 0]
         logits = 3 * (0.5 * latents - 1)
         inputs = np.stack([latents, np.ones(5)])
