@@ -309,7 +309,8 @@ def _rows_of_this_replica(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> t
         return _bits(shape, key)
     size = tf.reduce_prod(tf.cast(tf.stack(shape), tf.int64))
     first = tf.cast(replica * parts + index, tf.int64) * size
-    if (first_row := _first_row.get()) is not None:
+    first_row = _first_row.get()  # AutoGraph cannot read a walrus.
+    if first_row is not None:
         row_size = tf.reduce_prod(tf.cast(tf.stack([1, *shape[1:]]), tf.int64))
         first = tf.cast(first_row, tf.int64) * row_size
     # The counter moves to the block in which the first row begins: what others draw is skipped.
