@@ -1227,6 +1227,11 @@ class GAN(keras.Model):
             raise ValueError(
                 "The file must be of a tfgans model. Received: a weights file without a step count"
             )
+        if "rollbacks" not in list(store.keys()):
+            raise ValueError(
+                "The file must be of tfgans 0.2 or later. Received: a file of 0.1, without a count "
+                "of rollbacks. Train again, or load it with tfgans 0.1"
+            )
         self._step.assign(np.asarray(store["step"]))
         self._rollbacks = int(np.asarray(store["rollbacks"]))
         saving.load_seed_states(self, store)
