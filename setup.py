@@ -20,8 +20,7 @@ setup(
         "tfgans": [
             "py.typed",
             "*.pyi",
-            "serving/*.pyi",
-            "serving/explorer/*",
+            "serving/server/explorer/*",
             "labs/recipes/*.flags",
         ]
     },

@@ -32,7 +32,7 @@ def work() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     import tfgans
 
-    strategy = tfgans.runs.make_strategy("multi_worker")
+    strategy = tfgans.training.make_strategy("multi_worker")
     import numpy as np
     import timing
 

@@ -2,9 +2,9 @@
 
 benchmarks/soak.py --minutes=30 --out=soak.json
 
-A mixture so small that half an hour holds more than 10^5 steps trains through `tfgans.runs.train`
-with all that a run has: pictures, evaluations, TensorBoard, the mixture's monitor, backups. Exit
-code 1 if a limit is passed.
+A mixture so small that half an hour holds more than 10^5 steps trains through
+`tfgans.training.train` with all that a run has: pictures, evaluations, TensorBoard, the mixture's
+monitor, backups. Exit code 1 if a limit is passed.
 """
 
 import dataclasses
@@ -89,7 +89,7 @@ def train(run_dir: Path) -> Sequence[Reading]:
     gan = tfgans.WGANGP(mixture, judge, discriminator_steps=1, ema=0.99)
     gan.compile(steps_per_execution=STEPS_PER_EXECUTION)
     watch = Watch(run_dir, minutes=FLAGS.minutes, seconds_between=FLAGS.seconds_between)
-    tfgans.runs.train(
+    tfgans.training.train(
         gan,
         source,
         run_dir=run_dir,
@@ -99,7 +99,7 @@ def train(run_dir: Path) -> Sequence[Reading]:
         epoch_steps=EPOCH_STEPS,
         backup_every=EPOCH_STEPS,
         grid_every=10 * EPOCH_STEPS,
-        evaluator=tfgans.metrics.Evaluator(source, num_samples=500),
+        evaluator=tfgans.evaluation.Evaluator(source, num_samples=500),
         evaluate_every=5 * EPOCH_STEPS,
         extra_callbacks=[watch],
     )

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from absl import flags
 
 import tfgans
-from tfgans.runs.cluster import Cluster
+from tfgans.training.cluster import Cluster
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum(
     "strategy",
     "default",
-    tfgans.runs.STRATEGIES,
+    tfgans.training.STRATEGIES,
     "one device, those of this machine or of all in TF_CONFIG; --batch_size is of all together",
 )
 flags.DEFINE_integer(
@@ -23,6 +23,6 @@ flags.DEFINE_integer(
 @contextmanager
 def scope() -> Iterator[None]:
     """Opens the scope of the strategy that the flags name, before TensorFlow runs anything."""
-    strategy = tfgans.runs.make_strategy(FLAGS.strategy, num_replicas=FLAGS.num_replicas)
+    strategy = tfgans.training.make_strategy(FLAGS.strategy, num_replicas=FLAGS.num_replicas)
     with Cluster(strategy).naming_the_lost(), strategy.scope():
         yield

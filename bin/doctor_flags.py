@@ -17,5 +17,5 @@ flags.register_multi_flags_validator(
 
 
 def options() -> dict[str, Any]:
-    """Returns what `tfgans.runs.train` takes."""
+    """Returns what `tfgans.training.train` takes."""
     return {"doctor_every": FLAGS.doctor_every or None, "rollbacks": FLAGS.rollbacks}

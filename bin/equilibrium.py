@@ -18,12 +18,12 @@ flags.DEFINE_integer("num", 10_000, "held-out examples, at most as many as there
 
 def main() -> None:
     """Prints the payoff of every pair, the weights, and what the best reply would gain."""
-    gan = tfgans.runs.load_final(FLAGS.run_dir)
+    gan = tfgans.training.load_final(FLAGS.run_dir)
     source = data_flags.load_source()
     num = FLAGS.num if source.num_examples is None else min(FLAGS.num, source.num_examples)
     with tfgans.data.plain_errors():
         examples = next(iter(source.batches(num, labels=gan.num_classes is not None)))
-    print(tfgans.metrics.equilibrium(gan, examples, seed=FLAGS.seed).table())
+    print(tfgans.games.equilibrium(gan, examples, seed=FLAGS.seed).table())
 
 
 if __name__ == "__main__":

@@ -44,12 +44,12 @@ def main() -> None:
     out = _out()
     notes: dict[str, Any] = {}
     if FLAGS.run_dir is not None:
-        gan: Any = tfgans.runs.load_final(FLAGS.run_dir, best=FLAGS.best)
-        source = data_flags.load_source_of(tfgans.runs.RunDirectory(FLAGS.run_dir).settings())
+        gan: Any = tfgans.training.load_final(FLAGS.run_dir, best=FLAGS.best)
+        source = data_flags.load_source_of(tfgans.training.RunDirectory(FLAGS.run_dir).settings())
     else:
         source = data_flags.load_source()
     if FLAGS.saved_model is not None:
-        gan = tfgans.serving.SavedGenerator(
+        gan = tfgans.export.SavedGenerator(
             FLAGS.saved_model,
             num_classes=FLAGS.num_classes,
             value_range=[float(one) for one in FLAGS.value_range or (-1, 1)],
@@ -59,9 +59,9 @@ def main() -> None:
     evaluator = evaluate_flags.evaluator(source)
     path = out / "evaluation.json"
     record = evaluator.evaluate(gan, notes=notes, path=path, progress=True)
-    print(tfgans.metrics.table(record))
+    print(tfgans.evaluation.table(record))
     if len(source.data_shape) == 3:
-        picture = tfgans.metrics.neighbours_picture(*evaluator.neighbours())
+        picture = tfgans.evaluation.neighbours_picture(*evaluator.neighbours())
         pictures.write_png(out / "neighbours.png", picture)
     print(f"\n{path}")
 

@@ -14,16 +14,16 @@ flags.DEFINE_string(
     "keras:FILE:LAYER; default: digits for 8x8 images, identity for vectors",
 )
 flags.DEFINE_string("extractor_sha256", None, "the checksum of the file of inception:PATH")
-flags.DEFINE_list("metrics", None, f"some of {', '.join(tfgans.metrics.METRICS)}")
+flags.DEFINE_list("metrics", None, f"some of {', '.join(tfgans.evaluation.METRICS)}")
 flags.DEFINE_integer("num_samples", None, "generated examples; default: as many as real ones", 2)
 flags.DEFINE_integer("num_real", None, "real examples; default: all", 2)
 
 NAMES = ("extractor", "extractor_sha256", "metrics", "num_samples", "num_real")
 
 
-def evaluator(source: tfgans.data.Source) -> tfgans.metrics.Evaluator:
+def evaluator(source: tfgans.data.Source) -> tfgans.evaluation.Evaluator:
     """Returns the evaluator that the flags describe."""
-    return tfgans.metrics.Evaluator(
+    return tfgans.evaluation.Evaluator(
         source,
         _extractor(source),
         metrics=FLAGS.metrics,
@@ -41,17 +41,17 @@ def _extractor(source: tfgans.data.Source) -> Any:
     if kind == "identity" and not place:
         return None
     if kind == "digits" and not place:
-        return tfgans.metrics.DigitsClassifier(data_dir=FLAGS.data_dir)
+        return tfgans.evaluation.DigitsClassifier(data_dir=FLAGS.data_dir)
     if kind == "inception":
         address = (place,) if place else ()
-        return tfgans.metrics.inception_2015(*address, sha256=FLAGS.extractor_sha256)
+        return tfgans.evaluation.inception_2015(*address, sha256=FLAGS.extractor_sha256)
     file, _, layer = place.rpartition(":")
     if kind != "keras" or not file:
         raise ValueError(
             "--extractor is identity, digits, inception:PATH or keras:FILE:LAYER. "
             f"Received: {FLAGS.extractor}"
         )
-    return tfgans.metrics.keras_model(tfgans.runs.load_model(file), layer)
+    return tfgans.evaluation.keras_model(tfgans.training.load_model(file), layer)
 
 
 def _default(source: tfgans.data.Source) -> str:

@@ -28,8 +28,8 @@ flags.DEFINE_bool("verify", True, "run the export in a new process before it is 
 
 def main() -> None:
     """Exports and prints the folder of the new version."""
-    gan = tfgans.runs.load_final(FLAGS.run_dir, best=FLAGS.best)
-    record = tfgans.runs.RunDirectory(FLAGS.run_dir).record()
+    gan = tfgans.training.load_final(FLAGS.run_dir, best=FLAGS.best)
+    record = tfgans.training.RunDirectory(FLAGS.run_dir).record()
     card = {"run": record, "evaluation": _evaluation(gan)}
     print(gan.export(FLAGS.out, card=card, keep=FLAGS.keep, verify=FLAGS.verify))
 
@@ -40,8 +40,8 @@ def _evaluation(gan: tfgans.GAN) -> dict[str, Any] | None:
         return None
     if not path.exists():
         raise ValueError(f"--evaluation must be a record of bin/evaluate.py. There is no {path}")
-    record = tfgans.metrics.read(path)
-    if record["fake"].get("checksum") == tfgans.metrics.model_checksum(gan, refined=False):
+    record = tfgans.evaluation.read(path)
+    if record["fake"].get("checksum") == tfgans.evaluation.model_checksum(gan, refined=False):
         return record
     other = f"{path} is of another model, or of refined samples: it does not tell of this export"
     if FLAGS.evaluation is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from tfgans import local_cluster
+from tfgans.training import local_cluster
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("workers", 2, "processes", lower_bound=1)

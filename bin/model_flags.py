@@ -57,7 +57,7 @@ def build_gan(source: Any) -> tfgans.GAN:
     noise = noise_flags.instance_noise()
     common = {"seed": FLAGS.seed, "instance_noise": noise, **method_flags.options()}
     if method_flags.model_name() == "dcd":
-        trained = tfgans.runs.load_final(FLAGS.pretrained)
+        trained = tfgans.training.load_final(FLAGS.pretrained)
         gan = tfgans.DCD.from_gan(trained, langevin=refine_flags.langevin(), **common)
     else:
         gan = methods.MODELS[method_flags.model_name()](

@@ -34,13 +34,13 @@ flags.register_multi_flags_validator(
 
 
 def plan_options() -> dict[str, Any]:
-    """Returns what `tfgans.runs.plan` and `tfgans.runs.train` both take."""
+    """Returns what `tfgans.training.plan` and `tfgans.training.train` both take."""
     names = ("run_dir", "steps", "batch_size", "epoch_steps", "resume")
     return {name: FLAGS[name].value for name in names}
 
 
 def train_options(source: Any) -> dict[str, Any]:
-    """Returns what only `tfgans.runs.train` takes."""
+    """Returns what only `tfgans.training.train` takes."""
     return {
         "backup_every": FLAGS.backup_every,
         "grid_every": FLAGS.grid_every,

@@ -60,9 +60,9 @@ def main() -> None:
 
 
 def _of_run() -> np.ndarray:
-    gan, labels = tfgans.runs.load_final(FLAGS.run_dir), FLAGS.label
+    gan, labels = tfgans.training.load_final(FLAGS.run_dir), FLAGS.label
     if labels is None:
-        labels = tfgans.runs.draw_labels(FLAGS.run_dir, FLAGS.num, FLAGS.seed)
+        labels = tfgans.training.draw_labels(FLAGS.run_dir, FLAGS.num, FLAGS.seed)
     chosen = {"labels": labels, "component": FLAGS.component}
     return gan.sample(FLAGS.num, seed=FLAGS.seed, refine=refine_flags.langevin(), **chosen)
 

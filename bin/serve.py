@@ -12,9 +12,9 @@ import cli
 from absl import flags
 
 try:
-    from tfgans.serving import http
-    from tfgans.serving.served_model import ModelFolder
-    from tfgans.serving.server import Limits, Server
+    from tfgans.serving.server import http
+    from tfgans.serving.server.served_model import ModelFolder
+    from tfgans.serving.server.server import Limits, Server
 except ImportError as error:
     cli.fail(f"{error}. The server needs more packages: pip install -e '.[serving]'")
 

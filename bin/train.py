@@ -15,7 +15,7 @@ import run_flags
 from absl import flags
 
 import tfgans
-from tfgans.local_cluster import TRY_AGAIN
+from tfgans.training.local_cluster import TRY_AGAIN
 
 FLAGS = flags.FLAGS
 for module in (data_flags, model_flags, run_flags):
@@ -28,9 +28,9 @@ def main() -> None:
     model_flags.check()
     try:
         build_and_train()
-    except tfgans.runs.Interrupted as stop:
+    except tfgans.training.Interrupted as stop:
         cli.end(f"{stop}. To go on: {shlex.join([sys.executable, *sys.argv])}", 128 + stop.signal)
-    except tfgans.runs.WorkerLost as lost:
+    except tfgans.training.WorkerLost as lost:
         cli.end(f"error: {lost}", TRY_AGAIN)
 
 
@@ -42,10 +42,10 @@ def build_and_train() -> None:
     settings = {name: FLAGS[name].value for name in data_flags.DECISIVE + model_flags.DECISIVE}
     options = {**run_flags.plan_options(), "settings": settings}
     if FLAGS.dry_run:
-        print(tfgans.runs.plan(gan, source, **options))
+        print(tfgans.training.plan(gan, source, **options))
         return
     notes = {"flags.txt": cli.flagfile("dry_run")}
-    tfgans.runs.train(gan, source, **options, **run_flags.train_options(source), notes=notes)
+    tfgans.training.train(gan, source, **options, **run_flags.train_options(source), notes=notes)
     print(f"{FLAGS.run_dir}: {gan.step} steps, model in {FLAGS.run_dir}/final.keras")
 
 

@@ -31,7 +31,7 @@ def _runs(root):
     settings = {"dataset": "digits", "split": "train", "image_size": None, "seed": 0}
     gan, sizes = tiny.gan(), {"steps": 2, "batch_size": 16}
     source = tfgans.data.load("digits")
-    tfgans.runs.train(gan, source, run_dir=root / "run", settings=settings, **sizes)
+    tfgans.training.train(gan, source, run_dir=root / "run", settings=settings, **sizes)
     gan.export(root / "export", verify=False)
     # As a run that was not started by the script.
     (root / "python").mkdir()
@@ -141,7 +141,7 @@ def _records(root):
     (root / "parts.json").write_text(json.dumps({"format": 1, "metrics": [], "fake": 3}))
     source = tfgans.data.from_array(tiny.digits(60), name="few")
     options = {"metrics": ["near_copies"], "path": root / "of-others.json"}
-    tfgans.metrics.evaluate(tiny.digits(50), source, **options)
+    tfgans.evaluation.evaluate(tiny.digits(50), source, **options)
 
 
 @contextlib.contextmanager

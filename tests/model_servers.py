@@ -23,8 +23,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tfgans.serving.rest_format import InvalidRequestError
-from tfgans.serving.served_model import ServedModel
+from tfgans.serving.client.rest_format import InvalidRequestError
+from tfgans.serving.server.served_model import ServedModel
 
 TF_SERVING = shutil.which("tensorflow_model_server")
 

@@ -29,7 +29,6 @@ IMPORTS = {
     "callback_checks": {"optimizers"},
     "data": set(),
     "layers": set(),
-    "local_cluster": set(),
     "logs": set(),
     "mixtures": set(),
     "objectives": set(),
@@ -45,25 +44,28 @@ IMPORTS = {
     "players": {"layers", "mixtures", "optimizers", "penalties", "replicas"},
     "pairing": {"layers", "objectives", "output_ranges", "penalties", "players"},
     "sampling": {"players", "refinement"},
-    "serving": {"players", "sampling"},
+    "export": {"players", "sampling", "serving.client"},
     "gan": {
-        *("averages", "callback_checks", "data", "layers", "logs", "objectives"),
+        *("averages", "callback_checks", "data", "export", "layers", "logs", "objectives"),
         *("optimizers", "pairing", "penalties", "players", "refinement", "replicas", "rounding"),
-        *("sampling", "saving", "serving"),
+        *("sampling", "saving"),
     },
     "methods": {
         *("averages", "gan", "layers", "objectives", "optimizers", "penalties"),
         *("players", "refinement", "replicas"),
     },
-    "metrics": {
-        *("data", "gan", "objectives", "optimizers", "penalties", "pictures", "sampling"),
-    },
-    "callbacks": {"data", "gan", "logs", "metrics", "optimizers", "pictures", "players"},
+    "metrics": set(),
+    "evaluation": {"data", "gan", "metrics", "pictures", "sampling"},
+    "games": {"data", "gan", "metrics", "objectives", "optimizers", "penalties"},
+    "serving": {"serving.client"},
+    "serving.client": set(),
+    "serving.server": {"export", "serving.client"},
+    "callbacks": {"data", "evaluation", "gan", "logs", "optimizers", "pictures", "players"},
     "labs": {
-        *("data", "gan", "layers", "methods", "metrics", "mixtures", "networks", "objectives"),
-        *("optimizers", "penalties", "refinement"),
+        *("data", "evaluation", "games", "gan", "layers", "methods", "metrics", "mixtures"),
+        *("networks", "objectives", "optimizers", "penalties", "refinement"),
     },
-    "runs": {"callbacks", "data", "gan", "metrics", "players", "replicas", "sampling"},
+    "training": {"callbacks", "data", "evaluation", "gan", "players", "replicas", "sampling"},
 }
 # The files that hold the game, its training and its samples.
 CORE = [
@@ -95,8 +97,10 @@ def where(path, node):
 
 
 def unit(module):
-    """`tfgans.data.source` -> `data`; `tfgans` itself -> `tfgans`."""
+    """`tfgans.data.source` -> `data`; client and server are units; `tfgans` itself -> `tfgans`."""
     names = module.split(".")
+    if names[1:2] == ["serving"]:
+        return ".".join(names[1:3]) if len(names) > 2 else "serving"
     return names[1] if len(names) > 1 else module
 
 
@@ -118,7 +122,7 @@ def edges():
     """The imports between units, as they are: pairs (unit, imported unit)."""
     for path in MODULES:
         parts = path.relative_to(ROOT).with_suffix("").parts
-        here = "tfgans" if parts == ("tfgans", "__init__") else parts[1]
+        here = unit(".".join(part for part in parts if part != "__init__"))
         for module in imported(path):
             there = unit(module)
             if there not in (here, "__version__"):
@@ -137,6 +141,7 @@ def test_units_import_what_the_table_allows():
 def test_table_of_imports_is_that_of_the_source():
     units = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"} | {"tfgans"}
     units |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    units |= {f"serving.{path.parent.name}" for path in PACKAGE.glob("serving/*/__init__.py")}
     assert units == IMPORTS.keys() | COMMON
     unused = {(here, there) for here, several in IMPORTS.items() for there in several}
     assert not unused - set(edges())

@@ -11,9 +11,9 @@ import tiny
 from commands import run
 
 import tfgans
-from tfgans.serving.client import Client
-from tfgans.serving.served_model import ModelFolder
-from tfgans.serving.server import Limits, Server
+from tfgans.serving.client.client import Client
+from tfgans.serving.server.served_model import ModelFolder
+from tfgans.serving.server.server import Limits, Server
 
 SMALL = "--dataset=digits --network=mlp --width=8 --depth=1 --latent_dim=4"
 RING = "--dataset=ring --width=8 --depth=1"
@@ -443,18 +443,18 @@ RUN = {"steps": 4, "batch_size": 16, "epoch_steps": 2}
 
 def train(new, gan=None, **changed):
     gan = tiny.gan() if gan is None else gan
-    tfgans.runs.train(gan, changed.pop("source", SOURCE), run_dir=new, **{**RUN, **changed})
+    tfgans.training.train(gan, changed.pop("source", SOURCE), run_dir=new, **{**RUN, **changed})
 
 
 def train_beside_another(made):
-    run = tfgans.runs.RunDirectory(made / "run")
+    run = tfgans.training.RunDirectory(made / "run")
     with bad_inputs.trained_by_another(made), run.open(run.settings(), resume=True):
         pass
 
 
 def evaluate(samples=None, source=SOURCE, **options):
     samples = tiny.digits(50) if samples is None else samples
-    return tfgans.metrics.evaluate(samples, source, **options)
+    return tfgans.evaluation.evaluate(samples, source, **options)
 
 
 def client(**changed):
@@ -607,7 +607,7 @@ CALLS = [
         "evaluations within epochs",
         lambda made, new: train(
             new,
-            evaluator=tfgans.metrics.Evaluator(SOURCE, metrics=["near_copies"]),
+            evaluator=tfgans.evaluation.Evaluator(SOURCE, metrics=["near_copies"]),
             evaluate_every=3,
         ),
         "must be a multiple of `epoch_steps` = 2",
@@ -624,17 +624,17 @@ CALLS = [
     ("longer run", lambda made, new: train(made / "run", steps=2), "holds another run"),
     (
         "run that is none",
-        lambda made, new: tfgans.runs.load_final(made / "other"),
+        lambda made, new: tfgans.training.load_final(made / "other"),
         "no finished run",
     ),
     (
         "best of no evaluations",
-        lambda made, new: tfgans.runs.load_final(made / "run", best=True),
+        lambda made, new: tfgans.training.load_final(made / "run", best=True),
         "eva",
     ),
     (
         "model of another kind",
-        lambda made, new: tfgans.runs.load_model(made / "model.h5"),
+        lambda made, new: tfgans.training.load_model(made / "model.h5"),
         r"in \.ker",
     ),
     # Metrics.
@@ -654,12 +654,12 @@ CALLS = [
     ),
     (
         "record below a file",
-        lambda made, new: tfgans.metrics.read(made / "garbage.json"),
-        "is no record of `tfgans.metrics.evaluate`",
+        lambda made, new: tfgans.evaluation.read(made / "garbage.json"),
+        "is no record of `tfgans.evaluation.evaluate`",
     ),
     (
         "record of other things",
-        lambda made, new: tfgans.metrics.compare({}, {}),
+        lambda made, new: tfgans.evaluation.compare({}, {}),
         "have the format 1",
     ),
     (
@@ -674,17 +674,17 @@ CALLS = [
     ),
     (
         "layer of no model",
-        lambda made, new: tfgans.metrics.keras_model(3, "x"),
+        lambda made, new: tfgans.evaluation.keras_model(3, "x"),
         "keras.saving.load",
     ),
     (
         "layer that is not there",
-        lambda made, new: tfgans.metrics.keras_model(tiny.discriminator(), "x"),
+        lambda made, new: tfgans.evaluation.keras_model(tiny.discriminator(), "x"),
         "must have a layer of that name, one of",
     ),
     (
         "graph without a checksum",
-        lambda made, new: tfgans.metrics.inception_2015(made / "graph.pb"),
+        lambda made, new: tfgans.evaluation.inception_2015(made / "graph.pb"),
         "pass that if you trust the file",
     ),
     # Exports and servers.
@@ -706,12 +706,12 @@ CALLS = [
     ),
     (
         "no model",
-        lambda made, new: tfgans.serving.SavedGenerator(made / "empty"),
+        lambda made, new: tfgans.export.SavedGenerator(made / "empty"),
         "no saved_model.pb",
     ),
     (
         "range upside down",
-        lambda made, new: tfgans.serving.SavedGenerator(made / "export" / "1", value_range=(1, 0)),
+        lambda made, new: tfgans.export.SavedGenerator(made / "export" / "1", value_range=(1, 0)),
         r"must be \(low, high\)",
     ),
     ("address of none", lambda made, new: client(address="localhost"), "http://HOST:PORT"),

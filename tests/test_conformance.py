@@ -140,7 +140,7 @@ def callbacks(path):
         tfgans.callbacks.Backup(path / "backups", every_steps=2),
         tfgans.callbacks.Doctor(tiny.digits(), path=path / "doctor.csv", every_steps=2),
         tfgans.callbacks.Evaluation(
-            tfgans.metrics.Evaluator(
+            tfgans.evaluation.Evaluator(
                 tfgans.data.from_array(tiny.digits(20)), metrics=["frechet_distance"]
             )
         ),

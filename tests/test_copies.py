@@ -13,7 +13,7 @@ import tiny
 from PIL import Image
 
 import tfgans
-from tfgans import callbacks, metrics, objectives, penalties
+from tfgans import callbacks, evaluation, objectives, penalties
 
 WAYS = {"copy": copy.deepcopy, "pickle": lambda value: pickle.loads(pickle.dumps(value))}
 
@@ -34,11 +34,11 @@ def brightness(images):
 def keras_extractor():
     inputs = keras.Input((8, 8, 1))
     features = keras.layers.Dense(3, name="features")(keras.layers.Flatten()(inputs))
-    return metrics.keras_model(keras.Model(inputs, features), "features")
+    return evaluation.keras_model(keras.Model(inputs, features), "features")
 
 
 def evaluator(extractor=None):
-    return metrics.Evaluator(source(), extractor, metrics=["frechet_distance"], num_samples=40)
+    return evaluation.Evaluator(source(), extractor, metrics=["frechet_distance"], num_samples=40)
 
 
 CALLBACKS = {
@@ -116,9 +116,9 @@ def test_a_copy_hears_the_signal():
 
 
 EXTRACTORS = {
-    "Identity": metrics.Identity,
-    "FunctionExtractor": lambda: metrics.FunctionExtractor(brightness),
-    "DigitsClassifier": metrics.DigitsClassifier,
+    "Identity": evaluation.Identity,
+    "FunctionExtractor": lambda: evaluation.FunctionExtractor(brightness),
+    "DigitsClassifier": evaluation.DigitsClassifier,
     "keras_model": keras_extractor,
 }
 
@@ -151,7 +151,9 @@ def test_a_copied_evaluator_gives_the_same_record(copied):
 
 
 def test_a_drawn_source_in_a_copied_evaluator(copied):
-    original = metrics.Evaluator(tfgans.data.Ring(), metrics=["frechet_distance"], num_samples=40)
+    original = evaluation.Evaluator(
+        tfgans.data.Ring(), metrics=["frechet_distance"], num_samples=40
+    )
     samples = np.random.default_rng(0).normal(size=(40, 2))
     assert copied(original).evaluate(samples) == original.evaluate(samples)
 

@@ -5,9 +5,9 @@ import pytest
 import tiny
 
 import tfgans
-from tfgans import callbacks, metrics
+from tfgans import callbacks, evaluation
 from tfgans.data import GaussianMixture, Source, from_array, load
-from tfgans.metrics import Extractor
+from tfgans.evaluation import Extractor
 
 
 def digits():
@@ -31,16 +31,16 @@ def test_settings_come_by_name():
         (GaussianMixture(np.zeros([30, 2]), std=0.1), ["array of shape (30, 2)", "std=0.1"]),
         (GaussianMixture([[0, 1]], std=0.1), ["modes=array([[0., 1.]]"]),
         (tfgans.data.LowRankGaussian(rank=2), ["dim=10", "rank=2", "basis_seed=0"]),
-        (metrics.Identity(), ["Identity(name='identity'"]),
-        (metrics.keras_model(tiny.discriminator(), "flatten"), ["KerasExtractor", "checksum='"]),
-        (metrics.FunctionExtractor(np.ravel), ["name='ravel'"]),
-        (metrics.Evaluator(digits(), seed=3), ["source=ArraySource(", "num_real=64", "seed=3"]),
+        (evaluation.Identity(), ["Identity(name='identity'"]),
+        (evaluation.keras_model(tiny.discriminator(), "flatten"), ["KerasExtractor", "checksum='"]),
+        (evaluation.FunctionExtractor(np.ravel), ["name='ravel'"]),
+        (evaluation.Evaluator(digits(), seed=3), ["source=ArraySource(", "num_real=64", "seed=3"]),
         (callbacks.Backup("backups", every_steps=7), ["directory='backups'", "every_steps=7"]),
         (callbacks.Doctor(digits(), every_steps=7), ["every_steps=7", "penalty_growth=100.0"]),
         (callbacks.SampleGrid("samples"), ["directory='samples'", "num=64", "every_steps=500"]),
         (callbacks.MixtureMonitor("m.csv"), ["path='m.csv'", "warn=True"]),
         (
-            callbacks.Evaluation(metrics.Evaluator(digits()), best_model="best.keras"),
+            callbacks.Evaluation(evaluation.Evaluator(digits()), best_model="best.keras"),
             ["Evaluator(", "every_epochs=1", "best_model='best.keras'"],
         ),
         (

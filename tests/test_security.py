@@ -25,10 +25,11 @@ from keras.src.saving.serialization_lib import SafeModeScope
 
 import tfgans
 from tfgans import checks, files
-from tfgans.metrics import digits_classifier
-from tfgans.serving import publish, rest
-from tfgans.serving.client import Client, ServingError
-from tfgans.serving.server import Server
+from tfgans.evaluation import digits_classifier
+from tfgans.export import publish
+from tfgans.serving.client import rest
+from tfgans.serving.client.client import Client, ServingError
+from tfgans.serving.server.server import Server
 
 CODE = [*(ROOT / "tfgans").rglob("*.py"), *(ROOT / "bin").glob("*.py")]
 
@@ -56,7 +57,7 @@ def test_code_in_a_model_does_not_run_even_where_keras_was_told_so(program, mark
     with SafeModeScope(None):  # Takes back what is set inside.
         keras.config.enable_unsafe_deserialization()
         with pytest.raises(ValueError, match="cannot be loaded"):
-            tfgans.runs.load_model(program)
+            tfgans.training.load_model(program)
         assert not mark.exists()
         keras.saving.load_model(program)
         assert mark.exists()  # It would have run.
@@ -69,9 +70,9 @@ def test_only_keras_files_are_loaded(tmp_path):
     (tmp_path / "model.h5").write_bytes(b"")
     for name in ("folder.keras", "model.h5"):
         with pytest.raises(ValueError, match=r"a file that ends in \.keras"):
-            tfgans.runs.load_model(tmp_path / name)
+            tfgans.training.load_model(tmp_path / name)
     with pytest.raises(ValueError, match=r"a file that ends in \.keras"):
-        tfgans.runs.load_model("hf://someone/model.keras")
+        tfgans.training.load_model("hf://someone/model.keras")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_model_that_names_a_file_of_ours(tmp_path, layer, config):
         for name, data in content.items():
             new.writestr(name, data)
     with pytest.raises(ValueError, match=r"cannot be loaded.*([Ss]afe|[Nn]ot allowed)"):
-        tfgans.runs.load_model(path)
+        tfgans.training.load_model(path)
 
 
 def test_what_we_register_takes_no_paths():
@@ -178,7 +179,7 @@ def test_lock_does_not_follow_a_link(tmp_path):
     (folder / ".lock").symlink_to(victim)
     source = tfgans.data.from_array(tiny.digits(32))
     with pytest.raises(OSError, match="Choose another place"):
-        tfgans.runs.train(tiny.gan(), source, run_dir=folder, steps=1, batch_size=8)
+        tfgans.training.train(tiny.gan(), source, run_dir=folder, steps=1, batch_size=8)
     assert victim.read_text() == "mine"
     assert os.listdir(folder) == [".lock"]
 
@@ -209,13 +210,13 @@ def test_removal_does_not_follow_links(tmp_path):
 def test_hub_module_of_another_user(tmp_path, monkeypatch):
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
     with pytest.raises(ValueError, match="is missing") as missing:
-        tfgans.metrics.inception_2015()
+        tfgans.evaluation.inception_2015()
     folder = Path(re.search(r"not there: (\S+) is", str(missing.value))[1])
     folder.mkdir()
     (folder / "saved_model.pb").write_bytes(b"")
     os.chown(folder, 12345, 12345)
     with pytest.raises(ValueError, match="belongs to another user"):
-        tfgans.metrics.inception_2015()
+        tfgans.evaluation.inception_2015()
 
 
 METADATA = {

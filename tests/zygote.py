@@ -30,7 +30,7 @@ _LATE = (
     *("sklearn.datasets", "sklearn.neural_network", "tensorboard.summary", "tqdm"),
 )
 # Makes Keras impossible to import: a self-check starts it in a process of its own.
-_APART = "tfgans.serving.replay"
+_APART = "tfgans.export.replay"
 # Variables of the environment that imports set.
 IMPORTED: dict[str, str] = {}
 

@@ -10,9 +10,9 @@ from tfgans import backend
 
 __version__ = "0.1.0"
 
-# Whoever only asks a server for samples (`tfgans.serving.client`) needs no TensorFlow, nor the
-# seconds that it takes to import. So the names, which are in __init__.pyi, come when they are used.
-# With another backend of Keras than TensorFlow the first of them raises ImportError.
+# The client (`tfgans.serving.client`) and `tfgans --help` need no TensorFlow, whose import takes
+# seconds. So each name in __init__.pyi is imported when it is first used. If Keras has another
+# backend than TensorFlow, the first use raises ImportError.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 backend.BackendCheck.install()
 _ROOMS = [

@@ -3,6 +3,9 @@
 from . import (
     callbacks,
     data,
+    evaluation,
+    export,
+    games,
     layers,
     metrics,
     mixtures,
@@ -11,8 +14,8 @@ from . import (
     penalties,
     random,
     refinement,
-    runs,
     serving,
+    training,
 )
 from .gan import GAN
 from .methods import (
@@ -53,6 +56,9 @@ __all__ = [
     "NonSaturatingGAN",
     "callbacks",
     "data",
+    "evaluation",
+    "export",
+    "games",
     "layers",
     "metrics",
     "mixtures",
@@ -61,6 +67,6 @@ __all__ = [
     "penalties",
     "random",
     "refinement",
-    "runs",
     "serving",
+    "training",
 ]

@@ -15,12 +15,12 @@ _ANY_BACKEND = frozenset(
         "tfgans.backend",
         "tfgans.checks",
         "tfgans.serving",
-        "tfgans.serving.client",
-        "tfgans.serving.grpc_transport",
-        "tfgans.serving.inputs",
-        "tfgans.serving.rest",
-        "tfgans.serving.rest_format",
-        "tfgans.serving.transport",
+        "tfgans.serving.client.client",
+        "tfgans.serving.client.grpc_transport",
+        "tfgans.serving.client.inputs",
+        "tfgans.serving.client.rest",
+        "tfgans.serving.client.rest_format",
+        "tfgans.serving.client.transport",
     }
 )
 

@@ -15,6 +15,7 @@ from tfgans import (
     callback_checks,
     checks,
     compat,
+    export,
     optimizers,
     pairing,
     players,
@@ -22,7 +23,6 @@ from tfgans import (
     replicas,
     sampling,
     saving,
-    serving,
     shapes,
 )
 from tfgans.data import Source, adapters, batches, plain_errors
@@ -1107,10 +1107,10 @@ class GAN(keras.Model):
         The discriminator stays behind, so exported samples are not refined.
 
         * "tf_saved_model" (the default) publishes the next SavedModel version under `path`, with
-          the signatures and checks that `tfgans.serving.export_generator` lists.
+          the signatures and checks that `tfgans.export.export_generator` lists.
         * "onnx" and "litert" write one file with the function of latents to images, by Keras's
           exporters, compared with the live model before it is in place; see
-          `tfgans.serving.export_exchange`.
+          `tfgans.export.export_exchange`.
 
         Args:
             path: For a SavedModel the model's folder, say "exported/digits", whose versions are the
@@ -1137,10 +1137,10 @@ class GAN(keras.Model):
                     f"`card` and `keep` apply only to format='tf_saved_model'. Received: "
                     f"format={format!r}. Leave them out"
                 )
-            return serving.export_exchange(
+            return export.export_exchange(
                 self.sampling_generator, path, format=format, num_classes=self.num_classes
             )
-        return serving.export_generator(
+        return export.export_generator(
             self.sampling_generator,
             path,
             num_classes=self.num_classes,
@@ -1314,7 +1314,7 @@ def _check_export_path(path: str | os.PathLike[str], format: str) -> None:  # no
     """Raises ValueError if a SavedModel, which is a folder, is to be written to a file."""
     suffix = Path(path).suffix
     if format != "tf_saved_model":
-        return  # `serving.export_exchange` knows the endings of its formats.
+        return  # `export.export_exchange` knows the endings of its formats.
     if suffix in _FILE_FORMATS:
         fitting = _FILE_FORMATS[suffix]
         advice = (

@@ -419,7 +419,7 @@ def fit_toy(gan, steps, *used):
 
 
 def go_on(folder, *, stop_after=None, act=sicken, steps=11, rollbacks=2, keep=1):
-    """Starts, or resumes, a run of few steps as `tfgans.runs.train` does.
+    """Starts, or resumes, a run of few steps as `tfgans.training.train` does.
 
     With `stop_after`, a signal comes in so many steps.
     """
@@ -600,11 +600,11 @@ class TestRollback:
 
 
 def test_run_goes_on_after_a_rollback(tmp_path):
-    """`tfgans.runs.train`: one log, one model, and the rates as the doctor left them."""
+    """`tfgans.training.train`: one log, one model, and the rates as the doctor left them."""
     gan = tfgans.NonSaturatingGAN(*points())
     compiled(gan, keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01))
     with pytest.warns(UserWarning, match="rolled back to step 2 "):
-        tfgans.runs.train(
+        tfgans.training.train(
             gan,
             RING,
             run_dir=tmp_path / "run",
@@ -620,7 +620,7 @@ def test_run_goes_on_after_a_rollback(tmp_path):
     assert (gan.step, gan.rollbacks) == (6, 1)
     rows = table(tmp_path / "run" / "log.csv")
     assert [row["epoch"] for row in rows] == ["0", "1"]
-    final = tfgans.runs.load_final(tmp_path / "run")
+    final = tfgans.training.load_final(tmp_path / "run")
     assert (final.step, final.rollbacks) == (6, 1)
     tiny.assert_same_state(final, gan)
 

@@ -10,7 +10,7 @@ import tiny
 
 import tfgans
 from tfgans.callbacks import Evaluation
-from tfgans.metrics import Evaluator
+from tfgans.evaluation import Evaluator
 
 NAME = "frechet_distance[identity]"
 STEPS = {"batch_size": 16, "steps_per_epoch": 2, "verbose": 0}

@@ -4,7 +4,7 @@ import keras
 import tiny
 
 import tfgans
-from tfgans import runs
+from tfgans import training
 
 STEPS = 6
 
@@ -29,7 +29,7 @@ def model():
 def train(run_dir, *, steps=STEPS, gan=None, **options):
     gan = model() if gan is None else gan
     how = {"batch_size": 8, "epoch_steps": 2, "backup_every": 2, "grid_every": 3, **options}
-    runs.train(gan, source(), run_dir=run_dir, steps=steps, **how)
+    training.train(gan, source(), run_dir=run_dir, steps=steps, **how)
     return gan
 
 

@@ -7,10 +7,10 @@ import shutil
 import pytest
 from faults import small_runs
 
-from tfgans import callbacks, runs
+from tfgans import callbacks, training
 from tfgans.callbacks.step_table import StepTable
-from tfgans.metrics import Evaluator
-from tfgans.runs.settings import describe
+from tfgans.evaluation import Evaluator
+from tfgans.training.settings import describe
 
 FLIPS, CUTS = 100, 20
 
@@ -49,7 +49,7 @@ def finished(tmp_path_factory, evaluator):
 
 @pytest.fixture
 def run(finished, tmp_path):
-    return runs.RunDirectory(shutil.copytree(finished, tmp_path / "run"))
+    return training.RunDirectory(shutil.copytree(finished, tmp_path / "run"))
 
 
 class Loads:

@@ -14,7 +14,7 @@ import tiny
 from commands import command
 from faults import small_runs
 
-from tfgans import files, runs
+from tfgans import files, training
 
 SMALL = (
     "--dataset=digits --model=wgan_gp --network=mlp --width=8 --depth=1 --latent_dim=4 "
@@ -97,7 +97,7 @@ def test_no_room_for_the_model_leaves_the_old_one(tmp_path):
 
 
 def test_tensorboards_errors_of_the_disk_are_os_errors_and_others_are_not(tmp_path):
-    run = runs.RunDirectory(tmp_path / "run")
+    run = training.RunDirectory(tmp_path / "run")
 
     def fail(message):
         with run.open({}, resume=True):

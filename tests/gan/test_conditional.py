@@ -181,8 +181,8 @@ def test_exported_with_labels(make, tmp_path):
 
 def test_payoff_of_held_out_pairs():
     model = mixed()
-    array = tfgans.metrics.payoff_matrix(model, (IMAGES, LABELS))
-    dataset = tfgans.metrics.payoff_matrix(model, pairs())
+    array = tfgans.games.payoff_matrix(model, (IMAGES, LABELS))
+    dataset = tfgans.games.payoff_matrix(model, pairs())
     assert array.values.shape == (3, 2)
     np.testing.assert_allclose(array.values, dataset.values, rtol=1e-5)
 
@@ -281,5 +281,5 @@ def test_run_of_a_source_with_more_classes(tmp_path):
     model = gan()
     source = tfgans.data.from_array(IMAGES, labels=LABELS + 3)
     with pytest.raises(ValueError, match=r"has 13 classes. Received: a model with num_classes=10"):
-        tfgans.runs.train(model, source, run_dir=tmp_path / "run", steps=2, batch_size=8)
+        tfgans.training.train(model, source, run_dir=tmp_path / "run", steps=2, batch_size=8)
     assert not (tmp_path / "run").exists()

@@ -358,7 +358,7 @@ class TestRefusals:
     def test_run_with_more_components_than_examples(self, tmp_path):
         source = tfgans.data.from_array(tiny.digits())
         with pytest.raises(ValueError, match=r"3 components.*Received: a batch of 2"):
-            tfgans.runs.train(
+            tfgans.training.train(
                 gan(*tiny.mixtures()), source, run_dir=tmp_path / "x", steps=2, batch_size=2
             )
         assert not (tmp_path / "x").exists()
@@ -403,10 +403,10 @@ class TestRefusals:
     def test_a_run_with_other_mixture_settings(self, tmp_path):
         source = tfgans.data.from_array(tiny.digits())
         where = {"run_dir": tmp_path / "x", "steps": 1, "batch_size": 16}
-        tfgans.runs.train(gan(*tiny.mixtures()), source, **where)
+        tfgans.training.train(gan(*tiny.mixtures()), source, **where)
         other = gan(*tiny.mixtures(entropy_weight=0.1))
         with pytest.raises(ValueError, match="discriminator_mixture is"):
-            tfgans.runs.train(other, source, **where)
+            tfgans.training.train(other, source, **where)
 
 
 def test_rows_are_matched_for_pairs():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfgans import metrics
+from tfgans import games
 from tfgans.labs import equilibrium as lab
 from tfgans.methods import NonSaturatingGAN
 from tfgans.mixtures import MixtureDiscriminator
@@ -29,7 +29,7 @@ def rows(*, quick=False):
 @pytest.mark.parametrize("seed", range(3))
 def test_pure_exploitability_is_the_least_of_all_pairs(seed):
     payoff = np.random.default_rng(seed).normal(size=(3, 4))
-    pairs = [metrics.exploitability(payoff, p, q) for p in np.eye(3) for q in np.eye(4)]
+    pairs = [games.exploitability(payoff, p, q) for p in np.eye(3) for q in np.eye(4)]
     assert lab.pure_exploitability(payoff) == pytest.approx(min(pairs))
 
 
@@ -47,7 +47,7 @@ def test_payoff_is_that_of_the_matrix(k):
         gan.discriminator.set_probabilities([0.8, 0.2])
         gan.generator.set_probabilities([0.3, 0.7])
     real = np.random.default_rng(0).normal(size=(4096, 2)).astype(np.float32)
-    value = metrics.equilibrium(gan, real).value
+    value = games.equilibrium(gan, real).value
     payoff, pairs = lab._look(gan, real)
     assert payoff == pytest.approx(value, abs=0.05)
     assert pairs.shape == (k, k)

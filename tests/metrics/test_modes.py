@@ -6,7 +6,8 @@ from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
 import tfgans
-from tfgans.metrics import DigitsClassifier, classifier_mode_coverage, mode_coverage
+from tfgans.evaluation import DigitsClassifier
+from tfgans.metrics import classifier_mode_coverage, mode_coverage
 
 MODES = np.array([[-1.0, 0.0], [1.0, 0.0]])
 

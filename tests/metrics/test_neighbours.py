@@ -5,7 +5,8 @@ import prdc
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from tfgans.metrics import nearest_neighbours, neighbours, neighbours_picture, precision_recall
+from tfgans.evaluation import neighbours_picture
+from tfgans.metrics import nearest_neighbours, neighbours, precision_recall
 
 RNG = np.random.default_rng(0)
 REAL, FAKE = RNG.normal(size=(400, 16)), RNG.normal(size=(300, 16)) * 0.8 + 0.3

@@ -21,8 +21,8 @@ def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("made")
     source = tfgans.data.load("digits")
     gan = tiny.gan()
-    evaluator = tfgans.metrics.Evaluator(source, metrics=["frechet_distance"])
-    tfgans.runs.train(
+    evaluator = tfgans.evaluation.Evaluator(source, metrics=["frechet_distance"])
+    tfgans.training.train(
         gan,
         source,
         run_dir=root / "run",
@@ -54,7 +54,7 @@ def test_run_gives_a_table_a_record_and_a_page(made):
     done = run_alone("evaluate.py", "--run_dir={made}/run", made=made)
     assert done.returncode == 0, done.stderr
     folder = made / "run" / "evaluation"
-    record = tfgans.metrics.read(folder / "evaluation.json")
+    record = tfgans.evaluation.read(folder / "evaluation.json")
     assert record["real"]["source"] == "digits"
     assert record["real"]["split"] == "train"
     assert record["fake"]["model"] == "WGANGP"
@@ -68,8 +68,8 @@ def test_run_gives_a_table_a_record_and_a_page(made):
         "evaluate.py", "--run_dir={made}/run --best --metrics=near_copies --out={made}/b", made=made
     )
     assert best.returncode == 0, best.stderr
-    kept = tfgans.runs.load_final(made / "run", best=True).step
-    assert tfgans.metrics.read(made / "b" / "evaluation.json")["fake"]["step"] == kept
+    kept = tfgans.training.load_final(made / "run", best=True).step
+    assert tfgans.evaluation.read(made / "b" / "evaluation.json")["fake"]["step"] == kept
 
 
 @pytest.mark.parametrize(
@@ -105,16 +105,16 @@ def test_saved_model_of_another_library(tmp_path):
 
     module = Theirs()
     tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.__call__)
-    generator = tfgans.serving.SavedGenerator(tmp_path / "m", value_range=(0, 255))
+    generator = tfgans.export.SavedGenerator(tmp_path / "m", value_range=(0, 255))
     images = generator.sample(100, seed=1)
     assert images.shape == (100, 8, 8, 1)
     assert set(np.unique(images)) == {-1, 1}
     np.testing.assert_array_equal(generator.sample(100, seed=1), images)
     assert not np.array_equal(generator.sample(100, seed=2), images)
     with pytest.raises(ValueError, match="signature 'sample'"):
-        tfgans.serving.SavedGenerator(tmp_path / "m", signature="sample")
+        tfgans.export.SavedGenerator(tmp_path / "m", signature="sample")
     with pytest.raises(ValueError, match="take labels"):
-        tfgans.serving.SavedGenerator(tmp_path / "m", num_classes=3)
+        tfgans.export.SavedGenerator(tmp_path / "m", num_classes=3)
     first = generator.describe()["checksum"]
     with (tmp_path / "m" / "assets.txt").open("w") as file:
         file.write("changed")

@@ -20,8 +20,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tfgans import pictures
-from tfgans.serving.client import Client, Metadata, ServingError
-from tfgans.serving.rest_format import SignatureInfo, TensorInfo
+from tfgans.serving.client.client import Client, Metadata, ServingError
+from tfgans.serving.client.rest_format import SignatureInfo, TensorInfo
 
 WIRES = ["rest", "grpc", "tf_serving_rest", "tf_serving_grpc"]
 
@@ -404,7 +404,7 @@ def test_client_needs_no_tensorflow(rest_server):
 import json, sys
 for name in ("tensorflow", "keras", "grpc", "scipy", "google.protobuf"):
     sys.modules[name] = None
-from tfgans.serving.client import Client
+from tfgans.serving.client.client import Client
 with Client({rest_server!r}, model="mixture") as client:
     print(json.dumps(client.generate(2, seed=1).shape))
 """
@@ -415,7 +415,7 @@ with Client({rest_server!r}, model="mixture") as client:
 
 
 def test_grpc_without_its_packages(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tfgans.serving.grpc_transport", None)
+    monkeypatch.setitem(sys.modules, "tfgans.serving.client.grpc_transport", None)
     with pytest.raises(ImportError, match=r"\.\[serving\]"):
         Client("grpc://localhost:1", model="m")
 

@@ -9,7 +9,8 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from tfgans.serving import Client, self_check
+from tfgans.export import self_check
+from tfgans.serving import Client
 
 FOLDER = served.ROOT / "serving"
 

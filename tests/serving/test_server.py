@@ -25,9 +25,10 @@ from google.protobuf import json_format
 from tensorflow.python.saved_model import loader_impl
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
-from tfgans.serving import batching, publish, server
-from tfgans.serving.rest_format import InvalidRequestError, TensorInfo, from_json, to_json
-from tfgans.serving.served_model import ModelFolder
+from tfgans.export import publish
+from tfgans.serving.client.rest_format import InvalidRequestError, TensorInfo, from_json, to_json
+from tfgans.serving.server import batching, server
+from tfgans.serving.server.served_model import ModelFolder
 
 MODEL = "/v1/models/mixture"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tfgans import checks, files, metrics
+from tfgans import checks, evaluation, files
 from tfgans.callbacks.callback import Callback
 from tfgans.callbacks.step_table import StepTable
-from tfgans.metrics import Evaluator
+from tfgans.evaluation import Evaluator
 
 _HEADER = "step,metric,value,low,high"
 
@@ -25,7 +25,7 @@ class Evaluation(Callback):
     evaluations of a run differ by the model alone.
 
     Args:
-        evaluator: `tfgans.metrics.Evaluator`: what is measured, and against what.
+        evaluator: `tfgans.evaluation.Evaluator`: what is measured, and against what.
         every_epochs: Int, epochs between evaluations. Default: 1.
         path: CSV file with a row a metric at each evaluation: `step,metric,value,low,high`, the
             last two the 95 % interval. Training that goes on with it replaces the rows after its
@@ -49,7 +49,7 @@ class Evaluation(Callback):
     Example:
 
     ```python
-    evaluator = tfgans.metrics.Evaluator(source, tfgans.metrics.DigitsClassifier())
+    evaluator = tfgans.evaluation.Evaluator(source, tfgans.evaluation.DigitsClassifier())
     evaluation = tfgans.callbacks.Evaluation(evaluator, every_epochs=5)
     gan.fit(source.batches(64), epochs=20, steps_per_epoch=100, callbacks=[evaluation])
     ```
@@ -67,7 +67,7 @@ class Evaluation(Callback):
     ) -> None:
         super().__init__()
         checks.instance(
-            "evaluator", evaluator, Evaluator, "tfgans.metrics.Evaluator(source, extractor)"
+            "evaluator", evaluator, Evaluator, "tfgans.evaluation.Evaluator(source, extractor)"
         )
         if best_model is not None and Path(best_model).suffix != ".keras":
             raise ValueError(f"`best_model` must end in .keras. Received: {best_model}")
@@ -164,7 +164,7 @@ class Evaluation(Callback):
 
     def _is_best(self, value: float) -> bool:
         higher = self.mode == "max" or (
-            self.mode == "auto" and metrics.higher_is_better(self.monitor or "")
+            self.mode == "auto" and evaluation.higher_is_better(self.monitor or "")
         )
         better = self.best is None or (value > self.best if higher else value < self.best)
         if better:

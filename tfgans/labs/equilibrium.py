@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tfgans import data, metrics, networks
+from tfgans import data, games, metrics, networks
 from tfgans.labs import plots, training
 from tfgans.labs.effects import column, differences, ratios
 from tfgans.labs.lab import Claim, Drawing, Lab
@@ -88,7 +88,7 @@ def measure(*, k: int, width: int, updates: int, seed: int) -> dict[str, Any]:
     payoffs = [payoff for payoff, _ in seen]
     pairs = np.array([pairs.ravel() for _, pairs in seen]).T
     late = len(seen) // 2
-    found = metrics.equilibrium(gan, source.sample(NUM_HELD_OUT, seed=-2), seed=seed)
+    found = games.equilibrium(gan, source.sample(NUM_HELD_OUT, seed=-2), seed=seed)
     values = found.payoff.values
     samples = gan.sample(10_000, seed=seed + 1, batch_size=10_000)
     return {
@@ -148,7 +148,7 @@ def oscillation(values: Sequence[float]) -> float:
 
 
 def _reply(source: Any, fake: np.ndarray, seed: int) -> float:
-    found = metrics.neural_net_distance(
+    found = games.neural_net_distance(
         source.sample(len(fake), seed=-3),
         fake,
         discriminator=lambda: networks.mlp_discriminator((2,), width=WIDTH, depth=DEPTH, seed=seed),

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import special
 
-from tfgans import data, metrics, networks
+from tfgans import data, games, metrics, networks
 from tfgans.labs import plots, training
 from tfgans.labs.effects import column, select
 from tfgans.labs.lab import Claim, Drawing, Lab
@@ -132,7 +132,7 @@ def _normal(count: int, dim: int, *entropy: int) -> np.ndarray:
 
 def _distance(first: np.ndarray, second: np.ndarray, width: int, seed: int) -> Any:
     dim = first.shape[1]
-    return metrics.neural_net_distance(
+    return games.neural_net_distance(
         first,
         second,
         discriminator=lambda: networks.mlp_discriminator((dim,), width=width, depth=1, seed=seed),

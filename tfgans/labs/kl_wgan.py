@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from tfgans import data, metrics, networks
+from tfgans import data, games, networks
 from tfgans.labs import effects, plots, training
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
@@ -162,7 +162,7 @@ def _ratio(game: str, steps: int, seed: int) -> dict[str, float]:
     real = points("ring", NUM_SAMPLES, 2 * 10**6 + seed)
     # Where the authors' critics are certain, an f-GAN's ratio is cut: it is no number any more.
     own = {"fake": fake} if game == KL else {}
-    ratios = metrics.density_ratio(critic, fake, objective=gan.objective, **own)
+    ratios = games.density_ratio(critic, fake, objective=gan.objective, **own)
     outer = np.linalg.norm(fake, axis=1) > (RADII[1] + RADII[2]) / 2
     logits = [tf.constant(critic.predict_on_batch(one)) for one in (real, fake)]
     return {

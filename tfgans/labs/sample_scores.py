@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from tfgans import metrics
+from tfgans import evaluation, metrics
 from tfgans.data import GaussianMixture
 
 POINTS = {
@@ -44,7 +44,7 @@ def of_digits(samples: np.ndarray, real: np.ndarray) -> dict[str, float]:
     """
     if not np.isfinite(samples).all():
         return {"frechet": math.inf, "sliced": math.inf}
-    looked = metrics.DigitsClassifier()
+    looked = evaluation.DigitsClassifier()
     flat = (one.reshape(len(one), -1) for one in (samples, real))
     return {
         "frechet": metrics.frechet_distance(*(looked(one).features for one in (real, samples))),

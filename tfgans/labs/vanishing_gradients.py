@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tfgans import data, metrics, networks
+from tfgans import data, games, networks
 from tfgans.labs import plots, shapes, training
 from tfgans.labs.effects import at_end, column, last
 from tfgans.labs.lab import Claim, Drawing, Lab
@@ -124,7 +124,7 @@ def _look(gan: Any, real: np.ndarray, fake: np.ndarray, noise: float) -> dict[st
         ).astype(np.float64)
         for side in (real, fake)
     )
-    found = metrics.generator_gradient_norms(gan, objectives=COSTS, batch_size=BATCH)
+    found = games.generator_gradient_norms(gan, objectives=COSTS, batch_size=BATCH)
     other = found["non_saturating"]
     return {
         "accuracy": float(((on_real > 0).mean() + (on_fake <= 0).mean()) / 2),

@@ -1,6 +1,5 @@
-"""From a trained generator to a SavedModel, to a server, and from either to samples."""
+"""From a served model to samples: a client without TensorFlow, and a server for development."""
 
-import lazy_loader
+from tfgans.serving.client import Client, ServingError
 
-# As in `tfgans`: the names are in __init__.pyi, and the client needs no TensorFlow.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = ["Client", "ServingError"]

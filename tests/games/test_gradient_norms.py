@@ -1,0 +1,161 @@
+"""The generator's gradient: Arjovsky & Bottou's curves on a toy, closed forms, what it keeps."""
+
+import keras
+import numpy as np
+import pytest
+import tiny
+from scipy import special
+
+import tfgans
+from tfgans import objectives, random
+from tfgans.games.gradient_norms import generator_gradient_norms
+
+COSTS = {"minimax": objectives.Minimax(), "ns": objectives.NonSaturating()}
+
+
+class Line(keras.layers.Layer):
+    """Latents u -> (theta, c u): a line beside the real one, at x = theta."""
+
+    def build(self, input_shape):
+        self.theta = self.add_weight(shape=(1,), initializer="ones")
+        self.c = self.add_weight(shape=(1,), initializer="ones")
+
+    def call(self, latents):
+        ones = keras.ops.ones_like(latents)
+        return keras.ops.concatenate([self.theta * ones, self.c * latents], axis=-1)
+
+
+def test_minimax_vanishes_and_non_saturating_grows_as_the_discriminator_learns():
+    """Arjovsky & Bottou, figures 2 and 3: two parallel lines, a frozen generator, a fresh D."""
+    generator = keras.Sequential([keras.Input((1,)), Line()])
+    discriminator = tfgans.networks.mlp_discriminator((2,), width=64, depth=2, seed=0)
+    gan = tfgans.GAN(generator, discriminator, objective=objectives.Minimax())
+    rng = np.random.default_rng(0)
+    lines = np.concatenate(
+        [np.repeat([0.0, 1.0], 4096)[:, np.newaxis], rng.normal(size=(8192, 1))], 1
+    )
+    discriminator.compile(
+        # With 0.999 Adam's steps shrink with the gradient, and the logits hardly grow on.
+        keras.optimizers.Adam(1e-3, beta_1=0.5, beta_2=0.9),
+        keras.losses.BinaryCrossentropy(from_logits=True),
+    )
+    curves = [generator_gradient_norms(gan, objectives=COSTS)]
+    labels = np.repeat([1.0, 0.0], 4096)[:, np.newaxis]
+    discriminator.fit(lines, labels, batch_size=512, epochs=31, verbose=0)  # 496 updates.
+    curves.append(generator_gradient_norms(gan, objectives=COSTS))
+    before, after = curves
+    # With eight seeds: minimax fell to 3e-5 of itself or less; non-saturating grew by 20 or more,
+    # and its variance by 25 or more.
+    assert after["minimax"].mean_norm < 1e-3 * before["minimax"].mean_norm
+    assert after["ns"].mean_norm > 10 * before["ns"].mean_norm
+    assert after["ns"].variance > 5 * before["ns"].variance
+
+
+def linear_gan(objective, *, slope=3.0, spread=0.5, shift=-1.0):
+    """Generator a z + b, discriminator slope x."""
+    generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    discriminator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    generator.set_weights([np.array([[spread]]), np.array([shift])])
+    discriminator.set_weights([np.array([[slope]])])
+    return tfgans.GAN(generator, discriminator, objective=objective)
+
+
+def test_relativistic_gradient_in_closed_form():
+    """One real example, whatever row is drawn: -D'(x) sigma(real - fake)."""
+    gan = linear_gan(objectives.Relativistic())
+    real = np.full([7, 1], 0.25)
+    found = generator_gradient_norms(gan, real, num_batches=3, batch_size=4, seed=5)["objective"]
+    rows = []
+    for index in range(3):
+        key = random.key(5, random.ReservedStep.GRADIENT_NORMS, index, random.Role.LATENTS)
+        latents = random.normal([4, 1], key).numpy().astype(np.float64)[:, 0]
+        margins = 3 * (0.25 - (0.5 * latents - 1))
+        rows.append((np.stack([latents, np.ones(4)]) * -3 * special.expit(margins)).mean(axis=1))
+    norms = np.linalg.norm(rows, axis=1)
+    expected = np.linalg.norm(np.mean(rows, axis=0)), norms.mean(), norms.std(ddof=1)
+    # The gradients are float32.
+    assert found[:3] == pytest.approx(expected, rel=1e-5)
+    assert found.variance == pytest.approx(np.var(rows, axis=0, ddof=1).mean(), rel=1e-5)
+
+
+def test_real_examples_are_drawn_and_mixed_with_costs_of_fakes():
+    gan = linear_gan(objectives.Minimax())
+    real = np.random.default_rng(0).normal(size=(50, 1))
+    costs = {**COSTS, "relativistic": objectives.Relativistic()}
+    found = generator_gradient_norms(gan, real, objectives=costs)
+    assert {name: found[name] for name in COSTS} == generator_gradient_norms(gan, objectives=COSTS)
+    far = generator_gradient_norms(gan, real + 2, objectives=costs)
+    # The farther the real examples, the surer the pull: sigma(real - fake) nears 1.
+    assert far["relativistic"].mean_norm > found["relativistic"].mean_norm
+    assert far["minimax"] == found["minimax"]
+
+
+def test_noise_falls_as_the_batch_grows():
+    gan = linear_gan(objectives.NonSaturating())
+    small, large = (
+        generator_gradient_norms(gan, num_batches=200, batch_size=size)["objective"]
+        for size in (4, 64)
+    )
+    # Each variance of 200 batches has a relative error of sqrt(2 / 199) = 0.1, the ratio 0.14;
+    # terms with heavier tails than a Gaussian's make it some more.
+    assert small.variance / large.variance == pytest.approx(16, rel=0.6)
+    assert small.batch_norm_std > 2 * large.batch_norm_std
+    assert small.mean_norm == pytest.approx(large.mean_norm, rel=0.1)
+    assert small.batch_norm >= small.mean_norm
+
+
+def test_same_seed_same_norms_and_nothing_changes():
+    gan = tiny.gan()  # With BatchNormalization in the generator.
+    before = tiny.state(gan)
+    logged = [metric.result() for metric in gan.metrics]
+    first = generator_gradient_norms(gan, batch_size=8)
+    assert first == generator_gradient_norms(gan, batch_size=8)
+    assert first != generator_gradient_norms(gan, batch_size=8, seed=1)
+    after = tiny.state(gan)
+    assert before.keys() == after.keys()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    assert [metric.result() for metric in gan.metrics] == logged
+
+
+def test_conditional_models_have_no_pairs_with_real():
+    conditional = tfgans.GAN(
+        tiny.conditional_generator(),
+        tiny.conditional_discriminator(),
+        objective=objectives.Relativistic(),
+        num_classes=10,
+    )
+    with pytest.raises(ValueError, match=r"without classes. Received: Relativistic\(\) and num"):
+        generator_gradient_norms(conditional, tiny.digits(8))
+
+
+REAL = np.zeros([5, 1])
+
+
+@pytest.mark.parametrize(
+    ("objective", "real", "options", "expected"),
+    [
+        ("Relativistic", None, {}, r"need it: Relativistic\(\). Received: real=None"),
+        ("Minimax", REAL, {}, "need it: none of these. Received: real=an array"),
+        ("Relativistic", np.zeros([5, 2]), {}, r"of shape \(1,\).*Received shape: \(5, 2\)"),
+        ("Relativistic", REAL * np.nan, {}, "`real` must be finite"),
+        ("Minimax", None, {"objectives": {}}, "must be a dict of objectives by name"),
+        ("Minimax", None, {"objectives": objectives.Minimax()}, "must be a dict of objectives"),
+        ("Minimax", None, {"objectives": {"a": "minimax"}}, "`a` must be"),
+        ("Minimax", None, {"batch_size": 0}, "`batch_size`"),
+        ("Minimax", None, {"num_batches": 1}, "`num_batches` must be an integer of at least 2"),
+        ("Minimax", None, {"seed": "0"}, "`seed` must be an integer"),
+    ],
+)
+def test_bad_input(objective, real, options, expected):
+    gan = linear_gan(getattr(objectives, objective)())
+    with pytest.raises(ValueError, match=expected):
+        generator_gradient_norms(gan, real, **options)
+
+
+def test_nothing_to_train_and_diverged():
+    gan = linear_gan(objectives.Minimax(), slope=np.inf)
+    with pytest.raises(ValueError, match="gradient of objective` must be finite"):
+        generator_gradient_norms(gan)
+    gan.generator.trainable = False
+    with pytest.raises(ValueError, match="a generator without any"):
+        generator_gradient_norms(gan)

@@ -1,0 +1,247 @@
+"""The payoffs of a model's networks against those that NumPy computes, and closed forms."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+from tfgans import games
+
+GAMES = {
+    "minimax": tfgans.objectives.Minimax(),
+    "non_saturating": tfgans.objectives.NonSaturating(),
+    "wasserstein": tfgans.objectives.Wasserstein(),
+}
+DATA = tiny.digits(50)
+
+
+def plain(objective="non_saturating", discriminator=None, **options):
+    network = tiny.discriminator() if discriminator is None else discriminator
+    return tfgans.GAN(tiny.generator(), network, objective=GAMES[objective], **options)
+
+
+def mixed(kg=3, kd=2, objective="non_saturating", **options):
+    """Mixtures of different networks with unequal weights; a count of 0 is a plain network."""
+    generator, discriminator = tiny.generator(), tiny.discriminator()
+    if kg:
+        generator = tfgans.mixtures.MixtureGenerator(
+            [tiny.generator(seed=10 + i) for i in range(kg)]
+        )
+        generator.set_probabilities(ramp(kg))
+    if kd:
+        networks = [tiny.discriminator(seed=20 + j) for j in range(kd)]
+        discriminator = tfgans.MixtureDiscriminator(networks)
+        discriminator.set_probabilities(ramp(kd))
+    return tfgans.GAN(generator, discriminator, objective=GAMES[objective], **options)
+
+
+def ramp(k):
+    weights = np.arange(1.0, k + 1)
+    return weights / weights.sum()
+
+
+def constant_discriminator(logit):
+    """Returns the same logit for every example."""
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1, "linear", True, "zeros", keras.initializers.Constant(logit)),
+        ]
+    )
+
+
+def log_sigmoid(logit):
+    return -np.logaddexp(0, -logit)
+
+
+def expected_payoff(objective, real_logits, fake_logits):
+    """Returns the mean payoff and its standard error, in NumPy."""
+    real, fake = (np.asarray(logits, np.float64) for logits in (real_logits, fake_logits))
+    logistic = log_sigmoid(real) + log_sigmoid(-fake)
+    terms = real - fake if objective == "wasserstein" else logistic
+    return terms.mean(), terms.std(ddof=1) / np.sqrt(len(terms))
+
+
+def assert_same(one, other, **tolerance):
+    assert one.num_examples == other.num_examples
+    np.testing.assert_allclose(one.values, other.values, **tolerance)
+    np.testing.assert_allclose(one.standard_errors, other.standard_errors, **tolerance)
+
+
+@pytest.mark.parametrize("objective", GAMES)
+def test_a_plain_pair_agrees_with_numpy(objective):
+    gan = plain(objective)
+    payoff = games.payoff_matrix(gan, DATA, batch_size=16, seed=5)
+    fakes = gan.sample(len(DATA), seed=5)
+    mean, error = expected_payoff(objective, gan.discriminator(DATA), gan.discriminator(fakes))
+    assert payoff.num_examples == len(DATA)
+    for array, expected in zip(payoff[:2], (mean, error), strict=True):
+        assert array.dtype == np.float64
+        assert array.shape == (1, 1)
+        np.testing.assert_allclose(array, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("objective", "logit"), [("minimax", 2.0), ("non_saturating", 0.0), ("non_saturating", -60.0)]
+)
+def test_a_constant_discriminator(objective, logit):
+    """E log D + E log(1 - D) is log s + log(1 - s) for any generator: -2 log 2 at chance."""
+    payoff = games.payoff_matrix(plain(objective, constant_discriminator(logit)), DATA)
+    expected = log_sigmoid(logit) + log_sigmoid(-logit)
+    np.testing.assert_allclose(payoff.values, [[expected]], rtol=1e-6)
+    np.testing.assert_allclose(payoff.standard_errors, 0, atol=1e-12)
+
+
+class Offset(tfgans.objectives.Wasserstein):
+    """The Wasserstein game, with payoffs moved so far that their squares would drown the spread."""
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return 1e9 - tf.cast(real_logits, tf.float64), tf.cast(fake_logits, tf.float64)
+
+
+def test_a_large_offset_leaves_the_standard_error():
+    payoff = games.payoff_matrix(plain("wasserstein"), DATA, batch_size=16)
+    moved = tfgans.GAN(tiny.generator(), tiny.discriminator(), objective=Offset())
+    found = games.payoff_matrix(moved, DATA, batch_size=16)
+    np.testing.assert_allclose(found.values, payoff.values - 1e9, rtol=1e-15)
+    np.testing.assert_allclose(found.standard_errors, payoff.standard_errors, rtol=1e-5)
+
+
+def test_batches_and_kinds_of_data_do_not_matter():
+    gan = plain()
+    whole = games.payoff_matrix(gan, DATA, batch_size=64, seed=1)
+    assert_same(whole, games.payoff_matrix(gan, DATA, batch_size=7, seed=1), rtol=1e-5)
+    dataset = tf.data.Dataset.from_tensor_slices(DATA).batch(9)
+    for data in (dataset, list(DATA), tfgans.data.from_array(DATA)):
+        assert_same(whole, games.payoff_matrix(gan, data, batch_size=7, seed=1), rtol=1e-5)
+
+
+def test_the_seed_decides():
+    gan = plain()
+    one, again, other = (games.payoff_matrix(gan, DATA, seed=seed) for seed in (1, 1, 2))
+    assert_same(one, again, rtol=0)
+    assert one.values != other.values
+
+
+def test_the_players_are_measured_not_the_average_and_without_dropout_or_penalty():
+    gan = tiny.gan(dropout=0.5, ema=0.9)
+    before = games.payoff_matrix(gan, DATA)
+    for variable in gan.ema_generator.variables:
+        variable.assign(variable + 1.0)
+    state = [np.array(variable) for variable in gan.variables]
+    assert_same(before, games.payoff_matrix(gan, DATA), rtol=0)
+    for variable, value in zip(gan.variables, state, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    bare = tfgans.GAN(gan.generator, gan.discriminator, objective=GAMES["wasserstein"])
+    assert_same(before, games.payoff_matrix(bare, DATA), rtol=0)
+
+
+def test_the_error_falls_with_the_root_of_the_examples():
+    gan = plain()
+    once = games.payoff_matrix(gan, tiny.digits(100))
+    many = games.payoff_matrix(gan, tiny.digits(1600))
+    ratio = (once.standard_errors / many.standard_errors).item()
+    assert ratio == pytest.approx(4, rel=0.3)
+    difference = abs(once.values - many.values).item()
+    assert difference < 4 * once.standard_errors.item()
+
+
+def test_a_plain_pair_is_its_own_equilibrium():
+    gan = plain()
+    found = games.equilibrium(gan, DATA, seed=3)
+    payoff = games.payoff_matrix(gan, DATA, seed=3)
+    assert_same(found.payoff, payoff, rtol=0)
+    assert found.value == found.game.value == payoff.values.item()
+    assert found.epsilon == found.generator_gain == found.discriminator_gain == 0
+    np.testing.assert_array_equal(found.generator_probabilities, [1.0])
+    np.testing.assert_array_equal(found.discriminator_probabilities, [1.0])
+
+
+@pytest.mark.parametrize(
+    ("objective", "kg", "kd"),
+    [("non_saturating", 3, 2), ("wasserstein", 2, 0), ("wasserstein", 0, 2)],
+)
+def test_mixtures_agree_with_their_components_one_by_one(objective, kg, kd):
+    gan = mixed(kg, kd, objective)
+    payoff = games.payoff_matrix(gan, DATA, batch_size=16, seed=5)
+    assert payoff.values.shape == payoff.standard_errors.shape == (kg or 1, kd or 1)
+    critics = gan.discriminator.components if kd else [gan.discriminator]
+    for i in range(kg or 1):
+        fakes = gan.sample(len(DATA), seed=5, component=i) if kg else gan.sample(len(DATA), seed=5)
+        for j, critic in enumerate(critics):
+            mean, error = expected_payoff(objective, critic(DATA), critic(fakes))
+            np.testing.assert_allclose(payoff.values[i, j], mean, rtol=1e-5)
+            np.testing.assert_allclose(payoff.standard_errors[i, j], error, rtol=1e-5)
+
+
+def test_the_equilibrium_of_mixtures():
+    gan = mixed()
+    found = games.equilibrium(gan, DATA)
+    values, p, q = found.payoff.values, ramp(3), ramp(2)
+    np.testing.assert_allclose(found.generator_probabilities, p, rtol=1e-6)
+    np.testing.assert_allclose(found.discriminator_probabilities, q, rtol=1e-6)
+    assert found.generator_probabilities.dtype == np.float64
+    assert found.value == pytest.approx(p @ values @ q)
+    assert found.generator_gain == pytest.approx(p @ values @ q - min(values @ q))
+    assert found.discriminator_gain == pytest.approx(max(p @ values) - p @ values @ q)
+    assert found.epsilon == max(found.generator_gain, found.discriminator_gain) > 0
+    # Weights set to what the matrix game gives are an equilibrium.
+    gan.generator.set_probabilities(np.maximum(found.game.generator, 1e-9))
+    gan.discriminator.set_probabilities(np.maximum(found.game.discriminator, 1e-9))
+    settled = games.equilibrium(gan, DATA)
+    assert settled.epsilon < 1e-6
+    assert settled.value == pytest.approx(found.game.value, abs=1e-6)
+
+
+def test_the_table_shows_every_number():
+    payoff = games.Payoff(np.array([[-1.25, 300.5]]), np.array([[0.5, 0.25]]), 77)
+    found = games.Equilibrium(
+        payoff=payoff,
+        generator_probabilities=np.array([1.0]),
+        discriminator_probabilities=np.array([0.75, 0.25]),
+        value=74.1875,
+        generator_gain=0.0,
+        discriminator_gain=226.3125,
+        game=games.matrix_game(payoff.values),
+    )
+    assert found.table().splitlines() == [
+        "Payoff of discriminator over generator (standard error), 77 examples",
+        "                  D0            D1  weight  optimal",
+        "     G0  -1.25 (0.5)  300.5 (0.25)   1.000    1.000",
+        " weight        0.750         0.250",
+        "optimal        0.000         1.000",
+        "value 74.19 by weight, 300.5 by optimal weights",
+        "best reply gains: generator 0, discriminator 226.3; epsilon 226.3",
+    ]
+
+
+def test_bad_arguments_are_refused():
+    gan = plain()
+    dataset = tf.data.Dataset.from_tensor_slices(DATA)
+    for data, expected in [
+        (DATA[:1], "at least two held-out examples. Received: 1"),
+        (DATA[:, :4], "discriminator's input shape"),
+        (np.full_like(DATA, np.nan), "must be finite"),
+        (["a", "b"], "must be numbers"),
+        ((DATA, np.zeros(50)), "labels are not taken"),
+        (dataset.batch(10).repeat(), r"take\(num_batches\)"),
+        (dataset, "discriminator's input shape"),
+        (dataset.batch(10).take(0), "dataset is empty"),
+    ]:
+        with pytest.raises(ValueError, match=expected):
+            games.payoff_matrix(gan, data)
+    with pytest.raises(ValueError, match="`batch_size` must be an integer of at least 1"):
+        games.payoff_matrix(gan, DATA, batch_size=0)
+    with pytest.raises(ValueError, match="`seed` must be an integer"):
+        games.equilibrium(gan, DATA, seed=0.5)
+    with pytest.raises(ValueError, match=r"`gan` must be a tfgans.GAN"):
+        games.payoff_matrix(gan.generator, DATA)
+
+
+def test_a_network_that_diverged_is_named():
+    gan = plain(discriminator=constant_discriminator(np.nan))
+    with pytest.raises(ValueError, match="`payoff` must be finite"):
+        games.equilibrium(gan, DATA)

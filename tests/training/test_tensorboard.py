@@ -1,0 +1,88 @@
+"""What TensorBoard shows of a run is what log.csv and evaluation.csv hold."""
+
+import csv
+import os
+from pathlib import Path
+
+import keras
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+from tfgans import training
+
+EPOCH_STEPS = 4
+METRIC = "frechet_distance[identity]"
+
+
+def train(run_dir, *, steps, **options):
+    gan = tiny.gan(tfgans.NonSaturatingGAN)
+    source = tfgans.data.from_array(tiny.digits(64))
+    how = {"batch_size": 8, "epoch_steps": EPOCH_STEPS, "backup_every": 100, "grid_every": 100}
+    measured = tfgans.evaluation.Evaluator(source, metrics=["frechet_distance"])
+    training.train(gan, source, run_dir=run_dir, steps=steps, evaluator=measured, **how, **options)
+
+
+def logged(run_dir):
+    """The losses by (epoch, name)."""
+    with (run_dir / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        (int(row["epoch"]), f"epoch_{name}"): float(value)
+        for row in rows
+        for name, value in row.items()
+        # Keras has columns of validation, which a run is without.
+        if name != "epoch" and value != "NA"
+    }
+
+
+def evaluated(run_dir):
+    """The metrics by (epoch, name); of an epoch that was measured twice, the last."""
+    with (run_dir / "evaluation.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        ((int(row["step"]) - 1) // EPOCH_STEPS, f"epoch_{row['metric']}"): float(row["value"])
+        for row in rows
+    }
+
+
+def shown(run_dir):
+    """The scalars by (step, tag); of a step that was written again, the last."""
+    events = [
+        tf.compat.v1.Event.FromString(record.numpy())
+        for path in (run_dir / "tensorboard" / "train").iterdir()
+        for record in tf.data.TFRecordDataset(str(path))
+    ]
+    return {
+        (event.step, value.tag): float(tf.make_ndarray(value.tensor))
+        for event in sorted(events, key=lambda event: event.wall_time)
+        for value in event.summary.value
+    }
+
+
+def test_losses_and_evaluations_are_shown_and_go_on_after_a_resume(tmp_path):
+    # Two epochs and half of the next are two calls of `fit`; going on takes two more.
+    for steps, epochs in ((10, 3), (16, 4)):
+        train(tmp_path / "run", steps=steps)
+        losses, distances = logged(tmp_path / "run"), evaluated(tmp_path / "run")
+        assert sorted({epoch for epoch, _ in losses}) == list(range(epochs))
+        assert sorted(distances) == [(epoch, f"epoch_{METRIC}") for epoch in range(epochs)]
+        # TensorBoard holds float32.
+        assert shown(tmp_path / "run") == pytest.approx(losses | distances, rel=1e-6)
+
+
+def test_a_run_that_fails_has_written_what_came_before_and_closed_it(tmp_path):
+    class Fail(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                raise RuntimeError("the disk is gone")
+
+    with pytest.raises(RuntimeError, match="the disk is gone") as _held:
+        train(tmp_path / "run", steps=8, extra_callbacks=[Fail()])
+    everything = logged(tmp_path / "run") | evaluated(tmp_path / "run")
+    first = {key: value for key, value in everything.items() if key[0] == 0}
+    assert len(first) > 1
+    assert shown(tmp_path / "run") == pytest.approx(first, rel=1e-6)
+    opened = [os.path.realpath(descriptor) for descriptor in Path("/proc/self/fd").iterdir()]
+    assert not [path for path in opened if path.startswith(f"{tmp_path}/run/tensorboard/train")]

@@ -1,0 +1,291 @@
+"""The two sides of an evaluation, real and generated, read in chunks and looked at once."""
+
+import functools
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks, sampling
+from tfgans.copies import Copyable
+from tfgans.data import Source
+from tfgans.data.indexed import IndexedSource
+from tfgans.data.source import DrawnSource
+from tfgans.evaluation import classes
+from tfgans.evaluation.extractors import Extractor, checksum
+from tfgans.evaluation.intervals import NUM_GROUPS, groups_of
+from tfgans.gan import GAN
+from tfgans.metrics import arrays
+from tfgans.metrics.neighbours import closest_in_chunks
+from tfgans.metrics.statistics import FeatureStatistics
+
+_CHUNK = 256
+_MOST_REAL = 50_000
+_ENDLESS = 10_000
+# Features and examples kept for metrics of pairs: all of them may be too large.
+NUM_KEPT = 10_000
+# Kept at least: to look for copies among, and to show.
+NUM_COMPARED = 1000
+_FINGERPRINTED = 256
+# Bytes of examples that are all read for a checksum. Whether they are in memory does not count: it
+# must be the same on all machines.
+_MOST_CHECKED = 2**31
+
+
+class Needs(NamedTuple):
+    """What metrics need of a side.
+
+    Attributes:
+        statistics: Whether running means and covariances, whose size is the square of the dim.
+        features: Int, the first features that are kept.
+        examples: Int, the first examples that are kept.
+    """
+
+    statistics: bool
+    features: int
+    examples: int
+
+
+class Real(Copyable):
+    """Real examples of a source, in an order of the seed: files often come class by class."""
+
+    _left_out = ("_batches",)
+    _batches: tf.data.Dataset | None = None
+
+    def __init__(
+        self, source: Source, num: int | None, *, if_endless: int | None, seed: int
+    ) -> None:
+        self._source, self._seed = source, seed
+        available = source.num_examples
+        if num is None and available is None:
+            num = if_endless or _ENDLESS
+        elif num is None:
+            num = min(available or 0, _MOST_REAL)
+        self.num = checks.int_at_least("num_real", num, 2)
+        if self.num > (available or self.num):
+            raise ValueError(
+                f"`num_real` must be at most the number of examples of {source.name!r}, "
+                f"{available}. Received: {checks.short(num)}. Leave it out to take all"
+            )
+
+    def fingerprint(self) -> str:
+        """Returns a checksum of the data: of stored examples, or of what a distribution draws."""
+        if isinstance(self._source, IndexedSource):
+            return self._checksum
+        if isinstance(self._source, DrawnSource):
+            # A seed of its own: sources of one distribution are alike. Other machines round
+            # otherwise.
+            drawn = self._source.sample(_FINGERPRINTED, seed=0)
+        else:
+            drawn = next(iter(self._source.batches(min(_FINGERPRINTED, self.num)))).numpy()
+        return checksum([np.round(drawn.astype(np.float64), 3) + 0.0])
+
+    @functools.cached_property
+    def _checksum(self) -> str:
+        return _data_checksum(self._source)
+
+    def first(self, count: int) -> np.ndarray:
+        """Returns the first examples, float32."""
+        return next(self.chunks())[:count]
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """Yields the examples, float32 [up to 256, ...]."""
+        if isinstance(self._source, IndexedSource):
+            order = _order(self._source.num_examples, self._seed)[: self.num]
+            for start in range(0, self.num, _CHUNK):
+                yield self._source.rows(tf.constant(order[start : start + _CHUNK])).numpy()
+            return
+        if self._batches is None:
+            # Once: of each dataset that is made TensorFlow keeps the functions. And another branch
+            # of the stream than training's, which begins at batch 0.
+            start = 2**40 + self._seed % 2**20
+            self._batches = self._source.batches(min(_CHUNK, self.num), start_step=start)
+        left = self.num
+        for batch in self._batches:
+            yield batch.numpy()[:left]
+            left -= len(batch)
+            if left <= 0:
+                return
+
+
+class Fake:
+    """Generated examples: of a model, of anything with `sample(n, seed)`, or an array.
+
+    Of a conditional model (see `classes.is_conditional`) `sample` is called with `labels`, classes
+    that are drawn by the shares of the source.
+    """
+
+    def __init__(self, origin: Any, num: int, seed: int, source: Source) -> None:
+        self._origin, self._seed, self._data_shape = origin, seed, source.data_shape
+        self._class_shares = classes.shares_for(origin, source)
+        self._array = None if hasattr(origin, "sample") else _as_examples(origin)
+        self.num = num if self._array is None else min(num, len(self._array))
+        # Before the real examples are looked at, which may take long.
+        self._checked(self._sample(2, seed) if self._array is None else self._array[:2], 2)
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """Yields the examples, float32 [up to 256, ...]; images are checked to lie in [-1, 1].
+
+        An array comes in an order of the seed: files often come class by class.
+        """
+        lowest = np.inf
+        order = _order(0 if self._array is None else len(self._array), self._seed)
+        for index, start in enumerate(range(0, self.num, _CHUNK)):
+            count = min(_CHUNK, self.num - start)
+            if self._array is not None:
+                made = self._checked(self._array[order[start : start + count]], count)
+            else:
+                # Chunk by chunk: a large sample need not fit into memory. Every chunk is drawn
+                # whole, so that the first examples do not depend on how many follow.
+                drawn = self._sample(_CHUNK, _seed_of(self._seed, index))
+                made = self._checked(drawn, _CHUNK)[:count]
+            lowest = min(lowest, float(made.min()))
+            yield made
+        if lowest >= 0 and len(self._data_shape) == 3:
+            warnings.warn(
+                "No generated image has a value below 0: they should lie in [-1, 1], and seem to "
+                "lie in [0, 1]. Rescale them: `2 * x - 1`",
+                stacklevel=2,
+            )
+
+    def _sample(self, count: int, seed: int) -> Any:
+        if self._class_shares is None:
+            return self._origin.sample(count, seed=seed)
+        labels = sampling.draw_labels(count, seed, self._class_shares)
+        return self._origin.sample(count, seed=seed, labels=labels)
+
+    def _checked(self, made: Any, count: int) -> np.ndarray:
+        """Returns examples as float32, or raises ValueError."""
+        given = np.asarray(made)
+        if given.shape != (count, *self._data_shape):
+            raise ValueError(
+                f"Expected {count} generated examples of the shape of the real ones, "
+                f"{tuple(self._data_shape)}. Received shape: {given.shape}. Load the real ones at "
+                "that size (`image_size`)"
+            )
+        given = given / 127.5 - 1.0 if given.dtype == np.uint8 else given
+        check = arrays.images if given.ndim == 4 else arrays.finite
+        return check("generated examples", given).astype(np.float32)
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what made the examples, as JSON values."""
+        origin = self._origin
+        common = {"num_examples": self.num, **classes.describe(origin, self._class_shares)}
+        if isinstance(origin, GAN):
+            refinement = origin.refinement
+            return common | {
+                "model": type(origin).__name__,
+                "checksum": model_checksum(origin, refined=refinement is not None),
+                "step": origin.step,
+                "ema": origin.ema,
+                "refinement": None if refinement is None else repr(refinement),
+                "seed": self._seed,
+            }
+        if self._array is not None:
+            return common | {"model": "array", "checksum": checksum([self._array])}
+        described: dict[str, Any] = getattr(origin, "describe", dict)()
+        return common | {"model": type(origin).__name__, **described, "seed": self._seed}
+
+
+def model_checksum(gan: GAN, *, refined: bool) -> str:
+    """Returns the checksum by which records know a model: of the weights that make its samples.
+
+    Args:
+        gan: A model.
+        refined: Whether the discriminator refines the samples, and so counts too.
+    """
+    weights = gan.sampling_generator.get_weights()
+    return checksum(weights + gan.discriminator.get_weights() if refined else weights)
+
+
+class View:
+    """What metrics need of one side: statistics by group, some of the features and examples.
+
+    Attributes:
+        num: Int, examples seen.
+        dim: Int, of a feature.
+        statistics: A `FeatureStatistics` a group, of all examples; none if they are not needed.
+        features: float32 [at most 10 000, dim].
+        probabilities: float32 [num, num_classes], or None.
+        examples: float32 [at most 10 000, ...].
+    """
+
+    def __init__(
+        self,
+        side: Real | Fake,
+        extractor: Extractor,
+        needs: Needs,
+        advance: Callable[[int, str], None],
+    ) -> None:
+        self._side = side
+        self.dim: int | None = None
+        self.statistics = [FeatureStatistics() for _ in range(NUM_GROUPS * needs.statistics)]
+        features, probabilities, kept, self.num = [], [], [], 0
+        for examples in side.chunks():
+            found = extractor(examples)
+            group = groups_of(self.num + len(examples))[self.num :]
+            for index, statistics in enumerate(self.statistics):
+                if np.any(group == index):
+                    statistics.update(found.features[group == index])
+            features.append(found.features[: max(0, needs.features - self.num)])
+            kept.append(examples[: max(0, needs.examples - self.num)])
+            if found.probabilities is not None:
+                probabilities.append(found.probabilities)
+            self.num, self.dim = self.num + len(examples), found.features.shape[1]
+            advance(len(examples), "looking at examples")
+        self.features = np.concatenate(features)
+        # None, if the extractor is no classifier.
+        self.probabilities: Any = np.concatenate(probabilities) if probabilities else None
+        self.examples = np.concatenate(kept)
+
+    def closest(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the distances to, and the closest of, all examples of this side."""
+        return closest_in_chunks(samples, self._side.chunks())
+
+    @functools.cached_property
+    def copy_distance(self) -> float:
+        """The distance within which one in a hundred examples has another of this side."""
+        some = self.examples[:NUM_COMPARED]
+        return float(np.quantile(closest_in_chunks(some, self._side.chunks(), apart=True)[0], 0.01))
+
+    def merged(self, without: int | None = None) -> FeatureStatistics:
+        """Returns the statistics of all groups but one."""
+        merged = FeatureStatistics()
+        for index, statistics in enumerate(self.statistics):
+            if index != without:
+                merged.merge(statistics)
+        return merged
+
+
+def _data_checksum(source: Any) -> str:
+    """Returns `checksum` of all examples in one array; of very many, of some, evenly spread."""
+    count, first = source.num_examples, source.raw(np.zeros(1, np.int64))
+    is_large = count * first.nbytes > _MOST_CHECKED and count > _MOST_REAL
+    places = np.arange(_MOST_REAL) * count // _MOST_REAL if is_large else np.arange(count)
+    digest = hashlib.sha256(f"{first.dtype.str}{(count, *source.data_shape)}".encode())
+    for start in range(0, len(places), _CHUNK):
+        digest.update(source.raw(places[start : start + _CHUNK]).tobytes())
+    return digest.hexdigest()
+
+
+def _order(num: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed % 2**64).permutation(num)
+
+
+def _as_examples(values: Any) -> np.ndarray:
+    array = np.asarray(values)
+    if array.ndim < 2 or not np.issubdtype(array.dtype, np.number) or len(array) < 2:
+        raise ValueError(
+            "Expected a tfgans.GAN, an object with `sample(n, seed)`, or an array of at least two "
+            f"examples. Received: {type(values).__name__} of shape {array.shape}"
+        )
+    return array
+
+
+def _seed_of(seed: int, index: int) -> int:
+    """Returns a seed of 62 bits for a chunk: those of neighbouring seeds are unrelated."""
+    sequence = np.random.SeedSequence([seed % 2**64, index])
+    return int(sequence.generate_state(1, np.uint64)[0] >> 2)

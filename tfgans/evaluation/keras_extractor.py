@@ -1,0 +1,121 @@
+"""A layer of any Keras model as a feature extractor."""
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks
+from tfgans.evaluation.extractors import Extractor, Features, checksum
+
+# What Keras counts up in a process, or keeps for its own loading.
+_INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "shared_object_id"})
+
+
+def keras_model(
+    model: keras.Model,
+    layer: str,
+    *,
+    probabilities: str | None = None,
+    image_size: tuple[int, int] | None = None,
+    preprocess: Callable[[tf.Tensor], Any] | None = None,
+    name: str | None = None,
+) -> Extractor:
+    """Returns an extractor of what a layer of a Keras model gives.
+
+    An output with several positions, [num, height, width, channels], is averaged over them; others
+    are flattened. `keras.applications.InceptionV3` is not the network of FID: other weights,
+    another last pooling, other preprocessing.
+
+    Args:
+        model: Built functional or sequential Keras model, of one input.
+        layer: String, the name of the layer.
+        probabilities: String, the name of a layer whose output [num, num_classes] sums to 1: then
+            there is an Inception-like score. Default: None.
+        image_size: (height, width) that images are resized to, bicubic with antialiasing. Default:
+            None, no resizing.
+        preprocess: Function from a float32 tensor of images in [-1, 1] to what the model takes.
+            With one the extractor has no checksum, and `compare` warns. Default: None, the model
+            takes [-1, 1].
+        name: String. Default: "model/layer".
+
+    Raises:
+        ValueError: If `model` is no Keras model or has no such layer.
+
+    Example:
+
+    ```python
+    extractor = tfgans.evaluation.keras_model(classifier, "penultimate")
+    ```
+    """
+    checks.instance("model", model, keras.Model, "keras.saving.load_model(path)")
+    names = [one.name for one in model.layers]
+    for wanted in (layer, probabilities):
+        if wanted is not None and wanted not in names:
+            raise ValueError(
+                f"{model.name!r} must have a layer of that name, one of {', '.join(names)}. "
+                f"Received: {wanted!r}"
+            )
+    size = None if image_size is None else checks.shape("image_size", image_size, rank=2)
+    outputs = [model.get_layer(one).output for one in (layer, probabilities) if one is not None]
+    inner = keras.Model(model.inputs, outputs)
+    return _KerasExtractor(name or f"{model.name}/{layer}", inner, size, preprocess)
+
+
+class _KerasExtractor(Extractor):
+    """See `keras_model`."""
+
+    _left_out = ("_outputs",)
+
+    def __init__(
+        self,
+        name: str,
+        model: keras.Model,
+        image_size: tuple[int, ...] | None,
+        preprocess: Callable[[tf.Tensor], Any] | None,
+    ) -> None:
+        resizing = "none" if image_size is None else f"{image_size}, bicubic, antialiased"
+        if preprocess is not None:
+            resizing += f"; then {getattr(preprocess, '__name__', type(preprocess).__name__)}"
+        # What a function does cannot be read off it: then no checksum, and `compare` warns.
+        known = None if preprocess is not None else _checksum(model)
+        super().__init__(name, checksum=known, resizing=resizing)
+        self._model = model
+        self._image_size = image_size
+        self._preprocess = preprocess
+
+    @functools.cached_property
+    def _outputs(self) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+        return tf.function(self._compute, reduce_retracing=True)
+
+    def _compute(self, examples: tf.Tensor) -> list[tf.Tensor]:
+        if self._image_size is not None:
+            examples = tf.image.resize(examples, self._image_size, "bicubic", antialias=True)
+        if self._preprocess is not None:
+            examples = self._preprocess(examples)
+        features, *others = tf.nest.flatten(self._model(examples, training=False))
+        if features.shape.rank == 4:
+            features = tf.reduce_mean(features, axis=[1, 2])
+        return [tf.reshape(features, [tf.shape(features)[0], -1]), *others]
+
+    def extract(self, examples: np.ndarray) -> Features:
+        """Returns the outputs of the layers."""
+        return Features(*(one.numpy() for one in self._outputs(tf.constant(examples))))
+
+
+def _checksum(model: keras.Model) -> str:
+    """Returns the SHA-256 of the layers' settings and weights."""
+    layers = [[type(one).__name__, _essential(one.get_config())] for one in model.layers]
+    text = json.dumps(layers, sort_keys=True, default=lambda value: type(value).__name__)
+    return checksum([np.frombuffer(text.encode(), np.uint8), *model.get_weights()])
+
+
+def _essential(config: Any) -> Any:
+    """Returns a config without the names that Keras counts up in a process."""
+    if isinstance(config, dict):
+        return {key: _essential(one) for key, one in config.items() if key not in _INCIDENTAL}
+    return config

@@ -1,0 +1,129 @@
+"""How much likelier an example is under the data than under the generator."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks
+from tfgans.games import held_out
+from tfgans.objectives import (
+    FDivergence,
+    KLWasserstein,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    Objective,
+    Relativistic,
+)
+
+# Beyond exp(30) `FDivergence` continues along a tangent: no ratio any more.
+_LARGEST = 30.0
+
+
+def density_ratio(
+    discriminator: Callable[..., Any],
+    examples: Any,
+    *,
+    objective: Objective,
+    fake: Any = None,
+) -> np.ndarray:
+    """Returns p_real / p_fake at examples, as a discriminator at its optimum implies it.
+
+    | objective | ratio at logit v, with label smoothing s and temperature t |
+    |---|---|
+    | `Minimax`, `NonSaturating` | exp(v) / (1 - s - s exp(v)) |
+    | `LeastSquares` | v / (1 - s - v) |
+    | `FDivergence` | the u with f'(u) = g(v), see its table |
+    | `KLWasserstein` | exp(v / t) / mean over `fake` of exp(v / t) |
+    | `Relativistic` | the same with t = 1 |
+
+    A discriminator that is trained alternately is not at its optimum: the ratio is as good as it
+    is. A check is the mean over the generator's samples, which is 1 for the true ratio; where
+    `fake` is given it is 1 on those by construction.
+
+    Args:
+        discriminator: Keras model or function (examples, training) -> logits [num, 1].
+        examples: Array [num, ...] of floats, images in [-1, 1] or uint8.
+        objective: `tfgans.objectives.Objective` that it was trained on.
+        fake: Array [num_fake, ...] of generated examples; for `KLWasserstein` and `Relativistic`,
+            which know their logit up to a constant only. Default: None.
+
+    Returns:
+        float64 [num], of at least 0.
+
+    Raises:
+        ValueError: If the game implies no ratio (Wasserstein, hinge, total variation), a logit is
+            one that no optimal discriminator has, `fake` is missing or of no use, or a ratio is
+            beyond exp(30).
+
+    Example:
+
+    ```python
+    ratios = tfgans.games.density_ratio(gan.discriminator, fakes, objective=gan.objective)
+    print(ratios.mean())  # 1, if the discriminator is at its optimum
+    ```
+
+    Reference: Goodfellow et al. 2014, Proposition 1; Nowozin et al. 2016, "f-GAN", section 2; Song
+    & Ermon 2020, "Bridging the Gap Between f-GANs and Wasserstein GANs", equation 9.
+
+    Checked against: SciPy's densities, each loss minimized by search, LogisticRegression.
+    """
+    checks.instance("objective", objective, Objective, "tfgans.objectives.NonSaturating()")
+    up_to_a_constant = isinstance(objective, KLWasserstein | Relativistic)
+    if (fake is not None) != up_to_a_constant:
+        raise ValueError(
+            "`fake` is for `KLWasserstein`, which needs it, and for `Relativistic`: for no other "
+            f"game. Received: objective={objective} and "
+            f"fake={'None' if fake is None else 'an array'}"
+        )
+    logits = held_out.logits(discriminator, held_out.examples("examples", examples))
+    if up_to_a_constant:
+        temperature = objective.temperature if isinstance(objective, KLWasserstein) else 1.0
+        others = held_out.logits(discriminator, held_out.examples("fake", fake)) / temperature
+        largest = others.max()
+        log_ratios = logits / temperature - largest - np.log(np.exp(others - largest).mean())
+    else:
+        log_ratios = _log_ratios(objective, logits)
+    if log_ratios.max() >= _LARGEST:
+        raise ValueError(
+            f"A ratio must be below exp({_LARGEST:g}). Received: exp({log_ratios.max():g}): the "
+            "discriminator is certain, and its logit says how far it has been trained"
+        )
+    return np.exp(log_ratios)
+
+
+def _log_ratios(objective: Objective, logits: np.ndarray) -> np.ndarray:
+    """Returns log p_real / p_fake where logits tell it by themselves."""
+    if isinstance(objective, Minimax | NonSaturating):
+        # sigma(v) = (1 - s) p / (p + q), whose largest logit is log((1 - s) / s).
+        smoothing = objective.label_smoothing
+        highest = math.log((1 - smoothing) / smoothing) if smoothing else math.inf
+        _check_range(objective, logits, -math.inf, highest)
+        return logits - math.log1p(-smoothing) - np.log1p(-np.exp(logits - highest))
+    if isinstance(objective, LeastSquares):
+        highest = 1 - objective.label_smoothing
+        _check_range(objective, logits, 0.0, highest)
+        return np.log(logits) - np.log(highest - logits)
+    if isinstance(objective, FDivergence):
+        if objective.name == "pearson":
+            _check_range(objective, logits, -2.0, math.inf)
+        ratios = objective.density_ratio(tf.constant(logits)).numpy()
+        # An exponential that is 0 in float64 stays a number.
+        return np.log(np.maximum(ratios, np.finfo(np.float64).tiny))
+    raise ValueError(
+        f"The optimal discriminator of {objective} implies no density ratio. Train one with "
+        "`NonSaturating`, `FDivergence` or `KLWasserstein`"
+    )
+
+
+def _check_range(objective: Objective, logits: np.ndarray, low: float, high: float) -> None:
+    outside = np.count_nonzero((logits <= low) | (logits >= high))
+    if outside:
+        raise ValueError(
+            f"An optimal discriminator of {objective} has logits in ({low:g}, {high:g}): others "
+            f"imply no ratio. Received: {outside} of {len(logits)} outside, in "
+            f"[{logits.min():g}, {logits.max():g}]. Train it further, or on `NonSaturating()`"
+        )

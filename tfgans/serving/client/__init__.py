@@ -1,0 +1,5 @@
+"""A client of TensorFlow Serving, by REST or gRPC; it imports no TensorFlow."""
+
+from tfgans.serving.client.client import Client, ServingError
+
+__all__ = ["Client", "ServingError"]

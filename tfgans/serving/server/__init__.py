@@ -1,0 +1,1 @@
+"""A server for development: TensorFlow Serving's REST API, and a page to look at samples."""
