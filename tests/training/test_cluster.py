@@ -15,7 +15,7 @@ import tensorflow as tf
 from commands import run_alone
 
 import tfgans
-from tfgans import local_cluster
+from tfgans.training import local_cluster
 
 WORKER = Path(__file__).with_name("cluster_worker.py")
 STEPS = 50

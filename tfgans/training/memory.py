@@ -43,7 +43,7 @@ def estimate(gan: GAN, source: Source, *, batch_size: int, parts: int | None = N
     A discriminator's update keeps those of real and fake examples twice, once for the gradient,
     and a penalty those of its points four times, since it differentiates a gradient. Measured
     against the growth of the process it is right within a factor of two; see
-    `tests/runs/test_memory.py`.
+    `tests/training/test_memory.py`.
 
     Args:
         gan: Compiled model.
