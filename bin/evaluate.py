@@ -59,7 +59,7 @@ def main() -> None:
     evaluator = evaluate_flags.evaluator(source)
     path = out / "evaluation.json"
     record = evaluator.evaluate(gan, notes=notes, path=path, progress=True)
-    print(tfgans.evaluation.table(record))
+    print(record.table())
     if len(source.data_shape) == 3:
         picture = tfgans.evaluation.neighbours_picture(*evaluator.neighbours())
         pictures.write_png(out / "neighbours.png", picture)

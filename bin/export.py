@@ -40,9 +40,9 @@ def _evaluation(gan: tfgans.GAN) -> dict[str, Any] | None:
         return None
     if not path.exists():
         raise ValueError(f"--evaluation must be a record of bin/evaluate.py. There is no {path}")
-    record = tfgans.evaluation.read(path)
-    if record["fake"].get("checksum") == tfgans.evaluation.model_checksum(gan, refined=False):
-        return record
+    record = tfgans.evaluation.Record.load(path)
+    if record.fake.get("checksum") == tfgans.evaluation.model_checksum(gan, refined=False):
+        return record.to_dict()
     other = f"{path} is of another model, or of refined samples: it does not tell of this export"
     if FLAGS.evaluation is not None:
         raise ValueError(other)

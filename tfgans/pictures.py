@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from tfgans import files
+from tfgans.images import to_uint8
 
-# Small images are enlarged by a whole factor until a tile has about this many pixels a side.
+# Small images are enlarged by a whole factor until a tile is about as many pixels high and wide.
 _TILE_SIDE = 48
 _GAP = 2
 _BACKGROUND = 64
-# Of the weights beside a mixture's rows, in pixels.
+# Of the weights beside the rows of a mixture, in pixels.
 _FONT_SIZE = 14
 _MARGIN = 4
 # Of a plot's legend: more components stand in several columns, of this width in inches.
@@ -23,14 +24,8 @@ _LEGEND_COLUMN_WIDTH = 0.95
 _INK = " .:-=+*#%@"
 
 
-def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Returns images in [-1, 1] as uint8 in [0, 255]; what lies outside is clipped, NaN black."""
-    clipped = np.nan_to_num(np.clip(images, -1.0, 1.0), nan=-1.0)
-    return np.round((clipped + 1.0) * 127.5).astype(np.uint8)
-
-
 def image_grid(images: np.ndarray) -> np.ndarray:
-    """Returns one picture, uint8 [height, width, 1 or 3], of images laid out row by row.
+    """Returns a picture, uint8 [height, width, 1 or 3], of images laid out row by row.
 
     Args:
         images: float [num, height, width, channels] in [-1, 1]. Three channels and more are shown
@@ -41,16 +36,16 @@ def image_grid(images: np.ndarray) -> np.ndarray:
     """
     if images.ndim != 4 or not images.size:
         raise ValueError(
-            "A grid is of images [num, height, width, channels], at least one. "
+            "`images` must be images [num, height, width, channels], and not empty. "
             f"Received: shape {images.shape}"
         )
     return _lay_out(images, columns=math.ceil(math.sqrt(len(images))))
 
 
 def component_rows(samples: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Returns one picture, uint8 [height, width, 1 or 3], of what each part of a mixture makes.
+    """Returns a picture, uint8 [height, width, 1 or 3], of the samples of each component.
 
-    Images give a row a component, its weight written at the left. Vectors give one plot, as in
+    Images have a row for each component, its weight at the left. Vectors have a single plot, as in
     `picture`, with a colour a component and a legend of the weights.
 
     Args:
@@ -71,12 +66,12 @@ def component_rows(samples: np.ndarray, probabilities: np.ndarray) -> np.ndarray
 
 
 def titled_rows(samples: np.ndarray, titles: Sequence[str]) -> np.ndarray:
-    """Returns one picture, uint8 [height, width, 1 or 3], of groups of samples, each with a title.
+    """Returns a picture, uint8 [height, width, 1 or 3], of groups of samples with titles.
 
     Args:
         samples: float [num_groups, num, height, width, channels]: a row a group, its title at the
-            left; or [num_groups, num, dim]: one plot, a colour a group.
-        titles: Strings, one a group.
+            left; or [num_groups, num, dim]: a plot with a colour for each group.
+        titles: List of strings, a title for each group.
 
     Raises:
         ValueError: If the samples are neither, or there are none.
@@ -84,7 +79,7 @@ def titled_rows(samples: np.ndarray, titles: Sequence[str]) -> np.ndarray:
     if samples.ndim not in (3, 5) or not samples.size:
         raise ValueError(
             "Samples in groups are images [num_groups, num, height, width, channels] or vectors "
-            f"[num_groups, num, dim], at least one. Received: shape {samples.shape}"
+            f"[num_groups, num, dim], and not empty. Received: shape {samples.shape}"
         )
     if samples.ndim == 3:
         return _plot(samples, titles)
@@ -95,7 +90,7 @@ def picture(samples: np.ndarray) -> np.ndarray:
     """Returns uint8 [height, width, 1 or 3]: a grid of images, or a plot of vectors.
 
     Vectors [num, dim] are drawn as a scatter plot of their first two coordinates, and as a
-    histogram where there is only one; those that are not finite are left out.
+    histogram if there is only a single coordinate; vectors that are not finite are left out.
 
     Raises:
         ValueError: If the samples are neither.
@@ -121,7 +116,7 @@ def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
 
 
 def text(images: np.ndarray) -> str:
-    """Returns small images side by side as characters, for a terminal: two a pixel.
+    """Returns small images side by side as characters, two for each pixel, for a terminal.
 
     Args:
         images: float [num, height, width, channels] in [-1, 1]; channels are averaged.
@@ -216,8 +211,10 @@ def _add_legend(figure: Any, labels: Sequence[str], colors: Sequence[Any]) -> No
 
 
 def _colors(num: int) -> list[Any]:
-    """Returns `num` colours: matplotlib's own ten, or as many of a rainbow."""
+    """Returns `num` colours: matplotlib's default ten, or more from a rainbow."""
     from matplotlib import colormaps
 
-    own = list(colormaps["tab10"].colors)
-    return own[:num] if num <= len(own) else list(colormaps["turbo"](np.linspace(0, 1, num)))
+    default = list(colormaps["tab10"].colors)
+    if num <= len(default):
+        return default[:num]
+    return list(colormaps["turbo"](np.linspace(0, 1, num)))

@@ -1,4 +1,4 @@
-"""Measuring samples while the generator learns, and keeping the best model."""
+"""Evaluation of samples during training, and the best model."""
 
 import json
 import os
@@ -8,50 +8,60 @@ from typing import Any
 
 import numpy as np
 
-from tfgans import checks, evaluation, files
+from tfgans import checks, files
 from tfgans.callbacks.callback import Callback
 from tfgans.callbacks.step_table import StepTable
-from tfgans.evaluation import Evaluator
+from tfgans.evaluation import Evaluator, MetricValue, Record
 
 _HEADER = "step,metric,value,low,high"
 
 
 class Evaluation(Callback):
-    """Evaluates the model every n epochs; the numbers join the logs of the epoch.
+    """Evaluates the model every n epochs and adds the numbers to the logs of the epoch.
 
-    List it before the callbacks that shall see the numbers: `ModelCheckpoint`, `EarlyStopping`,
-    `TensorBoard`. As with Keras' `validation_freq`, epochs without an evaluation have none. The
-    real examples are looked at once. The same seed draws the same latents each time, so that two
-    evaluations of a run differ by the model alone.
+    List it before the callbacks that read the numbers: `ModelCheckpoint`, `EarlyStopping`,
+    `TensorBoard`. As with Keras's `validation_freq`, the logs of other epochs lack the numbers. The
+    real examples are read once. All evaluations draw the same latents, so that two evaluations of a
+    run differ by the model alone.
 
     Args:
-        evaluator: `tfgans.evaluation.Evaluator`: what is measured, and against what.
-        every_epochs: Int, epochs between evaluations. Default: 1.
-        path: CSV file with a row a metric at each evaluation: `step,metric,value,low,high`, the
-            last two the 95 % interval. Training that goes on with it replaces the rows after its
-            step. Beside it lies `path`.json, what decided the numbers. Default: None.
-        best_model: File, ending in .keras, where the model with the best `monitor` so far is kept,
-            also one from steps that a `Doctor` went back from. Beside it lies `best_model`.json:
-            its step, and what it was best in. With `path` a resumed run remembers what was best.
+        evaluator: `tfgans.evaluation.Evaluator`: the metrics and the real examples.
+        every_epochs: Int of at least 1, epochs between evaluations. Default: 1.
+        path: CSV file with a row for each number of each evaluation: `step,metric,value,low,high`,
+            the last two the 95 % interval. Resumed training replaces the rows after its step. The
+            settings of the evaluations are in `path`.json. Default: None.
+        best_model: File, ending in .keras, for the model with the best `monitor` so far, also if a
+            `Doctor` rolled back the steps that led to it. Its step and number are in
+            `best_model`.json. With `path`, a resumed run goes on from the best number so far.
             Default: None.
-        monitor: String, the metric that decides. Default: the first of the record.
-        mode: "min" or "max", which of it is best. Default: "auto", as it is known of the metric.
+        monitor: String, the number that decides. Default: None, the first of the record.
+        mode: "min" or "max", which values of it are better. Default: "auto", the direction of the
+            metric.
 
     Attributes:
-        record: The last record, a dict; None before the first.
+        record: The last `tfgans.evaluation.Record`; None before the first.
         best: Float, the best `monitor` so far; None before the first.
 
     Raises:
         ValueError: If an argument is out of range; when training begins, if the file is another
-            table or of other settings; at the first evaluation, if `monitor` is not among the
-            metrics.
+            table or of other settings; at the first evaluation, if the record has no number named
+            `monitor`.
 
     Example:
 
     ```python
-    evaluator = tfgans.evaluation.Evaluator(source, tfgans.evaluation.DigitsClassifier())
-    evaluation = tfgans.callbacks.Evaluation(evaluator, every_epochs=5)
-    gan.fit(source.batches(64), epochs=20, steps_per_epoch=100, callbacks=[evaluation])
+    source = tfgans.data.load("digits")
+    gan = tfgans.R3GAN(
+        tfgans.networks.mlp_generator((8, 8, 1), latent_dim=8),
+        tfgans.networks.mlp_discriminator((8, 8, 1)),
+    )
+    gan.compile()
+    evaluator = tfgans.evaluation.Evaluator(
+        source, tfgans.evaluation.DigitsClassifier(), metrics=["frechet_distance"]
+    )
+    evaluation = tfgans.callbacks.Evaluation(evaluator, every_epochs=2)
+    gan.fit(source.batches(64), epochs=4, steps_per_epoch=5, callbacks=[evaluation])
+    print(evaluation.record.table())
     ```
     """
 
@@ -77,42 +87,42 @@ class Evaluation(Callback):
         self.best_model = best_model
         self.monitor = monitor
         self.mode = checks.choice("mode", mode, ("auto", "min", "max"))
-        self.record: dict[str, Any] | None = None
+        self.record: Record | None = None
         self.best: float | None = None
         self._whole_epoch = False
         self._first_step = 0
         self._table = None if path is None else StepTable(path, _HEADER, writer=type(self).__name__)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Drops rows that are about to be written again, and looks up what was best."""
+        """Drops the rows after the step of the model, and reads the best number so far."""
         if self._table is None:
             return
         self.best = None
         if self.best_model is not None and self.model.rollbacks:
             self._remember(self.best_model)
         rows = self._table.begin(self.model.step + 1)
-        self._refuse_another(self._table.path, before=bool(rows))
+        self._check_settings(self._table.path, before=bool(rows))
         for _, metric, value, *_ in rows:
             if metric == (self.monitor or metric):
-                # Without a monitor the first metric of the table is it.
+                # The default of `monitor` is the first number of the table.
                 self.monitor = metric
                 self._is_best(_number(value, self._table.path))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Notes where the epoch begins."""
+        """Stores the step at which the epoch begins."""
         self._first_step = self.model.step
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Notes whether the epoch is at its end."""
+        """Stores whether the epoch is complete."""
         steps = self.params.get("steps")
-        # Of data of unknown length an epoch is whole whenever it ends; and after a rollback the
-        # model is no longer that of the epoch.
+        # If the length of the data is not known, an epoch is complete whenever it ends. After a
+        # rollback, the model is not that of the epoch.
         done = self.model.step - self._first_step
         self._whole_epoch = done == batch + 1 and (steps is None or done == steps)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Evaluates when it is due."""
-        # An epoch that a signal cut short is evaluated when a resumed run has finished it.
+        """Evaluates every `every_epochs` epochs."""
+        # If a signal cut the epoch short, a resumed run finishes and evaluates it.
         if (epoch + 1) % self.every_epochs or not self._whole_epoch:
             return
         if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
@@ -121,50 +131,51 @@ class Evaluation(Callback):
             )
             return
         self.record = self.evaluator.evaluate(self.model)
-        found = self.record["metrics"]
-        self.monitor = next(iter(found)) if self.monitor is None else self.monitor
-        if self.monitor not in found:
+        numbers = self.record.metrics
+        self.monitor = next(iter(numbers)) if self.monitor is None else self.monitor
+        if self.monitor not in numbers:
             raise ValueError(
-                f"`monitor` must be one of {', '.join(found)}. Received: {self.monitor!r}"
+                f"`monitor` must be one of {', '.join(numbers)}. Received: {self.monitor!r}"
             )
         if logs is not None:
-            logs.update({name: one["value"] for name, one in found.items()})
+            logs.update({name: number.value for name, number in numbers.items()})
         if self._table is not None:
-            self._table.append([_row(self.model.step, name, one) for name, one in found.items()])
-        if self._is_best(found[self.monitor]["value"]) and self.best_model is not None:
+            step = self.model.step
+            self._table.append([_row(step, name, number) for name, number in numbers.items()])
+        if self._is_best(numbers[self.monitor].value) and self.best_model is not None:
             with files.atomic_write(self.best_model) as temporary:
                 self.model.save(temporary)
             note = {"step": self.model.step, "metric": self.monitor, "value": self.best}
             files.write_text(_note(self.best_model), json.dumps(note) + "\n")
 
     def _remember(self, best_model: str | os.PathLike[str]) -> None:
-        """Takes up what the kept model was best in: its row may be gone by a rollback."""
+        """Reads the number of the kept model: a rollback may have removed its row."""
         path = _note(best_model)
         if not (path.exists() and Path(best_model).exists()):
             return
-        found = _object_in(path, remedy="Remove it to begin anew")
-        if isinstance(found.get("metric"), str) and isinstance(found.get("value"), float):
-            self.monitor = self.monitor or found["metric"]
-            if self.monitor == found["metric"]:
-                self.best = found["value"]
+        note = _object_in(path, remedy="Remove it to start again")
+        if isinstance(note.get("metric"), str) and isinstance(note.get("value"), float):
+            self.monitor = self.monitor or note["metric"]
+            if self.monitor == note["metric"]:
+                self.best = note["value"]
 
-    def _refuse_another(self, path: Path, *, before: bool) -> None:
-        """Raises ValueError if the table holds evaluations that do not compare with these."""
+    def _check_settings(self, path: Path, *, before: bool) -> None:
+        """Raises ValueError if the evaluations in the table have other settings."""
         file = path.with_name(f"{path.name}.json")
         protocol = self.evaluator.protocol(self.model)
         if before and file.exists():
-            other = _object_in(file, remedy="Remove it and the table beside it to begin a new one")
+            other = _object_in(file, remedy="Remove it and the table to start a new table")
             different = sorted(key for key in protocol if other.get(key) != protocol[key])
             if different:
                 raise ValueError(
                     f"{path} holds evaluations of other settings ({', '.join(different)} differ). "
-                    "Evaluate as before, or remove the file to begin a new table"
+                    "Evaluate with the same settings, or remove the file to start a new table"
                 )
         files.write_text(file, json.dumps(protocol, indent=2) + "\n")
 
     def _is_best(self, value: float) -> bool:
         higher = self.mode == "max" or (
-            self.mode == "auto" and evaluation.higher_is_better(self.monitor or "")
+            self.mode == "auto" and self.evaluator.higher_is_better(self.monitor or "")
         )
         better = self.best is None or (value > self.best if higher else value < self.best)
         if better:
@@ -177,8 +188,8 @@ def _number(cell: str, path: Path) -> float:
         return float(cell)
     except ValueError as error:
         raise ValueError(
-            f"{path} is damaged: a value is {cell!r}. Mend the row, or remove the file to begin a "
-            "new table"
+            f"{path} is damaged: a value is {cell!r}. Correct the row, or remove the file to "
+            "start a new table"
         ) from error
 
 
@@ -189,15 +200,15 @@ def _note(best_model: str | os.PathLike[str]) -> Path:
 
 def _object_in(file: Path, *, remedy: str) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(found, dict):
-            return found
-        reason = f"it holds {found!r:.50}"
+        values = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(values, dict):
+            return values
+        reason = f"it holds {values!r:.50}"
     except (ValueError, RecursionError) as error:
         reason = str(error)
     raise ValueError(f"{file} is damaged: {reason}. {remedy}")
 
 
-def _row(step: int, name: str, found: dict[str, Any]) -> str:
-    low, high = found["interval"] or ("", "")
-    return f"{step},{name},{found['value']!r},{low},{high}\n"
+def _row(step: int, name: str, number: MetricValue) -> str:
+    low, high = number.interval or ("", "")
+    return f"{step},{name},{number.value!r},{low},{high}\n"

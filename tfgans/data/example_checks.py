@@ -10,6 +10,8 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
+from tfgans.images import from_uint8
+
 _IMAGE_RANK = 3  # Of one example: height, width, channels.
 
 
@@ -86,10 +88,9 @@ def check_pixels(examples: np.ndarray) -> None:
 
 def to_float(examples: tf.Tensor, data_shape: tuple[int | None, ...]) -> tf.Tensor:
     """Returns examples as float32 [batch, *data_shape], uint8 scaled to [-1, 1]."""
-    is_pixels = examples.dtype == tf.uint8
+    if examples.dtype == tf.uint8:
+        examples = from_uint8(examples)
     examples = tf.cast(examples, tf.float32)
-    if is_pixels:
-        examples = examples / 127.5 - 1.0
     if examples.shape.rank == 1 and data_shape == (1,):
         examples = examples[:, tf.newaxis]
     # A shape that the dataset does not know is that of the discriminator's input.

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgans.data import draws
 from tfgans.data.source import Source
+from tfgans.images import from_uint8
 from tfgans.random import Role
 
 # The number of rounds in `tf.random.experimental.index_shuffle`.
@@ -95,9 +96,7 @@ class IndexedSource(Source):
 
 def normalize(examples: tf.Tensor) -> tf.Tensor:
     """Returns float32: uint8 {0, ..., 255} mapped onto [-1, 1], float32 as it is."""
-    if examples.dtype != tf.uint8:
-        return examples
-    return tf.cast(examples, tf.float32) / 127.5 - 1.0
+    return from_uint8(examples) if examples.dtype == tf.uint8 else examples
 
 
 def _num_classes(labels: np.ndarray | None, class_names: Sequence[str] | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The classes that an evaluation asks a conditional model for: as often as the data have them."""
+"""The classes of the samples of a conditional model: as often as the data have them."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from tfgans.data import Source
 
 BY_SHARES = "shares of the data"
 UNIFORM = "uniform"
-# Digits of a share that records keep.
+# Decimals of a share in records.
 _DIGITS = 6
 
 
 def is_conditional(origin: Any) -> bool:
-    """Returns whether samples of `origin` are of classes that can be asked for.
+    """Returns whether samples of requested classes can be drawn from `origin`.
 
     Args:
-        origin: A `tfgans.GAN`, or anything else with `sample`. It is conditional if it says so with
-            `takes_labels`, or has `num_classes` that is not None; an array is not.
+        origin: A `tfgans.GAN` or another object with `sample`. It is conditional if `takes_labels`
+            is True, or if it has no such attribute and `num_classes` is not None; an array is not.
     """
     if hasattr(origin, "takes_labels"):
         return bool(origin.takes_labels)
@@ -25,9 +25,9 @@ def is_conditional(origin: Any) -> bool:
 
 
 def shares_for(origin: Any, source: Source) -> np.ndarray | None:
-    """Returns how likely each class is drawn for a conditional `origin`: float64 [num_classes].
+    """Returns float64 [num_classes], the probability of each class for a conditional `origin`.
 
-    None where the origin draws by itself: it is not conditional, or the source has no classes.
+    None if the origin draws classes itself: it is not conditional, or the source has no classes.
 
     Raises:
         ValueError: If the source has examples of classes that the origin does not know.
@@ -45,11 +45,14 @@ def shares_for(origin: Any, source: Source) -> np.ndarray | None:
 
 
 def describe(origin: Any, shares: np.ndarray | None) -> dict[str, Any]:
-    """Returns by which rule classes are drawn, as JSON values: "classes", None without classes.
+    """Returns the rule by which classes are drawn, as JSON values.
 
     Args:
-        origin: What makes the samples.
-        shares: What `shares_for` returns for it.
+        origin: The origin of the samples.
+        shares: The result of `shares_for`.
+
+    Returns:
+        Dict with "classes" (None if there are no classes) and, with shares, "class_shares".
     """
     if shares is not None:
         listed = [round(float(share), _DIGITS) for share in shares]

@@ -1,4 +1,4 @@
-"""A classifier of the bundled digits: features where nothing can be downloaded."""
+"""A classifier of the bundled digits: features without a download."""
 
 import itertools
 import os
@@ -13,6 +13,7 @@ from scipy import special
 from tfgans import files
 from tfgans.data.tfds_images import data_directory, load_images
 from tfgans.evaluation.extractors import Extractor, Features, checksum
+from tfgans.images import from_uint8
 
 _HIDDEN = (128, 64)
 _CACHED = "digits-classifier-1.npz"
@@ -24,23 +25,23 @@ class DigitsClassifier(Extractor):
 
     scikit-learn's multilayer perceptron (128 and 64 ReLUs) is trained on the 1437 training digits,
     in seconds, once: the weights are kept in the cache folder and read from there afterwards. The
-    360 test digits only state its accuracy. Of images with several channels each channel is looked
-    at by itself and the features are joined, so it serves the stacked digits too; probabilities are
-    given for one channel only.
+    360 test digits only serve to state its accuracy. The channels of an image are classified
+    separately and their features are joined, so that it also fits the stacked digits; only images
+    with a single channel have probabilities.
 
-    The training repeats to the bit on one machine, not on all: records carry the weights' checksum,
-    and two of them compare only where it is the same.
+    The training gives the same bits again on the same machine only: records hold the checksum of
+    the weights, and compare only if it is the same.
 
     Args:
-        data_dir: Folder that holds the cached weights and the digits. Default: that of
+        data_dir: Path, the folder of the cached weights and the digits. Default: that of
             `tfgans.data.load`.
 
     Call arguments:
         examples: [num, 8, 8, channels], float in [-1, 1] or uint8. Returns `Features` of dimension
-            64 a channel, and of one channel the probabilities of the ten digits.
+            64 for each channel, and for a single channel the probabilities of the ten digits.
 
     Attributes:
-        accuracy: Float, share of the 360 test digits that it names.
+        accuracy: Float, the share of the 360 test digits that are classified correctly.
 
     Raises:
         ValueError: On call, if the examples are not 8x8 images.
@@ -49,7 +50,9 @@ class DigitsClassifier(Extractor):
 
     ```python
     extractor = tfgans.evaluation.DigitsClassifier()
-    record = tfgans.evaluation.evaluate(gan, tfgans.data.load("digits"), extractor)
+    digits = tfgans.data.load("digits")
+    features, probabilities = extractor(digits.array[:5])
+    print(probabilities.argmax(axis=1), digits.labels[:5])
     ```
     """
 
@@ -67,7 +70,7 @@ class DigitsClassifier(Extractor):
         self.accuracy = float(np.mean(probabilities.argmax(axis=1) == held_out.labels))
 
     def extract(self, examples: np.ndarray) -> Features:
-        """Returns the features and, for one channel, the probabilities of the ten digits."""
+        """Returns the features and, for a single channel, the probabilities of the digits."""
         if examples.ndim != 4 or examples.shape[1:3] != _SHAPE:
             raise ValueError(
                 "`DigitsClassifier` takes images [num, 8, 8, channels]. Received shape: "
@@ -84,13 +87,13 @@ class DigitsClassifier(Extractor):
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Returns float32 [num, 10] for images [num, 8, 8, 1], for `classifier_mode_coverage`."""
-        found = self(images).probabilities
-        if found is None:
+        probabilities = self(images).probabilities
+        if probabilities is None:
             raise ValueError(
-                "Probabilities are of images with one channel. Received shape: "
-                f"{np.shape(images)}. `classifier_mode_coverage` takes each channel by itself"
+                "Only images with a single channel have probabilities. Received shape: "
+                f"{np.shape(images)}. `classifier_mode_coverage` classifies each channel separately"
             )
-        return found
+        return probabilities
 
 
 def _train(data_dir: Any) -> list[np.ndarray]:
@@ -98,13 +101,15 @@ def _train(data_dir: Any) -> list[np.ndarray]:
 
     digits: Any = load_images("digits", data_dir=data_dir)
     classifier = MLPClassifier(_HIDDEN, alpha=1e-3, max_iter=500, random_state=0)
-    classifier.fit(digits.array.reshape(len(digits.array), -1) / 127.5 - 1, digits.labels)
+    classifier.fit(
+        from_uint8(digits.array.reshape(len(digits.array), -1), "float64"), digits.labels
+    )
     layers = zip(classifier.coefs_, classifier.intercepts_, strict=True)
     return [np.asarray(array) for layer in layers for array in layer]
 
 
 def _read(path: Path) -> list[np.ndarray] | None:
-    """Returns the cached weights; None if there are none, or with a warning if they are damaged."""
+    """Returns the cached weights; None if there are none, with a warning if they are damaged."""
     if not path.exists():
         return None
     sizes = (64, *_HIDDEN, 10)
@@ -113,11 +118,11 @@ def _read(path: Path) -> list[np.ndarray] | None:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as cached:
             weights = [cached[f"arr_{index}"] for index in range(6)]
         expected = [shape for pair in itertools.pairwise(sizes) for shape in (pair, pair[1:])]
-        if [one.shape for one in weights] != expected:
+        if [array.shape for array in weights] != expected:
             raise ValueError("the layers have other shapes")
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         warnings.warn(
-            f"The cached classifier {path} is damaged ({error}); it is trained anew", stacklevel=3
+            f"The cached classifier {path} is damaged ({error}); it is trained again", stacklevel=3
         )
         return None
     return weights

@@ -1,8 +1,8 @@
-"""From a generator and real examples to a record: numbers that carry their protocol."""
+"""Evaluations of generators against real examples."""
 
-import functools
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,34 +10,53 @@ import numpy as np
 from tfgans import checks
 from tfgans.copies import Copyable
 from tfgans.data import Source
-from tfgans.evaluation import classes, record
+from tfgans.data.synthetic import GaussianMixture
+from tfgans.evaluation import classes
+from tfgans.evaluation.digits_classifier import DigitsClassifier
 from tfgans.evaluation.examples import Fake, Real, View
 from tfgans.evaluation.extractors import Extractor, as_extractor
-from tfgans.evaluation.table import METRICS, default_metrics, measure, needs
+from tfgans.evaluation.measure import choose, measure, needs, record_name
+from tfgans.evaluation.record import MetricValue, Record
+from tfgans.metrics import Context, Metric, Mixture
 from tfgans.reprs import SettingsRepr
+from tfgans.versions import versions
 
 
 class Evaluator(SettingsRepr, Copyable):
-    """Measures generators against one set of real examples, which is looked at once.
+    """Measures generators against a set of real examples, which is read once.
 
-    A copy, and what a pickle gives, looks at them again.
+    A copy, as of a pickle, reads the real examples again.
 
     Args:
         source: `tfgans.data.Source` of the real examples.
         extractor: `tfgans.evaluation.Extractor`, or a function from float32 examples [num, ...] to
             features [num, dim]. Default: None, the examples themselves.
-        metrics: Names out of `tfgans.evaluation.METRICS`. Default: None, all that suit the examples
-            and the extractor and are cheap.
-        num_samples: Int, generated examples. Default: as many as there are real ones, at most
-            50 000; 10 000 where those are drawn without end.
-        num_real: Int, real examples. Default: all, at most 50 000; where they are drawn without
-            end, as many as are generated. Fewer than all are chosen by the seed.
-        split: String, which part of the data `source` is, for the record. Default: "unknown".
-        seed: Int, of the generated examples and of the draws of metrics.
+        metrics: List of names out of `tfgans.evaluation.METRICS` and of `tfgans.metrics.Metric`.
+            Default: None, the metrics that suit the examples and the extractor and are cheap.
+        num_samples: Int of at least 2, generated examples. Default: as many as there are real
+            examples, at most 50 000; 10 000 if the source draws without end.
+        num_real: Int of at least 2, real examples. Default: all, at most 50 000; if the source
+            draws without end, as many as are generated. Fewer than all are chosen by the seed.
+        split: String, the part of the data that `source` is, for the record. Default: "unknown".
+        seed: Int, of the generated examples and of the draws of metrics. Default: 0.
+
+    Attributes:
+        metrics: Tuple of `tfgans.metrics.Metric`.
 
     Raises:
         ValueError: If an argument is out of range, a metric is unknown or does not suit the
             examples, or there are too few of them.
+
+    Example:
+
+    ```python
+    source = tfgans.data.load("ring")
+    evaluator = tfgans.evaluation.Evaluator(
+        source, metrics=["frechet_distance", tfgans.metrics.WassersteinMetric()], num_real=300
+    )
+    for seed in (1, 2):
+        print(evaluator.evaluate(source.sample(300, seed=seed)).table())
+    ```
     """
 
     _left_out = ("_views",)
@@ -48,7 +67,7 @@ class Evaluator(SettingsRepr, Copyable):
         source: Source,
         extractor: Any = None,
         *,
-        metrics: Sequence[str] | None = None,
+        metrics: Sequence[str | Metric] | None = None,
         num_samples: int | None = None,
         num_real: int | None = None,
         split: str = "unknown",
@@ -63,12 +82,8 @@ class Evaluator(SettingsRepr, Copyable):
         self.split = split
         self.real = Real(source, num_real, if_endless=num_samples, seed=self.seed)
         self.num_samples = self.real.num if num_samples is None else num_samples
-        first = self.extractor(self.real.first(2))
-        self.metrics = tuple(metrics or default_metrics(source, self.extractor, first))
-        for name in self.metrics:
-            checks.choice("metrics", name, METRICS)
-            METRICS[name].check(name, source, self.extractor, first)
-        self._needs = needs(self.metrics)
+        self._context = _context(source, self.extractor, self.real.first(2), self.seed)
+        self.metrics = choose(metrics, self._context)
 
     def evaluate(
         self,
@@ -77,45 +92,45 @@ class Evaluator(SettingsRepr, Copyable):
         notes: Mapping[str, Any] | None = None,
         path: str | os.PathLike[str] | None = None,
         progress: bool = False,
-    ) -> dict[str, Any]:
-        """Returns the record of a generator; see `tfgans.evaluation.evaluate`."""
+    ) -> Record:
+        """Returns the `Record` of a generator; see `tfgans.evaluation.evaluate`."""
         fake = Fake(gan_or_samples, self.num_samples, self.seed, self.source)
-        with record.progress_bar(self._work(fake), shown=progress) as advance:
-            look = functools.partial(View, extractor=self.extractor, needs=self._needs)
-            real = self._views[0] or look(self.real, advance=advance)
-            made = look(fake, advance=advance)
-            self._views = (real, made)
-            measured: dict[str, Any] = {}
-            for name in self.metrics:
-                measured |= measure(
-                    name,
-                    real,
-                    made,
-                    source=self.source,
-                    extractor=self.extractor,
-                    seed=self.seed,
+        protocol, parts = self.protocol(), needs(self.metrics)
+        with _progress_bar(self._work(fake), shown=progress) as advance:
+            real_view = self._views[0] or View(self.real, self.extractor, parts, advance)
+            fake_view = View(fake, self.extractor, parts, advance, real_view)
+            self._views = (real_view, fake_view)
+            values: dict[str, MetricValue] = {}
+            for metric in self.metrics:
+                values |= measure(
+                    metric, real_view, fake_view, context=self._context, extractor=self.extractor
                 )
-                advance(0, name)
-        result = record.make(
-            measured, self.protocol(), fake.describe() | dict(notes or {}), real.dim
+                advance(0, metric.name)
+        record = Record(
+            metrics=values,
+            seed=self.seed,
+            real=protocol["real"],
+            fake=fake.describe() | dict(notes or {}),
+            extractor=protocol["extractor"] | {"dim": real_view.dim},
+            versions=versions(),
         )
         if path is not None:
-            record.write(path, result)
-        return result
+            record.save(path)
+        return record
 
     def protocol(self, gan: Any = None) -> dict[str, Any]:
         """Returns what decides the numbers beside the model's weights, as JSON values.
 
         Args:
-            gan: What is to be evaluated. If it is conditional, the rule by which its classes are
-                drawn is told too. Default: None, it is left out.
+            gan: The model that is to be evaluated. If it is conditional, the result has the rule by
+                which its classes are drawn. Default: None, without.
         """
         extractor = self.extractor
         rule = classes.describe(gan, classes.shares_for(gan, self.source))
         return {
             **(rule if classes.is_conditional(gan) else {}),
             "seed": self.seed,
-            "metrics": list(self.metrics),
+            "metrics": [metric.name for metric in self.metrics],
             "num_samples": self.num_samples,
             "real": {
                 "source": self.source.name,
@@ -132,16 +147,35 @@ class Evaluator(SettingsRepr, Copyable):
             },
         }
 
+    def higher_is_better(self, name: str) -> bool:
+        """Returns whether a better generator has a larger value of a number.
+
+        Args:
+            name: String, the name of a number in the records of this evaluator.
+
+        Raises:
+            ValueError: If the records have no such number.
+        """
+        quantities = {
+            record_name(metric, quantity, self.extractor): quantity
+            for metric in self.metrics
+            for quantity in metric.quantities
+        }
+        return quantities[checks.choice("name", name, quantities)].higher_is_better
+
     def neighbours(self, num: int = 32) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the first samples of the last evaluation, and the real example closest to each.
+        """Returns the first samples of the last evaluation, and the closest real example of each.
+
+        Args:
+            num: Int of at least 1, the samples. Default: 32.
 
         Raises:
             ValueError: If nothing has been evaluated yet.
         """
-        real, made = self._views
-        if real is None or made is None:
+        real, fake = self._views
+        if real is None or fake is None:
             raise ValueError("Call `evaluate` before `neighbours`: there are no samples yet")
-        samples = made.examples[: checks.positive_int("num", num)]
+        samples = fake.examples[: checks.positive_int("num", num)]
         return samples, real.closest(samples)[1]
 
     def _settings(self) -> dict[str, Any]:
@@ -151,12 +185,45 @@ class Evaluator(SettingsRepr, Copyable):
         return fake.num + (self.real.num if self._views[0] is None else 0)
 
 
+def _context(source: Source, extractor: Extractor, examples: np.ndarray, seed: int) -> Context:
+    """Returns what metrics are told beside arrays."""
+    features, probabilities = extractor(examples)
+    mixture = None
+    if isinstance(source, GaussianMixture):
+        mixture = Mixture(source.modes, source.std, source.proportions)
+    return Context(
+        data_shape=tuple(source.data_shape),
+        feature_dim=features.shape[1],
+        has_probabilities=probabilities is not None,
+        mixture=mixture,
+        classify=extractor.probabilities if isinstance(extractor, DigitsClassifier) else None,
+        seed=seed,
+    )
+
+
+@contextlib.contextmanager
+def _progress_bar(total: int, *, shown: bool) -> Iterator[Callable[[int, str], None]]:
+    """Yields a function (new examples, what is being done) that moves a bar on stderr."""
+    if not shown:
+        yield lambda *_: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="example", dynamic_ncols=True) as bar:
+
+        def advance(count: int, activity: str) -> None:
+            bar.set_description(activity, refresh=False)
+            bar.update(count)
+
+        yield advance
+
+
 def evaluate(
     gan_or_samples: Any,
     source: Source,
     extractor: Any = None,
     *,
-    metrics: Sequence[str] | None = None,
+    metrics: Sequence[str | Metric] | None = None,
     num_samples: int | None = None,
     num_real: int | None = None,
     split: str = "unknown",
@@ -164,25 +231,24 @@ def evaluate(
     notes: Mapping[str, Any] | None = None,
     path: str | os.PathLike[str] | None = None,
     progress: bool = False,
-) -> dict[str, Any]:
-    """Returns, and writes, a record of how a generator stands to real examples.
+) -> Record:
+    """Returns, and writes, a record of a generator measured against real examples.
 
-    A record is a dict of JSON values: under "metrics" each number with its 95 % interval, its
-    standard error and where that comes from, an estimate of the bias that few examples cause (which
-    neither the number nor the interval takes off), and the counts; beside it what decides
-    the numbers: real data, split, seed, extractor with checksum and resizing, model with checksum,
-    step and averaging, versions. `compare` tells what two records say of each other.
+    A record holds each number with its 95 % interval, its standard error and the method that gives
+    it, an estimate of the bias that few examples cause (which is not subtracted), and the counts of
+    examples; beside them what decides the numbers: real data, split, seed, extractor with checksum
+    and resizing, model with checksum, step and averaging, versions.
 
-    A conditional model is asked for classes as often as the data have them (`source.class_shares`):
-    with all classes alike, as it samples without labels, even a perfect generator would be far from
-    data whose classes are not alike. They are drawn from the seed, and the record says so under
-    "classes". Of a source without classes the model draws by itself, and it says "uniform".
+    The classes of a conditional model are drawn from the seed as often as the data have them
+    (`source.class_shares`): with all classes alike, as the model samples without labels, a perfect
+    generator would be far from data whose classes are not alike. The record says so under
+    "classes". If the source has no classes, the model draws them, and the record says "uniform".
 
     Errors of numbers of nearest neighbours are rough: in simulations 1.2 to 2 times too large. With
     fewer than 20 examples there are none.
 
-    The Frechet distance and the Inception score are of all examples, read in chunks; what takes
-    pairs is of 10 000 at most, and says so.
+    The Frechet distance and the Inception score are of all examples, read in chunks; metrics of
+    pairs are of 10 000 at most, and the record says so.
 
     Only numbers through the Inception network of 2015 are called "FID", "KID" and "IS"; others name
     their extractor: "frechet_distance[digits_classifier]".
@@ -192,31 +258,36 @@ def evaluate(
             or an object with `sample(n, seed)` that returns such arrays. An object with
             `num_classes` is conditional: `sample(n, seed, labels=...)` takes int32 [n].
         source: `tfgans.data.Source` of the real examples.
-        extractor: `tfgans.evaluation.Extractor`, or a function from float32 examples [num, ...] to
-            features [num, dim]. Default: None, the examples themselves.
-        metrics: Names out of `tfgans.evaluation.METRICS`. Default: None, all that suit the examples
-            and the extractor and are cheap.
-        num_samples: Int, generated examples. Default: as many as there are real ones, at most
-            50 000; 10 000 where those are drawn without end.
-        num_real: Int, real examples. Default: all, at most 50 000; where they are drawn without
-            end, as many as are generated. Fewer than all are chosen by the seed.
-        split: String, which part of the data `source` is, for the record. Default: "unknown".
-        seed: Int, of the generated examples and of the draws of metrics. Default: 0.
-        notes: JSON values by name that the record shall tell of the samples: where they come from,
-            how they were resized. Default: None.
-        path: JSON file to write, whole or not at all. Default: None.
-        progress: Whether to show a bar on stderr. Default: False.
+        extractor: See `Evaluator`.
+        metrics: See `Evaluator`.
+        num_samples: See `Evaluator`.
+        num_real: See `Evaluator`.
+        split: See `Evaluator`.
+        seed: See `Evaluator`.
+        notes: Dict of JSON values, added to `record.fake`: where the samples come from, their
+            resizing. Default: None.
+        path: JSON file to write, atomically. Default: None.
+        progress: Bool, whether to show a bar on stderr. Default: False.
+
+    Returns:
+        A `Record`.
 
     Raises:
-        ValueError: If the examples do not fit each other or the extractor, there are too few for a
-            metric, or they are not finite; then nothing is written.
+        ValueError: If the examples do not match each other or the extractor, there are too few for
+            a metric, or they are not finite; then nothing is written.
 
     Example:
 
     ```python
     source = tfgans.data.load("digits")
-    record = tfgans.evaluation.evaluate(gan, source, tfgans.evaluation.DigitsClassifier())
-    print(record["metrics"]["frechet_distance[digits_classifier]"]["value"])
+    gan = tfgans.R3GAN(
+        tfgans.networks.mlp_generator((8, 8, 1), latent_dim=8),
+        tfgans.networks.mlp_discriminator((8, 8, 1)),
+    )
+    record = tfgans.evaluation.evaluate(
+        gan, source, tfgans.evaluation.DigitsClassifier(), metrics=["frechet_distance"]
+    )
+    print(record.metrics["frechet_distance[digits_classifier]"].value)
     ```
     """
     evaluator = Evaluator(

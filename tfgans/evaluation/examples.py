@@ -1,4 +1,4 @@
-"""The two sides of an evaluation, real and generated, read in chunks and looked at once."""
+"""The real and the generated examples of an evaluation, read in chunks."""
 
 import functools
 import hashlib
@@ -18,30 +18,29 @@ from tfgans.evaluation import classes
 from tfgans.evaluation.extractors import Extractor, checksum
 from tfgans.evaluation.intervals import NUM_GROUPS, groups_of
 from tfgans.gan import GAN
-from tfgans.metrics import arrays
+from tfgans.images import from_uint8
+from tfgans.metrics import FeatureStatistics, Metric, arrays
 from tfgans.metrics.neighbours import closest_in_chunks
-from tfgans.metrics.statistics import FeatureStatistics
 
 _CHUNK = 256
 _MOST_REAL = 50_000
 _ENDLESS = 10_000
-# Features and examples kept for metrics of pairs: all of them may be too large.
-NUM_KEPT = 10_000
-# Kept at least: to look for copies among, and to show.
+# Examples that are always kept: for distances to the closest real example, and to be shown.
 NUM_COMPARED = 1000
 _FINGERPRINTED = 256
-# Bytes of examples that are all read for a checksum. Whether they are in memory does not count: it
-# must be the same on all machines.
+# Of larger data the checksum is of some examples. Whether they are in memory does not matter: the
+# checksum must be the same on all machines.
 _MOST_CHECKED = 2**31
 
 
 class Needs(NamedTuple):
-    """What metrics need of a side.
+    """The parts of a set of examples that metrics read.
 
     Attributes:
-        statistics: Whether running means and covariances, whose size is the square of the dim.
-        features: Int, the first features that are kept.
-        examples: Int, the first examples that are kept.
+        statistics: Bool, whether running means and covariances are, whose size is the square of the
+            dimension.
+        features: Int, features that are kept, the first ones.
+        examples: Int, examples that are kept, the first ones.
     """
 
     statistics: bool
@@ -76,8 +75,8 @@ class Real(Copyable):
         if isinstance(self._source, IndexedSource):
             return self._checksum
         if isinstance(self._source, DrawnSource):
-            # A seed of its own: sources of one distribution are alike. Other machines round
-            # otherwise.
+            # A fixed seed: the checksum is that of the distribution. Rounded, since machines round
+            # differently.
             drawn = self._source.sample(_FINGERPRINTED, seed=0)
         else:
             drawn = next(iter(self._source.batches(min(_FINGERPRINTED, self.num)))).numpy()
@@ -99,8 +98,8 @@ class Real(Copyable):
                 yield self._source.rows(tf.constant(order[start : start + _CHUNK])).numpy()
             return
         if self._batches is None:
-            # Once: of each dataset that is made TensorFlow keeps the functions. And another branch
-            # of the stream than training's, which begins at batch 0.
+            # Made once, since TensorFlow keeps the functions of each dataset. Not from the batches
+            # of training, which start at step 0.
             start = 2**40 + self._seed % 2**20
             self._batches = self._source.batches(min(_CHUNK, self.num), start_step=start)
         left = self.num
@@ -112,7 +111,7 @@ class Real(Copyable):
 
 
 class Fake:
-    """Generated examples: of a model, of anything with `sample(n, seed)`, or an array.
+    """Generated examples: of a model, of an object with `sample(n, seed)`, or an array.
 
     Of a conditional model (see `classes.is_conditional`) `sample` is called with `labels`, classes
     that are drawn by the shares of the source.
@@ -123,7 +122,7 @@ class Fake:
         self._class_shares = classes.shares_for(origin, source)
         self._array = None if hasattr(origin, "sample") else _as_examples(origin)
         self.num = num if self._array is None else min(num, len(self._array))
-        # Before the real examples are looked at, which may take long.
+        # Before the real examples are read, which may take long.
         self._checked(self._sample(2, seed) if self._array is None else self._array[:2], 2)
 
     def chunks(self) -> Iterator[np.ndarray]:
@@ -136,14 +135,14 @@ class Fake:
         for index, start in enumerate(range(0, self.num, _CHUNK)):
             count = min(_CHUNK, self.num - start)
             if self._array is not None:
-                made = self._checked(self._array[order[start : start + count]], count)
+                examples = self._checked(self._array[order[start : start + count]], count)
             else:
-                # Chunk by chunk: a large sample need not fit into memory. Every chunk is drawn
-                # whole, so that the first examples do not depend on how many follow.
+                # Every chunk is drawn whole, so that the first examples do not depend on the
+                # number of examples.
                 drawn = self._sample(_CHUNK, _seed_of(self._seed, index))
-                made = self._checked(drawn, _CHUNK)[:count]
-            lowest = min(lowest, float(made.min()))
-            yield made
+                examples = self._checked(drawn, _CHUNK)[:count]
+            lowest = min(lowest, float(examples.min()))
+            yield examples
         if lowest >= 0 and len(self._data_shape) == 3:
             warnings.warn(
                 "No generated image has a value below 0: they should lie in [-1, 1], and seem to "
@@ -157,21 +156,21 @@ class Fake:
         labels = sampling.draw_labels(count, seed, self._class_shares)
         return self._origin.sample(count, seed=seed, labels=labels)
 
-    def _checked(self, made: Any, count: int) -> np.ndarray:
+    def _checked(self, values: Any, count: int) -> np.ndarray:
         """Returns examples as float32, or raises ValueError."""
-        given = np.asarray(made)
-        if given.shape != (count, *self._data_shape):
+        examples = np.asarray(values)
+        if examples.shape != (count, *self._data_shape):
             raise ValueError(
-                f"Expected {count} generated examples of the shape of the real ones, "
-                f"{tuple(self._data_shape)}. Received shape: {given.shape}. Load the real ones at "
-                "that size (`image_size`)"
+                f"Expected {count} generated examples of the shape of the real examples, "
+                f"{tuple(self._data_shape)}. Received shape: {examples.shape}. Load the real "
+                "examples at that size (`image_size`)"
             )
-        given = given / 127.5 - 1.0 if given.dtype == np.uint8 else given
-        check = arrays.images if given.ndim == 4 else arrays.finite
-        return check("generated examples", given).astype(np.float32)
+        examples = from_uint8(examples, "float64") if examples.dtype == np.uint8 else examples
+        check = arrays.images if examples.ndim == 4 else arrays.finite
+        return check("generated examples", examples).astype(np.float32)
 
     def describe(self) -> dict[str, Any]:
-        """Returns what made the examples, as JSON values."""
+        """Returns the origin of the examples as JSON values."""
         origin = self._origin
         common = {"num_examples": self.num, **classes.describe(origin, self._class_shares)}
         if isinstance(origin, GAN):
@@ -191,68 +190,90 @@ class Fake:
 
 
 def model_checksum(gan: GAN, *, refined: bool) -> str:
-    """Returns the checksum by which records know a model: of the weights that make its samples.
+    """Returns the checksum of a model in records: of the weights that make its samples.
 
     Args:
-        gan: A model.
-        refined: Whether the discriminator refines the samples, and so counts too.
+        gan: `tfgans.GAN`.
+        refined: Bool, whether the discriminator refines the samples, so that its weights count too.
     """
     weights = gan.sampling_generator.get_weights()
     return checksum(weights + gan.discriminator.get_weights() if refined else weights)
 
 
 class View:
-    """What metrics need of one side: statistics by group, some of the features and examples.
+    """The parts of a set of examples that metrics read, from a single pass over all of them.
+
+    Args:
+        examples: `Real` or `Fake`.
+        extractor: `Extractor` of the features.
+        needs: The parts to keep.
+        advance: Function (number of examples, what is being done), called after each chunk.
+        real: The view of the real examples, to which distances are taken. Default: None, these are
+            the real examples.
 
     Attributes:
-        num: Int, examples seen.
-        dim: Int, of a feature.
-        statistics: A `FeatureStatistics` a group, of all examples; none if they are not needed.
-        features: float32 [at most 10 000, dim].
-        probabilities: float32 [num, num_classes], or None.
-        examples: float32 [at most 10 000, ...].
+        num: Int, all examples.
+        dim: Int, the dimension of a feature.
+        statistics: A `FeatureStatistics` for each group, of all examples; empty if not needed.
+        features: float32 [at most `needs.features`, dim].
+        probabilities: float32 [num, num_classes]; empty if the extractor is not a classifier.
+        examples: float32 [at most `needs.examples`, ...].
     """
 
     def __init__(
         self,
-        side: Real | Fake,
+        examples: Real | Fake,
         extractor: Extractor,
         needs: Needs,
         advance: Callable[[int, str], None],
+        real: "View | None" = None,
     ) -> None:
-        self._side = side
+        self._all, self._real = examples, real
         self.dim: int | None = None
         self.statistics = [FeatureStatistics() for _ in range(NUM_GROUPS * needs.statistics)]
         features, probabilities, kept, self.num = [], [], [], 0
-        for examples in side.chunks():
-            found = extractor(examples)
-            group = groups_of(self.num + len(examples))[self.num :]
+        for chunk in examples.chunks():
+            extracted = extractor(chunk)
+            groups = groups_of(self.num + len(chunk))[self.num :]
             for index, statistics in enumerate(self.statistics):
-                if np.any(group == index):
-                    statistics.update(found.features[group == index])
-            features.append(found.features[: max(0, needs.features - self.num)])
-            kept.append(examples[: max(0, needs.examples - self.num)])
-            if found.probabilities is not None:
-                probabilities.append(found.probabilities)
-            self.num, self.dim = self.num + len(examples), found.features.shape[1]
-            advance(len(examples), "looking at examples")
+                if np.any(groups == index):
+                    statistics.update(extracted.features[groups == index])
+            features.append(extracted.features[: max(0, needs.features - self.num)])
+            kept.append(chunk[: max(0, needs.examples - self.num)])
+            if extracted.probabilities is not None:
+                probabilities.append(extracted.probabilities)
+            self.num, self.dim = self.num + len(chunk), extracted.features.shape[1]
+            advance(len(chunk), "reading examples")
         self.features = np.concatenate(features)
-        # None, if the extractor is no classifier.
-        self.probabilities: Any = np.concatenate(probabilities) if probabilities else None
+        self.probabilities = np.concatenate(probabilities or [np.zeros([0, 0], np.float32)])
         self.examples = np.concatenate(kept)
 
+    def read(self, metric: Metric, *, without: int | None = None) -> Any:
+        """Returns what a metric reads: see `Metric.reads`.
+
+        Args:
+            metric: The metric.
+            without: Int, a group of examples that is left out. Default: None.
+        """
+        if metric.reads == "statistics":
+            return self._merged(without)
+        rows = getattr(self, metric.reads)[: metric.max_examples]
+        return rows if without is None else rows[groups_of(len(rows)) != without]
+
     def closest(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the distances to, and the closest of, all examples of this side."""
-        return closest_in_chunks(samples, self._side.chunks())
+        """Returns the distance from each sample to the closest of all examples, and the example."""
+        return closest_in_chunks(samples, self._all.chunks())
 
     @functools.cached_property
-    def copy_distance(self) -> float:
-        """The distance within which one in a hundred examples has another of this side."""
-        some = self.examples[:NUM_COMPARED]
-        return float(np.quantile(closest_in_chunks(some, self._side.chunks(), apart=True)[0], 0.01))
+    def distances(self) -> np.ndarray:
+        """float64 [at most 1000]: from the first examples to the closest other real example."""
+        first = self.examples[:NUM_COMPARED]
+        if self._real is not None:
+            return self._real.closest(first)[0]
+        return closest_in_chunks(first, self._all.chunks(), apart=True)[0]
 
-    def merged(self, without: int | None = None) -> FeatureStatistics:
-        """Returns the statistics of all groups but one."""
+    def _merged(self, without: int | None) -> FeatureStatistics:
+        """Returns the statistics of all groups but `without`."""
         merged = FeatureStatistics()
         for index, statistics in enumerate(self.statistics):
             if index != without:
@@ -261,7 +282,7 @@ class View:
 
 
 def _data_checksum(source: Any) -> str:
-    """Returns `checksum` of all examples in one array; of very many, of some, evenly spread."""
+    """Returns `checksum` of the array of all examples; of large data, of examples evenly spread."""
     count, first = source.num_examples, source.raw(np.zeros(1, np.int64))
     is_large = count * first.nbytes > _MOST_CHECKED and count > _MOST_REAL
     places = np.arange(_MOST_REAL) * count // _MOST_REAL if is_large else np.arange(count)
@@ -286,6 +307,6 @@ def _as_examples(values: Any) -> np.ndarray:
 
 
 def _seed_of(seed: int, index: int) -> int:
-    """Returns a seed of 62 bits for a chunk: those of neighbouring seeds are unrelated."""
+    """Returns a seed of 62 bits for a chunk; seeds of neighbouring chunks are unrelated."""
     sequence = np.random.SeedSequence([seed % 2**64, index])
     return int(sequence.generate_state(1, np.uint64)[0] >> 2)

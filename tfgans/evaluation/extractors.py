@@ -1,4 +1,4 @@
-"""What turns examples into features, and says which network and which resizing did it."""
+"""Extractors: functions from examples to features, with a name and a checksum."""
 
 import abc
 import hashlib
@@ -9,16 +9,17 @@ import numpy as np
 
 from tfgans import checks
 from tfgans.copies import Copyable
+from tfgans.images import from_uint8
 from tfgans.metrics import arrays
 from tfgans.reprs import SettingsRepr
 
 
 class Features(NamedTuple):
-    """What an extractor says of some examples.
+    """The output of an extractor.
 
     Attributes:
         features: float32 [num, dim].
-        probabilities: float32 [num, num_classes], of a classifier; else None.
+        probabilities: float32 [num, num_classes] of a classifier; None for other extractors.
     """
 
     features: np.ndarray
@@ -26,14 +27,17 @@ class Features(NamedTuple):
 
 
 class Extractor(SettingsRepr, Copyable, abc.ABC):
-    """A fixed network that metrics look through. Its name and checksum stand beside each number.
+    """A fixed network that gives the features of metrics. Records hold its name and checksum.
 
     Subclasses write `extract`.
 
     Args:
         name: String, for the names of metrics: `frechet_distance[name]`.
-        checksum: String, the SHA-256 of what decides the features; None when it is not known.
-        resizing: String, what is done to the examples first.
+        checksum: String, the SHA-256 of what decides the features; None if it is not known.
+        resizing: String that describes the resizing of the examples. Default: "none".
+
+    Call arguments:
+        examples: Array [num, ...], images uint8 or in [-1, 1]. Returns `Features`.
 
     Raises:
         ValueError: If the name is empty or holds commas, brackets or line ends.
@@ -55,8 +59,8 @@ class Extractor(SettingsRepr, Copyable, abc.ABC):
         self.resizing = resizing
 
     def _settings(self) -> dict[str, Any]:
-        known = {"name": self.name, "checksum": self.checksum and self.checksum[:16]}
-        return {**known, "resizing": self.resizing}
+        checksum = self.checksum and self.checksum[:16]
+        return {"name": self.name, "checksum": checksum, "resizing": self.resizing}
 
     @abc.abstractmethod
     def extract(self, examples: np.ndarray) -> Features:
@@ -68,13 +72,13 @@ class Extractor(SettingsRepr, Copyable, abc.ABC):
         Raises:
             ValueError: If the features are not finite, or not a row an example.
         """
-        given = np.asarray(examples)
-        given = given / np.float32(127.5) - 1 if given.dtype == np.uint8 else given
-        features, probabilities = self.extract(given.astype(np.float32, copy=False))
-        for what, rows in (("features", features), ("probabilities", probabilities)):
-            if rows is not None and (rows.ndim != 2 or len(rows) != len(given)):
+        inputs = np.asarray(examples)
+        inputs = from_uint8(inputs) if inputs.dtype == np.uint8 else inputs
+        features, probabilities = self.extract(inputs.astype(np.float32, copy=False))
+        for name, rows in (("features", features), ("probabilities", probabilities)):
+            if rows is not None and (rows.ndim != 2 or len(rows) != len(inputs)):
                 raise ValueError(
-                    f"The extractor {self.name!r} must give {what} [{len(given)}, dim]. Received "
+                    f"The extractor {self.name!r} must give {name} [{len(inputs)}, dim]. Received "
                     f"shape: {rows.shape}"
                 )
         arrays.finite(f"features of {self.name}", features)
@@ -85,7 +89,7 @@ class Extractor(SettingsRepr, Copyable, abc.ABC):
 
 
 class Identity(Extractor):
-    """The examples themselves, flattened: for vectors, or as the plainest look at images."""
+    """The examples themselves, flattened: for vectors, or for the pixels of images."""
 
     def __init__(self) -> None:
         super().__init__("identity", checksum="none")
@@ -102,12 +106,19 @@ class FunctionExtractor(Extractor):
         function: Callable, float32 examples [num, ...] -> features [num, dim], or a pair (features,
             probabilities [num, num_classes]).
         name: String. Default: the function's name.
-        checksum: String, of what decides its result. Default: None; then `compare` cannot tell
-            whether two records saw the same function, and warns.
-        resizing: String, what it does to the examples' size. Default: "none".
+        checksum: String, of what decides its result. Default: None; then `Record.compare` cannot
+            tell whether two records have the same function, and warns.
+        resizing: String that describes the resizing of the examples. Default: "none".
 
     Raises:
         ValueError: If `function` cannot be called.
+
+    Example:
+
+    >>> brightness = lambda images: images.mean(axis=(1, 2))
+    >>> extractor = tfgans.evaluation.FunctionExtractor(brightness, name="brightness")
+    >>> extractor(np.zeros([3, 8, 8, 1])).features.shape
+    (3, 1)
     """
 
     def __init__(
@@ -120,15 +131,16 @@ class FunctionExtractor(Extractor):
     ) -> None:
         if not callable(function):
             raise ValueError(
-                "An extractor is a tfgans.evaluation.Extractor, say `DigitsClassifier()`, or a "
-                f"function of examples. Received: {checks.short(function)}"
+                "An extractor must be a tfgans.evaluation.Extractor, for example "
+                "`DigitsClassifier()`, or a function of examples. Received: "
+                f"{checks.short(function)}"
             )
-        own = getattr(function, "__name__", type(function).__name__)
-        super().__init__(own if name is None else name, checksum=checksum, resizing=resizing)
+        default = getattr(function, "__name__", type(function).__name__)
+        super().__init__(default if name is None else name, checksum=checksum, resizing=resizing)
         self._function = function
 
     def extract(self, examples: np.ndarray) -> Features:
-        """Returns what the function says."""
+        """Returns the output of the function."""
         result = self._function(examples)
         features, probabilities = result if isinstance(result, tuple) else (result, None)
         return Features(
@@ -137,7 +149,7 @@ class FunctionExtractor(Extractor):
 
 
 def as_extractor(extractor: Any) -> Extractor:
-    """Returns an `Extractor`: the one given, a function wrapped, or `Identity` for None."""
+    """Returns an `Extractor`: `extractor` itself, a function wrapped, or `Identity` for None."""
     if extractor is None:
         return Identity()
     return extractor if isinstance(extractor, Extractor) else FunctionExtractor(extractor)

@@ -14,7 +14,7 @@ from tfgans.evaluation.extractors import Extractor, Features
 
 TFHUB_URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
 _SIDE, _DIM = 299, 2048
-# Nodes of both frozen graphs in use: `classify_image_graph_def.pb` and TF-GAN's own.
+# Nodes of both frozen graphs in use: `classify_image_graph_def.pb` and TF-GAN's module.
 _INPUT, _POOL, _WEIGHTS = "Mul", "pool_3", "softmax/logits/MatMul"
 
 _Network = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -25,46 +25,49 @@ def inception_2015(
 ) -> Extractor:
     """Returns the extractor of FID, IS and KID: `pool_3` [num, 2048] of the 2015 network.
 
-    Only what this network says is called by these names. Images of any size are resized to 299 x
-    299 as its own graph does it, bilinear without antialiasing and with TensorFlow 1's corners;
-    grey ones are repeated over three channels. Whether it is the right network shows on CIFAR-10's
-    training set: its Inception score there is 11.24 with a spread of 0.10 over ten splits (Salimans
-    et al. 2016). Nothing is ever downloaded here.
+    Only numbers through this network have these names. Images of any size are resized to 299 x 299
+    as in its graph, bilinear without antialiasing and with TensorFlow 1's corners; grey images are
+    repeated over three channels. To check that it is the right network, compute the Inception score
+    of CIFAR-10's training set: it is 11.24 with a spread of 0.10 over ten splits (Salimans et al.
+    2016). Nothing is downloaded.
 
     Args:
-        path_or_url: One of
-            - TF-Hub's address, the default. The module is TF-GAN's; it must lie in the folder that
-              `TFHUB_CACHE_DIR` names, where `tensorflow_hub` keeps it;
+        path_or_url: String or path:
+            - the address of TF-GAN's module on TF-Hub, the default: the module must lie in the
+              folder `TFHUB_CACHE_DIR`, where `tensorflow_hub` keeps it;
             - a folder with `saved_model.pb`, that module unpacked;
             - the frozen graph of 2015-12-05, `classify_image_graph_def.pb` (from
               `inception-2015-12-05.tgz`), with `sha256`.
         sha256: String, the expected SHA-256 of the frozen graph, or of a folder's
-            `saved_model.pb`. A frozen graph is not read without it: a graph is a program.
+            `saved_model.pb`. It is required for a frozen graph, since a graph is a program.
+            Default: None.
 
     Raises:
-        ValueError: If the file is absent (the error says what to put where), its checksum is
-            another, or it has not the network's parts.
+        ValueError: If the file is missing (the error says where to put it), its checksum differs,
+            or it lacks parts of the network.
 
     Reference: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule Converge to a Local
     Nash Equilibrium"; Salimans et al. 2016, "Improved Techniques for Training GANs".
     """
-    given = os.fspath(path_or_url)
-    path = _hub_folder(given) if given.startswith(("http://", "https://")) else Path(given)
+    address = os.fspath(path_or_url)
+    path = _hub_folder(address) if address.startswith(("http://", "https://")) else Path(address)
     file = path / "saved_model.pb" if path.is_dir() else path
     if not file.exists():
-        raise ValueError(_missing(given, path))
-    if path != Path(given) and path.stat().st_uid not in (0, os.getuid()):
-        # The folder is in /tmp unless told otherwise, where anyone may put something.
+        raise ValueError(_missing(address, path))
+    if path != Path(address) and path.stat().st_uid not in (0, os.getuid()):
+        # By default the folder is in /tmp, where every user may write.
         raise ValueError(f"{path} belongs to another user, and a SavedModel is a program. Copy it")
-    found = _checksum_of(path)
-    if sha256 is not None and sha256.lower() != found:
-        raise ValueError(f"{file} must have the SHA-256 {sha256}. Received: {found}. Get it anew")
+    checksum = _checksum_of(path)
+    if sha256 is not None and sha256.lower() != checksum:
+        raise ValueError(
+            f"{file} must have the SHA-256 {sha256}. Received: {checksum}. Download it again"
+        )
     if sha256 is None and not path.is_dir():
         raise ValueError(
-            f"A frozen graph is read only with its checksum, `sha256=`. {file} has {found}: pass "
-            "that if you trust the file"
+            f"A frozen graph is read only with its checksum, `sha256=`. {file} has {checksum}: "
+            "pass that if you trust the file"
         )
-    return _Inception(path, found)
+    return _Inception(path, checksum)
 
 
 def _checksum_of(path: Path) -> str:
@@ -81,18 +84,18 @@ class _Inception(Extractor):
     _left_out = ("_network", "_outputs")
 
     def __init__(self, path: Path, checksum: str) -> None:
-        how = f"({_SIDE}, {_SIDE}), bilinear, not antialiased, TensorFlow 1 corners"
-        super().__init__("inception_2015", checksum=checksum, resizing=how)
+        resizing = f"({_SIDE}, {_SIDE}), bilinear, not antialiased, TensorFlow 1 corners"
+        super().__init__("inception_2015", checksum=checksum, resizing=resizing)
         self._path = path.absolute()
-        self._network  # noqa: B018 (what is wrong with the file shows here)
+        self._network  # noqa: B018 (reads the file, and raises its errors here)
 
     @functools.cached_property
     def _network(self) -> _Network:
-        found = _checksum_of(self._path)
-        if found != self.checksum:
+        checksum = _checksum_of(self._path)
+        if checksum != self.checksum:
             raise ValueError(
-                f"{self._path} must have the SHA-256 {self.checksum}. Received: {found}. The "
-                "network was replaced since the extractor was made"
+                f"{self._path} must have the SHA-256 {self.checksum}. Received: {checksum}. The "
+                "network was replaced after the extractor was made"
             )
         read = _from_saved_model if self._path.is_dir() else _from_frozen_graph
         return read(self._path)
@@ -114,7 +117,7 @@ class _Inception(Extractor):
                 f"{examples.shape}"
             )
         colour = np.broadcast_to(examples, (*examples.shape[:3], 3))
-        return Features(*(one.numpy() for one in self._outputs(tf.constant(colour))))
+        return Features(*(output.numpy() for output in self._outputs(tf.constant(colour))))
 
 
 def _from_saved_model(path: Path) -> _Network:
@@ -126,7 +129,7 @@ def _from_saved_model(path: Path) -> _Network:
 
     try:
         spec = tf.function(network).get_concrete_function(tf.TensorSpec([None, _SIDE, _SIDE, 3]))
-        depths = [one.shape[-1] for one in spec.structured_outputs]
+        depths = [output.shape[-1] for output in spec.structured_outputs]
     except (TypeError, ValueError, KeyError) as error:
         raise ValueError(f"{path} is not TF-GAN's Inception module: {error}") from error
     if depths[0] not in (_DIM, None):
@@ -139,13 +142,13 @@ def _from_frozen_graph(path: Path) -> _Network:
     try:
         definition.ParseFromString(path.read_bytes())
     except Exception as error:
-        raise ValueError(f"{path} is no frozen graph: {error}") from error
+        raise ValueError(f"{path} is not a frozen graph: {error}") from error
     names = {node.name for node in definition.node}
-    lacking = sorted({_INPUT, _POOL, _WEIGHTS} - names)
-    if lacking:
+    missing = sorted({_INPUT, _POOL, _WEIGHTS} - names)
+    if missing:
         raise ValueError(
             f"{path} must have the nodes of the 2015 network. Received a graph without: "
-            f"{', '.join(lacking)}"
+            f"{', '.join(missing)}"
         )
     wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(definition, name=""), [])
     graph = wrapped.graph
@@ -153,7 +156,7 @@ def _from_frozen_graph(path: Path) -> _Network:
     pruned = wrapped.prune(f"{_INPUT}:0", [f"{_POOL}:0", kernel])
 
     def network(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # Its own nodes before that one take pixels: (x - 128) / 128, not x / 127.5 - 1.
+        # The nodes that are cut off map pixels x to (x - 128) / 128, not to x / 127.5 - 1.
         pool, weights = pruned(((images + 1.0) * 127.5 - 128.0) / 128.0)
         # Without the bias, as in the authors' code of the Inception score.
         return pool, tf.reshape(pool, [tf.shape(images)[0], -1]) @ weights
@@ -169,10 +172,10 @@ def _hub_folder(url: str) -> Path:
     return Path(cache) / hashlib.sha1(url.encode(), usedforsecurity=False).hexdigest()
 
 
-def _missing(given: str, path: Path) -> str:
+def _missing(address: str, path: Path) -> str:
     return (
         f"The Inception network of 2015 is not there: {path} is missing. Unpack TF-GAN's module "
         f"{TFHUB_URL} into {_hub_folder(TFHUB_URL)} (TFHUB_CACHE_DIR names the folder above), or "
-        "give the path of classify_image_graph_def.pb from inception-2015-12-05.tgz with its "
-        f"checksum. Received: {given}"
+        "pass the path of classify_image_graph_def.pb from inception-2015-12-05.tgz with its "
+        f"checksum. Received: {address}"
     )

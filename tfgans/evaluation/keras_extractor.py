@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks
-from tfgans.evaluation.extractors import Extractor, Features, checksum
+from tfgans.evaluation.extractors import Extractor, Features
+from tfgans.evaluation.extractors import checksum as checksum_of
 
-# What Keras counts up in a process, or keeps for its own loading.
+# Settings that Keras counts in a process, or that only its loading reads.
 _INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "shared_object_id"})
 
 
@@ -25,43 +26,53 @@ def keras_model(
     preprocess: Callable[[tf.Tensor], Any] | None = None,
     name: str | None = None,
 ) -> Extractor:
-    """Returns an extractor of what a layer of a Keras model gives.
+    """Returns an extractor of the outputs of a layer of a Keras model.
 
-    An output with several positions, [num, height, width, channels], is averaged over them; others
-    are flattened. `keras.applications.InceptionV3` is not the network of FID: other weights,
-    another last pooling, other preprocessing.
+    Outputs [num, height, width, channels] are averaged over the positions; others are flattened.
+    `keras.applications.InceptionV3` is not the network of FID: its weights, its last pooling and
+    its preprocessing differ.
 
     Args:
-        model: Built functional or sequential Keras model, of one input.
+        model: Built functional or sequential Keras model with a single input.
         layer: String, the name of the layer.
-        probabilities: String, the name of a layer whose output [num, num_classes] sums to 1: then
-            there is an Inception-like score. Default: None.
-        image_size: (height, width) that images are resized to, bicubic with antialiasing. Default:
-            None, no resizing.
-        preprocess: Function from a float32 tensor of images in [-1, 1] to what the model takes.
-            With one the extractor has no checksum, and `compare` warns. Default: None, the model
-            takes [-1, 1].
+        probabilities: String, the name of a layer whose output [num, num_classes] sums to 1, for
+            the Inception score. Default: None.
+        image_size: Pair (height, width) that images are resized to, bicubic with antialiasing.
+            Default: None, no resizing.
+        preprocess: Function from a float32 tensor of images in [-1, 1] to the inputs of the model.
+            The extractor then has no checksum, and `Record.compare` warns. Default: None, the model
+            takes images in [-1, 1].
         name: String. Default: "model/layer".
 
     Raises:
-        ValueError: If `model` is no Keras model or has no such layer.
+        ValueError: If `model` is not a Keras model or has no such layer.
 
     Example:
 
     ```python
-    extractor = tfgans.evaluation.keras_model(classifier, "penultimate")
+    classifier = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(32, "relu", name="penultimate"),
+            keras.layers.Dense(10, "softmax", name="classes"),
+        ]
+    )
+    extractor = tfgans.evaluation.keras_model(classifier, "penultimate", probabilities="classes")
+    print(extractor(np.zeros([3, 8, 8, 1])).features.shape)  # (3, 32)
     ```
     """
     checks.instance("model", model, keras.Model, "keras.saving.load_model(path)")
-    names = [one.name for one in model.layers]
-    for wanted in (layer, probabilities):
-        if wanted is not None and wanted not in names:
+    names = [known.name for known in model.layers]
+    wanted = [layer] if probabilities is None else [layer, probabilities]
+    for layer_name in wanted:
+        if layer_name not in names:
             raise ValueError(
-                f"{model.name!r} must have a layer of that name, one of {', '.join(names)}. "
-                f"Received: {wanted!r}"
+                f"{model.name!r} must have a layer of that name: {', '.join(names)}. Received: "
+                f"{layer_name!r}"
             )
     size = None if image_size is None else checks.shape("image_size", image_size, rank=2)
-    outputs = [model.get_layer(one).output for one in (layer, probabilities) if one is not None]
+    outputs = [model.get_layer(layer_name).output for layer_name in wanted]
     inner = keras.Model(model.inputs, outputs)
     return _KerasExtractor(name or f"{model.name}/{layer}", inner, size, preprocess)
 
@@ -81,9 +92,9 @@ class _KerasExtractor(Extractor):
         resizing = "none" if image_size is None else f"{image_size}, bicubic, antialiased"
         if preprocess is not None:
             resizing += f"; then {getattr(preprocess, '__name__', type(preprocess).__name__)}"
-        # What a function does cannot be read off it: then no checksum, and `compare` warns.
-        known = None if preprocess is not None else _checksum(model)
-        super().__init__(name, checksum=known, resizing=resizing)
+        # A function has no checksum.
+        checksum = None if preprocess is not None else _checksum(model)
+        super().__init__(name, checksum=checksum, resizing=resizing)
         self._model = model
         self._image_size = image_size
         self._preprocess = preprocess
@@ -104,18 +115,18 @@ class _KerasExtractor(Extractor):
 
     def extract(self, examples: np.ndarray) -> Features:
         """Returns the outputs of the layers."""
-        return Features(*(one.numpy() for one in self._outputs(tf.constant(examples))))
+        return Features(*(output.numpy() for output in self._outputs(tf.constant(examples))))
 
 
 def _checksum(model: keras.Model) -> str:
     """Returns the SHA-256 of the layers' settings and weights."""
-    layers = [[type(one).__name__, _essential(one.get_config())] for one in model.layers]
+    layers = [[type(layer).__name__, _essential(layer.get_config())] for layer in model.layers]
     text = json.dumps(layers, sort_keys=True, default=lambda value: type(value).__name__)
-    return checksum([np.frombuffer(text.encode(), np.uint8), *model.get_weights()])
+    return checksum_of([np.frombuffer(text.encode(), np.uint8), *model.get_weights()])
 
 
 def _essential(config: Any) -> Any:
-    """Returns a config without the names that Keras counts up in a process."""
+    """Returns a config without the settings that do not change the output."""
     if isinstance(config, dict):
-        return {key: _essential(one) for key, one in config.items() if key not in _INCIDENTAL}
+        return {key: _essential(value) for key, value in config.items() if key not in _INCIDENTAL}
     return config

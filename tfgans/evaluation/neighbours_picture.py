@@ -1,4 +1,4 @@
-"""Samples beside the training images that they are closest to."""
+"""A picture of samples and the training images closest to them."""
 
 import numpy as np
 
@@ -10,15 +10,16 @@ def neighbours_picture(samples: np.ndarray, closest: np.ndarray) -> np.ndarray:
 
     Args:
         samples: float [num, height, width, channels] in [-1, 1].
-        closest: float [num, height, width, channels], say `real[nearest_neighbours(...).indices]`.
+        closest: float [num, height, width, channels], for example
+            `real[nearest_neighbours(samples, real).indices]`.
 
     Raises:
-        ValueError: If these are not images, one for each.
+        ValueError: If these are not images of the same shape.
     """
     shown, closest = np.asarray(samples), np.asarray(closest)
     if shown.ndim != 4 or shown.shape != closest.shape or not shown.size:
         raise ValueError(
-            "Expected images [num, height, width, channels] and as many closest ones. Received "
+            "Expected images [num, height, width, channels] and as many closest images. Received "
             f"shapes: {shown.shape} and {closest.shape}"
         )
     columns = min(8, len(shown))

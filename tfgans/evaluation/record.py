@@ -1,116 +1,357 @@
-"""Records of evaluations: how they are made, written, read and shown."""
+"""Records of evaluations: numbers with the protocol that decides them."""
 
-import contextlib
+import dataclasses
 import json
+import math
 import os
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfgans import checks, files
-from tfgans.evaluation.intervals import CONFIDENCE
-from tfgans.versions import versions
+from tfgans.evaluation.intervals import CONFIDENCE, QUANTILE
 
 FORMAT = 1
+_PARTS = ("metrics", "real", "fake", "extractor", "versions")
+# The settings that must be equal for two numbers to compare.
+_DECISIVE = {
+    "extractor": ("name", "checksum", "resizing"),
+    "real": ("source", "split", "num_examples", "data_shape", "checksum"),
+}
+# And those that must be equal for two numbers to be of the same evaluation.
+_OF_SAMPLES = (
+    *("model", "checksum", "step", "ema", "refinement", "num_examples", "seed"),
+    *("classes", "class_shares"),
+)
 
 
-def make(
-    measured: dict[str, Any], protocol: dict[str, Any], fake: dict[str, Any], dim: int | None
-) -> dict[str, Any]:
-    """Returns the record of what was measured, as JSON values.
+class Difference(NamedTuple):
+    """A number in two records.
 
-    Args:
-        measured: Numbers by name.
-        protocol: What `Evaluator.protocol` returns.
-        fake: What made the examples.
-        dim: Of a feature.
+    Attributes:
+        first: Float, in the first record.
+        second: Float, in the second.
+        standard_error: Float, of `second - first`, if the errors are independent; None if either
+            is not known.
     """
-    return {
-        "format": FORMAT,
-        "metrics": measured,
-        "confidence": CONFIDENCE,
-        "seed": protocol["seed"],
-        "real": protocol["real"],
-        "fake": fake,
-        "extractor": protocol["extractor"] | {"dim": dim},
-        "versions": versions(),
-    }
+
+    first: float
+    second: float
+    standard_error: float | None
+
+    @property
+    def is_clear(self) -> bool | None:
+        """Whether 0 lies outside the 95 % interval of the difference; None if it is not known."""
+        if self.standard_error is None:
+            return None
+        return abs(self.second - self.first) > QUANTILE * self.standard_error
 
 
-def write(path: str | os.PathLike[str], record: dict[str, Any]) -> None:
-    """Writes a record as JSON, whole or not at all."""
-    files.write_text(path, json.dumps(record, indent=2, allow_nan=False) + "\n")
+@dataclasses.dataclass(frozen=True)
+class MetricValue:
+    """A number of an evaluation.
 
-
-def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Returns a record that `evaluate` wrote.
-
-    Raises:
-        ValueError: If the file holds none.
-        OSError: If it cannot be read.
+    Attributes:
+        value: Float.
+        interval: Pair of floats, the 95 % interval; None if the error is not known.
+        standard_error: Float; None if it is not known.
+        bias: Float, the expected excess of the value that few examples cause; None if it is not
+            estimated. Neither the value nor the interval is corrected for it.
+        method: String, the method that gives the standard error.
+        num_real: Int, real examples that the number depends on.
+        num_fake: Int, generated examples that the number depends on.
     """
-    try:
-        return checked(json.loads(Path(path).read_text(encoding="utf-8")))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is no record of `tfgans.evaluation.evaluate`: {error}") from error
 
+    value: float
+    interval: tuple[float, float] | None
+    standard_error: float | None
+    bias: float | None
+    method: str
+    num_real: int
+    num_fake: int
 
-def checked(record: Any) -> dict[str, Any]:
-    """Returns the record, or raises ValueError if it is none."""
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise ValueError(
-            f"A record of `tfgans.evaluation.evaluate` must have the format {FORMAT}. Received: "
-            f"{checks.short(record)}"
+    def to_dict(self) -> dict[str, Any]:
+        """Returns JSON values."""
+        return {
+            "value": self.value,
+            "interval": None if self.interval is None else list(self.interval),
+            "standard_error": self.standard_error,
+            "bias": self.bias,
+            "how": self.method,
+            "num_real": self.num_real,
+            "num_fake": self.num_fake,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "MetricValue":
+        """Returns the number that `to_dict` gave."""
+        interval = values["interval"]
+        return cls(
+            value=values["value"],
+            interval=None if interval is None else (interval[0], interval[1]),
+            standard_error=values["standard_error"],
+            bias=values["bias"],
+            method=values["how"],
+            num_real=values["num_real"],
+            num_fake=values["num_fake"],
         )
-    parts = ("extractor", "fake", "metrics", "real", "versions")
-    lacking = [name for name in parts if not isinstance(record.get(name), dict)]
-    if lacking:
-        raise ValueError(f"A record must have the parts {', '.join(lacking)}. They are missing")
-    return record
 
 
-def table(record: dict[str, Any]) -> str:
-    """Returns the numbers of a record and what they rest on, as text for a terminal."""
-    rows = [("metric", "value", f"{record['confidence']:.0%} interval", "real", "fake", "error by")]
-    for name, found in record["metrics"].items():
-        interval = found["interval"]
-        low_high = "" if interval is None else f"{interval[0]:.4g} to {interval[1]:.4g}"
-        counts = f"{found['num_real']}", f"{found['num_fake']}"
-        rows.append((name, f"{found['value']:.4g}", low_high, *counts, found["how"]))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    real, fake, extractor = record["real"], record["fake"], record["extractor"]
-    left_out = {"checksum", "class_shares"} | (
-        {"classes"} if fake.get("classes") is None else set()
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """The result of an evaluation: each number, and everything that decides it.
+
+    Attributes:
+        metrics: Dict of `MetricValue` by name.
+        seed: Int, of the generated examples and of the draws of metrics.
+        real: Dict of JSON values, the real examples: "source", "split", "seed", "data_shape",
+            "num_examples", "checksum".
+        fake: Dict of JSON values, the generated examples: "num_examples", "classes", "model",
+            "checksum", and of a `tfgans.GAN` "step", "ema", "refinement" and "seed".
+        extractor: Dict of JSON values: "name", "checksum", "resizing", "dim".
+        versions: Dict of version strings by package.
+        confidence: Float, of the intervals.
+
+    Example:
+
+    ```python
+    source = tfgans.data.load("ring")
+    first, second = (
+        tfgans.evaluation.evaluate(source.sample(500, seed=seed), source, num_real=500, split="all")
+        for seed in (1, 2)
     )
-    made = ", ".join(f"{name} {value}" for name, value in fake.items() if name not in left_out)
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"real       {real['source']}, split {real['split']}, shape {real['data_shape']}",
-            f"fake       {made}",
-            f"extractor  {extractor['name']}, resizing {extractor['resizing']}, checksum "
-            f"{(extractor['checksum'] or 'unknown')[:16]}",
+    print(first.table())
+    print(first.metrics["sliced_wasserstein_distance"].interval)
+    print(first.compare(second)["sliced_wasserstein_distance"].is_clear)
+    ```
+    """
+
+    metrics: Mapping[str, MetricValue]
+    seed: int
+    real: Mapping[str, Any]
+    fake: Mapping[str, Any]
+    extractor: Mapping[str, Any]
+    versions: Mapping[str, str]
+    confidence: float = CONFIDENCE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the record as JSON values."""
+        return {
+            "format": FORMAT,
+            "metrics": {name: value.to_dict() for name, value in self.metrics.items()},
+            "confidence": self.confidence,
+            "seed": self.seed,
+            "real": dict(self.real),
+            "fake": dict(self.fake),
+            "extractor": dict(self.extractor),
+            "versions": dict(self.versions),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "Record":
+        """Returns the record that `to_dict` gave.
+
+        Raises:
+            ValueError: If `values` are not those of a record.
+        """
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise ValueError(
+                f"A record of `tfgans.evaluation.evaluate` must have the format {FORMAT}. "
+                f"Received: {checks.short(values)}"
+            )
+        missing = [name for name in _PARTS if not isinstance(values.get(name), dict)]
+        missing += [name for name in ("seed", "confidence") if name not in values]
+        if missing:
+            raise ValueError(f"A record must have the parts {', '.join(missing)}. They are missing")
+        try:
+            numbers = {
+                name: MetricValue.from_dict(value) for name, value in values["metrics"].items()
+            }
+        except (KeyError, TypeError, IndexError) as error:
+            raise ValueError(f"A number of the record is damaged: {error!r}") from error
+        return cls(
+            metrics=numbers,
+            seed=values["seed"],
+            real=values["real"],
+            fake=values["fake"],
+            extractor=values["extractor"],
+            versions=values["versions"],
+            confidence=values["confidence"],
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the record as JSON, atomically."""
+        files.write_text(path, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Record":
+        """Returns the record of a JSON file.
+
+        Raises:
+            ValueError: If the file does not hold a record.
+            OSError: If it cannot be read.
+        """
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(
+                f"{path} is no record of `tfgans.evaluation.evaluate`: {error}"
+            ) from error
+
+    def table(self) -> str:
+        """Returns the numbers and the protocol as text for a terminal."""
+        header = ("metric", "value", f"{self.confidence:.0%} interval", "real", "fake", "error by")
+        rows = [header]
+        for name, number in self.metrics.items():
+            low_high = (
+                "" if number.interval is None else "{:.4g} to {:.4g}".format(*number.interval)
+            )
+            counts = f"{number.num_real}", f"{number.num_fake}"
+            rows.append((name, f"{number.value:.4g}", low_high, *counts, number.method))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
         ]
-    )
+        real, extractor = self.real, self.extractor
+        hidden = {"checksum", "class_shares"}
+        if self.fake.get("classes") is None:
+            hidden.add("classes")
+        shown = ", ".join(
+            f"{name} {value}" for name, value in self.fake.items() if name not in hidden
+        )
+        return "\n".join(
+            [
+                *lines,
+                "",
+                f"real       {real['source']}, split {real['split']}, shape {real['data_shape']}",
+                f"fake       {shown}",
+                f"extractor  {extractor['name']}, resizing {extractor['resizing']}, checksum "
+                f"{(extractor['checksum'] or 'unknown')[:16]}",
+            ]
+        )
+
+    def compare(self, other: "Record") -> dict[str, Difference]:
+        """Returns the differences of the numbers that both records have, by name.
+
+        Two numbers do not compare if the extractor, the resizing, the data set, the split, the
+        counts of examples or the rule for the classes of a conditional model differ: a Frechet
+        distance falls with the number of examples alone. There is a warning if they may not: the
+        versions differ, the extractor has no checksum, or only one model is averaged.
+
+        The errors are those of the examples drawn from a trained model. They do not contain the
+        differences between trainings with different seeds: for that, train several models.
+
+        Args:
+            other: `Record`.
+
+        Raises:
+            ValueError: If the records do not compare, with the reasons; or share no metric.
+        """
+        checks.instance("other", other, Record, "tfgans.evaluation.Record.load(path)")
+        reasons = _other_protocol(self, other) + _other_classes(self.fake, other.fake)
+        shared = [name for name in self.metrics if name in other.metrics]
+        for name in shared:
+            counts = [
+                (numbers[name].num_real, numbers[name].num_fake)
+                for numbers in (self.metrics, other.metrics)
+            ]
+            if counts[0] != counts[1]:
+                reasons.append(
+                    f"{name} is of {counts[0]} and of {counts[1]} real and fake examples"
+                )
+        if not shared:
+            reasons.append("they have no metric in common")
+        if reasons:
+            raise ValueError(
+                f"The records do not compare: {'; '.join(reasons)}. Evaluate both alike"
+            )
+        for doubt in _doubts(self, other):
+            warnings.warn(f"The records may not compare: {doubt}", stacklevel=2)
+        return {name: _difference(self.metrics[name], other.metrics[name]) for name in shared}
+
+    def merge(self, other: "Record") -> "Record":
+        """Returns a record with the numbers of both: of those that both have, the other's.
+
+        Args:
+            other: `Record` of the same samples by the same protocol.
+
+        Raises:
+            ValueError: If the samples or what decides the numbers differ, or is not known, with the
+                reasons.
+        """
+        checks.instance("other", other, Record, "tfgans.evaluation.Record.load(path)")
+        reasons = _other_protocol(self, other)
+        values: dict[str, tuple[Any, Any]] = {
+            "seed": (self.seed, other.seed),
+            "confidence": (self.confidence, other.confidence),
+        }
+        for name in _OF_SAMPLES:
+            values[f"fake {name}"] = (self.fake.get(name), other.fake.get(name))
+        for name in sorted({*self.versions, *other.versions}):
+            values[name] = (self.versions.get(name), other.versions.get(name))
+        reasons += [_differs(name, *pair) for name, pair in values.items() if pair[0] != pair[1]]
+        if self.fake.get("checksum") is None:
+            reasons.append("the samples have no checksum")
+        if self.extractor["checksum"] is None:
+            reasons.append(f"the extractor {self.extractor['name']} has no checksum")
+        if reasons:
+            raise ValueError(
+                f"The records are of different evaluations: {'; '.join(reasons)}. Evaluate all "
+                "metrics at once, or save the record in another file"
+            )
+        return dataclasses.replace(
+            self, metrics={**self.metrics, **other.metrics}, fake={**self.fake, **other.fake}
+        )
 
 
-@contextlib.contextmanager
-def progress_bar(total: int, *, shown: bool) -> Iterator[Callable[[int, str], None]]:
-    """Yields a function (examples done, what is being done) that moves a bar on stderr."""
-    if not shown:
-        yield lambda *_: None
-        return
-    from tqdm import tqdm
+def _differs(name: str, first: Any, second: Any) -> str:
+    return f"{name} is {first} in the first and {second} in the second"
 
-    with tqdm(total=total, unit="example", dynamic_ncols=True) as bar:
 
-        def advance(count: int, doing: str) -> None:
-            bar.set_description(doing, refresh=False)
-            bar.update(count)
+def _other_protocol(first: Record, second: Record) -> list[str]:
+    """Returns the reasons why numbers of the two records mean different things."""
+    return [
+        _differs(f"{part} {name}", getattr(first, part).get(name), getattr(second, part).get(name))
+        for part, names in _DECISIVE.items()
+        for name in names
+        if getattr(first, part).get(name) != getattr(second, part).get(name)
+    ]
 
-        yield advance
+
+def _other_classes(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    """Returns why the rules by which classes are drawn do not compare; None means no classes."""
+    # Records from before the rule do not say whether the model was conditional.
+    rules = [fake.get("classes", "unknown") for fake in (first, second)]
+    if None in rules:
+        return []
+    if rules[0] != rules[1]:
+        return [f"classes of the samples are drawn by: {rules[0]}, and: {rules[1]}"]
+    if first.get("class_shares") != second.get("class_shares"):
+        return [
+            "classes of the samples are drawn by the shares of data that are labelled otherwise"
+        ]
+    return []
+
+
+def _doubts(first: Record, second: Record) -> list[str]:
+    doubts = [
+        _differs(name, first.versions.get(name), version)
+        for name, version in second.versions.items()
+        if first.versions.get(name) != version
+    ]
+    if first.real["split"] == "unknown":
+        doubts.append("neither says which split of the data it saw")
+    if first.extractor["checksum"] is None:
+        doubts.append(f"the extractor {first.extractor['name']} has no checksum")
+    if (first.fake.get("ema") is None) != (second.fake.get("ema") is None):
+        doubts.append("only one of the models is averaged (ema)")
+    return doubts
+
+
+def _difference(first: MetricValue, second: MetricValue) -> Difference:
+    if first.standard_error is None or second.standard_error is None:
+        return Difference(first.value, second.value, None)
+    error = math.hypot(first.standard_error, second.standard_error)
+    return Difference(first.value, second.value, error)

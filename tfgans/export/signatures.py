@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfgans.images import to_uint8
 from tfgans.sampling import Sampler
 
 Outputs = dict[str, tf.Tensor]
@@ -93,8 +94,7 @@ class GeneratorSignatures:
         images = self._sample(seed, *labels)["images"]
         # As `tfgans.pictures` shows them: RGB by the first three channels, else grey by the first.
         channels = 3 if (self._image_shape[-1] or 1) >= 3 else 1
-        levels = (tf.clip_by_value(images[..., :channels], -1.0, 1.0) + 1.0) * 127.5
-        pixels = tf.cast(tf.round(levels), tf.uint8)
+        pixels = to_uint8(images[..., :channels])
         encoded = tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)
         return {"image_bytes": encoded}
 

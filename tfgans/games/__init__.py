@@ -1,4 +1,4 @@
-"""What is measured on a game: payoffs and equilibria, learned distances, gradient norms."""
+"""Measures of a game: payoffs, equilibria, learned distances, gradient norms, density ratios."""
 
 from tfgans.games.density_ratio import density_ratio
 from tfgans.games.gradient_norms import GradientNorms, generator_gradient_norms

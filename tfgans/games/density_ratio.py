@@ -1,4 +1,4 @@
-"""How much likelier an example is under the data than under the generator."""
+"""The ratio of the densities of the data and of the generator at an example."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from tfgans.objectives import (
     Relativistic,
 )
 
-# Beyond exp(30) `FDivergence` continues along a tangent: no ratio any more.
+# Beyond exp(30), `FDivergence` continues its conjugate along a tangent.
 _LARGEST = 30.0
 
 
@@ -30,7 +30,7 @@ def density_ratio(
     objective: Objective,
     fake: Any = None,
 ) -> np.ndarray:
-    """Returns p_real / p_fake at examples, as a discriminator at its optimum implies it.
+    """Returns p_real / p_fake at examples, if the discriminator is at its optimum.
 
     | objective | ratio at logit v, with label smoothing s and temperature t |
     |---|---|
@@ -40,31 +40,31 @@ def density_ratio(
     | `KLWasserstein` | exp(v / t) / mean over `fake` of exp(v / t) |
     | `Relativistic` | the same with t = 1 |
 
-    A discriminator that is trained alternately is not at its optimum: the ratio is as good as it
-    is. A check is the mean over the generator's samples, which is 1 for the true ratio; where
-    `fake` is given it is 1 on those by construction.
+    A discriminator that is trained alternately is not at its optimum, and the ratio is an
+    approximation. To check it, take the mean over the generator's samples, which is 1 for the true
+    ratio (for the objectives that take `fake`, it is 1 on these samples by construction).
 
     Args:
         discriminator: Keras model or function (examples, training) -> logits [num, 1].
         examples: Array [num, ...] of floats, images in [-1, 1] or uint8.
-        objective: `tfgans.objectives.Objective` that it was trained on.
-        fake: Array [num_fake, ...] of generated examples; for `KLWasserstein` and `Relativistic`,
-            which know their logit up to a constant only. Default: None.
+        objective: `tfgans.objectives.Objective` of its training.
+        fake: Array [num_fake, ...] of generated examples, for `KLWasserstein` and `Relativistic`
+            only, whose logit is known up to a constant. Default: None.
 
     Returns:
         float64 [num], of at least 0.
 
     Raises:
-        ValueError: If the game implies no ratio (Wasserstein, hinge, total variation), a logit is
-            one that no optimal discriminator has, `fake` is missing or of no use, or a ratio is
-            beyond exp(30).
+        ValueError: If the game implies no ratio (Wasserstein, hinge, total variation), no optimal
+            discriminator has such a logit, `fake` is missing or has no use, or a ratio is beyond
+            exp(30).
 
-    Example:
+    Example: N(1, 1) against N(0, 1), whose optimal logit is x - 1/2.
 
-    ```python
-    ratios = tfgans.games.density_ratio(gan.discriminator, fakes, objective=gan.objective)
-    print(ratios.mean())  # 1, if the discriminator is at its optimum
-    ```
+    >>> optimum = lambda x, training: x - 0.5
+    >>> objective = tfgans.objectives.NonSaturating()
+    >>> tfgans.games.density_ratio(optimum, [[0.5], [1.5]], objective=objective).round(3)
+    array([1.   , 2.718])
 
     Reference: Goodfellow et al. 2014, Proposition 1; Nowozin et al. 2016, "f-GAN", section 2; Song
     & Ermon 2020, "Bridging the Gap Between f-GANs and Wasserstein GANs", equation 9.
@@ -75,8 +75,8 @@ def density_ratio(
     up_to_a_constant = isinstance(objective, KLWasserstein | Relativistic)
     if (fake is not None) != up_to_a_constant:
         raise ValueError(
-            "`fake` is for `KLWasserstein`, which needs it, and for `Relativistic`: for no other "
-            f"game. Received: objective={objective} and "
+            "`KLWasserstein` and `Relativistic` need `fake`, and other objectives do not take it. "
+            f"Received: objective={objective} and "
             f"fake={'None' if fake is None else 'an array'}"
         )
     logits = held_out.logits(discriminator, held_out.examples("examples", examples))
@@ -89,14 +89,14 @@ def density_ratio(
         log_ratios = _log_ratios(objective, logits)
     if log_ratios.max() >= _LARGEST:
         raise ValueError(
-            f"A ratio must be below exp({_LARGEST:g}). Received: exp({log_ratios.max():g}): the "
-            "discriminator is certain, and its logit says how far it has been trained"
+            f"A ratio must be below exp({_LARGEST:g}). Received: exp({log_ratios.max():g}). The "
+            "discriminator separates the distributions, and its logit only grows with training"
         )
     return np.exp(log_ratios)
 
 
 def _log_ratios(objective: Objective, logits: np.ndarray) -> np.ndarray:
-    """Returns log p_real / p_fake where logits tell it by themselves."""
+    """Returns log p_real / p_fake of the objectives that do not take `fake`."""
     if isinstance(objective, Minimax | NonSaturating):
         # sigma(v) = (1 - s) p / (p + q), whose largest logit is log((1 - s) / s).
         smoothing = objective.label_smoothing
@@ -111,10 +111,10 @@ def _log_ratios(objective: Objective, logits: np.ndarray) -> np.ndarray:
         if objective.name == "pearson":
             _check_range(objective, logits, -2.0, math.inf)
         ratios = objective.density_ratio(tf.constant(logits)).numpy()
-        # An exponential that is 0 in float64 stays a number.
+        # A ratio that is 0 in float64 has a finite logarithm.
         return np.log(np.maximum(ratios, np.finfo(np.float64).tiny))
     raise ValueError(
-        f"The optimal discriminator of {objective} implies no density ratio. Train one with "
+        f"The optimal discriminator of {objective} implies no density ratio. Use "
         "`NonSaturating`, `FDivergence` or `KLWasserstein`"
     )
 
@@ -123,7 +123,7 @@ def _check_range(objective: Objective, logits: np.ndarray, low: float, high: flo
     outside = np.count_nonzero((logits <= low) | (logits >= high))
     if outside:
         raise ValueError(
-            f"An optimal discriminator of {objective} has logits in ({low:g}, {high:g}): others "
-            f"imply no ratio. Received: {outside} of {len(logits)} outside, in "
+            f"An optimal discriminator of {objective} has logits in ({low:g}, {high:g}). "
+            f"Received: {outside} of {len(logits)} outside, in "
             f"[{logits.min():g}, {logits.max():g}]. Train it further, or on `NonSaturating()`"
         )

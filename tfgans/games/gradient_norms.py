@@ -1,4 +1,4 @@
-"""How strong and how noisy the gradient is that a generator gets."""
+"""The strength and the noise of the gradient of a generator."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ _LATENTS, _LABELS, _REAL = 0, 1, 2
 
 
 class GradientNorms(NamedTuple):
-    """The gradient of one cost over the generator's parameters.
+    """The gradient of a cost over the generator's parameters.
 
     Attributes:
         mean_norm: Float, the norm of the mean of all batches' gradients: the signal.
@@ -44,18 +44,18 @@ def generator_gradient_norms(
 ) -> dict[str, GradientNorms]:
     """Returns the strength and the noise of the generator's gradient, by cost.
 
-    As a discriminator nears its optimum on distributions that do not overlap, the gradient of the
-    minimax cost vanishes, and that of the non-saturating cost grows and becomes noisy: the
-    diagnostic that Arjovsky & Bottou plot against the discriminator's training. Both networks are
-    at inference (BatchNormalization frozen), and nothing of the model changes.
+    As a discriminator approaches its optimum on distributions that do not overlap, the gradient of
+    the minimax cost vanishes, and that of the non-saturating cost grows and becomes noisy: Arjovsky
+    & Bottou plot it over the discriminator's training. Both networks run in inference mode
+    (BatchNormalization frozen), and the model does not change.
 
     Args:
         gan: `tfgans.GAN` of two plain networks.
-        real: Array [num, ...] of floats, images in [-1, 1] or uint8, drawn from with replacement;
-            for objectives that compare fakes with real (`Relativistic`), of models without
-            classes. Default: None.
-        objectives: Objectives by name, whose `generator_loss` is measured with the same latents.
-            Default: the model's own, as "objective".
+        real: Array [num, ...] of floats, images in [-1, 1] or uint8, from which batches are drawn
+            with replacement. Only for objectives whose generator compares with real examples
+            (`Relativistic`), and models without classes. Default: None.
+        objectives: Dict of objectives by name, whose `generator_loss` is measured with the same
+            latents. Default: None, the objective of the model, as "objective".
         num_batches: Int of at least 2. Default: 10.
         batch_size: Int of at least 1, latents in a batch. Default: 64.
         seed: Int, of the latents. Default: 0.
@@ -64,12 +64,16 @@ def generator_gradient_norms(
         Dict of `GradientNorms` by name.
 
     Raises:
-        ValueError: If the model holds a mixture or nothing to train, `real` is missing, does not
-            fit or is of no use, or a gradient is not finite.
+        ValueError: If the model holds a mixture or nothing to train, `real` is missing, has another
+            shape or no use, or a gradient is not finite.
 
     Example:
 
     ```python
+    gan = tfgans.NonSaturatingGAN(
+        tfgans.networks.mlp_generator((2,), latent_dim=2),
+        tfgans.networks.mlp_discriminator((2,)),
+    )
     costs = {
         "minimax": tfgans.objectives.Minimax(),
         "non_saturating": tfgans.objectives.NonSaturating(),
@@ -84,7 +88,7 @@ def generator_gradient_norms(
     """
     checks.instance("gan", gan, GAN, "tfgans.GAN(generator, discriminator, objective=...)")
     costs = _costs(gan, objectives)
-    _refuse(gan)
+    _check_networks(gan)
     examples = _real_examples(gan, real, costs)
     count = checks.int_at_least("num_batches", num_batches, 2)
     size = checks.positive_int("batch_size", batch_size)
@@ -113,7 +117,7 @@ def generator_gradient_norms(
             ]
         return [_flat_gradient(tape, loss, gan.generator.trainable_variables) for loss in losses]
 
-    # Traced once, here: repeated measurements are no retracing that TensorFlow should warn of.
+    # Traced once: TensorFlow does not warn about the retracing of repeated measurements.
     compiled = gradients.get_concrete_function(tf.TensorSpec([], tf.int64))
     batches = [compiled(tf.constant(index, tf.int64)) for index in range(count)]
     return {
@@ -127,7 +131,7 @@ def _costs(gan: GAN, objectives: Any) -> dict[str, Objective]:
         return {"objective": gan.objective}
     if not isinstance(objectives, Mapping) or not objectives:
         raise ValueError(
-            "`objectives` must be a dict of objectives by name, say "
+            "`objectives` must be a dict of objectives by name, for example "
             f"`{{'minimax': tfgans.objectives.Minimax()}}`. Received: {checks.short(objectives)}"
         )
     for name, cost in objectives.items():
@@ -135,12 +139,12 @@ def _costs(gan: GAN, objectives: Any) -> dict[str, Objective]:
     return dict(objectives)
 
 
-def _refuse(gan: GAN) -> None:
-    """Raises ValueError of a model without one gradient over one generator."""
+def _check_networks(gan: GAN) -> None:
+    """Raises ValueError if the model is a mixture or has no weights to train."""
     if any(player.is_mixture for player in gan.players.values()):
         raise ValueError(
-            "The gradient is of one generator against one discriminator. Received: a mixture. Make "
-            "a model of two of its components"
+            "The gradient is that of a single generator against a single discriminator. "
+            "Received: a mixture. Make a model of two of its components"
         )
     if not gan.generator.trainable_variables:
         raise ValueError(
@@ -154,8 +158,8 @@ def _real_examples(gan: GAN, real: Any, costs: Mapping[str, Objective]) -> tf.Te
     readers = [str(cost) for cost in costs.values() if cost.generator_uses_real]
     if (real is not None) != bool(readers):
         raise ValueError(
-            "`real` is for objectives whose generator compares with real examples, which need it: "
-            f"{', '.join(readers) or 'none of these'}. Received: "
+            "Objectives whose generator compares with real examples need `real`, and others do not "
+            f"take it. Received: {', '.join(readers) or 'no such objective'} and "
             f"real={'None' if real is None else 'an array'}"
         )
     if real is None:
@@ -168,8 +172,8 @@ def _real_examples(gan: GAN, real: Any, costs: Mapping[str, Objective]) -> tf.Te
     examples = checked_examples("real", real)
     if examples.shape[1:] != tuple(gan.data_shape):
         raise ValueError(
-            f"`real` must have examples of shape {tuple(gan.data_shape)}, as the discriminator "
-            f"takes them. Received shape: {examples.shape}"
+            f"`real` must have examples of the discriminator's input shape, "
+            f"{tuple(gan.data_shape)}. Received shape: {examples.shape}"
         )
     return tf.constant(examples)
 
@@ -183,8 +187,8 @@ def _draw(gan: GAN, batch_size: int, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
 
 
 def _flat_gradient(tape: tf.GradientTape, loss: tf.Tensor, variables: Any) -> tf.Tensor:
-    found = tape.gradient(loss, variables, unconnected_gradients="zero")
-    return tf.concat([tf.reshape(one, [-1]) for one in found], 0)
+    gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+    return tf.concat([tf.reshape(gradient, [-1]) for gradient in gradients], 0)
 
 
 def _norms(name: str, gradients: np.ndarray) -> GradientNorms:

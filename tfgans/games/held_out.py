@@ -1,4 +1,4 @@
-"""Training a discriminator on some of the examples, to measure it on the others."""
+"""Training of a discriminator on a part of the examples, and its logits on the rest."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, random
+from tfgans.images import from_uint8
 from tfgans.metrics import arrays
 from tfgans.optimizers import FusedAdam
 from tfgans.penalties import clip_weights
@@ -20,13 +21,13 @@ Loss = Callable[[Any, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def examples(name: str, values: Any, *, at_least: int = 1) -> np.ndarray:
-    """Returns examples as float32 [num, ...], uint8 mapped onto [-1, 1] as everywhere in tfgans.
+    """Returns examples as float32 [num, ...], uint8 mapped onto [-1, 1].
 
     Raises:
         ValueError: If they are not finite in float32, or too few.
     """
     if getattr(values, "dtype", None) == np.uint8:
-        values = np.asarray(values) / 127.5 - 1.0
+        values = from_uint8(np.asarray(values), "float64")
     array = arrays.finite(name, values)
     if array.ndim < 2 or len(array) < at_least:
         raise ValueError(
@@ -36,37 +37,38 @@ def examples(name: str, values: Any, *, at_least: int = 1) -> np.ndarray:
     largest = np.abs(array).max(initial=0)
     if largest > np.finfo(np.float32).max:
         raise ValueError(
-            f"`{name}` must fit in float32, in which networks compute. Received: {largest:g}. "
+            f"`{name}` must be within the range of float32. Received: {largest:g}. "
             "Rescale the examples"
         )
     return array.astype(np.float32)
 
 
 def shuffled_pair(real: Any, fake: Any, *, at_least: int, seed: int) -> list[np.ndarray]:
-    """Returns both sets of examples in random order, checked and of one shape.
+    """Returns both sets of examples in random order, checked and of the same shape.
 
     Raises:
-        ValueError: If they are not as `examples` takes them, or their shapes differ.
+        ValueError: If they are not valid for `examples`, or their shapes differ.
     """
-    sides = [
+    pair = [
         examples(name, values, at_least=at_least)
         for name, values in (("real", real), ("fake", fake))
     ]
-    if sides[0].shape[1:] != sides[1].shape[1:]:
+    if pair[0].shape[1:] != pair[1].shape[1:]:
         raise ValueError(
             "`real` and `fake` must have examples of the same shape. Received shapes: "
-            f"{sides[0].shape} and {sides[1].shape}"
+            f"{pair[0].shape} and {pair[1].shape}"
         )
-    # Sets of one size get one order: where fake i is made from real i, both are on one side.
+    # Sets of the same size get the same order: if fake i is made from real i, both are trained on
+    # or both are held out.
     entropy = [checks.integer("seed", seed) % 2**64, _ORDER]
-    return [side[np.random.default_rng(entropy).permutation(len(side))] for side in sides]
+    return [rows[np.random.default_rng(entropy).permutation(len(rows))] for rows in pair]
 
 
 def split(name: str, values: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Returns the rows to train on, and the last `share` of the rows, held out.
 
     Raises:
-        ValueError: If the share is not in (0, 1), or leaves fewer than two rows on a side.
+        ValueError: If the share is not in (0, 1), or leaves fewer than two rows in a part.
     """
     if checks.positive("held_out", share) >= 1:
         raise ValueError(f"`held_out` must be in (0, 1). Received: {checks.short(share)}")
@@ -81,11 +83,11 @@ def split(name: str, values: np.ndarray, share: float) -> tuple[np.ndarray, np.n
 
 
 def build(name: str, builder: Any, data_shape: tuple[int, ...]) -> Any:
-    """Returns the fresh network of a builder, or raises ValueError if it makes none that fits."""
+    """Returns a new network of a builder, or raises ValueError."""
     if isinstance(builder, keras.layers.Layer) or not callable(builder):
         raise ValueError(
-            f"`{name}` must be a function that builds a fresh network, since each measurement "
-            f"trains its own: say `lambda: tfgans.networks.mlp_discriminator({data_shape})`. "
+            f"`{name}` must be a function that builds a new network for each measurement, for "
+            f"example `lambda: tfgans.networks.mlp_discriminator({data_shape})`. "
             f"Received: {checks.short(builder)}"
         )
     network, other = builder(), builder()
@@ -94,16 +96,17 @@ def build(name: str, builder: Any, data_shape: tuple[int, ...]) -> Any:
     outputs = network(np.zeros([2, *data_shape], np.float32), training=False)
     if tuple(outputs.shape) != (2, 1):
         raise ValueError(
-            f"`{name}` must build a network with one logit an example, [num, 1]. Received: outputs "
+            f"`{name}` must build a network with a logit per example, [num, 1]. Received: outputs "
             f"of shape {tuple(outputs.shape)} for two examples"
         )
-    own, others = ({id(one) for one in each.trainable_variables} for each in (network, other))
-    if own & others:
-        # It would be the user's network that is trained, and it would not start anew.
+    weights, others = (
+        {id(variable) for variable in each.trainable_variables} for each in (network, other)
+    )
+    if weights & others:
         raise ValueError(
-            f"`{name}` must build a fresh network at each call. Received: a function whose "
-            "networks share trainable weights. Make the network within the function, or copy it "
-            "there: `lambda: keras.models.clone_model(network)`"
+            f"`{name}` must build a new network at each call. Received: a function whose networks "
+            "share trainable weights. Make the network within the function, or copy it there: "
+            "`lambda: keras.models.clone_model(network)`"
         )
     return network
 
@@ -143,46 +146,46 @@ def train(
     optimizer = FusedAdam(rate, beta_1=betas[0], beta_2=betas[1])
     variables = network.trainable_variables
     optimizer.build(variables)
-    sides = [tf.constant(real), tf.constant(fake)]
+    pair = [tf.constant(real), tf.constant(fake)]
 
     @tf.function(autograph=False)
     def update(step: tf.Tensor) -> None:
         key = random.key(seed, ReservedStep.HELD_OUT, step)
         real, fake = (
-            tf.gather(side, draw_indices(size, len(side), random.fold(key, index)))
-            for index, side in enumerate(sides)
+            tf.gather(rows, draw_indices(size, len(rows), random.fold(key, index)))
+            for index, rows in enumerate(pair)
         )
         with tf.GradientTape() as tape:
-            value = loss(network, real, fake, random.fold(key, len(sides)))
+            value = loss(network, real, fake, random.fold(key, len(pair)))
         optimizer.apply(tape.gradient(value, variables), variables)
         if weight_clip is not None:
             clip_weights(variables, weight_clip)
 
-    # Traced once, here: repeated measurements are no retracing that TensorFlow should warn of.
+    # Traced once: TensorFlow does not warn about the retracing of repeated measurements.
     compiled = update.get_concrete_function(tf.TensorSpec([], tf.int64))
     for step in range(steps):
         compiled(tf.constant(step, tf.int64))
 
 
 def logits(network: Any, examples: np.ndarray) -> np.ndarray:
-    """Returns float64 [num]: a network's logits, at inference.
+    """Returns float64 [num]: a network's logits, in inference mode.
 
     Raises:
-        ValueError: If they are not finite, or not one an example.
+        ValueError: If they are not finite, or not [num, 1].
     """
     chunks = [examples[start : start + _CHUNK] for start in range(0, len(examples), _CHUNK)]
-    found = np.concatenate([np.asarray(network(chunk, training=False)) for chunk in chunks])
-    if found.shape != (len(examples), 1):
+    outputs = np.concatenate([np.asarray(network(chunk, training=False)) for chunk in chunks])
+    if outputs.shape != (len(examples), 1):
         raise ValueError(
-            "A network must give one logit an example, [num, 1]. Received: outputs of shape "
-            f"{found.shape} for {len(examples)} examples"
+            "A network must give a logit per example, [num, 1]. Received: outputs of shape "
+            f"{outputs.shape} for {len(examples)} examples"
         )
-    return arrays.finite("the network's logits", found)[:, 0]
+    return arrays.finite("the network's logits", outputs)[:, 0]
 
 
 def standard_error(*samples: np.ndarray) -> float:
     """Returns the standard error of a sum of means of independent samples."""
-    return float(np.sqrt(sum(np.var(one, ddof=1) / len(one) for one in samples)))
+    return float(np.sqrt(sum(np.var(values, ddof=1) / len(values) for values in samples)))
 
 
 def draw_indices(count: int, size: int, key: tf.Tensor) -> tf.Tensor:

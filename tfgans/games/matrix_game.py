@@ -1,6 +1,6 @@
-"""Zero-sum games given by a matrix: their value, their equilibria, and what a pair falls short.
+"""Zero-sum games of a payoff matrix: value, equilibria, and the gains of best replies.
 
-In all of this module `payoff[i, j]` is what discriminator j earns against generator i: rows, the
+In this module `payoff[i, j]` is the payoff of discriminator j against generator i: rows, the
 generators, minimize it; columns, the discriminators, maximize it.
 """
 
@@ -12,16 +12,15 @@ from scipy import optimize
 from tfgans import checks
 from tfgans.metrics import arrays
 
-# How far from 1 the sum of given probabilities may be: float32 sums pass.
-# The tightest that HiGHS takes; a payoff is solved on the scale of [0, 1].
+# The smallest tolerance of HiGHS; a payoff is solved on the scale of [0, 1].
 _TOLERANCE = 1e-10
 
 
 class MatrixGame(NamedTuple):
-    """The solution of a zero-sum game: what it is worth, and how to play for it.
+    """The solution of a zero-sum game.
 
     Attributes:
-        value: Float, what the discriminators earn at an equilibrium, in the payoff's unit.
+        value: Float, the payoff of the discriminators at an equilibrium, in the payoff's unit.
         generator: float64 [kg], probabilities of the rows at an equilibrium.
         discriminator: float64 [kd], probabilities of the columns at an equilibrium.
     """
@@ -32,11 +31,11 @@ class MatrixGame(NamedTuple):
 
 
 class BestReplyGains(NamedTuple):
-    """What each side would gain by its best pure reply to the other's mixed strategy.
+    """The gain of each player by its best pure reply to the other's mixed strategy.
 
     Attributes:
-        generator: Float of at least 0, how much lower the generators could push the payoff.
-        discriminator: Float of at least 0, how much higher the discriminators could.
+        generator: Float of at least 0, by which the generators could lower the payoff.
+        discriminator: Float of at least 0, by which the discriminators could raise it.
     """
 
     generator: float
@@ -47,8 +46,9 @@ def matrix_game(payoff: Any) -> MatrixGame:
     """Returns the value of a zero-sum game and an equilibrium in mixed strategies.
 
     Formula: `V = min_p max_j (p^T F)_j = max_q min_i (F q)_i`, p and q probabilities: the minimax
-    theorem. Each side is a linear program, solved on the payoff's own scale, so that neither its
-    unit nor its offset matters. The value is unique; where equilibria are not, this is one of them.
+    theorem. The strategy of each player solves a linear program, on the payoff's scale, so that
+    neither its unit nor its offset matters. The value is unique; if the equilibrium is not, the
+    result is any of them.
 
     Args:
         payoff: Array [kg, kd] of finite numbers. Rows minimize, columns maximize.
@@ -58,6 +58,7 @@ def matrix_game(payoff: Any) -> MatrixGame:
 
     Raises:
         ValueError: If the payoff is not a matrix of finite numbers, or is empty.
+        RuntimeError: If a linear program is not solved.
 
     Example:
 
@@ -73,7 +74,7 @@ def matrix_game(payoff: Any) -> MatrixGame:
 
 
 def best_reply_gains(payoff: Any, p: Any, q: Any) -> BestReplyGains:
-    """Returns what each side would gain by its best pure reply to the other.
+    """Returns the gain of each player by its best pure reply to the other.
 
     Formula: `p^T F q - min_i (F q)_i` for the generators, `max_j (p^T F)_j - p^T F q` for the
     discriminators. With epsilon the larger of the two, (p, q) is an epsilon-approximate
@@ -89,8 +90,8 @@ def best_reply_gains(payoff: Any, p: Any, q: Any) -> BestReplyGains:
         A `BestReplyGains`: `generator` and `discriminator`, both at least 0, in the payoff's unit.
 
     Raises:
-        ValueError: If the payoff is no matrix of finite numbers, or p or q no probabilities of its
-            rows and columns.
+        ValueError: If the payoff is not a matrix of finite numbers, or p or q are not probabilities
+            of its rows and columns.
 
     Example:
 
@@ -104,7 +105,7 @@ def best_reply_gains(payoff: Any, p: Any, q: Any) -> BestReplyGains:
     rows = checks.probabilities("p", p, matrix.shape[0])
     columns = checks.probabilities("q", q, matrix.shape[1])
     against_rows, against_columns = rows @ matrix, matrix @ columns
-    # Each gain is at least 0 but for rounding: the mean of some numbers less the least of them.
+    # A mean of numbers less the least of them: at least 0 but for rounding.
     return BestReplyGains(
         generator=max(0.0, float(rows @ against_columns - against_columns.min())),
         discriminator=max(0.0, float(against_rows.max() - against_rows @ columns)),
@@ -112,7 +113,7 @@ def best_reply_gains(payoff: Any, p: Any, q: Any) -> BestReplyGains:
 
 
 def exploitability(payoff: Any, p: Any, q: Any) -> float:
-    """Returns how much the two sides together would gain by their best pure replies.
+    """Returns the sum of the gains of both players by their best pure replies.
 
     Formula: `max_j (p^T F)_j - min_i (F q)_i`, the duality gap: 0 exactly at an equilibrium, above
     0 elsewhere, in the payoff's unit.
@@ -123,8 +124,8 @@ def exploitability(payoff: Any, p: Any, q: Any) -> float:
         q: Array [kd], probabilities of the discriminators; the same.
 
     Raises:
-        ValueError: If the payoff is no matrix of finite numbers, or p or q no probabilities of its
-            rows and columns.
+        ValueError: If the payoff is not a matrix of finite numbers, or p or q are not probabilities
+            of its rows and columns.
 
     Example:
 
@@ -152,7 +153,7 @@ def _matrix(payoff: Any) -> np.ndarray:
 
 def _cautious_strategy(matrix: np.ndarray) -> np.ndarray:
     """Returns the mixture of rows whose greatest entry is least: minimize v, p^T F <= v."""
-    # Divided first: the range of huge numbers could overflow.
+    # First divided by the largest entry, so that the range does not overflow.
     scaled = matrix / (np.abs(matrix).max() or 1.0)
     scaled = (scaled - scaled.min()) / (np.ptp(scaled) or 1.0)
     num_rows, num_columns = scaled.shape

@@ -1,4 +1,4 @@
-"""The distance between distributions that a class of discriminators sees."""
+"""The neural net distance: how well a class of discriminators separates two distributions."""
 
 import functools
 from collections.abc import Callable
@@ -15,14 +15,13 @@ _LOG_TWO = float(np.log(2))
 
 
 class NeuralNetDistance(NamedTuple):
-    """A neural net distance, measured where it was not trained.
+    """A neural net distance on held-out examples.
 
     Attributes:
-        distance: Float, on the held-out examples. It may be under 0: what was learnt by heart does
-            not hold there.
+        distance: Float, on the held-out examples. It may be below 0 if the discriminator overfits.
         standard_error: Float, over the held-out examples, of the trained discriminator.
-        train_distance: Float, on the examples that the discriminator was trained on. Under 0 it is
-            beaten by a constant: train longer, or rescale examples of large numbers.
+        train_distance: Float, on the training examples. Below 0 a constant discriminator is better:
+            train longer, or rescale examples of large numbers.
         generalization_gap: Float, `train_distance - distance`.
         num_train: Int, real examples trained on.
         num_held_out: Int, real examples held out.
@@ -49,43 +48,44 @@ def neural_net_distance(
     held_out: float = 0.5,
     seed: int = 0,
 ) -> NeuralNetDistance:
-    """Returns how well a class of discriminators tells two samples apart on held-out examples.
+    """Returns how well a class of discriminators separates two samples on held-out examples.
 
     Formula: `sup_{D in F} E_real phi(D(x)) + E_fake phi(1 - D(x)) - 2 phi(1/2)`, with
     `D = sigmoid(logit)`. With phi = log and all functions it is twice the Jensen-Shannon
-    divergence, at most 2 log 2; with phi(t) = t it is at most 1. The supremum is what training on
-    one part reaches: a lower bound, but for the noise of the held-out part. It is a pseudo-metric:
-    0 does not mean equal distributions, only that this class of networks does not tell them apart;
-    but unlike the Wasserstein distance it generalizes from samples that are few for the dimension.
+    divergence, at most 2 log 2; with phi(t) = t it is at most 1. The supremum is approximated by
+    training on the other examples: a lower bound, but for the noise of the held-out part. It is a
+    pseudo-metric: 0 means that this class of networks does not separate the distributions, not that
+    they are equal. Unlike the Wasserstein distance it generalizes from few samples in many
+    dimensions.
 
     Args:
         real: Array [num_real, ...] of floats, images in [-1, 1] or uint8; four examples at least.
         fake: Array [num_fake, ...]; the same.
         discriminator: Function without arguments that builds a fresh Keras network, examples ->
-            logits [num, 1]. It is called twice, to see that nothing of yours is trained. The first
-            weights are the builder's: with seeded initializers the same `seed` gives the same
-            number.
+            logits [num, 1]. It is called twice, to check that each call makes new weights. With
+            seeded initializers the same `seed` gives the same number.
         phi: "log" (default) or "linear".
         steps: Int of at least 1, of Adam. Default: 1000.
-        batch_size: Int of at least 1, of each side. Default: 256.
+        batch_size: Int of at least 1, examples of each set. Default: 256.
         learning_rate: Float above 0, which falls linearly to 0. Default: 1e-3.
         weight_clip: Float above 0, which bounds the class: all its parameters are kept within
             [-weight_clip, weight_clip]. Default: None.
-        held_out: Float in (0, 1), the share of each side that is held out. Default: 0.5.
+        held_out: Float in (0, 1), the share of each set that is held out. Default: 0.5.
         seed: Int, of the parts and the batches. Default: 0.
 
     Returns:
         A `NeuralNetDistance`.
 
     Raises:
-        ValueError: If the examples are not finite or too few or do not fit the network, the
-            builder makes no fresh network, or an argument is out of range.
+        ValueError: If the examples are not finite, too few, or not inputs of the network, the
+            builder does not make a new network, or an argument is out of range.
 
     Example:
 
     ```python
-    build = lambda: tfgans.networks.mlp_discriminator((2,), width=32)
-    print(tfgans.games.neural_net_distance(real, fake, discriminator=build))
+    real, fake = np.random.default_rng(0).normal([[[1.0]], [[0.0]]], size=(2, 500, 2))
+    build = lambda: tfgans.networks.mlp_discriminator((2,), width=32, seed=0)
+    print(tfgans.games.neural_net_distance(real, fake, discriminator=build, steps=50))
     ```
 
     Reference: Arora et al. 2017, "Generalization and Equilibrium in Generative Adversarial Nets",
@@ -98,7 +98,7 @@ def neural_net_distance(
         checks.positive("weight_clip", weight_clip)
     pair = shuffled_pair(real, fake, at_least=4, seed=seed)
     real_parts, fake_parts = (
-        split(name, side, held_out) for name, side in zip(("real", "fake"), pair, strict=True)
+        split(name, rows, held_out) for name, rows in zip(("real", "fake"), pair, strict=True)
     )
     network = build("discriminator", discriminator, pair[0].shape[1:])
     train(
@@ -113,14 +113,14 @@ def neural_net_distance(
         seed=seed,
         weight_clip=weight_clip,
     )
-    sides = [
-        (_gain(logits(network, one), phi), _gain(-logits(network, other), phi))
-        for one, other in zip(real_parts, fake_parts, strict=True)
+    gains = [
+        (_gain(logits(network, real_part), phi), _gain(-logits(network, fake_part), phi))
+        for real_part, fake_part in zip(real_parts, fake_parts, strict=True)
     ]
-    trained, measured = (float(one.mean() + other.mean()) for one, other in sides)
+    trained, measured = (float(on_real.mean() + on_fake.mean()) for on_real, on_fake in gains)
     return NeuralNetDistance(
         distance=measured,
-        standard_error=standard_error(*sides[1]),
+        standard_error=standard_error(*gains[1]),
         train_distance=trained,
         generalization_gap=trained - measured,
         num_train=len(real_parts[0]),

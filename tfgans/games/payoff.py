@@ -1,4 +1,4 @@
-"""What each pair of a generator and a discriminator earns on held-out examples."""
+"""The payoff of each pair of a generator and a discriminator on held-out examples."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ class Payoff(NamedTuple):
     """The payoffs of all pairs, estimated on a sample.
 
     Attributes:
-        values: float64 [kg, kd], entry [i, j] is what discriminator j earns against generator i.
+        values: float64 [kg, kd], entry [i, j] is the payoff of discriminator j against generator i.
         standard_errors: float64 [kg, kd], of each entry, over the examples.
         num_examples: Int, real examples used, and as many fakes of each generator.
     """
@@ -29,17 +29,18 @@ class Payoff(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Equilibrium:
-    """How the weights of a mixture play the game among its own components; see `equilibrium`.
+    """The weights of a mixture as strategies in the game of its components; see `equilibrium`.
 
     Attributes:
         payoff: `Payoff` of all pairs of components.
-        generator_probabilities: float64 [kg], the weights p in force; [1.0] for a plain network.
-        discriminator_probabilities: float64 [kd], the weights q in force.
-        value: Float, `p^T F q`, what the discriminators earn as things are.
-        generator_gain: Float of at least 0, what the generators would gain by their best pure reply
-            to q.
-        discriminator_gain: Float of at least 0, the discriminators' by theirs to p.
-        game: `MatrixGame`, the value of the payoff matrix and weights that reach it.
+        generator_probabilities: float64 [kg], the weights p; [1.0] for a plain network.
+        discriminator_probabilities: float64 [kd], the weights q; [1.0] for a plain network.
+        value: Float, `p^T F q`, the payoff of the discriminators with these weights.
+        generator_gain: Float of at least 0, the gain of the generators by their best pure reply to
+            q.
+        discriminator_gain: Float of at least 0, the gain of the discriminators by their best pure
+            reply to p.
+        game: `MatrixGame`, the value of the payoff matrix and the optimal weights.
     """
 
     payoff: Payoff
@@ -52,11 +53,11 @@ class Equilibrium:
 
     @property
     def epsilon(self) -> float:
-        """The larger of the two gains: 0 if neither side has a better component to go to."""
+        """The larger of the two gains: 0 if no component is a better reply."""
         return max(self.generator_gain, self.discriminator_gain)
 
     def table(self) -> str:
-        """Returns the payoffs, the weights beside them, and the numbers below, as text."""
+        """Returns the payoffs, the weights and the gains as text."""
         values, errors, num_examples = self.payoff
         rows = [["", *(f"D{j}" for j in range(values.shape[1])), "weight", "optimal"]]
         margins = zip(self.generator_probabilities, self.game.generator, strict=True)
@@ -83,39 +84,43 @@ class Equilibrium:
 
 
 def payoff_matrix(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) -> Payoff:
-    """Returns what every discriminator earns against every generator on held-out examples.
+    """Returns the payoff of every discriminator against every generator on held-out examples.
 
     Formula: `F[i, j] = -(E on_real(D_j(x)) + E on_fake(D_j(G_i(z))))`, with the terms of
     `gan.objective.discriminator_loss` and without penalty. For `Minimax` and `NonSaturating` that
-    is `E log D + E log(1 - D)`, since both share the discriminator's side: what is measured is the
-    zero-sum game, whatever the generators were trained on. For `Wasserstein` it is
-    `E D(x) - E D(G(z))`.
+    is `E log D + E log(1 - D)`, since both have the same discriminator loss: the game is zero-sum,
+    whatever the generators were trained on. For `Wasserstein` it is `E D(x) - E D(G(z))`.
 
-    The networks are those that play, `gan.generator` (not its average) and `gan.discriminator`, at
-    inference. A plain network counts as a mixture of one. There are as many latents as examples,
-    those of `gan.sample(num_examples, seed=seed)`, and all generators get the same ones. Example
-    and latent i make a pair, whose spread gives `std / sqrt(num_examples)` as standard error. It
-    is of one entry: all entries share examples and latents, so their differences are surer.
+    The networks are `gan.generator` (not its average) and `gan.discriminator`, in inference mode. A
+    plain network counts as a mixture with a single component. There are as many latents as
+    examples, those of `gan.sample(num_examples, seed=seed)`, the same for all generators. Example
+    and latent i make a pair, whose spread gives `std / sqrt(num_examples)` as standard error of an
+    entry. All entries share examples and latents, so their differences have smaller errors.
 
     Args:
         gan: `tfgans.GAN`, any combination of mixtures and plain networks. Its game must be a mean
             over examples or pairs of them: `KLWasserstein` is not.
         data: Held-out examples: array [num_examples, ...] of floats, images in [-1, 1] (or uint8),
             or a finite `tf.data.Dataset` of batches. At least two. For a conditional model a pair
-            of arrays, or a dataset of pairs (examples, labels); fakes get the same labels.
-        batch_size: Int of at least 1, examples at once. It changes the result by rounding only.
-        seed: Int, of the latents. The same seed gives the same result.
+            of arrays, or a dataset of pairs (examples, labels); fakes have the same labels.
+        batch_size: Int of at least 1. It changes the result by rounding only. Default: 256.
+        seed: Int, of the latents. The same seed gives the same result. Default: 0.
 
     Returns:
-        A `Payoff`: `values`, `standard_errors` and `num_examples`.
+        A `Payoff`.
 
     Raises:
-        ValueError: If the data does not fit the discriminator, is not finite (of a dataset, the
-            first batch), is endless, or holds fewer than two examples.
+        ValueError: If the data is not valid input of the discriminator, is not finite (of a
+            dataset, the first batch), is endless, or holds fewer than two examples.
 
     Example:
 
     ```python
+    gan = tfgans.NonSaturatingGAN(
+        tfgans.networks.mlp_generator((2,), latent_dim=2),
+        tfgans.networks.mlp_discriminator((2,)),
+    )
+    held_out = tfgans.data.load("ring").sample(1000, seed=1)
     payoff = tfgans.games.payoff_matrix(gan, held_out)
     print(payoff.values, payoff.standard_errors)
     ```
@@ -123,7 +128,7 @@ def payoff_matrix(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) 
     checks.instance("gan", gan, GAN, "tfgans.GAN(generator, discriminator, objective=...)")
     if gan.objective.weighs_fakes:
         raise ValueError(
-            "A payoff is a mean over examples, and in this game the term of a fake depends on the "
+            "A payoff is a mean over examples, but in this game the term of a fake depends on the "
             f"other fakes of its batch. Received: {gan.objective}"
         )
     size = checks.positive_int("batch_size", batch_size)
@@ -134,16 +139,15 @@ def payoff_matrix(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) 
         rows = np.arange(count, count + len(real), dtype=np.int64)
         keys = np.stack([np.full_like(rows, first_word), rows], axis=1)
         terms = pair_terms(tf.cast(real, tf.float32), keys, labels).numpy()
-        # The parallel form of Welford's update (Chan, Golub & LeVeque 1979): nothing cancels.
+        # The parallel form of Welford's update (Chan, Golub & LeVeque 1979): no digits cancel.
         total = count + len(rows)
         delta = terms.mean(axis=0) - mean
-        own_squares = np.square(terms - terms.mean(axis=0)).sum(axis=0)
-        squares = squares + own_squares + delta**2 * (count * len(rows) / total)
+        batch_squares = np.square(terms - terms.mean(axis=0)).sum(axis=0)
+        squares = squares + batch_squares + delta**2 * (count * len(rows) / total)
         mean, count = mean + delta * (len(rows) / total), total
     if count < 2:
         raise ValueError(
-            "A standard error takes at least two held-out examples. "
-            f"Received: {count}. Pass more examples"
+            f"`data` must hold at least two held-out examples. Received: {count}. Pass more"
         )
     return Payoff(mean, np.sqrt(squares / (count - 1) / count), count)
 
@@ -151,31 +155,39 @@ def payoff_matrix(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) 
 def equilibrium(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) -> Equilibrium:
     """Returns how far the weights of a trained game are from an equilibrium of its components.
 
-    `epsilon` is the most that a side would gain by moving all its weight to one component, the
-    other side's weights held fixed.
+    `epsilon` is the largest gain of a player by moving all its weight to a single component, while
+    the weights of the other player stay fixed.
 
-    What it is not: the distance to an equilibrium of the game between networks. Best replies are
-    sought among the k components in hand, not among all networks of their kind; a generator or a
-    discriminator trained further could gain more. Two plain networks have an epsilon of 0 however
-    badly they play. And the payoff is an estimate: gains of the size of its standard errors may be
-    noise, and the search for a best reply takes noise for gain.
+    It is not the distance to an equilibrium of the game between networks. Best replies are searched
+    among the k components, not among all networks: a generator or a discriminator trained further
+    could gain more. Two plain networks always have an epsilon of 0. And the payoff is an estimate:
+    gains of the size of its standard errors may be noise, and the search for a best reply is biased
+    towards noise that looks like a gain.
 
     Args:
         gan: `tfgans.GAN`, any combination of mixtures and plain networks.
         data: Held-out examples; see `payoff_matrix`.
-        batch_size: Int of at least 1, examples at once.
-        seed: Int, of the latents.
+        batch_size: Int of at least 1. Default: 256.
+        seed: Int, of the latents. Default: 0.
 
     Returns:
-        An `Equilibrium`; `table()` shows it as text.
+        An `Equilibrium`; `table()` returns it as text.
 
     Raises:
-        ValueError: If the data is not as `payoff_matrix` takes it, or a component has diverged, so
+        ValueError: If the data is not valid for `payoff_matrix`, or a component has diverged, so
             that the payoff is not finite.
 
     Example:
 
     ```python
+    networks = tfgans.networks
+    gan = tfgans.NonSaturatingGAN(
+        tfgans.MixtureGenerator(
+            [networks.mlp_generator((2,), latent_dim=2, seed=seed) for seed in (0, 1)]
+        ),
+        networks.mlp_discriminator((2,)),
+    )
+    held_out = tfgans.data.load("ring").sample(1000, seed=1)
     print(tfgans.games.equilibrium(gan, held_out).table())
     ```
 
@@ -203,8 +215,8 @@ def _compiled_terms(gan: GAN) -> Callable[[tf.Tensor, np.ndarray, tf.Tensor], tf
     """Returns the function (examples, keys, labels) -> payoffs, float64 [batch, kg, kd]."""
     generators = gan.players["generator"].components
 
-    def pair_terms(real: tf.Tensor, keys: tf.Tensor, given: tf.Tensor) -> tf.Tensor:
-        labels = None if gan.num_classes is None else given
+    def pair_terms(real: tf.Tensor, keys: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+        labels = None if gan.num_classes is None else classes
 
         def logits(examples: tf.Tensor) -> tf.Tensor:
             inputs = shapes.with_labels(examples, labels)
@@ -228,7 +240,7 @@ def _compiled_terms(gan: GAN) -> Callable[[tf.Tensor, np.ndarray, tf.Tensor], tf
 
 
 def _batches(data: Any, gan: GAN, size: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """Yields held-out examples and labels (or zeros) in batches of `size`, the last one smaller."""
+    """Yields held-out examples and labels (or zeros) in batches of `size`; the last is smaller."""
     batches = adapters.evaluation_data(
         data, batch_size=size, data_shape=gan.data_shape, num_classes=gan.num_classes
     )
@@ -237,8 +249,8 @@ def _batches(data: Any, gan: GAN, size: int) -> Iterator[tuple[tf.Tensor, tf.Ten
 
 
 def _with_some_labels(examples: tf.Tensor, labels: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    given = tf.zeros([len(examples)], tf.int32) if labels is None else labels
-    return examples, tf.cast(given, tf.int32)
+    labels = tf.zeros([len(examples)], tf.int32) if labels is None else labels
+    return examples, tf.cast(labels, tf.int32)
 
 
 def _decimals(values: Any) -> list[str]:

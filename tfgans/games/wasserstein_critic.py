@@ -1,4 +1,4 @@
-"""An independent critic: trained after the generator, measured where it was not trained."""
+"""An independent critic: trained after the generator, evaluated on held-out examples."""
 
 import functools
 from collections.abc import Callable
@@ -20,18 +20,18 @@ from tfgans.penalties import GradientPenalty
 
 
 class WassersteinCritic(NamedTuple):
-    """What an independent critic says, beside what it says of real against real.
+    """The distance of an independent critic, and that of real examples to real examples.
 
     Attributes:
         distance: Float, mean logit of held-out real examples less that of held-out fakes.
         standard_error: Float, over the held-out examples.
-        baseline: Float, the same of two disjoint halves of the real examples.
-        baseline_standard_error: Float.
+        baseline: Float, the distance of two disjoint halves of the real examples.
+        baseline_standard_error: Float, of the baseline.
         excess: Float, `distance - baseline`.
-        train_distance: Float, of the examples that the critic was trained on.
+        train_distance: Float, on the training examples.
         generalization_gap: Float, `train_distance - distance`.
-        num_train: Int, examples of each side trained on.
-        num_held_out: Int, examples of each side held out.
+        num_train: Int, training examples of each set.
+        num_held_out: Int, held-out examples of each set.
     """
 
     distance: float
@@ -57,28 +57,28 @@ def wasserstein_critic(
     held_out: float = 0.5,
     seed: int = 0,
 ) -> WassersteinCritic:
-    """Returns what a fresh critic, trained by WGAN-GP on other examples, says of two samples.
+    """Returns the distance of two samples by a new critic, trained by WGAN-GP on other examples.
 
-    The real examples are halved. Two critics are trained, one on the first half against as many
-    fakes, one on the first half against the second: each on a part of what it is given, and
-    measured on the rest, the share `held_out`. So both numbers rest on the same counts, and the
-    second is what no generator undercuts.
+    The real examples are halved. Two critics are trained: the first on the first half against as
+    many fakes, the second on the first half against the other half. Each is evaluated on the share
+    `held_out` of its examples. Both numbers have the same counts, and the second, `baseline`, is a
+    lower bound for any generator.
 
-    It is not the Wasserstein distance. A network is no set of all 1-Lipschitz functions; and the
-    soft penalty lets gradients exceed 1: a linear critic of a shift mu ends at `s |mu|` with
-    `s = 1 + |mu| / (2 penalty_weight)`, which is `|mu|^2 / (2 penalty_weight)` too much. In few
+    It is not the Wasserstein distance. A network is not the set of all 1-Lipschitz functions, and
+    the soft penalty lets gradients exceed 1: a linear critic of a shift mu ends at `s |mu|` with
+    `s = 1 + |mu| / (2 penalty_weight)`, an excess of `|mu|^2 / (2 penalty_weight)`. In few
     dimensions compare `wasserstein_distance`.
 
     Args:
         real: Array [num_real, ...] of floats, images in [-1, 1] or uint8, that the generator was
             not trained on; eight at least.
-        fake: Array [num_fake, ...], at least half as many; more are left out.
+        fake: Array [num_fake, ...], at least half as many; the rest is not used.
         critic: Function without arguments that builds a fresh Keras network, examples -> logits
-            [num, 1], without BatchNormalization. It is called twice for each critic, to see that
-            nothing of yours is trained. The first weights are the builder's: with seeded
-            initializers the same `seed` gives the same number.
-        steps: Int of at least 1, of Adam (0, 0.9). Default: 1000.
-        batch_size: Int of at least 1, of each side. Default: 256.
+            [num, 1], without BatchNormalization. It is called twice for each critic, to check that
+            each call makes new weights. With seeded initializers the same `seed` gives the same
+            number.
+        steps: Int of at least 1, of Adam with betas (0, 0.9). Default: 1000.
+        batch_size: Int of at least 1, examples of each set. Default: 256.
         learning_rate: Float above 0, which falls linearly to 0. Default: 1e-3.
         penalty_weight: Float above 0. Default: 10.
         held_out: Float in (0, 1), the share of each comparison that is held out. Default: 0.5.
@@ -88,14 +88,15 @@ def wasserstein_critic(
         A `WassersteinCritic`.
 
     Raises:
-        ValueError: If the examples are not finite or too few or do not fit the network, the
-            builder makes no fresh network, or an argument is out of range.
+        ValueError: If the examples are not finite, too few, or not inputs of the network, the
+            builder does not make a new network, or an argument is out of range.
 
     Example:
 
     ```python
-    build = lambda: tfgans.networks.mlp_discriminator((2,), width=32)
-    print(tfgans.games.wasserstein_critic(held_out_real, fake, critic=build).excess)
+    real, fake = np.random.default_rng(0).normal([[[1.0]], [[0.0]]], size=(2, 500, 2))
+    build = lambda: tfgans.networks.mlp_discriminator((2,), width=32, seed=0)
+    print(tfgans.games.wasserstein_critic(real, fake, critic=build, steps=50).excess)
     ```
 
     Reference: Danihelka et al. 2017, "Comparison of Maximum Likelihood and GAN-Based Training of
@@ -119,7 +120,7 @@ def wasserstein_critic(
         cost = tf.reduce_mean(penalty(network, real, fake, key=key))
         return penalty.weight * cost - gap
 
-    fit = functools.partial(
+    train_critic = functools.partial(
         train,
         loss=loss,
         steps=steps,
@@ -128,8 +129,8 @@ def wasserstein_critic(
         betas=(0.0, 0.9),
         seed=seed,
     )
-    trained, measured = _judged(critic, fit, first, fakes[:size], held_out)
-    _, among_real = _judged(critic, fit, first, second, held_out)
+    trained, measured = _evaluate(critic, train_critic, first, fakes[:size], held_out)
+    _, among_real = _evaluate(critic, train_critic, first, second, held_out)
     distance, baseline = (float(x.mean() - y.mean()) for x, y in (measured, among_real))
     train_distance = float(trained[0].mean() - trained[1].mean())
     return WassersteinCritic(
@@ -145,15 +146,15 @@ def wasserstein_critic(
     )
 
 
-def _judged(
+def _evaluate(
     critic: Callable[[], Any],
-    fit: Callable[[Any, np.ndarray, np.ndarray], None],
-    one: np.ndarray,
-    other: np.ndarray,
+    train_critic: Callable[[Any, np.ndarray, np.ndarray], None],
+    real: np.ndarray,
+    fake: np.ndarray,
     share: float,
 ) -> list[tuple[Any, ...]]:
-    """Returns a new critic's logits of both sides: of the part it is trained on, of the rest."""
-    parts = list(zip(split("real", one, share), split("fake", other, share), strict=True))
-    network = build("critic", critic, one.shape[1:])
-    fit(network, *parts[0])
-    return [tuple(logits(network, side) for side in part) for part in parts]
+    """Returns a new critic's logits of both sets: of the training part, and of the rest."""
+    parts = list(zip(split("real", real, share), split("fake", fake, share), strict=True))
+    network = build("critic", critic, real.shape[1:])
+    train_critic(network, *parts[0])
+    return [tuple(logits(network, rows) for rows in part) for part in parts]

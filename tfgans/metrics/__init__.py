@@ -1,30 +1,63 @@
-"""Measures of samples: arrays in, numbers out."""
+"""Measures of samples: functions from arrays to numbers, and the metrics of evaluations."""
 
 from tfgans.metrics.birthday import BirthdayParadox, birthday_paradox
-from tfgans.metrics.frechet import frechet_distance, frechet_distance_from_statistics
-from tfgans.metrics.inception_score import InceptionScore, inception_score
-from tfgans.metrics.kernel import KernelDistance, MeanKernelDistance, kernel_distance
+from tfgans.metrics.frechet import (
+    FrechetMetric,
+    frechet_distance,
+    frechet_distance_from_statistics,
+)
+from tfgans.metrics.inception_score import InceptionScore, InceptionScoreMetric, inception_score
+from tfgans.metrics.kernel import (
+    KernelDistance,
+    KernelMetric,
+    MeanKernelDistance,
+    kernel_distance,
+)
+from tfgans.metrics.metric import Context, Estimate, Metric, Mixture, Quantity
 from tfgans.metrics.modes import (
     ClassCoverage,
+    ClassCoverageMetric,
     ModeCoverage,
+    ModeCoverageMetric,
     classifier_mode_coverage,
     mode_coverage,
 )
-from tfgans.metrics.ms_ssim import ms_ssim
-from tfgans.metrics.neighbours import NearestNeighbours, nearest_neighbours, precision_recall
+from tfgans.metrics.ms_ssim import MSSSIMMetric, ms_ssim
+from tfgans.metrics.neighbours import NearCopiesMetric, NearestNeighbours, nearest_neighbours
 from tfgans.metrics.noise_bound import wasserstein_noise_bound
+from tfgans.metrics.precision_recall import PrecisionRecallMetric, precision_recall
 from tfgans.metrics.statistics import FeatureStatistics
-from tfgans.metrics.wasserstein import sliced_wasserstein_distance, wasserstein_distance
+from tfgans.metrics.wasserstein import (
+    SlicedWassersteinMetric,
+    WassersteinMetric,
+    sliced_wasserstein_distance,
+    wasserstein_distance,
+)
 
 __all__ = [
     "BirthdayParadox",
     "ClassCoverage",
+    "ClassCoverageMetric",
+    "Context",
+    "Estimate",
     "FeatureStatistics",
+    "FrechetMetric",
     "InceptionScore",
+    "InceptionScoreMetric",
     "KernelDistance",
+    "KernelMetric",
+    "MSSSIMMetric",
     "MeanKernelDistance",
+    "Metric",
+    "Mixture",
     "ModeCoverage",
+    "ModeCoverageMetric",
+    "NearCopiesMetric",
     "NearestNeighbours",
+    "PrecisionRecallMetric",
+    "Quantity",
+    "SlicedWassersteinMetric",
+    "WassersteinMetric",
     "birthday_paradox",
     "classifier_mode_coverage",
     "frechet_distance",

@@ -1,10 +1,12 @@
-"""What metrics take: arrays of finite numbers, checked once and turned into float64."""
+"""Checks of the arrays that metrics take: finite numbers, turned into float64."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from tfgans import checks
+from tfgans.images import from_uint8
 
 
 def numbers(name: str, values: Any) -> np.ndarray:
@@ -14,7 +16,7 @@ def numbers(name: str, values: Any) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"`{name}` must be an array of numbers. Received: {checks.short(values)}, which "
-            f"is none: {error}"
+            f"is not: {error}"
         ) from error
 
 
@@ -52,7 +54,7 @@ def points(name: str, values: Any, *, at_least: int = 1, needed_by: str = "") ->
 def pair(
     real: Any, fake: Any, *, at_least: int = 1, needed_by: str = "", most: float = np.inf
 ) -> tuple[Any, Any]:
-    """Returns two sets of points of one dimension, as `points` does, or raises ValueError.
+    """Returns two sets of points of the same dimension, as `points` does, or raises ValueError.
 
     Args:
         real: Array [num_real, dim].
@@ -77,13 +79,21 @@ def pair(
     return first, second
 
 
+def scaled(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Returns both sets divided by a unit, and the unit: squares neither overflow nor vanish."""
+    largest = max(float(np.abs(first).max()), float(np.abs(second).max()))
+    # A power of two: the division is exact.
+    unit = 2.0 ** (math.frexp(largest)[1] - 1) if largest else 1.0
+    return first / unit, second / unit, unit
+
+
 def images(name: str, values: Any, *, at_least: int = 1, needed_by: str = "") -> np.ndarray:
     """Returns `values` as finite float64 [num, height, width, channels] in [-1, 1], or raises.
 
-    uint8 is mapped from {0, ..., 255} onto [-1, 1], as everywhere in tfgans.
+    uint8 is mapped from {0, ..., 255} onto [-1, 1].
     """
-    given = np.asarray(values)
-    array = given / 127.5 - 1.0 if given.dtype == np.uint8 else finite(name, given)
+    array = np.asarray(values)
+    array = from_uint8(array, "float64") if array.dtype == np.uint8 else finite(name, array)
     if array.ndim != 4 or not array.size:
         raise ValueError(
             f"`{name}` must be images [num, height, width, channels]. Received shape: {array.shape}"

@@ -1,4 +1,4 @@
-"""How many different examples a generator makes, from how often two of a batch are alike."""
+"""The number of different examples that a generator makes, by the birthday paradox."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -8,13 +8,12 @@ from scipy import optimize, stats
 
 from tfgans import checks
 from tfgans.metrics import arrays
-from tfgans.metrics.neighbours import squared_distances, squared_norms
+from tfgans.metrics.distances import blocks, squared_distances, squared_norms
 
-# Two already tell a generator that makes one example.
+# Two are enough to tell a generator of a single example.
 _FIRST_BATCH = 2
 _PILOTS = 32
-_ROWS = 1024
-# Beyond it a count says nothing.
+# The largest support that is searched for.
 _LARGEST = 1e18
 
 
@@ -22,15 +21,15 @@ class BirthdayParadox(NamedTuple):
     """An estimate of the size of a distribution's support.
 
     Attributes:
-        support_size: Float; infinity where no batch had a duplicate. Where all had one, any size
-            below `batch_size` fits as well as another: then it is the largest of these.
-        interval: Pair of floats, the confidence interval. From 1 where all batches had a duplicate,
-            to infinity where none had.
+        support_size: Float; infinity if no batch has a duplicate. If all batches have a duplicate,
+            all sizes below `batch_size` are equally likely: then it is the largest of these.
+        interval: Pair of floats, the confidence interval. From 1 if all batches have a duplicate,
+            to infinity if no batch has.
         duplicate_rate: Float, the share of batches with a duplicate.
         batch_size: Int, examples in a batch.
         num_batches: Int.
         pairs: Array [num_pairs, 2, ...], the most similar pairs of the first batch, to look at.
-        distances: float64 [num_pairs], theirs.
+        distances: float64 [num_pairs], the distances of these pairs.
     """
 
     support_size: float
@@ -54,26 +53,26 @@ def birthday_paradox(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> BirthdayParadox:
-    """Returns an estimate of how many different examples a distribution holds.
+    """Returns an estimate of the number of different examples of a distribution.
 
-    Of n equally likely examples a batch of s has no two alike with probability
-    `prod_{i < s} (1 - i / n)`. The estimate is the n for which that is the share of batches seen
-    without a duplicate, and the interval that of Clopper and Pearson for the share. If examples are
-    not equally likely it estimates about `1 / sum p^2`: a lower bound on the support.
+    If n examples are equally likely, a batch of s has no duplicates with probability
+    `prod_{i < s} (1 - i / n)`. The estimate is the n for which that is the share of batches without
+    a duplicate, and the interval that of Clopper and Pearson for the share. If examples are not
+    equally likely, it estimates about `1 / sum p^2`: a lower bound on the support.
 
-    Two examples are duplicates when they lie within `threshold` of each other. 0, the default,
-    fits finite supports; a trained generator needs a distance at which a person would call two
-    samples the same: look at `pairs`. Arora & Zhang let people judge.
+    Two examples are duplicates if they lie within `threshold` of each other. The default, 0, is for
+    finite supports; a trained generator needs a distance at which a person would call two samples
+    the same: look at `pairs`. Arora & Zhang asked people.
 
     Args:
-        sample: Function (n, seed) -> array [n, ...], say `gan.sample`.
+        sample: Function (n, seed) -> array [n, ...], for example `gan.sample`.
         threshold: Float of at least 0, Euclidean distance. Default: 0.
         features: Function from examples [n, ...] to points [n, dim], where distances are taken.
             Default: the examples, flattened.
         batch_size: Int of at least 2. Default: doubled from 2 until about half of 32 batches
-            have a duplicate, where the estimate is surest.
+            have a duplicate, where the estimate has the smallest error.
         num_batches: Int of at least 2. Default: 200.
-        max_batch_size: Int of at least 2, the most that the default takes. Default: 4096.
+        max_batch_size: Int of at least 2, the largest default of `batch_size`. Default: 4096.
         num_pairs: Int of at least 1, the pairs to keep. Default: 20.
         confidence: Float between 0 and 1, of the interval. Default: 0.95.
         seed: Int. Default: 0.
@@ -84,10 +83,9 @@ def birthday_paradox(
 
     Example:
 
-    ```python
-    found = tfgans.metrics.birthday_paradox(gan.sample, threshold=0.5)
-    print(found.support_size, found.interval)
-    ```
+    >>> die = lambda n, seed: np.random.default_rng(seed).integers(6, size=(n, 1))
+    >>> round(tfgans.metrics.birthday_paradox(die).support_size)
+    6
 
     Reference: Arora & Zhang 2017, "Do GANs actually learn the distribution? An empirical study".
 
@@ -116,7 +114,7 @@ def birthday_paradox(
     low, high = test.proportion_ci(confidence, method="exact")
     return BirthdayParadox(
         support_size=_support(rate, size),
-        # Where all batches may have one, so may they of any smaller support.
+        # If all batches may have a duplicate, any smaller support fits as well.
         interval=(_support(high, size) if high < 1 else 1.0, _support(low, size)),
         duplicate_rate=rate,
         batch_size=size,
@@ -155,11 +153,11 @@ def _half_point(draw: _Draws, threshold: float, most: int) -> int:
     """Returns a batch size at which about half of the batches have a duplicate."""
     size = min(_FIRST_BATCH, most)
     while True:
-        found = [_has_duplicate(draw.batch(size)[1], threshold) for _ in range(_PILOTS)]
-        if sum(found) >= _PILOTS / 2 or size == most:
+        duplicates = [_has_duplicate(draw.batch(size)[1], threshold) for _ in range(_PILOTS)]
+        if sum(duplicates) >= _PILOTS / 2 or size == most:
             break
         size = min(2 * size, most)
-    rate = np.clip(np.mean(found), 0.5 / _PILOTS, 1 - 0.5 / _PILOTS)
+    rate = np.clip(np.mean(duplicates), 0.5 / _PILOTS, 1 - 0.5 / _PILOTS)
     support = _support(float(rate), size)
     return int(np.clip(round(1.1774 * np.sqrt(support)), 2, most))
 
@@ -169,7 +167,7 @@ def _has_duplicate(points: np.ndarray, threshold: float) -> bool:
         # Adding 0 makes -0 the same bytes as 0.
         return len({row.tobytes() for row in points + 0.0}) < len(points)
     centred = points - points.mean(axis=0)
-    # Products round by less than this; what they leave open is measured by differences.
+    # Products round by less than this; distances within it are computed from differences.
     eps = float(np.finfo(np.float64).eps)
     slack = 4 * (points.shape[1] + 4) * eps * squared_norms(centred).max()
     for start, squares in _later(centred):
@@ -195,20 +193,20 @@ def _closest_pairs(points: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray
         pairs = np.concatenate([pairs, rows])
         kept = np.argsort(squares, kind="stable")[:num]
         squares, pairs = squares[kept], pairs[kept]
-    # Differences, not products: equal examples shall be at 0.
+    # Differences, not products: the distance of equal examples is 0.
     gaps = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     order = np.argsort(gaps, kind="stable")
     return gaps[order], pairs[order]
 
 
 def _later(points: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields, by blocks of rows from `start` on, squared distances to each later point.
+    """Yields squared distances of blocks of rows, from row `start` on, to each later point.
 
     Columns count from `start` too; entries that are not of a later point are infinite.
     """
     norms = squared_norms(points)
-    for start in range(0, len(points), _ROWS):
-        rows = points[start : start + _ROWS]
+    for block in blocks(len(points)):
+        rows, start = points[block], block.start
         squares = squared_distances(rows, points[start:], norms[start:])
         squares[np.tril_indices(len(rows), m=squares.shape[1])] = np.inf
         yield start, squares

@@ -1,5 +1,6 @@
 """The Frechet distance between Gaussians fitted to features."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,15 @@ from scipy import linalg
 from scipy.linalg import blas
 
 from tfgans.metrics import arrays
-from tfgans.metrics.statistics import FeatureStatistics
+from tfgans.metrics.metric import Context, Metric, Quantity
+from tfgans.metrics.statistics import FeatureStatistics, check_moments
 
 # Eigenvalues below this part of the largest are rounding.
 _ROUNDING = 1e-10
 _ROWS = 1024
 # Products of products of larger numbers would overflow.
 _MOST = 1e50
+_MAX_DEFAULT_DIM = 4096
 
 
 def frechet_distance(real: Any, fake: Any) -> float:
@@ -31,7 +34,7 @@ def frechet_distance(real: Any, fake: Any) -> float:
         Float of at least 0, in the square of the features' unit.
 
     Raises:
-        ValueError: If the features are not finite or not points of one dimension, or are too few.
+        ValueError: If the features are not finite, not points of the same dimension, or too few.
 
     Example:
 
@@ -61,7 +64,7 @@ def frechet_distance_from_statistics(real: tuple[Any, Any], fake: tuple[Any, Any
         fake: Another.
 
     Raises:
-        ValueError: If they are not finite, or not of one dimension, or a covariance is not
+        ValueError: If they are not finite, or not of the same dimension, or a covariance is not
             symmetric or has a negative variance.
 
     Example:
@@ -70,16 +73,39 @@ def frechet_distance_from_statistics(real: tuple[Any, Any], fake: tuple[Any, Any
     >>> tfgans.metrics.frechet_distance_from_statistics(unit, wide)
     8.0
     """
-    (mean1, covariance1), (mean2, covariance2) = (
-        _statistics("real", real),
-        _statistics("fake", fake),
-    )
+    mean1, covariance1 = _statistics("real", real)
+    mean2, covariance2 = _statistics("fake", fake)
     if len(mean1) != len(mean2):
         raise ValueError(
             "`real` and `fake` must have the same dimension. Received: "
             f"{len(mean1)} and {len(mean2)}"
         )
     return _distance(float(np.square(mean1 - mean2).sum()), covariance1, covariance2)
+
+
+@dataclasses.dataclass(frozen=True)
+class FrechetMetric(Metric):
+    """`frechet_distance` of the features of all examples.
+
+    Its sums have dim^2 entries: beyond 4096 dimensions it is measured only if it is asked for.
+    """
+
+    name = "frechet_distance"
+    quantities = (Quantity("frechet_distance", official_name="FID"),)
+    reads = "statistics"
+    by_default = True
+
+    def is_default(self, context: Context) -> bool:
+        """Returns whether the features have at most 4096 dimensions."""
+        return super().is_default(context) and context.feature_dim <= _MAX_DEFAULT_DIM
+
+    def compute(
+        self, real: FeatureStatistics, fake: FeatureStatistics, context: Context
+    ) -> dict[str, float]:
+        """Returns the distance."""
+        del context
+        pairs = [(each.mean, each.covariance) for each in (real, fake)]
+        return {"frechet_distance": frechet_distance_from_statistics(*pairs)}
 
 
 def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -90,14 +116,14 @@ def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _of_few(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns the distance where a covariance is singular, without making one."""
+    """Returns the distance if a covariance is singular, without computing covariances."""
     means = first.mean(axis=0), second.mean(axis=0)
     centred = [rows - mean for rows, mean in zip((first, second), means, strict=True)]
     counts = [len(rows) - 1 for rows in centred]
     traces = sum(
         float(np.square(rows).sum()) / count for rows, count in zip(centred, counts, strict=True)
     )
-    # The trace of the root is the sum of the singular values of X1 X2^T, here as it is.
+    # The trace of the root is the sum of the singular values of X1 X2^T.
     root = float(linalg.svdvals(_cross_gram(*centred)).sum()) / np.sqrt(counts[0] * counts[1])
     return _positive(float(np.square(means[0] - means[1]).sum()) + traces - 2 * root)
 
@@ -119,7 +145,7 @@ def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     except linalg.LinAlgError:
         pass  # Singular, or indefinite by rounding: the eigenvalues tell.
     values, vectors = linalg.eigh(first)
-    # What is rounding is left out: its roots, 1e-8 of the largest each, would add up.
+    # Values that are rounding are left out: their roots, 1e-8 of the largest each, would add up.
     kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
     root = vectors[:, kept] * np.sqrt(values[kept])
     return root.T @ second @ root
@@ -135,7 +161,7 @@ def _cross_gram(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _positive(distance: float) -> float:
-    # It is a square; rounding may leave a little less than nothing.
+    # It is a square, but rounding may leave it a little below 0.
     return max(0.0, distance)
 
 
@@ -144,15 +170,5 @@ def _statistics(name: str, pair: tuple[Any, Any]) -> tuple[np.ndarray, np.ndarra
         raise ValueError(f"`{name}` must be a pair (mean, covariance). Received: {type(pair)}")
     mean = arrays.finite(f"mean of {name}", pair[0])
     covariance = arrays.finite(f"covariance of {name}", pair[1])
-    if mean.ndim != 1 or covariance.shape != 2 * mean.shape or not mean.size:
-        raise ValueError(
-            f"`{name}` must be a mean [dim] and a covariance [dim, dim]. Received shapes: "
-            f"{mean.shape} and {covariance.shape}"
-        )
-    scale = np.abs(covariance).max() or 1.0
-    if np.abs(covariance - covariance.T).max() > 1e-6 * scale or np.diag(covariance).min() < 0:
-        raise ValueError(
-            f"The covariance of `{name}` must be symmetric, with no negative variance. "
-            f"Received: variances from {np.diag(covariance).min():g}"
-        )
+    check_moments(f"`{name}`", mean, covariance)
     return mean, covariance

@@ -1,5 +1,7 @@
-"""The Inception score: how sure a classifier is of each sample, and how varied over all."""
+"""The Inception score: a classifier's certainty of each sample and variety over all."""
 
+import dataclasses
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,8 +9,10 @@ from scipy import special
 
 from tfgans import checks
 from tfgans.metrics import arrays
+from tfgans.metrics.metric import Context, Estimate, Metric, Quantity
 
 _SUM_TOLERANCE = 1e-3
+_SPLITS = 10
 
 
 class InceptionScore(NamedTuple):
@@ -23,19 +27,20 @@ class InceptionScore(NamedTuple):
     std: float
 
 
-def inception_score(probabilities: Any, *, splits: int = 10) -> InceptionScore:
+def inception_score(probabilities: Any, *, splits: int = _SPLITS) -> InceptionScore:
     """Returns the Inception score of a classifier's probabilities, mean and spread over splits.
 
-    Formula: `exp(E_x KL(p(y|x) || p(y)))` in each split, p(y) the split's mean. It never looks at
-    real data, and a generator that makes one perfect image a class has the highest. Only with the
-    Inception network of 2015 is it IS. With few examples a split it is biased downward.
+    Formula: `exp(E_x KL(p(y|x) || p(y)))` in each split, p(y) the split's mean. It does not depend
+    on real data: a generator of a single perfect image for each class has the highest score. Only
+    with the Inception network of 2015 is it IS. With few examples in a split it is biased downward.
 
     Args:
         probabilities: Array [num, num_classes], rows that sum to 1 within 1e-3.
-        splits: Int of at least 1 and at most `num`: consecutive parts. Default: 10.
+        splits: Int of at least 1 and at most `num`: consecutive parts, part i from example
+            `i * num // splits` on. Default: 10.
 
     Raises:
-        ValueError: If rows are no probabilities, or there are fewer than splits.
+        ValueError: If rows are not probabilities, or there are fewer than splits.
 
     Example:
 
@@ -47,7 +52,9 @@ def inception_score(probabilities: Any, *, splits: int = 10) -> InceptionScore:
     Checked against: TensorFlow-GAN.
     """
     count = checks.positive_int("splits", splits)
-    rows = arrays.points("probabilities", probabilities, at_least=count, needed_by="one a split")
+    rows = arrays.points(
+        "probabilities", probabilities, at_least=count, needed_by="each split needs some"
+    )
     sums = rows.sum(axis=1)
     bad = np.flatnonzero((rows.min(axis=1) < -1e-6) | (np.abs(sums - 1) > _SUM_TOLERANCE))
     if bad.size:
@@ -58,10 +65,35 @@ def inception_score(probabilities: Any, *, splits: int = 10) -> InceptionScore:
         )
     rows = np.maximum(rows, 0) / np.maximum(rows, 0).sum(axis=1, keepdims=True)
     scores = []
-    for part in np.array_split(rows, count):
+    # The cuts of the authors' code.
+    cuts = [index * len(rows) // count for index in range(count + 1)]
+    for start, stop in itertools.pairwise(cuts):
+        part = rows[start:stop]
         # 0 log 0 is 0.
         entropies = -special.xlogy(part, part).sum(axis=1)
         marginal = part.mean(axis=0)
         mutual = -special.xlogy(marginal, marginal).sum() - entropies.mean()
         scores.append(np.exp(max(0.0, mutual)))
     return InceptionScore(float(np.mean(scores)), float(np.std(scores)))
+
+
+@dataclasses.dataclass(frozen=True)
+class InceptionScoreMetric(Metric):
+    """`inception_score` of all generated examples in 10 splits."""
+
+    name = "inception_score"
+    quantities = (Quantity("inception_score", low=1.0, higher_is_better=True, official_name="IS"),)
+    reads = "probabilities"
+    by_default = True
+    requirement = "an extractor that gives probabilities"
+
+    def suits(self, context: Context) -> bool:
+        """Returns whether the extractor is a classifier."""
+        return context.has_probabilities
+
+    def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, Estimate]:
+        """Returns the mean over the splits."""
+        del real, context
+        mean, std = inception_score(fake)
+        method = f"{_SPLITS} splits, whose spread is {std:.4g}"
+        return {"inception_score": Estimate(mean, std / _SPLITS**0.5, method)}

@@ -1,5 +1,8 @@
 """The kernel distance: squared maximum mean discrepancy with a polynomial kernel."""
 
+import dataclasses
+import itertools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,6 +12,7 @@ import tensorflow as tf
 
 from tfgans import checks
 from tfgans.metrics import arrays
+from tfgans.metrics.metric import Context, Estimate, Metric, Quantity
 
 ESTIMATORS = ("full", "blocks", "subsets")
 _ROWS = 1024
@@ -19,7 +23,7 @@ _Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class KernelDistance(NamedTuple):
-    """A kernel distance and how far it may be off.
+    """A kernel distance and its standard error.
 
     Attributes:
         value: Float. An unbiased estimate of a number that is at least 0: it may be negative.
@@ -51,10 +55,11 @@ def kernel_distance(
     Estimators:
         - "full": all pairs. The error is that of the U-statistic's first-order (Hoeffding) terms,
           from the means of rows. Where the two distributions are the same it is too large on the
-          average (1.2 to 1.5 times in simulations), and the value is skewed: mostly a little under
-          0, now and then far above.
-        - "blocks": the mean over disjoint blocks of `subset_size` examples, whose spread gives the
-          error. The fastest.
+          average (1.2 to 1.5 times in simulations), and the value is skewed: mostly a little below
+          0, and rarely far above.
+        - "blocks": the mean over disjoint blocks, whose spread gives the error. The fastest. There
+          are as many blocks as `subset_size` fits into the smaller set, and all examples are in a
+          block: block i of b holds those from `i * num // b` up to `(i + 1) * num // b`.
         - "subsets": the mean over `num_subsets` random subsets of `subset_size`, as KID is usually
           computed. The spread over subsets, divided by the root of their number, understates the
           error, since subsets overlap.
@@ -62,18 +67,23 @@ def kernel_distance(
     Args:
         real: Array [num_real, dim] of features; at least two.
         fake: Array [num_fake, dim].
-        estimator: One of the above. Default: "full".
-        num_subsets: Int of at least 2, of "subsets". Default: 100.
-        subset_size: Int of at least 2, of "blocks" and "subsets"; at most the examples of each
-            side. Default: 1000.
+        estimator: "full" (default), "blocks" or "subsets".
+        num_subsets: Int of at least 2, for "subsets". Default: 100.
+        subset_size: Int of at least 2 and at most the examples of each set, for "blocks" (the
+            smallest block) and "subsets". Default: 1000.
         degree: Int of at least 1. Default: 3.
         gamma: Float above 0. Default: 1 / dim.
         coefficient: Float of at least 0. Default: 1.
         seed: Int, of the subsets. Default: 0.
 
     Raises:
-        ValueError: If the features are not finite or not points of one dimension, are too few, or
+        ValueError: If the features are not finite, not points of the same dimension, or too few, or
             an argument is out of range.
+
+    Example:
+
+    >>> tfgans.metrics.kernel_distance([[0.0], [0.0]], [[1.0], [1.0]])
+    KernelDistance(value=7.0, standard_error=0.0)
 
     Reference: Binkowski et al. 2018, "Demystifying MMD GANs", section 4; Gretton et al. 2012,
     equation 3.
@@ -92,18 +102,33 @@ def kernel_distance(
         return _full(first, second, kernel)
     if estimator == "blocks":
         count = min(len(first), len(second)) // size
-        chosen: list[Any] = [(slice(i * size, (i + 1) * size),) * 2 for i in range(count)]
+        parts = list(zip(_parts(first, count), _parts(second, count), strict=True))
     else:
         rng = np.random.default_rng(checks.integer("seed", seed) % 2**64)
-        sides = (len(first), len(second))
-        chosen = [
-            tuple(rng.choice(num, size, replace=False) for num in sides) for _ in range(num_subsets)
+        parts = [
+            (_subset(first, size, rng), _subset(second, size, rng)) for _ in range(num_subsets)
         ]
-    values = [_full(first[rows], second[others], kernel) for rows, others in chosen]
-    if len(values) == 1:
-        return values[0]
-    found = np.array([one.value for one in values])
-    return KernelDistance(float(found.mean()), float(found.std(ddof=1) / np.sqrt(len(found))))
+    estimates = [_full(part, other, kernel) for part, other in parts]
+    if len(estimates) == 1:
+        return estimates[0]
+    values = np.array([estimate.value for estimate in estimates])
+    return KernelDistance(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+
+
+@dataclasses.dataclass(frozen=True)
+class KernelMetric(Metric):
+    """`kernel_distance` over all pairs of at most 10 000 features of each set."""
+
+    name = "kernel_distance"
+    quantities = (Quantity("kernel_distance", low=-math.inf, official_name="KID"),)
+    max_examples = 10_000
+    by_default = True
+
+    def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, Estimate]:
+        """Returns the distance with the error of a U-statistic."""
+        del context
+        value, error = kernel_distance(real, fake)
+        return {"kernel_distance": Estimate(value, error, "variance of the U-statistic")}
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -111,22 +136,22 @@ class MeanKernelDistance(keras.metrics.Metric):
     """The mean over batches of the kernel distance within a batch, for `fit` and `evaluate`.
 
     It is `kernel_distance(estimator="blocks")` with the batches as blocks: unbiased at any batch
-    size, and noisier the smaller the batches. A Frechet distance is no mean over batches, so there
-    is no such metric of it: use `FeatureStatistics` or `tfgans.callbacks.Evaluation`.
+    size, and noisier for smaller batches. The Frechet distance has no such metric, since it is not
+    a mean over batches: use `FeatureStatistics` or `tfgans.callbacks.Evaluation`.
 
     Args:
         name: String, optional.
 
     Raises:
-        ValueError: On a batch of one example, which has no pairs; tf.errors.InvalidArgumentError
-            where its size is not known before it runs. Drop the remainder of the data.
+        ValueError: If a batch holds a single example, which has no pairs (in a graph that does not
+            know the size, tf.errors.InvalidArgumentError). Drop the remainder of the data.
 
     Example:
 
-    ```python
-    metric = tfgans.metrics.MeanKernelDistance()
-    metric.update_state(real_features, fake_features)
-    ```
+    >>> metric = tfgans.metrics.MeanKernelDistance()
+    >>> metric.update_state([[0.0], [0.0]], [[1.0], [1.0]])
+    >>> float(metric.result())
+    7.0
 
     Reference: Binkowski et al. 2018, "Demystifying MMD GANs", section 4.
 
@@ -139,7 +164,7 @@ class MeanKernelDistance(keras.metrics.Metric):
         self._count = self.add_variable((), "zeros", name="count", dtype="float64")
 
     def update_state(self, real: Any, fake: Any) -> None:
-        """Adds a batch: features [num, dim] of both sides, two at least."""
+        """Adds a batch: real and generated features [num, dim], at least two of each."""
         real, fake = _with_pairs("real", real), _with_pairs("fake", fake)
         gamma = 1.0 / tf.cast(tf.shape(real)[1], tf.float64)
 
@@ -151,7 +176,7 @@ class MeanKernelDistance(keras.metrics.Metric):
 
         between = (gamma * tf.matmul(real, fake, transpose_b=True) + 1.0) ** 3
         distance = among(real) + among(fake) - 2.0 * tf.reduce_mean(between)
-        # A batch that is refused is not counted either.
+        # The checks come first: a batch that fails them is not counted.
         with tf.control_dependencies([distance]):
             self._total.assign_add(distance)
             self._count.assign_add(1.0)
@@ -164,7 +189,7 @@ class MeanKernelDistance(keras.metrics.Metric):
 
 
 def _with_pairs(name: str, rows: Any) -> tf.Tensor:
-    """Returns float64 rows, two at least: the mean over no pairs would be NaN for good."""
+    """Returns float64 rows, or raises ValueError if there are fewer than two."""
     message = (
         f"`{name}` must have at least 2 examples in each batch: pairs are averaged. Drop the "
         "remainder of the data"
@@ -185,6 +210,16 @@ def _polynomial(dim: int, degree: int, gamma: float | None, coefficient: float) 
     return lambda first, second: (scale * (first @ second.T) + offset) ** power
 
 
+def _parts(rows: np.ndarray, count: int) -> list[np.ndarray]:
+    """Returns all rows in `count` consecutive parts."""
+    cuts = [index * len(rows) // count for index in range(count + 1)]
+    return [rows[start:stop] for start, stop in itertools.pairwise(cuts)]
+
+
+def _subset(rows: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    return rows[rng.choice(len(rows), size, replace=False)]
+
+
 def _full(first: np.ndarray, second: np.ndarray, kernel: _Kernel) -> KernelDistance:
     """Returns the U-statistic of all pairs."""
     among = [_among(rows, kernel) for rows in (first, second)]
@@ -195,8 +230,8 @@ def _full(first: np.ndarray, second: np.ndarray, kernel: _Kernel) -> KernelDista
         between[1] += block.sum(axis=0) / len(first)
     value = among[0].mean() + among[1].mean() - 2 * between[0].mean()
     variances = [
-        np.var(2 * (own - other), ddof=1) / len(own)
-        for own, other in zip(among, between, strict=True)
+        np.var(2 * (within - across), ddof=1) / len(within)
+        for within, across in zip(among, between, strict=True)
     ]
     return KernelDistance(float(value), float(np.sqrt(sum(variances))))
 
@@ -206,7 +241,7 @@ def _among(rows: np.ndarray, kernel: _Kernel) -> np.ndarray:
     sums = np.empty(len(rows))
     for start in range(0, len(rows), _ROWS):
         block = kernel(rows[start : start + _ROWS], rows)
-        own = np.arange(len(block))
-        block[own, start + own] = 0  # Not subtracted afterwards: nothing cancels.
+        diagonal = np.arange(len(block))
+        block[diagonal, start + diagonal] = 0  # Not subtracted afterwards: no digits cancel.
         sums[start : start + _ROWS] = block.sum(axis=1)
     return sums / (len(rows) - 1)

@@ -1,5 +1,6 @@
-"""Which modes of known data a generator covers, and in what proportions."""
+"""The modes of known data that a generator covers, and their proportions."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from scipy import stats
 from tfgans import checks
 from tfgans.checks import probabilities
 from tfgans.metrics import arrays
+from tfgans.metrics.metric import Context, Metric, Quantity
 
 _MOST_MODES = 10**6
 _CHUNK = 1024
@@ -17,7 +19,7 @@ _OUTSIDE = np.exp(-4.5)
 
 
 class ModeCoverage(NamedTuple):
-    """How samples lie among the modes of a mixture of Gaussians.
+    """The samples at each mode of a mixture of Gaussians, and summaries.
 
     Attributes:
         modes: Int, the modes covered.
@@ -37,7 +39,7 @@ class ModeCoverage(NamedTuple):
 
 
 class ClassCoverage(NamedTuple):
-    """How samples lie among the combinations of classes of their channels.
+    """The samples of each combination of the channels' classes, and summaries.
 
     Attributes:
         modes: Int, the modes with at least one sample.
@@ -63,28 +65,35 @@ def mode_coverage(
     min_share: float = 0.05,
     proportions: Any = None,
 ) -> ModeCoverage:
-    """Returns which modes of a mixture of Gaussians are covered, and how well.
+    """Returns the modes of a mixture of Gaussians that samples cover, and in what proportions.
 
-    A sample is near its nearest mode when it lies within `radius * std` of it; by default .989 of
+    A sample is near its nearest mode if it lies within `radius * std` of it; by default .989 of
     real draws are: within 3 standard deviations in two dimensions, within more in more. A mode is
-    covered when it holds at least `min_share` of its fair share of all samples, near it.
+    covered if the samples near it are at least `min_share` of its proportion of all samples.
 
     KL of the shares is finite where a mode is missed (0 log 0 = 0). The reverse is infinite there,
-    so it takes counts plus one each (Laplace's rule): its value depends on the number of samples.
-    Without a single sample near a mode, `kl` is what the rarest mode alone gives: -log min p.
+    so 1 is added to each count (Laplace's rule): its value depends on the number of samples. If no
+    sample is near a mode, `kl` is that of samples at the rarest mode: -log min p.
 
     Args:
         samples: Array [num, dim].
         modes: Array [num_modes, dim], the centres.
         std: Float above 0, of each coordinate about its centre.
-        radius: Float above 0, in standard deviations. Default: None, what holds `1 - exp(-4.5)` of
-            a Gaussian in as many dimensions, which is 3 in two.
-        min_share: Float in [0, 1]. Default: 0.05. With 0 one sample is enough.
+        radius: Float above 0, in standard deviations. Default: None, the radius of the ball that
+            holds `1 - exp(-4.5)` of a Gaussian in as many dimensions, which is 3 in two.
+        min_share: Float in [0, 1]. Default: 0.05. With 0 a single sample is enough.
         proportions: Array [num_modes] that sums to 1. Default: all modes alike.
 
     Raises:
-        ValueError: If the points are not finite or not of one dimension, or an argument is out of
-            range.
+        ValueError: If the points are not finite or not of the same dimension, or an argument is out
+            of range.
+
+    Example:
+
+    >>> samples, modes = [[0.1], [0.0], [9.0]], [[0.0], [5.0]]
+    >>> coverage = tfgans.metrics.mode_coverage(samples, modes, std=0.1)
+    >>> coverage.modes, round(coverage.high_quality, 2)
+    (1, 0.67)
 
     Reference: Metz et al. 2017, "Unrolled Generative Adversarial Networks"; Srivastava et al.
     2017, "VEEGAN", for the share of high quality; the 5 % are ours.
@@ -106,7 +115,7 @@ def mode_coverage(
     near = distances <= limit
     fair = _proportions(proportions, len(centres))
     counts = np.bincount(nearest[near], minlength=len(centres))
-    # A product may round to a little above the whole number that it is.
+    # A product that is a whole number may round to a little above it.
     needed = np.maximum(min_share * fair * len(points), 1) * (1 - 1e-12)
     return ModeCoverage(
         modes=int((counts >= needed).sum()),
@@ -125,12 +134,13 @@ def classifier_mode_coverage(
     num_classes: int = 10,
     proportions: Any = None,
 ) -> ClassCoverage:
-    """Returns which combinations of classes the channels of images show.
+    """Returns the combinations of classes that the channels of images show.
 
     Each channel is classified by itself; the mode of three channels is
     `100 * red + 10 * green + blue` with ten classes, as in `tfgans.data.StackedImages`. A
-    classifier names every image, noise too: read it beside a distance. `kl` and `reverse_kl` as in
-    `mode_coverage`; even perfect samples have a `kl` of about `(num_modes - 1) / (2 num)`.
+    classifier also assigns a class to noise: read the result beside a distance. `kl` and
+    `reverse_kl` as in `mode_coverage`; perfect samples have a `kl` of about
+    `(num_modes - 1) / (2 num)`.
 
     Args:
         images: Array [num, height, width, channels] in [-1, 1], or uint8.
@@ -140,8 +150,15 @@ def classifier_mode_coverage(
         proportions: Array [num_modes] that sums to 1. Default: all modes alike.
 
     Raises:
-        ValueError: If the images or what the classifier says are not as above, or there would be
-            more than a million modes.
+        ValueError: If the images or the outputs of the classifier are not as above, or there would
+            be more than a million modes.
+
+    Example:
+
+    >>> images = np.stack([np.full([8, 8, 1], -1.0), np.full([8, 8, 1], 1.0)])
+    >>> classify = lambda x: np.eye(2)[(x.mean(axis=(1, 2, 3)) > 0).astype(int)]
+    >>> tfgans.metrics.classifier_mode_coverage(images, classify, num_classes=2).counts
+    array([1, 1])
 
     Reference: Metz et al. 2017, "Unrolled Generative Adversarial Networks"; Lin et al. 2018,
     "PacGAN", section 4.2.
@@ -157,11 +174,11 @@ def classifier_mode_coverage(
             f"There must be at most {_MOST_MODES} modes. Received: {num_classes} classes in "
             f"{channels} channels"
         )
-    found = np.zeros(len(pixels), np.int64)
+    modes = np.zeros(len(pixels), np.int64)
     for channel in range(channels):
-        named = _classes(pixels[..., channel : channel + 1], classifier, num_classes)
-        found = found * num_classes + named
-    counts = np.bincount(found, minlength=num_modes)
+        classes = _classes(pixels[..., channel : channel + 1], classifier, num_classes)
+        modes = modes * num_classes + classes
+    counts = np.bincount(modes, minlength=num_modes)
     fair = _proportions(proportions, num_modes)
     return ClassCoverage(
         modes=int((counts > 0).sum()),
@@ -172,10 +189,77 @@ def classifier_mode_coverage(
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class ModeCoverageMetric(Metric):
+    """`mode_coverage` of at most 10 000 samples of a mixture of Gaussians."""
+
+    name = "mode_coverage"
+    quantities = (
+        Quantity("mode_coverage.modes", higher_is_better=True),
+        Quantity("mode_coverage.high_quality", high=1.0, higher_is_better=True, is_share=True),
+        Quantity("mode_coverage.kl"),
+        Quantity("mode_coverage.reverse_kl"),
+    )
+    reads = "examples"
+    max_examples = 10_000
+    by_default = True
+    requirement = "a mixture of Gaussians as source"
+
+    def suits(self, context: Context) -> bool:
+        """Returns whether the real examples come from a mixture of Gaussians."""
+        return context.mixture is not None
+
+    def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, float]:
+        """Returns the coverage by the samples; the real examples are not read."""
+        del real
+        if context.mixture is None:
+            raise ValueError(f"{self.name!r} needs {self.requirement}")
+        modes, std, proportions = context.mixture
+        coverage = mode_coverage(fake, modes, std, proportions=proportions)
+        return {
+            "mode_coverage.modes": coverage.modes,
+            "mode_coverage.high_quality": coverage.high_quality,
+            "mode_coverage.kl": coverage.kl,
+            "mode_coverage.reverse_kl": coverage.reverse_kl,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassCoverageMetric(Metric):
+    """`classifier_mode_coverage` of at most 10 000 samples, by the extractor's classifier."""
+
+    name = "classifier_mode_coverage"
+    quantities = (
+        Quantity("classifier_mode_coverage.modes", higher_is_better=True),
+        Quantity("classifier_mode_coverage.kl"),
+        Quantity("classifier_mode_coverage.reverse_kl"),
+    )
+    reads = "examples"
+    max_examples = 10_000
+    by_default = True
+    requirement = "the extractor DigitsClassifier"
+
+    def suits(self, context: Context) -> bool:
+        """Returns whether there is a classifier of single channels."""
+        return context.classify is not None
+
+    def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, float]:
+        """Returns the coverage by the samples; the real examples are not read."""
+        del real
+        if context.classify is None:
+            raise ValueError(f"{self.name!r} needs {self.requirement}")
+        coverage = classifier_mode_coverage(fake, context.classify)
+        return {
+            "classifier_mode_coverage.modes": coverage.modes,
+            "classifier_mode_coverage.kl": coverage.kl,
+            "classifier_mode_coverage.reverse_kl": coverage.reverse_kl,
+        }
+
+
 def _classes(
     images: np.ndarray, classifier: Callable[[np.ndarray], Any], num_classes: int
 ) -> np.ndarray:
-    named = []
+    classes = []
     for start in range(0, len(images), _CHUNK):
         chunk = images[start : start + _CHUNK]
         scores = arrays.points("the classifier's output", classifier(chunk))
@@ -184,8 +268,8 @@ def _classes(
                 f"`classifier` must give [{len(chunk)}, {num_classes}]. Received shape: "
                 f"{scores.shape}"
             )
-        named.append(scores.argmax(axis=1))
-    return np.concatenate(named)
+        classes.append(scores.argmax(axis=1))
+    return np.concatenate(classes)
 
 
 def _usual_radius(dim: int) -> float:
@@ -221,5 +305,5 @@ def _reverse(counts: np.ndarray, fair: np.ndarray) -> float:
 
 def _kl(p: np.ndarray, q: np.ndarray) -> float:
     held = p > 0
-    # Rounding may leave a little less than nothing.
+    # Rounding may leave it a little below 0.
     return max(0.0, float((p[held] * np.log(p[held] / q[held])).sum()))

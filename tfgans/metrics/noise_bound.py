@@ -1,4 +1,4 @@
-"""How far apart two distributions can be, from how far apart they are under noise."""
+"""A bound on the Wasserstein distance from a divergence under noise."""
 
 import math
 
@@ -9,7 +9,7 @@ def wasserstein_noise_bound(jensen_shannon: float, *, variance: float, diameter:
     """Returns an upper bound on the Wasserstein distance W(P_r, P_g) from a noisy divergence.
 
     Formula: `2 V^(1/2) + 2 C JSD(P_{r+e} || P_{g+e})^(1/2)`. The divergence of distributions that
-    do not overlap says nothing: it is log 2 at any distance. Under noise it does: as the noise is
+    do not overlap is log 2 at any distance. Under noise it depends on the distance: as the noise is
     lowered and the noisy divergence is trained down, both terms fall, and the distance with them.
     The bound is loose; read it as a bound, not as an estimate.
 

@@ -1,4 +1,4 @@
-"""Mean and covariance of features that come batch by batch."""
+"""Mean and covariance of features, batch by batch."""
 
 import os
 import zipfile
@@ -13,23 +13,22 @@ from tfgans.metrics import arrays
 
 
 class FeatureStatistics:
-    """Running mean and covariance: 50 000 features need memory for one batch.
+    """Running mean and covariance: the memory does not grow with the number of features.
 
-    Sums are float64 and about the mean of the first batch, so that an offset cancels nothing. The
-    result does not depend on how the features are cut into batches, up to rounding.
+    Sums are float64 and about the mean of the first batch, so that an offset cancels no digits. The
+    sizes of the batches change the result by rounding only.
 
     Attributes:
-        count: Int, the features seen; None of a file that does not say.
+        count: Int, the features seen; None if a file did not say it.
         dim: Int, of a feature; None before the first batch.
 
     Example:
 
-    ```python
-    statistics = tfgans.metrics.FeatureStatistics()
-    for images in batches:
-        statistics.update(extractor(images).features)
-    statistics.save("train.npz")
-    ```
+    >>> statistics = tfgans.metrics.FeatureStatistics()
+    >>> statistics.update([[0.0, 1.0], [2.0, 3.0]])
+    >>> statistics.update([[4.0, 8.0]])
+    >>> statistics.mean
+    array([2., 4.])
 
     Checked against: numpy.cov.
     """
@@ -46,8 +45,8 @@ class FeatureStatistics:
         """Adds features [num, dim].
 
         Raises:
-            ValueError: If they are not finite, have another dimension, or the count of what was
-                loaded is not known.
+            ValueError: If they are not finite, have another dimension, or the count of loaded
+                statistics is not known.
         """
         rows = arrays.points("features", features)
         self._check(rows.shape[1])
@@ -62,7 +61,7 @@ class FeatureStatistics:
         self.count = (self.count or 0) + len(rows)
 
     def merge(self, other: "FeatureStatistics") -> None:
-        """Adds what another has seen, which does not change.
+        """Adds the features of other statistics, which do not change.
 
         Raises:
             ValueError: As `update` does.
@@ -119,7 +118,8 @@ class FeatureStatistics:
         Without `count`, as other libraries write it, they cannot be added to.
 
         Raises:
-            ValueError: If the file holds no such arrays.
+            ValueError: If the file holds no such arrays, or `sigma` is not symmetric or has a
+                negative variance.
             OSError: If it cannot be read.
         """
         try:
@@ -130,17 +130,17 @@ class FeatureStatistics:
                 count = int(loaded["count"]) if "count" in loaded.files else None
         except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} holds no statistics `mu` and `sigma`: {error}") from error
-        too_few = count is not None and count < 2
-        if mean.ndim != 1 or covariance.shape != 2 * mean.shape or too_few:
+        if count is not None and count < 2:
             raise ValueError(
-                f"{path} must hold `mu` [dim] and `sigma` [dim, dim] of at least two features. "
-                f"Received: {mean.shape}, {covariance.shape}, count {count}"
+                f"{path} must hold `mu` and `sigma` of at least two features. Received: count "
+                f"{count}"
             )
-        made = cls()
-        made._begin(mean)
-        made.count = count
-        made._products = np.asfortranarray(covariance * (1 if count is None else count - 1))
-        return made
+        check_moments(f"{path} (`mu`, `sigma`)", mean, covariance)
+        statistics = cls()
+        statistics._begin(mean)
+        statistics.count = count
+        statistics._products = np.asfortranarray(covariance * (1 if count is None else count - 1))
+        return statistics
 
     def _begin(self, shift: np.ndarray) -> None:
         self.dim = len(shift)
@@ -159,3 +159,19 @@ class FeatureStatistics:
     def _check_count(self, fewest: int) -> None:
         if self.count is not None and self.count < fewest:
             raise ValueError(f"Expected at least {fewest} features. Received: {self.count}")
+
+
+def check_moments(name: str, mean: np.ndarray, covariance: np.ndarray) -> None:
+    """Raises ValueError unless these are a mean [dim] and a covariance [dim, dim]."""
+    if mean.ndim != 1 or covariance.shape != 2 * mean.shape or not mean.size:
+        raise ValueError(
+            f"{name} must be a mean [dim] and a covariance [dim, dim]. Received shapes: "
+            f"{mean.shape} and {covariance.shape}"
+        )
+    scale = np.abs(covariance).max() or 1.0
+    if np.abs(covariance - covariance.T).max() > 1e-6 * scale or np.diag(covariance).min() < 0:
+        raise ValueError(
+            f"The covariance of {name} must be symmetric, with no negative variance. Received: "
+            f"variances from {np.diag(covariance).min():g}, and entries that differ from their "
+            f"mirror images by up to {np.abs(covariance - covariance.T).max():g}"
+        )

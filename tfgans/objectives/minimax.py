@@ -50,7 +50,8 @@ class Minimax(_LogisticDiscriminator):
     Args:
         label_smoothing: Float in [0, 1), default 0. The discriminator's target for real examples
             is 1 less this; that for fakes stays 0 (one-sided, Salimans et al. 2016, section 3.4).
-            Not zero-sum any more.
+            Not zero-sum any more. TF-GAN's `label_smoothing` s makes the target 1 - s / 2: it is
+            twice this.
 
     Raises:
         ValueError: If `label_smoothing` is out of its range.
@@ -83,6 +84,7 @@ class NonSaturating(_LogisticDiscriminator):
         label_smoothing: Float in [0, 1), default 0. The discriminator's target for real examples
             is 1 less this; that for fakes stays 0, and the generator's 1 (one-sided, Salimans et
             al. 2016, section 3.4). Keeps the discriminator's logits from growing without end.
+            TF-GAN's `label_smoothing` s makes the target 1 - s / 2: it is twice this.
 
     Raises:
         ValueError: If `label_smoothing` is out of its range.

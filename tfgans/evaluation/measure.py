@@ -1,0 +1,141 @@
+"""Metrics by name, and their numbers with errors and intervals."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfgans import checks, metrics
+from tfgans.evaluation.examples import NUM_COMPARED, Needs, View
+from tfgans.evaluation.extractors import Extractor
+from tfgans.evaluation.intervals import at_least_binomial, interval, jackknife
+from tfgans.evaluation.record import MetricValue
+from tfgans.metrics import Context, Estimate, Metric, Quantity
+
+_ALL = 2**62
+# All metrics that `tfgans.metrics` exports, by name.
+METRICS: dict[str, type[Metric]] = {
+    value.name: value
+    for value in vars(metrics).values()
+    if inspect.isclass(value) and issubclass(value, Metric) and not inspect.isabstract(value)
+}
+
+
+def choose(chosen: Sequence[str | Metric] | None, context: Context) -> tuple[Metric, ...]:
+    """Returns the metrics of an evaluation.
+
+    Args:
+        chosen: Names out of `METRICS` and metrics; None for all that suit the examples and are
+            measured by default.
+        context: What is known about the examples.
+
+    Raises:
+        ValueError: If a name is unknown, a metric does not suit the examples, or two metrics share
+            a name.
+    """
+    if not chosen:
+        known = [metric() for metric in METRICS.values()]
+        return tuple(metric for metric in known if metric.is_default(context))
+    if isinstance(chosen, str | Metric):
+        raise ValueError(f"`metrics` must be a list. Received: {checks.short(chosen)}")
+    result = []
+    for item in chosen:
+        metric = item
+        if not isinstance(metric, Metric):
+            metric = METRICS[checks.choice("metrics", metric, METRICS)]()
+        if not metric.suits(context):
+            raise ValueError(
+                f"{metric.name!r} needs {metric.requirement}. Received examples of shape "
+                f"{context.data_shape} with features of dimension {context.feature_dim}. Leave it "
+                "out of `metrics`"
+            )
+        result.append(metric)
+    names = [quantity.name for metric in result for quantity in metric.quantities]
+    if len(set(names)) < len(names):
+        raise ValueError(f"`metrics` must have different names. Received: {', '.join(names)}")
+    return tuple(result)
+
+
+def needs(chosen: Sequence[Metric]) -> Needs:
+    """Returns the parts of each set of examples that metrics read."""
+    limits: dict[str, list[int]] = {}
+    for metric in chosen:
+        limits.setdefault(metric.reads, []).append(metric.max_examples or _ALL)
+    return Needs(
+        statistics="statistics" in limits,
+        features=max(limits.get("features", [0])),
+        examples=max([NUM_COMPARED, *limits.get("examples", [])]),
+    )
+
+
+def measure(
+    metric: Metric, real: View, fake: View, *, context: Context, extractor: Extractor
+) -> dict[str, MetricValue]:
+    """Returns the numbers of a metric by the names that they have in a record."""
+    num_real, num_fake = (_count(metric, view) for view in (real, fake))
+    quantities = {quantity.name: quantity for quantity in metric.quantities}
+    whole = metric.compute(real.read(metric), fake.read(metric), context)
+    if whole.keys() != quantities.keys():
+        raise ValueError(
+            f"The metric {metric.name!r} must return {', '.join(quantities)}. Received: "
+            f"{', '.join(whole)}"
+        )
+    values: dict[str, MetricValue] = {}
+    for name, estimate in _estimates(metric, whole, real, fake, context).items():
+        quantity = quantities[name]
+        if quantity.is_share:
+            jackknifed = not isinstance(whole[name], Estimate)
+            num = min(num_real, num_fake) if jackknifed else num_fake
+            estimate = at_least_binomial(estimate, num)
+        if not np.isfinite(estimate.value):
+            raise ValueError(f"{name} is not finite: {estimate.value}")
+        # Of distances there are as many as samples that are compared, but to all real examples.
+        values[record_name(metric, quantity, extractor)] = MetricValue(
+            value=float(estimate.value),
+            interval=interval(estimate, quantity),
+            standard_error=estimate.standard_error,
+            bias=estimate.bias,
+            method=estimate.method,
+            num_real=real.num if metric.reads == "distances" else num_real,
+            num_fake=num_fake,
+        )
+    return values
+
+
+def record_name(metric: Metric, quantity: Quantity, extractor: Extractor) -> str:
+    """Returns the name of a number in a record: official, or with that of the extractor."""
+    if not metric.reads_features:
+        return quantity.name
+    if extractor.is_inception_2015 and quantity.official_name is not None:
+        return quantity.official_name
+    return f"{quantity.name}[{extractor.name}]"
+
+
+def _estimates(
+    metric: Metric,
+    whole: Mapping[str, float | Estimate],
+    real: View,
+    fake: View,
+    context: Context,
+) -> dict[str, Estimate]:
+    """Returns all numbers with errors: of those without, by the jackknife."""
+    numbers = {name: value for name, value in whole.items() if not isinstance(value, Estimate)}
+
+    def without(group: int) -> dict[str, float]:
+        computed: Any = metric.compute(
+            real.read(metric, without=group), fake.read(metric, without=group), context
+        )
+        return {name: computed[name] for name in numbers}
+
+    num = min(_count(metric, view) for view in (real, fake))
+    jackknifed = jackknife(numbers, without, num=num) if numbers else {}
+    return {
+        name: value if isinstance(value, Estimate) else jackknifed[name]
+        for name, value in whole.items()
+    }
+
+
+def _count(metric: Metric, view: View) -> int:
+    most = NUM_COMPARED if metric.reads == "distances" else _ALL
+    return min(view.num, metric.max_examples or most)

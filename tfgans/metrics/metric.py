@@ -1,0 +1,172 @@
+"""The contract of a metric: what it reads, what it returns, and what its numbers mean."""
+
+import abc
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+Reads = Literal["features", "statistics", "probabilities", "examples", "distances"]
+
+
+class Estimate(NamedTuple):
+    """A number and its error.
+
+    Attributes:
+        value: Float.
+        standard_error: Float of at least 0; None if it is not known.
+        method: String, the method that gives the standard error.
+        bias: Float, the expected excess of the value that few examples cause, as far as it falls
+            with 1 / count; None if it is not estimated. It is not subtracted.
+    """
+
+    value: float
+    standard_error: float | None
+    method: str
+    bias: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantity:
+    """What a number of a metric means.
+
+    Attributes:
+        name: String, by which `Metric.compute` returns the number.
+        low: Float, the least possible value. Default: 0.
+        high: Float, the greatest possible value. Default: infinity.
+        higher_is_better: Bool, whether a better generator has a larger value. Default: False.
+        is_share: Bool, whether the number is a share of independent examples: its error is then at
+            least that of a binomial distribution. Default: False.
+        official_name: String, the name of the number if the features come from the Inception
+            network of 2015. Default: None, it has no such name.
+    """
+
+    name: str
+    low: float = 0.0
+    high: float = math.inf
+    higher_is_better: bool = False
+    is_share: bool = False
+    official_name: str | None = None
+
+
+class Mixture(NamedTuple):
+    """A mixture of Gaussians.
+
+    Attributes:
+        modes: float64 [num_modes, dim], the centres.
+        std: Float, the standard deviation of each coordinate about its centre.
+        proportions: float64 [num_modes], which sum to 1.
+    """
+
+    modes: np.ndarray
+    std: float
+    proportions: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What is known about the examples and the features beside the arrays.
+
+    Attributes:
+        data_shape: Tuple of ints, the shape of an example.
+        feature_dim: Int, the dimension of a feature.
+        has_probabilities: Bool, whether the extractor is a classifier.
+        mixture: The `Mixture` that the real examples are drawn from; None if they are not.
+        classify: Function from float32 images [num, height, width, 1] in [-1, 1] to probabilities
+            [num, num_classes] of a single channel; None if the extractor has none.
+        seed: Int, for the random draws of the metric.
+    """
+
+    data_shape: tuple[int, ...]
+    feature_dim: int
+    has_probabilities: bool = False
+    mixture: Mixture | None = None
+    classify: Callable[[np.ndarray], np.ndarray] | None = None
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric(abc.ABC):
+    """A measure of generated examples against real ones, for `tfgans.evaluation.Evaluator`.
+
+    A metric is immutable, and knows neither a model nor a data set: it takes arrays and returns
+    numbers. Everything that an evaluation must know about it stands on its class.
+
+    To add a metric: subclass it as a frozen dataclass (its fields, if any, are its parameters), set
+    `name`, `quantities` and `reads`, and write `compute`. A metric of the library also has an
+    export line in `tfgans/metrics/__init__.py` and a row in the contract table of the tests.
+
+    Attributes:
+        name: String, the name by which an evaluation is asked for it.
+        quantities: Tuple with a `Quantity` for each number that `compute` returns.
+        reads: What `compute` receives of the real and of the generated examples.
+            - "features": float32 [num, feature_dim], the default;
+            - "statistics": `FeatureStatistics` of the features of all examples;
+            - "probabilities": float32 [num, num_classes] of all examples;
+            - "examples": float32 [num, ...];
+            - "distances": float64 [at most 1000]: from generated examples to the closest of all
+              real examples, and from real examples to the closest other real example.
+        max_examples: Int, the examples of each set that are read, the first ones of a random order.
+            Default: None, all of them.
+        by_default: Bool, whether an evaluation measures it unless metrics are named. Default:
+            False.
+        requirement: String that completes "needs ...", for the error if the metric does not suit
+            the examples. Default: "".
+
+    Example:
+
+    ```python
+    @dataclasses.dataclass(frozen=True)
+    class MeanDistance(tfgans.metrics.Metric):
+        name = "mean_distance"
+        quantities = (tfgans.metrics.Quantity("mean_distance"),)
+
+        def compute(self, real, fake, context):
+            shift = real.mean(axis=0) - fake.mean(axis=0)
+            return {"mean_distance": float(np.linalg.norm(shift))}
+
+
+    source = tfgans.data.load("ring")
+    samples = source.sample(500, seed=1)
+    record = tfgans.evaluation.evaluate(
+        samples, source, metrics=["frechet_distance", MeanDistance()], num_real=500
+    )
+    print(record.metrics["mean_distance[identity]"].interval)
+    ```
+    """
+
+    name: ClassVar[str]
+    quantities: ClassVar[tuple[Quantity, ...]]
+    reads: ClassVar[Reads] = "features"
+    max_examples: ClassVar[int | None] = None
+    by_default: ClassVar[bool] = False
+    requirement: ClassVar[str] = ""
+
+    def suits(self, context: Context) -> bool:
+        """Returns whether the metric can be computed. Default: True."""
+        del context
+        return True
+
+    def is_default(self, context: Context) -> bool:
+        """Returns whether an evaluation measures it unless metrics are named."""
+        return self.by_default and self.suits(context)
+
+    @abc.abstractmethod
+    def compute(self, real: Any, fake: Any, context: Context) -> Mapping[str, float | Estimate]:
+        """Returns the numbers by name, those of `quantities`.
+
+        An evaluation repeats the call without some of the examples for the error of a float (the
+        jackknife). A metric that knows the error of its number returns an `Estimate`.
+
+        Args:
+            real: What the metric reads of the real examples; see `reads`.
+            fake: The same of the generated examples.
+            context: `Context`.
+        """
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether the numbers depend on the extractor, and so bear its name."""
+        return self.reads in ("features", "statistics", "probabilities")
