@@ -9,31 +9,23 @@ from scipy import optimize, stats
 from scipy.spatial.distance import cdist
 
 from tfgans.metrics import sliced_wasserstein_distance, wasserstein_distance
+from tfgans.metrics.wasserstein import directions
 
 RNG = np.random.default_rng(0)
 REAL, FAKE = RNG.normal(size=(60, 3)), RNG.normal(size=(60, 3)) + 0.5
-BOTH = pytest.mark.parametrize("distance", [wasserstein_distance, sliced_wasserstein_distance])
 
 
-@BOTH
-def test_is_a_distance(distance):
+@pytest.mark.parametrize("distance", [wasserstein_distance, sliced_wasserstein_distance])
+def test_is_a_distance_and_scales_with_the_points(distance):
     assert distance(REAL, REAL[::-1]) == pytest.approx(0, abs=1e-12)
     assert distance(REAL, FAKE) == pytest.approx(distance(FAKE[::-1], REAL))
     shifts = [distance(REAL, REAL + shift) for shift in (0.1, 0.5, 3)]
     assert shifts == sorted(shifts)
-
-
-@BOTH
-@pytest.mark.parametrize("scale", [1e-200, 1e-4, 1e4, 1e200])
-def test_scales_with_the_points(distance, scale):
-    expected = scale * distance(REAL, FAKE)
-    assert distance(scale * REAL, scale * FAKE) == pytest.approx(expected, rel=1e-9, abs=0)
-
-
-@BOTH
-def test_low_precision_and_one_point(distance):
+    for scale in (1e-200, 1e-4, 1e200):
+        expected = scale * distance(REAL, FAKE)
+        assert distance(scale * REAL, scale * FAKE) == pytest.approx(expected, rel=1e-9, abs=0)
     low = REAL.astype(np.float16), FAKE.astype(np.float32)
-    assert distance(*low) == distance(*(one.astype(np.float64) for one in low))
+    assert distance(*low) == distance(*(rows.astype(np.float64) for rows in low))
     assert distance(np.ones([1, 2]), np.ones([3, 2])) == 0
 
 
@@ -45,18 +37,12 @@ def test_exact_as_an_assignment(metric):
 
 
 @pytest.mark.parametrize("num", [60, 41, 7])
-def test_one_dimension_as_scipy(num):
+def test_a_single_dimension_as_scipy(num):
     left, right = REAL[:, :1], FAKE[:num, 1:2]
     expected = stats.wasserstein_distance(left.ravel(), right.ravel())
     assert wasserstein_distance(left, right) == pytest.approx(expected, rel=1e-9)
-    # All directions of one dimension are the same.
+    # All directions of a line are the same.
     assert sliced_wasserstein_distance(left, right) == pytest.approx(expected, rel=1e-9)
-
-
-def test_shift_of_many_draws():
-    real, fake = RNG.normal(size=(2, 10**5, 1))
-    # The standard error of the mean difference is sqrt(2 / 1e5) = .0045.
-    assert sliced_wasserstein_distance(real, fake + 0.7) == pytest.approx(0.7, abs=0.02)
 
 
 @pytest.mark.parametrize("dim", [2, 5])
@@ -65,39 +51,20 @@ def test_sliced_shift_in_closed_form(dim):
     expected = np.linalg.norm(shift) * math.gamma(dim / 2) / math.sqrt(math.pi)
     expected /= math.gamma((dim + 1) / 2)
     points = RNG.normal(size=(50, dim))
-    found = sliced_wasserstein_distance(points, points + shift, num_projections=20_000)
+    distance = sliced_wasserstein_distance(points, points + shift, num_projections=20_000)
     # The cosine's spread is under 1 / sqrt(dim): 4 standard errors of 20 000 directions.
-    assert found == pytest.approx(expected, abs=4 * np.linalg.norm(shift) / np.sqrt(20_000))
+    assert distance == pytest.approx(expected, abs=4 * np.linalg.norm(shift) / np.sqrt(20_000))
 
 
 def test_sliced_as_pot_along_the_same_directions():
-    from tfgans.metrics.wasserstein import directions
-
     lines = directions(3, 40, 5)
     np.testing.assert_allclose(np.square(lines).sum(axis=0), 1)
     expected = ot.sliced_wasserstein_distance(REAL, FAKE[:41], projections=lines, p=1)
-    found = sliced_wasserstein_distance(REAL, FAKE[:41], num_projections=40, seed=5)
-    assert found == pytest.approx(expected, rel=1e-9)
+    distance = sliced_wasserstein_distance(REAL, FAKE[:41], num_projections=40, seed=5)
+    assert distance == pytest.approx(expected, rel=1e-9)
 
 
-def test_samples_of_one_distribution_are_far_apart_in_many_dimensions():
+def test_samples_of_a_distribution_are_far_apart_in_many_dimensions():
     """Arora et al., Lemma 1; 1.35 was measured for N(0, I / 1000) at 256 points."""
     real, fake = RNG.normal(size=(2, 256, 1000)) / np.sqrt(1000)
     assert wasserstein_distance(real, fake) >= 1.1
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: wasserstein_distance(REAL, FAKE, metric="cosine"), "'euclidean'"),
-        (lambda: wasserstein_distance(REAL, FAKE[:, :2]), "same dimension"),
-        (lambda: wasserstein_distance(np.zeros([20_000, 1]), np.zeros([20_000, 1])), "sliced"),
-        (lambda: sliced_wasserstein_distance(REAL, FAKE, num_projections=0), "num_projections"),
-        (lambda: sliced_wasserstein_distance(REAL, FAKE, seed=1.5), "seed"),
-        (lambda: sliced_wasserstein_distance(REAL[:0], FAKE), "at least 1"),
-        (lambda: wasserstein_distance(REAL * np.nan, FAKE), "finite"),
-    ],
-)
-def test_bad_input(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()

@@ -165,7 +165,7 @@ class Fake:
                 f"{tuple(self._data_shape)}. Received shape: {examples.shape}. Load the real "
                 "examples at that size (`image_size`)"
             )
-        examples = from_uint8(examples, "float64") if examples.dtype == np.uint8 else examples
+        examples = from_uint8(examples) if examples.dtype == np.uint8 else examples
         check = arrays.images if examples.ndim == 4 else arrays.finite
         return check("generated examples", examples).astype(np.float32)
 

@@ -47,7 +47,8 @@ def ms_ssim(images: Any) -> float:
     batch = arrays.images("images", images, at_least=2, needed_by="pairs are compared")
     if min(batch.shape[1:3]) < _SMALLEST:
         raise ValueError(
-            f"`images` must be at least {_SMALLEST} pixels high and wide. Received shape: {batch.shape}"
+            f"`images` must be at least {_SMALLEST} pixels high and wide. Received shape: "
+            f"{batch.shape}"
         )
     # Luminance is compared from black, 0, to white, 2.
     scales = _scales(batch + 1)

@@ -19,11 +19,12 @@ _CHUNK = 2**22
 def precision_recall(real: Any, fake: Any, *, nearest_k: int = 5) -> dict[str, float]:
     """Returns precision, recall, density and coverage of features.
 
-    A set's manifold is the union of balls about its examples, each as wide as the distance to its
-    `nearest_k`-th other. `precision` is the share of fakes on the real manifold, `recall` that of
-    real examples on the fakes'; `density` is the mean number of real balls that hold a fake, divided
-    by `nearest_k`: 1 for a perfect generator, and outliers among the real examples weigh less than
-    in precision; `coverage` is the share of real balls that hold a fake. All depend on the counts.
+    The manifold of a set is the union of balls about its examples, each as wide as the distance to
+    the `nearest_k`-th closest other example. `precision` is the share of fakes on the real
+    manifold, and `recall` that of real examples on the fakes' manifold. `density` is the mean
+    number of real balls that a fake lies in, divided by `nearest_k`: 1 for a perfect generator, and
+    outliers among the real examples weigh less than in precision. `coverage` is the share of real
+    balls that hold a fake. All depend on the counts.
 
     Where distances tie, as those of integers or of repeated rows do, it matters whether an example
     on a ball's surface lies in the ball. Here the authors of each pair of numbers are followed: in
