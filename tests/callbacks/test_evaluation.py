@@ -1,4 +1,4 @@
-"""Evaluations while a model trains: when, what the logs see, and what is kept of the best."""
+"""Evaluations while a model trains: when, what the logs see, and the best model."""
 
 import json
 
@@ -16,76 +16,83 @@ NAME = "frechet_distance[identity]"
 STEPS = {"batch_size": 16, "steps_per_epoch": 2, "verbose": 0}
 
 
+def eager(gan=None):
+    """A model of which a few steps take less time than the tracing of a graph."""
+    gan = tiny.gan(compiled=False) if gan is None else gan
+    gan.compile(run_eagerly=True)
+    return gan
+
+
 def evaluator(**options):
     source = tfgans.data.from_array(tiny.digits(100))
     return Evaluator(source, metrics=["frechet_distance"], **options)
 
 
 def rows(path):
-    header, *found = path.read_text().splitlines()
+    header, *lines = path.read_text().splitlines()
     assert header == "step,metric,value,low,high"
-    return [(int(row.split(",")[0]), float(row.split(",")[2])) for row in found]
+    return [(int(line.split(",")[0]), float(line.split(",")[2])) for line in lines]
 
 
-def test_every_second_epoch(tmp_path):
-    gan = tiny.gan()
+def test_every_second_epoch_of_which_the_logs_see_the_numbers(tmp_path):
+    gan = eager()
     evaluation = Evaluation(evaluator(), every_epochs=2, path=tmp_path / "a.csv")
-    history = gan.fit(tiny.digits(), epochs=5, callbacks=[evaluation], **STEPS)
+    stopping = keras.callbacks.EarlyStopping(NAME, mode="min", patience=100)
+    board = keras.callbacks.TensorBoard(tmp_path / "board")
+    callbacks = [evaluation, stopping, board]
+    with pytest.warns(UserWarning, match="Early stopping conditioned on metric"):
+        history = gan.fit(tiny.digits(), epochs=4, callbacks=callbacks, **STEPS)
     values = history.history[NAME]
     assert rows(tmp_path / "a.csv") == [(4, values[0]), (8, values[1])]
-    assert evaluation.record["metrics"][NAME]["value"] == values[1]
-
-
-def test_the_logs_see_it(tmp_path):
-    gan = tiny.gan()
-    evaluation = Evaluation(evaluator())
-    stopping = keras.callbacks.EarlyStopping(NAME, mode="min", patience=100)
-    saving = keras.callbacks.ModelCheckpoint(
-        tmp_path / "keras.keras", NAME, mode="min", save_best_only=True
-    )
-    board = keras.callbacks.TensorBoard(tmp_path / "board")
-    history = gan.fit(
-        tiny.digits(), epochs=3, callbacks=[evaluation, stopping, saving, board], **STEPS
-    )
-    assert len(history.history[NAME]) == 3
-    assert stopping.best == saving.best == evaluation.best == min(history.history[NAME])
-    assert (tmp_path / "keras.keras").exists()
+    # The numbers are those of the model at that step.
+    assert evaluation.record == evaluator().evaluate(gan)
+    assert evaluation.record.metrics[NAME].value == values[1]
+    assert stopping.best == evaluation.best == min(values)
     events = b"".join(path.read_bytes() for path in (tmp_path / "board").rglob("events*"))
     assert b"epoch_frechet_distance" in events
 
 
-def test_numbers_are_of_the_model_at_that_step():
-    gan = tiny.gan()
-    evaluation = Evaluation(evaluator())
-    gan.fit(tiny.digits(), epochs=2, callbacks=[evaluation], **STEPS)
-    assert evaluation.record == evaluator().evaluate(gan)
-
-
-@pytest.mark.parametrize("mode", ["auto", "min", "max"])
+@pytest.mark.parametrize(
+    "mode", ["auto", *(pytest.param(mode, marks=pytest.mark.slow) for mode in ("min", "max"))]
+)
 def test_best_model_is_kept(tmp_path, mode):
-    gan = tiny.gan()
-    how = {"path": tmp_path / "a.csv", "best_model": tmp_path / "best.keras", "mode": mode}
-    evaluation = Evaluation(evaluator(), **how)
-    gan.fit(tiny.digits(), epochs=4, callbacks=[evaluation], **STEPS)
+    gan = eager()
+    options = {"path": tmp_path / "a.csv", "best_model": tmp_path / "best.keras", "mode": mode}
+    gan.fit(tiny.digits(), epochs=4, callbacks=[Evaluation(evaluator(), **options)], **STEPS)
     values = dict(rows(tmp_path / "a.csv"))
     best = (max if mode == "max" else min)(values, key=values.get)
     loaded = keras.saving.load_model(tmp_path / "best.keras")
     assert loaded.step == best
-    assert evaluator().evaluate(loaded)["metrics"][NAME]["value"] == pytest.approx(values[best])
+    assert evaluator().evaluate(loaded).metrics[NAME].value == pytest.approx(values[best])
     note = json.loads((tmp_path / "best.keras.json").read_text())
     assert note == {"step": best, "metric": NAME, "value": values[best]}
 
 
-def test_best_model_stays_that_of_steps_gone_back_from(tmp_path):
-    """A rollback drops rows; the model that is kept must still be the best by what is compared."""
-    how = {"path": tmp_path / "a.csv", "best_model": tmp_path / "best.keras", "monitor": NAME}
-    gan = tiny.gan()
-    gan.fit(tiny.digits(), epochs=1, callbacks=[Evaluation(evaluator(), **how)], **STEPS)
+def test_larger_is_better_of_a_metric_that_says_so(tmp_path):
+    """A better model replaces the kept one, by the direction of the metric."""
+    source = tfgans.data.from_array(tiny.digits(100))
+    measured = Evaluator(source, metrics=["precision_recall"])
+    gan, kept = eager(), []
+    gan.fit(tiny.digits(), **STEPS)
+    for value in ("-1.0", "2.0"):
+        path, best_model = tmp_path / f"{value}.csv", tmp_path / f"{value}.keras"
+        path.write_text(f"step,metric,value,low,high\n2,precision[identity],{value},,\n")
+        evaluation = Evaluation(measured, path=path, best_model=best_model)
+        gan.fit(tiny.digits(), callbacks=[evaluation], **STEPS)
+        kept.append(best_model.exists())
+    assert kept == [True, False]
+
+
+def test_best_model_stays_that_of_steps_rolled_back(tmp_path):
+    """A rollback drops rows; the model that is kept must still be the best of all."""
+    options = {"path": tmp_path / "a.csv", "best_model": tmp_path / "best.keras", "monitor": NAME}
+    gan = eager()
+    gan.fit(tiny.digits(), epochs=1, callbacks=[Evaluation(evaluator(), **options)], **STEPS)
     note = {"step": 4, "metric": NAME, "value": 1e-9}
     (tmp_path / "best.keras.json").write_text(json.dumps(note))
     kept = (tmp_path / "best.keras").read_bytes()
     gan.lower_learning_rates(0.5)
-    evaluation = Evaluation(evaluator(), **how)
+    evaluation = Evaluation(evaluator(), **options)
     gan.fit(tiny.digits(), initial_epoch=1, epochs=2, callbacks=[evaluation], **STEPS)
     assert evaluation.best == 1e-9
     assert (tmp_path / "best.keras").read_bytes() == kept
@@ -96,92 +103,55 @@ def test_best_model_stays_that_of_steps_gone_back_from(tmp_path):
 
 def test_resumed_training_replaces_rows_and_remembers_the_best(tmp_path):
     path, best_model = tmp_path / "a.csv", tmp_path / "best.keras"
-    gan = tiny.gan()
+    gan = eager()
     gan.fit(tiny.digits(), epochs=2, callbacks=[Evaluation(evaluator(), path=path)], **STEPS)
     before = rows(path)
-    # What a kill left: rows after the backup, one of them cut.
+    # What a kill left: rows after the backup, the last of them cut.
     with path.open("a") as file:
         file.write(f"6,{NAME},0.001,0,0\n8,{NAME},0.0")
     evaluation = Evaluation(evaluator(), path=path, best_model=best_model, monitor=NAME)
-    gan.fit(
-        tiny.digits(),
-        initial_epoch=2,
-        epochs=3,
-        callbacks=[evaluation],
-        **STEPS,
-    )
+    gan.fit(tiny.digits(), initial_epoch=2, epochs=3, callbacks=[evaluation], **STEPS)
     after = rows(path)
     assert after[:2] == before
     assert [step for step, _ in after] == [2, 4, 6]
     assert evaluation.best == min(value for _, value in after)
-    improved = after[2][1] < min(value for _, value in before)
-    assert best_model.exists() == improved
+    assert best_model.exists() == (after[2][1] < min(value for _, value in before))
 
 
-def test_an_epoch_cut_short_is_not_evaluated():
-    class Stop(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            self.model.stop_training = True
+class Stop(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = True
 
-    gan = tiny.gan()
-    evaluation = Evaluation(evaluator())
+
+def test_an_epoch_cut_short_and_a_broken_model_are_not_evaluated():
+    gan, evaluation = eager(), Evaluation(evaluator())
     gan.fit(tiny.digits(), epochs=2, callbacks=[Stop(), evaluation], **STEPS)
     assert gan.step == 1
     assert evaluation.record is None
-
-
-def test_a_broken_model_is_not_evaluated():
-    gan = tiny.gan()
-    gan.generator.set_weights([np.full_like(one, np.nan) for one in gan.generator.get_weights()])
-    evaluation = Evaluation(evaluator())
+    weights = gan.generator.get_weights()
+    gan.generator.set_weights([np.full_like(array, np.nan) for array in weights])
     with pytest.warns(UserWarning, match="not evaluated"):
         gan.fit(tiny.digits(), callbacks=[evaluation], **STEPS)
     assert evaluation.record is None
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"every_epochs": 0}, "every_epochs"),
-        ({"mode": "most"}, "'auto', 'min', 'max'"),
-        ({"best_model": "best.h5"}, ".keras"),
-    ],
-)
-def test_bad_options(options, message):
-    with pytest.raises(ValueError, match=message):
-        Evaluation(evaluator(), **options)
-
-
-def test_bad_evaluator_monitor_and_file(tmp_path):
-    with pytest.raises(ValueError, match="Evaluator"):
-        Evaluation("digits")
-    gan = tiny.gan()
-    with pytest.raises(ValueError, match="FID"):
-        gan.fit(tiny.digits(), callbacks=[Evaluation(evaluator(), monitor="FID")], **STEPS)
-    (tmp_path / "a.csv").write_text("epoch,loss\n")
-    with pytest.raises(ValueError, match="table of `Evaluation`"):
-        gan.fit(
-            tiny.digits(), callbacks=[Evaluation(evaluator(), path=tmp_path / "a.csv")], **STEPS
-        )
-
-
-def test_data_of_unknown_length(tmp_path):
+def test_data_of_unknown_length():
     def batches():
         for _ in range(3):
             yield tiny.digits(16)
 
-    spec = tf.TensorSpec([16, 8, 8, 1], tf.float32)
-    gan = tiny.gan(tfgans.NonSaturatingGAN)
-    evaluation = Evaluation(evaluator())
-    data = tf.data.Dataset.from_generator(batches, output_signature=spec)
-    history = gan.fit(data, verbose=0, callbacks=[evaluation])
+    data = tf.data.Dataset.from_generator(
+        batches, output_signature=tf.TensorSpec([16, 8, 8, 1], tf.float32)
+    )
+    gan = eager(tiny.gan(tfgans.NonSaturatingGAN, compiled=False))
+    history = gan.fit(data, verbose=0, callbacks=[Evaluation(evaluator())])
     assert gan.step == 3
     assert len(history.history[NAME]) == 1
 
 
 def test_a_table_of_other_settings_is_refused_before_training(tmp_path):
     path = tmp_path / "a.csv"
-    gan = tiny.gan()
+    gan = eager()
     gan.fit(tiny.digits(), callbacks=[Evaluation(evaluator(), path=path)], **STEPS)
     step, text = gan.step, path.read_text()
     others = {
@@ -196,3 +166,42 @@ def test_a_table_of_other_settings_is_refused_before_training(tmp_path):
     assert path.read_text() == text
     path.unlink()
     gan.fit(tiny.digits(), callbacks=[Evaluation(others["seed"], path=path)], **STEPS)
+    path.write_text("epoch,loss\n")
+    with pytest.raises(ValueError, match="table of `Evaluation`"):
+        gan.fit(tiny.digits(), callbacks=[Evaluation(others["seed"], path=path)], **STEPS)
+
+
+def test_the_rule_of_the_classes_is_a_setting(tmp_path):
+    gan = tfgans.NonSaturatingGAN(
+        tiny.conditional_generator(), tiny.conditional_discriminator(), num_classes=10
+    )
+    eager(gan)
+    images, labels = tiny.digits(100), tiny.digit_labels(100)
+
+    def fit(source):
+        measured = Evaluator(source, metrics=["frechet_distance"])
+        evaluation = Evaluation(measured, path=tmp_path / "a.csv")
+        gan.fit(images, labels, callbacks=[evaluation], **STEPS)
+
+    fit(tfgans.data.from_array(images, labels=labels))
+    with pytest.raises(ValueError, match=r"other settings \(.*classes"):
+        fit(tfgans.data.from_array(images))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"evaluator": "digits"}, "Evaluator"),
+        ({"every_epochs": 0}, "every_epochs"),
+        ({"mode": "most"}, "'auto', 'min', 'max'"),
+        ({"best_model": "best.h5"}, ".keras"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        Evaluation(**{"evaluator": evaluator(), **options})
+
+
+def test_an_unknown_monitor():
+    with pytest.raises(ValueError, match="FID"):
+        eager().fit(tiny.digits(), callbacks=[Evaluation(evaluator(), monitor="FID")], **STEPS)

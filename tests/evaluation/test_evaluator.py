@@ -1,0 +1,333 @@
+"""Evaluations: the numbers, their errors, what they depend on, and what is refused."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tiny
+
+import tfgans
+from tfgans import evaluation, metrics
+from tfgans.evaluation import Evaluator, evaluate
+
+RING = tfgans.data.load("ring")
+FRECHET = {"metrics": ["frechet_distance"]}
+NAME = "frechet_distance[identity]"
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return evaluation.DigitsClassifier()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return tfgans.data.from_array(tiny.digits(300), name="digits300")
+
+
+def test_numbers_are_those_of_the_metrics(digits, extractor):
+    fakes = tiny.digits(600)[300:] * 0.9
+    record = evaluate(fakes, digits, extractor)
+    real, fake = (extractor(images).features for images in (tiny.digits(300), fakes))
+    values = {name: number.value for name, number in record.metrics.items()}
+    expected = {
+        "frechet_distance": metrics.frechet_distance(real, fake),
+        "kernel_distance": metrics.kernel_distance(real, fake).value,
+        **metrics.precision_recall(real, fake),
+    }
+    for name, value in expected.items():
+        assert values[f"{name}[digits_classifier]"] == pytest.approx(value, rel=1e-6), name
+    # In an order of the seed.
+    batches = np.array_split(fakes[np.random.default_rng(0).permutation(300)], 4)
+    assert values["ms_ssim"] == pytest.approx(np.mean([metrics.ms_ssim(x) for x in batches]))
+    copies = metrics.nearest_neighbours(fakes, tiny.digits(300)).copy_share
+    assert values["near_copies"] == copies
+    assert values["classifier_mode_coverage.modes"] == 10
+    for number in record.metrics.values():
+        assert number.interval[0] <= number.value <= number.interval[1]
+        assert number.method
+        assert (number.num_real, number.num_fake) == (300, 300)
+
+
+def test_vectors_have_the_metrics_that_suit_them():
+    assert Evaluator(RING).real.num == 10_000
+    record = evaluate(RING.sample(1000, 7), RING, num_real=1000)
+    assert record.metrics["mode_coverage.modes"].value == 8
+    assert record.real["num_examples"] == 1000
+    assert "sliced_wasserstein_distance" in record.metrics
+    assert not {"wasserstein_distance", "ms_ssim"} & record.metrics.keys()
+    named = evaluate(RING.sample(200, 7), RING, num_real=100, metrics=["wasserstein_distance"])
+    assert named.metrics["wasserstein_distance"].num_real == 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Shift(metrics.Metric):
+    """A user's metric: the distance of the means, and what it was given."""
+
+    reads: str
+    seen: list = dataclasses.field(default_factory=list, compare=False)
+    name = "shift"
+    quantities = (metrics.Quantity("shift", high=2.0),)
+    max_examples = 150
+
+    def compute(self, real, fake, context):
+        self.seen.append((len(real), len(fake), context))
+        return {"shift": np.linalg.norm(real.mean(axis=0) - fake.mean(axis=0))}
+
+
+@pytest.mark.parametrize("reads", ["features", "examples"])
+def test_a_metric_of_the_user(reads):
+    """The jackknife of a mean of n draws of variance s^2 has an error of s / sqrt(n)."""
+    rng, metric = np.random.default_rng(0), Shift(reads)
+    source = tfgans.data.from_array(rng.normal(size=(200, 1)))
+    evaluator = Evaluator(source, metrics=["frechet_distance", metric], num_samples=170, seed=4)
+    record = evaluator.evaluate(rng.normal(size=(190, 1)) + 1.9)
+    assert evaluator.protocol()["metrics"] == ["frechet_distance", "shift"]
+    number = record.metrics["shift[identity]" if reads == "features" else "shift"]
+    # Each of 10 groups has a tenth of the examples: its spread has an error of a quarter.
+    assert number.standard_error == pytest.approx((2 / 150) ** 0.5, rel=0.8)
+    assert number.interval[1] == 2
+    assert (number.num_real, number.num_fake) == (150, 150)
+    assert [seen[:2] for seen in metric.seen] == [(150, 150), *[(135, 135)] * 10]
+    expected = metrics.Context(data_shape=(1,), feature_dim=1, seed=4)
+    assert metric.seen[0][2] == expected
+    assert not evaluator.higher_is_better("shift[identity]" if reads == "features" else "shift")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sure(Shift):
+    def compute(self, real, fake, context):
+        return {"shift": metrics.Estimate(1.0, 0.25, "known")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Misnamed(Shift):
+    def compute(self, real, fake, context):
+        return {"distance": 1.0}
+
+
+def test_a_metric_that_knows_its_error_and_others_that_are_wrong():
+    number = evaluate(RING.sample(50, 1), RING, num_real=50, metrics=[Sure("probabilities")])
+    assert number.metrics["shift[identity]"].standard_error == 0.25
+    with pytest.raises(ValueError, match=r"'shift' must return shift\. Received: distance"):
+        evaluate(RING.sample(50, 1), RING, metrics=[Misnamed("examples")])
+    with pytest.raises(ValueError, match=r"different names\. Received: shift, shift"):
+        Evaluator(RING, metrics=[Shift("features"), Shift("examples")])
+    with pytest.raises(ValueError, match="`metrics` must be a list"):
+        Evaluator(RING, metrics="frechet_distance")
+
+
+def test_only_the_network_of_2015_gives_fid_kid_and_is(digits):
+    def features(images):
+        return images.reshape(len(images), -1)[:, :4], np.full([len(images), 2], 0.5)
+
+    class Canonical(evaluation.FunctionExtractor):
+        is_inception_2015 = True
+
+    wanted = ["frechet_distance", "kernel_distance", "inception_score", "precision_recall"]
+    canonical, other = (
+        Evaluator(digits, kind(features), metrics=wanted)
+        for kind in (Canonical, evaluation.FunctionExtractor)
+    )
+    names = list(canonical.evaluate(tiny.digits(300)).metrics)
+    assert names[:4] == ["FID", "KID", "IS", "precision[features]"]
+    names = list(other.evaluate(tiny.digits(300)).metrics)
+    assert names[:2] == ["frechet_distance[features]", "kernel_distance[features]"]
+    better = {"FID": False, "IS": True, "precision[features]": True, "KID": False}
+    assert {name: canonical.higher_is_better(name) for name in better} == better
+    with pytest.raises(ValueError, match="must be one of 'frechet_distance"):
+        other.higher_is_better("FID")
+
+
+def test_intervals_cover_the_truth():
+    """Half of N(0, 1) against N(1, 1) in 5 dimensions: 40 records, 95 % intervals of a shift of 5.
+
+    Of 40, 33 or fewer hold it with probability .3 % if 95 % do; a bias of 5 * 2 / 400 is allowed.
+    """
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(40):
+        source = tfgans.data.from_array(rng.normal(size=(400, 5)))
+        low, high = (
+            evaluate(rng.normal(size=(400, 5)) + 1, source, **FRECHET).metrics[NAME].interval
+        )
+        held += low <= 5 <= high
+    assert held > 33
+
+
+def test_bias_of_few_examples_is_told():
+    """Equal distributions in 30 dimensions: the distance is 0, its estimate about 30 * 31 / 400."""
+    rng = np.random.default_rng(0)
+    source = tfgans.data.from_array(rng.normal(size=(400, 30)))
+    number = evaluate(rng.normal(size=(400, 30)), source, **FRECHET).metrics[NAME]
+    assert number.value > 1
+    assert number.value - number.bias == pytest.approx(0, abs=4 * number.standard_error)
+
+
+@pytest.mark.parametrize("num", [2, 19])
+def test_few_examples_have_no_errors(num):
+    number = evaluate(RING.sample(num, 1), RING, num_real=num, **FRECHET).metrics[NAME]
+    assert number.standard_error is number.interval is number.bias is None
+
+
+def test_shares_have_at_least_the_error_of_a_binomial():
+    options = {"metrics": ["precision_recall"]}
+    six = evaluate(RING.sample(6, 1), RING, num_real=6, **options)
+    assert six.metrics["precision[identity]"].standard_error > 0.1
+    far = evaluate(RING.sample(40, 1) + 9, RING, num_real=100, **options)
+    # None of 40: up to three could be by chance.
+    assert far.metrics["precision[identity]"].interval[1] > 0.05
+
+
+def test_copies_are_looked_for_among_all_real_examples():
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(3000, 5))
+    evaluator = Evaluator(tfgans.data.from_array(real), metrics=["near_copies"])
+    copies = evaluator.evaluate(real[2000:]).metrics["near_copies"]
+    assert (copies.value, copies.num_real, copies.num_fake) == (1, 3000, 1000)
+    fresh = evaluator.evaluate(rng.normal(size=(1000, 5))).metrics["near_copies"]
+    # Binomial: 1 % of 1000 draws, and 4 standard errors with that of the threshold.
+    assert fresh.value < 0.03
+
+
+def test_samples_repeat_and_the_first_do_not_depend_on_their_number():
+    calls = []
+
+    class Sampler:
+        def sample(self, n, seed):
+            calls.append((n, seed))
+            return RING.sample(n, seed)
+
+    records = [evaluate(Sampler(), RING, num_samples=num, **FRECHET) for num in (300, 600, 300)]
+    assert records[0] == records[2] != records[1]
+    # Two are drawn first, to be checked.
+    assert {num for num, _ in calls} == {2, 256}
+    assert len({seed for num, seed in calls if num == 256}) == 3
+
+
+def test_endless_data_are_one_dataset_however_often_they_are_read(monkeypatch):
+    """TensorFlow keeps the functions of each dataset that is made."""
+    source, datasets = tfgans.data.Ring(seed=0), []
+    batches = source.batches
+    monkeypatch.setattr(
+        source, "batches", lambda *args, **options: datasets.append(1) or batches(*args, **options)
+    )
+    evaluator = Evaluator(source, num_samples=300, metrics=["near_copies"])
+    for _ in range(2):
+        evaluator.evaluate(RING.sample(300, 1))
+    assert len(datasets) == 1
+
+
+def test_a_model_is_known_by_its_weights(digits):
+    gan = tiny.gan(ema=0.9)
+    gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=2, verbose=0)
+    evaluator = Evaluator(digits, num_samples=300, seed=5, **FRECHET)
+    fake = evaluator.evaluate(gan).fake
+    assert fake["checksum"] == evaluation.model_checksum(gan, refined=False)
+    assert fake == {
+        **{"num_examples": 300, "classes": None, "model": "WGANGP", "step": 2, "ema": 0.9},
+        **{"refinement": None, "seed": 5, "checksum": fake["checksum"]},
+    }
+    gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=1, verbose=0)
+    assert evaluator.evaluate(gan).fake["checksum"] != fake["checksum"]
+    tuned = tfgans.DCD.from_gan(tiny.gan())
+    tuned.compile()
+    before = evaluator.evaluate(tuned).fake
+    assert "Langevin" in before["refinement"]
+    # The discriminator refines the samples.
+    tuned.discriminator.set_weights([2 * array for array in tuned.discriminator.get_weights()])
+    assert evaluator.evaluate(tuned).fake["checksum"] != before["checksum"]
+
+
+def test_an_array_is_known_by_its_bytes_and_notes(digits):
+    options = {"metrics": ["near_copies"], "notes": {"path": "somewhere"}}
+    first, second = (evaluate(tiny.digits(300), digits, seed=seed, **options) for seed in (0, 1))
+    assert first.fake == second.fake
+    assert first.fake["path"] == "somewhere"
+
+
+def test_files_that_come_class_by_class_are_mixed():
+    """The first 320 of sorted files would all be of one kind."""
+    kinds = np.concatenate([np.full([400, 8, 8, 1], -0.5), np.full([400, 8, 8, 1], 0.5)])
+    record = evaluate(kinds, tfgans.data.from_array(kinds), metrics=["ms_ssim"])
+    for number in record.metrics.values():
+        assert number.value < 0.9 * metrics.ms_ssim(kinds[:64])
+
+
+def test_uint8_is_mapped_alike_on_both_sides():
+    pixels = np.random.default_rng(0).integers(0, 256, size=(400, 6), dtype=np.uint8)
+    options = {"metrics": ["frechet_distance", "precision_recall"]}
+    record = evaluate(pixels, tfgans.data.from_array(pixels[::-1].copy()), **options)
+    # The same set, in floating point: the features are of size 1.
+    assert record.metrics[NAME].value < 1e-9
+    # The same bits: each fake lies in the balls of 4 others and of its copy.
+    assert record.metrics["density[identity]"].value == pytest.approx(1)
+
+
+def test_images_that_are_not_in_memory_give_the_same_record(tmp_path):
+    (tmp_path / "images").mkdir()
+    for index, pixels in enumerate(tfgans.images.to_uint8(tiny.digits(40))):
+        tfgans.pictures.write_png(tmp_path / "images" / f"{index}.png", pixels)
+    records = []
+    for cache in ("memory", "disk", "none"):
+        source = tfgans.data.load(
+            f"folder:{tmp_path / 'images'}", image_size=8, cache=cache, cache_dir=tmp_path / "cache"
+        )
+        records.append(evaluate(tiny.digits(60)[20:], source, num_real=30))
+    assert records[0] == records[1] == records[2]
+    whole = tfgans.data.load(f"folder:{tmp_path / 'images'}", cache="memory")
+    assert records[0].real["checksum"] == evaluation.extractors.checksum([whole.array])
+
+
+def test_neighbours_to_look_at(digits):
+    evaluator = Evaluator(digits, metrics=["near_copies"])
+    with pytest.raises(ValueError, match="before"):
+        evaluator.neighbours()
+    evaluator.evaluate(tiny.digits(300))
+    samples, closest = evaluator.neighbours(9)
+    np.testing.assert_array_equal(samples, closest)
+    small, picture = (evaluation.neighbours_picture(samples[:n], closest[:n]) for n in (5, 9))
+    assert picture.dtype == np.uint8
+    assert picture.shape[0] > 1.8 * small.shape[0]
+    # Copies: the row of samples and that of neighbours are the same pixels, but for the titles.
+    height, margin = small.shape[0] // 2, small.shape[1] - 5 * 50
+    top, bottom = small[2 : height - 1, margin:], small[height + 1 : 2 * height - 2, margin:]
+    np.testing.assert_array_equal(top[:40], bottom[:40])
+    with pytest.raises(ValueError, match="images"):
+        evaluation.neighbours_picture(np.zeros([3, 4]), np.zeros([3, 4]))
+
+
+class Short:
+    def sample(self, n, seed):
+        return RING.sample(max(2, n // 2), seed)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: evaluate(np.zeros([300, 3]), RING), "shape of the real examples"),
+        (lambda: evaluate(np.full([300, 2], np.nan), RING), "finite"),
+        (lambda: evaluate(np.zeros([1, 2]), RING), "at least two"),
+        (lambda: evaluate("samples", RING), "at least two"),
+        (lambda: evaluate(np.zeros([300, 2]), "ring"), "Source"),
+        (lambda: evaluate(Short(), RING, num_samples=300), "Expected 256 generated examples"),
+        (lambda: evaluate(np.zeros([5, 2]), RING, num_real=9), "at least 6 examples"),
+        (lambda: Evaluator(RING, metrics=["fid"]), "must be one of 'frechet_distance'"),
+        (lambda: Evaluator(RING, metrics=["ms_ssim"]), "needs images"),
+        (lambda: Evaluator(RING, num_samples=1), "num_samples"),
+        (lambda: Evaluator(RING, num_real=1), "num_real"),
+        (lambda: Evaluator(RING, seed="a"), "seed"),
+        (lambda: Evaluator(RING, "inception"), "function of examples"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_images_of_another_range(digits, tmp_path):
+    with pytest.raises(ValueError, match=r"\[-1, 1\]"):
+        evaluate(tiny.digits(300) * 255, digits, path=tmp_path / "a.json")
+    assert not list(tmp_path.iterdir())
+    with pytest.warns(UserWarning, match=r"\[0, 1\]"):
+        evaluate((tiny.digits(300) + 1) / 2, digits, metrics=["near_copies"])
