@@ -1,4 +1,4 @@
-"""Ratios of densities: each game's own loss, minimized numerically, says what its logit means."""
+"""Ratios of densities: each game's loss, minimized numerically, says what its logit means."""
 
 import keras
 import numpy as np
@@ -8,8 +8,9 @@ from scipy import optimize, stats
 from sklearn.linear_model import LogisticRegression
 
 from tfgans import objectives
-from tfgans.games.density_ratio import density_ratio
+from tfgans.games import density_ratio
 
+# P = N(1, 1) against Q = N(0, 1): log p / q = x - 1/2.
 POINTS = np.linspace(-2, 3, 11)[:, np.newaxis]
 P, Q = stats.norm(1, 1).pdf(POINTS[:, 0]), stats.norm(0, 1).pdf(POINTS[:, 0])
 DIVERGENCES = ("kl", "reverse_kl", "pearson", "squared_hellinger", "jensen_shannon", "gan")
@@ -23,8 +24,8 @@ GAMES = [
 ]
 
 
-def says(logits):
-    """A discriminator that gives one of `logits` after the other, whatever it sees."""
+def fixed(logits):
+    """A discriminator that returns `logits` for the first examples, whatever it sees."""
     return lambda x, training: tf.reshape(tf.constant(logits, tf.float64), [-1, 1])[: len(x)]
 
 
@@ -43,30 +44,39 @@ def best_logit(game, p, q):
 @pytest.mark.parametrize("game", GAMES, ids=str)
 def test_ratio_at_the_minimum_of_the_loss(game):
     logits = [best_logit(game, p, q) for p, q in zip(P, Q, strict=True)]
-    found = density_ratio(says(logits), POINTS, objective=game)
-    assert found.dtype == np.float64
-    assert found.shape == (11,)
+    ratios = density_ratio(fixed(logits), POINTS, objective=game)
+    assert ratios.dtype == np.float64
     # A search by values finds a minimum to the root of float64's precision, 1e-8, and smoothed
     # logits near their bound multiply that by up to some hundreds.
-    np.testing.assert_allclose(found, P / Q, rtol=1e-4)
-    threshold = density_ratio(says([game.decision_threshold]), POINTS[:1], objective=game)
+    np.testing.assert_allclose(ratios, P / Q, rtol=1e-4)
+    threshold = density_ratio(fixed([game.decision_threshold]), POINTS[:1], objective=game)
     assert threshold == pytest.approx(1, rel=1e-9)
 
 
 def test_ratio_of_the_relativistic_game_at_the_minimum_of_its_loss():
     p, q = np.array([1, 2, 3, 4]) / 10, np.array([4, 1, 2, 3]) / 10
-    pairs = (p[:, np.newaxis] * q).astype(np.float64)
 
     def loss(v):
-        return (pairs * np.logaddexp(0, -(v[:, np.newaxis] - v))).sum()
+        return (p[:, np.newaxis] * q * np.logaddexp(0, -(v[:, np.newaxis] - v))).sum()
 
     logits = optimize.minimize(loss, np.zeros(4), tol=1e-12).x
     atoms = np.arange(4.0)[:, np.newaxis]
-    judge = lambda x, training: tf.gather(logits + 50, tf.cast(x, tf.int32))  # noqa: E731
+    network = lambda x, training: tf.gather(logits + 50, tf.cast(x, tf.int32))  # noqa: E731
     fake = np.repeat(atoms, [4, 1, 2, 3], axis=0)
-    found = density_ratio(judge, atoms, objective=objectives.Relativistic(), fake=fake)
+    ratios = density_ratio(network, atoms, objective=objectives.Relativistic(), fake=fake)
     # The search's gradients are finite differences: 1e-8 of a loss whose curvature is about 0.1.
-    np.testing.assert_allclose(found, p / q, rtol=1e-4)
+    np.testing.assert_allclose(ratios, p / q, rtol=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 5.0])
+def test_ratio_of_kl_wgan_is_normalized_by_the_fakes(temperature):
+    fake = np.random.default_rng(0).normal(size=(1000, 1))
+    objective = objectives.KLWasserstein(temperature=temperature)
+    # Known up to a constant, whatever its size.
+    network = lambda x, training: temperature * x + 1e4  # noqa: E731
+    ratios = density_ratio(network, fake, objective=objective, fake=fake)
+    assert ratios.mean() == pytest.approx(1)
+    np.testing.assert_allclose(ratios, np.exp(fake[:, 0]) / np.exp(fake).mean(), rtol=5e-3)
 
 
 def test_ratio_of_logistic_regression():
@@ -77,23 +87,18 @@ def test_ratio_of_logistic_regression():
     network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     network.set_weights([fitted.coef_.T, fitted.intercept_])
     odds = fitted.predict_proba(examples)
-    # Logits are float32, of up to about 8: an error of 1e-6, which is the ratio's relative one.
-    expected = pytest.approx(odds[:, 1] / odds[:, 0], rel=1e-5)
-    many = np.tile(examples, [4, 1])  # More than go through the network at once.
-    for given in (examples, examples.astype(np.float32)):
-        assert density_ratio(network, given, objective=objectives.NonSaturating()) == expected
-    found = density_ratio(network, many, objective=objectives.NonSaturating())
-    # Sums of a batch of another size may round otherwise.
-    np.testing.assert_allclose(found[600:1200], found[:600], rtol=1e-5)
+    # More than a batch of the network. Logits are float32, of up to about 8: an error of 1e-6.
+    ratios = density_ratio(network, np.tile(examples, [4, 1]), objective=objectives.NonSaturating())
+    np.testing.assert_allclose(ratios, np.tile(odds[:, 1] / odds[:, 0], 4), rtol=1e-5)
 
 
-def test_bytes_are_images_and_nothing_is_below_zero():
+def test_uint8_is_images_and_nothing_is_below_zero():
     pixels = np.arange(0, 256, 15, dtype=np.uint8)[:, np.newaxis]
-    judge = lambda x, training: 3 * x  # noqa: E731
-    found = density_ratio(judge, pixels, objective=objectives.Minimax())
-    np.testing.assert_allclose(found, np.exp(3 * (pixels[:, 0] / 127.5 - 1)), rtol=1e-6)
+    network = lambda x, training: 3 * x  # noqa: E731
+    ratios = density_ratio(network, pixels, objective=objectives.Minimax())
+    np.testing.assert_allclose(ratios, np.exp(3 * (pixels[:, 0] / 127.5 - 1)), rtol=1e-6)
     for game in (objectives.Minimax(), objectives.FDivergence("reverse_kl")):
-        certain = density_ratio(says([-1e4] * 11), POINTS, objective=game)
+        certain = density_ratio(fixed([-1e4] * 11), POINTS, objective=game)
         assert ((certain >= 0) & (certain < 1e-300)).all()
 
 
@@ -106,27 +111,30 @@ def test_bytes_are_images_and_nothing_is_below_zero():
         (objectives.FDivergence("total_variation"), [0.0], "only tells on which side of 1"),
         (objectives.Wasserstein(), [0.0], "implies no density ratio"),
         (objectives.Hinge(), [0.0], "implies no density ratio"),
-        (objectives.Relativistic(), [0.0], "and for `Relativistic`"),
+        (objectives.Relativistic(), [0.0], "`Relativistic` need `fake`"),
+        (objectives.KLWasserstein(), [0.0], "`KLWasserstein` and"),
         (objectives.NonSaturating(), [30.0], r"below exp\(30\)"),
+        (objectives.FDivergence("kl"), [100.0], r"below exp\(30\)"),
         (objectives.NonSaturating(), [np.nan], "must be finite"),
+        ("minimax", [0.0], "Objective"),
     ],
     ids=str,
 )
 def test_no_ratio(game, logits, expected):
     with pytest.raises(ValueError, match=expected):
-        density_ratio(says(logits), POINTS[: len(logits)], objective=game)
+        density_ratio(fixed(logits), POINTS[: len(logits)], objective=game)
 
 
 @pytest.mark.parametrize(
-    ("examples", "columns", "expected"),
+    ("examples", "options", "expected"),
     [
-        (POINTS, 3, r"one logit an example.*\(11, 3\) for 11"),
-        (POINTS[:0], 1, "at least 1 examples"),
-        (POINTS[:, 0], 1, r"shape \[num, ...\]"),
-        ("digits", 1, "must be an array of numbers"),
+        (np.zeros([11, 3]), {}, r"a logit per example.*\(11, 3\) for 11"),
+        (POINTS[:0], {}, "at least 1 examples"),
+        (POINTS[:, 0], {}, r"shape \[num, ...\]"),
+        ("digits", {}, "must be an array of numbers"),
+        (POINTS, {"fake": POINTS}, "other objectives do not take it"),
     ],
 )
-def test_bad_input(examples, columns, expected):
-    judge = lambda x, training: tf.tile(x, [1, columns])  # noqa: E731
+def test_bad_input(examples, options, expected):
     with pytest.raises(ValueError, match=expected):
-        density_ratio(judge, examples, objective=objectives.Minimax())
+        density_ratio(lambda x, training: x, examples, objective=objectives.Minimax(), **options)

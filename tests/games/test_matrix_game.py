@@ -7,19 +7,16 @@ from tfgans import games
 
 PENNIES = [[1, -1], [-1, 1]]
 ROCK_PAPER_SCISSORS = [[0, -1, 1], [1, 0, -1], [-1, 1, 0]]
-SHAPES = [(1, 1), (1, 4), (4, 1), (2, 3), (5, 5), (7, 3), (12, 20)]
-shapes = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
 
 
-def random_matrix(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
+def random_matrix(shape):
+    return np.random.default_rng(0).normal(size=shape)
 
 
 def assert_solves(game, payoff, *, unit=1.0):
     matrix = np.asarray(payoff, np.float64)
     for weights, size in zip(game[1:], matrix.shape, strict=True):
-        assert weights.dtype == np.float64
-        assert weights.shape == (size,)
+        assert (weights.dtype, weights.shape) == (np.float64, (size,))
         assert (weights >= 0).all()
         assert weights.sum() == pytest.approx(1, abs=1e-12)
     assert games.exploitability(matrix, *game[1:]) < 1e-8 * unit
@@ -29,7 +26,6 @@ def assert_solves(game, payoff, *, unit=1.0):
 @pytest.mark.parametrize(
     ("payoff", "value", "generator", "discriminator"),
     [
-        (np.eye(2), 0.5, [0.5, 0.5], [0.5, 0.5]),
         (np.eye(5), 0.2, [0.2] * 5, [0.2] * 5),
         (np.diag([1.0, 2.0]), 2 / 3, [2 / 3, 1 / 3], [2 / 3, 1 / 3]),
         (PENNIES, 0.0, [0.5, 0.5], [0.5, 0.5]),
@@ -49,48 +45,45 @@ def test_known_games(payoff, value, generator, discriminator):
     np.testing.assert_allclose(game.discriminator, discriminator, atol=1e-9)
 
 
-@shapes
-@pytest.mark.parametrize("seed", [0, 1])
-def test_random_games_are_solved(shape, seed):
-    payoff = random_matrix(shape, seed)
-    game = games.matrix_game(payoff)
+@pytest.mark.parametrize("shape", [(1, 4), (4, 1), (5, 5), (7, 3), (12, 20)], ids=str)
+def test_every_game(shape):
+    payoff = random_matrix(shape)
+    game, swapped = games.matrix_game(payoff), games.matrix_game(-payoff.T)
     assert_solves(game, payoff)
     pure_maximin, pure_minimax = payoff.min(axis=0).max(), payoff.max(axis=1).min()
     assert pure_maximin - 1e-9 <= game.value <= pure_minimax + 1e-9
-
-
-@shapes
-def test_the_other_side_of_the_table(shape):
-    """Who minimizes F as rows maximizes -F^T as columns."""
-    payoff = random_matrix(shape)
-    game, swapped = games.matrix_game(payoff), games.matrix_game(-payoff.T)
+    # Who minimizes F as rows maximizes -F^T as columns.
     assert swapped.value == pytest.approx(-game.value, abs=1e-9)
-    gains = games.best_reply_gains(payoff, *uniform(shape))
-    assert games.best_reply_gains(-payoff.T, *uniform(shape)[::-1]) == pytest.approx(gains[::-1])
+    rng = np.random.default_rng(1)
+    p, q = rng.dirichlet(np.ones(shape[0])), rng.dirichlet(np.ones(shape[1]))
+    gains = games.best_reply_gains(payoff, p, q)
+    assert games.best_reply_gains(-payoff.T, q, p) == pytest.approx(gains[::-1])
+    value = sum(p[i] * q[j] * payoff[i, j] for i in range(shape[0]) for j in range(shape[1]))
+    by_row = [sum(q * payoff[i]) for i in range(shape[0])]
+    by_column = [sum(p * payoff[:, j]) for j in range(shape[1])]
+    assert gains == pytest.approx((value - min(by_row), max(by_column) - value), abs=1e-12)
+    assert value - gains.generator - 1e-9 <= game.value <= value + gains.discriminator + 1e-9
 
 
-@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12, 1e300])
-@pytest.mark.parametrize("offset", [0.0, 5.0, -1e4])
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e300])
+@pytest.mark.parametrize("offset", [0.0, -1e4])
 def test_unit_and_offset_do_not_matter(scale, offset):
-    payoff = random_matrix((4, 6))
-    original = games.matrix_game(payoff)
-    moved = scale * (payoff + offset)
+    payoff, uniform = random_matrix((4, 6)), (np.full(4, 1 / 4), np.full(6, 1 / 6))
+    original, moved = games.matrix_game(payoff), scale * (payoff + offset)
     game = games.matrix_game(moved)
     assert_solves(game, moved, unit=scale)
     assert game.value / scale == pytest.approx(original.value + offset, abs=1e-8)
     np.testing.assert_allclose(game.generator, original.generator, atol=1e-7)
     np.testing.assert_allclose(game.discriminator, original.discriminator, atol=1e-7)
-    gains = np.array(games.best_reply_gains(moved, *uniform((4, 6)))) / scale
-    np.testing.assert_allclose(
-        gains, games.best_reply_gains(payoff, *uniform((4, 6))), rtol=1e-9, atol=1e-11
-    )
+    gains = np.array(games.best_reply_gains(moved, *uniform)) / scale
+    expected = games.best_reply_gains(payoff, *uniform)
+    np.testing.assert_allclose(gains, expected, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("constant", [0.0, -1.386, 1e300])
-def test_a_constant_game_is_at_an_equilibrium_however_played(constant):
+def test_a_constant_game_is_always_at_an_equilibrium(constant):
     payoff = np.full([2, 3], constant)
-    game = games.matrix_game(payoff)
-    assert game.value == pytest.approx(constant)
+    assert games.matrix_game(payoff).value == pytest.approx(constant)
     assert games.exploitability(payoff, [0.2, 0.8], [0.1, 0.2, 0.7]) <= 1e-15 * abs(constant)
 
 
@@ -99,56 +92,25 @@ def test_a_constant_game_is_at_an_equilibrium_however_played(constant):
     [
         (PENNIES, [1, 0], [1, 0], (2, 0)),
         (PENNIES, [1, 0], [0, 1], (0, 2)),
-        (PENNIES, [0.5, 0.5], [1, 0], (1, 0)),
         (PENNIES, [0.5, 0.5], [0.5, 0.5], (0, 0)),
         (np.eye(2), [0.75, 0.25], [0.5, 0.5], (0, 0.25)),
         (ROCK_PAPER_SCISSORS, [1, 0, 0], [0.5, 0.5, 0], (0.5 - 1 + 0.5, 1.5)),
-        ([[4.0]], [1.0], [1.0], (0, 0)),
     ],
 )
 def test_gains_of_known_pairs(payoff, p, q, gains):
-    found = games.best_reply_gains(payoff, p, q)
-    assert found == pytest.approx(gains, abs=1e-15)
+    assert games.best_reply_gains(payoff, p, q) == pytest.approx(gains, abs=1e-15)
     assert games.exploitability(payoff, p, q) == pytest.approx(sum(gains), abs=1e-15)
 
 
-@shapes
-def test_gains_agree_with_loops_and_bound_the_value(shape):
-    payoff = random_matrix(shape)
-    rng = np.random.default_rng(1)
-    p, q = rng.dirichlet(np.ones(shape[0])), rng.dirichlet(np.ones(shape[1]))
-    value, by_row, by_column = 0.0, np.zeros(shape[0]), np.zeros(shape[1])
-    for i in range(shape[0]):
-        for j in range(shape[1]):
-            value += p[i] * q[j] * payoff[i, j]
-            by_row[i] += q[j] * payoff[i, j]
-            by_column[j] += p[i] * payoff[i, j]
-    gains = games.best_reply_gains(payoff, p, q)
-    assert gains == pytest.approx((value - min(by_row), max(by_column) - value), abs=1e-12)
-    assert min(gains) >= 0
-    game = games.matrix_game(payoff)
-    assert value - gains.generator - 1e-9 <= game.value <= value + gains.discriminator + 1e-9
-
-
-def exponentiated_gradient(payoff, p, q, *, eta, steps):
-    """Returns the means over all steps, and the last strategies, of both sides' play."""
-    payoff = np.asarray(payoff, np.float64)
-    p, q = np.array(p), np.array(q)
-    means = [np.zeros_like(p), np.zeros_like(q)]
+def test_play_by_exponentiated_gradient_averages_to_the_equilibrium():
+    payoff, p, q = np.array(PENNIES), np.array([0.9, 0.1]), np.array([0.3, 0.7])
+    means, steps = [np.zeros(2), np.zeros(2)], 2000
     for _ in range(steps):
         means = [means[0] + p / steps, means[1] + q / steps]
-        p, q = p * np.exp(-eta * payoff @ q), q * np.exp(eta * p @ payoff)
+        p, q = p * np.exp(-0.05 * payoff @ q), q * np.exp(0.05 * p @ payoff)
         p, q = p / p.sum(), q / q.sum()
-    return means, (p, q)
-
-
-@pytest.mark.parametrize("start", [([0.9, 0.1], [0.3, 0.7]), ([0.6, 0.4], [0.8, 0.2])])
-def test_play_by_exponentiated_gradient_averages_to_the_equilibrium(start):
-    means, last = exponentiated_gradient(PENNIES, *start, eta=0.05, steps=2000)
-    assert games.exploitability(PENNIES, *means) < 0.1
-    assert games.exploitability(PENNIES, *last) > 0.3  # The iterates themselves go round.
-    for mean in means:
-        np.testing.assert_allclose(mean, [0.5, 0.5], atol=0.05)
+    assert games.exploitability(payoff, *means) < 0.1
+    assert games.exploitability(payoff, p, q) > 0.3  # The iterates themselves go round.
 
 
 def test_sums_in_float32_pass_and_are_made_exact():
@@ -161,38 +123,21 @@ def test_sums_in_float32_pass_and_are_made_exact():
     ("payoff", "expected"),
     [
         ([1.0, 2.0], r"matrix \[generators, discriminators\].*shape: \(2,\)"),
-        (np.zeros([2, 2, 2]), r"shape: \(2, 2, 2\)"),
         (np.zeros([0, 3]), r"at least one entry.*shape: \(0, 3\)"),
         ([[1.0, np.nan], [np.inf, 0.0]], "must be finite. Received: 2 NaN"),
-        ([[1.0, 2.0], [3.0]], "`payoff` must be an array of numbers"),
         ("dcgan", "`payoff` must be an array of numbers"),
     ],
 )
-def test_bad_payoffs_are_refused(payoff, expected):
+def test_bad_payoffs(payoff, expected):
     with pytest.raises(ValueError, match=expected):
         games.matrix_game(payoff)
     with pytest.raises(ValueError, match=expected):
         games.exploitability(payoff, [1.0], [1.0])
 
 
-@pytest.mark.parametrize(
-    ("weights", "expected"),
-    [
-        ([1.0], r"must have shape \(2,\).*\(1,\)"),
-        ([[0.5, 0.5]], r"must have shape \(2,\)"),
-        ([1.5, -0.5], "must be probabilities: at least 0"),
-        ([0.5, 0.4], "sum of 0.9"),
-        ([np.nan, 1.0], "must be probabilities"),
-        ([np.inf, 0.0], "must be probabilities"),
-        (None, "must"),
-    ],
-)
 @pytest.mark.parametrize("name", ["p", "q"])
-def test_bad_probabilities_are_refused(name, weights, expected):
-    given = {"p": [0.5, 0.5], "q": [0.5, 0.5], name: weights}
-    with pytest.raises(ValueError, match=f"`{name}` {expected}|`{name}`.*{expected}"):
-        games.best_reply_gains(PENNIES, **given)
-
-
-def uniform(shape):
-    return tuple(np.full(size, 1 / size) for size in shape)
+def test_bad_probabilities(name):
+    for weights in ([1.0], [1.5, -0.5]):
+        strategies = {"p": [0.5, 0.5], "q": [0.5, 0.5], name: weights}
+        with pytest.raises(ValueError, match=f"`{name}` must"):
+            games.best_reply_gains(PENNIES, **strategies)

@@ -1,28 +1,34 @@
-"""The distance that a class of discriminators sees: closed forms, fixed networks, what it keeps."""
+"""The distance that a class of discriminators sees: closed forms, oracles, what it keeps."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import special, stats
+from scipy import integrate, special, stats
+from sklearn.linear_model import LogisticRegression
 
 import tfgans
-from tfgans.games.neural_net_distance import neural_net_distance
+from tfgans.games import neural_net_distance
+from tfgans.metrics import wasserstein_distance
 
 
 def linear(dim, **options):
-    """A class that says sigma(w.x + b), its first weights seeded."""
+    """A class of logits w.x + b, its first weights seeded."""
 
     def build():
         initializer = keras.initializers.GlorotUniform(seed=1)
         head = keras.layers.Dense(1, kernel_initializer=initializer, **options)
-        return keras.Sequential([keras.Input((dim,)), keras.layers.Flatten(), head])
+        return keras.Sequential([keras.Input((dim,)), head])
 
     return build
 
 
+def mlp(dim, width=32):
+    return lambda: tfgans.networks.mlp_discriminator((dim,), width=width, depth=2, seed=1)
+
+
 def fixed(slope):
-    """A class of one function, the logit slope x: nothing is trained."""
+    """A class of a single function, the logit slope x: nothing is trained."""
 
     def build():
         network = linear(1, use_bias=False)()
@@ -44,82 +50,103 @@ def payoff(phi, logits_real, logits_fake):
 def test_payoff_and_error_of_a_fixed_network(phi):
     rng = np.random.default_rng(0)
     real, fake = rng.normal(1, 1, size=(400, 1)), rng.normal(0, 2, size=(400, 1))
-    found = neural_net_distance(real, fake, discriminator=fixed(0.7), phi=phi, steps=1)
+    result = neural_net_distance(real, fake, discriminator=fixed(0.7), phi=phi, steps=1)
     # Both halves count alike, so their mean is the payoff of all; float32 logits.
     whole = payoff(phi, 0.7 * real, 0.7 * fake)
-    assert (found.distance + found.train_distance) / 2 == pytest.approx(whole, abs=1e-6)
-    assert found.generalization_gap == found.train_distance - found.distance
+    assert (result.distance + result.train_distance) / 2 == pytest.approx(whole, abs=1e-6)
+    assert result.generalization_gap == result.train_distance - result.distance
     gain = special.log_expit if phi == "log" else special.expit
     spread = np.sqrt(gain(0.7 * real).var() / 200 + gain(-0.7 * fake).var() / 200)
     # A standard deviation of 200 heavy-tailed terms: sqrt(kurtosis / 800) is below 8 %.
-    assert found.standard_error == pytest.approx(spread, rel=0.3)
+    assert result.standard_error == pytest.approx(spread, rel=0.3)
 
 
-@pytest.mark.parametrize("clip", [0.1, 1.0])
-@pytest.mark.parametrize("phi", ["log", "linear"])
+@pytest.mark.parametrize(("phi", "clip"), [("log", 0.1), ("log", 1.0), ("linear", 1.0)])
 def test_clipped_class_on_two_points(phi, clip):
     """Real at 1 and fake at -1: the best of the class is w = clip, b = 0."""
     real, fake = np.ones([8, 1]), -np.ones([8, 1])
-    how = {"steps": 300, "learning_rate": 0.05, "weight_clip": clip}
-    found = neural_net_distance(real, fake, discriminator=linear(1), phi=phi, **how)
+    options = {"steps": 300, "learning_rate": 0.05, "weight_clip": clip}
+    result = neural_net_distance(real, fake, discriminator=linear(1), phi=phi, **options)
     best = payoff(phi, np.array([clip]), np.array([-clip]))
     # b ends within 1e-2 of its optimum, where the payoff is flat.
-    assert found.distance == pytest.approx(best, rel=1e-3)
-    assert found.generalization_gap == pytest.approx(0, abs=1e-7)
-    assert found.standard_error == pytest.approx(0, abs=1e-7)
+    assert result.distance == pytest.approx(best, rel=1e-3)
+    assert result.generalization_gap == pytest.approx(0, abs=1e-7)
+    assert result.standard_error == pytest.approx(0, abs=1e-7)
 
 
-def test_shifted_gaussians_in_closed_form():
-    """N(1, 1) against N(0, 1): the best logit is linear, and its payoffs are integrals."""
+def test_distance_of_a_linear_class_is_logistic_regression():
     rng = np.random.default_rng(0)
-    real, fake = rng.normal(1, 1, size=(6000, 1)), rng.normal(0, 1, size=(6000, 1))
-    how = {"discriminator": linear(1), "steps": 400, "learning_rate": 0.05}
-    found = neural_net_distance(real, fake, **how)
-    assert found.distance == pytest.approx(0.2228430, abs=4 * found.standard_error)
-    assert found.standard_error < 0.02
-    bounded = neural_net_distance(real, fake, phi="linear", **how)
-    # Total variation, reached by infinitely steep logits: a finite one stays below.
-    limit = 2 * stats.norm.cdf(0.5) - 1
+    real, fake = rng.normal(size=(4000, 3)) + 0.5, rng.normal(size=(4000, 3))
+    result = neural_net_distance(real, fake, discriminator=linear(3), learning_rate=0.02, steps=500)
+    labels = np.repeat([1, 0], 4000)
+    fitted = LogisticRegression(C=np.inf).fit(np.concatenate([real, fake]), labels)
+    logits = fitted.decision_function(real), fitted.decision_function(fake)
+    # Half of the examples each: four standard errors of the difference.
+    expected = payoff("log", *logits)
+    assert result.distance == pytest.approx(expected, abs=4 * result.standard_error)
+    assert (result.num_train, result.num_held_out) == (2000, 2000)
+    bounded = neural_net_distance(
+        real, fake, discriminator=linear(3), phi="linear", learning_rate=0.05, steps=400
+    )
+    # Total variation of the projections, sqrt(3) / 2 apart; a finite logit stays below.
+    limit = 2 * stats.norm.cdf(3**0.5 / 4) - 1
     assert limit - 0.04 < bounded.distance < limit + 4 * bounded.standard_error
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_distance_nears_twice_the_jensen_shannon_divergence():
+    p, q = stats.norm(1, 1).pdf, stats.norm(0, 0.5).pdf
+
+    def integrand(x):
+        mean = (p(x) + q(x)) / 2
+        return special.rel_entr(p(x), mean) + special.rel_entr(q(x), mean)
+
+    expected = integrate.quad(integrand, -6, 8)[0]
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(1, 1, size=(8000, 1)), rng.normal(0, 0.5, size=(8000, 1))
+    result = neural_net_distance(real, fake, discriminator=mlp(1), learning_rate=3e-3, steps=600)
+    assert result.distance == pytest.approx(expected, abs=4 * result.standard_error)
+    options = {"discriminator": mlp(1), "steps": 300, "learning_rate": 1e-2}
+    for phi, largest in (("log", 2 * np.log(2)), ("linear", 1)):
+        far = neural_net_distance(real + 10, fake, phi=phi, **options)
+        assert far.distance == pytest.approx(largest, abs=0.05)
+
+
 @pytest.mark.parametrize("phi", ["log", "linear"])
-def test_equal_distributions_are_at_distance_zero(phi, seed):
-    rng = np.random.default_rng(seed)
-    real, fake = rng.normal(size=(2, 2000, 2))
-    how = {"discriminator": linear(2), "steps": 150, "learning_rate": 0.02}
-    found = neural_net_distance(real, fake, phi=phi, seed=seed, **how)
-    # Three parameters learn 3 / 2000 by heart, beside the error of the held-out half.
-    assert abs(found.distance) < 4 * found.standard_error + 3 / 2000
+def test_equal_distributions_are_at_distance_zero(phi):
+    real, fake = np.random.default_rng(0).normal(size=(2, 2000, 2))
+    options = {"discriminator": linear(2), "steps": 150, "learning_rate": 0.02}
+    result = neural_net_distance(real, fake, phi=phi, **options)
+    # Three parameters overfit by 3 / 2000, beside the error of the held-out half.
+    assert abs(result.distance) < 4 * result.standard_error + 3 / 2000
 
 
-def test_grows_with_the_shift():
-    real, fake = np.random.default_rng(0).normal(size=(2, 1000, 1))
-    how = {"discriminator": linear(1), "steps": 100, "learning_rate": 0.1}
-    found = [neural_net_distance(real + shift, fake, **how).distance for shift in (0, 1, 4)]
-    assert found == sorted(found)
-    assert found[-1] > found[0] + 1
+def test_generalizes_better_than_the_wasserstein_distance():
+    """Arora et al., Lemma 1: two samples of N(0, I / 1000), far apart in W1, are close for nets."""
+    real, fake = np.random.default_rng(0).normal(size=(2, 2000, 1000)) / np.sqrt(1000)
+    assert wasserstein_distance(real[:256], fake[:256]) >= 1.1
+    result = neural_net_distance(
+        real, fake, discriminator=mlp(1000, 16), steps=150, weight_clip=0.05
+    )
+    # At most 2 log 2 = 1.39 is possible.
+    assert abs(result.distance) < 0.1
+    assert abs(result.generalization_gap) < 0.3
 
 
-def test_halves_of_few_examples_are_learnt_by_heart():
-    """More dimensions than examples: the training half is told apart, the other is not."""
+def test_more_dimensions_than_examples_overfit():
     real, fake = np.random.default_rng(0).normal(size=(2, 40, 200))
-    found = neural_net_distance(real, fake, discriminator=linear(200), learning_rate=0.02)
-    assert found.train_distance > 1
-    assert found.distance < 0.3
-    assert found.generalization_gap > 1
+    options = {"discriminator": linear(200), "learning_rate": 0.02, "steps": 300}
+    result = neural_net_distance(real, fake, **options)
+    assert result.train_distance > 1
+    assert result.distance < 0.3
+    assert result.generalization_gap > 1
 
 
 def test_seeded_networks_repeat_and_leave_all_else_alone():
     real, fake = np.random.default_rng(0).normal(size=(2, 60, 2))
     before = real.copy(), fake.copy()
 
-    def build():
-        return tfgans.networks.mlp_discriminator((2,), width=8, depth=1, seed=3)
-
     def measure(**options):
-        return neural_net_distance(real, fake, discriminator=build, steps=10, **options)
+        return neural_net_distance(real, fake, discriminator=mlp(2, 8), steps=10, **options)
 
     def draws():
         return [np.random.random(), float(tf.random.uniform([])), float(keras.random.uniform([]))]  # noqa: NPY002
@@ -132,49 +159,34 @@ def test_seeded_networks_repeat_and_leave_all_else_alone():
     assert measure() == first
     assert measure(seed=-1) != first
     np.testing.assert_array_equal([real, fake], before)
+    for share, counts in [(0.2, (48, 12)), (0.9, (6, 54))]:
+        result = measure(held_out=share)
+        assert (result.num_train, result.num_held_out) == counts
 
 
-def test_share_held_out():
-    real, fake = np.random.default_rng(0).normal(size=(2, 50, 1))
-    how = {"discriminator": linear(1), "steps": 2}
-    for share, counts in [(0.5, (25, 25)), (0.2, (40, 10)), (0.9, (5, 45))]:
-        found = neural_net_distance(real, fake[:20], held_out=share, **how)
-        assert (found.num_train, found.num_held_out) == counts
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_other_floats(dtype):
-    real, fake = np.random.default_rng(0).normal(size=(2, 60, 2)).astype(dtype)
-    how = {"discriminator": linear(2), "steps": 5}
-    doubles = neural_net_distance(real.astype(np.float64), fake.astype(np.float64), **how)
-    assert neural_net_distance(real, fake, **how) == doubles
-
-
-def test_bytes_are_images():
+def test_other_types():
+    real, fake = np.random.default_rng(0).normal(size=(2, 60, 2)).astype(np.float16)
+    options = {"discriminator": linear(2), "steps": 5}
+    doubles = neural_net_distance(real.astype(np.float64), fake.astype(np.float64), **options)
+    assert neural_net_distance(real, fake, **options) == doubles
     pixels = np.random.default_rng(0).integers(0, 256, size=(60, 2)).astype(np.uint8)
-    how = {"discriminator": linear(2), "steps": 5}
     floats = pixels / 127.5 - 1
-    expected = neural_net_distance(floats, floats, **how)
-    assert neural_net_distance(pixels, tf.constant(pixels), **how) == expected
+    expected = neural_net_distance(floats, floats, **options)
+    assert neural_net_distance(pixels, tf.constant(pixels), **options) == expected
 
 
-def test_a_network_that_is_not_fresh_is_refused_untouched():
+def test_a_network_that_is_not_new_is_refused_untouched():
     network = linear(2)()
     before = network.get_weights()
     points = np.random.default_rng(0).normal(size=(20, 2))
-
-    def wrapped():
-        return keras.Sequential([keras.Input((2,)), network])
-
+    wrapped = lambda: keras.Sequential([keras.Input((2,)), network])  # noqa: E731
     for builder in (lambda: network, wrapped):
-        with pytest.raises(ValueError, match=r"fresh network at each call.*clone_model"):
+        with pytest.raises(ValueError, match=r"new network at each call.*clone_model"):
             neural_net_distance(points, points, discriminator=builder)
     for old, new in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    found = neural_net_distance(
-        points, points, discriminator=lambda: keras.models.clone_model(network), steps=2
-    )
-    assert found.num_train == 10
+    copied = lambda: keras.models.clone_model(network)  # noqa: E731
+    assert neural_net_distance(points, points, discriminator=copied, steps=2).num_train == 10
 
 
 POINTS = np.random.default_rng(0).normal(size=(20, 2))
@@ -187,7 +199,7 @@ POINTS = np.random.default_rng(0).normal(size=(20, 2))
         ({"real": POINTS[:3]}, r"`real` must have .* at least 4 examples.*\(3, 2\)"),
         ({"fake": POINTS[:, 0]}, r"`fake` must have shape \[num, ...\].*\(20,\)"),
         ({"fake": POINTS * np.inf}, "`fake` must be finite"),
-        ({"real": POINTS * 1e39}, "`real` must fit in float32"),
+        ({"real": POINTS * 1e39}, "`real` must be within the range of float32"),
         ({"real": "digits"}, "`real` must be an array of numbers"),
         ({"discriminator": lambda: None}, "must build a Keras network. Received: None"),
         ({"discriminator": "mlp"}, "must be a function that builds"),
@@ -199,6 +211,6 @@ POINTS = np.random.default_rng(0).normal(size=(20, 2))
     ],
 )
 def test_bad_input(changed, expected):
-    given = {"real": POINTS, "fake": POINTS, "discriminator": linear(2), **changed}
+    arguments = {"real": POINTS, "fake": POINTS, "discriminator": linear(2), **changed}
     with pytest.raises(ValueError, match=expected):
-        neural_net_distance(given.pop("real"), given.pop("fake"), **given)
+        neural_net_distance(arguments.pop("real"), arguments.pop("fake"), **arguments)

@@ -65,10 +65,10 @@ def expected_payoff(objective, real_logits, fake_logits):
     return terms.mean(), terms.std(ddof=1) / np.sqrt(len(terms))
 
 
-def assert_same(one, other, **tolerance):
-    assert one.num_examples == other.num_examples
-    np.testing.assert_allclose(one.values, other.values, **tolerance)
-    np.testing.assert_allclose(one.standard_errors, other.standard_errors, **tolerance)
+def assert_same(first, second, **tolerance):
+    assert first.num_examples == second.num_examples
+    np.testing.assert_allclose(first.values, second.values, **tolerance)
+    np.testing.assert_allclose(first.standard_errors, second.standard_errors, **tolerance)
 
 
 @pytest.mark.parametrize("objective", GAMES)
@@ -105,9 +105,9 @@ class Offset(tfgans.objectives.Wasserstein):
 def test_a_large_offset_leaves_the_standard_error():
     payoff = games.payoff_matrix(plain("wasserstein"), DATA, batch_size=16)
     moved = tfgans.GAN(tiny.generator(), tiny.discriminator(), objective=Offset())
-    found = games.payoff_matrix(moved, DATA, batch_size=16)
-    np.testing.assert_allclose(found.values, payoff.values - 1e9, rtol=1e-15)
-    np.testing.assert_allclose(found.standard_errors, payoff.standard_errors, rtol=1e-5)
+    result = games.payoff_matrix(moved, DATA, batch_size=16)
+    np.testing.assert_allclose(result.values, payoff.values - 1e9, rtol=1e-15)
+    np.testing.assert_allclose(result.standard_errors, payoff.standard_errors, rtol=1e-5)
 
 
 def test_batches_and_kinds_of_data_do_not_matter():
@@ -151,13 +151,13 @@ def test_the_error_falls_with_the_root_of_the_examples():
 
 def test_a_plain_pair_is_its_own_equilibrium():
     gan = plain()
-    found = games.equilibrium(gan, DATA, seed=3)
+    result = games.equilibrium(gan, DATA, seed=3)
     payoff = games.payoff_matrix(gan, DATA, seed=3)
-    assert_same(found.payoff, payoff, rtol=0)
-    assert found.value == found.game.value == payoff.values.item()
-    assert found.epsilon == found.generator_gain == found.discriminator_gain == 0
-    np.testing.assert_array_equal(found.generator_probabilities, [1.0])
-    np.testing.assert_array_equal(found.discriminator_probabilities, [1.0])
+    assert_same(result.payoff, payoff, rtol=0)
+    assert result.value == result.game.value == payoff.values.item()
+    assert result.epsilon == result.generator_gain == result.discriminator_gain == 0
+    np.testing.assert_array_equal(result.generator_probabilities, [1.0])
+    np.testing.assert_array_equal(result.discriminator_probabilities, [1.0])
 
 
 @pytest.mark.parametrize(
@@ -179,26 +179,26 @@ def test_mixtures_agree_with_their_components_one_by_one(objective, kg, kd):
 
 def test_the_equilibrium_of_mixtures():
     gan = mixed()
-    found = games.equilibrium(gan, DATA)
-    values, p, q = found.payoff.values, ramp(3), ramp(2)
-    np.testing.assert_allclose(found.generator_probabilities, p, rtol=1e-6)
-    np.testing.assert_allclose(found.discriminator_probabilities, q, rtol=1e-6)
-    assert found.generator_probabilities.dtype == np.float64
-    assert found.value == pytest.approx(p @ values @ q)
-    assert found.generator_gain == pytest.approx(p @ values @ q - min(values @ q))
-    assert found.discriminator_gain == pytest.approx(max(p @ values) - p @ values @ q)
-    assert found.epsilon == max(found.generator_gain, found.discriminator_gain) > 0
+    result = games.equilibrium(gan, DATA)
+    values, p, q = result.payoff.values, ramp(3), ramp(2)
+    np.testing.assert_allclose(result.generator_probabilities, p, rtol=1e-6)
+    np.testing.assert_allclose(result.discriminator_probabilities, q, rtol=1e-6)
+    assert result.generator_probabilities.dtype == np.float64
+    assert result.value == pytest.approx(p @ values @ q)
+    assert result.generator_gain == pytest.approx(p @ values @ q - min(values @ q))
+    assert result.discriminator_gain == pytest.approx(max(p @ values) - p @ values @ q)
+    assert result.epsilon == max(result.generator_gain, result.discriminator_gain) > 0
     # Weights set to what the matrix game gives are an equilibrium.
-    gan.generator.set_probabilities(np.maximum(found.game.generator, 1e-9))
-    gan.discriminator.set_probabilities(np.maximum(found.game.discriminator, 1e-9))
+    gan.generator.set_probabilities(np.maximum(result.game.generator, 1e-9))
+    gan.discriminator.set_probabilities(np.maximum(result.game.discriminator, 1e-9))
     settled = games.equilibrium(gan, DATA)
     assert settled.epsilon < 1e-6
-    assert settled.value == pytest.approx(found.game.value, abs=1e-6)
+    assert settled.value == pytest.approx(result.game.value, abs=1e-6)
 
 
 def test_the_table_shows_every_number():
     payoff = games.Payoff(np.array([[-1.25, 300.5]]), np.array([[0.5, 0.25]]), 77)
-    found = games.Equilibrium(
+    result = games.Equilibrium(
         payoff=payoff,
         generator_probabilities=np.array([1.0]),
         discriminator_probabilities=np.array([0.75, 0.25]),
@@ -207,7 +207,7 @@ def test_the_table_shows_every_number():
         discriminator_gain=226.3125,
         game=games.matrix_game(payoff.values),
     )
-    assert found.table().splitlines() == [
+    assert result.table().splitlines() == [
         "Payoff of discriminator over generator (standard error), 77 examples",
         "                  D0            D1  weight  optimal",
         "     G0  -1.25 (0.5)  300.5 (0.25)   1.000    1.000",
