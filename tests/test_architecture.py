@@ -18,7 +18,18 @@ SCRIPTS = sorted((ROOT / "bin").glob("*.py"))
 SOURCES = MODULES + SCRIPTS
 # A unit is a folder or a module of the package. These know nothing of GANs: all may import them.
 COMMON = {
-    *("checks", "compat", "copies", "files", "images", "random", "reprs", "shapes", "types", "versions"),
+    *(
+        "checks",
+        "compat",
+        "copies",
+        "files",
+        "images",
+        "random",
+        "reprs",
+        "shapes",
+        "types",
+        "versions",
+    ),
     "weighted",
 }
 # What else each unit imports. The package itself imports what its stub names.

@@ -654,12 +654,12 @@ CALLS = [
     ),
     (
         "record below a file",
-        lambda made, new: tfgans.evaluation.read(made / "garbage.json"),
+        lambda made, new: tfgans.evaluation.Record.load(made / "garbage.json"),
         "is no record of `tfgans.evaluation.evaluate`",
     ),
     (
         "record of other things",
-        lambda made, new: tfgans.evaluation.compare({}, {}),
+        lambda made, new: tfgans.evaluation.Record.from_dict({}),
         "have the format 1",
     ),
     (

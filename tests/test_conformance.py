@@ -160,9 +160,12 @@ ELSEWHERE = {
     *("ReadError", "WorkerLost"),
     *(
         name
-        for room in (tfgans.objectives, tfgans.penalties, tfgans.metrics)
-        for name in room.__all__
-        if inspect.isclass(getattr(room, name))
+        for package in (
+            *(tfgans.objectives, tfgans.penalties, tfgans.metrics),
+            *(tfgans.evaluation, tfgans.games),
+        )
+        for name in package.__all__
+        if inspect.isclass(getattr(package, name))
     ),
 }
 

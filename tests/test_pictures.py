@@ -7,11 +7,6 @@ from PIL import Image
 from tfgans import pictures
 
 
-def test_range_is_mapped_and_clipped():
-    values = np.array([-3.0, -1.0, 0.0, 1.0, 3.0, np.nan])
-    np.testing.assert_array_equal(pictures.to_uint8(values), [0, 0, 128, 255, 255, 0])
-
-
 def test_grid_holds_every_image_in_row_order():
     images = np.linspace(-1, 1, 5).reshape(5, 1, 1, 1) * np.ones((5, 60, 50, 3))
     grid = pictures.image_grid(images)
@@ -114,7 +109,7 @@ def test_component_plots_of_any_size(shape):
     ("shape", "num_weights", "message"),
     [
         ((4, 8, 8, 1), 4, r"Received: shape \(4, 8, 8, 1\)"),
-        ((2, 0, 8, 8, 1), 2, r"at least one. Received: shape \(2, 0, 8, 8, 1\)"),
+        ((2, 0, 8, 8, 1), 2, r"not empty. Received: shape \(2, 0, 8, 8, 1\)"),
         ((2, 3, 8, 8, 1), 3, r"must have shape \(2,\).* Received: shape \(3,\)"),
     ],
 )

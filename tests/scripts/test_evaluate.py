@@ -54,7 +54,7 @@ def test_run_gives_a_table_a_record_and_a_page(made):
     done = run_alone("evaluate.py", "--run_dir={made}/run", made=made)
     assert done.returncode == 0, done.stderr
     folder = made / "run" / "evaluation"
-    record = tfgans.evaluation.read(folder / "evaluation.json")
+    record = tfgans.evaluation.Record.load(folder / "evaluation.json").to_dict()
     assert record["real"]["source"] == "digits"
     assert record["real"]["split"] == "train"
     assert record["fake"]["model"] == "WGANGP"
@@ -69,7 +69,7 @@ def test_run_gives_a_table_a_record_and_a_page(made):
     )
     assert best.returncode == 0, best.stderr
     kept = tfgans.training.load_final(made / "run", best=True).step
-    assert tfgans.evaluation.read(made / "b" / "evaluation.json")["fake"]["step"] == kept
+    assert tfgans.evaluation.Record.load(made / "b" / "evaluation.json").fake["step"] == kept
 
 
 @pytest.mark.parametrize(
