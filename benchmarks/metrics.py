@@ -1,4 +1,4 @@
-"""Times metrics against what the field uses, and says whether the values agree.
+"""Times metrics against other implementations, and prints whether the values agree.
 
 benchmarks/metrics.py --num=10000 --dim=2048 --rounds=2
 
@@ -34,7 +34,7 @@ BATCH = 256
 
 
 def features(num: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns two sets of float64 features with a spectrum that falls, as a network's does."""
+    """Returns two sets of float64 features with a decreasing spectrum, as of a network."""
     rng = np.random.default_rng(0)
     spread = 1 / np.sqrt(1 + np.arange(dim))
     mix = rng.normal(size=(dim, dim)) / np.sqrt(dim)
@@ -45,7 +45,7 @@ def features(num: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
 
 def by_sqrtm(real: np.ndarray, fake: np.ndarray) -> float:
     """Returns the Frechet distance as the TTUR code computes it."""
-    first, second = (np.cov(one, rowvar=False) for one in (real, fake))
+    first, second = (np.cov(rows, rowvar=False) for rows in (real, fake))
     shift = np.square(real.mean(axis=0) - fake.mean(axis=0)).sum()
     return float(shift + np.trace(first + second - 2 * linalg.sqrtm(first @ second).real))
 
@@ -66,8 +66,10 @@ def by_prdc(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
 
 def by_scikit_learn(real: np.ndarray, fake: np.ndarray) -> float:
     """Returns the kernel distance from whole float64 kernel matrices."""
-    within = [polynomial_kernel(one, coef0=1) for one in (real, fake)]
-    means = [(one.sum() - np.trace(one)) / (len(one) * (len(one) - 1)) for one in within]
+    within = [polynomial_kernel(rows, coef0=1) for rows in (real, fake)]
+    means = [
+        (kernel.sum() - np.trace(kernel)) / (len(kernel) * (len(kernel) - 1)) for kernel in within
+    ]
     return float(sum(means) - 2 * polynomial_kernel(real, fake, coef0=1).mean())
 
 
@@ -80,7 +82,7 @@ def streamed(real: np.ndarray) -> np.ndarray:
 
 
 def bare_products(real: np.ndarray) -> np.ndarray:
-    """Returns the covariance of centred features from products alone: what cannot be left out."""
+    """Returns the covariance of centred features from products alone: the least work."""
     total = np.zeros([real.shape[1]] * 2)
     for start in range(0, len(real), BATCH):
         batch = real[start : start + BATCH]
@@ -89,7 +91,7 @@ def bare_products(real: np.ndarray) -> np.ndarray:
 
 
 def compare(title: str, goals: dict[str, float], calls: dict[str, Callable[[], Any]]) -> None:
-    """Prints how many times faster "ours" is than each other call, and whether they agree."""
+    """Prints the speed of "ours" relative to each other call, and whether they agree."""
     values: dict[str, Any] = {}
 
     def timed(name: str) -> Callable[[], timing.Cost]:
@@ -116,7 +118,7 @@ def flat(value: Any) -> np.ndarray:
 
 
 def peak_memory(function: Callable[..., Any]) -> float:
-    """Returns by how many gigabytes a call raises the peak of a fresh process."""
+    """Returns the gigabytes by which a call raises the peak of a fresh process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_growth, (function, FLAGS.num, FLAGS.dim))
 

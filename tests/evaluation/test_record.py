@@ -82,7 +82,7 @@ def test_a_file_of_version_0_1(tmp_path):
     [
         ([], "must have the format 1. Received: "),
         ({"format": 2}, "must have the format 1. Received: "),
-        ({"format": 1, "metrics": []}, "must have the parts metrics, real, fake, extractor"),
+        ({"format": 1, "metrics": []}, "must have the parts extractor, fake, metrics, real"),
         ({"metrics": {NAME: {"value": 1.0}}}, "number of the record is damaged: KeyError"),
         ({"metrics": {NAME: 3}}, "number of the record is damaged: TypeError"),
     ],

@@ -13,7 +13,7 @@ from tfgans import checks, files
 from tfgans.evaluation.intervals import CONFIDENCE, QUANTILE
 
 FORMAT = 1
-_PARTS = ("metrics", "real", "fake", "extractor", "versions")
+_PARTS = ("extractor", "fake", "metrics", "real", "versions")
 # The settings that must be equal for two numbers to compare.
 _DECISIVE = {
     "extractor": ("name", "checksum", "resizing"),
@@ -163,7 +163,9 @@ class Record:
         missing = [name for name in _PARTS if not isinstance(values.get(name), dict)]
         missing += [name for name in ("seed", "confidence") if name not in values]
         if missing:
-            raise ValueError(f"A record must have the parts {', '.join(missing)}. They are missing")
+            raise ValueError(
+                f"A record must have the parts {', '.join(missing)}. Received a record without them"
+            )
         try:
             numbers = {
                 name: MetricValue.from_dict(value) for name, value in values["metrics"].items()
