@@ -1,19 +1,18 @@
-"""Doctor: what it finds in trainings made to fail, that it is silent otherwise, and rollbacks."""
+"""Doctor: what it finds in failing trainings, that it is silent otherwise, and rollbacks."""
 
-import csv
 import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 import tiny
+import toy
 
 import tfgans
-from tfgans import callbacks, files
+from tfgans import callbacks, files, random
 from tfgans.callbacks import symptoms
-from tfgans.callbacks.chart import Chart
+from tfgans.callbacks.diagnosis import Diagnosis
 from tfgans.callbacks.readings import Probe, Reading
 from tfgans.callbacks.step_table import StepTable
 
@@ -21,6 +20,7 @@ LIMITS = symptoms.Limits(
     accuracy_limit=0.99, gradient_drop=0.01, diversity_drop=0.1, penalty_growth=100.0
 )
 RING = tfgans.data.Ring()
+slow = pytest.mark.slow
 
 
 def reading(step=0, **values):
@@ -36,197 +36,143 @@ def reading(step=0, **values):
     return Reading(step=step, **{**default, **values})
 
 
-def points(**options):
-    """Small networks for examples in the plane."""
-    keras.utils.set_random_seed(1)
-    return (
-        tfgans.networks.mlp_generator((2,), latent_dim=4, width=16, depth=1),
-        tfgans.networks.mlp_discriminator((2,), width=16, depth=1, **options),
-    )
-
-
 def fit(gan, steps, *used, source=RING, batch_size=16):
-    gan.fit(
-        source.batches(batch_size, start_step=gan.step * gan.discriminator_steps),
-        steps_per_epoch=steps,
-        verbose=0,
-        callbacks=list(used),
-    )
+    data = source.batches(batch_size, start_step=gan.step * gan.discriminator_steps)
+    gan.fit(data, steps_per_epoch=steps, verbose=0, callbacks=list(used))
     return gan
 
 
-def said(caught):
-    """What the doctor said, without what Keras does."""
-    return [str(one.message) for one in caught if str(one.message).startswith("Step ")]
+def messages(caught):
+    """The warnings of the doctor, without those of Keras."""
+    return [str(w.message) for w in caught if str(w.message).startswith("Step ")]
 
 
-def table(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+@pytest.mark.parametrize(
+    ("check", "earlier", "now", "found"),
+    [
+        ("discriminator_won", [1.0, 0.5], {"accuracy": 0.99, "gradient_norm": 0.0099}, True),
+        ("discriminator_won", [1.0, 0.5], {"accuracy": 0.98, "gradient_norm": 0.0099}, False),
+        ("discriminator_won", [1.0, 0.5], {"accuracy": 1.0, "gradient_norm": 0.011}, False),
+        ("discriminator_won", [1.0, 0.5], {"accuracy": None, "gradient_norm": 0.0}, False),
+        ("discriminator_won", [1.0, 0.5], {"accuracy": 1.0, "gradient_norm": None}, False),
+        ("samples_collapsed", [0.5, 0.2], {"diversity": 0.049}, True),
+        ("samples_collapsed", [0.5, 0.2], {"diversity": 0.051}, False),
+        # It began wider than the data.
+        ("samples_collapsed", [20.0], {"diversity": 0.11}, False),
+        ("samples_collapsed", [20.0], {"diversity": 0.09}, True),
+        ("samples_collapsed", [], {"diversity": 0.0}, False),
+        # It has never been diverse, so it has not fallen.
+        ("samples_collapsed", [0.001], {"diversity": 0.0011}, False),
+        ("penalty_exploded", [2.0, 3.0, 900.0], {"penalty": 301.0}, True),
+        ("penalty_exploded", [2.0, 3.0, 900.0], {"penalty": 299.0}, False),
+        ("penalty_exploded", [0.001], {"penalty": 99.0}, False),
+        ("penalty_exploded", [0.001], {"penalty": 101.0}, True),
+        ("penalty_exploded", [], {"penalty": 1e9}, False),
+    ],
+)
+def test_where_symptoms_begin(check, earlier, now, found):
+    before = {
+        "discriminator_won": [reading(gradient_norm=value) for value in earlier],
+        "samples_collapsed": [reading(diversity=value) for value in earlier],
+        "penalty_exploded": earlier,
+    }
+    finding = getattr(symptoms, check)(reading(**now), before[check], LIMITS)
+    assert (finding is not None) == found
 
 
-class Act(keras.callbacks.Callback):
-    """Calls a function of the model after each step."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.function(self.model)
-
-
-class Logs(keras.callbacks.Callback):
-    """Keeps the logs of each step."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.seen.append({name: float(value) for name, value in logs.items()})
-
-
-class TestSymptoms:
-    @pytest.mark.parametrize(
-        ("now", "found"),
-        [
-            ({"accuracy": 0.99, "gradient_norm": 0.0099}, True),
-            ({"accuracy": 0.98, "gradient_norm": 0.0099}, False),
-            ({"accuracy": 1.0, "gradient_norm": 0.011}, False),
-            ({"accuracy": None, "gradient_norm": 0.0}, False),
-            ({"accuracy": 1.0, "gradient_norm": None}, False),
-        ],
+def test_dead_components_and_messages():
+    (finding,) = symptoms.dead_components("generator", [0.976, 0.024], advice="do this")
+    assert finding.symptom == "dead component 1 of the generator"
+    assert finding.description.endswith("so do this")
+    assert symptoms.dead_components("generator", [0.974, 0.026], advice="") == []
+    finding = symptoms.samples_collapsed(reading(diversity=0.03), [reading(diversity=0.6)], LIMITS)
+    assert finding.message(5) == (
+        "Step 5: the samples have collapsed (their mean distance is 0.03 of that of real "
+        "examples, under 0.1 of the earlier 0.6), so lower the learning rates, add a "
+        "gradient penalty, or take a mixture of generators"
     )
-    def test_won(self, now, found):
-        earlier = [reading(gradient_norm=0.5), reading(gradient_norm=1.0)]
-        assert (symptoms.won(reading(**now), earlier, LIMITS) is not None) == found
 
-    @pytest.mark.parametrize(
-        ("earlier", "now", "found"),
-        [
-            ([0.5, 0.2], 0.049, True),
-            ([0.5, 0.2], 0.051, False),
-            ([20.0], 0.11, False),  # It began wider than the data.
-            ([20.0], 0.09, True),
-            ([], 0.0, False),
-            ([0.001], 0.0011, False),  # It has never been diverse: it has not fallen.
-        ],
-    )
-    def test_collapsed(self, earlier, now, found):
-        before = [reading(diversity=value) for value in earlier]
-        assert (symptoms.collapsed(reading(diversity=now), before, LIMITS) is not None) == found
 
-    @pytest.mark.parametrize(
-        ("calm", "now", "found"),
-        [
-            ([2.0, 3.0, 900.0], 301.0, True),
-            ([2.0, 3.0, 900.0], 299.0, False),
-            ([0.001], 99.0, False),
-            ([0.001], 101.0, True),
-            ([], 1e9, False),
-        ],
-    )
-    def test_exploded(self, calm, now, found):
-        assert (symptoms.exploded(reading(penalty=now), calm, LIMITS) is not None) == found
-
-    def test_dead_components(self):
-        found = symptoms.dead_components("generator", [0.976, 0.024], advice="do this")
-        assert [one.symptom for one in found] == ["dead component 1 of the generator"]
-        assert found[0].clause.endswith("so do this")
-        assert symptoms.dead_components("generator", [0.974, 0.026], advice="") == []
-
-    def test_sentence_has_step_number_limit_and_advice(self):
-        found = symptoms.collapsed(reading(diversity=0.03), [reading(diversity=0.6)], LIMITS)
-        assert found.say(5) == (
-            "Step 5: the samples have collapsed (their mean distance is 0.03 of that of real "
-            "examples, under 0.1 of the 0.6 that it was), so lower the learning rates, add a "
-            "gradient penalty, or take a mixture of generators"
-        )
-
-    def test_begins_once_and_again_after_it_was_gone(self):
-        chart = Chart(LIMITS, {})
-        values = [1.0, 0.01, 0.02, 0.5, 0.01]
-        begun = [chart.add(reading(step, diversity=value)) for step, value in enumerate(values)]
-        assert [len(one) for one in begun] == [0, 1, 0, 0, 1]
-        assert chart.healthy_step == 3
-
-    def test_exploded_penalty_does_not_become_the_rule(self):
-        chart = Chart(LIMITS, {})
-        for step, value in enumerate([1.0, *[1e4] * 9]):
-            chart.add(reading(step, penalty=value))
-        assert chart.healthy_step == 0
-
-    def test_dead_component_leaves_the_model_worth_going_back_to(self):
-        chart = Chart(LIMITS, {"generator": ""})
-        assert len(chart.add(reading(7, generator_weights=(0.99, 0.01)))) == 1
-        assert chart.healthy_step == 7
+@pytest.mark.parametrize(
+    ("name", "values", "begun", "healthy_step"),
+    [
+        # Once, and again after it was gone.
+        ("diversity", [1.0, 0.01, 0.02, 0.5, 0.01], [0, 1, 0, 0, 1], 3),
+        # An exploded penalty does not become usual.
+        ("penalty", [1.0, *[1e4] * 9], [0, 1, *[0] * 8], 0),
+        # A rollback does not revive a component.
+        ("generator_weights", [(0.5, 0.5), (0.99, 0.01)], [0, 1], 1),
+    ],
+)
+def test_diagnosis(name, values, begun, healthy_step):
+    diagnosis = Diagnosis(LIMITS, {"generator": ""})
+    added = [diagnosis.add(reading(step, **{name: value})) for step, value in enumerate(values)]
+    assert [len(findings) for findings in added] == begun
+    assert diagnosis.healthy_step == healthy_step
 
 
 class TestReadings:
     @pytest.mark.parametrize("lost", [{}, {"accuracy": None}, {"gradient_norm": None}])
     def test_row_keeps_every_bit(self, lost):
-        one = reading(
-            3, diversity=0.1 + 0.2, penalty=1 / 3, discriminator_weights=(1 / 3, 2 / 3), **lost
-        )
-        assert Reading.from_cells(one.to_row().rstrip("\n").split(",")) == one
+        weights = {"discriminator_weights": (1 / 3, 2 / 3)}
+        original = reading(3, diversity=0.1 + 0.2, penalty=1 / 3, **weights, **lost)
+        assert Reading.from_cells(original.to_row().rstrip("\n").split(",")) == original
 
     def test_closed_forms(self):
         """Linear networks: fake = w z, logit = v x; the loss is -mean(v w z)."""
         latents, outputs = keras.Input((1,)), keras.Input((1,))
-        one = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+        ones = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
         generator = keras.Model(latents, keras.layers.Dense(1, use_bias=False)(latents))
         gan = tfgans.GAN(
-            generator, keras.Model(outputs, one(outputs)), objective=tfgans.objectives.Hinge()
+            generator, keras.Model(outputs, ones(outputs)), objective=tfgans.objectives.Hinge()
         )
         gan.compile()
         gan.generator.set_weights([np.array([[2.0]])])
         real = np.array([[1.0], [3.0], [7.0], [-1.0]], np.float32)
-        probe = Probe(gan, tfgans.data.from_array(real), num=99, seed=0)
-        found = probe.read()
-        fake = gan.generate(4, stream=probe._stream, training=False).values.numpy()[:, 0]
-        assert found.gradient_norm == pytest.approx(abs(fake.mean() / 2))
-        assert found.accuracy == pytest.approx((0.75 + np.mean(fake <= 0)) / 2)
-        of_real = np.mean([2, 6, 2, 4, 4, 8])
-        of_fake = np.abs(fake[:, np.newaxis] - fake).sum() / 12
-        assert found.diversity == pytest.approx(of_fake / of_real)
-        assert found.penalty is None
+        measured = Probe(gan, tfgans.data.from_array(real), num=99, seed=0).read()
+        stream = random.Stream(random.key(0, random.ReservedStep.DOCTOR))
+        fake = gan.generate(4, stream=stream, training=False).values.numpy()[:, 0]
+        assert measured.gradient_norm == pytest.approx(abs(fake.mean() / 2))
+        assert measured.accuracy == pytest.approx((0.75 + np.mean(fake <= 0)) / 2)
+        real_distance = np.mean([2, 6, 2, 4, 4, 8])
+        fake_distance = np.abs(fake[:, np.newaxis] - fake).sum() / 12
+        assert measured.diversity == pytest.approx(fake_distance / real_distance)
+        assert measured.penalty is None
 
     def test_diversity_within_a_class(self):
-        def network(inputs, outputs):
-            return keras.Model(inputs, outputs)
-
+        """Samples of class 1 are 100 away from those of class 0, as the real examples are."""
         latents, labels = keras.Input((1,)), keras.Input((), dtype="int32")
-        by_class = keras.layers.Embedding(2, 1, embeddings_initializer="ones")(labels)
-        generator = network([latents, labels], keras.layers.Add()([latents, 0 * by_class]))
+        embed = keras.layers.Embedding(2, 1, embeddings_initializer="ones")
+        offset = keras.layers.Reshape((1,))(embed(labels))
+        generator = keras.Model([latents, labels], keras.layers.Add()([latents, offset]))
         examples = keras.Input((1,))
-        joined = keras.layers.Concatenate()([examples, by_class])
-        discriminator = network([examples, labels], keras.layers.Dense(1)(joined))
+        joined = keras.layers.Concatenate()([examples, offset])
+        discriminator = keras.Model([examples, labels], keras.layers.Dense(1)(joined))
         gan = tfgans.NonSaturatingGAN(generator, discriminator, num_classes=2)
         gan.compile()
+        gan.generator.set_weights([np.array([[0.0], [100.0]])])
         real = np.array([0.0, 1.0, 100.0, 101.0, 2.0, 102.0], np.float32)[:, np.newaxis]
         source = tfgans.data.from_array(real, labels=[0, 0, 1, 1, 0, 1])
-        probe = Probe(gan, source, num=6, seed=0)
-        assert probe._real_distance == pytest.approx(4 / 3)
+        # Distances of real examples within a class are 4/3; those of N(0, 1) are about 1.1.
+        assert 0.2 < Probe(gan, source, num=6, seed=0).read().diversity < 3
 
     def test_looking_changes_no_bit(self, tmp_path):
-        watched, alone = (
-            tfgans.R3GAN(*tiny.mixtures(2, 2, normalization=False), ema=0.9) for _ in range(2)
-        )
-        logs = []
-        for gan in (watched, alone):
+        states, logs = [], []
+        for watched in (True, False):
+            gan = tfgans.R3GAN(*tiny.mixtures(2, 2, normalization=False), ema=0.9)
             gan.compile(run_eagerly=True)
-            record = Logs()
-            doctor = [callbacks.Doctor(tiny.digits(), every_steps=1)] if gan is watched else []
-            gan.fit(
-                tiny.digits(),
-                batch_size=16,
-                steps_per_epoch=2,
-                verbose=0,
-                callbacks=[*doctor, record],
+            used, seen = [], []
+            if watched:
+                used = [callbacks.Doctor(tiny.digits(32), every_steps=1)]
+            record = keras.callbacks.LambdaCallback(
+                on_train_batch_end=lambda _, logs, seen=seen: seen.append(
+                    {name: float(value) for name, value in logs.items()}
+                )
             )
-            logs.append(record.seen)
-        tiny.assert_same_state(watched, alone)
+            toy.train(gan, 2, *used, record)
+            states.append(gan)
+            logs.append(seen)
+        tiny.assert_same_state(*states)
         assert logs[0] == logs[1]
 
     def test_float16_gradient_is_not_taken_for_vanished(self):
@@ -247,20 +193,20 @@ def compiled(gan, generator_optimizer, discriminator_optimizer):
 
 
 def nan():
-    gan = tfgans.WGANGP(*points(), discriminator_steps=1)
+    gan = tfgans.WGANGP(*toy.points(), discriminator_steps=1)
     return compiled(gan, keras.optimizers.SGD(1e30), keras.optimizers.SGD(1e30)), RING
 
 
 def won():
     """The minimax game on data far from the samples, with a fast discriminator."""
     far = tfgans.data.GaussianMixture(name="far", modes=[[9.0, 9.0]], std=0.1)
-    gan = tfgans.MinimaxGAN(*points())
+    gan = tfgans.MinimaxGAN(*toy.points())
     return compiled(gan, keras.optimizers.SGD(1e-6), keras.optimizers.Adam(0.3)), far
 
 
 def collapse():
     """What the generator makes of a latent shrinks to nothing."""
-    gan = tfgans.LeastSquaresGAN(*points())
+    gan = tfgans.LeastSquaresGAN(*toy.points())
     return compiled(gan, keras.optimizers.SGD(1e-6), keras.optimizers.SGD(1e-6)), RING
 
 
@@ -271,17 +217,17 @@ def shrink(gan, factor=0.7):
 
 
 def exploding():
-    gan = tfgans.WGANGP(*points(), discriminator_steps=1)
+    gan = tfgans.WGANGP(*toy.points(), discriminator_steps=1)
     return compiled(gan, keras.optimizers.Adam(1e-4), keras.optimizers.Adam(3.0)), RING
 
 
 def dead():
-    first, second = points()[0], points()[0]
+    first, second = toy.points()[0], toy.points()[0]
     second.set_weights([weight + 0.1 for weight in second.get_weights()])
     mixture = tfgans.MixtureGenerator([first, second], entropy_weight=0.0)
     mixture.set_probabilities([0.97, 0.03])
     mixture.weight_learning_rate = 0.0
-    gan = tfgans.NonSaturatingGAN(mixture, points()[1])
+    gan = tfgans.NonSaturatingGAN(mixture, toy.points()[1])
     return compiled(gan, "adam", "adam"), RING
 
 
@@ -299,11 +245,11 @@ def test_failing_training_is_noticed_once(make, tmp_path):
     gan, source = make()
     doctor = callbacks.Doctor(source, path=tmp_path / "d.csv", every_steps=5)
     kind = RuntimeWarning if make is nan else UserWarning
-    acts = [Act(shrink)] if make is collapse else []
+    acts = [toy.Act(shrink)] if make is collapse else []
     with pytest.warns(kind, match=rf"Step \d+: .*{sentence}") as caught:
         fit(gan, 10, *acts, doctor, source=source)
-    assert len(said(caught)) == 1
-    (row,) = table(tmp_path / "d.csv")
+    assert len(messages(caught)) == 1
+    (row,) = toy.table(tmp_path / "d.csv")
     assert row["symptom"] == symptom
     assert row["action"] == ("stopped" if make is nan else "warned")
     assert (doctor.message is not None) == (make is nan)
@@ -319,10 +265,10 @@ def test_dead_component_is_noticed_and_no_reason_to_go_back(tmp_path):
         backup=callbacks.Backup(tmp_path / "b", every_steps=2),
         rollbacks=1,
     )
-    kill = Act(lambda gan: gan.step == 3 and gan.generator.set_probabilities([0.98, 0.02]))
+    kill = toy.Act(lambda gan: gan.step == 3 and gan.generator.set_probabilities([0.98, 0.02]))
     with pytest.warns(UserWarning, match=r"Step 4: .*component 1 .*raise `entropy_weight`"):
-        fit_toy(gan, 6, kill, doctor, doctor.backup)
-    assert [list(row.values()) for row in table(tmp_path / "d.csv")] == [
+        toy.fit(gan, 6, kill, doctor, doctor.backup)
+    assert [list(row.values()) for row in toy.table(tmp_path / "d.csv")] == [
         ["4", "0", "dead component 1 of the generator", "0.02", "0.025", "warned"]
     ]
     assert (gan.step, gan.rollbacks) == (6, 0)
@@ -337,19 +283,16 @@ HEALTHY = {
     ),
     "R3GAN": tfgans.R3GAN,
 }
-slow = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
     ("game", "name", "seed"),
     [
-        ("WGAN-GP", "ring", 0),
-        ("R3GAN", "ring", 0),
-        pytest.param("non-saturating with R1", "ring", 0, marks=slow),
+        ("R3GAN", "ring", 1),
         *(
             pytest.param(game, *data, marks=slow)
             for game in HEALTHY
-            for data in [("ring", 1), ("digits", 0), ("digits", 1)]
+            for data in [("ring", 0), ("digits", 0), ("digits", 1)]
         ),
     ],
 )
@@ -365,7 +308,7 @@ def test_silent_while_all_is_well(game, name, seed):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit(gan, 300, callbacks.Doctor(source, every_steps=50), source=source, batch_size=64)
-    assert said(caught) == []
+    assert messages(caught) == []
     assert gan.step == 300
 
 
@@ -389,43 +332,12 @@ class Glance:
         return reading(self.gan.step, rollbacks=self.gan.rollbacks, diversity=spread)
 
 
-def step_of_the_toy(gan):
-    """Moves all weights by their optimizers' rates, in a direction that the step decides."""
-    rng = np.random.default_rng(gan.step)
-    for player in ("generator", "discriminator"):
-        optimizer = getattr(gan, f"{player}_optimizer")
-        rate = float(optimizer.learning_rate)
-        for variable in [*getattr(gan, player).trainable_variables, *optimizer._momentums]:
-            variable.assign_add(rate * rng.normal(size=variable.shape))
-        optimizer.iterations.assign_add(1)
-    gan.after_step()
-    loss = sum(float(tf.reduce_sum(one)) for one in gan.discriminator.trainable_variables)
-    return {"discriminator_loss": loss}
-
-
-def fit_toy(gan, steps, *used):
-    """Calls callbacks in the order of `keras.Model.fit`, around steps that cost nothing."""
-    every = keras.callbacks.CallbackList(list(used), model=gan, steps=steps, epochs=1)
-    gan.stop_training = False
-    every.on_train_begin()
-    every.on_epoch_begin(0)
-    for batch in range(steps):
-        every.on_train_batch_begin(batch)
-        every.on_train_batch_end(batch, step_of_the_toy(gan))
-        if gan.stop_training:
-            break
-    every.on_epoch_end(0)
-    every.on_train_end()
-
-
 def go_on(folder, *, stop_after=None, act=sicken, steps=11, rollbacks=2, keep=1):
     """Starts, or resumes, a run of few steps as `tfgans.training.train` does.
 
     With `stop_after`, a signal comes in so many steps.
     """
-    keras.utils.set_random_seed(3)
-    gan = tfgans.NonSaturatingGAN(*points())
-    gan.compile(keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01))
+    gan = toy.gan()
     backup = callbacks.Backup(folder / "backups", every_steps=4, keep=keep)
     doctor = callbacks.Doctor(
         RING, path=folder / "doctor.csv", every_steps=2, backup=backup, rollbacks=rollbacks
@@ -438,7 +350,7 @@ def go_on(folder, *, stop_after=None, act=sicken, steps=11, rollbacks=2, keep=1)
 
     backup.restore(gan)
     while gan.step < steps and doctor.message is None and len(seen) != stop_after:
-        fit_toy(gan, steps - gan.step, Act(act), doctor, backup, Act(signal))
+        toy.fit(gan, steps - gan.step, toy.Act(act), doctor, backup, toy.Act(signal))
     return gan
 
 
@@ -474,7 +386,7 @@ class Undisturbed:
             ]:
                 patch.setattr(owner, name, self._remembering(getattr(owner, name)))
             self.gan = go_on(self.folder)
-        self.said = said(caught)
+        self.messages = messages(caught)
 
     def _remembering(self, original):
         def operation(*args, **options):
@@ -508,17 +420,17 @@ class TestRollback:
         assert (gan.step, gan.rollbacks) == (11, 2)
         for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
             assert float(optimizer.learning_rate) == pytest.approx(0.0025)
-        assert [sentence.rpartition("; ")[2] for sentence in undisturbed.said] == [
+        assert [sentence.rpartition("; ")[2] for sentence in undisturbed.messages] == [
             "rolled back to step 4 with 0.5 of the learning rates (1 of 2)",
             "rolled back to step 4 with 0.5 of the learning rates (2 of 2)",
         ]
-        rows = table(undisturbed.folder / "doctor.csv")
+        rows = toy.table(undisturbed.folder / "doctor.csv")
         assert [(row["step"], row["rollbacks"], row["symptom"]) for row in rows] == [
             ("6", "0", "collapse"),
             ("8", "1", "not finite"),
         ]
         assert {row["action"] for row in rows} == {"rolled back to step 4"}
-        readings = table(undisturbed.folder / "doctor-readings.csv")
+        readings = toy.table(undisturbed.folder / "doctor-readings.csv")
         assert [(row["step"], row["rollbacks"]) for row in readings] == [
             *[("0", "0"), ("2", "0"), ("4", "0")],
             *[("6", "2"), ("8", "2"), ("10", "2")],
@@ -570,7 +482,7 @@ class TestRollback:
     def test_used_up_warns_and_stops_at_broken_numbers(self, tmp_path):
         gan = go_on(tmp_path, rollbacks=1)
         assert (gan.step, gan.rollbacks) == (8, 1)
-        assert [row["action"] for row in table(tmp_path / "doctor.csv")] == [
+        assert [row["action"] for row in toy.table(tmp_path / "doctor.csv")] == [
             "rolled back to step 4",
             "stopped",
         ]
@@ -585,7 +497,7 @@ class TestRollback:
         with pytest.warns(UserWarning, match="damaged"):
             gan = go_on(tmp_path, act=damage, rollbacks=1)
         assert (gan.step, gan.rollbacks) == (11, 0)
-        (row,) = table(tmp_path / "doctor.csv")
+        (row,) = toy.table(tmp_path / "doctor.csv")
         assert (row["step"], row["action"]) == ("6", "warned")
 
     def test_breaking_before_the_first_backup_goes_back_to_the_beginning(self, tmp_path):
@@ -595,13 +507,13 @@ class TestRollback:
 
         gan = go_on(tmp_path, act=break_early)
         assert (gan.step, gan.rollbacks) == (11, 1)
-        (row,) = table(tmp_path / "doctor.csv")
+        (row,) = toy.table(tmp_path / "doctor.csv")
         assert row["action"] == "rolled back to step 0"
 
 
 def test_run_goes_on_after_a_rollback(tmp_path):
     """`tfgans.training.train`: one log, one model, and the rates as the doctor left them."""
-    gan = tfgans.NonSaturatingGAN(*points())
+    gan = tfgans.NonSaturatingGAN(*toy.points())
     compiled(gan, keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01))
     with pytest.warns(UserWarning, match="rolled back to step 2 "):
         tfgans.training.train(
@@ -618,7 +530,7 @@ def test_run_goes_on_after_a_rollback(tmp_path):
             extra_callbacks=[Collapse()],
         )
     assert (gan.step, gan.rollbacks) == (6, 1)
-    rows = table(tmp_path / "run" / "log.csv")
+    rows = toy.table(tmp_path / "run" / "log.csv")
     assert [row["epoch"] for row in rows] == ["0", "1"]
     final = tfgans.training.load_final(tmp_path / "run")
     assert (final.step, final.rollbacks) == (6, 1)
@@ -636,24 +548,19 @@ class Collapse(keras.callbacks.Callback):
 def test_tensorboard_shows_the_readings(tmp_path):
     gan, _ = exploding()
     fit(gan, 1, callbacks.Doctor(RING, log_dir=tmp_path))
-    tags = {
-        value.tag
-        for path in tmp_path.iterdir()
-        for record in tf.data.TFRecordDataset(str(path))
-        for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value
-    }
-    assert tags == {f"doctor/{name}" for name in ("gradient_norm", "diversity", "penalty")}
+    tags = {f"doctor/{name}" for name in ("gradient_norm", "diversity", "penalty")}
+    assert {tag for _, tag in toy.scalars(tmp_path)} == tags
 
 
 def test_schedules_are_refused_with_rollbacks(tmp_path):
-    gan = tfgans.NonSaturatingGAN(*points())
+    gan = tfgans.NonSaturatingGAN(*toy.points())
     schedule = keras.optimizers.schedules.PolynomialDecay(0.1, 9)
     compiled(gan, "adam", keras.optimizers.Adam(schedule))
     backup = callbacks.Backup(tmp_path / "b")
     doctor = callbacks.Doctor(RING, path=tmp_path / "d.csv", backup=backup, rollbacks=1)
     with pytest.raises(ValueError, match=r"must be a number: a schedule .* Received: 'adam'"):
-        fit_toy(gan, 1, doctor)
-    fit_toy(gan, 1, callbacks.Doctor(RING))  # Without rollbacks a schedule is none of its business.
+        toy.fit(gan, 1, doctor)
+    toy.fit(gan, 1, callbacks.Doctor(RING))  # Without rollbacks a schedule is none of its business.
 
 
 @pytest.mark.parametrize(
