@@ -234,8 +234,8 @@ def dead():
 FAILURES = {
     nan: (symptoms.NOT_FINITE, "broke .* lower the learning rates"),
     won: ("discriminator has won", "its accuracy is 1, at least 0.99, .*non-saturating"),
-    collapse: ("collapse", "mean distance .* under 0.1 of the 0.6.* lower the learning"),
-    exploding: ("exploding penalty", "over 100 times the 1 .* lower the discriminator's"),
+    collapse: ("collapse", "mean distance .* under 0.1 of the earlier .* lower the learning"),
+    exploding: ("exploding penalty", "over 100 times the usual 1.* lower the discriminator's"),
 }
 
 

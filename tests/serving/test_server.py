@@ -423,7 +423,8 @@ def test_clients_that_leave_and_a_stop_in_the_middle():
     """Work for clients that have left is dropped, and SIGTERM waits for running requests."""
     folder = served.export("mixture").version.parent
     body = json.dumps(of("generate", inputs={"num": 1024, "seed": 1}))
-    with model_servers.rest(folder) as (process, address):
+    with contextlib.ExitStack() as stack:
+        process, address = stack.enter_context(model_servers.rest(folder))
         with contextlib.closing(Connection(address)) as connection:
             for _ in range(60):
                 gone = Connection(address)
