@@ -47,8 +47,9 @@ def rest(folder, *flags):
             yield process, address[0].rstrip("/")
         finally:
             process.terminate()
-            process.wait(30)
+            code = process.wait(30)
             reader.join()
+    assert code == 0
 
 
 @contextlib.contextmanager

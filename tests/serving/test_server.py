@@ -419,28 +419,31 @@ def test_folder_without_a_model(tmp_path, name, message):
         ModelFolder(folder)
 
 
-def test_clients_that_leave_and_a_stop_in_the_middle():
-    """Work for clients that have left is dropped, and SIGTERM waits for running requests."""
+LARGE = json.dumps(of("generate", inputs={"num": 1024, "seed": 1}))
+
+
+def test_work_for_clients_that_leave_is_dropped(rest_server, connection):
+    for _ in range(60):
+        gone = Connection(rest_server)
+        gone.http.request("POST", f"{MODEL}:predict", LARGE)
+        gone.close()
+    started = time.monotonic()
+    while connection.predict(signature_name="sample", instances=[1])[0] == 503:
+        time.sleep(0.05)
+    assert time.monotonic() - started < 8  # All of them take half a minute.
+
+
+@pytest.mark.slow
+def test_sigterm_waits_for_running_requests():
     folder = served.export("mixture").version.parent
-    body = json.dumps(of("generate", inputs={"num": 1024, "seed": 1}))
-    with contextlib.ExitStack() as stack:
-        process, address = stack.enter_context(model_servers.rest(folder))
-        with contextlib.closing(Connection(address)) as connection:
-            for _ in range(60):
-                gone = Connection(address)
-                gone.http.request("POST", f"{MODEL}:predict", body)
-                gone.close()
-            started = time.monotonic()
-            connection.http.request("POST", f"{MODEL}:predict", body)
-            connection.http.getresponse().read()
-            alone = time.monotonic() - started
-            assert alone < 10  # All of them take half a minute.
-            connection.http.request("POST", f"{MODEL}:predict", body)
-            time.sleep(0.03)
-            process.send_signal(signal.SIGTERM)
-            reply = json.loads(connection.http.getresponse().read())
-            assert len(reply["outputs"]["components"]) == 1024
-            assert process.wait(30) == 0
+    with model_servers.rest(folder) as (process, address):
+        client = Connection(address)
+        client.http.request("POST", f"{MODEL}:predict", LARGE)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        reply = json.loads(client.http.getresponse().read())
+        assert len(reply["outputs"]["components"]) == 1024
+        client.close()
 
 
 NUM_CLIENTS, NUM_REQUESTS = 64, 5000
