@@ -156,7 +156,7 @@ values (or 1, if that is larger) |
         if self.log_dir is not None:
             self._events = tf.summary.create_file_writer(os.fspath(self.log_dir))
         if not self._diagnosis.readings:
-            self._check()
+            self._check(self._probe)
         if self.backup is not None and self.rollbacks:
             self.backup.keep_good(self._diagnosis.healthy_step)
             if self.backup.newest_step() is None:
@@ -171,8 +171,8 @@ values (or 1, if that is larger) |
         broken = symptoms.not_finite(logs or {})
         if broken is not None:
             self._act([broken])
-        elif due:
-            self._check()
+        elif due and self._probe is not None:
+            self._check(self._probe)
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Closes the file of TensorBoard."""
@@ -199,10 +199,9 @@ values (or 1, if that is larger) |
         self._diagnosis.add_all(reading for reading in before if reading.step <= model.step)
         return probe
 
-    def _check(self) -> None:
-        if self._probe is None:
-            return
-        reading = self._probe.read()
+    def _check(self, probe: Probe) -> None:
+        """Measures the model, writes the reading, and acts on the symptoms that begin with it."""
+        reading = probe.read()
         broken = symptoms.not_finite(reading.scalars)
         if broken is not None:
             self._act([broken])
@@ -225,16 +224,19 @@ values (or 1, if that is larger) |
         step = self.model.step
         curable = any(finding.rollback_may_cure for finding in findings)
         target = self._rollback_target() if curable else None
-        broken = [finding for finding in findings if finding.symptom == symptoms.NOT_FINITE]
-        action = "stopped" if broken else "warned"
-        if target is not None:
-            action = f"rolled back to step {target[0]}"
+        actions = [_action(finding, target) for finding in findings]
         if self._findings is not None:
             # Before the rollback is saved, so a run that is killed between the two repeats it.
-            rows = [_row(step, self.model.rollbacks, finding, action) for finding in findings]
-            self._findings.append(rows)
-        for finding in findings:
+            self._findings.append(
+                [
+                    f"{step},{self.model.rollbacks},{finding.symptom},{finding.value:.6g},"
+                    f"{finding.limit:.6g},{action}\n"
+                    for finding, action in zip(findings, actions, strict=True)
+                ]
+            )
+        for finding, action in zip(findings, actions, strict=True):
             self._warn(finding, action)
+        broken = [finding for finding in findings if finding.symptom == symptoms.NOT_FINITE]
         if self.backup is not None and target is not None:
             self._roll_back(self.backup, target[1])
         elif broken:
@@ -248,9 +250,9 @@ values (or 1, if that is larger) |
 
     def _warn(self, finding: Finding, action: str) -> None:
         message = finding.message(self.model.step)
-        if finding.rollback_may_cure and action != "warned":
+        if action != "warned":
             message += f"; {action}"
-        if finding.rollback_may_cure and action.startswith("rolled"):
+        if action.startswith("rolled"):
             message += (
                 f" with {self.learning_rate_factor:g} of the learning rates "
                 f"({self.model.rollbacks + 1} of {self.rollbacks})"
@@ -297,7 +299,10 @@ def readings_path(path: str | os.PathLike[str]) -> Path:
     return path.with_name(f"{path.stem}-readings.csv")
 
 
-def _row(step: int, rollbacks: int, finding: Finding, action: str) -> str:
-    action = action if finding.rollback_may_cure else "warned"
-    values = f"{finding.value:.6g},{finding.limit:.6g}"
-    return f"{step},{rollbacks},{finding.symptom},{values},{action}\n"
+def _action(finding: Finding, target: tuple[int, Path] | None) -> str:
+    """Returns what follows from a finding, for the table and the warning."""
+    if not finding.rollback_may_cure:
+        return "warned"
+    if target is not None:
+        return f"rolled back to step {target[0]}"
+    return "stopped" if finding.symptom == symptoms.NOT_FINITE else "warned"
