@@ -22,7 +22,7 @@ def configure(name):
     (home / "keras.json").write_text(json.dumps({"backend": name}))
 
 statements = ["from tfgans import GAN", "import tfgans; tfgans.GAN", "import tfgans.data",
-              "import tfgans.shapes", "from tfgans.serving import export_generator"]
+              "import tfgans.shapes", "from tfgans.export import export_generator"]
 for name in ("jax", "torch", "numpy"):
     os.environ["KERAS_BACKEND"] = name
     for statement in statements:

@@ -15,6 +15,7 @@ _ANY_BACKEND = frozenset(
         "tfgans.backend",
         "tfgans.checks",
         "tfgans.serving",
+        "tfgans.serving.client",
         "tfgans.serving.client.client",
         "tfgans.serving.client.grpc_transport",
         "tfgans.serving.client.inputs",
