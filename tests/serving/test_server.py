@@ -442,8 +442,9 @@ def test_sigterm_waits_for_running_requests():
         time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         reply = json.loads(client.http.getresponse().read())
-        assert len(reply["outputs"]["components"]) == 1024
         client.close()
+        assert len(reply["outputs"]["components"]) == 1024
+        assert process.wait(30) == 0
 
 
 NUM_CLIENTS, NUM_REQUESTS = 64, 5000
