@@ -20,7 +20,7 @@ from tfgans.mixtures import MixtureGenerator
 MEMORY, TRAINED = "memory", "trained"
 SHAPE, LATENTS, WIDTH, BATCH = (8, 8, 1), 16, 16, 64
 RATE, BETAS = 2e-3, (0.5, 0.9)
-# Which part of the real images has another one so near.
+# The part of the real images that has another real image within the distance.
 QUANTILE = 0.05
 NUM_BATCHES = 200
 PAPER = "Arora & Zhang 2017"
@@ -121,15 +121,15 @@ def _trained(width: int, k: int, steps: int, seed: int) -> dict[str, Any]:
 
 
 def _estimate(sample: Any, *, threshold: float, truth: float, seed: int) -> dict[str, float]:
-    found = metrics.birthday_paradox(
+    estimate = metrics.birthday_paradox(
         sample, threshold=threshold, num_batches=NUM_BATCHES, max_batch_size=1024, seed=seed
     )
     return {
-        "support": found.support_size,
-        "support_low": found.interval[0],
-        "support_high": found.interval[1],
-        "relative_support": found.support_size / truth,
-        "batch_size": float(found.batch_size),
+        "support": estimate.support_size,
+        "support_low": estimate.interval[0],
+        "support_high": estimate.interval[1],
+        "relative_support": estimate.support_size / truth,
+        "batch_size": float(estimate.batch_size),
     }
 
 

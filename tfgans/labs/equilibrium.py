@@ -88,8 +88,8 @@ def measure(*, k: int, width: int, updates: int, seed: int) -> dict[str, Any]:
     payoffs = [payoff for payoff, _ in seen]
     pairs = np.array([pairs.ravel() for _, pairs in seen]).T
     late = len(seen) // 2
-    found = games.equilibrium(gan, source.sample(NUM_HELD_OUT, seed=-2), seed=seed)
-    values = found.payoff.values
+    result = games.equilibrium(gan, source.sample(NUM_HELD_OUT, seed=-2), seed=seed)
+    values = result.payoff.values
     samples = gan.sample(10_000, seed=seed + 1, batch_size=10_000)
     return {
         "step": looks,
@@ -97,11 +97,11 @@ def measure(*, k: int, width: int, updates: int, seed: int) -> dict[str, Any]:
         "oscillation": oscillation(payoffs[late:]),
         "pair_oscillation": float(np.mean([oscillation(pair[late:]) for pair in pairs])),
         "reply": _reply(source, samples[: 2 * NUM_HELD_OUT], seed),
-        "value": found.value,
-        "matrix_value": found.game.value,
-        "exploitability": found.generator_gain + found.discriminator_gain,
+        "value": result.value,
+        "matrix_value": result.game.value,
+        "exploitability": result.generator_gain + result.discriminator_gain,
         "pure_exploitability": pure_exploitability(values),
-        "standard_error": float(found.payoff.standard_errors.mean()),
+        "standard_error": float(result.payoff.standard_errors.mean()),
         "modes": float(metrics.mode_coverage(samples, source.modes, source.std).modes),
     }
 
@@ -125,9 +125,9 @@ def _payoffs(gan: Any, real: np.ndarray) -> np.ndarray:
         return np.asarray(gan.discriminator.predict_on_batch(examples), np.float64)
 
     num, count = len(real), len(_weights(gan.generator))
-    which = [{"component": one} for one in range(count)] if count > 1 else [{}]
-    fakes = [gan.sample(num, seed=0, batch_size=num, **one) for one in which]
-    on_fake = [np.logaddexp(0, logits(one)).mean(axis=0) for one in fakes]
+    components = range(count) if count > 1 else [None]
+    fakes = [gan.sample(num, seed=0, batch_size=num, component=index) for index in components]
+    on_fake = [np.logaddexp(0, logits(fake)).mean(axis=0) for fake in fakes]
     payoffs: np.ndarray = -np.logaddexp(0, -logits(real)).mean(axis=0) - np.array(on_fake)
     return payoffs
 
@@ -148,13 +148,13 @@ def oscillation(values: Sequence[float]) -> float:
 
 
 def _reply(source: Any, fake: np.ndarray, seed: int) -> float:
-    found = games.neural_net_distance(
+    result = games.neural_net_distance(
         source.sample(len(fake), seed=-3),
         fake,
         discriminator=lambda: networks.mlp_discriminator((2,), width=WIDTH, depth=DEPTH, seed=seed),
         seed=seed,
     )
-    return found.distance
+    return result.distance
 
 
 def pure_exploitability(payoff: np.ndarray) -> float:
@@ -169,7 +169,7 @@ def _of(rows: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _ratio(rows: pd.DataFrame, name: str, *, width: int) -> list[float]:
-    """Returns the measure of `K` components over that of one pair of this width, by seed."""
+    """Returns the measure of `K` components divided by that of one pair of this width, by seed."""
     return ratios(_of(rows, name), column(rows, name, k=1, width=width))
 
 

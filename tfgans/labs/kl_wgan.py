@@ -97,7 +97,7 @@ def cells(quick: bool) -> list[dict[str, Any]]:
 
 
 def points(task: str, num: int, seed: int) -> np.ndarray:
-    """Returns float32 [num, 2] of one of the sets."""
+    """Returns float32 [num, 2], points of the named set."""
     rng = np.random.default_rng([seed + 1, num])
     first, second = rng.normal(size=(2, num))
     if task == "grid":
@@ -136,12 +136,12 @@ def measure(*, task: str, game: str, steps: int, seed: int) -> dict[str, Any]:
     gan = (KLWGAN if game == KL else SNGAN)(generator, critic, discriminator_steps=5, seed=seed)
     _train(gan, points(task, NUM_TRAIN, seed), steps, seed)
     samples = gan.sample(NUM_SAMPLES, seed, batch_size=NUM_SAMPLES)
-    real, other = (points(task, NUM_SAMPLES, one) for one in (10**6 + seed, 2 * 10**6 + seed))
-    found: dict[str, Any] = dict.fromkeys(MEASURES)
+    real, other = (points(task, NUM_SAMPLES, draw) for draw in (10**6 + seed, 2 * 10**6 + seed))
+    measures: dict[str, Any] = dict.fromkeys(MEASURES)
     for prefix, ours in (("", samples), ("floor_", other)):
-        found[f"{prefix}log_likelihood"] = log_likelihood(ours, real)
-        found[f"{prefix}mmd"] = squared_mmd(ours[:NUM_MMD], real[:NUM_MMD])
-    return found
+        measures[f"{prefix}log_likelihood"] = log_likelihood(ours, real)
+        measures[f"{prefix}mmd"] = squared_mmd(ours[:NUM_MMD], real[:NUM_MMD])
+    return measures
 
 
 def _train(gan: Any, array: np.ndarray, steps: int, seed: int) -> None:
@@ -161,10 +161,11 @@ def _ratio(game: str, steps: int, seed: int) -> dict[str, float]:
     fake = points("rings", NUM_SAMPLES, 10**6 + seed)
     real = points("ring", NUM_SAMPLES, 2 * 10**6 + seed)
     # Where the authors' critics are certain, an f-GAN's ratio is cut: it is no number any more.
-    own = {"fake": fake} if game == KL else {}
-    ratios = games.density_ratio(critic, fake, objective=gan.objective, **own)
+    ratios = games.density_ratio(
+        critic, fake, objective=gan.objective, fake=fake if game == KL else None
+    )
     outer = np.linalg.norm(fake, axis=1) > (RADII[1] + RADII[2]) / 2
-    logits = [tf.constant(critic.predict_on_batch(one)) for one in (real, fake)]
+    logits = [tf.constant(critic.predict_on_batch(batch)) for batch in (real, fake)]
     return {
         "ratio_error": float(np.abs(ratios - len(RADII) * outer).mean()),
         "mean_ratio": float(ratios.mean()),
@@ -201,7 +202,8 @@ CLAIMS = (
         f"{PAPER}; Donsker & Varadhan 1975",
         "|bound - log 3|, nats, one ring of three",
         lambda rows: [
-            abs(one - math.log(3)) for one in effects.select(rows, task=RATIO, game=KL).divergence
+            abs(value - math.log(3))
+            for value in effects.select(rows, task=RATIO, game=KL).divergence
         ],
         below=0.1,
     ),
@@ -229,8 +231,8 @@ def _draw(rows: pd.DataFrame) -> Figure:
         for row, name in enumerate(("mmd", "log_likelihood")):
             axis = axes[row, column]
             plots.boxes(axis, {game: ours[name] for game, ours in kind.groupby("game", sort=False)})
-            floor = kind[f"floor_{name}"].median()
-            axis.axhline(floor, color=plots.COLOURS[-1], ls=":", label="real points")
+            limit = kind[f"floor_{name}"].median()
+            axis.axhline(limit, color=plots.COLOURS[-1], ls=":", label="real points")
             axis.set_title("" if row else task)
             axis.set_ylabel("" if column else name.replace("_", "-"))
     axes[0, 0].legend()

@@ -74,12 +74,12 @@ def cells(quick: bool) -> list[dict[str, Any]]:
     tasks = [(LINES, dim) for dim in DIMS] + [(GAUSSIAN, rank) for rank in RANKS]
     grid = [(task, size, *SETTINGS[0]) for task, size in ([(LINES, 2)] if quick else tasks)]
     if not quick:
-        grid += [(LINES, 2, *one) for one in SETTINGS[1:]]
+        grid += [(LINES, 2, *setting) for setting in SETTINGS[1:]]
     penalties = ("none", "gp") if quick else PENALTIES
-    rows = [(*one, game, penalty) for one in grid for game in GAMES for penalty in penalties]
+    rows = [(*point, game, penalty) for point in grid for game in GAMES for penalty in penalties]
     if quick:
         more = [(LINES, 2, *SETTINGS[3][:2], STEPS), (GAUSSIAN, 5, *SETTINGS[0])]
-        rows += [(*one, NS, penalty) for one in more for penalty in penalties]
+        rows += [(*point, NS, penalty) for point in more for penalty in penalties]
     names = ("task", "size", "rate", "discriminator_steps", "last_step", "game", "penalty")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -113,8 +113,8 @@ def measure(
     seen = training.train(
         gan, source, looks=looks, look=look, batch_size=BATCH, learning_rate=rate, betas=BETAS
     )
-    found = {name: [one[name] for one in seen] for name in seen[0]}
-    return {**dict.fromkeys(MEASURES), "steps": looks, **found}
+    columns = {name: [measures[name] for measures in seen] for name in seen[0]}
+    return {**dict.fromkeys(MEASURES), "steps": looks, **columns}
 
 
 def _players(task: str, size: int, seed: int) -> tuple[Any, Any]:
@@ -144,7 +144,9 @@ def _look_at_gaussian(source: data.LowRankGaussian, seed: int) -> Any:
     real = source.sample(2048, seed=-1)
 
     def look(gan: GAN) -> dict[str, float]:
-        kernel, bias = (one.astype(np.float64) for one in gan.generator.layers[-1].get_weights())
+        kernel, bias = (
+            weights.astype(np.float64) for weights in gan.generator.layers[-1].get_weights()
+        )
         return {
             "mean_error": float(np.square(bias).sum()),
             "covariance_error": float(np.square(source.covariance - kernel.T @ kernel).sum()),
@@ -181,7 +183,7 @@ CLAIMS = (
             f"squared error of the covariance with GP less without, Gaussian of rank {rank}",
             difference(
                 "covariance_error",
-                *({**GAUSS, "size": rank, "penalty": one} for one in ("gp", "none")),
+                *({**GAUSS, "size": rank, "penalty": penalty} for penalty in ("gp", "none")),
             ),
             below=0.0,
         )
@@ -198,14 +200,16 @@ CLAIMS = (
         "The non-saturating game nears low-rank Gaussians, at an infinite KL divergence",
         PAPER,
         "share of sliced W1 that is left at the end, rank 5, non-saturating",
-        lambda rows: [one[-1] / one[0] for one in select(rows, **RANK_5)["w1"]],
+        lambda rows: [w1[-1] / w1[0] for w1 in select(rows, **RANK_5)["w1"]],
         below=0.5,
     ),
     Claim(
         "A gradient penalty makes the non-saturating game less sensitive to its settings",
         PAPER,
         "worst final W1 over rates and discriminator updates, with GP less without",
-        lambda rows: differences(*(_worst(rows, game=NS, penalty=one) for one in ("gp", "none"))),
+        lambda rows: differences(
+            _worst(rows, game=NS, penalty="gp"), _worst(rows, game=NS, penalty="none")
+        ),
         below=0.0,
     ),
     Claim(

@@ -115,21 +115,23 @@ def _by_cell(rows: pd.DataFrame, task: str, column: str) -> pd.DataFrame:
 
 
 def _gain(task: str, column: str, first: tuple[str, str], second: tuple[str, str]) -> Any:
-    """Returns the effect: the measure of one (objective, penalty) less that of another."""
+    """Returns the effect: the measure of one (objective, penalty) minus that of another."""
     names = ("task", "objective", "penalty")
-    cells = [dict(zip(names, (task, *one), strict=True)) for one in (first, second)]
+    cells = [dict(zip(names, (task, *pair), strict=True)) for pair in (first, second)]
     return effects.difference(column, *cells)
 
 
 def _spread_saved(rows: pd.DataFrame) -> list[float]:
-    """Returns how much nearer to each other R1 brings the games' sliced distances, a seed.
+    """Returns by how much R1 reduces the spread of the games' sliced distances, by seed.
 
     Without the Wasserstein game, whose critic has no bound without a penalty.
     """
     table = _by_cell(rows[rows["objective"] != "wasserstein"], "ring", "sliced")
     if not len(table):
         return []
-    spreads = [table.xs(one, axis=1, level="penalty").apply(np.ptp, axis=1) for one in (NONE, "r1")]
+    spreads = [
+        table.xs(penalty, axis=1, level="penalty").apply(np.ptp, axis=1) for penalty in (NONE, "r1")
+    ]
     return list(spreads[0] - spreads[1])
 
 
@@ -187,8 +189,8 @@ def _heat_maps(rows: pd.DataFrame, column: str) -> Figure:
     figure, axes = plots.panels(1, max(len(shown), 1), size=(4.4, 3.6))
     for axis, task in zip(axes.flat, shown, strict=False):
         medians = _by_cell(rows, task, column).median().unstack("penalty")
-        order = [one for one in PENALTIES if one in medians.columns]
-        games = [one for one in OBJECTIVES if one in medians.index]
+        order = [penalty for penalty in PENALTIES if penalty in medians.columns]
+        games = [objective for objective in OBJECTIVES if objective in medians.index]
         plots.heat_map(axis, medians.loc[games, order], title=f"{task}: {column}", best=best)
     return figure
 

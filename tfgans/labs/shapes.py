@@ -36,13 +36,13 @@ class ParallelLine(keras.layers.Layer):
 
 
 def parallel_line(source: ParallelLines) -> keras.Model:
-    """Returns a generator that is one `ParallelLine`, parallel to the data."""
+    """Returns a generator that is a single `ParallelLine`, parallel to the data."""
     latents = keras.Input((1,))
     return keras.Model(latents, ParallelLine(source.direction, source.normal)(latents))
 
 
 def affine(rank: int, dim: int, *, seed: int) -> keras.Model:
-    """Returns a generator of latents [batch, rank] that is one affine map to `dim` dimensions."""
+    """Returns a generator of latents [batch, rank] that is an affine map to `dim` dimensions."""
     latents = keras.Input((rank,))
     initializer = keras.initializers.GlorotUniform(seed=seed)
     return keras.Model(latents, keras.layers.Dense(dim, kernel_initializer=initializer)(latents))
@@ -52,7 +52,7 @@ def gaussian_divergence(distance: float, stddev: float) -> float:
     """Returns the Jensen-Shannon divergence, in nats, of N(0, s^2) and N(distance, s^2).
 
     It is that of two parallel lines at this distance under Gaussian noise: along the lines both
-    have one law, and across them these. Without noise it is log 2, or 0 at distance 0. The
+    have the same law, and across them these. Without noise it is log 2, or 0 at distance 0. The
     integral is a sum over 20001 points, to 1e-9.
     """
     if distance == 0:
@@ -82,7 +82,7 @@ def lines_bound(offset: float, stddev: float) -> float:
 
     They are parallel and of length 1. The noise counts as cut at 4 standard deviations.
     """
-    reach = 8 * stddev  # From one end of the cut noise to the other.
+    reach = 8 * stddev  # The width of the cut noise.
     diameter = math.hypot(offset + reach, 1 + reach)
     divergence = gaussian_divergence(offset, stddev)
     return metrics.wasserstein_noise_bound(divergence, variance=2 * stddev**2, diameter=diameter)

@@ -95,7 +95,7 @@ def measure(*, task: str, epochs: int, noise: float, last_step: int, seed: int) 
     looks = [step for step in (0, 50, 100, 250, 500, 1000) if step <= last_step]
     look = functools.partial(_look, real=real, fake=fake, noise=noise)
     seen = training.train(gan, source, looks=looks, look=look, **HOW)
-    columns = {name: [one[name] for one in seen] for name in seen[0]}
+    columns = {name: [measures[name] for measures in seen] for name in seen[0]}
     return {"steps": looks, **columns, "offset": None, "bound": None}
 
 
@@ -124,12 +124,12 @@ def _look(gan: Any, real: np.ndarray, fake: np.ndarray, noise: float) -> dict[st
         ).astype(np.float64)
         for side in (real, fake)
     )
-    found = games.generator_gradient_norms(gan, objectives=COSTS, batch_size=BATCH)
-    other = found["non_saturating"]
+    norms = games.generator_gradient_norms(gan, objectives=COSTS, batch_size=BATCH)
+    other = norms["non_saturating"]
     return {
         "accuracy": float(((on_real > 0).mean() + (on_fake <= 0).mean()) / 2),
         "loss": float(np.logaddexp(0, -on_real).mean() + np.logaddexp(0, on_fake).mean()),
-        "minimax_norm": found["minimax"].mean_norm,
+        "minimax_norm": norms["minimax"].mean_norm,
         "non_saturating_norm": other.mean_norm,
         "non_saturating_variance": other.variance,
         "non_saturating_noise": math.sqrt(other.variance) / max(other.mean_norm, 1e-30),
@@ -156,14 +156,14 @@ def _offset(gan: Any) -> float:
 
 def _fall(rows: pd.DataFrame, **cell: Any) -> list[float]:
     """Returns by how many orders of magnitude the minimax gradient fell from its highest norm."""
-    floor = 1e-30  # A gradient that is 0 in float32.
+    smallest = 1e-30  # Stands for a gradient that is 0 in float32.
     runs = column(rows, "minimax_norm", **cell)
-    return [math.log10(max(*one, floor) / max(one[-1], floor)) for one in runs]
+    return [math.log10(max(*norms, smallest) / max(norms[-1], smallest)) for norms in runs]
 
 
 def _growth(rows: pd.DataFrame, name: str, **cell: Any) -> list[float]:
     """Returns by how many orders of magnitude a measure grew after the first 50 updates."""
-    return [math.log10(one[-1] / one[1]) for one in column(rows, name, **cell)]
+    return [math.log10(values[-1] / values[1]) for values in column(rows, name, **cell)]
 
 
 CLAIMS = (
