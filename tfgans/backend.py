@@ -9,20 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-# These modules need neither Keras nor TensorFlow: the client works in a program that uses JAX.
-_ANY_BACKEND = frozenset(
-    {
-        "tfgans.backend",
-        "tfgans.checks",
-        "tfgans.serving",
-        "tfgans.serving.client.client",
-        "tfgans.serving.client.grpc_transport",
-        "tfgans.serving.client.inputs",
-        "tfgans.serving.client.rest",
-        "tfgans.serving.client.rest_format",
-        "tfgans.serving.client.transport",
-    }
-)
+# These modules, and those below them, need neither Keras nor TensorFlow: the client works in a
+# program that uses JAX, and `tfgans --help` answers without the import of TensorFlow.
+_ANY_BACKEND = ("tfgans.backend.", "tfgans.checks.", "tfgans.cli.", "tfgans.serving.client.")
 
 
 def chosen() -> tuple[str, str]:
@@ -66,7 +55,8 @@ class BackendCheck(importlib.abc.MetaPathFinder):
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
         """Returns None, or raises ImportError as `check` does."""
-        if fullname.startswith("tfgans.") and fullname not in _ANY_BACKEND:
+        free = fullname == "tfgans.serving" or f"{fullname}.".startswith(_ANY_BACKEND)
+        if fullname.startswith("tfgans.") and not free:
             check()
         return None
 

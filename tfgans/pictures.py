@@ -1,4 +1,4 @@
-"""Draws generated examples: a grid of images, or a plot of points."""
+"""Generated examples as pictures: a grid of images, or a plot of points."""
 
 import math
 import os
@@ -9,14 +9,14 @@ import numpy as np
 
 from tfgans import files
 
-# Small images are enlarged by an integer factor to tiles of about this many pixels a side.
+# Small images are enlarged by a whole factor until a tile has about this many pixels a side.
 _TILE_SIDE = 48
 _GAP = 2
 _BACKGROUND = 64
-# The text beside rows, in pixels.
+# Of the weights beside a mixture's rows, in pixels.
 _FONT_SIZE = 14
 _MARGIN = 4
-# The legend of a plot has several columns for more components; the width is in inches.
+# Of a plot's legend: more components stand in several columns, of this width in inches.
 _LEGEND_ROWS = 16
 _LEGEND_COLUMN_WIDTH = 0.95
 # From black to white.
@@ -24,68 +24,67 @@ _INK = " .:-=+*#%@"
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Returns images in [-1, 1] as uint8 in [0, 255]. Clips values outside; NaN becomes black."""
+    """Returns images in [-1, 1] as uint8 in [0, 255]; what lies outside is clipped, NaN black."""
     clipped = np.nan_to_num(np.clip(images, -1.0, 1.0), nan=-1.0)
     return np.round((clipped + 1.0) * 127.5).astype(np.uint8)
 
 
 def image_grid(images: np.ndarray) -> np.ndarray:
-    """Returns a picture, uint8 [height, width, 1 or 3], of images laid out row by row.
+    """Returns one picture, uint8 [height, width, 1 or 3], of images laid out row by row.
 
     Args:
-        images: float [num, height, width, channels] in [-1, 1]. With three or more channels the
-            first three are shown as RGB, otherwise the first as grey.
+        images: float [num, height, width, channels] in [-1, 1]. Three channels and more are shown
+            as RGB by the first three, fewer as grey by the first.
 
     Raises:
-        ValueError: If `images` has another rank, or is empty.
+        ValueError: If these are not images, or there are none.
     """
     if images.ndim != 4 or not images.size:
         raise ValueError(
-            "`images` must have shape [num, height, width, channels] and not be empty. "
+            "A grid is of images [num, height, width, channels], at least one. "
             f"Received: shape {images.shape}"
         )
     return _lay_out(images, columns=math.ceil(math.sqrt(len(images))))
 
 
 def component_rows(samples: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Returns a picture, uint8 [height, width, 1 or 3], of the samples of each mixture component.
+    """Returns one picture, uint8 [height, width, 1 or 3], of what each part of a mixture makes.
 
-    Images: a row per component, with its weight at the left. Vectors: a plot as in `picture`, with
-    a colour per component and a legend of the weights.
+    Images give a row a component, its weight written at the left. Vectors give one plot, as in
+    `picture`, with a colour a component and a legend of the weights.
 
     Args:
-        samples: float [num_components, num, height, width, channels], drawn as by `image_grid`, or
+        samples: float [num_components, num, height, width, channels], shown as by `image_grid`, or
             [num_components, num, dim].
         probabilities: float [num_components], the weights.
 
     Raises:
-        ValueError: If the samples have another rank or are empty, or the weights are not one per
-            component.
+        ValueError: If the samples are neither, there are none, or the weights are not as many.
     """
     probabilities = np.asarray(probabilities)
     if samples.ndim in (3, 5) and probabilities.shape != samples.shape[:1]:
         raise ValueError(
-            f"`probabilities` must have shape {samples.shape[:1]}, a weight per component. "
+            f"`probabilities` must have shape {samples.shape[:1]}, a weight a component. "
             f"Received: shape {probabilities.shape}"
         )
     return titled_rows(samples, [f"{weight:.2f}" for weight in probabilities.ravel()])
 
 
 def titled_rows(samples: np.ndarray, titles: Sequence[str]) -> np.ndarray:
-    """Returns a picture, uint8 [height, width, 1 or 3], of groups of samples, each with a title.
+    """Returns one picture, uint8 [height, width, 1 or 3], of groups of samples, each with a title.
 
     Args:
-        samples: float [num_groups, num, height, width, channels], drawn as a row per group with its
-            title at the left; or [num_groups, num, dim], drawn as a plot with a colour per group.
-        titles: Strings, one per group.
+        samples: float [num_groups, num, height, width, channels]: a row a group, its title at the
+            left; or [num_groups, num, dim]: one plot, a colour a group.
+        titles: Strings, one a group.
 
     Raises:
-        ValueError: If the samples have another rank, or are empty.
+        ValueError: If the samples are neither, or there are none.
     """
     if samples.ndim not in (3, 5) or not samples.size:
         raise ValueError(
-            "`samples` must be images [num_groups, num, height, width, channels] or vectors "
-            f"[num_groups, num, dim], and not be empty. Received: shape {samples.shape}"
+            "Samples in groups are images [num_groups, num, height, width, channels] or vectors "
+            f"[num_groups, num, dim], at least one. Received: shape {samples.shape}"
         )
     if samples.ndim == 3:
         return _plot(samples, titles)
@@ -95,11 +94,11 @@ def titled_rows(samples: np.ndarray, titles: Sequence[str]) -> np.ndarray:
 def picture(samples: np.ndarray) -> np.ndarray:
     """Returns uint8 [height, width, 1 or 3]: a grid of images, or a plot of vectors.
 
-    Draws vectors [num, dim] as a scatter plot of their first two coordinates, or as a histogram if
-    `dim` is 1. Leaves out vectors that are not finite.
+    Vectors [num, dim] are drawn as a scatter plot of their first two coordinates, and as a
+    histogram where there is only one; those that are not finite are left out.
 
     Raises:
-        ValueError: If the samples have another rank, or are empty.
+        ValueError: If the samples are neither.
     """
     return _plot(samples[np.newaxis]) if samples.ndim == 2 else image_grid(samples)
 
@@ -122,7 +121,7 @@ def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
 
 
 def text(images: np.ndarray) -> str:
-    """Returns small images side by side as text for a terminal, two characters per pixel.
+    """Returns small images side by side as characters, for a terminal: two a pixel.
 
     Args:
         images: float [num, height, width, channels] in [-1, 1]; channels are averaged.
@@ -174,8 +173,8 @@ def _labelled_rows(images: np.ndarray, labels: Sequence[str]) -> np.ndarray:
 
 
 def _plot(groups: np.ndarray, labels: Sequence[str] = ()) -> np.ndarray:
-    """Returns a plot of vectors [num_groups, num, dim], with a legend if there are labels."""
-    # Avoids pyplot, which has global state and may need a screen.
+    """Returns a plot of vectors [num_groups, num, dim]; labels, if any, are a legend's."""
+    # Figures without pyplot: no global state, no screen.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -200,7 +199,7 @@ def _plot(groups: np.ndarray, labels: Sequence[str] = ()) -> np.ndarray:
 
 
 def _add_legend(figure: Any, labels: Sequence[str], colors: Sequence[Any]) -> None:
-    """Adds a legend beside the axes."""
+    """Puts labels beside the axes, a patch of the color before each."""
     from matplotlib.patches import Patch
 
     columns = math.ceil(len(labels) / _LEGEND_ROWS)
@@ -217,10 +216,8 @@ def _add_legend(figure: Any, labels: Sequence[str], colors: Sequence[Any]) -> No
 
 
 def _colors(num: int) -> list[Any]:
-    """Returns `num` colours: of matplotlib's default ten, or of a rainbow if there are more."""
+    """Returns `num` colours: matplotlib's own ten, or as many of a rainbow."""
     from matplotlib import colormaps
 
-    default = list(colormaps["tab10"].colors)
-    return (
-        default[:num] if num <= len(default) else list(colormaps["turbo"](np.linspace(0, 1, num)))
-    )
+    own = list(colormaps["tab10"].colors)
+    return own[:num] if num <= len(own) else list(colormaps["turbo"](np.linspace(0, 1, num)))
