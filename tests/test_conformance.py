@@ -503,7 +503,10 @@ def test_repr_is_a_short_line_of_settings(tmp_path):
         ),
         (callbacks.Progress(20), ["Progress(total_steps=20)"]),
         (callbacks.StopOnNaN(), ["StopOnNaN()"]),
-        (array_source(64), ["array of shape (64, 8, 8, 1), float32", "array of shape (64,), int64"]),
+        (
+            array_source(64),
+            ["array of shape (64, 8, 8, 1), float32", "array of shape (64,), int64"],
+        ),
         (data.StackedImages(array_source()), ["StackedImages(images=ArraySource(", "seed=0"]),
         (data.GaussianMixture(np.zeros([30, 2]), std=0.1), ["array of shape (30, 2)", "std=0.1"]),
         (data.GaussianMixture([[0, 1]], std=0.1), ["modes=array([[0., 1.]]"]),
