@@ -74,9 +74,8 @@ def many_paths_measures(cell, seed):
     end = 0.1
     if cell["penalty"] == "gp":
         end = 0.2 if cell["rate"] < many_paths.RATE else 0.02
-    falling = dict.fromkeys(
-        ("w1", "offset", "length", "mean_error", "covariance_error"), [1.0, end]
-    )
+    names = ("w1", "offset", "length", "mean_error", "covariance_error")
+    falling = {name: [1.0, end] for name in names}
     return {"steps": [0, 10], "js": [math.log(2)] * 2, **falling}
 
 
@@ -133,12 +132,12 @@ def rows(lab, *, quick=False, seeds=SEEDS):
     )
 
 
-def names(labs_):
+def short_names(labs_):
     return [lab.__name__.rpartition(".")[2] for lab in labs_]
 
 
 def test_every_lab_is_here():
-    assert {*names(MEASURES), "real_images"} == set(labs.NAMES)
+    assert {*short_names(MEASURES), "real_images"} == set(labs.NAMES)
 
 
 # The median effect of each claim in the full form; None where the claim cannot be tested. And the
@@ -158,7 +157,7 @@ EFFECTS = {
 
 
 @pytest.mark.parametrize("quick", [False, True])
-@pytest.mark.parametrize("lab", MEASURES, ids=names(MEASURES))
+@pytest.mark.parametrize("lab", MEASURES, ids=short_names(MEASURES))
 def test_report_of_rows_that_follow_the_theory(lab, quick):
     frame = rows(lab, quick=quick)
     results = [verdicts.decide(claim, frame) for claim in lab.CLAIMS]
