@@ -15,24 +15,22 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 backend.BackendCheck.install()
 
-_PACKAGES = [f"tfgans.{name}" for name in ["gan", "methods", *__all__] if name.islower()]
+_PACKAGES = {f"tfgans.{name}" for name in ["gan", "methods", *__all__] if name.islower()}
+_imported: set[str] = set()
 
 
-def _register_classes(imported: ModuleType) -> None:
+def _register_classes(module: ModuleType) -> None:
     """Imports all of tfgans once Keras is imported, since Keras loads only registered classes.
 
     If a package of tfgans imports Keras, the other packages cannot import that package yet. Then
     the end of its import calls this again.
     """
-    loading = any(
-        sys.modules[name].__spec__._initializing  # type: ignore[union-attr]
-        for name in _PACKAGES
-        if name in sys.modules and name != imported.__name__
-    )
-    if "keras" in sys.modules and backend.chosen()[0] == "tensorflow" and not loading:
+    _imported.add(module.__name__)
+    complete = _PACKAGES & sys.modules.keys() <= _imported
+    if complete and "keras" in _imported and backend.chosen()[0] == "tensorflow":
         for name in __all__:
             __getattr__(name)
 
 
-for _name in ["keras", *_PACKAGES]:
+for _name in sorted({"keras"} | _PACKAGES):
     wrapt.register_post_import_hook(_register_classes, _name)
