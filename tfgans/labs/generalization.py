@@ -113,7 +113,7 @@ def _trained(dim: int, width: int, num: int, seed: int) -> dict[str, Any]:
         return on_known - on_fresh
 
     looks = list(range(STEPS // 10, STEPS + 1, STEPS // 10))
-    excess = training.train(
+    values = training.train(
         NonSaturatingGAN(generator, judge, seed=seed),
         data.from_array(known, seed=seed),
         looks=looks,
@@ -122,7 +122,7 @@ def _trained(dim: int, width: int, num: int, seed: int) -> dict[str, Any]:
         learning_rate=1e-3,
         betas=(0.5, 0.999),
     )
-    return {"step": looks, "train_excess": excess}
+    return {"step": looks, "train_excess": values}
 
 
 def _normal(count: int, dim: int, *entropy: int) -> np.ndarray:
