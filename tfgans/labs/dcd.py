@@ -1,4 +1,4 @@
-"""Samples before and after refinement: Song et al. 2020, "Discriminator Contrastive Divergence"."""
+"""Compares samples before and after refinement by DCD: Song et al. 2020."""
 
 from typing import Any
 
@@ -57,13 +57,13 @@ MEASURES = {
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     tasks = ("grid", "swiss_roll") if quick else ("ring", "grid", "swiss_roll")
     return [{"task": task, "steps": 500 if quick else 1000} for task in tasks]
 
 
 def measure(*, task: str, steps: int, seed: int) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     source: Any = data.load(task, seed=seed)
     gan = SNGAN(
         networks.mlp_generator((2,), latent_dim=2, width=WIDTH, depth=DEPTH, seed=seed),

@@ -1,4 +1,4 @@
-"""How near mixtures of networks come to an equilibrium of their game: Arora et al. 2017."""
+"""Measures the distance of trained mixtures to an equilibrium of their game: Arora et al. 2017."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from tfgans.methods import NonSaturatingGAN
 from tfgans.mixtures import MixtureDiscriminator, MixtureGenerator
 
 BATCH, LATENTS, DEPTH, WIDTH = 256, 2, 3, 32
-# The mixture of the claims, and a network of as many parameters as so many of `WIDTH`.
+# Components of the mixture, and the width of a single network with as many parameters.
 K, WIDE = 8, 94
 RATE, BETAS = 1e-3, (0.5, 0.999)
 NUM_HELD_OUT, NUM_LOOKED_AT = 4096, 2048
@@ -64,14 +64,14 @@ MEASURES = {
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     updates = 800 if quick else 1500
     arms = [(1, WIDTH), (K, WIDTH)] if quick else [(k, WIDTH) for k in (1, 2, 4, 8)]
     return [{"k": k, "width": width, "updates": updates} for k, width in [*arms, (1, WIDE)]]
 
 
 def measure(*, k: int, width: int, updates: int, seed: int) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     source = data.Grid(seed=seed)
     gan = NonSaturatingGAN(*_players(k, width, seed), seed=seed)
     real = source.sample(NUM_LOOKED_AT, seed=-1)
@@ -142,7 +142,7 @@ def _look(gan: Any, real: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def oscillation(values: Sequence[float]) -> float:
-    """Returns the root mean square of what a straight line leaves of a series."""
+    """Returns the root mean square of the residuals of a straight line fitted to a series."""
     places = np.arange(len(values))
     return float(np.std(values - np.polyval(np.polyfit(places, values, 1), places)))
 
@@ -158,8 +158,8 @@ def _reply(source: Any, fake: np.ndarray, seed: int) -> float:
 
 
 def pure_exploitability(payoff: np.ndarray) -> float:
-    """Returns the least exploitability of a pair of one row and one column."""
-    # Against row i the best column gains max_j F_ij; against column j the best row, min_i F_ij.
+    """Returns the least exploitability of a pure pair, a row and a column."""
+    # The best column against row i gains max_j F_ij, the best row against column j min_i F_ij.
     gaps = payoff.max(axis=1)[:, np.newaxis] - payoff.min(axis=0)[np.newaxis]
     return float(gaps.min())
 

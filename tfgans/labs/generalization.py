@@ -1,4 +1,4 @@
-"""What few samples say of a distance, and who is fooled by a memory: Arora et al. 2017."""
+"""Measures how distances of few samples generalize: Arora et al. 2017."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from tfgans.labs.verdicts import summaries
 from tfgans.methods import NonSaturatingGAN
 
 SAME, MEMORY, TRAINED = "same", "memory", "trained"
-# An exact W1 takes the cube of their number.
+# The time of an exact W1 grows with the cube of the number of samples.
 SIZES, WASSERSTEIN_SIZES = (64, 256, 1024, 4096), (64, 256, 1024)
 MEMORIES = (16, 64, 256, 1024, 4096)
 HELD_OUT, NUM_REAL = 2048, 16_384
@@ -57,7 +57,7 @@ MEASURES = {
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     same = [(SAME, dim, 4, 0) for dim in ((100, 300) if quick else (10, 100, 300))]
     memory = [(MEMORY, DIM, width, 0) for width in ((4, 64) if quick else (4, 16, 64))]
     widths, nums = ((64,), (64, 4096)) if quick else ((16, 64), (64, 512, 4096))
@@ -67,7 +67,7 @@ def cells(quick: bool) -> list[dict[str, Any]]:
 
 
 def measure(*, task: str, dim: int, width: int, num: int, seed: int) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     run = {SAME: _same, MEMORY: _memory, TRAINED: _trained}[task]
     return {**dict.fromkeys(MEASURES), **run(dim, width, num, seed)}
 
@@ -154,13 +154,13 @@ def sample_divergence(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def slope(sizes: Any, values: Any) -> float:
-    """Returns the exponent a of the power law `size^a` that fits best on log axes."""
-    # What is 0 but for noise can be below it.
+    """Returns the exponent a of the power law `size^a` of the least-squares fit on log axes."""
+    # Noise around 0 may be negative.
     return float(np.polyfit(np.log(sizes), np.log(np.maximum(values, 1e-3)), 1)[0])
 
 
 def size_needed(sizes: Sequence[float], distances: Sequence[float]) -> float:
-    """Returns the size at which a falling distance reaches `EPSILON`; NaN if it never does."""
+    """Returns the size at which a falling distance reaches `EPSILON`, or NaN."""
     logs = np.log(np.maximum(distances, 1e-3) / EPSILON)
     below = np.flatnonzero(logs <= 0)
     if not len(below):
@@ -173,7 +173,7 @@ def _capacity_slopes(rows: pd.DataFrame) -> list[float]:
     """Returns the exponent of the size needed, in the number of parameters, by seed."""
     return [
         slope(
-            # A weight for each coordinate, a bias, an output weight; and the output's bias.
+            # Each unit has `DIM` weights, a bias and an output weight; the output has a bias.
             runs["width"] * (DIM + 2) + 1,
             [size_needed(MEMORIES, distances) for distances in runs["distance"]],
         )

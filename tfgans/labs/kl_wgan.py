@@ -1,4 +1,4 @@
-"""KL-WGAN against WGAN: Song & Ermon 2020, "Bridging the Gap Between f-GANs and Wasserstein GANs".
+"""Compares KL-WGAN with WGAN: Song & Ermon 2020, "Bridging the Gap Between f-GANs and WGANs".
 
 Their synthetic sets and measures, and their demonstration of density ratios.
 """
@@ -66,7 +66,7 @@ MEASURES = {
 
 
 class Rings(keras.layers.Layer):
-    """Latents [batch, 3] of N(0, 1) to points on rings, all alike, with noise across."""
+    """Maps latents [batch, 3] of N(0, 1) to points on equally likely rings, with radial noise."""
 
     def call(self, latents: tf.Tensor) -> tf.Tensor:
         """Returns float32 [batch, 2]."""
@@ -78,15 +78,15 @@ class Rings(keras.layers.Layer):
 
 
 class _FrozenKLWGAN(training.FrozenGenerator, KLWGAN):
-    """Trains its critic only."""
+    """Trains the critic only."""
 
 
 class _FrozenFGAN(training.FrozenGenerator, FGAN):
-    """Trains its critic only."""
+    """Trains the critic only."""
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     tasks = ("grid", "rings") if quick else ("grid", "rings", "banana")
     trained = [
         {"task": task, "game": game, "steps": 300 if quick else 600}
@@ -126,7 +126,7 @@ def squared_mmd(samples: np.ndarray, real: np.ndarray) -> float:
 
 
 def measure(*, task: str, game: str, steps: int, seed: int) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     if task == RATIO:
         return {**dict.fromkeys(MEASURES), **_ratio(game, steps, seed)}
     generator = networks.mlp_generator((2,), latent_dim=2, width=WIDTH, depth=2, seed=seed)
@@ -160,7 +160,7 @@ def _ratio(game: str, steps: int, seed: int) -> dict[str, float]:
     _train(gan, points("ring", NUM_TRAIN, seed), steps, seed)
     fake = points("rings", NUM_SAMPLES, 10**6 + seed)
     real = points("ring", NUM_SAMPLES, 2 * 10**6 + seed)
-    # Where the authors' critics are certain, an f-GAN's ratio is cut: it is no number any more.
+    # Clips the ratio of an f-GAN, which overflows where the critic is certain.
     ratios = games.density_ratio(
         critic, fake, objective=gan.objective, fake=fake if game == KL else None
     )
@@ -175,7 +175,7 @@ def _ratio(game: str, steps: int, seed: int) -> dict[str, float]:
 
 
 def _gap(column: str, task: str, other: str) -> Any:
-    """Returns the effect: the measure of KL-WGAN less that of another game."""
+    """Returns the effect: the measure of KL-WGAN minus that of another game."""
     return effects.difference(column, {"task": task, "game": KL}, {"task": task, "game": other})
 
 

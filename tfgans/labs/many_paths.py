@@ -1,4 +1,4 @@
-"""Which games reach data where no divergence decreases: Fedus et al. 2018, "Many Paths"."""
+"""Tests which games reach data without a decreasing divergence: Fedus et al. 2018, "Many Paths"."""
 
 import itertools
 import math
@@ -26,9 +26,9 @@ STEPS, LONG = 1500, 10_000
 BATCH, WIDTH, DEPTH = 64, 64, 2
 RATE, BETAS = 1e-3, (0.5, 0.9)
 CLIP = 0.01
-# What a game's sensitivity is taken over: rate, discriminator updates a step, steps.
+# The settings (rate, discriminator updates per step, steps) of the sensitivity of a game.
 SETTINGS = ((1e-3, 5, STEPS), (5e-4, 5, 2 * STEPS), (3e-3, 5, STEPS), (1e-3, 1, LONG))
-# The lines in the plane, and the settings that all games share.
+# The lines in the plane, with the settings that all games share.
 MAIN = {"task": LINES, "size": 2, "rate": RATE, "discriminator_steps": 5}
 PLAIN, PENALIZED = {**MAIN, "penalty": "none"}, {**MAIN, "penalty": "gp"}
 GAUSS = {**MAIN, "task": GAUSSIAN, "game": NS}
@@ -70,7 +70,7 @@ MEASURES = {
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     tasks = [(LINES, dim) for dim in DIMS] + [(GAUSSIAN, rank) for rank in RANKS]
     grid = [(task, size, *SETTINGS[0]) for task, size in ([(LINES, 2)] if quick else tasks)]
     if not quick:
@@ -95,7 +95,7 @@ def measure(
     penalty: str,
     seed: int,
 ) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     dim = size if task == LINES else AMBIENT
     make_penalty = PENALTIES[penalty]
     source, generator = _players(task, size, seed)
@@ -132,7 +132,7 @@ def _look_at_line(gan: GAN) -> dict[str, float]:
         "offset": offset,
         "length": length,
         "mean_error": offset**2 + (length - 1) ** 2 / 4,
-        # Of t the variance is 1/12; across the lines there is none.
+        # The variance is 1/12 along the lines, and 0 across.
         "covariance_error": (length**2 - 1) ** 2 / 144,
         "w1": shapes.lines_distance(offset, length),
         "js": shapes.gaussian_divergence(offset, 0.0),

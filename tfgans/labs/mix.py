@@ -1,4 +1,4 @@
-"""MIX + X against X: Arora et al. 2017, "Generalization and Equilibrium in GANs"."""
+"""Compares MIX + X with X: Arora et al. 2017, "Generalization and Equilibrium in GANs"."""
 
 import functools
 from collections.abc import Callable
@@ -20,7 +20,7 @@ BATCH, RATE, DEPTH = 256, 1e-3, 3
 NUM_SAMPLES, NUM_SHARES, NUM_IMAGES = 10_000, 100_000, 2000
 PROPORTIONS = (0.5, 0.3, 0.15, 0.05)
 NS, RARE, STACKED = "non_saturating", "unbalanced", "stacked_digits"
-# How a game is made, and the betas of Adam.
+# The constructor of each game, and the betas of Adam.
 GAMES: dict[str, tuple[Callable[..., GAN], tuple[float, float]]] = {
     NS: (NonSaturatingGAN, (0.5, 0.999)),
     "wgan": (functools.partial(WGAN, weight_clip=0.1, discriminator_steps=2), (0.0, 0.9)),
@@ -33,9 +33,9 @@ WEIGHTS: dict[str, dict[str, float]] = {
     "fast": {"weight_learning_rate": 0.1, "entropy_weight": 0.005},
 }
 UPDATES = {NS: 2500, "wgan": 1000, "wgan_gp": 1000, "r3gan": 2500}  # Of the generator, grid.
-# So many times the updates take a single pair about the CPU time of four pairs of its width.
+# With so many times the updates a single pair takes about the CPU time of four pairs.
 EQUAL_CPU = 3
-# One pair, and the width of four of as many parameters: of points, of images.
+# The width of a single pair, and of four pairs with as many parameters; for points and images.
 WIDE, NARROW, WIDE_IMAGES, NARROW_IMAGES = 64, 32, 128, 48
 PAPER, OURS = "Arora et al. 2017", "ours, after Arora et al. 2017"
 
@@ -75,7 +75,7 @@ MEASURES = {
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
 
     def arm(task: str, game: str, k: int, width: int, steps: int, **other: Any) -> dict[str, Any]:
         weights = other.pop("weights", "learned" if k > 1 else "none")
@@ -120,7 +120,7 @@ def measure(
     weights: str,
     seed: int,
 ) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     source = _source(task, seed)
     build_generator = functools.partial(
         networks.mlp_generator,

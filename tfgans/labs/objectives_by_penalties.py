@@ -1,4 +1,4 @@
-"""Every game with every penalty: Fedus et al. 2018, "Many Paths to Equilibrium", taken further."""
+"""Trains every game with every penalty, beyond Fedus et al. 2018, "Many Paths to Equilibrium"."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ PENALTIES: dict[str, Callable[[], Any]] = {
 DIGITS, NUM_SAMPLES, NUM_IMAGES = "digits", 10_000, 1437
 BATCH, RATE, BETAS = 256, 1e-3, (0.5, 0.9)
 FEDUS, LUCIC = "Fedus et al. 2018", "Lucic et al. 2018"
-# What a heat map shows, whether low or high is best, and the tasks it is of.
+# The measure of each heat map, whether low or high is best, and the tasks.
 SHOWN = {
     "modes": ("high", ("ring", "grid")),
     "high_quality": ("high", ("ring", "grid")),
@@ -63,7 +63,7 @@ MEASURES = {**sample_scores.POINTS, "frechet": f"`digits`: {sample_scores.FRECHE
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     games, terms, tasks = list(OBJECTIVES), list(PENALTIES), ["ring", "grid", DIGITS]
     if quick:
         games = ["non_saturating", "wasserstein", "relativistic"]
@@ -77,7 +77,7 @@ def cells(quick: bool) -> list[dict[str, Any]]:
 
 
 def measure(*, task: str, objective: str, penalty: str, steps: int, seed: int) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     source: Any = data.load(task, seed=seed)
     images = task == DIGITS
     width, latents = (128, 16) if images else (64, 2)
@@ -106,7 +106,7 @@ def _scores(task: str, gan: GAN, source: Any, seed: int) -> dict[str, float]:
 
 
 def _by_cell(rows: pd.DataFrame, task: str, column: str) -> pd.DataFrame:
-    """Returns a measure with a row a seed and a column each (objective, penalty)."""
+    """Returns a measure with a row per seed and a column per (objective, penalty)."""
     ours = rows[rows["task"] == task]
     table: pd.DataFrame = ours.pivot_table(
         values=column, index="seed", columns=["objective", "penalty"], dropna=False

@@ -1,4 +1,4 @@
-"""Generators of a known shape, and what is known of them in closed form."""
+"""Builds generators of a known shape, and computes their distances in closed form."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from tfgans.data import ParallelLines
 
 
 class ParallelLine(keras.layers.Layer):
-    """Latents [batch, 1] of N(0, 1) to points `offset v + length u w`, where `u ~ U(0, 1)`.
+    """Maps latents [batch, 1] of N(0, 1) to points `offset v + length u w`, where `u ~ U(0, 1)`.
 
     `w` and `v` are the direction and the normal of a `tfgans.data.ParallelLines`. Both parameters
     start at 1; the data are at offset 0.
@@ -24,7 +24,7 @@ class ParallelLine(keras.layers.Layer):
         self.normal = tf.constant(normal)
 
     def build(self, input_shape: Any) -> None:
-        """Makes the parameters."""
+        """Creates the parameters."""
         del input_shape
         self.offset = self.add_weight(name="offset", shape=(), initializer="ones")
         self.length = self.add_weight(name="length", shape=(), initializer="ones")
