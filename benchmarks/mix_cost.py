@@ -114,12 +114,12 @@ def runner(case: Case, row: Row) -> Callable[[], timing.Cost]:
 
 
 def peak_added(case: Case, row: Row) -> float:
-    """Returns MiB: the peak of this fresh process over what it held before the networks.
+    """Returns the peak memory of this fresh process, in MiB, minus its memory before the networks.
 
     `ru_maxrss` would start from the peak of the parent process; Linux's VmHWM does
     not. Weights, Adam's slots, activations and what tracing leaves are all in it.
     """
-    tf.reduce_sum(tf.random.normal([8, 8])).numpy()  # The runtime is not of the case.
+    tf.reduce_sum(tf.random.normal([8, 8])).numpy()  # Starts the runtime, which does not count.
     before = _status("VmRSS")
     step = update(player(case, row), case.batch)
     for _ in range(WARM_UP):
@@ -128,7 +128,7 @@ def peak_added(case: Case, row: Row) -> float:
 
 
 def state_size(case: Case, row: Row) -> float:
-    """Returns MiB of weights and of Adam's two slots a weight."""
+    """Returns the MiB of the weights and of Adam's two slots per weight."""
     network = player(case, row)
     slots = 2 * sum(variable.numpy().nbytes for variable in network.trainable_variables)
     return (slots + sum(variable.numpy().nbytes for variable in network.variables)) / 2**20
@@ -172,7 +172,7 @@ def main(argv: list[str]) -> None:
 
 
 def peaks(case: Case) -> dict[Row, float]:
-    """Returns the peak memory of each row, each from a process of its own."""
+    """Returns the peak memory of each row, each measured in a separate process."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(2, maxtasksperchild=1) as pool:
         measured = pool.starmap(peak_added, [(case, row) for row in ROWS], chunksize=1)

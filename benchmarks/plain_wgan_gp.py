@@ -53,7 +53,7 @@ class PlainWGANGP(keras.Model):
 
     def compile(self, steps_per_execution: int = 1) -> None:
         """Sets an Adam optimizer per network."""
-        # XLA off, as ours has it: Keras's "auto" turns it on where there is a GPU.
+        # XLA is off, as in tfgans: Keras's "auto" turns it on if there is a GPU.
         super().compile(optimizer=None, steps_per_execution=steps_per_execution, jit_compile=False)
         self.generator_optimizer, self.critic_optimizer = adam(), adam()
 

@@ -19,7 +19,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_integer("rounds", 3, "alternated rounds", lower_bound=1)
 flags.DEFINE_integer("batch_size", 32, "examples in one update, of all workers", lower_bound=2)
 flags.DEFINE_integer("steps", 8, "timed training steps", lower_bound=2)
-flags.DEFINE_string("cost_file", None, "of a worker: where the chief writes what a step cost")
+flags.DEFINE_string(
+    "cost_file", None, "for workers: the file to which the chief writes the cost of a step"
+)
 
 
 def work() -> None:

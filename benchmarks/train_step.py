@@ -130,7 +130,7 @@ def fitting(
 
 
 def report(case: Case, costs: dict[str, list[timing.Cost]]) -> None:
-    """Prints the seconds of a step, and the speed of ours over that of the others."""
+    """Prints the seconds of a step, and the speed of tfgans relative to the others."""
     print(
         f"\n{case.title}: batch {BATCH}, {CRITIC_STEPS} critic updates + 1, {FLAGS.rounds} rounds"
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "tfgans"
 EXAMPLE = """
 import tfgans
 
@@ -43,12 +42,16 @@ def run(*arguments, cwd, **environment):
     return done.stdout
 
 
+def tracked_files():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    return [name for name in listed.stdout.decode().split("\0") if name]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """A wheel, built from the files that git tracks."""
+    """A wheel, built from a copy of the tracked files."""
     folder = tmp_path_factory.mktemp("wheel")
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
-    for name in filter(None, tracked.stdout.decode().split("\0")):
+    for name in tracked_files():
         if name.startswith(("tfgans/", "bin/", "setup.", "pyproject", "README", "LICENSE")):
             copy = folder / "source" / name
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -71,9 +74,7 @@ def installed(wheel, tmp_path_factory):
 def test_wheel_holds_all_files_of_the_package(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    files = {path for path in PACKAGE.rglob("*") if path.is_file()}
-    files -= {path for path in files if path.suffix == ".pyc"}
-    assert {str(path.relative_to(ROOT)) for path in files} <= names
+    assert {name for name in tracked_files() if name.startswith("tfgans/")} <= names
     for ending in ("py.typed", "__init__.pyi", "labs/recipes/cifar10_sngan.flags"):
         assert f"tfgans/{ending}" in names
     assert any(name.startswith("tfgans/serving/server/explorer/") for name in names)
@@ -89,7 +90,9 @@ def test_library_works_outside_the_repository(installed, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (PACKAGE / "__main__.py").exists(), reason="there is no tfgans/__main__.py")
+@pytest.mark.skipif(
+    not (ROOT / "tfgans" / "__main__.py").exists(), reason="there is no tfgans/__main__.py"
+)
 def test_commands_work_outside_the_repository(installed, tmp_path):
     text = run("-m", "tfgans", "--help", cwd=tmp_path, PYTHONPATH=str(installed))
     for command in ("train", "sample", "evaluate", "export", "serve"):

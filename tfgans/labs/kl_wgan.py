@@ -56,8 +56,8 @@ form, weights without a gradient, as in their notebook; `{F_GAN}` the f-GAN of t
 MEASURES = {
     "log_likelihood": "of real points under a kernel density of the samples, nats",
     "mmd": "squared MMD between samples and real points",
-    "floor_log_likelihood": "the same of other real points in place of the samples",
-    "floor_mmd": "likewise",
+    "real_log_likelihood": "the same of other real points in place of the samples",
+    "real_mmd": "likewise",
     "ratio_error": f"`{RATIO}`: mean over Q of |estimated - true ratio|",
     "mean_ratio": f"`{RATIO}`: mean estimated ratio over Q; true: 1",
     "outer_ratio": f"`{RATIO}`: on the outer ring; true: 3",
@@ -138,7 +138,7 @@ def measure(*, task: str, game: str, steps: int, seed: int) -> dict[str, Any]:
     samples = gan.sample(NUM_SAMPLES, seed, batch_size=NUM_SAMPLES)
     real, other = (points(task, NUM_SAMPLES, draw) for draw in (10**6 + seed, 2 * 10**6 + seed))
     measures: dict[str, Any] = dict.fromkeys(MEASURES)
-    for prefix, ours in (("", samples), ("floor_", other)):
+    for prefix, ours in (("", samples), ("real_", other)):
         measures[f"{prefix}log_likelihood"] = log_likelihood(ours, real)
         measures[f"{prefix}mmd"] = squared_mmd(ours[:NUM_MMD], real[:NUM_MMD])
     return measures
@@ -231,7 +231,7 @@ def _draw(rows: pd.DataFrame) -> Figure:
         for row, name in enumerate(("mmd", "log_likelihood")):
             axis = axes[row, column]
             plots.boxes(axis, {game: ours[name] for game, ours in kind.groupby("game", sort=False)})
-            limit = kind[f"floor_{name}"].median()
+            limit = kind[f"real_{name}"].median()
             axis.axhline(limit, color=plots.COLOURS[-1], ls=":", label="real points")
             axis.set_title("" if row else task)
             axis.set_ylabel("" if column else name.replace("_", "-"))
