@@ -1,6 +1,5 @@
 """Bad input to the library: the error says what to do, and no file is left behind."""
 
-import json
 import types
 
 import numpy as np
@@ -9,7 +8,7 @@ import tensorflow as tf
 import tiny
 
 import tfgans
-from tfgans import data, evaluation, training
+from tfgans import data, evaluation
 from tfgans.serving.client import Client
 from tfgans.serving.server.served_model import ModelFolder
 from tfgans.serving.server.server import Limits, Server
@@ -17,18 +16,9 @@ from tfgans.serving.server.server import Limits, Server
 SOURCE = data.from_array(tiny.digits(64))
 
 
-def train(run_dir, gan=None, **changed):
-    options = {"steps": 4, "batch_size": 16, "epoch_steps": 2, **changed}
-    training.train(gan or tiny.gan(), SOURCE, run_dir=run_dir, **options)
-
-
 def evaluate(samples=None, source=SOURCE, **options):
     samples = tiny.digits(50) if samples is None else samples
     return evaluation.evaluate(samples, source, **options)
-
-
-def near_copies():
-    return evaluation.Evaluator(SOURCE, metrics=["near_copies"])
 
 
 def client(address="http://localhost:1", model="digits", **options):
@@ -91,21 +81,6 @@ CALLS = {
     "tiny.gan().sample(0.5)": "`n` must be an integer of at least",
     "tiny.gan().sample(2, labels=1)": "is not conditional",
     "tiny.gan().sample(2, component=1)": "must be from 0 to 0",
-    # Runs.
-    "train(new, steps=0)": "`steps` must be an integer of at least 1",
-    "train(new, steps='4')": "`steps` must be an integer",
-    "train(new, batch_size=65)": "Use a smaller batch",
-    "train(new, tiny.gan(compiled=False))": "Compile the mod",
-    "train(new, backup_every=0)": "must be an integer of at least",
-    "train(new, evaluator=near_copies(), evaluate_every=3)": "multiple of `epoch_steps` = 2",
-    "train(new, notes={'../x': ''})": "`notes` must be the na",
-    "train(new, notes={'backups/x': ''})": "without folders",
-    "train(new, notes={'.lock': ''})": "not hidden",
-    "train(new, notes={'final.keras': ''})": "`notes` must",
-    "train(made / 'run')": "holds another run",
-    "training.load_final(made / 'other')": "no finished run",
-    "training.load_final(made / 'run', best=True)": "eva",
-    "training.load_model(made / 'model.h5')": r"in \.ker",
     # Metrics.
     "evaluate(source=tiny.digits(9))": "say `tfgans.data.load",
     "evaluate(np.zeros([9, 4], np.float32))": "shape",
@@ -147,15 +122,10 @@ CALLS = {
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("made")
-    for name in ("empty", "other", "run"):
-        (root / name).mkdir()
-    (root / "other" / "thesis.txt").write_text("")
+    (root / "empty").mkdir()
     (root / "file").write_text("")
     (root / "graph.pb").write_bytes(b"graph")
-    (root / "model.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     np.savez(root / "x.npz", a=np.array([{}]), allow_pickle=True)
-    (root / "run" / "run.json").write_text(json.dumps({"settings": {}, "versions": {}}))
-    tiny.gan().save(root / "run" / "final.keras")
     return root
 
 
@@ -171,10 +141,3 @@ def test_error_says_what_to_do_and_nothing_is_left(call, made, tmp_path):
         eval(call, {**public, **globals(), "made": made, "new": tmp_path / "new"})
     assert everything(made) == before
     assert not list(tmp_path.iterdir())
-
-
-def test_run_of_another_process(tmp_path):
-    run = training.RunDirectory(tmp_path)
-    with run.open({}, resume=True), pytest.raises(ValueError, match="is training in"):  # noqa: SIM117
-        with run.open({}, resume=True):
-            pass
