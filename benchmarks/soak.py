@@ -2,9 +2,9 @@
 
 benchmarks/soak.py --minutes=30 --out=soak.json
 
-Half an hour of a small mixture has more than 10^5 steps. `tfgans.training.train` runs with sample
-grids, evaluations, TensorBoard, the mixture monitor and backups. The exit code is 1 if a limit is
-exceeded.
+A mixture so small that half an hour holds more than 10^5 steps trains through
+`tfgans.training.train` with all that a run has: pictures, evaluations, TensorBoard, the mixture's
+monitor, backups. Exit code 1 if a limit is passed.
 """
 
 import dataclasses
@@ -93,7 +93,7 @@ def train(run_dir: Path) -> Sequence[Reading]:
         gan,
         source,
         run_dir=run_dir,
-        # `Watch` stops earlier.
+        # More than there is time for.
         steps=10**8,
         batch_size=32,
         epoch_steps=EPOCH_STEPS,
