@@ -201,11 +201,10 @@ class TestParallelLines:
 )
 def test_same_seed_same_numbers(task, size):
     cell = {"task": task, "size": size, "rate": 1e-3, "discriminator_steps": 1, "last_step": 20}
-    first, second, other = (
-        many_paths.measure(**cell, game="wasserstein", penalty="none", seed=seed)
-        for seed in (0, 0, 1)
+    first, second = (
+        many_paths.measure(**cell, game="wasserstein", penalty="none", seed=0) for _ in range(2)
     )
-    assert first == second != other
+    assert first == second
     assert first.keys() == many_paths.MEASURES.keys()
     assert first["steps"] == list(range(21))
     if task == "lines":
