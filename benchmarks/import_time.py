@@ -28,7 +28,7 @@ print(*before, *between, *after)
 
 
 def import_costs() -> tuple[timing.Cost, timing.Cost]:
-    """Returns what a new process pays for TensorFlow, and for tfgans after it."""
+    """Returns the cost of importing TensorFlow, then tfgans, in a new process."""
     process = subprocess.run(
         [sys.executable, "-c", CODE],
         capture_output=True,
@@ -36,7 +36,7 @@ def import_costs() -> tuple[timing.Cost, timing.Cost]:
         check=True,
         env={"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ},
     )
-    times = [float(one) for one in process.stdout.split()]
+    times = [float(value) for value in process.stdout.split()]
     tensorflow, ours = (
         timing.Cost(times[at + 2] - times[at], times[at + 3] - times[at + 1]) for at in (0, 2)
     )
@@ -52,7 +52,8 @@ def main(argv: list[str]) -> None:
     print(f"seconds: median (min..max) of {FLAGS.rounds} fresh processes")
     for clock in timing.CLOCKS:
         base, added = (
-            timing.Spread.of([getattr(one, clock) for one in costs]) for costs in (tensorflow, ours)
+            timing.Spread.of([getattr(cost, clock) for cost in costs])
+            for costs in (tensorflow, ours)
         )
         met = "met" if added.median < GOAL_SECONDS else "MISSED"
         print(f"  {clock:4}  import tensorflow   {base}")

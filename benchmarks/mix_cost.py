@@ -1,10 +1,10 @@
-"""Times an update of one player, a mixture of k networks against one, at equal total batch.
+"""Times an update of one player: a mixture of k networks against a single network, at equal batch.
 
 benchmarks/mix_cost.py --rounds=5
 
-Forward, backward and update go through the machinery that `GAN` trains with; the loss is a mean of
-squares, so that the other player costs nothing. All numbers of a case come from one process, in
-alternation; memory is measured apart, in a fresh process for each k.
+Uses the forward, backward and update code of `GAN`; the loss is a mean of squares, so that the
+other player costs nothing. The timings of a case alternate in the same process; memory is measured
+in a fresh process for each k.
 """
 
 import dataclasses
@@ -31,10 +31,10 @@ flags.DEFINE_bool("memory", True, "also measure peak memory, in a fresh process 
 COUNTS = (4, 8, 16)
 IMAGES = (32, 32, 3)
 WARM_UP = 3
-# One row: how many networks and how a batch finds them; one network is (1, "").
+# The number of networks and the routing of the batch; a single network is (1, "").
 Row = tuple[int, str]
-ONE: Row = (1, "")
-ROWS: list[Row] = [ONE, *((count, "slices") for count in COUNTS), (4, "exact")]
+SINGLE: Row = (1, "")
+ROWS: list[Row] = [SINGLE, *((count, "slices") for count in COUNTS), (4, "exact")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Case:
     """A player at one batch size.
 
     Attributes:
-        title: How it is printed.
+        title: The printed title.
         kind: A name in `BUILDERS`.
         batch: Rows of the whole batch.
         steps: Updates in a round.
-        goals: What slices may cost for each of `COUNTS`, one network = 1; or none.
+        goals: Highest cost of slices for each of `COUNTS`, relative to a single network; or none.
     """
 
     title: str
@@ -70,9 +70,9 @@ CASES = [
 
 
 def player(case: Case, row: Row) -> Any:
-    """Returns one network, or a mixture of new ones."""
+    """Returns a new network, or a mixture of new networks."""
     count, routing = row
-    if row == ONE:
+    if row == SINGLE:
         return BUILDERS[case.kind]()
     judges = case.kind.endswith("discriminator")
     mixture = tfgans.MixtureDiscriminator if judges else tfgans.MixtureGenerator
@@ -114,12 +114,12 @@ def runner(case: Case, row: Row) -> Callable[[], timing.Cost]:
 
 
 def peak_added(case: Case, row: Row) -> float:
-    """Returns MiB: the peak of this fresh process over what it held before the networks.
+    """Returns the peak memory of this fresh process, in MiB, minus its memory before the networks.
 
-    `ru_maxrss` would start from the peak of the process that started this one; Linux's VmHWM does
+    `ru_maxrss` would start from the peak of the parent process; Linux's VmHWM does
     not. Weights, Adam's slots, activations and what tracing leaves are all in it.
     """
-    tf.reduce_sum(tf.random.normal([8, 8])).numpy()  # The runtime is not of the case.
+    tf.reduce_sum(tf.random.normal([8, 8])).numpy()  # Starts the runtime, which does not count.
     before = _status("VmRSS")
     step = update(player(case, row), case.batch)
     for _ in range(WARM_UP):
@@ -128,25 +128,25 @@ def peak_added(case: Case, row: Row) -> float:
 
 
 def state_size(case: Case, row: Row) -> float:
-    """Returns MiB of weights and of Adam's two slots a weight."""
+    """Returns the MiB of the weights and of Adam's two slots per weight."""
     network = player(case, row)
-    slots = 2 * sum(one.numpy().nbytes for one in network.trainable_variables)
-    return (slots + sum(one.numpy().nbytes for one in network.variables)) / 2**20
+    slots = 2 * sum(variable.numpy().nbytes for variable in network.trainable_variables)
+    return (slots + sum(variable.numpy().nbytes for variable in network.variables)) / 2**20
 
 
 def report(case: Case, costs: dict[Row, list[timing.Cost]], peaks: dict[Row, float]) -> None:
-    """Prints what each row costs, one network = 1."""
+    """Prints the cost of each row relative to a single network."""
     wall, cpu = (
-        timing.Spread.of([1e3 * getattr(one, clock) for one in costs[ONE]])
+        timing.Spread.of([1e3 * getattr(cost, clock) for cost in costs[SINGLE]])
         for clock in timing.CLOCKS
     )
     print(f"\n{case.title}, batch {case.batch}, {timing.load()}")
     print(f"  one network, ms: wall {wall}  cpu {cpu}")
     goals = dict(zip(COUNTS, case.goals, strict=False))
     for row, measured in costs.items():
-        # The speed of one network over that of the mixture: what the mixture costs.
-        wall, cpu = (timing.speed_ratio(costs[ONE], measured, clock) for clock in timing.CLOCKS)
-        name = "one network" if row == ONE else f"k = {row[0]}, {row[1]}"
+        # The cost of the mixture: the speed of a single network divided by that of the mixture.
+        wall, cpu = (timing.speed_ratio(costs[SINGLE], measured, clock) for clock in timing.CLOCKS)
+        name = "one network" if row == SINGLE else f"k = {row[0]}, {row[1]}"
         line = f"  {name:15}wall {wall}  cpu {cpu}  state {state_size(case, row):6.1f} MiB"
         if row in peaks:
             line += f"  peak +{peaks[row]:.0f} MiB"
@@ -172,7 +172,7 @@ def main(argv: list[str]) -> None:
 
 
 def peaks(case: Case) -> dict[Row, float]:
-    """Returns the peak memory of each row, each from a process of its own."""
+    """Returns the peak memory of each row, each measured in a separate process."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(2, maxtasksperchild=1) as pool:
         measured = pool.starmap(peak_added, [(case, row) for row in ROWS], chunksize=1)

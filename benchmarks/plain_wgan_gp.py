@@ -1,4 +1,4 @@
-"""WGAN-GP as the guides of keras.io teach it, and its kernels alone: what ours is held against."""
+"""The reference of the benchmark: WGAN-GP as in the guides of keras.io, and its kernels alone."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,13 +27,13 @@ def penalty(critic: Any, real: tf.Tensor, fake: tf.Tensor, alpha: tf.Tensor) -> 
 
 
 def critic_loss(critic: Any, real: tf.Tensor, fake: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
-    """Returns what the critic minimizes."""
+    """Returns the loss of the critic."""
     gap = tf.reduce_mean(critic(fake, training=True)) - tf.reduce_mean(critic(real, training=True))
     return gap + PENALTY_WEIGHT * penalty(critic, real, fake, alpha)
 
 
 class PlainWGANGP(keras.Model):
-    """A `keras.Model` with its own `train_step`: Keras optimizers and stateful draws.
+    """A `keras.Model` with a custom `train_step`, Keras optimizers and stateful draws.
 
     An element of the data is [critic_steps, batch, ...], so that each update of the critic sees
     fresh examples, as in the paper and in tfgans; the example on keras.io shows one batch to all.
@@ -52,8 +52,8 @@ class PlainWGANGP(keras.Model):
         self.built = True
 
     def compile(self, steps_per_execution: int = 1) -> None:
-        """Sets one Adam a network."""
-        # XLA off, as ours has it: Keras's "auto" turns it on where there is a GPU.
+        """Sets an Adam optimizer per network."""
+        # XLA is off, as in tfgans: Keras's "auto" turns it on if there is a GPU.
         super().compile(optimizer=None, steps_per_execution=steps_per_execution, jit_compile=False)
         self.generator_optimizer, self.critic_optimizer = adam(), adam()
 
@@ -85,8 +85,8 @@ def bare_step(
 ) -> Callable[[], list[tf.Tensor]]:
     """Returns a function that computes every gradient of one training step and applies none.
 
-    All inputs are drawn beforehand. Each gradient waits for the one before, as it must in training:
-    else two of them could share the threads, and this would no longer be a lower bound.
+    All inputs are drawn beforehand. Each gradient waits for the previous gradient, as in training.
+    Otherwise two gradients could share the threads, and this would not be a lower bound.
     """
     data_shape = critic.input_shape[1:]
     reals = tf.random.uniform([critic_steps, batch, *data_shape], -1.0, 1.0)
@@ -102,12 +102,14 @@ def bare_step(
                 fake = generator(latents[index], training=True)
                 with tf.GradientTape() as tape:
                     loss = critic_loss(critic, reals[index], fake, alphas[index])
-                done = tape.gradient(loss, [one.value for one in critic.trainable_weights])
+                done = tape.gradient(loss, [weight.value for weight in critic.trainable_weights])
             gradients += done
         with tf.control_dependencies(done), tf.GradientTape() as tape:
             fake = generator(latents[critic_steps], training=True)
             loss = -tf.reduce_mean(critic(fake, training=True))
-            gradients += tape.gradient(loss, [one.value for one in generator.trainable_weights])
+            gradients += tape.gradient(
+                loss, [weight.value for weight in generator.trainable_weights]
+            )
         return gradients
 
     return lambda: step(reals, alphas, latents)

@@ -1,9 +1,9 @@
-"""Examples a second of two worker processes against one, each with one core, on loopback.
+"""Measures the examples per second of two worker processes against a single one, a core each.
 
 benchmarks/scaling.py --rounds=3
 
-The same global batch in both: a DCGAN of 32x32x3 images as a WGAN-GP. Each measurement is a new
-cluster, in turn, since a process cannot leave one.
+The same global batch in both: a DCGAN of 32x32x3 images as a WGAN-GP. Each measurement starts a
+new cluster, since a process cannot leave a cluster.
 """
 
 import json
@@ -19,13 +19,15 @@ FLAGS = flags.FLAGS
 flags.DEFINE_integer("rounds", 3, "alternated rounds", lower_bound=1)
 flags.DEFINE_integer("batch_size", 32, "examples in one update, of all workers", lower_bound=2)
 flags.DEFINE_integer("steps", 8, "timed training steps", lower_bound=2)
-flags.DEFINE_string("cost_file", None, "of a worker: where the chief writes what a step cost")
+flags.DEFINE_string(
+    "cost_file", None, "for workers: the file to which the chief writes the cost of a step"
+)
 
 
 def work() -> None:
     """Trains as one worker of the cluster in TF_CONFIG."""
     index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
-    # TensorFlow has threads beside those that it lets one count.
+    # TensorFlow has threads beyond those that its settings limit.
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[index]})
     import tensorflow as tf
 
@@ -58,11 +60,11 @@ def examples_a_second(num_workers: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         cost = Path(folder, "cost")
         values = FLAGS.flag_values_dict()
-        given = [f"--{name}={values[name]}" for name in ("batch_size", "steps")]
-        # A process of its own: the launcher passes its output on to that of its caller.
+        options = [f"--{name}={values[name]}" for name in ("batch_size", "steps")]
+        # A separate process, since the launcher writes to the output of its caller.
         code = "import sys; from tfgans import local_cluster; "
         code += f"sys.exit(local_cluster.launch(sys.argv[1:], num_workers={num_workers}))"
-        command = [sys.executable, __file__, f"--cost_file={cost}", *given]
+        command = [sys.executable, __file__, f"--cost_file={cost}", *options]
         run = [sys.executable, "-c", code, *command]
         subprocess.run(
             run, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
@@ -81,9 +83,9 @@ def main(_: list[str]) -> None:
     for index in range(FLAGS.rounds):
         for num_workers in (1, 2) if index % 2 == 0 else (2, 1):
             rates[num_workers].append(examples_a_second(num_workers))
-    for num_workers, found in rates.items():
-        print(f"{num_workers} worker(s): {timing.Spread.of(found)} examples a second")
-    ratios = [two / one for one, two in zip(rates[1], rates[2], strict=True)]
+    for num_workers, measured in rates.items():
+        print(f"{num_workers} worker(s): {timing.Spread.of(measured)} examples a second")
+    ratios = [pair / single for single, pair in zip(rates[1], rates[2], strict=True)]
     print(f"2 workers against 1: {timing.Spread.of(ratios)}, of 2 at most ({FLAGS.rounds} rounds)")
 
 

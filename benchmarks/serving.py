@@ -1,8 +1,8 @@
-"""What bin/serve.py costs: samples by HTTP against the same SavedModel called in this process.
+"""Compares bin/serve.py with the same SavedModel called in this process.
 
 benchmarks/serving.py --rounds=5
 
-A DCGAN generator of 32x32x3 images, not trained; server and caller share the machine's cores.
+The model is an untrained DCGAN generator of 32x32x3 images. Server and client share the cores.
 """
 
 import asyncio
@@ -24,9 +24,14 @@ from absl import app, flags
 import tfgans
 
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("rounds", 5, "alternated rounds", lower_bound=1)
-flags.DEFINE_integer("clients", 64, "that ask at the same time", lower_bound=1)
-flags.DEFINE_integer("requests", 512, "of one row, of all clients in a round", lower_bound=64)
+flags.DEFINE_integer("rounds", 5, "number of alternated rounds", lower_bound=1)
+flags.DEFINE_integer("clients", 64, "number of concurrent clients", lower_bound=1)
+flags.DEFINE_integer(
+    "requests",
+    512,
+    "single-row requests per round, over all clients",
+    lower_bound=64,
+)
 
 SERVE = Path(__file__).parents[1] / "bin" / "serve.py"
 LARGE = 64
@@ -53,8 +58,10 @@ def server(folder: Path) -> Iterator[str]:
             process.terminate()
 
 
-async def ask(session: aiohttp.ClientSession, address: str, signature: str, seeds: list) -> None:
-    """Asks for the samples of seeds and reads the reply."""
+async def ask(
+    session: aiohttp.ClientSession, address: str, signature: str, seeds: list[int]
+) -> None:
+    """Requests the samples of seeds and parses the reply."""
     body = {"signature_name": signature, "inputs": {"seed": seeds}}
     async with session.post(address, json=body) as reply:
         json.loads(await reply.read())["outputs"]
@@ -65,8 +72,8 @@ async def load(address: str, signature: str, seeds: list[list[int]], clients: in
     waiting = iter(seeds)
 
     async def client(session: aiohttp.ClientSession) -> None:
-        for one in waiting:
-            await ask(session, address, signature, one)
+        for rows in waiting:
+            await ask(session, address, signature, rows)
 
     connector = aiohttp.TCPConnector(limit=clients)
     async with aiohttp.ClientSession(connector=connector) as session:
@@ -76,7 +83,7 @@ async def load(address: str, signature: str, seeds: list[list[int]], clients: in
 
 
 def runners(version: Path, address: str) -> dict[str, Callable[[], timing.Cost]]:
-    """Returns what is timed, each as seconds a row."""
+    """Returns the functions to time, in seconds per row, by name."""
     signatures = tf.saved_model.load(str(version)).signatures
     single, large = FLAGS.requests, FLAGS.requests // LARGE
 
@@ -103,7 +110,7 @@ def runners(version: Path, address: str) -> dict[str, Callable[[], timing.Cost]]
 
 
 def main(argv: list[str]) -> None:
-    """Prints milliseconds a row, and speeds as ratios to the direct call of as many rows."""
+    """Prints milliseconds per row, and speeds relative to the direct call of as many rows."""
     if len(argv) > 1:
         raise app.UsageError(f"Flags only. Received: {argv[1:]}")
     with tempfile.TemporaryDirectory() as folder:
@@ -111,12 +118,12 @@ def main(argv: list[str]) -> None:
         with server(version.parent) as address:
             costs = timing.alternate(runners(version, address), FLAGS.rounds)
     print(f"wall-clock: median (min..max) of {FLAGS.rounds} alternated rounds")
-    for name, found in costs.items():
-        spread = timing.Spread.of([1000 * one.wall for one in found])
+    for name, measured in costs.items():
+        spread = timing.Spread.of([1000 * cost.wall for cost in measured])
         reference = costs[
             f"direct, {LARGE} rows a call" if f" {LARGE} rows" in name else "direct, 1 row a call"
         ]
-        ratio = timing.speed_ratio(found, reference, "wall")
+        ratio = timing.speed_ratio(measured, reference, "wall")
         print(f"  {name:32} {spread} ms a row, {ratio} of the direct speed")
 
 

@@ -1,4 +1,4 @@
-"""Trains for a long while and watches that nothing grows: memory, descriptors, time of a step.
+"""Trains for a long time and checks that memory, descriptors and the time of a step do not grow.
 
 benchmarks/soak.py --minutes=30 --out=soak.json
 
@@ -42,7 +42,7 @@ SHOWN = 15
 
 
 class Watch(keras.callbacks.Callback):
-    """Reads the process now and then, and ends training when the time is up."""
+    """Reads the state of the process at intervals, and ends training when the time is up."""
 
     def __init__(self, run_dir: Path, *, minutes: float, seconds_between: float) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Watch(keras.callbacks.Callback):
         self._started: float | None = None
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Reads when it is time; the clock starts behind the tracing."""
+        """Reads the process at each interval; the clock starts after the tracing."""
         del batch, logs
         if self._started is None:
             self._started = time.monotonic()
@@ -78,7 +78,7 @@ class Watch(keras.callbacks.Callback):
 
 
 def train(run_dir: Path) -> Sequence[Reading]:
-    """Trains until the time is up, and returns what was read."""
+    """Trains until the time is up, and returns the readings."""
     source = tfgans.data.Ring(seed=0)
     small = {"width": 16, "depth": 1}
     generators = [
@@ -113,12 +113,12 @@ def print_table(readings: Sequence[Reading]) -> None:
     )
     every = max(1, len(readings) // SHOWN)
     shown = [*readings[:-1:every], readings[-1]]
-    for before, one in zip([shown[0], *shown], shown, strict=False):
-        seconds = one.seconds - before.seconds
-        speed = f"{(one.step - before.step) / seconds:.0f}" if seconds else ""
+    for before, reading in zip([shown[0], *shown], shown, strict=False):
+        seconds = reading.seconds - before.seconds
+        speed = f"{(reading.step - before.step) / seconds:.0f}" if seconds else ""
         print(
-            f"{one.seconds / 60:8.1f}{one.step:10}{speed:>9}{one.memory_mb:9.1f}"
-            f"{one.descriptors:7}{one.threads:9}{one.directory_mb:9.1f}"
+            f"{reading.seconds / 60:8.1f}{reading.step:10}{speed:>9}{reading.memory_mb:9.1f}"
+            f"{reading.descriptors:7}{reading.threads:9}{reading.directory_mb:9.1f}"
         )
 
 
@@ -130,14 +130,14 @@ def main(argv: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         readings = train(Path(folder, "run"))
     if FLAGS.out is not None:
-        rows = [dataclasses.asdict(one) for one in readings]
+        rows = [dataclasses.asdict(reading) for reading in readings]
         Path(FLAGS.out).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     print_table(readings)
     limits = Limits(memory_mb_per_hour=FLAGS.memory_mb_per_hour, slower=FLAGS.slower)
     findings = soak_verdict.judge(readings, limits)
-    for one in findings:
-        print(f"{one.name:>12}  {'flat' if one.passed else 'NOT FLAT'}: {one.text}")
-    sys.exit(not all(one.passed for one in findings))
+    for finding in findings:
+        print(f"{finding.name:>12}  {'flat' if finding.passed else 'NOT FLAT'}: {finding.text}")
+    sys.exit(not all(finding.passed for finding in findings))
 
 
 if __name__ == "__main__":

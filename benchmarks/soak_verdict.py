@@ -1,4 +1,4 @@
-"""Whether the readings of a long run stay flat: memory, speed, file descriptors, threads."""
+"""Judges whether the memory, speed, file descriptors and threads of a long run stay constant."""
 
 import dataclasses
 import itertools
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 from scipy import stats
 
-# Neighbouring readings are alike, which would make a trend look surer than it is: a block of them
-# counts as one.
+# Neighbouring readings correlate, which would overstate the certainty of a trend: the fit uses the
+# means of so many blocks.
 _BLOCKS = 12
 
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """What was seen at a moment of the run."""
+    """A reading of the process."""
 
     seconds: float
     cpu_seconds: float
@@ -28,11 +28,11 @@ class Reading:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What still counts as flat.
+    """The limits of a constant value.
 
-    `memory_mb_per_hour` bounds a trend that is surer than `confidence`; a trend that is not told
-    from noise passes. `slower` is the share of the speed, in steps a CPU second, that the last
-    third may have lost against the middle one.
+    `memory_mb_per_hour` bounds a trend that is significant at `confidence`; a trend within the
+    noise passes. `slower` is the share of the speed, in steps per CPU second, that the last third
+    may lose against the middle third.
     """
 
     memory_mb_per_hour: float = 20.0
@@ -42,7 +42,7 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Trend:
-    """Slope of the memory in MB an hour, and what noise alone could give."""
+    """Slope of the memory in MB an hour, and the slope that noise alone could cause."""
 
     slope: float
     noise: float
@@ -61,8 +61,8 @@ def memory_trend(readings: Sequence[Reading], confidence: float) -> Trend:
     """Returns the least-squares slope over blocks of readings, and its one-sided margin."""
     hours, memory = [], []
     for block in _blocks(readings):
-        hours.append(statistics.fmean(one.seconds for one in block) / 3600)
-        memory.append(statistics.fmean(one.memory_mb for one in block))
+        hours.append(statistics.fmean(reading.seconds for reading in block) / 3600)
+        memory.append(statistics.fmean(reading.memory_mb for reading in block))
     fit = stats.linregress(hours, memory)
     return Trend(fit.slope, fit.stderr * float(stats.t.ppf(confidence, len(hours) - 2)))
 
@@ -76,7 +76,7 @@ def speed(readings: Sequence[Reading]) -> float:
 
 
 def judge(readings: Sequence[Reading], limits: Limits) -> list[Finding]:
-    """Returns the findings; the first third of the readings is left out, it is the warming up.
+    """Returns the findings; the first third of the readings counts as warm-up.
 
     Raises:
         ValueError: If there are too few readings.
@@ -112,7 +112,7 @@ def _speed(middle: Sequence[Reading], last: Sequence[Reading], limits: Limits) -
 
 
 def _count(name: str, middle: Sequence[Reading], last: Sequence[Reading]) -> Finding:
-    before, after = (max(getattr(one, name) for one in part) for part in (middle, last))
+    before, after = (max(getattr(reading, name) for reading in part) for part in (middle, last))
     return Finding(
         name, f"{before} at most in the middle third, {after} in the last", after <= before
     )

@@ -1,4 +1,4 @@
-"""Alternated timings of one process: seconds a step, and ratios of speed with their spread."""
+"""Times steps in alternation within a process: seconds per step, and ratios of speed."""
 
 import dataclasses
 import os
@@ -18,7 +18,7 @@ CLOCKS = ("wall", "cpu")
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What one step cost, in seconds: on the wall, and of all threads of the process."""
+    """The seconds of a step: wall time, and CPU time of all threads of the process."""
 
     wall: float
     cpu: float
@@ -26,7 +26,7 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """The median of the rounds, and what they lie between."""
+    """The median and the range of the rounds."""
 
     median: float
     low: float
@@ -38,17 +38,17 @@ class Spread:
         return cls(statistics.median(values), min(values), max(values))
 
     def __str__(self) -> str:
-        """Says it as `median (low..high)`."""
+        """Formats the spread as `median (low..high)`."""
         return f"{self.median:.3f} ({self.low:.3f}..{self.high:.3f})"
 
 
 class StepClock(keras.callbacks.Callback):
     """Times the steps of one `fit` from the end of its first execution.
 
-    What `fit` does once, before its steps, is so left out.
+    So it leaves out the work that `fit` does once, before the steps.
 
     Args:
-        steps_per_execution: Int, as given to `compile`.
+        steps_per_execution: Int, the argument of `compile`.
     """
 
     def __init__(self, steps_per_execution: int = 1) -> None:
@@ -80,9 +80,9 @@ def time_calls(step: Callable[[], object], steps: int) -> Cost:
 
 
 def alternate(runners: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
-    """Returns the costs of every runner, one a round; the order turns from round to round.
+    """Returns the costs of every runner, one per round; the order rotates from round to round.
 
-    An untimed round goes first: it holds the tracing, and the first use of the memory.
+    Starts with an untimed round, for the tracing and the first use of the memory.
     """
     names = list(runners)
     for name in names:
@@ -96,13 +96,13 @@ def alternate(runners: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, 
 
 
 def speed_ratio(costs: Sequence[Cost], reference: Sequence[Cost], clock: str) -> Spread:
-    """Returns how many times as fast as `reference` it was, round by round."""
+    """Returns the speed relative to `reference`, round by round."""
     pairs = zip(costs, reference, strict=True)
-    return Spread.of([getattr(other, clock) / getattr(one, clock) for one, other in pairs])
+    return Spread.of([getattr(slow, clock) / getattr(fast, clock) for fast, slow in pairs])
 
 
 def load() -> str:
-    """Returns how busy the machine was over the last minute."""
+    """Returns the load of the machine over the last minute."""
     return f"load {os.getloadavg()[0]:.2f}"
 
 

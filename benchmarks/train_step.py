@@ -2,8 +2,8 @@
 
 benchmarks/train_step.py --rounds=5 --steps=3
 
-All three train or differentiate networks of the same builders, hyper-parameters and batch, in one
-process. Ours and the plain one run under `fit`, on the same `tf.data` pipeline of fresh batches.
+All three use the same network builders, hyper-parameters and batch, in the same process. tfgans and
+plain Keras run under `fit`, on the same `tf.data` pipeline of fresh batches.
 The bare kernels are the forward and backward passes alone: no optimizer, logs, data or draws.
 """
 
@@ -38,7 +38,7 @@ BATCH = 64
 class Case:
     """A row: two networks, their data, the steps of a round and of an execution, and the goals.
 
-    A goal is the speed of ours over that of the reference.
+    A goal is the speed of tfgans relative to the reference.
     """
 
     title: str
@@ -86,7 +86,7 @@ def cases() -> list[Case]:
 
 
 def batches(examples: np.ndarray) -> tf.data.Dataset:
-    """Returns endless shuffled batches of one update each."""
+    """Returns endless shuffled batches, each for a single update."""
     dataset = tf.data.Dataset.from_tensor_slices(examples).shuffle(len(examples), seed=0).repeat()
     return dataset.batch(BATCH, drop_remainder=True)
 
@@ -109,7 +109,7 @@ def plain(case: Case) -> Callable[[], timing.Cost]:
 
 
 def bare_kernels(case: Case) -> Callable[[], timing.Cost]:
-    """Returns a runner of the kernels, one call a step whatever the case's execution is."""
+    """Returns a runner of the kernels, with one call per step for every `steps_per_execution`."""
     step = plain_wgan_gp.bare_step(*case.networks(), CRITIC_STEPS, BATCH)
     return lambda: timing.time_calls(step, case.steps)
 
@@ -117,7 +117,7 @@ def bare_kernels(case: Case) -> Callable[[], timing.Cost]:
 def fitting(
     fit: Callable[..., Any], dataset: tf.data.Dataset, case: Case
 ) -> Callable[[], timing.Cost]:
-    """Returns a runner of a model's `fit`, with one untimed execution before the timed steps."""
+    """Returns a runner of a model's `fit`, with an untimed execution before the timed steps."""
     executions = 1 + max(1, case.steps // case.steps_per_execution)
 
     def run() -> timing.Cost:
@@ -130,13 +130,13 @@ def fitting(
 
 
 def report(case: Case, costs: dict[str, list[timing.Cost]]) -> None:
-    """Prints the seconds of a step, and the speed of ours over that of the others."""
+    """Prints the seconds of a step, and the speed of tfgans relative to the others."""
     print(
         f"\n{case.title}: batch {BATCH}, {CRITIC_STEPS} critic updates + 1, {FLAGS.rounds} rounds"
     )
     for name, measured in costs.items():
         seconds = [
-            f"{clock} {timing.Spread.of([1e3 * getattr(one, clock) for one in measured])}"
+            f"{clock} {timing.Spread.of([1e3 * getattr(cost, clock) for cost in measured])}"
             for clock in timing.CLOCKS
         ]
         print(f"  ms a step     {name:14}{'   '.join(seconds)}")
@@ -147,7 +147,7 @@ def report(case: Case, costs: dict[str, list[timing.Cost]]) -> None:
 
 
 def verdict(median: float, name: str, case: Case) -> str:
-    """Says whether the goal is met, where there is one."""
+    """Says whether the goal is met, if the case has a goal."""
     if name not in case.goals:
         return "  no goal"
     goal = case.goals[name]

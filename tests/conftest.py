@@ -1,4 +1,4 @@
-"""Settings for all tests: one thread of TensorFlow a worker, since pytest-xdist fills the cores."""
+"""Settings for all tests: one TensorFlow thread per worker, since pytest-xdist uses all cores."""
 
 import gc
 import itertools
@@ -21,7 +21,7 @@ tf.config.set_logical_device_configuration(
 
 @pytest.hookimpl(tryfirst=True)  # Before `-m` looks at the marks.
 def pytest_collection_modifyitems(config, items):
-    """Marks the cases of slow_cases.txt, and refuses a line that names none."""
+    """Marks the cases of slow_cases.txt, and raises for a line that names no case."""
     lines = Path(__file__).with_name("slow_cases.txt").read_text().splitlines()
     slow = {line for line in lines if line and not line.startswith("#")}
     collected = {item.nodeid for item in items}
@@ -29,15 +29,15 @@ def pytest_collection_modifyitems(config, items):
         if {item.nodeid, item.nodeid.partition("[")[0]} & slow:
             item.add_marker("slow")
     if not any("::" in argument for argument in config.args):
-        files = {one.partition("::")[0] for one in collected}
-        tests = collected | {one.partition("[")[0] for one in collected}
-        stale = sorted(one for one in slow - tests if one.partition("::")[0] in files)
+        files = {case.partition("::")[0] for case in collected}
+        tests = collected | {case.partition("[")[0] for case in collected}
+        stale = sorted(line for line in slow - tests if line.partition("::")[0] in files)
         if stale:
             raise pytest.UsageError(f"tests/slow_cases.txt names no test: {', '.join(stale)}")
 
 
 def pytest_collection_finish():
-    """Keeps what is imported by now out of the garbage collection after each test (0.2 s each)."""
+    """Keeps the imported modules out of the garbage collections, which saves 0.2 s per test."""
     gc.collect()
     gc.freeze()
 
@@ -47,8 +47,8 @@ _tests = itertools.count()
 
 @pytest.fixture(autouse=True)
 def _fresh_keras_state():
-    """Each test starts from the same names, weight seeds and dtype policy."""
-    # A collection takes 0.3 s once many graphs have been made: now and then is enough.
+    """Resets the names, the seed of weights and the dtype policy before each test."""
+    # A collection takes 0.3 s once there are many graphs, so only every 25th test collects.
     keras.backend.clear_session(free_memory=next(_tests) % 25 == 0)
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy("float32")

@@ -1,17 +1,18 @@
-"""Servers of an export, for tests: ours, one of gRPC made of TF Serving's stubs, and TF Serving."""
+"""Servers of an export for tests: bin/serve.py, a double of TensorFlow Serving, and itself."""
 
 import contextlib
 import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from concurrent import futures
 from pathlib import Path
 
-import commands
 import grpc
+import served
 import tensorflow as tf
 from google.protobuf import any_pb2
 from tensorflow.core.protobuf import saved_model_pb2
@@ -30,54 +31,42 @@ TF_SERVING = shutil.which("tensorflow_model_server")
 
 
 @contextlib.contextmanager
-def rest(folder, flags=""):
-    """Runs bin/serve.py; yields its process and its address."""
-    arguments = commands.command(
-        "serve.py", f"--model_dir={{folder}} --port=0 {flags}", folder=folder
-    )
-    with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        # Read along, so that a server that logs much does not wait for us.
-        log = []
-        reader = threading.Thread(target=lambda: log.extend(process.stderr))
+def rest(folder, *flags):
+    """Runs bin/serve.py; yields its process, whose `log` grows, and its address."""
+    script = served.ROOT / "bin" / "serve.py"
+    command = [sys.executable, script, f"--model_dir={folder}", "--port=0", *flags]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        # A thread reads the log, so that the pipe never fills.
+        process.log = []
+        reader = threading.Thread(target=lambda: process.log.extend(process.stderr))
         reader.start()
         try:
-            found = re.search(r"http://\S+", process.stdout.readline())
-            assert found, "".join(log)
-            process.log = log
-            yield process, found[0].rstrip("/")
+            address = re.search(r"http://\S+", process.stdout.readline())
+            assert address, "".join(process.log)
+            yield process, address[0].rstrip("/")
         finally:
             process.terminate()
-            process.wait(30)
+            code = process.wait(30)
             reader.join()
+    assert code == 0
 
 
 @contextlib.contextmanager
 def tf_serving(folder):
     """Runs tensorflow_model_server; yields its REST and its gRPC address."""
-    ports = [_free_port(), _free_port()]
-    with subprocess.Popen(
-        [
-            TF_SERVING,
-            f"--rest_api_port={ports[0]}",
-            f"--port={ports[1]}",
-            f"--model_name={folder.name}",
-            f"--model_base_path={folder}",
-        ],
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
+        rest_port, grpc_port = (listening.getsockname()[1] for listening in sockets)
+    command = [TF_SERVING, f"--rest_api_port={rest_port}", f"--port={grpc_port}"]
+    command += [f"--model_name={folder.name}", f"--model_base_path={folder}"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
-            for port in ports:
+            for port in (rest_port, grpc_port):
                 _wait_for(port)
-            yield f"http://127.0.0.1:{ports[0]}", f"grpc://127.0.0.1:{ports[1]}"
+            yield f"http://127.0.0.1:{rest_port}", f"grpc://127.0.0.1:{grpc_port}"
         finally:
             process.terminate()
-
-
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
 
 
 def _wait_for(port):
@@ -89,10 +78,9 @@ def _wait_for(port):
 
 
 @contextlib.contextmanager
-def grpc_double(folder, name=None, port=0):
-    """Answers as TF Serving does over gRPC, in this process; yields its address and its calls."""
-    double = _Double(folder, name or Path(folder).name)
-    server = grpc.server(futures.ThreadPoolExecutor(2))
+def grpc_double(folder, port=0):
+    """Answers as TensorFlow Serving over gRPC, in this process; yields its address and itself."""
+    double, server = _Double(Path(folder)), grpc.server(futures.ThreadPoolExecutor(2))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(double, server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(double, server)
     port = server.add_insecure_port(f"127.0.0.1:{port}")
@@ -107,28 +95,27 @@ class _Double(
     prediction_service_pb2_grpc.PredictionServiceServicer,
     model_service_pb2_grpc.ModelServiceServicer,
 ):
-    """One version; `mishaps` are codes that the next calls end with."""
+    """Serves a single version; the next calls end with the codes in `failures`."""
 
-    def __init__(self, folder, name):
-        self.folder, self.name = Path(folder), name
-        self.model = ServedModel(self.folder / "1")
-        self.mishaps, self.delay, self.calls = [], 0.0, 0
+    def __init__(self, folder):
+        self.name, self.version = folder.name, folder / "1"
+        self.model = ServedModel(self.version)
+        self.failures, self.delay, self.calls = [], 0.0, 0
 
     def _check(self, spec, context):
         self.calls += 1
         time.sleep(self.delay)
-        if self.mishaps:
-            context.abort(self.mishaps.pop(0), "a mishap")
+        if self.failures:
+            context.abort(self.failures.pop(0), "a failure")
         known = spec.name == self.name and not spec.version_label
         if not known or (spec.HasField("version") and spec.version.value != 1):
             context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {spec.name}")
 
     def Predict(self, request, context):
         self._check(request.model_spec, context)
-        signature = request.model_spec.signature_name or "serving_default"
         inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
         try:
-            outputs = self.model.run(signature, inputs)
+            outputs = self.model.run(request.model_spec.signature_name, inputs)
         except InvalidRequestError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         reply = predict_pb2.PredictResponse(model_spec=request.model_spec)
@@ -138,23 +125,18 @@ class _Double(
 
     def GetModelMetadata(self, request, context):
         self._check(request.model_spec, context)
-        saved = saved_model_pb2.SavedModel.FromString(
-            (self.folder / "1" / "saved_model.pb").read_bytes()
-        )
-        definitions = get_model_metadata_pb2.SignatureDefMap(
-            signature_def=saved.meta_graphs[0].signature_def
-        )
+        content = (self.version / "saved_model.pb").read_bytes()
+        (graph,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
         reply = get_model_metadata_pb2.GetModelMetadataResponse(model_spec=request.model_spec)
         reply.model_spec.version.value = 1
         packed = any_pb2.Any()
-        packed.Pack(definitions)
+        packed.Pack(get_model_metadata_pb2.SignatureDefMap(signature_def=graph.signature_def))
         reply.metadata["signature_def"].CopyFrom(packed)
         return reply
 
     def GetModelStatus(self, request, context):
         self._check(request.model_spec, context)
         reply = get_model_status_pb2.GetModelStatusResponse()
-        reply.model_version_status.add(
-            version=1, state=get_model_status_pb2.ModelVersionStatus.AVAILABLE
-        )
+        available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+        reply.model_version_status.add(version=1, state=available)
         return reply

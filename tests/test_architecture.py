@@ -16,7 +16,7 @@ PACKAGE = ROOT / "tfgans"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "bin").glob("*.py"))
 SOURCES = MODULES + SCRIPTS
-# A unit is a folder or a module of the package. These know nothing of GANs: all may import them.
+# A unit is a folder or a module of the package. Every unit may import these, which import no other.
 COMMON = {
     *(
         "checks",
@@ -32,7 +32,7 @@ COMMON = {
     ),
     "weighted",
 }
-# What else each unit imports. The package itself imports what its stub names.
+# The other units that each unit imports.
 IMPORTS = {
     "tfgans": {"backend"},
     "averages": set(),
@@ -78,7 +78,7 @@ IMPORTS = {
     },
     "training": {"callbacks", "data", "evaluation", "gan", "players", "replicas", "sampling"},
 }
-# The files that hold the game, its training and its samples.
+# The files of the model, its training and its samples.
 CORE = [
     *(
         PACKAGE / f"{name}.py"
@@ -87,6 +87,14 @@ CORE = [
     *sorted((PACKAGE / "methods").glob("*.py")),
     *sorted((PACKAGE / "mixtures").glob("*.py")),
 ]
+VAGUE = {"one", "own", "given", "found", "how", "sides", "room"}
+# The units without such names.
+NAMES_ARE_DONE = {
+    *("__init__", "averages", "backend", "callback_checks", "checks", "compat", "copies", "files"),
+    *("gan", "labs", "logs", "methods", "mixtures", "objectives", "optimizers", "output_ranges"),
+    *("pairing", "players", "random", "refinement", "replicas", "reprs", "rounding", "sampling"),
+    *("saving", "shapes", "types", "versions", "weighted"),
+}
 METHODS = [
     value
     for value in (getattr(tfgans, name) for name in tfgans.__all__)
@@ -116,7 +124,7 @@ def unit(module):
 
 
 def imported(path):
-    """The modules of the package that a file imports, wherever in it."""
+    """The modules of the package that a file imports, also within functions."""
     for node in nodes(path):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name} has a relative import"
@@ -130,7 +138,7 @@ def imported(path):
 
 
 def edges():
-    """The imports between units, as they are: pairs (unit, imported unit)."""
+    """The imports between units: pairs (unit, imported unit)."""
     for path in MODULES:
         parts = path.relative_to(ROOT).with_suffix("").parts
         here = unit(".".join(part for part in parts if part != "__init__"))
@@ -187,18 +195,17 @@ def test_only_players_and_mixtures_tell_a_mixture_from_a_network():
                 assert not names & mixtures, where(path, node)
 
 
-def test_keywords_have_names():
-    for path in SOURCES:
-        for node in nodes(path):
-            if isinstance(node, ast.Call):
-                passed = [ast.unparse(word.value) for word in node.keywords if word.arg is None]
-                assert "how" not in passed, where(path, node)
-            elif isinstance(node, ast.arguments) and node.kwarg is not None:
-                assert node.kwarg.arg != "how", where(path, node.kwarg)
+def test_names_say_what_they_name():
+    fields = {ast.Name: "id", ast.arg: "arg", ast.Attribute: "attr", ast.FunctionDef: "name"}
+    for path in MODULES:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for node in nodes(path) if unit(module) in NAMES_ARE_DONE else ():
+            name = getattr(node, fields.get(type(node), ""), None)
+            assert name not in VAGUE, f"{where(path, node)}: {name}"
 
 
 def defined_names():
-    """All names that the package gives to attributes and functions, and those of a NamedTuple."""
+    """The names of all attributes and functions of the package, and those of a NamedTuple."""
     names = {"_replace", "_asdict", "_fields"}
     for node in (node for path in SOURCES for node in nodes(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -215,7 +222,7 @@ def imported_modules(node):
 
 
 def test_private_names_of_keras_and_tensorflow_are_in_compat_alone():
-    """A private name that is read somewhere must be one that the package gave."""
+    """Every private name that is read must be defined in the package."""
     defined = defined_names()
     for path in SOURCES:
         if path == PACKAGE / "compat.py":

@@ -308,12 +308,12 @@ SCRIPTS = [
     (
         "folder of versions",
         "evaluate.py --saved_model={made}/export --out={new}",
-        "its versions are 1, give one",
+        "Pass one of its versions: 1",
     ),
     (
         "classes of ours",
         "evaluate.py --saved_model={made}/export/1 --num_classes=10 --out={new}",
-        "`num_classes` is of other libraries' models",
+        "`num_classes` must be None for an export",
     ),
     ("range of an array", "evaluate.py --value_range=0,1" + OF_ARRAY, "are of --saved_model"),
     ("best of an array", "evaluate.py --best" + OF_ARRAY, "--best is of a run"),
@@ -722,7 +722,7 @@ CALLS = [
     (
         "version below 0",
         lambda made, new: client(version=-1),
-        "`version` must be an int of at least",
+        "`version` must be an integer of at least",
     ),
     ("label above", lambda made, new: client(label=".."), "`label` must be a version label"),
     ("version and label", lambda made, new: client(version=1, label="x"), "not both"),
@@ -730,9 +730,9 @@ CALLS = [
     (
         "retries below 0",
         lambda made, new: client(retries=-1),
-        "`retries` must be an int of at least",
+        "`retries` must be an integer of at least",
     ),
-    ("no rows", lambda made, new: client().generate(0, 1), "`n` must be an int of at least 1"),
+    ("no rows", lambda made, new: client().generate(0, 1), "`n` must be an integer of at least 1"),
     ("seed of a half", lambda made, new: client().generate(1, 0.5), "`seed` must be ints"),
     ("seeds of text", lambda made, new: client().sample(["1"]), "`seeds` must be ints"),
     ("no versions", lambda made, new: ModelFolder(made / "empty"), "expected folders named 1, 2"),

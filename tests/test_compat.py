@@ -1,6 +1,6 @@
-"""Each entry of `tfgans.compat` still works, and the public way that would replace it is missing.
+"""Each entry of `tfgans.compat` works, and Keras still has no public equivalent.
 
-When a test of the second kind fails, the entry can go: use the public way.
+When the second part of a test fails, replace the entry by the public equivalent.
 """
 
 import inspect
@@ -106,7 +106,7 @@ def test_of_remember_optimizer_attributes(tmp_path, monkeypatch):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     path = tmp_path / "model.weights.h5"
-    assert saved_twice(model, path, monkeypatch) > 0  # What is wrong in Keras.
+    assert saved_twice(model, path, monkeypatch) > 0  # The fault of Keras.
     compat.remember_optimizer_attributes()
     assert saved_twice(model, path, monkeypatch) == 0
 
@@ -170,7 +170,7 @@ def test_of_needs_no_build():
 
     assert evaluated(Built) == 1.0
     with pytest.raises(tf.errors.InvalidArgumentError, match="same size and shape"):
-        evaluated(Measuring)  # What is wrong in Keras.
+        evaluated(Measuring)  # The fault of Keras.
     assert not hasattr(keras.Model, "maybe_symbolic_build")
 
 
@@ -182,7 +182,7 @@ def test_of_refuses_saved_model(tmp_path):
     with pytest.raises(ValueError, match="Refusing"):
         tf.saved_model.save(Refusing(), str(tmp_path / "refused"))
     assert not (tmp_path / "refused").exists()
-    tf.saved_model.save(Measuring(), str(tmp_path / "written"))  # What is wrong in Keras.
+    tf.saved_model.save(Measuring(), str(tmp_path / "written"))  # The fault of Keras.
     assert not tf.saved_model.load(str(tmp_path / "written")).signatures
 
 

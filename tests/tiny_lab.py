@@ -39,7 +39,7 @@ def lab(*arms, **changes):
         "title": "A tiny <lab>",
         "protocol": "We did *this*.",
         "measures": MEASURES,
-        "cells": cells if not arms else lambda quick: [{"arm": one, "scale": 0.5} for one in arms],
+        "cells": cells if not arms else lambda quick: [{"arm": arm, "scale": 0.5} for arm in arms],
         "measure": measure,
         "claims": (
             Claim("It rises", "Nobody", "end", lambda rows: last(rows, "path"), above=0.0),

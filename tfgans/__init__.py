@@ -10,36 +10,27 @@ from tfgans import backend
 
 __version__ = "0.1.0"
 
-# The client (`tfgans.serving.client`) and `tfgans --help` need no TensorFlow, whose import takes
-# seconds. So each name in __init__.pyi is imported when it is first used. If Keras has another
-# backend than TensorFlow, the first use raises ImportError.
+# The client and `tfgans --help` need no TensorFlow, whose import takes seconds: a name of
+# __init__.pyi is imported at its first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 backend.BackendCheck.install()
-_ROOMS = [
-    f"tfgans.{name}"
-    for name in [*__all__, "gan", "methods"]
-    if name.islower() and name != "serving"
-]
+
+_PACKAGES = {f"tfgans.{name}" for name in ["gan", "methods", *__all__] if name.islower()}
+_imported: set[str] = set()
 
 
-def _register(imported: ModuleType) -> None:
-    """Imports everything once Keras is there too, so that Keras can load our classes.
+def _register_classes(module: ModuleType) -> None:
+    """Imports all of tfgans once Keras is imported, since Keras loads only registered classes.
 
-    While one of our packages is being imported, the others would see it half finished: the end of
-    its import calls this again.
+    If a package of tfgans imports Keras, the other packages cannot import that package yet. Then
+    the end of its import calls this again.
     """
-    busy = [
-        name
-        for name in _ROOMS
-        if name in sys.modules
-        and name != imported.__name__
-        and getattr(sys.modules[name].__spec__, "_initializing", False)
-    ]
-    # With another backend whoever imported Keras asks for none of them.
-    if "keras" in sys.modules and not busy and backend.chosen()[0] == "tensorflow":
+    _imported.add(module.__name__)
+    complete = _PACKAGES & sys.modules.keys() <= _imported
+    if complete and "keras" in _imported and backend.chosen()[0] == "tensorflow":
         for name in __all__:
             __getattr__(name)
 
 
-for _name in ["keras", *_ROOMS]:
-    wrapt.register_post_import_hook(_register, _name)
+for _name in sorted({"keras"} | _PACKAGES):
+    wrapt.register_post_import_hook(_register_classes, _name)

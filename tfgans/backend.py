@@ -1,4 +1,4 @@
-"""Refuses another backend of Keras than TensorFlow in one sentence, before Keras fails on it."""
+"""Raises ImportError if the backend of Keras is not TensorFlow, before an import of Keras fails."""
 
 import importlib.abc
 import importlib.machinery
@@ -9,27 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-# They use neither Keras nor TensorFlow: a program that asks a server for samples may use JAX.
-_ANY_BACKEND = frozenset(
-    {
-        "tfgans.backend",
-        "tfgans.checks",
-        "tfgans.serving",
-        "tfgans.serving.client.client",
-        "tfgans.serving.client.grpc_transport",
-        "tfgans.serving.client.inputs",
-        "tfgans.serving.client.rest",
-        "tfgans.serving.client.rest_format",
-        "tfgans.serving.client.transport",
-    }
-)
+# These modules, and those below them, need neither Keras nor TensorFlow: the client works in a
+# program that uses JAX, and `tfgans --help` answers without the import of TensorFlow.
+_ANY_BACKEND = ("tfgans.backend.", "tfgans.checks.", "tfgans.cli.", "tfgans.serving.client.")
 
 
 def chosen() -> tuple[str, str]:
-    """Returns the name of Keras's backend, and where it was chosen.
+    """Returns the name of the Keras backend, and the setting that chose it.
 
-    Once Keras is imported, the name is what it runs on; before, what it would choose by
-    `KERAS_BACKEND` or, without it, by its file keras.json.
+    Reads the backend from Keras if Keras is imported. Otherwise follows Keras's rules: the
+    environment variable `KERAS_BACKEND`, then the file keras.json, then TensorFlow.
     """
     if (keras := sys.modules.get("keras")) is not None:
         return keras.config.backend(), "the imported keras"
@@ -38,38 +27,42 @@ def chosen() -> tuple[str, str]:
     file = _keras_folder() / "keras.json"
     try:
         settings = json.loads(file.read_text())
-    except (OSError, ValueError):  # Keras then takes its default, or tells of the file itself.
+    except (OSError, ValueError):  # Keras uses its default, or reports the file itself.
         settings = {}
     return settings.get("backend", "tensorflow"), str(file)
 
 
 def check() -> None:
-    """Raises ImportError unless Keras runs on TensorFlow, or will when it is imported."""
+    """Raises ImportError unless the backend of Keras is TensorFlow."""
     name, place = chosen()
     if name != "tensorflow":
         raise ImportError(
-            f"tfgans needs the TensorFlow backend of Keras, received {name!r} from {place}: set "
+            f"tfgans needs the TensorFlow backend of Keras. Received: {name!r} from {place}. Set "
             "KERAS_BACKEND=tensorflow before importing keras"
         )
 
 
 class BackendCheck(importlib.abc.MetaPathFinder):
-    """Checks the backend before a module of tfgans is imported that uses Keras; finds none."""
+    """Checks the backend before the import of each module of tfgans that uses Keras.
+
+    As a finder it finds no module: the next finder of `sys.meta_path` imports it.
+    """
 
     def find_spec(
         self,
         fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002 (Python calls it with all three)
+        path: Sequence[str] | None,  # noqa: ARG002 (the import system passes all arguments)
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
         """Returns None, or raises ImportError as `check` does."""
-        if fullname.startswith("tfgans.") and fullname not in _ANY_BACKEND:
+        free = fullname == "tfgans.serving" or f"{fullname}.".startswith(_ANY_BACKEND)
+        if fullname.startswith("tfgans.") and not free:
             check()
         return None
 
     @classmethod
     def install(cls) -> None:
-        """Puts the check before all finders of modules, once."""
+        """Inserts the check before all finders, unless it is there."""
         if not any(isinstance(finder, cls) for finder in sys.meta_path):
             sys.meta_path.insert(0, cls())
 
@@ -78,5 +71,5 @@ def _keras_folder() -> Path:
     if "KERAS_HOME" in os.environ:
         return Path(os.environ["KERAS_HOME"]).expanduser()
     home = Path.home()
-    # As Keras does, which has its file there where the home cannot be written.
+    # Keras uses /tmp where the home is not writable.
     return (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras"  # noqa: S108

@@ -1,4 +1,4 @@
-"""Argument checks for all modules: each error says what was expected and what was received."""
+"""Checks arguments. Each error states the expected and the received value."""
 
 import math
 import numbers
@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 _SUM_TOLERANCE = 1e-4
-# Arrays of up to so many numbers are shown whole.
+# Larger arrays are shown by shape and dtype.
 _FEW_NUMBERS = 8
 _LONGEST = 400
 
 
 def short(value: Any) -> str:
-    """Returns `repr(value)` on one line and cut to a readable length, for errors and reprs.
+    """Returns `repr(value)` on a single line of at most 400 characters, for errors and reprs.
 
     Args:
-        value: Anything. An array or tensor of more than 8 numbers is shown by shape and dtype,
-            "array of shape (1000, 28, 28), float32", also within a list or a dict; of a long list
-            the first elements are shown.
+        value: Any object. An array or tensor of more than 8 numbers becomes its shape and dtype,
+            "array of shape (1000, 28, 28), float32", also within a list or dict. A long list is
+            cut after its first elements.
     """
     text = _short.repr(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
@@ -38,7 +38,7 @@ class _Short(reprlib.Repr):
 
     def repr1(self, x: Any, level: int) -> str:
         shape, dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
-        # Symbolic tensors may have sizes that are not known, and print no numbers.
+        # The sizes of a symbolic tensor may be None; such a tensor prints no numbers.
         if isinstance(shape, Iterable) and dtype is not None and not isinstance(x, type):
             sizes = tuple(shape)
             known = all(isinstance(size, numbers.Integral) for size in sizes)
@@ -103,7 +103,7 @@ def boolean(name: str, value: Any) -> bool:
 
 
 def choice(name: str, value: Any, options: Collection[str]) -> str:
-    """Returns `value` if it is one of `options`, or raises ValueError that lists them."""
+    """Returns `value` if it is among `options`, or raises a ValueError that lists them."""
     if not isinstance(value, str) or value not in options:
         listed = ", ".join(repr(option) for option in options)
         raise ValueError(f"`{name}` must be one of {listed}. Received: {short(value)}")
@@ -111,18 +111,18 @@ def choice(name: str, value: Any, options: Collection[str]) -> str:
 
 
 def file_name(name: str, value: Any) -> str:
-    """Returns `value` if it is a plain name of a file in a folder, or raises ValueError."""
+    """Returns `value` if it is a file name without folders, or raises ValueError."""
     plain = isinstance(value, str) and value.isprintable() and not set(value) & set("/\\")
     if not plain or not value or value.startswith("."):
         raise ValueError(
-            f"`{name}` must be the name of a file, without folders and no hidden one. Received: "
+            f"`{name}` must be the name of a file, without folders and not hidden. Received: "
             f"{short(value)}"
         )
     return value
 
 
 def instance(name: str, value: Any, kind: type, example: str) -> None:
-    """Raises ValueError unless `value` is a `kind`; `example` is how to make one."""
+    """Raises ValueError unless `value` is a `kind`; the error shows the code `example`."""
     if not isinstance(value, kind):
         raise ValueError(
             f"`{name}` must be a {kind.__module__.rpartition('.')[0]}.{kind.__name__}, say "
@@ -131,17 +131,14 @@ def instance(name: str, value: Any, kind: type, example: str) -> None:
 
 
 def probabilities(name: str, value: ArrayLike, size: int) -> np.ndarray:
-    """Returns `value` as float64 [size] that sum to 1, or raises ValueError."""
+    """Returns `value` as float64 [size] with sum 1, or raises ValueError."""
     try:
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"`{name}` must be numbers. Received: {short(value)}") from error
     if array.shape != (size,):
-        raise ValueError(
-            f"`{name}` must have shape ({size},), a probability for each. Received shape: "
-            f"{array.shape}"
-        )
-    # The comparisons are written so that NaN fails them.
+        raise ValueError(f"`{name}` must have shape ({size},). Received: shape {array.shape}")
+    # NaN fails these comparisons.
     if not (array >= 0).all() or not abs(array.sum() - 1) <= _SUM_TOLERANCE:
         raise ValueError(
             f"`{name}` must be probabilities: at least 0, with sum 1 (within {_SUM_TOLERANCE:g}). "
@@ -151,7 +148,7 @@ def probabilities(name: str, value: ArrayLike, size: int) -> np.ndarray:
 
 
 def shape(name: str, value: Iterable[int], *, rank: int | None = None) -> tuple[int, ...]:
-    """Returns `value` as a tuple of positive ints (of length `rank`, if given), or raises."""
+    """Returns `value` as a tuple of positive ints, of length `rank` if not None, or raises."""
     sizes: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else ()
     expected = "positive integers" if rank is None else f"{rank} positive integers"
     wrong_rank = len(sizes) != rank if rank is not None else not sizes

@@ -1,7 +1,7 @@
-"""Everything that reaches behind the public interfaces of Keras 3.15 and TensorFlow 2.21.
+"""Wraps the internals of Keras 3.15 and TensorFlow 2.21 that have no public equivalent.
 
-Each function says what it is for and why the public interface does not do. `tests/test_compat.py`
-fails when one of them is no longer needed, or no longer there.
+Each function states its purpose and the missing public interface. `tests/test_compat.py` fails when
+an internal disappears, or a public equivalent appears.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from tensorflow.python.ops import control_flow_util
 
 Model = TypeVar("Model", bound=keras.Model)
 
-# The argument by which `fit` tells `evaluate` that it has prepared the data already.
+# The argument that tells `evaluate` that `fit` has prepared the validation data.
 CACHED_EVALUATION = "_use_cached_eval_dataset"
 
 __all__ = [
@@ -39,11 +39,11 @@ __all__ = [
 
 
 def needs_no_build(cls: type[Model]) -> type[Model]:
-    """Keeps Keras from building models of a class before it trains or evaluates them.
+    """Keeps Keras from building models of a class before training or evaluation.
 
-    Under a `tf.distribute.Strategy` Keras 3.15 takes the mean of the replicas' first batches, to
-    build what is not built yet. Where one replica has more examples than another that fails, also
-    for a model that is built. There is no public hook.
+    Under a `tf.distribute.Strategy` Keras 3.15 averages the first batches of the replicas to build
+    the model. That fails if the replicas have different numbers of examples, even for a built
+    model. Keras has no public hook.
     """
 
     def _maybe_symbolic_build(
@@ -56,11 +56,11 @@ def needs_no_build(cls: type[Model]) -> type[Model]:
 
 
 def refuses_saved_model(cls: type[Model]) -> type[Model]:
-    """Makes `tf.saved_model.save(model)` of a class end in a sentence, before it writes.
+    """Makes `tf.saved_model.save` of a class raise ValueError before it writes.
 
-    Keras 3.15 gives only its functional models a signature. Of any other model TensorFlow 2.21
-    writes a SavedModel that nothing can call, without a word. It asks the model for its parts by
-    `_trackable_children`, and has no public hook.
+    In Keras 3.15 only functional models have a signature. Of any other model TensorFlow 2.21
+    silently writes a SavedModel that cannot be called. TensorFlow asks the model for its children
+    by `_trackable_children`, and has no public hook.
     """
     children = cls._trackable_children
 
@@ -70,7 +70,7 @@ def refuses_saved_model(cls: type[Model]) -> type[Model]:
         if save_type == "savedmodel":
             raise ValueError(
                 f"`tf.saved_model.save` cannot write a {type(self).__name__}: it would have no "
-                "signature. Use `export(path)` of the model, which writes a SavedModel for serving"
+                "signature. Call `export(path)` of the model, which writes a SavedModel for serving"
             )
         return children(self, save_type, **options)
 
@@ -81,7 +81,7 @@ def refuses_saved_model(cls: type[Model]) -> type[Model]:
 def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Returns the layer and all layers nested in it.
 
-    Keras has no public way to walk the layers nested in a layer.
+    Keras has no public way to list nested layers.
     """
     return list(layer._flatten_layers())
 
@@ -89,7 +89,7 @@ def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 def optimized_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     """Returns the variables that an optimizer was built for.
 
-    `Optimizer.variables` lists its slots, not what they belong to.
+    `Optimizer.variables` lists the optimizer's state, not the variables that it updates.
     """
     return list(optimizer._trainable_variables)
 
@@ -97,28 +97,28 @@ def optimized_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Var
 def adam_moments(
     optimizer: keras.optimizers.Adam, variable: keras.Variable
 ) -> tuple[keras.Variable, keras.Variable]:
-    """Returns the first and the second moment that an Adam optimizer keeps of a variable.
+    """Returns the first and the second moment of a variable in an Adam optimizer.
 
-    `Optimizer.variables` lists them all, in an order that is an implementation detail of Keras.
+    `Optimizer.variables` lists all moments, in an order that is an implementation detail of Keras.
     """
     index = optimizer._get_variable_index(variable)
     return optimizer._momentums[index], optimizer._velocities[index]
 
 
 def inside_xla() -> bool:
-    """Returns whether the graph that is being traced will be compiled by XLA.
+    """Returns whether XLA will compile the graph that is being traced.
 
-    TensorFlow does not tell, and XLA refuses operations whose output shapes depend on values.
+    XLA refuses operations whose output shapes depend on values. TensorFlow has no public test.
     """
     return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
 def remember_optimizer_attributes() -> None:
-    """Makes Keras build one sample optimizer, whose attributes it skips on saving, not one a save.
+    """Makes Keras build a reference optimizer once, not in each save.
 
-    Keras 3.15 keeps their names under one key and looks for them under another. The variables of
-    each sample have names of their own, and for each name TensorFlow keeps 35 KB: with two
-    optimizers 140 KB a backup, for ever.
+    On saving, Keras skips the attributes that a new optimizer has. Keras 3.15 stores their names
+    under a different key than it looks up, so each save builds another optimizer. TensorFlow keeps
+    35 KB for each new variable name: 140 KB per backup of two optimizers, never freed.
     """
     names = global_state.get_global_attribute("saving_attr_skipset_Optimizer")
     global_state.set_global_attribute("saving_attr_skiplist_Optimizer", names)
@@ -127,18 +127,17 @@ def remember_optimizer_attributes() -> None:
 def saves_to_hdf5() -> bool:
     """Returns whether Keras is writing a model to an HDF5 file, the format before `.keras`.
 
-    `keras.saving.save_model` does not tell the model which format it writes: Keras 3.15 asks for
-    the config in both.
+    Keras 3.15 calls `get_config` for both formats, and does not pass the format to the model.
     """
     return bool(global_state.get_global_attribute("use_legacy_config"))
 
 
 def stored_precision() -> contextlib.AbstractContextManager[None]:
-    """Returns a context in which variables read as they are stored, not in the compute dtype.
+    """Returns a context in which variables are read in their stored dtype.
 
-    In the `call` of a layer with a mixed policy Keras casts every float variable that is read to
-    the compute dtype. A layer can switch that off for variables that it makes, with
-    `add_weight(autocast=False)`, but not for those of a layer that it wraps.
+    In the `call` of a layer with a mixed policy Keras casts every float variable to the compute
+    dtype. `add_weight(autocast=False)` switches that off for the variables of the layer, but not
+    for those of a layer that it wraps.
     """
     return AutocastScope(None)
 
@@ -146,10 +145,10 @@ def stored_precision() -> contextlib.AbstractContextManager[None]:
 def optimizer_slots(
     optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
 ) -> list[list[keras.Variable]]:
-    """Returns each variable with what the optimizer keeps of it.
+    """Returns each variable with its slots in the optimizer.
 
-    Keras's optimizers keep a list a kind of slot, in the order of the variables, under names of
-    their own.
+    A Keras optimizer keeps a list for each kind of slot, in the order of the variables, under
+    private names.
     """
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer = optimizer.inner_optimizer

@@ -1,13 +1,13 @@
-"""Objects that can be copied and pickled although they keep what cannot."""
+"""Makes objects with caches and open files copyable and picklable."""
 
 from typing import Any, ClassVar
 
 
 class Copyable:
-    """A copy, or a pickle, leaves out what the object makes again when it needs it.
+    """Leaves attributes out of copies and pickles that the object restores on demand.
 
-    A subclass names these attributes in `_left_out`: compiled functions, datasets, open files,
-    what was computed for a model. Each has a default in the class, or is a
+    A subclass lists these attributes in `_left_out`: compiled functions, datasets, open files and
+    results computed for a model. Each has a default in the class, or is a
     `functools.cached_property`.
     """
 

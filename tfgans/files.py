@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written to a temporary name, synced and renamed."""
+"""Writes files atomically: to a temporary name, synced and renamed."""
 
 import contextlib
 import errno
@@ -11,43 +11,48 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _TEMPORARY_PREFIX = ".tmp-"
-# Tells this process from a dead one of the same id, which containers have often.
+# Distinguishes this process from a dead process of the same id, which is frequent in containers.
 _RUN = secrets.token_hex(4)
 
 
+def path(value: str | os.PathLike[str]) -> Path:
+    """Returns a path, with `~` expanded to the home folder."""
+    return Path(value).expanduser()
+
+
 def temporary_sibling(path: Path) -> Path:
-    """Returns a new hidden name beside `path` that nothing else uses; `path`'s ending is kept."""
-    # Nobody can guess the name and put a link there.
+    """Returns an unused hidden path in the folder of `path`, with the suffix of `path`."""
+    # A random name, so that nobody can guess it and put a link there.
     token = secrets.token_hex(8)
-    return path.with_name(f"{_own_prefix()}{os.getpid()}-{_RUN}-{token}-{path.name}")
+    return path.with_name(f"{_host_prefix()}{os.getpid()}-{_RUN}-{token}-{path.name}")
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a temporary path; when the block ends well, what it wrote there becomes `path`.
+def atomic_write(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yields a temporary path; when the block ends without error, the file there becomes `target`.
 
-    A reader sees the old file or the new one, never a part. When the block fails, nothing is left.
+    A reader sees the old file or the new file, never a part. After an error nothing is left.
 
     Args:
-        path: The file to write or replace. Its folder is made if it is missing.
+        target: The file to write or replace, `~` expanded. Its folder is made if it is missing.
 
     Raises:
         OSError: If it cannot be written; the error names the file.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_sibling(path)
+    target = path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_sibling(target)
     try:
-        with names_errors(path):
+        with names_errors(target):
             yield temporary
-            move_into_place(temporary, path)
+            move_into_place(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def names_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Adds `path` to an OSError that names no file, as those of a full disk do not."""
+    """Adds `path` to an OSError without a file name, such as that of a full disk."""
     try:
         yield
     except OSError as error:
@@ -57,18 +62,18 @@ def names_errors(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def check_room(folder: Path, size: int) -> None:
-    """Raises an OSError that names `folder` if a new file of `size` bytes does not fit in it.
+    """Raises an OSError that names `folder` if it has no space for a new file of `size` bytes.
 
-    For writers that do not bear a full disk: HDF5 ends the process with a segmentation fault.
+    For writers that do not handle a full disk: HDF5 ends the process with a segmentation fault.
     """
     if not hasattr(os, "posix_fallocate"):
         return
-    temporary = temporary_sibling(folder / "room")
+    temporary = temporary_sibling(folder / "space")
     try:
         with names_errors(folder), temporary.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
-        # Others are of file systems that cannot reserve.
+        # File systems that cannot reserve space raise other errors.
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
     finally:
@@ -76,23 +81,23 @@ def check_room(folder: Path, size: int) -> None:
 
 
 def move_into_place(temporary: Path, path: Path) -> None:
-    """Renames a finished file to `path`, its content and its name forced to the disk."""
+    """Renames a finished file to `path`, and forces its content and name to the disk."""
     sync(temporary)
     os.replace(temporary, path)
     sync(path.parent)
 
 
-def check_folder(path: str | os.PathLike[str]) -> None:
-    """Raises ValueError if no folder can be made at `path`, for a file is there or above."""
-    path = Path(path)
-    lowest = next(one for one in (path, *path.absolute().parents) if one.exists())
+def check_folder(folder: str | os.PathLike[str]) -> None:
+    """Raises ValueError if no folder can be made at `folder`: a file is there or above."""
+    folder = path(folder)
+    lowest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not lowest.is_dir():
-        raise ValueError(f"{path} must be a folder, or new. Received: {lowest} is a file")
+        raise ValueError(f"{folder} must be a folder, or new. Received: {lowest} is a file")
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(target: str | os.PathLike[str], text: str) -> None:
     """Writes a UTF-8 text file atomically."""
-    with atomic_write(path) as temporary:
+    with atomic_write(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -107,10 +112,10 @@ def sync(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Lets one process at a time be in the block, of those that lock the same folder.
+    """Locks a folder: of all processes that call this, only one at a time runs its block.
 
     Raises:
-        ValueError: If another one is in it, and `wait` is False.
+        ValueError: If another process holds the lock, and `wait` is False.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -126,14 +131,14 @@ def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def remove_temporaries(folder: Path, *, exclusive: tuple[str, ...] = ()) -> None:
-    """Removes what killed processes of this machine left in `folder`.
+    """Removes the temporary files that killed processes of this machine left in `folder`.
 
-    What another living process, or another machine, may still be writing stays.
+    Keeps files that another living process, or another machine, may still be writing.
 
     Args:
-        folder: Where to look, not below.
-        exclusive: Endings of the names that only this process may write, by a lock. Of those it
-            goes whoever left it: a container that is started again is another machine by name.
+        folder: The folder to search, without subfolders.
+        exclusive: Suffixes of files that only this process may write, by a lock. They are removed
+            whichever machine left them: a restarted container has another host name.
     """
     for path in folder.glob(f"{_TEMPORARY_PREFIX}*"):
         if _is_left_over(path.name) or (path.name.endswith(exclusive) and not _is_ours(path.name)):
@@ -144,16 +149,16 @@ def remove_temporaries(folder: Path, *, exclusive: tuple[str, ...] = ()) -> None
 
 
 def _is_left_over(name: str) -> bool:
-    owner, _, rest = name.removeprefix(_own_prefix()).partition("-")
-    # What does not begin with our prefix begins with no digit either.
+    owner, _, rest = name.removeprefix(_host_prefix()).partition("-")
+    # A name without the prefix of this host does not begin with a digit either.
     return owner.isdigit() and not _is_alive(int(owner), run=rest.split("-", 1)[0])
 
 
 def _is_ours(name: str) -> bool:
-    return name.startswith(f"{_own_prefix()}{os.getpid()}-{_RUN}-")
+    return name.startswith(f"{_host_prefix()}{os.getpid()}-{_RUN}-")
 
 
-def _own_prefix() -> str:
+def _host_prefix() -> str:
     return f"{_TEMPORARY_PREFIX}{socket.gethostname()}."
 
 

@@ -1,4 +1,4 @@
-"""One line that says what an object is."""
+"""Formats objects by their constructor arguments."""
 
 import inspect
 import os
@@ -8,10 +8,11 @@ from tfgans import checks
 
 
 class SettingsRepr:
-    """A `repr` of the arguments that the object was made with: `Ring(num_modes=8, radius=1.0)`.
+    """Adds a `repr` with the constructor arguments: `Ring(num_modes=8, radius=1.0)`.
 
-    It reads them from the attributes of the same names, or with an underscore before; those that
-    are None, or have no attribute, are left out. Long arrays are shown by shape and dtype.
+    Reads each argument from the attribute of the same name, or of that name with an underscore
+    before. Leaves out arguments that are None or have no attribute. Shows long arrays by shape and
+    dtype.
     """
 
     def __repr__(self) -> str:
@@ -19,10 +20,10 @@ class SettingsRepr:
         return f"{type(self).__name__.lstrip('_')}({', '.join(settings)})"
 
     def _settings(self) -> dict[str, Any]:
-        """Returns what `repr` shows, by name."""
+        """Returns the arguments to show, by name."""
         names = inspect.signature(type(self)).parameters
-        found = {name: getattr(self, name, getattr(self, f"_{name}", None)) for name in names}
-        return {name: value for name, value in found.items() if value is not None}
+        values = {name: getattr(self, name, getattr(self, f"_{name}", None)) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def _shown(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Types that signatures share."""
+"""Type aliases shared by signatures."""
 
 from collections.abc import MutableMapping, Sequence
 from typing import Any, TypeAlias
@@ -6,11 +6,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-# What a network takes: a tensor, or the list [tensor, labels] of a conditional one.
+# The inputs of a network: a tensor, or the list [tensor, labels] of a conditional network.
 Inputs: TypeAlias = tf.Tensor | Sequence[tf.Tensor]
-# What `get_config` returns; Keras gives its values no type.
+# The result of `get_config`; Keras does not type its values.
 Config: TypeAlias = dict[str, Any]
-# The shape of one example or latent, without the batch axis.
+# The shape of an example or latent, without the batch axis.
 Shape: TypeAlias = tuple[int | None, ...]
-# Where `save_own_variables` writes: arrays by name.
+# The store of `save_own_variables`: arrays by name.
 Store: TypeAlias = MutableMapping[str, np.ndarray]

@@ -1,4 +1,4 @@
-"""The versions that numbers depend on, for run directories and records."""
+"""Collects the versions that results depend on, for run directories and records."""
 
 import importlib.metadata
 import platform
@@ -15,8 +15,8 @@ _PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of Python, of this package and of those whose numbers it relies on."""
+    """Returns the versions of Python, of tfgans and of the packages that results depend on."""
     from tfgans import __version__
 
-    found = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {"tfgans": __version__, "python": platform.python_version(), **found}
+    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {"tfgans": __version__, "python": platform.python_version(), **packages}

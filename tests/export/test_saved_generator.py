@@ -1,22 +1,30 @@
-"""Samples from a SavedModel: of our own exports those of the model, of others by their inputs."""
+"""Samples from a SavedModel: of an export those of the model, of others by their inputs."""
 
 import numpy as np
 import pytest
+import served
 import tensorflow as tf
 
 from tfgans.export import SavedGenerator
 
+LABELS = [3, 1, 4, 1, 5]
 
-@pytest.mark.parametrize("kind", ["plain", "mixture", "conditional", "points"])
-def test_samples_are_those_of_the_live_model(exported, kind):
-    made = exported(kind)
-    saved = SavedGenerator(made.version)
-    np.testing.assert_allclose(saved.sample(9, 3), made.live.sample(9, seed=3), atol=1e-5)
+
+@pytest.mark.parametrize(
+    ("kind", "labels"),
+    [("mixture", None), ("points", None), ("conditional", None), ("conditional", LABELS)],
+)
+def test_samples_are_those_of_the_live_model(kind, labels):
+    export = served.export(kind)
+    saved = SavedGenerator(export.version)
+    expected = export.live.sample(5, seed=3, **({} if labels is None else {"labels": labels}))
+    np.testing.assert_allclose(saved.sample(5, 3, labels=labels), expected, atol=1e-5)
     assert saved.describe()["signature"] == "sample_at"
+    assert (saved.takes_labels, saved.num_classes) == (kind == "conditional", None)
 
 
 class Labelled(tf.Module):
-    """Another library's: gives back what it was given."""
+    """A model of another library, which returns its inputs."""
 
     @tf.function(
         input_signature=[tf.TensorSpec([None, 2], name="z"), tf.TensorSpec([None], tf.int64, "y")]
@@ -25,44 +33,58 @@ class Labelled(tf.Module):
         return {"out": tf.concat([z, tf.cast(y, tf.float32)[:, tf.newaxis]], axis=1)}
 
 
-def test_another_library_gets_normal_latents_and_classes(tmp_path):
-    module = Labelled()
-    tf.saved_model.save(module, str(tmp_path), signatures=module.make)
-    made = SavedGenerator(tmp_path, num_classes=3).sample(3000, 1)
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    folder, module = tmp_path_factory.mktemp("other"), Labelled()
+    tf.saved_model.save(module, str(folder), signatures=module.make)
+    return folder
+
+
+def test_another_library_gets_normal_latents_and_classes(other):
+    saved = SavedGenerator(other, num_classes=3)
+    made = saved.sample(3000, 1)
     assert made[:, :2].mean(axis=0) == pytest.approx([0, 0], abs=0.06)
     assert made[:, :2].std(axis=0) == pytest.approx([1, 1], abs=0.05)
     classes, counts = np.unique(made[:, 2], return_counts=True)
     assert classes.tolist() == [0, 1, 2]
     assert abs(counts - 1000).max() < 100
-    saved = SavedGenerator(tmp_path, num_classes=3)
-    asked = saved.sample(4, 1, labels=[2, 0, 1, 2])
-    assert asked[:, 2].tolist() == [2, 0, 1, 2]
-    np.testing.assert_array_equal(asked[:, :2], saved.sample(4, 1)[:, :2])
+    labelled = saved.sample(4, 1, labels=[2, 0, 1, 2])
+    assert labelled[:, 2].tolist() == [2, 0, 1, 2]
+    np.testing.assert_array_equal(labelled[:, :2], saved.sample(4, 1)[:, :2])
     assert saved.sample(2, 1, labels=1)[:, 2].tolist() == [1, 1]
-    for labels in ([0, 3], [0, -1], [0, 1, 2], [0.5, 1.0], 3):
-        with pytest.raises(ValueError, match="`labels` must be"):
-            saved.sample(2, 1, labels=labels)
-    with pytest.raises(ValueError, match="num_classes=None"):
-        SavedGenerator(tmp_path)
-    with pytest.raises(ValueError, match="must have the signature"):
-        SavedGenerator(tmp_path, signature="sample")
+    halved = SavedGenerator(other, num_classes=3, value_range=(0.0, 4.0)).sample(4, 1)
+    np.testing.assert_allclose(halved, saved.sample(4, 1) / 2 - 1, rtol=1e-6)
 
 
-def test_labels_are_those_of_the_live_model(exported):
-    made = exported("conditional")
-    saved = SavedGenerator(made.version)
-    assert (saved.takes_labels, saved.num_classes) == (True, None)
-    labels = [3, 1, 4, 1, 5]
-    expected = made.live.sample(5, seed=3, labels=labels)
-    np.testing.assert_allclose(saved.sample(5, 3, labels=labels), expected, atol=1e-5)
-    # To the export itself -1 is a class that is drawn; to a caller it is none.
-    for label, message in ((10, "refuses the labels: .*classes from 0 to 9"), (-1, "from 0")):
-        with pytest.raises(ValueError, match=message):
-            saved.sample(5, 3, labels=label)
+@pytest.mark.parametrize("labels", [[0, 3], [0, -1], [0, 1, 2], [0.5, 1.0], 3])
+def test_invalid_labels(other, labels):
+    with pytest.raises(ValueError, match="`labels` must"):
+        SavedGenerator(other, num_classes=3).sample(2, 1, labels=labels)
 
 
-def test_labels_for_a_model_without_classes(exported):
-    saved = SavedGenerator(exported("plain").version)
-    assert not saved.takes_labels
-    with pytest.raises(ValueError, match="not conditional"):
-        saved.sample(5, 3, labels=1)
+@pytest.mark.parametrize(
+    ("kind", "label", "message"),
+    [
+        ("conditional", 10, "refuses the labels: .*classes from 0 to 9"),
+        ("conditional", -1, "from 0"),
+        ("plain", 1, "not conditional"),
+    ],
+)
+def test_invalid_labels_of_an_export(kind, label, message):
+    with pytest.raises(ValueError, match=message):
+        SavedGenerator(served.export(kind).version).sample(2, 1, labels=label)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "num_classes=None"),
+        ({"signature": "sample"}, "must have the signature"),
+        ({"num_classes": 3, "value_range": (1, 0)}, "`value_range` must be"),
+    ],
+)
+def test_invalid_arguments(other, options, message):
+    with pytest.raises(ValueError, match=message):
+        SavedGenerator(other, **options)
+    with pytest.raises(ValueError, match=r"no SavedModel .* versions: 1"):
+        SavedGenerator(served.export("points").version.parent)

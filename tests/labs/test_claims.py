@@ -37,8 +37,8 @@ OPEN = {
 def test_claims_hold(name, tmp_path):
     outcome = labs.run(labs.load(name), tmp_path, seeds=5, quick=True)
     assert not outcome.num_failed
-    missed = {one.claim.text for one in outcome.verdicts if one.word == "not reproduced"}
+    missed = {each.claim.text for each in outcome.verdicts if each.word == "not reproduced"}
     assert missed <= OPEN.get(name, set())
     # The rest is decided by full runs: `test_results` reads theirs.
-    decidable = [one for one in outcome.verdicts if one.claim.effect is not None]
-    assert {one.reason for one in decidable} <= {"", NO_RUNS}
+    decidable = [each for each in outcome.verdicts if each.claim.effect is not None]
+    assert {each.reason for each in decidable} <= {"", NO_RUNS}

@@ -1,4 +1,4 @@
-"""The file of a lab's results outlives kills, and gives back what was put in."""
+"""The file of a lab's results survives kills, and returns the stored values."""
 
 import math
 
@@ -23,29 +23,27 @@ def test_values_come_back_as_they_were(tmp_path):
     values = [0.1 + 0.2, 1e-300, float("nan"), float("inf"), -0.0]
     for seed, value in enumerate(values):
         rows(tmp_path).append(row(seed, value=value, path=[value, 1.0], error='a, "b"'))
+    rows(tmp_path).append(row(8, value=None))
     rows(tmp_path).append(row(9, value=np.float64(0.5)))
-    # In the order that is asked for, and no others.
+    # In the order of the wanted rows, and no others.
     wanted = [row(seed) for seed in (*reversed(range(len(values))), 10)]
     frame = rows(tmp_path).frame(wanted)[::-1]
-    assert rows(tmp_path).frame([row(9)])["value"][0] == 0.5
-    assert [repr(one) for one in frame["value"]] == [repr(one) for one in values]
-    assert repr(frame["path"].tolist()) == repr([[one, 1.0] for one in values])
+    assert [repr(value) for value in frame["value"]] == [repr(value) for value in values]
+    assert repr(frame["path"].tolist()) == repr([[value, 1.0] for value in values])
     assert set(frame["arm"]) == {"none"}
     assert set(frame["error"]) == {'a, "b"'}
+    missing, number = rows(tmp_path).frame([row(8), row(9)])["value"]
+    assert math.isnan(missing)
+    assert number == 0.5
 
 
-def test_missing_values_are_nan(tmp_path):
-    rows(tmp_path).append(row(value=None))
-    assert math.isnan(rows(tmp_path).frame([row()])["value"][0])
-
-
-def test_keys_know_what_is_done(tmp_path):
+def test_keys_tell_which_runs_are_done(tmp_path):
     ours = rows(tmp_path)
     assert ours.done() == set()
     ours.append(row(0))
     ours.append(row(1, status="failed"))
     assert ours.done() == {ours.key(row(0))}
-    # A run that failed may be tried again: its newest row counts.
+    # The newest row of a run that failed counts.
     ours.append(row(1, value=2.0))
     assert ours.done() == {ours.key(row(0)), ours.key(row(1))}
     frame = ours.frame([row(0), row(1)])
@@ -54,7 +52,7 @@ def test_keys_know_what_is_done(tmp_path):
 
 
 @pytest.mark.parametrize("cut", range(1, 200, 7))
-def test_what_a_kill_left_is_removed(tmp_path, cut):
+def test_an_unfinished_row_is_removed(tmp_path, cut):
     ours = rows(tmp_path)
     for seed in range(4):
         ours.append(row(seed, path=[1.0, 2.0], error="of no use"))
@@ -64,7 +62,6 @@ def test_what_a_kill_left_is_removed(tmp_path, cut):
     left = ours.path.read_bytes() if ours.path.exists() else b""
     assert whole.startswith(left)
     assert left.endswith(b"\n") or not left
-    # Only rows that were cut are gone.
     assert len(ours.done()) == max(whole[:-cut].count(b"\n") - 1, 0)
     ours.append(row(9))
     assert ours.key(row(9)) in ours.done()

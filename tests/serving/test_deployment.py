@@ -1,9 +1,8 @@
-"""The files in serving/ fit each other, and what exports and the client send."""
+"""The files in serving/ match each other, and what exports and the client send."""
 
 import inspect
 import re
 
-import pytest
 import served
 import yaml
 from google.protobuf import text_format
@@ -15,51 +14,40 @@ from tfgans.serving import Client
 FOLDER = served.ROOT / "serving"
 
 
-def models():
+def model():
     text = (FOLDER / "models.config").read_text()
     config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
-    return config.model_config_list.config
+    (model,) = config.model_config_list.config
+    return model
 
 
-def test_models():
-    (model,) = models()
-    assert (model.name, model.base_path) == ("digits", "/models/digits")
-    assert model.model_version_policy.latest.num_versions == 2
-
-
-def test_batches_hold_what_is_sent():
+def test_models_and_batches():
+    assert (model().name, model().base_path) == ("digits", "/models/digits")
+    assert model().model_version_policy.latest.num_versions == 2
     text = re.sub(r"#.*", "", (FOLDER / "batching.config").read_text())
     values = dict(re.findall(r"(\w+) \{ value: (\d+) \}", text))
     assert " ".join(text.split()) == " ".join(f"{k} {{ value: {v} }}" for k, v in values.items())
     warm_up = inspect.signature(self_check.example_calls).parameters["batch_sizes"].default
     client = inspect.signature(Client).parameters["batch_size"].default
     assert int(values["max_batch_size"]) >= max(*warm_up, client)
+    for name in re.findall(r"/config/([\w.]+)", (FOLDER / "README.md").read_text()):
+        assert (FOLDER / name).is_file(), name
 
 
-@pytest.fixture
-def manifest():
+def test_manifest():
     documents = yaml.safe_load_all((FOLDER / "kubernetes.yaml").read_text())
-    return {document["kind"]: document for document in documents}
-
-
-def test_manifest(manifest):
-    template = manifest["Deployment"]["spec"]["template"]
+    manifest = {document["kind"]: document["spec"] for document in documents}
+    template = manifest["Deployment"]["template"]
     (container,) = template["spec"]["containers"]
     labels = template["metadata"]["labels"]
-    assert manifest["Deployment"]["spec"]["selector"]["matchLabels"] == labels
-    assert manifest["Service"]["spec"]["selector"] == labels
+    assert manifest["Deployment"]["selector"]["matchLabels"] == labels
+    assert manifest["Service"]["selector"] == labels
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert f"--port={ports['grpc']}" in container["args"]
     assert f"--rest_api_port={ports['rest']}" in container["args"]
-    assert {port["targetPort"] for port in manifest["Service"]["spec"]["ports"]} == set(ports)
+    assert {port["targetPort"] for port in manifest["Service"]["ports"]} == set(ports)
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert mounts.keys() == {volume["name"] for volume in template["spec"]["volumes"]}
-    assert mounts["models"] == models()[0].base_path
+    assert mounts["models"] == model().base_path
     assert f"--model_config_file={mounts['config']}/models.config" in container["args"]
-    assert models()[0].name in container["readinessProbe"]["httpGet"]["path"]
-
-
-def test_commands_of_the_readme_name_files_that_are_there():
-    readme = (FOLDER / "README.md").read_text()
-    for name in re.findall(r"/config/([\w.]+)", readme):
-        assert (FOLDER / name).is_file(), name
+    assert model().name in container["readinessProbe"]["httpGet"]["path"]

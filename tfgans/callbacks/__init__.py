@@ -1,4 +1,4 @@
-"""Callbacks for `fit`, a file each; Keras's own work beside them."""
+"""Callbacks for `fit`. Keras's callbacks work beside them."""
 
 from tfgans.callbacks.backup import Backup
 from tfgans.callbacks.doctor import Doctor

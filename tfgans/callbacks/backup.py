@@ -1,4 +1,4 @@
-"""Backups from which a killed run goes on to the same bits."""
+"""Backups from which an interrupted run continues to the same bits."""
 
 import hashlib
 import os
@@ -6,22 +6,23 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from tfgans import checks, files
 from tfgans.callbacks import symptoms
-from tfgans.callbacks.callback import Callback
-from tfgans.callbacks.every import Every
+from tfgans.callbacks.callback import Callback, Logs
+from tfgans.callbacks.step_interval import StepInterval
+from tfgans.gan import GAN
 
-# Bytes that HDF5 adds to a variable, and to the file: more than was ever seen.
+# An upper bound of the bytes that HDF5 adds to each variable, and to the file.
 _OVERHEAD = 4096
 _NAME = re.compile(r"step-(?P<step>\d+)(-r(?P<rollbacks>\d+))?-[0-9a-f]{16}\.weights\.h5")
 
 
-class _Saved(NamedTuple):
-    """A backup; the larger one is the newer one."""
+class _SavedBackup(NamedTuple):
+    """A file with its place in the history; newer backups compare as larger."""
 
     rollbacks: int
     step: int
@@ -29,23 +30,28 @@ class _Saved(NamedTuple):
 
 
 class Backup(Callback):
-    """Saves all that decides the next step, every N steps and at the end of training.
+    """Saves the whole state of training every N steps and at the end.
 
-    One file holds the networks, both optimizers, the average, dropout's random state and the step
-    count. It is written to a temporary name and renamed, and its name carries its checksum, so a
-    file that was cut or changed is noticed and the one before it is used. Keras's own
-    `BackupAndRestore` restarts the random state and the data order, and is not atomic.
+    A file holds the networks, both optimizers, the average, the random state of dropout and the
+    step count, so a resumed run continues to the same bits. Files are written to a temporary name
+    and renamed. The name carries a checksum, so a damaged file is noticed and the backup before it
+    is used. In contrast, Keras's `BackupAndRestore` restarts the random state and the order of the
+    data, and its files are not written atomically.
 
-    A `Doctor` may roll a run back: what is saved after that has the number of rollbacks in its
-    name, is newer than all before, and replaces what was saved after the step gone back to.
+    After a rollback by a `Doctor`, the names of backups include the number of rollbacks. Such a
+    backup is newer than all backups before the rollback, and replaces those of later steps.
 
-    List it after the callbacks that log: a backup at the end of an epoch is written after the
-    epoch's log, so that a run killed between the two does not lose the log.
+    List this callback after those that write logs: it saves at the end of an epoch after the
+    epoch's log, so a run that is killed between the two keeps the log.
 
     Args:
-        directory: Folder of the backups; made if missing.
-        every_steps: Int, training steps between backups. Default: 500.
-        keep: Int, how many of the newest are kept. Default: 2, so that one may be damaged.
+        directory: Folder of the backups. Made if missing.
+        every_steps: Int of at least 1, training steps between backups. Default: 500.
+        keep: Int of at least 1, the number of newest backups to keep. Default: 2, in case the
+            newest is damaged.
+
+    Raises:
+        ValueError: If an argument is out of range.
 
     Example:
 
@@ -65,7 +71,7 @@ class Backup(Callback):
         super().__init__()
         self.directory = Path(directory)
         self.keep = checks.positive_int("keep", keep)
-        self._every = Every(every_steps)
+        self._interval = StepInterval(every_steps)
         self._due = False
         self._good_step: int | None = None
         self._broken = False
@@ -73,33 +79,33 @@ class Backup(Callback):
     @property
     def every_steps(self) -> int:
         """Training steps between backups."""
-        return self._every.steps
+        return self._interval.steps
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Starts counting steps, and ends a rollback that was killed."""
-        self._every.begin(self.model.step)
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Starts to count steps, and completes a rollback that was interrupted."""
+        self._interval.begin(self.model.step)
         self._broken = False
         self._remove_abandoned(self.model)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Saves when a backup is due, but for the last batch of an epoch."""
-        self._due = self._every.due(self.model.step)
-        # With float16 the weights can be finite still: a backup of then would push out a good one.
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Saves when a backup is due, except at the last batch of an epoch."""
+        self._due = self._interval.due(self.model.step)
+        # In float16 the weights may still be finite. Such a backup would replace a good backup.
         self._broken = self._broken or symptoms.not_finite(logs or {}) is not None
         if self._due and batch + 1 != self.params.get("steps"):
             self._save_due()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Saves when a backup was due at the last batch."""
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Saves if a backup was due at the last batch."""
         if self._due:
             self._save_due()
 
-    def on_train_end(self, logs: Any = None) -> None:
-        """Saves the last step, if it is not saved yet."""
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Saves the last step, unless it is saved."""
         if self._broken:
             return
         present = (self.model.rollbacks, self.model.step)
-        if all((one.rollbacks, one.step) != present for one in self._backups()):
+        if all((saved.rollbacks, saved.step) != present for saved in self._backups()):
             self.save(self.model)
 
     def _save_due(self) -> None:
@@ -107,12 +113,18 @@ class Backup(Callback):
         if not self._broken:
             self.save(self.model)
 
-    def save(self, model: Any) -> Path | None:
-        """Writes a backup of `model` and removes the oldest ones.
+    def save(self, model: GAN) -> Path | None:
+        """Writes a backup of `model` and removes the oldest backups.
+
+        Args:
+            model: The compiled model.
 
         Returns:
-            Its path; None, with a warning, if a weight is not finite: going on from there is of no
-            use, and the good backups must stay.
+            The path of the backup. None, with a warning, if a weight is not finite: training cannot
+            continue from such weights, so the earlier backups stay.
+
+        Raises:
+            OSError: If the backup cannot be written.
         """
         if not all(np.isfinite(weight).all() for weight in model.get_weights()):
             warnings.warn(
@@ -121,7 +133,7 @@ class Backup(Callback):
             return None
         self.directory.mkdir(parents=True, exist_ok=True)
         files.remove_temporaries(self.directory)
-        files.check_room(self.directory, _most_bytes(model))
+        files.check_room(self.directory, _max_bytes(model))
         temporary = files.temporary_sibling(self.directory / "backup.weights.h5")
         try:
             model.save_weights(temporary)
@@ -134,75 +146,89 @@ class Backup(Callback):
         self.remove_old(model)
         return path
 
-    def remove_old(self, model: Any) -> None:
-        """Removes what is no longer needed; `save` does, but a kill may come before it could."""
+    def remove_old(self, model: GAN) -> None:
+        """Removes backups that are no longer needed.
+
+        `save` calls it, but a run may be killed between the two.
+
+        Args:
+            model: The compiled model.
+        """
         self._remove_abandoned(model)
         kept = self._backups()[: self.keep]
         if self._good_step is not None:
-            # The newest due one will be the good one if nothing is found at the next check.
-            kept += [*self._due_ones(model)[:1], *self._good(model)[:1]]
-        for one in self._backups():
-            if one not in kept:
-                one.path.unlink()
+            # The newest due backup becomes the good backup if the next check finds nothing.
+            kept += [*self._due_backups(model)[:1], *self._good_backups(model)[:1]]
+        for saved in self._backups():
+            if saved not in kept:
+                saved.path.unlink()
 
-    def _remove_abandoned(self, model: Any) -> None:
-        """Removes what was saved before a rollback, of steps after the one gone back to."""
-        for one in self._backups():
-            if one.rollbacks < model.rollbacks and one.step > model.step:
-                one.path.unlink()
+    def _remove_abandoned(self, model: GAN) -> None:
+        """Removes the backups of steps that a rollback has undone."""
+        for saved in self._backups():
+            if saved.rollbacks < model.rollbacks and saved.step > model.step:
+                saved.path.unlink()
 
     def keep_good(self, step: int | None) -> None:
-        """Keeps, besides the newest ones, one to go back to: a state that was good at `step`.
+        """Keeps a backup to roll back to, besides the newest backups.
 
-        Of those that were due. One that an interruption left is no state to go back to: a run
-        that was not interrupted would not have it.
+        This is the newest backup up to `step` that was due. A backup of an interruption is none to
+        roll back to, since an uninterrupted run would not have it.
+
+        Args:
+            step: Int, the last step at which the training was healthy, or None.
         """
         self._good_step = step
 
-    def last_good(self, model: Any) -> tuple[int, Path] | None:
+    def last_good(self, model: GAN) -> tuple[int, Path] | None:
         """Returns step and path of the newest whole backup up to the step of `keep_good`.
 
         Args:
-            model: The compiled model, which says how many steps it runs at once.
+            model: The compiled model, for its `steps_per_execution`.
         """
-        return next(((one.step, one.path) for one in self._whole(self._good(model))), None)
+        whole = self._whole(self._good_backups(model))
+        return next(((saved.step, saved.path) for saved in whole), None)
 
-    def load(self, model: Any, path: Path) -> None:
-        """Loads one backup into a compiled model.
+    def load(self, model: GAN, path: Path) -> None:
+        """Loads a backup into a compiled model.
+
+        Args:
+            model: The compiled model.
+            path: The path of the backup.
 
         Raises:
-            ValueError: If it is of another model.
+            ValueError: If the backup is of another model.
         """
         try:
             with warnings.catch_warnings():
-                # Keras only warns when it cannot load a part, say another kind of optimizer.
+                # Keras only warns if it cannot load a part, say another kind of optimizer.
                 warnings.simplefilter("error", UserWarning)
                 model.load_weights(path)
         except (ValueError, KeyError, OSError, UserWarning) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(
-                f"The backup {path} does not fit this model: it is of another one. "
+                f"The backup {path} does not fit this model: it is of another model. "
                 f"Keras says: {reason}"
             ) from error
 
     def newest_step(self) -> int | None:
-        """Returns the step of the newest backup, whole or not; None if there is none."""
-        return next((one.step for one in self._backups()), None)
+        """Returns the step of the newest backup, damaged or not, or None if there is no backup."""
+        return next((saved.step for saved in self._backups()), None)
 
-    def restore(self, model: Any, *, mend: bool = True) -> int | None:
+    def restore(self, model: GAN, *, mend: bool = True) -> int | None:
         """Loads the newest whole backup into a compiled model.
 
         Args:
-            model: The model.
-            mend: Whether damaged ones are renamed. Of several processes that share the folder one
-                does, the others only pass by. Default: True.
+            model: The compiled model.
+            mend: Bool, whether to rename damaged backups. Of several processes that share the
+                folder, only one may. Default: True.
 
         Returns:
-            Its step; None if there is no backup.
+            The step of the backup, or None if there is no backup.
 
         Raises:
-            ValueError: If the model is not compiled, the backup is of another model, or every
-                backup is damaged.
+            ValueError: If the model is not compiled, the backup is of another model, or all backups
+                are damaged.
         """
         if not model.compiled:
             raise ValueError("Compile the model before `restore`: a backup holds its optimizers")
@@ -217,8 +243,10 @@ class Backup(Callback):
             )
         return None
 
-    def _whole(self, backups: Iterable[_Saved], *, mend: bool = True) -> Iterator[_Saved]:
-        """Yields those that are whole, and renames the others before it."""
+    def _whole(
+        self, backups: Iterable[_SavedBackup], *, mend: bool = True
+    ) -> Iterator[_SavedBackup]:
+        """Yields the whole backups, and renames damaged backups before them."""
         for saved in backups:
             path = saved.path
             if _checksum(path) in path.name:
@@ -226,37 +254,38 @@ class Backup(Callback):
                 continue
             if not mend:
                 continue
-            # Out of the way of the whole one that will be written at the same step.
+            # The same step will be saved again.
             path.rename(path.with_name(f"damaged-{path.name}"))
             warnings.warn(
                 f"The backup {path} is damaged (its checksum is wrong); using the one before it",
                 stacklevel=3,
             )
 
-    def _backups(self) -> list[_Saved]:
+    def _backups(self) -> list[_SavedBackup]:
         """Returns all backups, newest first."""
-        found = [
-            _Saved(int(match["rollbacks"] or 0), int(match["step"]), path)
+        backups = [
+            _SavedBackup(int(match["rollbacks"] or 0), int(match["step"]), path)
             for path in self.directory.glob("step-*")
             if (match := _NAME.fullmatch(path.name))
         ]
-        return sorted(found, reverse=True)
+        return sorted(backups, reverse=True)
 
-    def _good(self, model: Any) -> list[_Saved]:
+    def _good_backups(self, model: GAN) -> list[_SavedBackup]:
         if self._good_step is None:
             return []
-        return [one for one in self._due_ones(model) if one.step <= self._good_step]
+        return [saved for saved in self._due_backups(model) if saved.step <= self._good_step]
 
-    def _due_ones(self, model: Any) -> list[_Saved]:
-        # Of several steps in one execution, the last one is that of the backup.
+    def _due_backups(self, model: GAN) -> list[_SavedBackup]:
+        # A backup has the last of the steps that run in a single execution.
         steps = model.steps_per_execution
-        return [one for one in self._backups() if one.step % self._every.steps < steps]
+        return [saved for saved in self._backups() if saved.step % self.every_steps < steps]
 
 
-def _most_bytes(model: Any) -> int:
+def _max_bytes(model: GAN) -> int:
     optimizers = (model.generator_optimizer, model.discriminator_optimizer)
-    variables = [*model.variables, *(one for each in optimizers for one in each.variables)]
-    return _OVERHEAD + sum(one.numpy().nbytes + _OVERHEAD for one in variables)
+    variables = list(model.variables)
+    variables += [variable for optimizer in optimizers for variable in optimizer.variables]
+    return _OVERHEAD + sum(variable.numpy().nbytes + _OVERHEAD for variable in variables)
 
 
 def _checksum(path: Path) -> str:

@@ -1,17 +1,21 @@
-"""What the callbacks share: they can be copied, also after a training, and say what they are."""
+"""The base class of the callbacks."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
 from tfgans.copies import Copyable
 from tfgans.reprs import SettingsRepr
 
+# The logs that Keras passes to a callback: floats or tensors by name.
+Logs: TypeAlias = dict[str, Any] | None
+
 
 class Callback(SettingsRepr, Copyable, keras.callbacks.Callback):
-    """A Keras callback whose copies, and pickles, belong to no model.
+    """A Keras callback that can be copied and pickled, also after training.
 
-    KerasTuner copies callbacks for each trial; Keras attaches a copy to its own model in `fit`.
+    Copies belong to no model: KerasTuner copies callbacks for each trial, and Keras attaches each
+    copy to its model in `fit`.
     """
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,21 +1,21 @@
-"""Notices what goes wrong in a training, says what to change, and may go back and try slower."""
+"""Finds the symptoms of a failing training, and optionally rolls it back to a lower rate."""
 
 import dataclasses
 import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from tfgans import checks, data, optimizers
 from tfgans.callbacks import symptoms
 from tfgans.callbacks.backup import Backup
-from tfgans.callbacks.callback import Callback
-from tfgans.callbacks.chart import Chart
-from tfgans.callbacks.every import Every
+from tfgans.callbacks.callback import Callback, Logs
+from tfgans.callbacks.diagnosis import Diagnosis
 from tfgans.callbacks.readings import Probe, Reading
+from tfgans.callbacks.step_interval import StepInterval
 from tfgans.callbacks.step_table import StepTable
 from tfgans.callbacks.symptoms import Finding, Limits
 
@@ -24,10 +24,10 @@ _READINGS = ",".join(Reading._fields)
 
 
 class Doctor(Callback):
-    """Examines the model every N steps, warns of what is wrong, and may roll the training back.
+    """Checks the training every N steps, warns of symptoms, and may roll it back.
 
-    At the beginning and every N steps it looks at the same real examples, latents and labels, and
-    compares with what it saw before. The logs it reads at every step. It finds:
+    At the beginning and every N steps it measures the model on the same real examples, latents and
+    labels, and compares with the earlier measurements. It checks the logs at every step.
 
     | symptom | begins where |
     |---|---|
@@ -40,54 +40,56 @@ far (of that of two real examples, where it was larger) |
 values (or 1, if that is larger) |
     | `dead component` | a component of a mixture of k has a weight under 1 / (20 k) |
 
-    Where logits have no level (Wasserstein, relativistic, KL-WGAN) there is no accuracy, and no
-    discriminator wins: these losses do not saturate, and a critic may be right. Diversity sees
-    samples that become alike, not modes that are missing: measure those with an `Evaluation`. Of
-    conditional models it is that within a class.
+    Some losses have no decision threshold (Wasserstein, relativistic, KL-WGAN). They have no
+    accuracy and do not saturate, so no discriminator wins. Diversity shows samples that become
+    alike, but not missing modes: measure those with an `Evaluation`. For conditional models it is
+    the diversity within a class.
 
-    A finding is one `UserWarning` (`RuntimeWarning` of numbers that broke) when it begins, and
-    again only after it was gone. Broken numbers stop the training, as with `StopOnNaN`, whose place
-    it takes.
+    **Warnings.** Each finding is a `UserWarning` (`RuntimeWarning` if numbers are not finite) when
+    it begins, and again only after it was gone. Numbers that are not finite stop the training, so
+    `StopOnNaN` is not needed.
 
-    With `backup` and `rollbacks` it goes back instead, for all symptoms but a dead component, which
-    is the mixture's choice and which a lower learning rate does not undo: it loads the newest whole
-    backup of a step up to the last check without such a finding, multiplies both learning rates by
-    `learning_rate_factor`, counts that in `model.rollbacks`, saves it as the newest backup and
-    stops `fit`, with `rolled_back` set. Call `fit` again with the data from `model.step` on,
-    as `tfgans.training.train` does. In a plain `fit` training ends early. When `rollbacks` are used
-    up, or there is no good backup, it only warns, and stops at broken numbers.
+    **Rollbacks.** With `backup` and `rollbacks`, findings other than a dead component roll the
+    training back; a lower learning rate does not revive a component. A rollback loads the newest
+    whole backup up to the last check without such a finding, multiplies both learning rates by
+    `learning_rate_factor`, increases `model.rollbacks`, saves the result as the newest backup, sets
+    `rolled_back` and stops `fit`. Call `fit` again with the data from `model.step` on, as
+    `tfgans.training.train` does. A plain `fit` ends early. After the last rollback, or without a
+    good backup, the callback only warns, and stops at numbers that are not finite.
 
-    With `path` a killed run ends with the bits and the tables of an undisturbed one, wherever the
-    kill came: all that decides is in the backups and in the readings. List it before `Backup`,
-    which is not to save what has just been found sick, and outside a strategy's scope.
+    **Resuming.** With `path`, a killed run ends with the same bits and tables as an uninterrupted
+    run, since all decisions depend on the backups and the readings. List this callback before
+    `Backup`, which must not save a state with a finding, and call `fit` outside of a strategy's
+    scope.
 
     Args:
         source: `tfgans.data.Source` of the real examples, or an array [num, ...] of them.
-        path: CSV file with a row a finding: `step,rollbacks,symptom,value,limit,action`. Beside
-            it `NAME-readings.csv` has a row a check. Training that goes on with them replaces the
-            rows after its step. Needed with `rollbacks`. Default: None.
-        every_steps: Int, training steps between checks, each of which costs about as much as three
-            steps (WGAN-GP on small images, CPU). Default: 100.
-        num: Int, examples of either kind that are looked at. Default: 64.
-        seed: Int, which latents. Default: 0.
-        backup: `tfgans.callbacks.Backup` of the same `fit`, to go back to. Default: None.
-        rollbacks: Int of at least 0, how often in the whole run. Default: 0.
+        path: CSV file with a row per finding: `step,rollbacks,symptom,value,limit,action`.
+            `NAME-readings.csv` beside it has a row per check. A resumed run replaces the rows after
+            its first step. Required with `rollbacks`. Default: None.
+        every_steps: Int of at least 1, training steps between checks. A check costs about as much
+            as three steps (WGAN-GP on small images, CPU). Default: 100.
+        num: Int of at least 2, number of real and of generated examples. Default: 64.
+        seed: Int, decides the latents. Default: 0.
+        backup: `tfgans.callbacks.Backup` of the same `fit`, to roll back to. Default: None.
+        rollbacks: Int of at least 0, the most rollbacks in the whole run. Default: 0.
         learning_rate_factor: Float in (0, 1). Default: 0.5.
-        accuracy_limit: Float in (0, 1]. Default: 0.99, one error in the default `num`.
-        gradient_drop: Float in (0, 1]. Default: 0.01. In 400 steps on the ring and on digits games
-            with a threshold went down to 0.04; one that a discriminator wins is soon under 0.001.
-        diversity_drop: Float in (0, 1]. Default: 0.1. Nine games went down to 0.27 there.
-        penalty_growth: Float above 1. Default: 100. No game with a penalty passed 0.4 there.
-        log_dir: Folder of TensorBoard events, where readings are shown as `doctor/accuracy`,
+        accuracy_limit: Float in (0, 1]. Default: 0.99, a single error in the default `num`.
+        gradient_drop: Float in (0, 1]. Default: 0.01. In 400 steps on the ring and on digits, the
+            lowest value of healthy games was 0.04; if a discriminator wins, it soon falls under
+            0.001.
+        diversity_drop: Float in (0, 1]. Default: 0.1. The lowest value of nine such games was 0.27.
+        penalty_growth: Float above 1. Default: 100. The largest penalty of such games was 0.4.
+        log_dir: Folder of TensorBoard events, which then show `doctor/accuracy`,
             `doctor/gradient_norm`, `doctor/diversity` and `doctor/penalty`. Default: None.
 
     Attributes:
-        rolled_back: Bool, whether the last `fit` ended because the model was rolled back.
-        message: None, or the sentence with which broken numbers stopped the training.
+        rolled_back: Bool, whether the last `fit` ended with a rollback.
+        message: None, or the text with which numbers that are not finite stopped the training.
 
     Raises:
-        ValueError: If an argument is out of range; when training begins, if a file is another
-            table, or `rollbacks` meets a learning rate that is a schedule.
+        ValueError: If an argument is out of range. When training begins, if a file is another
+            table, or if a learning rate is a schedule and `rollbacks` is not 0.
 
     Example:
 
@@ -99,12 +101,12 @@ values (or 1, if that is larger) |
     """
 
     _left_out = ("_probe", "_events")
-    _probe: Any = None
-    _events: Any = None
+    _probe: Probe | None = None
+    _events: tf.summary.SummaryWriter | None = None
 
     def __init__(
         self,
-        source: Any,
+        source: data.Source | ArrayLike,
         *,
         path: str | os.PathLike[str] | None = None,
         every_steps: int = 100,
@@ -138,54 +140,54 @@ values (or 1, if that is larger) |
             penalty_growth=penalty_growth,
         )
         self.every_steps = checks.positive_int("every_steps", every_steps)
-        self._every = Every(self.every_steps)
+        self._interval = StepInterval(self.every_steps)
         self._findings = None if path is None else self._table(Path(path), _FINDINGS)
         self._readings = None if path is None else self._table(readings_path(path), _READINGS)
-        self._chart = Chart(self._limits, {})
+        self._diagnosis = Diagnosis(self._limits, {})
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Goes on with the tables, and makes a first check if there was none."""
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Continues the tables, and makes a first check if there is none."""
         self.rolled_back, self.message = False, None
         if self.rollbacks:
             for optimizer in (self.model.generator_optimizer, self.model.discriminator_optimizer):
                 optimizers.check_constant_rate(optimizer)
-        self._every.begin(self.model.step)
-        self._begin_chart()
+        self._interval.begin(self.model.step)
+        self._probe = self._begin_diagnosis()
         if self.log_dir is not None:
             self._events = tf.summary.create_file_writer(os.fspath(self.log_dir))
-        if not self._chart.readings:
-            self._check()
+        if not self._diagnosis.readings:
+            self._check(self._probe)
         if self.backup is not None and self.rollbacks:
-            self.backup.keep_good(self._chart.healthy_step)
+            self.backup.keep_good(self._diagnosis.healthy_step)
             if self.backup.newest_step() is None:
-                # What breaks before the first backup is due has somewhere to go back to.
+                # For a rollback before the first backup is due.
                 self.backup.save(self.model)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the logs of this step, and at the model when a check is due."""
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Checks the logs of this step, and the model when a check is due."""
         if self.rolled_back or self.message is not None:
             return
-        due = self._every.due(self.model.step)
+        due = self._interval.due(self.model.step)
         broken = symptoms.not_finite(logs or {})
         if broken is not None:
             self._act([broken])
-        elif due:
-            self._check()
+        elif due and self._probe is not None:
+            self._check(self._probe)
 
-    def on_train_end(self, logs: Any = None) -> None:
-        """Closes TensorBoard's file."""
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Closes the file of TensorBoard."""
         if self._events is not None:
             self._events.close()
 
-    def _begin_chart(self) -> None:
-        """Takes up the readings up to the present step, and those only."""
-        model = self.model
-        before = self._chart.readings
-        if self._probe is None or self._probe.gan is not model:
-            self._probe = Probe(model, self.source, num=self.num, seed=self.seed)
+    def _begin_diagnosis(self) -> Probe:
+        """Restores the diagnosis from the readings up to the present step, and returns a probe."""
+        model, probe = self.model, self._probe
+        before = self._diagnosis.readings
+        if probe is None or probe.gan is not model:
+            probe = Probe(model, self.source, num=self.num, seed=self.seed)
             before = []
         if self._readings is not None and self._findings is not None:
-            # One history: a rollback leaves no readings of what was after the step gone back to.
+            # Drops the readings of steps that a rollback has undone.
             before = [Reading.from_cells(row) for row in self._readings.begin(model.step + 1)]
             self._findings.begin(model.step + 1, rollbacks=model.rollbacks)
         advice = {
@@ -193,16 +195,18 @@ values (or 1, if that is larger) |
             for name, player in model.players.items()
             if player.is_mixture
         }
-        self._chart = Chart(self._limits, advice)
-        self._chart.add_all(one for one in before if one.step <= model.step)
+        self._diagnosis = Diagnosis(self._limits, advice)
+        self._diagnosis.add_all(reading for reading in before if reading.step <= model.step)
+        return probe
 
-    def _check(self) -> None:
-        reading = self._probe.read()
+    def _check(self, probe: Probe) -> None:
+        """Measures the model, writes the reading, and acts on the symptoms that begin with it."""
+        reading = probe.read()
         broken = symptoms.not_finite(reading.scalars)
         if broken is not None:
             self._act([broken])
             return
-        begun = self._chart.add(reading)
+        begun = self._diagnosis.add(reading)
         if self._readings is not None:
             self._readings.append([reading.to_row()])
         if self._events is not None:
@@ -211,59 +215,63 @@ values (or 1, if that is larger) |
                     tf.summary.scalar(f"doctor/{name}", value)
             self._events.flush()
         if self.backup is not None and self.rollbacks:
-            self.backup.keep_good(self._chart.healthy_step)
+            self.backup.keep_good(self._diagnosis.healthy_step)
         if begun:
             self._act(begun)
 
     def _act(self, findings: Sequence[Finding]) -> None:
-        """Writes and says what begins, and does what follows from it."""
+        """Writes and warns of new findings, and rolls back or stops the training."""
         step = self.model.step
-        target = self._target() if any(one.cured_by_going_back for one in findings) else None
-        broken = [one for one in findings if one.symptom == symptoms.NOT_FINITE]
-        action = "stopped" if broken else "warned"
-        if target is not None:
-            action = f"rolled back to step {target[0]}"
+        curable = any(finding.rollback_may_cure for finding in findings)
+        target = self._rollback_target() if curable else None
+        actions = [_action(finding, target) for finding in findings]
         if self._findings is not None:
-            # Before the rollback is saved: a run killed between the two finds it again.
-            rows = [_row(step, self.model.rollbacks, one, action) for one in findings]
-            self._findings.append(rows)
-        for finding in findings:
+            # Before the rollback is saved, so a run that is killed between the two repeats it.
+            self._findings.append(
+                [
+                    f"{step},{self.model.rollbacks},{finding.symptom},{finding.value:.6g},"
+                    f"{finding.limit:.6g},{action}\n"
+                    for finding, action in zip(findings, actions, strict=True)
+                ]
+            )
+        for finding, action in zip(findings, actions, strict=True):
             self._warn(finding, action)
+        broken = [finding for finding in findings if finding.symptom == symptoms.NOT_FINITE]
         if self.backup is not None and target is not None:
             self._roll_back(self.backup, target[1])
         elif broken:
-            self.message = f"{broken[0].say(step)}; the backups from before are untouched"
+            self.message = f"{broken[0].message(step)}; the backups from before are untouched"
             self.model.stop_training = True
 
-    def _target(self) -> tuple[int, Path] | None:
+    def _rollback_target(self) -> tuple[int, Path] | None:
         if self.backup is None or self.model.rollbacks >= self.rollbacks:
             return None
         return self.backup.last_good(self.model)
 
     def _warn(self, finding: Finding, action: str) -> None:
-        sentence = finding.say(self.model.step)
-        if finding.cured_by_going_back and action != "warned":
-            sentence += f"; {action}"
-        if finding.cured_by_going_back and action.startswith("rolled"):
-            sentence += (
+        message = finding.message(self.model.step)
+        if action != "warned":
+            message += f"; {action}"
+        if action.startswith("rolled"):
+            message += (
                 f" with {self.learning_rate_factor:g} of the learning rates "
                 f"({self.model.rollbacks + 1} of {self.rollbacks})"
             )
         category = RuntimeWarning if finding.symptom == symptoms.NOT_FINITE else UserWarning
-        warnings.warn(sentence, category, stacklevel=2)
+        warnings.warn(message, category, stacklevel=2)
 
     def _roll_back(self, backup: Backup, path: Path) -> None:
-        """Goes back; a kill before the new backup is whole is a kill before the rollback."""
+        """Rolls back; if the run is killed before the new backup is whole, it does so again."""
         count = self.model.rollbacks + 1
         backup.load(self.model, path)
-        # One saved before an earlier rollback knows nothing of it: neither the count nor the rates.
+        # A backup from before an earlier rollback has neither its count nor its rates.
         while self.model.rollbacks < count:
             self.model.lower_learning_rates(self.learning_rate_factor)
         backup.save(self.model)
         self.rolled_back = True
         self.model.stop_training = True
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self) -> dict[str, object]:
         return {**super()._settings(), **dataclasses.asdict(self._limits)}
 
     def _check_rollbacks(self, *, has_path: bool) -> None:
@@ -276,9 +284,9 @@ values (or 1, if that is larger) |
             checks.instance("backup", self.backup, Backup, example)
         if self.rollbacks and (self.backup is None or not has_path):
             raise ValueError(
-                "`rollbacks` need `backup`, to go back to, and `path`, the log from which a "
+                "`rollbacks` need `backup`, to load, and `path`, the readings from which a "
                 f"resumed run decides as before. Received: rollbacks={self.rollbacks}, "
-                f"backup={self.backup}, path={'given' if has_path else None}"
+                f"backup={self.backup}, path={'set' if has_path else None}"
             )
 
     def _table(self, path: Path, header: str) -> StepTable:
@@ -286,11 +294,15 @@ values (or 1, if that is larger) |
 
 
 def readings_path(path: str | os.PathLike[str]) -> Path:
-    """Returns the file of the readings beside that of the findings."""
+    """Returns the path of the readings that belong to a file of findings."""
     path = Path(path)
     return path.with_name(f"{path.stem}-readings.csv")
 
 
-def _row(step: int, rollbacks: int, finding: Finding, action: str) -> str:
-    done = action if finding.cured_by_going_back else "warned"
-    return f"{step},{rollbacks},{finding.symptom},{finding.value:.6g},{finding.limit:.6g},{done}\n"
+def _action(finding: Finding, target: tuple[int, Path] | None) -> str:
+    """Returns what follows from a finding, for the table and the warning."""
+    if not finding.rollback_may_cure:
+        return "warned"
+    if target is not None:
+        return f"rolled back to step {target[0]}"
+    return "stopped" if finding.symptom == symptoms.NOT_FINITE else "warned"

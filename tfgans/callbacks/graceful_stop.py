@@ -1,4 +1,4 @@
-"""Ctrl-C that loses nothing."""
+"""Stops a training after the running step when the process receives Ctrl-C or SIGTERM."""
 
 import signal
 import sys
@@ -6,25 +6,26 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from tfgans.callbacks.callback import Callback
+from tfgans.callbacks.callback import Callback, Logs
 
-# Callbacks between two times that the workers of a cluster tell each other.
-_TOLD_EVERY = 10
+# Steps between two exchanges of the workers of a cluster.
+_EXCHANGE_STEPS = 10
 
 
 class GracefulStop(Callback):
     """Turns the first Ctrl-C (or SIGTERM) into a stop after the running step.
 
-    Training then ends in the ordinary way: other callbacks see the end and save. A second signal
-    acts at once. Use it as a context manager around `fit`, from the main thread.
+    Training ends as usual, so other callbacks save their state. A second signal acts at once. Use
+    the callback as a context manager around `fit`, in the main thread.
 
     Args:
-        total: Callable from a float to its sum over all workers of a cluster, which all of them
-            call: they must stop after the same step, whoever got the signal. Default: None, there
-            is one process.
+        total: Callable from a float to its sum over all workers of a cluster, which all workers
+            call. With it, all workers stop after the same step, whichever received the signal.
+            Default: None, a single process.
 
     Attributes:
-        signal: None, or the `signal.Signals` that was received; by another worker: SIGTERM.
+        signal: None, or the `signal.Signals` that was received; SIGTERM if another worker received
+            a signal.
 
     Example:
 
@@ -35,7 +36,7 @@ class GracefulStop(Callback):
     """
 
     _left_out = ("_previous",)
-    _previous: dict[signal.Signals, Any] | None = None
+    _previous: dict[signal.Signals, Any] | None = None  # Handlers as `signal.signal` returns them.
 
     def __init__(self, *, total: Callable[[float], float] | None = None) -> None:
         super().__init__()
@@ -44,7 +45,7 @@ class GracefulStop(Callback):
         self.signal: signal.Signals | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        # The process has this handler: a copy would not hear of a signal.
+        # The process holds this object as its signal handler.
         return self
 
     def __enter__(self) -> Self:
@@ -58,16 +59,16 @@ class GracefulStop(Callback):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._restore()
+        self._restore_handlers()
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Stops after this step, or soon after it in a cluster, if a signal came."""
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Stops training if a signal was received. In a cluster this takes up to 10 steps."""
         self._calls += 1
-        if self._total is None or self._calls % _TOLD_EVERY == 0:
+        if self._total is None or self._calls % _EXCHANGE_STEPS == 0:
             self._agree()
 
-    def on_train_end(self, logs: Any = None) -> None:
-        """Tells the other workers of a signal that came since: none may begin another `fit`."""
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Shares a late signal with the other workers, so that none begins another `fit`."""
         self._agree()
 
     def _agree(self) -> None:
@@ -80,10 +81,10 @@ class GracefulStop(Callback):
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.signal = signal.Signals(number)
-        self._restore()
+        self._restore_handlers()
         sys.stderr.write(f"\n{self.signal.name}: stopping after this step (again: at once)\n")
 
-    def _restore(self) -> None:
+    def _restore_handlers(self) -> None:
         while self._previous:
             number, handler = self._previous.popitem()
             signal.signal(number, handler)

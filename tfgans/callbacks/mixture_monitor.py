@@ -1,26 +1,26 @@
-"""How a mixture's weights develop, and which of its components are dying."""
+"""Logs the weights of mixtures during training."""
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfgans import checks
 from tfgans.callbacks import symptoms
-from tfgans.callbacks.callback import Callback
-from tfgans.callbacks.every import Every
+from tfgans.callbacks.callback import Callback, Logs
+from tfgans.callbacks.step_interval import StepInterval
 from tfgans.callbacks.step_table import StepTable
 from tfgans.players import Player
 
 _HEADER = "step,player,component,weight,share,entropy"
 
 
-class _Reading(NamedTuple):
-    """One player's weights at a step; `shares` is None where there is no sampling."""
+class _WeightReading(NamedTuple):
+    """The weights of a player at a step; `shares` is None for the discriminator."""
 
     player: str
     weights: np.ndarray
@@ -38,37 +38,37 @@ class _Reading(NamedTuple):
 class MixtureMonitor(Callback):
     """Writes the weights of mixtures at the beginning, every N steps and at the end.
 
-    It watches `model.generator` and `model.discriminator`, those of the two that are mixtures, not
-    the average. The CSV file has a row a component:
+    It watches `model.generator` and `model.discriminator`, where they are mixtures, and not their
+    average. The CSV file has a row per component:
 
-    | column | what |
+    | column | value |
     |---|---|
     | `step` | training steps done |
     | `player` | `generator` or `discriminator` |
     | `component` | its number, from 0 |
     | `weight` | its probability |
-    | `share` | of `num` seeded samples, the share that it makes; empty for the discriminator |
-    | `entropy` | of the player's weights, in nats: log k where all are equal, 0 where one is left |
+    | `share` | its share of `num` seeded samples, empty for the discriminator |
+    | `entropy` | of the player's weights in nats: log k if all are equal, 0 if one is left |
 
-    Samples come from `model.sample`, so with `ema` the shares are those of the averaged mixture.
-    Training that goes on with a file replaces its rows from the step where it begins; rows of
-    earlier steps stay. Each step is written at once: a kill loses nothing that was due before it.
+    Samples come from `model.sample`, so with `ema` the shares are those of the averaged mixture. A
+    resumed run replaces the rows from its first step on. Rows are written at once, so a kill loses
+    none.
 
-    Whenever rows are written, a component of a mixture of k whose weight has fallen under
-    1 / (20 k) gives a `UserWarning`: once each time it falls, not while it stays there. With a
-    large `every_steps` it therefore comes late. Pictures of each component are `SampleGrid`'s.
+    When the rows of a step show that the weight of a component of a mixture of k has fallen under
+    1 / (20 k), there is a `UserWarning`, once each time the weight falls. A large `every_steps`
+    delays it. `SampleGrid` shows the samples of each component.
 
     Args:
-        path: The CSV file; its folder is made if missing.
-        every_steps: Int, training steps between rows. Default: 100.
-        num: Int, samples that are counted for `share`. Default: 256.
-        seed: Int, which samples. Default: 0.
-        warn: Bool, whether to warn of components that die. A `Doctor` does too. Default: True.
-        log_dir: Folder of TensorBoard events, where weights and entropies are shown too, as
-            `mixture/generator/weight_0`, `mixture/generator/entropy` and so on. Default: None.
+        path: The CSV file. Its folder is made if missing.
+        every_steps: Int of at least 1, training steps between rows. Default: 100.
+        num: Int of at least 1, samples to count for `share`. Default: 256.
+        seed: Int, decides the samples. Default: 0.
+        warn: Bool, whether to warn of dying components. A `Doctor` warns too. Default: True.
+        log_dir: Folder of TensorBoard events, which then show `mixture/generator/weight_0`,
+            `mixture/generator/share_0`, `mixture/generator/entropy` and so on. Default: None.
 
     Raises:
-        ValueError: If an argument is out of range; when training begins, if the model has no
+        ValueError: If an argument is out of range. When training begins, if the model has no
             mixture or the file is another table.
 
     Example:
@@ -80,7 +80,7 @@ class MixtureMonitor(Callback):
     """
 
     _left_out = ("_events",)
-    _events: Any = None
+    _events: tf.summary.SummaryWriter | None = None
 
     def __init__(
         self,
@@ -100,36 +100,36 @@ class MixtureMonitor(Callback):
         self.warn = checks.boolean("warn", warn)
         self.log_dir = log_dir
         self.every_steps = checks.positive_int("every_steps", every_steps)
-        self._every = Every(self.every_steps)
+        self._interval = StepInterval(self.every_steps)
         self._written: int | None = None
-        self._starved: set[str] = set()
+        self._dead: set[str] = set()
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Drops rows that are about to be written again and writes the first ones."""
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Drops the rows that will be written again, and writes the first rows."""
         if not self._mixtures():
             raise ValueError(
-                "`MixtureMonitor` needs a mixture to watch: `generator` or `discriminator` must be "
-                f"one. Received: {type(self.model.generator).__name__} and "
+                "`MixtureMonitor` needs a mixture: `generator` or `discriminator` must be "
+                f"a mixture. Received: {type(self.model.generator).__name__} and "
                 f"{type(self.model.discriminator).__name__}. Use say "
                 "`tfgans.MixtureGenerator.from_builder(builder, 4)`, or leave the callback out"
             )
         step = self.model.step
         before = self._table.begin(step + 1)
-        self._every.begin(step)
+        self._interval.begin(step)
         if self.log_dir is not None:
             self._events = tf.summary.create_file_writer(os.fspath(self.log_dir))
-        # Training that goes on leaves no more rows than one that was never stopped.
+        # A resumed run leaves the same rows as an uninterrupted run.
         if not before or int(before[-1][0]) == step:
             self._table.begin(step)
             self._write()
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Writes rows when they are due."""
-        if self._every.due(self.model.step):
+        if self._interval.due(self.model.step):
             self._write()
 
-    def on_train_end(self, logs: Any = None) -> None:
-        """Writes the last rows, if that step is not written yet."""
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Writes the rows of the last step, unless they are written."""
         if self._written != self.model.step:
             self._write()
         if self._events is not None:
@@ -140,25 +140,27 @@ class MixtureMonitor(Callback):
 
     def _write(self) -> None:
         step, mixtures = self.model.step, self._mixtures()
-        readings = [self._read(player, mixture) for player, mixture in mixtures.items()]
+        readings = [self._read(name, player) for name, player in mixtures.items()]
         self._table.append([row for reading in readings for row in _rows(step, reading)])
         if self._events is not None:
             with self._events.as_default(step):
-                _show(readings)
+                _write_scalars(readings)
             self._events.flush()
         self._written = step
         if self.warn:
             self._warn(step, mixtures, readings)
 
-    def _read(self, name: str, player: Player) -> _Reading:
+    def _read(self, name: str, player: Player) -> _WeightReading:
         weights = np.asarray(player.probabilities)
         if name != "generator":
-            return _Reading(name, weights, None)
+            return _WeightReading(name, weights, None)
         drawn = self.model.sample_components(self.num, self.seed)
-        return _Reading(name, weights, np.bincount(drawn, minlength=len(weights)) / self.num)
+        return _WeightReading(name, weights, np.bincount(drawn, minlength=len(weights)) / self.num)
 
-    def _warn(self, step: int, mixtures: dict[str, Player], readings: Sequence[_Reading]) -> None:
-        found = [
+    def _warn(
+        self, step: int, mixtures: Mapping[str, Player], readings: Sequence[_WeightReading]
+    ) -> None:
+        findings = [
             finding
             for player, weights, _ in readings
             for finding in symptoms.dead_components(
@@ -167,13 +169,13 @@ class MixtureMonitor(Callback):
                 advice=symptoms.advice_on_weights(player, mixtures[player].mixture_settings),
             )
         ]
-        before, self._starved = self._starved, {finding.symptom for finding in found}
-        for finding in found:
+        before, self._dead = self._dead, {finding.symptom for finding in findings}
+        for finding in findings:
             if finding.symptom not in before:
-                warnings.warn(finding.say(step), stacklevel=2)
+                warnings.warn(finding.message(step), stacklevel=2)
 
 
-def _rows(step: int, reading: _Reading) -> list[str]:
+def _rows(step: int, reading: _WeightReading) -> list[str]:
     shares = reading.shares
     return [
         f"{step},{reading.player},{component},{weight:.6g},"
@@ -182,8 +184,8 @@ def _rows(step: int, reading: _Reading) -> list[str]:
     ]
 
 
-def _show(readings: Sequence[_Reading]) -> None:
-    """Writes TensorBoard's scalars at the step of the writer that is in use."""
+def _write_scalars(readings: Sequence[_WeightReading]) -> None:
+    """Writes TensorBoard's scalars at the step of the default writer."""
     for reading in readings:
         tf.summary.scalar(f"mixture/{reading.player}/entropy", reading.entropy)
         for component, weight in enumerate(reading.weights):

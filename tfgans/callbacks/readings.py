@@ -1,10 +1,11 @@
-"""What the doctor measures: a few numbers of a model, on examples that stay the same."""
+"""The measurements of `Doctor`: numbers that describe the state of a training."""
 
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,21 +19,20 @@ from tfgans.weighted import Weighted
 
 
 class Reading(NamedTuple):
-    """One check; what a model does not have is None, or an empty tuple.
+    """The measurements of a check.
 
     Attributes:
         step: Int, training steps done.
-        rollbacks: Int, how often the model had been rolled back.
-        accuracy: Float in [0, 1], of the discriminator: the mean of that on the real and that on
-            the generated examples; None where logits have no level, so that the game has no
-            `decision_threshold`.
-        gradient_norm: Float, of the generator's loss over all its weights; None if it is not
-            trained, or float16 overflowed.
-        diversity: Float, the mean distance of two generated examples, in that of two real ones;
-            of a conditional model, of two of one class.
-        penalty: Float, the mean penalty before its weight; None without one.
-        generator_weights: Floats, the probabilities of a mixture's components.
-        discriminator_weights: The same of the other player.
+        rollbacks: Int, number of rollbacks before the check.
+        accuracy: Float in [0, 1], the discriminator's accuracy, averaged over real and generated
+            examples. None if the objective has no `decision_threshold`.
+        gradient_norm: Float, norm of the gradient of the generator's loss over all its weights.
+            None if the generator is not trained, or float16 overflowed.
+        diversity: Float, mean distance of two generated examples, divided by that of two real
+            examples. For a conditional model, of two examples of the same class.
+        penalty: Float, mean penalty before its weight. None if the model has no penalty.
+        generator_weights: Floats, the probabilities of the components. Empty without a mixture.
+        discriminator_weights: See `generator_weights`.
     """
 
     step: int
@@ -46,18 +46,18 @@ class Reading(NamedTuple):
 
     @property
     def scalars(self) -> dict[str, float]:
-        """What was measured, by name, but for the weights."""
+        """The measured values by name, without the weights of mixtures."""
         names = ("accuracy", "gradient_norm", "diversity", "penalty")
-        found = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in found.items() if value is not None}
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
 
     def to_row(self) -> str:
-        """Returns the line of a CSV file that `from_cells` reads to the same bits."""
+        """Returns a row of a CSV file, which `from_cells` reads to the same bits."""
         return ",".join(_to_cell(value) for value in self) + "\n"
 
     @classmethod
     def from_cells(cls, cells: Sequence[str]) -> Self:
-        """Returns the reading whose row has these cells."""
+        """Returns the reading from the cells of its row."""
         step, rollbacks, accuracy, gradient_norm, diversity, penalty, *weights = cells
         generator, discriminator = (tuple(map(float, cell.split())) for cell in weights)
         return cls(
@@ -73,26 +73,27 @@ class Reading(NamedTuple):
 
 
 class Probe:
-    """Measures a model, always with the same real examples, latents and labels.
+    """Measures a model with fixed real examples, latents and labels.
 
-    The networks are at inference and nothing of the model changes. It is the generator itself that
-    is looked at, not its average, which would see trouble late.
+    The networks run at inference, and the state of the model does not change. The probe measures
+    the generator and not its average, which would show symptoms late.
 
     Args:
         gan: `tfgans.GAN`.
         source: `tfgans.data.Source` of the real examples.
-        num: Int, examples of either kind; fewer if the source has fewer.
-        seed: Int, which latents.
+        num: Int, number of real and of generated examples; fewer if the source has fewer.
+        seed: Int, decides the latents.
 
     Raises:
-        ValueError: If the real examples are all alike, or `fit` runs in a strategy's scope.
+        ValueError: If the real examples are all equal, or `fit` runs in a strategy's scope.
     """
 
     def __init__(self, gan: GAN, source: Source, *, num: int, seed: int) -> None:
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             raise ValueError(
-                "The doctor looks at the model on one device. Received: `fit` within the scope of "
-                "a strategy of several. Make and compile the model there, and call `fit` after it"
+                "`Doctor` measures the model on a single device. Received: `fit` within the scope "
+                "of a strategy with several. Make and compile the model there, and call `fit` "
+                "outside of it"
             )
         self.gan = gan
         self._num = num if source.num_examples is None else min(num, source.num_examples)
@@ -104,15 +105,15 @@ class Probe:
         self._real_distance = self._mean_distance(self._real) if self._num > 1 else 0.0
         if not self._real_distance > 0:
             raise ValueError(
-                "Diversity is measured in that of real examples, of which at least two must "
-                f"differ. Received: {self._num} of {source.name!r}, all alike"
+                "At least two real examples must differ, to compare the diversity of samples with. "
+                f"Received: {self._num} of {source.name!r}, all equal"
             )
 
     def read(self) -> Reading:
-        """Returns what the model shows now."""
+        """Returns the measurements of the present state."""
         gan, players = self.gan, self.gan.players
         others = [metric for metric in gan.metrics if not isinstance(metric, LogMeans)]
-        with _borrowed(others):
+        with _preserved(others):
             fake, gradient_norm = self._generate()
             _, logs = gan.discriminator_loss(
                 self._real, fake, self._labels, stream=self._stream, training=False
@@ -129,12 +130,13 @@ class Probe:
         )
 
     def _generate(self) -> tuple[Weighted, float | None]:
-        """Returns examples, and the norm of the gradient that they bring."""
-        gan, player, made = self.gan, self.gan.players["generator"], []
+        """Returns examples, and the norm of the gradient of their loss."""
+        gan, player = self.gan, self.gan.players["generator"]
+        generated: list[Weighted] = []
 
         def loss() -> tf.Tensor:
             fake = gan.generate(self._num, self._labels, stream=self._stream, training=False)
-            made.append(fake)
+            generated.append(fake)
             return gan.generator_loss(
                 self._real, fake, self._labels, stream=self._stream, training=False
             )[0]
@@ -143,15 +145,15 @@ class Probe:
             fake = gan.generate(self._num, self._labels, stream=self._stream, training=False)
             return fake, None
         norm = player.gradient_norm(loss)
-        return made[0], norm if math.isfinite(norm) else None
+        return generated[0], norm if math.isfinite(norm) else None
 
     def _accuracy(self, fake: tf.Tensor) -> float | None:
         threshold = self.gan.objective.decision_threshold
         if threshold is None:
             return None
-        judge = self.gan.discriminator_player
+        discriminator = self.gan.discriminator_player
         real_logits, fake_logits = (
-            np.asarray(judge.mean_logits(examples, self._labels), np.float64)
+            np.asarray(discriminator.mean_logits(examples, self._labels), np.float64)
             for examples in (self._real, fake)
         )
         if not (np.isfinite(real_logits).all() and np.isfinite(fake_logits).all()):
@@ -159,7 +161,7 @@ class Probe:
         return float(np.mean(real_logits > threshold) + np.mean(fake_logits <= threshold)) / 2
 
     def _mean_distance(self, examples: tf.Tensor) -> float:
-        """Returns the mean distance of two examples, of one class if there are enough pairs."""
+        """Returns the mean distance of two examples, within classes if there are enough pairs."""
         from scipy.spatial.distance import pdist
 
         rows = np.asarray(examples, np.float64).reshape(len(examples), -1)
@@ -171,8 +173,8 @@ class Probe:
 
 
 @contextlib.contextmanager
-def _borrowed(metrics: Sequence[Any]) -> Iterator[None]:
-    """Empties the running means within the block, and puts back what they held."""
+def _preserved(metrics: Sequence[keras.Metric]) -> Iterator[None]:
+    """Resets metrics within the block, and restores their state after it."""
     variables = [variable for metric in metrics for variable in metric.variables]
     before = [variable.numpy() for variable in variables]
     for metric in metrics:
@@ -188,7 +190,7 @@ def _weights(player: Player) -> tuple[float, ...]:
     return tuple(player.probabilities.tolist()) if player.is_mixture else ()
 
 
-def _to_cell(value: Any) -> str:
+def _to_cell(value: object) -> str:
     if isinstance(value, tuple):
         return " ".join(map(repr, value))
     return "" if value is None else repr(value)

@@ -1,45 +1,54 @@
-"""Pictures of what the generator makes, while it learns."""
+"""Pictures of generated samples during training."""
 
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, pictures
-from tfgans.callbacks.callback import Callback
-from tfgans.callbacks.every import Every
+from tfgans.callbacks.callback import Callback, Logs
+from tfgans.callbacks.step_interval import StepInterval
 
 _NAME = re.compile(r"step-(?P<step>\d+)\.png")
-# More would be rows of few samples each.
-_MOST_CLASSES = 16
+# Rows of more classes would have few samples each.
+_MAX_CLASSES = 16
 
 
 class SampleGrid(Callback):
     """Writes a picture of the same latents at the beginning, every N steps and at the end.
 
-    The beginning is that of the run: there is none where training goes on after earlier pictures.
-    Images become a grid, vectors a scatter plot. Of a mixture of several components each makes
-    its own `num // num_components` examples (one at least) of the same latents, whatever its
-    weight: images in a row a component with its weight at the left, vectors in a colour each. A
-    conditional model of up to 16 classes makes `num // num_classes` examples of each class in the
-    same way, unless it is a mixture.
-    Files are `step-00000500.png`.
+    Images become a grid, vectors a scatter plot. The files are named `step-00000500.png`. A resumed
+    run, which has earlier pictures, writes none at its beginning.
+
+    A mixture of several components gets a row of images per component, with its weight at the left
+    (for vectors: a colour per component). Each component makes `num // num_components` examples, at
+    least 1, of the same latents. A conditional model of up to 16 classes that is no mixture gets a
+    row per class in the same way.
 
     Args:
-        directory: Folder of the pictures; made if missing.
-        num: Int, examples in a picture. Default: 64.
-        every_steps: Int, training steps between pictures. Default: 500.
-        seed: Int, which latents. Default: 0.
-        log_dir: Folder of TensorBoard events, where the pictures are shown too. Default: None.
-        last_step: Int, the step that is the end, where one run is several calls of `fit`. Default:
-            None, wherever `fit` ends.
+        directory: Folder of the pictures. Made if missing.
+        num: Int of at least 1, examples in a picture. Default: 64.
+        every_steps: Int of at least 1, training steps between pictures. Default: 500.
+        seed: Int, decides the latents. Default: 0.
+        log_dir: Folder of TensorBoard events, which then show the pictures too. Default: None.
+        last_step: Int, the last step of a run that calls `fit` several times. Default: None, the
+            step at which `fit` ends.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+
+    ```python
+    grid = tfgans.callbacks.SampleGrid("runs/x/samples", every_steps=100)
+    gan.fit(data, steps_per_epoch=1000, callbacks=[grid])
+    ```
     """
 
     _left_out = ("_events",)
-    _events: Any = None
+    _events: tf.summary.SummaryWriter | None = None
 
     def __init__(
         self,
@@ -58,27 +67,27 @@ class SampleGrid(Callback):
         self.log_dir = log_dir
         self.last_step = last_step
         self.every_steps = checks.positive_int("every_steps", every_steps)
-        self._every = Every(self.every_steps)
+        self._interval = StepInterval(self.every_steps)
         self._written: int | None = None
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         """Writes the first picture."""
-        self._every.begin(self.model.step)
+        self._interval.begin(self.model.step)
         if self._written is not None and self._written > self.model.step:
             self._written = None  # The model was rolled back.
         if self.log_dir is not None:
             self._events = tf.summary.create_file_writer(os.fspath(self.log_dir))
-        # Training that goes on leaves no more pictures than one that was never stopped.
+        # A resumed run leaves the same pictures as an uninterrupted run.
         earlier = (_NAME.fullmatch(path.name) for path in self.directory.glob("step-*"))
         if not any(match and int(match["step"]) < self.model.step for match in earlier):
             self._write()
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Writes a picture when one is due."""
-        if self._every.due(self.model.step):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Writes a picture when it is due."""
+        if self._interval.due(self.model.step):
             self._write()
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs = None) -> None:
         """Writes the last picture."""
         if self.last_step in (None, self.model.step):
             self._write()
@@ -97,16 +106,18 @@ class SampleGrid(Callback):
         self._written = step
 
     def _picture(self) -> np.ndarray:
-        sampler, classes = self.model.sampler, self.model.num_classes
+        sampler, num_classes = self.model.sampler, self.model.num_classes
         if sampler.num_components > 1:
-            rows = self._rows("component", sampler.num_components)
-            return pictures.component_rows(rows, sampler.component_weights().numpy())
-        if classes is not None and classes <= _MOST_CLASSES:
-            return pictures.titled_rows(self._rows("labels", classes), [*map(str, range(classes))])
+            num = max(1, self.num // sampler.num_components)
+            rows = [
+                self.model.sample(num, seed=self.seed, component=component)
+                for component in range(sampler.num_components)
+            ]
+            return pictures.component_rows(np.stack(rows), sampler.component_weights().numpy())
+        if num_classes is not None and num_classes <= _MAX_CLASSES:
+            num = max(1, self.num // num_classes)
+            rows = [
+                self.model.sample(num, seed=self.seed, labels=label) for label in range(num_classes)
+            ]
+            return pictures.titled_rows(np.stack(rows), [*map(str, range(num_classes))])
         return pictures.picture(self.model.sample(self.num, seed=self.seed))
-
-    def _rows(self, option: str, count: int) -> np.ndarray:
-        """Returns samples [count, num // count, ...] of the same latents, a row an option."""
-        num = max(1, self.num // count)
-        rows = [self.model.sample(num, seed=self.seed, **{option: index}) for index in range(count)]
-        return np.stack(rows)

@@ -1,18 +1,22 @@
-"""A CSV file whose rows begin with a training step, which a resumed run goes on with."""
+"""A CSV file with a row per event, which a resumed run continues."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from tfgans import files
 
 
 class StepTable:
-    """Rows appended at once, so that a kill loses none; rows after the present step are redone.
+    """A table whose first column is the training step.
+
+    Rows are written at once, so a kill loses none. `begin` drops the rows that a resumed run will
+    write again.
 
     Args:
-        path: The CSV file; its folder is made if missing.
-        header: String, the first line, without its end: "step,..."
-        writer: String, what writes it, for the error.
+        path: The CSV file. Its folder is made if missing.
+        header: String, the first line, "step,...".
+        writer: String, the class that writes the table, for errors.
     """
 
     def __init__(self, path: str | os.PathLike[str], header: str, *, writer: str) -> None:
@@ -21,30 +25,30 @@ class StepTable:
         self._writer = writer
 
     def begin(self, first_step: int, *, rollbacks: int | None = None) -> list[list[str]]:
-        """Keeps the header and the whole rows before `first_step`, and returns their cells.
+        """Keeps the header and the complete rows before `first_step`, and returns their cells.
 
         Args:
             first_step: Int.
-            rollbacks: Int, of a table whose second column counts rollbacks: rows of fewer are kept
-                whatever their step. Default: None, there is no such column.
+            rollbacks: Int, for a table whose second column counts rollbacks: rows with fewer
+                rollbacks stay, whatever their step. Default: None, no such column.
 
         Raises:
             ValueError: If the file is another table.
         """
         text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
         header, *rows = text.splitlines(keepends=True) or [""]
-        # A kill may have cut the header too.
+        # A kill may leave part of the header.
         if not self._header.startswith(header):
             raise ValueError(
                 f"{self.path} must be a table of `{self._writer}`, with the header "
                 f"{self._header.strip()!r}. Received: {header.strip()[:80]!r}. Choose another file"
             )
-        whole = [row for row in rows if self._is_whole(row)]
-        kept = [row for row in whole if _is_before(row.split(","), first_step, rollbacks)]
+        complete = [row for row in rows if self._is_complete(row)]
+        kept = [row for row in complete if _is_before(row.split(","), first_step, rollbacks)]
         files.write_text(self.path, "".join([self._header, *kept]))
         return [row.strip().split(",") for row in kept]
 
-    def append(self, rows: list[str]) -> None:
+    def append(self, rows: Sequence[str]) -> None:
         """Writes rows, each with its end of line."""
         with (
             files.names_errors(self.path),
@@ -52,7 +56,7 @@ class StepTable:
         ):
             file.write("".join(rows))
 
-    def _is_whole(self, row: str) -> bool:
+    def _is_complete(self, row: str) -> bool:
         return (
             row.endswith("\n")
             and row.count(",") == self._header.count(",")
@@ -60,7 +64,7 @@ class StepTable:
         )
 
 
-def _is_before(cells: list[str], first_step: int, rollbacks: int | None) -> bool:
+def _is_before(cells: Sequence[str], first_step: int, rollbacks: int | None) -> bool:
     if rollbacks is not None and int(cells[1]) != rollbacks:
         return int(cells[1]) < rollbacks
     return int(cells[0]) < first_step

@@ -1,36 +1,41 @@
-"""Ends a run whose numbers are no longer numbers."""
+"""Stops a training whose logs are not finite."""
 
 import warnings
-from typing import Any
 
 from tfgans.callbacks import symptoms
-from tfgans.callbacks.callback import Callback
+from tfgans.callbacks.callback import Callback, Logs
 
 
 class StopOnNaN(Callback):
-    """Stops training at the first log that is NaN or infinite, and says whose and at which step.
+    """Stops training when a log is NaN or infinite, and names the player and the step.
 
-    Keras's `TerminateOnNaN` looks only at `loss`, which a GAN does not have.
+    Keras's `TerminateOnNaN` looks only at `loss`, which a GAN does not log.
 
     Attributes:
-        message: None, or the sentence that was also given as a warning.
+        message: None, or the text of the warning with which training stopped.
+
+    Example:
+
+    ```python
+    gan.fit(data, steps_per_epoch=1000, callbacks=[tfgans.callbacks.StopOnNaN()])
+    ```
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.message: str | None = None
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Forgets an earlier run."""
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Clears the message of an earlier training."""
         self.message = None
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the logs of this step."""
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Checks the logs of this step."""
         finding = symptoms.not_finite(logs or {})
         if finding is None or self.message is not None:
             return
         self.message = (
-            f"Training stopped at step {self.model.step}: {finding.clause}; the backups from "
+            f"Training stopped at step {self.model.step}: {finding.description}; the backups from "
             "before are untouched"
         )
         warnings.warn(self.message, RuntimeWarning, stacklevel=2)

@@ -1,7 +1,7 @@
-"""From a trained generator to a SavedModel, ONNX or LiteRT, and from the files to samples."""
+"""Exports generators as SavedModel, ONNX or LiteRT, and draws samples from SavedModels."""
 
 from tfgans.export.exchange import export_exchange
-from tfgans.export.export import export_generator
 from tfgans.export.saved_generator import SavedGenerator
+from tfgans.export.saved_model import export_generator
 
 __all__ = ["SavedGenerator", "export_exchange", "export_generator"]

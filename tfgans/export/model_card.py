@@ -1,11 +1,10 @@
-"""What travels with an export: how it was made, how good it was, and what it is to the bit."""
+"""The model card of an export: origin, quality, versions and checksums."""
 
 import datetime
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
@@ -15,15 +14,17 @@ from tfgans.versions import versions
 CARD = Path("assets.extra", "model_card.json")
 
 
-def write_card(folder: Path, signatures: Mapping[str, Signature], given: Mapping[str, Any]) -> None:
-    """Writes model_card.json into a SavedModel whose other files are finished.
+def write_card(
+    folder: Path, signatures: Mapping[str, Signature], entries: Mapping[str, object]
+) -> None:
+    """Writes model_card.json into a SavedModel whose other files are complete.
 
     Args:
         folder: The SavedModel.
-        signatures: Their inputs are told.
-        given: What the caller tells of the model, as JSON values by name.
+        signatures: The card lists their inputs.
+        entries: JSON values by name, say the scores of an evaluation.
     """
-    own = {
+    generated = {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "signatures": {name: _inputs(specs) for name, (_, specs) in signatures.items()},
         "versions": versions(),
@@ -31,11 +32,11 @@ def write_card(folder: Path, signatures: Mapping[str, Signature], given: Mapping
     }
     path = folder / CARD
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({**given, **own}, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({**entries, **generated}, indent=2) + "\n", encoding="utf-8")
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """Returns the SHA-256 of each file of a SavedModel, but for its card, by its path in there."""
+    """Returns the SHA-256 of each file of a SavedModel except its card, by relative path."""
     files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {
         path.as_posix(): hashlib.sha256((folder / path).read_bytes()).hexdigest()

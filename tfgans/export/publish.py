@@ -1,4 +1,4 @@
-"""Versions of a served model: each appears whole, none is overwritten, old ones go."""
+"""Publishes versions of a served model: each appears complete and is never overwritten."""
 
 import shutil
 from pathlib import Path
@@ -9,41 +9,46 @@ _LAST_VERSION = 2**63 - 1
 
 
 def publish(temporary: Path, folder: Path, *, keep: int | None = None) -> Path:
-    """Moves a finished SavedModel to the next integer version below `folder`; returns its folder.
+    """Moves a complete SavedModel to the next integer version below `folder`.
 
-    Processes that publish in the same folder do so one after the other.
+    Processes that publish in the same folder wait for each other.
 
     Args:
-        temporary: The finished SavedModel, beside the versions.
+        temporary: The complete SavedModel, beside the versions.
         folder: The folder of versions.
-        keep: Int of at least 1, how many of the newest versions stay. Default: all.
+        keep: Int of at least 1, the number of newest versions to keep. Default: None, all.
+
+    Returns:
+        The folder of the version.
 
     Raises:
-        ValueError: If the number of the last version is the largest there is.
+        ValueError: If the last version has the largest possible number.
     """
     _sync_tree(temporary)
     with files.locked(folder):
-        # Whatever has a number counts, a file too: nothing is overwritten.
-        taken = [int(one.name) for one in folder.iterdir() if _is_number(one.name)]
+        # Files with a number as name count too, so that nothing is overwritten.
+        taken = [int(entry.name) for entry in folder.iterdir() if _is_number(entry.name)]
         number = max(taken, default=0) + 1
         if number > _LAST_VERSION:
-            raise ValueError(f"{folder} has no version left above {max(taken)}: remove that one")
+            raise ValueError(
+                f"{folder} has no version left above {max(taken)}. Remove that version"
+            )
         version = folder / str(number)
         temporary.rename(version)
         files.sync(folder)
         for old in versions(folder)[:-keep] if keep is not None else []:
-            # Out of sight at once, so that no reader finds half of it.
+            # Rename first: a reader must never see part of a version.
             hidden = files.temporary_sibling(folder / str(old))
             (folder / str(old)).rename(hidden)
             if hidden.is_symlink():
-                hidden.unlink()  # What it leads to is not ours.
+                hidden.unlink()  # Keep the target of the link.
             else:
                 shutil.rmtree(hidden)
         return version
 
 
 def versions(folder: Path) -> list[int]:
-    """Returns the versions below `folder`, ascending: folders with a plain number as name."""
+    """Returns the versions below `folder` in ascending order: folders named by an integer."""
     names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
     return sorted(int(name) for name in names if _is_number(name) and str(int(name)) == name)
 
@@ -54,6 +59,6 @@ def _is_number(name: str) -> bool:
 
 def _sync_tree(folder: Path) -> None:
     for entry in [folder, *folder.rglob("*")]:
-        # The server often runs as another user.
+        # Servers often run as another user.
         entry.chmod(0o755 if entry.is_dir() else 0o644)
         files.sync(entry)

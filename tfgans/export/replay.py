@@ -1,14 +1,14 @@
-"""Calls a SavedModel's signatures: what a self-check runs in a process without Keras or tfgans.
+"""Calls the signatures of a SavedModel in a process without Keras and tfgans.
 
 python -P replay.py VERSION INPUTS.npz OUTPUTS.npz
 
-The arrays are named CALL/SIGNATURE/INPUT; those of the outputs alike.
+Both files hold arrays named CALL/SIGNATURE/INPUT, or CALL/SIGNATURE/OUTPUT. A call without inputs
+has a single array with an empty INPUT.
 """
 
 import sys
-from typing import Any
 
-# A server has neither: what needs them must fail here. TensorFlow imports Keras where it can.
+# Neither is installed on a server. TensorFlow imports Keras only where it can.
 for absent in ("keras", "tfgans"):
     sys.modules[absent] = None  # type: ignore[assignment]
 
@@ -17,24 +17,24 @@ import tensorflow as tf  # noqa: E402
 
 
 def main(version: str, inputs: str, outputs: str) -> None:
-    """Runs each call on the arrays of `inputs` and writes what it gives to `outputs`."""
+    """Runs the calls on the arrays of `inputs` and writes their results to `outputs`."""
     model = tf.saved_model.load(version)
     calls: dict[str, dict[str, tf.Tensor]] = {}
     with np.load(inputs, allow_pickle=False) as arrays:
         for name in arrays.files:
             call, _, argument = name.rpartition("/")
-            given = calls.setdefault(call, {})
+            arguments = calls.setdefault(call, {})
             if argument:
-                given[argument] = tf.constant(arrays[name])
-    made: dict[str, Any] = {}
-    # In another order than the live functions: a hidden state would tell.
-    for call, given in reversed(calls.items()):
+                arguments[argument] = tf.constant(arrays[name])
+    results: dict[str, np.ndarray] = {}
+    # The live functions run in the opposite order, so a hidden state gives another result.
+    for call, arguments in reversed(calls.items()):
         signature = call.partition("/")[2]
-        for name, value in model.signatures[signature](**given).items():
+        for name, value in model.signatures[signature](**arguments).items():
             array = value.numpy()
-            # Strings as bytes of fixed width: no pickle.
-            made[f"{call}/{name}"] = array.astype("S") if array.dtype == object else array
-    np.savez(outputs, allow_pickle=False, **made)
+            # Strings become bytes of fixed width, which need no pickle.
+            results[f"{call}/{name}"] = array.astype("S") if array.dtype == object else array
+    np.savez(outputs, allow_pickle=False, **results)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What an exported generator can be asked for: TensorFlow functions by name, with their inputs."""
+"""The signatures of an exported generator: TensorFlow functions with named inputs."""
 
 from collections.abc import Callable
 
@@ -10,21 +10,23 @@ from tfgans.sampling import Sampler
 Outputs = dict[str, tf.Tensor]
 Signature = tuple[Callable[..., Outputs], list[tf.TensorSpec]]
 
-# More rows than this come by calling `sample_at` in batches: a server must not run out of memory
-# on one number in a request.
-MOST_GENERATED = 1024
-# In place of a class: it is drawn from the seed, as by `gan.sample`.
+# The most rows of `generate`: a number in a request must not exhaust the server's memory. For more
+# rows, call `sample_at` in batches.
+MAX_GENERATED = 1024
+# Instead of a class: draw it from the seed, as `gan.sample` does.
 DRAWN = -1
 
 
 class GeneratorSignatures:
-    """The signatures of a generator; `tfgans.export.export_generator` has their table.
+    """Builds the signatures that `tfgans.export.export_generator` lists.
 
-    Everything is a function of the row: the key of a row is (seed, index), as in `gan.sample`, and
-    all that is drawn for it is drawn from this key.
+    Each row has the key (seed, index), as in `gan.sample`, and all its draws come from this key.
 
     Args:
         sampler: `tfgans.sampling.Sampler` of the generator.
+
+    Attributes:
+        num_components: Int, components of the generator.
     """
 
     def __init__(self, sampler: Sampler) -> None:
@@ -33,7 +35,7 @@ class GeneratorSignatures:
         self._image_shape = sampler.example_shape
         self._num_classes = sampler.num_classes
         self.num_components = sampler.num_components
-        # Traced once for all signatures.
+        # All signatures share these traces.
         self._pinned, self._routed, self._of_keys, self._latents_of, self._components_of = (
             tf.function(function, autograph=False, reduce_retracing=True)
             for function in (
@@ -46,13 +48,13 @@ class GeneratorSignatures:
         )
 
     def build(self) -> dict[str, Signature]:
-        """Returns function and input specs of each signature, by name."""
+        """Returns the function and the input specs of each signature, by name."""
         classes = [] if self._num_classes is None else [_rows("labels", tf.int32)]
-        one_class = [] if self._num_classes is None else [_scalar("label", tf.int32)]
+        single_class = [] if self._num_classes is None else [_scalar("label", tf.int32)]
         seed, index = _rows("seed", tf.int64), _rows("index", tf.int64)
         latents = _rows("latents", tf.float32, self._latent_shape)
         ends = [_rows("seed_a", tf.int64), _rows("seed_b", tf.int64), _rows("t", tf.float32)]
-        found: dict[str, Signature] = {
+        signatures: dict[str, Signature] = {
             "serving_default": (self._serving_default, [latents, *classes]),
             "latents": (self._latents, [seed, index]),
             "sample": (self._sample, [seed, *classes]),
@@ -62,24 +64,25 @@ class GeneratorSignatures:
             "mixture_weights": (self._mixture_weights, []),
             "generate": (
                 self._generate,
-                [_scalar("num", tf.int32), _scalar("seed", tf.int64), *one_class],
+                [_scalar("num", tf.int32), _scalar("seed", tf.int64), *single_class],
             ),
         }
         if len(self._image_shape) == 3:
-            found["sample_png"] = (self._sample_png, [seed, *classes])
-        return found
+            signatures["sample_png"] = (self._sample_png, [seed, *classes])
+        return signatures
 
     def _serving_default(self, latents: tf.Tensor, *labels: tf.Tensor) -> Outputs:
-        return {"images": self._routed(_finite("latents", latents), *self._given(labels))}
+        return {"images": self._routed(_finite("latents", latents), *self._checked(labels))}
 
     def _component(self, latents: tf.Tensor, components: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         last = self.num_components - 1
-        chosen = _checked(
+        checked = _checked(
             components,
             (components >= 0) & (components <= last),
             f"`components` must be from 0 to {last}",
         )
-        return {"images": self._pinned(_finite("latents", latents), chosen, *self._given(labels))}
+        latents = _finite("latents", latents)
+        return {"images": self._pinned(latents, checked, *self._checked(labels))}
 
     def _latents(self, seed: tf.Tensor, index: tf.Tensor) -> Outputs:
         return {"latents": self._latents_of(_keys(seed, index))}
@@ -92,24 +95,24 @@ class GeneratorSignatures:
 
     def _sample_png(self, seed: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         images = self._sample(seed, *labels)["images"]
-        # As `tfgans.pictures` shows them: RGB by the first three channels, else grey by the first.
+        # As in `tfgans.pictures`: RGB from the first three channels, or grey from the first.
         channels = 3 if (self._image_shape[-1] or 1) >= 3 else 1
         pixels = to_uint8(images[..., :channels])
         encoded = tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)
         return {"image_bytes": encoded}
 
     def _generate(self, num: tf.Tensor, seed: tf.Tensor, *label: tf.Tensor) -> Outputs:
-        inside = (num >= 1) & (num <= MOST_GENERATED)
-        rows = _checked(num, inside, f"`num` must be from 1 to {MOST_GENERATED}")
+        inside = (num >= 1) & (num <= MAX_GENERATED)
+        rows = _checked(num, inside, f"`num` must be from 1 to {MAX_GENERATED}")
         keys = _keys(tf.fill([rows], seed), tf.range(tf.cast(rows, tf.int64)))
-        return self._of_keys(keys, *(tf.fill([rows], one) for one in label))
+        return self._of_keys(keys, *(tf.fill([rows], value) for value in label))
 
     def _interpolate(
         self, seed_a: tf.Tensor, seed_b: tf.Tensor, t: tf.Tensor, *labels: tf.Tensor
     ) -> Outputs:
         t = _checked(t, (t >= 0.0) & (t <= 1.0), "`t` must be from 0 to 1")
         keys_a, keys_b = (_keys(seed, tf.zeros_like(seed)) for seed in (seed_a, seed_b))
-        # Each half with the component of its end, so that both ends are what `sample` gives.
+        # Each half takes the component of its end, so that both ends are those of `sample`.
         components = tf.where(t < 0.5, self._components_of(keys_a), self._components_of(keys_b))
         latents = _slerp(self._latents_of(keys_a), self._latents_of(keys_b), t)
         images = self._pinned(latents, components, *self._drawn(labels, keys_a))
@@ -121,8 +124,8 @@ class GeneratorSignatures:
     def _rows_of_keys(self, keys: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         components, classes = self._components_of(keys), self._drawn(labels, keys)
         images = self._pinned(self._latents_of(keys), components, *classes)
-        told = {"labels": classes[0]} if classes else {}
-        return {"images": images, "components": components, **told}
+        labels_output = {"labels": classes[0]} if classes else {}
+        return {"images": images, "components": components, **labels_output}
 
     def _pinned_images(
         self, latents: tf.Tensor, components: tf.Tensor, *labels: tf.Tensor
@@ -132,20 +135,20 @@ class GeneratorSignatures:
     def _routed_images(self, latents: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
         return self._sampler.examples(latents, labels[0] if labels else None, None)
 
-    def _given(self, labels: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
-        return [self._checked_labels(one, first=0) for one in labels]
+    def _checked(self, labels: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
+        return [self._checked_labels(values, first=0) for values in labels]
 
     def _drawn(self, labels: tuple[tf.Tensor, ...], keys: tf.Tensor) -> list[tf.Tensor]:
         if self._num_classes is None:
             return []
         drawn = self._sampler.classes(keys)
-        given = [self._checked_labels(one, first=DRAWN) for one in labels]
-        return [tf.where(one == DRAWN, drawn, one) for one in given]
+        checked = [self._checked_labels(values, first=DRAWN) for values in labels]
+        return [tf.where(values == DRAWN, drawn, values) for values in checked]
 
     def _checked_labels(self, labels: tf.Tensor, *, first: int) -> tf.Tensor:
         last = (self._num_classes or 1) - 1
         expected = f"`labels` must be classes from 0 to {last}"
-        drawn = f", or {DRAWN} for one drawn from the seed" if first == DRAWN else ""
+        drawn = f", or {DRAWN} to draw them from the seed" if first == DRAWN else ""
         return _checked(labels, (labels >= first) & (labels <= last), expected + drawn)
 
 
@@ -166,22 +169,23 @@ def _finite(name: str, values: tf.Tensor) -> tf.Tensor:
 
 
 def _checked(values: tf.Tensor, valid: tf.Tensor, expected: str) -> tf.Tensor:
-    """Returns `values`, or fails the call; XLA compiles the check away."""
+    """Returns `values`, or fails the call. XLA drops the check."""
     check = tf.debugging.Assert(tf.reduce_all(valid), [expected, values])
-    with tf.control_dependencies([] if check is None else [check]):  # None when run eagerly
+    with tf.control_dependencies([] if check is None else [check]):  # None in eager mode
         return tf.identity(values)
 
 
 def _slerp(start: tf.Tensor, end: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
     """Returns latents on the great arc from `start` to `end`.
 
-    sin((1 - t) w) / sin(w) start + sin(t w) / sin(w) end, w the angle between the two (White 2016,
-    "Sampling Generative Networks", section 2.1); the straight line where w is 0 or pi.
+    These are sin((1 - t) w) / sin(w) start + sin(t w) / sin(w) end, where w is the angle between
+    the two (White 2016, "Sampling Generative Networks", section 2.1), or points on the straight
+    line where w is 0 or pi.
     """
     axes = list(range(1, start.shape.rank))
-    here, there = (tf.math.divide_no_nan(one, _length(one, axes)) for one in (start, end))
-    # Exact near 0 and pi too, where the arc cosine of the product is not (Kahan).
-    angle = 2.0 * tf.atan2(_length(here - there, axes), _length(here + there, axes))
+    first, last = (tf.math.divide_no_nan(x, _length(x, axes)) for x in (start, end))
+    # Kahan's formula is exact near 0 and pi too; the arc cosine of the product is not.
+    angle = 2.0 * tf.atan2(_length(first - last, axes), _length(first + last, axes))
     sine = tf.sin(angle)
     straight = sine < 1e-4
     safe = tf.where(straight, tf.ones_like(sine), sine)

@@ -1,4 +1,7 @@
-"""Requests that TF Serving plays when it loads a version, so that no user waits for the first."""
+"""Warm-up requests, which TensorFlow Serving runs when it loads a version.
+
+https://www.tensorflow.org/tfx/serving/saved_model_warmup
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,15 +11,14 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from tfgans.export.self_check import Call
 
-# Where TF Serving looks, below the version.
 _FILE = Path("assets.extra", "tf_serving_warmup_requests")
 
 
 def write_warmup(folder: Path, calls: Sequence[Call]) -> None:
-    """Writes calls as `PredictionLog` records for TF Serving, which takes 1000 at most.
+    """Writes calls as `PredictionLog` records, of which TensorFlow Serving takes at most 1000.
 
-    Left out are calls without rows: a server with batching refuses them, and one refused record
-    keeps it from loading the model.
+    It leaves out calls without rows: a server with batching refuses them, and does not load a model
+    with a record that it refuses.
     """
     path = folder / _FILE
     path.parent.mkdir(exist_ok=True)
@@ -35,7 +37,7 @@ def write_warmup(folder: Path, calls: Sequence[Call]) -> None:
 
 
 def read_warmup(folder: Path) -> list[Call]:
-    """Returns the calls in a version's warm-up file, of any library; empty if it has none."""
+    """Returns the warm-up calls of a version of any library, empty if it has no such file."""
     path = folder / _FILE
     if not path.exists():
         return []

@@ -1,6 +1,6 @@
-"""The papers' experiments, rerun with this library: a table, figures and a verdict each.
+"""Reruns the experiments of the papers: a table, figures and verdicts for each.
 
-`run` does what `bin/experiment.py` does. A lab is a module of this package with a `LAB`.
+`run` does the work of `bin/experiment.py`. A lab is a module of this package with a `LAB`.
 """
 
 import importlib
@@ -25,13 +25,13 @@ NAMES = (
 
 
 def load(name: str) -> Lab:
-    """Returns the lab of this name.
+    """Returns a lab by its name.
 
     Args:
         name: One of `NAMES`.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If no lab has the name.
     """
     checks.choice("lab", name, NAMES)
     lab: Lab = importlib.import_module(f"tfgans.labs.{name}").LAB

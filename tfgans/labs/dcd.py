@@ -1,4 +1,4 @@
-"""Samples before and after refinement: Song et al. 2020, "Discriminator Contrastive Divergence"."""
+"""Compares samples before and after refinement by DCD: Song et al. 2020."""
 
 from typing import Any
 
@@ -57,13 +57,13 @@ MEASURES = {
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     tasks = ("grid", "swiss_roll") if quick else ("ring", "grid", "swiss_roll")
     return [{"task": task, "steps": 500 if quick else 1000} for task in tasks]
 
 
 def measure(*, task: str, steps: int, seed: int) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     source: Any = data.load(task, seed=seed)
     gan = SNGAN(
         networks.mlp_generator((2,), latent_dim=2, width=WIDTH, depth=DEPTH, seed=seed),
@@ -84,17 +84,18 @@ def measure(*, task: str, steps: int, seed: int) -> dict[str, Any]:
         "tuned": tuned.sample(NUM_SAMPLES, seed, batch_size=NUM_SAMPLES),
     }
     real = source.sample(NUM_SAMPLES, seed=-1)
-    found: dict[str, Any] = dict.fromkeys(MEASURES)
+    measures: dict[str, Any] = dict.fromkeys(MEASURES)
     for stage, made in samples.items():
         for name, value in score(made, real, source).items():
-            found[f"{name}_{stage}"] = value
+            measures[f"{name}_{stage}"] = value
         for index, axis in enumerate("xy"):
-            found[f"{axis}_{stage}"] = [round(float(one), 3) for one in made[:NUM_DRAWN, index]]
-    return found
+            coordinates = made[:NUM_DRAWN, index]
+            measures[f"{axis}_{stage}"] = [round(float(value), 3) for value in coordinates]
+    return measures
 
 
 def score(samples: np.ndarray, real: np.ndarray, source: Any) -> dict[str, float]:
-    """Returns what is measured of samples [num, 2]; the last one only where there are modes."""
+    """Returns the scores of samples [num, 2]; the last only for data that have modes."""
     from scipy.spatial import KDTree
 
     scores = {
@@ -102,13 +103,13 @@ def score(samples: np.ndarray, real: np.ndarray, source: Any) -> dict[str, float
         "distance": float(KDTree(real).query(samples)[0].mean()),
     }
     if source.modes is not None:
-        found = metrics.mode_coverage(samples, source.modes, source.std)
-        scores["high_quality"] = found.high_quality
+        coverage = metrics.mode_coverage(samples, source.modes, source.std)
+        scores["high_quality"] = coverage.high_quality
     return scores
 
 
 def _gain(column: str, task: str, first: str, second: str) -> Any:
-    """Returns the effect: the measure at one stage less that at another, a seed."""
+    """Returns the effect: the measure at one stage minus that at another, per seed."""
 
     def effect(rows: pd.DataFrame) -> list[float]:
         ours = effects.select(rows, task=task)

@@ -1,4 +1,4 @@
-"""How many different images a GAN makes: the birthday paradox test of Arora & Zhang 2017."""
+"""Estimates the support of GANs by the birthday paradox test of Arora & Zhang 2017."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from tfgans.mixtures import MixtureGenerator
 MEMORY, TRAINED = "memory", "trained"
 SHAPE, LATENTS, WIDTH, BATCH = (8, 8, 1), 16, 16, 64
 RATE, BETAS = 2e-3, (0.5, 0.9)
-# Which part of the real images has another one so near.
+# The part of the real images that has another real image within the distance.
 QUANTILE = 0.05
 NUM_BATCHES = 200
 PAPER = "Arora & Zhang 2017"
@@ -59,7 +59,7 @@ MEASURES = {
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     widths, steps = ((2, 16), 1000) if quick else ((2, 4, 8, 16, 32), 1500)
     memories = [(MEMORY, 0, 1, num) for num in (100, 1000, 10_000)]
     trained = [(TRAINED, width, 1, steps) for width in widths]
@@ -69,7 +69,7 @@ def cells(quick: bool) -> list[dict[str, Any]]:
 
 
 def measure(*, task: str, width: int, k: int, num: int, seed: int) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     return _memory(num, seed) if task == MEMORY else _trained(width, k, num, seed)
 
 
@@ -85,7 +85,7 @@ def _memory(num: int, seed: int) -> dict[str, Any]:
 
 
 def memorizing(num: int, seed: int) -> Callable[[int, int], np.ndarray]:
-    """Returns the `sample` of a generator that makes `num` images, equally often."""
+    """Returns the `sample` function of a generator that draws uniformly from `num` images."""
     known = np.random.default_rng([seed, 0]).uniform(-1, 1, [num, *SHAPE])
 
     def sample(count: int, draw: int) -> np.ndarray:
@@ -121,20 +121,20 @@ def _trained(width: int, k: int, steps: int, seed: int) -> dict[str, Any]:
 
 
 def _estimate(sample: Any, *, threshold: float, truth: float, seed: int) -> dict[str, float]:
-    found = metrics.birthday_paradox(
+    estimate = metrics.birthday_paradox(
         sample, threshold=threshold, num_batches=NUM_BATCHES, max_batch_size=1024, seed=seed
     )
     return {
-        "support": found.support_size,
-        "support_low": found.interval[0],
-        "support_high": found.interval[1],
-        "relative_support": found.support_size / truth,
-        "batch_size": float(found.batch_size),
+        "support": estimate.support_size,
+        "support_low": estimate.interval[0],
+        "support_high": estimate.interval[1],
+        "relative_support": estimate.support_size / truth,
+        "batch_size": float(estimate.batch_size),
     }
 
 
 def collision_size(points: np.ndarray, threshold: float) -> float:
-    """Returns 1 over the share of pairs of different rows that lie within `threshold`."""
+    """Returns 1 / share, of the pairs of different rows that lie within `threshold`."""
     return float(1 / np.mean(pdist(points) <= threshold))
 
 

@@ -1,4 +1,4 @@
-"""From the rows of a lab to one number a seed."""
+"""Reduces the rows of a lab to one number per seed."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -20,13 +20,14 @@ def column(rows: pd.DataFrame, name: str, **cell: Any) -> pd.Series:
 
 def last(rows: pd.DataFrame, name: str, **cell: Any) -> list[float]:
     """Returns the last entry of a column of lists, by seed."""
-    return [one[-1] for one in column(rows, name, **cell)]
+    return [values[-1] for values in column(rows, name, **cell)]
 
 
 def at_end(rows: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """Returns the rows, of each list in these columns its last entry."""
+    """Returns the rows with each list in these columns replaced by its last entry."""
     ends = {
-        name: [one[-1] if isinstance(one, list) else one for one in rows[name]] for name in names
+        name: [value[-1] if isinstance(value, list) else value for value in rows[name]]
+        for name in names
     }
     return rows.assign(**ends)
 
@@ -35,29 +36,32 @@ def differences(first: Iterable[float], second: Iterable[float]) -> list[float]:
     """Returns `first - second`, seed by seed.
 
     Raises:
-        ValueError: If one has more seeds.
+        ValueError: If their numbers of seeds differ.
     """
-    return [one - other for one, other in zip(first, second, strict=True)]
+    return [left - right for left, right in zip(first, second, strict=True)]
 
 
 def ratios(first: Iterable[float], second: Iterable[float]) -> list[float]:
     """Returns `first / second`, seed by seed.
 
     Raises:
-        ValueError: If one has more seeds.
+        ValueError: If their numbers of seeds differ.
     """
-    return [one / other for one, other in zip(first, second, strict=True)]
+    return [left / right for left, right in zip(first, second, strict=True)]
 
 
 def difference(
     measure: str, first: Mapping[str, Any], second: Mapping[str, Any]
 ) -> Callable[[pd.DataFrame], list[float]]:
-    """Returns an effect for a claim: a measure in one cell less that in another, at the same seeds.
+    """Returns the effect of a claim: a measure in one cell minus the measure in another, by seed.
 
     Args:
-        measure: Its column; of lists the last entry counts.
-        first: Settings that only the runs of one cell have.
-        second: Likewise, of the other cell.
+        measure: The column. The last entry of a list counts.
+        first: Settings that select the runs of the first cell.
+        second: Settings that select the runs of the second cell.
+
+    Raises:
+        ValueError: By the effect, if the settings select several runs of a seed.
     """
 
     def effect(rows: pd.DataFrame) -> list[float]:

@@ -1,4 +1,4 @@
-"""Where runs run: processes of one thread each on this machine, or a Ray cluster."""
+"""Executes runs in single-threaded processes on this machine, or on a Ray cluster."""
 
 import concurrent.futures
 import gc
@@ -14,25 +14,25 @@ from typing import Any, NamedTuple
 from tfgans import checks
 
 ENGINES = ("processes", "ray")
-# A new process after so many runs: TensorFlow frees little of what it traced.
+# Runs before a process is replaced: TensorFlow frees little of what it traced.
 _RUNS_OF_A_PROCESS = 100
 
 
 class Task(NamedTuple):
-    """A run: what to call, with what, by name."""
+    """A run: the function to call, and its arguments by name."""
 
     measure: Callable[..., Mapping[str, Any]]
     arguments: Mapping[str, Any]
 
 
 class Ended(NamedTuple):
-    """How a run ended.
+    """The result of a run.
 
     Attributes:
-        measures: What it returned; None if it failed.
+        measures: The returned measures; None if the run failed.
         error: The failure in one line.
-        log: Its traceback.
-        cpu_seconds: Of all threads of its process; 0.0 of one that died.
+        log: The traceback.
+        cpu_seconds: CPU seconds of all threads of the process; 0.0 if the process died.
     """
 
     measures: Mapping[str, Any] | None
@@ -44,13 +44,13 @@ class Ended(NamedTuple):
 def run_tasks(
     tasks: Sequence[Task], *, workers: int, engine: str = "processes"
 ) -> Iterator[tuple[int, Ended]]:
-    """Yields (index, how it ended) as runs end. A run that crashes its process only fails.
+    """Yields (index, result) as runs end. A run that crashes its process counts as failed.
 
     Args:
         tasks: The runs.
-        workers: How many at a time.
-        engine: "processes", or "ray": the cluster at the environment's RAY_ADDRESS, else one that
-            is started here for the while. All its machines need this package.
+        workers: Number of runs at a time.
+        engine: "processes" or "ray". Ray uses the cluster at the environment variable RAY_ADDRESS,
+            or starts a local cluster. All machines of the cluster need this package.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -62,7 +62,7 @@ def run_tasks(
 
 
 def check(engine: str) -> None:
-    """Raises ValueError or ImportError unless this engine can be used."""
+    """Raises ValueError or ImportError unless the engine is known and installed."""
     checks.choice("engine", engine, ENGINES)
     if engine == "ray" and importlib.util.find_spec("ray") is None:
         raise ImportError("The engine 'ray' needs Ray: pip install tfgans[ray]")
@@ -83,7 +83,7 @@ def _by_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, En
         }
         for future in concurrent.futures.as_completed(futures):
             error = future.exception()
-            # `_measure` catches all that Python can: what comes here took its process along.
+            # `_measure` catches every exception: what arrives here killed the process.
             yield futures[future], future.result() if error is None else _died(error)
     finally:
         pool.stop()
@@ -94,8 +94,8 @@ def _by_ray(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Ended]]:
     import ray
 
     quiet: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}
-    own = "RAY_ADDRESS" not in os.environ
-    ray.init(**({"address": "local", "num_cpus": workers, **quiet} if own else {}))
+    local = "RAY_ADDRESS" not in os.environ
+    ray.init(**({"address": "local", "num_cpus": workers, **quiet} if local else {}))
     try:
         remote = ray.remote(num_cpus=1, max_retries=0)(_measure_alone)
         waiting = list(enumerate(tasks))[::-1]
@@ -119,7 +119,8 @@ def _by_ray(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Ended]]:
 def _one_thread() -> None:
     import threadpoolctl
 
-    # TensorFlow reads these when its first operation runs; what reads its own has been imported.
+    # TensorFlow reads these when its first operation runs. The other libraries are imported by
+    # now, and read nothing more.
     os.environ.update({"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"})
     threadpoolctl.threadpool_limits(1)
 
@@ -142,7 +143,7 @@ def _measure(task: Task) -> Ended:
 
 
 def _forget_others(seed: int) -> None:
-    """Makes the process as it was before its first run, as far as Keras can."""
+    """Resets Keras to the state before the first run of the process, as far as Keras can."""
     if "keras" not in sys.modules:
         return
     import keras
@@ -151,7 +152,7 @@ def _forget_others(seed: int) -> None:
     keras.backend.clear_session()
     gc.collect()
     keras.utils.set_random_seed(seed)
-    # Each model traces functions of its own; TensorFlow warns of the fifth in a process.
+    # Each model traces its functions anew; TensorFlow warns of the fifth in a process.
     tf.get_logger().setLevel("ERROR")
 
 

@@ -1,4 +1,4 @@
-"""How near mixtures of networks come to an equilibrium of their game: Arora et al. 2017."""
+"""Measures the distance of trained mixtures to an equilibrium of their game: Arora et al. 2017."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from tfgans.methods import NonSaturatingGAN
 from tfgans.mixtures import MixtureDiscriminator, MixtureGenerator
 
 BATCH, LATENTS, DEPTH, WIDTH = 256, 2, 3, 32
-# The mixture of the claims, and a network of as many parameters as so many of `WIDTH`.
+# Components of the mixture, and the width of a single network with as many parameters.
 K, WIDE = 8, 94
 RATE, BETAS = 1e-3, (0.5, 0.999)
 NUM_HELD_OUT, NUM_LOOKED_AT = 4096, 2048
@@ -64,14 +64,14 @@ MEASURES = {
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     updates = 800 if quick else 1500
     arms = [(1, WIDTH), (K, WIDTH)] if quick else [(k, WIDTH) for k in (1, 2, 4, 8)]
     return [{"k": k, "width": width, "updates": updates} for k, width in [*arms, (1, WIDE)]]
 
 
 def measure(*, k: int, width: int, updates: int, seed: int) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     source = data.Grid(seed=seed)
     gan = NonSaturatingGAN(*_players(k, width, seed), seed=seed)
     real = source.sample(NUM_LOOKED_AT, seed=-1)
@@ -88,8 +88,8 @@ def measure(*, k: int, width: int, updates: int, seed: int) -> dict[str, Any]:
     payoffs = [payoff for payoff, _ in seen]
     pairs = np.array([pairs.ravel() for _, pairs in seen]).T
     late = len(seen) // 2
-    found = games.equilibrium(gan, source.sample(NUM_HELD_OUT, seed=-2), seed=seed)
-    values = found.payoff.values
+    result = games.equilibrium(gan, source.sample(NUM_HELD_OUT, seed=-2), seed=seed)
+    values = result.payoff.values
     samples = gan.sample(10_000, seed=seed + 1, batch_size=10_000)
     return {
         "step": looks,
@@ -97,11 +97,11 @@ def measure(*, k: int, width: int, updates: int, seed: int) -> dict[str, Any]:
         "oscillation": oscillation(payoffs[late:]),
         "pair_oscillation": float(np.mean([oscillation(pair[late:]) for pair in pairs])),
         "reply": _reply(source, samples[: 2 * NUM_HELD_OUT], seed),
-        "value": found.value,
-        "matrix_value": found.game.value,
-        "exploitability": found.generator_gain + found.discriminator_gain,
+        "value": result.value,
+        "matrix_value": result.game.value,
+        "exploitability": result.generator_gain + result.discriminator_gain,
         "pure_exploitability": pure_exploitability(values),
-        "standard_error": float(found.payoff.standard_errors.mean()),
+        "standard_error": float(result.payoff.standard_errors.mean()),
         "modes": float(metrics.mode_coverage(samples, source.modes, source.std).modes),
     }
 
@@ -125,9 +125,9 @@ def _payoffs(gan: Any, real: np.ndarray) -> np.ndarray:
         return np.asarray(gan.discriminator.predict_on_batch(examples), np.float64)
 
     num, count = len(real), len(_weights(gan.generator))
-    which = [{"component": one} for one in range(count)] if count > 1 else [{}]
-    fakes = [gan.sample(num, seed=0, batch_size=num, **one) for one in which]
-    on_fake = [np.logaddexp(0, logits(one)).mean(axis=0) for one in fakes]
+    components = range(count) if count > 1 else [None]
+    fakes = [gan.sample(num, seed=0, batch_size=num, component=index) for index in components]
+    on_fake = [np.logaddexp(0, logits(fake)).mean(axis=0) for fake in fakes]
     payoffs: np.ndarray = -np.logaddexp(0, -logits(real)).mean(axis=0) - np.array(on_fake)
     return payoffs
 
@@ -142,24 +142,24 @@ def _look(gan: Any, real: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def oscillation(values: Sequence[float]) -> float:
-    """Returns the root mean square of what a straight line leaves of a series."""
+    """Returns the root mean square of the residuals of a straight line fitted to a series."""
     places = np.arange(len(values))
     return float(np.std(values - np.polyval(np.polyfit(places, values, 1), places)))
 
 
 def _reply(source: Any, fake: np.ndarray, seed: int) -> float:
-    found = games.neural_net_distance(
+    result = games.neural_net_distance(
         source.sample(len(fake), seed=-3),
         fake,
         discriminator=lambda: networks.mlp_discriminator((2,), width=WIDTH, depth=DEPTH, seed=seed),
         seed=seed,
     )
-    return found.distance
+    return result.distance
 
 
 def pure_exploitability(payoff: np.ndarray) -> float:
-    """Returns the least exploitability of a pair of one row and one column."""
-    # Against row i the best column gains max_j F_ij; against column j the best row, min_i F_ij.
+    """Returns the least exploitability of a pure pair, a row and a column."""
+    # The best column against row i gains max_j F_ij, the best row against column j min_i F_ij.
     gaps = payoff.max(axis=1)[:, np.newaxis] - payoff.min(axis=0)[np.newaxis]
     return float(gaps.min())
 
@@ -169,7 +169,7 @@ def _of(rows: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _ratio(rows: pd.DataFrame, name: str, *, width: int) -> list[float]:
-    """Returns the measure of `K` components over that of one pair of this width, by seed."""
+    """Returns the measure of `K` components divided by that of one pair of this width, by seed."""
     return ratios(_of(rows, name), column(rows, name, k=1, width=width))
 
 

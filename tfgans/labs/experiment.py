@@ -1,4 +1,4 @@
-"""Runs a lab: what is missing of its rows, then its report."""
+"""Runs a lab: computes the missing rows, then writes the report."""
 
 import dataclasses
 import json
@@ -23,13 +23,13 @@ ROWS, LOG, RECORD = "rows.csv", "log.txt", "lab.json"
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a lab gave.
+    """The outcome of a lab.
 
     Attributes:
-        verdicts: One a claim.
-        num_runs: Rows of the table.
-        num_failed: Those of them that failed.
-        folder: Where the report is.
+        verdicts: One verdict per claim.
+        num_runs: Number of rows.
+        num_failed: Number of rows whose run failed.
+        folder: The folder of the report.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -51,27 +51,27 @@ def run(
 ) -> Outcome:
     """Runs a lab from seeds 0 to `seeds - 1`, and writes its rows, figures and report.
 
-    A folder that holds some of the rows is gone on with: only what is missing or failed runs. More
-    seeds may be asked for than were there.
+    Continues in a folder that holds some of the rows: only missing and failed runs are computed.
+    `seeds` may grow between calls.
 
     Args:
         lab: The lab.
-        out: Its folder.
+        out: The folder to write to.
         seeds: Int of at least 1.
-        quick: Whether to run its smaller form.
-        workers: Runs at a time, of one thread each. Default: one a CPU.
+        quick: Whether to run the smaller form of the lab.
+        workers: Number of single-threaded runs at a time. Default: the number of CPUs.
         engine: "processes" or "ray"; see `engines.run_tasks`.
-        command: What the report says was typed.
-        progress: Whether to show a bar on stderr.
+        command: The command line, for the report.
+        progress: Whether to show a progress bar on stderr.
 
     Returns:
-        An `Outcome`. A run that failed is a row that says so, its traceback is in `log.txt`.
+        An `Outcome`. A failed run is a row with its error; the traceback is in `log.txt`.
 
     Raises:
-        ValueError: If an argument is out of its range, or the folder holds something else or is
-            another process's.
+        ValueError: If an argument is out of range, the folder holds something else, or another
+            process writes to it.
         OSError: If the folder cannot be written.
-        ImportError: If Ray is asked for and missing.
+        ImportError: If `engine` is "ray" and Ray is not installed.
     """
     checks.positive_int("seeds", seeds)
     workers = _num_cpus() if workers is None else checks.positive_int("workers", workers)
@@ -94,18 +94,20 @@ def run(
 
 
 def _open(lab: Lab, folder: Path, *, quick: bool) -> Rows:
-    """Returns the rows of a folder that is new, or of the same lab."""
+    """Returns the rows of a new folder, or of a folder of the same lab."""
     record = {"lab": lab.name, "quick": quick}
     path = folder / RECORD
     if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found != record:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored != record:
             raise ValueError(
-                f"{folder} holds {found}, not {record}. Choose another folder, or remove it"
+                f"{folder} must be the folder of {record}. Received: the folder of {stored}. "
+                "Choose another folder, or remove it"
             )
-    elif any(not one.name.startswith(".") for one in folder.iterdir()):
+    elif any(not entry.name.startswith(".") for entry in folder.iterdir()):
         raise ValueError(
-            f"{folder} is not empty, and not of a lab. Choose a new or an empty folder"
+            f"{folder} must be new, empty or the folder of a lab. Received: a folder with other "
+            "files. Choose a new or an empty folder"
         )
     else:
         files.write_text(path, json.dumps(record) + "\n")
@@ -120,9 +122,10 @@ def _open(lab: Lab, folder: Path, *, quick: bool) -> Rows:
 
 
 def _comparable(frame: pd.DataFrame, settings: list[str]) -> pd.DataFrame:
-    """Returns the rows of the seeds of which all cells ended well.
+    """Returns the rows of the seeds at which no cell failed.
 
-    Cells are compared seed by seed. One that failed at every seed takes itself along, not the rest.
+    Cells are compared seed by seed. A cell that failed at every seed is left out, and the seeds of
+    the other cells stay.
     """
     if not len(frame):
         return frame
@@ -141,7 +144,7 @@ def _fill(
     engine: str,
     progress: bool,
 ) -> None:
-    """Runs what is missing; each run is a row as it ends."""
+    """Computes the missing rows, and appends each when its run ends."""
     from tqdm import tqdm
 
     if not missing:
@@ -158,8 +161,8 @@ def _fill(
                 measures = {}
             if error:
                 _log(rows.path.with_name(LOG), row, ended.log or error)
-            own = {"status": FAILED if error else OK, "error": error, "commit": commit}
-            rows.append({**row, **measures, **own, "cpu_seconds": round(ended.cpu_seconds, 3)})
+            status = {"status": FAILED if error else OK, "error": error, "commit": commit}
+            rows.append({**row, **measures, **status, "cpu_seconds": round(ended.cpu_seconds, 3)})
             bar.update()
 
 
@@ -169,14 +172,14 @@ def _log(path: Path, row: Mapping[str, Any], text: str) -> None:
 
 
 def _commit() -> str:
-    """Returns which code this is: the commit of its checkout, or its version."""
+    """Returns the commit of the checkout, or the version of the package without a checkout."""
     here = Path(__file__).parent
     command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=10"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
     except OSError:
         return versions()["tfgans"]
-    return found.stdout.strip() or versions()["tfgans"]
+    return done.stdout.strip() or versions()["tfgans"]
 
 
 def _num_cpus() -> int:

@@ -1,4 +1,4 @@
-"""What few samples say of a distance, and who is fooled by a memory: Arora et al. 2017."""
+"""Measures how distances of few samples generalize: Arora et al. 2017."""
 
 import math
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from scipy import special
 
 from tfgans import data, games, metrics, networks
 from tfgans.labs import plots, training
-from tfgans.labs.effects import column, select
+from tfgans.labs.effects import column, last, select
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.labs.verdicts import summaries
 from tfgans.methods import NonSaturatingGAN
 
 SAME, MEMORY, TRAINED = "same", "memory", "trained"
-# An exact W1 takes the cube of their number.
+# The time of an exact W1 grows with the cube of the number of samples.
 SIZES, WASSERSTEIN_SIZES = (64, 256, 1024, 4096), (64, 256, 1024)
 MEMORIES = (16, 64, 256, 1024, 4096)
 HELD_OUT, NUM_REAL = 2048, 16_384
@@ -57,7 +57,7 @@ MEASURES = {
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     same = [(SAME, dim, 4, 0) for dim in ((100, 300) if quick else (10, 100, 300))]
     memory = [(MEMORY, DIM, width, 0) for width in ((4, 64) if quick else (4, 16, 64))]
     widths, nums = ((64,), (64, 4096)) if quick else ((16, 64), (64, 512, 4096))
@@ -67,25 +67,25 @@ def cells(quick: bool) -> list[dict[str, Any]]:
 
 
 def measure(*, task: str, dim: int, width: int, num: int, seed: int) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     run = {SAME: _same, MEMORY: _memory, TRAINED: _trained}[task]
     return {**dict.fromkeys(MEASURES), **run(dim, width, num, seed)}
 
 
 def _same(dim: int, width: int, _: int, seed: int) -> dict[str, Any]:
-    found: Any = {name: [] for name in list(MEASURES)[1:5]}
+    columns: Any = {name: [] for name in list(MEASURES)[1:5]}
     for size in SIZES:
         first, second = (
             _normal(size + HELD_OUT, dim, seed, size, side) / math.sqrt(dim) for side in (0, 1)
         )
         seen = _distance(first, second, width, seed)
         first, second = first[:size], second[:size]
-        found["sample_distance"].append(seen.train_distance)
-        found["distance"].append(seen.distance)
-        found["divergence"].append(sample_divergence(first, second))
+        columns["sample_distance"].append(seen.train_distance)
+        columns["distance"].append(seen.distance)
+        columns["divergence"].append(sample_divergence(first, second))
         if size in WASSERSTEIN_SIZES:
-            found["wasserstein"].append(metrics.wasserstein_distance(first, second))
-    return {"size": list(SIZES), **found}
+            columns["wasserstein"].append(metrics.wasserstein_distance(first, second))
+    return {"size": list(SIZES), **columns}
 
 
 def _memory(dim: int, width: int, _: int, seed: int) -> dict[str, Any]:
@@ -97,8 +97,8 @@ def _memory(dim: int, width: int, _: int, seed: int) -> dict[str, Any]:
         seen.append(_distance(real, known[chosen], width, seed))
     return {
         "size": list(MEMORIES),
-        "sample_distance": [one.train_distance for one in seen],
-        "distance": [one.distance for one in seen],
+        "sample_distance": [result.train_distance for result in seen],
+        "distance": [result.distance for result in seen],
     }
 
 
@@ -109,11 +109,11 @@ def _trained(dim: int, width: int, num: int, seed: int) -> dict[str, Any]:
 
     def excess(gan: Any) -> float:
         logits = map(gan.discriminator.predict_on_batch, (known, fresh))
-        on_known, on_fresh = (float(special.expit(one).mean()) for one in logits)
+        on_known, on_fresh = (float(special.expit(values).mean()) for values in logits)
         return on_known - on_fresh
 
     looks = list(range(STEPS // 10, STEPS + 1, STEPS // 10))
-    found = training.train(
+    values = training.train(
         NonSaturatingGAN(generator, judge, seed=seed),
         data.from_array(known, seed=seed),
         looks=looks,
@@ -122,7 +122,7 @@ def _trained(dim: int, width: int, num: int, seed: int) -> dict[str, Any]:
         learning_rate=1e-3,
         betas=(0.5, 0.999),
     )
-    return {"step": looks, "train_excess": found}
+    return {"step": looks, "train_excess": values}
 
 
 def _normal(count: int, dim: int, *entropy: int) -> np.ndarray:
@@ -145,22 +145,22 @@ def _distance(first: np.ndarray, second: np.ndarray, width: int, seed: int) -> A
 
 
 def sample_divergence(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns the Jensen-Shannon divergence, in nats, of two samples of one size.
+    """Returns the Jensen-Shannon divergence, in nats, of two samples of the same size.
 
     None has a point twice: each point that they do not share adds its weight times log 2.
     """
-    shared = {one.tobytes() for one in first} & {one.tobytes() for one in second}
+    shared = {row.tobytes() for row in first} & {row.tobytes() for row in second}
     return math.log(2) * (1 - len(shared) / len(first))
 
 
 def slope(sizes: Any, values: Any) -> float:
-    """Returns the exponent a of the power law `size^a` that fits best on log axes."""
-    # What is 0 but for noise can be below it.
+    """Returns the exponent a of the power law `size^a` of the least-squares fit on log axes."""
+    # Noise around 0 may be negative.
     return float(np.polyfit(np.log(sizes), np.log(np.maximum(values, 1e-3)), 1)[0])
 
 
 def size_needed(sizes: Sequence[float], distances: Sequence[float]) -> float:
-    """Returns the size at which a falling distance reaches `EPSILON`; NaN if it never does."""
+    """Returns the size at which a falling distance reaches `EPSILON`, or NaN."""
     logs = np.log(np.maximum(distances, 1e-3) / EPSILON)
     below = np.flatnonzero(logs <= 0)
     if not len(below):
@@ -173,9 +173,9 @@ def _capacity_slopes(rows: pd.DataFrame) -> list[float]:
     """Returns the exponent of the size needed, in the number of parameters, by seed."""
     return [
         slope(
-            # A weight for each coordinate, a bias, an output weight; and the output's bias.
+            # Each unit has `DIM` weights, a bias and an output weight; the output has a bias.
             runs["width"] * (DIM + 2) + 1,
-            [size_needed(MEMORIES, one) for one in runs["distance"]],
+            [size_needed(MEMORIES, distances) for distances in runs["distance"]],
         )
         for _, runs in rows[rows["task"] == MEMORY].groupby("seed")
     ]
@@ -184,7 +184,7 @@ def _capacity_slopes(rows: pd.DataFrame) -> list[float]:
 def _excess_slopes(rows: pd.DataFrame) -> list[float]:
     """Returns the exponent of the largest excess in the number of examples, by seed."""
     return [
-        slope(runs["num"], [np.abs(one).max() for one in runs["train_excess"]])
+        slope(runs["num"], [np.abs(excess).max() for excess in runs["train_excess"]])
         for _, runs in select(rows, task=TRAINED, width=64).groupby("seed")
     ]
 
@@ -194,7 +194,7 @@ CLAIMS = (
         "Samples of one distribution are at least 1.1 apart in W1",
         f"{PAPER}, Lemma 1 (which says log 2 in Jensen-Shannon divergence, too: so of any density)",
         f"W1 of {WASSERSTEIN_SIZES[-1]} draws each, dimension 300",
-        lambda rows: [one[-1] for one in column(rows, "wasserstein", task=SAME, dim=300)],
+        lambda rows: last(rows, "wasserstein", task=SAME, dim=300),
         above=1.1,
     ),
     Claim(
@@ -202,14 +202,14 @@ CLAIMS = (
         f"{PAPER}, Theorem 3.1",
         f"exponent of the distance of two samples in their size, {SIZES[0]} to {SIZES[-1]}, "
         "dimension 100 (theory: -0.5; one that falls faster passes too)",
-        lambda rows: [slope(SIZES, one) for one in column(rows, "sample_distance", dim=100)],
+        lambda rows: [slope(SIZES, values) for values in column(rows, "sample_distance", dim=100)],
         below=-0.4,
     ),
     Claim(
         "Discriminators of bounded capacity do not see that a generator only memorized",
         f"{PAPER}, Theorem 3.1",
         f"distance of {MEMORIES[-1]} memorized draws, width 4",
-        lambda rows: [one[-1] for one in column(rows, "distance", task=MEMORY, width=4)],
+        lambda rows: last(rows, "distance", task=MEMORY, width=4),
         below=EPSILON,
     ),
     Claim(

@@ -1,4 +1,4 @@
-"""KL-WGAN against WGAN: Song & Ermon 2020, "Bridging the Gap Between f-GANs and Wasserstein GANs".
+"""Compares KL-WGAN with WGAN: Song & Ermon 2020, "Bridging the Gap Between f-GANs and WGANs".
 
 Their synthetic sets and measures, and their demonstration of density ratios.
 """
@@ -56,8 +56,8 @@ form, weights without a gradient, as in their notebook; `{F_GAN}` the f-GAN of t
 MEASURES = {
     "log_likelihood": "of real points under a kernel density of the samples, nats",
     "mmd": "squared MMD between samples and real points",
-    "floor_log_likelihood": "the same of other real points in place of the samples",
-    "floor_mmd": "likewise",
+    "real_log_likelihood": "the same of other real points in place of the samples",
+    "real_mmd": "likewise",
     "ratio_error": f"`{RATIO}`: mean over Q of |estimated - true ratio|",
     "mean_ratio": f"`{RATIO}`: mean estimated ratio over Q; true: 1",
     "outer_ratio": f"`{RATIO}`: on the outer ring; true: 3",
@@ -66,7 +66,7 @@ MEASURES = {
 
 
 class Rings(keras.layers.Layer):
-    """Latents [batch, 3] of N(0, 1) to points on rings, all alike, with noise across."""
+    """Maps latents [batch, 3] of N(0, 1) to points on equally likely rings, with radial noise."""
 
     def call(self, latents: tf.Tensor) -> tf.Tensor:
         """Returns float32 [batch, 2]."""
@@ -78,15 +78,15 @@ class Rings(keras.layers.Layer):
 
 
 class _FrozenKLWGAN(training.FrozenGenerator, KLWGAN):
-    """Trains its critic only."""
+    """Trains the critic only."""
 
 
 class _FrozenFGAN(training.FrozenGenerator, FGAN):
-    """Trains its critic only."""
+    """Trains the critic only."""
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     tasks = ("grid", "rings") if quick else ("grid", "rings", "banana")
     trained = [
         {"task": task, "game": game, "steps": 300 if quick else 600}
@@ -97,7 +97,7 @@ def cells(quick: bool) -> list[dict[str, Any]]:
 
 
 def points(task: str, num: int, seed: int) -> np.ndarray:
-    """Returns float32 [num, 2] of one of the sets."""
+    """Returns float32 [num, 2], points of the named set."""
     rng = np.random.default_rng([seed + 1, num])
     first, second = rng.normal(size=(2, num))
     if task == "grid":
@@ -126,7 +126,7 @@ def squared_mmd(samples: np.ndarray, real: np.ndarray) -> float:
 
 
 def measure(*, task: str, game: str, steps: int, seed: int) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     if task == RATIO:
         return {**dict.fromkeys(MEASURES), **_ratio(game, steps, seed)}
     generator = networks.mlp_generator((2,), latent_dim=2, width=WIDTH, depth=2, seed=seed)
@@ -136,12 +136,12 @@ def measure(*, task: str, game: str, steps: int, seed: int) -> dict[str, Any]:
     gan = (KLWGAN if game == KL else SNGAN)(generator, critic, discriminator_steps=5, seed=seed)
     _train(gan, points(task, NUM_TRAIN, seed), steps, seed)
     samples = gan.sample(NUM_SAMPLES, seed, batch_size=NUM_SAMPLES)
-    real, other = (points(task, NUM_SAMPLES, one) for one in (10**6 + seed, 2 * 10**6 + seed))
-    found: dict[str, Any] = dict.fromkeys(MEASURES)
-    for prefix, ours in (("", samples), ("floor_", other)):
-        found[f"{prefix}log_likelihood"] = log_likelihood(ours, real)
-        found[f"{prefix}mmd"] = squared_mmd(ours[:NUM_MMD], real[:NUM_MMD])
-    return found
+    real, other = (points(task, NUM_SAMPLES, draw) for draw in (10**6 + seed, 2 * 10**6 + seed))
+    measures: dict[str, Any] = dict.fromkeys(MEASURES)
+    for prefix, ours in (("", samples), ("real_", other)):
+        measures[f"{prefix}log_likelihood"] = log_likelihood(ours, real)
+        measures[f"{prefix}mmd"] = squared_mmd(ours[:NUM_MMD], real[:NUM_MMD])
+    return measures
 
 
 def _train(gan: Any, array: np.ndarray, steps: int, seed: int) -> None:
@@ -160,11 +160,12 @@ def _ratio(game: str, steps: int, seed: int) -> dict[str, float]:
     _train(gan, points("ring", NUM_TRAIN, seed), steps, seed)
     fake = points("rings", NUM_SAMPLES, 10**6 + seed)
     real = points("ring", NUM_SAMPLES, 2 * 10**6 + seed)
-    # Where the authors' critics are certain, an f-GAN's ratio is cut: it is no number any more.
-    own = {"fake": fake} if game == KL else {}
-    ratios = games.density_ratio(critic, fake, objective=gan.objective, **own)
+    # Clips the ratio of an f-GAN, which overflows where the critic is certain.
+    ratios = games.density_ratio(
+        critic, fake, objective=gan.objective, fake=fake if game == KL else None
+    )
     outer = np.linalg.norm(fake, axis=1) > (RADII[1] + RADII[2]) / 2
-    logits = [tf.constant(critic.predict_on_batch(one)) for one in (real, fake)]
+    logits = [tf.constant(critic.predict_on_batch(batch)) for batch in (real, fake)]
     return {
         "ratio_error": float(np.abs(ratios - len(RADII) * outer).mean()),
         "mean_ratio": float(ratios.mean()),
@@ -174,7 +175,7 @@ def _ratio(game: str, steps: int, seed: int) -> dict[str, float]:
 
 
 def _gap(column: str, task: str, other: str) -> Any:
-    """Returns the effect: the measure of KL-WGAN less that of another game."""
+    """Returns the effect: the measure of KL-WGAN minus that of another game."""
     return effects.difference(column, {"task": task, "game": KL}, {"task": task, "game": other})
 
 
@@ -201,7 +202,8 @@ CLAIMS = (
         f"{PAPER}; Donsker & Varadhan 1975",
         "|bound - log 3|, nats, one ring of three",
         lambda rows: [
-            abs(one - math.log(3)) for one in effects.select(rows, task=RATIO, game=KL).divergence
+            abs(value - math.log(3))
+            for value in effects.select(rows, task=RATIO, game=KL).divergence
         ],
         below=0.1,
     ),
@@ -229,8 +231,8 @@ def _draw(rows: pd.DataFrame) -> Figure:
         for row, name in enumerate(("mmd", "log_likelihood")):
             axis = axes[row, column]
             plots.boxes(axis, {game: ours[name] for game, ours in kind.groupby("game", sort=False)})
-            floor = kind[f"floor_{name}"].median()
-            axis.axhline(floor, color=plots.COLOURS[-1], ls=":", label="real points")
+            limit = kind[f"real_{name}"].median()
+            axis.axhline(limit, color=plots.COLOURS[-1], ls=":", label="real points")
             axis.set_title("" if row else task)
             axis.set_ylabel("" if column else name.replace("_", "-"))
     axes[0, 0].legend()

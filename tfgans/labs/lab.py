@@ -1,4 +1,4 @@
-"""What a lab is: cells, a run, and what a paper claims about them."""
+"""Defines a lab: its cells, its runs, and the claims of papers about them."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -10,22 +10,26 @@ from matplotlib.figure import Figure
 from tfgans import checks
 
 Cell = Mapping[str, Any]
-# Beside those of the lab itself.
-OWN_COLUMNS = ("seed", "status", "error", "cpu_seconds", "commit")
+# The columns that every lab has.
+COMMON_COLUMNS = ("seed", "status", "error", "cpu_seconds", "commit")
 
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A sentence of a paper, and the number that decides whether it holds here.
+    """A claim of a paper, and the effect that decides whether it holds here.
 
     Args:
         text: The claim, in one sentence.
-        paper: Who made it, as "Arora et al. 2017, Theorem 3.1".
-        measure: What `effect` returns, in words, with its unit.
-        effect: Function of rows (a DataFrame, all cells of each seed) to one float a seed. None: it
-            cannot be tested here, and `measure` says why.
+        paper: The paper, as "Arora et al. 2017, Theorem 3.1".
+        measure: Describes what `effect` returns, with the unit.
+        effect: Function of rows (a DataFrame, all cells of each seed) to one float per seed. None
+            if the claim cannot be tested here; `measure` then says why.
         above: The claim holds at a seed whose effect is above this number.
-        below: Or it holds below this one. One of the two is given with an effect.
+        below: The claim holds at a seed whose effect is below this number. An effect needs either
+            `above` or `below`.
+
+    Raises:
+        ValueError: If an effect has not exactly one of the two bounds, or a bound no effect.
     """
 
     text: str
@@ -36,16 +40,16 @@ class Claim:
     below: float | None = None
 
     def __post_init__(self) -> None:
-        margins = [one for one in (self.above, self.below) if one is not None]
+        margins = [bound for bound in (self.above, self.below) if bound is not None]
         if len(margins) != (self.effect is not None):
             raise ValueError(
-                "A claim with an effect needs one of `above` and `below`, another one none. "
+                "A claim needs either `above` or `below` with an effect, and neither without. "
                 f"Received: above={self.above!r}, below={self.below!r}"
             )
 
     @property
     def margin(self) -> str:
-        """How the effect must lie, as "> 0.5"; "" without an effect."""
+        """The bound of the effect, as "> 0.5"; "" without an effect."""
         if self.effect is None:
             return ""
         return f"> {self.above:g}" if self.above is not None else f"< {self.below:g}"
@@ -62,8 +66,8 @@ class Drawing:
     """A figure of a report.
 
     Args:
-        caption: What is seen, in a sentence or two.
-        draw: Function of rows, all cells of each seed, to a figure, made without pyplot.
+        caption: Describes the figure in a sentence or two.
+        draw: Function of rows (a DataFrame, all cells of each seed) to a figure, without pyplot.
     """
 
     caption: str
@@ -72,23 +76,24 @@ class Drawing:
 
 @dataclasses.dataclass(frozen=True)
 class Lab:
-    """An experiment: a grid of cells, each run from many seeds.
+    """An experiment: a grid of cells, each run with many seeds.
 
     Args:
         name: The module's name.
-        title: For the report.
-        protocol: Markdown: what is done, and which parts are ours and not the paper's.
-        measures: What `measure` returns, as description by column; floats, or lists of floats.
-        cells: Function of "quick" to the cells: plain values by the name of `measure`'s
-            arguments. Quick ones are smaller; all cells have the same names.
-        measure: Function of one cell and a seed, both by name, to the measures of a run. It must
-            be importable by other processes, and a function of its arguments only.
-        claims: What is decided.
-        drawings: Figures by file name without its ending.
-        tables: Functions of rows, all cells of each seed, to a table, by heading.
+        title: The heading of the report.
+        protocol: Markdown that describes the experiment, and where it differs from the paper.
+        measures: The keys of what `measure` returns, with a description each. Values are floats or
+            lists of floats.
+        cells: Function of `quick` (bool) to the cells. A cell is a mapping of `measure`'s argument
+            names to plain values; all cells have the same names, also those of the quick form.
+        measure: Function of a cell's arguments and `seed`, by keyword, to the measures of a run.
+            Other processes must be able to import it, and it must depend on its arguments only.
+        claims: The claims to decide.
+        drawings: Figures by file name without suffix.
+        tables: Functions of rows (a DataFrame, all cells of each seed) to a table, by heading.
 
     Raises:
-        ValueError: If names meet.
+        ValueError: If two columns have the same name, or cells have different names.
     """
 
     name: str
@@ -107,12 +112,12 @@ class Lab:
         for name in self.drawings:
             checks.file_name("drawings", name)
         columns = self.columns()
-        double = sorted({one for one in columns if columns.count(one) > 1})
+        double = sorted({name for name in columns if columns.count(name) > 1})
         if double:
             raise ValueError(f"A lab's columns must differ. Received twice: {', '.join(double)}")
 
     def settings(self) -> list[str]:
-        """Returns the names of what a cell sets; none, if nothing can be run here."""
+        """Returns the names of a cell's settings; empty if the lab has no cells."""
         names = {tuple(cell) for quick in (False, True) for cell in self.cells(quick)}
         if len(names) > 1:
             raise ValueError(f"All cells need the same names. Received: {sorted(names)}")
@@ -120,4 +125,4 @@ class Lab:
 
     def columns(self) -> list[str]:
         """Returns the columns of the CSV file."""
-        return [*self.settings(), *OWN_COLUMNS, *self.measures]
+        return [*self.settings(), *COMMON_COLUMNS, *self.measures]

@@ -1,4 +1,4 @@
-"""Which games reach data where no divergence decreases: Fedus et al. 2018, "Many Paths"."""
+"""Tests which games reach data without a decreasing divergence: Fedus et al. 2018, "Many Paths"."""
 
 import itertools
 import math
@@ -26,9 +26,9 @@ STEPS, LONG = 1500, 10_000
 BATCH, WIDTH, DEPTH = 64, 64, 2
 RATE, BETAS = 1e-3, (0.5, 0.9)
 CLIP = 0.01
-# What a game's sensitivity is taken over: rate, discriminator updates a step, steps.
+# The settings (rate, discriminator updates per step, steps) of the sensitivity of a game.
 SETTINGS = ((1e-3, 5, STEPS), (5e-4, 5, 2 * STEPS), (3e-3, 5, STEPS), (1e-3, 1, LONG))
-# The lines in the plane, and the settings that all games share.
+# The lines in the plane, with the settings that all games share.
 MAIN = {"task": LINES, "size": 2, "rate": RATE, "discriminator_steps": 5}
 PLAIN, PENALIZED = {**MAIN, "penalty": "none"}, {**MAIN, "penalty": "gp"}
 GAUSS = {**MAIN, "task": GAUSSIAN, "game": NS}
@@ -70,16 +70,16 @@ MEASURES = {
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     tasks = [(LINES, dim) for dim in DIMS] + [(GAUSSIAN, rank) for rank in RANKS]
     grid = [(task, size, *SETTINGS[0]) for task, size in ([(LINES, 2)] if quick else tasks)]
     if not quick:
-        grid += [(LINES, 2, *one) for one in SETTINGS[1:]]
+        grid += [(LINES, 2, *setting) for setting in SETTINGS[1:]]
     penalties = ("none", "gp") if quick else PENALTIES
-    rows = [(*one, game, penalty) for one in grid for game in GAMES for penalty in penalties]
+    rows = [(*point, game, penalty) for point in grid for game in GAMES for penalty in penalties]
     if quick:
         more = [(LINES, 2, *SETTINGS[3][:2], STEPS), (GAUSSIAN, 5, *SETTINGS[0])]
-        rows += [(*one, NS, penalty) for one in more for penalty in penalties]
+        rows += [(*point, NS, penalty) for point in more for penalty in penalties]
     names = ("task", "size", "rate", "discriminator_steps", "last_step", "game", "penalty")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -95,7 +95,7 @@ def measure(
     penalty: str,
     seed: int,
 ) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     dim = size if task == LINES else AMBIENT
     make_penalty = PENALTIES[penalty]
     source, generator = _players(task, size, seed)
@@ -113,8 +113,8 @@ def measure(
     seen = training.train(
         gan, source, looks=looks, look=look, batch_size=BATCH, learning_rate=rate, betas=BETAS
     )
-    found = {name: [one[name] for one in seen] for name in seen[0]}
-    return {**dict.fromkeys(MEASURES), "steps": looks, **found}
+    columns = {name: [measures[name] for measures in seen] for name in seen[0]}
+    return {**dict.fromkeys(MEASURES), "steps": looks, **columns}
 
 
 def _players(task: str, size: int, seed: int) -> tuple[Any, Any]:
@@ -132,7 +132,7 @@ def _look_at_line(gan: GAN) -> dict[str, float]:
         "offset": offset,
         "length": length,
         "mean_error": offset**2 + (length - 1) ** 2 / 4,
-        # Of t the variance is 1/12; across the lines there is none.
+        # The variance is 1/12 along the lines, and 0 across.
         "covariance_error": (length**2 - 1) ** 2 / 144,
         "w1": shapes.lines_distance(offset, length),
         "js": shapes.gaussian_divergence(offset, 0.0),
@@ -144,7 +144,9 @@ def _look_at_gaussian(source: data.LowRankGaussian, seed: int) -> Any:
     real = source.sample(2048, seed=-1)
 
     def look(gan: GAN) -> dict[str, float]:
-        kernel, bias = (one.astype(np.float64) for one in gan.generator.layers[-1].get_weights())
+        kernel, bias = (
+            weights.astype(np.float64) for weights in gan.generator.layers[-1].get_weights()
+        )
         return {
             "mean_error": float(np.square(bias).sum()),
             "covariance_error": float(np.square(source.covariance - kernel.T @ kernel).sum()),
@@ -181,7 +183,7 @@ CLAIMS = (
             f"squared error of the covariance with GP less without, Gaussian of rank {rank}",
             difference(
                 "covariance_error",
-                *({**GAUSS, "size": rank, "penalty": one} for one in ("gp", "none")),
+                *({**GAUSS, "size": rank, "penalty": penalty} for penalty in ("gp", "none")),
             ),
             below=0.0,
         )
@@ -198,14 +200,16 @@ CLAIMS = (
         "The non-saturating game nears low-rank Gaussians, at an infinite KL divergence",
         PAPER,
         "share of sliced W1 that is left at the end, rank 5, non-saturating",
-        lambda rows: [one[-1] / one[0] for one in select(rows, **RANK_5)["w1"]],
+        lambda rows: [w1[-1] / w1[0] for w1 in select(rows, **RANK_5)["w1"]],
         below=0.5,
     ),
     Claim(
         "A gradient penalty makes the non-saturating game less sensitive to its settings",
         PAPER,
         "worst final W1 over rates and discriminator updates, with GP less without",
-        lambda rows: differences(*(_worst(rows, game=NS, penalty=one) for one in ("gp", "none"))),
+        lambda rows: differences(
+            _worst(rows, game=NS, penalty="gp"), _worst(rows, game=NS, penalty="none")
+        ),
         below=0.0,
     ),
     Claim(

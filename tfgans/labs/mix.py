@@ -1,4 +1,4 @@
-"""MIX + X against X: Arora et al. 2017, "Generalization and Equilibrium in GANs"."""
+"""Compares MIX + X with X: Arora et al. 2017, "Generalization and Equilibrium in GANs"."""
 
 import functools
 from collections.abc import Callable
@@ -20,7 +20,7 @@ BATCH, RATE, DEPTH = 256, 1e-3, 3
 NUM_SAMPLES, NUM_SHARES, NUM_IMAGES = 10_000, 100_000, 2000
 PROPORTIONS = (0.5, 0.3, 0.15, 0.05)
 NS, RARE, STACKED = "non_saturating", "unbalanced", "stacked_digits"
-# How a game is made, and the betas of Adam.
+# The constructor of each game, and the betas of Adam.
 GAMES: dict[str, tuple[Callable[..., GAN], tuple[float, float]]] = {
     NS: (NonSaturatingGAN, (0.5, 0.999)),
     "wgan": (functools.partial(WGAN, weight_clip=0.1, discriminator_steps=2), (0.0, 0.9)),
@@ -33,9 +33,9 @@ WEIGHTS: dict[str, dict[str, float]] = {
     "fast": {"weight_learning_rate": 0.1, "entropy_weight": 0.005},
 }
 UPDATES = {NS: 2500, "wgan": 1000, "wgan_gp": 1000, "r3gan": 2500}  # Of the generator, grid.
-# So many times the updates take a single pair about the CPU time of four pairs of its width.
+# With so many times the updates a single pair takes about the CPU time of four pairs.
 EQUAL_CPU = 3
-# One pair, and the width of four of as many parameters: of points, of images.
+# The width of a single pair, and of four pairs with as many parameters; for points and images.
 WIDE, NARROW, WIDE_IMAGES, NARROW_IMAGES = 64, 32, 128, 48
 PAPER, OURS = "Arora et al. 2017", "ours, after Arora et al. 2017"
 
@@ -75,7 +75,7 @@ MEASURES = {
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
 
     def arm(task: str, game: str, k: int, width: int, steps: int, **other: Any) -> dict[str, Any]:
         weights = other.pop("weights", "learned" if k > 1 else "none")
@@ -120,7 +120,7 @@ def measure(
     weights: str,
     seed: int,
 ) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     source = _source(task, seed)
     build_generator = functools.partial(
         networks.mlp_generator,
@@ -132,7 +132,7 @@ def measure(
     build_discriminator = functools.partial(
         networks.mlp_discriminator, source.data_shape, width=width, depth=DEPTH
     )
-    first = 1000 * seed  # Networks of one run begin unlike those of the next.
+    first = 1000 * seed  # No two runs share the seeds of their networks.
 
     def player(mixture: Any, build: Callable[..., keras.Model], count: int, first: int) -> Any:
         made = [build(seed=first + index) for index in range(count)]
@@ -148,7 +148,7 @@ def measure(
     known = gan.generator.probabilities if generators > 1 else np.ones(1)
     return {
         **dict.fromkeys(MEASURES),
-        "parameters": float(sum(one.count_params() for one in pair)),
+        "parameters": float(sum(network.count_params() for network in pair)),
         "probabilities": sorted(map(float, known), reverse=True),
         **_scores(task, gan, source, seed),
     }
@@ -175,7 +175,7 @@ def _scores(task: str, gan: GAN, source: Any, seed: int) -> dict[str, float]:
 
 
 def _gain(measure: str, task: str, game: str, *, width: int, times: int = 1) -> Any:
-    """Returns the effect: a measure of four pairs of a width less that of one wide pair."""
+    """Returns the effect: a measure of four pairs of a width minus that of one wide pair."""
     about = {"task": task, "game": game}
     mixture = {**about, "generators": 4, "discriminators": 4, "width": width}
     single = {**about, "generators": 1, "discriminators": 1}
@@ -185,11 +185,11 @@ def _gain(measure: str, task: str, game: str, *, width: int, times: int = 1) -> 
 
 
 def _claims(name: str, game: str) -> list[Claim]:
-    """Returns what is claimed of MIX + X for one X."""
+    """Returns the claims about MIX + X for a game X."""
     narrow = f"four pairs of width {NARROW} less one of {WIDE}, equal updates"
     longer = f"four pairs of width {WIDE} less one at {EQUAL_CPU} times the updates"
     both = f"four pairs less one, width {WIDE_IMAGES} both"
-    grid, ring, images = ((one, game) for one in ("grid", "ring", STACKED))
+    grid, ring, images = ((task, game) for task in ("grid", "ring", STACKED))
     slower = _gain("modes", *grid, width=WIDE, times=EQUAL_CPU)
     small, ring_ = _gain("modes", *grid, width=NARROW), _gain("sliced", *ring, width=NARROW)
     wide = _gain("frechet", *images, width=WIDE_IMAGES)
@@ -246,9 +246,9 @@ CLAIMS = (
 def _arms(rows: pd.DataFrame) -> pd.DataFrame:
     """Returns the rows with the name of their arm."""
     names = [
-        f"{one.generators}x{one.discriminators}, width {one.width}, {one.updates} updates"
-        + (f", {one.weights}" if one.weights in ("uniform", "fast") else "")
-        for one in rows.itertuples()
+        f"{row.generators}x{row.discriminators}, width {row.width}, {row.updates} updates"
+        + (f", {row.weights}" if row.weights in ("uniform", "fast") else "")
+        for row in rows.itertuples()
     ]
     return rows.assign(arm=names)
 
@@ -275,9 +275,9 @@ def _table(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 
 def _ranks(rows: pd.DataFrame) -> pd.DataFrame:
-    sides = {"modes": "greater", "high_quality": "greater"}
-    sides |= dict.fromkeys(("sliced", "variation", "frechet"), "less")
-    return rank_tests(_arms(rows), by=["task", "game"], arm="arm", sides=sides)
+    better = {"modes": "greater", "high_quality": "greater"}
+    better |= dict.fromkeys(("sliced", "variation", "frechet"), "less")
+    return rank_tests(_arms(rows), by=["task", "game"], arm="arm", better=better)
 
 
 LAB = Lab(

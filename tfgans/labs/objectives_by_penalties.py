@@ -1,4 +1,4 @@
-"""Every game with every penalty: Fedus et al. 2018, "Many Paths to Equilibrium", taken further."""
+"""Trains every game with every penalty, beyond Fedus et al. 2018, "Many Paths to Equilibrium"."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ PENALTIES: dict[str, Callable[[], Any]] = {
 DIGITS, NUM_SAMPLES, NUM_IMAGES = "digits", 10_000, 1437
 BATCH, RATE, BETAS = 256, 1e-3, (0.5, 0.9)
 FEDUS, LUCIC = "Fedus et al. 2018", "Lucic et al. 2018"
-# What a heat map shows, whether low or high is best, and the tasks it is of.
+# The measure of each heat map, whether low or high is best, and the tasks.
 SHOWN = {
     "modes": ("high", ("ring", "grid")),
     "high_quality": ("high", ("ring", "grid")),
@@ -63,7 +63,7 @@ MEASURES = {**sample_scores.POINTS, "frechet": f"`digits`: {sample_scores.FRECHE
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     games, terms, tasks = list(OBJECTIVES), list(PENALTIES), ["ring", "grid", DIGITS]
     if quick:
         games = ["non_saturating", "wasserstein", "relativistic"]
@@ -77,7 +77,7 @@ def cells(quick: bool) -> list[dict[str, Any]]:
 
 
 def measure(*, task: str, objective: str, penalty: str, steps: int, seed: int) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     source: Any = data.load(task, seed=seed)
     images = task == DIGITS
     width, latents = (128, 16) if images else (64, 2)
@@ -106,7 +106,7 @@ def _scores(task: str, gan: GAN, source: Any, seed: int) -> dict[str, float]:
 
 
 def _by_cell(rows: pd.DataFrame, task: str, column: str) -> pd.DataFrame:
-    """Returns a measure with a row a seed and a column each (objective, penalty)."""
+    """Returns a measure with a row per seed and a column per (objective, penalty)."""
     ours = rows[rows["task"] == task]
     table: pd.DataFrame = ours.pivot_table(
         values=column, index="seed", columns=["objective", "penalty"], dropna=False
@@ -115,21 +115,23 @@ def _by_cell(rows: pd.DataFrame, task: str, column: str) -> pd.DataFrame:
 
 
 def _gain(task: str, column: str, first: tuple[str, str], second: tuple[str, str]) -> Any:
-    """Returns the effect: the measure of one (objective, penalty) less that of another."""
+    """Returns the effect: the measure of one (objective, penalty) minus that of another."""
     names = ("task", "objective", "penalty")
-    cells = [dict(zip(names, (task, *one), strict=True)) for one in (first, second)]
+    cells = [dict(zip(names, (task, *pair), strict=True)) for pair in (first, second)]
     return effects.difference(column, *cells)
 
 
 def _spread_saved(rows: pd.DataFrame) -> list[float]:
-    """Returns how much nearer to each other R1 brings the games' sliced distances, a seed.
+    """Returns by how much R1 reduces the spread of the games' sliced distances, by seed.
 
     Without the Wasserstein game, whose critic has no bound without a penalty.
     """
     table = _by_cell(rows[rows["objective"] != "wasserstein"], "ring", "sliced")
     if not len(table):
         return []
-    spreads = [table.xs(one, axis=1, level="penalty").apply(np.ptp, axis=1) for one in (NONE, "r1")]
+    spreads = [
+        table.xs(penalty, axis=1, level="penalty").apply(np.ptp, axis=1) for penalty in (NONE, "r1")
+    ]
     return list(spreads[0] - spreads[1])
 
 
@@ -187,8 +189,8 @@ def _heat_maps(rows: pd.DataFrame, column: str) -> Figure:
     figure, axes = plots.panels(1, max(len(shown), 1), size=(4.4, 3.6))
     for axis, task in zip(axes.flat, shown, strict=False):
         medians = _by_cell(rows, task, column).median().unstack("penalty")
-        order = [one for one in PENALTIES if one in medians.columns]
-        games = [one for one in OBJECTIVES if one in medians.index]
+        order = [penalty for penalty in PENALTIES if penalty in medians.columns]
+        games = [objective for objective in OBJECTIVES if objective in medians.index]
         plots.heat_map(axis, medians.loc[games, order], title=f"{task}: {column}", best=best)
     return figure
 

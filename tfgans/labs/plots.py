@@ -1,4 +1,4 @@
-"""What the labs' figures share: curves with their spread, boxes, heat maps."""
+"""Draws curves with their spread, boxes and heat maps, for the figures of the labs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-# Okabe & Ito 2008: told apart by colour-blind readers too.
+# Okabe & Ito 2008: distinct for colour-blind readers too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 _PANEL = (4.2, 3.2)
 
@@ -29,7 +29,7 @@ def panels(
 
 
 def curve(axis: Any, x: Sequence[float], runs: pd.Series, *, label: str, colour: str) -> None:
-    """Draws the median of lists of the same length, and the range that they lie in."""
+    """Draws the median of lists of the same length, and the range of their values."""
     values = np.array(runs.tolist(), np.float64)
     if not len(values):
         return
@@ -38,7 +38,7 @@ def curve(axis: Any, x: Sequence[float], runs: pd.Series, *, label: str, colour:
 
 
 def boxes(axis: Any, groups: Mapping[str, Sequence[float]]) -> None:
-    """Draws a box a group, and each value as a point."""
+    """Draws one box per group, and each value as a point."""
     axis.boxplot(
         [np.asarray(values, np.float64) for values in groups.values()],
         tick_labels=list(groups),
@@ -51,15 +51,15 @@ def boxes(axis: Any, groups: Mapping[str, Sequence[float]]) -> None:
 
 
 def heat_map(axis: Any, table: pd.DataFrame, *, title: str, best: str) -> None:
-    """Draws a table of numbers; the colour is their rank, `best` "low" or "high"."""
+    """Draws a table of numbers, coloured by rank; `best` ("low" or "high") is the bright end."""
     values = table.to_numpy(np.float64)
     ranks = pd.Series(values.ravel()).rank(pct=True).to_numpy().reshape(values.shape)
     shades = ranks if best == "high" else 1 - ranks
     axis.imshow(shades, cmap="cividis", aspect="auto", vmin=0, vmax=1)
     axis.set_xticks(
-        range(table.shape[1]), [str(one) for one in table.columns], rotation=30, ha="right"
+        range(table.shape[1]), [str(name) for name in table.columns], rotation=30, ha="right"
     )
-    axis.set_yticks(range(table.shape[0]), [str(one) for one in table.index])
+    axis.set_yticks(range(table.shape[0]), [str(name) for name in table.index])
     axis.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
         bright = shades[row, column] > 0.6

@@ -1,6 +1,6 @@
-"""What the papers claim on CIFAR-10, CelebA and MNIST: recipes for who has the data and a GPU.
+"""Claims about CIFAR-10, CelebA and MNIST: recipes for users who have the data and a GPU.
 
-`recipes/*.flags` are flag files of `bin/train.py`, one a paper and data set:
+`recipes/*.flags` are flag files of `bin/train.py`, one for each paper and data set:
 
 bin/train.py --flagfile=tfgans/labs/recipes/cifar10_sngan.flags --run_dir=runs/cifar10_sngan
 """

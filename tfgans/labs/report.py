@@ -1,4 +1,4 @@
-"""The report of a lab: Markdown, and one HTML file that holds its figures."""
+"""Writes the report of a lab as Markdown, and as one HTML file that holds the figures."""
 
 import base64
 import dataclasses
@@ -25,13 +25,13 @@ _DPI = 120
 
 @dataclasses.dataclass(frozen=True)
 class About:
-    """How a report came about.
+    """The origin of a report.
 
     Attributes:
-        command: What was typed.
-        quick: Whether it is the lab's smaller form.
-        versions: Of what the numbers depend on.
-        date: Of the report.
+        command: The command line.
+        quick: Whether the lab ran in its smaller form.
+        versions: Versions of the packages that the numbers depend on.
+        date: The date of the report.
     """
 
     command: str
@@ -53,10 +53,10 @@ def write(
     Args:
         lab: The lab.
         frame: All rows.
-        good: Those of the seeds of which no run failed.
-        verdicts: One a claim.
-        about: How the report came about.
-        folder: Where.
+        good: The rows of the seeds at which no run failed.
+        verdicts: One verdict per claim.
+        about: The origin of the report.
+        folder: The folder to write to.
     """
     pictures = _draw(lab, good, folder) if len(good) else {}
     text = "\n\n".join(_sections(lab, frame, good, verdicts, about, list(pictures)))
@@ -70,14 +70,15 @@ def verdict_table(verdicts: Sequence[Verdict]) -> str:
         pd.DataFrame(
             [
                 {
-                    "claim": one.claim.text,
-                    "paper": one.claim.paper,
-                    "measure": one.claim.measure,
-                    "claimed": one.claim.margin or "-",
-                    "measured: median [interval]": one.measured(),
-                    "verdict": f"**{one.word}**" + (f" ({one.reason})" if one.reason else ""),
+                    "claim": verdict.claim.text,
+                    "paper": verdict.claim.paper,
+                    "measure": verdict.claim.measure,
+                    "claimed": verdict.claim.margin or "-",
+                    "measured: median [interval]": verdict.measured(),
+                    "verdict": f"**{verdict.word}**"
+                    + (f" ({verdict.reason})" if verdict.reason else ""),
                 }
-                for one in verdicts
+                for verdict in verdicts
             ]
         )
     )
@@ -85,8 +86,8 @@ def verdict_table(verdicts: Sequence[Verdict]) -> str:
 
 def markdown_table(table: pd.DataFrame) -> str:
     """Returns a table in Markdown."""
-    rows = [[str(one) for one in table.columns], ["---"] * table.shape[1]]
-    rows += [[_cell(one) for one in row] for row in table.itertuples(index=False, name=None)]
+    rows = [[str(name) for name in table.columns], ["---"] * table.shape[1]]
+    rows += [[_cell(value) for value in row] for row in table.itertuples(index=False, name=None)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -154,13 +155,13 @@ def _origin(frame: pd.DataFrame, about: About) -> str:
         f"- {versions}",
         f"- {about.date}",
     ]
-    return "## Where it comes from\n\n" + "\n".join(one for one in facts if one)
+    return "## Where it comes from\n\n" + "\n".join(fact for fact in facts if fact)
 
 
 def _draw(lab: Lab, good: pd.DataFrame, folder: Path) -> dict[str, bytes]:
-    """Writes the figures; returns them as SVG by name."""
+    """Writes the figures, and returns them as SVG by name."""
     drawn = {}
-    # Without the salt and the date the same rows would give other bytes.
+    # Fixes the salt and leaves out the date, so that equal rows give equal bytes.
     with mpl.rc_context({"svg.hashsalt": lab.name, "svg.fonttype": "path"}):
         for name, drawing in lab.drawings.items():
             figure = drawing.draw(good)

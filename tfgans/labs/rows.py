@@ -1,4 +1,4 @@
-"""The results of a lab: a CSV file that grows by a row a run, and outlives a kill."""
+"""Stores the results of a lab in a CSV file, a row per run, that survives a killed writer."""
 
 import csv
 import errno
@@ -16,13 +16,13 @@ OK, FAILED = "ok", "failed"
 
 
 class Rows:
-    """One row a run, each whole or not there.
+    """The rows of a lab. Each row is written completely or not at all.
 
     Args:
-        path: The CSV file; made with its header by the first `append`.
-        keys: The columns that tell runs apart.
+        path: The CSV file. The first `append` creates it with its header.
+        keys: The columns that identify a run.
         columns: All columns.
-        lists: Those columns that may hold lists, which are written as JSON.
+        lists: The columns that may hold lists, which are written as JSON.
     """
 
     def __init__(
@@ -34,21 +34,23 @@ class Rows:
         self._lists = set(lists)
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Adds a row, which is on the disk when this returns; columns without a value are empty."""
+        """Appends a row and forces it to the disk; columns without a value stay empty."""
         unknown = sorted(set(row) - set(self._columns))
         if unknown:
             raise ValueError(f"Unknown columns: {', '.join(unknown)}")
         new = not self.path.exists()
         lines = [self._columns] * new + [[_text(row.get(name)) for name in self._columns]]
-        # One write: a kill leaves at most an unfinished last line, which `mend` removes.
+        # A single write: a kill leaves at most an unfinished last line, which `mend` removes.
         data = _csv(lines)
         with self.path.open("ab", buffering=0) as file:
             if file.write(data) != len(data):
-                raise OSError(errno.ENOSPC, "The row could not be written whole", str(self.path))
+                raise OSError(
+                    errno.ENOSPC, "The row could not be written completely", str(self.path)
+                )
             os.fsync(file.fileno())
 
     def mend(self) -> None:
-        """Removes what a kill left of an unfinished row.
+        """Removes the unfinished row that a kill may have left.
 
         Raises:
             ValueError: If the file has other columns.
@@ -63,25 +65,25 @@ class Rows:
             self.path.unlink()
         elif self._read().columns.tolist() != self._columns:
             raise ValueError(
-                f"{self.path} has other columns: it is of another lab or version. Choose another "
-                "--out, or remove it"
+                f"{self.path} has other columns, of another lab or version. Choose another folder, "
+                "or remove it"
             )
 
     def done(self) -> set[tuple[str, ...]]:
         """Returns the keys of the runs that did not fail."""
         if not self.path.exists():
             return set()
-        found = self._read()
-        return set(found[found["status"] == OK][self._keys].itertuples(index=False, name=None))
+        rows = self._read()
+        return set(rows[rows["status"] == OK][self._keys].itertuples(index=False, name=None))
 
     def key(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """Returns what `done` calls this run."""
+        """Returns the key of a run, as in `done`."""
         return tuple(_text(row[name]) for name in self._keys)
 
     def frame(self, wanted: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-        """Returns the newest row of each of these runs, in their order; others are left out.
+        """Returns the newest row of each wanted run, in the order of `wanted`.
 
-        Numbers are numbers, and lists are lists.
+        Numbers and lists are parsed.
         """
         newest = self._read().drop_duplicates(self._keys, keep="last")
         places = {self.key(row): place for place, row in enumerate(wanted)}
@@ -94,7 +96,9 @@ class Rows:
             na_values=["", "nan"],
         )
         for name in self._lists:
-            frame[name] = [json.loads(one) if isinstance(one, str) else one for one in frame[name]]
+            frame[name] = [
+                json.loads(value) if isinstance(value, str) else value for value in frame[name]
+            ]
         return frame
 
     def _read(self) -> pd.DataFrame:
@@ -113,8 +117,8 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        # A row is a line: what is torn is seen by its missing end.
+        # A row is a line, so that `mend` recognizes an unfinished row by its missing end.
         return " ".join(value.split())
     if isinstance(value, list | tuple):
-        return json.dumps([float(one) for one in value])
+        return json.dumps([float(number) for number in value])
     return repr(value.item() if isinstance(value, np.generic) else value)

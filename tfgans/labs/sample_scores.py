@@ -1,4 +1,4 @@
-"""What the labs' samples are measured by, where the data are known: points with modes, digits."""
+"""Scores the samples of the labs: points of known modes, and digits."""
 
 import math
 from typing import Any
@@ -21,19 +21,19 @@ FRECHET = "Frechet distance to real images, in the features of a classifier of d
 def of_points(samples: np.ndarray, source: GaussianMixture) -> dict[str, float]:
     """Returns the measures `POINTS` of samples [num, dim], beside as many real draws.
 
-    The real draws have a seed of their own, the same in all runs. Samples of a game that has
-    diverged, which are not finite, are the worst there are, not unknown.
+    The real draws have the same seed in all runs. Samples that are not finite, of a game that
+    diverged, get the worst scores instead of NaN.
     """
     if not np.isfinite(samples).all():
         return {"modes": 0.0, "high_quality": 0.0, "sliced": math.inf, "variation": 1.0}
     fair = source.proportions
-    found = metrics.mode_coverage(samples, source.modes, source.std, proportions=fair)
+    coverage = metrics.mode_coverage(samples, source.modes, source.std, proportions=fair)
     real = source.sample(len(samples), seed=-1)
     return {
-        "modes": float(found.modes),
-        "high_quality": found.high_quality,
+        "modes": float(coverage.modes),
+        "high_quality": coverage.high_quality,
         "sliced": metrics.sliced_wasserstein_distance(samples, real),
-        "variation": total_variation(found.shares, fair),
+        "variation": total_variation(coverage.shares, fair),
     }
 
 
@@ -44,10 +44,11 @@ def of_digits(samples: np.ndarray, real: np.ndarray) -> dict[str, float]:
     """
     if not np.isfinite(samples).all():
         return {"frechet": math.inf, "sliced": math.inf}
-    looked = evaluation.DigitsClassifier()
-    flat = (one.reshape(len(one), -1) for one in (samples, real))
+    classifier = evaluation.DigitsClassifier()
+    flat = (images.reshape(len(images), -1) for images in (samples, real))
+    features = (classifier(images).features for images in (real, samples))
     return {
-        "frechet": metrics.frechet_distance(*(looked(one).features for one in (real, samples))),
+        "frechet": metrics.frechet_distance(*features),
         "sliced": metrics.sliced_wasserstein_distance(*flat),
     }
 
@@ -60,8 +61,8 @@ def least_of_parts(samples: np.ndarray, parts: np.ndarray, source: GaussianMixtu
     if not np.isfinite(samples).all():
         return 1.0
     shares = [
-        metrics.mode_coverage(samples[parts == one], source.modes, source.std).shares
-        for one in np.unique(parts)
+        metrics.mode_coverage(samples[parts == part], source.modes, source.std).shares
+        for part in np.unique(parts)
     ]
     return least_variation(np.array(shares), source.proportions)
 

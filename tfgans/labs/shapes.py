@@ -1,4 +1,4 @@
-"""Generators of a known shape, and what is known of them in closed form."""
+"""Builds generators of a known shape, and computes their distances in closed form."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from tfgans.data import ParallelLines
 
 
 class ParallelLine(keras.layers.Layer):
-    """Latents [batch, 1] of N(0, 1) to points `offset v + length u w`, where `u ~ U(0, 1)`.
+    """Maps latents [batch, 1] of N(0, 1) to points `offset v + length u w`, where `u ~ U(0, 1)`.
 
     `w` and `v` are the direction and the normal of a `tfgans.data.ParallelLines`. Both parameters
     start at 1; the data are at offset 0.
@@ -24,7 +24,7 @@ class ParallelLine(keras.layers.Layer):
         self.normal = tf.constant(normal)
 
     def build(self, input_shape: Any) -> None:
-        """Makes the parameters."""
+        """Creates the parameters."""
         del input_shape
         self.offset = self.add_weight(name="offset", shape=(), initializer="ones")
         self.length = self.add_weight(name="length", shape=(), initializer="ones")
@@ -36,13 +36,13 @@ class ParallelLine(keras.layers.Layer):
 
 
 def parallel_line(source: ParallelLines) -> keras.Model:
-    """Returns a generator that is one `ParallelLine`, parallel to the data."""
+    """Returns a generator that is a single `ParallelLine`, parallel to the data."""
     latents = keras.Input((1,))
     return keras.Model(latents, ParallelLine(source.direction, source.normal)(latents))
 
 
 def affine(rank: int, dim: int, *, seed: int) -> keras.Model:
-    """Returns a generator of latents [batch, rank] that is one affine map to `dim` dimensions."""
+    """Returns a generator of latents [batch, rank] that is an affine map to `dim` dimensions."""
     latents = keras.Input((rank,))
     initializer = keras.initializers.GlorotUniform(seed=seed)
     return keras.Model(latents, keras.layers.Dense(dim, kernel_initializer=initializer)(latents))
@@ -52,7 +52,7 @@ def gaussian_divergence(distance: float, stddev: float) -> float:
     """Returns the Jensen-Shannon divergence, in nats, of N(0, s^2) and N(distance, s^2).
 
     It is that of two parallel lines at this distance under Gaussian noise: along the lines both
-    have one law, and across them these. Without noise it is log 2, or 0 at distance 0. The
+    have the same law, and across them these. Without noise it is log 2, or 0 at distance 0. The
     integral is a sum over 20001 points, to 1e-9.
     """
     if distance == 0:
@@ -82,7 +82,7 @@ def lines_bound(offset: float, stddev: float) -> float:
 
     They are parallel and of length 1. The noise counts as cut at 4 standard deviations.
     """
-    reach = 8 * stddev  # From one end of the cut noise to the other.
+    reach = 8 * stddev  # The width of the cut noise.
     diameter = math.hypot(offset + reach, 1 + reach)
     divergence = gaussian_divergence(offset, stddev)
     return metrics.wasserstein_noise_bound(divergence, variance=2 * stddev**2, diameter=diameter)

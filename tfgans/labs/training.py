@@ -1,4 +1,4 @@
-"""What the labs' runs share: training that is looked at on its way."""
+"""Trains the models of the labs, and measures them on the way."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from tfgans.weighted import Weighted
 
 
 class FrozenGenerator:
-    """Before a `GAN` among the bases: a game that trains its discriminator only."""
+    """A mixin before `GAN` among the bases: trains the discriminator only."""
 
     def generate(
         self,
@@ -24,14 +24,14 @@ class FrozenGenerator:
         stream: Stream,
         training: bool,
     ) -> Weighted:
-        """Returns examples by the generator at inference: its moving statistics stay as well."""
+        """Returns examples of the generator in inference mode: moving statistics do not change."""
         del training
         return super().generate(num, labels, stream=stream, training=False)  # type: ignore[misc]
 
     def generator_update(
         self, real: tf.Tensor, labels: tf.Tensor | None = None, *, stream: Stream
     ) -> None:
-        """Leaves the generator as it is."""
+        """Does not update the generator."""
 
 
 class _Looks(keras.callbacks.Callback):
@@ -58,23 +58,26 @@ def train(
     betas: tuple[float, float],
     most_at_once: int = 50,
 ) -> list[Any]:
-    """Trains with Adam for both players, and returns what `look` saw at the steps of `looks`.
+    """Trains both players with Adam, and returns the results of `look` at the steps of `looks`.
 
     Args:
-        gan: Not compiled yet.
+        gan: The model, not compiled yet.
         source: The data.
-        looks: Steps, rising from 0 or more; the last one ends the training.
-        look: Function of the model to anything.
-        batch_size: Of one update of the discriminator.
-        learning_rate: Float, or a Keras schedule; or a pair of them, the generator's first.
-        betas: Of Adam.
-        most_at_once: Steps in one call of TensorFlow, at most; fewer if looks are closer.
+        looks: Steps in rising order, from 0. Training ends at the last step.
+        look: Function of the model.
+        batch_size: Examples per update of the discriminator.
+        learning_rate: Float or Keras schedule; or a pair, the generator's first.
+        betas: `beta_1` and `beta_2` of Adam.
+        most_at_once: Largest number of steps per call of TensorFlow.
+
+    Raises:
+        ValueError: If `looks` do not rise, or end at 0.
     """
     steps = looks[-1]
     if list(looks) != sorted(set(looks)) or steps < 1:
         raise ValueError(f"`looks` must rise, and end above 0. Received: {checks.short(looks)}")
     between = math.gcd(*looks)
-    at_once = max(one for one in range(1, most_at_once + 1) if between % one == 0)
+    at_once = max(count for count in range(1, most_at_once + 1) if between % count == 0)
     rates = learning_rate if isinstance(learning_rate, tuple) else (learning_rate, learning_rate)
     pair = [optimizers.FusedAdam(rate, beta_1=betas[0], beta_2=betas[1]) for rate in rates]
     gan.compile(*pair, steps_per_execution=at_once)
@@ -85,7 +88,7 @@ def train(
 
 
 def falling(rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Returns a rate that falls linearly to 0."""
+    """Returns a schedule that falls linearly from `rate` to 0 in `steps` steps."""
     checks.positive("rate", rate)
     return keras.optimizers.schedules.PolynomialDecay(rate, steps, 0.0)
 
@@ -99,7 +102,7 @@ def train_falling(
     rate: float,
     betas: tuple[float, float],
 ) -> None:
-    """Trains with Adam, at a rate that falls linearly to 0 over each player's own updates."""
+    """Trains with Adam, at a rate that falls linearly to 0 over the updates of each player."""
     updates = steps * gan.discriminator_steps * getattr(gan, "updates_per_batch", 1)
     train(
         gan,

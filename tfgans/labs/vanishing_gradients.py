@@ -1,4 +1,4 @@
-"""Why gradients vanish, and why the other cost is noisy: Arjovsky & Bottou 2017, figures 1 to 3."""
+"""Measures vanishing and noisy gradients: Arjovsky & Bottou 2017, figures 1 to 3."""
 
 import functools
 import math
@@ -19,10 +19,10 @@ from tfgans.objectives import Minimax, NonSaturating
 
 LINES, DIGITS, ANNEALING = "lines", "digits", "annealing"
 BATCH, LATENTS, WIDTH = 64, 16, 16
-# With beta_2 = .999 the discriminator nears its optimum so slowly that five orders take far longer.
+# With beta_2 = .999 the discriminator takes far longer to fall by five orders of magnitude.
 BETAS = (0.5, 0.9)
 RATE = 1e-3
-HOW: Any = {"batch_size": BATCH, "learning_rate": RATE, "betas": BETAS}
+SETTINGS: Any = {"batch_size": BATCH, "learning_rate": RATE, "betas": BETAS}
 NOISE = 0.5
 NUM_LOOKED_AT = 360
 REACHED = 0.05  # The distance below which the lines count as met.
@@ -67,11 +67,11 @@ MEASURES = {
 
 
 class _Frozen(training.FrozenGenerator, NonSaturatingGAN):
-    """Trains its discriminator only."""
+    """Trains the discriminator only."""
 
 
 def cells(quick: bool) -> list[dict[str, Any]]:
-    """Returns what is run."""
+    """Returns the cells of the lab, fewer or smaller if `quick`."""
     steps, annealed = (500, 1500) if quick else (1000, 3000)
     stages = [(DIGITS, epochs, steps) for epochs in ((25,) if quick else (1, 10, 25))]
     return [
@@ -82,7 +82,7 @@ def cells(quick: bool) -> list[dict[str, Any]]:
 
 
 def measure(*, task: str, epochs: int, noise: float, last_step: int, seed: int) -> dict[str, Any]:
-    """Returns the measures of one run."""
+    """Returns the measures of a run."""
     if task == ANNEALING:
         return _anneal(noise, last_step, seed)
     source, generator, discriminator = _players(task, epochs, seed)
@@ -94,8 +94,8 @@ def measure(*, task: str, epochs: int, noise: float, last_step: int, seed: int) 
     fake = gan.sample(num, seed)
     looks = [step for step in (0, 50, 100, 250, 500, 1000) if step <= last_step]
     look = functools.partial(_look, real=real, fake=fake, noise=noise)
-    seen = training.train(gan, source, looks=looks, look=look, **HOW)
-    columns = {name: [one[name] for one in seen] for name in seen[0]}
+    seen = training.train(gan, source, looks=looks, look=look, **SETTINGS)
+    columns = {name: [measures[name] for measures in seen] for name in seen[0]}
     return {"steps": looks, **columns, "offset": None, "bound": None}
 
 
@@ -112,7 +112,7 @@ def _players(task: str, epochs: int, seed: int) -> tuple[Any, Any, Any]:
     )
     gan = NonSaturatingGAN(generator, first, seed=seed)
     steps = math.ceil(epochs * len(source.array) / BATCH)
-    training.train(gan, source, looks=[steps], look=lambda _: None, **HOW)
+    training.train(gan, source, looks=[steps], look=lambda _: None, **SETTINGS)
     return source, gan.generator, second
 
 
@@ -124,12 +124,12 @@ def _look(gan: Any, real: np.ndarray, fake: np.ndarray, noise: float) -> dict[st
         ).astype(np.float64)
         for side in (real, fake)
     )
-    found = games.generator_gradient_norms(gan, objectives=COSTS, batch_size=BATCH)
-    other = found["non_saturating"]
+    norms = games.generator_gradient_norms(gan, objectives=COSTS, batch_size=BATCH)
+    other = norms["non_saturating"]
     return {
         "accuracy": float(((on_real > 0).mean() + (on_fake <= 0).mean()) / 2),
         "loss": float(np.logaddexp(0, -on_real).mean() + np.logaddexp(0, on_fake).mean()),
-        "minimax_norm": found["minimax"].mean_norm,
+        "minimax_norm": norms["minimax"].mean_norm,
         "non_saturating_norm": other.mean_norm,
         "non_saturating_variance": other.variance,
         "non_saturating_noise": math.sqrt(other.variance) / max(other.mean_norm, 1e-30),
@@ -144,7 +144,7 @@ def _anneal(noise: float, last_step: int, seed: int) -> dict[str, Any]:
     level = InstanceNoise(noise, schedule="linear", decay_steps=ends) if noise else None
     gan = MinimaxGAN(generator, judge, discriminator_steps=5, instance_noise=level, seed=seed)
     looks = list(range(0, last_step + 1, last_step // 20))
-    offsets = training.train(gan, source, looks=looks, look=_offset, **HOW)
+    offsets = training.train(gan, source, looks=looks, look=_offset, **SETTINGS)
     levels = [noise * max(0.0, 1 - step / ends) for step in looks]
     bounds = [shapes.lines_bound(*pair) for pair in zip(offsets, levels, strict=True)]
     return {**dict.fromkeys(MEASURES), "steps": looks, "offset": offsets, "bound": bounds}
@@ -156,14 +156,14 @@ def _offset(gan: Any) -> float:
 
 def _fall(rows: pd.DataFrame, **cell: Any) -> list[float]:
     """Returns by how many orders of magnitude the minimax gradient fell from its highest norm."""
-    floor = 1e-30  # A gradient that is 0 in float32.
+    smallest = 1e-30  # Stands for a gradient that is 0 in float32.
     runs = column(rows, "minimax_norm", **cell)
-    return [math.log10(max(*one, floor) / max(one[-1], floor)) for one in runs]
+    return [math.log10(max(*norms, smallest) / max(norms[-1], smallest)) for norms in runs]
 
 
 def _growth(rows: pd.DataFrame, name: str, **cell: Any) -> list[float]:
     """Returns by how many orders of magnitude a measure grew after the first 50 updates."""
-    return [math.log10(one[-1] / one[1]) for one in column(rows, name, **cell)]
+    return [math.log10(values[-1] / values[1]) for values in column(rows, name, **cell)]
 
 
 CLAIMS = (

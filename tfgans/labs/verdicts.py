@@ -1,4 +1,4 @@
-"""From one number a seed to a verdict."""
+"""Decides claims from one number per seed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,23 +12,23 @@ from tfgans.labs.lab import Claim
 REPRODUCED, NOT_REPRODUCED, UNTESTABLE = "reproduced", "not reproduced", "not testable here"
 NO_RUNS = "its runs are not among these"
 _LEVEL = 0.05
-# All of five seeds on one side: 1/32 by chance. All of four would be 1/16.
+# All of five seeds beyond the margin have probability 1/32 by chance, all of four 1/16.
 _FEWEST = 5
 
 
 class Verdict(NamedTuple):
-    """What became of a claim.
+    """The verdict on a claim.
 
     Attributes:
         claim: The claim.
         word: "reproduced", "not reproduced" or "not testable here".
-        reason: Why it is the last one, else "".
-        median: Of the effects; NaN without any.
-        low: Lower end of the exact 95 % interval of the median; of fewer than six seeds, which
-            have none, the least effect.
-        high: The other end.
-        num_seeds: Int.
-        p_value: Of the one-sided sign test against "as often beyond the margin as not".
+        reason: Why the claim is not testable, else "".
+        median: Median of the effects; NaN without effects.
+        low: Lower end of the exact 95 % interval of the median. Fewer than six seeds have no such
+            interval: then the least effect.
+        high: Upper end, likewise.
+        num_seeds: Number of seeds that have an effect.
+        p_value: p value of the one-sided sign test against "as often beyond the margin as not".
     """
 
     claim: Claim
@@ -51,13 +51,13 @@ class Verdict(NamedTuple):
 def decide(claim: Claim, rows: pd.DataFrame) -> Verdict:
     """Returns the verdict on a claim.
 
-    It is reproduced if the effect lies beyond the claim's margin at so many seeds that a sign test
-    rejects a fair coin at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. No distribution is supposed,
-    and no seed whose effect is NaN is left out: it counts against the claim.
+    A claim is reproduced if its effect lies beyond the margin at so many seeds that a sign test
+    rejects a fair coin at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. The test assumes no
+    distribution. A seed whose effect is NaN counts against the claim.
 
     Args:
         claim: The claim.
-        rows: The rows of the seeds of which no run failed.
+        rows: The rows of the seeds at which no run failed.
     """
     if claim.effect is None:
         return Verdict(claim, UNTESTABLE, claim.measure)
@@ -65,7 +65,7 @@ def decide(claim: Claim, rows: pd.DataFrame) -> Verdict:
         return Verdict(claim, UNTESTABLE, "no seed of which all runs ended well")
     try:
         values = np.asarray(claim.effect(rows), np.float64)
-    except Exception as error:  # The other claims have their verdicts all the same.
+    except Exception as error:  # A faulty effect must not cost the other verdicts.
         return Verdict(claim, UNTESTABLE, f"failed: {type(error).__name__}: {error}")
     values[np.isnan(values)] = np.inf if claim.above is None else -np.inf
     count = len(values)
@@ -79,9 +79,9 @@ def decide(claim: Claim, rows: pd.DataFrame) -> Verdict:
 
 
 def summary(values: Sequence[float] | np.ndarray | pd.Series) -> tuple[float, float, float]:
-    """Returns the median, and its exact 95 % interval; of fewer than six values their range.
+    """Returns the median and its exact 95 % interval; the range of fewer than six values.
 
-    The interval is of order statistics: no distribution is supposed. NaN counts as infinity.
+    The interval is of order statistics and assumes no distribution. NaN counts as infinity.
     """
     known = np.nan_to_num(np.asarray(values, np.float64), nan=np.inf, posinf=np.inf, neginf=-np.inf)
     if not len(known):
@@ -96,9 +96,9 @@ def summary(values: Sequence[float] | np.ndarray | pd.Series) -> tuple[float, fl
 
 
 def summaries(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
-    """Returns a table: a row a group, a column a measure, as "median [low, high]", and seeds.
+    """Returns a table with a row per group: the seeds, and each measure as "median [low, high]".
 
-    A measure that no run of a group has is "-"; where some have none it says how many.
+    "-" stands for a measure that no run of the group has. The number of runs without it is added.
     """
 
     def text(values: Any) -> str:
@@ -115,27 +115,28 @@ def summaries(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> 
 
 
 def rank_tests(
-    rows: pd.DataFrame, *, by: Sequence[str], arm: str, sides: Mapping[str, str]
+    rows: pd.DataFrame, *, by: Sequence[str], arm: str, better: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Returns a table: a row an arm, and how likely by chance it is so much better than the first.
+    """Returns a table with a row per arm: p values of one-sided tests against the first arm.
 
     Args:
         rows: Rows of a lab.
-        by: Columns: only arms that agree in them are compared.
-        arm: The column that names the arms; the first one of each group is what the others are
-            compared with.
-        sides: By measure, which is better: "greater" or "less". Each is a one-sided Mann-Whitney U
-            test over the seeds. Measures that an arm does not have are left out.
+        by: Columns. Arms are compared within each group of equal values.
+        arm: The column that names the arms. The first arm of a group is the baseline.
+        better: "greater" or "less" by measure: the alternative of the Mann-Whitney U test over the
+            seeds. A measure that an arm does not have is left out.
     """
     tests = []
     for group, ours in rows.groupby(list(by), sort=False):
         (base, first), *others = ours.groupby(arm, sort=False)
         for name, second in others:
             row = {**dict(zip(by, group, strict=True)), arm: name, "against": base}
-            for measure, side in sides.items():
-                pair = [one[measure].dropna() for one in (second, first)]
+            for measure, alternative in better.items():
+                pair = [runs[measure].dropna() for runs in (second, first)]
                 known = all(map(len, pair))
-                p_value = stats.mannwhitneyu(*pair, alternative=side).pvalue if known else None
+                p_value = (
+                    stats.mannwhitneyu(*pair, alternative=alternative).pvalue if known else None
+                )
                 row[f"{measure}: p"] = "" if p_value is None else f"{p_value:.2g}"
             tests.append(row)
     return pd.DataFrame(tests)

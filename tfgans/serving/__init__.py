@@ -1,4 +1,4 @@
-"""From a served model to samples: a client without TensorFlow, and a server for development."""
+"""A client of served models without TensorFlow, and a server for development."""
 
 from tfgans.serving.client import Client, ServingError
 

@@ -1,4 +1,4 @@
-"""A client of TensorFlow Serving, by REST or gRPC; it imports no TensorFlow."""
+"""A client of TensorFlow Serving by REST or gRPC. By REST it imports no TensorFlow."""
 
 from tfgans.serving.client.client import Client, ServingError
 

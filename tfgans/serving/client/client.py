@@ -1,64 +1,65 @@
-"""Asks a served generator for samples, over REST or gRPC, without TensorFlow on this side."""
+"""Draws samples from a served generator over REST or gRPC."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Self, TypeVar
 
 import numpy as np
 import urllib3
+from numpy.typing import ArrayLike
 
 from tfgans import checks
 from tfgans.serving.client.inputs import converted, ints, is_int, is_name
 from tfgans.serving.client.rest import RestTransport
-from tfgans.serving.client.rest_format import SignatureInfo, names
+from tfgans.serving.client.rest_format import SignatureInfo, joined_names
 from tfgans.serving.client.transport import Metadata, ServingError, Transport, VersionStatus
 
 __all__ = ["Client", "Metadata", "ServingError", "VersionStatus"]
 
+_T = TypeVar("_T")
 _FIRST_PAUSE_S = 0.1
 _LONGEST_TIMEOUT_S = 86400
-# Codes of what is not there, and of all that may be due to a request or a reply of another version.
-_ABSENT = {"404", "NOT_FOUND"}
-_REFUSALS = {"200", "400", "INVALID_ARGUMENT", *_ABSENT}
-# How often rows are asked for anew because the version that made the first ones is gone.
+# Codes for a missing model or version, and for all errors that may come from a request or a reply
+# of another version.
+_NOT_FOUND = {"404", "NOT_FOUND"}
+_REFUSALS = {"200", "400", "INVALID_ARGUMENT", *_NOT_FOUND}
+# The number of versions to try when a version disappears between two requests of a batch.
 _VERSIONS_TRIED = 3
-# As the signatures have it: a class that is drawn from the seed.
+# The label for a class drawn from the seed, as in the signatures.
 _DRAWN = -1
 
 
-_T = TypeVar("_T")
-
-
 class Client:
-    """Samples from a generator that TF Serving, or `bin/serve.py`, serves.
+    """Draws samples from a generator that TensorFlow Serving or `bin/serve.py` serves.
 
-    The same seed gives the same images as where the model was trained: `generate(n, seed)` is
-    `gan.sample(n, seed=seed)`, up to the rounding of float32. More rows than `batch_size` go in
-    several requests.
+    The same seed gives the same images as in training: up to the rounding of float32,
+    `generate(n, seed)` is `gan.sample(n, seed=seed)`. More rows than `batch_size` go in several
+    requests, all answered by the same version.
 
     Args:
-        address: "http://host:8501" (REST) or "grpc://host:8500"; https works too. gRPC needs the
+        address: "http://HOST:8501" or "https://HOST" (REST), or "grpc://HOST:8500". gRPC needs the
             package tensorflow-serving-api, which brings TensorFlow.
-        model: String, the name under which the model is served.
-        version: Int, a version to stay with. Default: the newest.
-        label: String, a version label of TF Serving instead of a version.
-        timeout: Float, seconds that a request may take, up to a day. Default: 30.
-        retries: Int, how often a request that did not get through is repeated, after pauses of
-            0.1 s, 0.2 s, 0.4 s, ... What a server answers is final, but for gRPC's UNAVAILABLE,
-            which also stands for a server that is not reached. Default: 3.
-        batch_size: Int, rows a request. Default: 64.
+        model: String, the name of the served model.
+        version: Int, the version to ask. Default: None, the newest.
+        label: String, a version label of TensorFlow Serving instead of a version. Default: None.
+        timeout: Float, seconds for a request, in (0, 86400]. Default: 30.
+        retries: Int of at least 0, repetitions of a request that did not reach the server, after
+            pauses of 0.1 s, 0.2 s, 0.4 s, ... Replies are final, except for gRPC's UNAVAILABLE,
+            which also stands for a server that cannot be reached. Default: 3.
+        batch_size: Int of at least 1, rows per request. Default: 64.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of range.
         ImportError: If gRPC is asked for and its packages are not installed.
 
-    All methods raise `ConnectionError` if the server cannot be reached, `TimeoutError` if it takes
-    too long, `ServingError` with its message if it refuses or fails. All three are `OSError`.
+    All methods raise `ConnectionError` if the server cannot be reached, `TimeoutError` if the reply
+    comes too late, and `ServingError` with the server's message if the server refuses or fails. All
+    three are subclasses of `OSError`.
 
     Example:
 
     ```python
-    from tfgans.serving.client.client import Client
+    from tfgans.serving import Client
 
     with Client("http://localhost:8501", model="digits") as client:
         images = client.generate(64, seed=1)  # float32 [64, height, width, channels] in [-1, 1]
@@ -80,26 +81,21 @@ class Client:
             raise ValueError(
                 f"`model` must be the name of a served model. Received: {checks.short(model)}"
             )
-        if version is not None and (not is_int(version) or version < 0):
-            raise ValueError(
-                f"`version` must be an int of at least 0. Received: {checks.short(version)}"
-            )
+        if version is not None:
+            checks.int_at_least("version", version, 0)
         if label is not None and not is_name(label):
             raise ValueError(f"`label` must be a version label. Received: {checks.short(label)}")
         if version is not None and label is not None:
             raise ValueError("Give `version` or `label`, not both")
         if not isinstance(timeout, int | float) or not 0 < timeout <= _LONGEST_TIMEOUT_S:
             raise ValueError(
-                f"`timeout` must be seconds above 0. Received: {checks.short(timeout)}"
+                f"`timeout` must be seconds above 0, up to {_LONGEST_TIMEOUT_S}. Received: "
+                f"{checks.short(timeout)}"
             )
-        for name, value, least in (("retries", retries, 0), ("batch_size", batch_size, 1)):
-            if not is_int(value) or value < least:
-                raise ValueError(
-                    f"`{name}` must be an int of at least {least}. Received: {checks.short(value)}"
-                )
+        self._retries = checks.int_at_least("retries", retries, 0)
+        self._batch_size = checks.positive_int("batch_size", batch_size)
         self._transport = _transport(address, model, version, label, timeout)
         self._version = version
-        self._retries, self._batch_size = retries, batch_size
         self._known: Metadata | None = None
 
     def __enter__(self) -> Self:
@@ -113,22 +109,19 @@ class Client:
         self._transport.close()
 
     def sample(
-        self,
-        seeds: Sequence[int] | np.ndarray,
-        *,
-        labels: int | Sequence[int] | np.ndarray | None = None,
-        component: int | None = None,
+        self, seeds: ArrayLike, *, labels: ArrayLike | None = None, component: int | None = None
     ) -> np.ndarray:
         """Returns an example for each seed: float32 [len(seeds), ...], images in [-1, 1].
 
         Args:
             seeds: Ints [n] in the range of int64.
-            labels: Int, or ints [n], the classes of a conditional model. Default: each is drawn
+            labels: Int, or ints [n], the classes for a conditional model. Default: None, each drawn
                 from its seed.
-            component: Int, the one component of a mixture that makes all. Default: each is drawn.
+            component: Int, the component of a mixture that makes all examples. Default: None, each
+                drawn from its seed. A conditional model then needs `labels`.
 
         Raises:
-            ValueError: If the arguments are not as above.
+            ValueError: If an argument is invalid.
         """
         rows = ints("seeds", seeds)
         return self._draw(rows, np.zeros_like(rows), labels, component)
@@ -138,7 +131,7 @@ class Client:
         n: int,
         seed: int,
         *,
-        labels: int | Sequence[int] | np.ndarray | None = None,
+        labels: ArrayLike | None = None,
         component: int | None = None,
     ) -> np.ndarray:
         """Returns `n` examples, those of `gan.sample(n, seed=seed)`: float32 [n, ...].
@@ -146,128 +139,140 @@ class Client:
         Args:
             n: Int of at least 1.
             seed: Int in the range of int64.
-            labels: As in `sample`.
-            component: As in `sample`.
+            labels: See `sample`.
+            component: See `sample`.
 
         Raises:
-            ValueError: If the arguments are not as above.
+            ValueError: If an argument is invalid.
         """
-        if not is_int(n) or n < 1:
-            raise ValueError(f"`n` must be an int of at least 1. Received: {checks.short(n)}")
+        checks.positive_int("n", n)
         (first,) = ints("seed", [seed])
         return self._draw(np.full(n, first), np.arange(n), labels, component)
 
     def mixture_weights(self) -> np.ndarray:
-        """Returns float32 [k]: how often each component is drawn; [1.0] of a plain generator."""
+        """Returns the probability of each component: float32 [k], [1.0] for a plain generator."""
         return self.predict("mixture_weights", {})["weights"]
 
-    def predict(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Returns the outputs of any signature by name, in one request.
+    def predict(self, signature: str, inputs: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
+        """Returns the outputs of any signature by name, in a single request.
 
         Args:
-            signature: String; `metadata().signatures` lists them.
+            signature: String, a key of `metadata().signatures`.
             inputs: Arrays by name.
 
         Raises:
-            ValueError: If there is no such signature, or its inputs are others.
+            ValueError: If the model has no such signature, or the inputs do not match.
         """
         before = self._known
         try:
             return self._predict(signature, inputs)
         except (ServingError, ValueError) as error:
-            # Another version may have come, whose signatures are others.
+            # A new version may have other signatures.
             if getattr(error, "code", "400") not in _REFUSALS or not self._is_outdated(before):
                 raise
             return self._predict(signature, inputs)
 
     def status(self) -> list[VersionStatus]:
-        """Returns a `VersionStatus` (version, state, error) for each version the server knows."""
-        return self._retrying(self._transport.status)
+        """Returns a `VersionStatus` (version, state, error) for each version on the server."""
+        return self._with_retries(self._transport.status)
 
     def metadata(self) -> Metadata:
         """Returns `Metadata`: the version that answers, and its signatures by name."""
-        self._known = self._retrying(self._transport.metadata)
+        self._known = self._with_retries(self._transport.metadata)
         return self._known
 
     def _draw(
-        self, seeds: np.ndarray, index: np.ndarray, labels: Any, component: int | None
+        self,
+        seeds: np.ndarray,
+        index: np.ndarray,
+        labels: ArrayLike | None,
+        component: int | None,
     ) -> np.ndarray:
         inputs = {"seed": seeds, "index": index}
-        given = self._labels("sample_at", labels, len(seeds))
+        classes = self._labels("sample_at", labels, len(seeds))
         if component is None:
-            return self._in_batches("sample_at", {**inputs, **given})["images"]
+            return self._in_batches("sample_at", {**inputs, **classes})["images"]
         if not is_int(component) or not 0 <= component < 2**31:
             raise ValueError(
                 f"`component` must be an int of at least 0. Received: {checks.short(component)}"
             )
-        if given and labels is None:
-            raise ValueError("With `component`, a conditional model needs `labels`")
+        if classes and labels is None:
+            raise ValueError(
+                "`labels` must be set with `component` for a conditional model. Received: None"
+            )
         latents = self._in_batches("latents", inputs)["latents"]
-        chosen = np.full(len(seeds), component, np.int32)
-        pinned = {"latents": latents, "components": chosen, **given}
+        components = np.full(len(seeds), component, np.int32)
+        pinned = {"latents": latents, "components": components, **classes}
         return self._in_batches("component", pinned)["images"]
 
-    def _labels(self, signature: str, labels: Any, rows: int) -> dict[str, np.ndarray]:
+    def _labels(self, signature: str, labels: ArrayLike | None, rows: int) -> dict[str, np.ndarray]:
         if "labels" not in self._signature(signature).inputs:
             if labels is not None:
-                raise ValueError("The served model is not conditional: it takes no labels")
+                raise ValueError(
+                    "The served model is not conditional: it takes no labels. Received: "
+                    f"{checks.short(labels)}"
+                )
             return {}
-        given = ints("labels", [_DRAWN] if labels is None else np.atleast_1d(labels), "int32")
-        if np.ndim(labels if labels is not None else 0) and len(given) != rows:
-            raise ValueError(f"`labels` must be {rows}, one an example. Received: {len(given)}")
-        return {"labels": np.broadcast_to(given, rows)}
+        classes = ints("labels", [_DRAWN] if labels is None else np.atleast_1d(labels), "int32")
+        if labels is not None and np.ndim(labels) and len(classes) != rows:
+            raise ValueError(
+                f"`labels` must have a class for each of the {rows} examples. Received: "
+                f"{len(classes)}"
+            )
+        return {"labels": np.broadcast_to(classes, rows)}
 
     def _in_batches(
         self, signature: str, inputs: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Returns rows that all come from one version, in as many requests as they need."""
+        """Returns rows that all come from the same version, in as many requests as they need."""
         rows = len(next(iter(inputs.values())))
         if rows <= self._batch_size:
             return self.predict(signature, inputs)
-        parts = [slice(at, at + self._batch_size) for at in range(0, rows, self._batch_size)]
+        slices = [slice(at, at + self._batch_size) for at in range(0, rows, self._batch_size)]
         attempts = _VERSIONS_TRIED
         while True:
             attempts -= 1
             version = self.metadata().version if self._version is None else self._version
             try:
-                made = [
+                parts = [
                     self._predict(
-                        signature, {name: one[part] for name, one in inputs.items()}, version
+                        signature, {name: value[part] for name, value in inputs.items()}, version
                     )
-                    for part in parts
+                    for part in slices
                 ]
-                return {name: np.concatenate([one[name] for one in made]) for name in made[0]}
+                return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
             except ServingError as error:
-                # The version went in between, and a newer one is there.
-                if error.code not in _ABSENT or not attempts:
+                # A newer version has replaced this version.
+                if error.code not in _NOT_FOUND or not attempts:
                     raise
 
     def _predict(
-        self, signature: str, inputs: Mapping[str, Any], version: int | None = None
+        self, signature: str, inputs: Mapping[str, ArrayLike], version: int | None = None
     ) -> dict[str, np.ndarray]:
         info = self._signature(signature)
         if inputs.keys() != info.inputs.keys():
             raise ValueError(
-                f"The inputs of {signature!r} are: {names(info.inputs)}. Received: {names(inputs)}"
+                f"The inputs of {signature!r} are: {joined_names(info.inputs)}. Received: "
+                f"{joined_names(inputs)}"
             )
-        given = {name: converted(name, inputs[name], info.inputs[name]) for name in info.inputs}
-        return self._retrying(lambda: self._transport.predict(signature, given, info, version))
+        arrays = {name: converted(name, inputs[name], info.inputs[name]) for name in info.inputs}
+        return self._with_retries(lambda: self._transport.predict(signature, arrays, info, version))
 
     def _is_outdated(self, known: Metadata | None) -> bool:
         try:
             return known is not None and self.metadata() != known
         except OSError:
-            return False  # the error that led here tells more
+            return False  # The caller raises the first error, which says more.
 
     def _signature(self, name: str) -> SignatureInfo:
-        known = self._known or self.metadata()
-        if name not in known.signatures:
+        signatures = (self._known or self.metadata()).signatures
+        if name not in signatures:
             raise ValueError(
-                f"The served model has no signature {name!r}, but: {names(known.signatures)}"
+                f"The served model has no signature {name!r}, but: {joined_names(signatures)}"
             )
-        return known.signatures[name]
+        return signatures[name]
 
-    def _retrying(self, call: Callable[[], _T]) -> _T:
+    def _with_retries(self, call: Callable[[], _T]) -> _T:
         for attempt in range(self._retries):
             try:
                 return call()

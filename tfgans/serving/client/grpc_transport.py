@@ -1,4 +1,7 @@
-"""TF Serving's gRPC API, by the stubs of the package tensorflow-serving-api."""
+"""TensorFlow Serving's gRPC API, with the stubs of the package tensorflow-serving-api.
+
+The stubs import TensorFlow: the REST transport is the way without it.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,24 +19,31 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tfgans.serving.client.rest import signatures_of
-from tfgans.serving.client.rest_format import SignatureInfo
+from tfgans.serving.client.rest_format import SignatureInfo, signatures_from_json
 from tfgans.serving.client.transport import Metadata, ServingError, VersionStatus
 
 _OPTIONS = [
-    # A batch of images is larger than gRPC's 4 MB.
+    # A batch of images is larger than gRPC's limit of 4 MB.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # Else the client's repetitions fall into gRPC's own pause of a second, and fail by it.
+    # Otherwise retries of `Client` fail within gRPC's pause of a second.
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 50),
-    # As over REST, where a proxy is an address of its own.
+    # REST does not use a proxy of the environment either.
     ("grpc.enable_http_proxy", 0),
 ]
 
 
 class GrpcTransport:
-    """A model of a server at host:port."""
+    """Connects to a model at HOST:PORT.
+
+    Args:
+        address: "HOST:PORT".
+        model: String, the model's name.
+        version: Int or None, the version to ask.
+        label: String or None, the version label to ask.
+        timeout: Float, seconds for a request and its reply.
+    """
 
     def __init__(
         self, address: str, model: str, version: int | None, label: str | None, timeout: float
@@ -55,7 +65,7 @@ class GrpcTransport:
         info: SignatureInfo,
         version: int | None = None,
     ) -> dict[str, np.ndarray]:
-        """Returns the outputs by name, of `version` instead of what the client is pinned to."""
+        """See `Transport.predict`."""
         request = predict_pb2.PredictRequest(model_spec=self._spec)
         if version is not None:
             request.model_spec.version.value = version
@@ -63,44 +73,48 @@ class GrpcTransport:
         for name, value in inputs.items():
             dtype = tf.as_dtype(info.inputs[name].dtype)
             request.inputs[name].CopyFrom(tf.make_tensor_proto(value, dtype=dtype))
-        reply = self._ask(self._predictions.Predict, request)
+        reply = self._request(self._predictions.Predict, request)
         return {name: tf.make_ndarray(value) for name, value in reply.outputs.items()}
 
     def status(self) -> list[VersionStatus]:
-        """Returns the versions of the model."""
+        """See `Transport.status`."""
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=self._spec)
         states = get_model_status_pb2.ModelVersionStatus.State
+        reply = self._request(self._models.GetModelStatus, request)
         return [
-            VersionStatus(one.version, states.Name(one.state), one.status.error_message)
-            for one in self._ask(self._models.GetModelStatus, request).model_version_status
+            VersionStatus(entry.version, states.Name(entry.state), entry.status.error_message)
+            for entry in reply.model_version_status
         ]
 
     def metadata(self) -> Metadata:
-        """Returns the version and its signatures."""
+        """See `Transport.metadata`."""
         field = "signature_def"
         request = get_model_metadata_pb2.GetModelMetadataRequest(
             model_spec=self._spec, metadata_field=[field]
         )
-        reply = self._ask(self._predictions.GetModelMetadata, request)
+        reply = self._request(self._predictions.GetModelMetadata, request)
         definitions = get_model_metadata_pb2.SignatureDefMap()
         reply.metadata[field].Unpack(definitions)
-        found = json_format.MessageToDict(definitions, preserving_proto_field_name=True)
-        return Metadata(reply.model_spec.version.value, signatures_of(found["signature_def"]))
+        as_json = json_format.MessageToDict(definitions, preserving_proto_field_name=True)
+        signatures = signatures_from_json(as_json["signature_def"])
+        return Metadata(reply.model_spec.version.value, signatures)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """See `Transport.close`."""
         self._channel.close()
 
-    def _ask(self, call: Callable[..., Any], request: Any) -> Any:
+    # gRPC's stubs have no types.
+    def _request(self, call: Callable[..., Any], request: Any) -> Any:
         try:
             return call(request, timeout=self._timeout)
         except grpc.RpcError as error:
-            code, told = error.code(), error.details()
+            code, details = error.code(), error.details()
             if code == grpc.StatusCode.UNAVAILABLE:
-                # From the server too, which says so while it is overloaded.
-                raise ConnectionError(f"{self._server} cannot be reached now: {told}") from error
+                # An overloaded server answers this too.
+                raise ConnectionError(f"{self._server} cannot be reached now: {details}") from error
             if code == grpc.StatusCode.DEADLINE_EXCEEDED:
-                late = f"{self._server} did not answer within {self._timeout} s"
-                raise TimeoutError(late) from error
-            message = f"{self._server} answered {code.name}: {told}"
+                raise TimeoutError(
+                    f"{self._server} did not answer within {self._timeout} s"
+                ) from error
+            message = f"{self._server} answered {code.name}: {details}"
             raise ServingError(message, code=code.name) from error

@@ -1,27 +1,27 @@
-"""What a user gives the client, as the arrays that a signature takes."""
-
-from typing import Any
+"""Converts the client's arguments to the arrays that a signature takes."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfgans import checks
 from tfgans.serving.client.rest_format import TensorInfo
 
 
-def is_name(value: Any) -> bool:
-    """Returns whether a value can stand in an address as the name of a model or a label."""
-    # Two dots would be the folder above.
-    plain = isinstance(value, str) and value.isprintable() and not set(value) & set("/\\:")
-    return plain and bool(value.strip(". "))
+def is_name(value: object) -> bool:
+    """Returns whether `value` can be part of a URL as the name of a model or a label."""
+    if not isinstance(value, str) or not value.isprintable() or set(value) & set("/\\:"):
+        return False
+    # A path segment ".." is the folder above.
+    return bool(value.strip(". "))
 
 
-def is_int(value: Any) -> bool:
-    """Returns whether a value is an integer of Python or NumPy, and no bool."""
+def is_int(value: object) -> bool:
+    """Returns whether `value` is an integer of Python or NumPy, and not a bool."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def ints(name: str, values: Any, dtype: str = "int64") -> np.ndarray:
-    """Returns integers [n], one or more, as an array, or raises ValueError."""
+def ints(name: str, values: ArrayLike, dtype: str = "int64") -> np.ndarray:
+    """Returns integers [n], n > 0, as an array, or raises ValueError."""
     array = np.asarray(values)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
         raise ValueError(
@@ -30,8 +30,12 @@ def ints(name: str, values: Any, dtype: str = "int64") -> np.ndarray:
     return converted(name, array, TensorInfo(dtype, (None,)))
 
 
-def converted(name: str, value: Any, info: TensorInfo) -> np.ndarray:
-    """Returns an input as an array of its type, or raises ValueError where numbers would change."""
+def converted(name: str, value: ArrayLike, info: TensorInfo) -> np.ndarray:
+    """Returns `value` as an array of the input's dtype.
+
+    Raises:
+        ValueError: If the conversion would change values.
+    """
     if info.dtype == "string":
         return np.asarray(value, object)
     array = np.asarray(value)

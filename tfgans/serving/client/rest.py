@@ -1,4 +1,4 @@
-"""TF Serving's REST API: https://www.tensorflow.org/tfx/serving/api_rest."""
+"""TensorFlow Serving's REST API: https://www.tensorflow.org/tfx/serving/api_rest."""
 
 import json
 import time
@@ -9,39 +9,36 @@ from typing import Any, TypeVar
 import numpy as np
 import urllib3
 
-from tfgans.serving.client.rest_format import SignatureInfo, TensorInfo, outputs_from_json, to_json
+from tfgans.serving.client.rest_format import (
+    SignatureInfo,
+    outputs_from_json,
+    signatures_from_json,
+    to_json,
+)
 from tfgans.serving.client.transport import Metadata, ServingError, VersionStatus
 
 _T = TypeVar("_T")
 _LONGEST_MESSAGE = 500
-_PART_BYTES = 2**20
-# Unpacked: 64 images of 1024 x 1024 pixels have half of it. The server may be anyone's.
+_READ_BYTES = 2**20
+# The decompressed bytes of a reply, since the server may be malicious. 64 images of 1024 x 1024
+# pixels have half of it.
 _LARGEST_REPLY = 2**32
-# That are kept for threads that share a client.
+# Open connections, for threads that share a client.
 _CONNECTIONS = 16
-_DTYPES = {
-    "DT_FLOAT": "float32",
-    "DT_DOUBLE": "float64",
-    "DT_HALF": "float16",
-    "DT_INT8": "int8",
-    "DT_INT16": "int16",
-    "DT_INT32": "int32",
-    "DT_INT64": "int64",
-    "DT_UINT8": "uint8",
-    "DT_UINT16": "uint16",
-    "DT_UINT32": "uint32",
-    "DT_UINT64": "uint64",
-    "DT_BOOL": "bool",
-    "DT_STRING": "string",
-}
-
-
-# What reading a reply raises that is not TF Serving's.
-_NO_REPLY = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration)
+# What parsing raises on a reply that is not TensorFlow Serving's.
+_PARSE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration)
 
 
 class RestTransport:
-    """A model of a server at an http or https address."""
+    """Connects to a model at an http or https address.
+
+    Args:
+        address: "http://HOST:PORT" or "https://HOST".
+        model: String, the model's name.
+        version: Int or None, the version to ask.
+        label: String or None, the version label to ask.
+        timeout: Float, seconds for a request and its reply.
+    """
 
     def __init__(
         self, address: str, model: str, version: int | None, label: str | None, timeout: float
@@ -54,7 +51,7 @@ class RestTransport:
         if label is not None:
             self._pinned += f"/labels/{urllib.parse.quote(label, safe='')}"
         self._timeout = timeout
-        # The client repeats requests, and only those that did not get through.
+        # `Client` retries, and only requests that did not reach the server.
         self._pool = urllib3.PoolManager(
             retries=False, timeout=urllib3.Timeout(timeout), maxsize=_CONNECTIONS
         )
@@ -66,43 +63,44 @@ class RestTransport:
         info: SignatureInfo,
         version: int | None = None,
     ) -> dict[str, np.ndarray]:
-        """Returns the outputs by name, of `version` instead of what the client is pinned to."""
+        """See `Transport.predict`."""
         model = self._pinned if version is None else f"{self._model}/versions/{version}"
         columns = {name: to_json(name, value) for name, value in inputs.items()}
         body = {"signature_name": signature, "inputs": columns}
-        reply = self._ask("POST", f"{model}:predict", json.dumps(body).encode())
-        return self._read(lambda: outputs_from_json(reply, info))
+        reply = self._request("POST", f"{model}:predict", json.dumps(body).encode())
+        return self._parsed(lambda: outputs_from_json(reply, info))
 
     def status(self) -> list[VersionStatus]:
-        """Returns the versions of the model."""
-        reply = self._ask("GET", self._pinned)
-        return self._read(
+        """See `Transport.status`."""
+        reply = self._request("GET", self._pinned)
+        return self._parsed(
             lambda: [
                 VersionStatus(
-                    int(one["version"]), one["state"], one["status"].get("error_message", "")
+                    int(entry["version"]), entry["state"], entry["status"].get("error_message", "")
                 )
-                for one in reply["model_version_status"]
+                for entry in reply["model_version_status"]
             ]
         )
 
     def metadata(self) -> Metadata:
-        """Returns the version and its signatures."""
-        reply = self._ask("GET", f"{self._pinned}/metadata")
-        return self._read(
+        """See `Transport.metadata`."""
+        reply = self._request("GET", f"{self._pinned}/metadata")
+        return self._parsed(
             lambda: Metadata(
                 int(reply["model_spec"]["version"]),
-                signatures_of(reply["metadata"]["signature_def"]["signature_def"]),
+                signatures_from_json(reply["metadata"]["signature_def"]["signature_def"]),
             )
         )
 
     def close(self) -> None:
-        """Closes the connections."""
+        """See `Transport.close`."""
         self._pool.clear()
 
-    def _ask(self, method: str, url: str, body: bytes | None = None) -> Any:
+    def _request(self, method: str, url: str, body: bytes | None = None) -> Any:
+        """Returns the JSON object of a reply."""
         try:
             status, data = self._exchange(method, url, body)
-        except urllib3.exceptions.NewConnectionError as error:  # to urllib3 a timeout too
+        except urllib3.exceptions.NewConnectionError as error:  # A subclass of its TimeoutError.
             raise ConnectionError(f"{self._server} cannot be reached: {error}") from error
         except urllib3.exceptions.TimeoutError as error:
             raise TimeoutError(f"{self._server} did not answer within {self._timeout} s") from error
@@ -110,32 +108,33 @@ class RestTransport:
             raise ConnectionError(f"{self._server} cannot be reached: {error}") from error
         text = data.decode(errors="replace")
         try:
-            found = json.loads(text)
+            reply = json.loads(text)
         except (ValueError, RecursionError):
-            found = None
-        if status != 200 or not isinstance(found, dict) or "error" in found:
-            told = found.get("error") if isinstance(found, dict) else None
+            reply = None
+        if status != 200 or not isinstance(reply, dict) or "error" in reply:
+            message = reply.get("error") if isinstance(reply, dict) else None
             raise ServingError(
-                f"{url} answered {status}: {str(told or text)[:_LONGEST_MESSAGE]}", code=str(status)
+                f"{url} answered {status}: {str(message or text)[:_LONGEST_MESSAGE]}",
+                code=str(status),
             )
-        return found
+        return reply
 
     def _exchange(self, method: str, url: str, body: bytes | None) -> tuple[int, bytes]:
-        """Returns status and body of a reply; the timeouts of urllib3 are of single reads."""
+        """Returns status and body of a reply within the timeout; urllib3 limits each read alone."""
         deadline = time.monotonic() + self._timeout
         headers = {} if body is None else {"Content-Type": "application/json"}
         reply = self._pool.request(
             method, url, body=body, headers=headers, redirect=False, preload_content=False
         )
-        parts, room = [], _LARGEST_REPLY
+        parts, remaining = [], _LARGEST_REPLY
         try:
-            while part := reply.read1(_PART_BYTES):
+            while part := reply.read1(_READ_BYTES):
                 parts.append(part)
-                room -= len(part)
-                if room < 0:
+                remaining -= len(part)
+                if remaining < 0:
                     raise ServingError(
                         f"{self._server} answered with more than {_LARGEST_REPLY:,} bytes. Ask for "
-                        "fewer rows in one request (`batch_size`)",
+                        "fewer rows per request (`batch_size`)",
                         code=str(reply.status),
                     )
                 if time.monotonic() > deadline:
@@ -146,30 +145,10 @@ class RestTransport:
         reply.release_conn()
         return reply.status, b"".join(parts)
 
-    def _read(self, read: Callable[[], _T]) -> _T:
+    def _parsed(self, parse: Callable[[], _T]) -> _T:
         try:
-            return read()
-        except _NO_REPLY as error:
+            return parse()
+        except _PARSE_ERRORS as error:
             raise ServingError(
                 f"{self._server} did not answer as TF Serving does: {error!r}", code="200"
             ) from error
-
-
-def signatures_of(definitions: Mapping[str, Any]) -> dict[str, SignatureInfo]:
-    """Returns signatures from the JSON of a `SignatureDefMap`, without TensorFlow's own."""
-    return {
-        name: SignatureInfo(
-            *(
-                {key: _tensor_info(info) for key, info in sorted(one.get(side, {}).items())}
-                for side in ("inputs", "outputs")
-            )
-        )
-        for name, one in definitions.items()
-        if not name.startswith("__")
-    }
-
-
-def _tensor_info(info: Mapping[str, Any]) -> TensorInfo:
-    sizes = [int(one["size"]) for one in info["tensor_shape"].get("dim", [])]
-    shape = tuple(None if size < 0 else size for size in sizes)
-    return TensorInfo(_DTYPES[info["dtype"]], shape)

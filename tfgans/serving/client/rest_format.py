@@ -1,28 +1,44 @@
-"""Tensors as TF Serving's REST API writes them in JSON, for the client and the small server.
+"""JSON of TensorFlow Serving's REST API, for the client and the development server.
 
-https://www.tensorflow.org/tfx/serving/api_rest#json_mapping: nested lists; bytes as
-{"b64": "..."} where the name of the tensor ends in `_bytes`, else as text.
+https://www.tensorflow.org/tfx/serving/api_rest#json_mapping: tensors are nested lists. Bytes are
+{"b64": "..."} in tensors whose name ends in `_bytes`, else text.
 """
 
 import base64
 import binascii
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+_DTYPES = {
+    "DT_FLOAT": "float32",
+    "DT_DOUBLE": "float64",
+    "DT_HALF": "float16",
+    "DT_INT8": "int8",
+    "DT_INT16": "int16",
+    "DT_INT32": "int32",
+    "DT_INT64": "int64",
+    "DT_UINT8": "uint8",
+    "DT_UINT16": "uint16",
+    "DT_UINT32": "uint32",
+    "DT_UINT64": "uint64",
+    "DT_BOOL": "bool",
+    "DT_STRING": "string",
+}
+
 
 class InvalidRequestError(ValueError):
-    """What was sent is no request for this signature, or the model refuses it."""
+    """A request does not match the signature, or the model refuses its inputs."""
 
 
 class TensorInfo(NamedTuple):
     """Type and shape of an input or output.
 
     Attributes:
-        dtype: NumPy's name of it; "string" for bytes.
-        shape: Ints, None where any size goes.
+        dtype: NumPy's name of the type, or "string" for bytes.
+        shape: Ints, None where the size is free.
     """
 
     dtype: str
@@ -36,14 +52,35 @@ class SignatureInfo(NamedTuple):
     outputs: dict[str, TensorInfo]
 
 
+def signatures_from_json(definitions: Mapping[str, Any]) -> dict[str, SignatureInfo]:
+    """Returns the signatures in the JSON of a `SignatureDefMap`, without internal names."""
+    return {
+        name: SignatureInfo(
+            _tensors_from_json(definition.get("inputs", {})),
+            _tensors_from_json(definition.get("outputs", {})),
+        )
+        for name, definition in definitions.items()
+        if not name.startswith("__")
+    }
+
+
+def _tensors_from_json(infos: Mapping[str, Any]) -> dict[str, TensorInfo]:
+    tensors = {}
+    for name, info in sorted(infos.items()):
+        sizes = [int(dim["size"]) for dim in info["tensor_shape"].get("dim", [])]
+        shape = tuple(None if size < 0 else size for size in sizes)
+        tensors[name] = TensorInfo(_DTYPES[info["dtype"]], shape)
+    return tensors
+
+
 def to_json(name: str, array: np.ndarray) -> Any:
     """Returns nested lists of numbers, of text, or of {"b64": ...} if the name ends in `_bytes`."""
     if array.dtype.kind not in "OSU":
         return array.tolist()
-    as_bytes = [one if isinstance(one, bytes) else str(one).encode() for one in array.ravel()]
+    values = [value if isinstance(value, bytes) else str(value).encode() for value in array.ravel()]
     encode = _to_b64 if name.endswith("_bytes") else bytes.decode
     encoded = np.empty(array.size, object)
-    encoded[:] = [encode(one) for one in as_bytes]
+    encoded[:] = [encode(value) for value in values]
     return encoded.reshape(array.shape).tolist()
 
 
@@ -51,27 +88,27 @@ def from_json(name: str, value: Any, info: TensorInfo) -> np.ndarray:
     """Returns the array of a JSON value.
 
     Raises:
-        InvalidRequestError: If it is not of the type and the shape.
+        InvalidRequestError: If the type or the shape differs from `info`.
     """
     shape, leaves = [], [value]
     for size in info.shape:
-        if not all(isinstance(one, list) for one in leaves):
+        if not all(isinstance(leaf, list) for leaf in leaves):
             break
-        sizes = {len(one) for one in leaves}
+        sizes = {len(leaf) for leaf in leaves}
         if len(sizes) > 1:
             raise InvalidRequestError(
                 f"{name!r} must be a tensor. Received: lists of unequal lengths"
             )
         shape.append(sizes.pop() if sizes else size or 0)
         leaves = list(itertools.chain.from_iterable(leaves))
-    fits = len(shape) == len(info.shape) and not any(isinstance(one, list) for one in leaves)
-    if not fits or any(
-        want not in (None, size) for want, size in zip(info.shape, shape, strict=True)
+    same_rank = len(shape) == len(info.shape) and not any(isinstance(x, list) for x in leaves)
+    if not same_rank or any(
+        expected not in (None, size) for expected, size in zip(info.shape, shape, strict=True)
     ):
-        expected = ["batch" if size is None else size for size in info.shape]
-        received = f"shape {shape}" if fits else "another number of axes"
+        sizes_text = ", ".join("batch" if size is None else str(size) for size in info.shape)
+        received = f"shape {shape}" if same_rank else "another number of axes"
         raise InvalidRequestError(
-            f"{name!r} must have the shape [{', '.join(map(str, expected))}]. Received: {received}"
+            f"{name!r} must have the shape [{sizes_text}]. Received: {received}"
         )
     return _array(name, leaves, info.dtype).reshape(shape)
 
@@ -79,15 +116,14 @@ def from_json(name: str, value: Any, info: TensorInfo) -> np.ndarray:
 def _array(name: str, leaves: list[Any], dtype: str) -> np.ndarray:
     if dtype == "string":
         strings = np.empty(len(leaves), object)
-        strings[:] = [_to_bytes(name, one) for one in leaves]
+        strings[:] = [_to_bytes(name, leaf) for leaf in leaves]
         return strings
     types: dict[str, set[type]] = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}}
-    expected = types[np.dtype(dtype).kind]
-    other = set(map(type, leaves)) - expected
+    other = set(map(type, leaves)) - types[np.dtype(dtype).kind]
     if other:
-        found = ", ".join(sorted(one.__name__ for one in other))
+        received = ", ".join(sorted(kind.__name__ for kind in other))
         raise InvalidRequestError(
-            f"{name!r} must be of {dtype}. Received: JSON values of type {found}"
+            f"{name!r} must be of {dtype}. Received: JSON values of type {received}"
         )
     if np.dtype(dtype).kind in "iu" and leaves:
         limits = np.iinfo(dtype)
@@ -122,25 +158,25 @@ def inputs_from_json(body: Mapping[str, Any], info: SignatureInfo) -> dict[str, 
     """Returns the arrays of a predict request in rows (`instances`) or columns (`inputs`).
 
     Raises:
-        InvalidRequestError: If it has neither or both, or an input is absent, unknown or not of its
-            type.
+        InvalidRequestError: If the request has neither or both, or if an input is missing, unknown
+            or of another type.
     """
     if ("instances" in body) == ("inputs" in body):
         raise InvalidRequestError(
             'A request must have either "instances" (rows) or "inputs" (columns)'
         )
-    given = body["inputs"] if "inputs" in body else _columns(body["instances"])
-    if len(info.inputs) == 1 and (not isinstance(given, dict) or given.keys() == {"b64"}):
-        given = {next(iter(info.inputs)): given}
-    if not isinstance(given, dict):
+    inputs = body["inputs"] if "inputs" in body else _columns(body["instances"])
+    if len(info.inputs) == 1 and (not isinstance(inputs, dict) or inputs.keys() == {"b64"}):
+        inputs = {next(iter(info.inputs)): inputs}
+    if not isinstance(inputs, dict):
         expected = "no inputs" if not info.inputs else f"an object with {', '.join(info.inputs)}"
-        raise InvalidRequestError(f"Expected {expected}. Received: {type(given).__name__}")
-    if given.keys() != info.inputs.keys():
+        raise InvalidRequestError(f"Expected {expected}. Received: {type(inputs).__name__}")
+    if inputs.keys() != info.inputs.keys():
         raise InvalidRequestError(
             f"The inputs must be: {', '.join(info.inputs) or 'none'}. Received: "
-            f"{', '.join(sorted(given)) or 'none'}"
+            f"{', '.join(sorted(inputs)) or 'none'}"
         )
-    return {name: from_json(name, given[name], info.inputs[name]) for name in info.inputs}
+    return {name: from_json(name, inputs[name], info.inputs[name]) for name in info.inputs}
 
 
 def _columns(rows: Any) -> Any:
@@ -156,11 +192,11 @@ def _columns(rows: Any) -> Any:
 def reply_of(outputs: Mapping[str, np.ndarray], *, as_rows: bool) -> dict[str, Any]:
     """Returns the reply to a request in rows, `predictions`, or in columns, `outputs`.
 
-    A single output is written without its name, as TF Serving does. Numbers are left as arrays,
-    which a serializer writes faster than lists.
+    A single output appears without its name, as in TensorFlow Serving. Numbers stay arrays, which
+    serializers write faster than lists.
 
     Raises:
-        InvalidRequestError: If the outputs have no rows to be told by.
+        InvalidRequestError: If a reply in rows is impossible, since the outputs have no rows.
     """
     columns: dict[str, Any] = {
         name: to_json(name, value) if value.dtype.kind in "OSU" else np.ascontiguousarray(value)
@@ -183,13 +219,13 @@ def outputs_from_json(reply: Mapping[str, Any], info: SignatureInfo) -> dict[str
     """Returns the arrays of a reply in columns.
 
     Raises:
-        InvalidRequestError: If it is not what the signature gives.
+        InvalidRequestError: If the reply does not match the signature.
     """
     value = reply["outputs"]
     columns = value if len(info.outputs) > 1 else {next(iter(info.outputs)): value}
-    return {name: from_json(name, columns[name], one) for name, one in info.outputs.items()}
+    return {name: from_json(name, columns[name], tensor) for name, tensor in info.outputs.items()}
 
 
-def names(signatures: Sequence[str] | Mapping[str, Any]) -> str:
-    """Returns names as text for an error."""
-    return ", ".join(sorted(signatures)) or "none"
+def joined_names(names: Iterable[str]) -> str:
+    """Returns names as text for an error, sorted."""
+    return ", ".join(sorted(names)) or "none"

@@ -1,4 +1,4 @@
-"""What the client says to a server, whatever the wire: requests, replies and errors."""
+"""The interface of the client to a server, independent of the protocol."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -9,7 +9,7 @@ from tfgans.serving.client.rest_format import SignatureInfo
 
 
 class ServingError(OSError):
-    """The server was reached, and refused or failed.
+    """The server was reached, but refused the request or failed.
 
     Attributes:
         code: The HTTP status, say "404", or the name of the gRPC code, say "NOT_FOUND".
@@ -21,12 +21,12 @@ class ServingError(OSError):
 
 
 class VersionStatus(NamedTuple):
-    """One version of a model on a server.
+    """The state of a version on a server.
 
     Attributes:
         version: Int.
-        state: String, "AVAILABLE" if it answers; else "START", "LOADING", "UNLOADING" or "END".
-        error: String, why it is not available; empty if nothing went wrong.
+        state: String, "AVAILABLE", "START", "LOADING", "UNLOADING" or "END".
+        error: String, the reason if the version is not available, else empty.
     """
 
     version: int
@@ -35,7 +35,7 @@ class VersionStatus(NamedTuple):
 
 
 class Metadata(NamedTuple):
-    """What a server says of a model.
+    """The signatures of a served model.
 
     Attributes:
         version: Int, the version that answers.
@@ -47,10 +47,10 @@ class Metadata(NamedTuple):
 
 
 class Transport(Protocol):
-    """One way to a model on a server.
+    """A connection to a model on a server.
 
-    All methods raise `ConnectionError` if a request did not get through, `TimeoutError` if the
-    answer does not come in time, and `ServingError` if it is an error.
+    All methods raise `ConnectionError` if a request does not reach the server, `TimeoutError` if
+    the reply comes too late, and `ServingError` if the reply is an error.
     """
 
     def predict(
@@ -60,7 +60,7 @@ class Transport(Protocol):
         info: SignatureInfo,
         version: int | None = None,
     ) -> dict[str, np.ndarray]:
-        """Returns the outputs by name, of `version` instead of what the client is pinned to."""
+        """Returns the outputs by name, of `version` if set, else of the client's version."""
         ...
 
     def status(self) -> list[VersionStatus]:
@@ -68,7 +68,7 @@ class Transport(Protocol):
         ...
 
     def metadata(self) -> Metadata:
-        """Returns the version and its signatures."""
+        """Returns the version that answers, and its signatures."""
         ...
 
     def close(self) -> None:

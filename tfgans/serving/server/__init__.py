@@ -1,1 +1,1 @@
-"""A server for development: TensorFlow Serving's REST API, and a page to look at samples."""
+"""A server for development: TensorFlow Serving's REST API and a page that shows samples."""

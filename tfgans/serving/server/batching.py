@@ -1,8 +1,8 @@
-"""Requests that come at the same time, run as one batch."""
+"""Joins concurrent requests into batches."""
 
 import asyncio
 import collections
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 
@@ -18,30 +18,26 @@ class _Request(NamedTuple):
 
 
 class Batcher:
-    """Joins requests along axis 0 while the model is busy with others.
+    """Joins requests along axis 0 while the model is busy.
 
-    A request that finds the model idle runs at once; those that come meanwhile become the next
-    batch. So no request waits for a timer, and the batch grows with the load.
+    A request runs at once if the model is idle. Requests that arrive while it is busy form the next
+    batch. So no request waits for a timer, and the batch size follows the load.
 
     Args:
-        run: Inputs -> outputs, all with the same axis 0; called in `executor`.
-        executor: Where it runs.
-        max_rows: Int, of a batch.
+        run: Function inputs -> outputs with a common axis 0, called in `executor`.
+        executor: `concurrent.futures.Executor`.
+        max_rows: Int, rows of a batch.
     """
 
     def __init__(
-        self,
-        run: Callable[[Arrays], Arrays],
-        executor: Executor,
-        *,
-        max_rows: int,
+        self, run: Callable[[Arrays], Arrays], executor: Executor, *, max_rows: int
     ) -> None:
         self._run, self._executor, self._max_rows = run, executor, max_rows
         self._waiting: collections.deque[_Request] = collections.deque()
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, inputs: Arrays) -> Arrays:
-        """Returns the outputs for the rows of one request, `max_rows` at most.
+        """Returns the outputs for the rows of a request, at most `max_rows`.
 
         Raises what `run` raises on these rows.
         """
@@ -61,26 +57,26 @@ class Batcher:
         rows = 0
         while self._waiting and (not batch or rows + self._waiting[0].rows <= self._max_rows):
             request = self._waiting.popleft()
-            # Whoever asked may have gone: then the server cancels the call of `submit`.
+            # The server cancels `submit` when the client disconnects.
             if not request.reply.done():
                 batch.append(request)
                 rows += request.rows
         return batch
 
-    async def _answer(self, batch: list[_Request]) -> None:
+    async def _answer(self, batch: Sequence[_Request]) -> None:
         if not batch:
             return
         loop = asyncio.get_running_loop()
         try:
             inputs = {
-                name: np.concatenate([one.inputs[name] for one in batch])
+                name: np.concatenate([request.inputs[name] for request in batch])
                 for name in batch[0].inputs
             }
             outputs = await loop.run_in_executor(self._executor, self._run, inputs)
         except Exception as error:
             half = len(batch) // 2
             if half and isinstance(error, ValueError):
-                # A bad request, or one that fits none of the others, must not fail these.
+                # An invalid request must not fail the others of its batch.
                 await self._answer(batch[:half])
                 await self._answer(batch[half:])
             else:
@@ -88,13 +84,15 @@ class Batcher:
         else:
             start = 0
             for request in batch:
-                own = {name: value[start : start + request.rows] for name, value in outputs.items()}
-                start += request.rows
+                end = start + request.rows
                 if not request.reply.done():
-                    request.reply.set_result(own)
+                    request.reply.set_result(
+                        {name: value[start:end] for name, value in outputs.items()}
+                    )
+                start = end
 
 
-def _fail(batch: list[_Request], error: Exception) -> None:
+def _fail(batch: Sequence[_Request], error: Exception) -> None:
     for request in batch:
         if not request.reply.done():
             request.reply.set_exception(error)

@@ -1,4 +1,4 @@
-"""What the small server needs of HTTP besides TF Serving's API: errors, and who may ask."""
+"""Listens, answers errors as JSON and restricts access, for the development server."""
 
 import ipaddress
 import logging
@@ -12,15 +12,15 @@ from tfgans.serving.client.rest_format import InvalidRequestError
 _log = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY_TIMEOUT_S = 60.0
-# What runs may end; then connections are closed, well before Kubernetes kills after 30 s.
+# The time for running requests after SIGTERM. Kubernetes kills after 30 s.
 _SHUTDOWN_S = 20.0
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Returns a socket that listens.
+    """Returns a listening socket.
 
     Raises:
-        OSError: If it cannot.
+        OSError: If the host or the port is not available.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -32,7 +32,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def is_loopback(host: str) -> bool:
-    """Returns whether only this machine reaches an address to listen on."""
+    """Returns whether an address to listen on is reachable from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -40,8 +40,8 @@ def is_loopback(host: str) -> bool:
 
 
 def run(application: web.Application, listening: socket.socket) -> None:
-    """Serves until SIGINT or SIGTERM, and then ends the requests that run."""
-    # Its stack traces of malformed HTTP; what fails in our own code is logged by that.
+    """Serves until SIGINT or SIGTERM, and then completes the running requests."""
+    # Hides stack traces of malformed HTTP. `errors_as_json` logs the errors of handlers.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     web.run_app(
         application,
@@ -49,21 +49,21 @@ def run(application: web.Application, listening: socket.socket) -> None:
         print=None,
         access_log=None,
         shutdown_timeout=_SHUTDOWN_S,
-        handler_cancellation=True,  # nothing is computed for who has gone
+        handler_cancellation=True,  # Stops the work for clients that disconnect.
     )
 
 
 @web.middleware
 async def errors_as_json(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    """Answers every error as TF Serving does; what is not the caller's fault goes to the log."""
+    """Answers errors as TensorFlow Serving does, and logs those that a request did not cause."""
     try:
         return await handler(request)
     except web.HTTPRequestEntityTooLarge as error:
         return _error(error.status, f"{error.text}. Send less in one request")
     except web.HTTPException as error:
-        own = error.text not in (None, f"{error.status}: {error.reason}")
-        told = error.text if own else f"{error.reason}: {request.method} {request.path}"
-        return _error(error.status, told, {"Allow": error.headers.get("Allow", "")})
+        is_default = error.text in (None, f"{error.status}: {error.reason}")
+        message = f"{error.reason}: {request.method} {request.path}" if is_default else error.text
+        return _error(error.status, message, {"Allow": error.headers.get("Allow", "")})
     except InvalidRequestError as error:
         return _error(400, str(error))
     except (web.RequestPayloadError, ConnectionError) as error:
@@ -72,23 +72,25 @@ async def errors_as_json(request: web.Request, handler: _Handler) -> web.StreamR
         return _error(408, f"the body did not arrive within {BODY_TIMEOUT_S:.0f} s")
     except Exception:
         _log.exception("%s failed", request.path)
-        return _error(500, "the server failed; its log tells more")
+        return _error(500, "the server failed; see its log")
 
 
 @web.middleware
 async def from_this_machine(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    """Refuses other names of this machine (DNS rebinding), and pages of other sites."""
+    """Refuses requests by other host names (DNS rebinding) and from pages of other sites."""
     try:
         host = request.url.host or ""
     except ValueError as error:
-        raise web.HTTPBadRequest(text=f"no address: {error}") from error
+        raise web.HTTPBadRequest(text=f"the request has no valid address: {error}") from error
     origin = request.headers.get("Origin")
     local = host == "localhost" or host.replace(".", "").isdigit() or ":" in host
     if not local or origin not in (None, f"{request.scheme}://{request.host}"):
-        raise web.HTTPForbidden(text=f"only this machine may ask, not {origin or host}")
+        raise web.HTTPForbidden(text=f"only this machine has access, not {origin or host}")
     return await handler(request)
 
 
-def _error(status: int, told: str | None, headers: Mapping[str, str] | None = None) -> web.Response:
-    kept = {name: value for name, value in (headers or {}).items() if value}
-    return web.json_response({"error": told}, status=status, headers=kept)
+def _error(
+    status: int, message: str | None, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    set_headers = {name: value for name, value in (headers or {}).items() if value}
+    return web.json_response({"error": message}, status=status, headers=set_headers)

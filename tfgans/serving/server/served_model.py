@@ -1,4 +1,4 @@
-"""A SavedModel version in memory, and the folder whose newest version is served."""
+"""Loads the newest version of a SavedModel in a folder, and runs its signatures."""
 
 import gc
 import logging
@@ -16,26 +16,31 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 
 from tfgans.export.publish import versions
 from tfgans.export.warmup import read_warmup
-from tfgans.serving.client.rest import signatures_of
-from tfgans.serving.client.rest_format import InvalidRequestError, SignatureInfo
+from tfgans.serving.client.rest_format import (
+    InvalidRequestError,
+    SignatureInfo,
+    signatures_from_json,
+)
 from tfgans.serving.client.transport import VersionStatus
 
 _log = logging.getLogger(__name__)
+# Path, inode, size in bytes, time of the last change in nanoseconds.
+_FileState = tuple[Path, int, int, int]
 
 
 class ServedModel:
-    """One version, loaded and warm.
+    """A loaded version of a model, after its warm-up.
 
     Args:
-        folder: Of the version.
+        folder: Folder of the version.
 
     Attributes:
         version: Int.
         signatures: `SignatureInfo` by name.
-        metadata: The signatures as TF Serving's REST API tells them, JSON values.
+        metadata: The signatures as JSON values, as in TensorFlow Serving's REST API.
 
     Raises:
-        ValueError: If it cannot be loaded, or a warm-up request fails.
+        ValueError: If the version cannot be loaded, or a warm-up request fails.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +48,7 @@ class ServedModel:
         try:
             self._loaded = tf.saved_model.load(os.fspath(folder))
             self.metadata = _metadata(folder)
-            self.signatures: dict[str, SignatureInfo] = signatures_of(self.metadata)
+            self.signatures: dict[str, SignatureInfo] = signatures_from_json(self.metadata)
             for signature, inputs in read_warmup(folder):
                 self.run(signature, inputs)
         except Exception as error:
@@ -56,44 +61,46 @@ class ServedModel:
         Raises:
             InvalidRequestError: If the model refuses the inputs.
         """
-        given = {name: tf.constant(value) for name, value in inputs.items()}
+        tensors = {name: tf.constant(value) for name, value in inputs.items()}
         try:
-            outputs = self._loaded.signatures[signature](**given)
+            outputs = self._loaded.signatures[signature](**tensors)
         except tf.errors.InvalidArgumentError as error:
-            raise InvalidRequestError(_told_by_the_model(error.message)) from error
+            raise InvalidRequestError(_without_graph_details(error.message)) from error
         return {name: value.numpy() for name, value in outputs.items()}
 
     def is_batchable(self, signature: str) -> bool:
-        """Returns whether requests can be joined along axis 0: it is free in every tensor."""
+        """Returns whether requests can be joined: axis 0 is free in every tensor."""
         info = self.signatures[signature]
         tensors = [*info.inputs.values(), *info.outputs.values()]
-        return bool(info.inputs) and all(one.shape[:1] == (None,) for one in tensors)
+        return bool(info.inputs) and all(tensor.shape[:1] == (None,) for tensor in tensors)
 
 
 class ModelFolder:
-    """The versions of a model below a folder, of which the newest that loads is served.
+    """Serves the newest version below a folder that loads.
 
     Args:
-        path: The folder.
+        path: The folder of versions.
 
     Attributes:
-        current: The `ServedModel` that answers.
+        current: The `ServedModel` that answers requests.
 
     Raises:
-        ValueError: If there is no version, or none can be loaded.
+        ValueError: If the folder has no version, or the newest cannot be loaded.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        # By version: why, and what the folder was like. Replaced, never changed, as `status` is
-        # asked for in another thread than `refresh`.
-        self._failed: dict[int, tuple[str, object]] = {}
+        # Reason and files by version. Replaced and never modified: `status` and `refresh` run in
+        # different threads.
+        self._failed: dict[int, tuple[str, list[_FileState]]] = {}
         self._loading: int | None = None
         self._lock = threading.Lock()
         if not self.path.is_dir():
-            raise ValueError(f"{self.path} must be the folder of a model's versions. It is none")
+            raise ValueError(
+                f"{self.path} must be the folder of a model's versions. It is no folder"
+            )
         if (self.path / "saved_model.pb").exists():
-            raise ValueError(f"{self.path} is one version: give the folder above it")
+            raise ValueError(f"{self.path} is a single version: give the folder above it")
         newest = self._newest()
         if newest is None:
             raise ValueError(
@@ -103,10 +110,11 @@ class ModelFolder:
         self.current = ServedModel(self.path / str(newest))
 
     def refresh(self) -> ServedModel | None:
-        """Loads the newest version if it is another; returns it, or None. Blocks meanwhile.
+        """Loads the newest version unless it is current, and returns it, else None.
 
-        Requests that run keep the old version alive to their end. A version that does not load is
-        told in the log and by `status`, and tried again when its files have changed.
+        The call blocks until the version is loaded. Running requests keep the old version until
+        they end. A version that does not load is logged, appears in `status`, and is tried again
+        when its files change.
         """
         with self._lock:
             newest = self._newest()
@@ -122,34 +130,35 @@ class ModelFolder:
                 return None
             finally:
                 self._loading = None
-            # TensorFlow's functions lie in reference cycles.
+            # Frees the old version, whose functions are in reference cycles.
             gc.collect()
             return self.current
 
     def status(self) -> list[VersionStatus]:
-        """Returns the version that answers, and those that are loading or failed, newest first."""
-        found = [VersionStatus(self.current.version, "AVAILABLE", "")]
-        found += [
-            VersionStatus(version, "END", why)
-            for version, (why, _) in self._failed.items()
+        """Returns the current version and those that are loading or failed, newest first."""
+        statuses = [VersionStatus(self.current.version, "AVAILABLE", "")]
+        statuses += [
+            VersionStatus(version, "END", reason)
+            for version, (reason, _) in self._failed.items()
             if (self.path / str(version)).is_dir()
         ]
         loading = self._loading
-        found += [] if loading is None else [VersionStatus(loading, "LOADING", "")]
-        return sorted(found, reverse=True)
+        statuses += [] if loading is None else [VersionStatus(loading, "LOADING", "")]
+        return sorted(statuses, reverse=True)
 
     def _newest(self) -> int | None:
-        return max((one for one in versions(self.path) if self._may_load(one)), default=None)
+        loadable = [version for version in versions(self.path) if self._may_load(version)]
+        return max(loadable, default=None)
 
     def _may_load(self, version: int) -> bool:
         _, files = self._failed.get(version, ("", None))
         return files is None or files != _files(self.path / str(version))
 
 
-def _files(folder: Path) -> object:
-    """Returns what changes when files of a folder are written or replaced."""
-    found = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
-    return [(path, stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in found]
+def _files(folder: Path) -> list[_FileState]:
+    """Returns the states of all files of a folder, which differ after a file is written."""
+    stats = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
+    return [(path, stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
 
 
 def _metadata(folder: Path) -> dict[str, Any]:
@@ -157,13 +166,13 @@ def _metadata(folder: Path) -> dict[str, Any]:
     definitions = get_model_metadata_pb2.SignatureDefMap(
         signature_def=saved.meta_graphs[0].signature_def
     )
-    # Empty fields too, as TF Serving writes them.
+    # Includes empty fields, as TensorFlow Serving does.
     return json_format.MessageToDict(
         definitions, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )["signature_def"]
 
 
-def _told_by_the_model(message: str) -> str:
-    """Returns an error of a graph without the nodes and stacks that TensorFlow adds to it."""
-    told = message.rpartition("<stack traces unavailable>")[2].replace("assertion failed:", "")
-    return " ".join(told.split("\n\t [[", 1)[0].split(" [Op:", 1)[0].split())
+def _without_graph_details(message: str) -> str:
+    """Returns the error of a graph without TensorFlow's node names and stack traces."""
+    text = message.rpartition("<stack traces unavailable>")[2].replace("assertion failed:", "")
+    return " ".join(text.split("\n\t [[", 1)[0].split(" [Op:", 1)[0].split())

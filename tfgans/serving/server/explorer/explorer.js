@@ -1,11 +1,11 @@
-/** Looks at an exported generator through TF Serving's REST API; see index.html for what there is. */
+/** The explorer: shows the samples of an exported generator through TensorFlow Serving's REST API. */
 
 import { hue, newCanvas, paint, plot, save, sheet } from "./pictures.js";
-import { ask, lane, report } from "./requests.js";
+import { lane, report, request } from "./requests.js";
 
 const STEPS = 9;
 const FIRST_LATENTS = 16;
-// The picture files are laid out as by tfgans.pictures.image_grid.
+// The saved grid has the layout of tfgans.pictures.image_grid.
 const TILE_SIDE = 48;
 const GAP = 2;
 const PICTURE_SIDE = 512;
@@ -14,28 +14,28 @@ const $ = (id) => document.getElementById(id);
 const range = (n) => Array.from({ length: n }, (_, i) => i);
 
 let model; // {name, url, version, signatures, weights}
-let drawnOf = {}; // latents and classes of the grid's seeds, which a click on a component needs
-let grid; // what is shown: {images, seeds, components, isImages, ...}
-let picture; // what is shown enlarged: {image, pick}
+let drawnCache = {}; // latents and classes of the grid's seeds, for pinned components
+let grid; // the shown samples: {images, seeds, components, isImages, ...}
+let picture; // the enlarged sample: {image, pick}
 const chosen = { seed: 0, count: 64, component: null, label: -1, picks: [] };
 
-/** Calls a signature; its outputs by name, also where there is one, which comes bare. */
+/** Calls a signature and returns its outputs by name. The API sends a single output without name. */
 async function predict(name, inputs, labels) {
   const signature = model.signatures[name];
   if (!signature) throw new Error(`This export has no signature "${name}". Export the model again.`);
-  const given = { ...inputs };
+  const named = { ...inputs };
   if ("labels" in signature.inputs) {
-    given.labels = labels ?? Object.values(inputs)[0].map(() => chosen.label);
+    named.labels = labels ?? Object.values(inputs)[0].map(() => chosen.label);
   }
-  const { outputs } = await askVersion({ signature_name: name, inputs: given });
+  const { outputs } = await requestVersion({ signature_name: name, inputs: named });
   const names = Object.keys(signature.outputs);
   return names.length === 1 ? { [names[0]]: outputs } : outputs;
 }
 
-/** Asks the version that the page shows; if it is gone, the page starts again with the newest. */
-async function askVersion(body) {
+/** Sends a request to the version on the page. If it is gone, the page restarts with the newest. */
+async function requestVersion(body) {
   try {
-    return await ask(`${model.url}/versions/${model.version}:predict`, body);
+    return await request(`${model.url}/versions/${model.version}:predict`, body);
   } catch (error) {
     if (error.status !== 404) throw error;
     start();
@@ -75,15 +75,15 @@ const loadGrid = lane("grid", async () => {
   showGrid();
 });
 
-/** Latents and classes of seeds; those of the last call are kept. */
+/** Returns latents and classes of seeds, and keeps those of the last call. */
 async function drawn(seeds) {
   const key = `${seeds[0]} ${seeds.length} ${chosen.label}`;
-  if (drawnOf.key === key) return drawnOf;
+  if (drawnCache.key === key) return drawnCache;
   const { latents } = await predict("latents", { seed: seeds, index: seeds.map(() => 0) });
-  // A conditional model tells the class that it drew beside the sample.
+  // A conditional model returns the drawn class with the sample.
   const labels = isConditional() ? (await predict("sample", { seed: seeds })).labels : undefined;
-  drawnOf = { key, latents, labels };
-  return drawnOf;
+  drawnCache = { key, latents, labels };
+  return drawnCache;
 }
 
 function showGrid() {
@@ -98,7 +98,7 @@ function showGrid() {
     return;
   }
   $("grid").style.setProperty("--columns", Math.ceil(Math.sqrt(images.length)));
-  // Tiles are used again, so that the keyboard's focus stays where it is.
+  // Reuses tiles, so that the keyboard focus stays.
   while ($("grid").children.length > images.length) $("grid").lastChild.remove();
   while ($("grid").children.length < images.length) $("grid").append(newTile($("grid").children.length));
   [...$("grid").children].forEach(showTile);
@@ -146,8 +146,8 @@ function setPicks(picks) {
   const [a, b] = picks;
   $("picked-a").hidden = $("latents").hidden = !a;
   $("strip-box").hidden = $("swap").hidden = !b;
-  const words = ["Pick a sample, then a second one to interpolate.", "Pick a second one to interpolate.", ""];
-  $("picked").textContent = words[picks.length];
+  const hints = ["Pick a sample, then a second to interpolate.", "Pick a second sample to interpolate.", ""];
+  $("picked").textContent = hints[picks.length];
   if (changed) {
     $("latents").disabled = $("save-picture").disabled = true;
     loadPicture();
@@ -171,9 +171,9 @@ const loadPicture = lane("picture", async () => {
     const { latents } = await predict("latents", { seed: [pick.seed], index: [0] });
     [pick.start, pick.latent] = [latents[0], [...latents[0]]];
   }
-  const given = { latents: [pick.latent], components: [pick.component] };
-  [pick.image] = (await predict("component", given, [pick.label])).images;
-  // Another may be A by now; then its own run follows.
+  const inputs = { latents: [pick.latent], components: [pick.component] };
+  [pick.image] = (await predict("component", inputs, [pick.label])).images;
+  // If A changed meanwhile, another run of this lane follows.
   if (pick === chosen.picks[0]) showPicture(pick);
 });
 
@@ -190,8 +190,8 @@ const loadStrip = lane("strip", async () => {
   const [a, b] = chosen.picks;
   if (!b) return;
   const t = range(STEPS).map((i) => i / (STEPS - 1));
-  const given = { seed_a: t.map(() => a.seed), seed_b: t.map(() => b.seed), t };
-  const made = await predict("interpolate", given, t.map(() => a.label));
+  const inputs = { seed_a: t.map(() => a.seed), seed_b: t.map(() => b.seed), t };
+  const made = await predict("interpolate", inputs, t.map(() => a.label));
   $("strip").replaceChildren(...made.images.map((image, i) => {
     const figure = document.createElement("figure");
     figure.title = `${Math.round(t[i] * 1000) / 10} % of the way, component ${made.components[i]}`;
@@ -257,12 +257,12 @@ function setSeed(from, to) {
 }
 
 function setClass() {
-  const isOne = $("class-mode").value === "one";
-  $("class").disabled = !isOne;
-  const isValid = !isOne || $("class").checkValidity();
+  const isFixed = $("class-mode").value === "fixed";
+  $("class").disabled = !isFixed;
+  const isValid = !isFixed || $("class").checkValidity();
   report("class", isValid ? "" : `Class: ${$("class").validationMessage}`);
   if (!isValid) return;
-  chosen.label = isOne ? $("class").valueAsNumber : -1;
+  chosen.label = isFixed ? $("class").valueAsNumber : -1;
   setPicks([]);
   loadGrid();
 }
@@ -286,9 +286,9 @@ function newComponent(text, component) {
 }
 
 const start = lane("start", async () => {
-  const { model: name } = await ask("explorer.json");
+  const { model: name } = await request("explorer.json");
   const url = `v1/models/${encodeURIComponent(name)}`;
-  const [about, state] = [await ask(`${url}/metadata`), await ask(url)];
+  const [about, state] = [await request(`${url}/metadata`), await request(url)];
   const { version } = about.model_spec;
   const status = state.model_version_status.find((each) => each.version === version);
   if (status?.state !== "AVAILABLE") throw new Error(`Version ${version}: ${status?.state ?? "no such version"}`);
@@ -299,7 +299,7 @@ const start = lane("start", async () => {
   model.weights = (await predict("mixture_weights", {})).weights;
   showModel();
   model.isShown = true;
-  drawnOf = {};
+  drawnCache = {};
   setPicks([]);
   loadGrid();
 });
@@ -310,13 +310,13 @@ function showModel() {
   $("mixture").hidden = model.weights.length < 2;
   $("classes").hidden = !isConditional();
   const dims = model.signatures.sample?.outputs.images?.tensor_shape.dim ?? [];
-  // Numbers come as text: of large images a few are enough to begin with.
+  // JSON of large images is long: begins with few samples.
   if (dims.slice(1).reduce((size, { size: each }) => size * Number(each), 1) > 64 * 64 * 3) $("count").value = "16";
   chosen.count = Number($("count").value);
   showComponents();
 }
 
-/** Asks again for all that is shown. */
+/** Repeats the requests for all parts of the page. */
 function retry() {
   if (!model?.isShown) return start();
   return Promise.all([loadGrid(), loadPicture(), loadStrip()]);

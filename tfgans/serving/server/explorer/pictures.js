@@ -1,8 +1,9 @@
-/** Images and points on canvases. */
+/** Draws images and points on canvases. */
 
+/** The hue of a component, in degrees; neighbours are a golden angle apart. */
 export const hue = (component) => (225 + component * 137.5) % 360;
 
-/** Draws an image [height][width][channels] in [-1, 1]: NaN black, RGB from three channels on. */
+/** Draws an image [height][width][channels] in [-1, 1]: RGB if it has 3 channels, NaN as black. */
 export function paint(canvas, image) {
   const pixels = new ImageData(image[0].length, image.length);
   let at = 0;
@@ -22,7 +23,7 @@ export function newCanvas(width, height) {
   return Object.assign(document.createElement("canvas"), { width, height });
 }
 
-/** One canvas of all images, row by row, enlarged by a whole factor to tiles of about `side`. */
+/** Returns a canvas with all images in rows, enlarged by an integer factor to about `side` pixels. */
 export function sheet(images, side, gap) {
   const [height, width] = [images[0].length, images[0][0].length];
   const scale = Math.max(1, Math.round(side / Math.max(height, width)));
@@ -40,11 +41,12 @@ export function sheet(images, side, gap) {
   return canvas;
 }
 
+/** Draws a scatter plot of points [x, y, ...], coloured by component. */
 export function plot(canvas, points, components) {
   [canvas.width, canvas.height] = [960, 960];
   const pen = canvas.getContext("2d");
   const style = getComputedStyle(document.documentElement);
-  // A vector of one number is drawn over its place in the batch.
+  // The x axis of one-dimensional points is their index in the batch.
   const pairs = points.map((p, i) => (p.length > 1 ? p : [(2 * i) / points.length - 1, p[0]]));
   const most = Math.max(1e-6, ...pairs.flatMap((p) => p.slice(0, 2).map(Math.abs)).filter(Number.isFinite));
   const step = 10 ** Math.floor(Math.log10(most));
@@ -70,6 +72,7 @@ export function plot(canvas, points, components) {
   });
 }
 
+/** Downloads a canvas as a PNG file. */
 export function save(canvas, name) {
   canvas.toBlob((blob) => {
     const link = Object.assign(document.createElement("a"), { download: name, href: URL.createObjectURL(blob) });

@@ -1,11 +1,11 @@
-/** Requests to the server: what fails is shown, and no two of one place overlap. */
+/** Requests to the server. The page shows failures, and requests of a lane never overlap. */
 
 const TIMEOUT = 120_000;
 const PAUSE = 40;
 
 const $ = (id) => document.getElementById(id);
 
-/** JSON, with NaN and Infinity as TF Serving and Python write them. */
+/** Parses JSON with NaN and Infinity, as TensorFlow Serving and Python write them. */
 function parse(text) {
   try {
     return JSON.parse(text);
@@ -25,24 +25,26 @@ async function fetchText(path, body) {
   }
 }
 
-export async function ask(path, body) {
+/** Returns the JSON of a reply, or throws its error. With a body it sends a POST request. */
+export async function request(path, body) {
   const [reply, text] = await fetchText(path, body);
-  let answer;
+  let json;
   try {
-    answer = parse(text);
+    json = parse(text);
   } catch {
-    throw new Error(`${path}: HTTP ${reply.status}, and no JSON: ${text.slice(0, 200)}`);
+    throw new Error(`${path}: HTTP ${reply.status}, expected JSON. Received: ${text.slice(0, 200)}`);
   }
-  if (!reply.ok || answer.error) {
-    const error = new Error(answer.error ?? `${path}: HTTP ${reply.status}`);
+  if (!reply.ok || json.error) {
+    const error = new Error(json.error ?? `${path}: HTTP ${reply.status}`);
     throw Object.assign(error, { status: reply.status });
   }
-  return answer;
+  return json;
 }
 
 const failures = new Map();
 const running = new Set();
 
+/** Shows the failure of a part of the page, or clears it if there is no message. */
 export function report(place, message) {
   if (message) failures.set(place, message);
   else failures.delete(place);
@@ -50,23 +52,24 @@ export function report(place, message) {
   $("error-bar").hidden = !failures.size;
 }
 
-function busy(place, is) {
-  if (is) running.add(place);
+function setBusy(place, isBusy) {
+  if (isBusy) running.add(place);
   else running.delete(place);
   $("loading").hidden = !running.size;
   $("main").ariaBusy = String(running.size > 0);
 }
 
 /**
- * Makes a job one that never overlaps itself: calls that come while it runs become one more run.
- * So replies stay in order, and a dragged slider asks no faster than the server answers.
+ * Returns a function that runs a job without overlap: all calls during a run become a single
+ * further run. So replies stay in order, and a dragged slider sends requests no faster than the
+ * server answers.
  */
 export function lane(place, job) {
   let wanted = false;
   return async () => {
     wanted = true;
     if (running.has(place)) return;
-    busy(place, true);
+    setBusy(place, true);
     while (wanted) {
       wanted = false;
       try {
@@ -77,6 +80,6 @@ export function lane(place, job) {
       }
       await new Promise((done) => setTimeout(done, PAUSE));
     }
-    busy(place, false);
+    setBusy(place, false);
   };
 }

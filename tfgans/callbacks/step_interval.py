@@ -1,13 +1,13 @@
-"""When a callback that acts every N training steps is due."""
+"""Decides when a callback that acts every N training steps is due."""
 
 from tfgans import checks
 
 
-class Every:
-    """Tells whether a multiple of `steps` has been passed since the last call.
+class StepInterval:
+    """Tells whether a multiple of `steps` has passed since the last call.
 
     Callbacks see only the last of `steps_per_execution` steps, so they cannot wait for an exact
-    multiple; and they count by `model.step`, which a resumed run carries on.
+    multiple. They count by `model.step`, which continues in a resumed run.
 
     Args:
         steps: Int of at least 1.
@@ -18,10 +18,10 @@ class Every:
         self._passed = 0
 
     def begin(self, step: int) -> None:
-        """Starts counting at `step`."""
+        """Starts to count at `step`."""
         self._passed = step // self.steps
 
     def due(self, step: int) -> bool:
-        """Returns whether a multiple has been passed, once for each."""
+        """Returns whether a multiple has passed since the last call or `begin`."""
         before, self._passed = self._passed, step // self.steps
         return self._passed > before

@@ -1,0 +1,254 @@
+"""An export is checked before it is visible, and appears whole, as the next version."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pytest
+import served
+import tensorflow as tf
+import tiny
+
+from tfgans import export, files
+from tfgans.export import publish, self_check
+from tfgans.export.graph_checks import check_graph
+from tfgans.export.model_card import checksums
+from tfgans.export.warmup import read_warmup
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    """The plain model, compared in a new process and published after another version of it."""
+    folder = tmp_path_factory.mktemp("exported") / "digits"
+    return served.export("plain").live.export(folder, card={"note": "for the tests"})
+
+
+def test_a_verified_version_gives_the_same_as_another(version):
+    assert version.name == "1"
+    signature = tf.saved_model.load(str(version)).signatures["sample"]
+    seeds = np.arange(6)
+    images = signature(seed=tf.constant(seeds))["images"]
+    np.testing.assert_array_equal(images, served.export("plain")("sample", seed=seeds)["images"])
+    # A server of another user may read it.
+    for path in [version, *version.rglob("*")]:
+        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644)
+
+
+def test_warm_up_has_every_signature_at_several_sizes(version):
+    plain, sizes = served.export("plain"), {}
+    for call in read_warmup(version):
+        rows = {len(value) for value in plain(call.signature, **call.inputs).values()}
+        sizes.setdefault(call.signature, set()).update(rows)
+    assert sizes == {
+        name: {1, 4, 16}
+        for name in plain.loaded.signatures.keys() - {"generate", "mixture_weights"}
+    }
+
+
+def test_model_card(version):
+    card = json.loads((version / "assets.extra" / "model_card.json").read_text())
+    assert card["note"] == "for the tests"
+    assert card["model"].pop("parameters") > 100
+    assert card["model"] == {
+        "class": "WGANGP",
+        "step": 0,
+        "averaged": True,
+        "latent_shape": [4],
+        "image_shape": [8, 8, 1],
+        "num_classes": None,
+        "num_components": 1,
+    }
+    assert card["signatures"]["sample"] == {"seed": "int64 [batch]"}
+    assert card["versions"]["tensorflow"] == tf.__version__
+    assert card["checksums"] == checksums(version)
+    assert "variables/variables.index" in card["checksums"]
+
+
+@pytest.mark.slow
+def test_mixed_precision_exports_compute_float32_outputs(tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    gan = tiny.gan()
+    model = tf.saved_model.load(str(gan.export(tmp_path / "digits")))
+    images = model.signatures["sample"](seed=tf.constant([1], tf.int64))["images"]
+    assert images.dtype == tf.float32
+    np.testing.assert_allclose(images[0], gan.sample(1, seed=1)[0], atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("file", {}, "Received the file"),
+        ("new", {"keep": 0}, "keep"),
+        ("new", {"card": {"a": float("nan")}}, "JSON"),
+        ("new", {"card": {"a": object()}}, "JSON"),
+        ("new[1]", {}, "without"),
+        ("new", {"num_classes": 10}, "num_classes"),
+    ],
+)
+def test_invalid_arguments(name, options, message, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=message):
+        export.export_generator(tiny.generator(), tmp_path / name, **options)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def saved(function, folder, **variables):
+    """Saves a function of x, float32 [batch], and of variables."""
+    module = tf.Module()
+    module.variables_by_name = {name: tf.Variable(value) for name, value in variables.items()}
+    specs = [tf.TensorSpec([None], tf.float32, "x")]
+    module.function = tf.function(
+        lambda x: {"y": function(x, **module.variables_by_name)}, input_signature=specs
+    )
+    tf.saved_model.save(module, str(folder), signatures={"default": module.function})
+
+
+COMPILED = tf.function(tf.tanh, jit_compile=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x, count: x + tf.random.normal(tf.shape(x)), "RandomStandardNormal"),
+        (lambda x, count: x * count.assign_add([1.0]), "AssignAddVariableOp"),
+        (
+            lambda x, count: x + count.scatter_add(tf.IndexedSlices([1.0], [0])),
+            "ResourceScatterAdd",
+        ),
+        (lambda x, count: x + tf.cast(tf.timestamp(), tf.float32), "Timestamp"),
+        (lambda x, count: COMPILED(x), "compiled by XLA"),
+        (lambda x, count: tf.io.read_file(__file__) + tf.as_string(x), "no path of this machine"),
+        (lambda x, count: tf.cast(x, tf.float64), "its output 'y' is float64"),
+        (lambda x, count: x * count, None),
+    ],
+)
+def test_graphs_that_cannot_be_served(function, message, tmp_path):
+    saved(function, tmp_path, count=[0.0])
+    if message is None:
+        check_graph(tmp_path)
+        return
+    with pytest.raises(ValueError, match=message):
+        check_graph(tmp_path)
+
+
+def test_a_failed_export_leaves_nothing(tmp_path):
+    dead = f".tmp-{os.uname().nodename}.999999999-1-x"
+    (tmp_path / dead).mkdir()  # What a killed export leaves.
+    draw = keras.layers.Lambda(lambda x: x + tf.random.normal(tf.shape(x)))
+    generator = keras.Sequential([keras.Input((2,)), draw])
+    with pytest.raises(ValueError, match="a pure function of the inputs"):
+        export.export_generator(generator, tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_unusual_generators_can_be_served(tmp_path):
+    """Tables, several axes of latents, four channels, layers of other types."""
+    inputs = keras.Input((2, 2, 3))
+    levels = keras.layers.Rescaling(3.0)(keras.layers.Flatten()(inputs))
+    table = keras.layers.IntegerLookup(vocabulary=[0, 1, 2], output_mode="count")
+    counts = table(keras.layers.Lambda(lambda x: tf.cast(x, tf.int64), dtype="int64")(levels))
+    x = keras.layers.Dense(8 * 8 * 4, "tanh")(keras.layers.Concatenate()([levels, counts]))
+    generator = keras.Model(inputs, keras.layers.Reshape((8, 8, 4))(x))
+    assert self_check.tolerance_of(generator) == 1e-4
+    version = export.export_generator(generator, tmp_path / "x", verify=False)
+    model = tf.saved_model.load(str(version))
+    made = model.signatures["sample_png"](seed=tf.constant([1, 2], tf.int64))["image_bytes"]
+    assert tf.io.decode_png(made[0]).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("live", "exported", "message"),
+    [
+        (lambda x: x, lambda x: x + 1e-3, r"default/y of the live.*differ by 0\.001"),
+        (lambda x: x, lambda x: x + 1e-5, None),
+        (lambda x: 100 * x, lambda x: 100 * x + 9e-3, None),
+        (lambda x: x, lambda x: x * np.nan, "differ by nan"),
+        (lambda x: x * np.nan, lambda x: x * np.nan, "live generator gives NaN"),
+        (lambda x: x, lambda x: x[1:], r"\(0,\) instead of"),
+        (lambda x: x, lambda x: tf.cast(x, tf.int32), "int32"),
+        (lambda x: tf.cast(x, tf.int32), lambda x: tf.cast(x + 1, tf.int32), "they differ"),
+        (lambda x: x - tf.reduce_mean(x), None, r"default/y of rows alone.*differ by 0\.5"),
+    ],
+)
+def test_self_check(live, exported, message, tmp_path, monkeypatch):
+    """The export gives `exported`, in this process instead of a new process."""
+
+    def replay(command, **_):
+        inputs, outputs = np.load(command[-2]), command[-1]
+        made = {name.replace("/x", "/y"): (exported or live)(inputs[name]) for name in inputs.files}
+        np.savez(outputs, **{name: np.asarray(value) for name, value in made.items()})
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", replay)
+    signatures = {"default": (lambda x: {"y": live(x)}, [tf.TensorSpec([None], tf.float32, "x")])}
+    calls = [self_check.Call("default", {"x": np.float32([1, 2][:rows])}) for rows in (1, 2)]
+    if message is None:
+        self_check.check_export(tmp_path, signatures, calls, tolerance=1e-4)
+        return
+    with pytest.raises(ValueError, match=message):
+        self_check.check_export(tmp_path, signatures, calls, tolerance=1e-4)
+
+
+def test_a_process_that_fails_is_reported(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(ValueError, match=r"cannot run it, and ended with the status 1: no message"):
+        self_check.check_export(tmp_path, {}, [], tolerance=1e-4)
+
+
+def test_larger_example_batches_begin_with_smaller_batches():
+    specs = [tf.TensorSpec([None, 3], tf.float32, "latents")]
+    specs += [tf.TensorSpec([None], tf.int64, name) for name in ("seed_a", "seed_b", "index")]
+    first, second, third = self_check.example_calls(
+        {"x": (None, specs)}, num_components=3, num_classes=None
+    )
+    for name, value in third.inputs.items():
+        np.testing.assert_array_equal(value[:4], second.inputs[name])
+        np.testing.assert_array_equal(value[:1], first.inputs[name])
+    assert (third.inputs["seed_a"] != third.inputs["seed_b"]).all()
+
+
+def published(version, folder, **options):
+    """Publishes a copy."""
+    temporary = files.temporary_sibling(folder / "version")
+    shutil.copytree(version, temporary)
+    return publish.publish(temporary, folder, **options)
+
+
+def test_versions_count_up_and_are_never_overwritten(version, tmp_path):
+    assert [published(version, tmp_path).name for _ in range(3)] == ["1", "2", "3"]
+    for name in ("7", "008", "notes", "²"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "9").write_text("no folder")
+    assert published(version, tmp_path, keep=2) == tmp_path / "10"
+    assert publish.versions(tmp_path) == [7, 10]
+    (tmp_path / str(2**63 - 1)).mkdir()
+    with pytest.raises(ValueError, match="no version left"):
+        published(version, tmp_path)
+
+
+def publish_many(version, folder, count, keep):
+    return [int(published(version, folder, keep=keep).name) for _ in range(count)]
+
+
+def test_two_that_publish_at_once(version, tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        made = [pool.submit(publish_many, version, tmp_path, 20, 2) for _ in range(2)]
+        assert sorted(made[0].result() + made[1].result()) == list(range(1, 41))
+    assert sorted(os.listdir(tmp_path)) == ["39", "40"]
+
+
+def test_a_reader_never_sees_part_of_a_model(version, tmp_path):
+    published(version, tmp_path)
+    seen = set()
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(publish_many, version, tmp_path, 40, None)
+        while not made.done() or len(seen) < 2:
+            newest = max(publish.versions(tmp_path))
+            assert tf.saved_model.load(str(tmp_path / str(newest))).signatures["sample"]
+            seen.add(newest)
+    assert len(seen) >= 2

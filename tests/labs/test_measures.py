@@ -1,0 +1,255 @@
+"""The measures of the labs against closed forms, and runs from their seeds."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from tfgans import data, games, networks
+from tfgans.labs import (
+    dcd,
+    diversity,
+    equilibrium,
+    generalization,
+    kl_wgan,
+    many_paths,
+    mix,
+    objectives_by_penalties,
+    sample_scores,
+    shapes,
+    vanishing_gradients,
+)
+from tfgans.methods import NonSaturatingGAN
+
+
+class TestSampleScores:
+    SOURCE = data.GaussianMixture([[-1.0, 0.0], [1.0, 0.0]], std=0.1)
+
+    def test_of_known_points(self):
+        points = np.repeat(self.SOURCE.modes, [975, 25], axis=0)
+        scores = sample_scores.of_points(points, self.SOURCE)
+        assert (scores["modes"], scores["high_quality"]) == (2, 1)
+        assert scores["variation"] == pytest.approx(0.475)
+        assert scores["sliced"] > 0.5
+
+    def test_samples_that_are_not_finite_are_the_worst(self):
+        points = np.full((10, 2), np.nan)
+        worst = {"modes": 0.0, "high_quality": 0.0, "sliced": np.inf, "variation": 1.0}
+        assert sample_scores.of_points(points, self.SOURCE) == worst
+        assert sample_scores.least_of_parts(points, np.zeros(10), self.SOURCE) == 1.0
+        images = np.zeros((10, 8, 8, 1), np.float32)
+        scores = sample_scores.of_digits(np.full_like(images, np.inf), images)
+        assert scores == {"frechet": np.inf, "sliced": np.inf}
+
+    def test_least_variation_of_any_weights(self):
+        truth = np.array([0.5, 0.3, 0.2])
+        assert sample_scores.least_variation(np.eye(3), truth) == pytest.approx(0, abs=1e-9)
+        # Two generators of three modes must miss the third.
+        assert sample_scores.least_variation(np.eye(3)[:2], truth) == pytest.approx(0.2)
+        equal = np.array([[0.2, 0.3, 0.5]] * 2)
+        expected = sample_scores.total_variation(equal[0], truth)
+        assert sample_scores.least_variation(equal, truth) == pytest.approx(expected)
+
+    def test_of_refined_points(self):
+        ring = data.Ring()
+        real = ring.sample(500, seed=-1)
+        near, far = (dcd.score(points, real, ring) for points in (real, real + 10.0))
+        assert (near["distance"], near["sliced"]) == (0, 0)
+        assert near["high_quality"] > 0.95
+        assert far["high_quality"] == 0
+        assert far["distance"] > 10
+        assert "high_quality" not in dcd.score(real, real, data.SwissRoll())
+
+
+class TestDiversity:
+    def test_memory_of_known_size(self):
+        measures = diversity.measure(task=diversity.MEMORY, width=0, k=1, num=100, seed=0)
+        assert set(measures) == set(diversity.MEASURES)
+        assert measures["support"] == pytest.approx(100, rel=0.4)
+        assert measures["support_low"] < 100 < measures["support_high"]
+        assert measures["copy_share"] == 1.0
+        assert measures["precision"] is None
+
+    def test_memory_repeats(self):
+        first, second = (diversity.memorizing(10, seed=1)(5, 3) for _ in range(2))
+        np.testing.assert_array_equal(first, second)
+        assert not np.array_equal(first, diversity.memorizing(10, seed=1)(5, 4))
+
+    def test_collision_size(self):
+        # Of 6 pairs 2 lie within 0.5.
+        points = np.array([[0.0], [0.4], [10.0], [10.5]])
+        assert diversity.collision_size(points, 0.5) == pytest.approx(3)
+
+
+class TestEquilibrium:
+    def test_pure_exploitability_is_the_least_of_all_pairs(self):
+        payoff = np.random.default_rng(0).normal(size=(3, 4))
+        pairs = [games.exploitability(payoff, p, q) for p in np.eye(3) for q in np.eye(4)]
+        assert equilibrium.pure_exploitability(payoff) == pytest.approx(min(pairs))
+        # A saddle is a pure equilibrium, and matching pennies has none.
+        assert equilibrium.pure_exploitability(np.array([[1.0, 0.0], [2.0, 3.0]])) == 0
+        assert equilibrium.pure_exploitability(np.array([[1.0, -1.0], [-1.0, 1.0]])) == 2
+
+    @pytest.mark.parametrize("k", [pytest.param(1, marks=pytest.mark.slow), 2])
+    def test_payoff_of_weighted_samples_is_that_of_the_matrix(self, k):
+        gan = NonSaturatingGAN(*equilibrium._players(k, 8, seed=0), seed=0)
+        if k > 1:
+            gan.discriminator.set_probabilities([0.8, 0.2])
+            gan.generator.set_probabilities([0.3, 0.7])
+        real = np.random.default_rng(0).normal(size=(4096, 2)).astype(np.float32)
+        payoff, pairs = equilibrium._look(gan, real)
+        assert payoff == pytest.approx(games.equilibrium(gan, real).value, abs=0.05)
+        assert pairs.shape == (k, k)
+
+    def test_oscillation(self):
+        assert equilibrium.oscillation([1.0, 3.0, 5.0, 7.0]) == pytest.approx(0, abs=1e-12)
+        # The line through 1, -1, 1, -1 falls by 2 / 5 a step and leaves 4 - 2 ** 2 / 5.
+        assert equilibrium.oscillation([1.0, -1.0, 1.0, -1.0]) == pytest.approx(np.sqrt(0.8))
+
+
+class TestGeneralization:
+    def test_divergence_of_samples(self):
+        first = np.arange(8.0).reshape(4, 2)
+        assert generalization.sample_divergence(first, first[::-1]) == 0
+        divergence = generalization.sample_divergence(first, first + 100)
+        assert divergence == pytest.approx(math.log(2))
+        half = np.concatenate([first[:2], first[:2] + 100])
+        # By the definition, of p = (1, 1, 1, 1, 0, 0) / 4 and q = (1, 1, 0, 0, 1, 1) / 4.
+        assert generalization.sample_divergence(first, half) == pytest.approx(math.log(2) / 2)
+
+    def test_power_laws(self):
+        assert generalization.slope([1, 10, 1000], [3.0, 0.3, 0.003]) == pytest.approx(-1)
+        # size^-1/2 is 0.1 at 100; before the first size, and after the last.
+        sizes, size_needed = [16, 64, 256], generalization.size_needed
+        assert size_needed(sizes, [size**-0.5 for size in sizes]) == pytest.approx(100)
+        assert size_needed(sizes, [0.05, 0.04, 0.03]) == pytest.approx(16)
+        assert math.isnan(size_needed(sizes, [0.9, 0.8, 0.7]))
+
+
+class TestKLWGAN:
+    @pytest.mark.parametrize("task", ["grid", "rings", "ring", "banana"])
+    def test_sets_are_pure_and_centred(self, task):
+        points = kl_wgan.points(task, 4000, 3)
+        np.testing.assert_array_equal(points, kl_wgan.points(task, 4000, 3))
+        assert np.abs(points.mean(axis=0)).max() < 0.3
+
+    def test_generator_of_rings_is_the_set_of_rings(self):
+        latents = np.random.default_rng(0).normal(size=(20_000, 3)).astype(np.float32)
+        for made in (kl_wgan.Rings()(latents).numpy(), kl_wgan.points("rings", 20_000, 0)):
+            radii = np.linalg.norm(made, axis=1)
+            near = [np.abs(radii - radius) < 5 * kl_wgan.STDDEV for radius in kl_wgan.RADII]
+            np.testing.assert_allclose(np.mean(near, axis=1), 1 / 3, atol=0.015)
+            np.testing.assert_allclose(made.mean(axis=0), 0, atol=0.1)
+
+    def test_mmd_of_two_points(self):
+        # A pair at distance 2 in the plane: k = exp(-1).
+        mmd = kl_wgan.squared_mmd(np.array([[0.0, 0.0]]), np.array([[0.0, 2.0]]))
+        assert mmd == pytest.approx(2 - 2 * np.exp(-1))
+
+    def test_log_likelihood_of_a_gaussian(self):
+        first, second = np.random.default_rng(0).normal(size=(2, 4000, 2))
+        # Minus its entropy, 1 + log 2 pi; the kernels blur it a little.
+        assert kl_wgan.log_likelihood(first, second) == pytest.approx(-2.84, abs=0.1)
+
+
+class TestParallelLines:
+    def test_generator_starts_on_a_parallel_line_as_long_as_the_data(self):
+        latents = np.random.default_rng(0).normal(size=(4000, 1)).astype("float32")
+        source = data.ParallelLines(dim=3)
+        points, real = shapes.parallel_line(source)(latents).numpy(), source.sample(4000, seed=0)
+        assert set(points[:, 0]) == {1.0}
+        assert set(points[:, 1]) == set(real[:, 0]) == set(real[:, 1]) == {0.0}
+        for line in (points, real):
+            assert stats.kstest(line[:, 2], "uniform").pvalue > 0.01
+
+    @pytest.mark.parametrize(
+        ("offset", "length", "expected"),
+        [
+            (-0.7, 1.0, 0.7),
+            (0.0, 0.4, 0.3),
+            (0.0, -1.0, 1.0),
+            # The mean of sqrt(1 + u^2).
+            (1.0, 2.0, (np.sqrt(2) + np.arcsinh(1)) / 2),
+        ],
+    )
+    def test_wasserstein_of_two_segments(self, offset, length, expected):
+        assert shapes.lines_distance(offset, length) == pytest.approx(expected)
+
+    @pytest.mark.parametrize(
+        ("distance", "stddev", "expected"),
+        [
+            *[(1.0, 1.0, 0.1114215), (2.0, 1.0, 0.3368308), (1.0, 0.25, 0.6327202)],
+            *[(1.0, 0.2, 0.6759426), (0.0, 1.0, 0.0), (0.0, 0.0, 0.0)],
+            *[(1e-9, 0.0, math.log(2)), (1.0, 1e-9, math.log(2))],
+        ],
+    )
+    def test_divergence_of_noisy_lines(self, distance, stddev, expected):
+        assert shapes.gaussian_divergence(distance, stddev) == pytest.approx(expected, abs=1e-6)
+
+    def test_bound_of_lines_without_noise_and_in_much(self):
+        # Without noise the divergence is log 2, and the diameter that of both segments.
+        expected = 2 * math.sqrt(2) * math.sqrt(math.log(2))
+        assert shapes.lines_bound(1.0, 0.0) == pytest.approx(expected)
+        assert shapes.lines_bound(0.0, 0.1) == pytest.approx(2 * math.sqrt(2) * 0.1)
+        assert all(shapes.lines_bound(1.0, level) > 1 for level in np.geomspace(0.01, 10, 20))
+
+
+@pytest.mark.parametrize(
+    ("task", "size"), [("lines", 2), pytest.param("gaussian", 5, marks=pytest.mark.slow)]
+)
+def test_same_seed_same_numbers(task, size):
+    cell = {"task": task, "size": size, "rate": 1e-3, "discriminator_steps": 1, "last_step": 20}
+    first, second = (
+        many_paths.measure(**cell, game="wasserstein", penalty="none", seed=0) for _ in range(2)
+    )
+    assert first == second
+    assert first.keys() == many_paths.MEASURES.keys()
+    assert first["steps"] == list(range(21))
+    if task == "lines":
+        assert (first["offset"][0], first["js"][0], first["mean_error"][0]) == (1, math.log(2), 1)
+
+
+def test_run_against_a_frozen_generator():
+    lab = vanishing_gradients
+    cell = {"task": lab.LINES, "epochs": 0, "noise": lab.NOISE, "last_step": 50}
+    measures = lab.measure(**cell, seed=0)
+    assert measures.keys() == lab.MEASURES.keys()
+    assert measures["steps"] == [0, 50]
+    assert measures["offset"] is None
+    # Chance at first, then better: the generator did not move.
+    assert measures["loss"][0] == pytest.approx(2 * math.log(2), abs=0.1)
+    assert measures["loss"][1] < 1.0
+
+
+def num_parameters(networks_):
+    return sum(network.count_params() for network in networks_)
+
+
+def mix_pair(shape, latent_dim, width):
+    return (
+        networks.mlp_generator(shape, latent_dim=latent_dim, width=width, depth=mix.DEPTH),
+        networks.mlp_discriminator(shape, width=width, depth=mix.DEPTH),
+    )
+
+
+def test_arms_of_equal_size():
+    wide, narrow = (
+        num_parameters(equilibrium._players(1, width, seed=0))
+        for width in (equilibrium.WIDE, equilibrium.WIDTH)
+    )
+    assert wide == pytest.approx(equilibrium.K * narrow, rel=0.02)
+    for shape, latent_dim, narrow, wide in (
+        ((2,), 2, mix.NARROW, mix.WIDE),
+        ((8, 8, 3), 32, mix.NARROW_IMAGES, mix.WIDE_IMAGES),
+    ):
+        sizes = [num_parameters(mix_pair(shape, latent_dim, width)) for width in (narrow, wide)]
+        assert 4 * sizes[0] == pytest.approx(sizes[1], rel=0.06)
+
+
+def test_cells():
+    lab = objectives_by_penalties
+    cells = lab.cells(False)
+    assert len(cells) == 3 * len(lab.OBJECTIVES) * len(lab.PENALTIES)
+    assert not pd.DataFrame(cells).duplicated().any()

@@ -1,0 +1,191 @@
+"""Exports a generator as a SavedModel that TensorFlow Serving loads without further files."""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tfgans import checks, files, shapes
+from tfgans.export.graph_checks import check_graph
+from tfgans.export.model_card import write_card
+from tfgans.export.publish import publish
+from tfgans.export.self_check import check_export, example_calls, tolerance_of
+from tfgans.export.signatures import GeneratorSignatures, Signature
+from tfgans.export.warmup import write_warmup
+from tfgans.sampling import DrawLatents, Sampler, latent_shape
+
+
+def export_generator(
+    generator: keras.Model,
+    path: str | os.PathLike[str],
+    *,
+    num_classes: int | None = None,
+    draw_latents: DrawLatents | None = None,
+    card: Mapping[str, object] | None = None,
+    keep: int | None = None,
+    verify: bool = True,
+) -> Path:
+    """Publishes `generator` below `path` as the next version, and returns the version's folder.
+
+    The SavedModel loads without tfgans and without Keras. Its signatures:
+
+    | name | inputs | outputs |
+    |---|---|---|
+    | `serving_default` | `latents`: float32 [batch, ...] | `images`: float32 [batch, ...] |
+    | `sample` | `seed`: int64 [batch] | `images`, `components`: int32 [batch] |
+    | `sample_at` | `seed`, `index`: int64 [batch] | `images`, `components` |
+    | `sample_png` | `seed` | `image_bytes`: string [batch], a PNG file per row |
+    | `latents` | `seed`, `index` | `latents`: float32 [batch, ...] |
+    | `component` | `latents`, `components`: int32 [batch] | `images` |
+    | `interpolate` | `seed_a`, `seed_b`: int64 [batch], `t`: float32 [batch] | as `sample` |
+    | `mixture_weights` | none | `weights`: float32 [k] |
+    | `generate` | `num`: int32 [], `seed`: int64 [] | `images`, `components`: `num` rows |
+
+    **Rows.** Row i of the outputs depends only on row i of the inputs: not on the other rows, their
+    number or the process. Two versions of the same weights give the same images. Up to the rounding
+    of float32, `sample_at` gives `gan.sample(n, seed=seed)[index]`, `sample` the same at index 0,
+    and `generate` the first `num` rows (at most 1024).
+
+    **Mixtures.** `components` is the component that made each row; a plain generator has k = 1.
+    `serving_default` routes each latent by the mixture weights, from the bits of the latent.
+
+    **Interpolation.** `interpolate` follows the great arc from the latent of `seed_a` (t = 0) to
+    the latent of `seed_b` (t = 1). The component changes to that of `seed_b` at t = 0.5.
+
+    **Images.** `sample_png` exists where the generator makes images [height, width, channels].
+
+    **Classes.** For a conditional generator, each signature that makes images also takes `labels`:
+    int32 [batch] (in `generate`, `label`: int32 []). Where there is a seed, -1 draws the class
+    from the seed (in `interpolate`, from `seed_a`) as `gan.sample` does: uniformly, not by the
+    class frequencies of the training data. `sample`, `sample_at` and `generate` then also return
+    `labels`, the classes of the rows.
+
+    **Invalid inputs.** A class or component out of range, a number that is not finite, or too many
+    rows fails the call. With batching, TensorFlow Serving then fails the whole batch.
+
+    **Checks.** Before publication, the graph is searched for operations that TensorFlow Serving
+    cannot run or that would not repeat. A new process without Keras then loads the export and must
+    reproduce the outputs of `generator`. The version appears complete, by a rename, and never
+    replaces another version.
+
+    **Extra files.** `assets.extra` holds `model_card.json`, and `tf_serving_warmup_requests` with
+    batches of 1, 4 and 16 rows for each signature with rows. `generate` and `mixture_weights` have
+    no rows: TensorFlow Serving with batching refuses them, and does not load a model with a warm-up
+    request that it refuses.
+
+    Args:
+        generator: A built Keras model, latents -> images, or a `tfgans.MixtureGenerator`. It is
+            called with `training=False`.
+        path: The model's folder, say "exported/digits". Its versions are the folders 1, 2, ...
+        num_classes: Int of at least 1, for a conditional generator, which takes
+            [latents, labels]. Default: None, not conditional.
+        draw_latents: Callable `(draws) -> float32 [rows, *latent_shape]`, see `GAN.draw_latents`.
+            Default: None, standard normal latents.
+        card: Entries of `model_card.json` besides versions and checksums: JSON values by name.
+        keep: Int of at least 1, the number of newest versions to keep. Use at least 2, so that a
+            version stays while a server loads it. Default: None, all.
+        verify: Bool, whether to run the export in a new process, which takes as long as TensorFlow
+            takes to start. Default: True.
+
+    Returns:
+        The `pathlib.Path` of the new version.
+
+    Raises:
+        ValueError: If an argument is invalid or the export fails a check. Nothing is published.
+        OSError: If the folder cannot be written.
+    """
+    path = _checked_folder(path)
+    if keep is not None:
+        checks.positive_int("keep", keep)
+    card = _checked_card(card or {})
+    checked_latent_shape(generator, num_classes)
+    sampler = Sampler(generator, num_classes=num_classes, draw_latents=draw_latents)
+    signatures = GeneratorSignatures(sampler).build()
+    calls = example_calls(
+        signatures, num_components=sampler.num_components, num_classes=num_classes
+    )
+    _make_readable(path)
+    files.remove_temporaries(path)
+    temporary = files.temporary_sibling(path / "version")
+    try:
+        with _as_os_errors(path):
+            _write(generator, signatures, temporary)
+            write_warmup(temporary, calls)
+        check_graph(temporary)
+        if verify:
+            check_export(temporary, signatures, calls, tolerance=tolerance_of(generator))
+        write_card(temporary, signatures, card)
+        return publish(temporary, path, keep=keep)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def checked_latent_shape(generator: keras.Model, num_classes: int | None) -> tuple[int, ...]:
+    """Returns the shape of a latent of a generator that can be exported.
+
+    Raises:
+        ValueError: If the shape is not fixed, or `num_classes` does not match the inputs.
+    """
+    if shapes.takes_labels(generator) != (num_classes is not None):
+        raise ValueError(
+            "`num_classes` must be set for a generator that takes [latents, labels], and for no "
+            f"other. Received: num_classes={num_classes}"
+        )
+    if num_classes is not None:
+        checks.positive_int("num_classes", num_classes)
+    return latent_shape(generator)
+
+
+def _checked_folder(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"`path` must be a folder of versions, or new. Received the file: {path}")
+    if set("*?[]") & set(os.fspath(path.absolute())):
+        raise ValueError(
+            f"`path` must be without *, ?, [ and ]: TensorFlow reads them as a pattern. Received: "
+            f"{path}"
+        )
+    return path
+
+
+def _checked_card(card: Mapping[str, object]) -> Mapping[str, object]:
+    try:
+        json.dumps(card, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`card` must hold JSON values. Received: {error}") from error
+    return card
+
+
+def _make_readable(path: Path) -> None:
+    """Makes the missing folders down to `path`, readable by the user of a server."""
+    for folder in reversed([path, *path.absolute().parents]):
+        if not folder.exists():
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o755)
+
+
+def _write(generator: keras.Model, signatures: Mapping[str, Signature], folder: Path) -> None:
+    archive = keras.export.ExportArchive()
+    archive.track(generator)
+    for name, (function, specs) in signatures.items():
+        archive.add_endpoint(name, function, input_signature=specs)
+    archive.write_out(str(folder), verbose=False)
+
+
+@contextlib.contextmanager
+def _as_os_errors(folder: Path) -> Iterator[None]:
+    """Raises OSError for TensorFlow's errors of a full disk or a folder without permission."""
+    try:
+        yield
+    except (
+        tf.errors.PermissionDeniedError,
+        tf.errors.ResourceExhaustedError,
+        tf.errors.FailedPreconditionError,
+        tf.errors.OutOfRangeError,  # The limit of a file's size.
+    ) as error:
+        raise OSError(f"{folder} cannot be written: {error.message}") from error
