@@ -1,4 +1,4 @@
-"""Examples that stay in memory: one gather a batch, normalised after batching."""
+"""Sources over arrays in memory: a single gather makes a batch, normalized after batching."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -109,7 +109,7 @@ def _checked_values(array: np.ndarray, name: str) -> np.ndarray:
         )
     if values.ndim == 4 and np.abs(values).max() > 1.001:
         raise ValueError(
-            f"Images (rank 4) given as floats must lie in [-1, 1]. Received: {name!r} in "
+            f"Images (rank 4) of floats must lie in [-1, 1]. Received: {name!r} in "
             f"[{values.min():g}, {values.max():g}]. Pass uint8, or rescale: `x / 127.5 - 1`"
         )
     return values

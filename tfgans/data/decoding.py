@@ -1,4 +1,4 @@
-"""One image file becomes one 8-bit image."""
+"""Decodes an image file to an 8-bit image."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,13 +28,13 @@ class UnexpectedColor(ValueError):  # noqa: N818 (of the file)
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a file before it is decoded.
+    """The facts about a file that are known before it is decoded.
 
     Args:
         is_grey: Whether the file holds no colour channels. Grey pixels in a colour file are
             colour.
         num_pixels: Height times width.
-        size: (height, width) as displayed, or None where it was not asked for.
+        size: (height, width) as displayed, or None if it was not requested.
     """
 
     is_grey: bool
@@ -94,7 +94,7 @@ def decode(path: Path, *, mode: str) -> "Image.Image":
 
 @contextmanager
 def _opened(path: Path) -> "Iterator[Image.Image]":
-    """Opens a file with PIL: its header, of which the size is checked before pixels are decoded."""
+    """Opens a file with PIL, and checks the size in its header before pixels are decoded."""
     from PIL import Image
 
     try:
@@ -105,6 +105,6 @@ def _opened(path: Path) -> "Iterator[Image.Image]":
                     f"{MAX_PIXELS} pixels"
                 )
             yield image
-    # PIL's own limit, which other code may have set: the lower of the two holds.
+    # PIL's limit, which other code may have set: the lower of the two holds.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"{error} At most {MAX_PIXELS} are decoded") from error

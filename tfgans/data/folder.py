@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfgans import checks
-from tfgans.data import decoding, folder_source, paths, resize, room, unreadable
+from tfgans.data import capacity, decoding, folder_source, paths, resize, unreadable
 from tfgans.data.arrays import ArraySource
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.paths import PathList
@@ -35,7 +35,7 @@ def load_folder(
     Files count when their name ends in one of `paths.EXTENSIONS`, in any case; hidden files and
     folders do not. When every image lies in a subfolder, the first-level subfolders are the
     classes, in sorted order: `labels` and `class_names`. The images have one channel when all files
-    are grey, else three. How a file becomes an image is told in `decoding.decode`.
+    are grey, else three. See `decoding.decode` for the conversion of a file to an image.
 
     Images are held as 8-bit pixels: in memory, in a file on disk, or nowhere. Batches are the same
     in each case, to the bit. In memory all files are decoded before the first batch. Else each is
@@ -82,14 +82,14 @@ def load_folder(
         return _load_into_memory(root, files, size, **common)
     if cache == "auto":
         num_bytes = _estimated_size(root, files, size)
-        if room.fits_in_memory(num_bytes):
+        if capacity.fits_in_memory(num_bytes):
             return _load_into_memory(root, files, size, **common)
     if size is None:
         raise ValueError(
             f"Images that are not held in memory need `image_size` (`--image_size`). Received: "
             f"{len(files)} files in {root} and image_size=None, with cache={cache!r}"
         )
-    directory = room.cache_directory(cache_dir)
+    directory = capacity.cache_directory(cache_dir)
     return folder_source.load(root, files, visited, size, cache, directory, **common)
 
 
@@ -114,7 +114,7 @@ def _load_into_memory(
 
 def _estimated_size(root: Path, files: PathList, size: tuple[int, int] | None) -> int:
     """Returns the bytes of all images, from the headers of some; 0 if none can be read."""
-    if size is not None and room.fits_in_memory(most := len(files) * size[0] * size[1] * 3):
+    if size is not None and capacity.fits_in_memory(most := len(files) * size[0] * size[1] * 3):
         return most
     headers = _read_headers(root, folder_source.spread(files), {}, with_size=False).values()
     if not headers:

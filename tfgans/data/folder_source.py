@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgans.data import decoding, paths, python_calls, resize, room, row_cache, unreadable
+from tfgans.data import capacity, decoding, paths, python_calls, resize, row_cache, unreadable
 from tfgans.data.indexed import IndexedSource, normalize
 
 _NUM_PROBED = 1000
@@ -193,7 +193,7 @@ def load(
         raise ValueError(
             "`skip_bad` decodes all files before the first batch, which needs a cache to keep them "
             f"in. Received: skip_bad=True with no cache for {root}. Use cache='disk' "
-            "(`--cache=disk`) and a `cache_dir` with room, or remove the unreadable files"
+            "(`--cache=disk`) and a `cache_dir` with enough space, or remove the unreadable files"
         )
     bad = source.unreadable()
     reasons = {files[place]: reason for place, reason in bad.items()}
@@ -224,7 +224,7 @@ def _row_cache(
 ) -> row_cache.RowCache | None:
     need = row_cache.file_size(num_rows, row_size)
     try:
-        if room.fits_on_disk(path, need):
+        if capacity.fits_on_disk(path, need):
             return row_cache.RowCache(path, num_rows=num_rows, row_size=row_size)
         problem = f"{need / 1e9:.1f} GB do not fit in {path.parent}"
     except OSError as error:
@@ -251,7 +251,7 @@ def _cache_name(
     import PIL
 
     made = (os.path.realpath(root), size, mode, decoding.VERSION, PIL.__version__)
-    # A folder's time changes with the names in it; a file's own is asked of some only.
+    # A folder's time changes with the names in it; the times of files are read for some only.
     times = [os.stat(folder).st_mtime_ns for folder in folders]
     state = (files.digest(), times, [_state_of(root / file) for file in spread(files)])
     key, version = (hashlib.sha256(repr(part).encode()).hexdigest()[:24] for part in (made, state))
@@ -260,6 +260,6 @@ def _cache_name(
 
 def _state_of(path: Path) -> tuple[int, int] | None:
     with contextlib.suppress(OSError):  # A link to nowhere.
-        found = path.stat()
-        return found.st_size, found.st_mtime_ns
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
     return None

@@ -1,4 +1,4 @@
-"""Examples that are counted: order by index, a pure function of (seed, step)."""
+"""Sources over a finite number of examples: their order is a pure function of (seed, step)."""
 
 import abc
 from collections.abc import Sequence
@@ -79,8 +79,8 @@ class IndexedSource(Source):
     def _indices(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
         positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
         epochs = positions // self.num_examples
-        # A batch is no larger than an epoch, so it meets at most two. Each gets random seeds of its
-        # own: seeds that differ by 1 give visibly correlated permutations. The op takes three
+        # A batch is no larger than an epoch, so it meets at most two. Each gets separate random
+        # seeds: seeds that differ by 1 give visibly correlated permutations. The op takes three
         # numbers and reads 32 bits of each.
         keys = [draws.key(self.seed, Role.DATA_ORDER, epochs[0] + i) for i in range(2)]
         seeds = tf.stack([draws.integers([3], key, 2**32) for key in keys])
@@ -101,7 +101,7 @@ def normalize(examples: tf.Tensor) -> tf.Tensor:
 
 
 def _num_classes(labels: np.ndarray | None, class_names: Sequence[str] | None) -> int | None:
-    """Returns how many classes there are, if the labels number them 0, 1, ..."""
+    """Returns the number of classes, if the labels number them 0, 1, ..."""
     if labels is None or labels.min() < 0:
         return None
     return max(int(labels.max()) + 1, len(class_names or ()))
@@ -110,7 +110,7 @@ def _num_classes(labels: np.ndarray | None, class_names: Sequence[str] | None) -
 def _checked_labels(labels: np.ndarray, num_examples: int) -> np.ndarray:
     if labels.shape != (num_examples,) or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
-            f"`labels` must be integers of shape ({num_examples},), one an example. Received: "
+            f"`labels` must be integers of shape ({num_examples},), one for each example. Received: "
             f"{labels.dtype} of shape {labels.shape}"
         )
     return labels

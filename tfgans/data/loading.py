@@ -1,4 +1,4 @@
-"""From a name to a source of real examples."""
+"""Loads a source of real examples by its name."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ _OPTIONS: Mapping[str, tuple[Any, str]] = {
 
 @dataclass(frozen=True)
 class _Row:
-    """How a source is made, and which of the options it takes."""
+    """The function that makes a source, and the options that it takes."""
 
     make: Callable[..., Source]
     options: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ def load(
         name: One of `NAMES`; `"folder:PATH"` reads the images below a folder.
         split: `"train"` (default), `"test"`, or another that the data have.
         image_size: Integer or (height, width): images are cropped about their centre to its shape
-            and resized without aliasing. Defaults to None: their own size, for celeb_a 64.
+            and resized without aliasing. Defaults to None: their size as stored, for celeb_a 64.
         data_dir: Folder of datasets prepared by tensorflow-datasets. Defaults to the environment
             variable `TFGANS_DATA_DIR`, or else to `~/.cache/tfgans`.
         download: Whether to download what `data_dir` lacks. Defaults to False.

@@ -1,4 +1,4 @@
-"""The image files below a folder: found by their names alone, none of them opened."""
+"""Lists the image files below a folder by their names, without opening them."""
 
 import hashlib
 import os
@@ -37,7 +37,7 @@ class PathList(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
+            return [self[place] for place in range(*index.indices(len(self)))]
         place = range(len(self))[index]
         return self._held[self._ends[place] : self._ends[place + 1]].decode(*_ENCODING)
 

@@ -1,9 +1,9 @@
-"""Rows of bytes in one file: filled by many processes, killed at any time, never trusted blindly.
+"""A file of rows of bytes, shared by processes that may be killed at any time.
 
-The file is a head of 4096 bytes that says what it holds, then one record a row: the CRC-32 of the
+The file is a head of 4096 bytes that says what it holds, then a record for each row: the CRC-32 of the
 row, and the row. It is sparse: a row that has not been written takes no space, and reads as zeros.
 It is read and written by offset, not mapped: on a full disk, or where a file was cut short, a write
-to mapped memory ends the process. Equal rows are written by whoever decodes them first, or
+to mapped memory ends the process. A row is written by the process that decodes it first, or
 twice; a record that is torn in between fails its checksum, and its row is made again.
 """
 
@@ -33,7 +33,7 @@ def file_size(num_rows: int, row_size: int) -> int:
 
 
 class RowCache(Copyable):
-    """Rows of one size by their numbers, in a file that other processes may have open too.
+    """Rows of equal size by their numbers, in a file that other processes may have open too.
 
     Args:
         path: The file. Its name must be `KEY-STATE.rows`, and tell what the rows are of: where

@@ -1,4 +1,4 @@
-"""What every source of real examples offers: endless batches that depend on (seed, step) alone."""
+"""The base class of sources: endless batches that depend on (seed, step) alone."""
 
 import abc
 from collections.abc import Callable
@@ -65,7 +65,7 @@ class Source(SettingsRepr, abc.ABC):
 
     @property
     def class_shares(self) -> np.ndarray | None:
-        """How likely an example is of each class: float64 `[num_classes]`, with sum 1.
+        """The probability of each class: float64 `[num_classes]`, with sum 1.
 
         Of stored examples these are the parts of the labels, 0 for a class without examples; of
         examples that are drawn, the probabilities by which the class is drawn. None where the
@@ -81,7 +81,7 @@ class Source(SettingsRepr, abc.ABC):
             return None
         if self.labels is None:
             raise NotImplementedError(
-                f"{type(self).__name__} has classes: it must say how likely each is "
+                f"{type(self).__name__} has classes: it must state their shares "
                 "(`class_shares`)"
             )
         return np.bincount(self.labels, minlength=self.num_classes) / len(self.labels)
@@ -103,7 +103,7 @@ class Source(SettingsRepr, abc.ABC):
                 batch, so that a step count restored after the dataset was made is honoured.
             labels: Whether the class of each example comes along. Defaults to False.
             part: (index, count): each batch is cut into `count` equal parts, and part `index` of
-                it is given, for a worker that loads its own share only. Of stored examples no
+                it is returned, for a worker that loads its share only. Of stored examples no
                 others are read. Defaults to None: the whole batch.
 
         Returns:
@@ -130,16 +130,16 @@ class Source(SettingsRepr, abc.ABC):
                 "with labels"
             )
 
-        own = _own_rows(part, size)
+        rows = _rows_of_part(part, size)
 
         @tf.autograph.experimental.do_not_convert
         def batch(step: tf.Tensor) -> Any:
-            examples = self._part_of_batch(step, size, own)
-            return (examples, self._batch_labels(step, size)[own]) if labels else examples
+            examples = self._part_of_batch(step, size, rows)
+            return (examples, self._batch_labels(step, size)[rows]) if labels else examples
 
         options = tf.data.Options()
         options.deterministic = True
-        # There are no files to hand out to the workers.
+        # There are no files to share out among the workers.
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.DATA
         )
@@ -167,7 +167,7 @@ class DrawnSource(Source):
         data_shape: See `Source`.
         num_classes: See `Source`. Subclasses that have some write `_draw_labels` and
             `class_shares`.
-        seed: Integer. Decides what `batches` draws; `sample` takes a seed of its own.
+        seed: Integer. Decides what `batches` draws; `sample` takes another seed.
     """
 
     def __init__(
@@ -223,7 +223,7 @@ def _numbers_from(start: int | Callable[[], int]) -> tf.data.Dataset:
     return first.flat_map(tf.data.Dataset.counter).apply(endless)
 
 
-def _own_rows(part: tuple[int, int] | None, batch_size: int) -> slice:
+def _rows_of_part(part: tuple[int, int] | None, batch_size: int) -> slice:
     if part is None:
         return slice(0, batch_size)
     if not isinstance(part, tuple) or len(part) != 2:

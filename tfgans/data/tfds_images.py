@@ -56,7 +56,7 @@ def load_images(
     Args:
         name: A key of `DATASETS`.
         split: `"train"` (default), `"test"`, and for celeb_a `"validation"`.
-        image_size: Integer or (height, width) to resize to. Defaults to the images' own size, for
+        image_size: Integer or (height, width) to resize to. Defaults to the size as stored, for
             celeb_a to 64.
         data_dir: Folder of prepared datasets. Defaults to the environment variable
             `TFGANS_DATA_DIR`, or else to `~/.cache/tfgans`.
@@ -125,8 +125,8 @@ def _prepared_digits(directory: Path) -> Any:
         try:
             builder.download_and_prepare()
         except OSError:
-            # tfds prepares in a folder of its own and renames it, which fails when another
-            # process was first. Then its copy serves as well.
+            # tfds prepares in a temporary folder and renames it, which fails when another
+            # process was first. Then the copy of that process serves as well.
             if not _is_prepared(TfgansDigits(data_dir=directory)):
                 raise
     return TfgansDigits(data_dir=directory)
