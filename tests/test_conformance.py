@@ -219,7 +219,7 @@ def test_every_source_with_classes_gives_the_labels_of_the_same_examples(tmp_pat
     with_classes = {n: s for n, s in sources(tmp_path).items() if s.num_classes is not None}
     assert with_classes.keys() == {
         "ArraySource",
-        "FolderSource",
+        "ImageSource",
         "GaussianMixture",
         "Grid",
         "Ring",

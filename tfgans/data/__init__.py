@@ -2,7 +2,7 @@
 
 from tfgans.data.arrays import ArraySource, from_array
 from tfgans.data.color import tint
-from tfgans.data.folder_source import FolderSource
+from tfgans.data.image_source import ImageSource
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.loading import NAMES, load
 from tfgans.data.manifolds import LowRankGaussian, ParallelLines
@@ -15,9 +15,9 @@ __all__ = [
     "NAMES",
     "ArraySource",
     "DrawnSource",
-    "FolderSource",
     "GaussianMixture",
     "Grid",
+    "ImageSource",
     "IndexedSource",
     "LowRankGaussian",
     "ParallelLines",

@@ -14,7 +14,7 @@ from tfgans.data.label_checks import check_labels, refuse_labels, require_labels
 
 
 class SupportsArray(Protocol):
-    """Anything that NumPy can convert to an array: tensors, pandas DataFrames and Series, h5py datasets, ..."""
+    """A value that NumPy converts to an array: a tensor, pandas DataFrame, h5py dataset, ..."""
 
     def __array__(self) -> np.ndarray:
         """Returns the values as an array."""
@@ -151,8 +151,8 @@ def split_validation(
     first = math.floor(len(examples) * (1.0 - fraction))
     if first in (0, len(examples)):
         raise ValueError(
-            f"`validation_split` must leave examples for training and for validation. Received: {fraction} of "
-            f"{len(examples)} examples. Pass more data, or another fraction"
+            "`validation_split` must leave examples for training and for validation. Received: "
+            f"{fraction} of {len(examples)} examples. Pass more data, or another fraction"
         )
     return (
         (examples[:first], None if labels is None else labels[:first]),

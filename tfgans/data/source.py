@@ -1,7 +1,7 @@
 """The base class of sources: endless batches that depend on (seed, step) alone."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,14 @@ class Source(SettingsRepr, abc.ABC):
         labels: Integer array `[num_examples]`, or None.
         num_classes: Positive integer, when every example is of one of the classes 0, 1, ...,
             num_classes - 1; else None. Then a conditional model can be trained on the source.
+        class_names: Names of the classes 0, 1, ..., or None (default).
         seed: Integer in the int64 range. Decides the order, or the draws.
+
+    Attributes:
+        origin: String, the place that the examples were read from, or None.
     """
 
+    origin: str | None = None
     _parallel = tf.data.AUTOTUNE  # Batches that are made at a time.
 
     def __init__(
@@ -39,10 +44,12 @@ class Source(SettingsRepr, abc.ABC):
         num_examples: int | None = None,
         labels: np.ndarray | None = None,
         num_classes: int | None = None,
+        class_names: Sequence[str] | None = None,
         seed: int = 0,
     ) -> None:
         self.name = name
         self.num_classes = num_classes
+        self.class_names = None if class_names is None else tuple(class_names)
         self.data_shape = checks.shape("data_shape", data_shape)
         self.num_examples = num_examples
         self.labels = None if labels is None else np.asarray(labels, dtype=np.int64)
@@ -81,8 +88,7 @@ class Source(SettingsRepr, abc.ABC):
             return None
         if self.labels is None:
             raise NotImplementedError(
-                f"{type(self).__name__} has classes: it must state their shares "
-                "(`class_shares`)"
+                f"{type(self).__name__} has classes: it must state their shares (`class_shares`)"
             )
         return np.bincount(self.labels, minlength=self.num_classes) / len(self.labels)
 

@@ -17,8 +17,8 @@ class GaussianMixture(DrawnSource):
     Args:
         modes: Float array `[num_modes, dim]`, the centres.
         std: Positive float, the standard deviation of each coordinate about its centre.
-        proportions: Positive floats, one for each mode, that sum to 1: their probabilities. Defaults
-            to None, equally likely.
+        proportions: Positive floats, one for each mode, that sum to 1: their probabilities.
+            Defaults to None, equally likely.
         seed: Integer. Decides what `batches` draws. Defaults to 0.
         name: String for errors and reports.
 
@@ -198,7 +198,7 @@ def _checked_proportions(proportions: Sequence[float] | np.ndarray, num_modes: i
     # Written so that NaN fails.
     if values.shape != (num_modes,) or not (values > 0).all() or not abs(values.sum() - 1) <= 1e-6:
         raise ValueError(
-            f"`proportions` must be {num_modes} positive numbers, one for each mode, that sum to 1. "
-            f"Received: {checks.short(proportions)}"
+            f"`proportions` must be {num_modes} positive numbers, one for each mode, that sum to "
+            f"1. Received: {checks.short(proportions)}"
         )
     return values / values.sum()

@@ -13,6 +13,7 @@ import numpy as np
 from tfgans import checks
 from tfgans.data import resize
 from tfgans.data.arrays import ArraySource
+from tfgans.data.resize import ImageOptions
 
 _READ_BATCH = 128
 
@@ -29,6 +30,8 @@ class _Dataset:
 DATASETS = {
     "digits": _Dataset("tfgans_digits", bundled=True),
     "mnist": _Dataset("mnist"),
+    "fashion_mnist": _Dataset("fashion_mnist"),
+    "kmnist": _Dataset("kmnist"),
     "cifar10": _Dataset("cifar10"),
     # 148 pixels of the 218 x 178 keep the face and drop most of the background.
     "celeb_a": _Dataset(
@@ -44,6 +47,8 @@ def load_images(
     image_size: int | tuple[int, int] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     download: bool = False,
+    fit: str = "crop",
+    flip: bool = False,
     seed: int = 0,
 ) -> ArraySource:
     """Returns one split of a dataset as uint8 images in memory.
@@ -62,6 +67,8 @@ def load_images(
             `TFGANS_DATA_DIR`, or else to `~/.cache/tfgans`.
         download: Whether to download and prepare what the folder lacks. Defaults to False. The
             digits are prepared in either case: they come with scikit-learn.
+        fit: See `ImageOptions`.
+        flip: See `IndexedSource`.
         seed: Integer. Decides the order. Defaults to 0.
 
     Raises:
@@ -70,25 +77,31 @@ def load_images(
     dataset = DATASETS[name]
     checks.choice("split", split, dataset.splits)
     size = resize.parse_size(image_size) or dataset.default_size
+    options = ImageOptions(size, fit)
     builder = _prepared(name, dataset, data_directory(data_dir), download)
     features = builder.info.features
     height, width, channels = features["image"].shape
     shape = (*(size or (height, width)), channels)
 
     def fitted(pixels: np.ndarray) -> np.ndarray:
-        return pixels if size is None else resize.fit_array(pixels, size, crop=dataset.crop)
+        return (
+            pixels if size is None else resize.fit_array(pixels, size, options, crop=dataset.crop)
+        )
 
     labels: list[int] = []
     stream = _read(builder, split, fitted, labels)
     # Grows as it reads, where a list of images would need the memory twice in the end.
     images = np.fromiter(stream, dtype=np.dtype((np.uint8, shape)))
-    return ArraySource(
+    source = ArraySource(
         images,
         labels=np.asarray(labels) if labels else None,
         class_names=features["label"].names if "label" in features else None,
+        flip=flip,
         seed=seed,
         name=name,
     )
+    source.origin = str(builder.data_path)
+    return source
 
 
 def data_directory(data_dir: str | os.PathLike[str] | None) -> Path:

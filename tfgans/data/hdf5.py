@@ -1,0 +1,116 @@
+"""HDF5 files, through h5py."""
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfgans.data import array_files, resize
+from tfgans.data.indexed import IndexedSource
+from tfgans.data.resize import ImageOptions
+
+if TYPE_CHECKING:
+    import h5py
+
+
+def load_hdf5(
+    path: str,
+    *,
+    split: str = "train",
+    image_size: int | tuple[int, int] | None = None,
+    fit: str = "crop",
+    background: str = "white",
+    flip: bool = False,
+    seed: int = 0,
+    image_key: str | None = None,
+    label_key: str | None = None,
+) -> IndexedSource:
+    """Returns images and labels of an HDF5 file, read when a batch needs them if they are large.
+
+    Args:
+        path: `FILE`, or `FILE/key` for the dataset of images.
+        split: See `array_files.choose_keys`. Defaults to `"train"`.
+        image_size: Integer or (height, width) to resize to. Defaults to None: as stored.
+        fit: See `ImageOptions`.
+        background: See `ImageOptions`.
+        flip: See `IndexedSource`.
+        seed: Integer. Decides the order. Defaults to 0.
+        image_key: Name of the dataset of images. Defaults to None: see `array_files.choose_keys`.
+        label_key: Name of the dataset of labels. Defaults to None: see `array_files.choose_keys`.
+
+    Raises:
+        ValueError: When there is no such file or key, a dataset lies in another file, or see
+            `array_files.load_array`.
+    """
+    import h5py
+
+    options = ImageOptions(resize.parse_size(image_size), fit, background)
+    file, key = _split_path(path)
+    if key and image_key:
+        raise ValueError(
+            "The images must be named once. Received: the key "
+            f"{key!r} in the name and image_key={image_key!r}. Leave one of them out"
+        )
+    try:
+        with h5py.File(file, "r") as opened:
+            keys = _datasets(opened)
+            if not keys:
+                raise ValueError(f"An HDF5 file must hold a dataset. Received: {file} with none")
+            image, label = array_files.choose_keys(
+                keys, split, key or image_key, label_key, place=str(file)
+            )
+            labels = None if label is None else np.asarray(_dataset(opened, label, file))
+            _dataset(opened, image, file)
+    except OSError as error:
+        raise ValueError(
+            f"`hdf5:FILE` must name an HDF5 file. Received: {file} ({error})"
+        ) from error
+    return array_files.load_array(
+        functools.partial(_open_rows, file, image),
+        options,
+        labels=labels,
+        flip=flip,
+        seed=seed,
+        name=f"hdf5:{path}",
+    )
+
+
+def _split_path(path: str) -> tuple[Path, str | None]:
+    """Returns the file and the key in it, or None."""
+    whole = Path(path).expanduser()
+    for file in (whole, *whole.parents):
+        if file.is_file():
+            return file, None if file == whole else whole.relative_to(file).as_posix()
+    raise ValueError(f"`hdf5:FILE` must name a file. Received: {whole}, which is none")
+
+
+def _datasets(file: "h5py.File") -> list[str]:
+    """Returns the names of the datasets of numbers with examples along axis 0."""
+    import h5py
+
+    names: list[str] = []
+
+    def visit(name: str, value: object) -> None:
+        if isinstance(value, h5py.Dataset) and value.ndim > 0:
+            names.append(name)
+
+    # Links to other files are not visited.
+    file.visititems(visit)
+    return names
+
+
+def _dataset(file: "h5py.File", key: str, path: Path) -> "h5py.Dataset":
+    dataset = file[key]
+    if dataset.external or dataset.is_virtual:
+        raise ValueError(
+            f"The data must lie in the file that was named. Received: {key!r} in {path}, which "
+            "reads other files. Copy it with `h5repack`"
+        )
+    return dataset
+
+
+def _open_rows(path: Path, key: str) -> array_files.ArrayRows:
+    import h5py
+
+    return _dataset(h5py.File(path, "r"), key, path)

@@ -1,0 +1,55 @@
+"""The interface of places that hold encoded images: folders, archives, record files."""
+
+import abc
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from tfgans.copies import Copyable
+
+_NUM_PROBED = 1000
+
+
+class ImageStore(Copyable, abc.ABC):
+    """Encoded images by number. Subclasses write `open` and `state`.
+
+    Args:
+        place: String for errors: the path of the folder or the file.
+        names: Names of the images, in a fixed order, for errors.
+        labels: Integer array `[len(names)]`, or None (default).
+        class_names: Names of the classes 0, 1, ..., or None (default).
+    """
+
+    def __init__(
+        self,
+        place: str,
+        names: Sequence[str],
+        *,
+        labels: np.ndarray | None = None,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
+        self.place, self.names, self.labels = place, names, labels
+        self.class_names = None if class_names is None else tuple(class_names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @abc.abstractmethod
+    def open(self, index: int) -> Path | BinaryIO:
+        """Returns the path of an image file, or its content as an open file.
+
+        Raises:
+            OSError, ValueError: When it cannot be read.
+        """
+
+    @abc.abstractmethod
+    def state(self) -> Hashable:
+        """Returns a value that differs when the images differ."""
+
+
+def spread(count: int) -> list[int]:
+    """Returns up to 1000 of the numbers below `count`, evenly spread."""
+    num = min(_NUM_PROBED, count)
+    return [place * count // num for place in range(num)]
