@@ -7,6 +7,7 @@ from tfgans.data.indexed import IndexedSource
 from tfgans.data.loading import NAMES, load
 from tfgans.data.manifolds import LowRankGaussian, ParallelLines
 from tfgans.data.python_calls import ReadError, plain_errors
+from tfgans.data.report import DataReport, Suggestion, inspect
 from tfgans.data.source import DrawnSource, Source
 from tfgans.data.stacked import StackedImages
 from tfgans.data.synthetic import GaussianMixture, Grid, Ring, SwissRoll
@@ -14,6 +15,7 @@ from tfgans.data.synthetic import GaussianMixture, Grid, Ring, SwissRoll
 __all__ = [
     "NAMES",
     "ArraySource",
+    "DataReport",
     "DrawnSource",
     "GaussianMixture",
     "Grid",
@@ -25,8 +27,10 @@ __all__ = [
     "Ring",
     "Source",
     "StackedImages",
+    "Suggestion",
     "SwissRoll",
     "from_array",
+    "inspect",
     "load",
     "plain_errors",
     "tint",

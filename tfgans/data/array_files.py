@@ -11,6 +11,7 @@ from tfgans.copies import Copyable
 from tfgans.data import capacity, paths, python_calls, resize
 from tfgans.data.arrays import ArraySource, check_values
 from tfgans.data.indexed import IndexedSource
+from tfgans.data.load_options import LoadOptions
 from tfgans.data.resize import ImageOptions
 from tfgans.data.stored import StoredSource
 
@@ -128,12 +129,10 @@ def _same(rows: np.ndarray) -> np.ndarray:
 
 def load_array(
     open_rows: Callable[[], ArrayRows],
-    options: ImageOptions,
+    options: LoadOptions,
     *,
     labels: np.ndarray | None,
     class_names: Sequence[str] | None = None,
-    flip: bool,
-    seed: int,
     name: str,
 ) -> IndexedSource:
     """Returns the source of an array in a file, in memory if it takes a quarter of it at most.
@@ -141,38 +140,41 @@ def load_array(
     Args:
         open_rows: Function that returns the array: uint8 images `[n, height, width]` or `[n,
             height, width, channels]`, floats that are images in [-1, 1], or vectors `[n, dim]`.
-        options: Size, fit and background of images.
+        options: The form of the images, and the seed.
         labels: Integers `[n]` or `[n, 1]`, or None.
         class_names: Names of the classes 0, 1, ..., or None (default).
-        flip: See `IndexedSource`.
-        seed: Integer. Decides the order.
         name: String for errors and reports.
 
     Raises:
         ValueError: When the array is of another type or shape, not finite or out of range, or the
             labels do not fit it.
     """
-    rows = open_rows()
-    _check_type(rows, options, name)
+    rows, images = open_rows(), options.of_images()
+    _check_type(rows, images, name)
     if labels is not None:
         labels = np.asarray(labels)
         labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    first = convert(rows[:1], options, name)
+    first = convert(rows[:1], images, name)
     if not capacity.fits_in_memory(rows.shape[0] * first.nbytes):
         return StoredArraySource(
             open_rows,
-            options,
+            images,
             labels=labels,
             class_names=class_names,
-            flip=flip,
-            seed=seed,
+            flip=options.flip,
+            seed=options.seed,
             name=name,
         )
     array = np.empty((rows.shape[0], *first.shape[1:]), first.dtype)
     for start in range(0, len(array), _CHUNK):
-        array[start : start + _CHUNK] = convert(rows[start : start + _CHUNK], options, name)
+        array[start : start + _CHUNK] = convert(rows[start : start + _CHUNK], images, name)
     return ArraySource(
-        array, labels=labels, class_names=class_names, flip=flip, seed=seed, name=name
+        array,
+        labels=labels,
+        class_names=class_names,
+        flip=options.flip,
+        seed=options.seed,
+        name=name,
     )
 
 

@@ -1,6 +1,6 @@
 """Decodes an image file to an 8-bit image."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from PIL import Image
 
 VERSION = 1  # Counts up when a file becomes other pixels than before.
-# A quarter of a gigabyte in colour, the figure at which PIL warns by default.
+# A quarter of a gigabyte in color, the figure at which PIL warns by default.
 MAX_PIXELS = 2**30 // 12
 
 # By content, whatever the name says. PIL knows more; some of those start other programs.
-_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I;16L"})
 _ORIENTATION = 0x0112
 _QUARTER_TURNS = frozenset({5, 6, 7, 8})  # Orientations that swap width and height.
 
 
 class UnexpectedColor(ValueError):  # noqa: N818 (of the file)
-    """A file in colour where all were to be grey."""
+    """A file in color where all were to be grey."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Header:
     """The facts about a file that are known before it is decoded.
 
     Args:
-        is_grey: Whether the file holds no colour channels. Grey pixels in a colour file are
-            colour.
+        is_grey: Whether the file holds no color channels. Grey pixels in a color file are
+            color.
         num_pixels: Height times width.
         size: (height, width) as displayed, or None if it was not requested.
         mode: PIL's name of the pixels, such as `"L"`, `"RGB"`, `"RGBA"` or `"I;16"`.
@@ -71,6 +71,14 @@ def read_header(file: Path | BinaryIO, *, with_size: bool) -> Header:
         )
 
 
+def common_mode(headers: Iterable[Header], options: ImageOptions) -> str:
+    """Returns the mode that images are decoded to: `"L"`, `"RGB"`, or `"RGBA"` to keep alpha."""
+    if options.keeps_alpha:
+        return "RGBA"
+    is_grey = options.is_grey and all(header.is_grey for header in headers)
+    return "L" if is_grey else "RGB"
+
+
 def decode(
     file: Path | BinaryIO, *, mode: str, options: ImageOptions | None = None
 ) -> "Image.Image":
@@ -85,7 +93,7 @@ def decode(
         options: The background. Defaults to None: white.
 
     Raises:
-        UnexpectedColor: When the file is in colour, and the mode is `"L"`.
+        UnexpectedColor: When the file is in color, and the mode is `"L"`.
         ValueError: When the file holds more than 16 bits a channel, or claims more than
             `MAX_PIXELS` pixels.
     """
@@ -95,7 +103,7 @@ def decode(
         stored = opened.mode
         image = ImageOps.exif_transpose(opened)
     if mode == "L" and stored not in _GREY_MODES:
-        raise UnexpectedColor(f"it is in colour (mode {stored})")
+        raise UnexpectedColor(f"it is in color (mode {stored})")
     if image.mode.startswith("I;16"):
         wide = np.asarray(image).astype(np.uint32)
         image = Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
@@ -109,10 +117,12 @@ def decode(
 @contextmanager
 def _opened(file: Path | BinaryIO) -> "Iterator[Image.Image]":
     """Opens a file with PIL, and checks the size in its header before pixels are decoded."""
-    from PIL import Image
+    from PIL import Image, features
 
+    # AVIF is in most builds of PIL only.
+    formats = (*_FORMATS, "AVIF") if features.check("avif") else _FORMATS
     try:
-        with Image.open(file, formats=_FORMATS) as image:
+        with Image.open(file, formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(
                     f"Image size ({image.width * image.height} pixels) exceeds limit of "

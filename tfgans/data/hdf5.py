@@ -6,38 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfgans.data import array_files, resize
+from tfgans.data import array_files
 from tfgans.data.indexed import IndexedSource
-from tfgans.data.resize import ImageOptions
+from tfgans.data.load_options import LoadOptions
 
 if TYPE_CHECKING:
     import h5py
 
 
-def load_hdf5(
-    path: str,
-    *,
-    split: str = "train",
-    image_size: int | tuple[int, int] | None = None,
-    fit: str = "crop",
-    background: str = "white",
-    flip: bool = False,
-    seed: int = 0,
-    image_key: str | None = None,
-    label_key: str | None = None,
-) -> IndexedSource:
+def load_hdf5(path: str, options: LoadOptions) -> IndexedSource:
     """Returns images and labels of an HDF5 file, read when a batch needs them if they are large.
 
     Args:
         path: `FILE`, or `FILE/key` for the dataset of images.
-        split: See `array_files.choose_keys`. Defaults to `"train"`.
-        image_size: Integer or (height, width) to resize to. Defaults to None: as stored.
-        fit: See `ImageOptions`.
-        background: See `ImageOptions`.
-        flip: See `IndexedSource`.
-        seed: Integer. Decides the order. Defaults to 0.
-        image_key: Name of the dataset of images. Defaults to None: see `array_files.choose_keys`.
-        label_key: Name of the dataset of labels. Defaults to None: see `array_files.choose_keys`.
+        options: The split and the keys, see `array_files.choose_keys`; the form of the images; and
+            the seed.
 
     Raises:
         ValueError: When there is no such file or key, a dataset lies in another file, or see
@@ -45,12 +28,11 @@ def load_hdf5(
     """
     import h5py
 
-    options = ImageOptions(resize.parse_size(image_size), fit, background)
     file, key = _split_path(path)
-    if key and image_key:
+    if key and options.image_key:
         raise ValueError(
             "The images must be named once. Received: the key "
-            f"{key!r} in the name and image_key={image_key!r}. Leave one of them out"
+            f"{key!r} in the name and image_key={options.image_key!r}. Leave one of them out"
         )
     try:
         with h5py.File(file, "r") as opened:
@@ -58,7 +40,11 @@ def load_hdf5(
             if not keys:
                 raise ValueError(f"An HDF5 file must hold a dataset. Received: {file} with none")
             image, label = array_files.choose_keys(
-                keys, split, key or image_key, label_key, place=str(file)
+                keys,
+                options.split,
+                key or options.image_key,
+                options.label_key,
+                place=str(file),
             )
             labels = None if label is None else np.asarray(_dataset(opened, label, file))
             _dataset(opened, image, file)
@@ -70,8 +56,6 @@ def load_hdf5(
         functools.partial(_open_rows, file, image),
         options,
         labels=labels,
-        flip=flip,
-        seed=seed,
         name=f"hdf5:{path}",
     )
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from tfgans.data import capacity, image_source, paths, resize
+from tfgans.data import paths
 from tfgans.data.image_store import ImageStore
-from tfgans.data.indexed import IndexedSource
-from tfgans.data.resize import ImageOptions
+from tfgans.data.load_options import LoadOptions
 
 if TYPE_CHECKING:
     import datasets
@@ -90,51 +89,10 @@ class HuggingFaceStore(ImageStore):
         return len(self), tuple((name, file.st_size, file.st_mtime_ns) for name, file in stats)
 
 
-def load_hf(
-    name: str,
-    *,
-    split: str = "train",
-    image_size: int | tuple[int, int] | None = None,
-    fit: str = "crop",
-    background: str = "white",
-    flip: bool = False,
-    seed: int = 0,
-    image_key: str | None = None,
-    label_key: str | None = None,
-    skip_bad: bool = False,
-    cache: str = "auto",
-    cache_dir: str | os.PathLike[str] | None = None,
-) -> IndexedSource:
-    """Returns the images of a data set of the Hugging Face hub; see `HuggingFaceStore`.
-
-    The package downloads it, or takes it from its cache where there is no network.
-
-    Args:
-        name: Name on the hub, or a folder.
-        split: Name of a split. Defaults to `"train"`.
-        image_size: See `folder.load_folder`.
-        fit: See `ImageOptions`.
-        background: See `ImageOptions`.
-        flip: See `IndexedSource`.
-        seed: Integer. Decides the order. Defaults to 0.
-        image_key: See `HuggingFaceStore`.
-        label_key: See `HuggingFaceStore`.
-        skip_bad: See `image_source.load_images`.
-        cache: See `image_source.load_images`.
-        cache_dir: See `folder.load_folder`.
-
-    Raises:
-        ValueError: See `HuggingFaceStore` and `image_source.load_images`.
-    """
-    return image_source.load_images(
-        HuggingFaceStore(name, split=split, image_key=image_key, label_key=label_key),
-        ImageOptions(resize.parse_size(image_size), fit, background),
-        cache=cache,
-        cache_dir=capacity.cache_directory(cache_dir),
-        skip_bad=skip_bad,
-        flip=flip,
-        seed=seed,
-        name=f"hf:{name}",
+def open_hf(name: str, options: LoadOptions) -> HuggingFaceStore:
+    """Returns the store of `"hf:NAME"`."""
+    return HuggingFaceStore(
+        name, split=options.split, image_key=options.image_key, label_key=options.label_key
     )
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgans.data import array_files, capacity, paths, resize
+from tfgans.data import array_files, capacity, paths
 from tfgans.data.indexed import IndexedSource
-from tfgans.data.resize import ImageOptions
+from tfgans.data.load_options import LoadOptions
 
 _UINT8 = 8
 _IMAGES, _LABELS = "idx3", "idx1"
@@ -21,13 +21,8 @@ _IMAGES, _LABELS = "idx3", "idx1"
 
 def load_idx(
     path: str | os.PathLike[str],
+    options: LoadOptions,
     *,
-    split: str = "train",
-    image_size: int | tuple[int, int] | None = None,
-    fit: str = "crop",
-    background: str = "white",
-    flip: bool = False,
-    seed: int = 0,
     name: str | None = None,
     class_names: Sequence[str] | None = None,
 ) -> IndexedSource:
@@ -42,12 +37,7 @@ def load_idx(
 
     Args:
         path: The folder.
-        split: `"train"` (default) or `"test"`.
-        image_size: Integer or (height, width) to resize to. Defaults to None: as stored.
-        fit: See `ImageOptions`.
-        background: See `ImageOptions`.
-        flip: See `IndexedSource`.
-        seed: Integer. Decides the order. Defaults to 0.
+        options: The split, the form of the images, and the seed.
         name: String for errors and reports. Defaults to None: `"idx:PATH"`.
         class_names: Names of the classes 0, 1, ..., or None (default).
 
@@ -59,7 +49,7 @@ def load_idx(
         The format is described in yann.lecun.com/exdb/mnist.
     """
     folder = Path(path).expanduser()
-    options = ImageOptions(resize.parse_size(image_size), fit, background)
+    split = options.split
     images = _file(folder, _IMAGES, split)
     if images is None:
         raise ValueError(
@@ -83,8 +73,6 @@ def load_idx(
         options,
         labels=classes,
         class_names=class_names,
-        flip=flip,
-        seed=seed,
         name=f"idx:{path}" if name is None else name,
     )
 

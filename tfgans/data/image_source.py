@@ -1,6 +1,5 @@
 """Sources over encoded images: decoded into memory where they fit, else when a batch needs them."""
 
-import functools
 import hashlib
 import warnings
 from collections import Counter
@@ -11,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from tfgans import checks
-from tfgans.data import capacity, decoding, python_calls, resize, row_cache, unreadable
+from tfgans.data import capacity, decoding, paths, python_calls, resize, row_cache, unreadable
 from tfgans.data.arrays import ArraySource
 from tfgans.data.image_store import ImageStore, spread
 from tfgans.data.indexed import IndexedSource
+from tfgans.data.load_options import LoadOptions
 from tfgans.data.resize import ImageOptions
 from tfgans.data.stored import StoredSource, threads
 
@@ -134,13 +134,8 @@ class ImageSource(StoredSource):
 
 def load_images(
     store: ImageStore,
-    options: ImageOptions,
+    options: LoadOptions,
     *,
-    cache: str = "auto",
-    cache_dir: Path,
-    skip_bad: bool = False,
-    flip: bool = False,
-    seed: int = 0,
     name: str,
 ) -> IndexedSource:
     """Returns the source of the images of a store.
@@ -156,17 +151,17 @@ def load_images(
 
     Args:
         store: The images.
-        options: Their size, fit and background. Without a size they must fit in memory and have
-            the same size already.
-        cache: `"memory"`, `"disk"`, `"none"`, or `"auto"` (default): memory when the images take
-            at most a quarter of what is available, else the disk when it has space, else none,
-            with a warning.
-        cache_dir: Folder of the files on disk.
-        skip_bad: Whether to leave out unreadable images with a warning. Defaults to False: they
-            are an error. On disk, this decodes all images before the first batch; with no cache it
-            is refused.
-        flip: See `IndexedSource`.
-        seed: Integer. Decides the order of batches. Defaults to 0.
+        options: The form of the images, without a size only if they fit in memory and have the
+            same size already; the seed; and:
+
+            - `cache`: `"memory"`, `"disk"`, `"none"`, or `"auto"`: memory when the images take at
+              most a quarter of what is available, else the disk when it has space, else none,
+              with a warning.
+            - `cache_dir`: folder of the files on disk; None for the environment variable
+              `TFGANS_CACHE_DIR`, or else `~/.cache/tfgans/folders`.
+            - `skip_bad`: whether to leave out unreadable images with a warning; else they are an
+              error. On disk, this decodes all images before the first batch; with no cache it is
+              refused.
         name: String for errors and reports.
 
     Raises:
@@ -174,28 +169,41 @@ def load_images(
             images are unreadable and `skip_bad` is False, or when the disk is full and `cache` is
             `"disk"`.
     """
-    checks.choice("cache", cache, CACHES)
-    checks.boolean("skip_bad", skip_bad)
+    checks.choice("cache", options.cache, CACHES)
+    checks.boolean("skip_bad", options.skip_bad)
+    _warn_of_left_out(store)
+    cache, images = options.cache, options.of_images()
     if cache == "memory" or (
-        cache == "auto" and capacity.fits_in_memory(_estimated_size(store, options))
+        cache == "auto" and capacity.fits_in_memory(_estimated_size(store, images))
     ):
-        return _load_into_memory(store, options, skip_bad=skip_bad, flip=flip, seed=seed, name=name)
-    if options.size is None:
+        return _load_into_memory(store, images, options, name=name)
+    if images.size is None:
         raise ValueError(
             "Images that are not held in memory need `image_size` (`--image_size`). Received: "
             f"{len(store)} files in {store.place} and image_size=None, with cache={cache!r}"
         )
-    mode = _mode_of_some(store, options, skip_bad=skip_bad)
+    mode = _mode_of_some(store, images, skip_bad=options.skip_bad)
     rows = None
     if cache != "none":
-        path = cache_dir / _cache_name(store, options, mode)
-        row_size = options.size[0] * options.size[1] * _CHANNELS[mode]
+        cache_dir = capacity.cache_directory(options.cache_dir)
+        path = cache_dir / _cache_name(store, images, mode)
+        row_size = images.size[0] * images.size[1] * _CHANNELS[mode]
         rows = _row_cache(path, len(store), row_size, required=cache == "disk")
-    make = functools.partial(
-        ImageSource, store, options, mode=mode, cache=rows, flip=flip, seed=seed, name=name
-    )
+
+    def make(kept: np.ndarray | None = None) -> ImageSource:
+        return ImageSource(
+            store,
+            images,
+            mode=mode,
+            cache=rows,
+            kept=kept,
+            flip=options.flip,
+            seed=options.seed,
+            name=name,
+        )
+
     source = make()
-    if not skip_bad:
+    if not options.skip_bad:
         return source
     if rows is None:
         raise ValueError(
@@ -206,7 +214,23 @@ def load_images(
     bad = source.unreadable()
     reasons = {store.names[place]: reason for place, reason in bad.items()}
     unreadable.report(store.place, reasons, num_files=len(store), skip_bad=True)
-    return make(kept=np.delete(np.arange(len(store)), list(bad)))
+    return make(np.delete(np.arange(len(store)), list(bad)))
+
+
+def _warn_of_left_out(store: ImageStore) -> None:
+    """Warns of images in formats that are not decoded, and of folders without images."""
+    images = {name: num for name, num in store.left_out.items() if name in paths.OTHER_IMAGES}
+    if images:
+        warnings.warn(
+            f"Files in {store.place} are left out, for their format is not read: "
+            f"{paths.counted(images)}. Convert them to PNG",
+            stacklevel=4,
+        )
+    if store.empty:
+        warnings.warn(
+            f"Folders in {store.place} hold no image and are no classes: {', '.join(store.empty)}",
+            stacklevel=4,
+        )
 
 
 def read_headers(
@@ -222,27 +246,20 @@ def read_headers(
     return headers
 
 
-def _mode(headers: Iterable[decoding.Header], options: ImageOptions) -> str:
-    if options.keeps_alpha:
-        return "RGBA"
-    is_grey = options.is_grey and all(header.is_grey for header in headers)
-    return "L" if is_grey else "RGB"
-
-
 def _load_into_memory(
-    store: ImageStore, options: ImageOptions, *, skip_bad: bool, flip: bool, seed: int, name: str
+    store: ImageStore, form: ImageOptions, options: LoadOptions, *, name: str
 ) -> ArraySource:
     bad: dict[str, str] = {}
-    headers = read_headers(store, range(len(store)), bad, with_size=options.size is None)
-    size = options.size or _common_size(header.size for header in headers.values())
-    images, kept = _decode_all(store, headers, size, options, bad)
-    unreadable.report(store.place, bad, num_files=len(store), skip_bad=skip_bad)
+    headers = read_headers(store, range(len(store)), bad, with_size=form.size is None)
+    size = form.size or _common_size(header.size for header in headers.values())
+    images, kept = _decode_all(store, headers, size, form, bad)
+    unreadable.report(store.place, bad, num_files=len(store), skip_bad=options.skip_bad)
     return ArraySource(
         images,
         labels=None if store.labels is None else store.labels[kept],
         class_names=store.class_names,
-        flip=flip,
-        seed=seed,
+        flip=options.flip,
+        seed=options.seed,
         name=name,
     )
 
@@ -256,7 +273,7 @@ def _estimated_size(store: ImageStore, options: ImageOptions) -> int:
     if not headers:
         return 0
     pixels = max(header.num_pixels for header in headers) if size is None else size[0] * size[1]
-    return len(store) * pixels * _CHANNELS[_mode(headers, options)]
+    return len(store) * pixels * _CHANNELS[decoding.common_mode(headers, options)]
 
 
 def _common_size(sizes: Iterable[Any]) -> tuple[int, int]:
@@ -282,7 +299,7 @@ def _decode_all(
     bad: dict[str, str],
 ) -> tuple[np.ndarray, list[int]]:
     """Returns uint8 `[num_kept, *size, channels]` and their places; adds the others to `bad`."""
-    mode = _mode(headers.values(), options)
+    mode = decoding.common_mode(headers.values(), options)
     # Filled in place: a list of images would need the memory twice.
     images = np.empty((len(headers), *size, _CHANNELS[mode]), np.uint8)
     kept: list[int] = []
@@ -296,7 +313,7 @@ def _decode_all(
         images[len(kept)] = fitted.reshape(images.shape[1:])
         kept.append(place)
     # The only files in color may have turned out to be bad.
-    channels = _CHANNELS[_mode((headers[place] for place in kept), options)]
+    channels = _CHANNELS[decoding.common_mode((headers[place] for place in kept), options)]
     return images[: len(kept), ..., :channels], kept
 
 
@@ -314,7 +331,7 @@ def _mode_of_some(store: ImageStore, options: ImageOptions, *, skip_bad: bool) -
                 del headers[place]
     if not skip_bad or len(bad) == len(places):
         unreadable.report(store.place, bad, num_files=len(places), skip_bad=False)
-    return _mode(headers.values(), options)
+    return decoding.common_mode(headers.values(), options)
 
 
 def _row_cache(

@@ -1,9 +1,8 @@
 """Loads a source of real examples by its name."""
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tfgans.data import (
@@ -13,55 +12,57 @@ from tfgans.data import (
     hdf5,
     hugging_face,
     idx,
+    image_source,
     npz,
     splits,
     tfds_images,
     tfrecord,
     zip_images,
 )
+from tfgans.data.arrays import ArraySource
+from tfgans.data.image_store import ImageStore
+from tfgans.data.indexed import IndexedSource
+from tfgans.data.load_options import LoadOptions
 from tfgans.data.manifolds import LowRankGaussian, ParallelLines
-from tfgans.data.source import Source
+from tfgans.data.source import DrawnSource, Source
 from tfgans.data.stacked import StackedImages
 from tfgans.data.synthetic import Grid, Ring, SwissRoll
 
-_FILES = "it applies to images in files only"
+_FILES = "it applies to encoded images only"
 
-# Options that only some sources take, their defaults, and why the others refuse them.
-_OPTIONS: Mapping[str, tuple[Any, str]] = {
-    "split": ("train", "it has the split 'train' only"),
-    "image_size": (None, "its examples are vectors, not images"),
-    "data_dir": (None, "it is not stored in a data folder"),
-    "download": (False, "there is nothing to download"),
-    "fit": ("crop", "its images are not resized"),
-    "background": ("white", "its images have no transparency"),
-    "flip": (False, "its examples are not flipped"),
-    "image_key": (None, "its images have no name"),
-    "label_key": (None, "its labels have no name"),
-    "skip_bad": (False, _FILES),
-    "cache": ("auto", _FILES),
-    "cache_dir": (None, _FILES),
-    "follow_links": (False, "it applies to 'folder:PATH' only"),
+# Options that only some sources take, and why the others refuse them.
+_REASONS: Mapping[str, str] = {
+    "split": "it has the split 'train' only",
+    "image_size": "its examples are vectors, not images",
+    "data_dir": "it is not stored in a data folder",
+    "download": "there is nothing to download",
+    "fit": "its images are not resized by it",
+    "background": "its images have no transparency",
+    "flip": "its examples are not flipped",
+    "image_key": "its images have no key",
+    "label_key": "its labels have no key",
+    "skip_bad": _FILES,
+    "cache": _FILES,
+    "cache_dir": _FILES,
+    "follow_links": "it applies to 'folder:PATH' only",
 }
 
 
 @dataclass(frozen=True)
 class _Row:
-    """The function that makes a source, and the options that it takes."""
+    """A source by name, and the options that it takes.
 
-    make: Callable[..., Source]
+    Attributes:
+        read: Function (place, options) -> the source, or a store of encoded images.
+        options: Names of its options beside the seed.
+        place: What follows the name and a colon, or the empty string.
+        convert: Function (source, seed) -> a source made of it, or None.
+    """
+
+    read: Callable[[str, LoadOptions], Source | ImageStore]
     options: tuple[str, ...] = ()
-    convert: Callable[..., Source] | None = None  # Of what `make` returns, and `seed`.
-
-
-def _part(make: Callable[..., Any], split: str, **options: Any) -> Any:
-    """Returns a source of a split, or of a part of it such as `"train[:90%]"`."""
-    parsed = splits.parse_split(split)
-    source = make(split=parsed.name, **options)
-    if not parsed.is_part:
-        return source
-    part = splits.subset(source, parsed.indices(source.num_examples))
-    part.origin = source.origin
-    return part
+    place: str = ""
+    convert: Callable[[Any, int], Source] | None = None
 
 
 _IMAGES = ("split", "image_size", "fit", "flip")
@@ -75,39 +76,48 @@ _KEYS = ("image_key", "label_key")
 def _prepared(
     name: str,
     options: tuple[str, ...] = _PREPARED,
-    convert: Callable[..., Source] | None = None,
+    convert: Callable[[Any, int], Source] | None = None,
 ) -> _Row:
-    return _Row(partial(tfds_images.load_images, name), options, convert)
+    return _Row(lambda _, chosen: tfds_images.load_prepared(name, chosen), options, convert=convert)
+
+
+def _drawn(make: type[DrawnSource]) -> _Row:
+    return _Row(lambda _, options: make(seed=options.seed))  # type: ignore[call-arg]
+
+
+def _stacked(images: ArraySource, seed: int) -> Source:
+    return StackedImages(images, seed=seed)
+
+
+def _tinted(images: ArraySource, seed: int) -> Source:
+    return color.tint(images, seed=seed)
 
 
 _SOURCES: Mapping[str, _Row] = {
     "digits": _prepared("digits", (*_IMAGES, "data_dir")),
-    "stacked_digits": _prepared("digits", _BASE, StackedImages),
+    "stacked_digits": _prepared("digits", _BASE, _stacked),
     "mnist": _prepared("mnist"),
-    "stacked_mnist": _prepared("mnist", (*_BASE, "download"), StackedImages),
-    "color_mnist": _prepared("mnist", (*_BASE, "download"), color.tint),
+    "stacked_mnist": _prepared("mnist", (*_BASE, "download"), _stacked),
+    "color_mnist": _prepared("mnist", (*_BASE, "download"), _tinted),
     "fashion_mnist": _Row(fashion_mnist.load_fashion_mnist, _PREPARED),
     "kmnist": _prepared("kmnist"),
     "cifar10": _prepared("cifar10"),
     "celeb_a": _prepared("celeb_a"),
-    "ring": _Row(Ring),
-    "grid": _Row(Grid),
-    "swiss_roll": _Row(SwissRoll),
-    "parallel_lines": _Row(ParallelLines),
-    "low_rank_gaussian": _Row(LowRankGaussian),
-}
-# Sources of a path or a name that follows the kind and a colon, and what follows it.
-_KINDS: Mapping[str, tuple[str, _Row]] = {
-    "folder": ("PATH", _Row(folder.load_folder, (*_ENCODED, "follow_links"))),
-    "idx": ("DIR", _Row(idx.load_idx, _ARRAYS)),
-    "npz": ("FILE", _Row(npz.load_npz, (*_ARRAYS, *_KEYS))),
-    "hdf5": ("FILE", _Row(hdf5.load_hdf5, (*_ARRAYS, *_KEYS))),
-    "tfrecord": ("GLOB", _Row(tfrecord.load_tfrecord, (*_ENCODED, *_KEYS))),
-    "zip": ("FILE", _Row(zip_images.load_zip, _ENCODED)),
-    "hf": ("NAME", _Row(hugging_face.load_hf, (*_ENCODED, *_KEYS))),
+    "ring": _drawn(Ring),
+    "grid": _drawn(Grid),
+    "swiss_roll": _drawn(SwissRoll),
+    "parallel_lines": _drawn(ParallelLines),
+    "low_rank_gaussian": _drawn(LowRankGaussian),
+    "folder": _Row(folder.open_folder, (*_ENCODED, "follow_links"), "PATH"),
+    "idx": _Row(idx.load_idx, _ARRAYS, "DIR"),
+    "npz": _Row(npz.load_npz, (*_ARRAYS, *_KEYS), "FILE"),
+    "hdf5": _Row(hdf5.load_hdf5, (*_ARRAYS, *_KEYS), "FILE[/key]"),
+    "tfrecord": _Row(tfrecord.open_tfrecord, (*_ENCODED, *_KEYS), "GLOB"),
+    "zip": _Row(zip_images.open_zip, _ENCODED, "FILE"),
+    "hf": _Row(hugging_face.open_hf, (*_ENCODED, *_KEYS), "NAME"),
 }
 
-NAMES = (*_SOURCES, *(f"{kind}:{place}" for kind, (place, _) in _KINDS.items()))
+NAMES = tuple(f"{name}:{row.place}" if row.place else name for name, row in _SOURCES.items())
 
 
 def load(
@@ -171,42 +181,69 @@ def load(
     >>> next(iter(source.batches(256))).shape
     TensorShape([256, 2])
     """
-    kind, colon, place = name.partition(":") if isinstance(name, str) else ("", "", "")
-    if colon and place and kind in _KINDS:
-        row = _KINDS[kind][1]
-        make: Callable[..., Source] = partial(row.make, place)
-    elif isinstance(name, str) and name in _SOURCES:
-        row = _SOURCES[name]
-        make = row.make
+    options = LoadOptions(
+        split=split,
+        image_size=image_size,
+        data_dir=data_dir,
+        download=download,
+        seed=seed,
+        fit=fit,
+        background=background,
+        flip=flip,
+        image_key=image_key,
+        label_key=label_key,
+        skip_bad=skip_bad,
+        cache=cache,
+        cache_dir=cache_dir,
+        follow_links=follow_links,
+    )
+    source = read(name, options)
+    if isinstance(source, ImageStore):
+        origin: str | None = source.place
+        source = image_source.load_images(source, options, name=name)
     else:
+        origin = source.origin
+    row, place = _row(name)
+    if isinstance(source, IndexedSource) and "split" in row.options:
+        part = splits.parse_split(split)
+        if part.is_part:
+            source = splits.subset(source, part.indices(source.num_examples))
+    if row.convert is not None:
+        source = row.convert(source, seed)
+    source.origin = origin or os.path.expanduser(place) or None
+    return source
+
+
+def read(name: str, options: LoadOptions) -> Source | ImageStore:
+    """Returns the source of the whole split that a name stands for, or its store of images.
+
+    Raises:
+        ValueError: See `load`.
+    """
+    row, place = _row(name)
+    _check_options(name, row.options, options)
+    if "split" in row.options:
+        options = replace(options, split=splits.parse_split(options.split).name)
+    return row.read(place, options)
+
+
+def _row(name: str) -> tuple[_Row, str]:
+    """Returns the row of a name, and the place that it names, which may be empty."""
+    kind, _, place = name.partition(":") if isinstance(name, str) else ("", "", "")
+    row = _SOURCES.get(kind)
+    if row is None or bool(row.place) != bool(place) or (not place and ":" in name):
         raise ValueError(
             f"`name` (`--dataset`) must be one of {', '.join(NAMES)}. Received: {name!r}"
         )
-    received = {
-        "split": split,
-        "image_size": image_size,
-        "data_dir": data_dir,
-        "download": download,
-        "fit": fit,
-        "background": background,
-        "flip": flip,
-        "image_key": image_key,
-        "label_key": label_key,
-        "skip_bad": skip_bad,
-        "cache": cache,
-        "cache_dir": cache_dir,
-        "follow_links": follow_links,
-    }
-    for option, (default, reason) in _OPTIONS.items():
-        if option not in row.options and received[option] != default:
+    return row, place
+
+
+def _check_options(name: str, taken: Collection[str], options: LoadOptions) -> None:
+    """Raises ValueError if an option differs from its default and means nothing for a source."""
+    for option, reason in _REASONS.items():
+        value = getattr(options, option)
+        if option not in taken and value != getattr(LoadOptions(), option):
             raise ValueError(
                 f"`{option}` cannot be used with {name!r}: {reason}. Received: "
-                f"{option}={received[option]!r}. Leave it out"
+                f"{option}={value!r}. Leave it out"
             )
-    options = {option: received[option] for option in row.options if option != "split"}
-    if "split" not in row.options:
-        return make(seed=seed, **options)
-    source = _part(make, split, seed=seed, **options)
-    if place:
-        source.origin = os.path.expanduser(place)
-    return source if row.convert is None else row.convert(source, seed=seed)

@@ -7,44 +7,26 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgans.data import array_files, capacity, resize
+from tfgans.data import array_files, capacity
 from tfgans.data.indexed import IndexedSource
-from tfgans.data.resize import ImageOptions
+from tfgans.data.load_options import LoadOptions
 
 
-def load_npz(
-    path: str | os.PathLike[str],
-    *,
-    split: str = "train",
-    image_size: int | tuple[int, int] | None = None,
-    fit: str = "crop",
-    background: str = "white",
-    flip: bool = False,
-    seed: int = 0,
-    image_key: str | None = None,
-    label_key: str | None = None,
-) -> IndexedSource:
+def load_npz(path: str | os.PathLike[str], options: LoadOptions) -> IndexedSource:
     """Returns images and labels of an `.npz` file. Pickled objects are refused.
 
     The array must fit in memory; keep larger ones in HDF5.
 
     Args:
         path: The file.
-        split: See `array_files.choose_keys`. Defaults to `"train"`.
-        image_size: Integer or (height, width) to resize to. Defaults to None: as stored.
-        fit: See `ImageOptions`.
-        background: See `ImageOptions`.
-        flip: See `IndexedSource`.
-        seed: Integer. Decides the order. Defaults to 0.
-        image_key: Name of the array of images. Defaults to None: see `array_files.choose_keys`.
-        label_key: Name of the array of labels. Defaults to None: see `array_files.choose_keys`.
+        options: The split and the keys, see `array_files.choose_keys`; the form of the images; and
+            the seed.
 
     Raises:
         ValueError: When the file is no archive of arrays, holds objects, or see
             `array_files.load_array`.
     """
     file = Path(path).expanduser()
-    options = ImageOptions(resize.parse_size(image_size), fit, background)
     if not file.is_file():
         raise ValueError(f"`npz:FILE` must name a file. Received: {file}, which is none")
     try:
@@ -52,7 +34,7 @@ def load_npz(
             keys = [name.removesuffix(".npy") for name in archive.namelist()]
             keys = [key for key, name in zip(keys, archive.namelist(), strict=True) if key != name]
             image, label = array_files.choose_keys(
-                keys, split, image_key, label_key, place=str(file)
+                keys, options.split, options.image_key, options.label_key, place=str(file)
             )
             images = _read(archive, image, file)
             labels = None if label is None else _read(archive, label, file)
@@ -64,8 +46,6 @@ def load_npz(
         array_files.in_memory(images),
         options,
         labels=labels,
-        flip=flip,
-        seed=seed,
         name=f"npz:{path}",
     )
 

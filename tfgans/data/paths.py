@@ -142,7 +142,7 @@ def split_folder(place: str, files: Iterable[str], split: str) -> str | None:
         raise ValueError(
             "The folders of images must be splits (train, validation, test) or classes. Received: "
             f"{place} with the splits {', '.join(splits)} beside "
-            f"{', '.join(others[:_NUM_LISTED])}. Move the images of the splits into a separate folder"
+            f"{', '.join(others[:_NUM_LISTED])}. Move the images of the splits into another folder"
         )
     if not splits:
         if split != "train":

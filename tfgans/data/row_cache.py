@@ -1,9 +1,9 @@
 """A file of rows of bytes, shared by processes that may be killed at any time.
 
 The file is a head of 4096 bytes that says what it holds, then a record for each row: the CRC-32 of
-the row, and the row. It is sparse: a row that has not been written takes no space, and reads as zeros.
-It is read and written by offset, not mapped: on a full disk, or where a file was cut short, a write
-to mapped memory ends the process. A row is written by the process that decodes it first, or
+the row, and the row. It is sparse: a row that has not been written takes no space and reads as
+zeros. It is read and written by offset, not mapped: on a full disk, or where a file was cut short,
+a write to mapped memory ends the process. A row is written by the process that decodes it first, or
 twice; a record that is torn in between fails its checksum, and its row is made again.
 """
 

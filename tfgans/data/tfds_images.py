@@ -13,6 +13,7 @@ import numpy as np
 from tfgans import checks
 from tfgans.data import resize
 from tfgans.data.arrays import ArraySource
+from tfgans.data.load_options import LoadOptions
 from tfgans.data.resize import ImageOptions
 
 _READ_BATCH = 128
@@ -102,6 +103,20 @@ def load_images(
     )
     source.origin = str(builder.data_path)
     return source
+
+
+def load_prepared(name: str, options: LoadOptions) -> ArraySource:
+    """Returns `load_images` of the options of `tfgans.data.load`."""
+    return load_images(
+        name,
+        split=options.split,
+        image_size=options.image_size,
+        data_dir=options.data_dir,
+        download=options.download,
+        fit=options.fit,
+        flip=options.flip,
+        seed=options.seed,
+    )
 
 
 def data_directory(data_dir: str | os.PathLike[str] | None) -> Path:

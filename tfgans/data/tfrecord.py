@@ -11,10 +11,9 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from tfgans.data import capacity, image_source, paths, resize
+from tfgans.data import paths
 from tfgans.data.image_store import ImageStore
-from tfgans.data.indexed import IndexedSource
-from tfgans.data.resize import ImageOptions
+from tfgans.data.load_options import LoadOptions
 
 # A record is its length in 8 bytes, a checksum of it in 4, the data, and a checksum in 4.
 _BEFORE, _AFTER = 12, 4
@@ -99,8 +98,8 @@ class TFRecordStore(ImageStore):
         if len(values) != 1:
             raise ValueError(
                 f"A record must hold one encoded image in the feature {self._image_key!r}. "
-                f"Received: a record of {file} with the features {_listed(example.features.feature)} and "
-                f"{len(values)} byte strings there"
+                f"Received: a record of {file} with the features "
+                f"{_listed(example.features.feature)} and {len(values)} byte strings there"
             )
         return values[0]
 
@@ -120,49 +119,13 @@ class _RecordNames(Sequence[str]):
         return f"record {int(index) - first} of {self._files[number]}"
 
 
-def load_tfrecord(
-    pattern: str,
-    *,
-    split: str = "train",
-    image_size: int | tuple[int, int] | None = None,
-    fit: str = "crop",
-    background: str = "white",
-    flip: bool = False,
-    seed: int = 0,
-    image_key: str | None = None,
-    label_key: str | None = None,
-    skip_bad: bool = False,
-    cache: str = "auto",
-    cache_dir: str | os.PathLike[str] | None = None,
-) -> IndexedSource:
-    """Returns the images of TFRecord files, in the order of the files' names and of the records.
-
-    Args:
-        pattern: Glob of the files, such as `data/train-*.tfrecord`.
-        split: See `TFRecordStore`. Defaults to `"train"`.
-        image_size: See `folder.load_folder`.
-        fit: See `ImageOptions`.
-        background: See `ImageOptions`.
-        flip: See `IndexedSource`.
-        seed: Integer. Decides the order. Defaults to 0.
-        image_key: See `TFRecordStore`.
-        label_key: See `TFRecordStore`.
-        skip_bad: See `image_source.load_images`.
-        cache: See `image_source.load_images`.
-        cache_dir: See `folder.load_folder`.
-
-    Raises:
-        ValueError: See `TFRecordStore` and `image_source.load_images`.
-    """
-    return image_source.load_images(
-        TFRecordStore(pattern, split=split, image_key=image_key, label_key=label_key),
-        ImageOptions(resize.parse_size(image_size), fit, background),
-        cache=cache,
-        cache_dir=capacity.cache_directory(cache_dir),
-        skip_bad=skip_bad,
-        flip=flip,
-        seed=seed,
-        name=f"tfrecord:{pattern}",
+def open_tfrecord(pattern: str, options: LoadOptions) -> TFRecordStore:
+    """Returns the store of `"tfrecord:GLOB"`."""
+    return TFRecordStore(
+        pattern,
+        split=options.split,
+        image_key=options.image_key,
+        label_key=options.label_key,
     )
 
 

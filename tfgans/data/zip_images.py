@@ -12,10 +12,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tfgans.data import capacity, image_source, paths, resize, unreadable
+from tfgans.data import paths, unreadable
 from tfgans.data.image_store import ImageStore
-from tfgans.data.indexed import IndexedSource
-from tfgans.data.resize import ImageOptions
+from tfgans.data.load_options import LoadOptions
 
 _LABELS = "dataset.json"
 # No image of `decoding.MAX_PIXELS` needs more bytes than its pixels in color, twice.
@@ -34,9 +33,6 @@ class ZipStore(ImageStore):
         path: The archive.
         split: See `paths.split_folder`. Defaults to `"train"`.
 
-    Attributes:
-        left_out: Number of members that are no images, by ending in lower case.
-
     Raises:
         ValueError: When it is no zip archive, holds no image, is encrypted, a member's name leads
             out of it, or a member would be too large.
@@ -50,7 +46,7 @@ class ZipStore(ImageStore):
         if not self._path.is_file():
             raise ValueError(f"`zip:FILE` must name a file. Received: {self._path}, which is none")
         archive = self._opened()
-        self.left_out: Counter[str] = Counter()
+        left_out: Counter[str] = Counter()
         members: dict[str, zipfile.ZipInfo] = {}
         for member in archive.infolist():
             _check(member, self._path)
@@ -59,11 +55,11 @@ class ZipStore(ImageStore):
             if paths.ending(member.filename) in paths.EXTENSIONS:
                 members[member.filename] = member
             elif member.filename != _LABELS:
-                self.left_out[paths.ending(member.filename)] += 1
+                left_out[paths.ending(member.filename)] += 1
         if not members:
             raise ValueError(
                 f"A zip archive must hold images. Received: {self._path} with "
-                f"{paths.counted(self.left_out) or 'no files'}"
+                f"{paths.counted(left_out) or 'no files'}"
             )
         names, prefix = sorted(members), ""
         # An archive of a folder: its name comes before all others.
@@ -90,7 +86,9 @@ class ZipStore(ImageStore):
         self._state = tuple(
             (name, members[prefix + name].CRC, members[prefix + name].file_size) for name in inner
         )
-        super().__init__(str(self._path), inner, labels=labels, class_names=class_names)
+        super().__init__(
+            str(self._path), inner, labels=labels, class_names=class_names, left_out=left_out
+        )
 
     def open(self, index: int) -> BinaryIO:
         """Returns the content of an image, in memory."""
@@ -114,46 +112,9 @@ class ZipStore(ImageStore):
         return self._archive
 
 
-def load_zip(
-    path: str | os.PathLike[str],
-    *,
-    split: str = "train",
-    image_size: int | tuple[int, int] | None = None,
-    fit: str = "crop",
-    background: str = "white",
-    flip: bool = False,
-    seed: int = 0,
-    skip_bad: bool = False,
-    cache: str = "auto",
-    cache_dir: str | os.PathLike[str] | None = None,
-) -> IndexedSource:
-    """Returns the images of a zip archive, in the order of their names; see `ZipStore`.
-
-    Args:
-        path: The archive.
-        split: See `paths.split_folder`. Defaults to `"train"`.
-        image_size: See `folder.load_folder`.
-        fit: See `ImageOptions`.
-        background: See `ImageOptions`.
-        flip: See `IndexedSource`.
-        seed: Integer. Decides the order. Defaults to 0.
-        skip_bad: See `image_source.load_images`.
-        cache: See `image_source.load_images`.
-        cache_dir: See `folder.load_folder`.
-
-    Raises:
-        ValueError: See `ZipStore` and `image_source.load_images`.
-    """
-    return image_source.load_images(
-        ZipStore(path, split=split),
-        ImageOptions(resize.parse_size(image_size), fit, background),
-        cache=cache,
-        cache_dir=capacity.cache_directory(cache_dir),
-        skip_bad=skip_bad,
-        flip=flip,
-        seed=seed,
-        name=f"zip:{path}",
-    )
+def open_zip(path: str, options: LoadOptions) -> ZipStore:
+    """Returns the store of `"zip:FILE"`."""
+    return ZipStore(path, split=options.split)
 
 
 def _check(member: zipfile.ZipInfo, path: Path) -> None:
