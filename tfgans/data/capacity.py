@@ -25,7 +25,7 @@ _CGROUPS = (
 
 def available_memory() -> int:
     """Returns the bytes that this process may still take, of the machine and its container."""
-    return min([psutil.virtual_memory().available, *_left_in_cgroups(Path("/"))])
+    return min([psutil.virtual_memory().available, *left_in_cgroups(Path("/"))])
 
 
 def fits_in_memory(num_bytes: int) -> bool:
@@ -40,7 +40,7 @@ def fits_on_disk(path: Path, num_bytes: int) -> bool:
     return num_bytes - taken <= _PART_OF_DISK * shutil.disk_usage(folder).free
 
 
-def _left_in_cgroups(root: Path) -> list[int]:
+def left_in_cgroups(root: Path) -> list[int]:
     """Returns the bytes left to this process by each control group above it, version 1 or 2.
 
     psutil reports the memory of the machine, not of the container.

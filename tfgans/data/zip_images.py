@@ -122,7 +122,7 @@ def _check(member: zipfile.ZipInfo, path: Path) -> None:
     name = member.filename
     parts = PurePosixPath(name.replace("\\", "/"))
     is_link = stat.S_ISLNK(member.external_attr >> 16)
-    if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[:1] or is_link:
+    if parts.is_absolute() or ".." in parts.parts or ":" in str(parts)[:2] or is_link:
         raise ValueError(
             f"The members of a zip archive must lie in it. Received: {name!r} in {path}. Pack the "
             "images again, without links and paths that lead out"
