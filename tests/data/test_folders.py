@@ -71,7 +71,9 @@ def test_every_format_in_the_order_of_names_and_nothing_else(tmp_path):
     (tmp_path / "drawing.svg").write_text("")
     (tmp_path / "empty").mkdir()
     with (
-        pytest.warns(UserWarning, match=r"left out, for their format is not read: 1 \.svg\. Convert"),
+        pytest.warns(
+            UserWarning, match=r"left out, for their format is not read: 1 \.svg\. Convert"
+        ),
         pytest.warns(UserWarning, match="hold no image and are no classes: empty"),
     ):
         load(tmp_path)
@@ -251,15 +253,15 @@ def bomb():
 @pytest.fixture
 def damaged(tmp_path):
     """A folder of one good grey image and seven damaged files, one of them in color."""
-    write(tmp_path / "a.png", pixels(40, 40, 1))
-    path = tmp_path / "truncated.png"
-    write(path, pixels(40, 40))
-    path.write_bytes(path.read_bytes()[:1000])
-    (tmp_path / "bomb.png").write_bytes(bomb())
-    (tmp_path / "empty.jpg").write_bytes(b"")
+    root = tmp_path / "damaged"
+    write(root / "a.png", pixels(40, 40, 1))
+    write(root / "truncated.png", pixels(40, 40))
+    (root / "truncated.png").write_bytes((root / "truncated.png").read_bytes()[:1000])
+    (root / "bomb.png").write_bytes(bomb())
+    (root / "empty.jpg").write_bytes(b"")
     for index in range(4):
-        (tmp_path / f"text{index}.webp").write_text("not an image")
-    return tmp_path
+        (root / f"text{index}.webp").write_text("not an image")
+    return root
 
 
 def test_damaged_files_are_refused_or_left_out(damaged):

@@ -218,6 +218,11 @@ def choose_keys(
                 f"`{option}` (`--{option}`) must be one of the keys of {place}: {listed}. "
                 f"Received: {value!r}"
             )
+    if image_key is not None and split != "train":
+        raise ValueError(
+            f"`image_key` names the images of {place}, whatever the split. Received: "
+            f"image_key={image_key!r} and split={split!r}. Leave one of them out"
+        )
     words = [word for word in paths.SPLIT_WORDS if paths.split_of(word) == paths.split_of(split)]
     pairs = [
         (image.format(word), label.format(word))

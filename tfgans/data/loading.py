@@ -222,6 +222,7 @@ def read(name: str, options: LoadOptions) -> Source | ImageStore:
     """
     row, place = _row(name)
     _check_options(name, row.options, options)
+    options.of_images()  # Before files are listed.
     if "split" in row.options:
         options = replace(options, split=splits.parse_split(options.split).name)
     return row.read(place, options)
