@@ -157,7 +157,7 @@ def callbacks(path):
 ELSEWHERE = {
     *("RunDirectory", "Interrupted", "Langevin", "SavedGenerator", "Client", "ServingError"),
     *("Source", "DrawnSource", "IndexedSource", "Mixture"),  # What the classes above share.
-    *("ReadError", "WorkerLost"),
+    *("DataReport", "ReadError", "Suggestion", "WorkerLost"),
     *(
         name
         for room in (tfgans.objectives, tfgans.penalties, tfgans.metrics)

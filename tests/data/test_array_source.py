@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfgans import data
+from tfgans.data import indexed
 
 
 def numbered(n, **options):
@@ -101,6 +102,20 @@ def test_labels_and_their_shares():
     assert numbered(8, labels=labels).num_classes == 4
     assert numbered(4).class_shares is None
     assert numbered(2, labels=[-1, 0]).class_shares is None
+
+
+def test_digest_tells_data_apart(monkeypatch):
+    values = np.zeros((5, 2), np.float32)
+    digests = {numbered(5).digest(), numbered(6).digest(), numbered(5, labels=[0] * 5).digest()}
+    for limit in (2**28, 1):
+        monkeypatch.setattr(indexed, "_MOST_DIGESTED", limit)
+        digests.add(data.from_array(values).digest())
+        values[4, 1] += 1
+        digests.add(data.from_array(values).digest())
+        values[4, 1] += 1
+    assert len(digests) == 7
+    digests.add(data.from_array(values.reshape(5, 1, 2)).digest())
+    assert len(digests) == 8
 
 
 @pytest.mark.parametrize(

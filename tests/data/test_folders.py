@@ -16,7 +16,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfgans import data
-from tfgans.data import capacity, decoding, image_store, paths
+from tfgans.data import capacity, decoding, indexed, paths
 from tfgans.data.row_cache import RowCache
 
 RNG = np.random.default_rng(0)
@@ -304,7 +304,7 @@ def test_a_color_file_among_grey_ones_is_named(tmp_path, monkeypatch):
     for name in "abcd":
         write(tmp_path / f"{name}.png", pixels(channels=1))
     write(tmp_path / "e.png")
-    monkeypatch.setattr(image_store, "_NUM_PROBED", 1)
+    monkeypatch.setattr(indexed, "_NUM_SPREAD", 1)
     source = load(tmp_path, cache="none", image_size=6)
     with pytest.raises(data.ReadError, match=r"^e\.png .*in color .*`--cache=memory`"):
         source.raw(np.arange(5))

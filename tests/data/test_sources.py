@@ -168,6 +168,8 @@ def test_holds_the_examples_as_written(row):
     np.testing.assert_array_equal(source.raw(np.arange(N)), expected["train"])
     np.testing.assert_array_equal(source.raw(np.array([7, 2, 7])), expected["train"][[7, 2, 7]])
     np.testing.assert_array_equal(source.labels, labels)
+    same = data.from_array(expected["train"], labels=labels, seed=5)
+    assert source.digest() == same.digest()
     np.testing.assert_array_equal(source.class_shares, [0.5, 0.5])
     assert source.class_names == class_names
     assert source.origin.startswith(str(root))

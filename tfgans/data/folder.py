@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tfgans import checks
 from tfgans.data import paths
-from tfgans.data.image_store import ImageStore, spread
+from tfgans.data.image_store import ImageStore
+from tfgans.data.indexed import spread
 from tfgans.data.load_options import LoadOptions
 
 

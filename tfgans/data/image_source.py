@@ -12,8 +12,8 @@ import numpy as np
 from tfgans import checks
 from tfgans.data import capacity, decoding, paths, python_calls, resize, row_cache, unreadable
 from tfgans.data.arrays import ArraySource
-from tfgans.data.image_store import ImageStore, spread
-from tfgans.data.indexed import IndexedSource
+from tfgans.data.image_store import ImageStore
+from tfgans.data.indexed import IndexedSource, spread
 from tfgans.data.load_options import LoadOptions
 from tfgans.data.resize import ImageOptions
 from tfgans.data.stored import StoredSource, threads

@@ -9,8 +9,6 @@ import numpy as np
 
 from tfgans.copies import Copyable
 
-_NUM_PROBED = 1000
-
 
 class ImageStore(Copyable, abc.ABC):
     """Encoded images by number. Subclasses write `open` and `state`.
@@ -52,9 +50,3 @@ class ImageStore(Copyable, abc.ABC):
     @abc.abstractmethod
     def state(self) -> Hashable:
         """Returns a value that differs when the images differ."""
-
-
-def spread(count: int) -> list[int]:
-    """Returns up to 1000 of the numbers below `count`, evenly spread."""
-    num = min(_NUM_PROBED, count)
-    return [place * count // num for place in range(num)]

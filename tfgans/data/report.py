@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from tfgans.data import decoding, loading, paths, resize, unreadable
 from tfgans.data.image_source import read_headers
-from tfgans.data.image_store import ImageStore, spread
-from tfgans.data.indexed import IndexedSource, normalize
+from tfgans.data.image_store import ImageStore
+from tfgans.data.indexed import IndexedSource, normalize, spread
 from tfgans.data.load_options import LoadOptions
 from tfgans.data.resize import ImageOptions
 from tfgans.data.source import Source
