@@ -332,6 +332,23 @@ def external(root):
     return f"hdf5:{root}/b.h5"
 
 
+def expanding(root):
+    """A zip whose member says that it has ten bytes, and expands to a million."""
+    with zipfile.ZipFile(root / "a.zip", "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("a.png", b"\0" * 10**6)
+    content = bytearray((root / "a.zip").read_bytes())
+    place = content.index(b"PK\1\2") + 24
+    content[place : place + 4] = (10).to_bytes(4, "little")
+    (root / "a.zip").write_bytes(content)
+    return f"zip:{root}/a.zip"
+
+
+def few_labels(root):
+    with h5py.File(root / "a.h5", "w") as file:
+        file["images"], file["labels"] = TRAIN, LABELS[:3]
+    return f"hdf5:{root}/a.h5"
+
+
 def archive(*members):
     def write(root):
         with zipfile.ZipFile(root / "a.zip", "w") as opened:
@@ -399,6 +416,8 @@ IMAGES, TRAIN = "train-images-idx3-ubyte", SETS["train"]
         (archive("a.png"), {}, r"a.png: cannot identify .*None is left"),
         (archive("a.png", "test/b.png"), {}, "must be splits .*test beside images in no folder"),
         (archive("a.png", "dataset.json"), {}, "dataset.json in .*must hold"),
+        (expanding, {}, "a.png: Bad CRC-32"),
+        (few_labels, {}, r"12 examples at 'images', and 'labels' of shape \(3,\)"),
         (bomb, {}, r"bytes at most. Received: 'a/b.png'"),
         (cut(zipped, "a.zip", lambda c: c[:-50]), {}, "must name a zip archive"),
         (records(OTHER.SerializeToString()), {}, "Received: None with .*whose features are photo"),

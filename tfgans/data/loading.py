@@ -199,18 +199,18 @@ def load(
     )
     source = read(name, options)
     if isinstance(source, ImageStore):
-        origin: str | None = source.place
+        origin: str | None = os.path.expanduser(source.place)
         source = image_source.load_images(source, options, name=name)
     else:
         origin = source.origin
-    row, place = _row(name)
+    row, _ = _row(name)
     if isinstance(source, IndexedSource) and "split" in row.options:
         part = splits.parse_split(split)
         if part.is_part:
             source = splits.subset(source, part.indices(source.num_examples))
     if row.convert is not None:
         source = row.convert(source, seed)
-    source.origin = origin or os.path.expanduser(place) or None
+    source.origin = origin
     return source
 
 
@@ -225,7 +225,10 @@ def read(name: str, options: LoadOptions) -> Source | ImageStore:
     options.of_images()  # Before files are listed.
     if "split" in row.options:
         options = replace(options, split=splits.parse_split(options.split).name)
-    return row.read(place, options)
+    source = row.read(place, options)
+    if isinstance(source, Source) and source.origin is None and place:
+        source.origin = os.path.expanduser(place)
+    return source
 
 
 def _row(name: str) -> tuple[_Row, str]:

@@ -18,6 +18,7 @@ from tfgans.data.source import Source
 
 _NUM_SAMPLES = 64
 _NUM_LISTED = 10
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # Of the suggestion, without and with a GPU.
 _LARGEST_SIDE = (64, 256)
 _BATCH_SIZE = (64, 128)
@@ -236,7 +237,7 @@ def _report_of_source(source: Source, options: LoadOptions, name: str) -> DataRe
         class_counts=_class_counts(source.labels, source.class_names),
         num_read=num or 0,
         sizes={} if num is None else sizes,
-        modes={f"{source.data_shape[-1]} channels": num} if is_image and num is not None else {},
+        modes={_MODES.get(source.data_shape[-1], "other"): num} if is_image and num else {},
         num_transparent=0,
         left_out={},
         empty=(),

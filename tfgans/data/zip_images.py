@@ -93,7 +93,7 @@ class ZipStore(ImageStore):
     def open(self, index: int) -> BinaryIO:
         """Returns the content of an image, in memory."""
         try:
-            return io.BytesIO(self._opened().read(self._prefix + self.names[index]))
+            return io.BytesIO(_content(self._opened(), self._prefix + self.names[index]))
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
             raise ValueError(str(error)) from error
 
@@ -136,12 +136,18 @@ def _check(member: zipfile.ZipInfo, path: Path) -> None:
         )
 
 
+def _content(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Returns the content of a member, no more than its entry says, whatever it expands to."""
+    with archive.open(name) as member:
+        return member.read(archive.getinfo(name).file_size)
+
+
 def _labels(archive: zipfile.ZipFile, names: list[str], path: Path) -> np.ndarray | None:
     """Returns the labels of StyleGAN's `dataset.json` for the names, or None if it has none."""
     if archive.getinfo(_LABELS).file_size > _MAX_LABELS_BYTES:
         raise ValueError(f"{_LABELS} in {path} is too large. Received: more than 1 GB")
     try:
-        content: Any = json.loads(archive.read(_LABELS))
+        content: Any = json.loads(_content(archive, _LABELS))
         pairs = content["labels"]
         labels = None if pairs is None else dict(pairs)
     except (*unreadable.ERRORS, zipfile.BadZipFile, KeyError, TypeError) as error:
