@@ -99,9 +99,10 @@ def decode(
     """
     from PIL import Image, ImageOps
 
-    with _opened(file) as opened:
-        stored = opened.mode
-        image = ImageOps.exif_transpose(opened)
+    with _opened(file) as image:
+        stored = image.mode
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)  # Without a copy where nothing turns.
     if mode == "L" and stored not in _GREY_MODES:
         raise UnexpectedColor(f"it is in color (mode {stored})")
     if image.mode.startswith("I;16"):
@@ -111,7 +112,7 @@ def decode(
         raise ValueError(f"mode {image.mode} has more than 16 bits a channel")
     if image.has_transparency_data and mode != "RGBA":
         image = resize.flatten_alpha(image, options or ImageOptions())
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)
 
 
 @contextmanager

@@ -95,6 +95,8 @@ def fit(
 
     options = options or ImageOptions()
     height, width = size
+    if image.size == (width, height):
+        return image
     if options.fit == "crop":
         crop_width = min(image.width, max(1, round(image.height * width / height)))
         crop_height = min(image.height, max(1, round(image.width * height / width)))
