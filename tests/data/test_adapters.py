@@ -71,13 +71,10 @@ def in_file(array):
 # Of arrays, and of things that come in batches.
 ARRAYS = {
     "array": lambda x: x,
-    "float64": lambda x: x.astype(float),
     "tensor": tf.constant,
     "nested list": lambda x: x.tolist(),
     "list of arrays": list,
-    "list of tensors": lambda x: [tf.constant(row) for row in x],
-    "tuple of one array": lambda x: (x,),
-    "list of one array": lambda x: [x],
+    "array in a list": lambda x: [x],
     "data frame": pandas.DataFrame,
     "h5py": in_file,
 }
@@ -86,7 +83,6 @@ BATCHED = {
     "dataset of 1-tuples": lambda x: tf.data.Dataset.from_tensor_slices((x,)).batch(8),
     "unknown length": of_unknown_length,
     "unknown rank": of_unknown_rank,
-    "float64 dataset": lambda x: dataset(x.astype(float)),
     "generator": generator,
     "generator of arrays": lambda x: (x[i : i + 8] for i in range(0, len(x), 8)),
     "PyDataset": Batched,
@@ -287,16 +283,21 @@ class TestOrder:
         for update, batch in enumerate(expected.take(2).as_numpy_iterator()):
             np.testing.assert_array_equal(element[:, update], batch)
 
-    @pytest.mark.parametrize("start", [0, 5, 1000])
+    @pytest.mark.parametrize("start", [0, 1000])
     def test_without_shuffling_rows_come_in_order(self, start):
         steps = steps_of(POINTS[:10], num=4, size=4, start_step=lambda: start)
         rows = np.arange(start * 4, start * 4 + 16) % 10
         np.testing.assert_array_equal(steps.reshape(16, 2), POINTS[rows])
 
     @pytest.mark.parametrize(
-        "make", [lambda: POINTS, lambda: Batched(POINTS), lambda: dataset(POINTS)]
+        ("make", "shuffle"),
+        [
+            (lambda: POINTS, True),
+            (lambda: POINTS, False),
+            (lambda: Batched(POINTS), True),
+            (lambda: dataset(POINTS), True),
+        ],
     )
-    @pytest.mark.parametrize("shuffle", [True, False])
     def test_restored_step_is_read_with_the_first_batch(self, make, shuffle):
         step = 0
         size = 8 if isinstance(make(), np.ndarray) else None

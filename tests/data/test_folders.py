@@ -508,7 +508,7 @@ def test_what_is_out_of_date_goes_unless_it_is_in_use(rows, tmp_path):
     assert [read(cache, 0) for cache in held] == [None, None]
 
 
-def test_a_full_disk_is_told_once(folder, monkeypatch, decoded):
+def test_a_full_disk_is_reported_once(folder, monkeypatch, decoded):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -230,7 +230,7 @@ def test_flips_half_of_the_batches_only(row):
     np.testing.assert_array_equal(np.concatenate(parts), pairs[2][8:12])
 
 
-def test_home_folder_is_expanded_and_absence_is_told(row, monkeypatch):
+def test_home_folder_is_expanded_and_absence_is_reported(row, monkeypatch):
     load, name, root, *_ = row
     monkeypatch.setenv("HOME", str(root))
     kind = name.partition(":")[0]
@@ -428,7 +428,7 @@ IMAGES, TRAIN = "train-images-idx3-ubyte", SETS["train"]
         (tfrecord, {"label_key": "image"}, "integer label in the feature 'image'"),
     ],
 )  # fmt: skip
-def test_faults_are_told_before_training(tmp_path, write, options, message):
+def test_faults_are_reported_before_training(tmp_path, write, options, message):
     with pytest.raises(ValueError, match=message):
         data.load(write(tmp_path), **options)
 
@@ -448,7 +448,7 @@ def test_zip_of_style_gan_without_labels_or_with_too_few(tmp_path):
                 data.load(f"zip:{tmp_path}/a.zip")
 
 
-def test_a_value_out_of_range_is_told_when_its_turn_comes(tmp_path, monkeypatch):
+def test_a_value_out_of_range_is_reported_when_its_turn_comes(tmp_path, monkeypatch):
     values = np.zeros((4, 2))
     values[2, 1] = np.inf
     with h5py.File(tmp_path / "a.h5", "w") as file:

@@ -168,8 +168,8 @@ def load(
             (default), the first of these with enough space. See `image_source.load_images`.
         cache_dir: Folder of images on disk. Defaults to the environment variable
             `TFGANS_CACHE_DIR`, or else to `~/.cache/tfgans/folders`.
-        follow_links: Whether links in a folder may lead out of it. Defaults to False: one that
-            does is an error.
+        follow_links: Whether links in a folder may lead out of it. Defaults to False: such a
+            link is an error.
 
     Raises:
         ValueError: When the name is unknown, an option is out of range or means nothing for this

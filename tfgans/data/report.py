@@ -265,8 +265,8 @@ def _suggest(num_examples: int | None, sizes: Mapping[tuple[int, int], int]) -> 
     has_gpu = bool(tf.config.list_physical_devices("GPU"))
     side = None
     if sizes:
-        sides = np.repeat([min(size) for size in sizes], list(sizes.values()))
-        largest = min(float(np.median(sides)), _LARGEST_SIDE[has_gpu])
+        shorter = np.repeat([min(size) for size in sizes], list(sizes.values()))
+        largest = min(float(np.median(shorter)), _LARGEST_SIDE[has_gpu])
         side = 2 ** int(np.log2(max(largest, 1)))
         height, width = next(iter(sizes))
         if len(sizes) == 1 and height == width == largest and height % 4 == 0:

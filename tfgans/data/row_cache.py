@@ -36,8 +36,8 @@ class RowCache(Copyable):
     """Rows of equal size by their numbers, in a file that other processes may have open too.
 
     Args:
-        path: The file. Its name must be `KEY-STATE.rows`, and tell what the rows are of: where
-            the same key has another state, that file is out of date, and removed unless in use.
+        path: The file. Its name must be `KEY-STATE.rows`, and identify the rows: where the
+            same key has another state, that file is out of date, and removed unless in use.
         num_rows: Positive integer.
         row_size: Positive integer, bytes.
 
@@ -59,8 +59,8 @@ class RowCache(Copyable):
 
     def _open(self) -> None:
         path, num_rows, row_size = self.path, self._num_rows, self._row_size
-        told = {"rows of": path.stem, "num_rows": num_rows, "row_size": row_size}
-        head = json.dumps(told).encode().ljust(_HEAD)
+        description = {"rows of": path.stem, "num_rows": num_rows, "row_size": row_size}
+        head = json.dumps(description).encode().ljust(_HEAD)
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.locked(path.parent):
             _make(path, head, file_size(num_rows, row_size))

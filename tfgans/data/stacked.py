@@ -11,7 +11,7 @@ _NUM_CHANNELS = 3
 
 
 class StackedImages(DrawnSource):
-    """Colour images whose channels are grey images drawn independently, with replacement.
+    """Color images whose channels are grey images drawn independently, with replacement.
 
     The images come without end. With ten classes there are 1000 modes, label
     `100 * red + 10 * green + blue`: the mode-counting benchmark of Metz et al.
