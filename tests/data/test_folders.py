@@ -82,6 +82,20 @@ def test_every_format_in_the_order_of_names_and_nothing_else(tmp_path):
     assert report.empty == ("empty",)
 
 
+def test_report_of_a_split(tmp_path):
+    for name in ("train/a/1", "train/a/2", "train/b/1"):
+        write(tmp_path / f"{name}.png", pixels(12, 12, channels=1))
+    write(tmp_path / "train" / "b" / "2.png", pixels(30, 20))
+    write(tmp_path / "val" / "a" / "1.png")
+    (tmp_path / "val" / "a" / "1.svg").write_text("")
+    report = data.inspect(f"folder:{tmp_path}")
+    assert dict(report.class_counts) == {"a": 2, "b": 2}
+    assert (report.left_out, report.num_resized) == ({}, 1)
+    assert report.modes == {"L": 3, "RGB": 1}
+    assert (report.suggestion.image_size, report.samples.shape) == (12, (4, 12, 12, 3))
+    assert data.inspect(f"folder:{tmp_path}", split="val").left_out == {".svg": 1}
+
+
 def test_nested_folders_are_classes(tmp_path):
     for name in ("dog/1.png", "cat/2.png", "cat/deep/1.png"):
         write(tmp_path / name)

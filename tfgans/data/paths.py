@@ -175,10 +175,11 @@ def list_images(root: Path, split: str = "train", *, within: Path | None = None)
         kind = "a file" if root.exists() else "nothing"
         raise ValueError(f"A folder of images must be a folder. Received: {root}, which is {kind}")
     folders: list[str] = []
-    left_out: Counter[str] = Counter()
+    others: list[str] = []
     real = None if within is None else os.path.realpath(within)
-    files = PathList(_walk(root, folders.append, left_out, real))
+    files = PathList(_walk(root, folders.append, others.append, real))
     if not files:
+        left_out = Counter(map(ending, others))
         other = f", but {counted(left_out)}" if left_out else ""
         raise ValueError(
             f"A folder of images must contain files that end in {', '.join(sorted(EXTENSIONS))}. "
@@ -188,11 +189,12 @@ def list_images(root: Path, split: str = "train", *, within: Path | None = None)
     if folder is not None:
         root, prefix = root / folder, f"{folder}/"
         files = PathList(file.removeprefix(prefix) for file in files if file.startswith(prefix))
+        others = [file for file in others if file.startswith(prefix)]
     first_level = {
         entry.name for entry in root.iterdir() if entry.is_dir() and not is_skipped(entry.name)
     }
     empty = sorted(first_level - {file.partition("/")[0] for file in files})
-    return Listing(root, files, folders, left_out, empty)
+    return Listing(root, files, folders, Counter(map(ending, others)), empty)
 
 
 def counted(left_out: Mapping[str, int]) -> str:
@@ -203,7 +205,7 @@ def counted(left_out: Mapping[str, int]) -> str:
 
 
 def _walk(
-    root: Path, visit: Callable[[str], None], left_out: Counter[str], within: str | None
+    root: Path, visit: Callable[[str], None], leave_out: Callable[[str], None], within: str | None
 ) -> Iterator[str]:
     def refuse(error: OSError) -> None:
         raise ValueError(f"Every subfolder must be readable. Received: {error}") from error
@@ -229,7 +231,7 @@ def _walk(
             if ending(name) in EXTENSIONS:
                 yield parent + name
             else:
-                left_out[ending(name)] += 1
+                leave_out(parent + name)
 
 
 def _links(folder: str) -> list[str]:

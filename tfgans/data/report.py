@@ -32,8 +32,8 @@ class Suggestion:
     """Settings to begin with: a rule of thumb for the data and the machine, not a measurement.
 
     Attributes:
-        image_size: Side of square images: that of the images if it is the same for all and a
-            multiple of 4, else the largest power of two that most images reach; at most 64 without
+        image_size: Side of square images: that of most images if it is a multiple of
+            4, else the largest power of two that most images reach; at most 64 without
             a GPU and 256 with one. None for vectors.
         batch_size: 64, or 128 with a GPU; at most a quarter of the examples.
         steps: Twenty passes over the data, between 2000 and 20 000 (100 000 with a GPU).
@@ -268,8 +268,9 @@ def _suggest(num_examples: int | None, sizes: Mapping[tuple[int, int], int]) -> 
         shorter = np.repeat([min(size) for size in sizes], list(sizes.values()))
         largest = min(float(np.median(shorter)), _LARGEST_SIDE[has_gpu])
         side = 2 ** int(np.log2(max(largest, 1)))
-        height, width = next(iter(sizes))
-        if len(sizes) == 1 and height == width == largest and height % 4 == 0:
+        (height, width), count = max(sizes.items(), key=lambda item: item[1])
+        is_common = 2 * count > sum(sizes.values())
+        if is_common and height == width and height % 4 == 0 and height <= _LARGEST_SIDE[has_gpu]:
             side = height
     batch_size = _BATCH_SIZE[has_gpu]
     if num_examples is None:
