@@ -152,7 +152,6 @@ def test_images_from_0_to_1_are_noticed():
 
 
 LABELLED = {
-    "array": lambda x, y: (x, y),
     "series": lambda x, y: (x, pandas.Series(y)),
     "columns in a dataset": lambda x, y: (dataset((x, y[:, np.newaxis]), 16), None),
     "generator": lambda x, y: (generator(x, y, size=16), None),
