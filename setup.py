@@ -28,6 +28,7 @@ setup(
     install_requires=[
         "POT>=0.9.5",
         "absl-py>=2.1",
+        "h5py>=3.11",
         "importlib_resources>=6",  # tensorflow-datasets imports it and does not ask for it
         "keras>=3.15,<4",
         "lazy-loader>=0.4",
@@ -52,6 +53,7 @@ setup(
             "onnxruntime>=1.22",
             "tf2onnx>=1.16.1",
         ],
+        "hf": ["datasets>=4"],  # `--dataset=hf:NAME`
         "labs": [
             "Markdown>=3.7",
             "Pebble>=5.1",

@@ -503,7 +503,7 @@ CALLS = [
     (
         "too few labels",
         lambda made, new: tfgans.data.from_array(tiny.digits(9), labels=np.zeros(8, int)),
-        r"integers of shape \(9,\), one an example",
+        r"integers of shape \(9,\), one for each example",
     ),
     (
         "labels of text",

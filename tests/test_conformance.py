@@ -208,7 +208,7 @@ def folder_source(path):
 # The name of the class, a function of a folder, and whether the source has labels.
 SOURCES = {
     "ArraySource": (lambda path: array_source(), True),
-    "FolderSource": (folder_source, True),
+    "ImageSource": (folder_source, True),
     "GaussianMixture": (
         lambda path: data.GaussianMixture([[0.0, 1.0], [2.0, 3.0]], std=0.1, name="two"),
         True,

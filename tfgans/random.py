@@ -74,6 +74,8 @@ class Role(enum.IntEnum):
     DATA_SAMPLE = 42
     DATA_COLOR = 43
     DATA_BASIS = 44
+    DATA_FLIP = 45
+    DATA_SPLIT = 46
 
 
 class ReservedStep(enum.IntEnum):

@@ -12,7 +12,7 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _fresh_keras_state():
-    """Nothing: this room uses no Keras, and clearing its session takes 0.3 s a test."""
+    """Does nothing: few of these tests use Keras, and clearing its session takes 0.3 s a test."""
 
 
 @pytest.fixture(autouse=True)

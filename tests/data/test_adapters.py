@@ -71,13 +71,10 @@ def in_file(array):
 # Of arrays, and of things that come in batches.
 ARRAYS = {
     "array": lambda x: x,
-    "float64": lambda x: x.astype(float),
     "tensor": tf.constant,
     "nested list": lambda x: x.tolist(),
     "list of arrays": list,
-    "list of tensors": lambda x: [tf.constant(row) for row in x],
-    "tuple of one array": lambda x: (x,),
-    "list of one array": lambda x: [x],
+    "array in a list": lambda x: [x],
     "data frame": pandas.DataFrame,
     "h5py": in_file,
 }
@@ -86,7 +83,6 @@ BATCHED = {
     "dataset of 1-tuples": lambda x: tf.data.Dataset.from_tensor_slices((x,)).batch(8),
     "unknown length": of_unknown_length,
     "unknown rank": of_unknown_rank,
-    "float64 dataset": lambda x: dataset(x.astype(float)),
     "generator": generator,
     "generator of arrays": lambda x: (x[i : i + 8] for i in range(0, len(x), 8)),
     "PyDataset": Batched,
@@ -109,31 +105,26 @@ def evaluated(x, *, shape=(2,), **options):
 
 
 @pytest.mark.parametrize("make", (ARRAYS | BATCHED).values(), ids=(ARRAYS | BATCHED).keys())
-class TestContainers:
-    def test_training(self, make):
-        steps = steps_of(make(POINTS))
-        assert steps.dtype == np.float32
-        np.testing.assert_array_equal(steps.reshape(POINTS.shape), POINTS)
-
-    def test_evaluation(self, make):
-        np.testing.assert_array_equal(evaluated(make(POINTS)), POINTS)
+def test_containers(make):
+    steps = steps_of(make(POINTS))
+    assert steps.dtype == np.float32
+    np.testing.assert_array_equal(steps.reshape(POINTS.shape), POINTS)
+    np.testing.assert_array_equal(evaluated(make(POINTS)), POINTS)
 
 
-@pytest.mark.parametrize(
-    "values", [POINTS[:, 0], pandas.Series(POINTS[:, 0]), POINTS[:, 0].tolist()]
-)
-def test_scalars_get_an_axis(values):
-    np.testing.assert_array_equal(evaluated(values, shape=(1,)), POINTS[:, :1])
-
-
-def test_whole_numbers_that_are_no_image_are_floats():
+def test_forms_of_arrays():
+    for values in (POINTS[:, 0], pandas.Series(POINTS[:, 0]), POINTS[:, 0].tolist()):
+        np.testing.assert_array_equal(evaluated(values, shape=(1,)), POINTS[:, :1])
     np.testing.assert_array_equal(evaluated([[0, 1], [2, 3]]), [[0.0, 1.0], [2.0, 3.0]])
+    # A pair of examples and labels is no list of examples.
+    held_out = adapters.evaluation_data((DIGITS, LABELS), data_shape=(8, 8, 1), num_classes=10)
+    assert len(next(iter(held_out))) == 2
+    np.testing.assert_array_equal(evaluated([POINTS[0], POINTS[1]]), POINTS[:2])
+    np.testing.assert_array_equal(evaluated([POINTS[0].tolist()] * 3), POINTS[[0, 0, 0]])
 
 
-@pytest.mark.parametrize(
-    "make", [lambda x: x, lambda x: list(x), in_file, dataset, generator, Batched]
-)
-class TestOneRuleOfScale:
+@pytest.mark.parametrize("make", [lambda x: x, dataset, generator, Batched])
+class TestScale:
     def test_uint8_is_scaled(self, make):
         expected = PIXELS.astype("float32") / np.float32(127.5) - 1
         np.testing.assert_allclose(evaluated(make(PIXELS), shape=(8, 8, 1)), expected, atol=1e-6)
@@ -151,9 +142,8 @@ class TestOneRuleOfScale:
         ],
     )
     def test_values_without_a_scale_are_refused(self, make, values, message):
-        for adapt in (evaluated, steps_of):
-            with pytest.raises(ValueError, match=message):
-                adapt(make(values), shape=(8, 8, 1))
+        with pytest.raises(ValueError, match=message):
+            evaluated(make(values), shape=(8, 8, 1))
 
 
 def test_images_from_0_to_1_are_noticed():
@@ -162,10 +152,7 @@ def test_images_from_0_to_1_are_noticed():
 
 
 LABELLED = {
-    "array": lambda x, y: (x, y),
-    "column": lambda x, y: (x, y[:, np.newaxis]),
     "series": lambda x, y: (x, pandas.Series(y)),
-    "dataset": lambda x, y: (dataset((x, y), 16), None),
     "columns in a dataset": lambda x, y: (dataset((x, y[:, np.newaxis]), 16), None),
     "generator": lambda x, y: (generator(x, y, size=16), None),
     "PyDataset": lambda x, y: (Batched(x, y, size=16), None),
@@ -214,18 +201,13 @@ class TestLabels:
         ],
     )
     def test_are_checked(self, make, message):
-        for adapt in (adapters.training_data, adapters.evaluation_data):
-            x, y = make()
-            with pytest.raises(ValueError, match=message):
-                adapt(x, y, data_shape=(8, 8, 1), num_classes=10)
+        with pytest.raises(ValueError, match=message):
+            adapters.training_data(*make(), data_shape=(8, 8, 1), num_classes=10)
 
-    @pytest.mark.parametrize(
-        "make", [lambda: (DIGITS, LABELS), lambda: (dataset((DIGITS, LABELS)), None)]
-    )
-    def test_are_not_taken_by_other_models(self, make):
-        for adapt in (adapters.training_data, adapters.evaluation_data):
+    def test_are_not_taken_by_other_models(self):
+        for x, y in ((DIGITS, LABELS), (dataset((DIGITS, LABELS)), None)):
             with pytest.raises(ValueError, match="labels are not taken"):
-                adapt(*make(), data_shape=(8, 8, 1))
+                adapters.evaluation_data(x, y, data_shape=(8, 8, 1))
 
     def test_bad_label_after_the_first_batch_ends_training(self):
         labels = LABELS.copy()
@@ -276,15 +258,11 @@ def test_bad_data_is_refused_without_printing_it(make, options, message):
     assert len(str(caught.value)) < 500
 
 
-@pytest.mark.parametrize(
-    ("make", "shape"),
-    [(lambda: dataset(DIGITS).repeat(), (8, 8, 1)), (lambda: data.load("ring"), (2,))],
-)
-def test_endless_data_is_evaluated_for_some_steps_only(make, shape):
-    with pytest.raises(ValueError, match="`validation_steps`"):
-        adapters.evaluation_data(make(), data_shape=shape)
-    held_out = adapters.evaluation_data(make(), data_shape=shape, steps=3)
-    assert len(list(held_out.take(3))) == 3
+def test_endless_data_is_evaluated_for_some_steps_only():
+    for source in (dataset(POINTS).repeat(), data.load("ring")):
+        with pytest.raises(ValueError, match="`validation_steps`"):
+            adapters.evaluation_data(source, data_shape=(2,))
+        assert len(list(adapters.evaluation_data(source, data_shape=(2,), steps=3).take(3))) == 3
 
 
 class TestOrder:
@@ -304,16 +282,21 @@ class TestOrder:
         for update, batch in enumerate(expected.take(2).as_numpy_iterator()):
             np.testing.assert_array_equal(element[:, update], batch)
 
-    @pytest.mark.parametrize("start", [0, 5, 1000])
+    @pytest.mark.parametrize("start", [0, 1000])
     def test_without_shuffling_rows_come_in_order(self, start):
         steps = steps_of(POINTS[:10], num=4, size=4, start_step=lambda: start)
         rows = np.arange(start * 4, start * 4 + 16) % 10
         np.testing.assert_array_equal(steps.reshape(16, 2), POINTS[rows])
 
     @pytest.mark.parametrize(
-        "make", [lambda: POINTS, lambda: Batched(POINTS), lambda: dataset(POINTS)]
+        ("make", "shuffle"),
+        [
+            (lambda: POINTS, True),
+            (lambda: POINTS, False),
+            (lambda: Batched(POINTS), True),
+            (lambda: dataset(POINTS), True),
+        ],
     )
-    @pytest.mark.parametrize("shuffle", [True, False])
     def test_restored_step_is_read_with_the_first_batch(self, make, shuffle):
         step = 0
         size = 8 if isinstance(make(), np.ndarray) else None
@@ -430,19 +413,12 @@ class TestValidationSplit:
             (lambda: dataset(DIGITS), 0.2, "for arrays only"),
             (lambda: DIGITS, 1.0, "between 0 and 1"),
             (lambda: DIGITS, -0.1, "validation_split"),
-            (lambda: DIGITS[:1], 0.5, "on both sides"),
+            (lambda: DIGITS[:1], 0.5, "for training and for validation"),
         ],
     )
     def test_refusals(self, x, fraction, message):
         with pytest.raises(ValueError, match=message):
             array_inputs.split_validation(x(), None, fraction, data_shape=(8, 8, 1))
-
-
-def test_validation_pair_is_no_list_of_examples():
-    held_out = adapters.evaluation_data((DIGITS, LABELS), data_shape=(8, 8, 1), num_classes=10)
-    assert len(next(iter(held_out))) == 2
-    np.testing.assert_array_equal(evaluated([POINTS[0], POINTS[1]]), POINTS[:2])
-    np.testing.assert_array_equal(evaluated([POINTS[0].tolist()] * 3), POINTS[[0, 0, 0]])
 
 
 def test_batch_passed_to_train_on_batch_follows_the_same_rule():
@@ -469,19 +445,10 @@ def fitted(x, *, steps_per_execution=1, discriminator_steps=2, **options):
 class TestUnknownLength:
     """Steps are batches trained: Keras would run one more at the end of each epoch."""
 
-    @pytest.mark.parametrize(
-        ("discriminator_steps", "steps_per_execution"),
-        [(1, 1), (2, 1), (2, 4)],
-    )
-    def test_trains_as_known_length_does(self, discriminator_steps, steps_per_execution):
-        options = {
-            "discriminator_steps": discriminator_steps,
-            "steps_per_execution": steps_per_execution,
-            "epochs": 2,
-        }
+    def test_trains_as_known_length_does(self):
+        options = {"discriminator_steps": 2, "steps_per_execution": 4, "epochs": 2}
         gan = fitted(of_unknown_length(DIGITS[:128], 16), **options)
-        assert gan.step == 2 * 8 // discriminator_steps
-        assert int(gan.generator_optimizer.iterations) == gan.step
+        assert int(gan.generator_optimizer.iterations) == gan.step == 2 * 8 // 2
         tiny.assert_same_state(gan, fitted(dataset(DIGITS[:128], 16), **options))
 
     def test_last_execution_may_be_shorter(self):
@@ -507,18 +474,6 @@ class TestUnknownLength:
         ]
         assert results[0] == results[1]
 
-    def test_with_steps_per_epoch_is_repeated(self):
-        options = {"steps_per_epoch": 5, "epochs": 2}
-        gan = fitted(of_unknown_length(DIGITS[:96], 16), **options)
-        assert gan.step == 10
-        tiny.assert_same_state(gan, fitted(dataset(DIGITS[:96], 16), **options))
-
-    def test_too_little_for_a_step_is_an_error(self):
-        gan = tiny.gan(discriminator_steps=5)
-        with pytest.raises(ValueError, match="takes 5 batches"):
-            gan.fit(of_unknown_length(DIGITS[:64], 16), verbose=0)
-        assert gan.step == 0
-
     def test_endless_in_fact_is_not_counted(self):
         read = itertools.count()
 
@@ -532,39 +487,22 @@ class TestUnknownLength:
         assert fitted(made, steps_per_epoch=3).step == 3
 
 
-class Killed(Exception):  # noqa: N818
-    pass
+def test_backup_and_restore_resumes_the_data(tmp_path):
+    """Of a dataset, which must skip batches; arrays: see the tests of Keras's habits."""
 
-
-class KillAfterFirstEpoch(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
+    def kill(epoch, logs):
         if epoch == 1:
-            raise Killed
+            raise KeyboardInterrupt
 
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: DIGITS,
-        lambda: data.from_array(DIGITS, seed=5),
-        lambda: Batched(DIGITS, size=16),
-        lambda: dataset(DIGITS, 16),
-        lambda: of_unknown_length(DIGITS[:96], 16),
-    ],
-    ids=["array", "source", "PyDataset", "dataset", "unknown length"],
-)
-def test_backup_and_restore_resumes_the_data(make, tmp_path):
     options = {"epochs": 2, "steps_per_epoch": 3}
-    if isinstance(make(), np.ndarray | data.Source):
-        options["batch_size"] = 16
-    elif isinstance(make(), tf.data.Dataset) and make().cardinality() < 0:
-        del options["steps_per_epoch"]
     backup = keras.callbacks.BackupAndRestore(tmp_path)
-    with pytest.raises(Killed):
-        fitted(make(), callbacks=[backup, KillAfterFirstEpoch()], **options)
-    resumed = fitted(make(), callbacks=[keras.callbacks.BackupAndRestore(tmp_path)], **options)
+    killer = keras.callbacks.LambdaCallback(on_epoch_begin=kill)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(dataset(DIGITS, 16), callbacks=[backup, killer], **options)
+    backup = keras.callbacks.BackupAndRestore(tmp_path)
+    resumed = fitted(dataset(DIGITS, 16), callbacks=[backup], **options)
     assert resumed.step == 6
-    tiny.assert_same_state(resumed, fitted(make(), **options))
+    tiny.assert_same_state(resumed, fitted(dataset(DIGITS, 16), **options))
 
 
 def test_generator_keeps_its_order_where_keras_looks_at_batches_first():
@@ -597,15 +535,3 @@ def test_fit_takes_what_keras_takes_beside_the_data():
     for weights in ({"class_weight": {0: 1.0}}, {"sample_weight": np.ones(256)}):
         with pytest.raises(ValueError, match="is not supported"):
             tiny.gan().fit(DIGITS, verbose=0, **weights)
-
-
-@pytest.mark.parametrize(
-    "make", [lambda: DIGITS[:40], lambda: generator(DIGITS[:40]), lambda: Batched(DIGITS[:40])]
-)
-def test_each_epoch_is_validated_on_the_same_data(make):
-    gan = tiny.gan(compiled=False)
-    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
-    options = {"validation_data": make(), "epochs": 2, "steps_per_epoch": 1, "verbose": 0}
-    history = gan.fit(DIGITS, batch_size=16, **options)
-    first, second = history.history["val_real_logits"]
-    assert first == second

@@ -2,11 +2,12 @@
 
 from tfgans.data.arrays import ArraySource, from_array
 from tfgans.data.color import tint
-from tfgans.data.folder_source import FolderSource
+from tfgans.data.image_source import ImageSource
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.loading import NAMES, load
 from tfgans.data.manifolds import LowRankGaussian, ParallelLines
 from tfgans.data.python_calls import ReadError, plain_errors
+from tfgans.data.report import DataReport, Suggestion, inspect
 from tfgans.data.source import DrawnSource, Source
 from tfgans.data.stacked import StackedImages
 from tfgans.data.synthetic import GaussianMixture, Grid, Ring, SwissRoll
@@ -14,10 +15,11 @@ from tfgans.data.synthetic import GaussianMixture, Grid, Ring, SwissRoll
 __all__ = [
     "NAMES",
     "ArraySource",
+    "DataReport",
     "DrawnSource",
-    "FolderSource",
     "GaussianMixture",
     "Grid",
+    "ImageSource",
     "IndexedSource",
     "LowRankGaussian",
     "ParallelLines",
@@ -25,8 +27,10 @@ __all__ = [
     "Ring",
     "Source",
     "StackedImages",
+    "Suggestion",
     "SwissRoll",
     "from_array",
+    "inspect",
     "load",
     "plain_errors",
     "tint",

@@ -30,10 +30,10 @@ class _Batches(NamedTuple):
     """Plain batches, float32 and labels in int32, and what is known of them.
 
     Attributes:
-        dataset: One pass, or endless.
+        dataset: A single pass, or endless.
         num_rows: Int, of the first batch.
         num_batches: Int of a pass, or `tf.data.INFINITE_CARDINALITY` or `UNKNOWN_CARDINALITY`.
-        is_repeatable: Bool, whether the dataset is one pass that can be read again.
+        is_repeatable: Bool, whether the dataset is a single pass that can be read again.
         load: Callable (part) -> a worker's part of the batches of a source; None for other data.
     """
 
@@ -67,7 +67,7 @@ def training_data(
     update of the discriminator; for a conditional model a pair of it and int32 [batch,
     discriminator_steps]. uint8 is scaled to [-1, 1] whatever holds it.
 
-    What a training step gets, and where training goes on after an interruption:
+    The data of a training step, and the position after an interruption:
 
     - Arrays and sources: batch t is a function of the seed and t, with t = step *
       discriminator_steps at the first update of a step. An array is shuffled anew in each pass,
@@ -100,7 +100,7 @@ def training_data(
         start_step: Callable -> int of at least 0, the training steps done so far. Called when an
             iterator over the result is asked for its first element: after `on_train_begin` of all
             callbacks.
-        epochs: Int of at least 1, how many epochs are to be trained.
+        epochs: Int of at least 1, the number of epochs to train.
         steps_per_epoch: Int, or None for one pass over the data.
         steps_per_execution: Int, as passed to `compile`. Keras runs whole executions only.
         check_batch: Callable: int, rows of the first batch -> bool, whether all batches must have
@@ -429,14 +429,14 @@ def _steps_of_epoch(
     steps_per_epoch: int | None,
     steps_per_execution: int,
 ) -> int | None:
-    """Returns the training steps of an epoch, or None if that is how long the data are."""
+    """Returns the training steps of an epoch, or None if the length of the data decides."""
     if steps_per_epoch is not None:
         return steps_per_epoch
     if num_batches == tf.data.INFINITE_CARDINALITY:
         raise ValueError("Endless data need `steps_per_epoch`. Received: None")
     if num_batches == tf.data.UNKNOWN_CARDINALITY:
         return None
-    # One pass over the data, as near as whole executions come to it.
+    # A pass over the data, rounded down to whole executions.
     executions = num_batches // (discriminator_steps * steps_per_execution)
     return max(1, executions) * steps_per_execution
 
@@ -481,7 +481,7 @@ def _steps_of_worker(
 
 
 def _num_workers(strategy: tf.distribute.Strategy | None) -> int:
-    """Returns how many processes a strategy trains with."""
+    """Returns the number of processes that a strategy trains with."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return 1
     resolver = strategy.cluster_resolver

@@ -14,7 +14,7 @@ from tfgans.data.label_checks import check_labels, refuse_labels, require_labels
 
 
 class SupportsArray(Protocol):
-    """What NumPy makes an array of: tensors, pandas DataFrames and Series, h5py datasets, ..."""
+    """A value that NumPy converts to an array: a tensor, pandas DataFrame, h5py dataset, ..."""
 
     def __array__(self) -> np.ndarray:
         """Returns the values as an array."""
@@ -46,7 +46,7 @@ def to_array(x: ArrayLike, data_shape: tuple[int | None, ...]) -> np.ndarray:
         x: NumPy array, `tf.Tensor`, pandas DataFrame or Series, nested list of numbers, list of
             arrays of equal shape (one for each example), or any of these arrays alone in a tuple
             or list, `(x,)`. An h5py dataset is read into memory as a whole, in the type that it
-            has; larger ones belong into a `tf.data.Dataset`.
+            has; pass a larger dataset as a `tf.data.Dataset`.
         data_shape: Shape of one example. Scalars get an axis for the shape (1,).
 
     Raises:
@@ -119,7 +119,7 @@ def split_validation(
     Args:
         x: Array of examples; see `to_array`.
         y: Array of labels, or None.
-        fraction: Float in (0, 1), how much of the array is for validation.
+        fraction: Float in (0, 1), the part of the array for validation.
         data_shape: Shape of one example.
 
     Raises:
@@ -151,8 +151,8 @@ def split_validation(
     first = math.floor(len(examples) * (1.0 - fraction))
     if first in (0, len(examples)):
         raise ValueError(
-            f"`validation_split` must leave examples on both sides. Received: {fraction} of "
-            f"{len(examples)} examples. Pass more data, or another fraction"
+            "`validation_split` must leave examples for training and for validation. Received: "
+            f"{fraction} of {len(examples)} examples. Pass more data, or another fraction"
         )
     return (
         (examples[:first], None if labels is None else labels[:first]),

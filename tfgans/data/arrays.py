@@ -1,4 +1,4 @@
-"""Examples that stay in memory: one gather a batch, normalised after batching."""
+"""Sources over arrays in memory: a single gather makes a batch, normalized after batching."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +19,7 @@ class ArraySource(IndexedSource):
         labels: Integer array `[n]`, or None (default). A conditional model needs them to be
             0, 1, ...
         class_names: Names of the classes 0, 1, ..., or None (default).
+        flip: See `IndexedSource`.
         seed: Integer. Decides the order. Defaults to 0.
         name: String for errors and reports. Defaults to `"array"`.
 
@@ -33,16 +34,18 @@ class ArraySource(IndexedSource):
         *,
         labels: Any = None,
         class_names: Sequence[str] | None = None,
+        flip: bool = False,
         seed: int = 0,
         name: str = "array",
     ) -> None:
-        values = _checked_values(np.asarray(array), name)
+        values = check_values(np.asarray(array), name)
         super().__init__(
             name=name,
             data_shape=values.shape[1:],
             num_examples=len(values),
             labels=labels,
             class_names=class_names,
+            flip=flip,
             seed=seed,
         )
         # In host memory also where there is a GPU: batches are gathered on the host.
@@ -64,13 +67,22 @@ class ArraySource(IndexedSource):
 
 
 def from_array(
-    array: Any, *, labels: Any = None, seed: int = 0, name: str = "array"
+    array: Any,
+    *,
+    labels: Any = None,
+    class_names: Sequence[str] | None = None,
+    flip: bool = False,
+    seed: int = 0,
+    name: str = "array",
 ) -> ArraySource:
     """Returns a source over an array of examples held in memory.
 
     Args:
         array: uint8 or float array `[n, ...]` of rank 2 or more. See `ArraySource`.
         labels: Integer array `[n]`, or None (default).
+        class_names: Names of the classes 0, 1, ..., or None (default).
+        flip: Whether `batches` mirrors images left to right with probability 1/2. Defaults to
+            False.
         seed: Integer. Decides the order. Defaults to 0.
         name: String for errors and reports. Defaults to `"array"`.
 
@@ -83,10 +95,13 @@ def from_array(
     >>> next(iter(source.batches(32))).shape
     TensorShape([32, 2])
     """
-    return ArraySource(array, labels=labels, seed=seed, name=name)
+    return ArraySource(
+        array, labels=labels, class_names=class_names, flip=flip, seed=seed, name=name
+    )
 
 
-def _checked_values(array: np.ndarray, name: str) -> np.ndarray:
+def check_values(array: np.ndarray, name: str) -> np.ndarray:
+    """Returns examples as uint8 or float32, or raises ValueError; see `ArraySource`."""
     if array.ndim < 2 or array.size == 0:
         raise ValueError(
             f"{name!r} must have examples along axis 0 and data along the others, none of them "
@@ -109,7 +124,7 @@ def _checked_values(array: np.ndarray, name: str) -> np.ndarray:
         )
     if values.ndim == 4 and np.abs(values).max() > 1.001:
         raise ValueError(
-            f"Images (rank 4) given as floats must lie in [-1, 1]. Received: {name!r} in "
+            f"Images (rank 4) of floats must lie in [-1, 1]. Received: {name!r} in "
             f"[{values.min():g}, {values.max():g}]. Pass uint8, or rescale: `x / 127.5 - 1`"
         )
     return values

@@ -1,4 +1,4 @@
-"""What a batch is made of, and how the batches of one training step are laid out.
+"""The parts of a batch, and the layout of the batches of a training step.
 
 A batch is examples, or a pair (examples, labels) for a conditional model. The element that a train
 step takes holds `discriminator_steps` batches along axis 1: axis 0 stays the batch, so that

@@ -1,4 +1,4 @@
-"""Grey images tinted with one random colour each."""
+"""Tints each grey image with a random color."""
 
 import numpy as np
 
@@ -8,17 +8,17 @@ from tfgans.random import Role
 
 
 def tint(images: ArraySource, *, seed: int = 0, name: str | None = None) -> ArraySource:
-    """Returns the images in colour: a black background, and one random colour an image.
+    """Returns the images in color: a black background and a random color for each image.
 
-    How Fedus et al. coloured their digits (arXiv 1710.08446, "Color MNIST") is not known to us.
-    Here image `i` gets the colour `c / max(c)`, with `c ~ U[0, 1)^3` a pure function of the seed
+    The paper of Fedus et al. (arXiv 1710.08446, "Color MNIST") does not state its coloring.
+    Here image `i` gets the color `c / max(c)`, with `c ~ U[0, 1)^3` a pure function of the seed
     and `i`: the brightest channel is full, so that every digit can be read. A pixel of grey value
     `g` in {0, ..., 255} becomes `round(g * c / max(c))`. The seed therefore decides the data, not
-    their order alone.
+    only their order.
 
     Args:
         images: Grey uint8 images.
-        seed: Integer. Decides the colours and the order. Defaults to 0.
+        seed: Integer. Decides the colors and the order. Defaults to 0.
         name: String for errors and reports. Defaults to `"color_"` and the name of `images`.
 
     Raises:

@@ -1,18 +1,21 @@
-"""One image file becomes one 8-bit image."""
+"""Decodes an image file to an 8-bit image."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
+
+from tfgans.data import resize
+from tfgans.data.resize import ImageOptions
 
 if TYPE_CHECKING:
     from PIL import Image
 
 VERSION = 1  # Counts up when a file becomes other pixels than before.
-# A quarter of a gigabyte in colour, the figure at which PIL warns by default.
+# A quarter of a gigabyte in color, the figure at which PIL warns by default.
 MAX_PIXELS = 2**30 // 12
 
 # By content, whatever the name says. PIL knows more; some of those start other programs.
@@ -23,88 +26,110 @@ _QUARTER_TURNS = frozenset({5, 6, 7, 8})  # Orientations that swap width and hei
 
 
 class UnexpectedColor(ValueError):  # noqa: N818 (of the file)
-    """A file in colour where all were to be grey."""
+    """A file in color where all were to be grey."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a file before it is decoded.
+    """The facts about a file that are known before it is decoded.
 
     Args:
-        is_grey: Whether the file holds no colour channels. Grey pixels in a colour file are
-            colour.
+        is_grey: Whether the file holds no color channels. Grey pixels in a color file are
+            color.
         num_pixels: Height times width.
-        size: (height, width) as displayed, or None where it was not asked for.
+        size: (height, width) as displayed, or None if it was not requested.
+        mode: PIL's name of the pixels, such as `"L"`, `"RGB"`, `"RGBA"` or `"I;16"`.
+        has_alpha: Whether pixels may be transparent.
     """
 
     is_grey: bool
     num_pixels: int
     size: tuple[int, int] | None
+    mode: str
+    has_alpha: bool
 
 
-def read_header(path: Path, *, with_size: bool) -> Header:
+def read_header(file: Path | BinaryIO, *, with_size: bool) -> Header:
     """Returns the header of an image file.
 
     Args:
-        path: The file.
+        file: Path of the file, or the open file.
         with_size: Whether to find the size. For PNG this decodes the file: its EXIF orientation
             may come last.
     """
-    with _opened(path) as image:
-        known = image.mode in _GREY_MODES, image.width * image.height
-        if not with_size:
-            return Header(*known, None)
-        turned = image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
-        return Header(*known, image.size if turned else image.size[::-1])
+    with _opened(file) as image:
+        size = None
+        if with_size:
+            turned = image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
+            size = image.size if turned else image.size[::-1]
+        return Header(
+            is_grey=image.mode in _GREY_MODES,
+            num_pixels=image.width * image.height,
+            size=size,
+            mode=image.mode,
+            has_alpha=image.has_transparency_data,
+        )
 
 
-def decode(path: Path, *, mode: str) -> "Image.Image":
+def common_mode(headers: Iterable[Header], options: ImageOptions) -> str:
+    """Returns the mode that images are decoded to: `"L"`, `"RGB"`, or `"RGBA"` to keep alpha."""
+    if options.keeps_alpha:
+        return "RGBA"
+    is_grey = options.is_grey and all(header.is_grey for header in headers)
+    return "L" if is_grey else "RGB"
+
+
+def decode(
+    file: Path | BinaryIO, *, mode: str, options: ImageOptions | None = None
+) -> "Image.Image":
     """Returns the image of a file as it is meant to be displayed, 8 bits a channel.
 
-    EXIF orientation is applied, transparency is composited on white, palettes are looked up, 16-bit
-    grey is scaled by 255 / 65535, and of an animation the first frame is taken.
+    EXIF orientation is applied, transparency is composited on the background, palettes are looked
+    up, 16-bit grey is scaled by 255 / 65535, and of an animation the first frame is taken.
 
     Args:
-        path: The file.
-        mode: `"L"` for one channel, `"RGB"` for three.
+        file: Path of the file, or the open file.
+        mode: `"L"` for one channel, `"RGB"` for three, `"RGBA"` to keep transparency.
+        options: The background. Defaults to None: white.
 
     Raises:
-        UnexpectedColor: When the file is in colour, and the mode is `"L"`.
+        UnexpectedColor: When the file is in color, and the mode is `"L"`.
         ValueError: When the file holds more than 16 bits a channel, or claims more than
             `MAX_PIXELS` pixels.
     """
     from PIL import Image, ImageOps
 
-    with _opened(path) as file:
-        stored = file.mode
-        image = ImageOps.exif_transpose(file)
+    with _opened(file) as image:
+        stored = image.mode
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)  # Without a copy where nothing turns.
     if mode == "L" and stored not in _GREY_MODES:
-        raise UnexpectedColor(f"it is in colour (mode {stored})")
+        raise UnexpectedColor(f"it is in color (mode {stored})")
     if image.mode.startswith("I;16"):
         wide = np.asarray(image).astype(np.uint32)
         image = Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ValueError(f"mode {image.mode} has more than 16 bits a channel")
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        image = Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert(mode)
+    if image.has_transparency_data and mode != "RGBA":
+        image = resize.flatten_alpha(image, options or ImageOptions())
+    return image if image.mode == mode else image.convert(mode)
 
 
 @contextmanager
-def _opened(path: Path) -> "Iterator[Image.Image]":
-    """Opens a file with PIL: its header, of which the size is checked before pixels are decoded."""
-    from PIL import Image
+def _opened(file: Path | BinaryIO) -> "Iterator[Image.Image]":
+    """Opens a file with PIL, and checks the size in its header before pixels are decoded."""
+    from PIL import Image, features
 
+    # AVIF is in most builds of PIL only.
+    formats = (*_FORMATS, "AVIF") if features.check("avif") else _FORMATS
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with Image.open(file, formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(
                     f"Image size ({image.width * image.height} pixels) exceeds limit of "
                     f"{MAX_PIXELS} pixels"
                 )
             yield image
-    # PIL's own limit, which other code may have set: the lower of the two holds.
+    # PIL's limit, which other code may have set: the lower of the two holds.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"{error} At most {MAX_PIXELS} are decoded") from error

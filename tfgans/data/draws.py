@@ -2,8 +2,8 @@
 
 `tf.data` traces its functions wherever the dataset is built, inside `strategy.scope()` too, where
 `random.normal` and `random.uniform` refuse to draw: they share a draw out among replicas.
-Here the strategy shares out the finished batch instead, so a whole batch is drawn as one row and
-does not depend on the number of replicas.
+Here the strategy shares out the finished batch instead, so a whole batch is drawn as a single row
+and does not depend on the number of replicas.
 """
 
 from collections.abc import Sequence

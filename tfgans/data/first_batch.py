@@ -1,4 +1,4 @@
-"""What a dataset yields, looked at before training: its types, and its first batch."""
+"""Checks the types and the first batch of a dataset before training."""
 
 import numpy as np
 import tensorflow as tf
@@ -67,7 +67,7 @@ def check_spec(
     examples, labels = split_element(dataset.element_spec)
     if not isinstance(examples, tf.TensorSpec):
         raise ValueError(
-            "A batch must be one tensor of examples, or a pair of it and labels. Received: "
+            "A batch must be a tensor of examples, or a pair of it and labels. Received: "
             f"{dataset.element_spec}. Convert the elements with `dataset.map(...)`"
         )
     check_dtype(examples.dtype, data_shape)

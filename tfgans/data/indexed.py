@@ -1,12 +1,15 @@
-"""Examples that are counted: order by index, a pure function of (seed, step)."""
+"""Sources over a finite number of examples: their order is a pure function of (seed, step)."""
 
 import abc
+import hashlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfgans import checks
 from tfgans.data import draws
 from tfgans.data.source import Source
 from tfgans.images import from_uint8
@@ -14,6 +17,10 @@ from tfgans.random import Role
 
 # The number of rounds in `tf.random.experimental.index_shuffle`.
 _SHUFFLE_ROUNDS = 4
+# Values that are all read for a digest.
+_MOST_DIGESTED = 2**28
+_DIGEST_CHUNK = 1024
+_NUM_SPREAD = 1000
 
 
 class IndexedSource(Source):
@@ -30,6 +37,9 @@ class IndexedSource(Source):
         num_examples: Positive integer.
         labels: Integer array `[num_examples]`, or None (default).
         class_names: Names of the classes 0, 1, ..., or None (default).
+        flip: Whether `batches` mirrors images left to right, each with probability 1/2 in each
+            epoch: a pure function of the seed, the epoch and the index. `raw` and `rows`, which
+            evaluations read, do not. Defaults to False.
         seed: Integer. Decides the order. Defaults to 0.
 
     Raises:
@@ -46,17 +56,24 @@ class IndexedSource(Source):
         num_examples: int,
         labels: Any = None,
         class_names: Sequence[str] | None = None,
+        flip: bool = False,
         seed: int = 0,
     ) -> None:
         if labels is not None:
             labels = _checked_labels(np.asarray(labels), num_examples)
-        self.class_names = None if class_names is None else tuple(class_names)
+        self.flip = checks.boolean("flip", flip)
+        if self.flip and len(data_shape) != 3:
+            raise ValueError(
+                f"`flip` is for images, of rank 3. Received: flip=True with examples of shape "
+                f"{tuple(data_shape)} in {name!r}. Leave it out"
+            )
         super().__init__(
             name=name,
             data_shape=data_shape,
             num_examples=num_examples,
             labels=labels,
-            num_classes=_num_classes(labels, self.class_names),
+            num_classes=_num_classes(labels, class_names),
+            class_names=class_names,
             seed=seed,
         )
 
@@ -68,11 +85,41 @@ class IndexedSource(Source):
     def rows(self, indices: tf.Tensor) -> tf.Tensor:
         """Returns the examples at integer `indices`, any shape: float32, images in [-1, 1]."""
 
+    def digest(self) -> str:
+        """Returns a SHA-256 of the examples, by which a resumed run recognizes its data.
+
+        It is of the shape, the number and the labels of all examples, and of the values of all up
+        to 256 MB, else of 1000 evenly spread ones: the same wherever the examples are held.
+
+        Raises:
+            ReadError: When an example cannot be read.
+        """
+        result = hashlib.sha256(f"{self.data_shape} {self.num_examples}".encode())
+        if self.labels is not None:
+            result.update(self.labels.tobytes())
+        chosen = np.arange(self.num_examples)
+        if self.num_examples * math.prod(self.data_shape) > _MOST_DIGESTED:
+            chosen = np.asarray(spread(self.num_examples))
+        for start in range(0, len(chosen), _DIGEST_CHUNK):
+            rows = self.raw(chosen[start : start + _DIGEST_CHUNK])
+            result.update(rows.dtype.str.encode() + np.ascontiguousarray(rows).tobytes())
+        return result.hexdigest()
+
     def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-        return self.rows(self._indices(step, batch_size))
+        return self._part_of_batch(step, batch_size, slice(0, batch_size))
 
     def _part_of_batch(self, step: tf.Tensor, batch_size: int, part: slice) -> tf.Tensor:
-        return self.rows(self._indices(step, batch_size)[part])
+        indices = self._indices(step, batch_size)[part]
+        examples = self.rows(indices)
+        if not self.flip:
+            return examples
+        positions = (step * batch_size + tf.range(batch_size, dtype=tf.int64))[part]
+        # A permutation of 0, ..., 2 n - 1 puts an index into the upper half with probability 1/2.
+        is_flipped = (
+            self._shuffle(indices, positions // self.num_examples, Role.DATA_FLIP, 2)
+            >= self.num_examples
+        )
+        return tf.where(is_flipped[:, None, None, None], examples[:, :, ::-1], examples)
 
     def _batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
         return tf.cast(tf.gather(self.labels, self._indices(step, batch_size)), tf.int32)
@@ -80,18 +127,30 @@ class IndexedSource(Source):
     def _indices(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
         positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
         epochs = positions // self.num_examples
-        # A batch is no larger than an epoch, so it meets at most two. Each gets random seeds of its
-        # own: seeds that differ by 1 give visibly correlated permutations. The op takes three
+        return self._shuffle(positions % self.num_examples, epochs, Role.DATA_ORDER, 1)
+
+    def _shuffle(
+        self, indices: tf.Tensor, epochs: tf.Tensor, role: Role, multiple: int
+    ) -> tf.Tensor:
+        """Returns where the permutation of each epoch puts each index, below `multiple * n`."""
+        # A batch is no larger than an epoch, so it meets at most two. Each gets separate random
+        # seeds: seeds that differ by 1 give visibly correlated permutations. The op takes three
         # numbers and reads 32 bits of each.
-        keys = [draws.key(self.seed, Role.DATA_ORDER, epochs[0] + i) for i in range(2)]
+        keys = [draws.key(self.seed, role, epochs[0] + i) for i in range(2)]
         seeds = tf.stack([draws.integers([3], key, 2**32) for key in keys])
-        # Not `tf.random.experimental.index_shuffle`: it cannot take a seed a row (TF 2.21).
+        # Not `tf.random.experimental.index_shuffle`: it cannot take a seed for each row (TF 2.21).
         return tf.raw_ops.RandomIndexShuffle(
-            index=positions % self.num_examples,
+            index=indices,
             seed=tf.gather(seeds, epochs - epochs[0]),
-            max_index=tf.constant(self.num_examples - 1, tf.int64),
+            max_index=tf.constant(multiple * self.num_examples - 1, tf.int64),
             rounds=_SHUFFLE_ROUNDS,
         )
+
+
+def spread(count: int) -> list[int]:
+    """Returns up to 1000 of the numbers below `count`, evenly spread."""
+    num = min(_NUM_SPREAD, count)
+    return [place * count // num for place in range(num)]
 
 
 def normalize(examples: tf.Tensor) -> tf.Tensor:
@@ -100,7 +159,7 @@ def normalize(examples: tf.Tensor) -> tf.Tensor:
 
 
 def _num_classes(labels: np.ndarray | None, class_names: Sequence[str] | None) -> int | None:
-    """Returns how many classes there are, if the labels number them 0, 1, ..."""
+    """Returns the number of classes, if the labels number them 0, 1, ..."""
     if labels is None or labels.min() < 0:
         return None
     return max(int(labels.max()) + 1, len(class_names or ()))
@@ -109,7 +168,7 @@ def _num_classes(labels: np.ndarray | None, class_names: Sequence[str] | None) -
 def _checked_labels(labels: np.ndarray, num_examples: int) -> np.ndarray:
     if labels.shape != (num_examples,) or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
-            f"`labels` must be integers of shape ({num_examples},), one an example. Received: "
-            f"{labels.dtype} of shape {labels.shape}"
+            f"`labels` must be integers of shape ({num_examples},), one for each example. "
+            f"Received: {labels.dtype} of shape {labels.shape}"
         )
     return labels

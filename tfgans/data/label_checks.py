@@ -15,7 +15,7 @@ def check_labels(labels: Labels | int, num_examples: int, num_classes: int | Non
     Args:
         labels: Integers [num_examples] or [num_examples, 1] in [0, num_classes); or a scalar, the
             class of all examples.
-        num_examples: Int, how many labels are expected.
+        num_examples: Int, the number of labels that are expected.
         num_classes: Int, or None for a model that is not conditional.
 
     Raises:

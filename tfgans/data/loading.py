@@ -1,68 +1,123 @@
-"""From a name to a source of real examples."""
+"""Loads a source of real examples by its name."""
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tfgans.data import color, folder, tfds_images
+from tfgans.data import (
+    color,
+    fashion_mnist,
+    folder,
+    hdf5,
+    hugging_face,
+    idx,
+    image_source,
+    npz,
+    splits,
+    tfds_images,
+    tfrecord,
+    zip_images,
+)
+from tfgans.data.arrays import ArraySource
+from tfgans.data.image_store import ImageStore
+from tfgans.data.indexed import IndexedSource
+from tfgans.data.load_options import LoadOptions
 from tfgans.data.manifolds import LowRankGaussian, ParallelLines
-from tfgans.data.source import Source
+from tfgans.data.source import DrawnSource, Source
 from tfgans.data.stacked import StackedImages
 from tfgans.data.synthetic import Grid, Ring, SwissRoll
 
-_FOLDER = "folder:"
+_FILES = "it applies to encoded images only"
 
-# Options that only some sources take, their defaults, and why the others refuse them.
-_OPTIONS: Mapping[str, tuple[Any, str]] = {
-    "split": ("train", "it has the split 'train' only"),
-    "image_size": (None, "its examples are vectors, not images"),
-    "data_dir": (None, "it is not stored in a data folder"),
-    "download": (False, "there is nothing to download"),
-    "skip_bad": (False, "it applies to files of 'folder:PATH' only"),
-    "cache": ("auto", "it applies to files of 'folder:PATH' only"),
-    "cache_dir": (None, "it applies to files of 'folder:PATH' only"),
-    "follow_links": (False, "it applies to files of 'folder:PATH' only"),
+# Options that only some sources take, and why the others refuse them.
+_REASONS: Mapping[str, str] = {
+    "split": "it has the split 'train' only",
+    "image_size": "its examples are vectors, not images",
+    "data_dir": "it is not stored in a data folder",
+    "download": "there is nothing to download",
+    "fit": "its images are not resized by it",
+    "background": "its images have no transparency",
+    "flip": "its examples are not flipped",
+    "image_key": "its images have no key",
+    "label_key": "its labels have no key",
+    "skip_bad": _FILES,
+    "cache": _FILES,
+    "cache_dir": _FILES,
+    "follow_links": "it applies to 'folder:PATH' only",
 }
 
 
 @dataclass(frozen=True)
 class _Row:
-    """How a source is made, and which of the options it takes."""
+    """A source by name, and the options that it takes.
 
-    make: Callable[..., Source]
+    Attributes:
+        read: Function (place, options) -> the source, or a store of encoded images.
+        options: Names of its options beside the seed.
+        place: What follows the name and a colon, or the empty string.
+        convert: Function (source, seed) -> a source made of it, or None.
+    """
+
+    read: Callable[[str, LoadOptions], Source | ImageStore]
     options: tuple[str, ...] = ()
+    place: str = ""
+    convert: Callable[[Any, int], Source] | None = None
 
 
-_BUNDLED = ("split", "image_size", "data_dir")
-_DOWNLOADED = (*_BUNDLED, "download")
+_IMAGES = ("split", "image_size", "fit", "flip")
+_BASE = ("split", "image_size", "data_dir")
+_PREPARED = (*_IMAGES, "data_dir", "download")
+_ARRAYS = (*_IMAGES, "background")
+_ENCODED = (*_ARRAYS, "skip_bad", "cache", "cache_dir")
+_KEYS = ("image_key", "label_key")
 
 
-def _stacked(base: str, *, seed: int, **options: Any) -> Source:
-    return StackedImages(tfds_images.load_images(base, **options), seed=seed)
+def _prepared(
+    name: str,
+    options: tuple[str, ...] = _PREPARED,
+    convert: Callable[[Any, int], Source] | None = None,
+) -> _Row:
+    return _Row(lambda _, chosen: tfds_images.load_prepared(name, chosen), options, convert=convert)
 
 
-def _tinted(base: str, *, seed: int, **options: Any) -> Source:
-    return color.tint(tfds_images.load_images(base, **options), seed=seed)
+def _drawn(make: type[DrawnSource]) -> _Row:
+    return _Row(lambda _, options: make(seed=options.seed))  # type: ignore[call-arg]
+
+
+def _stacked(images: ArraySource, seed: int) -> Source:
+    return StackedImages(images, seed=seed)
+
+
+def _tinted(images: ArraySource, seed: int) -> Source:
+    return color.tint(images, seed=seed)
 
 
 _SOURCES: Mapping[str, _Row] = {
-    "digits": _Row(partial(tfds_images.load_images, "digits"), _BUNDLED),
-    "stacked_digits": _Row(partial(_stacked, "digits"), _BUNDLED),
-    "mnist": _Row(partial(tfds_images.load_images, "mnist"), _DOWNLOADED),
-    "stacked_mnist": _Row(partial(_stacked, "mnist"), _DOWNLOADED),
-    "color_mnist": _Row(partial(_tinted, "mnist"), _DOWNLOADED),
-    "cifar10": _Row(partial(tfds_images.load_images, "cifar10"), _DOWNLOADED),
-    "celeb_a": _Row(partial(tfds_images.load_images, "celeb_a"), _DOWNLOADED),
-    "ring": _Row(Ring),
-    "grid": _Row(Grid),
-    "swiss_roll": _Row(SwissRoll),
-    "parallel_lines": _Row(ParallelLines),
-    "low_rank_gaussian": _Row(LowRankGaussian),
+    "digits": _prepared("digits", (*_IMAGES, "data_dir")),
+    "stacked_digits": _prepared("digits", _BASE, _stacked),
+    "mnist": _prepared("mnist"),
+    "stacked_mnist": _prepared("mnist", (*_BASE, "download"), _stacked),
+    "color_mnist": _prepared("mnist", (*_BASE, "download"), _tinted),
+    "fashion_mnist": _Row(fashion_mnist.load_fashion_mnist, _PREPARED),
+    "kmnist": _prepared("kmnist"),
+    "cifar10": _prepared("cifar10"),
+    "celeb_a": _prepared("celeb_a"),
+    "ring": _drawn(Ring),
+    "grid": _drawn(Grid),
+    "swiss_roll": _drawn(SwissRoll),
+    "parallel_lines": _drawn(ParallelLines),
+    "low_rank_gaussian": _drawn(LowRankGaussian),
+    "folder": _Row(folder.open_folder, (*_ENCODED, "follow_links"), "PATH"),
+    "idx": _Row(idx.load_idx, _ARRAYS, "DIR"),
+    "npz": _Row(npz.load_npz, (*_ARRAYS, *_KEYS), "FILE"),
+    "hdf5": _Row(hdf5.load_hdf5, (*_ARRAYS, *_KEYS), "FILE[/key]"),
+    "tfrecord": _Row(tfrecord.open_tfrecord, (*_ENCODED, *_KEYS), "GLOB"),
+    "zip": _Row(zip_images.open_zip, _ENCODED, "FILE"),
+    "hf": _Row(hugging_face.open_hf, (*_ENCODED, *_KEYS), "NAME"),
 }
 
-NAMES = (*_SOURCES, _FOLDER + "PATH")
+NAMES = tuple(f"{name}:{row.place}" if row.place else name for name, row in _SOURCES.items())
 
 
 def load(
@@ -73,6 +128,11 @@ def load(
     data_dir: str | os.PathLike[str] | None = None,
     download: bool = False,
     seed: int = 0,
+    fit: str = "crop",
+    background: str = "white",
+    flip: bool = False,
+    image_key: str | None = None,
+    label_key: str | None = None,
     skip_bad: bool = False,
     cache: str = "auto",
     cache_dir: str | os.PathLike[str] | None = None,
@@ -81,22 +141,35 @@ def load(
     """Returns the source of real examples that a name stands for.
 
     Args:
-        name: One of `NAMES`; `"folder:PATH"` reads the images below a folder.
-        split: `"train"` (default), `"test"`, or another that the data have.
-        image_size: Integer or (height, width): images are cropped about their centre to its shape
-            and resized without aliasing. Defaults to None: their own size, for celeb_a 64.
+        name: One of `NAMES`. `"folder:PATH"` reads the images below a folder, `"zip:FILE"` those
+            of an archive, `"idx:DIR"` the files of MNIST's format, `"npz:FILE"` and
+            `"hdf5:FILE[/key]"` arrays, `"tfrecord:GLOB"` encoded images in records, `"hf:NAME"` a
+            data set of the Hugging Face hub. `~` stands for the home folder.
+        split: `"train"` (default), `"test"`, or another that the data have; or a part of it, such
+            as `"train[:90%]"` or `"train[5000:]"`: a slice of a fixed permutation.
+        image_size: Integer or (height, width) that images are resized to without aliasing.
+            Defaults to None: their size as stored, for celeb_a 64.
         data_dir: Folder of datasets prepared by tensorflow-datasets. Defaults to the environment
             variable `TFGANS_DATA_DIR`, or else to `~/.cache/tfgans`.
         download: Whether to download what `data_dir` lacks. Defaults to False.
         seed: Integer. Decides the order of batches, or what is drawn. Defaults to 0.
-        skip_bad: Whether to leave out the unreadable files of a folder, with a warning. Defaults
-            to False: they are an error.
-        cache: Where the decoded images of a folder are held: `"memory"`, `"disk"`, `"none"`, or
-            `"auto"` (default), the first of these with enough space. See `folder.load_folder`.
+        fit: The way to an image of another shape: `"crop"` (default) cuts it about its centre,
+            `"pad"` adds margins, `"stretch"` changes the aspect ratio.
+        background: Color behind transparent pixels and of margins: `"white"` (default), `"black"`,
+            `"#rrggbb"`; or `"alpha"`, which keeps transparency as a fourth channel.
+        flip: Whether batches mirror images left to right with probability 1/2. Defaults to False.
+        image_key: Name of the images in an npz or HDF5 file, in records, or among columns.
+            Defaults to None: the usual names.
+        label_key: Name of the labels there. Defaults to None: the usual names, no labels if there
+            are none.
+        skip_bad: Whether to leave out unreadable images, with a warning. Defaults to False: they
+            are an error.
+        cache: Where decoded images are held: `"memory"`, `"disk"`, `"none"`, or `"auto"`
+            (default), the first of these with enough space. See `image_source.load_images`.
         cache_dir: Folder of images on disk. Defaults to the environment variable
             `TFGANS_CACHE_DIR`, or else to `~/.cache/tfgans/folders`.
-        follow_links: Whether links in a folder may lead out of it. Defaults to False: one that
-            does is an error.
+        follow_links: Whether links in a folder may lead out of it. Defaults to False: such a
+            link is an error.
 
     Raises:
         ValueError: When the name is unknown, an option is out of range or means nothing for this
@@ -108,32 +181,73 @@ def load(
     >>> next(iter(source.batches(256))).shape
     TensorShape([256, 2])
     """
-    row = _row(name)
-    received = {
-        "split": split,
-        "image_size": image_size,
-        "data_dir": data_dir,
-        "download": download,
-        "skip_bad": skip_bad,
-        "cache": cache,
-        "cache_dir": cache_dir,
-        "follow_links": follow_links,
-    }
-    for option, (default, reason) in _OPTIONS.items():
-        if option not in row.options and received[option] != default:
-            raise ValueError(
-                f"`{option}` cannot be used with {name!r}: {reason}. Received: "
-                f"{option}={received[option]!r}. Leave it out"
-            )
-    return row.make(seed=seed, **{option: received[option] for option in row.options})
+    options = LoadOptions(
+        split=split,
+        image_size=image_size,
+        data_dir=data_dir,
+        download=download,
+        seed=seed,
+        fit=fit,
+        background=background,
+        flip=flip,
+        image_key=image_key,
+        label_key=label_key,
+        skip_bad=skip_bad,
+        cache=cache,
+        cache_dir=cache_dir,
+        follow_links=follow_links,
+    )
+    source = read(name, options)
+    if isinstance(source, ImageStore):
+        origin: str | None = os.path.expanduser(source.place)
+        source = image_source.load_images(source, options, name=name)
+    else:
+        origin = source.origin
+    row, _ = _row(name)
+    if isinstance(source, IndexedSource) and "split" in row.options:
+        part = splits.parse_split(split)
+        if part.is_part:
+            source = splits.subset(source, part.indices(source.num_examples))
+    if row.convert is not None:
+        source = row.convert(source, seed)
+    source.origin = origin
+    return source
 
 
-def _row(name: str) -> _Row:
-    if isinstance(name, str) and name.startswith(_FOLDER) and name != _FOLDER:
-        make = partial(folder.load_folder, name.removeprefix(_FOLDER))
-        return _Row(make, ("split", "image_size", "skip_bad", "cache", "cache_dir", "follow_links"))
-    if not isinstance(name, str) or name not in _SOURCES:
+def read(name: str, options: LoadOptions) -> Source | ImageStore:
+    """Returns the source of the whole split that a name stands for, or its store of images.
+
+    Raises:
+        ValueError: See `load`.
+    """
+    row, place = _row(name)
+    _check_options(name, row.options, options)
+    options.of_images()  # Before files are listed.
+    if "split" in row.options:
+        options = replace(options, split=splits.parse_split(options.split).name)
+    source = row.read(place, options)
+    if isinstance(source, Source) and source.origin is None and place:
+        source.origin = os.path.expanduser(place)
+    return source
+
+
+def _row(name: str) -> tuple[_Row, str]:
+    """Returns the row of a name, and the place that it names, which may be empty."""
+    kind, _, place = name.partition(":") if isinstance(name, str) else ("", "", "")
+    row = _SOURCES.get(kind)
+    if row is None or bool(row.place) != bool(place) or (not place and ":" in name):
         raise ValueError(
             f"`name` (`--dataset`) must be one of {', '.join(NAMES)}. Received: {name!r}"
         )
-    return _SOURCES[name]
+    return row, place
+
+
+def _check_options(name: str, taken: Collection[str], options: LoadOptions) -> None:
+    """Raises ValueError if an option differs from its default and means nothing for a source."""
+    for option, reason in _REASONS.items():
+        value = getattr(options, option)
+        if option not in taken and value != getattr(LoadOptions(), option):
+            raise ValueError(
+                f"`{option}` cannot be used with {name!r}: {reason}. Received: "
+                f"{option}={value!r}. Leave it out"
+            )

@@ -1,17 +1,46 @@
-"""The image files below a folder: found by their names alone, none of them opened."""
+"""Names of image files, and the splits and classes that their folders stand for."""
 
 import hashlib
 import os
+import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
-
+# Of the formats in `decoding`, in lower case.
+EXTENSIONS = frozenset(
+    {
+        *(".apng", ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg"),
+        *(".png", ".tif", ".tiff", ".webp"),
+    }
+)
+# Images of formats that are not decoded.
+OTHER_IMAGES = frozenset(
+    {
+        *(".cr2", ".dng", ".eps", ".exr", ".heic", ".heif", ".ico", ".jp2", ".jxl", ".nef"),
+        *(".pbm", ".pgm", ".ppm", ".psd", ".svg", ".svgz", ".tga"),
+    }
+)
+# Written by desktops and cameras beside the images.
+_SKIPPED = frozenset({"__macosx", "@eadir", "thumbnails", "thumbs.db", "ehthumbs.db"})
+# Names of folders, files and keys that hold a split, in lower case.
+SPLIT_WORDS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+    "t10k": "test",
+}
+_FOLDERS = frozenset({"train", "val", "valid", "validation", "test"})
 _ENCODING = ("utf-8", "surrogatepass")  # Names that are no UTF-8 come back as they were.
+_NUM_LISTED = 5
 
 
 class PathList(Sequence[str]):
@@ -37,7 +66,7 @@ class PathList(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
+            return [self[place] for place in range(*index.indices(len(self)))]
         place = range(len(self))[index]
         return self._held[self._ends[place] : self._ends[place + 1]].decode(*_ENCODING)
 
@@ -46,49 +75,138 @@ class PathList(Sequence[str]):
         return hashlib.sha256(self._held + self._ends.tobytes()).hexdigest()
 
 
-def split_root(root: Path, split: str) -> Path:
-    """Returns the folder of a split: `root` itself, unless it holds `train` and `test`."""
-    if not root.is_dir():
-        found = "a file" if root.exists() else "nothing"
-        raise ValueError(f"A folder of images must be a folder. Received: {root}, which is {found}")
-    if not ((root / "train").is_dir() and (root / "test").is_dir()):
+class Listing(NamedTuple):
+    """The image files of a folder.
+
+    Attributes:
+        root: The folder, or its subfolder of the split.
+        files: Paths of the images, relative to `root`.
+        folders: Paths of the folders that were listed.
+        left_out: Number of files that are no images, by ending in lower case.
+        empty: First-level folders of `root` without an image, sorted.
+    """
+
+    root: Path
+    files: PathList
+    folders: list[str]
+    left_out: Counter[str]
+    empty: list[str]
+
+
+def is_skipped(name: str) -> bool:
+    """Returns whether a file or folder is hidden, or written by the system beside the images."""
+    return name.startswith(".") or name.lower() in _SKIPPED
+
+
+def ending(name: str) -> str:
+    """Returns the ending of a file's name, in lower case, or the empty string."""
+    return os.path.splitext(name)[1].lower()
+
+
+def split_of(name: str) -> str | None:
+    """Returns `"train"`, `"validation"` or `"test"` for a word such as `"val"`, else None."""
+    return SPLIT_WORDS.get(name.lower())
+
+
+def split_in_name(name: str) -> str | None:
+    """Returns the split that a word of a file's name says, such as that of `t10k-images`."""
+    splits = [split_of(word) for word in re.split("[^a-zA-Z0-9]+", name)]
+    return next((split for split in splits if split is not None), None)
+
+
+def split_folder(place: str, files: Iterable[str], split: str) -> str | None:
+    """Returns the first-level folder that holds a split, or None if the folders are no splits.
+
+    The folders `train`, `val`, `valid`, `validation` and `test`, in any case, are splits, unless
+    there is only one of them, and it holds images directly, beside other folders: then all are
+    classes.
+
+    Args:
+        place: The folder or archive, for errors.
+        files: Paths of its images.
+        split: The split that is wanted.
+
+    Raises:
+        ValueError: When there is no such split, or folders are a mixture of splits and classes.
+    """
+    is_deep: dict[str, bool] = {}
+    for file in files:
+        folder, slash, rest = file.partition("/")
+        head = folder if slash else ""
+        is_deep[head] = is_deep.get(head, False) or "/" in rest
+    splits = sorted(folder for folder in is_deep if folder.lower() in _FOLDERS)
+    others = sorted(folder or "images in no folder" for folder in is_deep if folder not in splits)
+    if len(splits) == 1 and others and "" not in is_deep and not is_deep[splits[0]]:
+        splits = []
+    if splits and others:
+        raise ValueError(
+            "The folders of images must be splits (train, validation, test) or classes. Received: "
+            f"{place} with the splits {', '.join(splits)} beside "
+            f"{', '.join(others[:_NUM_LISTED])}. Move the images of the splits into another folder"
+        )
+    if not splits:
         if split != "train":
             raise ValueError(
-                f"`split` must be 'train', for {root} does not contain the folders `train` and "
-                f"`test`. Received: {split!r}. Move the images into such folders"
+                f"`split` must be 'train', for {place} does not contain folders such as `train` "
+                f"and `test`. Received: {split!r}. Move the images into such folders"
             )
-        return root
-    splits = sorted(
-        entry.name for entry in root.iterdir() if entry.is_dir() and not _hidden(entry.name)
-    )
-    if split not in splits:
+        return None
+    same = [folder for folder in splits if folder == split]
+    if not same and split_of(split) is not None:
+        same = [folder for folder in splits if split_of(folder) == split_of(split)]
+    if len(same) != 1:
         raise ValueError(f"`split` must be one of the folders {splits}. Received: {split!r}")
-    return root / split
+    return same[0]
 
 
-def image_files(
-    root: Path, *, visit: Callable[[str], None], within: Path | None = None
-) -> PathList:
-    """Returns the paths of the images below a folder; calls `visit` with each folder.
+def list_images(root: Path, split: str = "train", *, within: Path | None = None) -> Listing:
+    """Returns the images of a split below a folder.
 
     Args:
         root: The folder.
-        visit: Function of a folder's path.
+        split: See `split_folder`.
         within: Folder that links must not lead out of. Defaults to None: they may lead anywhere.
 
     Raises:
-        ValueError: When there is none, a folder cannot be read, or a link leads out of `within`.
+        ValueError: When there is no folder, split or image, a folder cannot be read, or a link
+            leads out of `within`.
     """
-    files = PathList(_walk(root, visit, None if within is None else os.path.realpath(within)))
+    if not root.is_dir():
+        kind = "a file" if root.exists() else "nothing"
+        raise ValueError(f"A folder of images must be a folder. Received: {root}, which is {kind}")
+    folders: list[str] = []
+    others: list[str] = []
+    real = None if within is None else os.path.realpath(within)
+    files = PathList(_walk(root, folders.append, others.append, real))
     if not files:
+        left_out = Counter(map(ending, others))
+        other = f", but {counted(left_out)}" if left_out else ""
         raise ValueError(
             f"A folder of images must contain files that end in {', '.join(sorted(EXTENSIONS))}. "
-            f"Received: {root}, which has none"
+            f"Received: {root}, which has none{other}"
         )
-    return files
+    folder = split_folder(str(root), files, split)
+    if folder is not None:
+        root, prefix = root / folder, f"{folder}/"
+        files = PathList(file.removeprefix(prefix) for file in files if file.startswith(prefix))
+        others = [file for file in others if file.startswith(prefix)]
+    first_level = {
+        entry.name for entry in root.iterdir() if entry.is_dir() and not is_skipped(entry.name)
+    }
+    empty = sorted(first_level - {file.partition("/")[0] for file in files})
+    return Listing(root, files, folders, Counter(map(ending, others)), empty)
 
 
-def _walk(root: Path, visit: Callable[[str], None], within: str | None) -> Iterator[str]:
+def counted(left_out: Mapping[str, int]) -> str:
+    """Returns one line such as `3 .svg, 1 .txt` of files counted by ending."""
+    return ", ".join(
+        f"{number} {name or 'without ending'}" for name, number in sorted(left_out.items())
+    )
+
+
+def _walk(
+    root: Path, visit: Callable[[str], None], leave_out: Callable[[str], None], within: str | None
+) -> Iterator[str]:
     def refuse(error: OSError) -> None:
         raise ValueError(f"Every subfolder must be readable. Received: {error}") from error
 
@@ -104,21 +222,25 @@ def _walk(root: Path, visit: Callable[[str], None], within: str | None) -> Itera
             for link in _links(folder):
                 _refuse_outside(link, within)
         visit(folder)
-        subfolders[:] = sorted(name for name in subfolders if not _hidden(name))
+        subfolders[:] = sorted(name for name in subfolders if not is_skipped(name))
         inner = Path(folder).relative_to(root).as_posix()
         parent = "" if inner == "." else f"{inner}/"
         for name in names:
-            if not _hidden(name) and os.path.splitext(name)[1].lower() in EXTENSIONS:
+            if is_skipped(name):
+                continue
+            if ending(name) in EXTENSIONS:
                 yield parent + name
+            else:
+                leave_out(parent + name)
 
 
 def _links(folder: str) -> list[str]:
-    """Returns the links to images in a folder; what a link to a folder holds is walked over."""
+    """Returns the links to images in a folder; the content of a linked folder is walked over."""
     with os.scandir(folder) as entries:
         return sorted(
             entry.path
             for entry in entries
-            if entry.is_symlink() and os.path.splitext(entry.name)[1].lower() in EXTENSIONS
+            if entry.is_symlink() and ending(entry.name) in EXTENSIONS
         )
 
 
@@ -129,10 +251,6 @@ def _refuse_outside(path: str, within: str) -> None:
             f"The images must lie in the folder that was named. Received: {path}, which leads to "
             f"{real}. If you made the link, use `follow_links=True` (`--follow_links`)"
         )
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".")
 
 
 def classes(files: Iterable[str]) -> tuple[np.ndarray | None, list[str] | None]:

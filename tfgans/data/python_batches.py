@@ -20,7 +20,7 @@ NumpyBatch: TypeAlias = np.ndarray | tuple[np.ndarray, np.ndarray]
 
 
 class RecordedGenerator:
-    """Reads a Python generator, whose batches can be had once only, so that none is lost.
+    """Reads a Python generator, whose batches can be read once only, without losing any.
 
     Keras and `tf.data` open iterators to look at the first batch, and throw them away. Batches are
     therefore recorded as long as `step()` stays the same: each new iterator begins with them. Once
@@ -40,7 +40,7 @@ class RecordedGenerator:
         self._newest = 0  # Number of the newest iterator; the others get no more batches.
 
     def __call__(self) -> Iterator[Element]:
-        """Returns a new iterator; all older ones end."""
+        """Returns a new iterator; all older iterators end."""
         with self._lock:
             self._newest += 1
             number = self._newest

@@ -1,4 +1,4 @@
-"""Python inside `tf.data`: errors that a user can read, and a process that can end."""
+"""Calls Python inside `tf.data`: readable errors, and a clean exit of the process."""
 
 import atexit
 import contextlib
@@ -31,16 +31,16 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        found = re.search(rf"{ReadError.__name__}: (.*)", error.message)
-        if found is None:
+        match = re.search(rf"{ReadError.__name__}: (.*)", error.message)
+        if match is None:
             raise
-        raise ReadError(found[1]) from None
+        raise ReadError(match[1]) from None
 
 
 class _Calls:
     """The calls in progress, and whether Python is about to end.
 
-    A thread of `tf.data` that waits for Python while Python ends waits for ever, and whoever
+    A thread of `tf.data` that waits for Python while Python ends waits for ever, and a thread that
     destroys its iterator waits for it. So at exit new calls are turned away, until the threads have
     filled their buffers with that and rest.
     """
@@ -50,7 +50,7 @@ class _Calls:
         self._active, self._last, self._ending = 0, -_QUIET, False
 
     @contextlib.contextmanager
-    def one(self) -> Iterator[None]:
+    def active(self) -> Iterator[None]:
         with self._lock:
             self._active += 1
         try:
@@ -76,8 +76,8 @@ def call(
 ) -> tf.Tensor:
     """Returns the tensor that a function makes of an array, in graphs of `tf.data` too."""
 
-    def guarded(given: np.ndarray) -> Any:
-        with _calls.one():
-            return function(given)
+    def guarded(array: np.ndarray) -> Any:
+        with _calls.active():
+            return function(array)
 
     return tf.numpy_function(guarded, [argument], dtype)

@@ -1,9 +1,9 @@
-"""Rows of bytes in one file: filled by many processes, killed at any time, never trusted blindly.
+"""A file of rows of bytes, shared by processes that may be killed at any time.
 
-The file is a head of 4096 bytes that says what it holds, then one record a row: the CRC-32 of the
-row, and the row. It is sparse: a row that has not been written takes no space, and reads as zeros.
-It is read and written by offset, not mapped: on a full disk, or where a file was cut short, a write
-to mapped memory ends the process. Equal rows are written by whoever decodes them first, or
+The file is a head of 4096 bytes that says what it holds, then a record for each row: the CRC-32 of
+the row, and the row. It is sparse: a row that has not been written takes no space and reads as
+zeros. It is read and written by offset, not mapped: on a full disk, or where a file was cut short,
+a write to mapped memory ends the process. A row is written by the process that decodes it first, or
 twice; a record that is torn in between fails its checksum, and its row is made again.
 """
 
@@ -33,11 +33,11 @@ def file_size(num_rows: int, row_size: int) -> int:
 
 
 class RowCache(Copyable):
-    """Rows of one size by their numbers, in a file that other processes may have open too.
+    """Rows of equal size by their numbers, in a file that other processes may have open too.
 
     Args:
-        path: The file. Its name must be `KEY-STATE.rows`, and tell what the rows are of: where
-            the same key has another state, that file is out of date, and removed unless in use.
+        path: The file. Its name must be `KEY-STATE.rows`, and identify the rows: where the
+            same key has another state, that file is out of date, and removed unless in use.
         num_rows: Positive integer.
         row_size: Positive integer, bytes.
 
@@ -59,8 +59,8 @@ class RowCache(Copyable):
 
     def _open(self) -> None:
         path, num_rows, row_size = self.path, self._num_rows, self._row_size
-        told = {"rows of": path.stem, "num_rows": num_rows, "row_size": row_size}
-        head = json.dumps(told).encode().ljust(_HEAD)
+        description = {"rows of": path.stem, "num_rows": num_rows, "row_size": row_size}
+        head = json.dumps(description).encode().ljust(_HEAD)
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.locked(path.parent):
             _make(path, head, file_size(num_rows, row_size))

@@ -1,7 +1,7 @@
-"""What every source of real examples offers: endless batches that depend on (seed, step) alone."""
+"""The base class of sources: endless batches that depend on (seed, step) alone."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,14 @@ class Source(SettingsRepr, abc.ABC):
         labels: Integer array `[num_examples]`, or None.
         num_classes: Positive integer, when every example is of one of the classes 0, 1, ...,
             num_classes - 1; else None. Then a conditional model can be trained on the source.
+        class_names: Names of the classes 0, 1, ..., or None (default).
         seed: Integer in the int64 range. Decides the order, or the draws.
+
+    Attributes:
+        origin: String, the place that the examples were read from, or None.
     """
 
+    origin: str | None = None
     _parallel = tf.data.AUTOTUNE  # Batches that are made at a time.
 
     def __init__(
@@ -39,10 +44,12 @@ class Source(SettingsRepr, abc.ABC):
         num_examples: int | None = None,
         labels: np.ndarray | None = None,
         num_classes: int | None = None,
+        class_names: Sequence[str] | None = None,
         seed: int = 0,
     ) -> None:
         self.name = name
         self.num_classes = num_classes
+        self.class_names = None if class_names is None else tuple(class_names)
         self.data_shape = checks.shape("data_shape", data_shape)
         self.num_examples = num_examples
         self.labels = None if labels is None else np.asarray(labels, dtype=np.int64)
@@ -65,7 +72,7 @@ class Source(SettingsRepr, abc.ABC):
 
     @property
     def class_shares(self) -> np.ndarray | None:
-        """How likely an example is of each class: float64 `[num_classes]`, with sum 1.
+        """The probability of each class: float64 `[num_classes]`, with sum 1.
 
         Of stored examples these are the parts of the labels, 0 for a class without examples; of
         examples that are drawn, the probabilities by which the class is drawn. None where the
@@ -81,8 +88,7 @@ class Source(SettingsRepr, abc.ABC):
             return None
         if self.labels is None:
             raise NotImplementedError(
-                f"{type(self).__name__} has classes: it must say how likely each is "
-                "(`class_shares`)"
+                f"{type(self).__name__} has classes: it must state their shares (`class_shares`)"
             )
         return np.bincount(self.labels, minlength=self.num_classes) / len(self.labels)
 
@@ -103,7 +109,7 @@ class Source(SettingsRepr, abc.ABC):
                 batch, so that a step count restored after the dataset was made is honoured.
             labels: Whether the class of each example comes along. Defaults to False.
             part: (index, count): each batch is cut into `count` equal parts, and part `index` of
-                it is given, for a worker that loads its own share only. Of stored examples no
+                it is returned, for a worker that loads its share only. Of stored examples no
                 others are read. Defaults to None: the whole batch.
 
         Returns:
@@ -130,16 +136,16 @@ class Source(SettingsRepr, abc.ABC):
                 "with labels"
             )
 
-        own = _own_rows(part, size)
+        rows = _rows_of_part(part, size)
 
         @tf.autograph.experimental.do_not_convert
         def batch(step: tf.Tensor) -> Any:
-            examples = self._part_of_batch(step, size, own)
-            return (examples, self._batch_labels(step, size)[own]) if labels else examples
+            examples = self._part_of_batch(step, size, rows)
+            return (examples, self._batch_labels(step, size)[rows]) if labels else examples
 
         options = tf.data.Options()
         options.deterministic = True
-        # There are no files to hand out to the workers.
+        # There are no files to share out among the workers.
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.DATA
         )
@@ -167,7 +173,7 @@ class DrawnSource(Source):
         data_shape: See `Source`.
         num_classes: See `Source`. Subclasses that have some write `_draw_labels` and
             `class_shares`.
-        seed: Integer. Decides what `batches` draws; `sample` takes a seed of its own.
+        seed: Integer. Decides what `batches` draws; `sample` takes another seed.
     """
 
     def __init__(
@@ -223,7 +229,7 @@ def _numbers_from(start: int | Callable[[], int]) -> tf.data.Dataset:
     return first.flat_map(tf.data.Dataset.counter).apply(endless)
 
 
-def _own_rows(part: tuple[int, int] | None, batch_size: int) -> slice:
+def _rows_of_part(part: tuple[int, int] | None, batch_size: int) -> slice:
     if part is None:
         return slice(0, batch_size)
     if not isinstance(part, tuple) or len(part) != 2:

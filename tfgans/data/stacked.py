@@ -1,4 +1,4 @@
-"""Three independent images stacked as the channels of one: 1000 modes from ten digits."""
+"""Stacks three independent images as color channels: 1000 modes from ten digits."""
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +11,7 @@ _NUM_CHANNELS = 3
 
 
 class StackedImages(DrawnSource):
-    """Colour images whose channels are grey images drawn independently, with replacement.
+    """Color images whose channels are grey images drawn independently, with replacement.
 
     The images come without end. With ten classes there are 1000 modes, label
     `100 * red + 10 * green + blue`: the mode-counting benchmark of Metz et al.
@@ -59,7 +59,7 @@ class StackedImages(DrawnSource):
 
     @property
     def class_shares(self) -> np.ndarray:
-        """How likely each mode is: float64 `[num_modes]`.
+        """The probability of each mode: float64 `[num_modes]`.
 
         The product of the shares of its three classes among the grey images, for the channels are
         drawn independently.

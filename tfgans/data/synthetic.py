@@ -1,4 +1,4 @@
-"""Synthetic distributions with known modes, densities or supports. One batch, one draw."""
+"""Synthetic distributions with known modes, densities or supports. A batch is a single draw."""
 
 import math
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ from tfgans.data.source import DrawnSource
 
 
 class GaussianMixture(DrawnSource):
-    """Gaussians of one standard deviation, equally likely unless told; the mode is the class.
+    """Gaussians of one standard deviation, equally likely by default; the mode is the class.
 
     Args:
         modes: Float array `[num_modes, dim]`, the centres.
         std: Positive float, the standard deviation of each coordinate about its centre.
-        proportions: Positive floats, one a mode, that sum to 1: how likely each is. Defaults to
-            None, equally likely.
+        proportions: Positive floats, one for each mode, that sum to 1: their probabilities.
+            Defaults to None, equally likely.
         seed: Integer. Decides what `batches` draws. Defaults to 0.
         name: String for errors and reports.
 
     Attributes:
-        proportions: float64 `[num_modes]`, how likely each mode is.
+        proportions: float64 `[num_modes]`, the probability of each mode.
 
     Raises:
         ValueError: When an argument is out of range.
@@ -47,7 +47,7 @@ class GaussianMixture(DrawnSource):
         self.modes = np.asarray(modes, dtype=np.float32)
         self.num_modes, self.dim = checks.shape("modes", self.modes.shape, rank=2)
         self.std = checks.positive("std", std)
-        # A draw of equally likely modes is another one, of integers.
+        # Equally likely modes are drawn differently, as integers.
         self._equal = proportions is None
         if proportions is None:
             self.proportions = np.full(self.num_modes, 1 / self.num_modes)
@@ -57,7 +57,7 @@ class GaussianMixture(DrawnSource):
 
     @property
     def class_shares(self) -> np.ndarray:
-        """How likely each mode is: float64 `[num_modes]`, as `proportions`."""
+        """The probability of each mode: float64 `[num_modes]`, as `proportions`."""
         return self.proportions.copy()
 
     def log_prob(self, x: np.ndarray) -> np.ndarray:
@@ -198,7 +198,7 @@ def _checked_proportions(proportions: Sequence[float] | np.ndarray, num_modes: i
     # Written so that NaN fails.
     if values.shape != (num_modes,) or not (values > 0).all() or not abs(values.sum() - 1) <= 1e-6:
         raise ValueError(
-            f"`proportions` must be {num_modes} positive numbers, one a mode, that sum to 1. "
-            f"Received: {checks.short(proportions)}"
+            f"`proportions` must be {num_modes} positive numbers, one for each mode, that sum to "
+            f"1. Received: {checks.short(proportions)}"
         )
     return values / values.sum()

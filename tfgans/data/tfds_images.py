@@ -13,6 +13,8 @@ import numpy as np
 from tfgans import checks
 from tfgans.data import resize
 from tfgans.data.arrays import ArraySource
+from tfgans.data.load_options import LoadOptions
+from tfgans.data.resize import ImageOptions
 
 _READ_BATCH = 128
 
@@ -29,6 +31,8 @@ class _Dataset:
 DATASETS = {
     "digits": _Dataset("tfgans_digits", bundled=True),
     "mnist": _Dataset("mnist"),
+    "fashion_mnist": _Dataset("fashion_mnist"),
+    "kmnist": _Dataset("kmnist"),
     "cifar10": _Dataset("cifar10"),
     # 148 pixels of the 218 x 178 keep the face and drop most of the background.
     "celeb_a": _Dataset(
@@ -44,6 +48,8 @@ def load_images(
     image_size: int | tuple[int, int] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     download: bool = False,
+    fit: str = "crop",
+    flip: bool = False,
     seed: int = 0,
 ) -> ArraySource:
     """Returns one split of a dataset as uint8 images in memory.
@@ -56,12 +62,14 @@ def load_images(
     Args:
         name: A key of `DATASETS`.
         split: `"train"` (default), `"test"`, and for celeb_a `"validation"`.
-        image_size: Integer or (height, width) to resize to. Defaults to the images' own size, for
+        image_size: Integer or (height, width) to resize to. Defaults to the size as stored, for
             celeb_a to 64.
         data_dir: Folder of prepared datasets. Defaults to the environment variable
             `TFGANS_DATA_DIR`, or else to `~/.cache/tfgans`.
         download: Whether to download and prepare what the folder lacks. Defaults to False. The
             digits are prepared in either case: they come with scikit-learn.
+        fit: See `ImageOptions`.
+        flip: See `IndexedSource`.
         seed: Integer. Decides the order. Defaults to 0.
 
     Raises:
@@ -70,24 +78,44 @@ def load_images(
     dataset = DATASETS[name]
     checks.choice("split", split, dataset.splits)
     size = resize.parse_size(image_size) or dataset.default_size
+    options = ImageOptions(size, fit)
     builder = _prepared(name, dataset, data_directory(data_dir), download)
     features = builder.info.features
     height, width, channels = features["image"].shape
     shape = (*(size or (height, width)), channels)
 
     def fitted(pixels: np.ndarray) -> np.ndarray:
-        return pixels if size is None else resize.fit_array(pixels, size, crop=dataset.crop)
+        return (
+            pixels if size is None else resize.fit_array(pixels, size, options, crop=dataset.crop)
+        )
 
     labels: list[int] = []
     stream = _read(builder, split, fitted, labels)
     # Grows as it reads, where a list of images would need the memory twice in the end.
     images = np.fromiter(stream, dtype=np.dtype((np.uint8, shape)))
-    return ArraySource(
+    source = ArraySource(
         images,
         labels=np.asarray(labels) if labels else None,
         class_names=features["label"].names if "label" in features else None,
+        flip=flip,
         seed=seed,
         name=name,
+    )
+    source.origin = str(builder.data_path)
+    return source
+
+
+def load_prepared(name: str, options: LoadOptions) -> ArraySource:
+    """Returns `load_images` of the options of `tfgans.data.load`."""
+    return load_images(
+        name,
+        split=options.split,
+        image_size=options.image_size,
+        data_dir=options.data_dir,
+        download=options.download,
+        fit=options.fit,
+        flip=options.flip,
+        seed=options.seed,
     )
 
 
@@ -125,8 +153,8 @@ def _prepared_digits(directory: Path) -> Any:
         try:
             builder.download_and_prepare()
         except OSError:
-            # tfds prepares in a folder of its own and renames it, which fails when another
-            # process was first. Then its copy serves as well.
+            # tfds prepares in a temporary folder and renames it, which fails when another
+            # process was first. Then the copy of that process serves as well.
             if not _is_prepared(TfgansDigits(data_dir=directory)):
                 raise
     return TfgansDigits(data_dir=directory)

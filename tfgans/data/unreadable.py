@@ -1,31 +1,30 @@
-"""Files that cannot be read: what PIL raises, and what the user is told."""
+"""Reports files that cannot be read."""
 
 import struct
 import warnings
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 
-# What PIL raises on files that are damaged, or not what their name says.
+# The errors of PIL on files that are damaged, or not what their name says.
 ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 _NUM_LISTED = 5
 REMEDY = "with `skip_bad=True` (`--skip_bad`)"
 
 
 def reason(error: BaseException) -> str:
-    """Returns what is wrong with a file."""
+    """Returns the fault of a file."""
     return str(error) or type(error).__name__
 
 
-def report(root: Path, bad: Mapping[str, str], *, num_files: int, skip_bad: bool) -> None:
+def report(place: str, bad: Mapping[str, str], *, num_files: int, skip_bad: bool) -> None:
     """Raises ValueError, or warns, if there are bad files; `bad` says why, by their names."""
     if not bad:
         return
     listed = "; ".join(f"{file}: {bad[file]}" for file in sorted(bad)[:_NUM_LISTED])
     more = "; ..." if len(bad) > _NUM_LISTED else ""
-    summary = f"{len(bad)} of {num_files} images in {root} cannot be read ({listed}{more})"
+    summary = f"{len(bad)} of {num_files} images in {place} cannot be read ({listed}{more})"
     if len(bad) == num_files:
-        raise ValueError(f"{summary}. None is left: check the folder")
+        raise ValueError(f"{summary}. None is left: check the files")
     if not skip_bad:
         raise ValueError(f"{summary}. Repair or remove them, or leave them out {REMEDY}")
     warnings.warn(f"{summary} and are left out", stacklevel=5)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tfgans import compat, replicas
 from tfgans.data import Source
-from tfgans.data.room import available_memory
+from tfgans.data.capacity import available_memory
 from tfgans.gan import GAN
 from tfgans.players import Player, check_batch_size
 

@@ -1,4 +1,4 @@
-"""How much memory and disk there is for images."""
+"""The memory and disk space that images may take."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import psutil
 _PART_OF_MEMORY = 4
 _PART_OF_DISK = 0.9
 
-# Controller, folder, limit, usage, and what of the usage is given back when it is needed.
+# Controller, folder, limit, usage, and the part of the usage that can be reclaimed.
 _CGROUPS = (
     ("", "", "memory.max", "memory.current", "inactive_file"),
     (
@@ -25,25 +25,25 @@ _CGROUPS = (
 
 def available_memory() -> int:
     """Returns the bytes that this process may still take, of the machine and its container."""
-    return min([psutil.virtual_memory().available, *_left_in_cgroups(Path("/"))])
+    return min([psutil.virtual_memory().available, *left_in_cgroups(Path("/"))])
 
 
 def fits_in_memory(num_bytes: int) -> bool:
-    """Returns whether so much is at most a quarter of the memory that is available."""
+    """Returns whether the bytes take at most a quarter of the available memory."""
     return num_bytes <= available_memory() // _PART_OF_MEMORY
 
 
 def fits_on_disk(path: Path, num_bytes: int) -> bool:
-    """Returns whether a file may grow to so much; what it takes already counts as free."""
+    """Returns whether a file may grow to this size; what it takes already counts as free."""
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     taken = path.stat().st_blocks * 512 if path.exists() else 0
     return num_bytes - taken <= _PART_OF_DISK * shutil.disk_usage(folder).free
 
 
-def _left_in_cgroups(root: Path) -> list[int]:
-    """Returns what each control group above this process, of version 1 or 2, leaves to it.
+def left_in_cgroups(root: Path) -> list[int]:
+    """Returns the bytes left to this process by each control group above it, version 1 or 2.
 
-    psutil tells of the machine, not of the container.
+    psutil reports the memory of the machine, not of the container.
     """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
@@ -55,8 +55,8 @@ def _left_in_cgroups(root: Path) -> list[int]:
             if controller not in controllers.split(","):
                 continue
             top = root / "sys/fs/cgroup" / folder
-            own = top / path.strip("/")
-            groups = [own, *own.parents]
+            lowest = top / path.strip("/")
+            groups = [lowest, *lowest.parents]
             for group in groups[: groups.index(top) + 1]:
                 left.extend(_left_in(group, *names))
     return left

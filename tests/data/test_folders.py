@@ -1,0 +1,554 @@
+"""Folders: which files count, what they become, and where the images are held."""
+
+import contextlib
+import errno
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tfgans import data
+from tfgans.data import capacity, decoding, indexed, paths
+from tfgans.data.row_cache import RowCache
+
+RNG = np.random.default_rng(0)
+
+
+def pixels(height=6, width=6, channels=3):
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    return RNG.integers(0, 256, shape, dtype=np.uint8)
+
+
+def write(path, array=None, **options):
+    array = pixels() if array is None else array
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path, **options)
+    return array
+
+
+def load(root, **options):
+    return data.load(f"folder:{root}", **options)
+
+
+@pytest.fixture(autouse=True)
+def cache_dir(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFGANS_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Twenty images of three classes, of many sizes."""
+    for index in range(20):
+        write(tmp_path / "images" / f"{index % 3}" / f"{index}.png", pixels(7 + index % 4, 8))
+    return tmp_path / "images"
+
+
+# Which files count.
+
+
+def test_every_format_in_the_order_of_names_and_nothing_else(tmp_path):
+    endings = ["BMP", "gif", "JFIF", "jpeg", "JPG", "Png", "tif", "TIFF", "webp", "apng", "avif"]
+    for index, ending in enumerate(endings):
+        kind = {"JFIF": "JPEG", "apng": "PNG"}.get(ending)
+        write(tmp_path / f"{index:02}.{ending}", np.full((6, 6), 20 * index, np.uint8), format=kind)
+    for name in (".hidden.png", ".thumbnails/a.png", "__MACOSX/._a.png", "@eaDir/a.png"):
+        write(tmp_path / name)
+    for name in ("notes.txt", "Thumbs.db", "a.csv", "b.TXT"):
+        (tmp_path / name).write_text("")
+    source = load(tmp_path)
+    values = source.array.mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(values, 20 * np.arange(len(endings)), atol=4)
+    assert (source.labels, source.class_names) == (None, None)
+    (tmp_path / "drawing.svg").write_text("")
+    (tmp_path / "empty").mkdir()
+    with (
+        pytest.warns(
+            UserWarning, match=r"left out, for their format is not read: 1 \.svg\. Convert"
+        ),
+        pytest.warns(UserWarning, match="hold no image and are no classes: empty"),
+    ):
+        load(tmp_path)
+    report = data.inspect(f"folder:{tmp_path}")
+    assert report.left_out == {".csv": 1, ".svg": 1, ".txt": 2}
+    assert report.empty == ("empty",)
+
+
+def test_report_of_a_split(tmp_path):
+    for name in ("train/a/1", "train/a/2", "train/b/1"):
+        write(tmp_path / f"{name}.png", pixels(12, 12, channels=1))
+    write(tmp_path / "train" / "b" / "2.png", pixels(30, 20))
+    write(tmp_path / "val" / "a" / "1.png")
+    (tmp_path / "val" / "a" / "1.svg").write_text("")
+    report = data.inspect(f"folder:{tmp_path}")
+    assert dict(report.class_counts) == {"a": 2, "b": 2}
+    assert (report.left_out, report.num_resized) == ({}, 1)
+    assert report.modes == {"L": 3, "RGB": 1}
+    assert (report.suggestion.image_size, report.samples.shape) == (12, (4, 12, 12, 3))
+    assert data.inspect(f"folder:{tmp_path}", split="val").left_out == {".svg": 1}
+
+
+def test_nested_folders_are_classes(tmp_path):
+    for name in ("dog/1.png", "cat/2.png", "cat/deep/1.png"):
+        write(tmp_path / name)
+    source = load(tmp_path)
+    np.testing.assert_array_equal(source.labels, [0, 0, 1])
+    assert source.class_names == ("cat", "dog")
+    np.testing.assert_allclose(source.class_shares, [2 / 3, 1 / 3])
+    write(tmp_path / "loose.png")
+    assert load(tmp_path).labels is None
+
+
+@pytest.mark.parametrize(
+    ("names", "split", "expected"),
+    [
+        (["train/x/1", "test/x/1"], "train", 1),
+        (["Train/x/1", "VAL/x/1", "VAL/y/1"], "validation", 2),
+        (["train/1", "valid/1", "valid/2"], "val", 2),
+        (["train/x/1", "train/y/1"], "train", 2),
+        (["validation/1", "val/1", "val/2", "train/1"], "val", 2),
+        # A single class that has the name of a split, beside others.
+        (["train/1", "car/1", "plane/1"], "train", 3),
+        (["train/x/1", "car/1"], "train", "splits train beside car. Move"),
+        (["train/1", "test/1", "extra/1"], "train", "splits test, train beside extra"),
+        (["train/1", "test/1", "1"], "train", "beside images in no folder"),
+        (["train/1", "test/1"], "v", r"one of the folders \['test', 'train'\]. Received: 'v'"),
+        (["validation/1", "val/1"], "valid", "one of the folders"),
+        (["x/1"], "test", r"`split` must be 'train', .*Received: 'test'. Move"),
+    ],
+)
+def test_splits_and_classes_are_told_apart(tmp_path, names, split, expected):
+    for name in names:
+        write(tmp_path / f"{name}.png")
+    if isinstance(expected, int):
+        assert load(tmp_path, split=split).num_examples == expected
+    else:
+        with pytest.raises(ValueError, match=expected):
+            load(tmp_path, split=split)
+
+
+def test_paths_come_back_as_they_were(tmp_path):
+    names = ["b.png", "a/z.jpg", "a-/y.png", "a.png", "ü/ß.webp", "\udcff.png", "\uffee.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    listing = paths.list_images(tmp_path)
+    assert list(listing.files) == sorted(names)
+    assert listing.files[1:3] == sorted(names)[1:3]
+    assert len(listing.folders) == 4
+    assert listing.files.digest() == paths.PathList(names).digest()
+    assert listing.files.digest() != paths.PathList([*names[1:], "c.png"]).digest()
+
+
+@pytest.mark.parametrize(
+    ("link", "target"), [("c", "a"), ("a/c.png", "a/b.png"), ("a/d.png", "nothing"), ("test", "a")]
+)
+def test_a_link_out_of_the_folder_is_refused_unless_asked(tmp_path, link, target):
+    for name in ("named", "other"):
+        write(tmp_path / name / "a" / "b.png")
+    (tmp_path / "named" / link).symlink_to(tmp_path / "other" / target)
+    with pytest.raises(ValueError, match=r"must lie in the folder.*leads to .*--follow_links"):
+        load(tmp_path / "named")
+    if link == "c":
+        assert load(tmp_path / "named", follow_links=True).num_examples == 2
+
+
+def test_links_within_the_folder_are_followed_and_end(tmp_path):
+    write(tmp_path / "named" / "a" / "b.png")
+    (tmp_path / "named" / "a" / "c.png").symlink_to("b.png")
+    (tmp_path / "named" / "a" / "loop").symlink_to(tmp_path / "named")
+    (tmp_path / "alias").symlink_to(tmp_path / "named")
+    assert load(tmp_path / "alias").num_examples == 2
+
+
+# What a file becomes.
+
+
+def test_grey_files_of_all_depths(tmp_path):
+    grey = write(tmp_path / "a.png", pixels(channels=1))
+    bits = write(tmp_path / "b.png", RNG.integers(0, 2, (6, 6)).astype(bool))
+    wide = write(tmp_path / "c.png", RNG.integers(0, 65536, (6, 6), dtype=np.uint16))
+    expected = np.stack([grey, bits * 255, np.rint(wide / 65535 * 255)])
+    np.testing.assert_array_equal(load(tmp_path).array[..., 0], expected)
+    color = write(tmp_path / "d.png")
+    np.testing.assert_array_equal(
+        load(tmp_path).array[[0, 3]], [grey[..., None] + 0 * color, color]
+    )
+
+
+def test_palettes_and_orientation(tmp_path):
+    image = Image.fromarray(pixels()).quantize(16)
+    image.save(tmp_path / "a.png")
+    np.testing.assert_array_equal(load(tmp_path).array[0], np.asarray(image.convert("RGB")))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # To be shown turned by a quarter clockwise.
+    stored = write(tmp_path / "b" / "a.png", pixels(4, 6), exif=exif)
+    np.testing.assert_array_equal(load(tmp_path / "b").array[0], np.rot90(stored, -1))
+
+
+@pytest.mark.parametrize(
+    ("background", "color"), [("white", [255] * 3), ("black", [0] * 3), ("#0A141e", [10, 20, 30])]
+)
+def test_transparency_is_set_on_the_background(tmp_path, background, color):
+    rgba = write(tmp_path / "a.png", pixels(channels=4))
+    alpha = rgba[..., 3:] / 255
+    expected = rgba[..., :3] * alpha + np.array(color) * (1 - alpha)
+    source = load(tmp_path, background=background)
+    assert np.abs(source.array[0] - expected).max() <= 1
+    kept = load(tmp_path, background="alpha")
+    np.testing.assert_array_equal(kept.array[0], rgba)
+    report = data.inspect(f"folder:{tmp_path}", background=background)
+    assert f"1, set on {background}" in str(report)
+
+
+def test_transparent_palettes_and_greys(tmp_path):
+    image = Image.fromarray(np.array([[0, 1]], np.uint8), mode="P")
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.save(tmp_path / "a.png", transparency=1)
+    np.testing.assert_array_equal(load(tmp_path).array[0, 0], [[10, 20, 30], [255, 255, 255]])
+    Image.fromarray(np.array([[[7, 255], [7, 0]]], np.uint8), mode="LA").save(tmp_path / "a.png")
+    np.testing.assert_array_equal(load(tmp_path).array[0, 0], [[7], [255]])
+    # On a color, grey images are in color.
+    colored = load(tmp_path, background="#ff0000").array[0, 0]
+    np.testing.assert_array_equal(colored, [[7, 7, 7], [255, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("size", "fit", "expected"),
+    [
+        (6, "crop", lambda image: image[:, 3:9]),
+        ((6, 12), "crop", lambda image: image),
+        ((3, 12), "crop", lambda image: image[1:4]),
+        ((6, 3), "crop", lambda image: image[:, 4:7]),
+        (12, "pad", lambda image: np.pad(image, ((3, 3), (0, 0), (0, 0)), constant_values=255)),
+        (6, "stretch", lambda image: np.asarray(Image.fromarray(image).resize((6, 6), 3))),
+    ],
+)
+def test_fits(tmp_path, size, fit, expected):
+    stored = write(tmp_path / "a.png", pixels(6, 12))
+    source = load(tmp_path, image_size=size, fit=fit)
+    np.testing.assert_array_equal(source.array[0], expected(stored))
+    padded = load(tmp_path, image_size=12, fit="pad", background="alpha").array[0]
+    assert (padded[:3] == 0).all()
+    assert (padded[3:9, :, 3] == 255).all()
+
+
+def test_mixed_sizes_are_resized_without_aliasing_or_refused(tmp_path):
+    write(tmp_path / "a.png", np.tile(np.uint8([[0, 255], [255, 0]]), (32, 48)))
+    for name, size in (("b", (7, 5)), ("c", (1, 40)), ("d", (1, 40))):
+        write(tmp_path / f"{name}.png", pixels(*size, channels=1))
+    # A chequerboard reduced by 8 is grey: one that aliases is black, white or striped.
+    assert np.abs(load(tmp_path, image_size=8).array[0].astype(int) - 127).max() <= 2
+    with pytest.raises(ValueError, match=r"3 sizes .*: 1x40 \(2\), .*Pass `image_size` \("):
+        load(tmp_path)
+    report = data.inspect(f"folder:{tmp_path}")
+    assert (report.num_resized, report.sizes[1, 40], report.modes) == (4, 2, {"L": 4})
+    assert report.samples.shape == (4, *[report.suggestion.image_size] * 2, 1)
+
+
+# Files that cannot be read.
+
+
+def bomb():
+    """A small PNG file that says it holds 20 000 x 20 000 pixels."""
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)
+    check = struct.pack(">I", zlib.crc32(chunk))
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + check + b"\0\0\0\0IDAT"
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """A folder of one good grey image and seven damaged files, one of them in color."""
+    root = tmp_path / "damaged"
+    write(root / "a.png", pixels(40, 40, 1))
+    write(root / "truncated.png", pixels(40, 40))
+    (root / "truncated.png").write_bytes((root / "truncated.png").read_bytes()[:1000])
+    (root / "bomb.png").write_bytes(bomb())
+    (root / "empty.jpg").write_bytes(b"")
+    for index in range(4):
+        (root / f"text{index}.webp").write_text("not an image")
+    return root
+
+
+def test_damaged_files_are_refused_or_left_out(damaged):
+    with pytest.raises(ValueError, match="7 of 8 images") as raised:
+        load(damaged)
+    message = str(raised.value)
+    assert message.count("; ") == 5  # Five of the seven are listed, and dots for the others.
+    assert "bomb.png: Image size (400000000 pixels) exceeds limit" in message
+    assert "`skip_bad=True`" in message
+    for cache in ("memory", "disk"):
+        with pytest.warns(UserWarning, match=r"7 of 8 images .* are left out"):
+            source = load(damaged, skip_bad=True, cache=cache, image_size=40)
+        # One channel: the only image in color was damaged.
+        assert source.raw(np.arange(1)).shape == (1, 40, 40, 1)
+    with pytest.raises(ValueError, match=r"`skip_bad` decodes all files .*`--cache=disk`"):
+        load(damaged, skip_bad=True, cache="none", image_size=40)
+    assert len(data.inspect(f"folder:{damaged}").unreadable) == 7
+    (damaged / "a.png").write_bytes(b"")
+    for skip_bad in (True, False):
+        with pytest.raises(ValueError, match=r"8 of 8 images .*None is left: check the files"):
+            load(damaged, skip_bad=skip_bad)
+
+
+@pytest.mark.parametrize("cache", ["disk", "none"])
+def test_an_unreadable_file_is_named_when_its_turn_comes(folder, cache):
+    path = folder / "1" / "1.png"
+    write(path, pixels(60, 60))
+    path.write_bytes(path.read_bytes()[:3000])  # The header is good.
+    source = load(folder, cache=cache, image_size=6)
+    message = r"^1/1\.png in .*truncated.*`--skip_bad`\)$"
+    with pytest.raises(data.ReadError, match=message), data.plain_errors():
+        list(source.batches(20).take(1))
+    with pytest.raises(data.ReadError, match=r"1/1\.png"):
+        source.rows(tf.range(20))
+    with pytest.raises(tf.errors.InvalidArgumentError), data.plain_errors():
+        tf.debugging.assert_equal(1, 2)  # Other errors of TensorFlow stay.
+
+
+def test_a_color_file_among_grey_ones_is_named(tmp_path, monkeypatch):
+    for name in "abcd":
+        write(tmp_path / f"{name}.png", pixels(channels=1))
+    write(tmp_path / "e.png")
+    monkeypatch.setattr(indexed, "_NUM_SPREAD", 1)
+    source = load(tmp_path, cache="none", image_size=6)
+    with pytest.raises(data.ReadError, match=r"^e\.png .*in color .*`--cache=memory`"):
+        source.raw(np.arange(5))
+
+
+def test_bad_folders(tmp_path):
+    with pytest.raises(ValueError, match=r"a folder. Received: .*missing, which is nothing"):
+        load(tmp_path / "missing")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="which is a file"):
+        load(tmp_path / "file")
+    with pytest.raises(ValueError, match=r"\.bmp, .*which has none, but 1 without ending"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF"])
+def test_pixels_are_bounded_whatever_pil_allows(tmp_path, monkeypatch, kind):
+    path = tmp_path / "a.png"
+    image = Image.fromarray(pixels(4, 4, channels=1))
+    image.save(
+        path, format=kind, **({"save_all": True, "append_images": [image]} if kind == "GIF" else {})
+    )
+    content = bytearray(path.read_bytes())
+    if kind == "GIF":  # The canvas, not the first frame.
+        content[6:10] = (20_000).to_bytes(2, "little") * 2
+    elif kind == "BMP":
+        content[18:26] = (20_000).to_bytes(4, "little") * 2
+    path.write_bytes(bomb() if kind == "PNG" else content)
+    for limit in (None, 10**10, Image.MAX_IMAGE_PIXELS, 100):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        with pytest.raises(ValueError, match=rf"400000000 pixels.*{decoding.MAX_PIXELS}"):
+            decoding.decode(path, mode="RGB")
+
+
+def test_what_starts_other_programs_is_no_image(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n")
+    with pytest.raises(OSError, match="cannot identify"):
+        decoding.decode(tmp_path / "a.png", mode="RGB")
+
+
+# Where the images are held.
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The names of the files that are decoded."""
+    names, decode = [], decoding.decode
+
+    def counting(path, **options):
+        names.append(path.name)
+        return decode(path, **options)
+
+    monkeypatch.setattr(decoding, "decode", counting)
+    return names
+
+
+def test_each_file_is_decoded_once_and_by_one_process(folder, decoded):
+    source, expected = (load(folder, cache=cache, image_size=6) for cache in ("disk", "memory"))
+    decoded.clear()
+    for rows in np.split(np.arange(20), 4):
+        np.testing.assert_array_equal(source.raw(rows), expected.array[rows])
+    again = load(folder, cache="disk", image_size=6)
+    np.testing.assert_array_equal(again.raw(np.arange(20)), expected.array)
+    assert sorted(decoded) == sorted(path.name for path in folder.rglob("*.png"))
+    none = load(folder, cache="none", image_size=6)
+    decoded.clear()
+    indices = tf.constant([[3, 1], [4, 5]])
+    np.testing.assert_array_equal(none.rows(indices), expected.rows(indices))
+    assert len(decoded) == 4
+
+
+def test_the_size_decides(folder, cache_dir, monkeypatch):
+    def kind(cache="auto", size=6):
+        return type(load(folder, cache=cache, image_size=size))
+
+    memory = 20 * 6 * 6 * 3
+    monkeypatch.setattr(capacity, "fits_in_memory", lambda size: size <= memory)
+    assert kind() is data.ArraySource
+    monkeypatch.setattr(capacity, "fits_in_memory", lambda size: size < memory)
+    assert kind() is data.ImageSource
+    assert len(list(cache_dir.iterdir())) == 1
+    for cache in ("auto", "disk"):
+        with pytest.raises(ValueError, match=rf"need `image_size` .* 20 files .*cache='{cache}'"):
+            kind(cache, size=None)
+    monkeypatch.setattr(capacity, "fits_on_disk", lambda path, size: False)
+    with pytest.warns(UserWarning, match="neither in memory nor on disk"):
+        kind()
+    with pytest.raises(ValueError, match=r"0.0 GB do not fit in .*`--cache_dir`"):
+        kind("disk")
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "names"),
+    [
+        ("0::/a/b", "a", ("memory.max", "memory.current", "inactive_file")),
+        (
+            "4:memory:/a/b",
+            "memory/a",
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ),
+    ],
+)
+def test_the_limit_of_a_container(tmp_path, line, place, names):
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(f"7:cpu:/a\n{line}\n")
+    group = tmp_path / "sys/fs/cgroup" / place
+    group.mkdir(parents=True)
+    limit, usage, reclaimable = names
+    (group / limit).write_text("1000\n")
+    (group / usage).write_text("700\n")
+    (group / "memory.stat").write_text(f"other 5\n{reclaimable} 200\n")
+    assert capacity.left_in_cgroups(tmp_path) == [500]
+    (group / limit).write_text("max\n")
+    assert capacity.left_in_cgroups(tmp_path) == []
+
+
+def row(index, size=300):
+    return np.random.default_rng(index).integers(0, 256, size, dtype=np.uint8)
+
+
+def read(cache, index, size=300):
+    image = np.empty(size, np.uint8)
+    return image if cache.read(index, image) else None
+
+
+@pytest.fixture
+def rows(tmp_path):
+    def open_rows(name="key-state.rows", num_rows=50, row_size=300):
+        return RowCache(tmp_path / name, num_rows=num_rows, row_size=row_size)
+
+    return open_rows
+
+
+def test_rows_are_shared_and_torn_ones_noticed(rows, tmp_path):
+    first, second = rows(), rows()
+    assert read(first, 1) is None
+    first.write(1, row(1))
+    first.write(8, np.zeros(300, np.uint8))
+    for cache in (second, rows()):
+        np.testing.assert_array_equal(read(cache, 1), row(1))
+        assert not read(cache, 8).any()
+        assert read(cache, 6) is None
+    path = tmp_path / "key-state.rows"
+    content = bytearray(path.read_bytes())
+    for place in (4096 + 304, 4096 + 305, 4096 + 500, 4096 + 607):
+        torn = content.copy()
+        torn[place] ^= 1
+        path.write_bytes(torn)  # In place: the same file.
+        assert read(first, 1) is None
+    path.write_bytes(content[: -49 * 304])
+    assert read(first, 1) is None  # Cut short.
+
+
+def test_a_process_that_is_killed_leaves_whole_rows_or_none(rows):
+    cache, size = rows(num_rows=2000, row_size=50_000), 50_000
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            for index in range(2000):
+                cache.write(index, row(index, size))
+        os._exit(1)
+    while read(cache, 20, size) is None:
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    present = [index for index in range(2000) if read(cache, index, size) is not None]
+    assert 20 < len(present) < 2000
+    for index in present:
+        np.testing.assert_array_equal(read(cache, index, size), row(index, size))
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 19_296, b"something else"])
+def test_other_files_are_not_trusted(rows, tmp_path, content):
+    (tmp_path / "key-state.rows").write_bytes(content)
+    cache = rows()
+    assert all(read(cache, index) is None for index in range(50))
+    cache.write(3, row(3))
+    np.testing.assert_array_equal(read(rows(), 3), row(3))
+
+
+def test_what_is_out_of_date_goes_unless_it_is_in_use(rows, tmp_path):
+    held = rows("key-1.rows"), rows("other-1.rows")
+    rows("key-2.rows")
+    rows("key-3.rows")
+    names = {path.name for path in tmp_path.glob("*.rows")}
+    assert names == {"key-1.rows", "other-1.rows", "key-3.rows"}
+    assert [read(cache, 0) for cache in held] == [None, None]
+
+
+def test_a_full_disk_is_reported_once(folder, monkeypatch, decoded):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    source = load(folder, cache="disk", image_size=6)
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.warns(UserWarning, match=r"cannot grow .*No space") as warned:
+        first = source.raw(np.arange(20))
+    assert len(warned) == 1
+    np.testing.assert_array_equal(source.raw(np.arange(20)), first)
+    assert len(decoded) == 40
+
+
+def test_a_changed_folder_has_another_cache(folder, cache_dir):
+    def name(**options):
+        load(folder, cache="disk", **{"image_size": 6, **options})
+        return {path.name for path in cache_dir.glob("*.rows")}
+
+    (first,) = name()
+    assert name() == {first}
+    states = [first]
+    for change in (
+        lambda: (folder / "0" / "0.png").rename(folder / "0" / "00.png"),
+        lambda: write(folder / "0" / "new.png"),
+        lambda: os.replace(folder / "0" / "new.png", folder / "1" / "1.png"),
+        # In place.
+        lambda: (folder / "2" / "2.png").write_bytes((folder / "2" / "2.png").read_bytes() + b"m"),
+    ):
+        change()
+        (state,) = name()  # The one before is gone.
+        states.append(state)
+    assert len(set(states)) == 5
+    assert len(name(image_size=(6, 7)) | name(fit="pad") | name(background="black")) == 4
+
+
+@pytest.mark.slow
+def test_python_ends_while_batches_are_being_made(folder):
+    script = (
+        "import sys, tfgans; source = tfgans.data.load(sys.argv[1], image_size=6, cache='none');"
+        "iterators = [iter(source.batches(8)) for _ in range(4)];"
+        "[next(iterator) for iterator in iterators]"
+    )
+    command = [sys.executable, "-c", script, f"folder:{folder}"]
+    subprocess.run(command, check=True, timeout=120)

@@ -1,0 +1,461 @@
+"""What every stored source must do, one row each; and the faults of each format."""
+
+import functools
+import gzip
+import io
+import json
+import pickle
+import struct
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tfgans import data
+from tfgans.data import capacity, loading
+
+N = 12
+LABELS = np.arange(N) % 2
+SETS = {
+    split: np.random.default_rng(seed).integers(0, 256, (N, 6, 8, 3), dtype=np.uint8)
+    for seed, split in enumerate(("train", "test"))
+}
+
+
+def png(image):
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
+
+
+def in_folders(write):
+    """Writes the images by `write(name, content)`, in order of the names: class by class."""
+    for split, images in SETS.items():
+        for index, image in enumerate(images):
+            write(f"{split}/{'ab'[LABELS[index]]}/{index:02}.png", png(image))
+
+
+def folder(root):
+    def write(name, content):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+
+    in_folders(write)
+    return f"folder:{root}"
+
+
+def zipped(root):
+    with zipfile.ZipFile(root / "a.zip", "w") as archive:
+        in_folders(lambda name, content: archive.writestr(f"name/{name}", content))
+    return f"zip:{root}/a.zip"
+
+
+def style_gan(root):
+    names = [f"{index // 5:05}/img{index:08}.png" for index in range(N)]
+    with zipfile.ZipFile(root / "a.zip", "w") as archive:
+        for name, image in zip(names, SETS["train"], strict=True):
+            archive.writestr(name, png(image))
+        pairs = list(zip(names, LABELS.tolist(), strict=True))
+        archive.writestr("dataset.json", json.dumps({"labels": pairs}))
+    return f"zip:{root}/a.zip"
+
+
+def idx_bytes(array):
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def idx(root, compress=lambda content: content, ending=""):
+    for word, images in zip(("train", "t10k"), SETS.values(), strict=True):
+        for kind, array in (("images-idx3", images[..., 0]), ("labels-idx1", LABELS)):
+            path = root / f"{word}-{kind}-ubyte{ending}"
+            path.write_bytes(compress(idx_bytes(array.astype(np.uint8))))
+    return f"idx:{root}"
+
+
+def npz(root):
+    arrays = {f"x_{split}": images for split, images in SETS.items()}
+    np.savez_compressed(root / "a.npz", **arrays, y_train=LABELS[:, None], y_test=LABELS)
+    return f"npz:{root}/a.npz"
+
+
+def hdf5(root, key=""):
+    with h5py.File(root / "a.h5", "w") as file:
+        for split, images in SETS.items():
+            file[f"{split}/images"], file[f"{split}/labels"] = images, LABELS
+    return f"hdf5:{root}/a.h5{key}"
+
+
+def feature(value):
+    if isinstance(value, bytes):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+
+def tfrecord(root):
+    for split, images in SETS.items():
+        for part in range(2):
+            with tf.io.TFRecordWriter(str(root / f"a-{split}.tfrecord-{part}-of-2")) as writer:
+                for index in range(part * 5, 5 + part * (N - 5)):
+                    features = {
+                        "image": feature(png(images[index])),
+                        "label": feature(int(LABELS[index])),
+                    }
+                    example = tf.train.Example(features=tf.train.Features(feature=features))
+                    writer.write(example.SerializeToString())
+    return f"tfrecord:{root}/a-*.tfrecord-*"
+
+
+def hugging_face(root):
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])}
+    )
+    sets = {
+        split: datasets.Dataset.from_dict(
+            {"image": [Image.fromarray(image) for image in images], "label": LABELS},
+            features=features,
+        )
+        for split, images in SETS.items()
+    }
+    datasets.DatasetDict(sets).save_to_disk(str(root / "hf"))
+    return f"hf:{root}/hf"
+
+
+BY_CLASS = np.argsort(LABELS, kind="stable")  # The order of folders.
+# How it is written, the order of the images, the channels, names of classes, and whether there is
+# a test split and a way to read it without holding it in memory.
+ROWS = {
+    "folder": (folder, BY_CLASS, 3, ("a", "b"), True, True),
+    "zip": (zipped, BY_CLASS, 3, ("a", "b"), True, True),
+    "zip of StyleGAN": (style_gan, np.arange(N), 3, None, False, True),
+    "idx": (idx, np.arange(N), 1, None, True, True),
+    "idx.gz": (lambda root: idx(root, gzip.compress, ".gz"), np.arange(N), 1, None, True, False),
+    "npz": (npz, np.arange(N), 3, None, True, False),
+    "hdf5": (hdf5, np.arange(N), 3, None, True, True),
+    "hdf5 by key": (lambda root: hdf5(root, "/train/images"), np.arange(N), 3, None, False, True),
+    "tfrecord": (tfrecord, np.arange(N), 3, None, True, True),
+    "hf": (hugging_face, np.arange(N), 3, ("a", "b"), True, True),
+}
+HELD = [(name, True) for name in ROWS] + [(name, False) for name in ROWS if ROWS[name][-1]]
+
+
+@pytest.fixture(
+    scope="module", params=HELD, ids=lambda row: f"{row[0]}{'' if row[1] else ', read'}"
+)
+def row(request, tmp_path_factory):
+    name, is_held = request.param
+    write, order, channels, class_names, has_test, _ = ROWS[name]
+    root = tmp_path_factory.mktemp("written")
+    written = write(root)
+
+    def load(source=written, **options):
+        with pytest.MonkeyPatch.context() as patch:
+            if not is_held:
+                patch.setattr(capacity, "fits_in_memory", lambda size: False)
+            return data.load(source, image_size=None if is_held else (6, 8), **options)
+
+    expected = {split: images[order][..., :channels] for split, images in SETS.items()}
+    return load, written, root, expected, LABELS[order], class_names, has_test, is_held
+
+
+def test_holds_the_examples_as_written(row):
+    load, _, root, expected, labels, class_names, _, is_held = row
+    source = load()
+    assert isinstance(source, data.ArraySource) == is_held
+    np.testing.assert_array_equal(source.raw(np.arange(N)), expected["train"])
+    np.testing.assert_array_equal(source.raw(np.array([7, 2, 7])), expected["train"][[7, 2, 7]])
+    np.testing.assert_array_equal(source.labels, labels)
+    same = data.from_array(expected["train"], labels=labels, seed=5)
+    assert source.digest() == same.digest()
+    np.testing.assert_array_equal(source.class_shares, [0.5, 0.5])
+    assert source.class_names == class_names
+    assert source.origin.startswith(str(root))
+
+
+def first_batches(source):
+    return list(source.batches(5, start_step=2, labels=True).take(2).as_numpy_iterator())
+
+
+@functools.cache
+def in_memory(channels, is_sorted):
+    """The batches of an array, which depend on the seed and their number alone."""
+    order = BY_CLASS if is_sorted else np.arange(N)
+    images = SETS["train"][order][..., :channels]
+    return first_batches(data.from_array(images, labels=LABELS[order], seed=3))
+
+
+@pytest.mark.parametrize("row", [row for row in HELD if not row[1]], indirect=True)
+def test_batches_are_those_of_an_array(row):
+    load, _, _, expected, labels, *_ = row
+    source = pickle.loads(pickle.dumps(load(seed=3)))
+    wanted = in_memory(expected["train"].shape[-1], bool(np.all(labels == np.sort(labels))))
+    for batch, other in zip(first_batches(source), wanted, strict=True):
+        np.testing.assert_array_equal(batch[0], other[0])
+        np.testing.assert_array_equal(batch[1], other[1])
+
+
+def test_splits_and_their_parts(row):
+    load, _, _, expected, _, _, has_test, _ = row
+    parts = [load(split=f"train[{part}]") for part in (":25%", "3:")]
+    assert [part.num_examples for part in parts] == [3, 9]
+    rows = np.concatenate([part.raw(np.arange(part.num_examples)) for part in parts])
+    np.testing.assert_array_equal(np.unique(rows, axis=0), np.unique(expected["train"], axis=0))
+    again = load(split="train[:25%]", seed=9)
+    np.testing.assert_array_equal(again.raw(np.arange(3)), parts[0].raw(np.arange(3)))
+    if has_test:
+        test = load(split="test")
+        np.testing.assert_array_equal(test.raw(np.arange(N)), expected["test"])
+    with pytest.raises(ValueError, match="vali"):
+        load(split="vali")
+    with pytest.raises(ValueError, match="must hold an example"):
+        load(split="train[:0%]")
+
+
+@pytest.mark.parametrize("row", [("zip", False)], indirect=True)
+def test_flips_half_of_the_batches_only(row):
+    load, *_ = row
+    plain, flipped = load(seed=1), load(seed=1, flip=True)
+    pairs = [
+        np.concatenate(list(source.batches(size).take(60 // size).as_numpy_iterator()))
+        for source, size in ((plain, 12), (flipped, 12), (flipped, 4))
+    ]
+    np.testing.assert_array_equal(pairs[1], pairs[2])
+    is_flipped = (pairs[0] != pairs[1]).any((1, 2, 3))
+    assert 15 < is_flipped.sum() < 45
+    np.testing.assert_array_equal(pairs[1][is_flipped], pairs[0][is_flipped][:, :, ::-1])
+    np.testing.assert_array_equal(flipped.raw(np.arange(N)), plain.raw(np.arange(N)))
+    parts = [next(iter(flipped.batches(4, start_step=2, part=(part, 2)))) for part in range(2)]
+    np.testing.assert_array_equal(np.concatenate(parts), pairs[2][8:12])
+
+
+def test_home_folder_is_expanded_and_absence_is_reported(row, monkeypatch):
+    load, name, root, *_ = row
+    monkeypatch.setenv("HOME", str(root))
+    kind = name.partition(":")[0]
+    assert load(name.replace(str(root), "~")).num_examples == N
+    with pytest.raises(ValueError, match=r"must .*Received: .*absent"):
+        load(f"{kind}:~/absent")
+
+
+def test_report(row):
+    load, name, _, _, _, class_names, _, _ = row
+    report = data.inspect(name)
+    assert report.num_examples == N
+    assert list(report.class_counts.items()) == [(key, 6) for key in class_names or "01"]
+    assert report.samples.shape[1:] == load().data_shape
+    assert (report.sizes, report.num_resized) == ({(6, 8): N}, 0)
+    assert name in str(report)
+
+
+def test_every_kind_has_a_row():
+    kinds = {name.partition(":")[0] for name in loading.NAMES if ":" in name}
+    assert kinds == {name.partition(" ")[0].removesuffix(".gz") for name in ROWS}
+
+
+def test_hf_asks_for_its_package(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"'hf:mnist' needs .*pip install tfgans\[hf\]"):
+        data.load("hf:mnist")
+
+
+# Fashion-MNIST.
+
+
+def test_fashion_mnist_of_debian(tmp_path, monkeypatch):
+    idx(tmp_path, gzip.compress, ".gz")
+    monkeypatch.setattr("tfgans.data.fashion_mnist.DEBIAN_FOLDER", tmp_path)
+    source = data.load("fashion_mnist")
+    assert source.name == "fashion_mnist"
+    assert source.origin == f"{tmp_path} (Debian's dataset-fashion-mnist)"
+    assert source.class_names[9] == "Ankle boot"
+    with pytest.raises(ValueError, match="is not in"):
+        data.load("fashion_mnist", data_dir=tmp_path)
+
+
+# Arrays.
+
+
+def test_emnist_is_turned_upright_and_mixed_folders_are_refused(tmp_path):
+    idx(tmp_path)
+    for path in list(tmp_path.iterdir()):
+        path.rename(tmp_path / f"emnist-letters-{path.name.replace('t10k', 'test')}")
+    source = data.load(f"idx:{tmp_path}")
+    np.testing.assert_array_equal(source.array, SETS["train"][..., :1].swapaxes(1, 2))
+    (tmp_path / "emnist-digits-train-images-idx3-ubyte").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"one file with idx3 .*digits-train.*letters-train"):
+        data.load(f"idx:{tmp_path}")
+
+
+def of_npz(**arrays):
+    def write(root):
+        np.savez(root / "a.npz", **arrays)
+        return f"npz:{root}/a.npz"
+
+    return write
+
+
+def test_arrays_of_other_forms(tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(5, 2))
+    source = data.load(of_npz(only=vectors)(tmp_path))
+    np.testing.assert_array_equal(source.array, vectors.astype(np.float32))
+    assert source.labels is None
+    floats = np.linspace(-1, 1, 5 * 4 * 4).reshape(5, 4, 4)
+    source = data.load(of_npz(a=floats, b=LABELS[:5])(tmp_path), image_key="a", label_key="b")
+    np.testing.assert_allclose(source.array[..., 0], floats, rtol=1e-6)
+    np.testing.assert_array_equal(source.labels, LABELS[:5])
+    rgba = np.full((2, 4, 4, 4), [200, 100, 0, 0], np.uint8)
+    name = of_npz(images=rgba)(tmp_path)
+    assert (data.load(name, background="#0a141e").array == [10, 20, 30]).all()
+    np.testing.assert_array_equal(data.load(name, background="alpha").array, rgba)
+    assert data.load(name, image_size=2, background="alpha").image_shape == (2, 2, 4)
+
+
+def cut(write, name, change):
+    def written(root):
+        source = write(root)
+        path = root / name
+        path.write_bytes(change(path.read_bytes()))
+        return source
+
+    return written
+
+
+def external(root):
+    hdf5(root)
+    with h5py.File(root / "b.h5", "w") as file:
+        layout = h5py.VirtualLayout((N, 6, 8, 3), "uint8")
+        layout[:] = h5py.VirtualSource(root / "a.h5", "train/images", (N, 6, 8, 3))
+        file.create_virtual_dataset("images", layout)
+        file["link"] = h5py.ExternalLink("a.h5", "train/images")
+    return f"hdf5:{root}/b.h5"
+
+
+def expanding(root):
+    """A zip whose member says that it has ten bytes, and expands to a million."""
+    with zipfile.ZipFile(root / "a.zip", "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("a.png", b"\0" * 10**6)
+    content = bytearray((root / "a.zip").read_bytes())
+    place = content.index(b"PK\1\2") + 24
+    content[place : place + 4] = (10).to_bytes(4, "little")
+    (root / "a.zip").write_bytes(content)
+    return f"zip:{root}/a.zip"
+
+
+def few_labels(root):
+    with h5py.File(root / "a.h5", "w") as file:
+        file["images"], file["labels"] = TRAIN, LABELS[:3]
+    return f"hdf5:{root}/a.h5"
+
+
+def archive(*members):
+    def write(root):
+        with zipfile.ZipFile(root / "a.zip", "w") as opened:
+            for member in members:
+                opened.writestr(member, b"")
+        return f"zip:{root}/a.zip"
+
+    return write
+
+
+def bomb(root):
+    source = archive("a/b.png")(root)
+    content = bytearray((root / "a.zip").read_bytes())
+    place = content.index(b"PK\1\2") + 24
+    content[place : place + 4] = (2**31).to_bytes(4, "little")
+    (root / "a.zip").write_bytes(content)
+    return source
+
+
+def records(*examples):
+    def write(root):
+        with tf.io.TFRecordWriter(str(root / "a")) as writer:
+            for example in examples:
+                writer.write(example)
+        return f"tfrecord:{root}/a"
+
+    return write
+
+
+OTHER = tf.train.Example(features=tf.train.Features(feature={"photo": feature(b"x")}))
+IMAGES, TRAIN = "train-images-idx3-ubyte", SETS["train"]
+
+
+@pytest.mark.parametrize(
+    ("write", "options", "message"),
+    [
+        (cut(idx, IMAGES, lambda c: c[:-1]), {}, r"must hold 576 bytes, .*Received: 575. Download"),
+        (cut(idx, IMAGES, lambda c: b"\x1f" + c), {}, "must begin with 00 00 08 03. Received: "),
+        (cut(idx, IMAGES, lambda c: b""), {}, "begins with nothing"),
+        (cut(idx, "train-labels-idx1-ubyte", lambda c: c[:4] + idx_bytes(LABELS[:3])[4:8] + b"abc"),
+         {}, "12 in .* and 3 in"),
+        (cut(ROWS["idx.gz"][0], f"{IMAGES}.gz", lambda c: c[:-20]), {}, "is damaged .*Download"),
+        (idx, {"split": "val"}, "must contain images of the split 'val'"),
+        (of_npz(images=np.array([{}], object)), {}, "which holds Python objects"),
+        (of_npz(images=np.array([[0.0, np.nan]])), {}, "1 NaN or infinite values"),
+        (of_npz(images=TRAIN.astype(int)), {}, r"must hold uint8 .*Received: int64"),
+        (of_npz(images=TRAIN / 255 + 1), {}, r"must lie in \[-1, 1\]"),
+        (of_npz(images=TRAIN / 255), {"image_size": 3}, "`image_size` is for uint8"),
+        (of_npz(images=TRAIN.transpose(0, 3, 1, 2)), {}, "channels must come last"),
+        (of_npz(images=TRAIN[:0]), {}, r"at least one. Received: shape \(0, 6, 8, 3\)"),
+        (of_npz(images=TRAIN, labels=LABELS[:3]), {}, r"shape \(12,\), one for each"),
+        (of_npz(images=TRAIN, labels=LABELS / 2), {}, "must be integers"),
+        (of_npz(a=TRAIN, b=TRAIN), {}, "with the keys a, b. Name the key by `image_key`"),
+        (npz, {"label_key": "y"}, "must be one of the keys .*: x_test, .*Received: 'y'"),
+        (cut(npz, "a.npz", lambda c: c[: len(c) // 2]), {}, "must name an archive of"),
+        (hdf5, {"image_key": "a"}, "keys .*test/images, test/labels, .*Received: 'a'"),
+        (ROWS["hdf5 by key"][0], {"image_key": "a"}, "must be named once"),
+        (cut(hdf5, "a.h5", lambda c: b"no" + c), {}, "must name an HDF5 file"),
+        (external, {}, "'images' in .*reads other files"),
+        (external, {"image_key": "link"}, "must be one of the keys .*: images. Received: 'link'"),
+        (archive("../a.png"), {}, r"must lie in it. Received: '../a.png'"),
+        (archive("/a.png"), {}, "must lie in it"),
+        (archive("c:\\a.png"), {}, "must lie in it"),
+        (archive("a.txt", "b.SVG", "c.svg"), {}, "must hold images. .*2 .svg, 1 .txt"),
+        (archive("a.png"), {}, r"a.png: cannot identify .*None is left"),
+        (archive("a.png", "test/b.png"), {}, "must be splits .*test beside images in no folder"),
+        (archive("a.png", "dataset.json"), {}, "dataset.json in .*must hold"),
+        (expanding, {}, "a.png: Bad CRC-32"),
+        (few_labels, {}, r"12 examples at 'images', and 'labels' of shape \(3,\)"),
+        (bomb, {}, r"bytes at most. Received: 'a/b.png'"),
+        (cut(zipped, "a.zip", lambda c: c[:-50]), {}, "must name a zip archive"),
+        (records(OTHER.SerializeToString()), {}, "Received: None with .*whose features are photo"),
+        (records(b"\xff\xff"), {}, "must be of `tf.train.Example`"),
+        (records(), {}, "must hold a record"),
+        (cut(tfrecord, "a-train.tfrecord-0-of-2", lambda c: c[:-3]), {}, "must be whole"),
+        (cut(tfrecord, "a-train.tfrecord-0-of-2", gzip.compress), {}, "Decompress it"),
+        (tfrecord, {"label_key": "image"}, "integer label in the feature 'image'"),
+    ],
+)  # fmt: skip
+def test_faults_are_reported_before_training(tmp_path, write, options, message):
+    with pytest.raises(ValueError, match=message):
+        data.load(write(tmp_path), **options)
+
+
+def test_zip_of_style_gan_without_labels_or_with_too_few(tmp_path):
+    for content, expected in (
+        ('{"labels": null}', None),
+        ('{"labels": [["b.png", 1]]}', "none for 1"),
+    ):
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+            opened.writestr("a.png", png(TRAIN[0]))
+            opened.writestr("dataset.json", content)
+        if expected is None:
+            assert data.load(f"zip:{tmp_path}/a.zip").labels is None
+        else:
+            with pytest.raises(ValueError, match=expected):
+                data.load(f"zip:{tmp_path}/a.zip")
+
+
+def test_a_value_out_of_range_is_reported_when_its_turn_comes(tmp_path, monkeypatch):
+    values = np.zeros((4, 2))
+    values[2, 1] = np.inf
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = values
+    monkeypatch.setattr(capacity, "fits_in_memory", lambda size: False)
+    source = data.load(f"hdf5:{tmp_path}/a.h5")
+    assert source.raw(np.array([3, 0])).dtype == np.float32
+    with pytest.raises(data.ReadError, match="1 NaN or infinite"), data.plain_errors():
+        next(iter(source.batches(4)))

@@ -1,0 +1,52 @@
+"""The interface of places that hold encoded images: folders, archives, record files."""
+
+import abc
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from tfgans.copies import Copyable
+
+
+class ImageStore(Copyable, abc.ABC):
+    """Encoded images by number. Subclasses write `open` and `state`.
+
+    Args:
+        place: String for errors: the path of the folder or the file.
+        names: Names of the images, in a fixed order, for errors.
+        labels: Integer array `[len(names)]`, or None (default).
+        class_names: Names of the classes 0, 1, ..., or None (default).
+        left_out: Number of files that are no images, by ending in lower case.
+        empty: Folders without images, which could have been classes.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        names: Sequence[str],
+        *,
+        labels: np.ndarray | None = None,
+        class_names: Sequence[str] | None = None,
+        left_out: Mapping[str, int] | None = None,
+        empty: Sequence[str] = (),
+    ) -> None:
+        self.place, self.names, self.labels = place, names, labels
+        self.class_names = None if class_names is None else tuple(class_names)
+        self.left_out, self.empty = dict(left_out or {}), tuple(empty)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @abc.abstractmethod
+    def open(self, index: int) -> Path | BinaryIO:
+        """Returns the path of an image file, or its content as an open file.
+
+        Raises:
+            OSError, ValueError: When it cannot be read.
+        """
+
+    @abc.abstractmethod
+    def state(self) -> Hashable:
+        """Returns a value that differs when the images differ."""

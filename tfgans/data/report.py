@@ -1,0 +1,289 @@
+"""Reports what a data set holds, before it is trained on."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans.data import decoding, loading, paths, resize, unreadable
+from tfgans.data.image_source import read_headers
+from tfgans.data.image_store import ImageStore
+from tfgans.data.indexed import IndexedSource, normalize, spread
+from tfgans.data.load_options import LoadOptions
+from tfgans.data.resize import ImageOptions
+from tfgans.data.source import Source
+
+_NUM_SAMPLES = 64
+_NUM_LISTED = 10
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+# Of the suggestion, without and with a GPU.
+_LARGEST_SIDE = (64, 256)
+_BATCH_SIZE = (64, 128)
+_MOST_STEPS = (20_000, 100_000)
+_PASSES = 20
+_FEWEST_STEPS = 2000
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Settings to begin with: a rule of thumb for the data and the machine, not a measurement.
+
+    Attributes:
+        image_size: Side of square images: that of most images if it is a multiple of
+            4, else the largest power of two that most images reach; at most 64 without
+            a GPU and 256 with one. None for vectors.
+        batch_size: 64, or 128 with a GPU; at most a quarter of the examples.
+        steps: Twenty passes over the data, between 2000 and 20 000 (100 000 with a GPU).
+    """
+
+    image_size: int | None
+    batch_size: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What a data set holds; `str` gives it as text.
+
+    Attributes:
+        name: Name of the data set.
+        origin: Place that it was read from, or None.
+        num_examples: Number of examples, or None where they are drawn without end.
+        class_counts: Number of examples by class, or None.
+        num_read: Number of images whose headers were read: all, or up to 1000 of a large set.
+        sizes: Number of these images by (height, width).
+        modes: Number of these images by PIL's mode, such as `"L"`, `"RGB"` or `"I;16"`.
+        num_transparent: Number of these images that may have transparent pixels.
+        left_out: Number of files that are no images, by ending.
+        empty: Folders without images.
+        unreadable: Reasons of the unreadable images among these, by name.
+        options: The form that images are converted to.
+        samples: Examples, float32 `[num, *data_shape]`, images in [-1, 1].
+        suggestion: See `Suggestion`.
+    """
+
+    name: str
+    origin: str | None
+    num_examples: int | None
+    class_counts: Mapping[str, int] | None
+    num_read: int
+    sizes: Mapping[tuple[int, int], int]
+    modes: Mapping[str, int]
+    num_transparent: int
+    left_out: Mapping[str, int]
+    empty: tuple[str, ...]
+    unreadable: Mapping[str, str]
+    options: ImageOptions
+    samples: np.ndarray
+    suggestion: Suggestion
+
+    @property
+    def num_resized(self) -> int:
+        """Number of the images read that have another size than the examples."""
+        return sum(count for size, count in self.sizes.items() if size != self.samples.shape[1:3])
+
+    def table(self) -> list[tuple[str, str]]:
+        """Returns the report as rows of a heading and a text."""
+        rows = [("data", self.name), ("read from", self.origin or "-")]
+        number = "without end" if self.num_examples is None else f"{self.num_examples}"
+        rows.append(("examples", f"{number}, of shape {self.samples.shape[1:]}"))
+        if self.class_counts is not None:
+            rows.append((f"{len(self.class_counts)} classes", _listed(self.class_counts)))
+        if self.sizes:
+            names = {f"{height}x{width}": num for (height, width), num in self.sizes.items()}
+            of = "" if self.num_read == self.num_examples else f" of {self.num_read} images read"
+            rows.append((f"sizes{of}", _listed(names)))
+            rows.append(("modes", _listed(self.modes)))
+            height, width = self.samples.shape[1:3]
+            by = f" to {height}x{width} by {self.options.fit}" if self.num_resized else ""
+            rows.append(("resized", f"{self.num_resized} of {self.num_read}{by}"))
+        if self.num_transparent:
+            form = "kept" if self.options.keeps_alpha else f"set on {self.options.background}"
+            rows.append(("transparent", f"{self.num_transparent}, {form}"))
+        if self.left_out:
+            rows.append(("left out", paths.counted(self.left_out)))
+        if self.empty:
+            rows.append(("without images", ", ".join(self.empty)))
+        if self.unreadable:
+            name, reason = next(iter(self.unreadable.items()))
+            rows.append(("unreadable", f"{len(self.unreadable)}, such as {name}: {reason}"))
+        size = self.suggestion.image_size
+        flags = f"--batch_size={self.suggestion.batch_size} --steps={self.suggestion.steps}"
+        rows.append(("to begin with", f"--image_size={size} {flags}" if size else flags))
+        return rows
+
+    def __str__(self) -> str:
+        rows = self.table()
+        width = max(len(heading) for heading, _ in rows)
+        return "\n".join(f"{heading:{width}}  {text}" for heading, text in rows)
+
+
+def inspect(
+    name: str,
+    *,
+    split: str = "train",
+    image_size: int | tuple[int, int] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    download: bool = False,
+    fit: str = "crop",
+    background: str = "white",
+    image_key: str | None = None,
+    label_key: str | None = None,
+    follow_links: bool = False,
+) -> DataReport:
+    """Returns a report of a data set: its classes, sizes, modes, faults, samples and a suggestion.
+
+    Of encoded images the headers are read, all of them up to 1000, else 1000 evenly spread; images
+    of many sizes need no `image_size` here.
+
+    Args:
+        name: See `load`, as for the other arguments.
+        split: Name of a split. Defaults to `"train"`.
+        image_size: Integer or (height, width) of the samples. Defaults to None: the size of the
+            images, or of the suggestion where they differ.
+        data_dir: Folder of datasets prepared by tensorflow-datasets.
+        download: Whether to download what `data_dir` lacks. Defaults to False.
+        fit: `"crop"` (default), `"pad"` or `"stretch"`.
+        background: Color behind transparent pixels and of margins. Defaults to `"white"`.
+        image_key: Name of the images in the file.
+        label_key: Name of the labels in the file.
+        follow_links: Whether links in a folder may lead out of it. Defaults to False.
+
+    Raises:
+        ValueError: See `load`; unreadable images are reported instead, unless all are.
+
+    Example:
+
+    ```python
+    print(tfgans.data.inspect("folder:~/pets"))
+    ```
+    """
+    options = LoadOptions(
+        split=split,
+        image_size=image_size,
+        data_dir=data_dir,
+        download=download,
+        fit=fit,
+        background=background,
+        image_key=image_key,
+        label_key=label_key,
+        follow_links=follow_links,
+    )
+    data = loading.read(name, options)
+    if isinstance(data, ImageStore):
+        return _report_of_store(data, options, name)
+    return _report_of_source(data, options, name)
+
+
+def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> DataReport:
+    bad: dict[str, str] = {}
+    places = spread(len(store))
+    headers = read_headers(store, places, bad, with_size=True)
+    if not headers:
+        unreadable.report(store.place, bad, num_files=len(places), skip_bad=False)
+    sizes = Counter(header.size or (0, 0) for header in headers.values())
+    suggestion = _suggest(len(store), sizes)
+    form = options.of_images()
+    if form.size is None:
+        side = suggestion.image_size or 1
+        size = next(iter(sizes)) if len(sizes) == 1 else (side, side)
+        form = ImageOptions(size, form.fit, form.background)
+    mode = decoding.common_mode(headers.values(), form)
+    samples = []
+    for index in spread(len(headers))[:: -(-len(headers) // _NUM_SAMPLES)]:
+        place = list(headers)[index]
+        try:
+            image = decoding.decode(store.open(place), mode=mode, options=form)
+        except unreadable.ERRORS as error:
+            bad[store.names[place]] = unreadable.reason(error)
+            continue
+        pixels = np.asarray(resize.fit(image, form.size or image.size[::-1], form))
+        samples.append(pixels if pixels.ndim == 3 else pixels[..., np.newaxis])
+    if not samples:
+        unreadable.report(store.place, bad, num_files=len(bad), skip_bad=False)
+    return DataReport(
+        name=name,
+        origin=store.place,
+        num_examples=len(store),
+        class_counts=_class_counts(store.labels, store.class_names),
+        num_read=len(headers),
+        sizes=sizes,
+        modes=Counter(header.mode for header in headers.values()),
+        num_transparent=sum(header.has_alpha for header in headers.values()),
+        left_out=store.left_out,
+        empty=store.empty,
+        unreadable=bad,
+        options=form,
+        samples=normalize(tf.constant(np.stack(samples))).numpy(),
+        suggestion=suggestion,
+    )
+
+
+def _report_of_source(source: Source, options: LoadOptions, name: str) -> DataReport:
+    num = source.num_examples
+    if isinstance(source, IndexedSource):
+        samples = source.rows(tf.constant(spread(source.num_examples)[:_NUM_SAMPLES])).numpy()
+    else:
+        samples = next(iter(source.batches(_NUM_SAMPLES))).numpy()
+    is_image = len(source.data_shape) == 3
+    sizes = {source.image_shape[:2]: num or 1} if is_image else {}
+    return DataReport(
+        name=name,
+        origin=source.origin,
+        num_examples=num,
+        class_counts=_class_counts(source.labels, source.class_names),
+        num_read=num or 0,
+        sizes={} if num is None else sizes,
+        modes={_MODES.get(source.data_shape[-1], "other"): num} if is_image and num else {},
+        num_transparent=0,
+        left_out={},
+        empty=(),
+        unreadable={},
+        options=options.of_images(),
+        samples=samples,
+        suggestion=_suggest(num, sizes),
+    )
+
+
+def _class_counts(
+    labels: np.ndarray | None, class_names: tuple[str, ...] | None
+) -> dict[str, int] | None:
+    if labels is None or labels.min() < 0:
+        return None
+    counts = np.bincount(labels, minlength=len(class_names or ()))
+    names = class_names or ()
+    return {
+        names[index] if index < len(names) else str(index): int(count)
+        for index, count in enumerate(counts)
+    }
+
+
+def _suggest(num_examples: int | None, sizes: Mapping[tuple[int, int], int]) -> Suggestion:
+    has_gpu = bool(tf.config.list_physical_devices("GPU"))
+    side = None
+    if sizes:
+        shorter = np.repeat([min(size) for size in sizes], list(sizes.values()))
+        largest = min(float(np.median(shorter)), _LARGEST_SIDE[has_gpu])
+        side = 2 ** int(np.log2(max(largest, 1)))
+        (height, width), count = max(sizes.items(), key=lambda item: item[1])
+        is_common = 2 * count > sum(sizes.values())
+        if is_common and height == width and height % 4 == 0 and height <= _LARGEST_SIDE[has_gpu]:
+            side = height
+    batch_size = _BATCH_SIZE[has_gpu]
+    if num_examples is None:
+        return Suggestion(side, batch_size, _MOST_STEPS[has_gpu])
+    batch_size = max(1, min(batch_size, num_examples // 4))
+    steps = _PASSES * num_examples // batch_size
+    return Suggestion(side, batch_size, min(max(steps, _FEWEST_STEPS), _MOST_STEPS[has_gpu]))
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    """Returns `cat 40, dog 35, ...`, the most frequent first beyond ten."""
+    items = list(counts.items())
+    if len(items) > _NUM_LISTED:
+        items = sorted(items, key=lambda item: -item[1])[:_NUM_LISTED]
+    more = f", and {len(counts) - len(items)} more" if len(counts) > len(items) else ""
+    return ", ".join(f"{name} {count}" for name, count in items) + more

@@ -1,0 +1,122 @@
+"""Parts of a split, such as `train[:90%]`."""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans.data import draws
+from tfgans.data.arrays import ArraySource
+from tfgans.data.indexed import IndexedSource
+from tfgans.random import Role
+
+_PATTERN = re.compile(r"(?P<name>[^\[\]]+)(\[(?P<start>-?\d+%?)?:(?P<stop>-?\d+%?)?\])?")
+
+
+class Split(NamedTuple):
+    """A split, or a part of it.
+
+    Attributes:
+        name: Name of the split.
+        start: First example, such as `"10%"`, `"5000"` or `"-100"`, or None: the first of all.
+        stop: End of the part, alike, or None: the end of all.
+        is_part: Whether it is a part.
+    """
+
+    name: str
+    start: str | None
+    stop: str | None
+    is_part: bool
+
+    def indices(self, num_examples: int) -> np.ndarray:
+        """Returns the sorted indices of the part: int64 `[k]`.
+
+        The part is a slice of a permutation that depends on `num_examples` alone: parts that do
+        not overlap have no example in common, whatever the seed of the training.
+
+        Raises:
+            ValueError: When the part is empty.
+        """
+        key = draws.key(0, Role.DATA_SPLIT)
+        permutation = np.argsort(draws.uniform([num_examples], key).numpy(), kind="stable")
+        part = permutation[_position(self.start, num_examples) : _position(self.stop, num_examples)]
+        if not len(part):
+            raise ValueError(
+                f"A part of a split must hold an example. Received: {self} of {num_examples}"
+            )
+        return np.sort(part)
+
+    def __str__(self) -> str:
+        part = f"[{self.start or ''}:{self.stop or ''}]" if self.is_part else ""
+        return f"{self.name}{part}"
+
+
+def parse_split(split: str) -> Split:
+    """Returns the split that `"train"` or `"train[:90%]"` says, as in tensorflow-datasets.
+
+    Raises:
+        ValueError: When it is neither.
+    """
+    match = _PATTERN.fullmatch(split) if isinstance(split, str) else None
+    if match is None:
+        raise ValueError(
+            "`split` must be a name such as 'train', or a part such as 'train[:90%]' or "
+            f"'train[5000:]'. Received: {split!r}"
+        )
+    return Split(match["name"], match["start"], match["stop"], match[2] is not None)
+
+
+def subset(source: IndexedSource, indices: np.ndarray) -> IndexedSource:
+    """Returns the source of some examples of another, with its classes, flips and seed."""
+    if isinstance(source, ArraySource):
+        return _array_subset(source, indices)
+    return StoredSubset(source, indices)
+
+
+class StoredSubset(IndexedSource):
+    """Some examples of a source, read through it.
+
+    Args:
+        source: The source.
+        indices: Integer array `[k]` of examples of the source.
+    """
+
+    def __init__(self, source: IndexedSource, indices: np.ndarray) -> None:
+        self._source, self._chosen = source, np.asarray(indices, np.int64)
+        super().__init__(
+            name=source.name,
+            data_shape=source.data_shape,
+            num_examples=len(indices),
+            labels=None if source.labels is None else source.labels[indices],
+            class_names=source.class_names,
+            flip=source.flip,
+            seed=source.seed,
+        )
+
+    def raw(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the examples at integer `indices` `[k]` as they are held: uint8 or float32."""
+        return self._source.raw(self._chosen[indices])
+
+    def rows(self, indices: tf.Tensor) -> tf.Tensor:
+        """Returns the examples at integer `indices`, any shape: float32, images in [-1, 1]."""
+        return self._source.rows(tf.gather(self._chosen, indices))
+
+
+def _array_subset(source: ArraySource, indices: np.ndarray) -> ArraySource:
+    return ArraySource(
+        source.array[indices],
+        labels=None if source.labels is None else source.labels[indices],
+        class_names=source.class_names,
+        flip=source.flip,
+        seed=source.seed,
+        name=source.name,
+    )
+
+
+def _position(text: str | None, num_examples: int) -> int | None:
+    if text is None:
+        return None
+    if text.endswith("%"):
+        return round(int(text[:-1]) * num_examples / 100)
+    return int(text)

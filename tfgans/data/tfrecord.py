@@ -1,0 +1,204 @@
+"""Encoded images of TFRecord files, read by TensorFlow once and by position afterwards."""
+
+import glob
+import io
+import os
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from tfgans.data import paths
+from tfgans.data.image_store import ImageStore
+from tfgans.data.load_options import LoadOptions
+
+# A record is its length in 8 bytes, a checksum of it in 4, the data, and a checksum in 4.
+_BEFORE, _AFTER = 12, 4
+_IMAGE_KEYS = ("image", "image/encoded", "image_raw", "img", "jpeg", "png")
+_LABEL_KEYS = ("label", "image/class/label", "labels", "class")
+
+
+class TFRecordStore(ImageStore):
+    """The encoded images in records of `tf.train.Example`.
+
+    All records are read once, by `tf.data.TFRecordDataset`, which checks their checksums. Then
+    each is found by its position.
+
+    Args:
+        pattern: Glob of the files.
+        split: `"train"` (default), `"test"`, ...: where words of the files' names say their split,
+            such as `mnist-train.tfrecord-00000-of-00010`, the files of others are left out.
+        image_key: Feature of the encoded image. Defaults to None: `image`, `image/encoded`, ...
+        label_key: Feature of the label. Defaults to None: `label`, `image/class/label`, ...; no
+            labels if there is none.
+
+    Raises:
+        ValueError: When there are no files, a file is damaged or compressed, or a record has no
+            such feature.
+    """
+
+    def __init__(
+        self,
+        pattern: str,
+        *,
+        split: str = "train",
+        image_key: str | None = None,
+        label_key: str | None = None,
+    ) -> None:
+        self._files = _files(pattern, split)
+        self._image_key = ""
+        file_numbers, offsets, lengths, labels = [], [], [], []
+        for number, file in enumerate(self._files):
+            offset = 0
+            for record in _records(file):
+                example = _example(record, file)
+                if not self._image_key:
+                    features = example.features.feature
+                    self._image_key = _key(features, image_key, _IMAGE_KEYS, "image_key", file)
+                    has_labels = label_key is not None or any(
+                        key in features for key in _LABEL_KEYS
+                    )
+                    if has_labels:
+                        label_key = _key(features, label_key, _LABEL_KEYS, "label_key", file)
+                self._image(example, file)
+                if label_key is not None:
+                    labels.append(_label(example, label_key, file))
+                file_numbers.append(number)
+                offsets.append(offset + _BEFORE)
+                lengths.append(len(record))
+                offset += _BEFORE + len(record) + _AFTER
+        if not lengths:
+            raise ValueError(f"TFRecord files must hold a record. Received: {pattern} with none")
+        self._file_numbers = np.asarray(file_numbers)
+        self._offsets, self._lengths = np.asarray(offsets), np.asarray(lengths)
+        super().__init__(
+            pattern,
+            _RecordNames(self._files, self._file_numbers),
+            labels=np.asarray(labels, np.int64) if labels else None,
+        )
+
+    def open(self, index: int) -> BinaryIO:
+        """Returns the encoded image of a record."""
+        file = self._files[self._file_numbers[index]]
+        with file.open("rb") as opened:
+            opened.seek(int(self._offsets[index]))
+            record = opened.read(int(self._lengths[index]))
+        return io.BytesIO(self._image(_example(record, file), file))
+
+    def state(self) -> Hashable:
+        """Returns the names, sizes and times of the files."""
+        stats = [(str(file), file.stat()) for file in self._files]
+        return tuple((name, status.st_size, status.st_mtime_ns) for name, status in stats)
+
+    def _image(self, example: tf.train.Example, file: Path) -> bytes:
+        values = example.features.feature[self._image_key].bytes_list.value
+        if len(values) != 1:
+            raise ValueError(
+                f"A record must hold one encoded image in the feature {self._image_key!r}. "
+                f"Received: a record of {file} with the features "
+                f"{_listed(example.features.feature)} and {len(values)} byte strings there"
+            )
+        return values[0]
+
+
+class _RecordNames(Sequence[str]):
+    """Names of records for errors, made when they are needed."""
+
+    def __init__(self, files: Sequence[Path], file_numbers: np.ndarray) -> None:
+        self._files, self._file_numbers = files, file_numbers
+
+    def __len__(self) -> int:
+        return len(self._file_numbers)
+
+    def __getitem__(self, index: int) -> str:  # type: ignore[override]
+        number = self._file_numbers[index]
+        first = int(np.searchsorted(self._file_numbers, number))
+        return f"record {int(index) - first} of {self._files[number]}"
+
+
+def open_tfrecord(pattern: str, options: LoadOptions) -> TFRecordStore:
+    """Returns the store of `"tfrecord:GLOB"`."""
+    return TFRecordStore(
+        pattern,
+        split=options.split,
+        image_key=options.image_key,
+        label_key=options.label_key,
+    )
+
+
+def _files(pattern: str, split: str) -> list[Path]:
+    names = sorted(glob.glob(os.path.expanduser(pattern)))
+    if not names:
+        raise ValueError(
+            f"`tfrecord:GLOB` must match a file. Received: {pattern}, which matches none"
+        )
+    splits = {name: paths.split_in_name(os.path.basename(name)) for name in names}
+    if any(splits.values()):
+        names = [name for name in names if splits[name] in (None, paths.split_of(split))]
+    elif split != "train":
+        names = []
+    if not names:
+        raise ValueError(
+            f"`split` must be that of a file. Received: {split!r} with {', '.join(splits)}"
+        )
+    for name in names:
+        with open(name, "rb") as file:
+            if file.read(2) == b"\x1f\x8b":
+                raise ValueError(
+                    "Compressed TFRecord files cannot be read by position. Received: "
+                    f"{name}. Decompress it with `gunzip`"
+                )
+    return [Path(name) for name in names]
+
+
+def _records(file: Path) -> Iterator[bytes]:
+    try:
+        yield from tf.data.TFRecordDataset(str(file)).as_numpy_iterator()
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(
+            f"A TFRecord file must be whole. Received: {file} ({error.message.splitlines()[0]}). "
+            "Copy it again"
+        ) from error
+
+
+def _example(record: bytes, file: Path) -> tf.train.Example:
+    try:
+        return tf.train.Example.FromString(record)
+    except DecodeError as error:
+        raise ValueError(
+            f"Records must be of `tf.train.Example`. Received: {file} with another ({error})"
+        ) from error
+
+
+def _key(
+    features: Mapping[str, tf.train.Feature],
+    key: str | None,
+    candidates: Sequence[str],
+    option: str,
+    file: Path,
+) -> str:
+    if key is None:
+        key = next((name for name in candidates if name in features), None)
+    if key is None or key not in features:
+        raise ValueError(
+            f"`{option}` (`--{option}`) must be a feature of the records. Received: {key!r} with "
+            f"{file}, whose features are {_listed(features)}"
+        )
+    return key
+
+
+def _label(example: tf.train.Example, key: str, file: Path) -> int:
+    values = example.features.feature[key].int64_list.value
+    if len(values) != 1:
+        raise ValueError(
+            f"A record must hold one integer label in the feature {key!r}. Received: a record of "
+            f"{file} with {len(values)} there. Name another by `label_key` (`--label_key`)"
+        )
+    return values[0]
+
+
+def _listed(features: Mapping[str, tf.train.Feature]) -> str:
+    return ", ".join(sorted(features)) or "none"
