@@ -63,6 +63,8 @@ class BackendCheck(importlib.abc.MetaPathFinder):
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
         """Returns None, or raises ImportError as `check` does."""
+        if fullname.startswith("tfgans.cli"):
+            return None  # The commands, whose help works with any backend.
         if fullname.startswith("tfgans.") and fullname not in _ANY_BACKEND:
             check()
         return None

@@ -15,6 +15,11 @@ _TEMPORARY_PREFIX = ".tmp-"
 _RUN = secrets.token_hex(4)
 
 
+def path(value: str | os.PathLike[str]) -> Path:
+    """Returns a path, with `~` expanded to the home folder."""
+    return Path(value).expanduser()
+
+
 def temporary_sibling(path: Path) -> Path:
     """Returns a new hidden name beside `path` that nothing else uses; `path`'s ending is kept."""
     # Nobody can guess the name and put a link there.
@@ -23,24 +28,24 @@ def temporary_sibling(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a temporary path; when the block ends well, what it wrote there becomes `path`.
+def atomic_write(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yields a temporary path; when the block ends without error, the file there becomes `target`.
 
-    A reader sees the old file or the new one, never a part. When the block fails, nothing is left.
+    A reader sees the old file or the new file, never a part. After an error nothing is left.
 
     Args:
-        path: The file to write or replace. Its folder is made if it is missing.
+        target: The file to write or replace, `~` expanded. Its folder is made if it is missing.
 
     Raises:
         OSError: If it cannot be written; the error names the file.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_sibling(path)
+    target = path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_sibling(target)
     try:
-        with names_errors(path):
+        with names_errors(target):
             yield temporary
-            move_into_place(temporary, path)
+            move_into_place(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -82,17 +87,17 @@ def move_into_place(temporary: Path, path: Path) -> None:
     sync(path.parent)
 
 
-def check_folder(path: str | os.PathLike[str]) -> None:
-    """Raises ValueError if no folder can be made at `path`, for a file is there or above."""
-    path = Path(path)
-    lowest = next(one for one in (path, *path.absolute().parents) if one.exists())
+def check_folder(folder: str | os.PathLike[str]) -> None:
+    """Raises ValueError if no folder can be made at `folder`: a file is there or above."""
+    folder = path(folder)
+    lowest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not lowest.is_dir():
-        raise ValueError(f"{path} must be a folder, or new. Received: {lowest} is a file")
+        raise ValueError(f"{folder} must be a folder, or new. Received: {lowest} is a file")
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(target: str | os.PathLike[str], text: str) -> None:
     """Writes a UTF-8 text file atomically."""
-    with atomic_write(path) as temporary:
+    with atomic_write(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

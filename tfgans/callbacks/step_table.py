@@ -1,7 +1,6 @@
 """A CSV file whose rows begin with a training step, which a resumed run goes on with."""
 
 import os
-from pathlib import Path
 
 from tfgans import files
 
@@ -16,7 +15,7 @@ class StepTable:
     """
 
     def __init__(self, path: str | os.PathLike[str], header: str, *, writer: str) -> None:
-        self.path = Path(path)
+        self.path = files.path(path)
         self._header = f"{header}\n"
         self._writer = writer
 

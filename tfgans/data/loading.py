@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from tfgans import files
 from tfgans.data import color, folder, tfds_images
 from tfgans.data.manifolds import LowRankGaussian, ParallelLines
 from tfgans.data.source import Source
@@ -125,7 +126,23 @@ def load(
                 f"`{option}` cannot be used with {name!r}: {reason}. Received: "
                 f"{option}={received[option]!r}. Leave it out"
             )
-    return row.make(seed=seed, **{option: received[option] for option in row.options})
+    source = row.make(seed=seed, **{option: received[option] for option in row.options})
+    source.load_options = _as_json(name, received)
+    return source
+
+
+def _as_json(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of `load` as JSON values that mean the same in any folder."""
+    if name.startswith(_FOLDER):
+        name = _FOLDER + os.path.abspath(files.path(name.removeprefix(_FOLDER)))
+    absolute = {
+        option: os.path.abspath(files.path(options[option]))
+        for option in ("data_dir", "cache_dir")
+        if options[option] is not None
+    }
+    size = options["image_size"]
+    lengths = list(size) if isinstance(size, tuple) else size
+    return {"name": name, **options, **absolute, "image_size": lengths}
 
 
 def _row(name: str) -> _Row:

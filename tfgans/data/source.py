@@ -27,8 +27,13 @@ class Source(SettingsRepr, abc.ABC):
         num_classes: Positive integer, when every example is of one of the classes 0, 1, ...,
             num_classes - 1; else None. Then a conditional model can be trained on the source.
         seed: Integer in the int64 range. Decides the order, or the draws.
+
+    Attributes:
+        load_options: The arguments with which `tfgans.data.load` made the source, as JSON values
+            and but for the seed; None for other sources.
     """
 
+    load_options: dict[str, Any] | None = None
     _parallel = tf.data.AUTOTUNE  # Batches that are made at a time.
 
     def __init__(

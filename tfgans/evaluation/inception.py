@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfgans import files
 from tfgans.evaluation.extractors import Extractor, Features
 
 TFHUB_URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
@@ -49,11 +50,12 @@ def inception_2015(
     Nash Equilibrium"; Salimans et al. 2016, "Improved Techniques for Training GANs".
     """
     given = os.fspath(path_or_url)
-    path = _hub_folder(given) if given.startswith(("http://", "https://")) else Path(given)
+    is_address = given.startswith(("http://", "https://"))
+    path = _hub_folder(given) if is_address else files.path(given)
     file = path / "saved_model.pb" if path.is_dir() else path
     if not file.exists():
         raise ValueError(_missing(given, path))
-    if path != Path(given) and path.stat().st_uid not in (0, os.getuid()):
+    if is_address and path.stat().st_uid not in (0, os.getuid()):
         # The folder is in /tmp unless told otherwise, where anyone may put something.
         raise ValueError(f"{path} belongs to another user, and a SavedModel is a program. Copy it")
     found = _checksum_of(path)

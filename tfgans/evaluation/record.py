@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from tfgans import checks, files
@@ -50,7 +49,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         OSError: If it cannot be read.
     """
     try:
-        return checked(json.loads(Path(path).read_text(encoding="utf-8")))
+        return checked(json.loads(files.path(path).read_text(encoding="utf-8")))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no record of `tfgans.evaluation.evaluate`: {error}") from error
 

@@ -168,7 +168,7 @@ def export_exchange(
     ```
     """
     chosen = FORMATS[checks.choice("format", format, FORMATS)]
-    path = Path(path)
+    path = files.path(path)
     if path.suffix != chosen.suffix:
         raise ValueError(
             f"`path` must end in {chosen.suffix} for format={format!r}. Received: {path}"
