@@ -179,7 +179,7 @@ def test_lock_does_not_follow_a_link(tmp_path):
     (folder / ".lock").symlink_to(victim)
     source = tfgans.data.from_array(tiny.digits(32))
     with pytest.raises(OSError, match="Choose another place"):
-        tfgans.training.train(tiny.gan(), source, run_dir=folder, steps=1, batch_size=8)
+        tfgans.training.Run(folder, tiny.gan(), source, steps=1, batch_size=8).train()
     assert victim.read_text() == "mine"
     assert os.listdir(folder) == [".lock"]
 

@@ -419,7 +419,7 @@ def fit_toy(gan, steps, *used):
 
 
 def go_on(folder, *, stop_after=None, act=sicken, steps=11, rollbacks=2, keep=1):
-    """Starts, or resumes, a run of few steps as `tfgans.training.train` does.
+    """Starts, or resumes, a run of few steps as `tfgans.training.Run` does.
 
     With `stop_after`, a signal comes in so many steps.
     """
@@ -600,14 +600,14 @@ class TestRollback:
 
 
 def test_run_goes_on_after_a_rollback(tmp_path):
-    """`tfgans.training.train`: one log, one model, and the rates as the doctor left them."""
+    """`tfgans.training.Run`: one log, one model, and the rates as the doctor left them."""
     gan = tfgans.NonSaturatingGAN(*points())
     compiled(gan, keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01))
     with pytest.warns(UserWarning, match="rolled back to step 2 "):
-        tfgans.training.train(
+        tfgans.training.Run(
+            tmp_path / "run",
             gan,
             RING,
-            run_dir=tmp_path / "run",
             steps=6,
             batch_size=4,
             epoch_steps=3,
@@ -616,11 +616,11 @@ def test_run_goes_on_after_a_rollback(tmp_path):
             doctor_every=2,
             rollbacks=1,
             extra_callbacks=[Collapse()],
-        )
+        ).train()
     assert (gan.step, gan.rollbacks) == (6, 1)
     rows = table(tmp_path / "run" / "log.csv")
     assert [row["epoch"] for row in rows] == ["0", "1"]
-    final = tfgans.training.load_final(tmp_path / "run")
+    final = tfgans.training.load_checkpoint(tmp_path / "run")
     assert (final.step, final.rollbacks) == (6, 1)
     tiny.assert_same_state(final, gan)
 

@@ -562,7 +562,7 @@ def test_load_with_a_reload_in_the_middle(exported, tmp_path):
         assert 1 not in answered[switched + 2 * NUM_CLIENTS :]
         assert abs(memories[4900] - memories[3500]) < 16 * 2**20
         end_while_a_request_runs(process, address)
-    assert process.log == ["serve.py: serving version 2\n"]
+    assert process.log == ["tfgans serve: serving version 2\n"]
 
 
 def end_while_a_request_runs(process, address):

@@ -54,7 +54,7 @@ values (or 1, if that is larger) |
     backup of a step up to the last check without such a finding, multiplies both learning rates by
     `learning_rate_factor`, counts that in `model.rollbacks`, saves it as the newest backup and
     stops `fit`, with `rolled_back` set. Call `fit` again with the data from `model.step` on,
-    as `tfgans.training.train` does. In a plain `fit` training ends early. When `rollbacks` are used
+    as `tfgans.training.Run` does. In a plain `fit` training ends early. When `rollbacks` are used
     up, or there is no good backup, it only warns, and stops at broken numbers.
 
     With `path` a killed run ends with the bits and the tables of an undisturbed one, wherever the
