@@ -21,6 +21,7 @@ from PIL import Image
 
 import tfgans
 from tfgans import training
+from tfgans.cli.options import method
 from tfgans.training import time_limit
 
 from .conftest import RUN, SMALL
@@ -56,18 +57,19 @@ class TestTrain:
         assert [row.split(",")[0] for row in rows] == ["step", "20", "40", "60"]
         assert len((finished / "log.csv").read_text().splitlines()) == 1 + 3
         assert size_of(finished / "grids" / "step-00000060.png") == (402, 402)
-        assert "--model=r3gan\n" in (finished / "flags.txt").read_text()
 
     def test_flag_file_repeats_the_run_and_never_beats_flags_beside_it(self, finished, tmp_path):
-        for flags in ("--flagfile={file} --run_dir={path}", "--run_dir={path} --flagfile {file}"):
-            ok("train", flags + " --dry_run", file=finished / "flags.txt", path=tmp_path / "new")
-            assert not list(tmp_path.iterdir())
+        flags = "--run_dir={path} --flagfile {file}"
         ok("train", flags, file=finished / "flags.txt", path=tmp_path / "new")
         tiny.assert_same_state(final(tmp_path / "new"), final(finished))
 
     def test_dry_run_builds_the_evaluator_too(self, finished, tmp_path):
-        done = ok("train", RUN + " --run_dir={path} --dry_run", path=tmp_path / "run")
-        for text in ("1437 examples of shape (8, 8, 1)", "parameters", "frechet_distance", "R3GAN"):
+        done = ok("train", "--run_dir={path} --network=mlp --dry_run", path=tmp_path / "run")
+        for text in (
+            "1437 examples of shape (8, 8, 1)",
+            "parameters",
+            method.METHODS[method.DEFAULT].name,
+        ):
             assert text in done.stdout
         flags = RUN.replace("frechet_distance", "mode_coverage") + " --run_dir={path} --dry_run"
         done = run("train", flags, path=tmp_path / "run")
@@ -76,12 +78,13 @@ class TestTrain:
         assert not list(tmp_path.iterdir())
         done = ok("train", RUN + " --run_dir={path} --steps=80 --dry_run", path=finished)
         assert "80 steps; 60 steps are done" in done.stdout
+        assert "evaluation  frechet_distance" in done.stdout
 
     def test_minutes_end_a_run_and_more_minutes_continue_it(self, tmp_path, monkeypatch):
         clock = itertools.count(0, 0.5).__next__  # Each look at it takes half a second.
         monkeypatch.setattr(time_limit, "time", types.SimpleNamespace(monotonic=clock))
         flags = f"{SMALL} --epoch_steps=1000000 --evaluate_every=1000000 --run_dir={{path}}"
-        flags += " --metrics=frechet_distance --doctor_every=0 --model=non_saturating"
+        flags += " --metrics=frechet_distance"
         steps = []
         for minutes in (0.1, 0.1, 0.2):
             ok("train", f"{flags} --minutes={minutes}", path=tmp_path)
@@ -99,13 +102,14 @@ class TestTrain:
     def test_mixture_from_training_to_equilibrium(self, tmp_path):
         path = tmp_path / "mixture"
         flags = SMALL + " --num_generators=3 --num_discriminators=2 --routing=slices --steps=4"
-        ok("train", flags + " --epoch_steps=2 --model=wgan_gp --run_dir={path}", path=path)
+        ok("train", flags + " --epoch_steps=2 --run_dir={path}", path=path)
         gan = final(path)
         assert (gan.generator.num_components, gan.discriminator.num_components) == (3, 2)
         rows = [line.split(",") for line in (path / "mixture.csv").read_text().splitlines()[1:]]
         assert [int(row[0]) for row in rows] == [0] * 5 + [2] * 5 + [4] * 5
         out = tmp_path / "s.npy"
-        ok("sample", "--run_dir={path} --num=5 --seed=3 --component=2 --out={out}", **locals())
+        flags = "--run_dir={path} --num=5 --seed=3 --component=2 --out={out}"
+        ok("sample", flags, path=path, out=out)
         expected = gan.sample(5, seed=3, component=2)
         np.testing.assert_allclose(np.load(out), expected, atol=1e-6)
         ours = ok("equilibrium", "--run_dir={path} --split=test --num=100", path=path).stdout
@@ -166,7 +170,7 @@ class TestTrain:
         )
         again = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
         assert again.returncode == 0, again.stderr
-        assert re.search(r"Going on with .* at step \d+ of 60", again.stderr)
+        assert re.search(r"Continuing .* at step \d+ of 60", again.stderr)
         tiny.assert_same_state(final(path), final(finished))
         assert (path / "evaluation.csv").read_text() == (finished / "evaluation.csv").read_text()
         best = (keras.saving.load_model(folder / "best.keras") for folder in (path, finished))
@@ -243,7 +247,7 @@ class TestEvaluate:
         done = ok("evaluate", "--run_dir={run} --out={out}", run=finished, out=tmp_path)
         record = record_of(tmp_path)
         assert (record["real"]["source"], record["real"]["split"]) == ("digits", "train")
-        assert (record["fake"]["model"], record["fake"]["step"]) == ("R3GAN", 60)
+        assert (record["fake"]["model"], record["fake"]["step"]) == ("NonSaturatingGAN", 60)
         for name, measured in record["metrics"].items():
             row = rf"^{re.escape(name)} +{measured['value']:.4g} "
             assert re.search(row, done.stdout, re.MULTILINE)

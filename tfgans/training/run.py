@@ -350,7 +350,7 @@ class Run:
             self._limit.restore(gan.step)
         if restored is not None:
             goal = "" if self._steps == _NO_LIMIT else f" of {self._steps}"
-            sys.stderr.write(f"Going on with {run.path} at step {gan.step}{goal}\n")
+            sys.stderr.write(f"Continuing {run.path} at step {gan.step}{goal}\n")
         if not self._is_over:
             # That of a shorter run must not pass for the final model of this run.
             run.final_model.unlink(missing_ok=True)
