@@ -38,7 +38,7 @@ FLAGS = [
     ("train --routing=exact" + NEW, "need a mixture: pass --num_generators"),
     ("train --doctor_every=0 --rollbacks=1" + NEW, "--rollbacks needs --doctor_every"),
     ("sample --num=1e3" + OF_RUN, "--num.*invalid literal.*'1e3'"),
-    ("sample --server=http://x --name=x" + OF_RUN, "mutual"),
+    ("sample --server=http://x --name=x" + OF_RUN, "Exactly one of"),
     ("sample --server=http://x --out={new}.npy", "go together"),
     ("sample --version=1" + OF_RUN, "--version needs --server"),
     ("sample --refine_steps=3" + OF_RUN, "need --refine"),
@@ -140,6 +140,7 @@ def test_ends_with_a_line_and_leaves_nothing(code, line, message, made, others, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_port_that_is_taken(made, tmp_path):
     tiny.gan().export(tmp_path / "export", verify=False)
     with socket.create_server(("127.0.0.1", 0)) as listening:

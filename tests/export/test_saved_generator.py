@@ -66,3 +66,28 @@ def test_labels_for_a_model_without_classes(exported):
     assert not saved.takes_labels
     with pytest.raises(ValueError, match="not conditional"):
         saved.sample(5, 3, labels=1)
+
+
+def test_saved_model_of_another_library(tmp_path):
+    class Theirs(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 3], name="z")])
+        def __call__(self, z):
+            pixels = tf.cast(tf.reshape(z[:, :1] > 0, [-1, 1, 1, 1]), tf.float32)
+            return {"out": 255.0 * tf.tile(pixels, [1, 8, 8, 1])}
+
+    module = Theirs()
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.__call__)
+    generator = SavedGenerator(tmp_path / "m", value_range=(0, 255))
+    images = generator.sample(100, seed=1)
+    assert images.shape == (100, 8, 8, 1)
+    assert set(np.unique(images)) == {-1, 1}
+    np.testing.assert_array_equal(generator.sample(100, seed=1), images)
+    assert not np.array_equal(generator.sample(100, seed=2), images)
+    with pytest.raises(ValueError, match="signature 'sample'"):
+        SavedGenerator(tmp_path / "m", signature="sample")
+    with pytest.raises(ValueError, match="take labels"):
+        SavedGenerator(tmp_path / "m", num_classes=3)
+    first = generator.describe()["checksum"]
+    with (tmp_path / "m" / "assets.txt").open("w") as file:
+        file.write("changed")
+    assert generator.describe()["checksum"] != first
