@@ -20,7 +20,7 @@ NOISE = "train" + NEW + " --instance_noise=0.1"
 # The command line, and what the line on stderr must say; code 2.
 FLAGS = [
     ("trian", r"unknown command 'trian'. Did you mean train\?"),
-    ("x\x1b[2J", r"unknown command 'x\\x1b\[2J'. Expected one of train"),
+    ("x\x1b[2J", r"unknown command 'x\\x1b\[2J'. Commands: train"),
     ("train --step=3" + NEW, "flag 'step'. Did you mean: steps.*--help"),
     ("train digits" + NEW, "flags only, as --name=value. Received: digits"),
     ("train --run_dir", "Missing value for flag --run_dir.*--help"),
@@ -81,7 +81,7 @@ WORK = [
     ("sample --label=1" + OF_RUN + ".png", "is not conditional"),
     ("export --evaluation={made}/none.json" + OF_RUN, "must be a record of tfgans evaluate"),
     ("evaluate --samples={made}/a.npy", "--out is needed"),
-    ("evaluate --samples={made}/two.npz --out={new}", "2 arrays instead of one"),
+    ("evaluate --samples={made}/two.npz --out={new}", "2 arrays instead of a single"),
     ("evaluate --samples={made}/text.npz --out={new}", "is not an array of numbers"),
     ("evaluate --samples={made}/none.npy --out={new}", "No such file"),
     ("evaluate --image_size=16" + OF_ARRAY, "--extractor=incept"),

@@ -180,7 +180,7 @@ def test_help_and_examples_of_a_command(name):
 def test_flags_of_two_calls_do_not_meet():
     first, second = parsed(model="wgan", weight_clip=0.5), parsed()
     assert (first.values.weight_clip, second.values.weight_clip) == (0.5, None)
-    assert not second.given("model")
+    assert not second.is_set("model")
 
 
 def test_flags_beside_a_file_have_priority(tmp_path):

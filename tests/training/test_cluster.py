@@ -36,6 +36,7 @@ def undisturbed(tmp_path_factory):
     return tmp_path_factory.mktemp("cluster") / "run"
 
 
+@pytest.mark.slow
 def test_two_workers_are_one_model(undisturbed, tmp_path, capfd):
     ((weights, noise), (other_weights, other_noise)), err = train(undisturbed, capfd)
     assert weights == other_weights

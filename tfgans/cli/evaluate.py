@@ -101,7 +101,7 @@ def load_samples(parser: Parser, like: "Source") -> tuple["np.ndarray", dict[str
             if isinstance(loaded, np.ndarray):
                 return loaded, notes
             if len(loaded.files) != 1:
-                raise ValueError(f"it has {len(loaded.files)} arrays instead of one")
+                raise ValueError(f"it has {len(loaded.files)} arrays instead of a single array")
             return loaded[loaded.files[0]], notes
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not an array of numbers: {error}") from error
@@ -111,7 +111,7 @@ def add_to_record(path: Path, record: dict[str, Any]) -> dict[str, Any]:
     """Writes a record to a file and returns it, with the metrics that the file had before.
 
     A record of another model, or measured in another way, moves to a new name if it has metrics
-    that the new one lacks.
+    that the new record lacks.
     """
     from tfgans.evaluation.record import read, write
 

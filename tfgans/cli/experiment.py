@@ -22,12 +22,12 @@ def define(parser: Parser) -> None:
     group.integer("seeds", 8, "runs of each cell, with seeds 0, 1, ...", at_least=1)
     group.boolean("quick", False, "run a smaller form: to try it, not to quote it")
     group = parser.group("Execution")
-    group.integer("workers", None, "runs at a time; default: one for each CPU", at_least=1)
+    group.integer("workers", None, "runs at a time; default: as many as CPUs", at_least=1)
     group.choice(
         "engine",
         "processes",
         ("processes", "ray"),
-        "ray uses the cluster at RAY_ADDRESS, or a local one",
+        "ray uses the cluster at RAY_ADDRESS, or a local cluster",
     )
     parser.group("Output").path(
         "out", None, "folder of the results; the same command continues it (required)"
@@ -47,7 +47,7 @@ def experiment(parser: Parser, _: Sequence[str]) -> int:
 
 @contextlib.contextmanager
 def _interrupting_signals() -> Iterator[None]:
-    """Raises KeyboardInterrupt at SIGTERM too: the processes of the runs must end with this one."""
+    """Raises KeyboardInterrupt at SIGTERM too: the processes of the runs must end with it."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, _interrupt) for number in numbers}
     try:

@@ -12,7 +12,7 @@ def define(parser: Parser) -> None:
     group = parser.group("Workers (all other flags are those of tfgans train)")
     group.integer("workers", 2, "number of processes", at_least=1)
     group.integer(
-        "restarts", 0, "how often all processes start again after the loss of one", at_least=0
+        "restarts", 0, "restarts of all processes after the loss of a process", at_least=0
     )
 
 

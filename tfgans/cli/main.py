@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name, *rest = words
     if name not in COMMANDS:
         close = difflib.get_close_matches(name, COMMANDS, n=1)
-        hint = f"Did you mean {close[0]}?" if close else f"Expected one of {', '.join(COMMANDS)}"
+        hint = f"Did you mean {close[0]}?" if close else f"Commands: {', '.join(COMMANDS)}"
         sys.stderr.write(f"tfgans: error: unknown command {name!a}. {hint}\n")
         return 2
     return load(name).main(rest)

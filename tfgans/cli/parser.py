@@ -99,7 +99,7 @@ class Group:
         self._explain(f"--[no]{name}", text, "on" if default else None)
 
     def choice(self, name: str, default: str | None, choices: Sequence[str], text: str) -> None:
-        """Declares a flag that takes one of some names."""
+        """Declares a flag that takes a name out of some."""
         flags.DEFINE_enum(name, default, list(choices), text, flag_values=self._values)
         self._explain(f"--{name}=NAME", text, default, choices)
 
@@ -171,7 +171,7 @@ class Parser:
         )
 
     def check_companions(self, flag: str, companions: Sequence[str], message: str) -> None:
-        """Refuses a command line with one of `companions` but without `flag`."""
+        """Refuses a command line with any of `companions` but without `flag`."""
         self.check(
             [flag, *companions],
             lambda values: (
@@ -191,12 +191,12 @@ class Parser:
             The words that are left over.
 
         Raises:
-            absl.flags.Error: If a flag is unknown, lacks a value or has a wrong one.
+            absl.flags.Error: If a flag is unknown, lacks a value or has a wrong value.
         """
         self.words = list(arguments)
         return self.values(["tfgans", *_flag_files_first(arguments)], known_only=known_only)[1:]
 
-    def given(self, name: str) -> bool:
+    def is_set(self, name: str) -> bool:
         """Returns whether the command line or a flag file sets the flag."""
         return self.values[name].present > 0
 

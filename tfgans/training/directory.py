@@ -26,16 +26,16 @@ _UNLOADABLE = (ValueError, TypeError, OSError, KeyError, AttributeError, IndexEr
 
 
 class RunDirectory:
-    """The files of one run.
+    """The files of a run.
 
     | name | what |
     |---|---|
-    | `run.json` | settings that decide the result, how the data were loaded, versions |
+    | `run.json` | settings that decide the result, where the data are, versions |
     | `initial.keras` | the model before training: into it the backups load |
     | `time.json` | with a time limit: the seconds of training so far |
     | `backups/` | the last two backups; the same command continues from there |
     | `grids/` | pictures of the samples |
-    | `log.csv`, `tensorboard/` | losses, one row an epoch of the log |
+    | `log.csv`, `tensorboard/` | losses, a row for each epoch of the log |
     | `mixture.csv` | of mixtures: weights and shares of the components, at the same steps |
     | `doctor.csv` | the doctor's findings, and whether it rolled the run back |
     | `doctor-readings.csv` | its measurements, a row a check |
@@ -273,11 +273,11 @@ def load_checkpoint(run_dir: str | os.PathLike[str], checkpoint: str | None = No
 
 
 def _load_newest_backup(gan: GAN, folder: Path) -> None:
-    # The training process may remove a backup that is about to be read: then there is a newer one.
+    # The training process may remove a backup that is about to be read: then a newer one exists.
     for attempt in range(_ATTEMPTS):
         try:
             if Backup(folder).restore(gan, mend=False) is None:
-                raise ValueError(f"{folder} holds no whole backup yet. Wait for one")
+                raise ValueError(f"{folder} holds no whole backup yet. Wait for the first")
             return
         except FileNotFoundError:
             if attempt == _ATTEMPTS - 1:

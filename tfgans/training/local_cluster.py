@@ -36,7 +36,7 @@ def launch(
     Args:
         command: Program and arguments, the same for all.
         num_workers: Int of at least 1.
-        restarts: Int of at least 0, how often the cluster is started again after a worker was
+        restarts: Int of at least 0, times that the cluster is started again after a worker was
             killed or lost another. Other failures, such as wrong flags, end it at once.
         when_restarted: More arguments for the command when it is started again.
 
@@ -60,8 +60,8 @@ def launch(
 
 
 def _run(command: Sequence[str], num_workers: int) -> tuple[list[int], bool]:
-    """Returns the exit codes of one start of all workers, and whether a signal ended them."""
-    # TensorFlow's own lines about lost connections would bury ours.
+    """Returns the exit codes of a start of all workers, and whether a signal ended them."""
+    # TensorFlow's lines about lost connections would bury ours.
     common = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(num_workers)]
     workers = []

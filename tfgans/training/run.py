@@ -71,7 +71,7 @@ class Run:
             Default: `epoch_steps`.
         doctor_every: Int, training steps between the checks of `tfgans.callbacks.Doctor`. Default:
             500. With None, and in a cluster, there are none: only broken numbers are noticed.
-        rollbacks: Int, how often in the whole run the doctor may return to the last good backup,
+        rollbacks: Int, times in the whole run that the doctor may return to the last good backup,
             with half the learning rates; a later call may allow more. Default: 0.
         settings: JSON values that decide the result beside the model's and the data's. Default:
             None.
@@ -155,7 +155,7 @@ class Run:
         self._refuse_fewer(done)
         gan, source = self._gan, self._source
         examples = "endless" if source.num_examples is None else f"{source.num_examples} examples"
-        updates = f"{gan.discriminator_steps} discriminator updates and one generator update"
+        updates = f"{gan.discriminator_steps} discriminator updates and a generator update"
         length = [] if self._steps == _NO_LIMIT else [f"{self._steps} steps"]
         length += [] if self._minutes is None else [f"{self._minutes:g} minutes"]
         rows = {

@@ -60,21 +60,21 @@ def load_source_of(parser: Parser, run_dir: str) -> "Source":
     run = RunDirectory(run_dir)
     remembered = dict(run.data() or {})
     name = remembered.pop("name", None)
-    if not parser.given("dataset") and name is None:
+    if not parser.is_set("dataset") and name is None:
         raise ValueError(
             f"The data of {run_dir} ({run.settings().get('source')}) were not loaded by name, so "
             "they cannot be loaded again. Name the data to compare with: --dataset"
         )
     options = _options(parser)
-    if not parser.given("dataset") or parser.values.dataset == name:
+    if not parser.is_set("dataset") or parser.values.dataset == name:
         options |= {
             option: value
             for option, value in remembered.items()
-            if option in options and not parser.given(option)
+            if option in options and not parser.is_set(option)
         }
-    source = _load(parser, parser.values.dataset if parser.given("dataset") else name, options)
+    source = _load(parser, parser.values.dataset if parser.is_set("dataset") else name, options)
     before = run.settings().get("num_examples")
-    same = not any(parser.given(flag) for flag in ("dataset", "split"))
+    same = not any(parser.is_set(flag) for flag in ("dataset", "split"))
     if same and source.num_examples != before:
         raise ValueError(
             f"{source.name!r} has {source.num_examples} examples, and the run was trained on "

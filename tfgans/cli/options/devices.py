@@ -15,8 +15,8 @@ def define(parser: Parser) -> None:
         "strategy",
         "default",
         STRATEGIES,
-        "one device, those of this machine, or those of all machines in TF_CONFIG; --batch_size "
-        "counts the examples of all of them together",
+        "a single device, those of this machine, or those of all machines in TF_CONFIG; "
+        "--batch_size counts the examples of all of them together",
     )
     group.integer(
         "num_replicas",

@@ -82,6 +82,6 @@ def _default(source: "Source") -> str:
     if source.data_shape[:2] == (8, 8):
         return "digits"
     raise ValueError(
-        f"Images of shape {source.data_shape} have no default extractor. Choose one: "
+        f"Images of shape {source.data_shape} have no default extractor. Pass "
         "--extractor=inception:PATH, keras:FILE:LAYER or identity"
     )

@@ -31,7 +31,7 @@ def define(parser: Parser) -> None:
         "weight_update",
         None,
         WEIGHT_UPDATES,
-        "how the weights learn; default: exponentiated_gradient",
+        "update rule of the weights; default: exponentiated_gradient",
     )
     group.number(
         "entropy_weight", None, "pull of the weights to uniform; default: 0.05", at_least=0

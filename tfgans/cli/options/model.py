@@ -44,7 +44,7 @@ def check(parser: Parser) -> None:
     """Raises ValueError if a flag does not apply to the method: none is ignored."""
     values, model = parser.values, method.name(parser)
     for flag in _NOT_DCD if model == "dcd" else _DCD:
-        if parser.given(flag):
+        if parser.is_set(flag):
             reason = "it takes the networks of --pretrained" if model == "dcd" else "use dcd"
             raise ValueError(f"--{flag} does not apply to --model={model}: {reason}")
     if model == "dcd" and values.pretrained is None:

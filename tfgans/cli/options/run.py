@@ -1,4 +1,4 @@
-"""Flags of a training run: where and for how long it trains, and what it writes meanwhile."""
+"""Flags of a training run: its length, its folder and its output."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def define(parser: Parser) -> None:
     group.integer(
         "rollbacks",
         0,
-        "how often a run with problems may return to its last good backup, with half the learning "
+        "times that a run with problems may return to its last good backup, with half the learning "
         "rate",
         at_least=0,
     )

@@ -18,8 +18,8 @@ def define(group: Group) -> None:
         "checkpoint",
         None,
         CHECKPOINTS,
-        "which model of the run: its last backup, the best of its evaluations, or the one at its "
-        "end; default: final if the run has ended, else last",
+        "which model of the run: its last backup, the best of its evaluations, or the model at "
+        "its end; default: final if the run has ended, else last",
     )
 
 
