@@ -13,13 +13,13 @@ $(VENV)/installed: requirements.txt setup.py
 	touch $@
 
 demo: $(VENV)/installed
-	$(RUN) bin/train.py --dataset=digits --model=wgan_gp --network=dcgan --width=32 \
+	$(RUN) -m tfgans train --dataset=digits --model=wgan_gp --network=dcgan --width=32 \
 	  --num_generators=4 --learning_rate=5e-4 --steps=3000 --batch_size=64 --seed=0 \
 	  --run_dir=runs/demo
-	$(RUN) bin/sample.py --run_dir=runs/demo --num=64 --seed=1 --show=8 --out=runs/demo/samples.png
-	$(RUN) bin/evaluate.py --run_dir=runs/demo
-	$(RUN) bin/export.py --run_dir=runs/demo --out=exported/digits
-	@echo "Look around in it: $(RUN) bin/serve.py --model_dir=exported/digits --ui"
+	$(RUN) -m tfgans sample --run_dir=runs/demo --num=64 --seed=1 --show=8 --out=runs/demo/samples.png
+	$(RUN) -m tfgans evaluate --run_dir=runs/demo
+	$(RUN) -m tfgans export --run_dir=runs/demo --out=exported/digits
+	@echo "Look at it in a browser: $(VENV)/bin/tfgans serve --model_dir=exported/digits --ui"
 
 test: lint
 	$(RUN) -m pytest -n 2 -m "not slow"
@@ -48,7 +48,7 @@ bench: $(VENV)/installed
 	$(RUN) benchmarks/scaling.py
 
 labs: $(VENV)/installed
-	$(RUN) bin/experiment.py --lab=all --quick --seeds=5 --out=runs/labs
+	$(RUN) -m tfgans experiment --lab=all --quick --seeds=5 --out=runs/labs
 
 soak: $(VENV)/installed
 	$(RUN) benchmarks/soak.py --minutes=30 --out=soak.json

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent
 INIT = ROOT / "tfgans" / "__init__.py"
 
 setup(
-    name="tfgans",
+    name="tfgans-keras",  # `tfgans` on PyPI is another project.
     version=re.search(r'__version__ = "(.+)"', INIT.read_text(encoding="utf-8"))[1],
     description="GANs for TensorFlow and Keras: train, resume, measure and serve",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
@@ -24,6 +24,7 @@ setup(
             "labs/recipes/*.flags",
         ]
     },
+    entry_points={"console_scripts": ["tfgans = tfgans.cli.main:main"]},
     python_requires=">=3.11",
     install_requires=[
         "POT>=0.9.5",
@@ -62,7 +63,7 @@ setup(
         ],
         "ray": ["ray>=2.50"],
         "serving": [
-            "aiohttp>=3.11",  # bin/serve.py
+            "aiohttp>=3.11",  # tfgans serve
             "grpcio>=1.60",  # grpc:// addresses of the client
             "orjson>=3.10",
             "tensorflow-serving-api>=2.21,<2.22",

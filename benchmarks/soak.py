@@ -3,7 +3,7 @@
 benchmarks/soak.py --minutes=30 --out=soak.json
 
 A mixture so small that half an hour holds more than 10^5 steps trains through
-`tfgans.training.train` with all that a run has: pictures, evaluations, TensorBoard, the mixture's
+`tfgans.training.Run` with all that a run has: pictures, evaluations, TensorBoard, the mixture's
 monitor, backups. Exit code 1 if a limit is passed.
 """
 
@@ -89,10 +89,10 @@ def train(run_dir: Path) -> Sequence[Reading]:
     gan = tfgans.WGANGP(mixture, judge, discriminator_steps=1, ema=0.99)
     gan.compile(steps_per_execution=STEPS_PER_EXECUTION)
     watch = Watch(run_dir, minutes=FLAGS.minutes, seconds_between=FLAGS.seconds_between)
-    tfgans.training.train(
+    tfgans.training.Run(
+        run_dir,
         gan,
         source,
-        run_dir=run_dir,
         # More than there is time for.
         steps=10**8,
         batch_size=32,
@@ -102,7 +102,7 @@ def train(run_dir: Path) -> Sequence[Reading]:
         evaluator=tfgans.evaluation.Evaluator(source, num_samples=500),
         evaluate_every=5 * EPOCH_STEPS,
         extra_callbacks=[watch],
-    )
+    ).train()
     return watch.readings
 
 

@@ -1,65 +1,40 @@
-"""The scripts, run as a user types them: each in a process of its own."""
+"""The commands: in this process, or as command lines for processes of their own."""
 
-import atexit
-import functools
-import json
-import os
-import select
+import contextlib
+import io
 import shlex
-import signal
 import subprocess
 import sys
-import tempfile
+import warnings
 from pathlib import Path
 
+from tfgans.cli import main
+
 ROOT = Path(__file__).parents[1]
-_TIMEOUT_S = 300
 
 
-def command(script, flags, **paths):
-    text = flags.format(**{name: shlex.quote(str(path)) for name, path in paths.items()})
-    return [sys.executable, str(ROOT / "bin" / script), *shlex.split(text)]
-
-
-def run_alone(script, flags, **paths):
-    """Runs a script in a new Python, imports and all, exactly as a user does."""
-    return subprocess.run(
-        command(script, flags, **paths), capture_output=True, text=True, cwd="/", timeout=_TIMEOUT_S
+def words(flags, paths):
+    return shlex.split(
+        flags.format(**{name: shlex.quote(str(path)) for name, path in paths.items()})
     )
 
 
-def run(script, flags, **paths):
-    """Gives what `run_alone` gives, by a fork of a Python that has the imports: see zygote.py."""
-    arguments = command(script, flags, **paths)
-    with tempfile.TemporaryDirectory() as folder:
-        outputs = {name: str(Path(folder, name)) for name in ("stdout", "stderr")}
-        where = {"argv": arguments[1:], "cwd": "/", "env": dict(os.environ)}
-        code = _ask(_zygote(), {**where, **outputs}, arguments)
-        told = {name: Path(path).read_text() for name, path in outputs.items()}
-    return subprocess.CompletedProcess(arguments, code, **told)
+def command(name, flags, **paths):
+    """The command line that starts a command in a new process."""
+    return [sys.executable, "-m", "tfgans", Path(name).stem, *words(flags, paths)]
 
 
-@functools.cache
-def _zygote():
-    """One for this process and its tests."""
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests" / "zygote.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,  # `select` knows nothing of what was read ahead.
-    )
-    atexit.register(process.communicate)
-    return process
-
-
-def _ask(zygote, request, arguments):
-    zygote.stdin.write(json.dumps(request).encode() + b"\n")
-    zygote.stdin.flush()
-    child = zygote.stdout.readline()
-    assert child, zygote.stderr.read().decode()
-    if not select.select([zygote.stdout], [], [], _TIMEOUT_S)[0]:
-        os.kill(int(child), signal.SIGKILL)
-        zygote.stdout.readline()
-        raise subprocess.TimeoutExpired(arguments, _TIMEOUT_S)
-    return int(zygote.stdout.readline())
+def run(name, flags, **paths):
+    """Runs a command in this process; warnings are shown as in a new process."""
+    out, err = io.StringIO(), io.StringIO()
+    arguments = [Path(name).stem, *words(flags, paths)]
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        warnings.catch_warnings(),
+    ):
+        warnings.resetwarnings()
+        for ignored in (DeprecationWarning, PendingDeprecationWarning, ResourceWarning):
+            warnings.simplefilter("ignore", ignored)
+        code = main.main(arguments)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())

@@ -76,6 +76,11 @@ IMPORTS = {
         *("data", "evaluation", "games", "gan", "layers", "methods", "metrics", "mixtures"),
         *("networks", "objectives", "optimizers", "penalties", "refinement"),
     },
+    "cli": {
+        *("data", "evaluation", "gan", "labs", "layers", "objectives", "penalties", "pictures"),
+        *("refinement", "serving", "serving.server", "tfgans", "training"),
+    },
+    "__main__": {"cli"},
     "training": {"callbacks", "data", "evaluation", "gan", "players", "replicas", "sampling"},
 }
 # The files of the model, its training and its samples.

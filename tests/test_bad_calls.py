@@ -91,7 +91,7 @@ CALLS = {
     "metrics.FeatureStatistics.load(made / 'x.npz')": "no statistics `mu` and `sigma`",
     "metrics.FeatureStatistics().save(new / 'x.txt')": r"must end in \.npz",
     "evaluation.keras_model(3, 'x')": "keras.saving.load",
-    "evaluation.keras_model(tiny.discriminator(), 'x')": "must have a layer of that name: input_layer",
+    "evaluation.keras_model(tiny.discriminator(), 'x')": "must have a layer of that name: input_",
     "evaluation.inception_2015(made / 'graph.pb')": "pass that if you trust the file",
     # Exports and servers.
     "tiny.gan().export(new / 'a*', verify=False)": r"must be without \*",

@@ -135,8 +135,8 @@ def test_pickles_in_arrays_do_not_run(tmp_path, mark, monkeypatch):
     np.save(tmp_path / "a.npy", attack, allow_pickle=True)
     np.savez(tmp_path / "a.npz", mu=attack, sigma=attack, arr_0=attack, allow_pickle=True)
     for name in ("a.npy", "a.npz"):
-        done = run("evaluate.py", "--samples={at} --out={at}.d", at=tmp_path / name)
-        assert "is no array of numbers" in done.stderr or "arrays instead of" in done.stderr
+        done = run("evaluate", "--samples={at} --out={at}.d", at=tmp_path / name)
+        assert "is not an array of numbers" in done.stderr or "arrays instead of" in done.stderr
     with pytest.raises(ValueError, match="no statistics"):
         tfgans.metrics.FeatureStatistics.load(tmp_path / "a.npz")
     with pytest.warns(UserWarning, match="is damaged"):
@@ -179,7 +179,7 @@ def test_lock_does_not_follow_a_link(tmp_path):
     (folder / ".lock").symlink_to(victim)
     source = tfgans.data.from_array(tiny.digits(32))
     with pytest.raises(OSError, match="Choose another place"):
-        tfgans.training.train(tiny.gan(), source, run_dir=folder, steps=1, batch_size=8)
+        tfgans.training.Run(folder, tiny.gan(), source, steps=1, batch_size=8).train()
     assert victim.read_text() == "mine"
     assert os.listdir(folder) == [".lock"]
 
@@ -305,9 +305,7 @@ def test_server_that_sends_elsewhere():
 def test_server_does_not_steer_the_terminal(tmp_path):
     body = json.dumps({"error": "\x1b]0;owned\x07\x1b[2J\u202e"}).encode()
     with hostile(body) as (address, _):
-        done = run(
-            "sample.py", f"--server={address} --name=m --out={{out}}", out=tmp_path / "s.npy"
-        )
+        done = run("sample", f"--server={address} --name=m --out={{out}}", out=tmp_path / "s.npy")
     assert done.returncode == 1
     assert "owned" in done.stderr
     assert done.stderr.rstrip("\n").isprintable()

@@ -16,6 +16,7 @@ from tfgans import (
     checks,
     compat,
     export,
+    files,
     optimizers,
     pairing,
     players,
@@ -1212,7 +1213,7 @@ class GAN(keras.Model):
             ValueError: If the path ends otherwise; nothing is written.
         """
         callback_checks.check_model_path(filepath)
-        super().save(filepath, overwrite=overwrite, **options)
+        super().save(files.path(filepath), overwrite=overwrite, **options)
 
     def save_own_variables(self, store: Store) -> None:
         """Saves what networks and optimizers do not: step, rollbacks and the dropout states."""
@@ -1326,7 +1327,7 @@ def _check_export_path(path: str | os.PathLike[str], format: str) -> None:  # no
             "A SavedModel is a folder, say 'exported/digits'. Received: the file path "
             f"{os.fspath(path)!r} with format={format!r}. {advice}, or leave the ending out"
         )
-    if Path(path).is_file():
+    if files.path(path).is_file():
         raise ValueError(
             "A SavedModel is a folder, say 'exported/digits'. Received: the existing file "
             f"{os.fspath(path)!r}. Take another path"

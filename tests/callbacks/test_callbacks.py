@@ -180,7 +180,7 @@ def test_progress_counts_the_whole_run(capsys):
     progress.close()
     shown = capsys.readouterr().err
     assert "5/5" in shown
-    assert "discriminator_loss=" in shown
+    assert "discriminator_loss " in shown
 
 
 @pytest.mark.parametrize(

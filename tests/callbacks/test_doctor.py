@@ -451,10 +451,10 @@ def test_a_run_continues_after_a_rollback(tmp_path):
     gan = toy.gan()
     collapse = toy.Act(lambda gan: (gan.rollbacks, gan.step) == (0, 3) and shrink(gan, 0.0))
     with pytest.warns(UserWarning, match="rolled back to step 2 "):
-        tfgans.training.train(
+        tfgans.training.Run(
+            tmp_path / "run",
             gan,
             RING,
-            run_dir=tmp_path / "run",
             steps=6,
             batch_size=4,
             epoch_steps=3,

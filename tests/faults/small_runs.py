@@ -28,15 +28,15 @@ def model():
 
 def train(run_dir, *, steps=STEPS, gan=None, **options):
     gan = model() if gan is None else gan
-    how = {"batch_size": 8, "epoch_steps": 2, "backup_every": 2, "grid_every": 3, **options}
-    training.train(gan, source(), run_dir=run_dir, steps=steps, **how)
+    sizes = {"batch_size": 8, "epoch_steps": 2, "backup_every": 2, "grid_every": 3, **options}
+    training.Run(run_dir, gan, source(), steps=steps, **sizes).train()
     return gan
 
 
 def names(run_dir):
-    """All files of a run, but for the checksums of backups and what TensorBoard calls its own."""
-    found = (str(one.relative_to(run_dir)) for one in run_dir.rglob("*"))
-    plain = (name for name in found if not name.startswith("tensorboard/"))
+    """All files of a run, but for the checksums of backups and the files of TensorBoard."""
+    names = (str(path.relative_to(run_dir)) for path in run_dir.rglob("*"))
+    plain = (name for name in names if not name.startswith("tensorboard/"))
     return sorted(name.split("-")[1] if name.startswith("backups/") else name for name in plain)
 
 

@@ -281,5 +281,5 @@ def test_run_of_a_source_with_more_classes(tmp_path):
     model = gan()
     source = tfgans.data.from_array(IMAGES, labels=LABELS + 3)
     with pytest.raises(ValueError, match=r"has 13 classes. Received: a model with num_classes=10"):
-        tfgans.training.train(model, source, run_dir=tmp_path / "run", steps=2, batch_size=8)
+        tfgans.training.Run(tmp_path / "run", model, source, steps=2, batch_size=8)
     assert not (tmp_path / "run").exists()

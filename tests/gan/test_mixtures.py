@@ -358,8 +358,8 @@ class TestRefusals:
     def test_run_with_more_components_than_examples(self, tmp_path):
         source = tfgans.data.from_array(tiny.digits())
         with pytest.raises(ValueError, match=r"3 components.*Received: a batch of 2"):
-            tfgans.training.train(
-                gan(*tiny.mixtures()), source, run_dir=tmp_path / "x", steps=2, batch_size=2
+            tfgans.training.Run(
+                tmp_path / "x", gan(*tiny.mixtures()), source, steps=2, batch_size=2
             )
         assert not (tmp_path / "x").exists()
 
@@ -402,11 +402,11 @@ class TestRefusals:
     @SLOW
     def test_a_run_with_other_mixture_settings(self, tmp_path):
         source = tfgans.data.from_array(tiny.digits())
-        where = {"run_dir": tmp_path / "x", "steps": 1, "batch_size": 16}
-        tfgans.training.train(gan(*tiny.mixtures()), source, **where)
+        sizes = {"steps": 1, "batch_size": 16}
+        tfgans.training.Run(tmp_path / "x", gan(*tiny.mixtures()), source, **sizes).train()
         other = gan(*tiny.mixtures(entropy_weight=0.1))
-        with pytest.raises(ValueError, match="discriminator_mixture is"):
-            tfgans.training.train(other, source, **where)
+        with pytest.raises(ValueError, match=r"discriminator\.mixture\.\w+ is"):
+            tfgans.training.Run(tmp_path / "x", other, source, **sizes).train()
 
 
 def test_rows_are_matched_for_pairs():

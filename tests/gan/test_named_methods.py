@@ -67,14 +67,14 @@ def test_200_steps_saved_resumed_and_exported(method, dataset, components, tmp_p
     for name in ("whole", "stopped"):
         players = named_methods.small_networks(source, method, components=components)
         gan = method.make(*players)
-        where = {"run_dir": tmp_path / name, "batch_size": 32, "epoch_steps": 50}
+        sizes = {"batch_size": 32, "epoch_steps": 50, "grid_every": 200}
         for steps in [200] if name == "whole" else [70, 200]:
-            tfgans.training.train(gan, source, steps=steps, grid_every=200, **where)
+            tfgans.training.Run(tmp_path / name, gan, source, steps=steps, **sizes).train()
             if steps == 70:
                 # Another process would begin like this.
                 players = named_methods.small_networks(source, method, components=components)
                 gan = method.make(*players)
-        runs.append(tfgans.training.load_final(tmp_path / name))
+        runs.append(tfgans.training.load_checkpoint(tmp_path / name))
     rows = (tmp_path / "whole" / "log.csv").read_text().splitlines()
     header = rows[0].split(",")
     values = [dict(zip(header, row.split(","), strict=True)) for row in rows[1:]]

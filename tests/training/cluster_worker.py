@@ -57,11 +57,11 @@ if sys.argv[3:4] == [str(index)]:
         *given, callbacks=[*callbacks, Dies()], **options
     )
 try:
-    tfgans.training.train(
-        gan, source, run_dir=run_dir, steps=steps, batch_size=16, epoch_steps=10, backup_every=10
-    )
+    tfgans.training.Run(
+        run_dir, gan, source, steps=steps, batch_size=16, epoch_steps=10, backup_every=10
+    ).train()
 except tfgans.training.WorkerLost as lost:
-    # As bin/train.py does.
+    # As `tfgans train` does.
     sys.stderr.write(f"error: {lost}\n")
     sys.exit(TRY_AGAIN)
 

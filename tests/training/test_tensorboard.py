@@ -19,9 +19,9 @@ METRIC = "frechet_distance[identity]"
 def train(run_dir, *, steps, **options):
     gan = tiny.gan(tfgans.NonSaturatingGAN)
     source = tfgans.data.from_array(tiny.digits(64))
-    how = {"batch_size": 8, "epoch_steps": EPOCH_STEPS, "backup_every": 100, "grid_every": 100}
+    sizes = {"batch_size": 8, "epoch_steps": EPOCH_STEPS, "backup_every": 100, "grid_every": 100}
     measured = tfgans.evaluation.Evaluator(source, metrics=["frechet_distance"])
-    training.train(gan, source, run_dir=run_dir, steps=steps, evaluator=measured, **how, **options)
+    training.Run(run_dir, gan, source, steps=steps, evaluator=measured, **sizes, **options).train()
 
 
 def logged(run_dir):

@@ -69,7 +69,7 @@ class Backup(Callback):
         self, directory: str | os.PathLike[str], *, every_steps: int = 500, keep: int = 2
     ) -> None:
         super().__init__()
-        self.directory = Path(directory)
+        self.directory = files.path(directory)
         self.keep = checks.positive_int("keep", keep)
         self._interval = StepInterval(every_steps)
         self._due = False

@@ -9,7 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfgans import checks, data, optimizers
+from tfgans import checks, data, files, optimizers
 from tfgans.callbacks import symptoms
 from tfgans.callbacks.backup import Backup
 from tfgans.callbacks.callback import Callback, Logs
@@ -129,8 +129,8 @@ values (or 1, if that is larger) |
         self.learning_rate_factor = checks.positive("learning_rate_factor", learning_rate_factor)
         self.backup = backup
         self._check_rollbacks(has_path=path is not None)
-        self.path = path if path is None else Path(path)
-        self.log_dir = log_dir
+        self.path = path if path is None else files.path(path)
+        self.log_dir = log_dir if log_dir is None else files.path(log_dir)
         self.rolled_back = False
         self.message: str | None = None
         self._limits = Limits(
@@ -141,7 +141,7 @@ values (or 1, if that is larger) |
         )
         self.every_steps = checks.positive_int("every_steps", every_steps)
         self._interval = StepInterval(self.every_steps)
-        self._findings = None if path is None else self._table(Path(path), _FINDINGS)
+        self._findings = None if path is None else self._table(files.path(path), _FINDINGS)
         self._readings = None if path is None else self._table(readings_path(path), _READINGS)
         self._diagnosis = Diagnosis(self._limits, {})
 

@@ -39,6 +39,8 @@ class Evaluation(Callback):
             metric.
 
     Attributes:
+        last_step: Int, a step that is evaluated when training ends at it, due or not. None, the
+            default, is none.
         record: The last `tfgans.evaluation.Record`; None before the first.
         best: Float, the best `monitor` so far; None before the first.
 
@@ -83,10 +85,11 @@ class Evaluation(Callback):
             raise ValueError(f"`best_model` must end in .keras. Received: {best_model}")
         self.evaluator = evaluator
         self.every_epochs = checks.positive_int("every_epochs", every_epochs)
-        self.path = path if path is None else Path(path)
-        self.best_model = best_model
+        self.path = path if path is None else files.path(path)
+        self.best_model = best_model if best_model is None else files.path(best_model)
         self.monitor = monitor
         self.mode = checks.choice("mode", mode, ("auto", "min", "max"))
+        self.last_step: int | None = None
         self.record: Record | None = None
         self.best: float | None = None
         self._whole_epoch = False
@@ -121,9 +124,10 @@ class Evaluation(Callback):
         self._whole_epoch = done == batch + 1 and (steps is None or done == steps)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Evaluates every `every_epochs` epochs."""
+        """Evaluates every `every_epochs` epochs, and at `last_step`."""
         # If a signal cut the epoch short, a resumed run finishes and evaluates it.
-        if (epoch + 1) % self.every_epochs or not self._whole_epoch:
+        due = (epoch + 1) % self.every_epochs == 0 and self._whole_epoch
+        if not due and self.model.step != self.last_step:
             return
         if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
             warnings.warn(

@@ -3,13 +3,12 @@
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks
+from tfgans import checks, files
 from tfgans.callbacks import symptoms
 from tfgans.callbacks.callback import Callback, Logs
 from tfgans.callbacks.step_interval import StepInterval
@@ -93,12 +92,12 @@ class MixtureMonitor(Callback):
         log_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__()
-        self.path = Path(path)
+        self.path = files.path(path)
         self._table = StepTable(path, _HEADER, writer=type(self).__name__)
         self.num = checks.positive_int("num", num)
         self.seed = checks.integer("seed", seed)
         self.warn = checks.boolean("warn", warn)
-        self.log_dir = log_dir
+        self.log_dir = log_dir if log_dir is None else files.path(log_dir)
         self.every_steps = checks.positive_int("every_steps", every_steps)
         self._interval = StepInterval(self.every_steps)
         self._written: int | None = None

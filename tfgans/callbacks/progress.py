@@ -1,65 +1,105 @@
-"""A progress bar for a whole run."""
+"""Shows the progress of a run."""
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tfgans import checks
-from tfgans.callbacks.callback import Callback, Logs
+from tfgans.callbacks.callback import Callback
+
+# Seconds between two lines where stderr is not a terminal.
+_LINE_EVERY = 30.0
 
 
 class Progress(Callback):
-    """Shows a single bar from the first step to the last, which continues after a resume.
+    """Shows the step, the losses, the speed and the time left of a whole run, on stderr.
 
-    Keras's bar starts anew in each epoch. Use this callback with `verbose=0`.
+    On a terminal it is a single bar from the first step to the last, which a resumed run continues;
+    Keras's bar starts anew each epoch. In a file or a pipe it is a line every 30 seconds, and a
+    line at the end. Use it with `verbose=0`.
 
     Args:
-        total_steps: Int of at least 1, training steps of the whole run.
-
-    Raises:
-        ValueError: If `total_steps` is out of range.
-
-    Example:
-
-    ```python
-    progress = tfgans.callbacks.Progress(10_000)
-    gan.fit(data, steps_per_epoch=1000, epochs=10, verbose=0, callbacks=[progress])
-    progress.close()
-    ```
+        total_steps: Int, training steps of the whole run; None if another callback ends it.
+        seconds_left: Function that returns the seconds after which another callback ends the run.
+            Default: None, the steps end it.
     """
 
     _left_out = ("_bar",)
     _bar: Any = None  # tqdm has no types.
 
-    def __init__(self, total_steps: int) -> None:
+    def __init__(
+        self, total_steps: int | None, *, seconds_left: Callable[[], float] | None = None
+    ) -> None:
         super().__init__()
-        self.total_steps = checks.positive_int("total_steps", total_steps)
+        if total_steps is not None:
+            checks.positive_int("total_steps", total_steps)
+        self.total_steps = total_steps
+        self._seconds_left = seconds_left
         self._shown = 0.0
+        self._last: tuple[float, int] | None = None
+        self._losses: dict[str, str] = {}
 
-    def on_train_begin(self, logs: Logs = None) -> None:
-        """Shows the bar at the step of the model."""
-        if self._bar is None:
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Shows the step at which the model stands."""
+        if sys.stderr.isatty() and self._bar is None:
             from tqdm import tqdm
 
             self._bar = tqdm(
-                total=self.total_steps,
-                initial=self.model.step,
-                unit="step",
-                dynamic_ncols=True,
-                # A file or a pipe keeps all states of the bar.
-                mininterval=0.1 if sys.stderr.isatty() else 10.0,
+                total=self.total_steps, initial=self.model.step, unit="step", dynamic_ncols=True
             )
+        if self._last is None:
+            self._last = time.monotonic(), self.model.step
 
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Moves the bar, and updates the losses beside it once a second."""
-        self._bar.update(self.model.step - self._bar.n)
-        if logs and time.monotonic() - self._shown > 1:
-            self._shown = time.monotonic()
-            losses = {name: f"{float(value):.3g}" for name, value in logs.items() if "loss" in name}
-            self._bar.set_postfix(losses, refresh=False)
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Moves the bar, or writes a line when it is due."""
+        if self._bar is not None:
+            self._bar.update(self.model.step - self._bar.n)
+            if time.monotonic() - self._shown > 1:
+                self._shown = time.monotonic()
+                self._bar.set_postfix(_losses(logs), refresh=False)
+        elif self._last is not None and time.monotonic() - self._last[0] >= _LINE_EVERY:
+            self._losses = _losses(logs)
+            self._write_line()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Notes the losses."""
+        self._losses = _losses(logs) or self._losses
 
     def close(self) -> None:
-        """Ends the line of the bar."""
+        """Ends the bar, or writes the last line."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+        elif self._last is not None and self.model.step > self._last[1]:
+            self._write_line()
+        self._last = None
+
+    def _write_line(self) -> None:
+        if self._last is None:
+            return
+        step, now = self.model.step, time.monotonic()
+        rate = (step - self._last[1]) / max(now - self._last[0], 1e-9)
+        self._last = now, step
+        goal = "" if self.total_steps is None else f"/{self.total_steps}"
+        parts = [f"step {step}{goal}", *(f"{name} {value}" for name, value in self._losses.items())]
+        parts.append(f"{rate:.3g} steps/s")
+        left = [] if self._seconds_left is None else [max(self._seconds_left(), 0.0)]
+        if self.total_steps is not None and rate > 0:
+            left.append((self.total_steps - step) / rate)
+        if left:
+            parts.append(f"{_duration(min(left))} left")
+        sys.stderr.write(", ".join(parts) + "\n")
+        sys.stderr.flush()
+
+
+def _losses(logs: dict[str, Any] | None) -> dict[str, str]:
+    return {name: f"{float(value):.3g}" for name, value in (logs or {}).items() if "loss" in name}
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

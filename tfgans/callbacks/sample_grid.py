@@ -2,12 +2,11 @@
 
 import os
 import re
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, pictures
+from tfgans import checks, files, pictures
 from tfgans.callbacks.callback import Callback, Logs
 from tfgans.callbacks.step_interval import StepInterval
 
@@ -61,10 +60,10 @@ class SampleGrid(Callback):
         last_step: int | None = None,
     ) -> None:
         super().__init__()
-        self.directory = Path(directory)
+        self.directory = files.path(directory)
         self.num = checks.positive_int("num", num)
         self.seed = checks.integer("seed", seed)
-        self.log_dir = log_dir
+        self.log_dir = log_dir if log_dir is None else files.path(log_dir)
         self.last_step = last_step
         self.every_steps = checks.positive_int("every_steps", every_steps)
         self._interval = StepInterval(self.every_steps)

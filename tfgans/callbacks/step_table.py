@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from tfgans import files
 
@@ -20,7 +19,7 @@ class StepTable:
     """
 
     def __init__(self, path: str | os.PathLike[str], header: str, *, writer: str) -> None:
-        self.path = Path(path)
+        self.path = files.path(path)
         self._header = f"{header}\n"
         self._writer = writer
 

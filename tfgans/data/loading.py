@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from tfgans import files
 from tfgans.data import (
     color,
     fashion_mnist,
@@ -211,7 +212,23 @@ def load(
     if row.convert is not None:
         source = row.convert(source, seed)
     source.origin = origin
+    source.load_options = _as_json(name, options)
     return source
+
+
+def _as_json(name: str, options: LoadOptions) -> dict[str, Any]:
+    """Returns the arguments of `load` as JSON values that mean the same in any folder."""
+    kind, _, place = name.partition(":")
+    if place and kind != "hf":  # The name of a data set on the hub is no path.
+        name = f"{kind}:{os.path.abspath(files.path(place))}"
+    values = asdict(options)
+    del values["seed"]
+    for option in ("data_dir", "cache_dir"):
+        if values[option] is not None:
+            values[option] = os.path.abspath(files.path(values[option]))
+    if isinstance(values["image_size"], tuple):
+        values["image_size"] = list(values["image_size"])
+    return {"name": name, **values}
 
 
 def read(name: str, options: LoadOptions) -> Source | ImageStore:

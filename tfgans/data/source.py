@@ -31,9 +31,12 @@ class Source(SettingsRepr, abc.ABC):
 
     Attributes:
         origin: String, the place that the examples were read from, or None.
+        load_options: The arguments with which `tfgans.data.load` made the source, as JSON values
+            and but for the seed; None for other sources.
     """
 
     origin: str | None = None
+    load_options: dict[str, Any] | None = None
     _parallel = tf.data.AUTOTUNE  # Batches that are made at a time.
 
     def __init__(

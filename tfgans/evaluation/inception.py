@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfgans import files
 from tfgans.evaluation.extractors import Extractor, Features
 
 TFHUB_URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
@@ -50,11 +51,12 @@ def inception_2015(
     Nash Equilibrium"; Salimans et al. 2016, "Improved Techniques for Training GANs".
     """
     address = os.fspath(path_or_url)
-    path = _hub_folder(address) if address.startswith(("http://", "https://")) else Path(address)
+    is_url = address.startswith(("http://", "https://"))
+    path = _hub_folder(address) if is_url else files.path(address)
     file = path / "saved_model.pb" if path.is_dir() else path
     if not file.exists():
         raise ValueError(_missing(address, path))
-    if path != Path(address) and path.stat().st_uid not in (0, os.getuid()):
+    if is_url and path.stat().st_uid not in (0, os.getuid()):
         # By default the folder is in /tmp, where every user may write.
         raise ValueError(f"{path} belongs to another user, and a SavedModel is a program. Copy it")
     checksum = _checksum_of(path)

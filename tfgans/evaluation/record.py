@@ -6,7 +6,6 @@ import math
 import os
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfgans import checks, files
@@ -195,7 +194,7 @@ class Record:
             OSError: If it cannot be read.
         """
         try:
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls.from_dict(json.loads(files.path(path).read_text(encoding="utf-8")))
         except (ValueError, RecursionError) as error:
             raise ValueError(
                 f"{path} is no record of `tfgans.evaluation.evaluate`: {error}"

@@ -170,7 +170,7 @@ def export_exchange(
     ```
     """
     target = FORMATS[checks.choice("format", format, FORMATS)]
-    path = Path(path)
+    path = files.path(path)
     if path.suffix != target.suffix:
         raise ValueError(
             f"`path` must end in {target.suffix} for format={format!r}. Received: {path}"

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfgans import checks, random
+from tfgans import checks, files, random
 from tfgans.export.signatures import DRAWN
 from tfgans.serving.client.inputs import ints
 
@@ -48,7 +48,7 @@ class SavedGenerator:
         num_classes: int | None = None,
         value_range: Sequence[float] = (-1.0, 1.0),
     ) -> None:
-        self.path = Path(path)
+        self.path = files.path(path)
         self._value_range = [float(end) for end in value_range]
         if len(self._value_range) != 2 or not self._value_range[0] < self._value_range[1]:
             raise ValueError(

@@ -142,7 +142,7 @@ def checked_latent_shape(generator: keras.Model, num_classes: int | None) -> tup
 
 
 def _checked_folder(path: str | os.PathLike[str]) -> Path:
-    path = Path(path)
+    path = files.path(path)
     if path.exists() and not path.is_dir():
         raise ValueError(f"`path` must be a folder of versions, or new. Received the file: {path}")
     if set("*?[]") & set(os.fspath(path.absolute())):

@@ -76,7 +76,7 @@ def run(
     checks.positive_int("seeds", seeds)
     workers = _num_cpus() if workers is None else checks.positive_int("workers", workers)
     engines.check(engine)
-    folder = Path(out)
+    folder = files.path(out)
     files.check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with files.locked(folder, wait=False):

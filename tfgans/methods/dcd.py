@@ -125,7 +125,7 @@ class DCD(GAN):
             seed: Int, of all noise.
             name: String, optional.
         """
-        checks.instance("gan", gan, GAN, "tfgans.training.load_final('runs/x')")
+        checks.instance("gan", gan, GAN, "tfgans.training.load_checkpoint('runs/x')")
         if type(gan).draw_latents is not GAN.draw_latents:
             raise ValueError(
                 f"A {type(gan).__name__} draws latents of its own, and a DCD would draw others. "

@@ -124,7 +124,7 @@ class FeatureStatistics:
         """
         try:
             # Opened here: NumPy leaves a damaged file open.
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
+            with files.path(path).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
                 mean = arrays.finite("mu", loaded["mu"])
                 covariance = arrays.finite("sigma", loaded["sigma"])
                 count = int(loaded["count"]) if "count" in loaded.files else None

@@ -1,20 +1,19 @@
-"""A run: its directory, its plan, and the one call that carries it out."""
+"""Training runs: a directory, a plan, and everything needed to stop and continue."""
 
 from tfgans.training.cluster import STRATEGIES, WorkerLost, make_strategy
-from tfgans.training.directory import RunDirectory, load_final, load_model
-from tfgans.training.plan import plan
+from tfgans.training.directory import CHECKPOINTS, RunDirectory, load_checkpoint, load_model
+from tfgans.training.run import Interrupted, Run
 from tfgans.training.settings import draw_labels
-from tfgans.training.train import Interrupted, train
 
 __all__ = [
+    "CHECKPOINTS",
     "STRATEGIES",
     "Interrupted",
+    "Run",
     "RunDirectory",
     "WorkerLost",
     "draw_labels",
-    "load_final",
+    "load_checkpoint",
     "load_model",
     "make_strategy",
-    "plan",
-    "train",
 ]

@@ -1,4 +1,4 @@
-"""Which devices and machines a run trains on, and what its processes must agree on."""
+"""The devices and machines that a run trains on, and agreement between its processes."""
 
 import contextlib
 import json
@@ -17,13 +17,13 @@ _LOST = (
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
 )
-# Of other errors, what tells that it was another process and not this one.
+# Other errors whose text shows that another process was lost.
 _UNREACHABLE = re.compile(r"recvmsg|[Cc]onnection (reset|refused|closed)|Socket closed|heartbeat")
 _TASK = re.compile(r"/job:(?P<kind>\w+)/(?:replica:\d+/)?task:(?P<index>\d+)")
 
 
 class WorkerLost(ConnectionError):  # noqa: N818 (named like `ConnectionError`'s own kinds)
-    """Another process of the cluster is gone, and this one cannot train without it."""
+    """Another process of the cluster is gone, and this process cannot train without it."""
 
 
 def make_strategy(name: str, *, num_replicas: int | None = None) -> tf.distribute.Strategy:
@@ -33,10 +33,10 @@ def make_strategy(name: str, *, num_replicas: int | None = None) -> tf.distribut
     are summed. Call this first: TensorFlow must not have run an operation yet.
 
     Args:
-        name: "default", one device; "mirrored", the devices of this machine; "multi_worker", this
-            machine's part of the cluster that the environment variable `TF_CONFIG` describes.
-        num_replicas: Int, of "mirrored": how many devices. Default: all GPUs. Where there is no
-            GPU the CPU is divided, for trying it out.
+        name: "default", a single device; "mirrored", the devices of this machine; "multi_worker",
+            this machine's part of the cluster in the environment variable `TF_CONFIG`.
+        num_replicas: Int, with "mirrored" the number of devices. Default: all GPUs. Without a GPU
+            the CPU is divided, to try it out.
 
     Raises:
         ValueError: If the name is unknown, there are not so many devices, or `TF_CONFIG` is missing
@@ -45,7 +45,7 @@ def make_strategy(name: str, *, num_replicas: int | None = None) -> tf.distribut
     checks.choice("strategy", name, STRATEGIES)
     if num_replicas is not None and name != "mirrored":
         raise ValueError(
-            f"`num_replicas` is of strategy='mirrored'. Received: strategy={name!r}, "
+            f"`num_replicas` goes with strategy='mirrored'. Received: strategy={name!r}, "
             f"num_replicas={num_replicas}. Leave it out"
         )
     if name == "default":
@@ -80,10 +80,10 @@ def _mirrored(num_replicas: int | None) -> tf.distribute.Strategy:
             raise ValueError(
                 "The CPU must be divided before TensorFlow runs anything. Make the strategy first"
             ) from error
-    # Sums in one order: the same bits each time.
-    to_one = tf.distribute.ReductionToOneDevice()
+    # Sums in the same order each time, to the same bits.
+    reduction = tf.distribute.ReductionToOneDevice()
     devices = [f"CPU:{index}" for index in range(count)]
-    return tf.distribute.MirroredStrategy(devices, cross_device_ops=to_one)
+    return tf.distribute.MirroredStrategy(devices, cross_device_ops=reduction)
 
 
 def _check_tf_config() -> None:
@@ -100,12 +100,12 @@ def _check_tf_config() -> None:
             "A 'multi_worker' strategy needs TF_CONFIG in the environment, as TensorFlow defines "
             'it: {"cluster": {"worker": ["host0:port", "host1:port"]}, "task": {"type": "worker", '
             f'"index": 0}}}}. Received: {text[:200] or "nothing"}. To try it on this machine, use '
-            "bin/launch_local.py"
+            "`tfgans launch`"
         ) from error
 
 
 class Cluster:
-    """The processes that train a model together; often one.
+    """The processes that train a model together; often a single process.
 
     Args:
         strategy: The model's `distribute_strategy`.
@@ -126,25 +126,25 @@ class Cluster:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process is the one that writes files, measures and draws."""
+        """Whether this process writes files, measures and draws for all."""
         kind = "chief" if "chief" in self._addresses else "worker"
         return not self._addresses or self._task == (kind, 0)
 
     def total(self, value: float) -> float:
-        """Returns the sum of what all processes give; each waits here for the others."""
+        """Returns the sum of the values of all processes; each waits here for the others."""
         if self.num_workers == 1:
             return float(value)
         local = self._strategy.num_replicas_in_sync // self.num_workers
         return float(self._summed(tf.constant(value, tf.float64))) / local
 
     def wait(self) -> None:
-        """Waits until all processes have come here."""
+        """Waits until all processes have called this."""
         self.total(0.0)
 
     @tf.function(autograph=False)
     def _summed(self, value: tf.Tensor) -> tf.Tensor:
-        each = self._strategy.run(lambda one: one, args=(value,))
-        return self._strategy.reduce(tf.distribute.ReduceOp.SUM, each, axis=None)
+        copies = self._strategy.run(tf.identity, args=(value,))
+        return self._strategy.reduce(tf.distribute.ReduceOp.SUM, copies, axis=None)
 
     @contextlib.contextmanager
     def naming_the_lost(self) -> Iterator[None]:
@@ -157,8 +157,8 @@ class Cluster:
                 raise
             raise WorkerLost(
                 f"{self._name_of_lost(str(error))} of the cluster has ended or cannot be reached, "
-                "so this one stops. Give all workers the same command again: they go on from the "
-                "last backup"
+                "so this worker stops. Give all workers the same command again: they continue from "
+                "the last backup"
             ) from error
 
     def _name_of_lost(self, text: str) -> str:
@@ -168,7 +168,7 @@ class Cluster:
             for index in range(len(addresses))
             if (kind, index) != self._task
         ]
-        named = [(found["kind"], int(found["index"])) for found in _TASK.finditer(text)]
-        lost = others if len(others) == 1 else [one for one in others if one in named]
+        named = [(match["kind"], int(match["index"])) for match in _TASK.finditer(text)]
+        lost = others if len(others) == 1 else [worker for worker in others if worker in named]
         names = [f"{kind} {index} ({self._addresses[kind][index]})" for kind, index in lost]
         return " or ".join(names) or "Another worker"

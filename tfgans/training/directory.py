@@ -1,4 +1,4 @@
-"""A run's folder: what made it, and whether it is the run that is asked for now."""
+"""The folder of a run: its settings, its files and its models."""
 
 import contextlib
 import fcntl
@@ -13,27 +13,32 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks, compat, files
+from tfgans.callbacks import Backup
 from tfgans.gan import GAN
 from tfgans.versions import versions
 
 _NUM_LISTED = 5
 _LONGEST_VALUE = 60
-# What Keras raises on files that are damaged or made to harm.
+_ATTEMPTS = 5
+CHECKPOINTS = ("last", "best", "final")
+# The errors of Keras on files that are damaged or malicious.
 _UNLOADABLE = (ValueError, TypeError, OSError, KeyError, AttributeError, IndexError, RecursionError)
 
 
 class RunDirectory:
-    """The files of one run.
+    """The files of a run.
 
     | name | what |
     |---|---|
-    | `run.json` | settings that decide the result, parameter counts, versions |
-    | `backups/` | the last two backups; the same command goes on from there |
+    | `run.json` | settings that decide the result, where the data are, versions |
+    | `initial.keras` | the model before training: into it the backups load |
+    | `time.json` | with a time limit: the seconds of training so far |
+    | `backups/` | the last two backups; the same command continues from there |
     | `grids/` | pictures of the samples |
-    | `log.csv`, `tensorboard/` | losses, one row an epoch of the log |
+    | `log.csv`, `tensorboard/` | losses, a row for each epoch of the log |
     | `mixture.csv` | of mixtures: weights and shares of the components, at the same steps |
-    | `doctor.csv` | what the doctor found, and whether it rolled the run back |
-    | `doctor-readings.csv` | what it measured, a row a check |
+    | `doctor.csv` | the doctor's findings, and whether it rolled the run back |
+    | `doctor-readings.csv` | its measurements, a row a check |
     | `final.keras` | the trained model, written at the end |
     | `evaluation.csv` | with an evaluator: a row a metric at each evaluation |
     | `best.keras` | with an evaluator: the model with the best first metric |
@@ -44,33 +49,35 @@ class RunDirectory:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = files.path(path)
         self.backups = self.path / "backups"
         self.grids = self.path / "grids"
         self.log = self.path / "log.csv"
         self.mixture_log = self.path / "mixture.csv"
         self.doctor_log = self.path / "doctor.csv"
         self.tensorboard = self.path / "tensorboard"
+        self.initial_model = self.path / "initial.keras"
         self.final_model = self.path / "final.keras"
         self.best_model = self.path / "best.keras"
         self.evaluation_log = self.path / "evaluation.csv"
+        self.time = self.path / "time.json"
         self._record = self.path / "run.json"
 
     def check(self, settings: Mapping[str, Any], *, resume: bool) -> None:
-        """Raises ValueError unless the folder is free or holds a run of the same settings.
+        """Raises ValueError unless the folder is new or empty, or has a run of the same settings.
 
         Args:
             settings: What decides the result, as JSON values by name.
-            resume: Whether a run that is there may be continued.
+            resume: Whether an existing run may be continued.
         """
         if self._record.exists():
             if not resume:
                 raise ValueError(
                     f"{self.path} holds a run, and resuming is off. Choose another run directory, "
-                    "or remove this one"
+                    "or remove this directory"
                 )
             self._refuse_another(self.settings(), json.loads(_to_json(settings)))
-        # Hidden files are a lock, or what a kill left while the record was written.
+        # Hidden files are a lock, or a temporary file of a killed process.
         elif self.path.exists() and (
             not self.path.is_dir()
             or any(not entry.name.startswith(".") for entry in self.path.iterdir())
@@ -80,14 +87,22 @@ class RunDirectory:
             )
 
     @contextlib.contextmanager
-    def open(self, settings: Mapping[str, Any], *, resume: bool) -> Iterator[None]:
-        """Makes the folder, or checks that it holds a run of the same settings, and keeps it.
+    def open(
+        self,
+        settings: Mapping[str, Any],
+        *,
+        resume: bool,
+        data: Mapping[str, Any] | None = None,
+    ) -> Iterator[None]:
+        """Makes the folder, or checks that it has a run of the same settings, and locks it.
 
-        Until the block ends no other process can open it; the lock of a killed one is void.
+        Until the block ends no other process can open it; the lock of a killed process is void.
 
         Args:
             settings: See `check`.
             resume: See `check`.
+            data: The arguments of `tfgans.data.load` that load the data again. Default: None, the
+                data have another origin.
 
         Raises:
             ValueError: If `check` does, or another process has it open.
@@ -98,26 +113,25 @@ class RunDirectory:
             self.check(settings, resume=resume)
             self._remove_temporaries()
             if not self._record.exists():
-                record = {"settings": settings, "versions": versions()}
+                record = {"settings": settings, "data": data, "versions": versions()}
                 files.write_text(self._record, _to_json(record) + "\n")
             yield
 
     def check_note(self, name: str) -> None:
-        """Raises ValueError unless `name` is free for a text beside the run's own files."""
+        """Raises ValueError unless a text file `name` replaces no file of the run."""
         checks.file_name("notes", name)
-        own = {one.name for one in vars(self).values() if one.parent == self.path}
-        if name in own:
-            raise ValueError(f"`notes` must not replace what is the run's own. Received: {name!r}")
+        if name in {path.name for path in vars(self).values() if path.parent == self.path}:
+            raise ValueError(f"`notes` must not replace a file of the run. Received: {name!r}")
 
     def drop_log_rows(self, first_epoch: int) -> None:
         """Removes the log's rows from `first_epoch` on: they are about to be written again."""
         if not self.log.exists():
             return
-        # As bytes: the csv module ends lines in its own way, which stays.
+        # As bytes, which keeps the line ends of the csv module.
         text = self.log.read_bytes().decode(errors="replace")
         header, *rows = text.splitlines(keepends=True) or [""]
         if not header.endswith("\n"):
-            # A full disk or a kill has cut it; Keras writes it only into an empty file.
+            # A full disk or a kill has cut it, and Keras writes a header only into an empty file.
             self.log.unlink()
             return
         whole = [row for row in rows if row.split(",")[0].isdigit() and row.endswith("\n")]
@@ -128,7 +142,8 @@ class RunDirectory:
     def _locked(self) -> Iterator[None]:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            # Never through a link, and nothing is cut: in a shared folder it may be another's file.
+            # Follows no link and truncates nothing: in a shared folder it may be a file of another
+            # user.
             lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise OSError(
@@ -155,7 +170,7 @@ class RunDirectory:
             raise OSError(f"{self.tensorboard} cannot be written: {error.message}") from error
 
     def _remove_temporaries(self) -> None:
-        # Pictures of the run, in the folder itself, may be another process's.
+        # Pictures in the folder itself may belong to another process.
         files.remove_temporaries(self.path, exclusive=(".keras", ".csv", ".json", ".txt"))
         for folder in (self.backups, self.grids):
             files.remove_temporaries(folder, exclusive=("",))
@@ -168,26 +183,43 @@ class RunDirectory:
         """
         return self.record()["settings"]
 
+    def data(self) -> dict[str, Any] | None:
+        """Returns the arguments of `tfgans.data.load` that load the data of the run again.
+
+        None if the data have another origin, such as an array.
+
+        Raises:
+            ValueError: If the folder holds no run, or the file is damaged.
+        """
+        return self.record()["data"]
+
     def record(self) -> dict[str, Any]:
-        """Returns what `run.json` holds: the settings, and the versions that made the run.
+        """Returns the content of `run.json`: the settings, the data and the versions of packages.
 
         Raises:
             ValueError: If the folder holds no run, or the file is damaged.
         """
         if not self._record.exists():
-            raise ValueError(f"{self.path} is not a run directory: {self._record.name} is missing")
+            reason = "there is no such folder" if not self.path.exists() else "run.json is missing"
+            raise ValueError(f"{self.path} is not a run directory: {reason}")
         try:
             record = json.loads(self._record.read_text(encoding="utf-8"))
-            parts = {name: record[name] for name in ("settings", "versions")}
-            if not all(isinstance(part, dict) for part in parts.values()):
-                raise TypeError(f"expected objects of JSON. Received: {parts!r:.80}")
+            parts = {name: record[name] for name in ("settings", "data", "versions")}
+            for name, part in parts.items():
+                if not isinstance(part, dict) and (name, part) != ("data", None):
+                    raise TypeError(f"expected a JSON object as {name}. Received: {part!r:.80}")
             return parts
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
-                f"{self._record} is damaged. Choose another run directory, or remove this one"
+                f"{self._record} is damaged. Choose another run directory, or remove this directory"
             ) from error
 
+    def newest_checkpoint(self) -> str:
+        """Returns "final" if the run has ended, else "last"."""
+        return "final" if self.final_model.exists() else "last"
+
     def _refuse_another(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        before, now = _flat(before), _flat(now)
         names = sorted(before.keys() | now.keys())
         other = [name for name in names if before.get(name) != now.get(name)]
         if other:
@@ -196,39 +228,60 @@ class RunDirectory:
                 for name in other[:_NUM_LISTED]
             )
             raise ValueError(
-                f"{self.path} holds another run: {listed}. Use its settings to go on with it, or "
+                f"{self.path} holds another run: {listed}. Use its settings to continue it, or "
                 "choose another run directory"
             )
 
 
-def load_final(run_dir: str | os.PathLike[str], *, best: bool = False) -> GAN:
-    """Returns the trained model of a finished run.
+def load_checkpoint(run_dir: str | os.PathLike[str], checkpoint: str | None = None) -> GAN:
+    """Returns the model of a run, compiled; the run may still be training.
 
     Args:
         run_dir: Folder of the run.
-        best: Whether to load the model that evaluations found best. Default: False, the last.
+        checkpoint: "final", the model at the end of the run; "best", the model with the best first
+            metric of its evaluations; "last", its newest whole backup. Default: None, "final" if
+            the run has ended, else "last".
 
     Raises:
-        ValueError: If the folder holds no finished run, or its model cannot be loaded.
+        ValueError: If the folder holds no such model, or it cannot be loaded.
+
+    Example:
+
+    ```python
+    images = tfgans.training.load_checkpoint("runs/x").sample(64, seed=1)
+    ```
     """
     run = RunDirectory(run_dir)
     if not run.path.is_dir():
         raise ValueError(f"{run.path} is not a run directory: there is no such folder")
-    if not run.final_model.exists():
-        raise ValueError(
-            f"{run.path} holds no finished run: {run.final_model.name} is missing. Give the "
-            "train command again, it goes on to the end"
-        )
-    if best and not run.best_model.exists():
-        raise ValueError(
-            f"{run.path} holds no best model: it was trained without evaluations "
-            "(`--evaluate_every`)"
-        )
-    path = run.best_model if best else run.final_model
+    name = run.newest_checkpoint() if checkpoint is None else checkpoint
+    checks.choice("checkpoint", name, CHECKPOINTS)
+    path = {"final": run.final_model, "best": run.best_model, "last": run.initial_model}[name]
+    if not path.exists():
+        advice = {
+            "final": "it has not ended. Give the train command again, or use checkpoint='last'",
+            "best": "it was trained without evaluations (`--evaluate_every`), or is at its start",
+            "last": "nothing is saved yet. Give the train command again, or wait",
+        }
+        raise ValueError(f"{run.path} holds no {name} model ({path.name}): {advice[name]}")
     gan = load_model(path)
     if not isinstance(gan, GAN):
         raise ValueError(f"{path} must be a tfgans.GAN. Received: {type(gan).__name__}")
+    if name == "last":
+        _load_newest_backup(gan, run.backups)
     return gan
+
+
+def _load_newest_backup(gan: GAN, folder: Path) -> None:
+    # The training process may remove a backup that is about to be read: then a newer one exists.
+    for attempt in range(_ATTEMPTS):
+        try:
+            if Backup(folder).restore(gan, mend=False) is None:
+                raise ValueError(f"{folder} holds no whole backup yet. Wait for the first")
+            return
+        except FileNotFoundError:
+            if attempt == _ATTEMPTS - 1:
+                raise
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
@@ -239,22 +292,34 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Raises:
         ValueError: If the file is absent, of another format, or cannot be loaded.
     """
-    if Path(path).suffix != ".keras" or not Path(path).is_file():
+    path = files.path(path)
+    if path.suffix != ".keras" or not path.is_file():
         raise ValueError(f"A model must be a file that ends in .keras. Received: {path}")
     try:
-        # What `keras.config.enable_unsafe_deserialization` set would count more than the argument.
+        # Overrides `keras.config.enable_unsafe_deserialization`, which overrides the argument.
         with compat.SafeModeScope(True):
             return keras.saving.load_model(path, safe_mode=True)
     except (*_UNLOADABLE, zipfile.BadZipFile) as error:
-        # Keras puts the whole config into some of its messages, and what happened behind it.
-        told = str(error).rpartition("Exception encountered:")[2]
-        reason = " ".join(told.split())[:300]
+        # Some messages of Keras have the whole config before the reason.
+        text = str(error).rpartition("Exception encountered:")[2]
+        reason = " ".join(text.split())[:300]
         raise ValueError(f"{path} cannot be loaded: {reason}") from error
 
 
 def _to_json(value: Any) -> str:
-    # A model of the user's may have more than JSON values in its config.
+    # The config of a custom model may have values that are not JSON.
     return json.dumps(value, indent=2, default=str)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns the settings with dotted names in place of dicts in dicts."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
 
 
 def _short(value: Any) -> str:

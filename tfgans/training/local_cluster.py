@@ -1,4 +1,4 @@
-"""A cluster of processes on this machine, for trying `multi_worker` and for tests."""
+"""A cluster of processes on this machine, to try `multi_worker` and for tests."""
 
 import contextlib
 import json
@@ -14,9 +14,9 @@ from typing import IO, Any
 
 from tfgans import checks
 
-# What a worker exits with that has lost another: trying again may help (sysexits.h).
+# The exit code of a worker that has lost another: EX_TEMPFAIL of sysexits.h.
 TRY_AGAIN = 75
-# Seconds in which the workers must have ended by themselves after the first has.
+# Seconds after the end of the first worker in which the others must end by themselves.
 _GRACE = 30.0
 _POLL = 0.1
 
@@ -28,17 +28,17 @@ def launch(
     restarts: int = 0,
     when_restarted: Sequence[str] = (),
 ) -> int:
-    """Runs a command in `num_workers` processes on loopback, and all again when one is lost.
+    """Runs a command in `num_workers` processes on loopback, and all again when a worker is lost.
 
-    Each process finds the cluster in `TF_CONFIG`. The first one's output is passed on as it is, the
-    others' with the worker's number before each line. A signal is passed on to all.
+    Each process reads the cluster from `TF_CONFIG`. The output of the first is passed on as it is,
+    that of the others with the worker's number before each line. Signals are passed on to all.
 
     Args:
         command: Program and arguments, the same for all.
         num_workers: Int of at least 1.
-        restarts: Int of at least 0, how often the cluster is started again after a worker was
-            killed or lost another. Wrong flags and the like end it at once.
-        when_restarted: More arguments for the command, when it is started again.
+        restarts: Int of at least 0, times that the cluster is started again after a worker was
+            killed or lost another. Other failures, such as wrong flags, end it at once.
+        when_restarted: More arguments for the command when it is started again.
 
     Returns:
         0 if all ended well; else the exit code of the first that did not (128 + n for signal n).
@@ -53,15 +53,15 @@ def launch(
         if stopped or not (lost and left):
             break
         sys.stderr.write(f"A worker was lost; starting all again ({left} restarts left)\n")
-    # That another was lost is the consequence, not the cause; and so is that we killed it.
+    # The loss of another worker, and being killed by this process, are consequences.
     causes = [code for code in failed if code not in (TRY_AGAIN, -signal.SIGKILL)]
     first = next(iter([*causes, *sorted(failed)]), 0)
     return first if first >= 0 else 128 - first
 
 
 def _run(command: Sequence[str], num_workers: int) -> tuple[list[int], bool]:
-    """Returns the exit codes of one start of all workers, and whether a signal ended them."""
-    # TensorFlow's own lines about lost connections would bury ours.
+    """Returns the exit codes of a start of all workers, and whether a signal ended them."""
+    # TensorFlow's lines about lost connections would bury ours.
     common = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(num_workers)]
     workers = []
@@ -69,9 +69,9 @@ def _run(command: Sequence[str], num_workers: int) -> tuple[list[int], bool]:
         task = {"type": "worker", "index": index}
         config = json.dumps({"cluster": {"worker": addresses}, "task": task})
         output: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        # In sessions of their own: a Ctrl-C reaches each once, by way of this process.
+        # In separate sessions: a Ctrl-C reaches each once, through this process.
         workers.append(
-            subprocess.Popen(  # noqa: S603 (the caller's own command)
+            subprocess.Popen(  # noqa: S603 (the caller's command)
                 command,
                 env={**common, "TF_CONFIG": config},
                 start_new_session=True,
@@ -103,7 +103,7 @@ def _run(command: Sequence[str], num_workers: int) -> tuple[list[int], bool]:
 
 
 def _wait(workers: Sequence[subprocess.Popen[str]]) -> None:
-    """Returns when all have ended, or some time after the first has."""
+    """Returns when all have ended, or some time after the end of the first."""
     deadline = float("inf")
     while time.monotonic() < deadline:
         codes = [worker.poll() for worker in workers]
@@ -141,6 +141,6 @@ def _pass_on(index: int, pipe: IO[str], out: IO[str]) -> None:
 def _free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for bound in sockets:
+            bound.bind(("127.0.0.1", 0))
+        return [bound.getsockname()[1] for bound in sockets]

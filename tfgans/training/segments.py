@@ -1,4 +1,4 @@
-"""How a run is cut into calls of `fit`."""
+"""Divides a run into calls of `fit`."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,9 +15,9 @@ class Segment(NamedTuple):
 def segments(done: int, steps: int, epoch_steps: int) -> Iterator[Segment]:
     """Yields the calls of `fit` that lead from step `done` to `steps`.
 
-    A run that stopped within an epoch finishes it first, then come the whole epochs, then what is
-    left over: so epochs end at the same steps as without the stop. The log's row of the epoch with
-    the stop is a mean over its steps after the stop only.
+    A run that stopped within an epoch finishes it first; then come the whole epochs, then the rest.
+    So epochs end at the same steps as without the stop. The log's row of the epoch with the stop is
+    a mean over its steps after the stop only.
     """
     while done < steps:
         epoch, begun = divmod(done, epoch_steps)

@@ -1,82 +1,116 @@
-"""What is checked before a run starts, and what must be the same when it goes on."""
+"""The settings that decide a run's result, and the classes that its data have."""
 
+import hashlib
+import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
 
-from tfgans import checks, sampling
+from tfgans import sampling
 from tfgans.data import Source
+from tfgans.data.indexed import IndexedSource
 from tfgans.gan import GAN
+from tfgans.players import Player
 from tfgans.training.directory import RunDirectory
 
-# What Keras counts up in a process, or keeps for its own loading: it decides no number.
+# Keras counts names up in a process, and keeps the others to load a model: they decide no number.
 _INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config"})
 _NETWORKS = frozenset({"generator", "discriminator"})
+# Lists in the config of a functional model that refer to layers by name.
+_REFERENCES = frozenset({"keras_history", "input_layers", "output_layers"})
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _SHARE_DIGITS = 6
 
 
-def check_sizes(gan: GAN, source: Source, *, steps: int, batch_size: int, epoch_steps: int) -> None:
-    """Raises ValueError unless the model can be trained on the source for that long."""
-    if not gan.compiled:
-        raise ValueError("Compile the model before training. Received: a model without optimizers")
-    checks.positive_int("steps", steps)
-    checks.positive_int("epoch_steps", epoch_steps)
-    if steps % gan.steps_per_execution or epoch_steps % gan.steps_per_execution:
-        raise ValueError(
-            "`steps` and `epoch_steps` must be multiples of `steps_per_execution` = "
-            f"{gan.steps_per_execution}. Received: steps={steps}, epoch_steps={epoch_steps}"
-        )
-    if len(source.data_shape) not in (1, 3):
-        raise ValueError(
-            "A run draws its samples, so examples must be images [height, width, channels] or "
-            f"vectors [dim]. Received: {source.data_shape}"
-        )
-    gan.check_training(source, batch_size)
-
-
 def describe(
-    gan: GAN, source: Source, *, batch_size: int, given: Mapping[str, Any] | None
+    gan: GAN, source: Source, *, batch_size: int, more: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Returns the settings that decide a run's numbers, as JSON values by name.
+    """Returns the settings that decide a run's result, as JSON values by name.
 
     Args:
-        gan: Compiled model. Of the networks only their sizes are told: a backup does not load
-            into another architecture.
-        source: Its name, size and seed are told, and for a conditional model how often each class
-            occurs.
+        gan: Compiled model. Its config and that of its optimizers are settings; of a network, the
+            number of parameters and a checksum of the architecture.
+        source: Its description is a setting, and for a conditional model the share of each class.
         batch_size: Int.
-        given: More settings, from the caller.
+        more: Further settings, from the caller.
     """
     model = {key: value for key, value in gan.get_config().items() if key not in _NETWORKS}
     compiled = gan.get_compile_config() or {}
     return {
-        **(given or {}),
+        **(more or {}),
         "model": type(gan).__name__,
         **_essential(model),
-        "optimizers": [_essential(compiled[f"{player}_optimizer"]) for player in sorted(_NETWORKS)],
+        **{
+            f"{name}_optimizer": _essential(compiled[f"{name}_optimizer"])
+            for name in sorted(_NETWORKS)
+        },
         "jit_compile": compiled["jit_compile"],
-        "generator_parameters": gan.generator.count_params(),
-        "discriminator_parameters": gan.discriminator.count_params(),
+        **{name: _network(gan.players[name]) for name in sorted(_NETWORKS)},
         "compute_dtype": gan.generator.dtype_policy.name,
-        **_mixtures(gan),
         **_class_shares(gan, source),
-        "source": source.name,
+        **_source(source),
         "source_seed": source.seed,
-        # A folder may have got more images since: then the order of the data is another.
+        # A folder may have more images by now: then the order of the data is another.
         "num_examples": source.num_examples,
         "data_shape": source.data_shape,
         "batch_size": batch_size,
     }
 
 
-def _mixtures(gan: GAN) -> dict[str, Any]:
-    return {
-        f"{name}_mixture": player.mixture_settings
-        for name, player in sorted(gan.players.items())
-        if player.is_mixture
+def _source(source: Source) -> dict[str, Any]:
+    if source.load_options is None:
+        return {"source": source.name, "source_settings": _ADDRESS.sub("", repr(source))}
+    # The place of the files decides nothing: a folder may be copied.
+    options = {
+        option: source.load_options[option]
+        for option in ("split", "image_size", "fit", "background", "flip")
     }
+    content = {"data": source.digest()} if isinstance(source, IndexedSource) else {}
+    return {"source": source.load_options["name"].partition(":")[0], **options, **content}
+
+
+def _network(player: Player) -> dict[str, Any]:
+    network = player.network
+    config = _renamed(keras.saving.serialize_keras_object(network))
+    text = _ADDRESS.sub("", json.dumps(config, sort_keys=True, default=str))
+    described: dict[str, Any] = {
+        "parameters": network.count_params(),
+        "architecture": hashlib.sha256(text.encode()).hexdigest()[:16],
+    }
+    return described | ({"mixture": player.mixture_settings} if player.is_mixture else {})
+
+
+def _renamed(config: Any) -> Any:
+    """Returns a network's config without what differs between two builds of the same network."""
+    names: dict[str, int] = {}
+
+    def collect(value: Any) -> None:
+        if isinstance(value, dict):
+            if isinstance(value.get("name"), str):
+                names.setdefault(value["name"], len(names))
+            for part in value.values():
+                collect(part)
+        elif isinstance(value, list | tuple):
+            for part in value:
+                collect(part)
+
+    def rename(value: Any, refers: bool = False) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: rename(part, refers or key in _REFERENCES)
+                for key, part in value.items()
+                if key not in _INCIDENTAL
+            }
+        if isinstance(value, list | tuple):
+            return [rename(part, refers) for part in value]
+        return names.get(value, value) if refers and isinstance(value, str) else value
+
+    collect(config)
+    return rename(config)
 
 
 def _class_shares(gan: GAN, source: Source) -> dict[str, Any]:
@@ -94,8 +128,7 @@ def draw_labels(run_dir: str | os.PathLike[str], n: int, seed: int) -> np.ndarra
         seed: Int, of the samples.
 
     Returns:
-        int32 [n]; None if the model is not conditional, or the run is older than the shares in its
-        settings: the model then draws by itself.
+        int32 [n]; None if the model is not conditional.
 
     Raises:
         ValueError: If `n` is not a positive int or the seed no int, the folder holds no run, or its
@@ -105,7 +138,7 @@ def draw_labels(run_dir: str | os.PathLike[str], n: int, seed: int) -> np.ndarra
 
     ```python
     labels = tfgans.training.draw_labels("runs/x", 64, seed=1)
-    images = tfgans.training.load_final("runs/x").sample(64, seed=1, labels=labels)
+    images = tfgans.training.load_checkpoint("runs/x").sample(64, seed=1, labels=labels)
     ```
     """
     shares = RunDirectory(run_dir).settings().get("class_shares")

@@ -14,6 +14,7 @@ from google.protobuf import json_format
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
 
+from tfgans import files
 from tfgans.export.publish import versions
 from tfgans.export.warmup import read_warmup
 from tfgans.serving.client.rest_format import (
@@ -89,7 +90,7 @@ class ModelFolder:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = files.path(path)
         # Reason and files by version. Replaced and never modified: `status` and `refresh` run in
         # different threads.
         self._failed: dict[int, tuple[str, list[_FileState]]] = {}

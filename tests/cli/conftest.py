@@ -1,0 +1,20 @@
+"""A finished run of the commands, for all tests of this folder."""
+
+import commands
+import pytest
+
+SMALL = "--dataset=digits --model=non_saturating --network=mlp --width=8 --depth=1 --latent_dim=4"
+SMALL += " --batch_size=16 --doctor_every=0"
+RUN = f"{SMALL} --steps=60 --epoch_steps=20 --backup_every=10 --grid_every=30"
+RUN += " --num_generators=2 --evaluate_every=20 --metrics=frechet_distance --doctor_every=30"
+
+
+@pytest.fixture(scope="package")
+def finished(tmp_path_factory):
+    """The folder of a run of a mixture that ended undisturbed."""
+    path = tmp_path_factory.mktemp("runs") / "undisturbed"
+    done = commands.run("train", f"{RUN} --run_dir={{path}}", path=path)
+    assert done.returncode == 0, done.stderr
+    assert "step 60/60, discriminator_loss" in done.stderr
+    assert done.stdout == f"{path}: 60 steps, model in {path}/final.keras\n"
+    return path

@@ -1,0 +1,397 @@
+"""What the commands do, from training to an export, in this process."""
+
+import itertools
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import keras
+import numpy as np
+import psutil
+import pytest
+import tensorflow as tf
+import tiny
+from commands import ROOT, command, run
+from PIL import Image
+
+import tfgans
+from tfgans import training
+from tfgans.cli.options import method
+from tfgans.training import time_limit
+
+from .conftest import RUN, SMALL
+
+FRECHET = "frechet_distance[digits_classifier]"
+
+
+def ok(name, flags, **paths):
+    done = run(name, flags, **paths)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def final(path):
+    return keras.saving.load_model(path / "final.keras")
+
+
+def size_of(picture):
+    with Image.open(picture) as image:
+        return image.size
+
+
+def record_of(path):
+    return tfgans.evaluation.read(path / "evaluation.json")
+
+
+class TestTrain:
+    def test_run_directory_is_complete(self, finished):
+        listed = re.findall(r"\| `([\w.-]+)/?`", training.RunDirectory.__doc__)
+        absent = {"time.json"}
+        assert {path.name for path in finished.iterdir()} >= {*listed, "flags.txt"} - absent
+        rows = (finished / "evaluation.csv").read_text().splitlines()
+        assert [row.split(",")[0] for row in rows] == ["step", "20", "40", "60"]
+        assert len((finished / "log.csv").read_text().splitlines()) == 1 + 3
+        assert size_of(finished / "grids" / "step-00000060.png") == (1637, 102)
+
+    def test_flag_file_describes_the_same_run(self, finished, tmp_path):
+        flags = "--run_dir={path} --dry_run --steps=80 --flagfile={file}"
+        done = ok("train", flags, path=finished, file=finished / "flags.txt")
+        assert "80 steps; 60 steps are done" in done.stdout
+        assert "evaluation  frechet_distance" in done.stdout
+        assert "2 components" in done.stdout
+
+    def test_dry_run_builds_the_evaluator_too(self, tmp_path):
+        done = ok("train", "--run_dir={path} --network=mlp --dry_run", path=tmp_path / "run")
+        for text in (
+            "1437 examples of shape (8, 8, 1)",
+            "parameters",
+            method.METHODS[method.DEFAULT].name,
+        ):
+            assert text in done.stdout
+        flags = RUN.replace("frechet_distance", "mode_coverage") + " --run_dir={path} --dry_run"
+        done = run("train", flags, path=tmp_path / "run")
+        assert done.returncode == 1
+        assert "mode_coverage" in done.stderr
+        assert not list(tmp_path.iterdir())
+
+    def test_minutes_end_a_run_and_more_minutes_continue_it(self, tmp_path, monkeypatch):
+        clock = itertools.count(0, 0.5).__next__  # Each look at it takes half a second.
+        monkeypatch.setattr(time_limit, "time", types.SimpleNamespace(monotonic=clock))
+        flags = f"{SMALL} --epoch_steps=1000000 --evaluate_every=1000000 --run_dir={{path}}"
+        flags += " --metrics=frechet_distance"
+        steps = []
+        for minutes in (0.1, 0.1, 0.2):
+            ok("train", f"{flags} --minutes={minutes}", path=tmp_path)
+            steps.append(final(tmp_path).step)
+        assert 3 < steps[0] == steps[1] < steps[2]
+        seconds = json.loads((tmp_path / "time.json").read_text())["seconds"]
+        assert 12 <= seconds < 15
+        rows = (tmp_path / "evaluation.csv").read_text().splitlines()[1:]
+        assert [int(row.split(",")[0]) for row in rows] == [steps[0], steps[2]]
+        assert (tmp_path / "grids" / f"step-{steps[2]:08d}.png").exists()
+        assert len((tmp_path / "log.csv").read_text().splitlines()) == 2
+        done = run("train", f"{flags} --steps=1", path=tmp_path)
+        assert f"has done {steps[2]} steps already" in done.stderr
+
+    def test_objective_with_penalty_and_bfloat16_on_vectors(self, tmp_path):
+        flags = "--objective=hinge --penalty=dragan --dragan_noise=gaussian --dataset=ring"
+        flags += " --dtype_policy=mixed_bfloat16 --num_discriminators=2 --dry_run"
+        done = ok("train", flags + " --run_dir={path}", path=tmp_path)
+        for text in ("objective Hinge, penalty DRAGANPenalty", "ring, endless of shape (2,)"):
+            assert text in done.stdout
+        assert keras.config.dtype_policy().name == "float32"
+
+    @pytest.mark.slow
+    def test_conditional_residual_run_and_dcd_on_top(self, tmp_path):
+        """Labels from the data to the picture; then DCD tunes the discriminator of the run."""
+        path, tuned, out = tmp_path / "classes", tmp_path / "tuned", tmp_path / "s.npy"
+        flags = (
+            "--dataset=digits --model=sngan --network=resnet --width=4 --depth=1 --latent_dim=4 "
+            "--conditional --discriminator_steps=1 --steps=4 --epoch_steps=2 --batch_size=16 "
+            "--instance_noise=0.1 --noise_decay_steps=4 --run_dir={path}"
+        )
+        ok("train", flags, path=path)
+        gan = final(path)
+        assert (type(gan), gan.num_classes) == (tfgans.SNGAN, 10)
+        assert float(gan.instance_noise.level) == 0
+        ok("sample", "--run_dir={path} --num=5 --seed=3 --label=7 --out={out}", path=path, out=out)
+        np.testing.assert_allclose(np.load(out), gan.sample(5, seed=3, labels=7), atol=1e-6)
+        flags = "--model=dcd --pretrained={path} --refine=latent --refine_steps=2 --steps=2"
+        ok("train", flags + " --epoch_steps=2 --run_dir={tuned}", path=path, tuned=tuned)
+        dcd = final(tuned)
+        assert dcd.langevin == tfgans.refinement.Langevin(steps=2)
+        for weight, before in zip(
+            dcd.generator.get_weights(), gan.ema_generator.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(weight, before)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_stopped_run_and_the_same_command_again_give_the_same_bits(
+        self, finished, tmp_path, number
+    ):
+        path = tmp_path / "run"
+        arguments = command("train", RUN + " --run_dir={path}", path=path)
+        process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: list((path / "backups").glob("step-*")), process)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=120)
+        assert not (path / "final.keras").exists()
+        assert process.returncode == 128 + number
+        last = errors.strip().splitlines()[-1]
+        assert re.search(
+            r"stopped at step \d+, everything is saved\. To continue: .*--run_dir", last
+        )
+        again = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
+        assert again.returncode == 0, again.stderr
+        assert re.search(r"Continuing .* at step \d+ of 60", again.stderr)
+        tiny.assert_same_state(final(path), final(finished))
+        assert (path / "evaluation.csv").read_text() == (finished / "evaluation.csv").read_text()
+        best = (keras.saving.load_model(folder / "best.keras") for folder in (path, finished))
+        tiny.assert_same_state(*best)
+
+
+def wait_for(condition, process):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+class TestSampleAndExport:
+    def test_sample_and_export(self, finished, tmp_path):
+        for name in ("out.png", "out.npy"):
+            flags = "--run_dir={run} --num=9 --seed=1 --show=1 --out={out}"
+            done = ok("sample", flags, run=finished, out=tmp_path / name)
+            assert "9 samples of shape (8, 8, 1)" in done.stdout
+        samples = np.load(tmp_path / "out.npy")
+        np.testing.assert_allclose(samples, final(finished).sample(9, seed=1), atol=1e-6)
+        assert size_of(tmp_path / "out.png") == (152, 152)
+        flags = "--run_dir={run} --out={out} --noverify"
+        done = ok("export", flags, run=finished, out=tmp_path / "digits")
+        assert done.stdout.strip() == str(tmp_path / "digits" / "1")
+        model = tf.saved_model.load(done.stdout.strip())
+        images = model.signatures["sample"](seed=tf.constant([1], tf.int64))["images"]
+        np.testing.assert_allclose(images[0], samples[0], atol=1e-6)
+
+    def test_checkpoints(self, finished, tmp_path):
+        note = json.loads((finished / "best.keras.json").read_text())
+        steps = {"last": 60, "best": note["step"]}
+        flags = "--run_dir={run} --num=4 --out={out}"
+        for checkpoint, step in steps.items():
+            gan = training.load_checkpoint(finished, checkpoint)
+            assert gan.step == step
+            out = tmp_path / f"{checkpoint}.npy"
+            ok("sample", f"{flags} --checkpoint={checkpoint}", run=finished, out=out)
+            np.testing.assert_allclose(np.load(out), gan.sample(4, seed=0), atol=1e-6)
+
+    def test_while_it_trains(self, tmp_path):
+        """The files of the run are what another process would see in the same moment."""
+        path, out, seen = tmp_path / "run", tmp_path / "s.npy", {}
+        gan = tiny.gan(tfgans.NonSaturatingGAN)
+
+        def look(batch, logs):
+            if gan.step == 4:
+                seen["backed up"] = gan.sample(4, seed=0)
+            if gan.step == 5:
+                seen["said"] = ok(
+                    "sample", "--run_dir={run} --num=4 --out={out}", run=path, out=out
+                )
+
+        job = training.Run(
+            path,
+            gan,
+            tfgans.data.load("digits"),
+            steps=6,
+            batch_size=16,
+            backup_every=2,
+            doctor_every=None,
+            extra_callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=look)],
+        )
+        job.train()
+        assert seen["said"].stderr == f"{path} has not ended: using its step 4\n"
+        np.testing.assert_allclose(np.load(out), seen["backed up"], atol=1e-6)
+        ok("sample", "--run_dir={run} --num=4 --out={out}", run=path, out=out)
+        np.testing.assert_allclose(np.load(out), gan.sample(4, seed=0), atol=1e-6)
+
+
+def test_mixture(finished, tmp_path):
+    gan, out = final(finished), tmp_path / "s.npy"
+    assert (gan.generator.num_components, gan.num_classes) == (2, None)
+    flags = "--run_dir={path} --num=5 --seed=3 --component=1 --out={out}"
+    ok("sample", flags, path=finished, out=out)
+    expected = gan.sample(5, seed=3, component=1)
+    np.testing.assert_allclose(np.load(out), expected, atol=1e-6)
+    remembered = ok("equilibrium", "--run_dir={path} --split=test --num=100", path=finished)
+    assert "epsilon" in remembered.stdout
+    flags = "--run_dir={path} --dataset=digits --split=test --num=100"
+    assert ok("equilibrium", flags, path=finished).stdout == remembered.stdout
+
+
+class TestEvaluate:
+    def test_run_gives_a_table_and_a_record_that_grows(self, finished, tmp_path):
+        done = ok("evaluate", "--run_dir={run} --out={out}", run=finished, out=tmp_path)
+        record = record_of(tmp_path)
+        assert (record["real"]["source"], record["real"]["split"]) == ("digits", "train")
+        assert (record["fake"]["model"], record["fake"]["step"]) == ("NonSaturatingGAN", 60)
+        for name, measured in record["metrics"].items():
+            row = rf"^{re.escape(name)} +{measured['value']:.4g} "
+            assert re.search(row, done.stdout, re.MULTILINE)
+        assert size_of(tmp_path / "neighbours.png")[1] > 400
+        metrics = record["metrics"]
+        flags = "--run_dir={run} --out={out} --metrics=near_copies"
+        ok("evaluate", flags, run=finished, out=tmp_path)
+        assert record_of(tmp_path)["metrics"] == metrics
+        # Another model is another record; that of more metrics keeps its content.
+        done = ok("evaluate", flags + " --checkpoint=best --seed=1", run=finished, out=tmp_path)
+        assert "is now evaluation-1.json" in done.stderr
+        assert tfgans.evaluation.read(tmp_path / "evaluation-1.json")["metrics"] == metrics
+        assert list(record_of(tmp_path)["metrics"]) == ["near_copies"]
+
+    def test_samples_of_other_origins(self, tmp_path):
+        real = tiny.digits(300)
+        np.save(tmp_path / "a.npy", real)
+        np.savez(tmp_path / "a.npz", images=((real + 1) * 127.5).astype(np.uint8))
+        (tmp_path / "images").mkdir()
+        for index, image in enumerate(real[:100, ..., 0]):
+            pixels = Image.fromarray(((image + 1) * 127.5).astype(np.uint8))
+            pixels.resize((16, 16)).save(tmp_path / "images" / f"{index}.png")
+        for origin in ("a.npy", "a.npz", "images"):
+            flags = f"--samples={{at}}/{origin} --metrics=frechet_distance --num_samples=100"
+            ok("evaluate", flags + " --out={at}/out", at=tmp_path)
+            record = record_of(tmp_path / "out")
+            # Real digits are near real digits; 16x16 pixels are made 8x8 again.
+            assert record["metrics"][FRECHET]["value"] < 60
+        assert record["fake"]["path"] == str(tmp_path / "images")
+        assert record["fake"]["samples_resizing"].endswith("bicubic, to (8, 8)")
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("num_classes", [None, 10])
+    def test_saved_model(self, num_classes, tmp_path):
+        networks = tiny.generator(), tiny.discriminator()
+        if num_classes:
+            networks = tiny.conditional_generator(), tiny.conditional_discriminator()
+        tfgans.NonSaturatingGAN(*networks, num_classes=num_classes).export(
+            tmp_path / "export", verify=False
+        )
+        flags = "--saved_model={at}/export/1 --metrics=frechet_distance --num_samples=100"
+        ok("evaluate", flags + " --out={at}/out", at=tmp_path)
+        assert record_of(tmp_path / "out")["fake"]["model"] == "SavedModel 1"
+
+
+def test_data_are_remembered(tmp_path, monkeypatch):
+    """By a relative path, from another folder, with links and a damaged file; `~` is the home."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "home" / "images").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    for index in range(30):
+        pixels = rng.integers(0, 255, (10 + index % 3, 12, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "elsewhere" / f"{index}.jpg")
+        (tmp_path / "home" / "images" / f"{index}.jpg").symlink_to(
+            tmp_path / "elsewhere" / f"{index}.jpg"
+        )
+    (tmp_path / "home" / "images" / "bad.jpg").write_bytes(b"no image")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "home")
+    flags = "--dataset=folder:images --follow_links --skip_bad --image_size=8,12 --steps=2"
+    flags += " --batch_size=8 --model=non_saturating --network=mlp --width=4 --doctor_every=0"
+    flags += " --run_dir=~/run"
+    ok("train", flags + " --cache=disk --cache_dir=~/cache")
+    monkeypatch.chdir(tmp_path)
+    names = {path.name for path in (tmp_path / "home").iterdir()}
+    assert names == {"images", "run", "cache"}
+    flags = "--run_dir=~/run --extractor=identity --metrics=near_copies"
+    ok("evaluate", flags)
+    record = record_of(tmp_path / "home" / "run" / "evaluation")
+    assert record["real"]["data_shape"] == [8, 12, 3]
+    assert record["real"]["num_examples"] == 30
+    assert "epsilon" in ok("equilibrium", "--run_dir=~/run --num=8").stdout
+    assert "bad.jpg" in run("evaluate", flags + " --noskip_bad").stderr
+
+
+def test_labels_are_drawn_as_in_the_data(tmp_path):
+    labels = np.repeat(np.arange(4), [32, 0, 24, 8])
+    source = tfgans.data.from_array(tiny.digits(64), labels=labels)
+    gan = tfgans.NonSaturatingGAN(
+        tiny.conditional_generator(num_classes=5),
+        tiny.conditional_discriminator(num_classes=5),
+        num_classes=5,
+    )
+    gan.compile(run_eagerly=True)
+    path, out = tmp_path / "run", tmp_path / "s.npy"
+    training.Run(path, gan, source, steps=1, batch_size=8, doctor_every=None).train()
+    drawn = training.draw_labels(path, 2000, seed=3)
+    counts = np.bincount(drawn, minlength=4) / 2000
+    # Five standard deviations of a share.
+    np.testing.assert_allclose(counts, [0.5, 0, 0.375, 0.125], atol=5 * 0.5 / 2000**0.5)
+    np.testing.assert_array_equal(training.draw_labels(path, 20, seed=3), drawn[:20])
+    ok("sample", "--run_dir={path} --num=9 --seed=3 --out={out}", path=path, out=out)
+    expected = gan.sample(9, seed=3, labels=drawn[:9])
+    np.testing.assert_allclose(np.load(out), expected, atol=1e-6)
+    assert not np.allclose(expected, gan.sample(9, seed=3), atol=1e-3)
+
+
+class TestProcesses:
+    """What needs a process of its own."""
+
+    def test_help_of_the_installed_command_needs_no_tensorflow(self):
+        installed = Path(sys.executable).with_name("tfgans")
+        start = [installed] if installed.exists() else [sys.executable, "-m", "tfgans"]
+        done = subprocess.run([*start, "train", "--help"], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "--dataset=NAME" in done.stdout
+        look = "import sys; from tfgans.cli import main; codes = [main.main([name, '--help']) for "
+        look += "name in main.COMMANDS]; print(codes, {'tensorflow', 'keras', 'numpy', 'aiohttp'} "
+        look += "& set(sys.modules))"
+        done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True)
+        assert done.stdout.splitlines()[-1] == f"{[0] * 8} set()", done.stderr
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("script", sorted((ROOT / "bin").glob("*.py")), ids=lambda p: p.stem)
+    def test_scripts_are_executable(self, script):
+        done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True)
+        assert done.stdout.splitlines()[2].startswith("Usage: tfgans ")
+        assert script.stat().st_mode & 0o111 == 0o111
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_a_signal_ends_the_runs_of_a_lab_too(self, tmp_path, number):
+        flags, out = "--lab=many_paths --quick --seeds=1 --out={out}", tmp_path / "lab"
+        arguments = command("experiment", flags, out=out)
+        with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as lab:
+            wait_for((out / "rows.csv").exists, lab)
+            runs = psutil.Process(lab.pid).children(recursive=True)
+            lab.send_signal(number)
+            said = lab.communicate()[1]
+        assert lab.returncode == 128 + number
+        assert re.search(r"interrupted. To continue: .* experiment --lab=many_paths", said)
+        assert psutil.wait_procs(runs, timeout=30)[1] == []
+        assert (out / "rows.csv").read_bytes().endswith(b"\n")
+
+    @pytest.mark.slow
+    def test_a_lab_ends_in_its_table_and_is_not_run_twice(self, tmp_path):
+        flags = "--lab=generalization --quick --seeds=1 --out={out}"
+        first, second = (ok("experiment", flags, out=tmp_path / "lab") for _ in range(2))
+        assert first.stdout == second.stdout
+        assert "run/s" in first.stderr
+        assert "run/s" not in second.stderr
+
+    @pytest.mark.slow
+    def test_launcher_trains_and_passes_on_what_a_worker_says(self, tmp_path):
+        flags = "--workers=2 --network=mlp --width=4 --latent_dim=2 --batch_size=16 --steps=12"
+        arguments = command("launch", flags + " --run_dir={path}", path=tmp_path / "run")
+        done = subprocess.run(arguments, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "[worker 1] " in done.stdout
+        assert (tmp_path / "run" / "final.keras").exists()
+        arguments = command("launch", "--restarts=3 --step=3")
+        done = subprocess.run(arguments, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert "starting all again" not in done.stderr
+        assert re.search(r"\[worker 1\] tfgans train: error: .*flag 'step'", done.stderr)

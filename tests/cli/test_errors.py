@@ -1,0 +1,178 @@
+"""What is refused by the commands themselves: a line on stderr, an exit code, and no file."""
+
+import json
+import re
+import shutil
+import socket
+
+import numpy as np
+import pytest
+import tiny
+from commands import run
+
+from tfgans.cli import command, main
+
+NEW = " --run_dir={new}"
+OF_RUN = " --run_dir={run} --out={new}"
+OF_ARRAY = " --samples={made}/a.npy --out={new}"
+NOISE = "train" + NEW + " --instance_noise=0.1"
+
+# The command line, and what the line on stderr must say; code 2.
+FLAGS = [
+    ("trian", r"unknown command 'trian'. Did you mean train\?"),
+    ("x\x1b[2J", r"unknown command 'x\\x1b\[2J'. Commands: train"),
+    ("train --step=3" + NEW, "flag 'step'. Did you mean: steps.*--help"),
+    ("train digits" + NEW, "flags only, as --name=value. Received: digits"),
+    ("train --run_dir", "Missing value for flag --run_dir.*--help"),
+    ("train --flagfile={made}/none" + NEW, "none.*--help"),
+    ("train --steps=many" + NEW, "invalid literal.*'many'"),
+    ("train --conditional=perhaps" + NEW, "Non-boolean argument"),
+    ("train --network=vgg" + NEW, "one of <dcgan|mlp|resnet>"),
+    ("train --steps=0" + NEW, "--steps=0: 0 is not a positive integer"),
+    ("train --ema=2" + NEW, r"--ema=2: 2.0 is not a number in the range \[0, 1\]"),
+    ("train --dataset=ring", "--run_dir must have a value"),
+    ("train --noise_schedule=constant" + NEW, "need --instance_noise"),
+    ("train --metrics=near_copies" + NEW, "need --evaluate_every"),
+    ("train --evaluate_every=150" + NEW, "--evaluate_every of --epoch_steps"),
+    ("train --steps=7 --steps_per_execution=2" + NEW, "multiples of --steps_per_execution"),
+    ("train --routing=exact" + NEW, "need a mixture: pass --num_generators"),
+    ("train --doctor_every=0 --rollbacks=1" + NEW, "--rollbacks needs --doctor_every"),
+    ("sample --num=1e3" + OF_RUN, "--num.*invalid literal.*'1e3'"),
+    ("sample --server=http://x --name=x" + OF_RUN, "Exactly one of"),
+    ("sample --server=http://x --out={new}.npy", "go together"),
+    ("sample --version=1" + OF_RUN, "--version needs --server"),
+    ("sample --refine_steps=3" + OF_RUN, "need --refine"),
+    ("sample --server=http://x --name=x --checkpoint=last --out={new}", "needs --run_dir"),
+    ("sample --server=http://x --name=x --timeout=0 --out={new}", "--timeout=0"),
+    ("export --keep=0" + OF_RUN, "--keep=0: 0 is not a positive integer"),
+    ("evaluate", "run_dir.*saved_model.*samples"),
+    ("evaluate --run_dir={run}" + OF_ARRAY, "run_dir.*saved_model.*samples"),
+    ("evaluate --value_range=0,1" + OF_ARRAY, "need --saved_model"),
+    ("evaluate --checkpoint=best" + OF_ARRAY, "--checkpoint needs --run_dir"),
+    ("evaluate --num_samples=1" + OF_ARRAY, "--num_samples=1.*2"),
+    ("equilibrium --run_dir={run} --num=1", "--num=1.*2"),
+    ("serve --model_dir={made} --port=70000", "--port=70000.*65535"),
+    ("serve --model_dir={made} --poll_seconds=0", "--poll_seconds=0"),
+    ("experiment --lab=alchemy --out={new}", "value should be one of <.*>"),
+    ("experiment --out={new}", "lab.*must have a value"),
+    ("launch --workers=0", "--workers=0: 0 is not a positive integer"),
+]
+# Code 1: what is wrong shows when the command runs.
+WORK = [
+    ("train --learning_rate=nan" + NEW, "`learning_rate` must be a finite number"),
+    ("train --model=minimax --penalty_weight=1" + NEW, "--penalty_weight does not apply to --mod"),
+    ("train --model=wgan --refine=latent" + NEW, "--refine does not apply.*use dcd"),
+    ("train --model=dcd" + NEW, "needs --pretrained"),
+    ("train --model=dcd --pretrained={run} --width=8" + NEW, "--width does not apply to --model="),
+    ("train --model=dcd --pretrained={made}" + NEW, "no final model.*Give the train command"),
+    (NOISE, "--noise_decay_steps is needed"),
+    ("train --image_size=big" + NEW, "'big'"),
+    ("train --image_size=8,8,8" + NEW, "takes a side, or height,width"),
+    ("train --dataset=swiss_roll --conditional" + NEW, "--conditional needs classes, and 'swiss_"),
+    ("train --dataset=digit" + NEW, "must be one of digits"),
+    ("train --dataset=ring --width=8 --depth=1 --run_dir={run}", "another run: .*choose another"),
+    ("train --dataset=ring --width=8 --run_dir={run} --noresume", "resuming is off"),
+    ("train --dataset=ring --width=8 --run_dir=/proc/self/x", "Choose another place"),
+    ("sample" + OF_RUN + ".gif", "must end in .png or .npy"),
+    ("sample --refine=latent --server=http://x --name=x --out={new}.npy", "--refine needs --run_d"),
+    ("sample --refine=images --refine_prior" + OF_RUN + ".npy", "needs --refine=latent"),
+    ("sample --run_dir={made}/none --out={new}.npy", "no such folder"),
+    ("sample --server=http://127.0.0.1:1 --name=x --out={new}.npy", "cannot be reached"),
+    ("sample --label=1" + OF_RUN + ".png", "is not conditional"),
+    ("export --evaluation={made}/none.json" + OF_RUN, "must be a record of tfgans evaluate"),
+    ("evaluate --samples={made}/a.npy", "--out is needed"),
+    ("evaluate --samples={made}/two.npz --out={new}", "2 arrays instead of a single"),
+    ("evaluate --samples={made}/text.npz --out={new}", "is not an array of numbers"),
+    ("evaluate --samples={made}/none.npy --out={new}", "No such file"),
+    ("evaluate --image_size=16" + OF_ARRAY, "--extractor=incept"),
+    ("evaluate --extractor=vgg" + OF_ARRAY, "keras:FILE:LAYER"),
+    ("evaluate --extractor_sha256=0" + OF_ARRAY, "goes with --extractor=inception"),
+    ("evaluate --extractor=keras:hf://a/b:x" + OF_ARRAY, "ends in .keras"),
+    ("evaluate --samples={made}/a.npy --out={made}/a.npy/x", "a.npy is a file"),
+    ("evaluate --run_dir={python} --out={new}", "not loaded by name.*--dataset"),
+    ("evaluate --run_dir={changed} --out={new}", "the data have changed"),
+    ("serve --model_dir={made}/none", "must be the folder of a model's versions"),
+    ("serve --model_dir={made} --max_body_mb=nan", "--max_body_mb must be a number"),
+]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    root = tmp_path_factory.mktemp("made")
+    real = tiny.digits(100)
+    np.save(root / "a.npy", real)
+    np.savez(root / "two.npz", a=real, b=real)
+    (root / "text.npz").write_text("no array")
+    return root
+
+
+@pytest.fixture(scope="module")
+def others(finished, tmp_path_factory):
+    """Runs like the finished one, whose data have no name, or are fewer than they were."""
+    folders = {}
+    for name in ("python", "changed"):
+        folders[name] = folder = tmp_path_factory.mktemp(name)
+        shutil.copy(finished / "final.keras", folder)
+        record = json.loads((finished / "run.json").read_text())
+        if name == "python":
+            record["data"] = None
+        record["settings"]["num_examples"] = 1
+        (folder / "run.json").write_text(json.dumps(record))
+    return folders
+
+
+def everything(folder):
+    return {path: path.lstat().st_mtime_ns for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "message"), [(2, *row) for row in FLAGS] + [(1, *row) for row in WORK]
+)
+def test_ends_with_a_line_and_leaves_nothing(code, line, message, made, others, finished, tmp_path):
+    name, _, flags = line.partition(" ")
+    before = everything(made), everything(finished)
+    done = run(name, flags, made=made, run=finished, new=tmp_path / "new", **others)
+    assert done.returncode == code, done.stderr
+    *_, last = done.stderr.rstrip("\n").split("\n")
+    assert re.match(rf"tfgans[\w ]*: error: .*({message})", last), last
+    assert last.isprintable()
+    assert (everything(made), everything(finished)) == before
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_port_that_is_taken(made, tmp_path):
+    tiny.gan().export(tmp_path / "export", verify=False)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        flags = f"--model_dir={{made}}/export --port={port}"
+        done = run("serve", flags, made=tmp_path)
+    assert done.returncode == 1
+    assert "Choose another port or host" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (ValueError("two\nlines \x1b[2J"), 1, r"tfgans x: error: two lines \x1b[2J"),
+        (MemoryError("1 GB"), 1, "tfgans x: error: out of memory: 1 GB. Use less of it"),
+        (KeyboardInterrupt(), 130, "tfgans x: error: interrupted"),
+        (command.Exit("stopped", 130), 130, "tfgans x: stopped"),
+    ],
+)
+def test_errors_of_the_work_are_a_line(error, code, line, capsys):
+    def work(*_):
+        raise error
+
+    failing = command.Command("x", "", (), lambda _: None, work)
+    assert failing.main([]) == code
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_overview(capsys):
+    assert main.main(["--help"]) == 0
+    told = capsys.readouterr().out
+    assert all(f"  {name} " in told for name in main.COMMANDS)
+    assert main.main([]) == 2
+    assert capsys.readouterr().out == told
+    assert main.main(["--version"]) == 0

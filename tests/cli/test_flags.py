@@ -1,0 +1,195 @@
+"""The flags: each is taken by a method or refused, and help knows what the library has."""
+
+import inspect
+import shlex
+
+import pytest
+from commands import run
+
+import tfgans
+from tfgans import labs, objectives, penalties
+from tfgans.cli import experiment, main, serve
+from tfgans.cli.options import data, devices, evaluation, method, mixtures, networks, noise, runs
+from tfgans.cli.parser import Parser
+from tfgans.data.folder import CACHES
+from tfgans.layers.instance_noise import SCHEDULES
+from tfgans.mixtures.mixture import ROUTINGS, WEIGHT_UPDATES
+from tfgans.networks.blocks import NORMALIZATIONS
+from tfgans.objectives.f_divergence import NAMES
+from tfgans.objectives.kl_wasserstein import FORMS
+from tfgans.penalties.dragan_penalty import NOISES
+from tfgans.serving.server.server import Limits
+
+# A value of each flag that no method has by default.
+VALUES = {
+    "penalty": "r2",
+    "discriminator_steps": 7,
+    "penalty_weight": 0.7,
+    "dragan_noise": "gaussian",
+    "dragan_scale": 0.7,
+    "penalty_target": 0.7,
+    "penalty_one_sided": True,
+    "penalty_every": 7,
+    "penalty_fraction": 0.7,
+    "minimax": True,
+    "weight_clip": 0.7,
+    "critic_warmup": True,
+    "label_smoothing": 0.7,
+    "divergence": "pearson",
+    "non_saturating": True,
+    "form": "linear",
+    "temperature": 0.7,
+    "weight_gradient": False,
+    "gamma": 0.7,
+    "updates_per_batch": 7,
+}
+CHOICES = [
+    *({"model": name} for name in method.METHODS if name != "gan"),
+    *({"objective": name} for name in method.OBJECTIVES),
+    *({"model": "hinge", "penalty": name} for name in method.PENALTIES),
+]
+
+
+def parsed(**flags):
+    parser = Parser()
+    method.define(parser)
+    parser.parse([f"--{name}={value}" for name, value in flags.items()])
+    return parser
+
+
+def arguments(**flags):
+    """The arguments of the method, as text, so that those of frozen objects count."""
+    made = method.arguments(parsed(**flags))
+    return {name: repr(value) for name, value in made.items()}
+
+
+def test_every_flag_of_a_method_has_a_value():
+    assert VALUES.keys() == set(method.ARGUMENTS)
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: ",".join(choice.values()))
+def test_every_flag_is_taken_or_refused(choice):
+    plain = arguments(**choice)
+    refused = {}
+    for flag in VALUES.keys() - choice.keys():
+        try:
+            # Not ignored: something that the method is made from is another.
+            assert arguments(**choice, **{flag: VALUES[flag]}) != plain, flag
+        except ValueError as error:
+            refused[flag] = str(error)
+    for flag, message in refused.items():
+        if flag == "penalty_one_sided" and "target of 0" in message:
+            continue  # R1 and R2 know the argument, and refuse it themselves.
+        assert f"--{flag} does not apply to --model=" in message
+        assert "It applies to --" in message
+    assert len(refused) < len(VALUES) - len(choice)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"model": "wgan", "objective": "hinge"}, "--objective goes with --model=gan"),
+        ({"model": "gan"}, "--objective goes with --model=gan, which needs it"),
+        ({"model": "r3gan", "penalty": "r1"}, "--penalty does not apply"),
+        ({"objective": "hinge", "penalty_weight": 3}, "applies to .*--penalty=gradient"),
+        ({"model": "kl_wgan", "penalty": "r1", "penalty_weight": -0.0, "gamma": 1}, "--gamma"),
+    ],
+)
+def test_refused(flags, message):
+    with pytest.raises(ValueError, match=message):
+        arguments(**flags)
+
+
+def test_a_grid_cell_without_a_model_is_gan():
+    assert method.name(parsed()) == method.DEFAULT
+    flags = {"objective": "f_divergence", "divergence": "kl", "penalty": "dragan"}
+    assert method.name(parsed(**flags)) == "gan"
+    made = arguments(**flags, penalty_every=3)
+    assert made["objective"] == "FDivergence(name='kl', non_saturating=False)"
+    assert made["penalty"].startswith("DRAGANPenalty(weight=10.0, target=1.0, one_sided=False, ev")
+
+
+@pytest.mark.parametrize("name", method.METHODS)
+def test_help_tells_the_defaults_of_a_method(name):
+    renamed = {value: key for key, value in method._OTHER_NAMES.items()}
+    parameters = method.parameters(method.method_class(name))
+    told = ", ".join(f"{renamed.get(key, key)}={value}" for key, value in parameters.items())
+    assert method.METHODS[name].defaults == told
+
+
+def test_names_in_help_are_those_of_the_library():
+    assert {row.name for row in method.METHODS.values()} == {"GAN", *tfgans.methods.__all__}
+    classes = {name for name in objectives.__all__ if inspect.isclass(getattr(objectives, name))}
+    assert set(method.OBJECTIVES.values()) == classes - {"Objective"}
+    assert set(method.PENALTIES.values()) <= set(penalties.__all__)
+    for told, known in [
+        (method.DIVERGENCES, NAMES),
+        (method.FORMS, FORMS),
+        (method.NOISES, NOISES),
+        (data.NAMES, tfgans.data.NAMES),
+        (data.CACHES, CACHES),
+        (networks.NORMALIZATIONS, NORMALIZATIONS),
+        (mixtures.ROUTINGS, ROUTINGS),
+        (mixtures.WEIGHT_UPDATES, WEIGHT_UPDATES),
+        (noise.SCHEDULES, SCHEDULES),
+        (devices.STRATEGIES, tfgans.training.STRATEGIES),
+        (evaluation.METRICS, tfgans.evaluation.METRICS),
+        (runs.CHECKPOINTS, tfgans.training.CHECKPOINTS),
+        (experiment.NAMES, labs.NAMES),
+    ]:
+        assert sorted(told) == sorted(known)
+    limits = Limits(int(serve.MAX_BODY_MB * 2**20), serve.MAX_ROWS, serve.MAX_WAITING_ROWS)
+    assert limits == Limits()
+
+
+def test_defaults_in_help_are_those_of_the_library():
+    """An empty command line makes the arguments that the library has by default."""
+    parser = Parser()
+    main.load("train").define(parser)
+    parser.parse(["--run_dir=x"])
+    defaults = tfgans.training.Run.__init__.__kwdefaults__
+    for name in (
+        "epoch_steps",
+        "backup_every",
+        "grid_every",
+        "doctor_every",
+        "rollbacks",
+        "resume",
+    ):
+        assert parser.values[name].value == defaults[name], name
+    for name, value in tfgans.data.load.__kwdefaults__.items():
+        assert parser.values[name].value == value, name
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_help_and_examples_of_a_command(name):
+    done = run(name, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    chosen = main.load(name)
+    assert chosen.name == name
+    assert max(map(len, done.stdout.splitlines())) <= 160
+    assert len(chosen.examples) == 3
+    for example in chosen.examples:
+        parser = Parser()
+        chosen.define(parser)
+        parser.parse(shlex.split(example), known_only=chosen.passes_on)
+    for flag in parser.values:
+        assert f"--{flag}=" in done.stdout or f"--[no]{flag}" in done.stdout
+
+
+def test_flags_of_two_calls_do_not_meet():
+    first, second = parsed(model="wgan", weight_clip=0.5), parsed()
+    assert (first.values.weight_clip, second.values.weight_clip) == (0.5, None)
+    assert not second.is_set("model")
+
+
+def test_flags_beside_a_file_have_priority(tmp_path):
+    (tmp_path / "outer").write_text(f"--model=wgan\n--flagfile={tmp_path / 'inner'}\n")
+    (tmp_path / "inner").write_text("--weight_clip=0.5\n--critic_warmup\n")
+    file = f"--flagfile={tmp_path / 'outer'}"
+    for words in ([file, "--weight_clip=0.1"], ["--weight_clip=0.1", "--flagfile", file[11:]]):
+        parser = Parser()
+        method.define(parser)
+        parser.parse([*words, "--nocritic_warmup"])
+        values = parser.values
+        assert (values.model, values.weight_clip, values.critic_warmup) == ("wgan", 0.1, False)

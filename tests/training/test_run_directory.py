@@ -1,0 +1,243 @@
+"""What is in the folder of a run, and what is refused: another run, damaged and malicious files."""
+
+import fcntl
+import functools
+import json
+import shutil
+import zipfile
+
+import keras
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+from tfgans import training
+
+SOURCE = tfgans.data.from_array(tiny.digits(64))
+SIZES = {"steps": 4, "batch_size": 16, "epoch_steps": 2}
+
+
+def model(judge=tiny.discriminator, **options):
+    gan = tfgans.NonSaturatingGAN(tiny.generator(), judge(), **options)
+    gan.compile(run_eagerly=True)
+    return gan
+
+
+@functools.cache
+def untrained():
+    """A model for runs that are refused: it takes longer to make than to refuse."""
+    return model()
+
+
+def run(path, gan=None, source=SOURCE, **changed):
+    options = {"doctor_every": None, "grid_every": 100, **SIZES, **changed}
+    return training.Run(path, untrained() if gan is None else gan, source, **options)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "run"
+    run(path, model()).train()
+    return path
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def everything(folder):
+    return {path: path.lstat().st_mtime_ns for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"steps": 0}, "`steps` must be an integer of at least 1"),
+        ({"steps": "4"}, "`steps` must be an integer"),
+        ({"steps": None}, "needs `steps` or `minutes`"),
+        ({"minutes": -1}, "`minutes` must be"),
+        ({"minutes": float("nan")}, "`minutes` must be"),
+        ({"batch_size": 65}, "Use a smaller batch"),
+        ({"backup_every": 0}, "must be an integer of at least"),
+        ({"rollbacks": 1}, "`rollbacks` need `doctor_every`"),
+        ({"rollbacks": 1, "doctor_every": 3, "backup_every": 4}, "must divide `backup_every` = 4"),
+        ({"notes": {"../x": ""}}, "`notes` must be the na"),
+        ({"notes": {"backups/x": ""}}, "without folders"),
+        ({"notes": {".lock": ""}}, "no hidden one"),
+        ({"notes": {"final.keras": ""}}, "`notes` must not replace a file of the run"),
+    ],
+)
+def test_bad_arguments(changed, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path / "new", **changed)
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_models_and_evaluations(tmp_path):
+    with pytest.raises(ValueError, match="Compile the model"):
+        run(tmp_path / "new", tfgans.WGANGP(tiny.generator(), tiny.discriminator()))
+    gan = tiny.gan(compiled=False)
+    gan.compile(steps_per_execution=3)
+    with pytest.raises(ValueError, match="multiples of `steps_per_execution` = 3"):
+        run(tmp_path / "new", gan)
+    evaluator = tfgans.evaluation.Evaluator(SOURCE, metrics=["near_copies"])
+    with pytest.raises(ValueError, match="must be a multiple of `epoch_steps` = 2"):
+        run(tmp_path / "new", evaluator=evaluator, evaluate_every=3)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (lambda path: run(path, batch_size=8), "batch_size is 16 there and 8 here"),
+        (lambda path: run(path, model(seed=1)), "seed is 0 there and 1 here"),
+        (lambda path: run(path, model(label_smoothing=0.1)), r"smoothing\S* is 0.0 there and 0.1"),
+        (lambda path: run(path, settings={"more": 1}), "more is None there and 1 here"),
+        (
+            lambda path: run(path, source=tfgans.data.from_array(tiny.digits(60))),
+            "num_examples is 64 there and 60 here",
+        ),
+        (
+            lambda path: run(path, model(tiny.spectral_discriminator)),
+            "discriminator.architecture is",
+        ),
+        (lambda path: run(path, resume=False), "resuming is off. Choose another run directory"),
+        (lambda path: run(path, model(), steps=2), "has done 4 steps already. Received: steps=2"),
+    ],
+)
+def test_another_run_is_refused(other, message, copied):
+    before = everything(copied)
+    for act in (training.Run.plan, training.Run.train):
+        with pytest.raises(ValueError, match=message):
+            act(other(copied))
+    assert everything(copied) == before
+
+
+def test_architecture_does_not_depend_on_names(tmp_path):
+    """Keras counts layers: the second network of a process has other names than the first."""
+    first, second = (run(tmp_path / "new", model()).settings for _ in range(2))
+    assert first == second
+    json.dumps(first)
+
+
+def test_folders_of_other_things_are_refused(copied, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.txt").write_text("")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for place in ("thesis", "thesis/thesis.txt"):
+        with pytest.raises(ValueError, match="Choose a new or an empty folder"):
+            run(tmp_path / place).train()
+    for place in ("thesis/thesis.txt/run", "loop", "x" * 300):
+        with pytest.raises(OSError, match=r"loop|too long|Choose another place"):
+            run(tmp_path / place).train()
+    with (copied / ".lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ValueError, match="Another process is training in"):
+            run(copied).train()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "[" * 100_000, '{"settings": [], "data": null, "versions": {}}', "\udcff\udcfe"],
+    ids=["garbage", "list", "deep", "parts", "bytes"],
+)
+def test_damaged_records(text, copied):
+    (copied / "run.json").write_text(text, errors="surrogateescape")
+    with pytest.raises(ValueError, match=r"is damaged\. Choose another"):
+        run(copied).plan()
+
+
+@pytest.mark.parametrize("shares", ["half", [0.5, "half"], [0.5, 0.2], [2, -1], [float("nan")], []])
+def test_damaged_shares(tmp_path, shares):
+    record = {"settings": {"class_shares": shares}, "data": None, "versions": {}}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(ValueError, match=r"`class_shares`.*damaged"):
+        training.draw_labels(tmp_path, 3, seed=0)
+
+
+def test_run_without_classes_has_no_labels(finished):
+    assert training.draw_labels(finished, 3, seed=0) is None
+
+
+class TestCheckpoints:
+    def test_default_is_final_else_last(self, copied):
+        final = training.load_checkpoint(copied)
+        assert final.step == 4
+        (copied / "final.keras").unlink()
+        last = training.load_checkpoint(copied)
+        tiny.assert_same_state(final, last)
+        newest = max((copied / "backups").iterdir())
+        newest.write_bytes(newest.read_bytes()[:1000])
+        with pytest.raises(ValueError, match="no whole backup"):
+            training.load_checkpoint(copied, "last")
+        assert newest.exists()  # The run itself decides what to do with it.
+
+    @pytest.mark.parametrize(
+        ("checkpoint", "message"),
+        [
+            ("final", "no final model.*Give the train command again, or use checkpoint='last'"),
+            ("best", "no best model.*without evaluations"),
+            ("last", "no last model.*nothing is saved yet"),
+            ("first", "`checkpoint` must be one of 'last', 'best', 'final'"),
+        ],
+    )
+    def test_what_is_not_there(self, checkpoint, message, tmp_path):
+        with pytest.raises(ValueError, match=message):
+            training.load_checkpoint(tmp_path, checkpoint)
+        with pytest.raises(ValueError, match="no such folder"):
+            training.load_checkpoint(tmp_path / "none", checkpoint)
+
+    def test_damaged_and_foreign_models(self, copied):
+        path = copied / "final.keras"
+        for content in (path.read_bytes()[:1000], b"no model", b""):
+            path.write_bytes(content)
+            with pytest.raises(ValueError, match="cannot be loaded"):
+                training.load_checkpoint(copied)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("readme.txt", "no model")
+        with pytest.raises(ValueError, match="cannot be loaded"):
+            training.load_checkpoint(copied)
+        keras.Sequential([keras.Input((64,)), keras.layers.Dense(3)]).save(path)
+        with pytest.raises(ValueError, match=r"must be a tfgans\.GAN\. Received: Sequential"):
+            training.load_checkpoint(copied)
+
+
+def test_errors_of_tensorboard_on_the_disk_are_os_errors_and_others_are_not(tmp_path):
+    directory = training.RunDirectory(tmp_path / "run")
+
+    def fail(message):
+        with directory.open({}, resume=True):
+            raise tf.errors.ResourceExhaustedError(None, None, message)
+
+    with pytest.raises(OSError, match="tensorboard cannot be written"):
+        fail(f"{directory.tensorboard}/events.out; No space left on device")
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        fail("OOM when allocating tensor")
+
+
+def test_plan_refuses_what_does_not_fit_into_memory(monkeypatch, tmp_path):
+    plan = run(tmp_path / "new", batch_size=32).plan()
+    assert "64 examples of shape (8, 8, 1)" in plan
+    monkeypatch.setattr(training.run, "available_memory", lambda: 2**20)
+    with pytest.raises(ValueError, match=r"MB of memory, and 1.0 MB are available. Use a smaller"):
+        run(tmp_path / "new").plan()
+    assert not list(tmp_path.iterdir())
+
+
+def test_memory_counts_what_grows():
+    gan = tiny.gan(tfgans.NonSaturatingGAN)
+
+    def estimated(batch_size, **options):
+        gan.compile(**options)
+        return training.memory.estimate(gan, SOURCE, batch_size=batch_size)
+
+    whole = estimated(32)
+    assert estimated(64).update == 2 * whole.update
+    divided = estimated(32, accumulate_steps=4)
+    assert divided.update == whole.update / 4
+    count = gan.generator.count_params() + gan.discriminator.count_params()
+    assert divided.weights - whole.weights == 4 * count  # The sum of the gradients.
+    averages = 0 if gan.ema is None else gan.generator.count_params()
+    assert whole.weights == 4 * (4 * count + averages)

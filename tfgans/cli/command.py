@@ -1,0 +1,183 @@
+"""Runs a command: parses its flags, calls it, and turns errors into a line and an exit code."""
+
+import contextlib
+import dataclasses
+import os
+import shlex
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags, logging
+
+from tfgans.cli import quiet
+from tfgans.cli.parser import Parser
+
+_HELP = frozenset({"-h", "-help", "--help", "--helpshort", "--helpfull"})
+
+
+class Exit(Exception):  # noqa: N818 (some ends are no errors)
+    """Ends a command with a line on stderr and an exit code.
+
+    Args:
+        message: The line.
+        code: Int, the exit code of the process.
+    """
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command of `tfgans`.
+
+    Args:
+        name: What follows `tfgans` on the command line.
+        summary: What it does, a sentence.
+        examples: Command lines, each after `tfgans NAME`.
+        define: Declares the flags.
+        run: Does the work with the parsed flags. What remains of the command line, which is empty
+            without `passes_on`, is the second argument.
+        passes_on: Whether flags that are not declared are for another command.
+        tensorflow: Whether the command uses TensorFlow.
+        action: The word that must follow the name, before the flags. Default: "", none.
+    """
+
+    name: str
+    summary: str
+    examples: tuple[str, ...]
+    define: Callable[[Parser], None]
+    run: Callable[[Parser, Sequence[str]], int]
+    passes_on: bool = False
+    tensorflow: bool = True
+    action: str = ""
+
+    def main(self, arguments: Sequence[str] | None = None) -> int:
+        """Runs the command in this process; nothing of it is left when it ends.
+
+        Args:
+            arguments: The words after the name of the command. Default: those of this process.
+
+        Returns:
+            The exit code: 0 done, 1 failed, 2 wrong flags, 128 + n ended by signal n.
+        """
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        if self.action and words and words[0] not in _HELP:
+            if words[0] != self.action:
+                return self._fail(
+                    f"expected tfgans {self.name} {self.action}. Received: {shlex.join(words)}", 2
+                )
+            del words[0]
+        parser = Parser()
+        self.define(parser)
+        if _HELP.intersection(words):
+            sys.stdout.write(self.help(parser))
+            return 0
+        try:
+            left = parser.parse(words, known_only=self.passes_on)
+        except (flags.Error, OSError) as error:
+            return self._fail(f"{error} (tfgans {self.name} --help lists the flags)", 2)
+        if left and not self.passes_on:
+            return self._fail(
+                f"expected flags only, as --name=value. Received: {shlex.join(left)}", 2
+            )
+        return self._run(parser, left)
+
+    def help(self, parser: Parser) -> str:
+        """Returns what the command does, examples, and its flags."""
+        lines = [
+            self.summary,
+            "",
+            f"Usage: {' '.join(['tfgans', self.name, *self.action.split()])} --flag=value ...",
+            "",
+            "Examples",
+            *(f"  tfgans {self.name} {example}" for example in self.examples),
+            "",
+            parser.help(),
+            "",
+            "Every command",
+            "  --flagfile=FILE           reads flags from a file; flags beside it have priority",
+            "  --help                    prints this",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _run(self, parser: Parser, left: Sequence[str]) -> int:
+        with self._session():
+            try:
+                return self.run(parser, left)
+            except Exit as end:
+                return self._fail(str(end), end.code, prefix="" if end.code > 2 else "error: ")
+            except (ValueError, OSError, FloatingPointError, ImportError) as error:
+                return self._fail(str(error))
+            except _memory_errors() as error:
+                return self._fail(f"out of memory: {str(error)[:200]}. Use less of it")
+            except KeyboardInterrupt:
+                return self._fail("interrupted", 130)
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[None]:
+        """Shows warnings as lines, starts TensorFlow, and puts back what a command changes."""
+        shown, verbosity = warnings.showwarning, logging.get_verbosity()
+        warnings.showwarning = self._show_warning
+        logging.set_verbosity(logging.WARNING)
+        try:
+            if not self.tensorflow:
+                yield
+                return
+            quiet.start_tensorflow()
+            with _default_dtype_policy():
+                yield
+        finally:
+            warnings.showwarning = shown
+            logging.set_verbosity(verbosity)
+
+    def _fail(self, message: str, code: int = 1, *, prefix: str = "error: ") -> int:
+        tell(self.name, f"{prefix}{message}")
+        return code
+
+    def _show_warning(self, message: Warning | str, *_: Any, **__: Any) -> None:
+        tell(self.name, f"warning: {message}")
+
+
+def tell(name: str, message: str) -> None:
+    """Writes a line of the command `name` to stderr."""
+    # File names, and what a server says, must not control the terminal.
+    plain = "".join(
+        letter if letter.isprintable() else repr(letter)[1:-1]
+        for letter in " ".join(message.split())
+    )
+    sys.stderr.write(f"tfgans {name}: {plain}\n")
+
+
+def again(name: str, arguments: Sequence[str]) -> str:
+    """Returns the command line that repeats this command, for a shell."""
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        start = [sys.executable, "-m", "tfgans", name]
+    elif program.parent.name == "bin" and program.suffix == ".py" and program.exists():
+        start = [sys.executable, os.fspath(program)]
+    else:
+        start = ["tfgans", name]
+    return shlex.join([*start, *arguments])
+
+
+def _memory_errors() -> tuple[type[Exception], ...]:
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None:
+        return (MemoryError,)
+    return (MemoryError, tensorflow.errors.ResourceExhaustedError)
+
+
+@contextlib.contextmanager
+def _default_dtype_policy() -> Iterator[None]:
+    import keras
+
+    policy = keras.config.dtype_policy()
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)

@@ -1,0 +1,49 @@
+"""`tfgans data inspect`: reports what a data set holds, before a run is trained on it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tfgans.cli.command import Command
+from tfgans.cli.options import data
+from tfgans.cli.parser import Parser
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags."""
+    data.define_place(parser)
+    group = parser.group("Output")
+    group.path("out", None, "PNG file to write: a sheet of the first images", value="FILE")
+
+
+def inspect(parser: Parser, _: Sequence[str]) -> int:
+    """Prints the report and draws a sheet of the images."""
+    from tfgans import pictures
+
+    values = parser.values
+    report = data.inspect(parser)
+    is_image = report.samples.ndim == 4
+    if values.out is not None:
+        if Path(values.out).suffix != ".png" or not is_image:
+            raise ValueError(
+                f"--out must be a .png file, for a data set of images. Received: {values.out}"
+            )
+        pictures.save_png(Path(values.out), report.samples)
+    print(report)
+    if values.out is not None:
+        print(f"\n{values.out}")
+    return 0
+
+
+COMMAND = Command(
+    name="data",
+    summary="Reports the classes, sizes and faults of a data set, and suggests settings.",
+    examples=(
+        "inspect --dataset=folder:photos",
+        "inspect --dataset=folder:photos --image_size=64 --out=sheet.png",
+        "inspect --dataset=idx:downloads/mnist --split=test",
+    ),
+    define=define,
+    run=inspect,
+    action="inspect",
+)
+main = COMMAND.main

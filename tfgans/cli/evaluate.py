@@ -1,0 +1,155 @@
+"""`tfgans evaluate`: measures generated examples against real ones."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfgans.cli.command import Command, tell
+from tfgans.cli.options import data, evaluation, runs
+from tfgans.cli.parser import Parser
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfgans.data import Source
+    from tfgans.evaluation import Record
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags."""
+    group = parser.group("What to measure")
+    runs.define(group)
+    group.path("saved_model", None, "a version of a SavedModel, of any library", value="FOLDER")
+    group.integer(
+        "num_classes", None, "classes of another library's conditional SavedModel", at_least=1
+    )
+    group.words(
+        "value_range",
+        "lowest,highest value of a SavedModel's images; default: -1,1",
+        value="LOW,HIGH",
+    )
+    group.path("samples", None, "folder of images, or a .npy or .npz file")
+    data.define(parser, remembers=True)
+    evaluation.define(parser)
+    parser.group("Evaluation").integer(
+        "seed", 0, "of the generated examples and of random parts of metrics", at_least=0
+    )
+    parser.group("Output").path(
+        "out", None, "folder of the results; default: RUN_DIR/evaluation", value="FOLDER"
+    )
+    parser.require_exactly_one("run_dir", "saved_model", "samples")
+    parser.check_companions(
+        "saved_model",
+        ["num_classes", "value_range"],
+        "--num_classes and --value_range need --saved_model",
+    )
+    parser.check_companions("run_dir", ["checkpoint"], "--checkpoint needs --run_dir")
+
+
+def evaluate(parser: Parser, _: Sequence[str]) -> int:
+    """Prints a table and writes evaluation.json and neighbours.png."""
+    import tfgans
+    from tfgans import pictures
+
+    values = parser.values
+    out = _folder(parser)
+    notes: dict[str, Any] = {}
+    generated: Any
+    if values.run_dir is not None:
+        generated = runs.load_gan(parser)
+        source = data.load_source_of(parser, values.run_dir)
+    else:
+        source = data.load_source(parser)
+    if values.saved_model is not None:
+        generated = tfgans.export.SavedGenerator(
+            values.saved_model,
+            num_classes=values.num_classes,
+            value_range=[float(limit) for limit in values.value_range or (-1, 1)],
+        )
+    elif values.samples is not None:
+        generated, notes = load_samples(parser, source)
+    evaluator = evaluation.evaluator(parser, source)
+    record = evaluator.evaluate(generated, notes=notes, progress=True)
+    path = out / "evaluation.json"
+    record = add_to_record(path, record)
+    print(record.table())
+    if len(source.data_shape) == 3:
+        picture = tfgans.evaluation.neighbours_picture(*evaluator.neighbours())
+        pictures.write_png(out / "neighbours.png", picture)
+    print(f"\n{path}")
+    return 0
+
+
+def load_samples(parser: Parser, like: "Source") -> tuple["np.ndarray", dict[str, Any]]:
+    """Returns the array that `--samples` names, and what the record says about its origin.
+
+    Of a folder it has the images, cropped and resized to the shape of `like`.
+    """
+    import numpy as np
+
+    path = Path(parser.values.samples)
+    notes = {"path": str(path), "samples_resizing": "none"}
+    if path.suffix not in (".npy", ".npz"):
+        size = (like.data_shape[0], like.data_shape[1]) if len(like.data_shape) == 3 else None
+        folder: Any = data.load_folder(parser, str(path), size)
+        if size is not None:
+            notes["samples_resizing"] = f"centre crop, then bicubic, to {size}"
+        return folder.array, notes
+    try:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded, notes
+            if len(loaded.files) != 1:
+                raise ValueError(f"it has {len(loaded.files)} arrays instead of a single array")
+            return loaded[loaded.files[0]], notes
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not an array of numbers: {error}") from error
+
+
+def add_to_record(path: Path, record: "Record") -> "Record":
+    """Writes a record to a file and returns it, with the metrics that the file had before.
+
+    A record of another model, or measured in another way, moves to a new name if it has metrics
+    that the new record lacks.
+    """
+    from tfgans.evaluation import Record
+
+    if path.exists():
+        before = Record.load(path)
+        try:
+            record = before.merge(record)
+        except ValueError as error:
+            if before.metrics.keys() - record.metrics.keys():
+                numbered = (path.with_stem(f"{path.stem}-{number}") for number in range(1, 10_000))
+                kept = next(other for other in numbered if not other.exists())
+                path.rename(kept)
+                tell("evaluate", f"{path} is now {kept.name}. {error}")
+    record.save(path)
+    return record
+
+
+def _folder(parser: Parser) -> Path:
+    from tfgans import files
+
+    values = parser.values
+    if values.out is None and values.run_dir is None:
+        raise ValueError("--out is needed: the folder of the results")
+    out = Path(values.out or Path(values.run_dir) / "evaluation")
+    files.check_folder(out)  # Before hours of work.
+    return out
+
+
+COMMAND = Command(
+    name="evaluate",
+    summary="Measures a run, a SavedModel or a folder of images against real examples.",
+    examples=(
+        "--run_dir=runs/digits",
+        "--run_dir=runs/digits --checkpoint=best --metrics=frechet_distance,precision_recall",
+        "--samples=made.npy --dataset=digits --split=test --out=scores",
+    ),
+    define=define,
+    run=evaluate,
+)
+main = COMMAND.main

@@ -1,0 +1,114 @@
+"""`tfgans experiment`: reruns the experiment of a paper."""
+
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tfgans.cli.command import Command, Exit, again
+from tfgans.cli.parser import Parser
+
+NAMES = (
+    *("many_paths", "vanishing_gradients", "generalization", "equilibrium", "mix", "diversity"),
+    *("kl_wgan", "dcd", "objectives_by_penalties", "real_images"),
+)
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags."""
+    group = parser.group("Experiment")
+    group.choice("lab", None, [*NAMES, "all"], "which, each of all in a folder of --out (required)")
+    group.integer("seeds", 8, "runs of each cell, with seeds 0, 1, ...", at_least=1)
+    group.boolean("quick", False, "run a smaller form: to try it, not to quote it")
+    group = parser.group("Execution")
+    group.integer("workers", None, "runs at a time; default: as many as CPUs", at_least=1)
+    group.choice(
+        "engine",
+        "processes",
+        ("processes", "ray"),
+        "ray uses the cluster at RAY_ADDRESS, or a local cluster",
+    )
+    parser.group("Output").path(
+        "out", None, "folder of the results; the same command continues it (required)"
+    )
+    parser.require("lab", "out")
+
+
+def experiment(parser: Parser, _: Sequence[str]) -> int:
+    """Runs a lab, or all; if that ends early, says how to continue."""
+    command = again("experiment", parser.words)
+    try:
+        with _interrupting_signals():
+            return _run(parser, command)
+    except KeyboardInterrupt as stop:
+        raise Exit(f"interrupted. To continue: {command}", 128 + stop.args[0]) from stop
+
+
+@contextlib.contextmanager
+def _interrupting_signals() -> Iterator[None]:
+    """Raises KeyboardInterrupt at SIGTERM too: the processes of the runs must end with it."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, _interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, _: Any) -> NoReturn:
+    raise KeyboardInterrupt(number)
+
+
+def _run(parser: Parser, command: str) -> int:
+    try:
+        from tfgans import labs
+        from tfgans.labs import report
+    except ImportError as error:
+        raise Exit(
+            f"{error}. The labs need more packages: pip install 'tfgans-keras[labs]'"
+        ) from error
+    from tfgans import files
+
+    values = parser.values
+    every = values.lab == "all"
+    outcomes = [
+        labs.run(
+            labs.load(name),
+            Path(values.out, name) if every else values.out,
+            seeds=values.seeds,
+            quick=values.quick,
+            workers=values.workers,
+            engine=values.engine,
+            command=command,
+            progress=True,
+        )
+        for name in (NAMES if every else [values.lab])
+    ]
+    table = report.verdict_table([verdict for outcome in outcomes for verdict in outcome.verdicts])
+    if every:
+        files.write_text(Path(values.out, "verdicts.md"), table + "\n")
+    print(f"{table}\n\n{values.out}")
+    failed = [
+        f"{outcome.num_failed} in {outcome.folder}/log.txt"
+        for outcome in outcomes
+        if outcome.num_failed
+    ]
+    if failed:
+        raise Exit(f"runs failed: {', '.join(failed)}. The same command tries them again")
+    return 0
+
+
+COMMAND = Command(
+    name="experiment",
+    summary="Reruns a paper's experiment: rows, figures, and a report with verdicts.",
+    examples=(
+        "--lab=vanishing_gradients --quick --out=runs/labs/vanishing_gradients",
+        "--lab=mix --seeds=8 --workers=4 --out=runs/labs/mix",
+        "--lab=all --quick --out=runs/labs",
+    ),
+    define=define,
+    run=experiment,
+)
+main = COMMAND.main

@@ -1,0 +1,79 @@
+"""`tfgans export`: publishes the generator of a run for TF Serving."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfgans.cli.command import Command
+from tfgans.cli.options import runs
+from tfgans.cli.parser import Parser
+
+if TYPE_CHECKING:
+    from tfgans.gan import GAN
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags."""
+    runs.define(parser.group("Run"))
+    group = parser.group("Output")
+    group.path("out", None, "folder of the model's versions (required)", value="FOLDER")
+    group.path(
+        "evaluation",
+        None,
+        "record for the model card; default: RUN_DIR/evaluation/evaluation.json",
+        value="FILE",
+    )
+    group.integer(
+        "keep",
+        None,
+        "number of newest versions that stay, 2 or more beside a running server; default: all",
+        at_least=1,
+    )
+    group.boolean("verify", True, "run the export in a new process before it is published")
+    parser.require("run_dir", "out")
+
+
+def export(parser: Parser, _: Sequence[str]) -> int:
+    """Exports and prints the folder of the new version."""
+    from tfgans import training
+
+    values = parser.values
+    gan = runs.load_gan(parser)
+    record = training.RunDirectory(values.run_dir).record()
+    card = {"run": record, "evaluation": _evaluation(parser, gan)}
+    print(gan.export(values.out, card=card, keep=values.keep, verify=values.verify))
+    return 0
+
+
+def _evaluation(parser: Parser, gan: "GAN") -> dict[str, Any] | None:
+    import tfgans
+
+    values = parser.values
+    path = Path(values.evaluation or Path(values.run_dir, "evaluation", "evaluation.json"))
+    if values.evaluation is None and not path.exists():
+        return None
+    if not path.exists():
+        raise ValueError(f"--evaluation must be a record of tfgans evaluate. There is no {path}")
+    record = tfgans.evaluation.Record.load(path)
+    if record.fake.get("checksum") == tfgans.evaluation.model_checksum(gan, refined=False):
+        return record.to_dict()
+    message = f"{path} is of another model, or of refined samples: it does not describe this export"
+    if values.evaluation is not None:
+        raise ValueError(message)
+    warnings.warn(f"{message}. The model card has no evaluation", stacklevel=1)
+    return None
+
+
+COMMAND = Command(
+    name="export",
+    summary="Publishes the generator of a run as the next SavedModel version for TF Serving.",
+    examples=(
+        "--run_dir=runs/digits --out=exported/digits",
+        "--run_dir=runs/digits --checkpoint=best --out=exported/digits",
+        "--run_dir=runs/digits --out=exported/digits --keep=3",
+    ),
+    define=define,
+    run=export,
+)
+main = COMMAND.main

@@ -1,0 +1,45 @@
+"""`tfgans launch`: trains with several processes of this machine."""
+
+import sys
+from collections.abc import Sequence
+
+from tfgans.cli.command import Command
+from tfgans.cli.parser import Parser
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags."""
+    group = parser.group("Workers (all other flags are those of tfgans train)")
+    group.integer("workers", 2, "number of processes", at_least=1)
+    group.integer(
+        "restarts", 0, "restarts of all processes after the loss of a process", at_least=0
+    )
+
+
+def launch(parser: Parser, train_flags: Sequence[str]) -> int:
+    """Starts the workers and returns their exit code."""
+    from tfgans.training import local_cluster
+
+    values = parser.values
+    return local_cluster.launch(
+        [sys.executable, "-m", "tfgans", "train", *train_flags, "--strategy=multi_worker"],
+        num_workers=values.workers,
+        restarts=values.restarts,
+        when_restarted=["--resume"],
+    )
+
+
+COMMAND = Command(
+    name="launch",
+    summary="Trains with several processes of this machine, as on several machines.",
+    examples=(
+        "--dataset=digits --run_dir=runs/digits",
+        "--workers=4 --dataset=digits --batch_size=256 --run_dir=runs/digits",
+        "--workers=2 --restarts=3 --dataset=digits --run_dir=runs/digits --steps=20000",
+    ),
+    define=define,
+    run=launch,
+    passes_on=True,
+    tensorflow=False,
+)
+main = COMMAND.main

@@ -1,0 +1,157 @@
+"""Flags that name the real data."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from tfgans.cli.parser import Group, Parser
+
+if TYPE_CHECKING:
+    from tfgans.data import DataReport, Source
+
+NAMES = (
+    *("digits", "stacked_digits", "mnist", "stacked_mnist", "color_mnist", "fashion_mnist"),
+    *("kmnist", "cifar10", "celeb_a"),
+    *("ring", "grid", "swiss_roll", "parallel_lines", "low_rank_gaussian"),
+    *("folder:PATH", "idx:DIR", "npz:FILE", "hdf5:FILE[/key]", "tfrecord:GLOB", "zip:FILE"),
+    "hf:NAME",
+)
+CACHES = ("auto", "memory", "disk", "none")
+FITS = ("crop", "pad", "stretch")
+# The arguments of `tfgans.data.load` that are flags of the same name.
+_PLACE = (
+    *("split", "image_size", "data_dir", "download", "fit", "background", "image_key"),
+    *("label_key", "follow_links"),
+)
+_OPTIONS = (*_PLACE, "flip", "skip_bad", "cache", "cache_dir")
+
+
+def define(parser: Parser, *, remembers: bool = False) -> None:
+    """Declares the flags.
+
+    Args:
+        parser: Where to.
+        remembers: Whether flags that are left out take their values from the run.
+    """
+    title = "Data (left out: as the run was trained)" if remembers else "Data"
+    group = _define_place(parser, title)
+    group.boolean("flip", False, "mirror images of a batch left to right with probability 1/2")
+    group.boolean("skip_bad", False, "leave out the unreadable images of a folder")
+    group.choice(
+        "cache", "auto", CACHES, "where decoded images of a folder are kept; auto picks by size"
+    )
+    group.path(
+        "cache_dir",
+        None,
+        "folder of cached images; default: $TFGANS_CACHE_DIR, or ~/.cache/tfgans/folders",
+        value="FOLDER",
+    )
+
+
+def define_place(parser: Parser) -> None:
+    """Declares the flags that name the data and the form of their images."""
+    _define_place(parser, "Data")
+
+
+def _define_place(parser: Parser, title: str) -> Group:
+    group = parser.group(title)
+    group.string("dataset", "digits", f"what to learn: {', '.join(NAMES)}", value="NAME")
+    group.string(
+        "split", "train", "part of the dataset, such as train, test or train[:90%]", value="NAME"
+    )
+    group.words("image_size", "side, or height,width, to which images are resized", value="SIZE")
+    group.choice(
+        "fit", "crop", FITS, "way to an image of another shape: cut it, add margins, or stretch it"
+    )
+    group.string(
+        "background",
+        "white",
+        "color behind transparent pixels and of margins: white, black or #rrggbb; alpha keeps "
+        "transparency as a fourth channel",
+        value="COLOR",
+    )
+    group.string("image_key", None, "name of the images in a file of several arrays", value="NAME")
+    group.string("label_key", None, "name of the labels there", value="NAME")
+    group.path("data_dir", None, "folder of tensorflow-datasets", value="FOLDER")
+    group.boolean("download", False, "download a dataset that is missing")
+    group.boolean("follow_links", False, "follow links that lead out of a folder of images")
+    return group
+
+
+def inspect(parser: Parser) -> "DataReport":
+    """Returns the report of the data that the flags of `define_place` name."""
+    import tfgans
+
+    options = {name: parser.values[name].value for name in _PLACE if name != "image_size"}
+    return tfgans.data.inspect(parser.values.dataset, image_size=_size(parser), **options)
+
+
+def load_source(parser: Parser) -> "Source":
+    """Returns the source that the flags name."""
+    return _load(parser, parser.values.dataset, _options(parser))
+
+
+def load_source_of(parser: Parser, run_dir: str) -> "Source":
+    """Returns the source that a run was trained on; flags on the command line have priority."""
+    from tfgans.training import RunDirectory
+
+    run = RunDirectory(run_dir)
+    remembered = dict(run.data() or {})
+    name = remembered.pop("name", None)
+    if not parser.is_set("dataset") and name is None:
+        raise ValueError(
+            f"The data of {run_dir} ({run.settings().get('source')}) were not loaded by name, so "
+            "they cannot be loaded again. Name the data to compare with: --dataset"
+        )
+    options = _options(parser)
+    if not parser.is_set("dataset") or parser.values.dataset == name:
+        options |= {
+            option: value
+            for option, value in remembered.items()
+            if option in options and not parser.is_set(option)
+        }
+    source = _load(parser, parser.values.dataset if parser.is_set("dataset") else name, options)
+    before = run.settings().get("num_examples")
+    same = not any(parser.is_set(flag) for flag in ("dataset", "split"))
+    if same and source.num_examples != before:
+        raise ValueError(
+            f"{source.name!r} has {source.num_examples} examples, and the run was trained on "
+            f"{before}: the data have changed. Pass --dataset to compare with the present data"
+        )
+    return source
+
+
+def _options(parser: Parser) -> dict[str, Any]:
+    return {
+        name: _size(parser) if name == "image_size" else parser.values[name].value
+        for name in _OPTIONS
+    }
+
+
+def _size(parser: Parser) -> int | tuple[int, int] | None:
+    size = [int(length) for length in parser.values.image_size or ()]
+    if len(size) > 2:
+        raise ValueError(f"--image_size takes a side, or height,width. Received: {size}")
+    if not size:
+        return None
+    return size[0] if len(size) == 1 else (size[0], size[1])
+
+
+def _load(parser: Parser, name: str, options: dict[str, Any]) -> "Source":
+    import tfgans
+
+    if isinstance(options["image_size"], list):  # From JSON.
+        options["image_size"] = tuple(options["image_size"])
+    return tfgans.data.load(name, seed=parser.values.seed, **options)
+
+
+def load_folder(parser: Parser, path: str, size: tuple[int, int] | None) -> "Source":
+    """Returns the images below a folder, all of them in memory."""
+    import tfgans
+
+    return tfgans.data.load(
+        f"folder:{os.path.expanduser(path)}",
+        image_size=size,
+        skip_bad=parser.values.skip_bad,
+        cache="memory",
+        follow_links=parser.values.follow_links,
+    )

@@ -1,0 +1,87 @@
+"""Flags of what is measured, and the evaluator that they describe."""
+
+from typing import TYPE_CHECKING, Any
+
+from tfgans.cli.parser import Parser
+
+if TYPE_CHECKING:
+    from tfgans.data import Source
+    from tfgans.evaluation import Evaluator
+
+METRICS = (
+    *("frechet_distance", "kernel_distance", "precision_recall", "inception_score"),
+    *("classifier_mode_coverage", "mode_coverage", "ms_ssim", "near_copies"),
+    *("sliced_wasserstein_distance", "wasserstein_distance"),
+)
+FLAGS = ("extractor", "extractor_sha256", "metrics", "num_samples", "num_real")
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags."""
+    group = parser.group("Evaluation")
+    group.string(
+        "extractor",
+        None,
+        "network whose features are compared: identity, digits (8x8 images), inception:PATH (the "
+        "network of 2015) or keras:FILE:LAYER; default: digits for 8x8 images, identity for "
+        "vectors",
+        value="NAME",
+    )
+    group.string("extractor_sha256", None, "checksum of the file of inception:PATH", value="HEX")
+    group.words("metrics", f"which of {', '.join(METRICS)}; default: all that fit the data")
+    group.integer(
+        "num_samples", None, "generated examples; default: as many as real ones", at_least=2
+    )
+    group.integer("num_real", None, "real examples; default: all", at_least=2)
+
+
+def evaluator(parser: Parser, source: "Source") -> "Evaluator":
+    """Returns the evaluator that the flags describe."""
+    import tfgans
+
+    values = parser.values
+    return tfgans.evaluation.Evaluator(
+        source,
+        _extractor(parser, source),
+        metrics=values.metrics,
+        num_samples=values.num_samples,
+        num_real=values.num_real,
+        split=(source.load_options or {}).get("split", values.split),
+        seed=values.seed,
+    )
+
+
+def _extractor(parser: Parser, source: "Source") -> Any:
+    import tfgans
+
+    values = parser.values
+    kind, _, place = (values.extractor or _default(source)).partition(":")
+    if (values.extractor_sha256 is not None) != (kind == "inception" and place.endswith(".pb")):
+        raise ValueError(
+            "--extractor_sha256 goes with --extractor=inception:FILE.pb, which needs it"
+        )
+    if kind == "identity" and not place:
+        return None
+    if kind == "digits" and not place:
+        return tfgans.evaluation.DigitsClassifier(data_dir=values.data_dir)
+    if kind == "inception":
+        address = (place,) if place else ()
+        return tfgans.evaluation.inception_2015(*address, sha256=values.extractor_sha256)
+    file, _, layer = place.rpartition(":")
+    if kind != "keras" or not file:
+        raise ValueError(
+            "--extractor must be identity, digits, inception:PATH or keras:FILE:LAYER. "
+            f"Received: {values.extractor}"
+        )
+    return tfgans.evaluation.keras_model(tfgans.training.load_model(file), layer)
+
+
+def _default(source: "Source") -> str:
+    if len(source.data_shape) == 1:
+        return "identity"
+    if source.data_shape[:2] == (8, 8):
+        return "digits"
+    raise ValueError(
+        f"Images of shape {source.data_shape} have no default extractor. Pass "
+        "--extractor=inception:PATH, keras:FILE:LAYER or identity"
+    )

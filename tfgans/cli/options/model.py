@@ -1,0 +1,96 @@
+"""Flags of the optimization, and the compiled model that all the flags describe."""
+
+from typing import TYPE_CHECKING, Any
+
+from tfgans.cli.options import method, mixtures, networks, noise, refinement
+from tfgans.cli.parser import Parser
+
+if TYPE_CHECKING:
+    from tfgans.data import Source
+    from tfgans.gan import GAN
+
+POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
+_DCD = ("pretrained", *refinement.FLAGS)
+_NOT_DCD = ("ema", "dtype_policy", *networks.FLAGS, *mixtures.FLAGS)
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags of the method, the networks, mixtures, noise, DCD and optimization."""
+    method.define(parser)
+    group = parser.group("Method")
+    group.path("pretrained", None, "dcd: the finished run that it continues", value="RUN_DIR")
+    networks.define(parser)
+    mixtures.define(parser)
+    noise.define(parser)
+    refinement.define(parser)
+    group = parser.group("Optimization")
+    group.number("learning_rate", None, "of both players; default: the method's", at_least=1e-12)
+    group.number(
+        "ema",
+        None,
+        "decay of the generator's moving average; 0: none; default: 0.999",
+        at_least=0,
+        at_most=1,
+    )
+    group.choice("dtype_policy", "float32", POLICIES, "precision of the networks")
+    group.boolean("jit_compile", False, "compile the training step with XLA")
+    group.integer(
+        "steps_per_execution", 1, "training steps in a call of the compiled function", at_least=1
+    )
+    group.integer("accumulate_steps", 1, "micro-batches in an update", at_least=1)
+
+
+def check(parser: Parser) -> None:
+    """Raises ValueError if a flag does not apply to the method: none is ignored."""
+    values, model = parser.values, method.name(parser)
+    for flag in _NOT_DCD if model == "dcd" else _DCD:
+        if parser.is_set(flag):
+            reason = "it takes the networks of --pretrained" if model == "dcd" else "use dcd"
+            raise ValueError(f"--{flag} does not apply to --model={model}: {reason}")
+    if model == "dcd" and values.pretrained is None:
+        raise ValueError("--model=dcd needs --pretrained, the folder of a finished run")
+    if values.learning_rate is not None:
+        from tfgans import checks
+
+        checks.positive("learning_rate", values.learning_rate)  # NaN passes the flag's bound.
+    method.arguments(parser)
+    noise.instance_noise(parser)
+
+
+def build(parser: Parser, source: "Source") -> "GAN":
+    """Returns the compiled model that the flags describe, for the shape of `source`."""
+    import keras
+
+    import tfgans
+
+    values, model = parser.values, method.name(parser)
+    keras.config.set_dtype_policy(values.dtype_policy)
+    common: dict[str, Any] = {
+        "seed": values.seed,
+        "instance_noise": noise.instance_noise(parser),
+        **method.arguments(parser),
+    }
+    if model == "dcd":
+        trained = tfgans.training.load_checkpoint(values.pretrained, "final")
+        gan: GAN = tfgans.DCD.from_gan(trained, langevin=refinement.langevin(parser), **common)
+    else:
+        gan = method.method_class(model)(
+            *networks.build_players(parser, source, model),
+            num_classes=networks.num_classes(parser, source),
+            ema=(0.999 if values.ema is None else values.ema) or None,
+            **common,
+        )
+    gan.compile(
+        *(_at_rate(optimizer, values.learning_rate) for optimizer in gan.default_optimizers()),
+        jit_compile=values.jit_compile,
+        steps_per_execution=values.steps_per_execution,
+        accumulate_steps=values.accumulate_steps,
+    )
+    return gan
+
+
+def _at_rate(optimizer: Any, learning_rate: float | None) -> Any:
+    """Returns the optimizer, with `learning_rate` in place of its rate or schedule."""
+    if learning_rate is None:
+        return optimizer
+    return type(optimizer).from_config({**optimizer.get_config(), "learning_rate": learning_rate})

@@ -1,0 +1,90 @@
+"""Flags that describe the networks of both players."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tfgans.cli.options import mixtures
+from tfgans.cli.parser import Parser
+
+if TYPE_CHECKING:
+    from tfgans.data import Source
+
+NETWORKS = ("dcgan", "mlp", "resnet")
+NORMALIZATIONS = ("none", "batch", "layer", "spectral")
+# Methods whose papers bound the discriminator by spectral normalization.
+SPECTRAL = ("sngan", "kl_wgan")
+FLAGS = (
+    *("network", "latent_dim", "width", "depth", "generator_normalization"),
+    *("discriminator_normalization", "conditional"),
+)
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags."""
+    group = parser.group("Networks")
+    group.choice(
+        "network", None, NETWORKS, "kind of both networks; default: dcgan; mlp for vectors"
+    )
+    group.integer("latent_dim", 64, "dimensions of the latent space", at_least=1)
+    group.integer("width", None, "channels, or units, of the networks' layers", at_least=1)
+    group.integer("depth", None, "number of hidden layers, or of stages", at_least=1)
+    group.choice(
+        "generator_normalization",
+        None,
+        NORMALIZATIONS,
+        "in the generator; default: that of the network",
+    )
+    group.choice(
+        "discriminator_normalization",
+        None,
+        NORMALIZATIONS,
+        f"in the discriminator; default: none; spectral with --model={' or '.join(SPECTRAL)}",
+    )
+    group.boolean("conditional", False, "learn the examples of each class separately, by labels")
+
+
+def build_players(parser: Parser, source: "Source", model: str) -> tuple[Any, Any]:
+    """Returns the generator and the discriminator of a method for the shape of `source`."""
+    import tfgans
+
+    values = parser.values
+    kind = values.network or ("dcgan" if len(source.data_shape) == 3 else "mlp")
+    builders: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+        "dcgan": (tfgans.networks.dcgan_generator, tfgans.networks.dcgan_discriminator),
+        "mlp": (tfgans.networks.mlp_generator, tfgans.networks.mlp_discriminator),
+        "resnet": (tfgans.networks.resnet_generator, tfgans.networks.resnet_discriminator),
+    }
+    build_generator, build_discriminator = builders[kind]
+    common = _set(width=values.width, depth=values.depth, num_classes=num_classes(parser, source))
+    generator = _set(latent_dim=values.latent_dim, normalization=values.generator_normalization)
+    usual = "spectral" if model in SPECTRAL else None
+    discriminator = _set(normalization=values.discriminator_normalization or usual)
+    shape = source.data_shape
+    return (
+        mixtures.player(
+            parser,
+            tfgans.MixtureGenerator,
+            lambda seed: build_generator(shape, seed=seed, **common, **generator),
+            values.num_generators,
+        ),
+        mixtures.player(
+            parser,
+            tfgans.MixtureDiscriminator,
+            lambda seed: build_discriminator(shape, seed=seed, **common, **discriminator),
+            values.num_discriminators,
+        ),
+    )
+
+
+def num_classes(parser: Parser, source: "Source") -> int | None:
+    """Returns the number of classes of a conditional model; None for any other."""
+    if not parser.values.conditional:
+        return None
+    if source.num_classes is None:
+        raise ValueError(f"--conditional needs classes, and {source.name!r} has none")
+    return source.num_classes
+
+
+def _set(**options: Any) -> dict[str, Any]:
+    """Returns the options that a flag sets; the others keep the library's defaults."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,0 +1,84 @@
+"""Flags of a training run: its length, its folder and its output."""
+
+from typing import Any
+
+from tfgans.cli.options import devices, evaluation
+from tfgans.cli.parser import Parser
+
+DEFAULT_STEPS = 2000
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags of training, evaluation during training, devices and output."""
+    group = parser.group("Training")
+    group.integer(
+        "steps",
+        None,
+        f"training steps of the whole run; default: {DEFAULT_STEPS}, or no limit with --minutes",
+        at_least=1,
+    )
+    group.number(
+        "minutes",
+        None,
+        "training time of the whole run, after which it ends as if all steps were done",
+        at_least=0,
+    )
+    group.integer("batch_size", 64, "examples in an update", at_least=1)
+    group.integer(
+        "seed", 0, "of the order of the data, the initial weights and the noise", at_least=0
+    )
+    group.boolean("resume", True, "continue a run that is in --run_dir")
+    group.integer(
+        "doctor_every", 500, "steps between checks for known problems; 0: none", at_least=0
+    )
+    group.integer(
+        "rollbacks",
+        0,
+        "times that a run with problems may return to its last good backup, with half the learning "
+        "rate",
+        at_least=0,
+    )
+    group = parser.group("Output")
+    group.path("run_dir", None, "folder of the run (required)", value="FOLDER")
+    group.integer("epoch_steps", 100, "training steps in a row of log.csv", at_least=1)
+    group.integer("backup_every", 500, "training steps between backups", at_least=1)
+    group.integer("grid_every", 500, "training steps between pictures of samples", at_least=1)
+    group.integer("evaluate_every", 0, "training steps between evaluations; 0: none", at_least=0)
+    group.boolean("dry_run", False, "build everything, print the plan and stop")
+    evaluation.define(parser)
+    devices.define(parser)
+    parser.require("run_dir")
+    parser.check(
+        ["steps", "epoch_steps", "steps_per_execution", "evaluate_every"],
+        lambda values: (
+            not any((value or 0) % values["steps_per_execution"] for value in values.values())
+            and not values["evaluate_every"] % values["epoch_steps"]
+        ),
+        "--steps and --epoch_steps must be multiples of --steps_per_execution, and "
+        "--evaluate_every of --epoch_steps",
+    )
+    parser.check_companions(
+        "evaluate_every",
+        evaluation.FLAGS,
+        f"--{', --'.join(evaluation.FLAGS)} need --evaluate_every",
+    )
+    parser.check_companions("doctor_every", ["rollbacks"], "--rollbacks needs --doctor_every")
+
+
+def options(parser: Parser, source: Any) -> dict[str, Any]:
+    """Returns the keyword arguments of `tfgans.training.Run`."""
+    values = parser.values
+    unlimited = values.steps is None and values.minutes is not None
+    return {
+        "steps": None if unlimited else values.steps or DEFAULT_STEPS,
+        "minutes": values.minutes,
+        "batch_size": values.batch_size,
+        "epoch_steps": values.epoch_steps,
+        "backup_every": values.backup_every,
+        "grid_every": values.grid_every,
+        "evaluator": evaluation.evaluator(parser, source) if values.evaluate_every else None,
+        "evaluate_every": values.evaluate_every or None,
+        "doctor_every": values.doctor_every or None,
+        "rollbacks": values.rollbacks,
+        "resume": values.resume,
+    }

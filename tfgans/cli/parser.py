@@ -1,0 +1,229 @@
+"""Declares, parses and explains the flags of a single call of a command."""
+
+import itertools
+import os
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from absl import flags
+
+_COLUMN = 26
+
+
+class _PathParser(flags.ArgumentParser):
+    """Takes a path and expands `~` in it."""
+
+    syntactic_help = "a path"
+
+    def parse(self, argument: str) -> str:
+        return os.path.expanduser(argument)
+
+
+class _Help(NamedTuple):
+    usage: str
+    text: str
+
+
+class Group:
+    """The flags of a concept, under a title in the help.
+
+    Args:
+        parser: The parser that they belong to.
+    """
+
+    def __init__(self, parser: "Parser") -> None:
+        self._values = parser.values
+        self.rows: list[_Help] = []
+
+    def string(self, name: str, default: str | None, text: str, *, value: str = "TEXT") -> None:
+        """Declares a flag that takes any text."""
+        flags.DEFINE_string(name, default, text, flag_values=self._values)
+        self._explain(f"--{name}={value}", text, default)
+
+    def path(self, name: str, default: str | None, text: str, *, value: str = "PATH") -> None:
+        """Declares a flag that takes a path, in which `~` is expanded."""
+        flags.DEFINE(
+            _PathParser(),
+            name,
+            default,
+            text,
+            flag_values=self._values,
+            serializer=flags.ArgumentSerializer(),
+        )
+        self._explain(f"--{name}={value}", text, default)
+
+    def integer(
+        self,
+        name: str,
+        default: int | None,
+        text: str,
+        *,
+        at_least: int | None = None,
+        at_most: int | None = None,
+    ) -> None:
+        """Declares a flag that takes an integer."""
+        flags.DEFINE_integer(
+            name,
+            default,
+            text,
+            lower_bound=at_least,
+            upper_bound=at_most,
+            flag_values=self._values,
+        )
+        self._explain(f"--{name}=N", text, default)
+
+    def number(
+        self,
+        name: str,
+        default: float | None,
+        text: str,
+        *,
+        at_least: float | None = None,
+        at_most: float | None = None,
+    ) -> None:
+        """Declares a flag that takes a real number."""
+        flags.DEFINE_float(
+            name,
+            default,
+            text,
+            lower_bound=at_least,
+            upper_bound=at_most,
+            flag_values=self._values,
+        )
+        self._explain(f"--{name}=X", text, default)
+
+    def boolean(self, name: str, default: bool | None, text: str) -> None:
+        """Declares a flag that is switched on by `--name` and off by `--noname`."""
+        flags.DEFINE_bool(name, default, text, flag_values=self._values)
+        self._explain(f"--[no]{name}", text, "on" if default else None)
+
+    def choice(self, name: str, default: str | None, choices: Sequence[str], text: str) -> None:
+        """Declares a flag that takes a name out of some."""
+        flags.DEFINE_enum(name, default, list(choices), text, flag_values=self._values)
+        self._explain(f"--{name}=NAME", text, default, choices)
+
+    def words(self, name: str, text: str, *, value: str = "A,B,...") -> None:
+        """Declares a flag that takes words with commas between them."""
+        flags.DEFINE_list(name, None, text, flag_values=self._values)
+        self._explain(f"--{name}={value}", text, None)
+
+    def lines(self) -> list[str]:
+        """Returns the help of the flags."""
+        wrap = textwrap.TextWrapper(100, subsequent_indent=" " * (_COLUMN + 2))
+        rows = []
+        for usage, text in self.rows:
+            head = f"  {usage:{_COLUMN - 2}}"
+            if len(head) > _COLUMN:
+                rows.append(head)
+                head = " " * _COLUMN
+            wrap.initial_indent = f"{head}  "
+            rows += wrap.wrap(text)
+        return rows
+
+    def _explain(self, usage: str, text: str, default: Any, choices: Sequence[str] = ()) -> None:
+        """Adds a row; a default that another place chooses stands in the text."""
+        meaning, _, chosen = text.partition("; default: ")
+        listed = f": {', '.join(choices)}" if choices else ""
+        usual = chosen or default
+        said = f" (default: {usual})" if usual not in (None, "") else ""
+        self.rows.append(_Help(usage, f"{meaning}{listed}{said}"))
+
+
+class Parser:
+    """The flags of a single call, apart from those of any other call.
+
+    Attributes:
+        values: `absl.flags.FlagValues`; after `parse`, its attributes are the flags' values.
+        groups: The groups of flags by title, in the order of the help.
+        words: The command line that was parsed.
+    """
+
+    def __init__(self) -> None:
+        self.values = flags.FlagValues()
+        self.groups: dict[str, Group] = {}
+        self.words: list[str] = []
+        self._notes: dict[str, Sequence[str]] = {}
+
+    def group(self, title: str) -> Group:
+        """Returns the group with a title; the first call makes it."""
+        return self.groups.setdefault(title, Group(self))
+
+    def note(self, title: str, lines: Sequence[str]) -> None:
+        """Adds lines to the end of the help."""
+        self._notes[title] = lines
+
+    def require(self, *names: str) -> None:
+        """Refuses a command line without these flags."""
+        for name in names:
+            flags.mark_flag_as_required(name, flag_values=self.values)
+
+    def require_exactly_one(self, *names: str) -> None:
+        """Refuses a command line with none, or with several, of these flags."""
+        flags.mark_flags_as_mutual_exclusive(names, required=True, flag_values=self.values)
+
+    def check(
+        self, names: Sequence[str], test: Callable[[Mapping[str, Any]], bool], message: str
+    ) -> None:
+        """Refuses a command line for whose flags `test`, a function of their values, is false."""
+        flags.register_multi_flags_validator(
+            names, lambda values: bool(test(values)), message, flag_values=self.values
+        )
+
+    def check_companions(self, flag: str, companions: Sequence[str], message: str) -> None:
+        """Refuses a command line with any of `companions` but without `flag`."""
+        self.check(
+            [flag, *companions],
+            lambda values: (
+                bool(values[flag]) or all(values[name] in (None, False) for name in companions)
+            ),
+            message,
+        )
+
+    def parse(self, arguments: Sequence[str], *, known_only: bool = False) -> list[str]:
+        """Parses a command line; what it sets beats what its flag files set, whatever the order.
+
+        Args:
+            arguments: The words after the name of the command.
+            known_only: Whether flags that are not declared here are left over instead of refused.
+
+        Returns:
+            The words that are left over.
+
+        Raises:
+            absl.flags.Error: If a flag is unknown, lacks a value or has a wrong value.
+        """
+        self.words = list(arguments)
+        return self.values(["tfgans", *_flag_files_first(arguments)], known_only=known_only)[1:]
+
+    def is_set(self, name: str) -> bool:
+        """Returns whether the command line or a flag file sets the flag."""
+        return self.values[name].present > 0
+
+    def flag_file(self, *left_out: str) -> str:
+        """Returns the values of the flags as the text of a file for `--flagfile`."""
+        lines = (
+            self.values[name].serialize() for name in sorted(self.values) if name not in left_out
+        )
+        return "".join(f"{line}\n" for line in lines if line)
+
+    def help(self) -> str:
+        """Returns the flags and what they mean, by group."""
+        parts = {title: group.lines() for title, group in self.groups.items()} | self._notes
+        return "\n\n".join("\n".join([title, *lines]) for title, lines in parts.items())
+
+
+def _flag_files_first(arguments: Sequence[str]) -> list[str]:
+    """Moves `--flagfile=FILE` and `--flagfile FILE` to the front: of two values the last counts."""
+    first: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if word == "--":
+            rest += [word, *words]
+        elif name not in ("--flagfile", "-flagfile"):
+            rest.append(word)
+        else:
+            first += [word] if equals else [word, *itertools.islice(words, 1)]
+    return [*first, *rest]

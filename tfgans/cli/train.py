@@ -1,0 +1,65 @@
+"""`tfgans train`: trains a GAN in a run directory."""
+
+from collections.abc import Sequence
+
+from tfgans.cli.command import Command, Exit, again
+from tfgans.cli.options import data, devices, method, model, run
+from tfgans.cli.parser import Parser
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags."""
+    # The order of the help.
+    for title in ("Data", "Method", "Networks", "Optimization", "Training", "Output", "Evaluation"):
+        parser.group(title)
+    data.define(parser)
+    model.define(parser)
+    run.define(parser)
+
+
+def train(parser: Parser, _: Sequence[str]) -> int:
+    """Trains; if that ends early, says how to continue."""
+    from tfgans import training
+    from tfgans.training.local_cluster import TRY_AGAIN
+
+    values = parser.values
+    model.check(parser)
+    with devices.scope(parser):
+        source = data.load_source(parser)
+        gan = model.build(parser, source)
+    # A later version may have another default.
+    values.model = method.name(parser)
+    job = training.Run(
+        values.run_dir,
+        gan,
+        source,
+        settings={"pretrained": values.pretrained} if values.pretrained else None,
+        notes={"flags.txt": parser.flag_file("dry_run")},
+        **run.options(parser, source),
+    )
+    if values.dry_run:
+        print(job.plan())
+        return 0
+    try:
+        job.train()
+    except training.Interrupted as stop:
+        command = again("train", parser.words)
+        raise Exit(f"{stop}. To continue: {command}", 128 + stop.signal) from stop
+    except training.WorkerLost as lost:
+        raise Exit(f"error: {lost}", TRY_AGAIN) from lost
+    print(f"{values.run_dir}: {gan.step} steps, model in {values.run_dir}/final.keras")
+    return 0
+
+
+COMMAND = Command(
+    name="train",
+    summary="Trains a GAN in a run directory; the same command again continues it.",
+    examples=(
+        "--dataset=digits --run_dir=runs/digits --minutes=10",
+        "--dataset=folder:photos --image_size=32 --run_dir=runs/photos --steps=20000",
+        "--dataset=digits --num_generators=4 --evaluate_every=500 --run_dir=runs/mix",
+    ),
+    define=define,
+    run=train,
+)
+main = COMMAND.main

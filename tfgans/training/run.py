@@ -1,0 +1,446 @@
+"""A training run: from a compiled model and its data to a finished run directory."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+
+from tfgans import callbacks, checks, files
+from tfgans.data import Source
+from tfgans.data.capacity import available_memory
+from tfgans.evaluation import Evaluator
+from tfgans.gan import GAN
+from tfgans.players import Player
+from tfgans.training import memory
+from tfgans.training.cluster import Cluster
+from tfgans.training.directory import RunDirectory
+from tfgans.training.segments import Segment, segments
+from tfgans.training.settings import describe
+from tfgans.training.time_limit import TimeLimit
+
+# Stands for "no limit" where a run ends by time.
+_NO_LIMIT = 2**31
+
+
+class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
+    """A signal ended the run early; everything is saved.
+
+    Args:
+        signal: The `signal.Signals` that was received.
+        step: Training steps done.
+    """
+
+    def __init__(self, signal: Any, step: int) -> None:
+        super().__init__(f"{signal.name}: stopped at step {step}, everything is saved")
+        self.signal = signal
+        self.step = step
+
+
+class Run:
+    """A training run: a compiled model, its data, and the folder with all that comes of it.
+
+    A run that was killed, or stopped by Ctrl-C, continues from its last backup when it is made
+    again with the same arguments, and ends with the same bits. With more `steps` or `minutes` a
+    finished run continues too.
+
+    A model that was built in the scope of `make_strategy` trains on several devices or machines:
+    all processes make the same run, in a folder that they share. The first process, the chief,
+    writes, measures and draws; `extra_callbacks` are called there only. A run may continue with
+    another number of replicas, to the same bits up to the order of summation.
+
+    Args:
+        run_dir: Folder of the run; `RunDirectory` lists its files.
+        gan: Compiled model.
+        source: The real examples.
+        steps: Int, training steps of the whole run; a multiple of the model's
+            `steps_per_execution`. None with `minutes`: no limit.
+        batch_size: Int, examples in an update, of all replicas together.
+        minutes: Float of at least 0, training time of the whole run. When it is over, the run ends
+            at its present step as if that were the last of `steps`: with a backup, a picture, an
+            evaluation and the final model. Schedules count steps, and do not change. Default: None,
+            no limit.
+        epoch_steps: Int, training steps in a row of the log; a multiple of `steps_per_execution`.
+        backup_every: Int, training steps between backups.
+        grid_every: Int, training steps between pictures.
+        evaluator: `tfgans.evaluation.Evaluator`, what is measured during the run; the model with
+            the best first metric is kept. Default: None.
+        evaluate_every: Int, a multiple of `epoch_steps`: training steps between evaluations.
+            Default: `epoch_steps`.
+        doctor_every: Int, training steps between the checks of `tfgans.callbacks.Doctor`. Default:
+            500. With None, and in a cluster, there are none: only broken numbers are noticed.
+        rollbacks: Int, times in the whole run that the doctor may return to the last good backup,
+            with half the learning rates; a later call may allow more. Default: 0.
+        settings: JSON values that decide the result beside the model's and the data's. Default:
+            None.
+        notes: Text files for the run directory, by plain name. Default: None.
+        resume: Whether to continue a run that is in `run_dir`. Default: True.
+        extra_callbacks: More Keras callbacks.
+
+    Attributes:
+        directory: `RunDirectory`.
+        settings: Dict, what decides the result. A folder with a run of other settings is refused.
+
+    Raises:
+        ValueError: If an argument is out of range or does not fit the others.
+
+    Example:
+
+    ```python
+    run = tfgans.training.Run("runs/x", gan, source, steps=2000, batch_size=64)
+    print(run.plan())
+    run.train()
+    ```
+    """
+
+    def __init__(
+        self,
+        run_dir: str | os.PathLike[str],
+        gan: GAN,
+        source: Source,
+        *,
+        steps: int | None,
+        batch_size: int,
+        minutes: float | None = None,
+        epoch_steps: int = 100,
+        backup_every: int = 500,
+        grid_every: int = 500,
+        evaluator: Evaluator | None = None,
+        evaluate_every: int | None = None,
+        doctor_every: int | None = 500,
+        rollbacks: int = 0,
+        settings: Mapping[str, Any] | None = None,
+        notes: Mapping[str, str] | None = None,
+        resume: bool = True,
+        extra_callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> None:
+        self.directory = RunDirectory(run_dir)
+        self._gan = gan
+        self._source = source
+        self._batch_size = batch_size
+        self._minutes = minutes
+        self._epoch_steps = checks.positive_int("epoch_steps", epoch_steps)
+        self._resume = resume
+        self._notes = dict(notes or {})
+        self._extra_callbacks = tuple(extra_callbacks)
+        self._cluster = Cluster(gan.distribute_strategy)
+        self._steps = self._checked_steps(steps)
+        self._check_data()
+        for name in self._notes:
+            self.directory.check_note(name)
+        self._backup = callbacks.Backup(self.directory.backups, every_steps=backup_every)
+        self._grid = callbacks.SampleGrid(
+            self.directory.grids,
+            every_steps=grid_every,
+            log_dir=self.directory.tensorboard,
+            last_step=self._steps,
+        )
+        self._evaluation = self._make_evaluation(evaluator, evaluate_every)
+        self._monitor = self._make_monitor(warn=doctor_every is None)
+        self._guard = self._make_guard(doctor_every, rollbacks)
+        self._limit = self._make_limit()
+        self.settings = describe(gan, source, batch_size=batch_size, more=settings)
+
+    def plan(self) -> str:
+        """Returns a table of the data, the networks, the memory and the steps of the run.
+
+        Raises:
+            ValueError: If `train` would, or the memory does not suffice by the estimate of
+                `memory.estimate`. Nothing is written.
+        """
+        self.directory.check(self.settings, resume=self._resume)
+        done = self._backup.newest_step() or 0
+        self._refuse_fewer(done)
+        gan, source = self._gan, self._source
+        examples = "endless" if source.num_examples is None else f"{source.num_examples} examples"
+        updates = f"{gan.discriminator_steps} discriminator updates and a generator update"
+        length = [] if self._steps == _NO_LIMIT else [f"{self._steps} steps"]
+        length += [] if self._minutes is None else [f"{self._minutes:g} minutes"]
+        rows = {
+            "data": f"{source.name}, {examples} of shape {source.data_shape}",
+            "model": f"{type(gan).__name__}, objective {type(gan.objective).__name__}, penalty "
+            + ("none" if gan.penalty is None else type(gan.penalty).__name__),
+            "generator": _network(gan.players["generator"]),
+            "discriminator": _network(gan.players["discriminator"]),
+            "evaluation": "none"
+            if self._evaluation is None
+            else ", ".join(metric.name for metric in self._evaluation.evaluator.metrics),
+            "memory": self._memory(),
+            "length": f"{' or '.join(length)}; {done} steps are done",
+            "step": f"{updates}, {self._batch_size} examples each",
+            "run directory": os.fspath(self.directory.path),
+        }
+        return "\n".join(f"{name:>14}  {text}" for name, text in rows.items())
+
+    def train(self) -> None:
+        """Trains to the end of the run, from wherever it stands.
+
+        Raises:
+            ValueError: If the folder holds another run, or more steps than `steps`.
+            Interrupted: After SIGINT or SIGTERM; everything is saved.
+            WorkerLost: If another process of the cluster has ended early.
+            FloatingPointError: If a loss became NaN or infinite; the last good backup stays.
+        """
+        cluster, run, gan = self._cluster, self.directory, self._gan
+        opened = (
+            run.open(self.settings, resume=self._resume, data=self._source.load_options)
+            if cluster.is_chief
+            else contextlib.nullcontext()
+        )
+        with cluster.naming_the_lost(), opened:
+            if cluster.is_chief:
+                self._save_initial()
+                self._restore()
+                for name, text in self._notes.items():
+                    files.write_text(run.path / name, text)
+            self._restore_others()
+            self._fit()
+            if cluster.is_chief:
+                self._backup.remove_old(gan)
+                with files.atomic_write(run.final_model) as temporary:
+                    gan.save(temporary)
+            cluster.wait()
+
+    def _checked_steps(self, steps: int | None) -> int:
+        gan = self._gan
+        if not gan.compiled:
+            raise ValueError("Compile the model before training. Received: no optimizers")
+        if self._minutes is not None:
+            checks.non_negative("minutes", self._minutes)
+        if steps is None and self._minutes is None:
+            raise ValueError("A run needs `steps` or `minutes`. Received: neither")
+        known = _NO_LIMIT if steps is None else checks.positive_int("steps", steps)
+        if (steps or 0) % gan.steps_per_execution or self._epoch_steps % gan.steps_per_execution:
+            raise ValueError(
+                "`steps` and `epoch_steps` must be multiples of `steps_per_execution` = "
+                f"{gan.steps_per_execution}. Received: steps={steps}, "
+                f"epoch_steps={self._epoch_steps}"
+            )
+        return known
+
+    def _check_data(self) -> None:
+        if len(self._source.data_shape) not in (1, 3):
+            raise ValueError(
+                "A run draws its samples, so examples must be images [height, width, channels] or "
+                f"vectors [dim]. Received: {self._source.data_shape}"
+            )
+        self._gan.check_training(self._source, self._batch_size)
+
+    def _make_evaluation(
+        self, evaluator: Evaluator | None, every_steps: int | None
+    ) -> callbacks.Evaluation | None:
+        if evaluator is None:
+            return None
+        epoch_steps = self._epoch_steps
+        every = checks.positive_int(
+            "evaluate_every", epoch_steps if every_steps is None else every_steps
+        )
+        if every % epoch_steps:
+            raise ValueError(
+                f"`evaluate_every` must be a multiple of `epoch_steps` = {epoch_steps}. Received: "
+                f"{every_steps}"
+            )
+        return callbacks.Evaluation(
+            evaluator,
+            every_epochs=every // epoch_steps,
+            path=self.directory.evaluation_log,
+            best_model=self.directory.best_model,
+        )
+
+    def _make_monitor(self, *, warn: bool) -> callbacks.MixtureMonitor | None:
+        if not any(player.is_mixture for player in self._gan.players.values()):
+            return None
+        return callbacks.MixtureMonitor(
+            self.directory.mixture_log,
+            every_steps=self._epoch_steps,
+            warn=warn,
+            log_dir=self.directory.tensorboard,
+        )
+
+    def _make_guard(
+        self, doctor_every: int | None, rollbacks: int
+    ) -> callbacks.Doctor | callbacks.StopOnNaN:
+        workers = self._cluster.num_workers
+        if rollbacks and workers > 1:
+            raise ValueError(
+                "`rollbacks` are for a single machine: in a cluster there is no doctor. "
+                f"Received: rollbacks={rollbacks} and {workers} workers. Leave them out"
+            )
+        if workers > 1 or (doctor_every is None and not rollbacks):
+            # A doctor would look, and stop, at the chief alone.
+            return callbacks.StopOnNaN()
+        if doctor_every is None:
+            raise ValueError(f"`rollbacks` need `doctor_every`. Received: rollbacks={rollbacks}")
+        if rollbacks and self._backup.every_steps % doctor_every:
+            raise ValueError(
+                "With `rollbacks` the doctor must check each state that is backed up: "
+                f"`doctor_every` must divide `backup_every` = {self._backup.every_steps}. "
+                f"Received: {doctor_every}"
+            )
+        return callbacks.Doctor(
+            self._source,
+            path=self.directory.doctor_log,
+            every_steps=checks.positive_int("doctor_every", doctor_every),
+            backup=self._backup,
+            rollbacks=rollbacks,
+            log_dir=self.directory.tensorboard,
+        )
+
+    def _make_limit(self) -> TimeLimit | None:
+        if self._minutes is None:
+            return None
+        return TimeLimit(
+            self._minutes,
+            self.directory.time,
+            writes=self._cluster.is_chief,
+            when_reached=self._make_this_the_last_step,
+            total=self._cluster.total if self._cluster.num_workers > 1 else None,
+        )
+
+    def _make_this_the_last_step(self) -> None:
+        self._grid.last_step = self._gan.step
+        if self._evaluation is not None:
+            self._evaluation.last_step = self._gan.step
+
+    @property
+    def _is_over(self) -> bool:
+        reached = self._limit is not None and self._limit.reached
+        return reached or self._gan.step >= self._steps
+
+    def _memory(self) -> str:
+        needed = memory.estimate(self._gan, self._source, batch_size=self._batch_size)
+        available = available_memory()
+        if needed.total > available:
+            raise ValueError(
+                f"The run needs about {memory.megabytes(needed.total)} of memory, and "
+                f"{memory.megabytes(available)} are available. Use a smaller batch, smaller "
+                "networks, or more micro-batches (`accumulate_steps`)"
+            )
+        return (
+            f"about {memory.megabytes(needed.total)}: {memory.megabytes(needed.weights)} for "
+            f"weights and optimizers, {memory.megabytes(needed.update)} for an update, the rest "
+            "for batches and TensorFlow"
+        )
+
+    def _refuse_fewer(self, done: int) -> None:
+        if done > self._steps:
+            raise ValueError(
+                f"{self.directory.path} has done {done} steps already. Received: "
+                f"steps={self._steps}. Ask for more to train on, or choose another run directory "
+                "to train less"
+            )
+
+    def _save_initial(self) -> None:
+        if not self.directory.initial_model.exists():
+            with files.atomic_write(self.directory.initial_model) as temporary:
+                self._gan.save(temporary)
+
+    def _restore(self) -> None:
+        gan, run = self._gan, self.directory
+        restored = self._backup.restore(gan)
+        self._refuse_fewer(gan.step)
+        if gan.step % gan.steps_per_execution:
+            raise ValueError(
+                f"{run.path} stands at step {gan.step}, which is no multiple of "
+                f"`steps_per_execution` = {gan.steps_per_execution}. Continue with 1"
+            )
+        if self._limit is not None:
+            self._limit.restore(gan.step)
+        if restored is not None:
+            goal = "" if self._steps == _NO_LIMIT else f" of {self._steps}"
+            sys.stderr.write(f"Continuing {run.path} at step {gan.step}{goal}\n")
+        if not self._is_over:
+            # That of a shorter run must not pass for the final model of this run.
+            run.final_model.unlink(missing_ok=True)
+
+    def _restore_others(self) -> None:
+        """Brings all workers to the chief's step; it has set aside damaged backups by now."""
+        cluster, gan = self._cluster, self._gan
+        cluster.wait()
+        if not cluster.is_chief:
+            self._backup.restore(gan, mend=False)
+            if self._limit is not None:
+                self._limit.restore(gan.step)
+        if cluster.total(gan.step) != gan.step * cluster.num_workers:
+            raise ValueError(
+                "All workers must share the run directory, where the chief writes the backups that "
+                f"they begin from. Received: step {gan.step} in {self._backup.directory} here, and "
+                "another step on another worker. Choose a folder that all machines see"
+            )
+
+    def _fit(self) -> None:
+        gan, run, cluster, guard = self._gan, self.directory, self._cluster, self._guard
+        limit = self._limit
+        progress = callbacks.Progress(
+            None if self._steps == _NO_LIMIT else self._steps,
+            seconds_left=None if limit is None else limit.seconds_left,
+        )
+        log = keras.callbacks.CSVLogger(str(run.log), append=True)
+        tensorboard = keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)
+        try:
+            total = cluster.total if cluster.num_workers > 1 else None
+            with callbacks.GracefulStop(total=total) as stop:
+                ends = [stop] if limit is None else [stop, limit]
+                watching: list[keras.callbacks.Callback] = [guard, *ends]
+                if cluster.is_chief:
+                    watching = self._watching(log, tensorboard, progress, ends)
+                for segment in self._segments():
+                    gan.fit(
+                        self._source,
+                        batch_size=self._batch_size,
+                        **segment._asdict(),
+                        verbose=0,
+                        callbacks=watching,
+                    )
+                    if guard.message is not None:
+                        raise FloatingPointError(guard.message)
+                    if stop.signal is not None and not self._is_over:
+                        raise Interrupted(stop.signal, gan.step)
+        finally:
+            # `fit` does not end its callbacks when it raises.
+            progress.close()
+            if log.csv_file is not None:
+                log.csv_file.close()
+            tensorboard.on_train_end()
+
+    def _watching(
+        self,
+        log: keras.callbacks.Callback,
+        tensorboard: keras.callbacks.Callback,
+        progress: keras.callbacks.Callback,
+        ends: Sequence[keras.callbacks.Callback],
+    ) -> list[keras.callbacks.Callback]:
+        """Returns the callbacks of the chief in their order.
+
+        The guard comes first: it must see a step before the step is saved. The logs come before the
+        backup: what it holds must have been logged. The CSV file keeps the columns of its first
+        row, so what is not measured each epoch comes after it; TensorBoard takes any names, so it
+        comes after what measures.
+        """
+        evaluation = [] if self._evaluation is None else [self._evaluation]
+        monitor = [] if self._monitor is None else [self._monitor]
+        measuring = [*evaluation, *self._extra_callbacks]
+        writing = [*monitor, self._grid, self._backup]
+        return [self._guard, log, *measuring, tensorboard, *writing, progress, *ends]
+
+    def _segments(self) -> Iterator[Segment]:
+        """Yields the calls of `fit` to the end of the run, anew from where a rollback leads."""
+        guard, begins = self._guard, True
+        while begins and not self._is_over:
+            begins = False
+            if self._cluster.is_chief:
+                self.directory.drop_log_rows(self._gan.step // self._epoch_steps)
+            for segment in segments(self._gan.step, self._steps, self._epoch_steps):
+                yield segment
+                begins = isinstance(guard, callbacks.Doctor) and guard.rolled_back
+                if begins or self._is_over:
+                    break
+
+
+def _network(player: Player) -> str:
+    text = f"{player.network.name}, {player.network.count_params():,} parameters"
+    if player.is_mixture:
+        text += f", {player.num_components} components, routing {player.routing}"
+    return text
