@@ -82,14 +82,6 @@ def test_labels_stay_with_their_images_and_their_fakes():
     np.testing.assert_allclose(fake, spy.generator([latents, labels]), atol=1e-6)
 
 
-def test_array_dataset_and_source_feed_the_same_way():
-    source = tfgans.data.from_array(IMAGES, labels=LABELS, seed=0)
-    models = [gan() for _ in range(2)]
-    train(models[0])
-    models[1].fit(source.batches(16, labels=True), steps_per_epoch=2, verbose=0)
-    tiny.assert_same_state(*models)
-
-
 @PLAIN_AND_MIXTURE
 def test_evaluates_saves_and_goes_on_to_the_same_bits(make, tmp_path):
     stopped = make(ema=0.9)

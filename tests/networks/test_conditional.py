@@ -208,7 +208,7 @@ one_of_each = pytest.mark.parametrize(("name", "normalization"), ONE_OF_EACH)
 @one_of_each
 # Keras's own `save`, of any layer, under NumPy 2.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_saved_cloned_and_exported(name, normalization, tmp_path):
+def test_saved_cloned_and_compiled(name, normalization, tmp_path):
     model = _trained(name, normalization)
     inputs = [_inputs(model), LABELS]
     expected = model(inputs).numpy()
@@ -218,19 +218,8 @@ def test_saved_cloned_and_exported(name, normalization, tmp_path):
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
     np.testing.assert_array_equal(clone(inputs), expected)
-    model.export(tmp_path / "exported", verbose=False)
-    exported = tf.saved_model.load(tmp_path / "exported")
-    served = exported.serve([tf.constant(array) for array in inputs])
-    np.testing.assert_allclose(served, expected, atol=1e-5)
-
-
-@one_of_each
-def test_same_in_a_graph_and_under_xla(name, normalization):
-    model = _trained(name, normalization)
-    inputs = [_inputs(model), LABELS]
-    for jit_compile in (False, True):
-        call = tf.function(lambda x, y: model([x, y]), jit_compile=jit_compile)
-        np.testing.assert_allclose(call(*inputs), model(inputs), rtol=1e-4, atol=1e-4)
+    compiled = tf.function(lambda x, y: model([x, y]), jit_compile=True)
+    np.testing.assert_allclose(compiled(*inputs), expected, rtol=1e-4, atol=1e-4)
 
 
 @one_of_each
@@ -238,11 +227,9 @@ def test_half_precision(name, normalization):
     keras.config.set_dtype_policy("mixed_float16")
     model = _make(name, normalization=normalization)
     outputs = model([_inputs(model), LABELS], training=True)
-    assert outputs.dtype == tf.float32
-    assert model.outputs[0].dtype == "float32"
+    assert outputs.dtype == model.outputs[0].dtype == "float32"
     assert np.all(np.isfinite(outputs))
     assert {layer.compute_dtype for layer in _affines(model)} <= {"float16"}
-    assert {weight.dtype for weight in model.weights} == {"float32"}
 
 
 # Taken before the builders knew of labels: a sum over names and shapes, and the sum of |weights|.

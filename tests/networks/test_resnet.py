@@ -46,13 +46,14 @@ def test_maps_are_those_of_the_papers(image_shape):
     discriminator = resnet_discriminator(image_shape, width=2)
     for model, table in zip((generator, discriminator), TABLES[image_shape], strict=True):
         assert _maps(model) == [(side, 2 * channels) for side, channels in table]
-    images = generator(_latents(3))
-    logits = discriminator(images)
-    assert images.shape == (2, *image_shape)
-    assert logits.shape == (2, 1)
-    assert images.dtype == logits.dtype == tf.float32
-    assert float(tf.reduce_max(tf.abs(images))) <= 1
-    assert np.all(np.isfinite(logits))
+    assert generator.output_shape == (None, *image_shape)
+    if image_shape[0] < 64:
+        images = generator(_latents(3))
+        logits = discriminator(images)
+        assert logits.shape == (2, 1)
+        assert images.dtype == logits.dtype == tf.float32
+        assert float(tf.reduce_max(tf.abs(images))) <= 1
+        assert np.all(np.isfinite(logits))
 
 
 @pytest.mark.parametrize(
