@@ -1,4 +1,4 @@
-"""From (seed, index) to a latent, a class, a component and an example: the only way there is.
+"""Maps (seed, index) to a latent, a class, a component and an example.
 
 `GAN.sample`, the signatures of an export and the metrics all go through `Sampler`, so that a seed
 gives the same image everywhere. The key of a sample is (seed, index); everything that is drawn for
@@ -64,8 +64,8 @@ def draw_labels(n: int, seed: int, shares: Sequence[float] | np.ndarray) -> np.n
     Args:
         n: Int of at least 1.
         seed: Int in the int64 range.
-        shares: Floats [num_classes] of at least 0 with a sum of 1: how likely each class is, say
-            `source.class_shares`.
+        shares: Floats [num_classes] of at least 0 with a sum of 1: the probability of each class,
+            say `source.class_shares`.
 
     Raises:
         ValueError: If an argument is not as above.
@@ -111,8 +111,8 @@ class Sampler:
             `tfgans.random.RowDraws`. Default: standard normal latents.
 
     Attributes:
-        latent_shape: The shape of one latent.
-        example_shape: The shape of one example.
+        latent_shape: The shape of a latent.
+        example_shape: The shape of an example.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Sampler:
         return self._draw_latents(random.SampleDraws(keys))
 
     def components(self, keys: tf.Tensor) -> tf.Tensor:
-        """Returns int32 [rows]: which component makes each sample; zeros if there is only one."""
+        """Returns int32 [rows]: the component of each sample; zeros for a plain generator."""
         return self._player.draw_components(keys)
 
     def classes(
@@ -168,8 +168,8 @@ class Sampler:
             latents: Float [rows, *latent_shape].
             classes: Int [rows]; ignored if the model is not conditional.
             components: Int32 [rows]. None: the latent alone decides.
-            refinement: How examples, or their latents, climb the logit of `judge`. Default: None,
-                they do not.
+            refinement: Settings with which examples, or their latents, climb the logit of `judge`.
+                Default: None, no refinement.
             judge: Callable `(examples, classes) -> float32 [rows, 1]`, for a refinement.
             key: Int64 [2], or [rows, 2] for noise that belongs to the row; for a refinement.
         """
@@ -211,7 +211,7 @@ class Sampler:
 
 
 def latent_shape(generator: keras.Model) -> tuple[int, ...]:
-    """Returns the shape of one latent, which must be fixed: latents are drawn by it."""
+    """Returns the shape of a latent; raises ValueError unless it is fixed."""
     shape = shapes.input_shape(generator, "generator")
     fixed = tuple(size for size in shape if size is not None)
     if len(fixed) != len(shape):

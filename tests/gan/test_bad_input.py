@@ -40,8 +40,8 @@ def normalized():
 
 
 def two_inputs():
-    one, two = keras.Input((4,)), keras.Input((4,))
-    return keras.Model([one, two], layers.Reshape((8, 8, 1))(layers.Dense(64)(one + two)))
+    left, right = keras.Input((4,)), keras.Input((4,))
+    return keras.Model([left, right], layers.Reshape((8, 8, 1))(layers.Dense(64)(left + right)))
 
 
 def any_length():

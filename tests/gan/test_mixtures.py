@@ -24,18 +24,17 @@ COMBINATIONS = pytest.mark.parametrize(
 )
 
 
-def gan(generator, discriminator, cls=tfgans.NonSaturatingGAN, *, execution=(), **options):
+def gan(generator, discriminator, cls=tfgans.NonSaturatingGAN, *, execution=None, **options):
     if cls is tfgans.WGANGP:
         options = {"discriminator_steps": 2, **options}
     model = cls(generator, discriminator, **options)
-    model.compile(**dict(execution))
+    # A few eager steps take less time than their graph.
+    model.compile(**(execution or {"run_eagerly": True}))
     return model
 
 
-def train(model, steps, **options):
-    model.fit(
-        tiny.digits(), batch_size=17, steps_per_epoch=steps, verbose=0, **options
-    )  # 17 rows: no number of slices divides them.
+def train(model, steps):
+    tiny.train(model, steps, batch_size=17)  # No number of slices divides 17 rows.
     return model
 
 
@@ -43,9 +42,10 @@ class TestOneComponent:
     @COMBINATIONS
     def test_equals_the_plain_network_to_the_bit(self, routing, weight_update, tmp_path):
         networks = tiny.generator(seed=10), tiny.discriminator(seed=30)
-        plain = train(gan(*networks, tfgans.WGANGP, ema=0.9), 3)
+        graph = {"run_eagerly": False}
+        plain = train(gan(*networks, tfgans.WGANGP, ema=0.9, execution=graph), 2)
         mixtures = tiny.mixtures(1, 1, routing=routing, weight_update=weight_update)
-        mixed = train(gan(*mixtures, tfgans.WGANGP, ema=0.9), 3)
+        mixed = train(gan(*mixtures, tfgans.WGANGP, ema=0.9, execution=graph), 2)
         for name in ("generator", "discriminator", "ema_generator"):
             (component,) = getattr(mixed, name).components
             for weight, twin in zip(
@@ -95,7 +95,7 @@ def estimates(model, num, batch=7):
         for player in ("discriminator", "generator")
     }
 
-    def one(index):
+    def estimate(index):
         key = random.key(1, index)
         real = random.normal([batch, 2], random.fold(key, 99)) + 0.5
         results = []
@@ -112,7 +112,7 @@ def estimates(model, num, batch=7):
 
     @tf.function
     def all_of_them():
-        return tf.map_fn(one, tf.range(num), fn_output_signature=tf.float32)
+        return tf.map_fn(estimate, tf.range(num), fn_output_signature=tf.float32)
 
     return all_of_them().numpy().astype(np.float64)
 
@@ -130,7 +130,7 @@ class TestEstimates:
     def test_loss_and_gradient_are_those_of_exact(self, cls, routing, generator_routing):
         exact = estimates(pair_of_mixtures("exact", cls), 400)
         cheap = estimates(pair_of_mixtures(routing, cls, generator_routing=generator_routing), 3000)
-        error = np.sqrt(sum(one.var(axis=0, ddof=1) / len(one) for one in (exact, cheap)))
+        error = np.sqrt(sum(draws.var(axis=0, ddof=1) / len(draws) for draws in (exact, cheap)))
         deviation = np.abs(cheap.mean(axis=0) - exact.mean(axis=0)) / (error + 1e-6)
         # About 60 values: the largest of as many normal deviates is under 4.5 almost always.
         assert deviation.max() < 4.5
@@ -260,12 +260,32 @@ class TestTraining:
         to_one = tf.distribute.ReductionToOneDevice()
         strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=to_one)
         with strategy.scope():
-            model = gan(*tiny.mixtures(3, 2, normalization=False))
+            graph = {"run_eagerly": False}
+            model = gan(*tiny.mixtures(3, 2, normalization=False), execution=graph)
         model.fit(tiny.digits(), batch_size=16, steps_per_epoch=2, verbose=0)
         for network in (model.generator, model.discriminator):
             for variable in [network.log_weights, *network.trainable_variables]:
-                np.testing.assert_array_equal(*(one.numpy() for one in variable.value.values))
+                np.testing.assert_array_equal(*(copy.numpy() for copy in variable.value.values))
         assert model.generator.probabilities.sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_a_component_with_an_embedding_and_no_examples_stays():
+    """Its gradient is sparse, or there is none, and that is no example either."""
+    mixture = tfgans.MixtureGenerator(
+        [tiny.conditional_generator(seed=seed) for seed in (1, 2)],
+        routing="categorical",
+        weight_learning_rate=0,
+    )
+    model = tfgans.NonSaturatingGAN(mixture, tiny.conditional_discriminator(), num_classes=10)
+    model.compile(run_eagerly=True)
+    tiny.train(model, 2)  # Adam has something to remember.
+    mixture.set_probabilities([1 - 1e-9, 1e-9])
+    before = [component.get_weights() for component in mixture.components]
+    tiny.train(model, 2)
+    after = [component.get_weights() for component in mixture.components]
+    assert any(not np.array_equal(*pair) for pair in zip(before[0], after[0], strict=True))
+    for weight, twin in zip(before[1], after[1], strict=True):
+        np.testing.assert_array_equal(weight, twin)
 
 
 class TestPersistence:
@@ -301,11 +321,15 @@ class TestPersistence:
             execution = {"steps_per_execution": 2}
             return gan(*tiny.mixtures(), tfgans.WGANGP, discriminator_steps=1, execution=execution)
 
-        undisturbed = train(make(), 2, callbacks=[Backup(tmp_path)])
-        train(undisturbed, 2)
+        def fit(model, **options):
+            model.fit(tiny.digits(), batch_size=17, steps_per_epoch=2, verbose=0, **options)
+            return model
+
+        undisturbed = fit(make(), callbacks=[Backup(tmp_path)])
+        fit(undisturbed)
         resumed = make()
         assert Backup(tmp_path).restore(resumed) == 2
-        tiny.assert_same_state(train(resumed, 2), undisturbed)
+        tiny.assert_same_state(fit(resumed), undisturbed)
         assert not np.allclose(resumed.generator.probabilities, 1 / 3, atol=1e-7)
 
     @SLOW
@@ -314,8 +338,8 @@ class TestPersistence:
             train(gan(*tiny.mixtures(2, 2), execution={"jit_compile": jit}), 2)
             for jit in (False, True)
         )
-        for one, other in zip(plain.weights, compiled.weights, strict=True):
-            np.testing.assert_allclose(one.numpy(), other.numpy(), atol=2e-3)
+        for weight, twin in zip(plain.weights, compiled.weights, strict=True):
+            np.testing.assert_allclose(weight.numpy(), twin.numpy(), atol=2e-3)
         latents = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
         expected = compiled(latents)
         np.testing.assert_allclose(compiled.predict(latents, verbose=0), expected, atol=1e-5)

@@ -1,4 +1,4 @@
-"""InstanceNoise: what it adds, when it adds nothing, and how its level moves."""
+"""InstanceNoise: the noise that it adds, and the schedules of its level."""
 
 import keras
 import numpy as np

@@ -39,7 +39,7 @@ class Quadratic(keras.layers.Layer):
 
 
 class Doubled(keras.layers.Dense):
-    """A subclass with a `call` of its own."""
+    """A subclass that overrides `call`."""
 
     def call(self, inputs):
         return 2 * super().call(inputs)
@@ -357,7 +357,7 @@ def test_stands_in_time_distributed():
     np.testing.assert_allclose(model(examples)[:, 1], layer(examples[:, 1]), rtol=1e-5, atol=1e-6)
 
 
-# Keras's own `save`, of any layer, under NumPy 2.
+# `save` of Keras warns of any layer under NumPy 2.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_save_load_config_and_xla_of_many_kinds(tmp_path):
     model = keras.Sequential(

@@ -300,7 +300,7 @@ def test_bad_generators(make, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: MixtureDiscriminator([dense()]), r"one logit an example.*\(None, 2\)"),
+        (lambda: MixtureDiscriminator([dense()]), r"one logit per example.*\(None, 2\)"),
         (lambda: points(routing="random"), "`routing` must be one of.*'slices'.*'random'"),
         (lambda: points(weight_update="adam"), "`weight_update` must be one of.*'adam'"),
         (lambda: points(entropy_weight=-1), "`entropy_weight` must be.*-1"),

@@ -206,7 +206,7 @@ one_of_each = pytest.mark.parametrize(("name", "normalization"), ONE_OF_EACH)
 
 
 @one_of_each
-# Keras's own `save`, of any layer, under NumPy 2.
+# `save` of Keras warns of any layer under NumPy 2.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_saved_cloned_and_compiled(name, normalization, tmp_path):
     model = _trained(name, normalization)

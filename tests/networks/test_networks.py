@@ -123,7 +123,7 @@ def test_explicit_depth():
 
 
 @by_builder
-# Keras's own `save`, of any layer, under NumPy 2.
+# `save` of Keras warns of any layer under NumPy 2.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_names_and_a_file_with_state(builder, tmp_path):
     normalization = "batch" if builder in GENERATORS else "spectral"
@@ -209,7 +209,7 @@ def test_examples_do_not_see_each_other(builder, normalization):
         # Power iteration moves in training: each example starts where the batch did.
         model.set_weights(weights)
         alone = model(inputs[index : index + 1], training=True)
-        # Processors differ in how they round a row alone; batches that mix differ by far more.
+        # Processors differ in the rounding of a single row; batches that mix differ by far more.
         np.testing.assert_allclose(alone[0], together[index], rtol=1e-5, atol=1e-5)
 
 

@@ -42,7 +42,7 @@ def test_weights_have_mean_one_and_no_level():
 
 
 def test_weights_are_the_density_ratio():
-    """P = N(1, 1), Q = N(0, 1), f = x - 1/2 + any constant: r = p / q, given all of Q."""
+    """P = N(1, 1), Q = N(0, 1), f = x - 1/2 + any constant: r = p / q, with all of Q."""
     fakes = scipy.stats.norm.ppf((np.arange(1_000_000) + 0.5) / 1_000_000)[:, np.newaxis]
     ratios = KLWasserstein().importance_weights(tf.constant(fakes + 3))
     np.testing.assert_allclose(ratios, np.exp(fakes - 0.5), rtol=1e-4)

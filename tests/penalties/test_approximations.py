@@ -26,7 +26,7 @@ def pairs(num, seed=0):
 
 
 class Spy:
-    """A critic that notes how many rows it is asked for, and whether in training."""
+    """A critic that records the number of rows of each call, and `training`."""
 
     def __init__(self):
         self.asked = []

@@ -218,7 +218,7 @@ def test_key_decides(row):
     assert np.allclose(fresh, fresher) != row.draws
 
 
-# Those that share their code with a fast one.
+# Rows that share their code with a fast row.
 SLOW = ("one_sided", "fraction=.5", "symmetric", "gaussian", "R2Penalty")
 
 
@@ -284,5 +284,5 @@ def test_refuses_batch_statistics_and_several_logits(row):
     critic = keras.Sequential([keras.Input((3,)), inner, keras.layers.Dense(1)])
     with pytest.raises(ValueError, match=r"'bn' is a BatchNormalization. Use LayerNormalization"):
         row.penalty(critic, *pairs((4, 3)))
-    with pytest.raises(ValueError, match=r"one logit an example.*Received: .*shape \(\d, 2\)"):
+    with pytest.raises(ValueError, match=r"one logit per example.*Received: .*shape \(\d, 2\)"):
         row.penalty(lambda x, training: x[:, :2], *pairs((4, 3)))

@@ -153,7 +153,7 @@ def test_without_noise_dragan_is_on_the_real(noise):
 
 
 def test_terms_of_a_sum_draw_by_themselves():
-    """Two equal terms lie at different points: the sum is not twice the one."""
+    """Two equal terms lie at different points: the sum is not twice a term."""
     line, (real, fake) = penalties.GradientPenalty(weight=1.0), images(5)
     both = penalties.PenaltySum([line, line])(half_square, real, fake, key=KEY)
     assert not np.isclose(both, 2 * line(half_square, real, fake, key=KEY)).any()

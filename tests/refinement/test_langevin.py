@@ -389,7 +389,7 @@ def test_function_and_settings_refuse(bad, message):
         Langevin(**bad)
 
 
-DENSITY = "`log_density` must give one number an example"
+DENSITY = "`log_density` must return one number per example"
 
 
 @pytest.mark.parametrize(

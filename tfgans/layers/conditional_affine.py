@@ -1,4 +1,4 @@
-"""A gain and an offset a channel, one pair of them a class."""
+"""A gain and an offset per channel and class."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ _LABELS_RANK = 1
 class ConditionalAffine(keras.layers.Layer):
     """Returns features * gain[label] + offset[label], channel by channel.
 
-    Tells a network the class of each example. After a normalization without gain and offset of its
-    own (`center=False, scale=False`) it makes the normalization conditional: after batch
+    Tells a network the class of each example. After a normalization without gain and
+    offset (`center=False, scale=False`) it makes the normalization conditional: after batch
     normalization, conditional batch normalization. All classes start with gain 1 and offset 0, and
     so alike: training parts them.
 
@@ -24,8 +24,8 @@ class ConditionalAffine(keras.layers.Layer):
     is then dense, which an optimizer updates in one pass, and which XLA takes.
 
     Args:
-        num_classes: Integer of at least 1. Labels lie in [0, num_classes); the layer cannot see
-            one that does not, and turns its features to zero.
+        num_classes: Integer of at least 1. Labels lie in [0, num_classes); the layer cannot
+            detect other labels, and turns their features to zero.
         **options: Those of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
 
     Call arguments:
@@ -59,10 +59,10 @@ class ConditionalAffine(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
-        """Returns the features, each example's scaled and shifted as its class has it."""
+        """Returns the features, scaled and shifted by the gain and offset of each class."""
         features, labels = inputs
         one_hot = ops.one_hot(labels, self.num_classes, dtype=self.compute_dtype)
-        # One row an example, the same for all positions between batch and channels.
+        # A row per example, the same for all positions between batch and channels.
         rows = (-1, *[1] * (len(features.shape) - 2), features.shape[-1])
         gain, offset = (
             ops.reshape(ops.matmul(one_hot, table), rows) for table in (self.gain, self.offset)
@@ -88,7 +88,7 @@ class ConditionalAffine(keras.layers.Layer):
 
 def _features_shape(input_shape: Any) -> tuple[int | None, ...]:
     """Returns the first shape of two; raises ValueError if they are not features and labels."""
-    shapes = [tuple(one) for one in input_shape if isinstance(one, list | tuple)]
+    shapes = [tuple(shape) for shape in input_shape if isinstance(shape, list | tuple)]
     pair = len(shapes) == len(input_shape) == 2
     if not pair or len(shapes[0]) <= _LABELS_RANK or len(shapes[1]) != _LABELS_RANK:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Noise on what a discriminator sees, which fades as training goes on."""
+"""Noise on the inputs of a discriminator, with a level that falls in training."""
 
 import numbers
 from typing import Any
@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfgans import checks, random
 
 SCHEDULES = ("constant", "linear", "exponential", "adaptive")
-# Of the adaptive level, as a part of the first one: at 0 it could not rise again.
+# The lowest adaptive level, relative to `stddev`: from 0 it could not rise again.
 _LEAST = 1e-3
 
 
@@ -18,7 +18,7 @@ class InstanceNoise(keras.layers.Layer):
     """Adds Gaussian noise to examples, real and fake alike, at a level that falls in training.
 
     Two distributions on thin manifolds hardly overlap: a perfect discriminator exists, and its
-    gradient vanishes where the generator needs it. With enough noise on both sides they overlap,
+    gradient vanishes where the generator needs it. With enough noise on both they overlap,
     and the gradient pulls the generator towards the data. Put it before the discriminator in the
     steps of both players, with independent keys for real and fake examples.
 
@@ -46,7 +46,7 @@ class InstanceNoise(keras.layers.Layer):
     Call arguments:
         examples: Float tensor [batch, ...], of a static shape but for axis 0.
         key: The int64[2] key of this draw (see `tfgans.random.key`). Needed in training.
-        training: Bool, whether to add the noise. Default: False, which gives the examples back.
+        training: Bool, whether to add the noise. Default: False, which returns the examples.
 
     Output shape: that of the examples, and their dtype. The arithmetic is float32. A mask of the
     examples passes through. `keras.layers.TimeDistributed` passes no key to the layer that it
@@ -100,7 +100,7 @@ class InstanceNoise(keras.layers.Layer):
             initializer=keras.initializers.Constant(self.stddev),
             trainable=False,
             autocast=False,
-            # Replicas see the same step and accuracy, so one speaks for all.
+            # Replicas see the same step and accuracy, so the first decides for all.
             aggregation="only_first_replica",
         )
         self.supports_masking = True
@@ -122,8 +122,8 @@ class InstanceNoise(keras.layers.Layer):
             return examples
         if key is None:
             raise ValueError(
-                "`key` must be given in training: the int64[2] key of this draw, say "
-                "`tfgans.random.key(seed, step, index)`, another one for each batch. "
+                "`key` must be passed in training: the int64[2] key of this draw, say "
+                "`tfgans.random.key(seed, step, index)`, a different key for each batch. "
                 "Received: None"
             )
         noise = random.normal([tf.shape(examples)[0], *examples.shape[1:]], key)
@@ -164,8 +164,8 @@ class InstanceNoise(keras.layers.Layer):
         """Moves an adaptive level after a step of training; any other stays as it is.
 
         Args:
-            accuracy: Scalar in [0, 1], how often the discriminator was right on this step's noisy
-                examples. Under `tf.distribute` that of the global batch.
+            accuracy: Scalar in [0, 1], the fraction of this step's noisy examples that the
+                discriminator classified correctly. Under `tf.distribute` that of the global batch.
         """
         if not self.is_adaptive:
             return
@@ -196,7 +196,7 @@ def _decay_steps(schedule: str, decay_steps: int | None) -> int | None:
         if decay_steps is None:
             raise ValueError(
                 f"`decay_steps` must be an integer of at least 1 for schedule={schedule!r}. "
-                "Received: None. Give the steps of training in which the noise fades"
+                "Received: None. Pass the number of training steps in which the noise fades"
             )
         return checks.positive_int("decay_steps", decay_steps)
     if decay_steps is not None:

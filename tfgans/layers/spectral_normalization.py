@@ -41,7 +41,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     The kernel is seen as a matrix `[-1, output_channels]`:
 
     - Dense and convolutions: the last axis of the kernel, as in Keras.
-    - Transposed convolutions: the last axis but one, which holds the output channels there.
+    - Transposed convolutions: the second-to-last axis, which holds the output channels there.
     - Depthwise convolutions: the last two axes, input channels times `depth_multiplier`.
     - EinsumDense: the axes of the kernel that the output of the equation has.
     - Embedding and any other layer with a `kernel` or `embeddings`: the last axis, as in Keras.
@@ -68,7 +68,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         dtype: Dtype policy or its name, as for every layer: inputs and outputs are cast to its
             compute dtype. `u` and the estimate are float64 if its variable dtype is float64, and
             else float32, since half precision is too coarse for the iteration. The wrapped layer
-            keeps its own policy. Defaults to the policy of the wrapped layer.
+            keeps its policy. Defaults to the policy of the wrapped layer.
 
     Call arguments:
         inputs: Tensor that the wrapped layer takes.
@@ -122,7 +122,8 @@ class SpectralNormalization(keras.layers.Wrapper):
             initializer=self._leading_vector,
             trainable=False,
             autocast=False,
-            # Replicas hold equal kernels, so each computes the same `u` and one speaks for all.
+            # Replicas hold equal kernels, so each computes the same `u`, and the first decides for
+            # all.
             aggregation="only_first_replica",
         )
 
@@ -234,7 +235,7 @@ def replace_keras_spectral_normalization(network: keras.Model) -> keras.Model:
     included, and so all kernels and biases. The power iteration starts from Keras's vector where
     that has as many elements as ours.
 
-    The new network is another object: it is the one that trains. Do not call `network` in training
+    The new network is another object: train it. Do not call `network` in training
     afterwards, for its layers of Keras would write to the shared kernels.
 
     Args:
@@ -262,7 +263,7 @@ def replace_keras_spectral_normalization(network: keras.Model) -> keras.Model:
 def _replace(
     layer: keras.layers.Layer, replaced: dict[int, keras.layers.Layer]
 ) -> keras.layers.Layer:
-    """Returns a layer with ours in it, the same one for the same layer, and any operation as is."""
+    """Returns a layer with replaced layers inside, cached by layer; operations stay as they are."""
     if not isinstance(layer, keras.layers.Layer) or not any(
         isinstance(nested, keras.layers.SpectralNormalization)
         for nested in compat.all_layers(layer)
@@ -352,7 +353,7 @@ def _spectral_norm(matrix: tf.Tensor, vector_u: tf.Tensor) -> tf.Tensor:
     """Returns v^T W u with u and v constant, or 1 for a zero matrix, which nothing must divide.
 
     v belongs to the newest u, so the value is ||W u|| in training and in inference, and constant v
-    loses nothing: the gradient is the exact one at fixed u.
+    loses nothing: the gradient is exact at fixed u.
     """
     product = ops.matmul(matrix, vector_u)
     norm = ops.sum(ops.stop_gradient(_unit(product)) * product)

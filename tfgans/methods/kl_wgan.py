@@ -28,7 +28,7 @@ class KLWGAN(GAN):
             in the authors' training code.
         penalty: `tfgans.penalties.Penalty`, or None (the default).
         discriminator_steps: Int. Default: 5, of the synthetic experiments, each on a fresh batch
-            here; the authors take one batch for all five. Their images take 4.
+            here; the authors take the same batch for all five. Their images take 4.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.

@@ -12,7 +12,7 @@ from tfgans.types import Config
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class R3GAN(GAN):
-    """R3GAN: each fake is compared with a real example, and both sides are kept flat.
+    """R3GAN: compares each fake with a real example and penalizes the gradient at both.
 
     The discriminator minimizes E softplus(D(G(z)) - D(x)) plus gamma / 2 times the squared
     gradient norm at the real (R1) and at the fake examples (R2), the generator E softplus(D(x) -

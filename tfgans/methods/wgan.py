@@ -34,7 +34,7 @@ class WGAN(GAN):
             updates of the generator, and before every 500th, as in the authors' code. A training
             step is `discriminator_steps` critic updates in any case; most steps of such a phase
             leave the generator alone, and `generator_loss` is of the others (0 in an epoch without
-            any). Runs on one device. Default: False, as in the paper.
+            any). Runs on a single device. Default: False, as in the paper.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.
@@ -84,15 +84,15 @@ class WGAN(GAN):
     def generator_update(
         self, real: tf.Tensor, labels: tf.Tensor | None = None, *, stream: Stream
     ) -> None:
-        """One update of the generator, unless the critic is being warmed up."""
+        """Updates the generator, except in the warm-up of the critic."""
         update = super().generator_update
         if not self.critic_warmup:
             update(real, labels, stream=stream)
             return
         if replicas.count() > 1:
             raise ValueError(
-                "`critic_warmup` runs on one device: under a strategy an optimizer must not be "
-                "called in a branch. Received: several replicas. Leave it out"
+                "`critic_warmup` runs on a single device: under a strategy an optimizer must not "
+                "be called in a branch. Received: several replicas. Leave it out"
             )
 
         def run() -> tf.Tensor:
@@ -116,7 +116,7 @@ def generator_is_due(step: int | tf.Tensor | keras.Variable, discriminator_steps
     """Returns whether the generator is updated in a training step of `critic_warmup`: bool scalar.
 
     Args:
-        step: Scalar int tensor, training steps done before this one.
+        step: Scalar int tensor, training steps done before this step.
         discriminator_steps: Int, critic updates in each of them.
     """
     step = tf.cast(tf.convert_to_tensor(step), tf.int64)

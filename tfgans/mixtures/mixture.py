@@ -32,10 +32,10 @@ class MixtureOptions(TypedDict, total=False):
 
 
 class Mixture(keras.Model):
-    """k networks of one architecture, each with its own variables, and the weight of each.
+    """k networks of the same shapes with separate variables, and the weight of each.
 
     `MixtureGenerator` and `MixtureDiscriminator` say what a mixture does; here is what it holds:
-    components, log-probabilities, and how these learn.
+    components, the log-probabilities, and their updates.
 
     Args:
         components: Sequence of built Keras models with equal input and output shapes.
@@ -69,7 +69,7 @@ class Mixture(keras.Model):
         if weight_update == "softmax" and rate != DEFAULT_RATE:
             raise ValueError(
                 "`weight_learning_rate` applies to weight_update='exponentiated_gradient': with "
-                "'softmax' the player's optimizer moves the weights, at its own rate. "
+                "'softmax' the player's optimizer moves the weights, at its rate. "
                 f"Received: {checks.short(weight_learning_rate)}. Leave it out"
             )
         self.weight_learning_rate = rate
@@ -159,7 +159,7 @@ class Mixture(keras.Model):
         return -self.entropy_weight * tf.reduce_mean(self.log_probabilities())
 
     def update_weights(self, gradient: tf.Tensor) -> None:
-        """Takes one step of exponentiated gradient: w_i <- w_i exp(-rate dL/dw_i) / Z.
+        """Takes a step of exponentiated gradient: w_i <- w_i exp(-rate dL/dw_i) / Z.
 
         An exponent is held within [-1, 1]: under a weight below rate * entropy_weight / 2 k the
         entropy term alone would make the weights oscillate.
@@ -197,7 +197,7 @@ class Mixture(keras.Model):
         }
 
     def settings(self) -> Config:
-        """Returns the arguments that decide how the mixture trains, without the components."""
+        """Returns the arguments that decide the training of the mixture, without the components."""
         return {
             "routing": self.routing,
             "weight_update": self.weight_update,
@@ -273,7 +273,7 @@ def check_components(components: Sequence[keras.Model]) -> list[keras.Model]:
         variables = {id(variable) for variable in network.variables}
         if network is other or any(id(variable) in variables for variable in other.variables):
             raise ValueError(
-                "Every component must have weights of its own. Received: components "
+                "Every component must have separate weights. Received: components "
                 f"{first} and {second} ({network.name!r}, {other.name!r}) share them. Build each "
                 "anew"
             )
@@ -309,6 +309,6 @@ def _warn_if_equal(components: Sequence[keras.Model]) -> None:
         if len(weights) == len(first) and all(map(np.array_equal, first, weights)):
             warnings.warn(
                 f"Components 0 and {index} start with equal weights: it takes them long to "
-                "part. Give each a seed of its own, or none",
+                "part. Give each a different seed, or none",
                 stacklevel=3,
             )

@@ -1,4 +1,4 @@
-"""The end of a discriminator: from a map to features, from features and labels to the logit."""
+"""The head of a discriminator: from a map to features, from features and labels to the logit."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ class GlobalSumPooling2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class OneHot(keras.layers.Layer):
-    """Returns labels as rows of zeros with a single one: int [batch] to float [batch, num_classes].
+    """Returns labels as one-hot rows: int [batch] to float [batch, num_classes].
 
     Args:
         num_classes: Integer of at least 1.
@@ -63,7 +63,7 @@ def logits(
 
     Without labels w.h + b. With labels y the projection w.h + b + V[y].h: the first part says
     whether an example is like the data, the second whether it is like its class. "spectral" bounds
-    w and V. `initializer` makes one for each of them.
+    w and V. `initializer` makes an initializer for each of them.
 
     Reference: [Miyato & Koyama 2018](https://arxiv.org/abs/1802.05637), equation 3.
     """

@@ -28,7 +28,7 @@ class _Divergence:
 
     activation: _Function  # g_f(v), increasing, onto the domain of f*
     conjugate: _Function  # f*(t)
-    composed: _Function  # f*(g_f(v)), as one expression that does not overflow
+    composed: _Function  # f*(g_f(v)), in a form that does not overflow
     ratio: _Function | None  # (f*)'(g_f(v)): p / q at the optimum
     threshold: float = 0.0  # the v with g_f(v) = f'(1)
 
@@ -108,7 +108,7 @@ class FDivergence(Objective):
     gradients stay finite, and no gradient vanishes by that.
 
     Args:
-        name: String, one of the table.
+        name: String, from the table.
         non_saturating: Bool, default False: the generator minimizes -f*(g(D(G))), the zero-sum
             game. True: -g(D(G)), whose gradient does not vanish while the fakes are bad.
 

@@ -1,4 +1,4 @@
-"""The game of KL-WGAN: a Wasserstein critic whose fakes are weighted by its own density ratio."""
+"""The game of KL-WGAN: a Wasserstein critic whose fakes are weighted by its density ratio."""
 
 import dataclasses
 

@@ -36,7 +36,7 @@ class Objective(abc.ABC):
     def weighs_fakes(self) -> bool:
         """Whether the terms of a fake depend on the other fakes of its batch.
 
-        Then a column of the logits must hold the batch of one discriminator, whole: for a mixture
+        Then a column of the logits must hold the whole batch of one discriminator: for a mixture
         the model calls both losses once for each discriminator, with `fake_weights`.
         """
         return False
@@ -74,6 +74,6 @@ def check_label_smoothing(value: Any) -> None:
     """Raises ValueError unless `value` is a float in [0, 1): for the games that have labels."""
     if checks.non_negative("label_smoothing", value) >= 1:
         raise ValueError(
-            "`label_smoothing` must be below 1, where real and fake would have one target; take 0 "
-            f"for none, or say 0.1. Received: {checks.short(value)}"
+            "`label_smoothing` must be below 1, where real and fake would have the same target; "
+            f"take 0 for none, or say 0.1. Received: {checks.short(value)}"
         )

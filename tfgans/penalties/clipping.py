@@ -1,4 +1,4 @@
-"""Weight clipping, the constraint of WGAN: no penalty, but what one is instead of."""
+"""Weight clipping, the constraint of WGAN, in place of a penalty."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -32,10 +32,10 @@ def clip_weights(variables: Iterable[Any], limit: float) -> None:
         return
 
     def clip(strategy: Any) -> None:
-        # Every replica holds the same numbers: each clips its own copy, and nothing is sent.
+        # Every replica holds the same numbers: each clips its copy, without communication.
         for target in targets:
             strategy.extended.update(
-                target, lambda own: own.assign(tf.clip_by_value(own, -limit, limit)), group=False
+                target, lambda copy: copy.assign(tf.clip_by_value(copy, -limit, limit)), group=False
             )
 
     tf.distribute.get_replica_context().merge_call(clip)

@@ -15,16 +15,16 @@ from tfgans.random import Role
 @keras.saving.register_keras_serializable(package="tfgans")
 @dataclasses.dataclass(frozen=True)
 class PenaltySum:
-    """The sum of several penalties, each with its own weight; R1 and R2 together make R3GAN's.
+    """The sum of several penalties, each with its weight; R1 and R2 together make R3GAN's.
 
     It goes wherever a penalty goes. Called, it takes what `Penalty` takes and returns the weighted
-    sum, so its own weight is 1; each term keeps its `every` and `fraction`.
+    sum, so the weight of the sum is 1; each term keeps its `every` and `fraction`.
 
     Args:
         terms: Iterable of `Penalty`, two or more; of a sum in it, give the terms themselves.
 
     Raises:
-        ValueError: If there are fewer, or one of them is no penalty.
+        ValueError: If there are fewer than two terms, or a term is no penalty.
 
     Example:
 
@@ -91,4 +91,4 @@ class PenaltySum:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Makes a sum from the result of `get_config`."""
-        return cls(tuple(keras.saving.deserialize_keras_object(one) for one in config["terms"]))
+        return cls(tuple(keras.saving.deserialize_keras_object(term) for term in config["terms"]))

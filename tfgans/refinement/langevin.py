@@ -40,7 +40,7 @@ def langevin(
 
     The discriminator's logit is the log density (the negative energy) of a refined sample, up to a
     constant. In data space pass the discriminator; in latent space, where z -> D(G(z)) has fewer
-    dimensions and no clamp is needed, pass the two in a row.
+    dimensions and no clamp is needed, pass their composition.
 
     With g the gradient (below), N standard normal noise, s the step size and c the noise scale:
 
@@ -55,7 +55,7 @@ def langevin(
     network's gradient, not on the prior's, which is known and smooth.
 
     The noise is a pure function of the key and the number of the step. The loop is not unrolled in
-    a `tf.function`, and the result carries no gradient: it is data to whoever trains on it.
+    a `tf.function`, and the result carries no gradient: it is training data.
 
     Args:
         start: Floats [batch, ...], of a static shape but for axis 0; read as float32.
@@ -66,7 +66,7 @@ def langevin(
         step_size: Float above 0.
         noise_scale: Float of at least 0. Default: 1. With 0 this is plain gradient ascent.
         key: int64 [2], the key of the whole batch; or int64 [batch, 2], a key for each row, so that
-            a row depends on its own key alone (then rows are not shared out among replicas).
+            a row depends on its key alone (then rows are not shared out among replicas).
         noise_mode: "sqrt_step", "fixed" or "gradient_norm". Default: "sqrt_step".
         gradient_clip: Float above 0, or None for no clip. Each entry of the gradient is clipped to
             [-gradient_clip, gradient_clip]. Default: None.
@@ -211,7 +211,7 @@ def _slope(log_density: LogDensity, points: tf.Tensor) -> tf.Tensor:
     rank = values.shape.rank
     if rank not in (1, 2) or not values.shape.is_compatible_with([points.shape[0], 1][:rank]):
         raise ValueError(
-            "`log_density` must give one number an example, of shape [batch] or [batch, 1]. "
+            "`log_density` must return one number per example, of shape [batch] or [batch, 1]. "
             f"Received: shape {values.shape} for points of shape {points.shape}"
         )
     slope = tape.gradient(values, points)
@@ -219,7 +219,7 @@ def _slope(log_density: LogDensity, points: tf.Tensor) -> tf.Tensor:
         raise ValueError(
             "`log_density` must depend on its input through TensorFlow, to have a gradient. "
             f"Received: {checks.short(log_density)}, which has none. Return `0 * sum(x)` for "
-            "a flat one"
+            "a flat density"
         )
     return tf.convert_to_tensor(slope)
 
@@ -240,7 +240,7 @@ def _check_key(key: Any, shape: tf.TensorShape) -> tf.Tensor:
     if keys.shape.rank is None or not keys.shape.is_compatible_with(expected):
         raise ValueError(
             "`key` must be an int64[2] key, say `tfgans.random.key(seed, step)`, or int64 "
-            f"[batch, 2], one for each row of `start`. Received: shape {keys.shape} for a start of "
-            f"shape {shape}"
+            f"[batch, 2], a key for each row of `start`. Received: shape {keys.shape} for a start "
+            f"of shape {shape}"
         )
     return keys

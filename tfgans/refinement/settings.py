@@ -1,4 +1,4 @@
-"""The settings of a refinement, as one value to pass around and to save."""
+"""The settings of a refinement, as an immutable, serializable value."""
 
 import dataclasses
 from typing import Any, Self
@@ -15,7 +15,7 @@ SPACES = ("latent", "data")
 @keras.saving.register_keras_serializable(package="tfgans")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Langevin:
-    """The settings of a refinement: in which space, how many steps, how far, under which noise.
+    """The settings of a refinement: the space, the number and size of steps, and the noise.
 
     Immutable, without state, and it never sees a network: `run` is `langevin` with these settings.
     The defaults are those of the authors' code of DCD, which refines latents. In `for_images` are
@@ -34,7 +34,7 @@ class Langevin:
         temperature: Float above 0. Default: 1.
         annealing: "none", "thirds" or "tenths". Default: "none".
 
-    `langevin` says what each one does.
+    `langevin` describes each argument.
 
     Raises:
         ValueError: On a setting out of its range, or a prior in data space.
