@@ -45,7 +45,7 @@ def draw_classes(
         num_classes: Int of at least 1.
         probabilities: Floats [num_classes] of at least 0 with a sum of 1, the share of each class,
             say `source.class_shares`, to 2^-24. A class of
-            share 0 is never drawn. Default: None, all classes alike.
+            share 0 is never drawn. Default: None, equal shares.
     """
     uniforms = random.uniform_rows(random.fold_rows(keys, Role.SAMPLE_CLASS), [])
     if probabilities is None:
@@ -58,8 +58,8 @@ def draw_classes(
 def draw_labels(n: int, seed: int, shares: Sequence[float] | np.ndarray) -> np.ndarray:
     """Returns int32 [n]: a class for each of the examples that `gan.sample(n, seed)` makes.
 
-    They are drawn from the bits from which `gan.sample_labels` draws, which takes all classes
-    alike. The first ones do not depend on `n`.
+    The draws use the bits of `gan.sample_labels`, which gives all classes equal shares. The first
+    labels do not depend on `n`.
 
     Args:
         n: Int of at least 1.
@@ -68,7 +68,7 @@ def draw_labels(n: int, seed: int, shares: Sequence[float] | np.ndarray) -> np.n
             say `source.class_shares`.
 
     Raises:
-        ValueError: If an argument is not as above.
+        ValueError: If an argument is out of its range.
 
     Example:
 
@@ -82,7 +82,7 @@ def draw_labels(n: int, seed: int, shares: Sequence[float] | np.ndarray) -> np.n
 
 @functools.lru_cache(maxsize=16)
 def _drawing(shares: tuple[float, ...]) -> tf.types.experimental.PolymorphicFunction:
-    """Returns a compiled function of keys: eager draws, row by row, take a hundred times longer."""
+    """Returns a compiled function of keys: eager draws row by row take 100 times longer."""
     return tf.function(
         lambda keys: draw_classes(keys, len(shares), shares),
         input_signature=[tf.TensorSpec([None, 2], tf.int64)],
@@ -101,7 +101,7 @@ def _class_edges(shares: np.ndarray) -> np.ndarray:
 
 
 class Sampler:
-    """What a generator makes of the keys of samples.
+    """Makes latents, classes, components and examples from the keys of samples.
 
     Args:
         generator: Built Keras model, latents -> examples; or a `MixtureGenerator`. It runs at

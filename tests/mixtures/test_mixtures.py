@@ -233,9 +233,9 @@ class TestInference:
             (2, "from 0 to 1.*Received: 2"),
             (tf.constant([0, 2]), "from 0 to 1"),
             ([-1, 1], "from 0 to 1"),
-            (0.5, "an integer, or one for each latent"),
-            ([0, 1, 1], "an integer, or one for each latent"),
-            ([[0], [1]], "an integer, or one for each latent"),
+            (0.5, "an integer, or an integer for each latent"),
+            ([0, 1, 1], "an integer, or an integer for each latent"),
+            ([[0], [1]], "an integer, or an integer for each latent"),
         ],
     )
     def test_bad_components(self, component, message):

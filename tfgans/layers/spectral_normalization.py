@@ -33,10 +33,10 @@ _ITERATIONS_AT_BUILD = 30
 class SpectralNormalization(keras.layers.Wrapper):
     """Divides a layer's kernel by its largest singular value, so that its spectral norm is 1.
 
-    Bounds the Lipschitz constant of a discriminator at the cost of two matrix-vector products a
-    layer. It wraps the layers that `keras.layers.SpectralNormalization` wraps. Unlike that layer
-    it never writes to the kernel: the optimizer alone moves it, and a forward pass in a gradient
-    penalty or in evaluation changes nothing that is trained.
+    Bounds the Lipschitz constant of a discriminator at the cost of two matrix-vector products
+    per layer. It wraps the layers that `keras.layers.SpectralNormalization` wraps. Unlike that
+    layer it never writes to the kernel: only the optimizer changes it, and a forward pass in a
+    gradient penalty or in evaluation changes no trained weight.
 
     The kernel is seen as a matrix `[-1, output_channels]`:
 
@@ -53,8 +53,8 @@ class SpectralNormalization(keras.layers.Wrapper):
     the weights. `u` moves only in training and only while the layer is trainable; the gradient
     takes the singular vectors as constants, as in the paper. Because `u` follows the kernel one
     step at a time, the estimate is too low while the kernel moves fast (by up to 14 % in a DCGAN
-    trained at 1e-3), after the kernel was replaced by hand, and in a moving average of weights: the
-    norm is then as much above 1. Loading saved weights restores `u` as well.
+    trained at 1e-3), after an assignment to the kernel, and in a moving average of weights: the
+    norm is then above 1 by the same factor. Loading saved weights restores `u` as well.
 
     The bias is not scaled and an activation of the wrapped layer is applied last. Masks pass
     through if they pass through the wrapped layer.
@@ -62,7 +62,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     Args:
         layer: A layer with a weight `kernel`, such as `keras.layers.Dense` or `Conv2D`, or
             `embeddings`, as `keras.layers.Embedding`.
-        power_iterations: Integer of at least 1, the iterations a training call. Defaults to 1.
+        power_iterations: Integer of at least 1, the iterations per training call. Defaults to 1.
         name: String, the layer's name, or None for a name that Keras makes.
         trainable: Boolean, whether the wrapped weights train and `u` moves. Defaults to True.
         dtype: Dtype policy or its name, as for every layer: inputs and outputs are cast to its
@@ -77,8 +77,8 @@ class SpectralNormalization(keras.layers.Wrapper):
     Output shape: that of the wrapped layer.
 
     Raises:
-        ValueError: If `layer` is no layer, or has neither `kernel` nor `embeddings` (raised when it
-            is built, where its weights are unknown before), or `power_iterations` is below 1.
+        ValueError: If `layer` is no layer, or has neither `kernel` nor `embeddings` (raised in
+            `build` if the layer was not built before), or `power_iterations` is below 1.
 
     Example:
 
@@ -130,7 +130,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the wrapped layer's output with its kernel divided by its spectral norm."""
         matrix = self._kernel_matrix()
-        # A moving average of weights, or a rounded file, may hold it a little short of length 1.
+        # In a moving average of weights, or a rounded file, its length may be a little below 1.
         vector_u = _unit(ops.convert_to_tensor(self.vector_u))
         if training and self.trainable:
             vector_u = self._iterate(matrix, vector_u, self.power_iterations)
@@ -175,8 +175,8 @@ class SpectralNormalization(keras.layers.Wrapper):
     def _call_with_divided_kernel(self, inputs: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
         """Calls the wrapped layer in a scope in which its kernel reads as kernel / norm.
 
-        Right for any layer, since it assumes nothing of its `call`. What the layer changes, such as
-        the state of a random generator, is changed after the scope.
+        Works for any layer, since it assumes nothing of its `call`. State that the layer changes,
+        such as that of a random generator, is assigned after the scope.
         """
         kernel = _kernel(self.layer)
         if not isinstance(kernel, keras.Variable):

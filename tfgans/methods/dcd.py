@@ -35,8 +35,8 @@ class DCD(GAN):
         discriminator: Built Keras model, examples -> logits [batch, 1]; it is trained.
         objective: `tfgans.objectives.Objective`, of which only the discriminator's loss is used:
             that of the trained pair. Default: `Hinge()`, as in the authors' experiments.
-        penalty: `tfgans.penalties.Penalty`, or None (the default). A critic without a bound, as
-            that of WGAN, needs it, or `weight_clip`, here too.
+        penalty: `tfgans.penalties.Penalty`, or None (the default). An unbounded critic, such as
+            that of WGAN, also needs it here, or `weight_clip`.
         weight_clip: Float above 0, or None (the default), see `GAN`.
         langevin: `tfgans.refinement.Langevin`. Default: the authors' latent form, 20 steps;
             `Langevin.for_images()` is their form in the space of images.

@@ -16,8 +16,8 @@ class R3GAN(GAN):
 
     The discriminator minimizes E softplus(D(G(z)) - D(x)) plus gamma / 2 times the squared
     gradient norm at the real (R1) and at the fake examples (R2), the generator E softplus(D(x) -
-    D(G(z))). It is the game of that paper, not its network architecture, which any networks may
-    replace. `penalty` in the logs is the sum, weighted.
+    D(G(z))). The class has the game of the paper, not its network architecture: any networks may be
+    used. `penalty` in the logs is the sum, weighted.
 
     Args:
         generator: Built Keras model, latents -> examples.

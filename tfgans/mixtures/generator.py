@@ -29,12 +29,12 @@ class MixtureGenerator(Mixture):
       batch must hold k examples or more.
     * "exact" makes the whole batch with every generator, as the paper writes it: k times the cost.
     * "categorical" draws a generator for each latent, as sampling does; the gradient to w goes
-      through w_i / stop_gradient(w_i). A generator that no latent came to is left untouched. It
+      through w_i / stop_gradient(w_i). Generators that receive no latent do not change. It
       does not compile under XLA and runs on a single device.
 
     The weights are kept as log-probabilities. `weight_update="exponentiated_gradient"` (the paper)
-    moves them by w_i <- w_i exp(-rate dL/dw_i) / Z, the exponent held within [-1, 1] about its
-    mean; "softmax" (the authors' code) makes them
+    moves them by w_i <- w_i exp(-rate dL/dw_i) / Z, the exponent clipped to [-1, 1];
+    "softmax" (the authors' code) makes them
     logits under the generator's optimizer. Either way -(entropy_weight / k) sum_i log w_i is added
     to the generator's loss, against collapse onto one component; the authors' code takes 0.1 with
     "softmax", we 0.05 with the slower exponentiated gradient, which kept all components alive.
@@ -187,9 +187,9 @@ class MixtureGenerator(Mixture):
         return self.choose(random.uniform_rows(keys, []))
 
     def _checked(self, component: tf.Tensor, num_rows: int | tf.Tensor) -> tf.Tensor:
-        """Returns int32 [rows] components, or raises an error for what is no component."""
+        """Returns int32 [rows] components, or raises an error for invalid components."""
         expected = (
-            f"`component` must be an integer, or one for each latent, from 0 to "
+            f"`component` must be an integer, or an integer for each latent, from 0 to "
             f"{self.num_components - 1}, for {self.num_components} components"
         )
         static = tf.get_static_value(component)

@@ -1,4 +1,4 @@
-"""The contract that every game keeps."""
+"""The base class of objectives."""
 
 import abc
 import dataclasses
@@ -20,7 +20,7 @@ class Objective(abc.ABC):
     a mixture weight its examples.
 
     Only the objectives whose `weighs_fakes` is True also take a keyword `fake_weights` in both
-    methods: float [batch, 1], what each fake counts, or None if all count alike.
+    methods: float [batch, 1], the weight of each fake, or None for equal weights.
 
     To add a game: subclass it as a frozen dataclass (its fields are its hyper-parameters and its
     config), register it with `keras.saving.register_keras_serializable(package="tfgans")`, and add
@@ -46,7 +46,7 @@ class Objective(abc.ABC):
         """The logit above which the discriminator calls an example real.
 
         It is the logit of a best discriminator where real and fake examples are equally dense.
-        None where only differences of logits mean something, not their level.
+        None where only differences of logits matter, not their level.
         """
         return 0.0
 

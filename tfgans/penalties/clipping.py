@@ -19,7 +19,7 @@ def clip_weights(variables: Iterable[Any], limit: float) -> None:
         limit: Float above 0.
 
     Raises:
-        ValueError: If it is not.
+        ValueError: If the limit is not above 0.
 
     Reference: Arjovsky, Chintala & Bottou 2017, "Wasserstein GAN", Algorithm 1, line 7. The
     authors' code clips before each update instead, so that its weights may pass the limit.

@@ -1,4 +1,4 @@
-"""The contract that every penalty keeps, and the arithmetic they share."""
+"""The base class of penalties, and their shared arithmetic."""
 
 import abc
 import dataclasses
@@ -15,10 +15,10 @@ from tfgans.random import Role
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Penalty(abc.ABC):
-    """A price on the gradient of the discriminator's logit with respect to its input.
+    """A penalty on the gradient of the discriminator's logit with respect to its input.
 
-    A penalty knows where its points lie (a subclass says so in `points`), which gradient norm it
-    wants and what a deviation costs. A call returns a value per example, before the weight.
+    A subclass defines the points in `points`; the target norm and the cost of a deviation are
+    arguments. A call returns a value per example, before the weight.
     It is immutable and serializable, and keeps its arithmetic in float32.
 
     Args:
@@ -50,9 +50,9 @@ class Penalty(abc.ABC):
         key: The int64[2] random key of this call (see `tfgans.random.key`), which makes it a
             pure function. Default: a new key from TensorFlow's global generator.
         update: Scalar int tensor, the number of this discriminator update, which `every` counts
-            by. Default: None, the penalty is not left out.
-        training: Bool, passed on to the discriminator. Without training neither `every` nor
-            `fraction` saves anything: what is measured is the whole. Default: True.
+            by. Default: None, the penalty always counts.
+        training: Bool, passed on to the discriminator. Without training `every` and
+            `fraction` have no effect: the whole batch counts. Default: True.
 
     Returns (of the call): float32 tensor [batch].
 
@@ -98,7 +98,7 @@ class Penalty(abc.ABC):
         update: tf.Tensor | None = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """Returns what the gradient norm of each example costs: float32 [batch]."""
+        """Returns the penalty of each example: float32 [batch]."""
         refuse_batch_statistics(discriminator)
         if key is None:
             key = tf.random.uniform([2], maxval=tf.int64.max, dtype=tf.int64)

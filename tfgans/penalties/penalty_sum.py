@@ -1,4 +1,4 @@
-"""Several penalties at once."""
+"""The weighted sum of several penalties."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -17,11 +17,11 @@ from tfgans.random import Role
 class PenaltySum:
     """The sum of several penalties, each with its weight; R1 and R2 together make R3GAN's.
 
-    It goes wherever a penalty goes. Called, it takes what `Penalty` takes and returns the weighted
+    Accepted wherever a penalty is. A call takes the arguments of `Penalty` and returns the weighted
     sum, so the weight of the sum is 1; each term keeps its `every` and `fraction`.
 
     Args:
-        terms: Iterable of `Penalty`, two or more; of a sum in it, give the terms themselves.
+        terms: Iterable of `Penalty`, two or more; pass the terms of a nested sum themselves.
 
     Raises:
         ValueError: If there are fewer than two terms, or a term is no penalty.
@@ -48,7 +48,7 @@ class PenaltySum:
 
     @property
     def weight(self) -> float:
-        """1: the terms are weighted already."""
+        """1: the sum already contains the weights of the terms."""
         return 1.0
 
     @property
