@@ -349,7 +349,7 @@ class GAN(keras.Model):
             factor: Float above 0.
 
         Raises:
-            ValueError: If a learning rate is a schedule, which would set it anew.
+            ValueError: If a learning rate is a schedule, which would overwrite the change.
         """
         optimizers.LearningRates(self.generator_optimizer, self.discriminator_optimizer).scale(
             factor
@@ -1043,7 +1043,7 @@ class GAN(keras.Model):
             seed: Int. The same seed gives the same examples, and the first rows do not depend on
                 `n` or `batch_size` (up to the rounding of float32). Default: a new seed per call.
             labels: Int, or ints [n], the classes of a conditional model. Default: each is drawn
-                from the seed, all classes alike; `sample_labels` says which.
+                from the seed, with equal shares of all classes; `sample_labels` returns them.
             component: Int, the component of a `MixtureGenerator` that makes all examples. The
                 latents are those of the seed. Default: each is drawn by the mixture's weights.
             refine: `tfgans.refinement.Langevin`, to move the examples or their latents up the

@@ -18,7 +18,7 @@ class ConditionalAffine(keras.layers.Layer):
     Tells a network the class of each example. After a normalization without gain and
     offset (`center=False, scale=False`) it makes the normalization conditional: after batch
     normalization, conditional batch normalization. All classes start with gain 1 and offset 0, and
-    so alike: training parts them.
+    so are equal at first.
 
     The rows are picked by a product with one-hot labels, not by an index. The gradient of a table
     is then dense, which an optimizer updates in one pass, and which XLA takes.

@@ -22,8 +22,8 @@ ComponentPenalty: TypeAlias = Callable[
 class MixtureDiscriminator(Mixture):
     """k discriminators with learned weights: the payoff of discriminator j has weight w_j.
 
-    It goes wherever a discriminator goes, beside a single generator or a `MixtureGenerator` of the
-    same or another number of components. With one component it is that component, to the bit.
+    Every `GAN` accepts it as a discriminator, beside a single generator or a `MixtureGenerator` of
+    the same or another number of components. With one component it is that component, to the bit.
 
     In training:
 

@@ -18,7 +18,7 @@ class MixtureGenerator(Mixture):
 
     A small mixture has an approximate equilibrium against discriminators of bounded size where a
     single generator may have none, and covers modes that a single generator leaves out. It is a
-    network: it goes wherever a generator goes, in every `GAN` and beside a single discriminator or
+    network: every `GAN` accepts it as a generator, beside a single discriminator or
     a `MixtureDiscriminator`. With one component it is that component, to the bit.
 
     In training:

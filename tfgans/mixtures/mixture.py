@@ -116,7 +116,7 @@ class Mixture(keras.Model):
 
     @property
     def input_shape(self) -> Shape | list[Shape]:
-        """The input shape, with None for the batch; for conditional components a list of two shapes."""
+        """The input shape, with None for the batch; a list of two for conditional components."""
         first = (None, *shapes.input_shape(self.components[0], "component"))
         return [first, (None,)] if shapes.takes_labels(self.components[0]) else first
 
