@@ -54,13 +54,6 @@ def test_segments_with_one_alpha_an_example():
     assert_mean(alpha[:-1] * alpha[1:], 1 / 4)  # Neighbours share nothing.
 
 
-def test_the_mean_penalty_on_a_segment():
-    """|x|^2 / 2, real = 0, fake = (2, 0): E (2a - 1)^2 = 1/3."""
-    num = 20_000
-    real, fake = tf.zeros([num, 2]), tf.tile([[2.0, 0.0]], [num, 1])
-    assert_mean(penalties.GradientPenalty()(half_square, real, fake, key=KEY), 1 / 3)
-
-
 def test_on_the_real_and_on_the_fake():
     real, fake = images(5)
     for penalty, examples in ((penalties.R1Penalty(), real), (penalties.R2Penalty(), fake)):
