@@ -21,7 +21,7 @@ def takes_labels(network: keras.Model) -> bool:
     return isinstance(shape, list | tuple) and len(shape) == 2 and _is_of_labels(shape[1])
 
 
-def with_labels(batch: Any, labels: Any) -> Any:
+def with_labels(batch: tf.Tensor, labels: tf.Tensor | None) -> Inputs:
     """Returns the inputs of a network: `batch`, or the list [batch, labels] if there are labels."""
     return batch if labels is None else [batch, labels]
 
@@ -71,7 +71,7 @@ def _input_shapes(network: keras.Model) -> Any:
     return shape
 
 
-def _is_of_labels(shape: Any) -> bool:
+def _is_of_labels(shape: object) -> bool:
     return isinstance(shape, list | tuple) and len(shape) == 1
 
 

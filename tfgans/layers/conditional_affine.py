@@ -1,5 +1,6 @@
 """A gain and an offset per channel and class."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from tfgans import checks
+from tfgans.types import Config, Shape
 
 _LABELS_RANK = 1
 
@@ -51,14 +53,14 @@ class ConditionalAffine(keras.layers.Layer):
         self.num_classes = checks.positive_int("num_classes", num_classes)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Sequence[Shape]) -> None:
         """Makes the two tables: [num_classes, channels]."""
         table = (self.num_classes, _features_shape(input_shape)[-1])
         self.gain = self.add_weight(name="gain", shape=table, initializer="ones")
         self.offset = self.add_weight(name="offset", shape=table, initializer="zeros")
         super().build(input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """Returns the features, scaled and shifted by the gain and offset of each class."""
         features, labels = inputs
         one_hot = ops.one_hot(labels, self.num_classes, dtype=self.compute_dtype)
@@ -69,7 +71,7 @@ class ConditionalAffine(keras.layers.Layer):
         )
         return features * gain + offset
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """Returns the shape of the features."""
         return _features_shape(input_shape)
 
@@ -81,12 +83,12 @@ class ConditionalAffine(keras.layers.Layer):
         """Returns the mask of the features."""
         return None if previous_mask is None else previous_mask[0]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "num_classes": self.num_classes}
 
 
-def _features_shape(input_shape: Any) -> tuple[int | None, ...]:
+def _features_shape(input_shape: Sequence[Shape]) -> Shape:
     """Returns the first shape of two; raises ValueError if they are not features and labels."""
     shapes = [tuple(shape) for shape in input_shape if isinstance(shape, list | tuple)]
     pair = len(shapes) == len(input_shape) == 2

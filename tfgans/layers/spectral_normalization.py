@@ -1,13 +1,13 @@
 """Spectral normalization that leaves the kernel alone."""
 
 import math
-from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from tfgans import checks, compat
+from tfgans.types import Config
 
 _TRANSPOSED = (
     keras.layers.Conv1DTranspose,
@@ -163,7 +163,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         """Returns the mask of the wrapped layer's output."""
         return self.layer.compute_mask(inputs, previous_mask)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the constructor's arguments, the wrapped layer serialized."""
         return {**super().get_config(), "power_iterations": self.power_iterations}
 

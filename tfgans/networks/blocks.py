@@ -5,7 +5,7 @@ import itertools
 import math
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ _MOST_CHANNELS = 4
 class Labels(NamedTuple):
     """The labels that a network takes, int32 [batch], and the number of classes."""
 
-    tensor: Any
+    tensor: keras.KerasTensor
     num_classes: int
 
 
@@ -39,7 +39,9 @@ def labels_input(num_classes: int | None) -> Labels | None:
     return Labels(keras.Input((), dtype="int32", name="labels"), num_classes)
 
 
-def model_inputs(first: Any, labels: Labels | None) -> Any:
+def model_inputs(
+    first: keras.KerasTensor, labels: Labels | None
+) -> keras.KerasTensor | list[keras.KerasTensor]:
     """Returns what `keras.Model` takes as inputs: `first`, or [first, labels]."""
     return first if labels is None else [first, labels.tensor]
 
@@ -111,12 +113,14 @@ class Recipe:
             return SpectralNormalization(layer, name=layer.name)
         return layer
 
-    def normalize_activate(self, features: Any, *, activation: str, name: str) -> Any:
+    def normalize_activate(
+        self, features: keras.KerasTensor, *, activation: str, name: str
+    ) -> keras.KerasTensor:
         """Returns features after normalization and activation, both named after `name`."""
         features = self.normalize(features, name=f"{name}_norm")
         return activate(features, activation=activation, name=f"{name}_{activation}")
 
-    def normalize(self, features: Any, *, name: str) -> Any:
+    def normalize(self, features: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
         """Returns normalized features for "batch" and "layer", and `features` for the others.
 
         "batch" has DCGAN's gain N(1, 0.02), and statistics that replicas share: unshared moving
@@ -148,14 +152,14 @@ class Recipe:
         return affine([features, self.labels.tensor])
 
 
-def activate(features: Any, *, activation: str, name: str) -> Any:
+def activate(features: keras.KerasTensor, *, activation: str, name: str) -> keras.KerasTensor:
     """Returns activated features; the slope of "leaky_relu" is DCGAN's 0.2."""
     function = leaky_relu if activation == "leaky_relu" else activation
     return keras.layers.Activation(function, name=name)(features)
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-def leaky_relu(features: Any) -> Any:
+def leaky_relu(features: keras.KerasTensor) -> keras.KerasTensor:
     """Returns max(0.2 x, x), bit for bit what `keras.layers.LeakyReLU(0.2)` gives.
 
     TensorFlow 2.21 tries to fuse LeakyRelu into the convolution before it, fails in graphs

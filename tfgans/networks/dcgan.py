@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
@@ -138,7 +137,9 @@ def dcgan_discriminator(
     return keras.Model(blocks.model_inputs(images, labels), logits, name="dcgan_discriminator")
 
 
-def _project(latents: Any, shape: tuple[int, ...], recipe: blocks.Recipe) -> Any:
+def _project(
+    latents: keras.KerasTensor, shape: tuple[int, ...], recipe: blocks.Recipe
+) -> keras.KerasTensor:
     dense = keras.layers.Dense(
         math.prod(shape),
         use_bias=recipe.bias,
@@ -170,7 +171,9 @@ def _deconvolution(
     )
 
 
-def _enlarge(x: Any, layer: keras.layers.Layer, size: tuple[int, int]) -> Any:
+def _enlarge(
+    x: keras.KerasTensor, layer: keras.layers.Layer, size: tuple[int, int]
+) -> keras.KerasTensor:
     """Returns the layer's output without the last row or column that `size` does not have."""
     x = layer(x)
     excess = (x.shape[1] - size[0], x.shape[2] - size[1])
@@ -181,7 +184,9 @@ def _enlarge(x: Any, layer: keras.layers.Layer, size: tuple[int, int]) -> Any:
     return keras.layers.Cropping2D(cropping, dtype=x.dtype, name=f"{layer.name}_crop")(x)
 
 
-def _downsample(x: Any, index: int, filters: int, recipe: blocks.Recipe) -> Any:
+def _downsample(
+    x: keras.KerasTensor, index: int, filters: int, recipe: blocks.Recipe
+) -> keras.KerasTensor:
     name = f"downsample_{index}"
     if index == 1 and recipe.normalization != "spectral":
         recipe = dataclasses.replace(recipe, normalization="none")

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from tfgans import checks
 from tfgans.networks import blocks
+from tfgans.types import Config, Shape
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -17,11 +19,11 @@ class GlobalSumPooling2D(keras.layers.Layer):
     Keras has the mean alone.
     """
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the sums."""
         return ops.sum(inputs, axis=(1, 2))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns (batch, channels)."""
         return (input_shape[0], input_shape[-1])
 
@@ -39,26 +41,26 @@ class OneHot(keras.layers.Layer):
         super().__init__(**options)
         self.num_classes = checks.positive_int("num_classes", num_classes)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the rows."""
         return ops.one_hot(inputs, self.num_classes, dtype=self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns (batch, num_classes)."""
         return (*input_shape, self.num_classes)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "num_classes": self.num_classes}
 
 
 def logits(
-    features: Any,
+    features: keras.KerasTensor,
     labels: blocks.Labels | None,
     *,
     recipe: blocks.Recipe,
     initializer: Callable[[], keras.initializers.Initializer],
-) -> Any:
+) -> keras.KerasTensor:
     """Returns float32 logits [batch, 1] of features h [batch, channels].
 
     Without labels w.h + b. With labels y the projection w.h + b + V[y].h: the first part says

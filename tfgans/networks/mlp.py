@@ -3,7 +3,6 @@
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
@@ -131,7 +130,9 @@ def mlp_discriminator(
     return keras.Model(inputs, logits, name="mlp_discriminator")
 
 
-def _hidden(x: Any, width: int, depth: int, activation: str, recipe: blocks.Recipe) -> Any:
+def _hidden(
+    x: keras.KerasTensor, width: int, depth: int, activation: str, recipe: blocks.Recipe
+) -> keras.KerasTensor:
     width = checks.positive_int("width", width)
     checks.choice("normalization", recipe.normalization, blocks.NORMALIZATIONS)
     checks.choice("activation", activation, blocks.ACTIVATIONS)

@@ -13,7 +13,6 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
@@ -175,7 +174,9 @@ def resnet_discriminator(
     return keras.Model(blocks.model_inputs(images, labels), logits, name="resnet_discriminator")
 
 
-def _up_block(x: Any, filters: int, recipe: blocks.Recipe, *, name: str) -> Any:
+def _up_block(
+    x: keras.KerasTensor, filters: int, recipe: blocks.Recipe, *, name: str
+) -> keras.KerasTensor:
     # A 1x1 convolution of repeated pixels is the repeated convolution: it costs a quarter.
     shortcut = _convolve(x, filters, 1, recipe, gain=1.0, name=f"{name}_shortcut")
     shortcut = keras.layers.UpSampling2D(2, name=f"{name}_shortcut_upsample")(shortcut)
@@ -188,8 +189,14 @@ def _up_block(x: Any, filters: int, recipe: blocks.Recipe, *, name: str) -> Any:
 
 
 def _down_block(
-    x: Any, filters: int, recipe: blocks.Recipe, *, name: str, first: bool, halve: bool
-) -> Any:
+    x: keras.KerasTensor,
+    filters: int,
+    recipe: blocks.Recipe,
+    *,
+    name: str,
+    first: bool,
+    halve: bool,
+) -> keras.KerasTensor:
     if first and recipe.normalization != "spectral":
         recipe = dataclasses.replace(recipe, normalization="none")
     shortcut, inner = x, filters if first else x.shape[-1]
@@ -207,13 +214,13 @@ def _down_block(
     return keras.layers.Add(name=name)([x, shortcut])
 
 
-def _activate_sum(x: Any, recipe: blocks.Recipe, *, name: str) -> Any:
+def _activate_sum(x: keras.KerasTensor, recipe: blocks.Recipe, *, name: str) -> keras.KerasTensor:
     x = recipe.normalize(x, name=f"{name}_norm")
     return keras.layers.Activation(relu_of_sum, name=f"{name}_relu")(x)
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-def relu_of_sum(features: Any) -> Any:
+def relu_of_sum(features: keras.KerasTensor) -> keras.KerasTensor:
     """Returns max(0, x): ReLU in a form for what leaves a block's sum.
 
     TensorFlow 2.21 tries to fuse Relu with the sum and the convolution before it, fails in
@@ -224,7 +231,7 @@ def relu_of_sum(features: Any) -> Any:
 
 
 def _convolve(
-    x: Any,
+    x: keras.KerasTensor,
     filters: int,
     size: int,
     recipe: blocks.Recipe,
@@ -233,7 +240,7 @@ def _convolve(
     gain: float = math.sqrt(2),
     use_bias: bool = True,
     dtype: str | None = None,
-) -> Any:
+) -> keras.KerasTensor:
     convolution = keras.layers.Conv2D(
         filters,
         size,

@@ -2,11 +2,12 @@
 
 import abc
 import dataclasses
-from typing import Any, Self
+from typing import Self
 
 import tensorflow as tf
 
 from tfgans import checks
+from tfgans.types import Config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,17 +61,17 @@ class Objective(abc.ABC):
     def generator_loss(self, real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor:
         """Returns the term on the fake examples that the generator minimizes."""
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the hyper-parameters, enough for `from_config`."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Config) -> Self:
         """Makes an objective from the result of `get_config`."""
         return cls(**config)
 
 
-def check_label_smoothing(value: Any) -> None:
+def check_label_smoothing(value: float) -> None:
     """Raises ValueError unless `value` is a float in [0, 1): for the games that have labels."""
     if checks.non_negative("label_smoothing", value) >= 1:
         raise ValueError(

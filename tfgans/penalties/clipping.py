@@ -1,14 +1,14 @@
 """Weight clipping, the constraint of WGAN, in place of a penalty."""
 
 from collections.abc import Iterable
-from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfgans import checks
 
 
-def clip_weights(variables: Iterable[Any], limit: float) -> None:
+def clip_weights(variables: Iterable[keras.Variable], limit: float) -> None:
     """Moves every number in `variables` into [-limit, limit].
 
     WGAN does it after each update of the critic, to all of its parameters: biases and the gain and
@@ -31,7 +31,7 @@ def clip_weights(variables: Iterable[Any], limit: float) -> None:
             target.assign(tf.clip_by_value(target, -limit, limit))
         return
 
-    def clip(strategy: Any) -> None:
+    def clip(strategy: tf.distribute.Strategy) -> None:
         # Every replica holds the same numbers: each clips its copy, without communication.
         for target in targets:
             strategy.extended.update(

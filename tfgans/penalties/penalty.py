@@ -4,13 +4,14 @@ import abc
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 import keras
 import tensorflow as tf
 
 from tfgans import checks, compat, random
 from tfgans.random import Role
+from tfgans.types import Config
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,12 +119,12 @@ class Penalty(abc.ABC):
             lambda: tf.zeros(rows),
         )
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the hyper-parameters, enough for `from_config`."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Config) -> Self:
         """Makes a penalty from the result of `get_config`."""
         return cls(**config)
 

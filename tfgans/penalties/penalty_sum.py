@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Self
 
 import keras
 import tensorflow as tf
@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfgans import checks, random
 from tfgans.penalties.penalty import Penalty
 from tfgans.random import Role
+from tfgans.types import Config
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -84,11 +85,11 @@ class PenaltySum:
             )
         return total
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the terms, serialized."""
         return {"terms": [keras.saving.serialize_keras_object(term) for term in self.terms]}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Config) -> Self:
         """Makes a sum from the result of `get_config`."""
         return cls(tuple(keras.saving.deserialize_keras_object(term) for term in config["terms"]))

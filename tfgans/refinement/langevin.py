@@ -1,8 +1,7 @@
 """Langevin dynamics: points climb a log density by its gradient, under noise."""
 
 import numbers
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -138,14 +137,14 @@ def langevin(
 
 def check_settings(
     *,
-    steps: Any,
-    step_size: Any,
-    noise_scale: Any,
-    noise_mode: Any,
-    gradient_clip: Any,
-    prior: Any,
-    temperature: Any,
-    annealing: Any,
+    steps: int,
+    step_size: float,
+    noise_scale: float,
+    noise_mode: str,
+    gradient_clip: float | None,
+    prior: bool,
+    temperature: float,
+    annealing: str,
 ) -> None:
     """Raises ValueError for the first setting of `langevin` that is out of its range."""
     checks.int_at_least("steps", steps, 0)
@@ -154,13 +153,12 @@ def check_settings(
     checks.choice("noise_mode", noise_mode, NOISE_MODES)
     if gradient_clip is not None:
         checks.positive("gradient_clip", gradient_clip)
-    if not isinstance(prior, bool):
-        raise ValueError(f"`prior` must be True or False. Received: {checks.short(prior)}")
+    checks.boolean("prior", prior)
     checks.positive("temperature", temperature)
     checks.choice("annealing", annealing, ANNEALINGS)
 
 
-def check_clamp(clamp: Any) -> tuple[float, float] | None:
+def check_clamp(clamp: Sequence[float] | None) -> tuple[float, float] | None:
     """Returns None or the two bounds as floats, or raises ValueError."""
     if clamp is None:
         return None
@@ -224,7 +222,7 @@ def _slope(log_density: LogDensity, points: tf.Tensor) -> tf.Tensor:
     return tf.convert_to_tensor(slope)
 
 
-def _check_start(start: Any) -> tf.Tensor:
+def _check_start(start: tf.Tensor) -> tf.Tensor:
     points = tf.cast(start, tf.float32)
     if not points.shape.rank or not points.shape[1:].is_fully_defined():
         raise ValueError(
@@ -234,7 +232,7 @@ def _check_start(start: Any) -> tf.Tensor:
     return points
 
 
-def _check_key(key: Any, shape: tf.TensorShape) -> tf.Tensor:
+def _check_key(key: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
     keys = tf.convert_to_tensor(key, tf.int64)
     expected = [2] if keys.shape.rank == 1 else [shape[0], 2]
     if keys.shape.rank is None or not keys.shape.is_compatible_with(expected):

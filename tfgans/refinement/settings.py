@@ -1,13 +1,14 @@
 """The settings of a refinement, as an immutable, serializable value."""
 
 import dataclasses
-from typing import Any, Self
+from typing import Self
 
 import keras
 import tensorflow as tf
 
 from tfgans import checks
 from tfgans.refinement.langevin import LogDensity, check_clamp, check_settings, langevin
+from tfgans.types import Config
 
 SPACES = ("latent", "data")
 
@@ -105,16 +106,16 @@ class Langevin:
         """Returns `langevin(start, log_density, key=key)` with these settings."""
         return langevin(start, log_density, key=key, **self._options())
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the settings, enough for `from_config`."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Config) -> Self:
         """Makes the settings from the result of `get_config`."""
         return cls(**config)
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> Config:
         options = {**dataclasses.asdict(self), "noise_mode": self.chosen_noise_mode}
         del options["space"]
         return options
