@@ -95,12 +95,12 @@ def on_one_device():
     [
         (FIRST, {"replicas": 2}),
         (FIRST, {"accumulate_steps": 4}),
-        (FIRST, {"replicas": 2, "accumulate_steps": 2}),
         ("adaptive noise", {"accumulate_steps": 4}),
         *(
             pytest.param(game, execution, marks=SLOW)
             for game, execution in [
                 (FIRST, {"replicas": 4}),
+                (FIRST, {"replicas": 2, "accumulate_steps": 2}),
                 (FIRST, {"jit_compile": True, "accumulate_steps": 2}),
                 (FIRST, {"run_eagerly": True, "accumulate_steps": 2}),
                 *((game, {"replicas": 2}) for game in [*GAMES][1:]),
@@ -205,7 +205,7 @@ def evaluated(*, replicas, num, batch_size):
     [
         pytest.param(16, 8, 2, marks=SLOW, id="equal shares"),
         pytest.param(17, 8, 2, id="a replica without rows"),
-        pytest.param(17, 8, 4, id="three replicas without rows"),
+        pytest.param(17, 8, 4, marks=SLOW, id="three replicas without rows"),
         pytest.param(21, 21, 2, id="unequal shares of the first batch"),
     ],
 )
@@ -219,6 +219,7 @@ def test_evaluation_is_that_of_one_device(num, batch_size, replicas):
         np.testing.assert_allclose(shared[name], alone[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+@SLOW
 def test_validation_batches_of_unequal_shares():
     with replicated(2).scope():
         model = wgan_gp()
