@@ -59,7 +59,7 @@ def _inputs(model, batch=4, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("image_shape", "normalization"), zip(IMAGE_SHAPES, [*NORMALIZATIONS, "none"], strict=True)
+    ("image_shape", "normalization"), [*zip(IMAGE_SHAPES, [*NORMALIZATIONS, "none"], strict=True)]
 )
 def test_dcgan_fits_the_image_shape(image_shape, normalization):
     generator = _small(dcgan_generator, image_shape, normalization=normalization)
