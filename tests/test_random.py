@@ -67,6 +67,11 @@ def test_rows_of_a_batch_and_of_samples_draw_anew_at_each_call():
         normals = [draws.normal([4]).numpy() for _ in range(3)]
         assert len({draw.tobytes() for draw in normals}) == 3
         assert draws.uniform([4]).shape == (3, 4)
+    # The key itself, then its children above all roles: other numbers would change every run.
+    key = random.key(1)
+    draws = random.BatchDraws(3, key)
+    for expected in (key, random.fold(key, 1001), random.fold(key, 1002)):
+        np.testing.assert_array_equal(draws.uniform([4]), random.uniform([3, 4], expected))
 
 
 def test_each_path_and_seed_has_its_numbers():
