@@ -266,3 +266,16 @@ def test_sample(untrained, arguments, message):
 def test_plain_batch_where_several_are_needed():
     with pytest.raises(ValueError, match=r"\[batch, 2, ...\]"):
         tiny.gan().train_on_batch(tiny.digits(8))
+
+
+@pytest.mark.parametrize(
+    ("source", "batch_size", "compiled", "message"),
+    [
+        (lambda: tfgans.data.from_array(tiny.digits(32)), 8, False, "Compile the model before"),
+        (lambda: tfgans.data.load("ring"), 8, True, "discriminator's input shape"),
+        (lambda: tfgans.data.from_array(tiny.digits(32)), 33, True, "33"),
+    ],
+)
+def test_training_that_could_not_start(source, batch_size, compiled, message):
+    with pytest.raises(ValueError, match=message):
+        tiny.gan(compiled=compiled).check_training(source(), batch_size)
