@@ -3,7 +3,6 @@
 import gc
 import itertools
 import os
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -17,23 +16,6 @@ tf.config.threading.set_inter_op_parallelism_threads(1)
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 4
 )
-
-
-@pytest.hookimpl(tryfirst=True)  # Before `-m` looks at the marks.
-def pytest_collection_modifyitems(config, items):
-    """Marks the cases of slow_cases.txt, and raises for a line that names no case."""
-    lines = Path(__file__).with_name("slow_cases.txt").read_text().splitlines()
-    slow = {line for line in lines if line and not line.startswith("#")}
-    collected = {item.nodeid for item in items}
-    for item in items:
-        if {item.nodeid, item.nodeid.partition("[")[0]} & slow:
-            item.add_marker("slow")
-    if not any("::" in argument for argument in config.args):
-        files = {case.partition("::")[0] for case in collected}
-        tests = collected | {case.partition("[")[0] for case in collected}
-        stale = sorted(line for line in slow - tests if line.partition("::")[0] in files)
-        if stale:
-            raise pytest.UsageError(f"tests/slow_cases.txt names no test: {', '.join(stale)}")
 
 
 def pytest_collection_finish():

@@ -26,9 +26,9 @@ class Method:
 
     @property
     def logs(self):
-        found = {"discriminator_loss", "real_logits", "fake_logits"}
-        found |= {"penalty"} if self.penalized else set()
-        return found | (set() if self.name == "DCD" else {"generator_loss"})
+        names = {"discriminator_loss", "real_logits", "fake_logits"}
+        names |= {"penalty"} if self.penalized else set()
+        return names | (set() if self.name == "DCD" else {"generator_loss"})
 
     def make(self, generator, discriminator, **options):
         model = self.cls(generator, discriminator, **{**self.options, **options})
@@ -67,14 +67,16 @@ METHODS = [
 def small_networks(source, method, *, components=1):
     """A generator and a discriminator for any source; mixtures if there are several components."""
     shape, spectral = source.data_shape, method.name in ("SNGAN", "KLWGAN")
-    own = {"normalization": "spectral"} if spectral else {}
+    normalization = "spectral" if spectral else "none"
     networks = tfgans.networks
 
     def generator(seed):
         return networks.mlp_generator(shape, latent_dim=4, width=32, depth=2, seed=seed)
 
     def discriminator(seed):
-        return networks.mlp_discriminator(shape, width=32, depth=2, seed=100 + seed, **own)
+        return networks.mlp_discriminator(
+            shape, width=32, depth=2, seed=100 + seed, normalization=normalization
+        )
 
     if components == 1:
         return generator(0), discriminator(0)

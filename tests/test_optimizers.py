@@ -1,4 +1,4 @@
-"""What a player asks of an optimizer: Adam in one kernel, and both learning rates as one."""
+"""Adam in a single kernel, and the learning rates of both players, changed together."""
 
 import functools
 
@@ -40,7 +40,8 @@ def test_fused_adam_is_adam(run):
 
 
 def test_both_learning_rates_move_together_and_keep_their_ratio():
-    pair = keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.4)
+    scaled = keras.optimizers.LossScaleOptimizer
+    pair = keras.optimizers.SGD(0.1), scaled(keras.optimizers.SGD(0.4))
     rates = optimizers.LearningRates(*pair)
     rates.learning_rate = 0.05
     assert [float(optimizer.learning_rate) for optimizer in pair] == pytest.approx([0.05, 0.2])

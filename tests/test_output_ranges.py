@@ -75,12 +75,10 @@ PROBABILITIES = {
     "sigmoid": lambda: sequential(L.Dense(1, activation="sigmoid")),
     "hard_sigmoid": lambda: sequential(L.Dense(1, activation="hard_sigmoid")),
     "tanh": lambda: sequential(L.Dense(1, activation="tanh")),
-    "hard_tanh": lambda: sequential(L.Dense(1, activation="hard_tanh")),
     "softsign": lambda: sequential(L.Dense(1, activation="softsign")),
     "softmax": lambda: sequential(L.Dense(1, activation="softmax")),
     "a function": lambda: sequential(L.Dense(1, activation=lambda x: tf.sigmoid(x))),
     "an activation layer": lambda: sequential(L.Dense(1), L.Activation("sigmoid")),
-    "a softmax layer": lambda: sequential(L.Dense(1), L.Softmax()),
     "an operation": lambda: functional(keras.ops.sigmoid),
     "reshaped": lambda: sequential(
         L.Dense(1, activation="sigmoid"), L.Reshape((1, 1)), L.Identity(), L.Flatten()
@@ -106,7 +104,6 @@ PROBABILITIES = {
     ),
     "a lambda": lambda: sequential(L.Dense(1), L.Lambda(tf.nn.sigmoid)),
     "subclassed": lambda: subclassed(tf.sigmoid),
-    "subclassed in Keras": lambda: subclassed(lambda x: keras.ops.tanh(x) * 0.5 + 0.5),
     "a tf.function": lambda: subclassed(tf.sigmoid, Compiled),
     "conditional": lambda: conditional(tf.sigmoid),
     "mixed precision": lambda: mixed(L.Activation("sigmoid", dtype="float32")),
@@ -119,7 +116,6 @@ LOGITS = {
         L.Dense(1, kernel_initializer="zeros", bias_initializer="zeros")
     ),
     "hidden tanh": lambda: sequential(L.Dense(1), hidden="tanh"),
-    "hidden sigmoid": lambda: sequential(L.Dense(1), hidden="sigmoid"),
     "hidden softmax, pooled": lambda: sequential(L.Softmax(), L.Dense(1)),
     "layer normalization": lambda: sequential(L.LayerNormalization(), L.Dense(1)),
     "bias alone": lambda: sequential(L.Dense(1, use_bias=False, kernel_constraint="unit_norm")),
@@ -129,8 +125,6 @@ LOGITS = {
     "subclassed": lambda: subclassed(lambda x: x),
     "subclassed, conditional": lambda: conditional(lambda x: x),
     "a tf.function": lambda: subclassed(lambda x: x, Compiled),
-    "leaky relu": lambda: sequential(L.Dense(1), L.LeakyReLU()),
-    "swish": lambda: sequential(L.Dense(1, activation="silu")),
     "gated": lambda: functional(lambda x: x * keras.ops.sigmoid(x)),
     "residual": lambda: functional(lambda x: x + keras.ops.sigmoid(x)),
     "softly capped": lambda: functional(lambda x: 30 * keras.ops.tanh(x / 30)),
@@ -183,19 +177,27 @@ def images(*last, activation=None, channels=3):
     return keras.Sequential([keras.Input((5,)), L.Dense(25), L.Reshape((5, 5, 1)), conv, *last])
 
 
-TOO_NARROW = ["sigmoid", "hard_sigmoid", "relu", "relu6", "softplus", "softmax", "exponential"]
-
-
-@pytest.mark.parametrize("activation", TOO_NARROW)
-@pytest.mark.parametrize("place", ["activation", "layer", "reshaped", "lambda"])
-def test_refuses_generators_that_do_not_reach_all_images(activation, place):
-    function = keras.activations.get(activation)
-    make = {
-        "activation": lambda: images(activation=activation),
-        "layer": lambda: images(L.Activation(activation, dtype="float32")),
-        "reshaped": lambda: images(L.Activation(activation), L.UpSampling2D(), L.Cropping2D()),
-        "lambda": lambda: images(L.Lambda(function)),
-    }[place]
+@pytest.mark.parametrize(
+    ("activation", "make"),
+    [
+        (activation, lambda activation=activation: images(activation=activation))
+        for activation in (
+            "sigmoid",
+            "hard_sigmoid",
+            "relu",
+            "relu6",
+            "softplus",
+            "softmax",
+            "exponential",
+        )
+    ]
+    + [
+        ("layer", lambda: images(L.Activation("sigmoid", dtype="float32"))),
+        ("reshaped", lambda: images(L.Activation("relu"), L.UpSampling2D(), L.Cropping2D())),
+        ("lambda", lambda: images(L.Lambda(keras.activations.softplus))),
+    ],
+)
+def test_refuses_generators_that_do_not_reach_all_images(activation, make):
     with pytest.raises(ValueError, match=r"\[-1, 1\].*'tanh'"):
         check_image_generator(make())
 

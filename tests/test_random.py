@@ -67,28 +67,26 @@ def test_rows_of_a_batch_and_of_samples_draw_anew_at_each_call():
         normals = [draws.normal([4]).numpy() for _ in range(3)]
         assert len({draw.tobytes() for draw in normals}) == 3
         assert draws.uniform([4]).shape == (3, 4)
+    # The key itself, then its children above all roles: other numbers would change every run.
+    key = random.key(1)
+    draws = random.BatchDraws(3, key)
+    for expected in (key, random.fold(key, 1001), random.fold(key, 1002)):
+        np.testing.assert_array_equal(draws.uniform([4]), random.uniform([3, 4], expected))
 
 
-def test_each_path_and_seed_has_its_own_numbers():
+def test_each_path_and_seed_has_its_numbers():
     keys = [random.key(*path) for path in [(0,), (1,), (0, 0), (0, 1), (0, 1, 0), (0, 0, 1)]]
     draws = {tuple(random.uniform([4], key).numpy()) for key in keys}
     assert len(draws) == len(keys)
-
-
-def test_path_may_be_tensors():
     step = tf.Variable(3, dtype=tf.int64)
     np.testing.assert_array_equal(random.key(5, step, 1), random.key(5, 3, 1))
 
 
-def test_normal_is_normal():
-    draws = random.normal([200_000], random.key(0)).numpy()
-    assert stats.kstest(draws, "norm").pvalue > 1e-3
-    assert np.isfinite(draws).all()
-
-
-def test_uniform_is_uniform_and_below_one():
-    draws = random.uniform([200_000], random.key(0)).numpy()
-    assert stats.kstest(draws, "uniform").pvalue > 1e-3
+def test_normal_is_normal_and_uniform_is_uniform():
+    for draw, name in ((random.normal, "norm"), (random.uniform, "uniform")):
+        draws = draw([200_000], random.key(0)).numpy()
+        assert stats.kstest(draws, name).pvalue > 1e-3
+        assert np.isfinite(draws).all()
     assert draws.min() >= 0
     assert draws.max() < 1
 
@@ -99,7 +97,7 @@ def test_largest_bits_stay_below_one_and_finite():
     assert np.isfinite(random._box_muller(bits)).all()
 
 
-def test_row_depends_on_its_own_key_alone():
+def test_row_depends_on_its_key_alone():
     keys = tf.constant([[3, 0], [3, 1], [9, 0]], tf.int64)
     rows = random.normal_rows(keys, [6])
     alone = random.normal_rows(keys[1:2], [6])
@@ -133,11 +131,11 @@ def test_parts_share_out_the_draws_of_the_whole(shape, parts):
     @tf.function
     def draw(index, num):
         with random.part(index, parts):
-            own = [num, *shape[1:]]
-            return random.uniform(own, key), random.normal(own, key)
+            rows = [num, *shape[1:]]
+            return random.uniform(rows, key), random.normal(rows, key)
 
     drawn = [draw(tf.constant(index), tf.constant(rows)) for index in range(parts)]
-    uniforms, normals = (tf.concat(one, axis=0) for one in zip(*drawn, strict=True))
+    uniforms, normals = (tf.concat(pieces, axis=0) for pieces in zip(*drawn, strict=True))
     np.testing.assert_array_equal(uniforms, random.uniform(shape, key))
     np.testing.assert_allclose(normals, random.normal(shape, key), atol=1e-6)
     np.testing.assert_array_equal(random.uniform(shape, key), random.uniform(shape, key))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 from scipy import stats
 
 from tfgans import random, sampling
@@ -26,9 +27,10 @@ class TestClasses:
         likely = expected > 0
         assert stats.chisquare(counts[likely], expected[likely]).pvalue > 1e-3
 
-    def test_are_int32_and_depend_on_their_own_key_alone(self):
+    def test_are_int32_and_depend_on_their_key_alone(self):
         rows = sampling.draw_classes(some_keys(50), 7, SHARES)
         assert rows.dtype == tf.int32
+        np.testing.assert_array_equal(sampling.draw_labels(50, 7, SHARES), rows)
         np.testing.assert_array_equal(
             sampling.draw_classes(some_keys(50)[20:], 7, SHARES), rows[20:]
         )
@@ -71,3 +73,16 @@ class TestClasses:
     def test_bad_probabilities(self, shares):
         with pytest.raises(ValueError, match=r"`probabilities` must (be probabilities|have shape)"):
             sampling.draw_classes(some_keys(2), 2, shares)
+
+
+def test_sampler_of_a_plain_generator():
+    sampler, keys = sampling.Sampler(tiny.generator(), num_classes=None), some_keys(3)
+    assert sampler.num_components == 1
+    np.testing.assert_array_equal(sampler.component_weights(), [1.0])
+    for zeros in (sampler.components(keys), sampler.classes(keys)):
+        assert zeros.dtype == tf.int32
+        np.testing.assert_array_equal(zeros, np.zeros(3))
+    latents = random.normal_rows(keys, [4])
+    np.testing.assert_array_equal(sampler.latents(keys), latents)
+    expected = tiny.generator()(latents)
+    np.testing.assert_allclose(sampler.samples(keys, None, None), expected, atol=1e-6)

@@ -18,10 +18,10 @@ def leaf(name):
         sys.modules[package.__name__] = package
     try:
         with warnings.catch_warnings():
-            # What it imports warns of its own age.
+            # Its imports warn of their age.
             warnings.simplefilter("ignore")
             module = importlib.import_module(f"tensorflow_gan.python.{name}")
         yield module
     finally:
-        for loaded in [one for one in sys.modules if one.startswith("tensorflow_gan")]:
+        for loaded in [name for name in sys.modules if name.startswith("tensorflow_gan")]:
             del sys.modules[loaded]

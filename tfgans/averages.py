@@ -7,7 +7,8 @@ import tensorflow as tf
 def copy_network(network: keras.Model) -> keras.Model:
     """Returns a network of the same architecture with the same weights.
 
-    Its name is that of the network with "_average" after it, so that `summary` tells the two apart.
+    Its name is that of the network with "_average" after it, so that `summary` distinguishes the
+    two.
 
     Raises:
         ValueError: If the network cannot be made again from its config.

@@ -1,4 +1,4 @@
-"""Which of Keras's callbacks and file formats a model with two optimizers cannot take."""
+"""Checks of callbacks and file formats of Keras that do not work with two optimizers."""
 
 import os
 from collections.abc import Collection, Sequence
@@ -9,15 +9,15 @@ import keras
 
 from tfgans.optimizers import LearningRates
 
-# Callbacks that ask the model for its one optimizer or its one loss, and what to use instead.
+# Callbacks that need a model with a single optimizer or a single loss, and what to use instead.
 _REFUSED: dict[type[keras.callbacks.Callback], str] = {
     keras.callbacks.SwapEMAWeights: (
-        "it swaps the averages of one optimizer. Use `ema=0.999` of the model, whose average "
+        "it swaps the averages of a single optimizer. Use `ema=0.999` of the model, whose average "
         "`sample`, `predict` and `export` use"
     ),
     keras.callbacks.TerminateOnNaN: (
-        "it looks at `loss`, which a GAN does not log. Use `tfgans.callbacks.StopOnNaN()`, which "
-        "looks at both players"
+        "it reads `loss`, which a GAN does not log. Use `tfgans.callbacks.StopOnNaN()`, which "
+        "reads the losses of both players"
     ),
 }
 

@@ -1,4 +1,4 @@
-"""A generative adversarial network as a Keras model: how two networks train against each other."""
+"""A generative adversarial network as a Keras model: two networks that train against each other."""
 
 import os
 import secrets
@@ -47,7 +47,7 @@ _KEYS = tf.TensorSpec([None, 2], tf.int64)
 
 
 class _Examples(NamedTuple):
-    """Real and fake examples as the discriminator is to see them.
+    """Real and fake examples as the discriminator receives them.
 
     Attributes:
         real: Float [batch, ...]; as many as there are fakes, where the objective pairs them.
@@ -71,7 +71,7 @@ Optimizer: TypeAlias = keras.optimizers.Optimizer
 @compat.refuses_saved_model
 @keras.saving.register_keras_serializable(package="tfgans")
 class GAN(keras.Model):
-    """Two networks, a game between them, and how they are trained.
+    """Trains two networks against each other.
 
     One training step is `discriminator_steps` updates of the discriminator, each on fresh real
     examples and fresh latents, then one update of the generator. All noise is a pure function of
@@ -87,9 +87,9 @@ class GAN(keras.Model):
 
     Args:
         generator: Built Keras model, latents [batch, ...] -> examples [batch, ...]; a conditional
-            one takes the list [latents, labels].
+            generator takes the list [latents, labels].
         discriminator: Built Keras model, examples -> logits [batch, 1], with no sigmoid; or a
-            `MixtureDiscriminator`. A conditional one takes [examples, labels].
+            `MixtureDiscriminator`. A conditional discriminator takes [examples, labels].
         objective: `tfgans.objectives.Objective`, the game.
         penalty: `tfgans.penalties.Penalty`, a `PenaltySum`, or None (the default).
         discriminator_steps: Int of at least 1. Updates of the discriminator before each update of
@@ -195,7 +195,7 @@ class GAN(keras.Model):
         self._classes_function = tf.function(self._sampler.classes, input_signature=[_KEYS])
         self.built = True
 
-    # What the model holds.
+    # State.
 
     @property
     def step(self) -> int:
@@ -204,12 +204,12 @@ class GAN(keras.Model):
 
     @property
     def rollbacks(self) -> int:
-        """How often `lower_learning_rates` was called; saved and resumed with the weights."""
+        """Calls of `lower_learning_rates` so far; saved and resumed with the weights."""
         return self._rollbacks
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
-        """The shape of one latent."""
+        """The shape of a latent."""
         return self._sampler.latent_shape
 
     @property
@@ -224,15 +224,15 @@ class GAN(keras.Model):
 
     @property
     def sampler(self) -> sampling.Sampler:
-        """What `sampling_generator` makes of a seed; exports and metrics use it too."""
+        """Maps seeds to examples of `sampling_generator`; exports and metrics use it too."""
         return self._sampler
 
     @property
     def refinement(self) -> Langevin | None:
-        """How `sample` refines examples unless it is told otherwise: by default not at all."""
+        """The default refinement of `sample`: None, no refinement."""
         return None
 
-    # How it is compiled.
+    # Compilation.
 
     def default_optimizers(self) -> tuple[Optimizer, Optimizer]:
         """Returns a new (generator, discriminator) optimizer pair: Adam of the DCGAN paper."""
@@ -249,29 +249,31 @@ class GAN(keras.Model):
         accumulate_steps: int = 1,
         **unknown: object,
     ) -> None:
-        """Sets the optimizers (those of the method's paper by default) and how steps are run.
+        """Sets the optimizers (by default those of the paper) and the execution of steps.
 
         Args:
             generator_optimizer: `keras.optimizers.Optimizer` or its name. Schedules go inside.
             discriminator_optimizer: The same; not the same object.
             run_eagerly: Bool, for debugging.
-            steps_per_execution: Int, training steps in one call; callbacks see only the last one.
+            steps_per_execution: Int, training steps per call; callbacks see only the last step.
             jit_compile: Bool, whether to compile the step with XLA.
             accumulate_steps: Int of at least 1, micro-batches per update, for batches larger than
-                memory: only one is in memory at a time, and their gradients are summed. The
+                memory: they are processed in turn, and their gradients are summed. The
                 gradient equals that of the whole batch up to the order of summation, except for
                 anything computed over the batch, which is then computed per micro-batch: batch
                 statistics, activity regularizers, the power iterations of spectral normalization,
                 a mixture's slices (with "exact" routing the noise and the points of penalties),
                 `KLWGAN`'s weights, the spread of `DRAGAN`, a penalty's `fraction`, dropout.
                 Default: 1, the whole batch at once.
-            **unknown: Refused; named here so that `optimizer` and `loss` get a plain answer.
+            **unknown: Not accepted. `optimizer` and `loss` raise an error that names the arguments
+                to use instead.
 
         A network in `mixed_float16` gets its optimizer wrapped in a `LossScaleOptimizer`.
 
         Raises:
             TypeError: If there is another argument, say `optimizer`.
-            ValueError: If the optimizers are one object, or do not go with the networks.
+            ValueError: If both optimizers are the same object, or an optimizer does not fit its
+                network.
         """
         for argument in unknown:
             raise TypeError(
@@ -289,7 +291,9 @@ class GAN(keras.Model):
             )
         ]
         if pair[0] is pair[1] and not isinstance(pair[0], str):
-            raise ValueError("Each player needs its own optimizer. Received the same object twice")
+            raise ValueError(
+                "Each player needs a separate optimizer. Received the same object twice"
+            )
         checks.positive_int("steps_per_execution", steps_per_execution)
         self.accumulate_steps = checks.positive_int("accumulate_steps", accumulate_steps)
         with self.distribute_strategy.scope():
@@ -299,7 +303,7 @@ class GAN(keras.Model):
                 optimizers.prepare(optimizer, player.network)
                 for optimizer, player in zip(pair, self.players.values(), strict=True)
             ]
-        # `optimizer=None` keeps Keras from adding an RMSprop of its own to every checkpoint.
+        # `optimizer=None` keeps Keras from adding a third optimizer, RMSprop, to every checkpoint.
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
@@ -346,17 +350,17 @@ class GAN(keras.Model):
             factor: Float above 0.
 
         Raises:
-            ValueError: If a learning rate is a schedule, which would set it anew.
+            ValueError: If a learning rate is a schedule, which would overwrite the change.
         """
         optimizers.LearningRates(self.generator_optimizer, self.discriminator_optimizer).scale(
             factor
         )
         self._rollbacks += 1
 
-    # One training step.
+    # The training step.
 
     def train_step(self, data: Inputs) -> Logs:
-        """One training step on real examples [batch, discriminator_steps, ...], labels alike."""
+        """Takes a training step on real examples [batch, discriminator_steps, ...], and labels."""
         with batches.after_data(data):
             count = self.discriminator_steps
             batch = batches.batches_of_step(
@@ -388,10 +392,10 @@ class GAN(keras.Model):
         update: tf.Tensor | None = None,
         stream: Stream,
     ) -> None:
-        """One update of the discriminator on `real` [batch, ...] and as many new fakes.
+        """Updates the discriminator once, on `real` [batch, ...] and as many new fakes.
 
-        In a graph the updates of a step are a loop over this: what an override hands on must go
-        through variables.
+        In a graph, a loop calls this method for the updates of a step, so an override must pass
+        values from update to update through variables.
 
         Args:
             real: Float [batch, ...].
@@ -399,7 +403,7 @@ class GAN(keras.Model):
             update: Scalar int tensor, the number of this update among all of the discriminator's.
             stream: `tfgans.random.Stream`, from which all randomness of the update comes.
 
-        Example: two updates on each batch, with fakes of their own.
+        Example: two updates on each batch, each with new fakes.
 
         ```python
         class TwoUpdates(tfgans.NonSaturatingGAN):
@@ -421,7 +425,7 @@ class GAN(keras.Model):
     def generator_update(
         self, real: tf.Tensor, labels: tf.Tensor | None = None, *, stream: Stream
     ) -> None:
-        """One update of the generator, on as many new latents as there are examples in `real`.
+        """Updates the generator once, on as many new latents as there are examples in `real`.
 
         The arguments are those of `discriminator_update`.
 
@@ -472,10 +476,10 @@ class GAN(keras.Model):
         stream: Stream,
         training: bool,
     ) -> Weighted:
-        """Returns new examples for one update, and their weights.
+        """Returns new examples for an update, and their weights.
 
         Args:
-            num: Int or scalar tensor, how many latents to draw.
+            num: Int or scalar tensor, the number of latents to draw.
             labels: Int [num], the classes of a conditional model. Default: None.
             stream: The randomness of the update.
             training: Bool, passed on to the generator.
@@ -508,7 +512,7 @@ class GAN(keras.Model):
         stream: Stream,
         training: bool,
     ) -> tuple[tf.Tensor, Logs]:
-        """Returns the scalar that the discriminator minimizes, and what is logged of it.
+        """Returns the scalar that the discriminator minimizes, and the logs.
 
         Args:
             real: Float [batch, ...].
@@ -523,8 +527,8 @@ class GAN(keras.Model):
         Returns:
             The loss and the logs: scalars by name, each a mean over the examples.
             "discriminator_loss" is the game's term alone, "penalty" the mean penalty before its
-            weight. For other numbers a subclass makes a `keras.metrics.Metric`, which is logged
-            and reset as in any Keras model.
+            weight. To log other numbers, a subclass creates a `keras.metrics.Metric`, which is
+            logged and reset as in any Keras model.
 
         Example: the norm of the logit's gradient at the real examples is logged.
 
@@ -546,8 +550,8 @@ class GAN(keras.Model):
         discriminator, objective = self.discriminator_player, self.objective
         examples = self._prepared(real, fake, labels, stream, training)
         fake = examples.fake
-        # Real and fake apart, as in the DCGAN authors' code: with BatchNormalization each batch
-        # has its own statistics.
+        # Real and fake are judged separately, as in the DCGAN authors' code: BatchNormalization
+        # normalizes each batch by its statistics.
         real_logits = discriminator.judge(
             examples.real, examples.real_labels, stream=stream, training=training
         )
@@ -597,11 +601,11 @@ class GAN(keras.Model):
         stream: Stream,
         training: bool,
     ) -> tuple[tf.Tensor, Logs]:
-        """Returns the scalar that the generator minimizes, and what is logged of it.
+        """Returns the scalar that the generator minimizes, and the logs.
 
         The arguments are those of `discriminator_loss`; "generator_loss" is the game's term alone.
 
-        Example: the mean fake is to be the mean real example too.
+        Example: the loss also pulls the mean fake to the mean real example.
 
         ```python
         class MatchedMeans(tfgans.NonSaturatingGAN):
@@ -656,7 +660,7 @@ class GAN(keras.Model):
     def _descend_discriminator(
         self, loss: Callable[..., tuple[tf.Tensor, Logs]], *examples: tf.Tensor | None
     ) -> None:
-        """One step of the discriminator's optimizer, and what follows each of them."""
+        """Takes a step of the discriminator's optimizer, adapts the noise and clips the weights."""
         sums = self._descend(self.discriminator_player, loss, *examples)
         if self.instance_noise is not None and self.instance_noise.is_adaptive:
             self.instance_noise.adapt(self._log_means.mean_of("accuracy", replicas.total(sums)))
@@ -669,7 +673,7 @@ class GAN(keras.Model):
         loss: Callable[..., tuple[tf.Tensor, Logs]],
         *examples: tf.Tensor | None,
     ) -> tf.Tensor:
-        """One step of a player's optimizer; logs, and returns the sums behind the logs."""
+        """Takes a step of a player's optimizer; logs, and returns the sums behind the logs."""
 
         def summed(*rows: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
             value, logs = loss(*rows)
@@ -687,7 +691,7 @@ class GAN(keras.Model):
         stream: Stream,
         training: bool,
     ) -> _Examples:
-        """Returns the examples as the discriminator is to see them: with noise, and dealt."""
+        """Adds instance noise to the examples and deals them to the discriminators."""
         fakes = fake.values
         fake_labels = None if labels is None else players.match_rows(labels, fakes)
         if self.instance_noise is not None and training:
@@ -719,7 +723,7 @@ class GAN(keras.Model):
         fake_weights: tf.Tensor | None,
         training: bool,
     ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-        """Returns what a loss of the objective makes of logits, unreduced."""
+        """Returns the unreduced terms of a loss of the objective."""
         real_values = None if real_logits is None else real_logits.values
         if not self.objective.weighs_fakes:
             return loss(real_values, fake_logits.values)
@@ -739,9 +743,9 @@ class GAN(keras.Model):
     # Evaluation and logs.
 
     def test_step(self, data: Inputs) -> Logs:
-        """Measures one batch of real examples: the generator itself, not its average.
+        """Measures the losses on a batch of real examples, with the generator, not its average.
 
-        The latents of a batch are the same in every evaluation, so that two of them compare.
+        The latents of a batch are the same in every evaluation, so evaluations are comparable.
         """
         with batches.after_data(data):
             real, labels = batches.unpack_batch(
@@ -792,11 +796,11 @@ class GAN(keras.Model):
         standard deviation of instance noise, 0 in evaluation, and `accuracy` the discriminator's,
         that adaptive noise follows. Metrics that a subclass adds come after.
         """
-        # Keras's own mean of "loss" is never moved: a GAN has two losses.
+        # Keras adds a mean of "loss" that is never updated: a GAN has two losses.
         return [metric for metric in super().metrics if metric.name != "loss"]
 
     def get_metrics_result(self) -> Logs:
-        """Returns the logs; of several workers' replicas of rank 1, as Keras then reduces them."""
+        """Returns the logs; with several workers, of rank 1, as Keras reduces them."""
         logs = super().get_metrics_result()
         several = replicas.num_workers(tf.distribute.get_strategy()) > 1
         if tf.distribute.in_cross_replica_context() or not several:
@@ -825,12 +829,12 @@ class GAN(keras.Model):
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
     ) -> keras.callbacks.History:
-        """Trains the model; as `keras.Model.fit`, but for what is said here.
+        """Trains the model, as `keras.Model.fit` with the differences listed here.
 
         Args:
             x: A `tfgans.data.Source`; an array-like [num_examples, ...] (NumPy, TensorFlow, lists,
                 pandas, h5py): floats, images in [-1, 1], or uint8, which is scaled; or batches: a
-                `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator. One training step takes
+                `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator. A training step takes
                 `discriminator_steps` batches. `tfgans.data.adapters.training_data` says in which
                 order, and where training goes on after an interruption.
             y: Of a conditional model with an array: ints [num_examples], the classes. A dataset
@@ -840,27 +844,27 @@ class GAN(keras.Model):
             epochs: Int, the epoch to stop at.
             verbose: "auto", 0, 1 or 2.
             callbacks: List of `keras.callbacks.Callback`. `SwapEMAWeights`, `TerminateOnNaN`,
-                checkpoints in HDF5 and monitors of a single "loss" are refused, with what to use
-                instead. What sets `model.optimizer.learning_rate` moves both players' rates.
-            validation_split: Float in [0, 1), the last part of an array that is held out.
+                checkpoints in HDF5 and monitors of a single "loss" raise an error that says what to
+                use instead. Setting `model.optimizer.learning_rate` changes both players' rates.
+            validation_split: Float in [0, 1), the fraction of an array to hold out, from its end.
             validation_data: Examples for `evaluate` after an epoch, as `x`; of a conditional model
                 a pair of arrays, or a dataset of pairs.
             shuffle: Bool, whether arrays and PyDatasets come in a new order in each pass.
                 Default: True.
             class_weight: Not supported: the losses are means over real and generated examples.
-            sample_weight: Not supported either.
+            sample_weight: Not supported.
             initial_epoch: Int, the epoch to begin at.
-            steps_per_epoch: Int, training steps in an epoch. Default: one pass over the data.
+            steps_per_epoch: Int, training steps in an epoch. Default: a pass over the data.
             validation_steps: Int, batches of an evaluation. Default: all.
             validation_batch_size: Int, for an array. Default: `batch_size // accumulate_steps`.
             validation_freq: Int, epochs between evaluations, or a list of epochs.
 
         Raises:
             ValueError: If the data does not fit the networks, its first batch is not finite, there
-                is too little of it for one step, or a callback does not work with a GAN.
+                are too few examples for a step, or a callback does not work with a GAN.
         """
         if not self.compiled:
-            return super().fit(x)  # Keras's sentence.
+            return super().fit(x)  # Raises the error of Keras.
         checks.positive_int("epochs", epochs)
         batches.refuse_weights(class_weight=class_weight, sample_weight=sample_weight)
         self._check_callbacks(
@@ -905,7 +909,7 @@ class GAN(keras.Model):
                 validation_steps=validation_steps,
                 validation_freq=validation_freq,
             )
-        # After the callbacks: a backup at the end of training holds what training goes on from.
+        # After the callbacks, so that a backup at the end of training holds the unaveraged weights.
         for player in self.players.values():
             player.finalize_averages()
         return history
@@ -923,7 +927,7 @@ class GAN(keras.Model):
         return_dict: bool = False,
         **options: bool,
     ) -> float | list[float] | dict[str, float]:
-        """Returns the logs' values on held-out examples, without training; see `test_step`.
+        """Returns the values of the logs on held-out examples; see `test_step`.
 
         Args:
             x: Examples, as for `fit`.
@@ -934,13 +938,13 @@ class GAN(keras.Model):
             steps: Int, batches to evaluate. Default: all.
             callbacks: List of `keras.callbacks.Callback`.
             return_dict: Bool, whether to return the values by name. Default: False, a list.
-            **options: What Keras's `fit` passes on to `keras.Model.evaluate`.
+            **options: Keywords that Keras's `fit` passes to `keras.Model.evaluate`.
 
         Raises:
             ValueError: If the data does not fit, or is endless and `steps` is not passed.
         """
         if not self.compiled:
-            return super().evaluate(x)  # Keras's sentence.
+            return super().evaluate(x)  # Raises the error of Keras.
         # `fit` has already checked the data that it evaluates on.
         if not options.get(compat.CACHED_EVALUATION):
             self._check_callbacks(callbacks, validates=True)
@@ -1038,19 +1042,19 @@ class GAN(keras.Model):
         Args:
             n: Int of at least 1.
             seed: Int. The same seed gives the same examples, and the first rows do not depend on
-                `n` or `batch_size` (up to the rounding of float32). Default: a new one each time.
+                `n` or `batch_size` (up to the rounding of float32). Default: a new seed per call.
             labels: Int, or ints [n], the classes of a conditional model. Default: each is drawn
-                from the seed, all classes alike; `sample_labels` says which.
-            component: Int, the one component of a `MixtureGenerator` that makes all examples. The
+                from the seed, with equal shares of all classes; `sample_labels` returns them.
+            component: Int, the component of a `MixtureGenerator` that makes all examples. The
                 latents are those of the seed. Default: each is drawn by the mixture's weights.
             refine: `tfgans.refinement.Langevin`, to move the examples or their latents up the
-                discriminator's logit (of a mixture, the weighted mean); or False, not to. Default:
-                the method's way, `refinement`, which is not to, but for `DCD`.
-            batch_size: Int, how many are made at once.
+                discriminator's logit (of a mixture, the weighted mean); or False, for none.
+                Default: `refinement` of the method: None, except for `DCD`.
+            batch_size: Int, examples per call of the generator.
 
         Raises:
             ValueError: If `n` or `batch_size` is not a positive int, `seed` is no int, there is
-                no such component or class, or labels are given to a model that is not conditional.
+                no such component or class, or the model is not conditional and gets labels.
         """
         checks.positive_int("batch_size", batch_size)
         seed = secrets.randbits(62) if seed is None else seed
@@ -1109,7 +1113,7 @@ class GAN(keras.Model):
 
         * "tf_saved_model" (the default) publishes the next SavedModel version under `path`, with
           the signatures and checks that `tfgans.export.export_generator` lists.
-        * "onnx" and "litert" write one file with the function of latents to images, by Keras's
+        * "onnx" and "litert" write a file with the function of latents to images, by Keras's
           exporters, compared with the live model before it is in place; see
           `tfgans.export.export_exchange`.
 
@@ -1117,9 +1121,9 @@ class GAN(keras.Model):
             path: For a SavedModel the model's folder, say "exported/digits", whose versions are the
                 folders 1, 2, ...; else a file that ends in .onnx or .tflite.
             format: "tf_saved_model", "onnx" or "litert".
-            card: What `assets.extra/model_card.json` of a SavedModel tells besides the model, as
-                JSON values.
-            keep: Int of at least 1, how many of the newest versions stay. Default: None, all.
+            card: JSON values to add to `assets.extra/model_card.json` of a SavedModel.
+            keep: Int of at least 1, the number of versions to keep, newest first. Default: None,
+                all.
             verify: Whether a SavedModel runs in a new process before it is published. Files of the
                 other formats are always compared. Default: True.
 
@@ -1164,7 +1168,7 @@ class GAN(keras.Model):
         }
 
     def _sample_function(self, refinement: Langevin | None) -> Callable[..., tf.Tensor]:
-        """Returns the graph of `Sampler.samples` with a refinement: each has a graph of its own."""
+        """Returns the graph of `Sampler.samples` for a refinement, cached per refinement."""
         if refinement not in self._sample_functions:
             judge = self.discriminator_player.mean_logits
 
@@ -1216,7 +1220,7 @@ class GAN(keras.Model):
         super().save(files.path(filepath), overwrite=overwrite, **options)
 
     def save_own_variables(self, store: Store) -> None:
-        """Saves what networks and optimizers do not: step, rollbacks and the dropout states."""
+        """Saves the step, the rollbacks and the random states of the layers."""
         compat.remember_optimizer_attributes()
         store["step"] = np.asarray(self.step, np.int64)
         store["rollbacks"] = np.asarray(self.rollbacks, np.int64)

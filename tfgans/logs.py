@@ -7,10 +7,10 @@ import tensorflow as tf
 
 
 class LogMeans(keras.metrics.Metric):
-    """Means over examples, by name: one variable for all, which an update moves in one operation.
+    """Means over examples, by name, in a single variable that an update moves in one operation.
 
     A batch enters as sums over its examples and their number (`sums`), so that a smaller batch
-    counts less, and parts of a batch add up.
+    counts less, and micro-batches add up.
 
     Args:
         names: Strings, in the order of the logs.
@@ -23,11 +23,11 @@ class LogMeans(keras.metrics.Metric):
         self.totals = self.add_variable((2, len(self.names)), "zeros", name="totals")
 
     def sums(self, values: Mapping[str, tf.Tensor], num_examples: int | tf.Tensor) -> tf.Tensor:
-        """Returns float32 [2, names]: sums over examples, and how many examples each has.
+        """Returns float32 [2, names]: sums over examples, and the number of examples of each.
 
         Args:
-            values: Scalars by name, each the mean over the examples of a batch; what is not there
-                has no examples.
+            values: Scalars by name, each the mean over the examples of a batch; a missing name
+                counts no examples.
             num_examples: Int or scalar tensor, the examples of the batch.
 
         Raises:
@@ -47,16 +47,16 @@ class LogMeans(keras.metrics.Metric):
         return tf.stack([row, known]) * tf.cast(num_examples, tf.float32)
 
     def update_state(self, sums: tf.Tensor) -> None:
-        """Adds what `sums` returned."""
+        """Adds the result of `sums`."""
         self.totals.assign_add(sums)
 
     def mean_of(self, name: str, sums: tf.Tensor) -> tf.Tensor:
-        """Returns the mean of one entry of `sums`; 0 of no examples."""
+        """Returns the mean of an entry of `sums`; 0 of no examples."""
         index = self.names.index(name)
         return tf.math.divide_no_nan(sums[0, index], sums[1, index])
 
     def count_of(self, name: str) -> tf.Tensor:
-        """Returns how many examples the mean of an entry has, on this replica."""
+        """Returns the number of examples in the mean of an entry, on this replica."""
         return tf.convert_to_tensor(self.totals)[1, self.names.index(name)]
 
     def result(self) -> dict[str, tf.Tensor]:

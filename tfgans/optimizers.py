@@ -1,4 +1,4 @@
-"""The optimizers of two players: the papers' defaults, and what a player asks of an optimizer."""
+"""The optimizers of two players: the papers' defaults, checks and shared learning rates."""
 
 import warnings
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ class _Powers(dict[tf.DType, tuple[tf.Tensor, tf.Tensor]]):
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class FusedAdam(keras.optimizers.Adam):
-    """`keras.optimizers.Adam`, whose update of a variable is one TensorFlow kernel.
+    """`keras.optimizers.Adam` that updates a variable in a single TensorFlow kernel.
 
     The arguments, the state and the formula are Keras's; the result is the same up to rounding.
-    Keras's update is about twenty operations a variable, each a pass over its memory: of a mixture
-    of k networks, that is the larger part of what it costs more than one network. With `amsgrad`,
-    and for sparse gradients, it is Keras's update.
+    Keras's update takes about twenty operations per variable, each a pass over its memory, which is
+    most of the extra cost of a mixture of k networks. With `amsgrad`, and for sparse gradients, it
+    is Keras's update.
 
     Reference: Kingma & Ba 2015, "Adam: A Method for Stochastic Optimization", section 2, the form
     with the corrected learning rate.
@@ -36,7 +36,7 @@ class FusedAdam(keras.optimizers.Adam):
         trainable_variables: Sequence[keras.Variable] | None = None,
     ) -> None:
         """Moves all variables."""
-        # Tensors of this call, and so of one graph.
+        # Tensors of this call belong to the same graph.
         self._powers = _Powers()
         super().apply(grads, trainable_variables)
         self._powers = _Powers()
@@ -77,7 +77,7 @@ class FusedAdam(keras.optimizers.Adam):
             powers = tuple(
                 tf.pow(tf.cast(beta, dtype), count) for beta in (self.beta_1, self.beta_2)
             )
-            if replicas.count() > 1:  # Each replica has its own device.
+            if replicas.count() > 1:  # Each replica has a separate device.
                 return powers
             self._powers[dtype] = powers
         return self._powers[dtype]
@@ -86,7 +86,7 @@ class FusedAdam(keras.optimizers.Adam):
 def adam_pair(
     learning_rate: float | Schedule, *, beta_1: float, beta_2: float
 ) -> tuple[FusedAdam, FusedAdam]:
-    """Returns two new Adam optimizers, one a player."""
+    """Returns two new Adam optimizers, for the generator and the discriminator."""
     return (
         FusedAdam(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2),
         FusedAdam(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2),
@@ -96,7 +96,7 @@ def adam_pair(
 def rmsprop_pair(
     learning_rate: float,
 ) -> tuple[keras.optimizers.RMSprop, keras.optimizers.RMSprop]:
-    """Returns two new RMSprop optimizers with PyTorch's settings, in which WGANs were published."""
+    """Returns two new RMSprop optimizers with PyTorch's settings, as the WGAN authors use."""
     return (
         keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=1e-8),
         keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=1e-8),
@@ -128,9 +128,8 @@ def prepare(optimizer: Optimizer | str, network: keras.Model) -> Optimizer:
     inner = _inner(optimizer)
     if replicas.count() > 1 and any(getattr(inner, name, None) is not None for name in clips):
         raise ValueError(
-            "Under several replicas Keras clips before the gradients are summed, which is not what "
-            f"one device does. Received: {optimizer.name!r} with one of {', '.join(clips)}. Leave "
-            "it out"
+            "Under several replicas Keras clips before the gradients are summed, unlike on a "
+            f"single device. Received: {optimizer.name!r} with {' or '.join(clips)}. Leave it out"
         )
     if not optimizer.built:
         optimizer.build(variables)
@@ -163,10 +162,10 @@ def check_constant_rate(optimizer: Optimizer) -> None:
 
 
 class LearningRates:
-    """What `gan.optimizer` is: both players' learning rates, moved together.
+    """Both players' learning rates, changed together: the value of `gan.optimizer`.
 
-    Keras's callbacks read and set `model.optimizer.learning_rate`. Read, it is the generator's
-    rate. Set, the generator gets the new rate and the discriminator's keeps its ratio to it.
+    Keras's callbacks read and set `model.optimizer.learning_rate`. Reading returns
+    the generator's rate. Setting changes both rates and keeps their ratio.
 
     Args:
         generator_optimizer: `keras.optimizers.Optimizer`.
@@ -180,7 +179,7 @@ class LearningRates:
     ```
     """
 
-    built = True  # Keras asks before it trains; `GAN.compile` builds both optimizers.
+    built = True  # Keras reads it before training; `GAN.compile` builds both optimizers.
 
     def __init__(self, generator_optimizer: Optimizer, discriminator_optimizer: Optimizer) -> None:
         self._optimizers = (generator_optimizer, discriminator_optimizer)
@@ -237,7 +236,7 @@ class LearningRates:
 def _check_learning_rate(optimizer: Optimizer) -> None:
     """Raises ValueError for a learning rate that a saved model could not be loaded with."""
     with warnings.catch_warnings():
-        # What Keras says of a lambda; the error below says what to do.
+        # Keras warns of a lambda; the error below says what to do.
         warnings.simplefilter("ignore")
         rate = _inner(optimizer).get_config().get("learning_rate")
     if not isinstance(rate, dict):

@@ -1,4 +1,4 @@
-"""What values a network can return, read from its graph, and what that means for the players."""
+"""Bounds on the outputs of a network, read from its graph, and checks of both players."""
 
 import dataclasses
 import math
@@ -40,14 +40,14 @@ _UNBOUNDED = Range()
 def refuse_probabilities(discriminator: keras.layers.Layer) -> None:
     """Raises ValueError if a discriminator returns probabilities, not logits.
 
-    Refused is a network whose outputs can never leave [-1, 1], whatever its weights: one that ends
+    Raises for a network whose outputs can never leave [-1, 1], whatever its weights: it ends
     in a sigmoid, hard sigmoid, tanh or softmax, as the activation of a layer, as a layer or as an
     operation, in a nested or subclassed model or a `Lambda`, also before layers that reshape, cast,
-    average or rescale. A network that is bounded because of hidden layers, such as one with tanh or
-    a normalization before a last `Dense`, is not: its weights move the bounds.
+    average or rescale. A network that is bounded because of hidden layers, such as tanh or a
+    normalization before a last `Dense`, passes: its weights move the bounds.
 
     Args:
-        discriminator: Built network with one output [batch, 1]; no mixture.
+        discriminator: Built network with an output [batch, 1]; no mixture.
 
     Raises:
         ValueError: If the outputs are bounded in that way. It names the operation and the layer.
@@ -68,14 +68,14 @@ def refuse_probabilities(discriminator: keras.layers.Layer) -> None:
 def check_image_generator(generator: keras.layers.Layer) -> None:
     """Raises ValueError if a generator of images cannot reach all of [-1, 1].
 
-    Refused is a network whose outputs are bounded inside [-1, 1], whatever its weights: one that
+    Raises for a network whose outputs are bounded inside [-1, 1], whatever its weights: it
     ends in a sigmoid, relu, softplus, softmax or exponential, in any of the ways that
     `refuse_probabilities` names. A sigmoid that is rescaled to [-1, 1] passes, as do tanh and a
     linear output. Outputs of another rank than that of images, [batch, height, width, channels],
     pass too.
 
     Args:
-        generator: Built network with one output; no mixture.
+        generator: Built network with a single output; no mixture.
 
     Raises:
         ValueError: If the outputs cannot reach -1 or 1. It names the operation and the layer.
@@ -101,13 +101,13 @@ def output_range(network: keras.layers.Layer) -> Range:
 
     The network is traced, not run, and the bounds are carried through the operations of its graph:
     matrix products, convolutions and weights have none, a sigmoid lies in [0, 1], 2 x - 1 of it in
-    [-1, 1]. An operation whose bounds are not known here has none, such as one in Python, and
+    [-1, 1]. An operation with unknown bounds, such as a Python function, has none, and
     neither has a function that is bounded only because its operands depend on each other, such as
-    `x / (1 + abs(x))`: the interval may be wider than it need be, but never too narrow. Nothing of
-    the network is changed.
+    `x / (1 + abs(x))`: the interval may be wider than necessary, but never too narrow. The network
+    does not change.
 
     Args:
-        network: Built network of one output.
+        network: Built network with a single output.
 
     Raises:
         ValueError: If the network is not built.
@@ -191,7 +191,7 @@ _BOUNDS = {
     "Selu": (-1.7581, math.inf),
     "LogSoftmax": (-math.inf, 0),
 }
-# Increasing functions that keep a bound of their input, where it is narrower than their own.
+# Increasing functions that keep a bound of their input, where it is narrower than `_BOUNDS`.
 _INCREASING: dict[str, Callable[[float], float]] = {
     "Sigmoid": lambda value: 1 / (1 + math.exp(-min(max(value, -700), 700))),
     "Tanh": math.tanh,

@@ -1,4 +1,4 @@
-"""Whether two networks, an objective, a penalty and instance noise go together."""
+"""Checks that two networks, an objective, a penalty and instance noise are compatible."""
 
 import keras
 
@@ -19,10 +19,12 @@ def check_networks(
     Args:
         generator: The player that makes examples.
         discriminator: The player that judges them.
-        num_classes: Of the labels that both must take; None if they must take none.
+        num_classes: Int, the classes of the labels that both must take; None for no labels.
     """
     if generator.network is discriminator.network:
-        raise ValueError("`generator` and `discriminator` must be two networks. Received one twice")
+        raise ValueError(
+            "`generator` and `discriminator` must be two networks. Received the same network twice"
+        )
     for role, player in (("generator", generator), ("discriminator", discriminator)):
         _check_labels(role, player.network, num_classes)
     output = shapes.output_shape(generator.network, "generator")
@@ -41,7 +43,7 @@ def check_networks(
         logits = shapes.output_shape(network, "discriminator")
         if logits != (1,):
             raise ValueError(
-                "The discriminator must return one logit an example, of shape [batch, 1]. "
+                "The discriminator must return one logit per example, of shape [batch, 1]. "
                 f"Received: output shape {(None, *logits)}. End it with `Dense(1)`, or make "
                 "several networks a `tfgans.MixtureDiscriminator`"
             )
@@ -56,7 +58,7 @@ def check_game(
     instance_noise: InstanceNoise | None,
     discriminator: DiscriminatorPlayer,
 ) -> None:
-    """Raises ValueError unless these are what they should be and go together."""
+    """Raises ValueError unless the parts of the game have the right types and are compatible."""
     checks.instance("objective", objective, Objective, "tfgans.objectives.NonSaturating()")
     categorical = discriminator.routing == "categorical"
     _check_penalty(penalty, discriminator.network, categorical=categorical)
@@ -79,7 +81,7 @@ def _check_labels(role: str, network: keras.Model, num_classes: int | None) -> N
             "`num_classes`, or leave `num_classes` out"
         )
     raise ValueError(
-        f"The {role} takes labels, so the model must know how many classes there are. Received: "
+        f"The {role} takes labels, so the model must know the number of classes. Received: "
         f"{network.name!r} with a second input, and num_classes=None. Pass `num_classes`"
     )
 
@@ -87,17 +89,19 @@ def _check_labels(role: str, network: keras.Model, num_classes: int | None) -> N
 def _check_classes(role: str, network: keras.Model, num_classes: int | None) -> None:
     if num_classes is None:
         return
-    # Of our layers; what a user's layer means by the name is not known.
-    ours = [
+    # Only layers of this package: in others the name may mean something else.
+    package_layers = [
         layer
         for layer in compat.all_layers(network)
         if type(layer).__module__.startswith("tfgans.")
     ]
-    others = {getattr(layer, "num_classes", num_classes) for layer in ours} - {num_classes}
-    if others:
+    other_counts = {getattr(layer, "num_classes", num_classes) for layer in package_layers} - {
+        num_classes
+    }
+    if other_counts:
         raise ValueError(
             f"The {role} must be built for the classes of the model, {num_classes}. Received: "
-            f"{network.name!r}, built with num_classes={others.pop()}"
+            f"{network.name!r}, built with num_classes={other_counts.pop()}"
         )
 
 

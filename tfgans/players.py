@@ -1,4 +1,4 @@
-"""A player of the game: a network, how it is called in training, and how it is updated.
+"""A player of the game: a network, its calls in training, and its updates.
 
 A plain network is a player whose outputs have one column and weight 1; a mixture of k networks is
 a player too. This file and `tfgans/mixtures` are the only places that tell the two apart.
@@ -37,7 +37,7 @@ class Player:
         network: The network.
         components: List of Keras models: those of a mixture, else the network alone.
         optimizer: Set by `compile`.
-        accumulate_steps: Int, the parts in which an update takes its batch. Set by `compile`.
+        accumulate_steps: Int, micro-batches per update. Set by `compile`.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -62,7 +62,7 @@ class Player:
         self.accumulate_steps = accumulate_steps
 
     def check_execution(self, *, jit_compile: bool, accumulate_steps: int) -> None:
-        """Raises ValueError where TensorFlow cannot run the updates of this player so."""
+        """Raises ValueError if TensorFlow cannot run the updates of this player like this."""
         num_replicas = replicas.count()
         if jit_compile and num_replicas > 1:
             raise ValueError(
@@ -92,7 +92,7 @@ class Player:
 
     @property
     def num_components(self) -> int:
-        """How many networks there are."""
+        """The number of networks."""
         return len(self.components)
 
     @property
@@ -110,24 +110,24 @@ class Player:
 
     @property
     def mixture_settings(self) -> Config:
-        """How a mixture trains, as JSON values by name; empty for a plain network."""
+        """The training settings of a mixture, as JSON values by name; empty for a plain network."""
         if self._mixture is None:
             return {}
         return {"components": self.num_components, **self._mixture.settings()}
 
     @property
     def is_mixture(self) -> bool:
-        """Whether the network is a mixture, maybe of one component."""
+        """Whether the network is a mixture, even one of a single component."""
         return self._mixture is not None
 
     @property
     def routing(self) -> str | None:
-        """How a mixture routes a batch; None for a plain network."""
+        """The routing of a mixture; None for a plain network."""
         return None if self._mixture is None else self._mixture.routing
 
     @property
     def calls_per_example(self) -> int:
-        """How many networks see each example of an update."""
+        """The number of networks that see each example of an update."""
         return self.num_components if self.routing == "exact" else 1
 
     @property
@@ -136,11 +136,11 @@ class Player:
         return [variable for network in self.components for variable in network.trainable_variables]
 
     def minimize(self, loss: Loss, *examples: tf.Tensor | None) -> tf.Tensor:
-        """Takes one step of the optimizer down the mean of a loss over a batch.
+        """Takes an optimizer step to minimize the mean of a loss over a batch.
 
-        With `accumulate_steps` the batch comes in micro-batches, and only one is in memory at a
-        time. Each draws the noise of its examples (`tfgans.random.part`), so where no example's
-        term depends on the others the update is that of the whole batch, up to the order of
+        With `accumulate_steps` the batch is processed in micro-batches, one in memory at a time.
+        Each draws the noise of its examples (`tfgans.random.part`), so where no example's
+        term depends on the other examples the update is that of the whole batch, up to the order of
         summation.
 
         Args:
@@ -161,8 +161,8 @@ class Player:
     def gradient_norm(self, loss: Callable[[], tf.Tensor]) -> float:
         """Returns the norm of the gradient of `loss()` over the networks' weights, eagerly.
 
-        The loss is scaled as in training, so that what float16 would lose at the loss's scale is
-        not taken for a gradient that vanished.
+        The loss is scaled as in training, so that gradients that float16 rounds to zero without
+        the scale do not look like vanished gradients.
         """
         variables = [variable.value for variable in self.network_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -182,7 +182,7 @@ class Player:
         return loss if self._mixture is None else loss + self._mixture.entropy_term()
 
     def layer_loss(self, *outputs: Weighted) -> tf.Tensor | None:
-        """Returns what the network's layers add to its loss, or None if they add nothing.
+        """Returns the losses that the network's layers add, or None if they add nothing.
 
         Args:
             *outputs: The outputs of the calls whose activity regularizers and `add_loss` count.
@@ -205,7 +205,7 @@ class Player:
         return mixture is not None and mixture.trainable and mixture.weight_update != "softmax"
 
     def _with_layer_loss(self, output: Weighted) -> Weighted:
-        """Returns the output of a call that has just been made, with what its layers add."""
+        """Returns the output of the last call together with the losses that its layers added."""
         if not self.has_layer_losses:
             return output
         losses = self.network.losses
@@ -217,13 +217,13 @@ class Player:
         )
 
     def _scale(self, loss: tf.Tensor) -> tf.Tensor:
-        """Returns what to differentiate: the loss, scaled for float16 and for the replicas' sum."""
+        """Returns the loss, scaled for float16 and for the sum over replicas."""
         if self.optimizer is None:
             return loss
         return self.optimizer.scale_loss(loss / replicas.count())
 
     def _sources(self) -> list[tf.Variable]:
-        """Returns what an update moves: the trainable variables, and a mixture's weights."""
+        """Returns the variables that an update moves: trainable variables and mixture weights."""
         variables = [variable.value for variable in self.network.trainable_variables]
         if self._mixture is not None and self._moves_weights:
             variables.append(self._mixture.log_weights.value)
@@ -233,7 +233,7 @@ class Player:
         self, loss: Loss, examples: Sequence[tf.Tensor | None], *, parts: int = 1
     ) -> tuple[list[tf.Tensor | None], tf.Tensor]:
         sources = self._sources()
-        # The other network is not recorded: no gradient of its weights is wanted.
+        # The weights of the other network need no gradient, so the tape does not record them.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(sources)
             value, logged = loss(*examples)
@@ -250,7 +250,7 @@ class Player:
             rows = [None if tensor is None else tensor[index] for tensor in cut]
             with random.part(index, parts):
                 gradients, logged = self._gradients(loss, rows, parts=parts)
-            # What a loss does not depend on has no gradient: it is zero.
+            # A variable that the loss does not depend on has the gradient None: use zeros.
             return [
                 tf.zeros_like(source) if gradient is None else tf.convert_to_tensor(gradient)
                 for gradient, source in zip(gradients, self._sources(), strict=True)
@@ -295,7 +295,7 @@ class Player:
     def _agreed(self, gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
         """Returns NaN for all gradients where those of any replica have overflowed in float16.
 
-        Keras asks its first replica alone whether to skip the step.
+        Keras checks only the first replica to decide whether to skip the step.
         """
         scales = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
         if replicas.count() == 1 or not scales:
@@ -307,14 +307,16 @@ class Player:
             for gradient in gradients
         ]
 
-    def _unscaled(self, gradient: tf.Tensor, others: Sequence[tf.Tensor | None]) -> tf.Tensor:
+    def _unscaled(
+        self, gradient: tf.Tensor, other_gradients: Sequence[tf.Tensor | None]
+    ) -> tf.Tensor:
         """Returns the gradient without the loss scale; NaN where the optimizer skips the step."""
         if self.optimizer is None:
             return gradient
         unscaled = gradient / self.optimizer.scale_loss(1.0)
         if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
             return unscaled
-        return tf.where(optimizers.all_finite(others), unscaled, float("nan"))
+        return tf.where(optimizers.all_finite(other_gradients), unscaled, float("nan"))
 
 
 class GeneratorPlayer(Player):
@@ -423,8 +425,8 @@ class DiscriminatorPlayer(Player):
     ) -> tf.Tensor | tuple[tf.Tensor, ...]:
         """Returns `function(*batches)`, called once for each network whose logits are rows.
 
-        For a loss in which an example's term depends on the other examples of its batch: it may
-        see only those that the same discriminator has judged.
+        For losses in which an example's term depends on other examples of the batch: each call
+        sees only the examples that the same discriminator judged.
         """
         if not isinstance(self.network, MixtureDiscriminator):
             return function(*batches)
@@ -443,7 +445,7 @@ class DiscriminatorPlayer(Player):
         update: tf.Tensor | None,
         training: bool,
     ) -> tf.Tensor:
-        """Returns what each row costs: float32 [rows, columns], columns as those of `judge`."""
+        """Returns the penalty of each row: float32 [rows, columns], columns as those of `judge`."""
         batch = {"real": real, "fake": fake} | ({} if labels is None else {"labels": labels})
 
         def price(
@@ -485,7 +487,7 @@ def check_batch_size(num: int, *players: Player, num_replicas: int, accumulate_s
 
 
 def needs_equal_batches(*players: Player, num_shares: int) -> bool:
-    """Returns whether all batches of a training must be of one size, because they are cut."""
+    """Returns whether all batches must have the same size, because they are cut into shares."""
     return num_shares > 1 or any(player.routing == "slices" for player in players)
 
 
@@ -500,7 +502,7 @@ def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
 def map_parts(
     function: Callable[..., tf.Tensor], *examples: tf.Tensor | None, parts: int
 ) -> tf.Tensor:
-    """Returns `function(*examples)` [batch, ...], made part by part as in `Player.minimize`."""
+    """Returns `function(*examples)` [batch, ...], computed in micro-batches."""
     if parts == 1:
         return function(*examples)
     cut = [None if tensor is None else _in_parts(tensor, parts) for tensor in examples]
@@ -550,7 +552,7 @@ def _has_layer_losses(network: keras.Model) -> bool:
     packages = {type(layer).__module__.partition(".")[0] for layer in layers}
     if packages <= {"keras", "tfgans"}:
         return False
-    # Only a call shows what the layers of a user add.
+    # Whether custom layers add losses shows only in a call.
     components = network.components if isinstance(network, Mixture) else [network]
     return any(_adds_losses(component) for component in components)
 

@@ -1,17 +1,17 @@
-"""Random draws that are a pure function of a key: what makes runs repeatable and resuming exact.
+"""Random draws that are a pure function of a key, so that runs repeat and resume exactly.
 
 A key is an int64 tensor of shape [2]. Nothing here holds state, so nothing needs to be saved: the
 same key gives the same numbers before and after a restart, eagerly and in a `tf.function`. Under
-XLA too, up to the rounding of a logarithm: TensorFlow's own float draws differ there (measured with
-2.21, Philox as well), its integer bits do not, so floats are made from the bits here.
+XLA too, up to the rounding of a logarithm: TensorFlow's float draws differ there (measured with
+2.21, Philox as well), its integer bits do not, so this module makes floats from the bits.
 
 A key may be drawn from, and folded into keys below it: `fold` reads blocks of Philox that no draw
 reaches. `Role` and `ReservedStep` list every branch below the keys of the package, so that no two
 draws share a key.
 
 Axis 0 is the example axis. A replica under `tf.distribute`, and a part of a batch (`part`), draws
-the rows of its own examples in the global batch: no two share noise, and the numbers that an
-example sees do not depend on how many replicas or parts there are.
+the rows of its examples in the global batch: no two share noise, and the numbers that an
+example sees do not depend on the number of replicas or parts.
 """
 
 import contextlib
@@ -26,11 +26,11 @@ import tensorflow as tf
 
 ALGORITHM = "philox"
 _PHILOX = 1  # Its number among `tf.random.Algorithm`.
-# Words of 32 bits that Philox makes of one value of its counter.
+# Words of 32 bits that Philox makes of each value of its counter.
 _BLOCK = 4
 # Where `fold` reads the counter of Philox: no draw is long enough to come here.
 _FOLD_BLOCK = 2**63
-# Which part of this replica's examples is being worked on, of how many.
+# The index of the current part of this replica's examples, and the number of parts.
 _part: contextvars.ContextVar[tuple[int | tf.Tensor, int]] = contextvars.ContextVar(
     "part", default=(0, 1)
 )
@@ -44,7 +44,7 @@ Integer: TypeAlias = int | np.integer | tf.Tensor
 
 
 class Role(enum.IntEnum):
-    """What a number is drawn for: the branch of its key below the key of an update or a sample."""
+    """The purpose of a draw: the branch of its key below the key of an update or a sample."""
 
     # Below the key of an update of a player, (seed, step, update).
     LATENTS = 0
@@ -79,7 +79,7 @@ class Role(enum.IntEnum):
 
 
 class ReservedStep(enum.IntEnum):
-    """Numbers that no training step has, for what draws outside of training."""
+    """Numbers that no training step has, for draws outside of training."""
 
     EVALUATION = -1
     DOCTOR = -2
@@ -117,7 +117,7 @@ def fold_rows(parents: tf.Tensor, index: Integer) -> tf.Tensor:
 def keys_of_rows(rows: tf.Tensor, parent: tf.Tensor) -> tf.Tensor:
     """Returns int64 [num_rows, 2]: a key for each row, made from the bits of its values alone.
 
-    So a latent that comes from outside decides a draw as one that was drawn: equal rows get equal
+    A latent from any origin thus decides a draw: equal rows get equal
     keys, and rows that differ in a bit get independent ones (a multilinear hash with random
     coefficients, then Philox where the key is used).
 
@@ -133,7 +133,7 @@ def keys_of_rows(rows: tf.Tensor, parent: tf.Tensor) -> tf.Tensor:
 
 
 class Stream:
-    """The randomness of one update: a key for each role, and draws by role.
+    """The randomness of an update: a key for each role, and draws by role.
 
     Args:
         key: The int64[2] key of the update, say `tfgans.random.key(seed, step, update)`.
@@ -161,8 +161,8 @@ class Stream:
 class RowDraws(Protocol):
     """Draws for a number of rows, whose latents `GAN.draw_latents` makes.
 
-    In training the rows are those of a batch; in `GAN.sample` and in exports each row has a key of
-    its own, so that a row does not depend on the others.
+    In training the rows are those of a batch; in `GAN.sample` and in exports each row has a
+    separate key, so that a row does not depend on the other rows.
     """
 
     def normal(self, row_shape: Sequence[int]) -> tf.Tensor:
@@ -173,7 +173,7 @@ class RowDraws(Protocol):
 
 
 class BatchDraws:
-    """`RowDraws` of one key for all rows of a batch.
+    """`RowDraws` with a single key for all rows of a batch.
 
     Args:
         num_rows: Int or scalar tensor, the rows of this replica or part.
@@ -193,7 +193,7 @@ class BatchDraws:
 
 
 class SampleDraws:
-    """`RowDraws` of a key a row.
+    """`RowDraws` with a key per row.
 
     Args:
         keys: int64 [rows, 2].
@@ -212,7 +212,7 @@ class SampleDraws:
 
 
 class _NextKey:
-    """Gives the key itself first, then a new child of it at each call."""
+    """Returns the key itself at the first call, then a new child of it at each call."""
 
     def __init__(self, key: tf.Tensor, fold_key: Callable[[tf.Tensor, int], tf.Tensor]) -> None:
         self._key, self._fold, self._count = key, fold_key, 0
@@ -228,7 +228,7 @@ _FIRST_CHILD = 1000
 
 @contextlib.contextmanager
 def part(index: Integer, count: int) -> Iterator[None]:
-    """Has `normal` and `uniform` draw for part `index` of this replica's examples.
+    """Makes `normal` and `uniform` draw for part `index` of this replica's examples.
 
     Args:
         index: Scalar integer or integer tensor, from 0.
@@ -243,9 +243,9 @@ def part(index: Integer, count: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def rows_from(first_row: tf.Tensor) -> Iterator[None]:
-    """Has `normal` and `uniform` draw for a replica whose rows begin at `first_row`.
+    """Makes `normal` and `uniform` draw for a replica whose rows begin at `first_row`.
 
-    Without it all replicas are taken to have equally many rows.
+    Without it, all replicas must have the same number of rows.
 
     Args:
         first_row: Scalar integer tensor, counted in the global batch.
@@ -274,7 +274,7 @@ def normal_rows(keys: tf.Tensor, row_shape: Sequence[int]) -> tf.Tensor:
 
     Args:
         keys: int64 [num_rows, 2]. Row i does not depend on the other rows or on their number.
-        row_shape: The static shape of one row.
+        row_shape: The static shape of a row.
     """
     return _box_muller(_bits_of_rows(keys, [*row_shape, 2]))
 
@@ -315,7 +315,7 @@ def _rows_of_this_replica(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> t
     if first_row is not None:
         row_size = tf.reduce_prod(tf.cast(tf.stack([1, *shape[1:]]), tf.int64))
         first = tf.cast(first_row, tf.int64) * row_size
-    # The counter moves to the block in which the first row begins: what others draw is skipped.
+    # Moves the counter to the block in which the first row begins and skips the rows before.
     philox_key, counter = _philox_state(key)
     counter += tf.stack([tf.cast(first // _BLOCK, tf.uint64), tf.constant(0, tf.uint64)])
     bits = _philox([size + _BLOCK], philox_key, counter)
@@ -323,7 +323,7 @@ def _rows_of_this_replica(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> t
 
 
 def _philox_state(key: tf.Tensor, *, first_block: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns Philox's uint64 key [1] and its counter [2] for one of our keys.
+    """Returns Philox's uint64 key [1] and its counter [2] for an int64[2] key.
 
     The first number is Philox's key, the second the high half of its counter, whose low half counts
     blocks: keys that differ give blocks that do not meet.

@@ -1,4 +1,4 @@
-"""What is different where several replicas of a model train on parts of one global batch."""
+"""Support for replicas of a model that train on shares of a global batch."""
 
 import warnings
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from tfgans import compat
 
 
 def count() -> int:
-    """Returns how many replicas the strategy in scope has."""
+    """Returns the number of replicas of the strategy in scope."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def num_workers(strategy: tf.distribute.Strategy) -> int:
-    """Returns how many processes a strategy trains with."""
+    """Returns the number of processes that a strategy trains with."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return 1
     resolver = strategy.cluster_resolver
@@ -24,7 +24,7 @@ def num_workers(strategy: tf.distribute.Strategy) -> int:
 
 
 def total(value: tf.Tensor) -> tf.Tensor:
-    """Returns the sum of what all replicas hold; called by all of them, outside of branches."""
+    """Returns the sum over replicas; all replicas must call it, outside of branches."""
     if count() == 1:
         return value
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
@@ -33,8 +33,8 @@ def total(value: tf.Tensor) -> tf.Tensor:
 def repeat(times: int, update: Callable[[int | tf.Tensor], None]) -> None:
     """Calls `update(index)` for the indices from 0 to `times - 1`, in this order.
 
-    In a graph of one device that is a loop: `update` is traced once, with a tensor for its index.
-    Under a strategy, whose optimizers must not be called in a loop, each call is traced.
+    In a graph on a single device that is a loop: `update` is traced once, with a tensor for its
+    index. Under a strategy, whose optimizers must not be called in a loop, each call is traced.
     """
     if times == 1 or tf.executing_eagerly() or tf.distribute.has_strategy():
         for index in range(times):
@@ -68,14 +68,14 @@ def synchronize_batch_statistics(network: keras.Model) -> None:
 
 
 def warn_of_random_layers(network: keras.Model, *, stacklevel: int) -> None:
-    """Warns of Dropout and its like, where there are several replicas."""
+    """Warns of Dropout and other random layers if there are several replicas."""
     if count() == 1:
         return
     for layer in compat.all_layers(network):
         if isinstance(getattr(layer, "seed_generator", None), keras.random.SeedGenerator):
             warnings.warn(
                 f"{layer.name!r} draws the same numbers on every replica: its random state is "
-                "not keyed by example. Leave it out, or train on one device",
+                "not keyed by example. Leave it out, or train on a single device",
                 stacklevel=stacklevel + 1,
             )
 

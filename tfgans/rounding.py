@@ -11,9 +11,9 @@ def steady_rounding() -> Iterator[None]:
     """Makes TensorFlow compile equal graphs to equal kernels, within the block.
 
     Its dependency optimizer does not always leave the same graph, and which operations are then
-    fused decides the last bit. With several discriminators about one compilation in ten differed,
-    with one and R1 and R2 six of sixteen, with a gradient penalty two of sixteen (TensorFlow 2.21
-    on CPU); without that optimizer none. The cost is 0 to 5 % of a step.
+    fused decides the last bit. With several discriminators about 10 % of the compilations
+    differed, with R1 and R2 penalties 6 of 16, with a gradient penalty 2 of 16 (TensorFlow 2.21 on
+    CPU); without that optimizer none. The cost is 0 to 5 % of a step.
     """
     name = "dependency_optimization"
     before = tf.config.optimizer.get_experimental_options().get(name, True)

@@ -1,4 +1,4 @@
-"""From (seed, index) to a latent, a class, a component and an example: the only way there is.
+"""Maps (seed, index) to a latent, a class, a component and an example.
 
 `GAN.sample`, the signatures of an export and the metrics all go through `Sampler`, so that a seed
 gives the same image everywhere. The key of a sample is (seed, index); everything that is drawn for
@@ -45,7 +45,7 @@ def draw_classes(
         num_classes: Int of at least 1.
         probabilities: Floats [num_classes] of at least 0 with a sum of 1, the share of each class,
             say `source.class_shares`, to 2^-24. A class of
-            share 0 is never drawn. Default: None, all classes alike.
+            share 0 is never drawn. Default: None, equal shares.
     """
     uniforms = random.uniform_rows(random.fold_rows(keys, Role.SAMPLE_CLASS), [])
     if probabilities is None:
@@ -58,17 +58,17 @@ def draw_classes(
 def draw_labels(n: int, seed: int, shares: Sequence[float] | np.ndarray) -> np.ndarray:
     """Returns int32 [n]: a class for each of the examples that `gan.sample(n, seed)` makes.
 
-    They are drawn from the bits from which `gan.sample_labels` draws, which takes all classes
-    alike. The first ones do not depend on `n`.
+    The draws use the bits of `gan.sample_labels`, which gives all classes equal shares. The first
+    labels do not depend on `n`.
 
     Args:
         n: Int of at least 1.
         seed: Int in the int64 range.
-        shares: Floats [num_classes] of at least 0 with a sum of 1: how likely each class is, say
-            `source.class_shares`.
+        shares: Floats [num_classes] of at least 0 with a sum of 1: the probability of each class,
+            say `source.class_shares`.
 
     Raises:
-        ValueError: If an argument is not as above.
+        ValueError: If an argument is out of its range.
 
     Example:
 
@@ -82,7 +82,7 @@ def draw_labels(n: int, seed: int, shares: Sequence[float] | np.ndarray) -> np.n
 
 @functools.lru_cache(maxsize=16)
 def _drawing(shares: tuple[float, ...]) -> tf.types.experimental.PolymorphicFunction:
-    """Returns a compiled function of keys: eager draws, row by row, take a hundred times longer."""
+    """Returns a compiled function of keys: eager draws row by row take 100 times longer."""
     return tf.function(
         lambda keys: draw_classes(keys, len(shares), shares),
         input_signature=[tf.TensorSpec([None, 2], tf.int64)],
@@ -101,7 +101,7 @@ def _class_edges(shares: np.ndarray) -> np.ndarray:
 
 
 class Sampler:
-    """What a generator makes of the keys of samples.
+    """Makes latents, classes, components and examples from the keys of samples.
 
     Args:
         generator: Built Keras model, latents -> examples; or a `MixtureGenerator`. It runs at
@@ -111,8 +111,8 @@ class Sampler:
             `tfgans.random.RowDraws`. Default: standard normal latents.
 
     Attributes:
-        latent_shape: The shape of one latent.
-        example_shape: The shape of one example.
+        latent_shape: The shape of a latent.
+        example_shape: The shape of an example.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Sampler:
         return self._draw_latents(random.SampleDraws(keys))
 
     def components(self, keys: tf.Tensor) -> tf.Tensor:
-        """Returns int32 [rows]: which component makes each sample; zeros if there is only one."""
+        """Returns int32 [rows]: the component of each sample; zeros for a plain generator."""
         return self._player.draw_components(keys)
 
     def classes(
@@ -168,8 +168,8 @@ class Sampler:
             latents: Float [rows, *latent_shape].
             classes: Int [rows]; ignored if the model is not conditional.
             components: Int32 [rows]. None: the latent alone decides.
-            refinement: How examples, or their latents, climb the logit of `judge`. Default: None,
-                they do not.
+            refinement: Settings with which examples, or their latents, climb the logit of `judge`.
+                Default: None, no refinement.
             judge: Callable `(examples, classes) -> float32 [rows, 1]`, for a refinement.
             key: Int64 [2], or [rows, 2] for noise that belongs to the row; for a refinement.
         """
@@ -211,7 +211,7 @@ class Sampler:
 
 
 def latent_shape(generator: keras.Model) -> tuple[int, ...]:
-    """Returns the shape of one latent, which must be fixed: latents are drawn by it."""
+    """Returns the shape of a latent; raises ValueError unless it is fixed."""
     shape = shapes.input_shape(generator, "generator")
     fixed = tuple(size for size in shape if size is not None)
     if len(fixed) != len(shape):

@@ -1,4 +1,4 @@
-"""What Keras leaves out of the files of a model: the random states of Dropout and its like."""
+"""Saves the random states of layers such as Dropout, which Keras leaves out of model files."""
 
 import keras
 import numpy as np
@@ -15,10 +15,10 @@ def save_seed_states(model: keras.Model, store: Store) -> None:
 
 
 def load_seed_states(model: keras.Model, store: Store) -> None:
-    """Reads what `save_seed_states` wrote.
+    """Restores the states that `save_seed_states` wrote.
 
     Raises:
-        ValueError: If the file is of a model with other random layers.
+        ValueError: If the file belongs to a model with other random layers.
     """
     variables = _seed_states(model)
     saved = [name for name in list(store.keys()) if name.startswith(_SEED_STATE)]

@@ -1,4 +1,4 @@
-"""What a network takes and gives, without the batch axis."""
+"""Input and output shapes of networks, without the batch axis."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,24 +10,24 @@ from tfgans.types import Inputs, Shape
 
 
 def input_shape(network: keras.Model, role: str) -> tuple[int | None, ...]:
-    """Returns the shape of one input of a built network: of the first, if labels are the second."""
+    """Returns the input shape of a built network, without that of labels."""
     shape = _input_shapes(network)
     return _without_batch(shape[0] if takes_labels(network) else shape, role, "input")
 
 
 def takes_labels(network: keras.Model) -> bool:
-    """Returns whether a built network takes a list of a tensor and one label an example."""
+    """Returns whether a built network takes a list of a tensor and a label per example."""
     shape = _input_shapes(network)
     return isinstance(shape, list | tuple) and len(shape) == 2 and _is_of_labels(shape[1])
 
 
-def with_labels(batch: Any, labels: Any) -> Any:
-    """Returns what a network takes: `batch`, or the list [batch, labels] if there are labels."""
+def with_labels(batch: tf.Tensor, labels: tf.Tensor | None) -> Inputs:
+    """Returns the inputs of a network: `batch`, or the list [batch, labels] if there are labels."""
     return batch if labels is None else [batch, labels]
 
 
 def output_shape(network: keras.Model, role: str) -> tuple[int | None, ...]:
-    """Returns the shape of one output of a built network with a single output tensor."""
+    """Returns the output shape of a built network with a single output tensor."""
     _refuse_dictionary(getattr(network, "output", None), role)
     shape = getattr(network, "output_shape", None)
     if shape is None:
@@ -71,18 +71,18 @@ def _input_shapes(network: keras.Model) -> Any:
     return shape
 
 
-def _is_of_labels(shape: Any) -> bool:
+def _is_of_labels(shape: object) -> bool:
     return isinstance(shape, list | tuple) and len(shape) == 1
 
 
-def _without_batch(shape: Any, role: str, side: str) -> tuple[int | None, ...]:
+def _without_batch(shape: Any, role: str, kind: str) -> tuple[int | None, ...]:
     if shape is None:
         raise ValueError(
-            f"The {role} must be built before it is passed in, so that its {side} shape is known. "
-            f"Call it once on a batch, or begin it with `keras.Input`. Received: no {side} shape"
+            f"The {role} must be built before it is passed in, so that its {kind} shape is known. "
+            f"Call it once on a batch, or begin it with `keras.Input`. Received: no {kind} shape"
         )
     if not shape or not (shape[0] is None or isinstance(shape[0], int)):
         raise ValueError(
-            f"The {role} must have one {side} tensor. Received: {side} shapes {shape!r}"
+            f"The {role} must have one {kind} tensor. Received: {kind} shapes {shape!r}"
         )
     return tuple(shape[1:])

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 class Weighted(NamedTuple):
-    """Values and their weights, which travel together.
+    """Values and their weights.
 
     A plain network gives one column with weights of 1. A mixture weights rows or columns so that
     `mean` is the mean over the mixture, with a gradient to the mixture's weights.
@@ -14,8 +14,8 @@ class Weighted(NamedTuple):
     Attributes:
         values: Float32 [rows, columns] (logits, losses), or [rows, ...] (examples).
         weights: Float32 [rows, 1], [1, columns] or [rows, columns]; None if all are 1.
-        layer_loss: Scalar that the layers of the network added in this call (activity regularizers
-            and `add_loss`); None if nothing.
+        layer_loss: Scalar, the losses that the layers of the network added in this call (activity
+            regularizers and `add_loss`); None without losses.
     """
 
     values: tf.Tensor
@@ -27,7 +27,7 @@ class Weighted(NamedTuple):
         return self._replace(values=values)
 
     def times(self, weights: tf.Tensor | None) -> Self:
-        """Returns the values with their weights multiplied by others; None is 1."""
+        """Returns the values with their weights multiplied by `weights`; None is 1."""
         if weights is None:
             return self
         return self._replace(weights=weights if self.weights is None else self.weights * weights)

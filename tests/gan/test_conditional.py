@@ -11,13 +11,12 @@ import tfgans
 from tfgans.random import Role, Stream
 
 IMAGES, LABELS = tiny.digits(64), tiny.digit_labels(64)
-SLOW = pytest.mark.slow
 
 
 def gan(cls=tfgans.NonSaturatingGAN, **options):
     players = tiny.conditional_generator(), tiny.conditional_discriminator()
     model = cls(*players, num_classes=10, **options)
-    model.compile()
+    model.compile(run_eagerly=True)  # A few steps take less time than their graph.
     return model
 
 
@@ -30,12 +29,11 @@ def mixed(cls=tfgans.NonSaturatingGAN, *, generator_routing="slices", **options)
         num_classes=10,
         **options,
     )
-    model.compile()
+    model.compile(run_eagerly=True)
     return model
 
 
-# Tracing a mixture takes seconds.
-PLAIN_AND_MIXTURE = pytest.mark.parametrize("make", [gan, pytest.param(mixed, marks=SLOW)])
+PLAIN_AND_MIXTURE = pytest.mark.parametrize("make", [gan, mixed])
 
 
 def train(model, steps=2, **options):
@@ -82,14 +80,6 @@ def test_labels_stay_with_their_images_and_their_fakes():
     np.testing.assert_allclose(fake, spy.generator([latents, labels]), atol=1e-6)
 
 
-def test_array_dataset_and_source_feed_the_same_way():
-    source = tfgans.data.from_array(IMAGES, labels=LABELS, seed=0)
-    models = [gan() for _ in range(2)]
-    train(models[0])
-    models[1].fit(source.batches(16, labels=True), steps_per_epoch=2, verbose=0)
-    tiny.assert_same_state(*models)
-
-
 @PLAIN_AND_MIXTURE
 def test_evaluates_saves_and_goes_on_to_the_same_bits(make, tmp_path):
     stopped = make(ema=0.9)
@@ -105,7 +95,7 @@ def test_evaluates_saves_and_goes_on_to_the_same_bits(make, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "gan.keras")
     assert loaded.num_classes == 10
     for model in (loaded, stopped):
-        train(model)
+        tiny.train(model)
     tiny.assert_same_state(loaded, stopped)
 
 
@@ -113,15 +103,14 @@ def test_evaluates_saves_and_goes_on_to_the_same_bits(make, tmp_path):
     ("cls", "options"),
     [
         (tfgans.WGANGP, {"discriminator_steps": 1}),
-        pytest.param(tfgans.R3GAN, {}, marks=SLOW),
-        pytest.param(tfgans.KLWGAN, {"discriminator_steps": 1}, marks=SLOW),
+        (tfgans.R3GAN, {}),
+        (tfgans.KLWGAN, {"discriminator_steps": 1}),
         (tfgans.DCD, {"langevin": named_methods.SHORT, "updates_per_batch": 1}),
     ],
 )
 @PLAIN_AND_MIXTURE
 def test_methods_take_labels(cls, options, make):
-    history = train(make(cls, **options)).history
-    assert np.isfinite(list(history.values())).all()
+    assert np.isfinite(list(tiny.train(make(cls, **options)).values())).all()
 
 
 def test_exact_routing_repeats_labels_with_the_images():
@@ -134,6 +123,10 @@ def test_exact_routing_repeats_labels_with_the_images():
     _, logs = model.discriminator_loss(real, fake, labels, stream=stream, training=False)
     logits = model.discriminator([fake.values, tf.tile(labels, [3])])
     logged = float(logs["fake_logits"])
+    assert logged == pytest.approx(float(tf.reduce_mean(logits)), rel=1e-4)
+    # The real examples are judged once.
+    logits = model.discriminator([real, labels])
+    logged = float(logs["real_logits"])
     assert logged == pytest.approx(float(tf.reduce_mean(logits)), rel=1e-4)
 
 
@@ -259,17 +252,10 @@ def test_strange_label_later_in_a_dataset_ends_training_and_evaluation():
             ),
             "generator must be built for the classes of the model, 10. Received: .*num_classes=3",
         ),
-        (
-            lambda: tfgans.MixtureGenerator([tiny.generator(), tiny.conditional_generator()]),
-            "Either all components take labels",
-        ),
         (lambda: tiny.gan().sample(2, labels=1), "labels are not taken"),
         (lambda: gan().sample(2, labels=10), "classes from 0 to 9"),
         (lambda: gan().sample(2, labels=[1, 2, 3]), r"integers of shape \(2,\)"),
-        (
-            lambda: tfgans.data.load("swiss_roll").batches(8, labels=True),
-            "'swiss_roll' has no classes",
-        ),
+        (lambda: tfgans.data.load("swiss_roll").batches(8, labels=True), "has no classes"),
     ],
 )
 def test_bad_requests(make, message):

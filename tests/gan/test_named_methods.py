@@ -46,7 +46,7 @@ def test_trains_evaluates_samples_and_goes_on_to_the_same_bits(method, tmp_path)
     stopped.save(tmp_path / "gan.keras")
     loaded = keras.saving.load_model(tmp_path / "gan.keras")
     assert type(loaded) is method.cls
-    configs = [one.get_config() for one in (loaded, stopped)]
+    configs = [model.get_config() for model in (loaded, stopped)]
     for config in configs:  # Keras writes what it builds a loaded network from in another form.
         del config["generator"], config["discriminator"]
     assert configs[0] == configs[1]
@@ -61,7 +61,7 @@ def test_trains_evaluates_samples_and_goes_on_to_the_same_bits(method, tmp_path)
 @pytest.mark.parametrize("dataset", ["ring", "digits"])
 @rows()
 def test_200_steps_saved_resumed_and_exported(method, dataset, components, tmp_path):
-    """Finite logs to the end, and a resumed run that ends in the bits of an undisturbed one."""
+    """Finite logs to the end, and a resumed run that ends in the bits of an undisturbed run."""
     source = tfgans.data.load(dataset, seed=1)
     runs = []
     for name in ("whole", "stopped"):
@@ -117,16 +117,16 @@ def test_defaults_are_those_of_the_paper(name):
     gan = getattr(tfgans, name)(tiny.generator(), judge())
     assert (gan.objective, gan.penalty, gan.discriminator_steps) == (objective, penalty, steps)
     for optimizer in gan.default_optimizers():
-        found = optimizer.get_config()
+        config = optimizer.get_config()
         names = ("beta_1", "beta_2") if isinstance(optimizer, ADAM) else ("rho", "epsilon")
         assert float(optimizer.learning_rate) == pytest.approx(numbers[0])
-        assert tuple(found[key] for key in names) == numbers[1:]
+        assert tuple(config[key] for key in names) == numbers[1:]
 
 
 def test_every_named_method_has_defaults_and_a_row():
     public = [getattr(tfgans, name) for name in tfgans.__all__]
     named = {
-        one.__name__ for one in public if isinstance(one, type) and issubclass(one, tfgans.GAN)
+        item.__name__ for item in public if isinstance(item, type) and issubclass(item, tfgans.GAN)
     }
     assert named == {method.name for method in named_methods.METHODS}
     assert named == DEFAULTS.keys() | {"GAN"}
@@ -170,8 +170,8 @@ def test_no_argument_of_gan_is_swallowed(method):
 class TestWGAN:
     def test_all_parameters_of_the_critic_are_clipped_after_each_update(self):
         gan = tfgans.WGAN(*tiny.mixtures(2, 2, weight_update="softmax"), weight_clip=0.02)
-        gan.compile(named_methods.adam(0.5), named_methods.adam(0.5))
-        train(gan, 1)
+        gan.compile(named_methods.adam(0.5), named_methods.adam(0.5), run_eagerly=True)
+        tiny.train(gan)
         for component in gan.discriminator.components:
             *largest, last_bias = [np.abs(weight).max() for weight in component.get_weights()]
             # A step of 0.5 throws every parameter, biases too, against the limit; but the last
@@ -189,10 +189,8 @@ class TestWGAN:
             expected += [False] * (blocks - 1) + [True]
             updates += 1
         steps = tf.range(2500, dtype=tf.int64)
-        found = tf.map_fn(
-            lambda step: generator_is_due(step, 5), steps, fn_output_signature=tf.bool
-        )
-        np.testing.assert_array_equal(found, expected[:2500])
+        due = tf.map_fn(lambda step: generator_is_due(step, 5), steps, fn_output_signature=tf.bool)
+        np.testing.assert_array_equal(due, expected[:2500])
 
     def test_warm_up_leaves_the_generator_alone(self):
         gan = tfgans.WGAN(
@@ -202,7 +200,7 @@ class TestWGAN:
         before = [weight.numpy() for weight in gan.generator.trainable_variables]
         moved = []
         for steps in (99, 1):
-            train(gan, steps)
+            tiny.train(gan, steps)
             now = [weight.numpy() for weight in gan.generator.trainable_variables]
             moved.append(not all(map(np.array_equal, before, now)))
         assert moved == [False, True]
@@ -223,13 +221,13 @@ def constant_generators(k):
 class TestDCD:
     def test_tunes_a_copy_of_the_discriminator_and_freezes_the_generator(self):
         gan = tfgans.NonSaturatingGAN(*tiny.mixtures(2, 2), ema=0.9)
-        gan.compile()
-        train(gan, 2)
+        gan.compile(run_eagerly=True)
+        tiny.train(gan, 2)
         before = tiny.state(gan)
         dcd = tfgans.DCD.from_gan(gan, langevin=named_methods.SHORT)
-        dcd.compile()
+        dcd.compile(run_eagerly=True)
         start = [dcd.generator.get_weights(), dcd.discriminator.get_weights()]
-        train(dcd, 3)
+        tiny.train(dcd, 3)
         for weight, was in zip(dcd.generator.get_weights(), start[0], strict=True):
             np.testing.assert_array_equal(weight, was)
         changed = zip(dcd.discriminator.get_weights(), start[1], strict=True)
@@ -271,7 +269,21 @@ class TestDCD:
             np.bincount(drawn, minlength=3) / 500, [0.6, 0.3, 0.1], atol=0.09
         )
 
-    def test_refinement_must_be_one(self):
+    def test_frozen_layers_of_a_gan_stay_frozen(self):
+        gan = tiny.gan(tfgans.NonSaturatingGAN, compiled=False)
+        gan.discriminator.layers[1].trainable = False
+        trained = len(gan.discriminator.trainable_variables)
+        assert len(tfgans.DCD.from_gan(gan).discriminator.trainable_variables) == trained == 2
+
+    def test_other_latents_are_refused(self):
+        class Uniform(tfgans.NonSaturatingGAN):
+            def draw_latents(self, draws):
+                return draws.uniform(self.latent_shape)
+
+        with pytest.raises(ValueError, match="overrides `draw_latents`"):
+            tfgans.DCD.from_gan(tiny.gan(Uniform))
+
+    def test_refinement_of_another_type_is_refused(self):
         with pytest.raises(ValueError, match=r"`refine` must be a tfgans.refinement.*Received: 20"):
             tiny.gan(tfgans.NonSaturatingGAN).sample(1, refine=20)
 
@@ -333,7 +345,7 @@ def test_every_counts_the_updates_of_the_discriminator():
         discriminator_steps=2,
     )
     gan.compile(run_eagerly=True)
-    train(gan, 2)
+    tiny.train(gan, 2)
     assert [update for update, _ in seen] == [0, 1, 2, 3]
     # The mean over the updates so far rises with each that is penalized, and falls with the others.
     assert [change > 0 for _, change in seen] == [True, False, True, False]

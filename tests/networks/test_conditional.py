@@ -138,34 +138,6 @@ def test_logit_is_a_projection(name, normalization):
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("training", [False, True])
-def test_conditional_batch_normalization_by_hand(training):
-    model = _make("dcgan_generator", normalization="batch")
-    norm, affine = model.get_layer("project_norm"), model.get_layer("project_norm_affine")
-    rng = np.random.default_rng(0)
-    for layer in (norm, affine):
-        layer.set_weights([rng.uniform(0.5, 2, w.shape) for w in layer.get_weights()])
-    mean, variance = norm.moving_mean.numpy(), norm.moving_variance.numpy()
-    features = rng.normal(size=(4, *norm.output.shape[1:])).astype("float32")
-    if training:  # The statistics are those of all classes together.
-        mean, variance = features.mean(axis=(0, 1, 2)), features.var(axis=(0, 1, 2))
-    gain, offset = (table.numpy()[LABELS][:, None, None, :] for table in affine.weights)
-    expected = gain * (features - mean) / np.sqrt(variance + 1e-5) + offset
-    outputs = affine([norm(features, training=training), LABELS])
-    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-4)
-
-
-def test_conditional_layer_normalization_by_hand():
-    model = _trained("resnet_generator", "layer")
-    norm, affine = model.get_layer("features_norm"), model.get_layer("features_norm_affine")
-    features = np.random.default_rng(0).normal(2, 3, (4, 8, 8, 2)).astype("float32")
-    axes = {"axis": (1, 2, 3), "keepdims": True}
-    gain, offset = (table.numpy()[LABELS][:, None, None, :] for table in affine.weights)
-    expected = gain * (features - features.mean(**axes)) / features.std(**axes) + offset
-    outputs = affine([norm(features), LABELS])
-    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-4)
-
-
 @by_name
 def test_spectral_normalization_covers_every_kernel(name):
     model = _trained(name, "spectral")
@@ -206,9 +178,9 @@ one_of_each = pytest.mark.parametrize(("name", "normalization"), ONE_OF_EACH)
 
 
 @one_of_each
-# Keras's own `save`, of any layer, under NumPy 2.
+# `save` of Keras warns of any layer under NumPy 2.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_saved_cloned_and_exported(name, normalization, tmp_path):
+def test_saved_cloned_and_compiled(name, normalization, tmp_path):
     model = _trained(name, normalization)
     inputs = [_inputs(model), LABELS]
     expected = model(inputs).numpy()
@@ -218,31 +190,8 @@ def test_saved_cloned_and_exported(name, normalization, tmp_path):
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
     np.testing.assert_array_equal(clone(inputs), expected)
-    model.export(tmp_path / "exported", verbose=False)
-    exported = tf.saved_model.load(tmp_path / "exported")
-    served = exported.serve([tf.constant(array) for array in inputs])
-    np.testing.assert_allclose(served, expected, atol=1e-5)
-
-
-@one_of_each
-def test_same_in_a_graph_and_under_xla(name, normalization):
-    model = _trained(name, normalization)
-    inputs = [_inputs(model), LABELS]
-    for jit_compile in (False, True):
-        call = tf.function(lambda x, y: model([x, y]), jit_compile=jit_compile)
-        np.testing.assert_allclose(call(*inputs), model(inputs), rtol=1e-4, atol=1e-4)
-
-
-@one_of_each
-def test_half_precision(name, normalization):
-    keras.config.set_dtype_policy("mixed_float16")
-    model = _make(name, normalization=normalization)
-    outputs = model([_inputs(model), LABELS], training=True)
-    assert outputs.dtype == tf.float32
-    assert model.outputs[0].dtype == "float32"
-    assert np.all(np.isfinite(outputs))
-    assert {layer.compute_dtype for layer in _affines(model)} <= {"float16"}
-    assert {weight.dtype for weight in model.weights} == {"float32"}
+    compiled = tf.function(lambda x, y: model([x, y]), jit_compile=True)
+    np.testing.assert_allclose(compiled(*inputs), expected, rtol=1e-4, atol=1e-4)
 
 
 # Taken before the builders knew of labels: a sum over names and shapes, and the sum of |weights|.

@@ -72,13 +72,6 @@ def test_optimum_of_a_discriminator_with_labels(objective, logit):
         assert np.argmin(share * on_real + (1 - share) * on_fake) == 100
 
 
-@pytest.mark.parametrize("game", [objectives.Minimax, objectives.NonSaturating])
-def test_no_smoothing_is_exactly_the_original_loss(game):
-    logits = tf.constant(np.random.default_rng(0).normal(0, 9, (64, 1)), tf.float32)
-    on_real, _ = game().discriminator_loss(logits, logits)
-    np.testing.assert_array_equal(on_real, tf.nn.softplus(-logits))
-
-
 @dataclasses.dataclass(frozen=True)
 class Divergence:
     """What the paper's tables say of one f, apart from the code."""
@@ -183,8 +176,8 @@ def test_gan_and_jensen_shannon_are_the_games_of_goodfellow(non_saturating):
     for name, shift in (("gan", 0 * shifts), ("jensen_shannon", shifts)):
         game = FDivergence(name, non_saturating=non_saturating)
         terms = (*game.discriminator_loss(logits, logits), game.generator_loss(None, logits))
-        for term, one, constant in zip(terms, expected, shift, strict=True):
-            np.testing.assert_allclose(term, one + constant, atol=1e-12)
+        for term, value, constant in zip(terms, expected, shift, strict=True):
+            np.testing.assert_allclose(term, value + constant, atol=1e-12)
 
 
 @pytest.mark.parametrize(("dtype", "limit"), [(tf.float32, 30.0), (tf.float16, 7.0)])
@@ -202,8 +195,8 @@ def test_exponentials_go_on_along_the_tangent(dtype, limit):
 
 
 @pytest.mark.parametrize("name", sorted(set(DIVERGENCES) - {"total_variation"}))
-@pytest.mark.parametrize(("dtype", "size"), [(tf.float32, 1e4), (tf.float16, 50.0)])
-def test_density_ratio_is_finite(name, dtype, size):
-    ratios = FDivergence(name).density_ratio(tf.constant([[-size], [size]], dtype))
-    assert ratios.dtype == dtype
-    assert np.isfinite(ratios).all()
+def test_density_ratio_is_finite(name):
+    for dtype, size in ((tf.float32, 1e4), (tf.float16, 50.0)):
+        ratios = FDivergence(name).density_ratio(tf.constant([[-size], [size]], dtype))
+        assert ratios.dtype == dtype
+        assert np.isfinite(ratios).all()

@@ -26,7 +26,7 @@ def pairs(num, seed=0):
 
 
 class Spy:
-    """A critic that notes how many rows it is asked for, and whether in training."""
+    """A critic that records the number of rows of each call, and `training`."""
 
     def __init__(self):
         self.asked = []
@@ -53,17 +53,12 @@ def test_every_nth_update_counts_n_times(every):
     np.testing.assert_allclose(np.mean(values[1 : every + 1], axis=0), full, rtol=1e-6)
 
 
-@pytest.mark.parametrize("update", [4, np.int64(4), tf.constant(4), tf.constant(4, tf.int64)])
-def test_any_integer_counts(update):
-    values = R1(every=2)(half_square, *pairs(4), update=update)
-    np.testing.assert_allclose(values, 2 * R1()(half_square, *pairs(4)), rtol=1e-6)
-
-
 def test_each_term_of_a_sum_counts_by_itself():
     real, fake = pairs(4)
     lazy = penalties.PenaltySum([R1(every=2), LINE(every=3)])
     full = penalties.PenaltySum([R1(), LINE()])(half_square, real, fake, key=KEY)
-    values = [lazy(half_square, real, fake, key=KEY, update=i) for i in range(6)]
+    integers = [0, np.int64(1), tf.constant(2), tf.constant(3, tf.int64), 4, 5]
+    values = [lazy(half_square, real, fake, key=KEY, update=update) for update in integers]
     np.testing.assert_allclose(np.mean(values, axis=0), full, rtol=1e-6)
     np.testing.assert_array_equal(values[1], np.zeros(4))
     np.testing.assert_array_equal(values[2], values[4])
@@ -86,24 +81,24 @@ def test_updates_that_do_not_count_cost_nothing():
     assert int(asked) == 3
 
 
-@pytest.mark.parametrize("how", [{"training": False, "update": 1}, {"update": None}])
-def test_every_is_of_training_updates(how):
+@pytest.mark.parametrize("options", [{"training": False, "update": 1}, {"update": None}])
+def test_every_is_of_training_updates(options):
     real, fake = pairs(4)
-    values = LINE(every=3)(half_square, real, fake, key=KEY, **how)
+    values = LINE(every=3)(half_square, real, fake, key=KEY, **options)
     np.testing.assert_array_equal(values, LINE()(half_square, real, fake, key=KEY))
 
 
-@pytest.mark.parametrize("fraction", [0.01, 0.25, 0.3, 0.5, 0.9])
-@pytest.mark.parametrize("num", [1, 5, 8])
-def test_a_fraction_of_the_rows_counts_as_much_as_all(num, fraction):
-    count = math.ceil(fraction * num)
-    full = LINE()(half_square, *pairs(num), key=KEY).numpy()
-    critic = Spy()
-    values = LINE(fraction=fraction)(critic, *pairs(num), key=KEY).numpy()
-    assert np.count_nonzero(values) == count
-    assert critic.asked == [(count, True)]
-    expected = np.where(values != 0, full * num / count, 0.0)
-    np.testing.assert_allclose(values, expected, rtol=1e-5)
+@pytest.mark.parametrize("fraction", [0.01, 0.3, 0.5, 0.9])
+def test_a_fraction_of_the_rows_counts_as_much_as_all(fraction):
+    for num in (1, 5, 8):
+        count = math.ceil(fraction * num)
+        full = LINE()(half_square, *pairs(num), key=KEY).numpy()
+        critic = Spy()
+        values = LINE(fraction=fraction)(critic, *pairs(num), key=KEY).numpy()
+        assert np.count_nonzero(values) == count
+        assert critic.asked == [(count, True)]
+        expected = np.where(values != 0, full * num / count, 0.0)
+        np.testing.assert_allclose(values, expected, rtol=1e-5)
 
 
 def test_the_rows_are_spread_evenly():
@@ -127,7 +122,7 @@ def test_the_expectation_stays_and_all_rows_come_equally_often(penalty, count):
     def values(keys):
         return tf.map_fn(
             lambda key: tf.stack(
-                [one(half_square, real, fake, key=key) for one in (penalty, whole)]
+                [price(half_square, real, fake, key=key) for price in (penalty, whole)]
             ),
             keys,
             fn_output_signature=tf.float32,
@@ -158,10 +153,10 @@ def test_a_batch_of_unknown_size(fraction):
         return penalty(half_square, real, fake, key=KEY)
 
     for num in (1, 2, 5, 8, 100, 300):
-        own = values(*pairs(num)).numpy()
+        prices = values(*pairs(num)).numpy()
         expected = penalty(half_square, *pairs(num), key=KEY).numpy()
-        np.testing.assert_allclose(own, expected, rtol=1e-5)
-        assert np.count_nonzero(own) == math.ceil(fraction * num)
+        np.testing.assert_allclose(prices, expected, rtol=1e-5)
+        assert np.count_nonzero(prices) == math.ceil(fraction * num)
 
 
 def test_a_fraction_is_of_training():
@@ -184,9 +179,9 @@ def test_both_at_once():
 
 def test_autograph_converts_all_that_they_do():
     """Else TensorFlow prints a warning for each `tf.function` that calls a penalty."""
-    methods = [one for one in vars(penalties.Penalty).values() if inspect.isfunction(one)]
-    here = [one for one in methods if one.__code__.co_filename.endswith("penalty.py")]
-    concrete = [one for one in here if not getattr(one, "__isabstractmethod__", False)]
+    methods = [value for value in vars(penalties.Penalty).values() if inspect.isfunction(value)]
+    here = [method for method in methods if method.__code__.co_filename.endswith("penalty.py")]
+    concrete = [method for method in here if not getattr(method, "__isabstractmethod__", False)]
     assert penalties.Penalty.__call__ in concrete
     for method in concrete:
         tf.autograph.to_graph(method)

@@ -30,42 +30,17 @@ def clip_eagerly(variables):
     penalties.clip_weights(variables, LIMIT)
 
 
-@pytest.mark.parametrize("how", ["eager", "graph", "XLA"])
-def test_all_variables_are_clipped(how):
+@pytest.mark.parametrize("execution", ["eager", "XLA"])
+def test_all_variables_are_clipped(execution):
     variables = critic_variables()
     assert len(variables) == 6
     before = [variable.numpy() for variable in variables]
-    if how == "eager":
-        clip_eagerly(variables)
-    else:
-        tf.function(lambda: clip_eagerly(variables), jit_compile=how == "XLA")()
-    outside = 0
+    clip = lambda: clip_eagerly(variables)  # noqa: E731
+    (clip if execution == "eager" else tf.function(clip, jit_compile=True))()
     for variable, old in zip(variables, before, strict=True):
-        new = variable.numpy()
-        assert np.abs(new).max() <= LIMIT
-        inside = np.abs(old) <= LIMIT
-        outside += np.sum(~inside)
-        np.testing.assert_array_equal(new[inside], old[inside])
-        np.testing.assert_array_equal(new[~inside], LIMIT * np.sign(old[~inside]))
+        np.testing.assert_array_equal(variable.numpy(), np.clip(old, -LIMIT, LIMIT))
+    outside = sum(np.sum(np.abs(old) > LIMIT) for old in before)
     assert 5 <= outside < sum(old.size for old in before)
-
-
-def test_every_replica_clips_its_own_copy():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
-        variables = critic_variables()
-    before = [variable.numpy() for variable in variables]
-
-    @tf.function
-    def step():
-        strategy.run(clip_eagerly, [variables])
-
-    step()
-    for variable, old in zip(variables, before, strict=True):
-        copies = strategy.experimental_local_results(variable.value)
-        assert len(copies) == 2
-        for copy in copies:
-            np.testing.assert_array_equal(copy, np.clip(old, -LIMIT, LIMIT))
 
 
 def test_clipping_in_a_loop_of_steps_of_two_replicas():
@@ -84,27 +59,17 @@ def test_clipping_in_a_loop_of_steps_of_two_replicas():
             strategy.run(update)
 
     steps()
-    for copy in strategy.experimental_local_results(variable.value):
+    copies = strategy.experimental_local_results(variable.value)
+    assert len(copies) == 2
+    for copy in copies:
         np.testing.assert_allclose(copy, [LIMIT, -LIMIT, 0.1], rtol=1e-6)
 
 
-def test_the_optimum_of_a_clipped_linear_critic():
-    """w = c sign(mu_r - mu_g), so the gap is c ||mu_r - mu_g||_1."""
-    difference = np.array([1.0, -0.5, 0.0, 2.0], np.float32)
-    weights = keras.Variable(np.array([0.1, 0.2, -0.1, -0.2], "float32"))
-    for _ in range(40):
-        weights.assign_add(0.05 * difference)
-        clip_eagerly([weights])
-    gap = np.sum(weights.numpy() * difference)
-    assert gap == pytest.approx(LIMIT * np.abs(difference).sum(), rel=1e-6)
-    assert weights.numpy()[2] == pytest.approx(-0.1)  # Nothing moves it.
-
-
-@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), None])
-def test_bad_limits(limit):
+def test_bad_limits():
     weights = keras.Variable(np.ones(3, "float32"))
-    with pytest.raises(ValueError, match="`limit` must be"):
-        penalties.clip_weights([weights], limit)
+    for limit in (0.0, -1.0, float("nan"), None):
+        with pytest.raises(ValueError, match="`limit` must be"):
+            penalties.clip_weights([weights], limit)
     np.testing.assert_array_equal(weights, np.ones(3))
 
 

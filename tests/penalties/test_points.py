@@ -42,7 +42,7 @@ def test_segments_with_one_alpha_an_example():
     real, fake = images(NUM)
     points = penalties.GradientPenalty().points(real, fake, KEY)
     assert points.dtype == tf.float32
-    moved, whole = ((one - real).numpy().astype(np.float64) for one in (points, fake))
+    moved, whole = ((ends - real).numpy().astype(np.float64) for ends in (points, fake))
     moved, whole = moved.reshape(NUM, -1), whole.reshape(NUM, -1)
     alpha = (moved * whole).sum(axis=1) / (whole**2).sum(axis=1)
     # Rank one: nothing is left beside the segment but the rounding of numbers up to 5.
@@ -54,18 +54,11 @@ def test_segments_with_one_alpha_an_example():
     assert_mean(alpha[:-1] * alpha[1:], 1 / 4)  # Neighbours share nothing.
 
 
-def test_the_mean_penalty_on_a_segment():
-    """|x|^2 / 2, real = 0, fake = (2, 0): E (2a - 1)^2 = 1/3."""
-    num = 20_000
-    real, fake = tf.zeros([num, 2]), tf.tile([[2.0, 0.0]], [num, 1])
-    assert_mean(penalties.GradientPenalty()(half_square, real, fake, key=KEY), 1 / 3)
-
-
 def test_on_the_real_and_on_the_fake():
     real, fake = images(5)
-    for penalty, own in ((penalties.R1Penalty(), real), (penalties.R2Penalty(), fake)):
-        np.testing.assert_array_equal(penalty.points(real, fake, KEY), own)
-        squared_norms = np.sum(own.numpy() ** 2, axis=(1, 2, 3))
+    for penalty, examples in ((penalties.R1Penalty(), real), (penalties.R2Penalty(), fake)):
+        np.testing.assert_array_equal(penalty.points(real, fake, KEY), examples)
+        squared_norms = np.sum(examples.numpy() ** 2, axis=(1, 2, 3))
         np.testing.assert_allclose(
             penalty(half_square, real, fake, key=KEY), squared_norms, rtol=1e-5
         )
@@ -87,36 +80,36 @@ def test_what_a_penalty_does_not_read():
 
 def test_uniform_offsets_are_the_authors():
     """alpha U / 2: mean 1/8, sd sqrt(1/9 - 1/16) / 2 = .110, one alpha an example."""
-    found = offsets("uniform", images(NUM)[0]).reshape(NUM, -1)
-    assert found.min() > -1e-6
-    assert found.max() < 0.5 + 1e-6
+    moved = offsets("uniform", images(NUM)[0]).reshape(NUM, -1)
+    assert moved.min() > -1e-6
+    assert moved.max() < 0.5 + 1e-6
     # Numbers of one example share its alpha: only their means are independent.
-    assert_mean(found.mean(axis=1), 0.125)
-    assert_mean((found**2).mean(axis=1), 0.125**2 + 0.1102396**2)
+    assert_mean(moved.mean(axis=1), 0.125)
+    assert_mean((moved**2).mean(axis=1), 0.125**2 + 0.1102396**2)
     # The greatest of 48 numbers is alpha / 2 times 48 / 49; with an alpha a number it is near 1/2.
-    assert_mean(found.max(axis=1), 0.25 * 48 / 49)
-    assert_mean(found[:-1].mean(axis=1) * found[1:].mean(axis=1), 0.125**2)
-    assert_mean(found[:, 0] * found[:, 1], 0.25 / 3 / 4)  # E alpha^2 (E U)^2 / 4
+    assert_mean(moved.max(axis=1), 0.25 * 48 / 49)
+    assert_mean(moved[:-1].mean(axis=1) * moved[1:].mean(axis=1), 0.125**2)
+    assert_mean(moved[:, 0] * moved[:, 1], 0.25 / 3 / 4)  # E alpha^2 (E U)^2 / 4
     # alpha and U are two draws: with one for both, the mean would be E U^2 / 2 = 1/6.
     assert_mean(offsets("uniform", tf.reshape(images(NUM)[0], [-1, 1])), 0.125)
 
 
 def test_symmetric_offsets():
     """U[-1, 1) / 2: mean 0, sd 1 / sqrt(12) = .2887, each number by itself."""
-    found = offsets("symmetric", images(NUM)[0]).reshape(NUM, -1)
-    assert np.abs(found).max() < 0.5 + 1e-6
-    assert_mean(found, 0.0)
-    assert_mean(found**2, 1 / 12)
-    assert_mean(found[:, 0] * found[:, 1], 0.0)
-    assert_mean(np.abs(found).max(axis=1), 0.5 * 48 / 49)
+    moved = offsets("symmetric", images(NUM)[0]).reshape(NUM, -1)
+    assert np.abs(moved).max() < 0.5 + 1e-6
+    assert_mean(moved, 0.0)
+    assert_mean(moved**2, 1 / 12)
+    assert_mean(moved[:, 0] * moved[:, 1], 0.0)
+    assert_mean(np.abs(moved).max(axis=1), 0.5 * 48 / 49)
 
 
 def test_gaussian_offsets():
     """N(0, 1) / 2: moments 0, 1/4, 0, 3/16."""
-    found = offsets("gaussian", images(NUM)[0]).reshape(NUM, -1)
+    moved = offsets("gaussian", images(NUM)[0]).reshape(NUM, -1)
     for power, moment in enumerate((0.0, 1 / 4, 0.0, 3 / 16), 1):
-        assert_mean(found**power, moment)
-    assert_mean(found[:, 0] * found[:, 1], 0.0)
+        assert_mean(moved**power, moment)
+    assert_mean(moved[:, 0] * moved[:, 1], 0.0)
 
 
 @noises
@@ -126,21 +119,20 @@ def test_one_standard_deviation_of_the_whole_batch(noise):
     sizes = np.array([0.01, 4.0]) * np.where(np.arange(NUM) % 2, 1.0, 0.1)[:, np.newaxis]
     real = tf.constant(100 + rng.normal(size=(NUM, 2)) * sizes, tf.float32)
     second_moment = {"uniform": 1 / 36, "symmetric": 1 / 12, "gaussian": 1 / 4}[noise]
-    found = offsets(noise, real)
+    moved = offsets(noise, real)
     for rows in (slice(0, None, 2), slice(1, None, 2)):
         for feature in (0, 1):
-            assert_mean(found[rows, feature] ** 2, second_moment)
+            assert_mean(moved[rows, feature] ** 2, second_moment)
 
 
 @noises
 def test_offsets_grow_with_the_batch_and_with_the_scale(noise):
     real = images(8)[0]
-    found = offsets(noise, real)
+    moved = offsets(noise, real)
     # In standard deviations: float32 leaves 1e-7 of the largest numbers.
-    np.testing.assert_allclose(offsets(noise, 4.0 * real), found, atol=1e-6)
-    np.testing.assert_allclose(offsets(noise, real + 3.0), found, atol=2e-6)
-    np.testing.assert_allclose(offsets(noise, real, scale=2.0), 4.0 * found, atol=4e-6)
-    assert not np.allclose(offsets(noise, real, key=random.key(4)), found)
+    np.testing.assert_allclose(offsets(noise, 4.0 * real + 3.0), moved, atol=2e-6)
+    np.testing.assert_allclose(offsets(noise, real, scale=2.0), 4.0 * moved, atol=4e-6)
+    assert not np.allclose(offsets(noise, real, key=random.key(4)), moved)
 
 
 @noises
@@ -154,34 +146,25 @@ def test_without_noise_dragan_is_on_the_real(noise):
 
 
 def test_terms_of_a_sum_draw_by_themselves():
-    """Two equal terms lie at different points: the sum is not twice the one."""
+    """Two equal terms lie at different points: the sum is not twice a term."""
     line, (real, fake) = penalties.GradientPenalty(weight=1.0), images(5)
     both = penalties.PenaltySum([line, line])(half_square, real, fake, key=KEY)
     assert not np.isclose(both, 2 * line(half_square, real, fake, key=KEY)).any()
-    asked = []
-
-    def critic(x, training):
-        asked.append(x)
-        return half_square(x, training)
-
-    penalties.PenaltySum([line, line])(critic, real, fake, key=KEY)
-    assert not np.allclose(*asked)
 
 
-@pytest.mark.parametrize("penalty", [penalties.GradientPenalty(), penalties.R1Penalty()])
-def test_two_replicas_price_what_one_would(penalty):
-    """Each draws the numbers of its own rows of the global batch."""
-    real, fake = images(6)
+def test_two_replicas_price_what_one_device_would():
+    """Each draws the numbers of its rows of the global batch."""
+    penalty, (real, fake) = penalties.GradientPenalty(), images(6)
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
     @tf.function
     def values():
-        def own():
+        def replica():
             first = 3 * tf.distribute.get_replica_context().replica_id_in_sync_group
             rows = [examples[first : first + 3] for examples in (real, fake)]
             return penalty(half_square, *rows, key=KEY)
 
-        return strategy.experimental_local_results(strategy.run(own))
+        return strategy.experimental_local_results(strategy.run(replica))
 
     together = penalty(half_square, real, fake, key=KEY)
     np.testing.assert_allclose(tf.concat(values(), axis=0), together, rtol=1e-6)

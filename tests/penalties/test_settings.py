@@ -31,12 +31,12 @@ def changed(cls):
 
 
 CLASSES = [
-    one
-    for one in (getattr(penalties, name) for name in penalties.__all__)
-    if isinstance(one, type) and one not in (penalties.Penalty, penalties.PenaltySum)
+    item
+    for item in (getattr(penalties, name) for name in penalties.__all__)
+    if isinstance(item, type) and item not in (penalties.Penalty, penalties.PenaltySum)
 ]
 MADE = [cls() for cls in CLASSES] + [changed(cls) for cls in CLASSES]
-SUMS = [penalties.PenaltySum([R1(), R2()]), penalties.PenaltySum([changed(one) for one in CLASSES])]
+SUMS = [penalties.PenaltySum([R1(), R2()]), penalties.PenaltySum([changed(cls) for cls in CLASSES])]
 
 
 @pytest.mark.parametrize("penalty", MADE + SUMS, ids=lambda penalty: type(penalty).__name__)
@@ -51,10 +51,6 @@ def test_immutable_and_serializable(penalty):
             setattr(penalty, name, 1.0)
 
 
-def test_penalties_differ_by_class_and_number():
-    assert len({*MADE, *SUMS}) == len(MADE) + len(SUMS)
-
-
 def test_defaults():
     """Those of the papers."""
     assert (LINE().weight, LINE().target) == (10.0, 1.0)
@@ -66,71 +62,58 @@ def test_defaults():
         assert (penalty.every, penalty.fraction, penalty.one_sided) == (1, 1.0, False)
 
 
-@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"weight": -1}, "`weight` must be a finite number of at least 0. Received: -1"),
         ({"weight": float("nan")}, "`weight` must be a finite number.*Received: nan"),
-        ({"weight": float("inf")}, "`weight` must be a finite number.*Received: inf"),
-        ({"weight": "1"}, "`weight` must be a finite number.*Received: '1'"),
         ({"target": -0.5}, "`target` must be a finite number of at least 0. Received: -0.5"),
-        ({"target": float("nan")}, "`target` must be a finite number.*Received: nan"),
+        ({"target": 0.0, "one_sided": True}, "`one_sided` means nothing with a target of 0"),
+        ({"one_sided": 1}, "`one_sided` must be True or False"),
         ({"epsilon": 0}, "`epsilon` must be above 0. Received: 0"),
-        ({"epsilon": -1e-8}, "`epsilon` must be .* of at least 0. Received: -1e-08"),
         ({"every": 0}, "`every` must be an integer of at least 1. Received: 0"),
         ({"every": 2.0}, "`every` must be an integer of at least 1. Received: 2.0"),
-        ({"every": True}, "`every` must be an integer of at least 1. Received: True"),
         ({"fraction": 0}, "`fraction` must be .*0.*Received: 0"),
         ({"fraction": 1.5}, r"`fraction` must be in \(0, 1\]. Received: 1.5"),
-        ({"fraction": -0.5}, "`fraction` must be .*Received: -0.5"),
-        ({"fraction": float("nan")}, "`fraction` must be .*Received: nan"),
-        ({"fraction": True}, "`fraction` must be .*Received: True"),
     ],
 )
-def test_bad_numbers(cls, options, message):
-    with pytest.raises(ValueError, match=message):
-        cls(**options)
+def test_bad_numbers(options, message):
+    for cls in CLASSES:
+        with pytest.raises(ValueError, match=message):
+            cls(**options)
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("make", "message"),
     [
-        ({"noise": "pink"}, "`noise` must be one of 'uniform', 'symmetric', .*Received: 'pink'"),
-        ({"noise": None}, "`noise` must be one of 'uniform', 'symmetric', .*Received: None"),
-        ({"scale": -0.5}, "`scale` must be a finite number of at least 0. Received: -0.5"),
-        ({"scale": float("nan")}, "`scale` must be a finite number.*Received: nan"),
+        (
+            lambda: penalties.DRAGANPenalty(noise="pink"),
+            "`noise` must be one of .*Received: 'pink'",
+        ),
+        (
+            lambda: penalties.DRAGANPenalty(scale=-0.5),
+            "`scale` must be a finite number of at least",
+        ),
+        *(
+            (lambda terms=terms: penalties.PenaltySum(terms), f"`terms` must be {message}")
+            for terms, message in [
+                ([], r"two penalties or more. Received: \[\]"),
+                ([R1()], r"two penalties or more. Received: \[R1Penalty"),
+                (R1(), "two penalties or more. Received: R1Penalty"),
+                ([R1(), 3.0], r".*Penalty, say `.*R1Penalty\(\)`. Received: 3.0"),
+                ([R1(), SUMS[0]], ".*Received: PenaltySum"),
+            ]
+        ),
     ],
 )
-def test_bad_noise(options, message):
+def test_bad_noise_and_bad_sums(make, message):
     with pytest.raises(ValueError, match=message):
-        penalties.DRAGANPenalty(**options)
+        make()
 
 
-@pytest.mark.parametrize(
-    ("terms", "message"),
-    [
-        ([], r"`terms` must be two penalties or more. Received: \[\]"),
-        ([R1()], r"`terms` must be two penalties or more. Received: \[R1Penalty"),
-        (R1(), r"`terms` must be two penalties or more. Received: R1Penalty"),
-        (None, "`terms` must be two penalties or more. Received: None"),
-        ([R1(), 3.0], r"`terms` must be .*Penalty, say `.*R1Penalty\(\)`. Received: 3.0"),
-        ([R1, R2], "`terms` must be .*Received: <class"),
-        ([R1(), SUMS[0]], "`terms` must be .*Received: PenaltySum"),
-    ],
-)
-def test_bad_sums(terms, message):
-    with pytest.raises(ValueError, match=message):
-        penalties.PenaltySum(terms)
-
-
-def test_a_sum_takes_any_iterable():
+def test_a_sum_takes_any_iterable_and_an_integer_may_be_of_numpy():
     terms = (R1(), R2(fraction=0.5), LINE(fraction=0.25))
-    one, other = penalties.PenaltySum(term for term in terms), penalties.PenaltySum(list(terms))
-    assert one == other
-    assert (one.weight, one.fraction) == (1.0, 0.25)
-    assert one.terms == terms
-
-
-def test_integers_of_numpy_are_integers():
+    total = penalties.PenaltySum(term for term in terms)
+    assert total == penalties.PenaltySum(list(terms))
+    assert (total.weight, total.fraction, total.terms) == (1.0, 0.25, terms)
     assert LINE(every=np.int64(3)) == LINE(every=3)

@@ -1,4 +1,4 @@
-"""Layers that Keras does not have, or not like this."""
+"""Layers that Keras does not have, or implements differently."""
 
 from tfgans.layers.conditional_affine import ConditionalAffine
 from tfgans.layers.instance_noise import InstanceNoise

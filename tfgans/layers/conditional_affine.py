@@ -1,5 +1,6 @@
-"""A gain and an offset a channel, one pair of them a class."""
+"""A gain and an offset per channel and class."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from tfgans import checks
+from tfgans.types import Config, Shape
 
 _LABELS_RANK = 1
 
@@ -15,17 +17,17 @@ _LABELS_RANK = 1
 class ConditionalAffine(keras.layers.Layer):
     """Returns features * gain[label] + offset[label], channel by channel.
 
-    Tells a network the class of each example. After a normalization without gain and offset of its
-    own (`center=False, scale=False`) it makes the normalization conditional: after batch
+    Tells a network the class of each example. After a normalization without gain and
+    offset (`center=False, scale=False`) it makes the normalization conditional: after batch
     normalization, conditional batch normalization. All classes start with gain 1 and offset 0, and
-    so alike: training parts them.
+    so are equal at first.
 
     The rows are picked by a product with one-hot labels, not by an index. The gradient of a table
     is then dense, which an optimizer updates in one pass, and which XLA takes.
 
     Args:
-        num_classes: Integer of at least 1. Labels lie in [0, num_classes); the layer cannot see
-            one that does not, and turns its features to zero.
+        num_classes: Integer of at least 1. Labels lie in [0, num_classes); the layer cannot
+            detect other labels, and turns their features to zero.
         **options: Those of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
 
     Call arguments:
@@ -51,25 +53,25 @@ class ConditionalAffine(keras.layers.Layer):
         self.num_classes = checks.positive_int("num_classes", num_classes)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Sequence[Shape]) -> None:
         """Makes the two tables: [num_classes, channels]."""
         table = (self.num_classes, _features_shape(input_shape)[-1])
         self.gain = self.add_weight(name="gain", shape=table, initializer="ones")
         self.offset = self.add_weight(name="offset", shape=table, initializer="zeros")
         super().build(input_shape)
 
-    def call(self, inputs: Any) -> Any:
-        """Returns the features, each example's scaled and shifted as its class has it."""
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Returns the features, scaled and shifted by the gain and offset of each class."""
         features, labels = inputs
         one_hot = ops.one_hot(labels, self.num_classes, dtype=self.compute_dtype)
-        # One row an example, the same for all positions between batch and channels.
+        # A row per example, the same for all positions between batch and channels.
         rows = (-1, *[1] * (len(features.shape) - 2), features.shape[-1])
         gain, offset = (
             ops.reshape(ops.matmul(one_hot, table), rows) for table in (self.gain, self.offset)
         )
         return features * gain + offset
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """Returns the shape of the features."""
         return _features_shape(input_shape)
 
@@ -81,14 +83,14 @@ class ConditionalAffine(keras.layers.Layer):
         """Returns the mask of the features."""
         return None if previous_mask is None else previous_mask[0]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "num_classes": self.num_classes}
 
 
-def _features_shape(input_shape: Any) -> tuple[int | None, ...]:
+def _features_shape(input_shape: Sequence[Shape]) -> Shape:
     """Returns the first shape of two; raises ValueError if they are not features and labels."""
-    shapes = [tuple(one) for one in input_shape if isinstance(one, list | tuple)]
+    shapes = [tuple(shape) for shape in input_shape if isinstance(shape, list | tuple)]
     pair = len(shapes) == len(input_shape) == 2
     if not pair or len(shapes[0]) <= _LABELS_RANK or len(shapes[1]) != _LABELS_RANK:
         raise ValueError(

@@ -1,15 +1,15 @@
-"""Noise on what a discriminator sees, which fades as training goes on."""
+"""Noise on the inputs of a discriminator, with a level that falls in training."""
 
 import numbers
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfgans import checks, random
+from tfgans.types import Config, Shape
 
 SCHEDULES = ("constant", "linear", "exponential", "adaptive")
-# Of the adaptive level, as a part of the first one: at 0 it could not rise again.
+# The lowest adaptive level, relative to `stddev`: from 0 it could not rise again.
 _LEAST = 1e-3
 
 
@@ -18,7 +18,7 @@ class InstanceNoise(keras.layers.Layer):
     """Adds Gaussian noise to examples, real and fake alike, at a level that falls in training.
 
     Two distributions on thin manifolds hardly overlap: a perfect discriminator exists, and its
-    gradient vanishes where the generator needs it. With enough noise on both sides they overlap,
+    gradient vanishes where the generator needs it. With enough noise on both they overlap,
     and the gradient pulls the generator towards the data. Put it before the discriminator in the
     steps of both players, with independent keys for real and fake examples.
 
@@ -46,7 +46,7 @@ class InstanceNoise(keras.layers.Layer):
     Call arguments:
         examples: Float tensor [batch, ...], of a static shape but for axis 0.
         key: The int64[2] key of this draw (see `tfgans.random.key`). Needed in training.
-        training: Bool, whether to add the noise. Default: False, which gives the examples back.
+        training: Bool, whether to add the noise. Default: False, which returns the examples.
 
     Output shape: that of the examples, and their dtype. The arithmetic is float32. A mask of the
     examples passes through. `keras.layers.TimeDistributed` passes no key to the layer that it
@@ -100,13 +100,13 @@ class InstanceNoise(keras.layers.Layer):
             initializer=keras.initializers.Constant(self.stddev),
             trainable=False,
             autocast=False,
-            # Replicas see the same step and accuracy, so one speaks for all.
+            # Replicas see the same step and accuracy, so the first decides for all.
             aggregation="only_first_replica",
         )
         self.supports_masking = True
         self.build()
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         """Does nothing: the level does not depend on the examples."""
         del input_shape
         self.built = True
@@ -116,21 +116,23 @@ class InstanceNoise(keras.layers.Layer):
         """Whether `adapt` moves the level, and `anneal` does not."""
         return self.schedule == "adaptive"
 
-    def call(self, examples: Any, key: tf.Tensor | None = None, training: bool = False) -> Any:
+    def call(
+        self, examples: tf.Tensor, key: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
         """Returns the examples, in training with noise of the present level."""
         if not training:
             return examples
         if key is None:
             raise ValueError(
-                "`key` must be given in training: the int64[2] key of this draw, say "
-                "`tfgans.random.key(seed, step, index)`, another one for each batch. "
+                "`key` must be passed in training: the int64[2] key of this draw, say "
+                "`tfgans.random.key(seed, step, index)`, a different key for each batch. "
                 "Received: None"
             )
         noise = random.normal([tf.shape(examples)[0], *examples.shape[1:]], key)
         level = tf.stop_gradient(tf.convert_to_tensor(self.level))
         return tf.cast(tf.cast(examples, tf.float32) + level * noise, examples.dtype)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the shape of the examples."""
         return tuple(input_shape)
 
@@ -143,7 +145,7 @@ class InstanceNoise(keras.layers.Layer):
         """Returns the shape and dtype of the examples."""
         return keras.KerasTensor(examples.shape, dtype=examples.dtype)
 
-    def anneal(self, step: Any) -> None:
+    def anneal(self, step: int | tf.Tensor | keras.Variable) -> None:
         """Sets the level for a step of training; an adaptive level stays as it is.
 
         Args:
@@ -160,14 +162,14 @@ class InstanceNoise(keras.layers.Layer):
             factor = tf.maximum(0.0, 1.0 - part) if linear else tf.exp(-part)
         self.level.assign(self.stddev * factor)
 
-    def adapt(self, accuracy: Any) -> None:
+    def adapt(self, accuracy: float | tf.Tensor) -> None:
         """Moves an adaptive level after a step of training; any other stays as it is.
 
         Args:
-            accuracy: Scalar in [0, 1], how often the discriminator was right on this step's noisy
-                examples. Under `tf.distribute` that of the global batch.
+            accuracy: Scalar in [0, 1], the fraction of this step's noisy examples that the
+                discriminator classified correctly. Under `tf.distribute` that of the global batch.
         """
-        if not self.is_adaptive:
+        if self.target_accuracy is None or self.rate is None:
             return
         if isinstance(accuracy, numbers.Real) and not 0 <= float(accuracy) <= 1:
             raise ValueError(f"`accuracy` must lie in [0, 1]. Received: {checks.short(accuracy)}")
@@ -178,7 +180,7 @@ class InstanceNoise(keras.layers.Layer):
         level = tf.convert_to_tensor(self.level) * tf.exp(self.rate * (more - less))
         self.level.assign(tf.clip_by_value(level, _LEAST * self.stddev, self.max_stddev))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the constructor's arguments."""
         return {
             "stddev": self.stddev,
@@ -196,7 +198,7 @@ def _decay_steps(schedule: str, decay_steps: int | None) -> int | None:
         if decay_steps is None:
             raise ValueError(
                 f"`decay_steps` must be an integer of at least 1 for schedule={schedule!r}. "
-                "Received: None. Give the steps of training in which the noise fades"
+                "Received: None. Pass the number of training steps in which the noise fades"
             )
         return checks.positive_int("decay_steps", decay_steps)
     if decay_steps is not None:
@@ -207,10 +209,18 @@ def _decay_steps(schedule: str, decay_steps: int | None) -> int | None:
     return None
 
 
-def _adaptive_options(schedule: str, stddev: float, **given: Any) -> tuple[Any, Any, Any]:
+def _adaptive_options(
+    schedule: str,
+    stddev: float,
+    *,
+    target_accuracy: float | None,
+    rate: float | None,
+    max_stddev: float | None,
+) -> tuple[float | None, float | None, float | None]:
     """Returns target accuracy, rate and largest level: checked, or all None where not adaptive."""
+    options = {"target_accuracy": target_accuracy, "rate": rate, "max_stddev": max_stddev}
     if schedule != "adaptive":
-        for name, value in given.items():
+        for name, value in options.items():
             if value is not None:
                 raise ValueError(
                     f"`{name}` is of the schedule 'adaptive'. "
@@ -218,8 +228,8 @@ def _adaptive_options(schedule: str, stddev: float, **given: Any) -> tuple[Any, 
                 )
         return None, None, None
     defaults = {"target_accuracy": 0.75, "rate": 0.01, "max_stddev": 10 * stddev}
-    target, rate, highest = (
-        checks.positive(name, default if given[name] is None else given[name])
+    target, factor, highest = (
+        checks.positive(name, default if options[name] is None else options[name])
         for name, default in defaults.items()
     )
     if not 0.5 < target < 1:
@@ -232,4 +242,4 @@ def _adaptive_options(schedule: str, stddev: float, **given: Any) -> tuple[Any, 
             f"`max_stddev` must be at least `stddev`, {stddev!r}, the level at the start. "
             f"Received: {checks.short(highest)}"
         )
-    return target, rate, highest
+    return target, factor, highest

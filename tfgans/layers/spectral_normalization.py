@@ -1,13 +1,13 @@
 """Spectral normalization that leaves the kernel alone."""
 
 import math
-from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from tfgans import checks, compat
+from tfgans.types import Config
 
 _TRANSPOSED = (
     keras.layers.Conv1DTranspose,
@@ -33,15 +33,15 @@ _ITERATIONS_AT_BUILD = 30
 class SpectralNormalization(keras.layers.Wrapper):
     """Divides a layer's kernel by its largest singular value, so that its spectral norm is 1.
 
-    Bounds the Lipschitz constant of a discriminator at the cost of two matrix-vector products a
-    layer. It wraps the layers that `keras.layers.SpectralNormalization` wraps. Unlike that layer
-    it never writes to the kernel: the optimizer alone moves it, and a forward pass in a gradient
-    penalty or in evaluation changes nothing that is trained.
+    Bounds the Lipschitz constant of a discriminator at the cost of two matrix-vector products
+    per layer. It wraps the layers that `keras.layers.SpectralNormalization` wraps. Unlike that
+    layer it never writes to the kernel: only the optimizer changes it, and a forward pass in a
+    gradient penalty or in evaluation changes no trained weight.
 
     The kernel is seen as a matrix `[-1, output_channels]`:
 
     - Dense and convolutions: the last axis of the kernel, as in Keras.
-    - Transposed convolutions: the last axis but one, which holds the output channels there.
+    - Transposed convolutions: the second-to-last axis, which holds the output channels there.
     - Depthwise convolutions: the last two axes, input channels times `depth_multiplier`.
     - EinsumDense: the axes of the kernel that the output of the equation has.
     - Embedding and any other layer with a `kernel` or `embeddings`: the last axis, as in Keras.
@@ -53,8 +53,8 @@ class SpectralNormalization(keras.layers.Wrapper):
     the weights. `u` moves only in training and only while the layer is trainable; the gradient
     takes the singular vectors as constants, as in the paper. Because `u` follows the kernel one
     step at a time, the estimate is too low while the kernel moves fast (by up to 14 % in a DCGAN
-    trained at 1e-3), after the kernel was replaced by hand, and in a moving average of weights: the
-    norm is then as much above 1. Loading saved weights restores `u` as well.
+    trained at 1e-3), after an assignment to the kernel, and in a moving average of weights: the
+    norm is then above 1 by the same factor. Loading saved weights restores `u` as well.
 
     The bias is not scaled and an activation of the wrapped layer is applied last. Masks pass
     through if they pass through the wrapped layer.
@@ -62,13 +62,13 @@ class SpectralNormalization(keras.layers.Wrapper):
     Args:
         layer: A layer with a weight `kernel`, such as `keras.layers.Dense` or `Conv2D`, or
             `embeddings`, as `keras.layers.Embedding`.
-        power_iterations: Integer of at least 1, the iterations a training call. Defaults to 1.
+        power_iterations: Integer of at least 1, the iterations per training call. Defaults to 1.
         name: String, the layer's name, or None for a name that Keras makes.
         trainable: Boolean, whether the wrapped weights train and `u` moves. Defaults to True.
         dtype: Dtype policy or its name, as for every layer: inputs and outputs are cast to its
             compute dtype. `u` and the estimate are float64 if its variable dtype is float64, and
             else float32, since half precision is too coarse for the iteration. The wrapped layer
-            keeps its own policy. Defaults to the policy of the wrapped layer.
+            keeps its policy. Defaults to the policy of the wrapped layer.
 
     Call arguments:
         inputs: Tensor that the wrapped layer takes.
@@ -77,8 +77,8 @@ class SpectralNormalization(keras.layers.Wrapper):
     Output shape: that of the wrapped layer.
 
     Raises:
-        ValueError: If `layer` is no layer, or has neither `kernel` nor `embeddings` (raised when it
-            is built, where its weights are unknown before), or `power_iterations` is below 1.
+        ValueError: If `layer` is no layer, or has neither `kernel` nor `embeddings` (raised in
+            `build` if the layer was not built before), or `power_iterations` is below 1.
 
     Example:
 
@@ -122,14 +122,15 @@ class SpectralNormalization(keras.layers.Wrapper):
             initializer=self._leading_vector,
             trainable=False,
             autocast=False,
-            # Replicas hold equal kernels, so each computes the same `u` and one speaks for all.
+            # Replicas hold equal kernels, so each computes the same `u`, and the first decides for
+            # all.
             aggregation="only_first_replica",
         )
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the wrapped layer's output with its kernel divided by its spectral norm."""
         matrix = self._kernel_matrix()
-        # A moving average of weights, or a rounded file, may hold it a little short of length 1.
+        # In a moving average of weights, or a rounded file, its length may be a little below 1.
         vector_u = _unit(ops.convert_to_tensor(self.vector_u))
         if training and self.trainable:
             vector_u = self._iterate(matrix, vector_u, self.power_iterations)
@@ -162,7 +163,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         """Returns the mask of the wrapped layer's output."""
         return self.layer.compute_mask(inputs, previous_mask)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the constructor's arguments, the wrapped layer serialized."""
         return {**super().get_config(), "power_iterations": self.power_iterations}
 
@@ -174,8 +175,8 @@ class SpectralNormalization(keras.layers.Wrapper):
     def _call_with_divided_kernel(self, inputs: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
         """Calls the wrapped layer in a scope in which its kernel reads as kernel / norm.
 
-        Right for any layer, since it assumes nothing of its `call`. What the layer changes, such as
-        the state of a random generator, is changed after the scope.
+        Works for any layer, since it assumes nothing of its `call`. State that the layer changes,
+        such as that of a random generator, is assigned after the scope.
         """
         kernel = _kernel(self.layer)
         if not isinstance(kernel, keras.Variable):
@@ -234,7 +235,7 @@ def replace_keras_spectral_normalization(network: keras.Model) -> keras.Model:
     included, and so all kernels and biases. The power iteration starts from Keras's vector where
     that has as many elements as ours.
 
-    The new network is another object: it is the one that trains. Do not call `network` in training
+    The new network is another object: train it. Do not call `network` in training
     afterwards, for its layers of Keras would write to the shared kernels.
 
     Args:
@@ -262,7 +263,7 @@ def replace_keras_spectral_normalization(network: keras.Model) -> keras.Model:
 def _replace(
     layer: keras.layers.Layer, replaced: dict[int, keras.layers.Layer]
 ) -> keras.layers.Layer:
-    """Returns a layer with ours in it, the same one for the same layer, and any operation as is."""
+    """Returns a layer with replaced layers inside, cached by layer; operations stay as they are."""
     if not isinstance(layer, keras.layers.Layer) or not any(
         isinstance(nested, keras.layers.SpectralNormalization)
         for nested in compat.all_layers(layer)
@@ -352,7 +353,7 @@ def _spectral_norm(matrix: tf.Tensor, vector_u: tf.Tensor) -> tf.Tensor:
     """Returns v^T W u with u and v constant, or 1 for a zero matrix, which nothing must divide.
 
     v belongs to the newest u, so the value is ||W u|| in training and in inference, and constant v
-    loses nothing: the gradient is the exact one at fixed u.
+    loses nothing: the gradient is exact at fixed u.
     """
     product = ops.matmul(matrix, vector_u)
     norm = ops.sum(ops.stop_gradient(_unit(product)) * product)

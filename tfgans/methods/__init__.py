@@ -1,4 +1,4 @@
-"""The named methods: each is the GAN of one paper, with its defaults, a file each."""
+"""The named methods: each is the GAN of a paper, with its defaults."""
 
 from tfgans.methods.dcd import DCD
 from tfgans.methods.dragan import DRAGAN

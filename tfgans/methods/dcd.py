@@ -1,4 +1,4 @@
-"""DCD: a trained discriminator, tuned on samples that it has refined itself."""
+"""DCD: fine-tunes a trained discriminator on samples that it refines."""
 
 from typing import Self
 
@@ -24,19 +24,19 @@ class DCD(GAN):
 
     The discriminator's logit is read as a negative energy. A training step makes samples with the
     generator, which is frozen, moves them up the logit by Langevin steps, and trains the
-    discriminator several times on them as the fakes, against one real batch. Sampling refines in
+    discriminator several times on them as the fakes, against a real batch. Sampling refines in
     the same way, so the pair becomes a better sampler though the generator never changes.
 
     `DCD.from_gan(gan)` starts from a trained model and leaves it as it is; `sample` refines by
-    `langevin` unless told otherwise. There is no `generator_loss` in the logs.
+    `langevin` by default. There is no `generator_loss` in the logs.
 
     Args:
         generator: Built Keras model, latents -> examples; it is frozen (`trainable = False`).
         discriminator: Built Keras model, examples -> logits [batch, 1]; it is trained.
-        objective: `tfgans.objectives.Objective`, of which the discriminator's side is used; the
-            one that the pair was trained with. Default: `Hinge()`, as in the authors' experiments.
-        penalty: `tfgans.penalties.Penalty`, or None (the default). A critic without a bound, as
-            that of WGAN, needs it, or `weight_clip`, here too.
+        objective: `tfgans.objectives.Objective`, of which only the discriminator's loss is used:
+            that of the trained pair. Default: `Hinge()`, as in the authors' experiments.
+        penalty: `tfgans.penalties.Penalty`, or None (the default). An unbounded critic, such as
+            that of WGAN, also needs it here, or `weight_clip`.
         weight_clip: Float above 0, or None (the default), see `GAN`.
         langevin: `tfgans.refinement.Langevin`. Default: the authors' latent form, 20 steps;
             `Langevin.for_images()` is their form in the space of images.
@@ -115,7 +115,7 @@ class DCD(GAN):
         """Returns a DCD over copies of a trained GAN's networks.
 
         Args:
-            gan: The trained `tfgans.GAN`; of its generator the average, if there is one.
+            gan: The trained `tfgans.GAN`; of its generator the average, if it has one.
             langevin: See the class.
             objective: See the class. Default: that of `gan`.
             penalty: See the class. Default: that of `gan`.
@@ -128,7 +128,7 @@ class DCD(GAN):
         checks.instance("gan", gan, GAN, "tfgans.training.load_checkpoint('runs/x')")
         if type(gan).draw_latents is not GAN.draw_latents:
             raise ValueError(
-                f"A {type(gan).__name__} draws latents of its own, and a DCD would draw others. "
+                f"A {type(gan).__name__} draws other latents than a DCD would. "
                 "Received: a model that overrides `draw_latents`. Subclass `DCD` with the same "
                 "override, and pass it copies of the networks"
             )
@@ -190,7 +190,7 @@ class DCD(GAN):
         update: tf.Tensor | None = None,
         stream: Stream,
     ) -> None:
-        """Several updates of the discriminator on one real and one refined batch."""
+        """Updates the discriminator several times on a real and a refined batch."""
 
         def refined(real: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
             return self.generate(
@@ -219,7 +219,7 @@ class DCD(GAN):
     def generator_update(
         self, real: tf.Tensor, labels: tf.Tensor | None = None, *, stream: Stream
     ) -> None:
-        """Nothing: the generator is frozen."""
+        """Does nothing: the generator is frozen."""
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, networks included."""

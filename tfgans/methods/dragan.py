@@ -23,8 +23,8 @@ class DRAGAN(GAN):
         penalty_weight: Float of at least 0. Default: 10.
         noise: "uniform" (the authors' points), "symmetric" or "gaussian", see `DRAGANPenalty`.
             Default: "uniform".
-        scale: Float of at least 0, how far the points lie. Default: 0.5.
-        minimax: Bool, whether the generator plays the minimax game; else the non-saturating one,
+        scale: Float of at least 0, the distance of the points. Default: 0.5.
+        minimax: Bool, whether the generator plays the minimax game; else the non-saturating game,
             as in the authors' code. Default: False.
         discriminator_steps: Int. Default: 1, which the authors advise to keep.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.

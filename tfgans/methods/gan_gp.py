@@ -14,8 +14,7 @@ from tfgans.types import Config
 class GANGP(GAN):
     """GAN-GP: non-saturating losses, and slope 1 on the lines between real and generated examples.
 
-    The penalty was made for the Wasserstein game; it helps the game that no Wasserstein distance
-    explains as well.
+    The penalty was designed for the Wasserstein game; it also helps the non-saturating game.
 
     Args:
         generator: Built Keras model, latents -> examples.
@@ -28,8 +27,8 @@ class GANGP(GAN):
         seed: Int, of all noise. Default: 0.
         name: String, optional.
 
-    Default optimizers: Adam 1e-4, betas (0.5, 0.9), those of `DRAGAN`, so that the two compare;
-    the paper swept them, and its text was not at hand.
+    Default optimizers: Adam 1e-4, betas (0.5, 0.9), those of `DRAGAN`, so that the two are
+    comparable; the paper searched over them.
 
     Reference: Fedus et al. 2018, "Many Paths to Equilibrium: GANs Do Not Need to Decrease a
     Divergence At Every Step", section 2.3.

@@ -1,4 +1,4 @@
-"""The GAN with a hinge."""
+"""The GAN with hinge losses."""
 
 import keras
 
@@ -12,10 +12,10 @@ from tfgans.types import Config
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class HingeGAN(GAN):
-    """The hinge game: examples that lie beyond a margin of 1 teach the discriminator no more.
+    """The hinge game: examples beyond a margin of 1 have no gradient for the discriminator.
 
-    Something should keep the discriminator smooth: a penalty, or spectral normalization, with
-    which this is `SNGAN`.
+    The discriminator should be kept smooth by a penalty, or by spectral normalization: then this is
+    `SNGAN`.
 
     Args:
         generator: Built Keras model, latents -> examples.
@@ -28,7 +28,7 @@ class HingeGAN(GAN):
         seed: Int, of all noise. Default: 0.
         name: String, optional.
 
-    Default optimizers: Adam 2e-4, betas (0, 0.9), those of `SNGAN`, which made the game common.
+    Default optimizers: Adam 2e-4, betas (0, 0.9), those of `SNGAN`.
 
     Reference: Lim & Ye 2017, "Geometric GAN"; Miyato et al. 2018, equations 16 and 17.
     """

@@ -1,4 +1,4 @@
-"""KL-WGAN: a critic that weighs the fakes by the density ratio it implies."""
+"""KL-WGAN: a critic that weights the fakes by its estimate of the density ratio."""
 
 import keras
 
@@ -15,7 +15,7 @@ class KLWGAN(GAN):
     """KL-WGAN: WGAN, with the fakes of a batch weighted by exp(D(G(z))), normalized.
 
     The weights estimate the density ratio of data and fakes, and the optimum of the linear form is
-    KL(P || Q). As in the authors' code something must keep the critic smooth: build it with
+    KL(P || Q). As in the authors' code, the critic must be kept smooth: build it with
     spectral normalization (`normalization="spectral"`), or pass a penalty.
 
     Args:
@@ -28,7 +28,7 @@ class KLWGAN(GAN):
             in the authors' training code.
         penalty: `tfgans.penalties.Penalty`, or None (the default).
         discriminator_steps: Int. Default: 5, of the synthetic experiments, each on a fresh batch
-            here; the authors take one batch for all five. Their images take 4.
+            here; the authors take the same batch for all five. Their images take 4.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.

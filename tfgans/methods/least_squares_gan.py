@@ -1,4 +1,4 @@
-"""LSGAN."""
+"""LSGAN: the GAN with least-squares losses."""
 
 import keras
 
@@ -13,8 +13,8 @@ from tfgans.types import Config
 class LeastSquaresGAN(GAN):
     """LSGAN: the discriminator regresses to labels, with no sigmoid.
 
-    Fakes far on the real side of the boundary are pulled back to it, where a logistic loss would
-    let them be. With the labels 0, 1 and 1 of the paper's equation 9.
+    Fakes far on the real side of the boundary are pulled back to it; a logistic loss would have
+    almost no gradient there. With the labels 0, 1 and 1 of the paper's equation 9.
 
     Args:
         generator: Built Keras model, latents -> examples.

@@ -11,10 +11,10 @@ from tfgans.types import Config
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class MinimaxGAN(GAN):
-    """The zero-sum GAN: both players share one payoff.
+    """The zero-sum GAN: both players share a payoff.
 
     The generator minimizes E log(1 - sigma(D(G(z)))). Its gradient vanishes when the discriminator
-    wins, which is what it is for: to study that. `NonSaturatingGAN` is the one to train with.
+    wins: use it to study that, and `NonSaturatingGAN` to train.
 
     Args:
         generator: Built Keras model, latents -> examples.

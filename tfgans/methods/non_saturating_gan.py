@@ -1,4 +1,4 @@
-"""The GAN that is used in practice, with the non-saturating generator."""
+"""The GAN with the non-saturating generator loss, the usual choice in practice."""
 
 import keras
 
@@ -11,10 +11,10 @@ from tfgans.types import Config
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class NonSaturatingGAN(GAN):
-    """The GAN of practice: the generator minimizes -E log sigma(D(G(z))).
+    """The non-saturating GAN: the generator minimizes -E log sigma(D(G(z))).
 
-    The game of DCGAN. Its gradient is strongest where the discriminator is surest, and it learns
-    where no divergence falls step by step (Fedus et al. 2018).
+    The game of DCGAN. The generator's gradient is largest where the discriminator is most certain,
+    and training succeeds even where no divergence decreases in every step (Fedus et al. 2018).
 
     Args:
         generator: Built Keras model, latents -> examples.

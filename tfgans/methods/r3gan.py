@@ -12,12 +12,12 @@ from tfgans.types import Config
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class R3GAN(GAN):
-    """R3GAN: each fake is compared with a real example, and both sides are kept flat.
+    """R3GAN: compares each fake with a real example and penalizes the gradient at both.
 
     The discriminator minimizes E softplus(D(G(z)) - D(x)) plus gamma / 2 times the squared
     gradient norm at the real (R1) and at the fake examples (R2), the generator E softplus(D(x) -
-    D(G(z))). It is the game of that paper, not its network architecture, which any networks may
-    replace. `penalty` in the logs is the sum, weighted.
+    D(G(z))). The class has the game of the paper, not its network architecture: any networks may be
+    used. `penalty` in the logs is the sum, weighted.
 
     Args:
         generator: Built Keras model, latents -> examples.

@@ -17,8 +17,8 @@ class SNGAN(GAN):
 
     The discriminator must hold `tfgans.layers.SpectralNormalization`, as the builders of
     `tfgans.networks` make it with `normalization="spectral"`. Keras's layer of that name writes to
-    the kernel at each call, also in a penalty: it is replaced by ours, with the same weights, and
-    `gan.discriminator` is then the network that trains.
+    the kernel at each call, also in a penalty: `tfgans.layers.SpectralNormalization` replaces it,
+    with the same weights, and `gan.discriminator` is then the network that trains.
 
     Args:
         generator: Built Keras model, latents -> examples.

@@ -19,11 +19,11 @@ _FIRST, _PERIOD, _LONG = 25, 500, 100
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class WGAN(GAN):
-    """WGAN: a critic whose parameters are clipped to a small box, which bounds its slope.
+    """WGAN: a critic whose parameters are clipped to a small range, which bounds its slope.
 
     The critic minimizes E D(G(z)) - E D(x), the generator -E D(G(z)). After each update of the
     critic all its parameters (biases and the gains of normalizations too) are moved into
-    [-weight_clip, weight_clip]. `WGANGP` bounds the slope without that box.
+    [-weight_clip, weight_clip]. `WGANGP` bounds the slope with a penalty instead.
 
     Args:
         generator: Built Keras model, latents -> examples.
@@ -33,16 +33,16 @@ class WGAN(GAN):
         critic_warmup: Bool, whether to train the critic 100 updates before each of the first 25
             updates of the generator, and before every 500th, as in the authors' code. A training
             step is `discriminator_steps` critic updates in any case; most steps of such a phase
-            leave the generator alone, and `generator_loss` is of the others (0 in an epoch without
-            any). Runs on one device. Default: False, as in the paper.
+            do not update the generator, and `generator_loss` is the mean over those that do (0 in
+            an epoch without any). Runs on a single device. Default: False, as in the paper.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.
         seed: Int, of all noise. Default: 0.
         name: String, optional.
 
-    Default optimizers: RMSprop 5e-5, with the rho of 0.99 and the epsilon of 1e-8 that the
-    authors' framework has and Keras has not.
+    Default optimizers: RMSprop 5e-5, with the rho of 0.99 and the epsilon of 1e-8 of the
+    authors' framework, which differ from those of Keras.
 
     Reference: Arjovsky, Chintala & Bottou 2017, "Wasserstein GAN", Algorithm 1. The authors' code
     (github.com/martinarjovsky/WassersteinGAN) clips before each update; here it is after, as in
@@ -84,15 +84,15 @@ class WGAN(GAN):
     def generator_update(
         self, real: tf.Tensor, labels: tf.Tensor | None = None, *, stream: Stream
     ) -> None:
-        """One update of the generator, unless the critic is being warmed up."""
+        """Updates the generator, except in the warm-up of the critic."""
         update = super().generator_update
         if not self.critic_warmup:
             update(real, labels, stream=stream)
             return
         if replicas.count() > 1:
             raise ValueError(
-                "`critic_warmup` runs on one device: under a strategy an optimizer must not be "
-                "called in a branch. Received: several replicas. Leave it out"
+                "`critic_warmup` runs on a single device: under a strategy an optimizer must not "
+                "be called in a branch. Received: several replicas. Leave it out"
             )
 
         def run() -> tf.Tensor:
@@ -116,13 +116,13 @@ def generator_is_due(step: int | tf.Tensor | keras.Variable, discriminator_steps
     """Returns whether the generator is updated in a training step of `critic_warmup`: bool scalar.
 
     Args:
-        step: Scalar int tensor, training steps done before this one.
+        step: Scalar int tensor, training steps done before this step.
         discriminator_steps: Int, critic updates in each of them.
     """
     step = tf.cast(tf.convert_to_tensor(step), tf.int64)
     block = math.ceil(_LONG / discriminator_steps)
     first = _FIRST * block
-    # Then single steps up to update 499; then a long one, 499 single ones, and so on.
+    # Then single steps up to update 499; then a long phase, 499 single steps, and so on.
     singles = _PERIOD - _FIRST
     later = (step - first - singles) % (block + _PERIOD - 1)
     return tf.where(

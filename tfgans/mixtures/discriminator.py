@@ -22,21 +22,22 @@ ComponentPenalty: TypeAlias = Callable[
 class MixtureDiscriminator(Mixture):
     """k discriminators with learned weights: the payoff of discriminator j has weight w_j.
 
-    It goes wherever a discriminator goes, beside a single generator or a `MixtureGenerator` of the
-    same or another number of components. With one component it is that component, to the bit.
+    Every `GAN` accepts it as a discriminator, beside a single generator or a `MixtureGenerator` of
+    the same or another number of components. With one component it is that component, to the bit.
 
     In training:
 
     * `routing="slices"` (the default) assigns the rows of a batch to the discriminators in turn;
       discriminator j judges its rows, which are weighted by k w_j: an unbiased estimate of
-      sum_ij w_i w_j F(G_i, D_j) at the cost of one network. A batch must hold k examples or more.
+      sum_ij w_i w_j F(G_i, D_j) at the cost of a single network. A batch must hold k examples or
+      more.
     * "exact" has every discriminator judge the whole batch, as the paper writes it.
     * "categorical" draws a discriminator for each example; see `MixtureGenerator`, also for the
       updates of the weights.
 
     Args:
-        components: Sequence of built Keras models, examples -> logits [batch, 1], with weights of
-            their own and equal shapes; `MixtureDiscriminator.from_builder(builder, k)` makes them.
+        components: Sequence of built Keras models, examples -> logits [batch, 1], with separate
+            weights and equal shapes; `MixtureDiscriminator.from_builder(builder, k)` makes them.
         routing: "slices", "exact" or "categorical". Default: "slices".
         weight_update: "exponentiated_gradient" or "softmax". Default: "exponentiated_gradient".
         entropy_weight: Float of at least 0. Default: 0.05.
@@ -75,7 +76,7 @@ class MixtureDiscriminator(Mixture):
         logits = shapes.output_shape(component, "component")
         if logits != (1,):
             raise ValueError(
-                "Each component must return one logit an example, of shape [batch, 1]. "
+                "Each component must return one logit per example, of shape [batch, 1]. "
                 f"Received: output shape {(None, *logits)}. End it with `Dense(1)`"
             )
 
@@ -94,7 +95,7 @@ class MixtureDiscriminator(Mixture):
         return tf.cast(tf.concat(logits, axis=1), tf.float32)
 
     def route(self, batch: Inputs, *, key: tf.Tensor, training: bool) -> Weighted:
-        """Returns logits and weights for one update of a player.
+        """Returns logits and weights for an update of a player.
 
         Args:
             batch: Float examples [rows, ...], or the list [examples, labels]. "slices" cuts them in
@@ -130,9 +131,10 @@ class MixtureDiscriminator(Mixture):
         return tf.gather(batch, routes.dealing_order(num_rows, self.num_components, shift))
 
     def cut_by_discriminator(self, rows: tf.Tensor | None, *, training: bool) -> list[tf.Tensor]:
-        """Returns the rows that each call of a loss may see together: those of one discriminator.
+        """Returns the rows that each call of a loss may see together: of the same discriminator.
 
-        With "slices" in training k slices; else all rows, whose columns are of one discriminator.
+        With "slices" in training k slices; else all rows, each column of which is of one
+        discriminator.
         """
         num_slices = self.num_components if training and self.routing == "slices" else 1
         return [None] * num_slices if rows is None else routes.cut(rows, num_slices)
@@ -145,10 +147,10 @@ class MixtureDiscriminator(Mixture):
         key: tf.Tensor,
         training: bool,
     ) -> tf.Tensor:
-        """Returns what each row costs: float32 [rows, columns], columns as in `route`.
+        """Returns the penalty of each row: float32 [rows, columns], columns as in `route`.
 
-        Each component is priced by itself on the rows that it judges, since a penalty needs logits
-        of one network that each depend on one example.
+        Each component is penalized separately on the rows that it judges, since a penalty needs
+        logits of a single network that each depend on a single example.
 
         Args:
             penalty: Callable `(discriminator, batch, index) -> [rows]`.

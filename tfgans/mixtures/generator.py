@@ -17,37 +17,37 @@ class MixtureGenerator(Mixture):
     """k generators with learned weights: each latent goes to generator i with probability w_i.
 
     A small mixture has an approximate equilibrium against discriminators of bounded size where a
-    single generator may have none, and covers modes that one generator leaves out. It is a network:
-    it goes wherever a generator goes, in every `GAN` and beside a single discriminator or a
-    `MixtureDiscriminator`. With one component it is that component, to the bit.
+    single generator may have none, and covers modes that a single generator leaves out. It is a
+    network: every `GAN` accepts it as a generator, beside a single discriminator or
+    a `MixtureDiscriminator`. With one component it is that component, to the bit.
 
     In training:
 
     * `routing="slices"` (the default) cuts a batch into k slices; generator i makes slice i, and
       its examples have weight k w_i. The mean over the batch is an unbiased estimate of the
-      mixture's payoff with an exact gradient to the weights, at the cost of one network. A batch
-      must hold k examples or more.
+      mixture's payoff with an exact gradient to the weights, at the cost of a single network. A
+      batch must hold k examples or more.
     * "exact" makes the whole batch with every generator, as the paper writes it: k times the cost.
     * "categorical" draws a generator for each latent, as sampling does; the gradient to w goes
-      through w_i / stop_gradient(w_i). A generator that no latent came to is left untouched. It
-      does not compile under XLA and runs on one device.
+      through w_i / stop_gradient(w_i). Generators that receive no latent do not change. It
+      does not compile under XLA and runs on a single device.
 
     The weights are kept as log-probabilities. `weight_update="exponentiated_gradient"` (the paper)
-    moves them by w_i <- w_i exp(-rate dL/dw_i) / Z, the exponent held within [-1, 1] about its
-    mean; "softmax" (the authors' code) makes them
+    moves them by w_i <- w_i exp(-rate dL/dw_i) / Z, the exponent clipped to [-1, 1];
+    "softmax" (the authors' code) makes them
     logits under the generator's optimizer. Either way -(entropy_weight / k) sum_i log w_i is added
     to the generator's loss, against collapse onto one component; the authors' code takes 0.1 with
     "softmax", we 0.05 with the slower exponentiated gradient, which kept all components alive.
 
     Args:
-        components: Sequence of built Keras models, latents -> examples, with weights of their own
+        components: Sequence of built Keras models, latents -> examples, with separate weights
             and equal shapes; `MixtureGenerator.from_builder(builder, k)` makes them.
         routing: "slices", "exact" or "categorical". Default: "slices".
         weight_update: "exponentiated_gradient" or "softmax". Default: "exponentiated_gradient".
         entropy_weight: Float of at least 0. Default: 0.05.
         weight_learning_rate: Float of at least 0, the rate of exponentiated gradient; 0 keeps the
             weights as they are. Default: 0.01.
-        seed: Int, of the component that a given latent goes to when nothing pins it. Default: 0.
+        seed: Int, of the assignment of latents to components where `component` is None. Default: 0.
         name: String, optional.
 
     Call arguments:
@@ -121,13 +121,13 @@ class MixtureGenerator(Mixture):
 
     @property
     def output_shape(self) -> Shape:
-        """The shape of one example, after None for the batch."""
+        """The shape of an example, after None for the batch."""
         return (None, *shapes.output_shape(self.components[0], "component"))
 
     def call(
         self, inputs: Inputs, training: bool = False, component: int | tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Returns one example for each latent."""
+        """Returns an example for each latent."""
         if self.num_components == 1 and component is None:
             return tf.cast(self.components[0](inputs, training=training), tf.float32)
         if component is None:
@@ -156,7 +156,7 @@ class MixtureGenerator(Mixture):
         return self.choose(random.uniform_rows(random.fold_rows(keys, Role.SAMPLE_COMPONENT), []))
 
     def route(self, batch: Inputs, *, key: tf.Tensor, training: bool) -> Weighted:
-        """Returns examples and weights for one update of a player.
+        """Returns examples and weights for an update of a player.
 
         Args:
             batch: Float latents [batch, ...], or the list [latents, labels].
@@ -179,7 +179,7 @@ class MixtureGenerator(Mixture):
         return Weighted(tf.cast(examples, tf.float32), weights)
 
     def settings(self) -> Config:
-        """Returns the arguments that decide how the mixture trains, without the components."""
+        """Returns the arguments that decide the training of the mixture, without the components."""
         return {**super().settings(), "seed": self.seed}
 
     def _components_of_latents(self, latents: tf.Tensor) -> tf.Tensor:
@@ -187,9 +187,9 @@ class MixtureGenerator(Mixture):
         return self.choose(random.uniform_rows(keys, []))
 
     def _checked(self, component: tf.Tensor, num_rows: int | tf.Tensor) -> tf.Tensor:
-        """Returns int32 [rows] components, or raises an error for what is no component."""
+        """Returns int32 [rows] components, or raises an error for invalid components."""
         expected = (
-            f"`component` must be an integer, or one for each latent, from 0 to "
+            f"`component` must be an integer, or an integer for each latent, from 0 to "
             f"{self.num_components - 1}, for {self.num_components} components"
         )
         static = tf.get_static_value(component)

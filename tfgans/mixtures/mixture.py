@@ -1,4 +1,4 @@
-"""What a mixture of generators and a mixture of discriminators share."""
+"""The base class of mixtures of generators and of discriminators."""
 
 import itertools
 import warnings
@@ -21,7 +21,7 @@ _SUM_TOLERANCE = 1e-4
 
 
 class MixtureOptions(TypedDict, total=False):
-    """The arguments of a mixture besides its components; `seed` is the generator's alone."""
+    """The arguments of a mixture besides its components; only a generator takes `seed`."""
 
     routing: str
     weight_update: str
@@ -32,10 +32,10 @@ class MixtureOptions(TypedDict, total=False):
 
 
 class Mixture(keras.Model):
-    """k networks of one architecture, each with its own variables, and the weight of each.
+    """k networks of the same shapes with separate variables, and the weight of each.
 
-    `MixtureGenerator` and `MixtureDiscriminator` say what a mixture does; here is what it holds:
-    components, log-probabilities, and how these learn.
+    Holds the components, the log-probabilities and their updates; `MixtureGenerator` and
+    `MixtureDiscriminator` define the calls.
 
     Args:
         components: Sequence of built Keras models with equal input and output shapes.
@@ -58,7 +58,7 @@ class Mixture(keras.Model):
     ) -> None:
         networks = check_components(components)
         self._check_shapes(networks[0])
-        # Components cast for themselves; the bits of the latents must arrive as they are.
+        # Components cast their inputs; the mixture must see the bits of the latents unchanged.
         super().__init__(name=name, dtype=networks[0].dtype_policy, autocast=False)
         self.components = networks
         self.num_components = len(networks)
@@ -69,7 +69,7 @@ class Mixture(keras.Model):
         if weight_update == "softmax" and rate != DEFAULT_RATE:
             raise ValueError(
                 "`weight_learning_rate` applies to weight_update='exponentiated_gradient': with "
-                "'softmax' the player's optimizer moves the weights, at its own rate. "
+                "'softmax' the player's optimizer moves the weights, at its rate. "
                 f"Received: {checks.short(weight_learning_rate)}. Leave it out"
             )
         self.weight_learning_rate = rate
@@ -95,10 +95,10 @@ class Mixture(keras.Model):
         """Returns a mixture of `num_components` networks, each from a call of `builder`.
 
         Args:
-            builder: Callable without arguments that returns a new network, with other first
-                weights at each call: leave its seed out.
+            builder: Callable without arguments that returns a new network with different initial
+                weights at each call: do not fix its seed.
             num_components: Int of at least 1.
-            **options: The class's other arguments.
+            **options: The other arguments of the class.
         """
         count = checks.positive_int("num_components", num_components)
         components = [builder() for _ in range(count)]
@@ -106,7 +106,7 @@ class Mixture(keras.Model):
         return cls(components, **options)  # type: ignore[misc]  # `seed` is the generator's.
 
     def build(self, input_shape: object) -> None:
-        """Does nothing: the components come built."""
+        """Does nothing: the components are built."""
         del input_shape
         self.built = True
 
@@ -116,7 +116,7 @@ class Mixture(keras.Model):
 
     @property
     def input_shape(self) -> Shape | list[Shape]:
-        """The shape of the input, after None for the batch; of conditional ones, two in a list."""
+        """The input shape, with None for the batch; a list of two for conditional components."""
         first = (None, *shapes.input_shape(self.components[0], "component"))
         return [first, (None,)] if shapes.takes_labels(self.components[0]) else first
 
@@ -128,13 +128,13 @@ class Mixture(keras.Model):
     def set_probabilities(self, probabilities: Sequence[float]) -> None:
         """Sets the weights of the components.
 
-        Do it before the mixture is passed to a GAN with `ema`, whose average starts as a copy.
+        Call it before the mixture is passed to a GAN with `ema`, whose average starts as a copy.
 
         Args:
             probabilities: k floats above 0 with a sum of 1.
 
         Raises:
-            ValueError: If they are not.
+            ValueError: If the probabilities are invalid.
         """
         values = np.asarray(probabilities, np.float64)
         total = values.sum()
@@ -159,9 +159,9 @@ class Mixture(keras.Model):
         return -self.entropy_weight * tf.reduce_mean(self.log_probabilities())
 
     def update_weights(self, gradient: tf.Tensor) -> None:
-        """Takes one step of exponentiated gradient: w_i <- w_i exp(-rate dL/dw_i) / Z.
+        """Takes a step of exponentiated gradient: w_i <- w_i exp(-rate dL/dw_i) / Z.
 
-        An exponent is held within [-1, 1]: under a weight below rate * entropy_weight / 2 k the
+        An exponent is clipped to [-1, 1]: under a weight below rate * entropy_weight / 2 k the
         entropy term alone would make the weights oscillate.
 
         Args:
@@ -172,7 +172,7 @@ class Mixture(keras.Model):
         slope = tf.math.divide_no_nan(gradient, tf.exp(log_weights))
         exponent = self.weight_learning_rate * slope
         moved = exponentiated_gradient(log_weights, tf.clip_by_value(exponent, -1.0, 1.0), 1.0)
-        # NaN where a float16 optimizer leaves out a step whose gradients overflowed.
+        # NaN where a float16 optimizer skips a step because its gradients overflowed.
         finite = tf.reduce_all(tf.math.is_finite(moved))
         self.log_weights.assign(tf.where(finite, moved, log_weights))
 
@@ -197,7 +197,7 @@ class Mixture(keras.Model):
         }
 
     def settings(self) -> Config:
-        """Returns the arguments that decide how the mixture trains, without the components."""
+        """Returns the arguments that decide the training of the mixture, without the components."""
         return {
             "routing": self.routing,
             "weight_update": self.weight_update,
@@ -273,7 +273,7 @@ def check_components(components: Sequence[keras.Model]) -> list[keras.Model]:
         variables = {id(variable) for variable in network.variables}
         if network is other or any(id(variable) in variables for variable in other.variables):
             raise ValueError(
-                "Every component must have weights of its own. Received: components "
+                "Every component must have separate weights. Received: components "
                 f"{first} and {second} ({network.name!r}, {other.name!r}) share them. Build each "
                 "anew"
             )
@@ -309,6 +309,6 @@ def _warn_if_equal(components: Sequence[keras.Model]) -> None:
         if len(weights) == len(first) and all(map(np.array_equal, first, weights)):
             warnings.warn(
                 f"Components 0 and {index} start with equal weights: it takes them long to "
-                "part. Give each a seed of its own, or none",
+                "part. Give each a different seed, or none",
                 stacklevel=3,
             )

@@ -1,4 +1,4 @@
-"""How the examples of a batch reach the components of a mixture."""
+"""Routes the examples of a batch to the components of a mixture."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -21,7 +21,7 @@ def slice_sizes(num_rows: int | tf.Tensor, num_slices: int) -> list[int | tf.Ten
         num_slices: Int of at least 1.
 
     Raises:
-        ValueError: If there are fewer rows than slices: one would be empty, and its
+        ValueError: If there are fewer rows than slices: a slice would be empty, and its
             BatchNormalization statistics NaN for good. Of a tensor, `InvalidArgumentError`.
     """
     message = (
@@ -59,8 +59,8 @@ def dealing_order(num_rows: int | tf.Tensor, num_slices: int, shift: tf.Tensor) 
     """Returns int32 [num_rows]: row numbers in the order in which dealing puts them into slices.
 
     In turn: slice j gets rows j, j + num_slices, ... counted from row `shift`. Rows that belong
-    together, say of one generator, are spread evenly over the slices; and over a uniform shift in
-    [0, num_rows) each row is in slice j with a probability of exactly its share of the rows,
+    together, say of the same generator, are spread evenly over the slices; and over a uniform shift
+    in [0, num_rows) each row is in slice j with a probability of exactly its share of the rows,
     whether `num_slices` divides `num_rows` or not.
     """
     slices = [tf.range(first, num_rows, num_slices) for first in range(num_slices)]
@@ -84,7 +84,7 @@ def dispatch(
         components: k networks, `(batch, training) -> [rows, *example_shape]`.
         batch: Tensor [rows, ...], or the list [tensor, labels].
         chosen: int32 [rows] in [0, k).
-        example_shape: The shape of one output.
+        example_shape: The shape of an output.
         training: Bool, passed on.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Components of a mixture that no example reached: an update must leave them as they are."""
+"""Keeps an update from changing components of a mixture that received no example."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ def components_without_examples(
     optimizer: keras.optimizers.Optimizer,
     gradients: Sequence[tf.Tensor | tf.IndexedSlices | None],
 ) -> Iterator[None]:
-    """Undoes what the update in the block did to components whose gradient is zero throughout.
+    """Restores components whose gradient is zero throughout after the update in the block.
 
     A zero gradient does not leave a weight as it is: an optimizer with momentum moves it by what it
     remembers, and forgets a part of that.

@@ -1,11 +1,11 @@
-"""What the builders share: checks, normalization, activation, labels and a seed for each layer."""
+"""Shared parts of the builders: checks, normalization, activation, labels and layer seeds."""
 
 import dataclasses
 import itertools
 import math
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ _MOST_CHANNELS = 4
 class Labels(NamedTuple):
     """The labels that a network takes, int32 [batch], and the number of classes."""
 
-    tensor: Any
+    tensor: keras.KerasTensor
     num_classes: int
 
 
@@ -39,16 +39,19 @@ def labels_input(num_classes: int | None) -> Labels | None:
     return Labels(keras.Input((), dtype="int32", name="labels"), num_classes)
 
 
-def model_inputs(first: Any, labels: Labels | None) -> Any:
+def model_inputs(
+    first: keras.KerasTensor, labels: Labels | None
+) -> keras.KerasTensor | list[keras.KerasTensor]:
     """Returns what `keras.Model` takes as inputs: `first`, or [first, labels]."""
     return first if labels is None else [first, labels.tensor]
 
 
 def layer_seeds(builder: str, seed: int | None) -> Iterator[int | None]:
-    """Returns an endless iterator of seeds, one a layer, which builder and seed alone decide.
+    """Returns an endless iterator of layer seeds, a function of builder and seed.
 
     Args:
-        builder: Name of the network, so that a generator and a discriminator of one seed differ.
+        builder: Name of the network, so that a generator and a discriminator of the same seed
+            differ.
         seed: Integer of at least 0, or None: then each seed is None, which Keras takes as a draw
             from its global seed.
 
@@ -62,19 +65,19 @@ def layer_seeds(builder: str, seed: int | None) -> Iterator[int | None]:
 
 
 def image_shape(value: Sequence[int]) -> tuple[int, ...]:
-    """Returns an image shape as a tuple; raises ValueError for one that no builder draws."""
+    """Returns an image shape as a tuple; raises ValueError if no builder supports it."""
     shape = checks.shape("image_shape", value, rank=3)
     if min(shape[:2]) < _SMALLEST or max(shape[:2]) > _LARGEST or shape[2] > _MOST_CHANNELS:
         raise ValueError(
             f"`image_shape` must be (height, width, channels) with {_SMALLEST} to {_LARGEST} "
             f"pixels a side and 1 to {_MOST_CHANNELS} channels. Received: {shape!r}. Resize "
-            "the images, or pass a network of your own: any Keras model fits."
+            "the images, or pass another network: any Keras model works."
         )
     return shape
 
 
 def image_depth(depth: int, shape: tuple[int, ...]) -> int:
-    """Returns a depth that a user gave; raises ValueError for one that leaves less than a pixel."""
+    """Returns a checked depth; raises ValueError if it leaves less than a pixel."""
     smaller = min(shape[:2])
     depth, deepest = checks.positive_int("depth", depth), int(math.log2(smaller))
     if depth > deepest:
@@ -87,7 +90,7 @@ def image_depth(depth: int, shape: tuple[int, ...]) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What the layers of one network have in common.
+    """The common settings of the layers of a network.
 
     Attributes:
         normalization: One of `NORMALIZATIONS`.
@@ -101,7 +104,7 @@ class Recipe:
 
     @property
     def bias(self) -> bool:
-        """Whether a layer before normalization needs a bias: batch statistics cancel one."""
+        """Whether a layer before normalization needs a bias: batch statistics cancel it."""
         return self.normalization != "batch"
 
     def spectral(self, layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -110,20 +113,23 @@ class Recipe:
             return SpectralNormalization(layer, name=layer.name)
         return layer
 
-    def normalize_activate(self, features: Any, *, activation: str, name: str) -> Any:
+    def normalize_activate(
+        self, features: keras.KerasTensor, *, activation: str, name: str
+    ) -> keras.KerasTensor:
         """Returns features after normalization and activation, both named after `name`."""
         features = self.normalize(features, name=f"{name}_norm")
         return activate(features, activation=activation, name=f"{name}_{activation}")
 
-    def normalize(self, features: Any, *, name: str) -> Any:
+    def normalize(self, features: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
         """Returns normalized features for "batch" and "layer", and `features` for the others.
 
         "batch" has DCGAN's gain N(1, 0.02), and statistics that replicas share: unshared moving
-        ones drift apart unseen. "layer" normalizes an example over all its axes with a gain and an
-        offset a channel, as in the code of WGAN-GP; that is one group of group normalization.
+        statistics drift apart unnoticed. "layer" normalizes an example over all its axes with a
+        gain and an offset per channel, as in the code of WGAN-GP: group normalization with a single
+        group.
 
         With labels, gain and offset are those of the example's class, whatever the normalization:
-        they reach each layer of a network without one, too.
+        they also reach each layer of a network without normalization.
         """
         seed, shared = next(self.seeds), self.labels is None
         if self.normalization == "batch":
@@ -146,19 +152,19 @@ class Recipe:
         return affine([features, self.labels.tensor])
 
 
-def activate(features: Any, *, activation: str, name: str) -> Any:
+def activate(features: keras.KerasTensor, *, activation: str, name: str) -> keras.KerasTensor:
     """Returns activated features; the slope of "leaky_relu" is DCGAN's 0.2."""
     function = leaky_relu if activation == "leaky_relu" else activation
     return keras.layers.Activation(function, name=name)(features)
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-def leaky_relu(features: Any) -> Any:
+def leaky_relu(features: keras.KerasTensor) -> keras.KerasTensor:
     """Returns max(0.2 x, x), bit for bit what `keras.layers.LeakyReLU(0.2)` gives.
 
-    TensorFlow 2.21 tries to fuse its own LeakyRelu into the convolution before it, fails in graphs
-    with gradients, says so on stderr and drops the whole pass: 13 % more CPU time a step of WGAN-GP
-    on DCGAN 32x32, measured on 2 cores. In this order the slope at 0 is 0.2, as there.
+    TensorFlow 2.21 tries to fuse LeakyRelu into the convolution before it, fails in graphs
+    with gradients, says so on stderr and drops the whole pass: 13 % more CPU time per step of
+    WGAN-GP on DCGAN 32x32, measured on 2 cores. In this order the slope at 0 is 0.2, as there.
     """
     return keras.ops.maximum(0.2 * features, features)
 

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
@@ -47,8 +46,8 @@ def dcgan_generator(
             side, and at least 2: 2 for 8, 3 for 28 and 32, 4 for 64, 5 for 128 pixels.
         normalization: "none", "batch", "layer" or "spectral". Defaults to "batch".
         num_classes: Integer of at least 2, the number of classes, or None (the default) for no
-            labels. Each class has a gain and an offset of its own at every normalization, or where
-            one would be.
+            labels. Each class has a separate gain and offset at every normalization, or in its
+            place.
         seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
@@ -70,7 +69,7 @@ def dcgan_generator(
     image_shape, depth = _check(image_shape, width=width, depth=depth, normalization=normalization)
     labels = blocks.labels_input(num_classes)
     recipe = blocks.Recipe(normalization, blocks.layer_seeds("dcgan_generator", seed), labels)
-    # Stage i doubles sizes[i - 1] to sizes[i], or one pixel less.
+    # Stage i doubles sizes[i - 1] to sizes[i], or to a pixel less.
     sizes = [_halved(image_shape, depth - index) for index in range(depth + 1)]
     latents = keras.Input((checks.positive_int("latent_dim", latent_dim),), name="latents")
     x = _project(latents, (*sizes[0], width * 2 ** (depth - 1)), recipe)
@@ -94,7 +93,7 @@ def dcgan_discriminator(
     num_classes: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
-    """Returns a convolutional discriminator (or critic), one logit an image.
+    """Returns a convolutional discriminator (or critic) with one logit per image.
 
     `depth` 5x5 convolutions of stride 2 with LeakyReLU(0.2), channels doubling from `width`, then a
     logit. "batch" and "layer" leave out the first convolution, which sees the pixels, and the
@@ -138,7 +137,9 @@ def dcgan_discriminator(
     return keras.Model(blocks.model_inputs(images, labels), logits, name="dcgan_discriminator")
 
 
-def _project(latents: Any, shape: tuple[int, ...], recipe: blocks.Recipe) -> Any:
+def _project(
+    latents: keras.KerasTensor, shape: tuple[int, ...], recipe: blocks.Recipe
+) -> keras.KerasTensor:
     dense = keras.layers.Dense(
         math.prod(shape),
         use_bias=recipe.bias,
@@ -170,7 +171,9 @@ def _deconvolution(
     )
 
 
-def _enlarge(x: Any, layer: keras.layers.Layer, size: tuple[int, int]) -> Any:
+def _enlarge(
+    x: keras.KerasTensor, layer: keras.layers.Layer, size: tuple[int, int]
+) -> keras.KerasTensor:
     """Returns the layer's output without the last row or column that `size` does not have."""
     x = layer(x)
     excess = (x.shape[1] - size[0], x.shape[2] - size[1])
@@ -181,7 +184,9 @@ def _enlarge(x: Any, layer: keras.layers.Layer, size: tuple[int, int]) -> Any:
     return keras.layers.Cropping2D(cropping, dtype=x.dtype, name=f"{layer.name}_crop")(x)
 
 
-def _downsample(x: Any, index: int, filters: int, recipe: blocks.Recipe) -> Any:
+def _downsample(
+    x: keras.KerasTensor, index: int, filters: int, recipe: blocks.Recipe
+) -> keras.KerasTensor:
     name = f"downsample_{index}"
     if index == 1 and recipe.normalization != "spectral":
         recipe = dataclasses.replace(recipe, normalization="none")

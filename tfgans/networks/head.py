@@ -1,13 +1,15 @@
-"""The end of a discriminator: from a map to features, from features and labels to the logit."""
+"""The head of a discriminator: from a map to features, from features and labels to the logit."""
 
 from collections.abc import Callable
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from tfgans import checks
 from tfgans.networks import blocks
+from tfgans.types import Config, Shape
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -17,18 +19,18 @@ class GlobalSumPooling2D(keras.layers.Layer):
     Keras has the mean alone.
     """
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the sums."""
         return ops.sum(inputs, axis=(1, 2))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns (batch, channels)."""
         return (input_shape[0], input_shape[-1])
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class OneHot(keras.layers.Layer):
-    """Returns labels as rows of zeros with a single one: int [batch] to float [batch, num_classes].
+    """Returns labels as one-hot rows: int [batch] to float [batch, num_classes].
 
     Args:
         num_classes: Integer of at least 1.
@@ -39,31 +41,31 @@ class OneHot(keras.layers.Layer):
         super().__init__(**options)
         self.num_classes = checks.positive_int("num_classes", num_classes)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the rows."""
         return ops.one_hot(inputs, self.num_classes, dtype=self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns (batch, num_classes)."""
         return (*input_shape, self.num_classes)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "num_classes": self.num_classes}
 
 
 def logits(
-    features: Any,
+    features: keras.KerasTensor,
     labels: blocks.Labels | None,
     *,
     recipe: blocks.Recipe,
     initializer: Callable[[], keras.initializers.Initializer],
-) -> Any:
+) -> keras.KerasTensor:
     """Returns float32 logits [batch, 1] of features h [batch, channels].
 
     Without labels w.h + b. With labels y the projection w.h + b + V[y].h: the first part says
     whether an example is like the data, the second whether it is like its class. "spectral" bounds
-    w and V. `initializer` makes one for each of them.
+    w and V. `initializer` makes an initializer for each of them.
 
     Reference: [Miyato & Koyama 2018](https://arxiv.org/abs/1802.05637), equation 3.
     """

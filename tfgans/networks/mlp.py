@@ -3,7 +3,6 @@
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
@@ -29,21 +28,21 @@ def mlp_generator(
     """Returns a fully connected generator, for data without spatial structure to exploit.
 
     `depth` hidden layers of `width` units with He initialization, as in the toy experiments of
-    WGAN-GP (which take width 512), then one output layer with Glorot initialization. With
+    WGAN-GP (which take width 512), then an output layer with Glorot initialization. With
     "spectral" the hidden layers are bounded and the output layer is free: data may lie anywhere.
 
     Args:
-        data_shape: Tuple of positive integers, the shape of one example.
+        data_shape: Tuple of positive integers, the shape of an example.
         latent_dim: Integer of at least 1, the size of a latent vector. Defaults to 64.
-        width: Integer of at least 1, units a hidden layer. Defaults to 128.
+        width: Integer of at least 1, units per hidden layer. Defaults to 128.
         depth: Integer of at least 1, the number of hidden layers. Defaults to 3.
         normalization: "none", "batch", "layer" or "spectral". Defaults to "none".
         activation: "relu", "leaky_relu" or "tanh", of the hidden layers. Defaults to "relu".
         output_activation: "linear", "tanh", or "auto": tanh for images (rank 3), which lie in
             [-1, 1], and linear for the rest. Defaults to "auto".
         num_classes: Integer of at least 2, the number of classes, or None (the default) for no
-            labels. Each class has a gain and an offset of its own at every normalization, or where
-            one would be.
+            labels. Each class has a separate gain and offset at every normalization, or in its
+            place.
         seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
@@ -88,15 +87,15 @@ def mlp_discriminator(
     num_classes: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
-    """Returns a fully connected discriminator (or critic), one logit an example.
+    """Returns a fully connected discriminator (or critic) with one logit per example.
 
     `depth` hidden layers of `width` units with He initialization, then a logit with Glorot
     initialization. "spectral" bounds every layer, the logit's too. "batch" mixes the examples of a
     batch and does not go with a gradient penalty.
 
     Args:
-        data_shape: Tuple of positive integers, the shape of one example.
-        width: Integer of at least 1, units a hidden layer. Defaults to 128.
+        data_shape: Tuple of positive integers, the shape of an example.
+        width: Integer of at least 1, units per hidden layer. Defaults to 128.
         depth: Integer of at least 1, the number of hidden layers. Defaults to 3.
         normalization: "none", "batch", "layer" or "spectral". Defaults to "none".
         activation: "relu", "leaky_relu" (slope 0.2) or "tanh", of the hidden layers. Defaults to
@@ -131,7 +130,9 @@ def mlp_discriminator(
     return keras.Model(inputs, logits, name="mlp_discriminator")
 
 
-def _hidden(x: Any, width: int, depth: int, activation: str, recipe: blocks.Recipe) -> Any:
+def _hidden(
+    x: keras.KerasTensor, width: int, depth: int, activation: str, recipe: blocks.Recipe
+) -> keras.KerasTensor:
     width = checks.positive_int("width", width)
     checks.choice("normalization", recipe.normalization, blocks.NORMALIZATIONS)
     checks.choice("activation", activation, blocks.ACTIVATIONS)

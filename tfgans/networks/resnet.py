@@ -1,10 +1,10 @@
 """The residual pair of WGAN-GP and SNGAN, for images of any even size from 8 to 128 pixels a side.
 
 Two families, as in the papers' tables. Images of up to 32 pixels (on the larger side) have `width`
-channels throughout, and a discriminator that ends in two blocks at one resolution. Larger images
-have `width` channels at full resolution, twice as many after each halving, up to 16 times, and a
-discriminator that ends in one such block. With the defaults, and SNGAN's `width=256` for the
-generator of CIFAR-10, these are the channels and the resolutions of the published networks: of
+channels throughout, and a discriminator that ends in two blocks at the same resolution. Larger
+images have `width` channels at full resolution, twice as many after each halving, up to 16 times,
+and a discriminator that ends in a single such block. With the defaults, and SNGAN's `width=256` for
+the generator of CIFAR-10, these are the channels and the resolutions of the published networks: of
 WGAN-GP for CIFAR-10, of SNGAN for CIFAR-10 (32), STL-10 (48) and ImageNet (128). In SNGAN's code
 for 64 pixels the last block of the discriminator halves as well, from 4 to 2 pixels.
 """
@@ -13,7 +13,6 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
@@ -62,8 +61,8 @@ def resnet_generator(
             for 8, 2 for 28, 3 for 32 and 48, 4 for 64, 5 for 128 pixels.
         normalization: "none", "batch", "layer" or "spectral". Defaults to "batch".
         num_classes: Integer of at least 2, the number of classes, or None (the default) for no
-            labels. Each class has a gain and an offset of its own at every normalization, or where
-            one would be.
+            labels. Each class has a separate gain and offset at every normalization, or in its
+            place.
         seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
@@ -112,7 +111,7 @@ def resnet_discriminator(
     num_classes: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
-    """Returns a residual discriminator (or critic), one logit an image.
+    """Returns a residual discriminator (or critic) with one logit per image.
 
     `depth` blocks that halve, then blocks that do not: two for images of up to 32 pixels, one for
     larger ones. A block is [ReLU - conv 3x3 - ReLU - conv 3x3 - average pool] plus a shortcut
@@ -175,7 +174,9 @@ def resnet_discriminator(
     return keras.Model(blocks.model_inputs(images, labels), logits, name="resnet_discriminator")
 
 
-def _up_block(x: Any, filters: int, recipe: blocks.Recipe, *, name: str) -> Any:
+def _up_block(
+    x: keras.KerasTensor, filters: int, recipe: blocks.Recipe, *, name: str
+) -> keras.KerasTensor:
     # A 1x1 convolution of repeated pixels is the repeated convolution: it costs a quarter.
     shortcut = _convolve(x, filters, 1, recipe, gain=1.0, name=f"{name}_shortcut")
     shortcut = keras.layers.UpSampling2D(2, name=f"{name}_shortcut_upsample")(shortcut)
@@ -188,8 +189,14 @@ def _up_block(x: Any, filters: int, recipe: blocks.Recipe, *, name: str) -> Any:
 
 
 def _down_block(
-    x: Any, filters: int, recipe: blocks.Recipe, *, name: str, first: bool, halve: bool
-) -> Any:
+    x: keras.KerasTensor,
+    filters: int,
+    recipe: blocks.Recipe,
+    *,
+    name: str,
+    first: bool,
+    halve: bool,
+) -> keras.KerasTensor:
     if first and recipe.normalization != "spectral":
         recipe = dataclasses.replace(recipe, normalization="none")
     shortcut, inner = x, filters if first else x.shape[-1]
@@ -207,16 +214,16 @@ def _down_block(
     return keras.layers.Add(name=name)([x, shortcut])
 
 
-def _activate_sum(x: Any, recipe: blocks.Recipe, *, name: str) -> Any:
+def _activate_sum(x: keras.KerasTensor, recipe: blocks.Recipe, *, name: str) -> keras.KerasTensor:
     x = recipe.normalize(x, name=f"{name}_norm")
     return keras.layers.Activation(relu_of_sum, name=f"{name}_relu")(x)
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-def relu_of_sum(features: Any) -> Any:
+def relu_of_sum(features: keras.KerasTensor) -> keras.KerasTensor:
     """Returns max(0, x): ReLU in a form for what leaves a block's sum.
 
-    TensorFlow 2.21 tries to fuse its own Relu with the sum and the convolution before it, fails in
+    TensorFlow 2.21 tries to fuse Relu with the sum and the convolution before it, fails in
     graphs with gradients, says so on stderr and drops the whole pass, as for `blocks.leaky_relu`.
     In this order the slope at 0 is 0, as there.
     """
@@ -224,7 +231,7 @@ def relu_of_sum(features: Any) -> Any:
 
 
 def _convolve(
-    x: Any,
+    x: keras.KerasTensor,
     filters: int,
     size: int,
     recipe: blocks.Recipe,
@@ -233,7 +240,7 @@ def _convolve(
     gain: float = math.sqrt(2),
     use_bias: bool = True,
     dtype: str | None = None,
-) -> Any:
+) -> keras.KerasTensor:
     convolution = keras.layers.Conv2D(
         filters,
         size,
@@ -261,14 +268,16 @@ def _channels(image_shape: tuple[int, ...], width: int | None, halvings: int) ->
 
 def _depth(image_shape: tuple[int, ...], depth: int | None, *, smallest_map: int) -> int:
     """Returns the number of halvings, chosen if None; raises ValueError if the sides do not fit."""
-    sides = image_shape[:2]
+    height_width = image_shape[:2]
     if depth is None:
         depth = 1
-        while min(sides) > smallest_map * 2**depth and not any(s % 2 ** (depth + 1) for s in sides):
+        while min(height_width) > smallest_map * 2**depth and not any(
+            side % 2 ** (depth + 1) for side in height_width
+        ):
             depth += 1
     factor = 2 ** blocks.image_depth(depth, image_shape)
-    if any(side % factor for side in sides):
-        nearest = tuple(factor * max(1, round(side / factor)) for side in sides)
+    if any(side % factor for side in height_width):
+        nearest = tuple(factor * max(1, round(side / factor)) for side in height_width)
         raise ValueError(
             f"Both sides of `image_shape` must be multiples of 2**depth = {factor}: each of the "
             f"{depth} halvings must come out even. Received: {image_shape!r}, depth={depth}. "

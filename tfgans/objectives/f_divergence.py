@@ -15,8 +15,8 @@ _Function = Callable[[tf.Tensor], tf.Tensor]
 def _exponential(exponents: tf.Tensor) -> tf.Tensor:
     """Returns exp(x), and beyond x = 30 (float16: 7) its tangent, exp(30) (x - 29).
 
-    Convex, and finite at exponents of 1e4 (float16: 50). The slope stays at exp(30), so a logit out
-    there still has a gradient, where clipping would leave none.
+    Convex, and finite at exponents of 1e4 (float16: 50). The slope stays at exp(30), so a logit
+    beyond the limit still has a gradient, which clipping would remove.
     """
     limit = 7.0 if exponents.dtype == tf.float16 else 30.0
     return tf.exp(tf.minimum(exponents, limit)) * (1 + tf.nn.relu(exponents - limit))
@@ -24,11 +24,11 @@ def _exponential(exponents: tf.Tensor) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class _Divergence:
-    """What a game needs of its f; all but `conjugate` are functions of the logit v."""
+    """The functions of a divergence; all but `conjugate` take the logit v."""
 
     activation: _Function  # g_f(v), increasing, onto the domain of f*
     conjugate: _Function  # f*(t)
-    composed: _Function  # f*(g_f(v)), as one expression that does not overflow
+    composed: _Function  # f*(g_f(v)), in a form that does not overflow
     ratio: _Function | None  # (f*)'(g_f(v)): p / q at the optimum
     threshold: float = 0.0  # the v with g_f(v) = f'(1)
 
@@ -101,14 +101,14 @@ class FDivergence(Objective):
     | total_variation   | abs(u - 1) / 2                 | tanh(v) / 2          | t               |
 
     "gan" is `Minimax`. "jensen_shannon" is that plus 2 log 2: twice the Jensen-Shannon divergence.
-    f of "pearson" goes on to u < 0, as in the paper, so its discriminator pulls fakes below v = -2
+    f of "pearson" extends to u < 0, as in the paper, so its discriminator pulls fakes below v = -2
     back up.
 
-    Exponentials go on along their tangent beyond an exponent of 30 (float16: 7): losses and
-    gradients stay finite, and no gradient vanishes by that.
+    Exponentials continue along their tangent beyond an exponent of 30 (float16: 7): losses and
+    gradients stay finite, and no gradient vanishes.
 
     Args:
-        name: String, one of the table.
+        name: String, from the table.
         non_saturating: Bool, default False: the generator minimizes -f*(g(D(G))), the zero-sum
             game. True: -g(D(G)), whose gradient does not vanish while the fakes are bad.
 

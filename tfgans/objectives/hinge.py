@@ -1,4 +1,4 @@
-"""The hinge game: the discriminator stops at a margin of 1, the generator does not."""
+"""The hinge game: the discriminator's loss has a margin of 1, the generator's has none."""
 
 import dataclasses
 
@@ -13,8 +13,8 @@ from tfgans.objectives.objective import Objective
 class Hinge(Objective):
     """The discriminator minimizes E relu(1 - D(x)) + E relu(1 + D(G(z))), the generator -E D(G(z)).
 
-    Examples that are right by a margin of 1 have no gradient, so the discriminator works on the
-    others. The game of spectrally normalized networks.
+    Examples that the discriminator classifies with a margin of 1 have no gradient, so it learns
+    from the rest. The game of spectrally normalized networks.
 
     Example:
 

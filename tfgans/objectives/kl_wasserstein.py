@@ -1,4 +1,4 @@
-"""The game of KL-WGAN: a Wasserstein critic whose fakes are weighted by its own density ratio."""
+"""The game of KL-WGAN: a Wasserstein critic whose fakes are weighted by its density ratio."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ FORMS = ("hinge", "linear")
 @keras.saving.register_keras_serializable(package="tfgans")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KLWasserstein(Objective):
-    """Each fake counts r = exp(D / t) / mean exp(D / t), the critic's estimate of p / q there.
+    """Weights each fake by r = exp(D / t) / mean exp(D / t), the critic's estimate of p / q.
 
     Between f-GAN and WGAN. Over weights r of mean 1, E_P D - E_Q r D + E_Q r log r is least at this
     r, and there it is the Donsker-Varadhan bound of KL(P || Q), P the data and Q the generator;
@@ -31,7 +31,7 @@ class KLWasserstein(Objective):
             temperature 1 climbs exactly the Donsker-Varadhan bound.
 
     Call arguments:
-        fake_weights: Float [batch, 1], what each fake counts, or None: all alike. Then the mean
+        fake_weights: Float [batch, 1], the weight of each fake, or None for equal weights. The mean
             under r is the weighted one, sum w exp(D / t) / sum w, so that r has a weighted mean of
             1. Gradients flow to the weights too.
 
@@ -79,8 +79,8 @@ class KLWasserstein(Objective):
         """
         scaled = fake_logits / self.temperature
         shares = _shares(fake_logits, fake_weights)
-        # r is the same for any shift of the logits. By this one, the largest term of the mean below
-        # is 1, so none overflows. A fake that counts nothing is in no mean: it is held at 1.
+        # r does not change if the logits are shifted. After this shift the largest term of the mean
+        # below is 1, so none overflows. A fake of weight 0 is in no mean: its power is held at 1.
         largest = tf.reduce_max(scaled + tf.math.log(shares), axis=0, keepdims=True)
         shifted = scaled - tf.stop_gradient(largest)
         powers = tf.exp(tf.where(shares > 0, shifted, tf.minimum(shifted, 0)))
@@ -118,8 +118,8 @@ class KLWasserstein(Objective):
 def donsker_varadhan(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
     """Returns E D(x) - log E exp(D(G(z))), a lower bound of KL(P_real || P_fake).
 
-    Equal to it for D = log p / q + any constant. Read it off a critic that `KLWasserstein` trained;
-    the authors' `kl_r()`, for their logs, divides by the normalizer twice, and this does not. On a
+    Equal to it for D = log p / q + any constant. Use it with a critic that `KLWasserstein` trained;
+    unlike the authors' `kl_r()`, it does not divide by the normalizer twice. On a
     finite batch the log of a mean is biased low, so the estimate is biased high: use many fakes.
 
     Args:
@@ -143,7 +143,7 @@ def donsker_varadhan(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tenso
 
 
 def _shares(fake_logits: tf.Tensor, fake_weights: tf.Tensor | None) -> tf.Tensor:
-    """Returns what each fake counts, with a mean of 1: [batch, 1] in the logits' dtype."""
+    """Returns the weight of each fake, with a mean of 1: [batch, 1] in the logits' dtype."""
     if fake_weights is None:
         return tf.ones_like(fake_logits[:, :1])
     weights = tf.cast(fake_weights, fake_logits.dtype)

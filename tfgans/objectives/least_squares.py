@@ -13,9 +13,9 @@ from tfgans.objectives.objective import Objective, check_label_smoothing
 class LeastSquares(Objective):
     """The discriminator regresses real to 1 and fake to 0, the generator pulls its fakes to 1.
 
-    No sigmoid, so a fake far from the boundary on the right side still has a gradient: it is pulled
-    back to 1. The discriminator's optimum is p / (p + q), with smoothing s (1 - s) times that. The
-    authors' link to the Pearson divergence needs other labels (b - c = 1, b - a = 2).
+    There is no sigmoid, so a fake far from the boundary on the real side still has a gradient: it
+    is pulled back to 1. The discriminator's optimum is p / (p + q), with smoothing s (1 - s) times
+    that. The authors' link to the Pearson divergence needs other labels (b - c = 1, b - a = 2).
 
     Args:
         label_smoothing: Float in [0, 1), default 0. The discriminator's label for real examples is

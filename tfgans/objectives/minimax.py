@@ -11,7 +11,7 @@ from tfgans.objectives.objective import Objective, check_label_smoothing
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _LogisticDiscriminator(Objective):
-    """The discriminator's side, which both games share: -log sigma(D(x)) - log(1 - sigma(D(G)))."""
+    """The discriminator's loss, which both games share: -log sigma(D(x)) - log(1 - sigma(D(G)))."""
 
     label_smoothing: float = 0.0
 
@@ -50,8 +50,8 @@ class Minimax(_LogisticDiscriminator):
     Args:
         label_smoothing: Float in [0, 1), default 0. The discriminator's target for real examples
             is 1 less this; that for fakes stays 0 (one-sided, Salimans et al. 2016, section 3.4).
-            Not zero-sum any more. TF-GAN's `label_smoothing` s makes the target 1 - s / 2: it is
-            twice this.
+            The game is then not zero-sum. TF-GAN's `label_smoothing` s makes the target 1 - s / 2:
+            it is twice this.
 
     Raises:
         ValueError: If `label_smoothing` is out of its range.
@@ -77,14 +77,14 @@ class NonSaturating(_LogisticDiscriminator):
     """The game that is used in practice: the generator minimizes -E log sigma(D(G(z))).
 
     Same fixed points as `Minimax`, but the gradient with respect to a fake logit is
-    -(1 - sigma(D)): strongest where the discriminator is surest. At the optimal discriminator it
-    follows KL(P_g || P_r) - 2 JSD (Arjovsky & Bottou 2017, Theorem 2.5).
+    -(1 - sigma(D)): largest where the discriminator is most certain. At the optimal discriminator
+    it follows KL(P_g || P_r) - 2 JSD (Arjovsky & Bottou 2017, Theorem 2.5).
 
     Args:
         label_smoothing: Float in [0, 1), default 0. The discriminator's target for real examples
             is 1 less this; that for fakes stays 0, and the generator's 1 (one-sided, Salimans et
-            al. 2016, section 3.4). Keeps the discriminator's logits from growing without end.
-            TF-GAN's `label_smoothing` s makes the target 1 - s / 2: it is twice this.
+            al. 2016, section 3.4). Keeps the discriminator's logits bounded. TF-GAN's
+            `label_smoothing` s makes the target 1 - s / 2: it is twice this.
 
     Raises:
         ValueError: If `label_smoothing` is out of its range.

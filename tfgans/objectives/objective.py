@@ -1,12 +1,13 @@
-"""The contract that every game keeps."""
+"""The base class of objectives."""
 
 import abc
 import dataclasses
-from typing import Any, Self
+from typing import Self
 
 import tensorflow as tf
 
 from tfgans import checks
+from tfgans.types import Config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Objective(abc.ABC):
     a mixture weight its examples.
 
     Only the objectives whose `weighs_fakes` is True also take a keyword `fake_weights` in both
-    methods: float [batch, 1], what each fake counts, or None if all count alike.
+    methods: float [batch, 1], the weight of each fake, or None for equal weights.
 
     To add a game: subclass it as a frozen dataclass (its fields are its hyper-parameters and its
     config), register it with `keras.saving.register_keras_serializable(package="tfgans")`, and add
@@ -36,7 +37,7 @@ class Objective(abc.ABC):
     def weighs_fakes(self) -> bool:
         """Whether the terms of a fake depend on the other fakes of its batch.
 
-        Then a column of the logits must hold the batch of one discriminator, whole: for a mixture
+        Then a column of the logits must hold the whole batch of one discriminator: for a mixture
         the model calls both losses once for each discriminator, with `fake_weights`.
         """
         return False
@@ -46,7 +47,7 @@ class Objective(abc.ABC):
         """The logit above which the discriminator calls an example real.
 
         It is the logit of a best discriminator where real and fake examples are equally dense.
-        None where only differences of logits mean something, not their level.
+        None where only differences of logits matter, not their level.
         """
         return 0.0
 
@@ -60,20 +61,20 @@ class Objective(abc.ABC):
     def generator_loss(self, real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor:
         """Returns the term on the fake examples that the generator minimizes."""
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the hyper-parameters, enough for `from_config`."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Config) -> Self:
         """Makes an objective from the result of `get_config`."""
         return cls(**config)
 
 
-def check_label_smoothing(value: Any) -> None:
+def check_label_smoothing(value: float) -> None:
     """Raises ValueError unless `value` is a float in [0, 1): for the games that have labels."""
     if checks.non_negative("label_smoothing", value) >= 1:
         raise ValueError(
-            "`label_smoothing` must be below 1, where real and fake would have one target; take 0 "
-            f"for none, or say 0.1. Received: {checks.short(value)}"
+            "`label_smoothing` must be below 1, where real and fake would have the same target; "
+            f"take 0 for none, or say 0.1. Received: {checks.short(value)}"
         )

@@ -14,12 +14,12 @@ class Relativistic(Objective):
     """The discriminator minimizes -E log sigma(D(x) - D(G(z))), the generator the reverse.
 
     Only how much more real x looks than its fake matters: the boundary lies at each real example,
-    not once for all, so fakes cannot win by staying at the modes they have. Logits pair row by row.
+    not once for all, so fakes cannot win by staying at a few modes. Logits pair row by row.
     Without a gradient penalty on real and on fake examples it need not converge; with both it is
     the loss of R3GAN.
 
-    The discriminator's term of a pair counts once. It stands on the real side, with zeros on the
-    fake side; the model weights the real side as it weights the pair.
+    The discriminator's term of a pair counts once. It is returned as the term on the real examples,
+    with zeros for the fakes; the model weights the real term as it weights the pair.
 
     Raises (of the losses):
         ValueError: If real and fake logits do not pair: their shapes differ, or there are no real
@@ -62,7 +62,7 @@ def _margins(real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor
     if real_logits is None or not real_logits.shape.is_compatible_with(fake_logits.shape):
         received = None if real_logits is None else real_logits.shape
         raise ValueError(
-            "`Relativistic` pairs real with fake logits row by row: give as many of both. "
+            "`Relativistic` pairs real with fake logits row by row: pass the same number of both. "
             f"Received: real {received}, fake {fake_logits.shape}"
         )
     return real_logits - fake_logits

@@ -1,4 +1,4 @@
-"""What keeps a discriminator smooth: gradient penalties, and weight clipping.
+"""Constraints on the slope of a discriminator: gradient penalties and weight clipping.
 
 Spectral normalization is a layer: `tfgans.layers.SpectralNormalization`, which leaves the kernel
 alone in the forward pass.

@@ -1,14 +1,14 @@
-"""Weight clipping, the constraint of WGAN: no penalty, but what one is instead of."""
+"""Weight clipping, the constraint of WGAN, in place of a penalty."""
 
 from collections.abc import Iterable
-from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfgans import checks
 
 
-def clip_weights(variables: Iterable[Any], limit: float) -> None:
+def clip_weights(variables: Iterable[keras.Variable], limit: float) -> None:
     """Moves every number in `variables` into [-limit, limit].
 
     WGAN does it after each update of the critic, to all of its parameters: biases and the gain and
@@ -19,7 +19,7 @@ def clip_weights(variables: Iterable[Any], limit: float) -> None:
         limit: Float above 0.
 
     Raises:
-        ValueError: If it is not.
+        ValueError: If the limit is not above 0.
 
     Reference: Arjovsky, Chintala & Bottou 2017, "Wasserstein GAN", Algorithm 1, line 7. The
     authors' code clips before each update instead, so that its weights may pass the limit.
@@ -31,11 +31,11 @@ def clip_weights(variables: Iterable[Any], limit: float) -> None:
             target.assign(tf.clip_by_value(target, -limit, limit))
         return
 
-    def clip(strategy: Any) -> None:
-        # Every replica holds the same numbers: each clips its own copy, and nothing is sent.
+    def clip(strategy: tf.distribute.Strategy) -> None:
+        # Every replica holds the same numbers: each clips its copy, without communication.
         for target in targets:
             strategy.extended.update(
-                target, lambda own: own.assign(tf.clip_by_value(own, -limit, limit)), group=False
+                target, lambda copy: copy.assign(tf.clip_by_value(copy, -limit, limit)), group=False
             )
 
     tf.distribute.get_replica_context().merge_call(clip)

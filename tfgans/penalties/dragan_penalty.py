@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks, random
-from tfgans.penalties.gradient_penalty import one_number_each
+from tfgans.penalties.gradient_penalty import uniform_per_example
 from tfgans.penalties.penalty import Penalty
 from tfgans.random import Role
 
@@ -23,7 +23,7 @@ class DRAGANPenalty(Penalty):
 
     | `noise` | x_hat | offset | source |
     |---|---|---|---|
-    | "uniform" | x + alpha r s U[0, 1)^dims, one alpha ~ U[0, 1) an example | in [0, r s) | the authors' code |
+    | "uniform" | x + alpha r s U[0, 1)^dims, one alpha ~ U[0, 1) per example | in [0, r s) | the authors' code |
     | "symmetric" | x + r s U[-1, 1)^dims | in [-r s, r s) | compare_gan, which clips it to the range of images besides |
     | "gaussian" | x + r s N(0, 1)^dims | any | the form x + N(0, c I) that later papers describe |
 
@@ -58,7 +58,7 @@ class DRAGANPenalty(Penalty):
         checks.non_negative("scale", self.scale)
 
     def points(self, real: tf.Tensor, fake: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-        """Returns one point near each real example."""
+        """Returns a point near each real example."""
         del fake
         radius = self.scale * tf.math.reduce_std(real)
         shape = [tf.shape(real)[0], *real.shape[1:]]
@@ -68,4 +68,4 @@ class DRAGANPenalty(Penalty):
         uniform = random.uniform(shape, noise_key)
         if self.noise == "symmetric":
             return real + radius * (2.0 * uniform - 1.0)
-        return real + one_number_each(real, key) * radius * uniform
+        return real + uniform_per_example(real, key) * radius * uniform

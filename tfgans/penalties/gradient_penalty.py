@@ -14,7 +14,7 @@ from tfgans.penalties.penalty import Penalty
 class GradientPenalty(Penalty):
     """(||grad D(x_hat)||_2 - 1)^2 at x_hat = x + alpha (G(z) - x), alpha ~ U[0, 1).
 
-    One alpha an example, real paired with fake by its place in the batch: the points lie on the
+    One alpha per example, real paired with fake by its place in the batch: the points lie on the
     straight lines between pairs. Works with any objective: with `Wasserstein` it is WGAN-GP, with
     `NonSaturating` the GAN-GP of Fedus et al. 2018.
 
@@ -39,11 +39,11 @@ class GradientPenalty(Penalty):
     """
 
     def points(self, real: tf.Tensor, fake: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-        """Returns one point on the segment from each real example to its fake one."""
-        return real + one_number_each(real, key) * (fake - real)
+        """Returns a point on the segment from each real example to its fake."""
+        return real + uniform_per_example(real, key) * (fake - real)
 
 
-def one_number_each(examples: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-    """Returns float32 [batch, 1, ...] of U[0, 1): one number for each example."""
+def uniform_per_example(examples: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+    """Returns float32 [batch, 1, ...] of U[0, 1): a number for each example."""
     ones = [1] * (len(examples.shape) - 1)
     return random.uniform([tf.shape(examples)[0], *ones], key)

@@ -1,24 +1,25 @@
-"""The contract that every penalty keeps, and the arithmetic they share."""
+"""The base class of penalties, and their shared arithmetic."""
 
 import abc
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 import keras
 import tensorflow as tf
 
 from tfgans import checks, compat, random
 from tfgans.random import Role
+from tfgans.types import Config
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Penalty(abc.ABC):
-    """A price on the gradient of the discriminator's logit with respect to its input.
+    """A penalty on the gradient of the discriminator's logit with respect to its input.
 
-    A penalty knows where its points lie (a subclass says so in `points`), which gradient norm it
-    wants and what a deviation costs. Called, it returns one value an example, before its weight.
+    A subclass defines the points in `points`; the target norm and the cost of a deviation are
+    arguments. A call returns a value per example, before the weight.
     It is immutable and serializable, and keeps its arithmetic in float32.
 
     Args:
@@ -28,13 +29,13 @@ class Penalty(abc.ABC):
             `(||g|| / t - 1)^2`: with the same t ours is `t^2` times theirs, so their weight over
             `t^2` gives the same loss. Default: 1, where both agree.
         one_sided: Bool. Whether only a norm above the target costs. Default: False; Gulrajani et
-            al. prefer two sides.
+            al. prefer the two-sided form.
         every: Int of at least 1. An approximation: the penalty counts in every n-th discriminator
             update alone, n times as much, so its mean over many updates stays ("lazy"
             regularization, Karras et al. 2020, appendix B). Under a strategy of several replicas
             it does not go with `SpectralNormalization`, which synchronizes. Default: 1.
         fraction: Float in (0, 1]. An approximation: only this part of the batch is priced, a
-            random one, each row as much more as there are fewer, so the expectation stays.
+            random subset, each row weighted up so that the expectation stays.
             Default: 1.
         epsilon: Float above 0, added to the squared norm under the root, whose gradient at zero
             would otherwise be NaN. The authors' codes use none. Not used with a target of 0.
@@ -46,13 +47,13 @@ class Penalty(abc.ABC):
         real: Float tensor [batch, ...].
         fake: Float tensor of the same shape.
         labels: Int tensor [batch], of a conditional discriminator, whose inputs are then the list
-            [examples, labels]. Real and fake example i are of one class. Default: None.
+            [examples, labels]. Real and fake example i have the same class. Default: None.
         key: The int64[2] random key of this call (see `tfgans.random.key`), which makes it a
-            pure function. Default: a fresh one from TensorFlow's global generator.
+            pure function. Default: a new key from TensorFlow's global generator.
         update: Scalar int tensor, the number of this discriminator update, which `every` counts
-            by. Default: None, the penalty is not left out.
-        training: Bool, passed on to the discriminator. Without training neither `every` nor
-            `fraction` saves anything: what is measured is the whole. Default: True.
+            by. Default: None, the penalty always counts.
+        training: Bool, passed on to the discriminator. Without training `every` and
+            `fraction` have no effect: the whole batch counts. Default: True.
 
     Returns (of the call): float32 tensor [batch].
 
@@ -98,7 +99,7 @@ class Penalty(abc.ABC):
         update: tf.Tensor | None = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """Returns what the gradient norm of each example costs: float32 [batch]."""
+        """Returns the penalty of each example: float32 [batch]."""
         refuse_batch_statistics(discriminator)
         if key is None:
             key = tf.random.uniform([2], maxval=tf.int64.max, dtype=tf.int64)
@@ -118,12 +119,12 @@ class Penalty(abc.ABC):
             lambda: tf.zeros(rows),
         )
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the hyper-parameters, enough for `from_config`."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Config) -> Self:
         """Makes a penalty from the result of `get_config`."""
         return cls(**config)
 
@@ -147,7 +148,7 @@ class Penalty(abc.ABC):
         labels: tf.Tensor | None,
         key: tf.Tensor,
     ) -> tf.Tensor:
-        """Returns the prices of evenly spread rows from a random one on, scaled; 0 for the rest."""
+        """Returns scaled prices of evenly spread rows from a random start; 0 for the rest."""
         rows = tf.shape(points)[0] if points.shape[0] is None else points.shape[0]
         if isinstance(rows, int):
             count = math.ceil(self.fraction * rows)
@@ -157,8 +158,8 @@ class Penalty(abc.ABC):
         first = tf.cast(shift * tf.cast(rows, tf.float32), tf.int32)
         chosen = (first + tf.range(count) * rows // count) % rows
         some = tf.gather(points, chosen)
-        own_labels = None if labels is None else tf.gather(labels, chosen)
-        prices = self._prices(discriminator, some, own_labels, training=True)
+        some_labels = None if labels is None else tf.gather(labels, chosen)
+        prices = self._prices(discriminator, some, some_labels, training=True)
         scale = tf.cast(rows, tf.float32) / tf.cast(count, tf.float32)
         return tf.scatter_nd(chosen[:, tf.newaxis], scale * prices, [rows])
 
@@ -181,10 +182,10 @@ def squared_gradient_norm(
         logits = tf.cast(discriminator(inputs, training=training), tf.float32)
     if logits.shape[1:] != (1,):
         raise ValueError(
-            "A gradient penalty is on one logit an example: end the discriminator with `Dense(1)`. "
-            f"Received: logits of shape {tuple(logits.shape)}"
+            "A gradient penalty needs one logit per example: end the discriminator with "
+            f"`Dense(1)`. Received: logits of shape {tuple(logits.shape)}"
         )
-    # Each logit depends on its own example alone, so the gradient of the sum holds all of them.
+    # Each logit depends on its example alone, so the gradient of the sum holds all gradients.
     gradient = tape.gradient(logits, points)
     if gradient is None:
         raise ValueError(

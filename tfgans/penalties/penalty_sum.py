@@ -1,8 +1,8 @@
-"""Several penalties at once."""
+"""The weighted sum of several penalties."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Self
 
 import keras
 import tensorflow as tf
@@ -10,21 +10,22 @@ import tensorflow as tf
 from tfgans import checks, random
 from tfgans.penalties.penalty import Penalty
 from tfgans.random import Role
+from tfgans.types import Config
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
 @dataclasses.dataclass(frozen=True)
 class PenaltySum:
-    """The sum of several penalties, each with its own weight; R1 and R2 together make R3GAN's.
+    """The sum of several penalties, each with its weight; R1 and R2 together make R3GAN's.
 
-    It goes wherever a penalty goes. Called, it takes what `Penalty` takes and returns the weighted
-    sum, so its own weight is 1; each term keeps its `every` and `fraction`.
+    Accepted wherever a penalty is. A call takes the arguments of `Penalty` and returns the weighted
+    sum, so the weight of the sum is 1; each term keeps its `every` and `fraction`.
 
     Args:
-        terms: Iterable of `Penalty`, two or more; of a sum in it, give the terms themselves.
+        terms: Iterable of `Penalty`, two or more; pass the terms of a nested sum themselves.
 
     Raises:
-        ValueError: If there are fewer, or one of them is no penalty.
+        ValueError: If there are fewer than two terms, or a term is no penalty.
 
     Example:
 
@@ -48,7 +49,7 @@ class PenaltySum:
 
     @property
     def weight(self) -> float:
-        """1: the terms are weighted already."""
+        """1: the sum already contains the weights of the terms."""
         return 1.0
 
     @property
@@ -84,11 +85,11 @@ class PenaltySum:
             )
         return total
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the terms, serialized."""
         return {"terms": [keras.saving.serialize_keras_object(term) for term in self.terms]}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Config) -> Self:
         """Makes a sum from the result of `get_config`."""
-        return cls(tuple(keras.saving.deserialize_keras_object(one) for one in config["terms"]))
+        return cls(tuple(keras.saving.deserialize_keras_object(term) for term in config["terms"]))

@@ -11,10 +11,10 @@ from tfgans.penalties.penalty import Penalty
 @keras.saving.register_keras_serializable(package="tfgans")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class R1Penalty(Penalty):
-    """||grad D(x)||_2^2 at the real examples: the discriminator shall be flat on the data.
+    """||grad D(x)||_2^2 at the real examples: flattens the discriminator on the data.
 
-    It makes training converge locally where the data are reached, on manifolds of low dimension
-    too.
+    Training then converges locally where the generator reaches the data, even on manifolds of low
+    dimension.
 
     Args:
         weight: Float, default 5: the gamma / 2 of the paper, whose gamma is 10.

@@ -1,8 +1,7 @@
 """Langevin dynamics: points climb a log density by its gradient, under noise."""
 
 import numbers
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -40,7 +39,7 @@ def langevin(
 
     The discriminator's logit is the log density (the negative energy) of a refined sample, up to a
     constant. In data space pass the discriminator; in latent space, where z -> D(G(z)) has fewer
-    dimensions and no clamp is needed, pass the two in a row.
+    dimensions and no clamp is needed, pass their composition.
 
     With g the gradient (below), N standard normal noise, s the step size and c the noise scale:
 
@@ -55,7 +54,7 @@ def langevin(
     network's gradient, not on the prior's, which is known and smooth.
 
     The noise is a pure function of the key and the number of the step. The loop is not unrolled in
-    a `tf.function`, and the result carries no gradient: it is data to whoever trains on it.
+    a `tf.function`, and the result carries no gradient: it is training data.
 
     Args:
         start: Floats [batch, ...], of a static shape but for axis 0; read as float32.
@@ -66,7 +65,7 @@ def langevin(
         step_size: Float above 0.
         noise_scale: Float of at least 0. Default: 1. With 0 this is plain gradient ascent.
         key: int64 [2], the key of the whole batch; or int64 [batch, 2], a key for each row, so that
-            a row depends on its own key alone (then rows are not shared out among replicas).
+            a row depends on its key alone (then rows are not shared out among replicas).
         noise_mode: "sqrt_step", "fixed" or "gradient_norm". Default: "sqrt_step".
         gradient_clip: Float above 0, or None for no clip. Each entry of the gradient is clipped to
             [-gradient_clip, gradient_clip]. Default: None.
@@ -138,14 +137,14 @@ def langevin(
 
 def check_settings(
     *,
-    steps: Any,
-    step_size: Any,
-    noise_scale: Any,
-    noise_mode: Any,
-    gradient_clip: Any,
-    prior: Any,
-    temperature: Any,
-    annealing: Any,
+    steps: int,
+    step_size: float,
+    noise_scale: float,
+    noise_mode: str,
+    gradient_clip: float | None,
+    prior: bool,
+    temperature: float,
+    annealing: str,
 ) -> None:
     """Raises ValueError for the first setting of `langevin` that is out of its range."""
     checks.int_at_least("steps", steps, 0)
@@ -154,13 +153,12 @@ def check_settings(
     checks.choice("noise_mode", noise_mode, NOISE_MODES)
     if gradient_clip is not None:
         checks.positive("gradient_clip", gradient_clip)
-    if not isinstance(prior, bool):
-        raise ValueError(f"`prior` must be True or False. Received: {checks.short(prior)}")
+    checks.boolean("prior", prior)
     checks.positive("temperature", temperature)
     checks.choice("annealing", annealing, ANNEALINGS)
 
 
-def check_clamp(clamp: Any) -> tuple[float, float] | None:
+def check_clamp(clamp: Sequence[float] | None) -> tuple[float, float] | None:
     """Returns None or the two bounds as floats, or raises ValueError."""
     if clamp is None:
         return None
@@ -211,7 +209,7 @@ def _slope(log_density: LogDensity, points: tf.Tensor) -> tf.Tensor:
     rank = values.shape.rank
     if rank not in (1, 2) or not values.shape.is_compatible_with([points.shape[0], 1][:rank]):
         raise ValueError(
-            "`log_density` must give one number an example, of shape [batch] or [batch, 1]. "
+            "`log_density` must return one number per example, of shape [batch] or [batch, 1]. "
             f"Received: shape {values.shape} for points of shape {points.shape}"
         )
     slope = tape.gradient(values, points)
@@ -219,12 +217,12 @@ def _slope(log_density: LogDensity, points: tf.Tensor) -> tf.Tensor:
         raise ValueError(
             "`log_density` must depend on its input through TensorFlow, to have a gradient. "
             f"Received: {checks.short(log_density)}, which has none. Return `0 * sum(x)` for "
-            "a flat one"
+            "a flat density"
         )
     return tf.convert_to_tensor(slope)
 
 
-def _check_start(start: Any) -> tf.Tensor:
+def _check_start(start: tf.Tensor) -> tf.Tensor:
     points = tf.cast(start, tf.float32)
     if not points.shape.rank or not points.shape[1:].is_fully_defined():
         raise ValueError(
@@ -234,13 +232,13 @@ def _check_start(start: Any) -> tf.Tensor:
     return points
 
 
-def _check_key(key: Any, shape: tf.TensorShape) -> tf.Tensor:
+def _check_key(key: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
     keys = tf.convert_to_tensor(key, tf.int64)
     expected = [2] if keys.shape.rank == 1 else [shape[0], 2]
     if keys.shape.rank is None or not keys.shape.is_compatible_with(expected):
         raise ValueError(
             "`key` must be an int64[2] key, say `tfgans.random.key(seed, step)`, or int64 "
-            f"[batch, 2], one for each row of `start`. Received: shape {keys.shape} for a start of "
-            f"shape {shape}"
+            f"[batch, 2], a key for each row of `start`. Received: shape {keys.shape} for a start "
+            f"of shape {shape}"
         )
     return keys

@@ -1,13 +1,14 @@
-"""The settings of a refinement, as one value to pass around and to save."""
+"""The settings of a refinement, as an immutable, serializable value."""
 
 import dataclasses
-from typing import Any, Self
+from typing import Self
 
 import keras
 import tensorflow as tf
 
 from tfgans import checks
 from tfgans.refinement.langevin import LogDensity, check_clamp, check_settings, langevin
+from tfgans.types import Config
 
 SPACES = ("latent", "data")
 
@@ -15,7 +16,7 @@ SPACES = ("latent", "data")
 @keras.saving.register_keras_serializable(package="tfgans")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Langevin:
-    """The settings of a refinement: in which space, how many steps, how far, under which noise.
+    """The settings of a refinement: the space, the number and size of steps, and the noise.
 
     Immutable, without state, and it never sees a network: `run` is `langevin` with these settings.
     The defaults are those of the authors' code of DCD, which refines latents. In `for_images` are
@@ -34,7 +35,7 @@ class Langevin:
         temperature: Float above 0. Default: 1.
         annealing: "none", "thirds" or "tenths". Default: "none".
 
-    `langevin` says what each one does.
+    `langevin` describes each argument.
 
     Raises:
         ValueError: On a setting out of its range, or a prior in data space.
@@ -105,16 +106,16 @@ class Langevin:
         """Returns `langevin(start, log_density, key=key)` with these settings."""
         return langevin(start, log_density, key=key, **self._options())
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Returns the settings, enough for `from_config`."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Config) -> Self:
         """Makes the settings from the result of `get_config`."""
         return cls(**config)
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> Config:
         options = {**dataclasses.asdict(self), "noise_mode": self.chosen_noise_mode}
         del options["space"]
         return options

@@ -1,19 +1,19 @@
-"""Agreement with TF-GAN, on random logits, wherever both have the loss."""
+"""TF-GAN as an oracle of objectives and of the gradient penalty."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf_gan
 
-from tfgans import objectives
+from tfgans import objectives, penalties
 
 MEAN = {"reduction": tf.compat.v1.losses.Reduction.SUM_OVER_BATCH_SIZE}
 
 
 @pytest.fixture(scope="module")
-def tfgan_losses():
-    with tf_gan.leaf("losses.losses_impl") as losses_impl:
-        yield losses_impl
+def losses_impl():
+    with tf_gan.leaf("losses.losses_impl") as module:
+        yield module
 
 
 def _logits():
@@ -35,9 +35,9 @@ def _logits():
         (objectives.Hinge(), "wasserstein_hinge", {}),
     ],
 )
-def test_discriminator_agrees(tfgan_losses, objective, name, options):
+def test_discriminator_agrees(losses_impl, objective, name, options):
     real, fake = _logits()
-    theirs = getattr(tfgan_losses, f"{name}_discriminator_loss")(real, fake, **MEAN, **options)
+    theirs = getattr(losses_impl, f"{name}_discriminator_loss")(real, fake, **MEAN, **options)
     on_real, on_fake = objective.discriminator_loss(real, fake)
     ours = tf.reduce_mean(on_real) + tf.reduce_mean(on_fake)
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
@@ -54,20 +54,48 @@ def test_discriminator_agrees(tfgan_losses, objective, name, options):
         (objectives.Hinge(), "wasserstein", 0.0),
     ],
 )
-def test_generator_agrees(tfgan_losses, objective, name, constant):
+def test_generator_agrees(losses_impl, objective, name, constant):
     real, fake = _logits()
-    theirs = getattr(tfgan_losses, f"{name}_generator_loss")(fake, **MEAN)
+    theirs = getattr(losses_impl, f"{name}_generator_loss")(fake, **MEAN)
     ours = tf.reduce_mean(objective.generator_loss(real, fake)) + constant
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
-def test_relativistic_agrees_on_one_pair(tfgan_losses):
+def test_relativistic_agrees_on_one_pair(losses_impl):
     """Theirs compares with the batch's mean: on one pair twice ours, once for each side."""
     objective = objectives.Relativistic()
     for real, fake in zip(*(tf.split(logits, 64) for logits in _logits()), strict=True):
         ours = sum(objective.discriminator_loss(real, fake))
-        theirs = tfgan_losses.relativistic_discriminator_loss(real, fake)
+        theirs = losses_impl.relativistic_discriminator_loss(real, fake)
         np.testing.assert_allclose(2 * ours[0, 0], theirs, rtol=1e-6)
         ours = objective.generator_loss(real, fake)
-        theirs = tfgan_losses.relativistic_generator_loss(real, fake)
+        theirs = losses_impl.relativistic_generator_loss(real, fake)
         np.testing.assert_allclose(2 * ours[0, 0], theirs, rtol=1e-6)
+
+
+# Of length 3, below and above the targets.
+WEIGHTS = np.array([[2.0], [-1.0], [2.0]], np.float32)
+
+
+def theirs(losses_impl, real, fake, **options):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        penalty = losses_impl.wasserstein_gradient_penalty(
+            real, fake, None, lambda x, _: x @ WEIGHTS, "scope", **options
+        )
+        return session.run(penalty)
+
+
+@pytest.mark.parametrize("one_sided", [False, True])
+@pytest.mark.parametrize("target", [0.5, 1.0, 2.0, 6.0])
+def test_target_of_the_gradient_penalty(losses_impl, target, one_sided):
+    """With a target t ours is t^2 times theirs."""
+    real, fake = np.random.default_rng(0).normal(size=[2, 5, 3]).astype(np.float32)
+    penalty = penalties.GradientPenalty(target=target, one_sided=one_sided)
+    ours = penalty(lambda x, training: x @ WEIGHTS, tf.constant(real), tf.constant(fake))
+    expected = target**2 * theirs(losses_impl, real, fake, target=target, one_sided=one_sided)
+    # Float32 has the norm 3 within 6e-7; the smallest difference from a target is 1, so its square
+    # has a relative error of about 1e-6.
+    np.testing.assert_allclose(tf.reduce_mean(ours), expected, rtol=1e-5)
+    assert float(expected) == pytest.approx(
+        0 if one_sided and target > 3 else (3 - target) ** 2, rel=1e-5
+    )
