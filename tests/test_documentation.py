@@ -1,18 +1,19 @@
 """Every code block of README.md, of the pages in docs/ and of the docstrings runs.
 
-Python blocks of a page share a namespace and an empty folder. Lines of bash blocks that begin with
-`tfgans` are parsed by the command that they name, and targets of `make` are looked up. An HTML
-comment before a block changes that:
-
-* `<!-- slow -->`: the block takes minutes. It runs in a slow test; the page runs without it.
-* `<!-- served: FOLDER -->`: while the block runs, `tfgans serve` serves that folder, on a free port
-  instead of 8501.
+Python blocks of a page share a namespace and an empty folder; the settings on the pages are small
+enough to run as they stand. The pages of `SLOW_PAGES` run in `make test-slow`. While a block after
+the comment `<!-- served: FOLDER -->` runs, `tfgans serve` serves that folder, on a free port
+instead of 8501. Of bash blocks, lines that begin with `tfgans` are parsed by the command that they
+name, and targets of `make` are looked up.
 
 Examples of docstrings start from the names in `NAMES`, and their calls of `fit` are cut short.
 """
 
 import ast
 import contextlib
+import dataclasses
+import importlib.util
+import os
 import re
 import shlex
 import subprocess
@@ -34,7 +35,19 @@ from tfgans.cli.parser import Parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMENT = re.compile(r"<!-- (slow|served)(?:: (\S+))? -->\n\Z")
+# Pages whose blocks take more than five seconds together.
+SLOW_PAGES = {
+    "README",
+    "evaluate",
+    "from-keras",
+    "getting-started",
+    "limited-data",
+    "methods",
+    "mixtures",
+    "serve",
+    "train",
+}
+SERVED = re.compile(r"<!-- served: (\S+) -->\n\Z")
 
 
 @pytest.fixture(autouse=True)
@@ -45,11 +58,11 @@ def _empty_folder(tmp_path, monkeypatch):
 # Pages.
 
 
-def check_commands(example):
+def parse_commands(block):
     """Parses the command lines of a bash block."""
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    for line in example.parsed.splitlines():
-        program, *words = shlex.split(line, comments=True) or [""]
+    for line in block.replace("\\\n", " ").splitlines():
+        program, *words = shlex.split(line, comments=True)
         if program == "make":
             assert set(words) <= set(targets), line
         if program == "tfgans":
@@ -70,50 +83,42 @@ def serve(folder):
             process.terminate()
 
 
-def examples(path):
-    """Yields each code block of a page, with the word and the folder of the comment before it."""
-    parsers = [PythonCodeBlockParser(), CodeBlockParser("bash", check_commands)]
-    document = Sybil(parsers, pattern="*.md", path=str(ROOT)).parse(path)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_commands_of_page_parse(path):
+    parser = CodeBlockParser("bash", lambda example: parse_commands(example.parsed))
+    for example in Sybil([parser], pattern="*.md", path=str(ROOT)).parse(path).examples():
+        example.evaluate()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in SLOW_PAGES else ())
+        for path in PAGES
+        if "```python" in path.read_text(encoding="utf-8")
+    ],
+)
+def test_python_of_page_runs(path):
+    document = Sybil([PythonCodeBlockParser()], pattern="*.md", path=str(ROOT)).parse(path)
     for example in document.examples():
-        comment = COMMENT.search(document.text, 0, example.start)
-        yield example, *(comment.groups() if comment else (None, None))
-
-
-def run(path, *, slow):
-    """Runs the blocks of a page, those that are marked as slow or the others."""
-    for example, mark, folder in examples(path):
-        if mark == "served":
-            with serve(folder) as address:
+        folder = SERVED.search(document.text, 0, example.start)
+        with serve(folder[1]) if folder else contextlib.nullcontext("") as address:
+            if folder:
                 source = example.parsed
                 example.parsed = Lexeme(
                     source.replace("http://localhost:8501", address),
                     source.offset,
                     source.line_offset,
                 )
-                example.evaluate()
-        elif (mark == "slow") == slow:
             example.evaluate()
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_blocks_of_page_run(path):
-    run(path, slow=False)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "path",
-    [path for path in PAGES if "<!-- slow -->" in path.read_text(encoding="utf-8")],
-    ids=lambda path: path.stem,
-)
-def test_slow_blocks_of_page_run(path):
-    run(path, slow=True)
 
 
 @pytest.mark.slow
 def test_five_commands_of_readme():
     (block,) = re.findall(
-        r"```bash\n(tfgans train .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+        r"```bash\n(tfgans train .*?)```",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.DOTALL,
     )
     *lines, serving = [shlex.split(line)[1:] for line in block.splitlines()]
     lines[0].append("--minutes=0.2")
@@ -126,8 +131,6 @@ def test_five_commands_of_readme():
 
 
 def test_every_public_name_of_tf_gan_has_a_row():
-    import importlib.util
-
     root = Path(importlib.util.find_spec("tensorflow_gan").submodule_search_locations[0], "python")
     rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/from-tf-gan.md").read_text(), re.MULTILINE)
     named = set(re.findall(r"`(\w+)`", " ".join(rows)))
@@ -145,12 +148,25 @@ def test_every_public_name_of_tf_gan_has_a_row():
 
 
 @pytest.mark.slow
-def test_site_builds_without_warnings(tmp_path):
+def test_site_builds_without_warnings_and_has_every_public_name(tmp_path):
     subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", f"--site-dir={tmp_path}"],
         cwd=ROOT,
         check=True,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
     )
+    packages = {page.stem: f"tfgans.{page.stem}" for page in (ROOT / "docs/api").glob("*.md")}
+    packages |= {"client": "tfgans.serving.client"}
+    del packages["index"], packages["gan"], packages["random"]
+    for page, package in packages.items():
+        text = (tmp_path / "api" / page / "index.html").read_text(encoding="utf-8")
+        headings = set(re.findall(r'<h\d id="tfgans\.[\w.]*?(\w+)"', text))
+        functions = [
+            name
+            for name in importlib.import_module(package).__all__
+            if callable(getattr(importlib.import_module(package), name))
+        ]
+        assert headings.issuperset(functions), package
 
 
 # Docstrings.
@@ -160,6 +176,7 @@ NOT_RUN = {
     "data/batches.py: after_data": "a fragment of `GAN.train_step`",
     "data/batches.py: batches_of_step": "a fragment of `GAN.train_step`",
     "serving/client/client.py: Client": "needs a server; docs/serve.md runs the same lines",
+    "training/directory.py: load_checkpoint": "needs a finished run; docs/train.md has one",
     "training/settings.py: draw_labels": "needs a finished run",
 }
 # Examples that take more than three seconds.
@@ -168,6 +185,7 @@ SLOW = {
     "evaluation/evaluator.py: evaluate",
     "games/neural_net_distance.py: neural_net_distance",
     "games/wasserstein_critic.py: wasserstein_critic",
+    "training/run.py: Run",
 }
 
 
@@ -176,8 +194,9 @@ def networks():
     return generator, tfgans.networks.mlp_discriminator((8, 8, 1), width=8)
 
 
-def compiled(gan, **options):
-    gan.compile(**options)
+def compiled(gan):
+    """Compiles a model for the few steps that an example trains: no graph is faster."""
+    gan.compile(run_eagerly=True)
     return gan
 
 
@@ -215,6 +234,7 @@ NAMES = {
     "batches": lambda: [tiny.digits(64)],
     "classifier": classifier,
     "data": lambda: source().batches(16),
+    "dataclasses": lambda: dataclasses,
     "discriminator": lambda: networks()[1],
     "extractor": tfgans.evaluation.Identity,
     "fake": lambda: tiny.digits(32)[16:],
@@ -226,9 +246,8 @@ NAMES = {
     "keras": lambda: keras,
     "key": lambda: tfgans.random.key(0),
     "latents": lambda: np.zeros([2, 4], "float32"),
+    "np": lambda: np,
     "onnxruntime": lambda: pytest.importorskip("onnxruntime"),
-    "one": plain,
-    "other": plain,
     "real": lambda: tiny.digits(16),
     "source": source,
     "tf": lambda: tf,
@@ -237,14 +256,11 @@ NAMES = {
 }
 # The same for the names of a single example.
 POINTS = {"real": points, "fake": points, "held_out_real": points}
-FEATURES = {"real_features": points, "fake_features": points}
 SPECIAL_NAMES = {
     "callbacks/mixture_monitor.py: MixtureMonitor": {"gan": mixture},
-    "evaluation/comparison.py: compare": {"extractor": tfgans.evaluation.DigitsClassifier},
     "games/neural_net_distance.py: neural_net_distance": POINTS,
     "games/payoff.py: equilibrium": {"gan": mixture},
     "games/wasserstein_critic.py: wasserstein_critic": POINTS,
-    "metrics/kernel.py: MeanKernelDistance": FEATURES,
     "sampling.py: draw_labels": {"gan": conditional},
 }
 
@@ -277,7 +293,7 @@ def short_training(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name, block",
+    ("name", "block"),
     [
         pytest.param(name, block, id=name, marks=pytest.mark.slow if name in SLOW else ())
         for name, block in EXAMPLES
@@ -294,7 +310,7 @@ def test_example_of_docstring_runs(name, block):
     for name in namespace.keys() - prepared:
         value = namespace[name]
         if isinstance(value, type) and issubclass(value, tfgans.GAN):
-            compiled(value(*networks()), run_eagerly=True).fit(source().batches(16))
+            compiled(value(*networks())).fit(source().batches(16))
 
 
 def test_examples_of_the_tables_exist():
