@@ -52,6 +52,11 @@ setup(
             "onnxruntime>=1.22",
             "tf2onnx>=1.16.1",
         ],
+        "docs": [  # make docs
+            "mkdocs>=1.6,<2",
+            "mkdocs-material>=9.7",
+            "mkdocstrings-python>=2",
+        ],
         "labs": [
             "Markdown>=3.7",
             "Pebble>=5.1",
@@ -74,6 +79,7 @@ setup(
             "ruff>=0.14",
             "scikit-image>=0.24",
             "selenium>=4.30",  # the explorer in a browser
+            "sybil>=10",  # runs the code blocks of the documentation
             "tensorflow-gan==2.1.0",  # only its leaf modules can be imported
         ],
     },

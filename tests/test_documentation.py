@@ -34,7 +34,7 @@ from tfgans.cli import main as cli
 from tfgans.cli.parser import Parser
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Pages whose blocks take more than five seconds together.
 SLOW_PAGES = {
     "README",
