@@ -159,7 +159,7 @@ def test_site_builds_without_warnings_and_has_every_public_name(tmp_path):
     packages |= {"client": "tfgans.serving.client"}
     del packages["index"], packages["gan"], packages["random"]
     for page, package in packages.items():
-        text = (tmp_path / "api" / page / "index.html").read_text(encoding="utf-8")
+        text = (tmp_path / "api" / f"{page}.html").read_text(encoding="utf-8")
         headings = set(re.findall(r'<h\d id="tfgans\.[\w.]*?(\w+)"', text))
         functions = [
             name
