@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-slow test-faults lint format bench labs soak clean
+.PHONY: demo test test-slow test-faults lint format docs bench labs soak clean
 
 $(VENV)/installed: requirements.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +39,10 @@ format: $(VENV)/installed
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+	@echo "Open site/index.html, or serve it: $(RUN) -m mkdocs serve"
+
 bench: $(VENV)/installed
 	$(RUN) benchmarks/train_step.py
 	$(RUN) benchmarks/mix_cost.py
@@ -54,4 +58,4 @@ soak: $(VENV)/installed
 	$(RUN) benchmarks/soak.py --minutes=30 --out=soak.json
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build site *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -55,6 +55,11 @@ setup(
             "tf2onnx>=1.16.1",
         ],
         "hf": ["datasets>=4"],  # `--dataset=hf:NAME`
+        "docs": [  # make docs
+            "mkdocs>=1.6,<2",
+            "mkdocs-material>=9.7",
+            "mkdocstrings-python>=2",
+        ],
         "labs": [
             "Markdown>=3.7",
             "Pebble>=5.1",
@@ -77,6 +82,7 @@ setup(
             "ruff>=0.14",
             "scikit-image>=0.24",
             "selenium>=4.30",  # the explorer in a browser
+            "sybil>=10",  # runs the code blocks of the documentation
             "tensorflow-gan==2.1.0",  # only its leaf modules can be imported
         ],
     },

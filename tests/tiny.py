@@ -33,7 +33,7 @@ def discriminator(*, dropout=0.0, seed=2):
     inputs = keras.Input((8, 8, 1))
     x = layers.LeakyReLU(0.2)(layers.Conv2D(4, 3, strides=2)(inputs))
     x = layers.Dropout(dropout)(x) if dropout else x
-    outputs = layers.Dense(1, dtype="float32")(layers.Flatten()(x))
+    outputs = layers.Dense(1, dtype="float32")(layers.Flatten(name="flatten")(x))
     return keras.Model(inputs, outputs, name="tiny_discriminator")
 
 
@@ -43,7 +43,7 @@ def spectral_discriminator(seed=2):
     inputs = keras.Input((8, 8, 1))
     normalized = tfgans.layers.SpectralNormalization
     x = layers.LeakyReLU(0.2)(normalized(layers.Conv2D(4, 3, strides=2))(inputs))
-    outputs = normalized(layers.Dense(1, dtype="float32"))(layers.Flatten()(x))
+    outputs = normalized(layers.Dense(1, dtype="float32"))(layers.Flatten(name="flatten")(x))
     return keras.Model(inputs, outputs, name="tiny_spectral_discriminator")
 
 
@@ -60,7 +60,9 @@ def conditional_discriminator(*, num_classes=10, seed=2):
     """Its discriminator."""
     keras.utils.set_random_seed(seed)
     images, labels = keras.Input((8, 8, 1)), keras.Input((), dtype="int32")
-    x = layers.Concatenate()([layers.Flatten()(images), layers.Embedding(num_classes, 4)(labels)])
+    x = layers.Concatenate()(
+        [layers.Flatten(name="flatten")(images), layers.Embedding(num_classes, 4)(labels)]
+    )
     outputs = layers.Dense(1, dtype="float32")(layers.Dense(16, "tanh")(x))
     return keras.Model([images, labels], outputs)
 

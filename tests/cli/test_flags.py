@@ -11,7 +11,8 @@ from tfgans import labs, objectives, penalties
 from tfgans.cli import experiment, main, serve
 from tfgans.cli.options import data, devices, evaluation, method, mixtures, networks, noise, runs
 from tfgans.cli.parser import Parser
-from tfgans.data.folder import CACHES
+from tfgans.data.image_source import CACHES
+from tfgans.data.resize import FITS
 from tfgans.layers.instance_noise import SCHEDULES
 from tfgans.mixtures.mixture import ROUTINGS, WEIGHT_UPDATES
 from tfgans.networks.blocks import NORMALIZATIONS
@@ -128,6 +129,7 @@ def test_names_in_help_are_those_of_the_library():
         (method.NOISES, NOISES),
         (data.NAMES, tfgans.data.NAMES),
         (data.CACHES, CACHES),
+        (data.FITS, FITS),
         (networks.NORMALIZATIONS, NORMALIZATIONS),
         (mixtures.ROUTINGS, ROUTINGS),
         (mixtures.WEIGHT_UPDATES, WEIGHT_UPDATES),
