@@ -94,12 +94,6 @@ CORE = [
 ]
 VAGUE = {"one", "own", "given", "found", "how", "sides", "room"}
 # The units without such names.
-NAMES_ARE_DONE = {
-    *("__init__", "averages", "backend", "callback_checks", "checks", "compat", "copies", "files"),
-    *("gan", "labs", "logs", "methods", "mixtures", "objectives", "optimizers", "output_ranges"),
-    *("pairing", "players", "random", "refinement", "replicas", "reprs", "rounding", "sampling"),
-    *("saving", "shapes", "types", "versions", "weighted"),
-}
 METHODS = [
     value
     for value in (getattr(tfgans, name) for name in tfgans.__all__)
@@ -203,8 +197,7 @@ def test_only_players_and_mixtures_tell_a_mixture_from_a_network():
 def test_names_say_what_they_name():
     fields = {ast.Name: "id", ast.arg: "arg", ast.Attribute: "attr", ast.FunctionDef: "name"}
     for path in MODULES:
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for node in nodes(path) if unit(module) in NAMES_ARE_DONE else ():
+        for node in nodes(path):
             name = getattr(node, fields.get(type(node), ""), None)
             assert name not in VAGUE, f"{where(path, node)}: {name}"
 
