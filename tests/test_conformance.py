@@ -453,7 +453,8 @@ ELSEWHERE = {
     *("BestReplyGains", "Equilibrium", "GradientNorms", "MatrixGame", "NeuralNetDistance"),
     *("Payoff", "WassersteinCritic", "BirthdayParadox", "ClassCoverage", "FeatureStatistics"),
     *("InceptionScore", "KernelDistance", "MeanKernelDistance", "ModeCoverage"),
-    *("NearestNeighbours", "Client", "ServingError", "Interrupted", "RunDirectory", "WorkerLost"),
+    *("NearestNeighbours", "Client", "ServingError", "Interrupted", "Run", "RunDirectory"),
+    *("WorkerLost", "DataReport", "Suggestion"),
     *("Context", "Estimate", "Metric", "MetricValue", "Quantity", "Record"),
     # Their contract table is in metrics/test_metric_contract.py.
     *(metric.__name__ for metric in tfgans.evaluation.METRICS.values()),

@@ -56,13 +56,15 @@ def fit(gan, steps, *used):
     gan.stop_training = False
     every.on_train_begin()
     every.on_epoch_begin(0)
+    logs = {}
     for batch in range(executions):
         every.on_train_batch_begin(batch)
         losses = [step(gan) for _ in range(gan.steps_per_execution)]
-        every.on_train_batch_end(batch, {"discriminator_loss": losses[-1]})
+        logs = {"discriminator_loss": losses[-1]}
+        every.on_train_batch_end(batch, logs)
         if gan.stop_training:
             break
-    every.on_epoch_end(0)
+    every.on_epoch_end(0, logs)
     every.on_train_end()
     return gan
 

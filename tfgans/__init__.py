@@ -8,7 +8,7 @@ import wrapt
 
 from tfgans import backend
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # The client and `tfgans --help` need no TensorFlow, whose import takes seconds: a name of
 # __init__.pyi is imported at its first use.

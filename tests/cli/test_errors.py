@@ -20,7 +20,7 @@ NOISE = "train" + NEW + " --instance_noise=0.1"
 # The command line, and what the line on stderr must say; code 2.
 FLAGS = [
     ("trian", r"unknown command 'trian'. Did you mean train\?"),
-    ("x\x1b[2J", r"unknown command 'x\\x1b\[2J'. Commands: train"),
+    ("x\x1b[2J", r"unknown command 'x\\x1b\[2J'. Commands: data, train"),
     ("train --step=3" + NEW, "flag 'step'. Did you mean: steps.*--help"),
     ("train digits" + NEW, "flags only, as --name=value. Received: digits"),
     ("train --run_dir", "Missing value for flag --run_dir.*--help"),

@@ -65,7 +65,7 @@ def everything(folder):
         ({"rollbacks": 1, "doctor_every": 3, "backup_every": 4}, "must divide `backup_every` = 4"),
         ({"notes": {"../x": ""}}, "`notes` must be the na"),
         ({"notes": {"backups/x": ""}}, "without folders"),
-        ({"notes": {".lock": ""}}, "no hidden one"),
+        ({"notes": {".lock": ""}}, "not hidden"),
         ({"notes": {"final.keras": ""}}, "`notes` must not replace a file of the run"),
     ],
 )
