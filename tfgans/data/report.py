@@ -157,8 +157,9 @@ def inspect(
 
     Example:
 
-    >>> report = tfgans.data.inspect("digits")
-    >>> report.num_examples, report.samples.shape, report.class_counts["0"]
+    ```python
+    print(tfgans.data.inspect("digits"))
+    ```
     """
     options = LoadOptions(
         split=split,
