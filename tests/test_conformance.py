@@ -533,7 +533,7 @@ def test_repr_of_the_classes_of_users():
             super().__init__(name="constant", data_shape=(2,), seed=seed)
             self.level = level
 
-        def _batch(self, step, batch_size):
+        def batch(self, step, batch_size):
             return np.full([batch_size, 2], self.level, np.float32)
 
     class Mean(evaluation.Extractor):

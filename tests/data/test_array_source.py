@@ -104,18 +104,36 @@ def test_labels_and_their_shares():
     assert numbered(2, labels=[-1, 0]).class_shares is None
 
 
-def test_digest_tells_data_apart(monkeypatch):
+def test_checksum_tells_data_apart(monkeypatch):
     values = np.zeros((5, 2), np.float32)
-    digests = {numbered(5).digest(), numbered(6).digest(), numbered(5, labels=[0] * 5).digest()}
+    checksums = {
+        numbered(5).checksum(),
+        numbered(6).checksum(),
+        numbered(5, labels=[0] * 5).checksum(),
+    }
     for limit in (2**28, 1):
-        monkeypatch.setattr(indexed, "_MOST_DIGESTED", limit)
-        digests.add(data.from_array(values).digest())
+        monkeypatch.setattr(indexed, "_MOST_SUMMED", limit)
+        checksums.add(data.from_array(values).checksum())
         values[4, 1] += 1
-        digests.add(data.from_array(values).digest())
+        checksums.add(data.from_array(values).checksum())
         values[4, 1] += 1
-    assert len(digests) == 7
-    digests.add(data.from_array(values.reshape(5, 1, 2)).digest())
-    assert len(digests) == 8
+    assert len(checksums) == 7
+    checksums.add(data.from_array(values.reshape(5, 1, 2)).checksum())
+    assert len(checksums) == 8
+
+
+def test_checksum_of_a_source_of_a_user():
+    class Constant(data.Source):
+        def __init__(self, value, **options):
+            super().__init__(name="constant", data_shape=(2,), **options)
+            self.value = value
+
+        def batch(self, step, batch_size):
+            return tf.fill([batch_size, 2], self.value)
+
+    checksums = [Constant(value).checksum() for value in (1.0, 1.0001, 2.0)]
+    assert checksums[0] == checksums[1] != checksums[2]
+    assert checksums[0] != Constant(1.0, num_examples=5).checksum()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import json
 import os
 import signal
 import struct
@@ -167,6 +168,34 @@ def test_links_within_the_folder_are_followed_and_end(tmp_path):
     (tmp_path / "named" / "a" / "loop").symlink_to(tmp_path / "named")
     (tmp_path / "alias").symlink_to(tmp_path / "named")
     assert load(tmp_path / "alias").num_examples == 2
+
+
+def test_a_link_to_another_class_is_a_class(tmp_path):
+    write(tmp_path / "a" / "1.png")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "c").symlink_to(tmp_path)  # Leads above, and is no folder without images either.
+    source = load(tmp_path)
+    assert source.class_names == ("a", "b")
+    np.testing.assert_array_equal(source.array[0], source.array[1])
+
+
+def test_labels_of_style_gan(tmp_path):
+    def write_labels(root, labels):
+        (root / "dataset.json").write_text(json.dumps({"labels": labels}))
+
+    root = tmp_path / "train"
+    for name in ("00000/1", "00000/2", "00001/3"):
+        write(root / f"{name}.png")
+    write_labels(root, [["00000/1.png", 3], ["00000/2.png", 1], ["00001/3.png", 2]])
+    for folder in (root, tmp_path):  # `train` is a split of the folder above.
+        source = load(folder)
+        np.testing.assert_array_equal(source.labels, [3, 1, 2])
+        assert source.class_names is None
+        assert data.inspect(f"folder:{folder}").left_out == {}
+    (root / "dataset.json").unlink()
+    write_labels(tmp_path, [["train/00000/1.png", 5], ["train/00000/2.png", 5]])
+    with pytest.raises(ValueError, match=r"none for 1, such as train/00001/3\.png"):
+        load(tmp_path)
 
 
 # What a file becomes.

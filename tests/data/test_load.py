@@ -1,6 +1,8 @@
 """Sources by name: tensorflow-datasets, stacked and tinted images, options, and a cheap import."""
 
 import ast
+import dataclasses
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from sklearn.datasets import load_digits
 
 from tfgans import data
 from tfgans.data import digits_builder
+from tfgans.data.load_options import LoadOptions
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,28 @@ def test_names():
 def test_bad_requests(name, options, message):
     with pytest.raises(ValueError, match=message):
         data.load(name, **options)
+
+
+def test_options_are_the_arguments_of_load():
+    arguments = inspect.signature(data.load).parameters
+    defaults = {option.name: option.default for option in dataclasses.fields(LoadOptions)}
+    assert {name: value.default for name, value in arguments.items() if name != "name"} == defaults
+    reported = inspect.signature(data.inspect).parameters
+    assert all(arguments[name] == value for name, value in reported.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "num", "shape"),
+    [
+        ("digits", "train[:10%]", 144, (8, 8, 1)),
+        ("stacked_digits", "train", None, (8, 8, 3)),
+    ],
+)
+def test_report_is_of_what_load_returns(name, split, num, shape):
+    report = data.inspect(name, split=split)
+    assert (report.num_examples, report.samples.shape[1:]) == (num, shape)
+    if num is not None:
+        assert sum(report.class_counts.values()) == num
 
 
 def test_import_is_cheap():

@@ -94,17 +94,24 @@ def feature(value):
     return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
 
 
+def write_records(path, examples):
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for features in examples:
+            features = {key: feature(value) for key, value in features.items()}
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString())
+
+
 def tfrecord(root):
     for split, images in SETS.items():
         for part in range(2):
-            with tf.io.TFRecordWriter(str(root / f"a-{split}.tfrecord-{part}-of-2")) as writer:
-                for index in range(part * 5, 5 + part * (N - 5)):
-                    features = {
-                        "image": feature(png(images[index])),
-                        "label": feature(int(LABELS[index])),
-                    }
-                    example = tf.train.Example(features=tf.train.Features(feature=features))
-                    writer.write(example.SerializeToString())
+            write_records(
+                root / f"a-{split}.tfrecord-{part}-of-2",
+                [
+                    {"image": png(images[index]), "label": int(LABELS[index])}
+                    for index in range(part * 5, 5 + part * (N - 5))
+                ],
+            )
     return f"tfrecord:{root}/a-*.tfrecord-*"
 
 
@@ -169,7 +176,7 @@ def test_holds_the_examples_as_written(row):
     np.testing.assert_array_equal(source.raw(np.array([7, 2, 7])), expected["train"][[7, 2, 7]])
     np.testing.assert_array_equal(source.labels, labels)
     same = data.from_array(expected["train"], labels=labels, seed=5)
-    assert source.digest() == same.digest()
+    assert source.checksum() == same.checksum()
     np.testing.assert_array_equal(source.class_shares, [0.5, 0.5])
     assert source.class_names == class_names
     assert source.origin.startswith(str(root))
@@ -248,11 +255,41 @@ def test_report(row):
     assert report.samples.shape[1:] == load().data_shape
     assert (report.sizes, report.num_resized) == ({(6, 8): N}, 0)
     assert name in str(report)
+    part = data.inspect(name, split="train[:25%]")
+    assert (part.num_examples, sum(part.class_counts.values()), part.sizes) == (3, 3, {(6, 8): 3})
+    np.testing.assert_array_equal(
+        list(part.class_counts.values()),
+        np.bincount(load(split="train[:25%]").labels, minlength=len(part.class_counts)),
+    )
 
 
 def test_every_kind_has_a_row():
     kinds = {name.partition(":")[0] for name in loading.NAMES if ":" in name}
     assert kinds == {name.partition(" ")[0].removesuffix(".gz") for name in ROWS}
+
+
+def test_hf_reads_the_hub_only_if_asked(tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    asked = []
+
+    def refuse(name):
+        asked.append((name, datasets.config.HF_HUB_OFFLINE))
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    with pytest.raises(ValueError, match=r"no network.*use `download=True` \(`--download`\)"):
+        data.load("hf:owner/name")
+    with pytest.raises(ValueError, match=r"no network\)$"):
+        data.load("hf:owner/name", download=True)
+    assert asked == [("owner/name", True), ("owner/name", False)]
+    assert not datasets.config.HF_HUB_OFFLINE
+
+
+def test_a_folder_of_hf_is_remembered_as_an_absolute_path(tmp_path, monkeypatch):
+    hugging_face(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert data.load("hf:hf").load_options["name"] == f"hf:{tmp_path}/hf"
 
 
 def test_hf_asks_for_its_package(monkeypatch):
@@ -379,6 +416,17 @@ def records(*examples):
     return write
 
 
+def some_labels(root):
+    images = [png(image) for image in TRAIN[:2]]
+    write_records(root / "a", [{"image": images[0]}, {"image": images[1], "class": 1}])
+    return f"tfrecord:{root}/a"
+
+
+def no_split(root):
+    (root / "a-extra.tfrecord-0").write_bytes(b"")
+    return tfrecord(root)
+
+
 OTHER = tf.train.Example(features=tf.train.Features(feature={"photo": feature(b"x")}))
 IMAGES, TRAIN = "train-images-idx3-ubyte", SETS["train"]
 
@@ -426,6 +474,9 @@ IMAGES, TRAIN = "train-images-idx3-ubyte", SETS["train"]
         (records(), {}, "must hold a record"),
         (cut(tfrecord, "a-train.tfrecord-0-of-2", lambda c: c[:-3]), {}, "must be whole"),
         (cut(tfrecord, "a-train.tfrecord-0-of-2", gzip.compress), {}, "Decompress it"),
+        (some_labels, {}, "must hold a label, or none. Received: .* feature 'class'"),
+        (no_split, {}, r"must say their split .*a-extra.tfrecord-0 beside .*Narrow the pattern"),
+        (archive("test/a/1.png"), {}, r"must be one of the folders \['test'\]. Received: 'train'"),
         (tfrecord, {"label_key": "image"}, "integer label in the feature 'image'"),
     ],
 )  # fmt: skip
@@ -447,6 +498,36 @@ def test_zip_of_style_gan_without_labels_or_with_too_few(tmp_path):
         else:
             with pytest.raises(ValueError, match=expected):
                 data.load(f"zip:{tmp_path}/a.zip")
+
+
+@pytest.mark.parametrize("place", ["name/", "train/", "name/train/", "name/.train/"])
+def test_labels_of_style_gan_below_the_top_folder(tmp_path, place):
+    """In the folder that was packed, in that of the split, or, with a dot, above it."""
+    prefix = place.replace(".", "")
+    labels = place.partition(".")[0]
+    names = [f"{prefix}00000/{number}.png" for number in (1, 2)]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+        for name in names:
+            opened.writestr(name, png(TRAIN[0]))
+        pairs = [[name.removeprefix(labels), 4 + index] for index, name in enumerate(names)]
+        opened.writestr(f"{labels}dataset.json", json.dumps({"labels": pairs}))
+    source = data.load(f"zip:{tmp_path}/a.zip")
+    np.testing.assert_array_equal(source.labels, [4, 5])
+    assert source.class_names is None
+
+
+def test_images_of_another_key_have_another_cache(tmp_path):
+    image, mask = TRAIN[:2]
+    write_records(tmp_path / "a", [{"image": png(image), "mask": png(mask)}])
+    for key, expected in (("image", image), ("mask", mask)):
+        source = data.load(
+            f"tfrecord:{tmp_path}/a",
+            image_key=key,
+            image_size=(6, 8),
+            cache="disk",
+            cache_dir=tmp_path / "cache",
+        )
+        np.testing.assert_array_equal(source.raw(np.arange(1))[0], expected)
 
 
 def test_a_value_out_of_range_is_reported_when_its_turn_comes(tmp_path, monkeypatch):

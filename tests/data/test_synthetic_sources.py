@@ -63,6 +63,12 @@ def test_every_source(make):
             source.sample(n, seed)
 
 
+def test_checksum_is_that_of_the_distribution():
+    checksum = data.Ring().checksum()
+    assert checksum == data.Ring(seed=5).checksum()
+    assert checksum != data.Ring(radius=1.4).checksum()
+
+
 @pytest.mark.parametrize("make", SOURCES.values(), ids=SOURCES)
 def test_classes_come_as_often_as_their_shares(make):
     source = make()
@@ -81,7 +87,7 @@ def test_classes_come_as_often_as_their_shares(make):
 
 def test_a_source_of_a_user_must_state_its_shares():
     class Silent(data.DrawnSource):
-        def _draw(self, n, key):
+        def draw(self, n, key):
             return tf.zeros([n, 2])
 
     with pytest.raises(NotImplementedError, match="must state their shares"):

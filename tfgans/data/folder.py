@@ -5,8 +5,10 @@ import os
 from collections.abc import Hashable
 from pathlib import Path
 
+import numpy as np
+
 from tfgans import checks
-from tfgans.data import paths
+from tfgans.data import dataset_json, paths
 from tfgans.data.image_store import ImageStore
 from tfgans.data.indexed import spread
 from tfgans.data.load_options import LoadOptions
@@ -18,7 +20,9 @@ class FolderStore(ImageStore):
     Files count when their name ends in one of `paths.EXTENSIONS`, in any case; hidden files and
     folders, `__MACOSX` and thumbnails do not. When every image lies in a subfolder, the first-level
     subfolders are the classes, in sorted order. Subfolders `train`, `val`, `valid`, `validation`
-    and `test` are splits.
+    and `test` are splits. A file `dataset.json`, in the folder or in that of the split, decides the
+    labels instead of subfolders, as in StyleGAN2: `{"labels": [["00000/img00000000.png", 6], ...]}`
+    with paths relative to the file.
 
     Args:
         path: The folder.
@@ -40,7 +44,7 @@ class FolderStore(ImageStore):
         named = Path(path).expanduser()
         within = None if checks.boolean("follow_links", follow_links) else named
         self._listing = paths.list_images(named, split, within=within)
-        labels, class_names = paths.classes(self._listing.files)
+        labels, class_names = _classes(self._listing, named, within)
         super().__init__(
             str(self._listing.root),
             self._listing.files,
@@ -68,6 +72,27 @@ class FolderStore(ImageStore):
 def open_folder(path: str, options: LoadOptions) -> FolderStore:
     """Returns the store of `"folder:PATH"`."""
     return FolderStore(path, split=options.split, follow_links=options.follow_links)
+
+
+def _classes(
+    listing: paths.Listing, named: Path, within: Path | None
+) -> tuple[np.ndarray | None, list[str] | None]:
+    """Returns the labels of the images and the names of the classes, each of which may be None."""
+    for folder in (listing.root, named):
+        file = folder / dataset_json.NAME
+        if not file.is_file():
+            continue
+        if within is not None:
+            paths.refuse_outside(str(file), os.path.realpath(within))
+        inner = listing.root.relative_to(folder)
+        labels = dataset_json.read_labels(
+            file.read_bytes,
+            [(inner / name).as_posix() for name in listing.files],
+            num_bytes=file.stat().st_size,
+            place=str(file),
+        )
+        return labels, None
+    return paths.classes(listing.files)
 
 
 def _state_of(path: Path) -> tuple[int, int] | None:

@@ -1,14 +1,16 @@
 """Data sets of the Hugging Face hub, through the package `datasets`."""
 
+import contextlib
 import importlib.util
 import io
 import os
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from tfgans import checks, files
 from tfgans.data import paths
 from tfgans.data.image_store import ImageStore
 from tfgans.data.load_options import LoadOptions
@@ -21,8 +23,11 @@ class HuggingFaceStore(ImageStore):
     """The encoded images of a `datasets.Dataset`, which maps them from disk.
 
     Args:
-        name: Name on the hub, or the folder of `Dataset.save_to_disk`.
+        name: Name on the hub; or a folder, of `Dataset.save_to_disk` or of files that the package
+            reads.
         split: Name of a split. Defaults to `"train"`.
+        download: Whether to download a data set of the hub that is not in the package's cache.
+            Defaults to False.
         image_key: Column of images. Defaults to None: the only one that there is.
         label_key: Column of integer labels. Defaults to None: the only one of class labels.
 
@@ -36,6 +41,7 @@ class HuggingFaceStore(ImageStore):
         name: str,
         *,
         split: str = "train",
+        download: bool = False,
         image_key: str | None = None,
         label_key: str | None = None,
     ) -> None:
@@ -46,7 +52,7 @@ class HuggingFaceStore(ImageStore):
             )
         import datasets
 
-        dataset = _load(name, split)
+        dataset = _load(name, split, download=checks.boolean("download", download))
         images = [
             key for key, feature in dataset.features.items() if isinstance(feature, datasets.Image)
         ]
@@ -64,7 +70,7 @@ class HuggingFaceStore(ImageStore):
             labels = np.asarray(dataset[label_key])
             class_names = getattr(dataset.features[label_key], "names", None)
         self._dataset = dataset.cast_column(self._key, datasets.Image(decode=False))
-        self._caches = [Path(datasets.config.HF_CACHE_HOME), Path(name).expanduser()]
+        self._caches = [Path(datasets.config.HF_CACHE_HOME), files.path(name)]
         super().__init__(
             name,
             [f"row {index}" for index in range(len(dataset))],
@@ -83,32 +89,48 @@ class HuggingFaceStore(ImageStore):
         return path
 
     def state(self) -> Hashable:
-        """Returns the sizes and times of the files of the data set."""
+        """Returns the column of the images, and the sizes and times of the files."""
         files = [file["filename"] for file in self._dataset.cache_files]
         stats = [(file, os.stat(file)) for file in files]
-        return len(self), tuple((name, file.st_size, file.st_mtime_ns) for name, file in stats)
+        states = tuple((name, file.st_size, file.st_mtime_ns) for name, file in stats)
+        return self._key, len(self), states
 
 
 def open_hf(name: str, options: LoadOptions) -> HuggingFaceStore:
     """Returns the store of `"hf:NAME"`."""
     return HuggingFaceStore(
-        name, split=options.split, image_key=options.image_key, label_key=options.label_key
+        name,
+        split=options.split,
+        download=options.download,
+        image_key=options.image_key,
+        label_key=options.label_key,
     )
 
 
-def _load(name: str, split: str) -> "datasets.Dataset":
+def is_folder(name: str) -> bool:
+    """Returns whether the data set of a name is a folder, and not of the hub."""
+    return files.path(name).is_dir()
+
+
+def _load(name: str, split: str, *, download: bool) -> "datasets.Dataset":
     import datasets
 
-    folder = Path(name).expanduser()
+    folder = files.path(name)
     try:
         if (folder / "state.json").is_file() or (folder / "dataset_dict.json").is_file():
             loaded: Any = datasets.load_from_disk(str(folder))
+        elif is_folder(name):
+            loaded = datasets.load_dataset(str(folder))
         else:
-            loaded = datasets.load_dataset(str(folder) if folder.is_dir() else name)
+            with contextlib.nullcontext() if download else _offline():
+                loaded = datasets.load_dataset(name)
     except (OSError, ValueError, RuntimeError) as error:
+        remedy = ""
+        if not download and not is_folder(name):
+            remedy = ". To fetch it from the hub, use `download=True` (`--download`)"
         raise ValueError(
             f"`hf:NAME` must name a data set of the hub or a folder of one. Received: {name!r} "
-            f"({' '.join(str(error).split())})"
+            f"({' '.join(str(error).split())}){remedy}"
         ) from error
     if not isinstance(loaded, dict):
         loaded = {"train": loaded}
@@ -120,6 +142,19 @@ def _load(name: str, split: str) -> "datasets.Dataset":
             f"{split!r}"
         )
     return loaded[same[0]]
+
+
+@contextlib.contextmanager
+def _offline() -> Iterator[None]:
+    """Has the package read its cache only, as with the environment variable `HF_HUB_OFFLINE`."""
+    import datasets
+
+    before = datasets.config.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE = before
 
 
 def _column(key: str | None, columns: list[str], dataset: "datasets.Dataset", option: str) -> str:

@@ -17,9 +17,9 @@ from tfgans.random import Role
 
 # The number of rounds in `tf.random.experimental.index_shuffle`.
 _SHUFFLE_ROUNDS = 4
-# Values that are all read for a digest.
-_MOST_DIGESTED = 2**28
-_DIGEST_CHUNK = 1024
+# Values that are all read for a checksum.
+_MOST_SUMMED = 2**28
+_CHECKSUM_CHUNK = 1024
 _NUM_SPREAD = 1000
 
 
@@ -85,8 +85,8 @@ class IndexedSource(Source):
     def rows(self, indices: tf.Tensor) -> tf.Tensor:
         """Returns the examples at integer `indices`, any shape: float32, images in [-1, 1]."""
 
-    def digest(self) -> str:
-        """Returns a SHA-256 of the examples, by which a resumed run recognizes its data.
+    def checksum(self) -> str:
+        """Returns a SHA-256 of the examples, by which runs and evaluations recognize their data.
 
         It is of the shape, the number and the labels of all examples, and of the values of all up
         to 256 MB, else of 1000 evenly spread ones: the same wherever the examples are held.
@@ -98,17 +98,19 @@ class IndexedSource(Source):
         if self.labels is not None:
             result.update(self.labels.tobytes())
         chosen = np.arange(self.num_examples)
-        if self.num_examples * math.prod(self.data_shape) > _MOST_DIGESTED:
+        if self.num_examples * math.prod(self.data_shape) > _MOST_SUMMED:
             chosen = np.asarray(spread(self.num_examples))
-        for start in range(0, len(chosen), _DIGEST_CHUNK):
-            rows = self.raw(chosen[start : start + _DIGEST_CHUNK])
+        for start in range(0, len(chosen), _CHECKSUM_CHUNK):
+            rows = self.raw(chosen[start : start + _CHECKSUM_CHUNK])
             result.update(rows.dtype.str.encode() + np.ascontiguousarray(rows).tobytes())
         return result.hexdigest()
 
-    def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-        return self._part_of_batch(step, batch_size, slice(0, batch_size))
+    def batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        """Returns batch number `step`: float32 `[batch_size, *data_shape]`."""
+        return self.part_of_batch(step, batch_size, slice(0, batch_size))
 
-    def _part_of_batch(self, step: tf.Tensor, batch_size: int, part: slice) -> tf.Tensor:
+    def part_of_batch(self, step: tf.Tensor, batch_size: int, part: slice) -> tf.Tensor:
+        """Returns some rows of batch number `step`, and reads no others."""
         indices = self._indices(step, batch_size)[part]
         examples = self.rows(indices)
         if not self.flip:
@@ -121,7 +123,8 @@ class IndexedSource(Source):
         )
         return tf.where(is_flipped[:, None, None, None], examples[:, :, ::-1], examples)
 
-    def _batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+    def batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        """Returns the classes of batch number `step`: int32 `[batch_size]`."""
         return tf.cast(tf.gather(self.labels, self._indices(step, batch_size)), tf.int32)
 
     def _indices(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:

@@ -1,8 +1,8 @@
 """Loads a source of real examples by its name."""
 
 import os
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tfgans import files
@@ -28,25 +28,6 @@ from tfgans.data.manifolds import LowRankGaussian, ParallelLines
 from tfgans.data.source import DrawnSource, Source
 from tfgans.data.stacked import StackedImages
 from tfgans.data.synthetic import Grid, Ring, SwissRoll
-
-_FILES = "it applies to encoded images only"
-
-# Options that only some sources take, and why the others refuse them.
-_REASONS: Mapping[str, str] = {
-    "split": "it has the split 'train' only",
-    "image_size": "its examples are vectors, not images",
-    "data_dir": "it is not stored in a data folder",
-    "download": "there is nothing to download",
-    "fit": "its images are not resized by it",
-    "background": "its images have no transparency",
-    "flip": "its examples are not flipped",
-    "image_key": "its images have no key",
-    "label_key": "its labels have no key",
-    "skip_bad": _FILES,
-    "cache": _FILES,
-    "cache_dir": _FILES,
-    "follow_links": "it applies to 'folder:PATH' only",
-}
 
 
 @dataclass(frozen=True)
@@ -115,7 +96,7 @@ _SOURCES: Mapping[str, _Row] = {
     "hdf5": _Row(hdf5.load_hdf5, (*_ARRAYS, *_KEYS), "FILE[/key]"),
     "tfrecord": _Row(tfrecord.open_tfrecord, (*_ENCODED, *_KEYS), "GLOB"),
     "zip": _Row(zip_images.open_zip, _ENCODED, "FILE"),
-    "hf": _Row(hugging_face.open_hf, (*_ENCODED, *_KEYS), "NAME"),
+    "hf": _Row(hugging_face.open_hf, (*_ENCODED, *_KEYS, "download"), "NAME"),
 }
 
 NAMES = tuple(f"{name}:{row.place}" if row.place else name for name, row in _SOURCES.items())
@@ -198,37 +179,43 @@ def load(
         cache_dir=cache_dir,
         follow_links=follow_links,
     )
-    source = read(name, options)
-    if isinstance(source, ImageStore):
-        origin: str | None = os.path.expanduser(source.place)
-        source = image_source.load_images(source, options, name=name)
+    data = read(name, options)
+    if isinstance(data, ImageStore):
+        source: Source = image_source.load_images(data, options, name=name)
+        source.origin = os.path.expanduser(data.place)
     else:
-        origin = source.origin
-    row, _ = _row(name)
-    if isinstance(source, IndexedSource) and "split" in row.options:
-        part = splits.parse_split(split)
-        if part.is_part:
-            source = splits.subset(source, part.indices(source.num_examples))
-    if row.convert is not None:
-        source = row.convert(source, seed)
-    source.origin = origin
-    source.load_options = _as_json(name, options)
+        source = data
+    source = complete(source, name, options)
+    source.load_options = {"name": _absolute(name), **options.to_json()}
     return source
 
 
-def _as_json(name: str, options: LoadOptions) -> dict[str, Any]:
-    """Returns the arguments of `load` as JSON values that mean the same in any folder."""
+def complete(source: Source, name: str, options: LoadOptions) -> Source:
+    """Returns the source that a name stands for, from that of its whole split.
+
+    Takes the part of the split, and makes the derived source, such as stacked digits.
+
+    Raises:
+        ValueError: When the part is empty.
+    """
+    row, _ = _row(name)
+    origin = source.origin
+    if isinstance(source, IndexedSource) and "split" in row.options:
+        part = splits.parse_split(options.split)
+        if part.is_part:
+            source = splits.subset(source, part.indices(source.num_examples))
+    if row.convert is not None:
+        source = row.convert(source, options.seed)
+    source.origin = origin
+    return source
+
+
+def _absolute(name: str) -> str:
+    """Returns a name that means the same in any folder."""
     kind, _, place = name.partition(":")
-    if place and kind != "hf":  # The name of a data set on the hub is no path.
-        name = f"{kind}:{os.path.abspath(files.path(place))}"
-    values = asdict(options)
-    del values["seed"]
-    for option in ("data_dir", "cache_dir"):
-        if values[option] is not None:
-            values[option] = os.path.abspath(files.path(values[option]))
-    if isinstance(values["image_size"], tuple):
-        values["image_size"] = list(values["image_size"])
-    return {"name": name, **values}
+    if not place or (kind == "hf" and not hugging_face.is_folder(place)):
+        return name
+    return f"{kind}:{os.path.abspath(files.path(place))}"
 
 
 def read(name: str, options: LoadOptions) -> Source | ImageStore:
@@ -259,12 +246,12 @@ def _row(name: str) -> tuple[_Row, str]:
     return row, place
 
 
-def _check_options(name: str, taken: Collection[str], options: LoadOptions) -> None:
+def _check_options(name: str, taken: tuple[str, ...], options: LoadOptions) -> None:
     """Raises ValueError if an option differs from its default and means nothing for a source."""
-    for option, reason in _REASONS.items():
-        value = getattr(options, option)
-        if option not in taken and value != getattr(LoadOptions(), option):
-            raise ValueError(
-                f"`{option}` cannot be used with {name!r}: {reason}. Received: "
-                f"{option}={value!r}. Leave it out"
-            )
+    refused = options.refused(taken)
+    if refused is not None:
+        option, reason = refused
+        raise ValueError(
+            f"`{option}` cannot be used with {name!r}: {reason}. Received: "
+            f"{option}={getattr(options, option)!r}. Leave it out"
+        )

@@ -57,7 +57,8 @@ class ParallelLines(DrawnSource):
         self.direction, self.normal = _orthonormal_pair(self.dim, basis_seed)
         super().__init__(name=name, data_shape=(self.dim,), seed=seed)
 
-    def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+    def draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        """Returns float32 `[n, *data_shape]`, a pure function of the key."""
         return draws.uniform([n, 1], key) * self.direction + self.offset * self.normal
 
 
@@ -118,7 +119,8 @@ class LowRankGaussian(DrawnSource):
         distances = np.sum(points * np.linalg.solve(self.covariance, points.T).T, axis=1)
         return -(distances + np.linalg.slogdet(2 * np.pi * self.covariance).logabsdet) / 2
 
-    def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+    def draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        """Returns float32 `[n, *data_shape]`, a pure function of the key."""
         return draws.normal([n, self.rank], key) @ self.matrix.T
 
 

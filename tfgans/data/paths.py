@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
+from tfgans.data import dataset_json
+
 # Of the formats in `decoding`, in lower case.
 EXTENSIONS = frozenset(
     {
@@ -81,7 +83,7 @@ class Listing(NamedTuple):
     Attributes:
         root: The folder, or its subfolder of the split.
         files: Paths of the images, relative to `root`.
-        folders: Paths of the folders that were listed.
+        folders: Paths of the folders that were listed, each link to a folder as often as it is met.
         left_out: Number of files that are no images, by ending in lower case.
         empty: First-level folders of `root` without an image, sorted.
     """
@@ -114,6 +116,11 @@ def split_in_name(name: str) -> str | None:
     return next((split for split in splits if split is not None), None)
 
 
+def is_split_folder(name: str) -> bool:
+    """Returns whether a folder of this name holds a split of images."""
+    return name.lower() in _FOLDERS
+
+
 def split_folder(place: str, files: Iterable[str], split: str) -> str | None:
     """Returns the first-level folder that holds a split, or None if the folders are no splits.
 
@@ -134,7 +141,7 @@ def split_folder(place: str, files: Iterable[str], split: str) -> str | None:
         folder, slash, rest = file.partition("/")
         head = folder if slash else ""
         is_deep[head] = is_deep.get(head, False) or "/" in rest
-    splits = sorted(folder for folder in is_deep if folder.lower() in _FOLDERS)
+    splits = sorted(filter(is_split_folder, is_deep))
     others = sorted(folder or "images in no folder" for folder in is_deep if folder not in splits)
     if len(splits) == 1 and others and "" not in is_deep and not is_deep[splits[0]]:
         splits = []
@@ -190,9 +197,7 @@ def list_images(root: Path, split: str = "train", *, within: Path | None = None)
         root, prefix = root / folder, f"{folder}/"
         files = PathList(file.removeprefix(prefix) for file in files if file.startswith(prefix))
         others = [file for file in others if file.startswith(prefix)]
-    first_level = {
-        entry.name for entry in root.iterdir() if entry.is_dir() and not is_skipped(entry.name)
-    }
+    first_level = {os.path.basename(path) for path in folders if os.path.dirname(path) == str(root)}
     empty = sorted(first_level - {file.partition("/")[0] for file in files})
     return Listing(root, files, folders, Counter(map(ending, others)), empty)
 
@@ -210,17 +215,18 @@ def _walk(
     def refuse(error: OSError) -> None:
         raise ValueError(f"Every subfolder must be readable. Received: {error}") from error
 
-    visited = set()
+    above: dict[str, frozenset[str]] = {}
     for folder, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
-        # A link to a folder above would never end.
-        if (real := os.path.realpath(folder)) in visited:
+        # A link to a folder above would never end. A folder that two paths lead to is listed twice.
+        reals = above.get(os.path.dirname(folder), frozenset())
+        if (real := os.path.realpath(folder)) in reals:
             subfolders.clear()
             continue
-        visited.add(real)
+        above[folder] = reals | {real}
         if within is not None:
-            _refuse_outside(folder, within)
+            refuse_outside(folder, within)
             for link in _links(folder):
-                _refuse_outside(link, within)
+                refuse_outside(link, within)
         visit(folder)
         subfolders[:] = sorted(name for name in subfolders if not is_skipped(name))
         inner = Path(folder).relative_to(root).as_posix()
@@ -230,7 +236,7 @@ def _walk(
                 continue
             if ending(name) in EXTENSIONS:
                 yield parent + name
-            else:
+            elif name != dataset_json.NAME:
                 leave_out(parent + name)
 
 
@@ -244,7 +250,8 @@ def _links(folder: str) -> list[str]:
         )
 
 
-def _refuse_outside(path: str, within: str) -> None:
+def refuse_outside(path: str, within: str) -> None:
+    """Raises ValueError if a path leads out of a folder, of which `within` is the real path."""
     real = os.path.realpath(path)
     if os.path.commonpath((real, within)) != within:
         raise ValueError(

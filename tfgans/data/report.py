@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from tfgans.data import decoding, loading, paths, resize, unreadable
+from tfgans.data import decoding, loading, paths, resize, splits, unreadable
 from tfgans.data.image_source import read_headers
 from tfgans.data.image_store import ImageStore
 from tfgans.data.indexed import IndexedSource, normalize, spread
@@ -141,7 +141,7 @@ def inspect(
 
     Args:
         name: See `load`, as for the other arguments.
-        split: Name of a split. Defaults to `"train"`.
+        split: Name of a split, or a part of it such as `"train[:90%]"`. Defaults to `"train"`.
         image_size: Integer or (height, width) of the samples. Defaults to None: the size of the
             images, or of the suggestion where they differ.
         data_dir: Folder of datasets prepared by tensorflow-datasets.
@@ -158,7 +158,7 @@ def inspect(
     Example:
 
     ```python
-    print(tfgans.data.inspect("folder:~/pets"))
+    print(tfgans.data.inspect("digits"))
     ```
     """
     options = LoadOptions(
@@ -175,17 +175,19 @@ def inspect(
     data = loading.read(name, options)
     if isinstance(data, ImageStore):
         return _report_of_store(data, options, name)
-    return _report_of_source(data, options, name)
+    return _report_of_source(loading.complete(data, name, options), options, name)
 
 
 def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> DataReport:
     bad: dict[str, str] = {}
-    places = spread(len(store))
+    part = splits.parse_split(options.split)
+    rows = part.indices(len(store)) if part.is_part else np.arange(len(store))
+    places = rows[spread(len(rows))].tolist()
     headers = read_headers(store, places, bad, with_size=True)
     if not headers:
         unreadable.report(store.place, bad, num_files=len(places), skip_bad=False)
     sizes = Counter(header.size or (0, 0) for header in headers.values())
-    suggestion = _suggest(len(store), sizes)
+    suggestion = _suggest(len(rows), sizes)
     form = options.of_images()
     if form.size is None:
         side = suggestion.image_size or 1
@@ -207,8 +209,10 @@ def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> Data
     return DataReport(
         name=name,
         origin=store.place,
-        num_examples=len(store),
-        class_counts=_class_counts(store.labels, store.class_names),
+        num_examples=len(rows),
+        class_counts=_class_counts(
+            None if store.labels is None else store.labels[rows], store.class_names
+        ),
         num_read=len(headers),
         sizes=sizes,
         modes=Counter(header.mode for header in headers.values()),

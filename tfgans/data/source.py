@@ -1,6 +1,7 @@
 """The base class of sources: endless batches that depend on (seed, step) alone."""
 
 import abc
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,12 +13,16 @@ from tfgans.data import draws
 from tfgans.random import Role
 from tfgans.reprs import SettingsRepr
 
+# Examples that the checksum of a source without end is made of, and their decimals.
+_NUM_SUMMED = 256
+_DECIMALS = 3
+
 
 class Source(SettingsRepr, abc.ABC):
     """Real examples, of which any batch can be asked for by its number.
 
     Batch `t` is a pure function of the seed and `t`: a run that starts at step 1000 sees the
-    batches that an uninterrupted run would have seen. Subclasses write `_batch`.
+    batches that an uninterrupted run would have seen. Subclasses write `batch`.
 
     Args:
         name: String. What errors and reports call the source.
@@ -143,8 +148,8 @@ class Source(SettingsRepr, abc.ABC):
 
         @tf.autograph.experimental.do_not_convert
         def batch(step: tf.Tensor) -> Any:
-            examples = self._part_of_batch(step, size, rows)
-            return (examples, self._batch_labels(step, size)[rows]) if labels else examples
+            examples = self.part_of_batch(step, size, rows)
+            return (examples, self.batch_labels(step, size)[rows]) if labels else examples
 
         options = tf.data.Options()
         options.deterministic = True
@@ -155,26 +160,39 @@ class Source(SettingsRepr, abc.ABC):
         dataset = numbers.map(batch, num_parallel_calls=self._parallel)
         return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
+    def checksum(self) -> str:
+        """Returns a SHA-256 of the examples, by which runs and evaluations recognize their data.
+
+        It is of the first batch, of up to 256 examples, rounded to three decimals.
+        """
+        size = min(_NUM_SUMMED, self.num_examples or _NUM_SUMMED)
+        return _rounded_checksum(next(iter(self.batches(size))).numpy())
+
     @abc.abstractmethod
-    def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+    def batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
         """Returns batch number `step` (scalar int64): float32 `[batch_size, *data_shape]`."""
 
-    def _part_of_batch(self, step: tf.Tensor, batch_size: int, part: slice) -> tf.Tensor:
-        """Returns some rows of batch number `step`; overridden where the others cost much."""
-        return self._batch(step, batch_size)[part]
+    def part_of_batch(self, step: tf.Tensor, batch_size: int, part: slice) -> tf.Tensor:
+        """Returns some rows of batch number `step`. Override it where the other rows are costly."""
+        return self.batch(step, batch_size)[part]
 
-    def _batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-        """Returns the classes of batch number `step`: int32 `[batch_size]`, if there are any."""
-        raise NotImplementedError(f"{type(self).__name__} has classes: it must say whose")
+    def batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        """Returns the classes of batch number `step`: int32 `[batch_size]`.
+
+        Subclasses whose examples have classes override it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has classes: it must return those of a batch (`batch_labels`)"
+        )
 
 
 class DrawnSource(Source):
-    """Examples drawn without end. Subclasses write `_draw`.
+    """Examples drawn without end. Subclasses write `draw`.
 
     Args:
         name: See `Source`.
         data_shape: See `Source`.
-        num_classes: See `Source`. Subclasses that have some write `_draw_labels` and
+        num_classes: See `Source`. Subclasses that have some write `draw_labels` and
             `class_shares`.
         seed: Integer. Decides what `batches` draws; `sample` takes another seed.
     """
@@ -200,25 +218,46 @@ class DrawnSource(Source):
             ValueError: When an argument is out of range.
         """
         num_examples = checks.positive_int("n", n)
-        return self._draw(num_examples, self._sample_key(seed)).numpy()
+        return self.draw(num_examples, self._sample_key(seed)).numpy()
+
+    def checksum(self) -> str:
+        """Returns a SHA-256 of 256 samples of seed 0, rounded to three decimals.
+
+        It is that of the distribution, whatever the seed of the source. Rounded, since machines
+        round differently.
+        """
+        return _rounded_checksum(self.sample(_NUM_SUMMED, seed=0))
 
     def _sample_key(self, seed: int) -> tf.Tensor:
         return draws.key(checks.integer("seed", seed), Role.DATA_SAMPLE)
 
-    def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-        return self._draw(batch_size, draws.key(self.seed, Role.DATA_BATCH, step))
+    def batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        """Returns batch number `step`, drawn with a key of the seed and the step."""
+        return self.draw(batch_size, draws.key(self.seed, Role.DATA_BATCH, step))
 
-    def _batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+    def batch_labels(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        """Returns the classes of batch number `step`: int32 `[batch_size]`."""
         key = draws.key(self.seed, Role.DATA_BATCH, step)
-        return tf.cast(self._draw_labels(batch_size, key), tf.int32)
+        return tf.cast(self.draw_labels(batch_size, key), tf.int32)
 
-    def _draw_labels(self, n: int, key: tf.Tensor) -> tf.Tensor:
-        """Returns the classes of `_draw(n, key)`: integers `[n]`."""
-        raise NotImplementedError(f"{type(self).__name__} has classes: it must say whose")
+    def draw_labels(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        """Returns the classes of `draw(n, key)`: integers `[n]`.
+
+        Subclasses whose examples have classes override it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has classes: it must return those drawn (`draw_labels`)"
+        )
 
     @abc.abstractmethod
-    def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+    def draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
         """Returns float32 `[n, *data_shape]`, a pure function of the key."""
+
+
+def _rounded_checksum(examples: np.ndarray) -> str:
+    values = np.round(examples.astype(np.float64), _DECIMALS) + 0.0  # No negative zeros.
+    header = f"{values.dtype.str}{values.shape}".encode()
+    return hashlib.sha256(header + values.tobytes()).hexdigest()
 
 
 def _numbers_from(start: int | Callable[[], int]) -> tf.data.Dataset:

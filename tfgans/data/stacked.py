@@ -78,15 +78,17 @@ class StackedImages(DrawnSource):
             float32 `[n, height, width, 3]` in [-1, 1], and int64 `[n]` in {0, ..., num_modes - 1}.
         """
         images = self.sample(n, seed)
-        return images, self._draw_labels(images.shape[0], self._sample_key(seed)).numpy()
+        return images, self.draw_labels(images.shape[0], self._sample_key(seed)).numpy()
 
     def _indices(self, n: int, key: tf.Tensor) -> tf.Tensor:
         return draws.integers([n, _NUM_CHANNELS], key, self._images.num_examples)
 
-    def _draw_labels(self, n: int, key: tf.Tensor) -> tf.Tensor:
+    def draw_labels(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        """Returns the modes of `draw(n, key)`: integers `[n]`."""
         classes = tf.gather(self._images.labels, self._indices(n, key))
         return tf.reduce_sum(classes * self._place_values, axis=1)
 
-    def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+    def draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        """Returns float32 `[n, *data_shape]`, a pure function of the key."""
         channels = self._images.rows(self._indices(n, key))  # [n, 3, height, width, 1]
         return tf.transpose(channels[..., 0], [0, 2, 3, 1])

@@ -73,12 +73,14 @@ class GaussianMixture(DrawnSource):
         normalizer = math.log(self.num_modes) + self.dim / 2 * math.log(2 * math.pi * self.std**2)
         return np.logaddexp.reduce(exponents, axis=1) - normalizer
 
-    def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
-        mode = self._draw_labels(n, key)
+    def draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        """Returns float32 `[n, *data_shape]`, a pure function of the key."""
+        mode = self.draw_labels(n, key)
         noise = draws.normal([n, self.dim], random.fold(key, 1))
         return tf.gather(self.modes, mode) + self.std * noise
 
-    def _draw_labels(self, n: int, key: tf.Tensor) -> tf.Tensor:
+    def draw_labels(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        """Returns the modes of `draw(n, key)`: integers `[n]`."""
         key = random.fold(key, 0)
         if self._equal:
             return draws.integers([n], key, self.num_modes)
@@ -176,7 +178,8 @@ class SwissRoll(DrawnSource):
         self.std = checks.non_negative("std", std)
         super().__init__(name=name, data_shape=(2,), seed=seed)
 
-    def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+    def draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
+        """Returns float32 `[n, *data_shape]`, a pure function of the key."""
         t = 1.5 * math.pi * (1.0 + 2.0 * draws.uniform([n], random.fold(key, 0)))
         spiral = tf.stack([t * tf.cos(t), t * tf.sin(t)], axis=1) / 7.5
         return spiral + self.std * draws.normal([n, 2], random.fold(key, 1))

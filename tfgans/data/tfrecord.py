@@ -18,6 +18,7 @@ from tfgans.data.load_options import LoadOptions
 # A record is its length in 8 bytes, a checksum of it in 4, the data, and a checksum in 4.
 _BEFORE, _AFTER = 12, 4
 _IMAGE_KEYS = ("image", "image/encoded", "image_raw", "img", "jpeg", "png")
+_NUM_LISTED = 5
 _LABEL_KEYS = ("label", "image/class/label", "labels", "class")
 
 
@@ -30,14 +31,15 @@ class TFRecordStore(ImageStore):
     Args:
         pattern: Glob of the files.
         split: `"train"` (default), `"test"`, ...: where words of the files' names say their split,
-            such as `mnist-train.tfrecord-00000-of-00010`, the files of others are left out.
+            such as `mnist-train.tfrecord-00000-of-00010`, those of all must, and the files of other
+            splits are left out.
         image_key: Feature of the encoded image. Defaults to None: `image`, `image/encoded`, ...
         label_key: Feature of the label. Defaults to None: `label`, `image/class/label`, ...; no
             labels if there is none.
 
     Raises:
-        ValueError: When there are no files, a file is damaged or compressed, or a record has no
-            such feature.
+        ValueError: When there are no files, a file is damaged or compressed, a record has no such
+            feature, or only some records have labels.
     """
 
     def __init__(
@@ -64,7 +66,9 @@ class TFRecordStore(ImageStore):
                     if has_labels:
                         label_key = _key(features, label_key, _LABEL_KEYS, "label_key", file)
                 self._image(example, file)
-                if label_key is not None:
+                if label_key is None:
+                    _refuse_label(example, file)
+                else:
                     labels.append(_label(example, label_key, file))
                 file_numbers.append(number)
                 offsets.append(offset + _BEFORE)
@@ -89,9 +93,10 @@ class TFRecordStore(ImageStore):
         return io.BytesIO(self._image(_example(record, file), file))
 
     def state(self) -> Hashable:
-        """Returns the names, sizes and times of the files."""
+        """Returns the feature of the images, and the names, sizes and times of the files."""
         stats = [(str(file), file.stat()) for file in self._files]
-        return tuple((name, status.st_size, status.st_mtime_ns) for name, status in stats)
+        files = tuple((name, status.st_size, status.st_mtime_ns) for name, status in stats)
+        return self._image_key, files
 
     def _image(self, example: tf.train.Example, file: Path) -> bytes:
         values = example.features.feature[self._image_key].bytes_list.value
@@ -137,7 +142,15 @@ def _files(pattern: str, split: str) -> list[Path]:
         )
     splits = {name: paths.split_in_name(os.path.basename(name)) for name in names}
     if any(splits.values()):
-        names = [name for name in names if splits[name] in (None, paths.split_of(split))]
+        others = [name for name in names if splits[name] is None]
+        if others:
+            raise ValueError(
+                "The names of all TFRecord files must say their split (train, validation, test), "
+                f"or none. Received: {pattern}, which matches {', '.join(others[:_NUM_LISTED])} "
+                f"beside {next(name for name in names if splits[name])}. Narrow the pattern, or "
+                "rename the files"
+            )
+        names = [name for name in names if splits[name] == paths.split_of(split)]
     elif split != "train":
         names = []
     if not names:
@@ -198,6 +211,16 @@ def _label(example: tf.train.Example, key: str, file: Path) -> int:
             f"{file} with {len(values)} there. Name another by `label_key` (`--label_key`)"
         )
     return values[0]
+
+
+def _refuse_label(example: tf.train.Example, file: Path) -> None:
+    """Raises ValueError if a record has a label, though the first of all records has none."""
+    key = next((key for key in _LABEL_KEYS if key in example.features.feature), None)
+    if key is not None:
+        raise ValueError(
+            f"All records must hold a label, or none. Received: a record of {file} with the "
+            f"feature {key!r}, and a first record without. Write the labels of all records"
+        )
 
 
 def _listed(features: Mapping[str, tf.train.Feature]) -> str:

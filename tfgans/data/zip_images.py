@@ -1,33 +1,28 @@
 """Images of a zip archive, also in StyleGAN's layout."""
 
 import io
-import json
 import os
 import stat
 import zipfile
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import numpy as np
-
-from tfgans.data import paths, unreadable
+from tfgans.data import dataset_json, paths
 from tfgans.data.image_store import ImageStore
 from tfgans.data.load_options import LoadOptions
 
-_LABELS = "dataset.json"
 # No image of `decoding.MAX_PIXELS` needs more bytes than its pixels in color, twice.
 _MAX_BYTES = 2**29
-_MAX_LABELS_BYTES = 2**30
 
 
 class ZipStore(ImageStore):
     """The images of a split of a zip archive, read member by member: nothing is unpacked.
 
-    Folders in the archive are splits and classes as those of a folder of images. A file
-    `dataset.json` in the archive decides the labels instead, as in StyleGAN2: `{"labels":
-    [["00000/img00000000.png", 6], ...]}`.
+    Folders in the archive are splits and classes as those of a folder of images, and a file
+    `dataset.json` decides the labels instead; see `FolderStore`. When the archive holds one folder
+    that holds all others, and its name is not that of a split, the images are those of this folder.
 
     Args:
         path: The archive.
@@ -54,34 +49,32 @@ class ZipStore(ImageStore):
                 continue
             if paths.ending(member.filename) in paths.EXTENSIONS:
                 members[member.filename] = member
-            elif member.filename != _LABELS:
+            elif PurePosixPath(member.filename).name != dataset_json.NAME:
                 left_out[paths.ending(member.filename)] += 1
         if not members:
             raise ValueError(
                 f"A zip archive must hold images. Received: {self._path} with "
                 f"{paths.counted(left_out) or 'no files'}"
             )
-        names, prefix = sorted(members), ""
-        # An archive of a folder: its name comes before all others.
-        tops = {name.partition("/")[0] for name in names}
-        has_labels = _LABELS in archive.namelist()
-        if len(tops) == 1 and not has_labels and all(name.count("/") > 1 for name in names):
-            prefix = f"{tops.pop()}/"
-        inner = paths.PathList(name.removeprefix(prefix) for name in names)
-        labels, class_names = None, None
-        if has_labels:
-            if split != "train":
-                raise ValueError(
-                    f"`split` must be 'train' for an archive with {_LABELS}. Received: {split!r}"
-                )
-            labels = _labels(archive, list(inner), self._path)
-        else:
-            folder = paths.split_folder(str(self._path), inner, split)
-            if folder is not None:
-                prefix += f"{folder}/"
-                kept = [name for name in names if name.startswith(prefix)]
-                inner = paths.PathList(name.removeprefix(prefix) for name in kept)
-            labels, class_names = paths.classes(inner)
+        names, files = sorted(members), set(archive.namelist())
+        top = _top_folder(names, files)
+        inner = paths.PathList(name.removeprefix(top) for name in names)
+        folder = paths.split_folder(str(self._path), inner, split)
+        prefix = top if folder is None else f"{top}{folder}/"
+        if folder is not None:
+            kept = [name for name in names if name.startswith(prefix)]
+            inner = paths.PathList(name.removeprefix(prefix) for name in kept)
+        labels, class_names = paths.classes(inner)
+        parent = next((path for path in (prefix, top) if path + dataset_json.NAME in files), None)
+        if parent is not None:
+            file = parent + dataset_json.NAME
+            labels = dataset_json.read_labels(
+                lambda: _content(archive, file),
+                [(prefix + name).removeprefix(parent) for name in inner],
+                num_bytes=archive.getinfo(file).file_size,
+                place=f"{file} in {self._path}",
+            )
+            class_names = None
         self._prefix = prefix
         self._state = tuple(
             (name, members[prefix + name].CRC, members[prefix + name].file_size) for name in inner
@@ -117,6 +110,21 @@ def open_zip(path: str, options: LoadOptions) -> ZipStore:
     return ZipStore(path, split=options.split)
 
 
+def _top_folder(names: list[str], files: Collection[str]) -> str:
+    """Returns the folder that was packed, with a slash, or the empty string if there is none."""
+    tops = {name.partition("/")[0] for name in names}
+    top = f"{next(iter(tops))}/"
+    if (
+        len(tops) > 1
+        or dataset_json.NAME in files
+        or not all(name.startswith(top) for name in names)
+        or paths.is_split_folder(top.rstrip("/"))
+    ):
+        return ""
+    is_deep = all(name.count("/") > 1 for name in names)
+    return top if is_deep or top + dataset_json.NAME in files else ""
+
+
 def _check(member: zipfile.ZipInfo, path: Path) -> None:
     """Raises ValueError if a member leads out of the archive, is too large, or cannot be read."""
     name = member.filename
@@ -129,7 +137,7 @@ def _check(member: zipfile.ZipInfo, path: Path) -> None:
         )
     if member.flag_bits & 1:
         raise ValueError(f"Encrypted archives are not read. Received: {name!r} in {path}")
-    if member.file_size > _MAX_BYTES and name != _LABELS:
+    if member.file_size > _MAX_BYTES and parts.name != dataset_json.NAME:
         raise ValueError(
             f"An image in a zip archive may have {_MAX_BYTES} bytes at most. Received: {name!r} in "
             f"{path}, of {member.file_size} bytes. Remove it"
@@ -140,33 +148,3 @@ def _content(archive: zipfile.ZipFile, name: str) -> bytes:
     """Returns the content of a member, no more than its entry says, whatever it expands to."""
     with archive.open(name) as member:
         return member.read(archive.getinfo(name).file_size)
-
-
-def _labels(archive: zipfile.ZipFile, names: list[str], path: Path) -> np.ndarray | None:
-    """Returns the labels of StyleGAN's `dataset.json` for the names, or None if it has none."""
-    if archive.getinfo(_LABELS).file_size > _MAX_LABELS_BYTES:
-        raise ValueError(f"{_LABELS} in {path} is too large. Received: more than 1 GB")
-    try:
-        content: Any = json.loads(_content(archive, _LABELS))
-        pairs = content["labels"]
-        labels = None if pairs is None else dict(pairs)
-    except (*unreadable.ERRORS, zipfile.BadZipFile, KeyError, TypeError) as error:
-        raise ValueError(
-            f'{_LABELS} in {path} must hold {{"labels": [["name", class], ...]}} or '
-            f'{{"labels": null}}. Received: {error!r}'
-        ) from error
-    if labels is None:
-        return None
-    absent = [name for name in names if name not in labels]
-    if absent:
-        raise ValueError(
-            f"{_LABELS} in {path} must hold a label for each image. Received: none for "
-            f"{len(absent)}, such as {absent[0]}"
-        )
-    values = np.asarray([labels[name] for name in names])
-    if values.dtype.kind not in "iu" or values.ndim != 1:
-        raise ValueError(
-            f"The labels in {_LABELS} of {path} must be integers. Received: {values.dtype} of "
-            f"shape {values.shape}"
-        )
-    return values

@@ -13,6 +13,7 @@ import numpy as np
 from tfgans import sampling
 from tfgans.data import Source
 from tfgans.data.indexed import IndexedSource
+from tfgans.data.load_options import DECIDING
 from tfgans.gan import GAN
 from tfgans.players import Player
 from tfgans.training.directory import RunDirectory
@@ -64,12 +65,8 @@ def describe(
 def _source(source: Source) -> dict[str, Any]:
     if source.load_options is None:
         return {"source": source.name, "source_settings": _ADDRESS.sub("", repr(source))}
-    # The place of the files decides nothing: a folder may be copied.
-    options = {
-        option: source.load_options[option]
-        for option in ("split", "image_size", "fit", "background", "flip")
-    }
-    content = {"data": source.digest()} if isinstance(source, IndexedSource) else {}
+    options = {option: source.load_options[option] for option in DECIDING}
+    content = {"data": source.checksum()} if isinstance(source, IndexedSource) else {}
     return {"source": source.load_options["name"].partition(":")[0], **options, **content}
 
 

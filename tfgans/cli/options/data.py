@@ -1,6 +1,8 @@
 """Flags that name the real data."""
 
 import os
+from collections.abc import Callable
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from tfgans.cli.parser import Group, Parser
@@ -17,12 +19,6 @@ NAMES = (
 )
 CACHES = ("auto", "memory", "disk", "none")
 FITS = ("crop", "pad", "stretch")
-# The arguments of `tfgans.data.load` that are flags of the same name.
-_PLACE = (
-    *("split", "image_size", "data_dir", "download", "fit", "background", "image_key"),
-    *("label_key", "follow_links"),
-)
-_OPTIONS = (*_PLACE, "flip", "skip_bad", "cache", "cache_dir")
 
 
 def define(parser: Parser, *, remembers: bool = False) -> None:
@@ -81,17 +77,19 @@ def inspect(parser: Parser) -> "DataReport":
     """Returns the report of the data that the flags of `define_place` name."""
     import tfgans
 
-    options = {name: parser.values[name].value for name in _PLACE if name != "image_size"}
-    return tfgans.data.inspect(parser.values.dataset, image_size=_size(parser), **options)
+    return tfgans.data.inspect(parser.values.dataset, **_options(parser, tfgans.data.inspect))
 
 
 def load_source(parser: Parser) -> "Source":
     """Returns the source that the flags name."""
-    return _load(parser, parser.values.dataset, _options(parser))
+    import tfgans
+
+    return _load(parser, parser.values.dataset, _options(parser, tfgans.data.load))
 
 
 def load_source_of(parser: Parser, run_dir: str) -> "Source":
     """Returns the source that a run was trained on; flags on the command line have priority."""
+    import tfgans
     from tfgans.training import RunDirectory
 
     run = RunDirectory(run_dir)
@@ -102,7 +100,7 @@ def load_source_of(parser: Parser, run_dir: str) -> "Source":
             f"The data of {run_dir} ({run.settings().get('source')}) were not loaded by name, so "
             "they cannot be loaded again. Name the data to compare with: --dataset"
         )
-    options = _options(parser)
+    options = _options(parser, tfgans.data.load)
     if not parser.is_set("dataset") or parser.values.dataset == name:
         options |= {
             option: value
@@ -120,10 +118,12 @@ def load_source_of(parser: Parser, run_dir: str) -> "Source":
     return source
 
 
-def _options(parser: Parser) -> dict[str, Any]:
+def _options(parser: Parser, function: Callable[..., Any]) -> dict[str, Any]:
+    """Returns the arguments of `tfgans.data.load` or `inspect` that are flags of the same name."""
+    arguments = signature(function).parameters.keys() - {"name", "seed"}
     return {
         name: _size(parser) if name == "image_size" else parser.values[name].value
-        for name in _OPTIONS
+        for name in sorted(arguments)
     }
 
 
