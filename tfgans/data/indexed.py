@@ -105,6 +105,10 @@ class IndexedSource(Source):
             result.update(rows.dtype.str.encode() + np.ascontiguousarray(rows).tobytes())
         return result.hexdigest()
 
+    def checksum(self) -> str:
+        """Returns `digest()`."""
+        return self.digest()
+
     def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
         return self._part_of_batch(step, batch_size, slice(0, batch_size))
 

@@ -1,6 +1,7 @@
 """The base class of sources: endless batches that depend on (seed, step) alone."""
 
 import abc
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from tfgans import checks
 from tfgans.data import draws
 from tfgans.random import Role
 from tfgans.reprs import SettingsRepr
+
+# Examples of a checksum, of data that cannot be read whole.
+_NUM_CHECKED = 256
 
 
 class Source(SettingsRepr, abc.ABC):
@@ -155,6 +159,23 @@ class Source(SettingsRepr, abc.ABC):
         dataset = numbers.map(batch, num_parallel_calls=self._parallel)
         return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
+    @property
+    def gaussian_modes(self) -> tuple[np.ndarray, float, np.ndarray] | None:
+        """(centers `[num_modes, dim]`, standard deviation, proportions `[num_modes]`).
+
+        None unless the examples are drawn from a mixture of Gaussians.
+        """
+        return None
+
+    def checksum(self) -> str:
+        """Returns a SHA-256 by which records and resumed runs recognize the data.
+
+        It is of the first batch, rounded to 3 decimals, since machines round differently.
+        Subclasses that know more of the data override it.
+        """
+        num = min(_NUM_CHECKED, self.num_examples or _NUM_CHECKED)
+        return _rounded_checksum(next(iter(self.batches(num))).numpy())
+
     @abc.abstractmethod
     def _batch(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
         """Returns batch number `step` (scalar int64): float32 `[batch_size, *data_shape]`."""
@@ -202,6 +223,10 @@ class DrawnSource(Source):
         num_examples = checks.positive_int("n", n)
         return self._draw(num_examples, self._sample_key(seed)).numpy()
 
+    def checksum(self) -> str:
+        """Returns a SHA-256 of the distribution: of 256 draws, rounded, whatever the seed."""
+        return _rounded_checksum(self.sample(_NUM_CHECKED, seed=0))
+
     def _sample_key(self, seed: int) -> tf.Tensor:
         return draws.key(checks.integer("seed", seed), Role.DATA_SAMPLE)
 
@@ -219,6 +244,14 @@ class DrawnSource(Source):
     @abc.abstractmethod
     def _draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
         """Returns float32 `[n, *data_shape]`, a pure function of the key."""
+
+
+def _rounded_checksum(examples: np.ndarray) -> str:
+    # Adding 0 makes -0 the same bytes as 0.
+    rounded = np.round(examples.astype(np.float64), 3) + 0.0
+    result = hashlib.sha256(f"{rounded.dtype.str}{rounded.shape}".encode())
+    result.update(rounded.tobytes())
+    return result.hexdigest()
 
 
 def _numbers_from(start: int | Callable[[], int]) -> tf.data.Dataset:
