@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,6 +107,11 @@ def test_every_metric_has_a_row():
     }
     assert exported - {metrics.Metric} == ROWS.keys() == set(evaluation.METRICS.values())
     assert len({kind.name for kind in ROWS}) == len(ROWS)
+
+
+def test_metrics_know_neither_tensorflow_nor_keras():
+    for path in Path(metrics.__file__).parent.glob("*.py"):
+        assert not re.search(r"^\s*(import|from) (tensorflow|keras)", path.read_text(), re.M), path
 
 
 @EACH
