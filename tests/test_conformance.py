@@ -454,7 +454,7 @@ ELSEWHERE = {
     *("Payoff", "WassersteinCritic", "BirthdayParadox", "ClassCoverage", "FeatureStatistics"),
     *("InceptionScore", "KernelDistance", "MeanKernelDistance", "ModeCoverage"),
     *("NearestNeighbours", "Client", "ServingError", "Interrupted", "Run", "RunDirectory"),
-    *("WorkerLost", "DataReport", "Suggestion"),
+    *("WorkerLost", "DataReport", "Suggestion", "GaussianModes"),
     *("Context", "Estimate", "Metric", "MetricValue", "Quantity", "Record"),
     # Their contract table is in metrics/test_metric_contract.py.
     *(metric.__name__ for metric in tfgans.evaluation.METRICS.values()),

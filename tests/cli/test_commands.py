@@ -271,6 +271,26 @@ class TestEvaluate:
         assert record["fake"]["path"] == str(tmp_path / "images")
         assert record["fake"]["samples_resizing"].endswith("bicubic, to (8, 8)")
 
+    def test_samples_are_resized_as_the_real_images(self, tmp_path):
+        (tmp_path / "images").mkdir()
+        for index, image in enumerate(tiny.digits(40)[..., 0]):
+            pixels = Image.fromarray(((image + 1) * 127.5).astype(np.uint8))
+            pixels.resize((24, 16)).save(tmp_path / "images" / f"{index}.png")
+        flags = "--samples={at}/images --dataset=folder:{at}/images --image_size=8 --fit=pad"
+        flags += " --background=black --metrics=frechet_distance --extractor=identity"
+        ok("evaluate", flags + " --out={at}/out", at=tmp_path)
+        record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+        assert record["metrics"]["frechet_distance[identity]"]["value"] < 1e-6
+        assert record["fake"]["samples_resizing"] == "padding (black), bicubic, to (8, 8)"
+
+    def test_a_damaged_record_is_refused_before_the_work(self, tmp_path, monkeypatch):
+        (tmp_path / "evaluation.json").write_text("{}")
+        monkeypatch.setattr(tfgans.data, "load", None)
+        done = run("evaluate", "--samples=a.npy --out={out}", out=tmp_path)
+        assert done.returncode == 1
+        assert "is no record" in done.stderr
+        assert "another folder as --out" in done.stderr
+
     @pytest.mark.slow
     @pytest.mark.parametrize("num_classes", [None, 10])
     def test_saved_model(self, num_classes, tmp_path):

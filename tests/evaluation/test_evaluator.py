@@ -1,6 +1,7 @@
 """Evaluations: the numbers, their errors, what they depend on, and what is refused."""
 
 import dataclasses
+import weakref
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import tiny
 
 import tfgans
 from tfgans import evaluation, metrics
+from tfgans.cli.options import evaluation as cli_options
 from tfgans.evaluation import Evaluator, evaluate
+from tfgans.evaluation.examples import Needs, View
 
 RING = tfgans.data.load("ring")
 FRECHET = {"metrics": ["frechet_distance"]}
@@ -58,6 +61,71 @@ def test_vectors_have_the_metrics_that_suit_them():
     assert not {"wasserstein_distance", "ms_ssim"} & record.metrics.keys()
     named = evaluate(RING.sample(200, 7), RING, num_real=100, metrics=["wasserstein_distance"])
     assert named.metrics["wasserstein_distance"].num_real == 100
+
+
+def test_the_order_of_metrics_does_not_depend_on_imports():
+    """The first number decides which model is the best by default."""
+    names = list(evaluation.METRICS)
+    assert names == list(cli_options.METRICS)
+    assert names[:3] == ["frechet_distance", "kernel_distance", "precision_recall"]
+    measured = [metric.name for metric in Evaluator(RING).metrics]
+    assert measured == [name for name in names if name in measured]
+
+
+def test_the_split_is_that_of_the_source(digits):
+    assert Evaluator(tfgans.data.load("digits", split="test[:50%]")).split == "test[:50%]"
+    assert Evaluator(digits).split == "unknown"
+    assert Evaluator(RING, split="mine").split == "mine"
+
+
+class Shades(evaluation.Extractor):
+    """A classifier of a user: dark or bright."""
+
+    num_classes = 2
+
+    def extract(self, examples):
+        means = examples.reshape(len(examples), -1).mean(axis=1)
+        return evaluation.Features(means[:, None], np.eye(2)[(means > 0).astype(int)])
+
+
+class Pair(tfgans.data.ArraySource):
+    """A mixture of a user."""
+
+    gaussian_modes = (np.array([[-3.0], [3.0]]), 0.1, np.array([0.5, 0.5]))
+
+
+def test_modes_of_other_classifiers_and_mixtures():
+    images = np.concatenate([np.full([30, 4, 4, 3], -0.5), np.full([30, 4, 4, 3], 0.5)])
+    source, extractor = tfgans.data.from_array(images), Shades("shades", checksum=None)
+    coverage = evaluate(images, source, extractor, metrics=["classifier_mode_coverage"])
+    assert coverage.metrics["classifier_mode_coverage.modes"].value == 2
+    threes = np.full([60, 1], 3.0, np.float32)
+    coverage = evaluate(threes, Pair(threes), metrics=["mode_coverage"])
+    assert coverage.metrics["mode_coverage.modes"].value == 1
+
+
+def test_only_the_examples_that_are_read_stay_in_memory():
+    class Chunks:
+        def __init__(self):
+            self.alive = []
+
+        def chunks(self):
+            chunks = []
+            for _ in range(5):
+                chunk = np.random.default_rng(0).normal(size=(10, 2)).astype(np.float32)
+                chunks.append(weakref.ref(chunk))
+                yield chunk
+                del chunk
+                self.alive.append(sum(chunk() is not None for chunk in chunks))
+
+    for part in ("features", "examples"):
+        examples, sizes = Chunks(), {"features": 0, "examples": 0, part: 25}
+        view = View(
+            examples, evaluation.Identity(), Needs(statistics=False, **sizes), lambda *_: None
+        )
+        assert len(getattr(view, part)) == 25
+        # The caller holds the last chunk.
+        assert max(examples.alive) <= 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -275,8 +343,10 @@ def test_images_that_are_not_in_memory_give_the_same_record(tmp_path):
         )
         records.append(evaluate(tiny.digits(60)[20:], source, num_real=30))
     assert records[0] == records[1] == records[2]
-    whole = tfgans.data.load(f"folder:{tmp_path / 'images'}", cache="memory")
-    assert records[0].real["checksum"] == evaluation.extractors.checksum([whole.array])
+    # That of the settings of a run.
+    options = {"batch_size": 4}
+    settings = tfgans.training.settings.describe(tiny.gan(compiled=True), source, **options)
+    assert records[0].real["checksum"] == settings["data"]
 
 
 def test_neighbours_to_look_at(digits):
@@ -314,6 +384,8 @@ class Short:
         (lambda: evaluate(np.zeros([5, 2]), RING, num_real=9), "at least 6 examples"),
         (lambda: Evaluator(RING, metrics=["fid"]), "must be one of 'frechet_distance'"),
         (lambda: Evaluator(RING, metrics=["ms_ssim"]), "needs images"),
+        (lambda: Evaluator(RING, metrics=[]), r"at least one of frechet_distance.*Received: \[\]"),
+        (lambda: Evaluator(RING, split=3), "`split` must be"),
         (lambda: Evaluator(RING, num_samples=1), "num_samples"),
         (lambda: Evaluator(RING, num_real=1), "num_real"),
         (lambda: Evaluator(RING, seed="a"), "seed"),

@@ -2,13 +2,15 @@
 
 import dataclasses
 import inspect
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import special
 
-from tfgans import metrics
-from tfgans.metrics import Context, Estimate, FeatureStatistics, Mixture
+from tfgans import evaluation, metrics
+from tfgans.metrics import Context, Estimate, FeatureStatistics, GaussianModes
 
 RNG = np.random.default_rng(0)
 MODES = np.array([[-2.0, 0.0], [2.0, 0.0], [0.0, 3.0]])
@@ -56,14 +58,14 @@ ROWS = {
         IMAGES,
     ),
     metrics.ModeCoverageMetric: (
-        dataclasses.replace(VECTORS, mixture=Mixture(MODES, 0.1, np.full(3, 1 / 3))),
+        dataclasses.replace(VECTORS, gaussian_modes=GaussianModes(MODES, 0.1, np.full(3, 1 / 3))),
         draws(),
         draws(),
         np.concatenate([COLLAPSED, COLLAPSED + 0.5]),
         VECTORS,
     ),
     metrics.ClassCoverageMetric: (
-        dataclasses.replace(IMAGES, classify=classify),
+        dataclasses.replace(IMAGES, classify=classify, num_classes=10),
         shades(),
         shades(),
         shades()[:1].repeat(300, axis=0),
@@ -103,8 +105,13 @@ def test_every_metric_has_a_row():
         for value in vars(metrics).values()
         if inspect.isclass(value) and issubclass(value, metrics.Metric)
     }
-    assert exported - {metrics.Metric} == ROWS.keys()
+    assert exported - {metrics.Metric} == ROWS.keys() == set(evaluation.METRICS.values())
     assert len({kind.name for kind in ROWS}) == len(ROWS)
+
+
+def test_metrics_know_neither_tensorflow_nor_keras():
+    for path in Path(metrics.__file__).parent.glob("*.py"):
+        assert not re.search(r"^\s*(import|from) (tensorflow|keras)", path.read_text(), re.M), path
 
 
 @EACH

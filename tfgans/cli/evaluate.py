@@ -53,7 +53,7 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
     from tfgans import pictures
 
     values = parser.values
-    out = _folder(parser)
+    path = _record_path(parser)
     notes: dict[str, Any] = {}
     generated: Any
     if values.run_dir is not None:
@@ -71,12 +71,11 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
         generated, notes = load_samples(parser, source)
     evaluator = evaluation.evaluator(parser, source)
     record = evaluator.evaluate(generated, notes=notes, progress=True)
-    path = out / "evaluation.json"
     record = add_to_record(path, record)
     print(record.table())
     if len(source.data_shape) == 3:
         picture = tfgans.evaluation.neighbours_picture(*evaluator.neighbours())
-        pictures.write_png(out / "neighbours.png", picture)
+        pictures.write_png(path.with_name("neighbours.png"), picture)
     print(f"\n{path}")
     return 0
 
@@ -84,17 +83,22 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
 def load_samples(parser: Parser, like: "Source") -> tuple["np.ndarray", dict[str, Any]]:
     """Returns the array that `--samples` names, and what the record says about its origin.
 
-    Of a folder it has the images, cropped and resized to the shape of `like`.
+    Of a folder it has the images, brought to the shape of `like` in the way that `like` was loaded.
     """
     import numpy as np
 
     path = Path(parser.values.samples)
     notes = {"path": str(path), "samples_resizing": "none"}
     if path.suffix not in (".npy", ".npz"):
-        size = (like.data_shape[0], like.data_shape[1]) if len(like.data_shape) == 3 else None
-        folder: Any = data.load_folder(parser, str(path), size)
-        if size is not None:
-            notes["samples_resizing"] = f"centre crop, then bicubic, to {size}"
+        folder: Any = data.load_folder(parser, str(path), like)
+        if len(like.data_shape) == 3:
+            options = folder.load_options
+            ways = {
+                "crop": "center crop",
+                "pad": f"padding ({options['background']})",
+                "stretch": "stretching",
+            }
+            notes["samples_resizing"] = f"{ways[options['fit']]}, bicubic, to {like.data_shape[:2]}"
         return folder.array, notes
     try:
         with path.open("rb") as file:
@@ -130,15 +134,24 @@ def add_to_record(path: Path, record: "Record") -> "Record":
     return record
 
 
-def _folder(parser: Parser) -> Path:
+def _record_path(parser: Parser) -> Path:
+    """Returns the file of the record; checks the folder, and the record that is there."""
     from tfgans import files
+    from tfgans.evaluation import Record
 
     values = parser.values
     if values.out is None and values.run_dir is None:
         raise ValueError("--out is needed: the folder of the results")
     out = Path(values.out or Path(values.run_dir) / "evaluation")
-    files.check_folder(out)  # Before hours of work.
-    return out
+    # Before hours of work.
+    files.check_folder(out)
+    path = out / "evaluation.json"
+    if path.exists():
+        try:
+            Record.load(path)
+        except ValueError as error:
+            raise ValueError(f"{error}. Move it away, or pass another folder as --out") from error
+    return path
 
 
 COMMAND = Command(

@@ -160,6 +160,14 @@ class Source(SettingsRepr, abc.ABC):
         dataset = numbers.map(batch, num_parallel_calls=self._parallel)
         return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
+    @property
+    def gaussian_modes(self) -> tuple[np.ndarray, float, np.ndarray] | None:
+        """(centers `[num_modes, dim]`, standard deviation, proportions `[num_modes]`).
+
+        None unless the examples are drawn from a mixture of Gaussians.
+        """
+        return None
+
     def checksum(self) -> str:
         """Returns a SHA-256 of the examples, by which runs and evaluations recognize their data.
 
@@ -227,6 +235,10 @@ class DrawnSource(Source):
         round differently.
         """
         return _rounded_checksum(self.sample(_NUM_SUMMED, seed=0))
+
+    def checksum(self) -> str:
+        """Returns a SHA-256 of the distribution: of 256 draws, rounded, whatever the seed."""
+        return _rounded_checksum(self.sample(_NUM_CHECKED, seed=0))
 
     def _sample_key(self, seed: int) -> tf.Tensor:
         return draws.key(checks.integer("seed", seed), Role.DATA_SAMPLE)

@@ -60,6 +60,11 @@ class GaussianMixture(DrawnSource):
         """The probability of each mode: float64 `[num_modes]`, as `proportions`."""
         return self.proportions.copy()
 
+    @property
+    def gaussian_modes(self) -> tuple[np.ndarray, float, np.ndarray]:
+        """(`modes`, `std`, `proportions`)."""
+        return self.modes, self.std, self.proportions
+
     def log_prob(self, x: np.ndarray) -> np.ndarray:
         """Returns the log density, in nats, float64 `[n]`, at `x` `[n, dim]`.
 

@@ -6,6 +6,7 @@ from tfgans.evaluation.examples import model_checksum
 from tfgans.evaluation.extractors import Extractor, Features, FunctionExtractor, Identity
 from tfgans.evaluation.inception import inception_2015
 from tfgans.evaluation.keras_extractor import keras_model
+from tfgans.evaluation.mean_kernel_distance import MeanKernelDistance
 from tfgans.evaluation.measure import METRICS
 from tfgans.evaluation.neighbours_picture import neighbours_picture
 from tfgans.evaluation.record import Difference, MetricValue, Record
@@ -19,6 +20,7 @@ __all__ = [
     "Features",
     "FunctionExtractor",
     "Identity",
+    "MeanKernelDistance",
     "MetricValue",
     "Record",
     "evaluate",

@@ -56,6 +56,8 @@ class DigitsClassifier(Extractor):
     ```
     """
 
+    num_classes = 10
+
     def __init__(self, *, data_dir: str | os.PathLike[str] | None = None) -> None:
         path = data_directory(data_dir) / "extractors" / _CACHED
         weights = _read(path)
@@ -84,16 +86,6 @@ class DigitsClassifier(Extractor):
         if channels > 1:
             return Features(features)
         return Features(features, special.softmax(rows @ self._weights[4] + self._weights[5], 1))
-
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Returns float32 [num, 10] for images [num, 8, 8, 1], for `classifier_mode_coverage`."""
-        probabilities = self(images).probabilities
-        if probabilities is None:
-            raise ValueError(
-                "Only images with a single channel have probabilities. Received shape: "
-                f"{np.shape(images)}. `classifier_mode_coverage` classifies each channel separately"
-            )
-        return probabilities
 
 
 def _train(data_dir: Any) -> list[np.ndarray]:

@@ -10,14 +10,12 @@ import numpy as np
 from tfgans import checks
 from tfgans.copies import Copyable
 from tfgans.data import Source
-from tfgans.data.synthetic import GaussianMixture
 from tfgans.evaluation import classes
-from tfgans.evaluation.digits_classifier import DigitsClassifier
 from tfgans.evaluation.examples import Fake, Real, View
 from tfgans.evaluation.extractors import Extractor, as_extractor
 from tfgans.evaluation.measure import choose, measure, needs, record_name
 from tfgans.evaluation.record import MetricValue, Record
-from tfgans.metrics import Context, Metric, Mixture
+from tfgans.metrics import Context, GaussianModes, Metric
 from tfgans.reprs import SettingsRepr
 from tfgans.versions import versions
 
@@ -37,7 +35,8 @@ class Evaluator(SettingsRepr, Copyable):
             examples, at most 50 000; 10 000 if the source draws without end.
         num_real: Int of at least 2, real examples. Default: all, at most 50 000; if the source
             draws without end, as many as are generated. Fewer than all are chosen by the seed.
-        split: String, the part of the data that `source` is, for the record. Default: "unknown".
+        split: String, the part of the data that `source` is, for the record. Default: None, the
+            split that `tfgans.data.load` read; "unknown" for other sources.
         seed: Int, of the generated examples and of the draws of metrics. Default: 0.
 
     Attributes:
@@ -70,7 +69,7 @@ class Evaluator(SettingsRepr, Copyable):
         metrics: Sequence[str | Metric] | None = None,
         num_samples: int | None = None,
         num_real: int | None = None,
-        split: str = "unknown",
+        split: str | None = None,
         seed: int = 0,
     ) -> None:
         checks.instance("source", source, Source, "tfgans.data.load('digits')")
@@ -79,6 +78,9 @@ class Evaluator(SettingsRepr, Copyable):
         self.seed = checks.integer("seed", seed)
         if num_samples is not None:
             checks.int_at_least("num_samples", num_samples, 2)
+        if split is None:
+            split = (source.load_options or {}).get("split", "unknown")
+        checks.instance("split", split, str, "'test'")
         self.split = split
         self.real = Real(source, num_real, if_endless=num_samples, seed=self.seed)
         self.num_samples = self.real.num if num_samples is None else num_samples
@@ -138,7 +140,7 @@ class Evaluator(SettingsRepr, Copyable):
                 "seed": self.source.seed,
                 "data_shape": list(self.source.data_shape),
                 "num_examples": self.real.num,
-                "checksum": self.real.fingerprint(),
+                "checksum": self.real.checksum,
             },
             "extractor": {
                 "name": extractor.name,
@@ -188,15 +190,14 @@ class Evaluator(SettingsRepr, Copyable):
 def _context(source: Source, extractor: Extractor, examples: np.ndarray, seed: int) -> Context:
     """Returns what metrics are told beside arrays."""
     features, probabilities = extractor(examples)
-    mixture = None
-    if isinstance(source, GaussianMixture):
-        mixture = Mixture(source.modes, source.std, source.proportions)
+    modes = source.gaussian_modes
     return Context(
         data_shape=tuple(source.data_shape),
         feature_dim=features.shape[1],
         has_probabilities=probabilities is not None,
-        mixture=mixture,
-        classify=extractor.probabilities if isinstance(extractor, DigitsClassifier) else None,
+        gaussian_modes=None if modes is None else GaussianModes(*modes),
+        classify=None if extractor.num_classes is None else extractor.probabilities,
+        num_classes=extractor.num_classes,
         seed=seed,
     )
 
@@ -226,7 +227,7 @@ def evaluate(
     metrics: Sequence[str | Metric] | None = None,
     num_samples: int | None = None,
     num_real: int | None = None,
-    split: str = "unknown",
+    split: str | None = None,
     seed: int = 0,
     notes: Mapping[str, Any] | None = None,
     path: str | os.PathLike[str] | None = None,

@@ -1,7 +1,6 @@
 """The real and the generated examples of an evaluation, read in chunks."""
 
 import functools
-import hashlib
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -13,7 +12,6 @@ from tfgans import checks, sampling
 from tfgans.copies import Copyable
 from tfgans.data import Source
 from tfgans.data.indexed import IndexedSource
-from tfgans.data.source import DrawnSource
 from tfgans.evaluation import classes
 from tfgans.evaluation.extractors import Extractor, checksum
 from tfgans.evaluation.intervals import NUM_GROUPS, groups_of
@@ -27,10 +25,6 @@ _MOST_REAL = 50_000
 _ENDLESS = 10_000
 # Examples that are always kept: for distances to the closest real example, and to be shown.
 NUM_COMPARED = 1000
-_FINGERPRINTED = 256
-# Of larger data the checksum is of some examples. Whether they are in memory does not matter: the
-# checksum must be the same on all machines.
-_MOST_CHECKED = 2**31
 
 
 class Needs(NamedTuple):
@@ -70,21 +64,10 @@ class Real(Copyable):
                 f"{available}. Received: {checks.short(num)}. Leave it out to take all"
             )
 
-    def fingerprint(self) -> str:
-        """Returns a checksum of the data: of stored examples, or of what a distribution draws."""
-        if isinstance(self._source, IndexedSource):
-            return self._checksum
-        if isinstance(self._source, DrawnSource):
-            # A fixed seed: the checksum is that of the distribution. Rounded, since machines round
-            # differently.
-            drawn = self._source.sample(_FINGERPRINTED, seed=0)
-        else:
-            drawn = next(iter(self._source.batches(min(_FINGERPRINTED, self.num)))).numpy()
-        return checksum([np.round(drawn.astype(np.float64), 3) + 0.0])
-
     @functools.cached_property
-    def _checksum(self) -> str:
-        return _data_checksum(self._source)
+    def checksum(self) -> str:
+        """The checksum of the source, computed once."""
+        return self._source.checksum()
 
     def first(self, count: int) -> np.ndarray:
         """Returns the first examples, float32."""
@@ -215,7 +198,7 @@ class View:
         num: Int, all examples.
         dim: Int, the dimension of a feature.
         statistics: A `FeatureStatistics` for each group, of all examples; empty if not needed.
-        features: float32 [at most `needs.features`, dim].
+        features: float32 [at most `needs.features`, dim]; empty if not needed.
         probabilities: float32 [num, num_classes]; empty if the extractor is not a classifier.
         examples: float32 [at most `needs.examples`, ...].
     """
@@ -238,15 +221,18 @@ class View:
             for index, statistics in enumerate(self.statistics):
                 if np.any(groups == index):
                     statistics.update(extracted.features[groups == index])
-            features.append(extracted.features[: max(0, needs.features - self.num)])
-            kept.append(chunk[: max(0, needs.examples - self.num)])
+            # Copies: a view would keep the whole chunk in memory.
+            if needs.features > self.num:
+                features.append(extracted.features[: needs.features - self.num].copy())
+            if needs.examples > self.num:
+                kept.append(chunk[: needs.examples - self.num].copy())
             if extracted.probabilities is not None:
                 probabilities.append(extracted.probabilities)
             self.num, self.dim = self.num + len(chunk), extracted.features.shape[1]
             advance(len(chunk), "reading examples")
-        self.features = np.concatenate(features)
-        self.probabilities = np.concatenate(probabilities or [np.zeros([0, 0], np.float32)])
-        self.examples = np.concatenate(kept)
+        self.features, self.probabilities, self.examples = map(
+            _joined, (features, probabilities, kept)
+        )
 
     def read(self, metric: Metric, *, without: int | None = None) -> Any:
         """Returns what a metric reads: see `Metric.reads`.
@@ -259,6 +245,14 @@ class View:
             return self._merged(without)
         rows = getattr(self, metric.reads)[: metric.max_examples]
         return rows if without is None else rows[groups_of(len(rows)) != without]
+
+    def count(self, metric: Metric) -> int:
+        """Returns the number of examples that the numbers of a metric depend on."""
+        num_read = min(self.num, metric.max_examples or self.num)
+        if metric.reads != "distances":
+            return num_read
+        # From some of the samples, but to all real examples.
+        return self.num if self._real is None else min(num_read, NUM_COMPARED)
 
     def closest(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns the distance from each sample to the closest of all examples, and the example."""
@@ -281,15 +275,8 @@ class View:
         return merged
 
 
-def _data_checksum(source: Any) -> str:
-    """Returns `checksum` of the array of all examples; of large data, of examples evenly spread."""
-    count, first = source.num_examples, source.raw(np.zeros(1, np.int64))
-    is_large = count * first.nbytes > _MOST_CHECKED and count > _MOST_REAL
-    places = np.arange(_MOST_REAL) * count // _MOST_REAL if is_large else np.arange(count)
-    digest = hashlib.sha256(f"{first.dtype.str}{(count, *source.data_shape)}".encode())
-    for start in range(0, len(places), _CHUNK):
-        digest.update(source.raw(places[start : start + _CHUNK]).tobytes())
-    return digest.hexdigest()
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.zeros([0, 0], np.float32)
 
 
 def _order(num: int, seed: int) -> np.ndarray:

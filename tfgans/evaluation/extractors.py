@@ -29,7 +29,8 @@ class Features(NamedTuple):
 class Extractor(SettingsRepr, Copyable, abc.ABC):
     """A fixed network that gives the features of metrics. Records hold its name and checksum.
 
-    Subclasses write `extract`.
+    Subclasses write `extract`. Those that classify images of a single channel also set
+    `num_classes`, for `classifier_mode_coverage`.
 
     Args:
         name: String, for the names of metrics: `frechet_distance[name]`.
@@ -44,9 +45,12 @@ class Extractor(SettingsRepr, Copyable, abc.ABC):
 
     Attributes:
         is_inception_2015: Whether results may be called FID, IS and KID.
+        num_classes: Int, the classes that `probabilities` tells apart in images of a single
+            channel; None, the default, if it does not.
     """
 
     is_inception_2015 = False
+    num_classes: int | None = None
 
     def __init__(self, name: str, *, checksum: str | None, resizing: str = "none") -> None:
         if not name or set(name) & set(",[]\n"):
@@ -86,6 +90,21 @@ class Extractor(SettingsRepr, Copyable, abc.ABC):
             features.astype(np.float32, copy=False),
             None if probabilities is None else probabilities.astype(np.float32, copy=False),
         )
+
+    def probabilities(self, images: Any) -> np.ndarray:
+        """Returns float32 [num, num_classes] for images [num, height, width, 1].
+
+        Raises:
+            ValueError: If the extractor gives no probabilities of such images.
+        """
+        probabilities = self(images).probabilities
+        if probabilities is None:
+            raise ValueError(
+                f"The extractor {self.name!r} gives probabilities of images with a single channel "
+                f"at most. Received shape: {np.shape(images)}. `classifier_mode_coverage` "
+                "classifies each channel separately"
+            )
+        return probabilities
 
 
 class Identity(Extractor):

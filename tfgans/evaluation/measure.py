@@ -1,25 +1,48 @@
 """Metrics by name, and their numbers with errors and intervals."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tfgans import checks, metrics
+from tfgans import checks
 from tfgans.evaluation.examples import NUM_COMPARED, Needs, View
 from tfgans.evaluation.extractors import Extractor
 from tfgans.evaluation.intervals import at_least_binomial, interval, jackknife
 from tfgans.evaluation.record import MetricValue
-from tfgans.metrics import Context, Estimate, Metric, Quantity
+from tfgans.metrics import (
+    ClassCoverageMetric,
+    Context,
+    Estimate,
+    FrechetMetric,
+    InceptionScoreMetric,
+    KernelMetric,
+    Metric,
+    ModeCoverageMetric,
+    MSSSIMMetric,
+    NearCopiesMetric,
+    PrecisionRecallMetric,
+    Quantity,
+    SlicedWassersteinMetric,
+    WassersteinMetric,
+)
 
 _ALL = 2**62
-# All metrics that `tfgans.metrics` exports, by name.
-METRICS: dict[str, type[Metric]] = {
-    value.name: value
-    for value in vars(metrics).values()
-    if inspect.isclass(value) and issubclass(value, Metric) and not inspect.isabstract(value)
-}
+# In the order of a record: the first number decides which model is the best by default.
+_KINDS: tuple[type[Metric], ...] = (
+    FrechetMetric,
+    KernelMetric,
+    PrecisionRecallMetric,
+    InceptionScoreMetric,
+    ClassCoverageMetric,
+    ModeCoverageMetric,
+    MSSSIMMetric,
+    NearCopiesMetric,
+    SlicedWassersteinMetric,
+    WassersteinMetric,
+)
+# All metrics of `tfgans.metrics` by name.
+METRICS: dict[str, type[Metric]] = {kind.name: kind for kind in _KINDS}
 
 
 def choose(chosen: Sequence[str | Metric] | None, context: Context) -> tuple[Metric, ...]:
@@ -31,14 +54,19 @@ def choose(chosen: Sequence[str | Metric] | None, context: Context) -> tuple[Met
         context: What is known about the examples.
 
     Raises:
-        ValueError: If a name is unknown, a metric does not suit the examples, or two metrics share
-            a name.
+        ValueError: If the list is empty, a name is unknown, a metric does not suit the examples, or
+            two metrics share a name.
     """
-    if not chosen:
+    if chosen is None:
         known = [metric() for metric in METRICS.values()]
         return tuple(metric for metric in known if metric.is_default(context))
     if isinstance(chosen, str | Metric):
         raise ValueError(f"`metrics` must be a list. Received: {checks.short(chosen)}")
+    if not chosen:
+        raise ValueError(
+            f"`metrics` must have at least one of {', '.join(METRICS)}. Received: "
+            f"{checks.short(chosen)}. Leave it out for all that suit the examples"
+        )
     result = []
     for item in chosen:
         metric = item
@@ -73,7 +101,7 @@ def measure(
     metric: Metric, real: View, fake: View, *, context: Context, extractor: Extractor
 ) -> dict[str, MetricValue]:
     """Returns the numbers of a metric by the names that they have in a record."""
-    num_real, num_fake = (_count(metric, view) for view in (real, fake))
+    num_real, num_fake = real.count(metric), fake.count(metric)
     quantities = {quantity.name: quantity for quantity in metric.quantities}
     whole = metric.compute(real.read(metric), fake.read(metric), context)
     if whole.keys() != quantities.keys():
@@ -90,14 +118,13 @@ def measure(
             estimate = at_least_binomial(estimate, num)
         if not np.isfinite(estimate.value):
             raise ValueError(f"{name} is not finite: {estimate.value}")
-        # Of distances there are as many as samples that are compared, but to all real examples.
         values[record_name(metric, quantity, extractor)] = MetricValue(
             value=float(estimate.value),
             interval=interval(estimate, quantity),
             standard_error=estimate.standard_error,
             bias=estimate.bias,
             method=estimate.method,
-            num_real=real.num if metric.reads == "distances" else num_real,
+            num_real=num_real,
             num_fake=num_fake,
         )
     return values
@@ -128,14 +155,9 @@ def _estimates(
         )
         return {name: computed[name] for name in numbers}
 
-    num = min(_count(metric, view) for view in (real, fake))
+    num = min(real.count(metric), fake.count(metric))
     jackknifed = jackknife(numbers, without, num=num) if numbers else {}
     return {
         name: value if isinstance(value, Estimate) else jackknifed[name]
         for name, value in whole.items()
     }
-
-
-def _count(metric: Metric, view: View) -> int:
-    most = NUM_COMPARED if metric.reads == "distances" else _ALL
-    return min(view.num, metric.max_examples or most)

@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from tfgans import checks, files
 from tfgans.evaluation.intervals import CONFIDENCE, QUANTILE
@@ -77,7 +77,7 @@ class MetricValue:
             "interval": None if self.interval is None else list(self.interval),
             "standard_error": self.standard_error,
             "bias": self.bias,
-            "how": self.method,
+            "method": self.method,
             "num_real": self.num_real,
             "num_fake": self.num_fake,
         }
@@ -86,12 +86,14 @@ class MetricValue:
     def from_dict(cls, values: Mapping[str, Any]) -> "MetricValue":
         """Returns the number that `to_dict` gave."""
         interval = values["interval"]
+        # Version 0.1 wrote the method under another key.
+        method = values["how"] if "method" not in values else values["method"]
         return cls(
             value=values["value"],
             interval=None if interval is None else (interval[0], interval[1]),
             standard_error=values["standard_error"],
             bias=values["bias"],
-            method=values["how"],
+            method=method,
             num_real=values["num_real"],
             num_fake=values["num_fake"],
         )
@@ -117,7 +119,7 @@ class Record:
     ```python
     source = tfgans.data.load("ring")
     first, second = (
-        tfgans.evaluation.evaluate(source.sample(500, seed=seed), source, num_real=500, split="all")
+        tfgans.evaluation.evaluate(source.sample(500, seed=seed), source, num_real=500)
         for seed in (1, 2)
     )
     print(first.table())
@@ -133,6 +135,8 @@ class Record:
     extractor: Mapping[str, Any]
     versions: Mapping[str, str]
     confidence: float = CONFIDENCE
+    # The parts are dicts.
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the record as JSON values."""

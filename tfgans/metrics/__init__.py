@@ -7,13 +7,8 @@ from tfgans.metrics.frechet import (
     frechet_distance_from_statistics,
 )
 from tfgans.metrics.inception_score import InceptionScore, InceptionScoreMetric, inception_score
-from tfgans.metrics.kernel import (
-    KernelDistance,
-    KernelMetric,
-    MeanKernelDistance,
-    kernel_distance,
-)
-from tfgans.metrics.metric import Context, Estimate, Metric, Mixture, Quantity
+from tfgans.metrics.kernel import KernelDistance, KernelMetric, kernel_distance
+from tfgans.metrics.metric import Context, Estimate, GaussianModes, Metric, Quantity
 from tfgans.metrics.modes import (
     ClassCoverage,
     ClassCoverageMetric,
@@ -42,14 +37,13 @@ __all__ = [
     "Estimate",
     "FeatureStatistics",
     "FrechetMetric",
+    "GaussianModes",
     "InceptionScore",
     "InceptionScoreMetric",
     "KernelDistance",
     "KernelMetric",
     "MSSSIMMetric",
-    "MeanKernelDistance",
     "Metric",
-    "Mixture",
     "ModeCoverage",
     "ModeCoverageMetric",
     "NearCopiesMetric",

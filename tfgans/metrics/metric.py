@@ -51,12 +51,12 @@ class Quantity:
     official_name: str | None = None
 
 
-class Mixture(NamedTuple):
-    """A mixture of Gaussians.
+class GaussianModes(NamedTuple):
+    """The modes of a mixture of Gaussians.
 
     Attributes:
-        modes: float64 [num_modes, dim], the centres.
-        std: Float, the standard deviation of each coordinate about its centre.
+        modes: float64 [num_modes, dim], the centers.
+        std: Float, the standard deviation of each coordinate about its center.
         proportions: float64 [num_modes], which sum to 1.
     """
 
@@ -73,17 +73,20 @@ class Context:
         data_shape: Tuple of ints, the shape of an example.
         feature_dim: Int, the dimension of a feature.
         has_probabilities: Bool, whether the extractor is a classifier.
-        mixture: The `Mixture` that the real examples are drawn from; None if they are not.
+        gaussian_modes: `GaussianModes` of the real examples; None if they are not drawn from a
+            mixture of Gaussians.
         classify: Function from float32 images [num, height, width, 1] in [-1, 1] to probabilities
             [num, num_classes] of a single channel; None if the extractor has none.
+        num_classes: Int, the classes of `classify`; None without.
         seed: Int, for the random draws of the metric.
     """
 
     data_shape: tuple[int, ...]
     feature_dim: int
     has_probabilities: bool = False
-    mixture: Mixture | None = None
+    gaussian_modes: GaussianModes | None = None
     classify: Callable[[np.ndarray], np.ndarray] | None = None
+    num_classes: int | None = None
     seed: int = 0
 
 
@@ -96,7 +99,8 @@ class Metric(abc.ABC):
 
     To add a metric: subclass it as a frozen dataclass (its fields, if any, are its parameters), set
     `name`, `quantities` and `reads`, and write `compute`. A metric of the library also has an
-    export line in `tfgans/metrics/__init__.py` and a row in the contract table of the tests.
+    export line in `tfgans/metrics/__init__.py`, a place in the order of
+    `tfgans.evaluation.METRICS` and a row in the contract table of the tests.
 
     Attributes:
         name: String, the name by which an evaluation is asked for it.

@@ -207,14 +207,14 @@ class ModeCoverageMetric(Metric):
 
     def suits(self, context: Context) -> bool:
         """Returns whether the real examples come from a mixture of Gaussians."""
-        return context.mixture is not None
+        return context.gaussian_modes is not None
 
     def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, float]:
         """Returns the coverage by the samples; the real examples are not read."""
         del real
-        if context.mixture is None:
+        if context.gaussian_modes is None:
             raise ValueError(f"{self.name!r} needs {self.requirement}")
-        modes, std, proportions = context.mixture
+        modes, std, proportions = context.gaussian_modes
         coverage = mode_coverage(fake, modes, std, proportions=proportions)
         return {
             "mode_coverage.modes": coverage.modes,
@@ -237,18 +237,18 @@ class ClassCoverageMetric(Metric):
     reads = "examples"
     max_examples = 10_000
     by_default = True
-    requirement = "the extractor DigitsClassifier"
+    requirement = "an extractor that classifies single channels, as DigitsClassifier"
 
     def suits(self, context: Context) -> bool:
         """Returns whether there is a classifier of single channels."""
-        return context.classify is not None
+        return context.classify is not None and context.num_classes is not None
 
     def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, float]:
         """Returns the coverage by the samples; the real examples are not read."""
         del real
-        if context.classify is None:
+        if context.classify is None or context.num_classes is None:
             raise ValueError(f"{self.name!r} needs {self.requirement}")
-        coverage = classifier_mode_coverage(fake, context.classify)
+        coverage = classifier_mode_coverage(fake, context.classify, num_classes=context.num_classes)
         return {
             "classifier_mode_coverage.modes": coverage.modes,
             "classifier_mode_coverage.kl": coverage.kl,

@@ -10,7 +10,7 @@ from tfgans import checks
 from tfgans.metrics import arrays
 from tfgans.metrics.metric import Context, Metric, Quantity
 
-METRICS = ("euclidean", "cityblock", "chebyshev")
+_POINT_DISTANCES = ("euclidean", "cityblock", "chebyshev")
 # The cost matrix is held whole: 1.6 GB.
 _MOST_ENTRIES = 2 * 10**8
 _ITERATIONS = 10**8
@@ -44,7 +44,7 @@ def wasserstein_distance(real: Any, fake: Any, *, metric: str = "euclidean") -> 
 
     Checked against: SciPy's assignment solver and its distance in a single dimension.
     """
-    checks.choice("metric", metric, METRICS)
+    checks.choice("metric", metric, _POINT_DISTANCES)
     first, second, unit = arrays.scaled(*arrays.pair(real, fake))
     if len(first) * len(second) > _MOST_ENTRIES:
         raise ValueError(

@@ -144,13 +144,16 @@ def _load(parser: Parser, name: str, options: dict[str, Any]) -> "Source":
     return tfgans.data.load(name, seed=parser.values.seed, **options)
 
 
-def load_folder(parser: Parser, path: str, size: tuple[int, int] | None) -> "Source":
-    """Returns the images below a folder, all of them in memory."""
+def load_folder(parser: Parser, path: str, like: "Source") -> "Source":
+    """Returns the images below a folder, all of them in memory, in the form of those of `like`."""
     import tfgans
 
+    options = like.load_options or {}
     return tfgans.data.load(
         f"folder:{os.path.expanduser(path)}",
-        image_size=size,
+        image_size=like.data_shape[:2] if len(like.data_shape) == 3 else None,
+        fit=options.get("fit", "crop"),
+        background=options.get("background", "white"),
         skip_bad=parser.values.skip_bad,
         cache="memory",
         follow_links=parser.values.follow_links,

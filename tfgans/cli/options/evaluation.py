@@ -46,7 +46,6 @@ def evaluator(parser: Parser, source: "Source") -> "Evaluator":
         metrics=values.metrics,
         num_samples=values.num_samples,
         num_real=values.num_real,
-        split=(source.load_options or {}).get("split", values.split),
         seed=values.seed,
     )
 
