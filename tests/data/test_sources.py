@@ -257,7 +257,7 @@ def test_every_kind_has_a_row():
 
 def test_hf_asks_for_its_package(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"'hf:mnist' needs .*pip install tfgans\[hf\]"):
+    with pytest.raises(ValueError, match=r"'hf:mnist' needs .*pip install 'tfgans-keras\[hf\]"):
         data.load("hf:mnist")
 
 

@@ -62,15 +62,15 @@ def _interrupt(number: int, _: Any) -> NoReturn:
 
 
 def _run(parser: Parser, command: str) -> int:
+    from tfgans import checks, files
+
     try:
         from tfgans import labs
         from tfgans.labs import report
     except ImportError as error:
         raise Exit(
-            f"{error}. The labs need more packages: pip install 'tfgans-keras[labs]'"
+            f"{error}. The labs need more packages: {checks.install_command('labs')}"
         ) from error
-    from tfgans import files
-
     values = parser.values
     every = values.lab == "all"
     outcomes = [

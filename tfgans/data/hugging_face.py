@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from tfgans import checks
 from tfgans.data import paths
 from tfgans.data.image_store import ImageStore
 from tfgans.data.load_options import LoadOptions
@@ -42,7 +43,7 @@ class HuggingFaceStore(ImageStore):
         if importlib.util.find_spec("datasets") is None:
             raise ValueError(
                 f"'hf:{name}' needs the package `datasets`, which is not installed. Install it "
-                "with `pip install tfgans[hf]`"
+                f"with `{checks.install_command('hf')}`"
             )
         import datasets
 
