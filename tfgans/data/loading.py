@@ -218,9 +218,6 @@ def load(
 
 def _as_json(name: str, options: LoadOptions) -> dict[str, Any]:
     """Returns the arguments of `load` as JSON values that mean the same in any folder."""
-    kind, _, place = name.partition(":")
-    if place and kind != "hf":  # The name of a data set on the hub is no path.
-        name = f"{kind}:{os.path.abspath(files.path(place))}"
     values = asdict(options)
     del values["seed"]
     for option in ("data_dir", "cache_dir"):
@@ -228,7 +225,15 @@ def _as_json(name: str, options: LoadOptions) -> dict[str, Any]:
             values[option] = os.path.abspath(files.path(values[option]))
     if isinstance(values["image_size"], tuple):
         values["image_size"] = list(values["image_size"])
-    return {"name": name, **values}
+    return {"name": absolute_name(name), **values}
+
+
+def absolute_name(name: str) -> str:
+    """Returns a name for `load` that means the same in any folder: its path is absolute."""
+    kind, _, place = name.partition(":")
+    if not place or kind == "hf":  # The name of a data set on the hub is no path.
+        return name
+    return f"{kind}:{os.path.abspath(files.path(place))}"
 
 
 def read(name: str, options: LoadOptions) -> Source | ImageStore:
