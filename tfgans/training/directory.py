@@ -211,7 +211,8 @@ class RunDirectory:
             return parts
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
-                f"{self._run_json} is damaged. Choose another run directory, or remove this directory"
+                f"{self._run_json} is damaged. Choose another run directory, or remove this "
+                "directory"
             ) from error
 
     def newest_checkpoint(self) -> str:
