@@ -325,7 +325,7 @@ def test_a_copied_evaluator_gives_the_same_record():
     for copied in COPIES.values():
         duplicate = copied(original)
         with pytest.raises(ValueError, match="evaluate"):
-            duplicate.neighbours()
+            duplicate.neighbors()
         assert duplicate.evaluate(gan) == expected
         assert copied(drawn).evaluate(samples) == expected_of_drawn
 
@@ -453,7 +453,7 @@ ELSEWHERE = {
     *("BestReplyGains", "Equilibrium", "GradientNorms", "MatrixGame", "NeuralNetDistance"),
     *("Payoff", "WassersteinCritic", "BirthdayParadox", "ClassCoverage", "FeatureStatistics"),
     *("InceptionScore", "KernelDistance", "MeanKernelDistance", "ModeCoverage"),
-    *("NearestNeighbours", "Client", "ServingError", "Interrupted", "RunDirectory", "WorkerLost"),
+    *("NearestNeighbors", "Client", "ServingError", "Interrupted", "RunDirectory", "WorkerLost"),
     *("Context", "Estimate", "Metric", "MetricValue", "Quantity", "Record"),
     # Their contract table is in metrics/test_metric_contract.py.
     *(metric.__name__ for metric in tfgans.evaluation.METRICS.values()),

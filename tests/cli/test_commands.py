@@ -244,7 +244,7 @@ class TestEvaluate:
         for name, measured in record["metrics"].items():
             row = rf"^{re.escape(name)} +{measured['value']:.4g} "
             assert re.search(row, done.stdout, re.MULTILINE)
-        assert size_of(tmp_path / "neighbours.png")[1] > 400
+        assert size_of(tmp_path / "neighbors.png")[1] > 400
         metrics = record["metrics"]
         flags = "--run_dir={run} --out={out} --metrics=near_copies"
         ok("evaluate", flags, run=finished, out=tmp_path)

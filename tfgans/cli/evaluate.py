@@ -48,7 +48,7 @@ def define(parser: Parser) -> None:
 
 
 def evaluate(parser: Parser, _: Sequence[str]) -> int:
-    """Prints a table and writes evaluation.json and neighbours.png."""
+    """Prints a table and writes evaluation.json and neighbors.png."""
     import tfgans
     from tfgans import pictures
 
@@ -75,8 +75,8 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
     record = add_to_record(path, record)
     print(record.table())
     if len(source.data_shape) == 3:
-        picture = tfgans.evaluation.neighbours_picture(*evaluator.neighbours())
-        pictures.write_png(out / "neighbours.png", picture)
+        picture = tfgans.evaluation.neighbors_picture(*evaluator.neighbors())
+        pictures.write_png(out / "neighbors.png", picture)
     print(f"\n{path}")
     return 0
 
@@ -94,7 +94,7 @@ def load_samples(parser: Parser, like: "Source") -> tuple["np.ndarray", dict[str
         size = (like.data_shape[0], like.data_shape[1]) if len(like.data_shape) == 3 else None
         folder: Any = data.load_folder(parser, str(path), size)
         if size is not None:
-            notes["samples_resizing"] = f"centre crop, then bicubic, to {size}"
+            notes["samples_resizing"] = f"center crop, then bicubic, to {size}"
         return folder.array, notes
     try:
         with path.open("rb") as file:

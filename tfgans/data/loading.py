@@ -154,7 +154,7 @@ def load(
             variable `TFGANS_DATA_DIR`, or else to `~/.cache/tfgans`.
         download: Whether to download what `data_dir` lacks. Defaults to False.
         seed: Integer. Decides the order of batches, or what is drawn. Defaults to 0.
-        fit: The way to an image of another shape: `"crop"` (default) cuts it about its centre,
+        fit: The way to an image of another shape: `"crop"` (default) cuts it about its center,
             `"pad"` adds margins, `"stretch"` changes the aspect ratio.
         background: Color behind transparent pixels and of margins: `"white"` (default), `"black"`,
             `"#rrggbb"`; or `"alpha"`, which keeps transparency as a fourth channel.

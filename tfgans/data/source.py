@@ -109,7 +109,7 @@ class Source(SettingsRepr, abc.ABC):
             batch_size: Positive integer, at most `num_examples`.
             start_step: Integer of at least 0: the number of the first batch. Or a callable that
                 returns it: called whenever an iterator over the dataset is asked for its first
-                batch, so that a step count restored after the dataset was made is honoured.
+                batch, so that a step count restored after the dataset was made is honored.
             labels: Whether the class of each example comes along. Defaults to False.
             part: (index, count): each batch is cut into `count` equal parts, and part `index` of
                 it is returned, for a worker that loads its share only. Of stored examples no

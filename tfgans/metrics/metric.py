@@ -55,8 +55,8 @@ class Mixture(NamedTuple):
     """A mixture of Gaussians.
 
     Attributes:
-        modes: float64 [num_modes, dim], the centres.
-        std: Float, the standard deviation of each coordinate about its centre.
+        modes: float64 [num_modes, dim], the centers.
+        std: Float, the standard deviation of each coordinate about its center.
         proportions: float64 [num_modes], which sum to 1.
     """
 
