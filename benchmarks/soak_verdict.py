@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from scipy import stats
 
-# Neighbouring readings correlate, which would overstate the certainty of a trend: the fit uses the
+# Neighboring readings correlate, which would overstate the certainty of a trend: the fit uses the
 # means of so many blocks.
 _BLOCKS = 12
 

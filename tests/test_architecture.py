@@ -4,6 +4,7 @@ import ast
 import functools
 import graphlib
 import inspect
+import re
 from pathlib import Path
 
 import keras
@@ -264,3 +265,15 @@ def test_signatures_of_the_core_have_real_types():
 def test_public_names_are_documented():
     for name in tfgans.__all__:
         assert (getattr(tfgans, name).__doc__ or "").strip(), name
+
+
+def test_advice_to_install_names_this_distribution_and_its_extras():
+    extras = set()
+    for path in [*SOURCES, *(ROOT / "docs").glob("*.md"), ROOT / "README.md"]:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\btfgans\[|pip install (?!'?tfgans-keras)", text), path
+        extras |= set(re.findall(r"tfgans-keras\[(\w+)\]", text))
+        extras |= set(re.findall(r"install_command\([\"'](\w+)[\"']\)", text))
+    assert extras == {"exchange", "hf", "labs", "ray", "serving"}
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert all(f'"{extra}": [' in setup for extra in extras)

@@ -325,7 +325,7 @@ def test_a_copied_evaluator_gives_the_same_record():
     for copied in COPIES.values():
         duplicate = copied(original)
         with pytest.raises(ValueError, match="evaluate"):
-            duplicate.neighbours()
+            duplicate.neighbors()
         assert duplicate.evaluate(gan) == expected
         assert copied(drawn).evaluate(samples) == expected_of_drawn
 

@@ -68,7 +68,9 @@ def parse_commands(block):
         if program == "tfgans":
             command, parser = cli.load(words[0]), Parser()
             command.define(parser)
-            left = parser.parse(words[1:], known_only=command.passes_on)
+            action = [command.action] if command.action else []
+            assert words[1 : 1 + len(action)] == action, line
+            left = parser.parse(words[1 + len(action) :], known_only=command.passes_on)
             assert command.passes_on or not left, line
 
 

@@ -85,7 +85,7 @@ def test_labels_of_low_rows_do_not_overlap():
     assert lines.tolist() == [half // 2, half // 2 + half]
 
 
-def test_component_plot_has_a_colour_and_a_weight_each():
+def test_component_plot_has_a_color_and_a_weight_each():
     points = np.random.default_rng(0).normal(size=(2, 50, 2))
     plot = pictures.component_rows(points, [0.25, 0.75])
     for color in ([31, 119, 180], [255, 127, 14]):  # Matplotlib's first two, pure in the legend.

@@ -51,6 +51,16 @@ class _Short(reprlib.Repr):
 _short = _Short()
 
 
+def install_command(extra: str) -> str:
+    """Returns the command that installs an extra of this package, for errors.
+
+    Args:
+        extra: One of `extras_require` in `setup.py`.
+    """
+    # The distribution `tfgans` is another project.
+    return f"pip install 'tfgans-keras[{extra}]'"
+
+
 def positive_int(name: str, value: Any) -> int:
     """Returns `value` as an int of at least 1, or raises ValueError."""
     return int_at_least(name, value, 1)

@@ -43,7 +43,7 @@ def atomic_write(target: str | os.PathLike[str]) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_sibling(target)
     try:
-        with names_errors(target):
+        with add_path_to_errors(target):
             yield temporary
             move_into_place(temporary, target)
     finally:
@@ -51,7 +51,7 @@ def atomic_write(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def names_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+def add_path_to_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     """Adds `path` to an OSError without a file name, such as that of a full disk."""
     try:
         yield
@@ -61,7 +61,7 @@ def names_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
-def check_room(folder: Path, size: int) -> None:
+def check_disk_space(folder: Path, size: int) -> None:
     """Raises an OSError that names `folder` if it has no space for a new file of `size` bytes.
 
     For writers that do not handle a full disk: HDF5 ends the process with a segmentation fault.
@@ -70,7 +70,7 @@ def check_room(folder: Path, size: int) -> None:
         return
     temporary = temporary_sibling(folder / "space")
     try:
-        with names_errors(folder), temporary.open("wb") as file:
+        with add_path_to_errors(folder), temporary.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
         # File systems that cannot reserve space raise other errors.

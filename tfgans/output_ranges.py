@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfgans import compat, shapes
 
-# A grey level of an 8-bit image in [-1, 1], which also covers the rounding of half precision.
+# A gray level of an 8-bit image in [-1, 1], which also covers the rounding of half precision.
 _SLACK = 1 / 127.5
 _IMAGE_RANK = 3
 # Rows of a traced batch, where the network leaves it open but may need to know it: many layers

@@ -29,7 +29,7 @@ def image_grid(images: np.ndarray) -> np.ndarray:
 
     Args:
         images: float [num, height, width, channels] in [-1, 1]. Three channels and more are shown
-            as RGB by the first three, fewer as grey by the first.
+            as RGB by the first three, fewer as gray by the first.
 
     Raises:
         ValueError: If these are not images, or there are none.
@@ -46,7 +46,7 @@ def component_rows(samples: np.ndarray, probabilities: np.ndarray) -> np.ndarray
     """Returns a picture, uint8 [height, width, 1 or 3], of the samples of each component.
 
     Images have a row for each component, its weight at the left. Vectors have a single plot, as in
-    `picture`, with a colour a component and a legend of the weights.
+    `picture`, with a color a component and a legend of the weights.
 
     Args:
         samples: float [num_components, num, height, width, channels], shown as by `image_grid`, or
@@ -70,7 +70,7 @@ def titled_rows(samples: np.ndarray, titles: Sequence[str]) -> np.ndarray:
 
     Args:
         samples: float [num_groups, num, height, width, channels]: a row a group, its title at the
-            left; or [num_groups, num, dim]: a plot with a colour for each group.
+            left; or [num_groups, num, dim]: a plot with a color for each group.
         titles: List of strings, a title for each group.
 
     Raises:
@@ -83,7 +83,7 @@ def titled_rows(samples: np.ndarray, titles: Sequence[str]) -> np.ndarray:
         )
     if samples.ndim == 3:
         return _plot(samples, titles)
-    return _labelled_rows(samples, titles)
+    return _labeled_rows(samples, titles)
 
 
 def picture(samples: np.ndarray) -> np.ndarray:
@@ -146,7 +146,7 @@ def _lay_out(images: np.ndarray, *, columns: int, row_height: int = 0) -> np.nda
     return grid
 
 
-def _labelled_rows(images: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+def _labeled_rows(images: np.ndarray, labels: Sequence[str]) -> np.ndarray:
     """Returns uint8 pixels of images [num_rows, num, ...], each row with its label at the left."""
     from PIL import Image, ImageDraw, ImageFont
 
@@ -211,7 +211,7 @@ def _add_legend(figure: Any, labels: Sequence[str], colors: Sequence[Any]) -> No
 
 
 def _colors(num: int) -> list[Any]:
-    """Returns `num` colours: matplotlib's default ten, or more from a rainbow."""
+    """Returns `num` colors: matplotlib's default ten, or more from a rainbow."""
     from matplotlib import colormaps
 
     default = list(colormaps["tab10"].colors)

@@ -15,9 +15,9 @@ import tensorflow as tf
 from tfgans import compat, optimizers, random, replicas, shapes
 from tfgans.layers import SpectralNormalization
 from tfgans.mixtures import Mixture, MixtureDiscriminator, MixtureGenerator
+from tfgans.mixtures.idle_components import restore_idle_components
 from tfgans.mixtures.mixture import holds_mixture
 from tfgans.mixtures.routing import slice_sizes
-from tfgans.mixtures.untouched import components_without_examples
 from tfgans.penalties import Penalty, PenaltySum, clip_weights
 from tfgans.random import Role, Stream
 from tfgans.types import Config
@@ -285,7 +285,7 @@ class Player:
             weight_gradient = self._unscaled(scaled, gradients)
         variables = self.network.trainable_variables
         if mixture is not None and mixture.routing == "categorical":
-            with components_without_examples(self.components, variables, optimizer, gradients):
+            with restore_idle_components(self.components, variables, optimizer, gradients):
                 optimizer.apply(gradients, variables)
         else:
             optimizer.apply(gradients, variables)

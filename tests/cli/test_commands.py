@@ -21,7 +21,8 @@ from PIL import Image
 
 import tfgans
 from tfgans import training
-from tfgans.cli.options import method
+from tfgans.cli.options import data, method
+from tfgans.cli.parser import Parser
 from tfgans.training import time_limit
 
 from .conftest import RUN, SMALL
@@ -243,7 +244,7 @@ class TestEvaluate:
         for name, measured in record["metrics"].items():
             row = rf"^{re.escape(name)} +{measured['value']:.4g} "
             assert re.search(row, done.stdout, re.MULTILINE)
-        assert size_of(tmp_path / "neighbours.png")[1] > 400
+        assert size_of(tmp_path / "neighbors.png")[1] > 400
         metrics = record["metrics"]
         flags = "--run_dir={run} --out={out} --metrics=near_copies"
         ok("evaluate", flags, run=finished, out=tmp_path)
@@ -333,6 +334,31 @@ def test_data_are_remembered(tmp_path, monkeypatch):
     assert record["real"]["num_examples"] == 30
     assert "epsilon" in ok("equilibrium", "--run_dir=~/run --num=8").stdout
     assert "bad.jpg" in run("evaluate", flags + " --noskip_bad").stderr
+
+
+def test_a_dataset_by_the_name_of_the_training_is_loaded_as_trained(tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    for index in range(4):
+        Image.fromarray(np.zeros((10, 12, 3), np.uint8)).save(tmp_path / "photos" / f"{index}.png")
+    monkeypatch.chdir(tmp_path)
+    source = tfgans.data.load("folder:photos", image_size=8, fit="pad", split="train[:3]")
+    with training.RunDirectory("run").open({}, resume=True, data=source.load_options):
+        pass
+
+    def loaded(*words):
+        parser = Parser()
+        parser.group("Run").integer("seed", 0, "of the order")
+        data.define(parser, remembers=True)
+        parser.parse(words)
+        return data.load_run_source(parser, "run")
+
+    same = loaded("--dataset=folder:photos")
+    assert same.load_options == source.load_options
+    assert loaded("--dataset=folder:photos", "--fit=crop").load_options["fit"] == "crop"
+    assert loaded("--dataset=folder:./photos/../photos").data_shape == (8, 8, 3)
+    # Another dataset has nothing of the run.
+    (tmp_path / "photos").rename(tmp_path / "others")
+    assert loaded("--dataset=folder:others").data_shape == (10, 12, 3)
 
 
 def test_labels_are_drawn_as_in_the_data(tmp_path):

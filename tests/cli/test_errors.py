@@ -1,8 +1,10 @@
 """What is refused by the commands themselves: a line on stderr, an exit code, and no file."""
 
+import contextlib
 import json
 import re
 import shutil
+import signal
 import socket
 
 import numpy as np
@@ -10,7 +12,10 @@ import pytest
 import tiny
 from commands import run
 
+from tfgans import training
 from tfgans.cli import command, main
+from tfgans.cli.options import devices
+from tfgans.training import local_cluster
 
 NEW = " --run_dir={new}"
 OF_RUN = " --run_dir={run} --out={new}"
@@ -41,7 +46,9 @@ FLAGS = [
     ("sample --server=http://x --name=x" + OF_RUN, "Exactly one of"),
     ("sample --server=http://x --out={new}.npy", "go together"),
     ("sample --version=1" + OF_RUN, "--version needs --server"),
-    ("sample --refine_steps=3" + OF_RUN, "need --refine"),
+    ("sample --refine_steps=0" + OF_RUN, "need --refine"),
+    ("data", "expected tfgans data inspect --flag=value.*Received: nothing.*--help"),
+    ("data --dataset=digits", "expected tfgans data inspect.*Received: --dataset=digits"),
     ("sample --server=http://x --name=x --checkpoint=last --out={new}", "needs --run_dir"),
     ("sample --server=http://x --name=x --timeout=0 --out={new}", "--timeout=0"),
     ("export --keep=0" + OF_RUN, "--keep=0: 0 is not a positive integer"),
@@ -167,6 +174,27 @@ def test_errors_of_the_work_are_a_line(error, code, line, capsys):
     failing = command.Command("x", "", (), lambda _: None, work)
     assert failing.main([]) == code
     assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_an_early_end_says_how_to_continue(monkeypatch, tmp_path):
+    def stop(_):
+        raise training.Interrupted(signal.SIGINT, 3)
+
+    monkeypatch.setattr(training.Run, "train", stop)
+    flags = "--dataset=ring --network=mlp --width=4 --run_dir={new}"
+    said = run("train", flags + " --noresume", new=tmp_path / "new")
+    assert said.returncode == 130
+    assert said.stderr.endswith(" --noresume --resume\n")
+    assert "resume" not in run("train", flags, new=tmp_path / "new").stderr
+    # The workers of a cluster leave the advice to the launcher.
+    monkeypatch.setattr(devices, "scope", lambda _: contextlib.nullcontext())
+    said = run("train", flags + " --strategy=multi_worker", new=tmp_path / "new")
+    assert said.stderr == "tfgans train: SIGINT: stopped at step 3, everything is saved\n"
+    for code in (130, local_cluster.TRY_AGAIN):
+        monkeypatch.setattr(local_cluster, "launch", lambda *_, code=code, **__: code)
+        said = run("launch", "--workers=2 --noresume " + flags, new=tmp_path / "new")
+        assert said.returncode == code
+        assert re.search(r"To continue: .* launch --workers=2 .*--resume\n", said.stderr)
 
 
 def test_overview(capsys):

@@ -179,6 +179,19 @@ def test_help_and_examples_of_a_command(name):
         assert f"--{flag}=" in done.stdout or f"--[no]{flag}" in done.stdout
 
 
+def test_flag_file_of_a_command_line_is_taken(tmp_path):
+    """Also where it holds the default of a flag that needs another, which is off."""
+    file = tmp_path / "flags.txt"
+    first, second = Parser(), Parser()
+    for parser in (first, second):
+        main.load("train").define(parser)
+    first.parse(["--run_dir=x", "--doctor_every=0"])
+    file.write_text(first.flag_file())
+    second.parse([f"--flagfile={file}"])
+    assert second.is_set("rollbacks")
+    assert second.flag_file() == first.flag_file()
+
+
 def test_flags_of_two_calls_do_not_meet():
     first, second = parsed(model="wgan", weight_clip=0.5), parsed()
     assert (first.values.weight_clip, second.values.weight_clip) == (0.5, None)

@@ -151,7 +151,7 @@ def test_images_from_0_to_1_are_noticed():
         evaluated(dataset((DIGITS + 1) / 2), shape=(8, 8, 1))
 
 
-LABELLED = {
+LABELED = {
     "series": lambda x, y: (x, pandas.Series(y)),
     "columns in a dataset": lambda x, y: (dataset((x, y[:, np.newaxis]), 16), None),
     "generator": lambda x, y: (generator(x, y, size=16), None),
@@ -161,7 +161,7 @@ LABELLED = {
 
 
 class TestLabels:
-    @pytest.mark.parametrize("make", LABELLED.values(), ids=LABELLED.keys())
+    @pytest.mark.parametrize("make", LABELED.values(), ids=LABELED.keys())
     def test_stay_with_their_examples(self, make):
         x, y = make(DIGITS, LABELS)
         held_out = adapters.evaluation_data(x, y, data_shape=(8, 8, 1), num_classes=10)

@@ -201,15 +201,15 @@ def test_labels_of_style_gan(tmp_path):
 # What a file becomes.
 
 
-def test_grey_files_of_all_depths(tmp_path):
-    grey = write(tmp_path / "a.png", pixels(channels=1))
+def test_gray_files_of_all_depths(tmp_path):
+    gray = write(tmp_path / "a.png", pixels(channels=1))
     bits = write(tmp_path / "b.png", RNG.integers(0, 2, (6, 6)).astype(bool))
     wide = write(tmp_path / "c.png", RNG.integers(0, 65536, (6, 6), dtype=np.uint16))
-    expected = np.stack([grey, bits * 255, np.rint(wide / 65535 * 255)])
+    expected = np.stack([gray, bits * 255, np.rint(wide / 65535 * 255)])
     np.testing.assert_array_equal(load(tmp_path).array[..., 0], expected)
     color = write(tmp_path / "d.png")
     np.testing.assert_array_equal(
-        load(tmp_path).array[[0, 3]], [grey[..., None] + 0 * color, color]
+        load(tmp_path).array[[0, 3]], [gray[..., None] + 0 * color, color]
     )
 
 
@@ -238,14 +238,14 @@ def test_transparency_is_set_on_the_background(tmp_path, background, color):
     assert f"1, set on {background}" in str(report)
 
 
-def test_transparent_palettes_and_greys(tmp_path):
+def test_transparent_palettes_and_grays(tmp_path):
     image = Image.fromarray(np.array([[0, 1]], np.uint8), mode="P")
     image.putpalette([10, 20, 30, 40, 50, 60])
     image.save(tmp_path / "a.png", transparency=1)
     np.testing.assert_array_equal(load(tmp_path).array[0, 0], [[10, 20, 30], [255, 255, 255]])
     Image.fromarray(np.array([[[7, 255], [7, 0]]], np.uint8), mode="LA").save(tmp_path / "a.png")
     np.testing.assert_array_equal(load(tmp_path).array[0, 0], [[7], [255]])
-    # On a color, grey images are in color.
+    # On a color, gray images are in color.
     colored = load(tmp_path, background="#ff0000").array[0, 0]
     np.testing.assert_array_equal(colored, [[7, 7, 7], [255, 0, 0]])
 
@@ -274,7 +274,7 @@ def test_mixed_sizes_are_resized_without_aliasing_or_refused(tmp_path):
     write(tmp_path / "a.png", np.tile(np.uint8([[0, 255], [255, 0]]), (32, 48)))
     for name, size in (("b", (7, 5)), ("c", (1, 40)), ("d", (1, 40))):
         write(tmp_path / f"{name}.png", pixels(*size, channels=1))
-    # A chequerboard reduced by 8 is grey: one that aliases is black, white or striped.
+    # A chequerboard reduced by 8 is gray: one that aliases is black, white or striped.
     assert np.abs(load(tmp_path, image_size=8).array[0].astype(int) - 127).max() <= 2
     with pytest.raises(ValueError, match=r"3 sizes .*: 1x40 \(2\), .*Pass `image_size` \("):
         load(tmp_path)
@@ -295,7 +295,7 @@ def bomb():
 
 @pytest.fixture
 def damaged(tmp_path):
-    """A folder of one good grey image and seven damaged files, one of them in color."""
+    """A folder of one good gray image and seven damaged files, one of them in color."""
     root = tmp_path / "damaged"
     write(root / "a.png", pixels(40, 40, 1))
     write(root / "truncated.png", pixels(40, 40))
@@ -343,7 +343,7 @@ def test_an_unreadable_file_is_named_when_its_turn_comes(folder, cache):
         tf.debugging.assert_equal(1, 2)  # Other errors of TensorFlow stay.
 
 
-def test_a_color_file_among_grey_ones_is_named(tmp_path, monkeypatch):
+def test_a_color_file_among_gray_ones_is_named(tmp_path, monkeypatch):
     for name in "abcd":
         write(tmp_path / f"{name}.png", pixels(channels=1))
     write(tmp_path / "e.png")

@@ -127,7 +127,7 @@ def test_digits_are_sklearns(digits):
 def test_digits_resized(digits):
     large = data.load("digits", image_size=(16, 32), seed=3)
     assert large.image_shape == (16, 32, 1)
-    # The centre of the aspect 1 : 2 is rows 2 to 5. A smooth enlargement keeps their mean.
+    # The center of the aspect 1 : 2 is rows 2 to 5. A smooth enlargement keeps their mean.
     error = large.array.mean(axis=(1, 2, 3)) - digits.array[:, 2:6].mean(axis=(1, 2, 3))
     assert np.abs(error).mean() < 3
     np.testing.assert_array_equal(large.labels, digits.labels)
@@ -226,7 +226,7 @@ def test_stacked_modes_are_the_digits_of_the_channels(digits):
 def test_tinted_in_one_color_an_image(digits):
     tinted = data.tint(digits, seed=3)
     np.testing.assert_array_equal(tinted.labels, digits.labels)
-    # The brightest channel is the grey image itself, the others share one factor.
+    # The brightest channel is the gray image itself, the others share one factor.
     np.testing.assert_array_equal(tinted.array.max(axis=-1), digits.array[..., 0])
     factors = tinted.array.max(axis=(1, 2)) / digits.array.max(axis=(1, 2))
     error = tinted.array - digits.array * factors[:, np.newaxis, np.newaxis]
@@ -248,7 +248,7 @@ def test_tinted_in_one_color_an_image(digits):
             data.from_array(np.zeros((2, 4, 4, 1)), labels=[1, 2]),
             r"Received: \[1 2\]",
         ),
-        (data.tint, data.from_array(np.zeros((2, 4, 4, 1))), "grey and uint8. .*'array', float32"),
+        (data.tint, data.from_array(np.zeros((2, 4, 4, 1))), "gray and uint8. .*'array', float32"),
     ],
 )
 def test_images_that_cannot_be_stacked_or_tinted(make, images, message):

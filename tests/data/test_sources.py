@@ -294,7 +294,7 @@ def test_a_folder_of_hf_is_remembered_as_an_absolute_path(tmp_path, monkeypatch)
 
 def test_hf_asks_for_its_package(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"'hf:mnist' needs .*pip install tfgans\[hf\]"):
+    with pytest.raises(ValueError, match=r"'hf:mnist' needs .*pip install 'tfgans-keras\[hf\]"):
         data.load("hf:mnist")
 
 

@@ -9,19 +9,19 @@ from sklearn.datasets import make_swiss_roll
 from tfgans import data
 
 N = 50_000
-CENTRES = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
+CENTERS = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
 SHARES = [0.7, 0.25, 0.05]
 
 
 def unequal(**options):
-    return data.GaussianMixture(CENTRES, std=0.1, proportions=SHARES, **options)
+    return data.GaussianMixture(CENTERS, std=0.1, proportions=SHARES, **options)
 
 
 def stacked(**options):
-    grey = data.from_array(
+    gray = data.from_array(
         np.arange(6 * 4).reshape(6, 2, 2, 1).astype(np.uint8), labels=[0] * 3 + [1, 2, 2]
     )
-    return data.StackedImages(grey, **options)
+    return data.StackedImages(gray, **options)
 
 
 SOURCES = {
@@ -130,11 +130,11 @@ def test_modes_are_drawn_as_ever():
     np.testing.assert_allclose(data.Ring().sample(3, 5), expected, atol=1e-6)
     # The noise is that of the key, whatever the proportions: only the modes differ.
     noise = [
-        (points[:, np.newaxis] - CENTRES)[
-            range(50), np.linalg.norm(points[:, np.newaxis] - CENTRES, axis=-1).argmin(axis=1)
+        (points[:, np.newaxis] - CENTERS)[
+            range(50), np.linalg.norm(points[:, np.newaxis] - CENTERS, axis=-1).argmin(axis=1)
         ]
         for points in (
-            data.GaussianMixture(CENTRES, std=0.1).sample(50, 3),
+            data.GaussianMixture(CENTERS, std=0.1).sample(50, 3),
             unequal().sample(50, 3),
         )
     ]

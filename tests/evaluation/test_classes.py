@@ -24,8 +24,8 @@ def source():
     """Six classes in the plane, as often as the images of a real folder."""
     counts = (np.array(SHARES) * NUM).astype(int)
     labels = np.repeat(np.arange(6), counts)
-    centres = np.stack([np.cos(np.arange(6)), np.arange(6) / 2], axis=1)
-    points = centres[labels] + 0.1 * np.random.default_rng(0).normal(size=(NUM, 2))
+    centers = np.stack([np.cos(np.arange(6)), np.arange(6) / 2], axis=1)
+    points = centers[labels] + 0.1 * np.random.default_rng(0).normal(size=(NUM, 2))
     return tfgans.data.from_array(points, labels=labels, name="unequal")
 
 
@@ -115,7 +115,7 @@ def test_classes_that_the_model_does_not_know(source):
         measured(Perfect(source, num_classes=4), source)
 
 
-class Labelled(tf.Module):
+class Labeled(tf.Module):
     """A generator of another library, whose samples hold their class."""
 
     @tf.function(
@@ -126,12 +126,12 @@ class Labelled(tf.Module):
 
 
 def test_saved_models_of_others_are_asked_alike(source, tmp_path):
-    module = Labelled()
+    module = Labeled()
     tf.saved_model.save(module, str(tmp_path / "theirs"), signatures=module.make)
     theirs = SavedGenerator(tmp_path / "theirs", num_classes=6)
     evaluator = Evaluator(source, metrics=["frechet_distance"], num_samples=1000)
     assert evaluator.evaluate(theirs).fake["classes"] == BY_SHARES
-    assert_shares(evaluator.neighbours(1000)[0][:, 1].astype(int))
+    assert_shares(evaluator.neighbors(1000)[0][:, 1].astype(int))
 
 
 def test_an_export_gives_the_record_of_its_model(tmp_path):
@@ -157,7 +157,7 @@ def test_records_of_other_rules_do_not_compare(source):
     assert record.compare(plain)[NAME].is_clear is not None
     for change, reason in (
         ({"classes": "uniform"}, "drawn by: shares of the data, and: uniform"),
-        ({"class_shares": [1 / 6] * 6}, "labelled otherwise"),
+        ({"class_shares": [1 / 6] * 6}, "labeled otherwise"),
         (None, "drawn by: shares of the data, and: unknown"),
     ):
         values = copy.deepcopy(record.to_dict())

@@ -43,7 +43,7 @@ def test_numbers_are_those_of_the_metrics(digits, extractor):
     # In an order of the seed.
     batches = np.array_split(fakes[np.random.default_rng(0).permutation(300)], 4)
     assert values["ms_ssim"] == pytest.approx(np.mean([metrics.ms_ssim(x) for x in batches]))
-    copies = metrics.nearest_neighbours(fakes, tiny.digits(300)).copy_share
+    copies = metrics.nearest_neighbors(fakes, tiny.digits(300)).copy_share
     assert values["near_copies"] == copies
     assert values["classifier_mode_coverage.modes"] == 10
     for number in record.metrics.values():
@@ -349,22 +349,22 @@ def test_images_that_are_not_in_memory_give_the_same_record(tmp_path):
     assert records[0].real["checksum"] == settings["data"]
 
 
-def test_neighbours_to_look_at(digits):
+def test_neighbors_to_look_at(digits):
     evaluator = Evaluator(digits, metrics=["near_copies"])
     with pytest.raises(ValueError, match="before"):
-        evaluator.neighbours()
+        evaluator.neighbors()
     evaluator.evaluate(tiny.digits(300))
-    samples, closest = evaluator.neighbours(9)
+    samples, closest = evaluator.neighbors(9)
     np.testing.assert_array_equal(samples, closest)
-    small, picture = (evaluation.neighbours_picture(samples[:n], closest[:n]) for n in (5, 9))
+    small, picture = (evaluation.neighbors_picture(samples[:n], closest[:n]) for n in (5, 9))
     assert picture.dtype == np.uint8
     assert picture.shape[0] > 1.8 * small.shape[0]
-    # Copies: the row of samples and that of neighbours are the same pixels, but for the titles.
+    # Copies: the row of samples and that of neighbors are the same pixels, but for the titles.
     height, margin = small.shape[0] // 2, small.shape[1] - 5 * 50
     top, bottom = small[2 : height - 1, margin:], small[height + 1 : 2 * height - 2, margin:]
     np.testing.assert_array_equal(top[:40], bottom[:40])
     with pytest.raises(ValueError, match="images"):
-        evaluation.neighbours_picture(np.zeros([3, 4]), np.zeros([3, 4]))
+        evaluation.neighbors_picture(np.zeros([3, 4]), np.zeros([3, 4]))
 
 
 class Short:

@@ -148,17 +148,17 @@ def test_frozen_graph_is_read_with_its_checksum(tmp_path):
     extractor = inception_2015(path, sha256=digest.upper())
     assert extractor.is_inception_2015
     assert (extractor.name, extractor.checksum) == ("inception_2015", digest)
-    colours = np.array([[0.5, -0.5, 0.25], [-1, 0, 1]], np.float32)
-    images = np.ones([2, 8, 8, 3], np.float32) * colours[:, np.newaxis, np.newaxis]
+    colors = np.array([[0.5, -0.5, 0.25], [-1, 0, 1]], np.float32)
+    images = np.ones([2, 8, 8, 3], np.float32) * colors[:, np.newaxis, np.newaxis]
     features, probabilities = extractor(images)
     # The graph's node takes (x - 128) / 128 of pixels x.
-    colours = ((colours + 1) * 127.5 - 128) / 128
+    colors = ((colors + 1) * 127.5 - 128) / 128
     # Means of 299 x 299 pixels in float32.
-    np.testing.assert_allclose(features, np.tile(colours, 4), atol=2e-3)
+    np.testing.assert_allclose(features, np.tile(colors, 4), atol=2e-3)
     logits = features @ np.arange(36.0).reshape(12, 3)
     np.testing.assert_allclose(probabilities, tf.nn.softmax(logits), atol=1e-4)
-    grey = extractor(images[..., :1]).features
-    np.testing.assert_allclose(grey, np.tile(colours[:, :1], 12), atol=2e-3)
+    gray = extractor(images[..., :1]).features
+    np.testing.assert_allclose(gray, np.tile(colors[:, :1], 12), atol=2e-3)
     with pytest.raises(ValueError, match="1 or 3"):
         extractor(images[..., :2])
     for again in (copy.deepcopy(extractor), pickle.loads(pickle.dumps(extractor))):

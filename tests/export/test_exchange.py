@@ -9,6 +9,7 @@ import tensorflow as tf
 import tiny
 
 import tfgans
+from tfgans import checks
 from tfgans.export import export_exchange
 from tfgans.export.exchange import FORMATS, ExchangeFormat
 
@@ -28,7 +29,7 @@ def run(format_name, path, **inputs):
 @pytest.fixture(params=FORMATS)
 def format_name(request):
     for package in FORMATS[request.param].packages:
-        pytest.importorskip(package, reason="pip install tfgans[exchange]")
+        pytest.importorskip(package, reason=checks.install_command("exchange"))
     return request.param
 
 
@@ -90,7 +91,7 @@ def test_conditional_generators(format_name, path):
 
 @pytest.mark.slow
 def test_litert_takes_single_rows_of_what_it_cannot_resize(tmp_path):
-    pytest.importorskip("ai_edge_litert", reason="pip install tfgans[exchange]")
+    pytest.importorskip("ai_edge_litert", reason=checks.install_command("exchange"))
     generator = tfgans.networks.resnet_generator((16, 16, 3), latent_dim=8)
     path = tmp_path / "digits.tflite"
     with pytest.warns(UserWarning, match="one latent at a time"):
@@ -134,7 +135,7 @@ def test_a_missing_package_is_named(format_name, path, monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", without)
     package = missing.partition(".")[0]
-    with pytest.raises(ImportError, match=rf"{package}.*pip install tfgans\[exchange\]"):
+    with pytest.raises(ImportError, match=rf"{package}.*tfgans-keras\[exchange\]"):
         export_exchange(tiny.generator(), path, format=format_name)
     assert not path.parent.exists()
 

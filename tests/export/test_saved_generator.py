@@ -23,7 +23,7 @@ def test_samples_are_those_of_the_live_model(kind, labels):
     assert (saved.takes_labels, saved.num_classes) == (kind == "conditional", None)
 
 
-class Labelled(tf.Module):
+class Labeled(tf.Module):
     """A model of another library, which returns its inputs."""
 
     @tf.function(
@@ -35,7 +35,7 @@ class Labelled(tf.Module):
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):
-    folder, module = tmp_path_factory.mktemp("other"), Labelled()
+    folder, module = tmp_path_factory.mktemp("other"), Labeled()
     tf.saved_model.save(module, str(folder), signatures=module.make)
     return folder
 
@@ -48,9 +48,9 @@ def test_another_library_gets_normal_latents_and_classes(other):
     classes, counts = np.unique(made[:, 2], return_counts=True)
     assert classes.tolist() == [0, 1, 2]
     assert abs(counts - 1000).max() < 100
-    labelled = saved.sample(4, 1, labels=[2, 0, 1, 2])
-    assert labelled[:, 2].tolist() == [2, 0, 1, 2]
-    np.testing.assert_array_equal(labelled[:, :2], saved.sample(4, 1)[:, :2])
+    labeled = saved.sample(4, 1, labels=[2, 0, 1, 2])
+    assert labeled[:, 2].tolist() == [2, 0, 1, 2]
+    np.testing.assert_array_equal(labeled[:, :2], saved.sample(4, 1)[:, :2])
     assert saved.sample(2, 1, labels=1)[:, 2].tolist() == [1, 1]
     halved = SavedGenerator(other, num_classes=3, value_range=(0.0, 4.0)).sample(4, 1)
     np.testing.assert_allclose(halved, saved.sample(4, 1) / 2 - 1, rtol=1e-6)

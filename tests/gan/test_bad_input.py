@@ -160,7 +160,7 @@ def test_named_methods(name, options, message):
         getattr(tfgans, name)(tiny.generator(), tiny.discriminator(), **options)
 
 
-def test_named_methods_refuse_a_misspelt_option():
+def test_named_methods_refuse_a_misspelled_option():
     with pytest.raises(TypeError, match="penalty_wieght"):
         tiny.gan(penalty_wieght=1.0)
 

@@ -20,7 +20,7 @@ SHORT = "--steps=2 --epoch_steps=1 --backup_every=2 --grid_every=2 --doctor_ever
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """Folders of 12 made-up colour images, by size."""
+    """Folders of 12 made-up color images, by size."""
     folder = tmp_path_factory.mktemp("images")
     rng = np.random.default_rng(0)
     for size in set(SIZES.values()):

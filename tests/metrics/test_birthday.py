@@ -81,7 +81,7 @@ def test_unequal_shares_give_the_collision_size():
     assert result.support_size == pytest.approx(1 / np.square(shares).sum(), rel=0.2)
 
 
-def test_a_threshold_makes_neighbours_duplicates():
+def test_a_threshold_makes_neighbors_duplicates():
     def draw(n, seed):
         rng = np.random.default_rng(seed)
         return rng.integers(50, size=(n, 1)) + rng.uniform(0, 0.1, size=(n, 1))

@@ -36,7 +36,7 @@ def test_agrees_with_prdc(nearest_k, scale, offset, tolerance):
 
 
 def narrow_modes(num, std, rng):
-    """Points about 8 centres on a circle of radius 2."""
+    """Points about 8 centers on a circle of radius 2."""
     angles = rng.integers(8, size=num) * np.pi / 4
     return 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1) + rng.normal(0, std, (num, 2))
 

@@ -51,7 +51,7 @@ def test_segments_with_one_alpha_an_example():
     assert alpha.max() < 1 + 1e-6
     assert_mean(alpha, 1 / 2)
     assert_mean(alpha**2, 1 / 3)
-    assert_mean(alpha[:-1] * alpha[1:], 1 / 4)  # Neighbours share nothing.
+    assert_mean(alpha[:-1] * alpha[1:], 1 / 4)  # Neighbors share nothing.
 
 
 def test_on_the_real_and_on_the_fake():

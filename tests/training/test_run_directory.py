@@ -2,6 +2,7 @@
 
 import fcntl
 import functools
+import itertools
 import json
 import shutil
 import zipfile
@@ -73,6 +74,15 @@ def test_bad_arguments(changed, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         run(tmp_path / "new", **changed)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_without_a_last_step_finishes_an_epoch_and_goes_on(tmp_path):
+    first, second, third = itertools.islice(training.segments.segments(7, None, 5), 3)
+    assert first == (1, 2, 3)
+    assert (second.initial_epoch, second.steps_per_epoch) == (2, 5)
+    assert third.initial_epoch == second.epochs > 100
+    plan = training.Run(tmp_path / "new", untrained(), SOURCE, batch_size=16, minutes=1).plan()
+    assert "1 minutes; 0 steps are done" in plan
 
 
 def test_bad_models_and_evaluations(tmp_path):

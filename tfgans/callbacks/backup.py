@@ -133,7 +133,7 @@ class Backup(Callback):
             return None
         self.directory.mkdir(parents=True, exist_ok=True)
         files.remove_temporaries(self.directory)
-        files.check_room(self.directory, _max_bytes(model))
+        files.check_disk_space(self.directory, _max_bytes(model))
         temporary = files.temporary_sibling(self.directory / "backup.weights.h5")
         try:
             model.save_weights(temporary)

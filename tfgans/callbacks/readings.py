@@ -97,10 +97,10 @@ class Probe:
             )
         self.gan = gan
         self._num = num if source.num_examples is None else min(num, source.num_examples)
-        labelled = gan.num_classes is not None
-        batch = next(iter(source.batches(self._num, labels=labelled)))
+        labeled = gan.num_classes is not None
+        batch = next(iter(source.batches(self._num, labels=labeled)))
         self._labels: tf.Tensor | None = None
-        self._real, self._labels = batch if labelled else (batch, None)
+        self._real, self._labels = batch if labeled else (batch, None)
         self._stream = Stream(random.key(seed, ReservedStep.DOCTOR))
         self._real_distance = self._mean_distance(self._real) if self._num > 1 else 0.0
         if not self._real_distance > 0:

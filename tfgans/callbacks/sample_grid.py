@@ -22,7 +22,7 @@ class SampleGrid(Callback):
     run, which has earlier pictures, writes none at its beginning.
 
     A mixture of several components gets a row of images per component, with its weight at the left
-    (for vectors: a colour per component). Each component makes `num // num_components` examples, at
+    (for vectors: a color per component). Each component makes `num // num_components` examples, at
     least 1, of the same latents. A conditional model of up to 16 classes that is no mixture gets a
     row per class in the same way.
 

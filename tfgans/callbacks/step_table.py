@@ -50,7 +50,7 @@ class StepTable:
     def append(self, rows: Sequence[str]) -> None:
         """Writes rows, each with its end of line."""
         with (
-            files.names_errors(self.path),
+            files.add_path_to_errors(self.path),
             self.path.open("a", encoding="utf-8", newline="") as file,
         ):
             file.write("".join(rows))

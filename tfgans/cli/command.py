@@ -66,10 +66,12 @@ class Command:
             The exit code: 0 done, 1 failed, 2 wrong flags, 128 + n ended by signal n.
         """
         words = list(sys.argv[1:] if arguments is None else arguments)
-        if self.action and words and words[0] not in _HELP:
-            if words[0] != self.action:
+        if self.action and not _HELP.intersection(words):
+            if words[:1] != [self.action]:
                 return self._fail(
-                    f"expected tfgans {self.name} {self.action}. Received: {shlex.join(words)}", 2
+                    f"expected {self._usage}. Received: {shlex.join(words) or 'nothing'} "
+                    f"(tfgans {self.name} --help lists the flags)",
+                    2,
                 )
             del words[0]
         parser = Parser()
@@ -92,7 +94,7 @@ class Command:
         lines = [
             self.summary,
             "",
-            f"Usage: {' '.join(['tfgans', self.name, *self.action.split()])} --flag=value ...",
+            f"Usage: {self._usage}",
             "",
             "Examples",
             *(f"  tfgans {self.name} {example}" for example in self.examples),
@@ -104,6 +106,10 @@ class Command:
             "  --help                    prints this",
         ]
         return "\n".join(lines) + "\n"
+
+    @property
+    def _usage(self) -> str:
+        return " ".join(["tfgans", self.name, *self.action.split(), "--flag=value ..."])
 
     def _run(self, parser: Parser, left: Sequence[str]) -> int:
         with self._session():
@@ -153,8 +159,13 @@ def tell(name: str, message: str) -> None:
     sys.stderr.write(f"tfgans {name}: {plain}\n")
 
 
-def again(name: str, arguments: Sequence[str]) -> str:
-    """Returns the command line that repeats this command, for a shell."""
+def resume_command(name: str, arguments: Sequence[str]) -> str:
+    """Returns the command line that continues the work of this command, for a shell.
+
+    Args:
+        name: The name of the command.
+        arguments: The words after it.
+    """
     program = Path(sys.argv[0])
     if program.name == "__main__.py":
         start = [sys.executable, "-m", "tfgans", name]

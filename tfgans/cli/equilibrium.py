@@ -23,7 +23,7 @@ def equilibrium(parser: Parser, _: Sequence[str]) -> int:
 
     values = parser.values
     gan = runs.load_gan(parser)
-    source = data.load_source_of(parser, values.run_dir)
+    source = data.load_run_source(parser, values.run_dir)
     num = values.num if source.num_examples is None else min(values.num, source.num_examples)
     with tfgans.data.plain_errors():
         examples = next(iter(source.batches(num, labels=gan.num_classes is not None)))

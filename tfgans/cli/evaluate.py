@@ -48,7 +48,7 @@ def define(parser: Parser) -> None:
 
 
 def evaluate(parser: Parser, _: Sequence[str]) -> int:
-    """Prints a table and writes evaluation.json and neighbours.png."""
+    """Prints a table and writes evaluation.json and neighbors.png."""
     import tfgans
     from tfgans import pictures
 
@@ -58,7 +58,7 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
     generated: Any
     if values.run_dir is not None:
         generated = runs.load_gan(parser)
-        source = data.load_source_of(parser, values.run_dir)
+        source = data.load_run_source(parser, values.run_dir)
     else:
         source = data.load_source(parser)
     if values.saved_model is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tfgans.cli.command import Command, Exit, again
+from tfgans.cli.command import Command, Exit, resume_command
 from tfgans.cli.parser import Parser
 
 NAMES = (
@@ -37,7 +37,7 @@ def define(parser: Parser) -> None:
 
 def experiment(parser: Parser, _: Sequence[str]) -> int:
     """Runs a lab, or all; if that ends early, says how to continue."""
-    command = again("experiment", parser.words)
+    command = resume_command("experiment", parser.words)
     try:
         with _interrupting_signals():
             return _run(parser, command)
@@ -62,15 +62,15 @@ def _interrupt(number: int, _: Any) -> NoReturn:
 
 
 def _run(parser: Parser, command: str) -> int:
+    from tfgans import checks, files
+
     try:
         from tfgans import labs
         from tfgans.labs import report
     except ImportError as error:
         raise Exit(
-            f"{error}. The labs need more packages: pip install 'tfgans-keras[labs]'"
+            f"{error}. The labs need more packages: {checks.install_command('labs')}"
         ) from error
-    from tfgans import files
-
     values = parser.values
     every = values.lab == "all"
     outcomes = [

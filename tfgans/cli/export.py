@@ -40,8 +40,8 @@ def export(parser: Parser, _: Sequence[str]) -> int:
 
     values = parser.values
     gan = runs.load_gan(parser)
-    record = training.RunDirectory(values.run_dir).record()
-    card = {"run": record, "evaluation": _evaluation(parser, gan)}
+    run = training.RunDirectory(values.run_dir)
+    card = {"run": run.description(), "evaluation": _evaluation(parser, gan)}
     print(gan.export(values.out, card=card, keep=values.keep, verify=values.verify))
     return 0
 

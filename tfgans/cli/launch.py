@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from tfgans.cli.command import Command
+from tfgans.cli.command import Command, Exit, resume_command
 from tfgans.cli.parser import Parser
 
 
@@ -17,16 +17,20 @@ def define(parser: Parser) -> None:
 
 
 def launch(parser: Parser, train_flags: Sequence[str]) -> int:
-    """Starts the workers and returns their exit code."""
+    """Starts the workers and returns their exit code; if they end early, says how to continue."""
     from tfgans.training import local_cluster
 
     values = parser.values
-    return local_cluster.launch(
+    code = local_cluster.launch(
         [sys.executable, "-m", "tfgans", "train", *train_flags, "--strategy=multi_worker"],
         num_workers=values.workers,
         restarts=values.restarts,
         when_restarted=["--resume"],
     )
+    if code == local_cluster.TRY_AGAIN or code > 128:
+        words = [*parser.words, *([] if "--resume" in parser.words else ["--resume"])]
+        raise Exit(f"ended early. To continue: {resume_command('launch', words)}", code)
+    return code
 
 
 COMMAND = Command(

@@ -171,11 +171,18 @@ class Parser:
         )
 
     def check_companions(self, flag: str, companions: Sequence[str], message: str) -> None:
-        """Refuses a command line with any of `companions` but without `flag`."""
+        """Refuses a command line that sets any of `companions`, unless `flag` has a value.
+
+        Their defaults are allowed: `flag_file` writes them.
+        """
         self.check(
             [flag, *companions],
             lambda values: (
-                bool(values[flag]) or all(values[name] in (None, False) for name in companions)
+                bool(values[flag])
+                or not any(
+                    self.is_set(name) and values[name] != self.values[name].default
+                    for name in companions
+                )
             ),
             message,
         )

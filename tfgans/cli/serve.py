@@ -37,13 +37,15 @@ def define(parser: Parser) -> None:
 
 def serve(parser: Parser, _: Sequence[str]) -> int:
     """Serves until Ctrl-C or SIGTERM, and then finishes the requests in progress."""
+    from tfgans import checks
+
     try:
         from tfgans.serving.server import http
         from tfgans.serving.server.served_model import ModelFolder
         from tfgans.serving.server.server import Limits, Server
     except ImportError as error:
         raise Exit(
-            f"{error}. The server needs more packages: pip install 'tfgans-keras[serving]'"
+            f"{error}. The server needs more packages: {checks.install_command('serving')}"
         ) from error
     values = parser.values
     # In place of absl's handler, whose lines begin with process and thread.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tfgans.cli.command import Command, Exit, again
+from tfgans.cli.command import Command, Exit, resume_command
 from tfgans.cli.options import data, devices, method, model, run
 from tfgans.cli.parser import Parser
 
@@ -43,8 +43,11 @@ def train(parser: Parser, _: Sequence[str]) -> int:
     try:
         job.train()
     except training.Interrupted as stop:
-        command = again("train", parser.words)
-        raise Exit(f"{stop}. To continue: {command}", 128 + stop.signal) from stop
+        code = 128 + stop.signal
+        if values.strategy == "multi_worker":  # Who started all workers starts them again.
+            raise Exit(str(stop), code) from stop
+        words = [*parser.words, *([] if values.resume else ["--resume"])]
+        raise Exit(f"{stop}. To continue: {resume_command('train', words)}", code) from stop
     except training.WorkerLost as lost:
         raise Exit(f"error: {lost}", TRY_AGAIN) from lost
     print(f"{values.run_dir}: {gan.step} steps, model in {values.run_dir}/final.keras")

@@ -179,7 +179,7 @@ def load_array(
 
 
 def convert(rows: np.ndarray, options: ImageOptions, name: str) -> np.ndarray:
-    """Returns rows as examples: grey images get an axis for the channel, images are resized.
+    """Returns rows as examples: gray images get an axis for the channel, images are resized.
 
     Raises:
         ValueError: When values are not finite or out of range.

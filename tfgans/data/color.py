@@ -1,4 +1,4 @@
-"""Tints each grey image with a random color."""
+"""Tints each gray image with a random color."""
 
 import numpy as np
 
@@ -12,28 +12,28 @@ def tint(images: ArraySource, *, seed: int = 0, name: str | None = None) -> Arra
 
     The paper of Fedus et al. (arXiv 1710.08446, "Color MNIST") does not state its coloring.
     Here image `i` gets the color `c / max(c)`, with `c ~ U[0, 1)^3` a pure function of the seed
-    and `i`: the brightest channel is full, so that every digit can be read. A pixel of grey value
+    and `i`: the brightest channel is full, so that every digit can be read. A pixel of gray value
     `g` in {0, ..., 255} becomes `round(g * c / max(c))`. The seed therefore decides the data, not
     only their order.
 
     Args:
-        images: Grey uint8 images.
+        images: Gray uint8 images.
         seed: Integer. Decides the colors and the order. Defaults to 0.
         name: String for errors and reports. Defaults to `"color_"` and the name of `images`.
 
     Raises:
-        ValueError: When the images are not grey or not uint8.
+        ValueError: When the images are not gray or not uint8.
     """
-    grey = images.array
-    if images.data_shape[2:] != (1,) or grey.dtype != np.uint8:
+    gray = images.array
+    if images.data_shape[2:] != (1,) or gray.dtype != np.uint8:
         raise ValueError(
-            f"`images` must be grey and uint8. Received: {images.name!r}, {grey.dtype} of shape "
+            f"`images` must be gray and uint8. Received: {images.name!r}, {gray.dtype} of shape "
             f"{images.data_shape}"
         )
-    colors = draws.uniform([len(grey), 3], draws.key(seed, Role.DATA_COLOR)).numpy()
+    colors = draws.uniform([len(gray), 3], draws.key(seed, Role.DATA_COLOR)).numpy()
     colors = np.rint(255 * colors / colors.max(axis=1, keepdims=True)).astype(np.uint16)
     # Integers: 255 * 255 + 127 fits in 16 bits, and adding 127 rounds to nearest.
-    tinted = (grey * colors[:, np.newaxis, np.newaxis, :] + 127) // 255
+    tinted = (gray * colors[:, np.newaxis, np.newaxis, :] + 127) // 255
     return ArraySource(
         tinted.astype(np.uint8),
         labels=images.labels,

@@ -20,13 +20,13 @@ MAX_PIXELS = 2**30 // 12
 
 # By content, whatever the name says. PIL knows more; some of those start other programs.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-_GREY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I;16L"})
+_GRAY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I;16L"})
 _ORIENTATION = 0x0112
 _QUARTER_TURNS = frozenset({5, 6, 7, 8})  # Orientations that swap width and height.
 
 
 class UnexpectedColor(ValueError):  # noqa: N818 (of the file)
-    """A file in color where all were to be grey."""
+    """A file in color where all were to be gray."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Header:
     """The facts about a file that are known before it is decoded.
 
     Args:
-        is_grey: Whether the file holds no color channels. Grey pixels in a color file are
+        is_gray: Whether the file holds no color channels. Gray pixels in a color file are
             color.
         num_pixels: Height times width.
         size: (height, width) as displayed, or None if it was not requested.
@@ -42,7 +42,7 @@ class Header:
         has_alpha: Whether pixels may be transparent.
     """
 
-    is_grey: bool
+    is_gray: bool
     num_pixels: int
     size: tuple[int, int] | None
     mode: str
@@ -63,7 +63,7 @@ def read_header(file: Path | BinaryIO, *, with_size: bool) -> Header:
             turned = image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
             size = image.size if turned else image.size[::-1]
         return Header(
-            is_grey=image.mode in _GREY_MODES,
+            is_gray=image.mode in _GRAY_MODES,
             num_pixels=image.width * image.height,
             size=size,
             mode=image.mode,
@@ -75,8 +75,8 @@ def common_mode(headers: Iterable[Header], options: ImageOptions) -> str:
     """Returns the mode that images are decoded to: `"L"`, `"RGB"`, or `"RGBA"` to keep alpha."""
     if options.keeps_alpha:
         return "RGBA"
-    is_grey = options.is_grey and all(header.is_grey for header in headers)
-    return "L" if is_grey else "RGB"
+    is_gray = options.is_gray and all(header.is_gray for header in headers)
+    return "L" if is_gray else "RGB"
 
 
 def decode(
@@ -85,7 +85,7 @@ def decode(
     """Returns the image of a file as it is meant to be displayed, 8 bits a channel.
 
     EXIF orientation is applied, transparency is composited on the background, palettes are looked
-    up, 16-bit grey is scaled by 255 / 65535, and of an animation the first frame is taken.
+    up, 16-bit gray is scaled by 255 / 65535, and of an animation the first frame is taken.
 
     Args:
         file: Path of the file, or the open file.
@@ -103,7 +103,7 @@ def decode(
         stored = image.mode
         image.load()
         ImageOps.exif_transpose(image, in_place=True)  # Without a copy where nothing turns.
-    if mode == "L" and stored not in _GREY_MODES:
+    if mode == "L" and stored not in _GRAY_MODES:
         raise UnexpectedColor(f"it is in color (mode {stored})")
     if image.mode.startswith("I;16"):
         wide = np.asarray(image).astype(np.uint32)

@@ -12,7 +12,7 @@ _TEST_EVERY = 5
 class TfgansDigits(tfds.core.GeneratorBasedBuilder):
     """1797 handwritten digits of 8x8 pixels, bundled with scikit-learn: nothing is downloaded.
 
-    The grey values 0 to 16 are scaled to 0 to 255. Every fifth digit of each class goes to the
+    The gray values 0 to 16 are scaled to 0 to 255. Every fifth digit of each class goes to the
     test split, so both splits have the classes in the same proportions: 1437 and 360 examples.
     """
 
@@ -36,7 +36,7 @@ class TfgansDigits(tfds.core.GeneratorBasedBuilder):
         from sklearn.datasets import load_digits
 
         digits = load_digits()
-        # Sorted by class, for every fifth index alone would favour two classes: they come in turn.
+        # Sorted by class, for every fifth index alone would favor two classes: they come in turn.
         order = np.argsort(digits.target, kind="stable")
         is_test = np.arange(len(order)) % _TEST_EVERY == 0
         return {

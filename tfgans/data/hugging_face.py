@@ -48,7 +48,7 @@ class HuggingFaceStore(ImageStore):
         if importlib.util.find_spec("datasets") is None:
             raise ValueError(
                 f"'hf:{name}' needs the package `datasets`, which is not installed. Install it "
-                "with `pip install tfgans[hf]`"
+                f"with `{checks.install_command('hf')}`"
             )
         import datasets
 

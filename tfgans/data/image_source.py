@@ -119,7 +119,7 @@ class ImageSource(StoredSource):
         except decoding.UnexpectedColor as error:
             raise python_calls.ReadError(
                 f"{name} does not fit the others: {error}, and all that were looked at before are "
-                "grey. Make all files grey, or use cache='memory' (`--cache=memory`)"
+                "gray. Make all files gray, or use cache='memory' (`--cache=memory`)"
             ) from error
         except unreadable.ERRORS as error:
             raise python_calls.ReadError(
@@ -140,11 +140,11 @@ def load_images(
 ) -> IndexedSource:
     """Returns the source of the images of a store.
 
-    The images have one channel when all are grey and the background too, four with the background
+    The images have one channel when all are gray and the background too, four with the background
     `"alpha"`, else three. They are held as 8-bit pixels: in memory, in a file on disk, or nowhere.
     Batches are the same in each case, to the bit. In memory all files are decoded before the first
     batch. Else each is decoded when it is first needed, its faults are reported only then, and up
-    to 1000 of them decide whether all are grey.
+    to 1000 of them decide whether all are gray.
 
     The file on disk is below `cache_dir`, serves all processes that load the store at that size,
     and is replaced when the state of the store has changed.

@@ -135,7 +135,7 @@ def load(
             variable `TFGANS_DATA_DIR`, or else to `~/.cache/tfgans`.
         download: Whether to download what `data_dir` lacks. Defaults to False.
         seed: Integer. Decides the order of batches, or what is drawn. Defaults to 0.
-        fit: The way to an image of another shape: `"crop"` (default) cuts it about its centre,
+        fit: The way to an image of another shape: `"crop"` (default) cuts it about its center,
             `"pad"` adds margins, `"stretch"` changes the aspect ratio.
         background: Color behind transparent pixels and of margins: `"white"` (default), `"black"`,
             `"#rrggbb"`; or `"alpha"`, which keeps transparency as a fourth channel.
@@ -186,7 +186,7 @@ def load(
     else:
         source = data
     source = complete(source, name, options)
-    source.load_options = {"name": _absolute(name), **options.to_json()}
+    source.load_options = {"name": absolute_name(name), **options.to_json()}
     return source
 
 
@@ -210,7 +210,7 @@ def complete(source: Source, name: str, options: LoadOptions) -> Source:
     return source
 
 
-def _absolute(name: str) -> str:
+def absolute_name(name: str) -> str:
     """Returns a name that means the same in any folder."""
     kind, _, place = name.partition(":")
     if not place or (kind == "hf" and not hugging_face.is_folder(place)):

@@ -106,7 +106,7 @@ def from_py_dataset(
     """Returns the dataset of the batches of a `keras.utils.PyDataset`, and a first batch to check.
 
     Args:
-        dataset: Of `x`, `(x,)` or `(x, y)`. Its `workers` and `use_multiprocessing` are honoured.
+        dataset: Of `x`, `(x,)` or `(x, y)`. Its `workers` and `use_multiprocessing` are honored.
             `on_epoch_begin` and `on_epoch_end` are called around each pass over it.
         first_batch: Callable -> int, the number of the first batch in the endless row of passes,
             called for each new iterator. None: a single pass.

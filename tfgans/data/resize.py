@@ -20,7 +20,7 @@ class ImageOptions:
 
     Args:
         size: (height, width), or None (default) for the size as stored.
-        fit: The way to an image of another shape: `"crop"` (default) cuts it about its centre,
+        fit: The way to an image of another shape: `"crop"` (default) cuts it about its center,
             `"pad"` adds margins in the background color, `"stretch"` changes the aspect ratio.
         background: Color behind transparent pixels, and of margins: `"white"` (default), `"black"`,
             `"#rrggbb"`; or `"alpha"`, which keeps transparency as a fourth channel.
@@ -44,8 +44,8 @@ class ImageOptions:
         return self.background == ALPHA
 
     @property
-    def is_grey(self) -> bool:
-        """Whether grey images stay grey in front of the background."""
+    def is_gray(self) -> bool:
+        """Whether gray images stay gray in front of the background."""
         return not self.keeps_alpha and len(set(parse_color(self.background))) == 1
 
     @property

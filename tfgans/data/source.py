@@ -114,7 +114,7 @@ class Source(SettingsRepr, abc.ABC):
             batch_size: Positive integer, at most `num_examples`.
             start_step: Integer of at least 0: the number of the first batch. Or a callable that
                 returns it: called whenever an iterator over the dataset is asked for its first
-                batch, so that a step count restored after the dataset was made is honoured.
+                batch, so that a step count restored after the dataset was made is honored.
             labels: Whether the class of each example comes along. Defaults to False.
             part: (index, count): each batch is cut into `count` equal parts, and part `index` of
                 it is returned, for a worker that loads its share only. Of stored examples no
@@ -235,10 +235,6 @@ class DrawnSource(Source):
         round differently.
         """
         return _rounded_checksum(self.sample(_NUM_SUMMED, seed=0))
-
-    def checksum(self) -> str:
-        """Returns a SHA-256 of the distribution: of 256 draws, rounded, whatever the seed."""
-        return _rounded_checksum(self.sample(_NUM_CHECKED, seed=0))
 
     def _sample_key(self, seed: int) -> tf.Tensor:
         return draws.key(checks.integer("seed", seed), Role.DATA_SAMPLE)

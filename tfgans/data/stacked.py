@@ -11,13 +11,13 @@ _NUM_CHANNELS = 3
 
 
 class StackedImages(DrawnSource):
-    """Color images whose channels are grey images drawn independently, with replacement.
+    """Color images whose channels are gray images drawn independently, with replacement.
 
     The images come without end. With ten classes there are 1000 modes, label
     `100 * red + 10 * green + blue`: the mode-counting benchmark of Metz et al.
 
     Args:
-        images: Grey images with labels 0, 1, ..., the largest, all of which occur.
+        images: Gray images with labels 0, 1, ..., the largest, all of which occur.
         seed: Integer. Decides what `batches` draws. Defaults to 0.
         name: String for errors and reports. Defaults to `"stacked_"` and the name of `images`.
 
@@ -26,7 +26,7 @@ class StackedImages(DrawnSource):
         num_modes: Integer, `num_channel_classes**3`; a mode is a class of the source.
 
     Raises:
-        ValueError: When the images are not grey or have no labels.
+        ValueError: When the images are not gray or have no labels.
 
     Reference:
         Metz et al., Unrolled Generative Adversarial Networks, arXiv 1611.02163.
@@ -36,7 +36,7 @@ class StackedImages(DrawnSource):
         if images.data_shape[2:] != (1,) or images.labels is None:
             has_labels = "labels" if images.labels is not None else "no labels"
             raise ValueError(
-                f"`images` must be grey and have labels. Received: {images.name!r} of shape "
+                f"`images` must be gray and have labels. Received: {images.name!r} of shape "
                 f"{images.data_shape}, with {has_labels}"
             )
         self.num_channel_classes = len(np.unique(images.labels))
@@ -61,7 +61,7 @@ class StackedImages(DrawnSource):
     def class_shares(self) -> np.ndarray:
         """The probability of each mode: float64 `[num_modes]`.
 
-        The product of the shares of its three classes among the grey images, for the channels are
+        The product of the shares of its three classes among the gray images, for the channels are
         drawn independently.
         """
         shares = self._channel_shares

@@ -15,8 +15,8 @@ class GaussianMixture(DrawnSource):
     """Gaussians of one standard deviation, equally likely by default; the mode is the class.
 
     Args:
-        modes: Float array `[num_modes, dim]`, the centres.
-        std: Positive float, the standard deviation of each coordinate about its centre.
+        modes: Float array `[num_modes, dim]`, the centers.
+        std: Positive float, the standard deviation of each coordinate about its center.
         proportions: Positive floats, one for each mode, that sum to 1: their probabilities.
             Defaults to None, equally likely.
         seed: Integer. Decides what `batches` draws. Defaults to 0.
@@ -97,13 +97,13 @@ class GaussianMixture(DrawnSource):
 class Ring(GaussianMixture):
     """Gaussians on a circle: by default the "8 Gaussians" of the WGAN-GP code.
 
-    There the centres are 2 times the unit octagon and the standard deviation .02, all divided by
+    There the centers are 2 times the unit octagon and the standard deviation .02, all divided by
     1.414: every coordinate then has a standard deviation of 1.00025.
 
     Args:
         num_modes: Positive integer. Defaults to 8.
         radius: Positive float. Defaults to 2 / 1.414.
-        std: Positive float, of each coordinate about its centre. Defaults to .02 / 1.414.
+        std: Positive float, of each coordinate about its center. Defaults to .02 / 1.414.
         seed: Integer. Decides what `batches` draws. Defaults to 0.
         name: String for errors and reports. Defaults to `"ring"`.
 
@@ -130,14 +130,14 @@ class Ring(GaussianMixture):
 class Grid(GaussianMixture):
     """Gaussians on a square grid: by default the "25 Gaussians" of the WGAN-GP code.
 
-    There the centres are 2 times {-2, ..., 2}^2 and the standard deviation .05, all divided by
+    There the centers are 2 times {-2, ..., 2}^2 and the standard deviation .05, all divided by
     2.828: every coordinate then has a standard deviation of 1.00031. The code draws 100000 points
     once; here the draws never repeat.
 
     Args:
-        side: Positive integer, centres along each of the two axes. Defaults to 5.
-        spacing: Positive float, between neighbouring centres. Defaults to 2 / 2.828.
-        std: Positive float, of each coordinate about its centre. Defaults to .05 / 2.828.
+        side: Positive integer, centers along each of the two axes. Defaults to 5.
+        spacing: Positive float, between neighboring centers. Defaults to 2 / 2.828.
+        std: Positive float, of each coordinate about its center. Defaults to .05 / 2.828.
         seed: Integer. Decides what `batches` draws. Defaults to 0.
         name: String for errors and reports. Defaults to `"grid"`.
 

@@ -8,7 +8,7 @@ from tfgans.evaluation.inception import inception_2015
 from tfgans.evaluation.keras_extractor import keras_model
 from tfgans.evaluation.mean_kernel_distance import MeanKernelDistance
 from tfgans.evaluation.measure import METRICS
-from tfgans.evaluation.neighbours_picture import neighbours_picture
+from tfgans.evaluation.neighbors_picture import neighbors_picture
 from tfgans.evaluation.record import Difference, MetricValue, Record
 
 __all__ = [
@@ -27,5 +27,5 @@ __all__ = [
     "inception_2015",
     "keras_model",
     "model_checksum",
-    "neighbours_picture",
+    "neighbors_picture",
 ]

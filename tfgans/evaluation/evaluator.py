@@ -165,7 +165,7 @@ class Evaluator(SettingsRepr, Copyable):
         }
         return quantities[checks.choice("name", name, quantities)].higher_is_better
 
-    def neighbours(self, num: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    def neighbors(self, num: int = 32) -> tuple[np.ndarray, np.ndarray]:
         """Returns the first samples of the last evaluation, and the closest real example of each.
 
         Args:
@@ -176,7 +176,7 @@ class Evaluator(SettingsRepr, Copyable):
         """
         real, fake = self._views
         if real is None or fake is None:
-            raise ValueError("Call `evaluate` before `neighbours`: there are no samples yet")
+            raise ValueError("Call `evaluate` before `neighbors`: there are no samples yet")
         samples = fake.examples[: checks.positive_int("num", num)]
         return samples, real.closest(samples)[1]
 
@@ -245,7 +245,7 @@ def evaluate(
     generator would be far from data whose classes are not alike. The record says so under
     "classes". If the source has no classes, the model draws them, and the record says "uniform".
 
-    Errors of numbers of nearest neighbours are rough: in simulations 1.2 to 2 times too large. With
+    Errors of numbers of nearest neighbors are rough: in simulations 1.2 to 2 times too large. With
     fewer than 20 examples there are none.
 
     The Frechet distance and the Inception score are of all examples, read in chunks; metrics of

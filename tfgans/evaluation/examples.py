@@ -18,7 +18,7 @@ from tfgans.evaluation.intervals import NUM_GROUPS, groups_of
 from tfgans.gan import GAN
 from tfgans.images import from_uint8
 from tfgans.metrics import FeatureStatistics, Metric, arrays
-from tfgans.metrics.neighbours import closest_in_chunks
+from tfgans.metrics.neighbors import closest_in_chunks
 
 _CHUNK = 256
 _MOST_REAL = 50_000
@@ -294,6 +294,6 @@ def _as_examples(values: Any) -> np.ndarray:
 
 
 def _seed_of(seed: int, index: int) -> int:
-    """Returns a seed of 62 bits for a chunk; seeds of neighbouring chunks are unrelated."""
+    """Returns a seed of 62 bits for a chunk; seeds of neighboring chunks are unrelated."""
     sequence = np.random.SeedSequence([seed % 2**64, index])
     return int(sequence.generate_state(1, np.uint64)[0] >> 2)

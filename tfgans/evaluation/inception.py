@@ -27,7 +27,7 @@ def inception_2015(
     """Returns the extractor of FID, IS and KID: `pool_3` [num, 2048] of the 2015 network.
 
     Only numbers through this network have these names. Images of any size are resized to 299 x 299
-    as in its graph, bilinear without antialiasing and with TensorFlow 1's corners; grey images are
+    as in its graph, bilinear without antialiasing and with TensorFlow 1's corners; gray images are
     repeated over three channels. To check that it is the right network, compute the Inception score
     of CIFAR-10's training set: it is 11.24 with a spread of 0.10 over ten splits (Salimans et al.
     2016). Nothing is downloaded.
@@ -118,8 +118,8 @@ class _Inception(Extractor):
                 "`inception_2015` takes images [num, height, width, 1 or 3]. Received shape: "
                 f"{examples.shape}"
             )
-        colour = np.broadcast_to(examples, (*examples.shape[:3], 3))
-        return Features(*(output.numpy() for output in self._outputs(tf.constant(colour))))
+        color = np.broadcast_to(examples, (*examples.shape[:3], 3))
+        return Features(*(output.numpy() for output in self._outputs(tf.constant(color))))
 
 
 def _from_saved_model(path: Path) -> _Network:

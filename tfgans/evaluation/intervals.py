@@ -34,7 +34,7 @@ def jackknife(
 
     Formulas: `sqrt((g - 1) / g sum_i (t_i - mean t)^2)` over g = 10 groups, t_i without group i;
     and Quenouille's `(g - 1) (mean t - t)` for the bias. A bootstrap would draw examples twice, to
-    which distances of nearest neighbours and the Frechet distance are sensitive.
+    which distances of nearest neighbors and the Frechet distance are sensitive.
 
     Args:
         whole: Numbers by name, of all examples.
@@ -70,5 +70,5 @@ def at_least_binomial(share: Estimate, num: int) -> Estimate:
 
 
 def groups_of(num: int) -> np.ndarray:
-    """Returns int [num], the group of each example: in turn, since neighbours may be alike."""
+    """Returns int [num], the group of each example: in turn, since neighbors may be alike."""
     return np.arange(num) % NUM_GROUPS

@@ -334,9 +334,7 @@ def _other_classes(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[
     if rules[0] != rules[1]:
         return [f"classes of the samples are drawn by: {rules[0]}, and: {rules[1]}"]
     if first.get("class_shares") != second.get("class_shares"):
-        return [
-            "classes of the samples are drawn by the shares of data that are labelled otherwise"
-        ]
+        return ["classes of the samples are drawn by the shares of data that are labeled otherwise"]
     return []
 
 

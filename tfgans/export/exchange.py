@@ -86,7 +86,7 @@ class ExchangeFormat:
         except ImportError as error:
             raise ImportError(
                 f"format={self.name!r} needs the package {package.partition('.')[0]}, which cannot "
-                "be imported: run `pip install tfgans[exchange]`"
+                f"be imported: run `{checks.install_command('exchange')}`"
             ) from error
 
 

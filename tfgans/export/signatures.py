@@ -95,7 +95,7 @@ class GeneratorSignatures:
 
     def _sample_png(self, seed: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         images = self._sample(seed, *labels)["images"]
-        # As in `tfgans.pictures`: RGB from the first three channels, or grey from the first.
+        # As in `tfgans.pictures`: RGB from the first three channels, or gray from the first.
         channels = 3 if (self._image_shape[-1] or 1) >= 3 else 1
         pixels = to_uint8(images[..., :channels])
         encoded = tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)

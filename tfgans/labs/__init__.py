@@ -1,6 +1,6 @@
 """Reruns the experiments of the papers: a table, figures and verdicts for each.
 
-`run` does the work of `bin/experiment.py`. A lab is a module of this package with a `LAB`.
+`run` does the work of `tfgans experiment`. A lab is a module of this package with a `LAB`.
 """
 
 import importlib

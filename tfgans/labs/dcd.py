@@ -157,9 +157,9 @@ def _draw(rows: pd.DataFrame) -> Figure:
     for line, run in zip(axes, rows.itertuples(), strict=True):
         real = data.load(run.task).sample(2000, seed=-1)  # type: ignore[attr-defined]
         for axis, stage in zip(line, STAGES, strict=True):
-            axis.plot(*real.T, ".", color=plots.COLOURS[-1], ms=1, alpha=0.5)
+            axis.plot(*real.T, ".", color=plots.COLORS[-1], ms=1, alpha=0.5)
             where = getattr(run, f"x_{stage}"), getattr(run, f"y_{stage}")
-            axis.plot(*where, ".", color=plots.COLOURS[0], ms=2)
+            axis.plot(*where, ".", color=plots.COLORS[0], ms=2)
             axis.set_title(f"{run.task}: {stage}", fontsize=10)
     return figure
 
@@ -197,7 +197,7 @@ LAB = Lab(
     measure=measure,
     claims=CLAIMS,
     drawings={
-        "samples": Drawing("Samples (blue) on real draws (grey), of the first seed.", _draw),
+        "samples": Drawing("Samples (blue) on real draws (gray), of the first seed.", _draw),
         "distances": Drawing("Mean distance to the data, and sliced W1.", _draw_distances),
     },
     tables={"Distances": _table, "Share near a mode": _qualities},

@@ -76,7 +76,7 @@ def measure(*, task: str, width: int, k: int, num: int, seed: int) -> dict[str, 
 def _memory(num: int, seed: int) -> dict[str, Any]:
     sample = memorizing(num, seed)
     known = np.random.default_rng([seed, 0]).uniform(-1, 1, [num, *SHAPE])
-    near = metrics.nearest_neighbours(sample(1000, -1), known, copy_quantile=QUANTILE)
+    near = metrics.nearest_neighbors(sample(1000, -1), known, copy_quantile=QUANTILE)
     return {
         **dict.fromkeys(MEASURES),
         **_estimate(sample, threshold=1.0, truth=num, seed=seed),
@@ -108,7 +108,7 @@ def _trained(width: int, k: int, steps: int, seed: int) -> dict[str, Any]:
     gan = NonSaturatingGAN(generator, judge, seed=seed)
     training.train_falling(gan, source, steps, batch_size=BATCH, rate=RATE, betas=BETAS)
     samples = gan.sample(len(real), seed=seed)
-    near = metrics.nearest_neighbours(samples, real, copy_quantile=QUANTILE)
+    near = metrics.nearest_neighbors(samples, real, copy_quantile=QUANTILE)
     quality = metrics.precision_recall(_flat(real), _flat(samples))
     sample = lambda count, draw: gan.sample(count, draw, batch_size=count)  # noqa: E731
     truth = collision_size(_flat(real), near.threshold)
@@ -218,9 +218,9 @@ CLAIMS = (
 def _draw(rows: pd.DataFrame) -> Figure:
     figure, axes = plots.panels(1, 3)
     memory, trained = (rows[rows["task"] == task] for task in (MEMORY, TRAINED))
-    axes[0, 0].plot(memory["num"], memory["support"], ".", color=plots.COLOURS[0])
+    axes[0, 0].plot(memory["num"], memory["support"], ".", color=plots.COLORS[0])
     ends = [memory["num"].min(), memory["num"].max()]
-    axes[0, 0].plot(ends, ends, color=plots.COLOURS[-1], lw=0.8)
+    axes[0, 0].plot(ends, ends, color=plots.COLORS[-1], lw=0.8)
     axes[0, 0].set(xscale="log", yscale="log", xlabel="true support", ylabel="estimate")
     arms = trained.sort_values(["k", "width"]).groupby(["k", "width"])
     for axis, name in zip(axes[0, 1:], ("relative_support", "precision"), strict=True):
@@ -231,7 +231,7 @@ def _draw(rows: pd.DataFrame) -> Figure:
         plots.boxes(axis, groups)
         axis.set(xlabel="width of the discriminator", ylabel=name.replace("_", " "))
     axes[0, 1].set_yscale("log")
-    axes[0, 1].axhline(1, color=plots.COLOURS[-1], lw=0.8)
+    axes[0, 1].axhline(1, color=plots.COLORS[-1], lw=0.8)
     return figure
 
 
@@ -249,7 +249,7 @@ LAB = Lab(
     claims=CLAIMS,
     drawings={
         "support": Drawing(
-            "Left: the estimate of a support that is known, a point a run; grey is the truth. "
+            "Left: the estimate of a support that is known, a point a run; gray is the truth. "
             "Middle: the support of trained DCGANs over that of the data. Right: which part of "
             "their samples is like the data.",
             _draw,

@@ -65,7 +65,7 @@ def check(engine: str) -> None:
     """Raises ValueError or ImportError unless the engine is known and installed."""
     checks.choice("engine", engine, ENGINES)
     if engine == "ray" and importlib.util.find_spec("ray") is None:
-        raise ImportError("The engine 'ray' needs Ray: pip install tfgans[ray]")
+        raise ImportError(f"The engine 'ray' needs Ray: {checks.install_command('ray')}")
 
 
 def _by_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Ended]]:

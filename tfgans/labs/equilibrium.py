@@ -236,9 +236,9 @@ def _draw(rows: pd.DataFrame) -> Figure:
         if (k, width) in ((1, WIDTH), (K, WIDTH)):
             for index, payoff in enumerate(runs["payoff"]):
                 label = _label(k, width) if not index else None
-                colour = plots.COLOURS[k == 1]
-                axes[0, 0].plot(runs["step"].iloc[0], payoff, color=colour, label=label, lw=0.8)
-    axes[0, 0].axhline(GAME_VALUE, color=plots.COLOURS[-1], lw=0.8)
+                color = plots.COLORS[k == 1]
+                axes[0, 0].plot(runs["step"].iloc[0], payoff, color=color, label=label, lw=0.8)
+    axes[0, 0].axhline(GAME_VALUE, color=plots.COLORS[-1], lw=0.8)
     axes[0, 0].set(xlabel="updates", ylabel="payoff (nats)")
     axes[0, 0].legend()
     for axis, name in zip(axes[0, 1:], ("reply", "oscillation"), strict=True):
@@ -264,7 +264,7 @@ LAB = Lab(
     claims=CLAIMS,
     drawings={
         "equilibrium": Drawing(
-            "Left: what the discriminators earn over the training, a line a seed; grey is -2 log "
+            "Left: what the discriminators earn over the training, a line a seed; gray is -2 log "
             "2, where they only guess. Middle: what a new discriminator earns above it after the "
             "training. Right: how much the payoff still moves in the second half.",
             _draw,

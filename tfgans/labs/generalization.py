@@ -232,14 +232,14 @@ CLAIMS = (
 def _draw(rows: pd.DataFrame) -> Figure:
     figure, axes = plots.panels(1, 3)
     same, memory = (rows[rows["task"] == task] for task in (SAME, MEMORY))
-    for (dim, runs), colour in zip(same.groupby("dim"), plots.COLOURS, strict=False):
+    for (dim, runs), color in zip(same.groupby("dim"), plots.COLORS, strict=False):
         label = f"dimension {dim}"
-        plots.curve(axes[0, 0], SIZES, runs["sample_distance"], label=label, colour=colour)
-        plots.curve(axes[0, 1], WASSERSTEIN_SIZES, runs["wasserstein"], label=label, colour=colour)
-    for (width, runs), colour in zip(memory.groupby("width"), plots.COLOURS, strict=False):
+        plots.curve(axes[0, 0], SIZES, runs["sample_distance"], label=label, color=color)
+        plots.curve(axes[0, 1], WASSERSTEIN_SIZES, runs["wasserstein"], label=label, color=color)
+    for (width, runs), color in zip(memory.groupby("width"), plots.COLORS, strict=False):
         label = f"width {width}"
-        plots.curve(axes[0, 2], MEMORIES, runs["distance"], label=label, colour=colour)
-    axes[0, 2].axhline(EPSILON, color=plots.COLOURS[-1], lw=0.8)
+        plots.curve(axes[0, 2], MEMORIES, runs["distance"], label=label, color=color)
+    axes[0, 2].axhline(EPSILON, color=plots.COLORS[-1], lw=0.8)
     titles = ("same: neural net distance", "same: W1", "memory: neural net distance")
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set(xscale="log", yscale="log", title=title, xlabel="size")
@@ -252,9 +252,9 @@ def _draw_training(rows: pd.DataFrame) -> Figure:
     widths = rows[rows["task"] == TRAINED].groupby("width")
     figure, axes = plots.panels(1, len(widths), sharey=True)
     for axis, (width, group) in zip(axes[0], widths, strict=True):
-        for (num, runs), colour in zip(group.groupby("num"), plots.COLOURS, strict=False):
+        for (num, runs), color in zip(group.groupby("num"), plots.COLORS, strict=False):
             label, steps = f"{num} training examples", runs["step"].iloc[0]
-            plots.curve(axis, steps, runs["train_excess"], label=label, colour=colour)
+            plots.curve(axis, steps, runs["train_excess"], label=label, color=color)
         axis.set(title=f"width {width}", xlabel="training steps")
     axes[0, 0].set_ylabel("E D, training less fresh")
     axes[0, 0].legend()

@@ -42,7 +42,7 @@ sets, of which we know the parameters only:
 - `grid`: 25 Gaussians, standard deviation .5, spacing 4. `rings`: radii {RADII}, standard deviation
   {STDDEV} across. `banana`: x = 2 a, y = b + .2 (x^2 - 4), a and b ~ N(0, 1). Their `uniform`,
   `cosine` and `funnel`, on which their two methods lie nearer to each other, are left out: so the
-  claims are of the sets that favour them. Their grid has a "sep" of 8, whose unit we do not know.
+  claims are of the sets that favor them. Their grid has a "sep" of 8, whose unit we do not know.
 - `log_likelihood`: of {NUM_SAMPLES} new real points under a kernel density (Gaussian, Scott's
   bandwidth) of as many samples, nats.
 - `mmd`: squared maximum mean discrepancy, all pairs of {NUM_MMD} points, self pairs included,
@@ -232,7 +232,7 @@ def _draw(rows: pd.DataFrame) -> Figure:
             axis = axes[row, column]
             plots.boxes(axis, {game: ours[name] for game, ours in kind.groupby("game", sort=False)})
             limit = kind[f"real_{name}"].median()
-            axis.axhline(limit, color=plots.COLOURS[-1], ls=":", label="real points")
+            axis.axhline(limit, color=plots.COLORS[-1], ls=":", label="real points")
             axis.set_title("" if row else task)
             axis.set_ylabel("" if column else name.replace("_", "-"))
     axes[0, 0].legend()

@@ -230,8 +230,8 @@ def _draw_trajectories(rows: pd.DataFrame) -> Figure:
             for index, penalty in enumerate(PENALTIES):
                 runs = select(lines, discriminator_steps=count, game=game, penalty=penalty)
                 if len(runs):
-                    steps, colour = runs["steps"].iloc[0], plots.COLOURS[index]
-                    plots.curve(axis, steps, runs["w1"], label=penalty, colour=colour)
+                    steps, color = runs["steps"].iloc[0], plots.COLORS[index]
+                    plots.curve(axis, steps, runs["w1"], label=penalty, color=color)
             axis.set_title(f"{game}, discriminator updates: {count}", fontsize=10)
     axes[-1, -1].legend(title="penalty")
     figure.supxlabel("updates of the generator")
@@ -246,13 +246,13 @@ def _draw_segments(rows: pd.DataFrame) -> Figure:
     figure, axes = plots.panels(3, 3, sharex=True, sharey=True, size=(3, 1.9))
     for (row, penalty), (column, game) in itertools.product(enumerate(PENALTIES), enumerate(GAMES)):
         axis = axes[row, column]
-        axis.plot([0, 0], [0, 1], color=plots.COLOURS[-1], lw=5, label="data")
+        axis.plot([0, 0], [0, 1], color=plots.COLORS[-1], lw=5, label="data")
         for run in select(ours, penalty=penalty, game=game).itertuples():
             looks = (0, len(run.steps) // 2, len(run.steps) - 1)
-            for look, colour in zip(looks, plots.COLOURS, strict=False):
+            for look, color in zip(looks, plots.COLORS, strict=False):
                 label = f"step {run.steps[look]:g}" if run.seed == ours["seed"].min() else None
                 ends = [run.offset[look]] * 2, [0, run.length[look]]
-                axis.plot(*ends, color=colour, lw=1, label=label)
+                axis.plot(*ends, color=color, lw=1, label=label)
         axis.set_title(f"{game}, {penalty}", fontsize=10)
     axes[0, 0].legend(fontsize=7)
     return figure

@@ -52,7 +52,7 @@ The set-ups are ours: the paper's are image networks on CIFAR-10 and CelebA, whi
 - Four pairs of width {NARROW} have as many parameters as one pair of width {WIDE} (of images,
   {NARROW_IMAGES} and {WIDE_IMAGES}), and take as many updates. At equal CPU time a single pair of
   width {WIDE} takes {EQUAL_CPU} times the updates of four pairs of width {WIDE}; `cpu_seconds` in
-  the table, tracing included, says which side that favours.
+  the table, tracing included, says which side that favors.
 - Batch {BATCH}, Adam {RATE:g} that falls linearly to 0 over a player's updates; betas
   {", ".join(f"{betas} ({name})" for name, (_, betas) in GAMES.items())}. WGAN clips at .1; the
   penalty of WGAN-GP has weight .1; both take 2 updates of the critic a step. R3GAN's gamma is 1.

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-# Okabe & Ito 2008: distinct for colour-blind readers too.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+# Okabe & Ito 2008: distinct for color-blind readers too.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 _PANEL = (4.2, 3.2)
 
 
@@ -28,13 +28,13 @@ def panels(
     return figure, axes
 
 
-def curve(axis: Any, x: Sequence[float], runs: pd.Series, *, label: str, colour: str) -> None:
+def curve(axis: Any, x: Sequence[float], runs: pd.Series, *, label: str, color: str) -> None:
     """Draws the median of lists of the same length, and the range of their values."""
     values = np.array(runs.tolist(), np.float64)
     if not len(values):
         return
-    axis.plot(x, np.median(values, axis=0), color=colour, label=label)
-    axis.fill_between(x, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, lw=0)
+    axis.plot(x, np.median(values, axis=0), color=color, label=label)
+    axis.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, lw=0)
 
 
 def boxes(axis: Any, groups: Mapping[str, Sequence[float]]) -> None:
@@ -43,15 +43,15 @@ def boxes(axis: Any, groups: Mapping[str, Sequence[float]]) -> None:
         [np.asarray(values, np.float64) for values in groups.values()],
         tick_labels=list(groups),
         showfliers=False,
-        medianprops={"color": COLOURS[1]},
+        medianprops={"color": COLORS[1]},
     )
     for index, values in enumerate(groups.values(), 1):
         spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else [0.0]
-        axis.plot(index + np.asarray(spread), values, ".", color=COLOURS[0], alpha=0.5, ms=4)
+        axis.plot(index + np.asarray(spread), values, ".", color=COLORS[0], alpha=0.5, ms=4)
 
 
 def heat_map(axis: Any, table: pd.DataFrame, *, title: str, best: str) -> None:
-    """Draws a table of numbers, coloured by rank; `best` ("low" or "high") is the bright end."""
+    """Draws a table of numbers, colored by rank; `best` ("low" or "high") is the bright end."""
     values = table.to_numpy(np.float64)
     ranks = pd.Series(values.ravel()).rank(pct=True).to_numpy().reshape(values.shape)
     shades = ranks if best == "high" else 1 - ranks

@@ -242,8 +242,8 @@ def _draw(rows: pd.DataFrame) -> Figure:
             axis = axes[row, place]
             for index, (noise, runs) in enumerate(ours.groupby("noise")):
                 label = f"noise {noise:g}" if noise else "no noise"
-                colour = plots.COLOURS[1 - index]
-                plots.curve(axis, runs["steps"].iloc[0], runs[name], label=label, colour=colour)
+                color = plots.COLORS[1 - index]
+                plots.curve(axis, runs["steps"].iloc[0], runs[name], label=label, color=color)
             axis.set_yscale("log" if row else "linear")
             axis.set(title="" if row else f"{task}, {epochs} epochs" if epochs else task)
             axis.set(ylabel="" if place else name.replace("_", " "))
@@ -258,9 +258,9 @@ def _draw_annealing(rows: pd.DataFrame) -> Figure:
     for index, (noise, runs) in enumerate(rows[rows["task"] == ANNEALING].groupby("noise")):
         steps = runs["steps"].iloc[0]
         label = f"|theta|, noise {noise:g} to 0" if noise else "|theta|, no noise"
-        plots.curve(axis, steps, runs["offset"], label=label, colour=plots.COLOURS[1 - index])
+        plots.curve(axis, steps, runs["offset"], label=label, color=plots.COLORS[1 - index])
         if noise:
-            plots.curve(axis, steps, runs["bound"], label="bound on W1", colour=plots.COLOURS[2])
+            plots.curve(axis, steps, runs["bound"], label="bound on W1", color=plots.COLORS[2])
     axis.set(xlabel="updates of the generator", ylabel="distance", yscale="symlog")
     axis.legend()
     return figure

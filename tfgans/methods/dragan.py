@@ -12,7 +12,7 @@ from tfgans.types import Config
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class DRAGAN(GAN):
-    """DRAGAN: a discriminator held near slope 1 in a neighbourhood of the data.
+    """DRAGAN: a discriminator held near slope 1 in a neighborhood of the data.
 
     Sharp gradients around some real examples go with mode collapse; the penalty flattens them
     there, and leaves the rest of space alone.

@@ -18,7 +18,7 @@ from tfgans.metrics.modes import (
     mode_coverage,
 )
 from tfgans.metrics.ms_ssim import MSSSIMMetric, ms_ssim
-from tfgans.metrics.neighbours import NearCopiesMetric, NearestNeighbours, nearest_neighbours
+from tfgans.metrics.neighbors import NearCopiesMetric, NearestNeighbors, nearest_neighbors
 from tfgans.metrics.noise_bound import wasserstein_noise_bound
 from tfgans.metrics.precision_recall import PrecisionRecallMetric, precision_recall
 from tfgans.metrics.statistics import FeatureStatistics
@@ -47,7 +47,7 @@ __all__ = [
     "ModeCoverage",
     "ModeCoverageMetric",
     "NearCopiesMetric",
-    "NearestNeighbours",
+    "NearestNeighbors",
     "PrecisionRecallMetric",
     "Quantity",
     "SlicedWassersteinMetric",
@@ -60,7 +60,7 @@ __all__ = [
     "kernel_distance",
     "mode_coverage",
     "ms_ssim",
-    "nearest_neighbours",
+    "nearest_neighbors",
     "precision_recall",
     "sliced_wasserstein_distance",
     "wasserstein_distance",

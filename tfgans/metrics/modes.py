@@ -77,8 +77,8 @@ def mode_coverage(
 
     Args:
         samples: Array [num, dim].
-        modes: Array [num_modes, dim], the centres.
-        std: Float above 0, of each coordinate about its centre.
+        modes: Array [num_modes, dim], the centers.
+        std: Float above 0, of each coordinate about its center.
         radius: Float above 0, in standard deviations. Default: None, the radius of the ball that
             holds `1 - exp(-4.5)` of a Gaussian in as many dimensions, which is 3 in two.
         min_share: Float in [0, 1]. Default: 0.05. With 0 a single sample is enough.
@@ -101,29 +101,29 @@ def mode_coverage(
     Checked against: scikit-learn's NearestNeighbors, SciPy's entropy.
     """
     points = arrays.points("samples", samples)
-    centres = arrays.points("modes", modes)
-    if centres.shape[1] != points.shape[1]:
+    centers = arrays.points("modes", modes)
+    if centers.shape[1] != points.shape[1]:
         raise ValueError(
             "`samples` and `modes` must have the same dimension. Received: "
-            f"{points.shape[1]} and {centres.shape[1]}"
+            f"{points.shape[1]} and {centers.shape[1]}"
         )
     if checks.non_negative("min_share", min_share) > 1:
         raise ValueError(f"`min_share` must be in [0, 1]. Received: {min_share}")
     reach = _usual_radius(points.shape[1]) if radius is None else checks.positive("radius", radius)
     limit = reach * checks.positive("std", std)
-    nearest, distances = _nearest(points, centres)
+    nearest, distances = _nearest(points, centers)
     near = distances <= limit
-    fair = _proportions(proportions, len(centres))
-    counts = np.bincount(nearest[near], minlength=len(centres))
+    fair = _proportions(proportions, len(centers))
+    counts = np.bincount(nearest[near], minlength=len(centers))
     # A product that is a whole number may round to a little above it.
     needed = np.maximum(min_share * fair * len(points), 1) * (1 - 1e-12)
     return ModeCoverage(
         modes=int((counts >= needed).sum()),
-        num_modes=len(centres),
+        num_modes=len(centers),
         high_quality=float(near.mean()),
         kl=_divergence(counts, fair),
         reverse_kl=_reverse(counts, fair),
-        shares=np.bincount(nearest, minlength=len(centres)) / len(points),
+        shares=np.bincount(nearest, minlength=len(centers)) / len(points),
     )
 
 
@@ -277,10 +277,10 @@ def _usual_radius(dim: int) -> float:
     return float(np.sqrt(stats.chi2.isf(_OUTSIDE, dim)))
 
 
-def _nearest(points: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _nearest(points: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.spatial import KDTree
 
-    distances, nearest = KDTree(centres).query(points)
+    distances, nearest = KDTree(centers).query(points)
     return nearest, distances
 
 

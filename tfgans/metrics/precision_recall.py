@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: nearest neighbours of features."""
+"""Precision, recall, density and coverage: nearest neighbors of features."""
 
 import dataclasses
 from typing import Any
@@ -62,7 +62,7 @@ def precision_recall(real: Any, fake: Any, *, nearest_k: int = 5) -> dict[str, f
     # Float32 takes half the time, but cannot tell which examples lie in balls that are small beside
     # their distance from the middle: balls of narrow modes, of duplicates, beside an outlier.
     for dtype in (np.float32, np.float64):
-        middle = distances.centred(first, second)
+        middle = distances.centerd(first, second)
         real_balls, fake_balls = (
             _Balls(exact, rounded.astype(dtype, copy=False), k)
             for exact, rounded in zip((first, second), middle, strict=True)
@@ -106,7 +106,7 @@ class _Balls:
         self.norms = distances.squared_norms(rounded)
         self.radii = _radii(rounded, self.norms, k)
         # Of the radius and of a distance near it, which is to an example whose squared norm is at
-        # most twice the sum of the centre's and the radius.
+        # most twice the sum of the center's and the radius.
         eps = float(np.finfo(rounded.dtype).eps)
         errors = 4 * eps * np.sqrt(rounded.shape[1]) * (6 * self.norms + 4 * self.radii)
         self.errors = errors.astype(rounded.dtype)
@@ -117,20 +117,20 @@ class _Balls:
         return bool((self.radii > _SMALL * self.norms).all())
 
     def ties(
-        self, centres: np.ndarray, others: np.ndarray, other: "_Balls"
+        self, centers: np.ndarray, others: np.ndarray, other: "_Balls"
     ) -> tuple[np.ndarray, np.ndarray]:
         """Returns, for pairs of a ball and an example, whether it is inside or on the surface.
 
         Args:
-            centres: int [num], the balls.
+            centers: int [num], the balls.
             others: int [num], examples of `other`.
             other: The balls about the other examples.
 
         Returns:
             Bool [num]: inside; and bool [num]: inside or on the surface.
         """
-        squares = _exact_squares(self.exact, centres, other.exact, others)
-        wanted, places = np.unique(centres, return_inverse=True)
+        squares = _exact_squares(self.exact, centers, other.exact, others)
+        wanted, places = np.unique(centers, return_inverse=True)
         radii = self._exact_radii(wanted)[places]
         return squares < radii, squares <= radii
 

@@ -147,7 +147,7 @@ class Cluster:
         return self._strategy.reduce(tf.distribute.ReduceOp.SUM, copies, axis=None)
 
     @contextlib.contextmanager
-    def naming_the_lost(self) -> Iterator[None]:
+    def translate_worker_errors(self) -> Iterator[None]:
         """Turns TensorFlow's error about a lost process into `WorkerLost`, which names it."""
         try:
             yield

@@ -61,7 +61,7 @@ class RunDirectory:
         self.best_model = self.path / "best.keras"
         self.evaluation_log = self.path / "evaluation.csv"
         self.time = self.path / "time.json"
-        self._record = self.path / "run.json"
+        self._run_json = self.path / "run.json"
 
     def check(self, settings: Mapping[str, Any], *, resume: bool) -> None:
         """Raises ValueError unless the folder is new or empty, or has a run of the same settings.
@@ -70,7 +70,7 @@ class RunDirectory:
             settings: What decides the result, as JSON values by name.
             resume: Whether an existing run may be continued.
         """
-        if self._record.exists():
+        if self._run_json.exists():
             if not resume:
                 raise ValueError(
                     f"{self.path} holds a run, and resuming is off. Choose another run directory, "
@@ -109,12 +109,12 @@ class RunDirectory:
             OSError: If the folder cannot be written, now or within the block.
         """
         self.check(settings, resume=resume)
-        with self._locked(), self._names_errors():
+        with self._locked(), self._add_path_to_errors():
             self.check(settings, resume=resume)
             self._remove_temporaries()
-            if not self._record.exists():
-                record = {"settings": settings, "data": data, "versions": versions()}
-                files.write_text(self._record, _to_json(record) + "\n")
+            if not self._run_json.exists():
+                description = {"settings": settings, "data": data, "versions": versions()}
+                files.write_text(self._run_json, _to_json(description) + "\n")
             yield
 
     def check_note(self, name: str) -> None:
@@ -159,10 +159,10 @@ class RunDirectory:
             os.close(lock)
 
     @contextlib.contextmanager
-    def _names_errors(self) -> Iterator[None]:
+    def _add_path_to_errors(self) -> Iterator[None]:
         """Adds the path to errors of the disk; turns those of TensorBoard's files into OSError."""
         try:
-            with files.names_errors(self.path):
+            with files.add_path_to_errors(self.path):
                 yield
         except tf.errors.OpError as error:
             if os.fspath(self.tensorboard) not in error.message:
@@ -181,7 +181,7 @@ class RunDirectory:
         Raises:
             ValueError: If the folder holds no run, or the file is damaged.
         """
-        return self.record()["settings"]
+        return self.description()["settings"]
 
     def data(self) -> dict[str, Any] | None:
         """Returns the arguments of `tfgans.data.load` that load the data of the run again.
@@ -191,27 +191,28 @@ class RunDirectory:
         Raises:
             ValueError: If the folder holds no run, or the file is damaged.
         """
-        return self.record()["data"]
+        return self.description()["data"]
 
-    def record(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         """Returns the content of `run.json`: the settings, the data and the versions of packages.
 
         Raises:
             ValueError: If the folder holds no run, or the file is damaged.
         """
-        if not self._record.exists():
+        if not self._run_json.exists():
             reason = "there is no such folder" if not self.path.exists() else "run.json is missing"
             raise ValueError(f"{self.path} is not a run directory: {reason}")
         try:
-            record = json.loads(self._record.read_text(encoding="utf-8"))
-            parts = {name: record[name] for name in ("settings", "data", "versions")}
+            content = json.loads(self._run_json.read_text(encoding="utf-8"))
+            parts = {name: content[name] for name in ("settings", "data", "versions")}
             for name, part in parts.items():
                 if not isinstance(part, dict) and (name, part) != ("data", None):
                     raise TypeError(f"expected a JSON object as {name}. Received: {part!r:.80}")
             return parts
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
-                f"{self._record} is damaged. Choose another run directory, or remove this directory"
+                f"{self._run_json} is damaged. Choose another run directory, or remove this "
+                "directory"
             ) from error
 
     def newest_checkpoint(self) -> str:

@@ -17,7 +17,7 @@ _RUNTIME = 200 * 2**20
 _BATCHES = 3
 
 
-class Estimate(NamedTuple):
+class MemoryEstimate(NamedTuple):
     """Bytes that a run takes beside its data and the present size of the process.
 
     Args:
@@ -36,7 +36,7 @@ class Estimate(NamedTuple):
         return self.weights + self.update + self.batches + _RUNTIME
 
 
-def estimate(gan: GAN, source: Source, *, batch_size: int) -> Estimate:
+def estimate(gan: GAN, source: Source, *, batch_size: int) -> MemoryEstimate:
     """Returns the memory of an update: the outputs of all layers, kept for the gradients.
 
     A discriminator's update keeps those of real and fake examples twice, once for the gradient,
@@ -66,7 +66,7 @@ def estimate(gan: GAN, source: Source, *, batch_size: int) -> Estimate:
     copies = (copies + (0 if gan.ema is None else generator_weights)) * local_replicas
     rows = math.ceil(batch_size / workers / gan.accumulate_steps)
     batch = batch_size // workers * gan.discriminator_steps * math.prod(source.data_shape)
-    return Estimate(copies * _FLOAT, rows * update * _FLOAT, _BATCHES * batch * _FLOAT)
+    return MemoryEstimate(copies * _FLOAT, rows * update * _FLOAT, _BATCHES * batch * _FLOAT)
 
 
 def megabytes(count: int) -> str:

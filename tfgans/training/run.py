@@ -21,9 +21,6 @@ from tfgans.training.segments import Segment, segments
 from tfgans.training.settings import describe
 from tfgans.training.time_limit import TimeLimit
 
-# Stands for "no limit" where a run ends by time.
-_NO_LIMIT = 2**31
-
 
 class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
     """A signal ended the run early; everything is saved.
@@ -55,13 +52,13 @@ class Run:
         run_dir: Folder of the run; `RunDirectory` lists its files.
         gan: Compiled model.
         source: The real examples.
-        steps: Int, training steps of the whole run; a multiple of the model's
-            `steps_per_execution`. None with `minutes`: no limit.
         batch_size: Int, examples in an update, of all replicas together.
+        steps: Int, training steps of the whole run; a multiple of the model's
+            `steps_per_execution`. Default: None, no limit; then `minutes` is needed.
         minutes: Float of at least 0, training time of the whole run. When it is over, the run ends
             at its present step as if that were the last of `steps`: with a backup, a picture, an
-            evaluation and the final model. Schedules count steps, and do not change. Default: None,
-            no limit.
+            evaluation and the final model. Schedules count steps, and do not change. Training from
+            before the run was first given `minutes` does not count. Default: None, no limit.
         epoch_steps: Int, training steps in a row of the log; a multiple of `steps_per_execution`.
         backup_every: Int, training steps between backups.
         grid_every: Int, training steps between pictures.
@@ -101,8 +98,8 @@ class Run:
         gan: GAN,
         source: Source,
         *,
-        steps: int | None,
         batch_size: int,
+        steps: int | None = None,
         minutes: float | None = None,
         epoch_steps: int = 100,
         backup_every: int = 500,
@@ -135,7 +132,7 @@ class Run:
             self.directory.grids,
             every_steps=grid_every,
             log_dir=self.directory.tensorboard,
-            last_step=self._steps,
+            last_step=self._steps or 0,  # Without `steps` the time limit sets it at the end.
         )
         self._evaluation = self._make_evaluation(evaluator, evaluate_every)
         self._monitor = self._make_monitor(warn=doctor_every is None)
@@ -152,11 +149,11 @@ class Run:
         """
         self.directory.check(self.settings, resume=self._resume)
         done = self._backup.newest_step() or 0
-        self._refuse_fewer(done)
+        self._check_steps_done(done)
         gan, source = self._gan, self._source
         examples = "endless" if source.num_examples is None else f"{source.num_examples} examples"
         updates = f"{gan.discriminator_steps} discriminator updates and a generator update"
-        length = [] if self._steps == _NO_LIMIT else [f"{self._steps} steps"]
+        length = [] if self._steps is None else [f"{self._steps} steps"]
         length += [] if self._minutes is None else [f"{self._minutes:g} minutes"]
         rows = {
             "data": f"{source.name}, {examples} of shape {source.data_shape}",
@@ -189,7 +186,7 @@ class Run:
             if cluster.is_chief
             else contextlib.nullcontext()
         )
-        with cluster.naming_the_lost(), opened:
+        with cluster.translate_worker_errors(), opened:
             if cluster.is_chief:
                 self._save_initial()
                 self._restore()
@@ -203,7 +200,7 @@ class Run:
                     gan.save(temporary)
             cluster.wait()
 
-    def _checked_steps(self, steps: int | None) -> int:
+    def _checked_steps(self, steps: int | None) -> int | None:
         gan = self._gan
         if not gan.compiled:
             raise ValueError("Compile the model before training. Received: no optimizers")
@@ -211,14 +208,15 @@ class Run:
             checks.non_negative("minutes", self._minutes)
         if steps is None and self._minutes is None:
             raise ValueError("A run needs `steps` or `minutes`. Received: neither")
-        known = _NO_LIMIT if steps is None else checks.positive_int("steps", steps)
+        if steps is not None:
+            checks.positive_int("steps", steps)
         if (steps or 0) % gan.steps_per_execution or self._epoch_steps % gan.steps_per_execution:
             raise ValueError(
                 "`steps` and `epoch_steps` must be multiples of `steps_per_execution` = "
                 f"{gan.steps_per_execution}. Received: steps={steps}, "
                 f"epoch_steps={self._epoch_steps}"
             )
-        return known
+        return steps
 
     def _check_data(self) -> None:
         if len(self._source.data_shape) not in (1, 3):
@@ -295,11 +293,11 @@ class Run:
             self._minutes,
             self.directory.time,
             writes=self._cluster.is_chief,
-            when_reached=self._make_this_the_last_step,
+            when_reached=self._end_at_this_step,
             total=self._cluster.total if self._cluster.num_workers > 1 else None,
         )
 
-    def _make_this_the_last_step(self) -> None:
+    def _end_at_this_step(self) -> None:
         self._grid.last_step = self._gan.step
         if self._evaluation is not None:
             self._evaluation.last_step = self._gan.step
@@ -307,7 +305,7 @@ class Run:
     @property
     def _is_over(self) -> bool:
         reached = self._limit is not None and self._limit.reached
-        return reached or self._gan.step >= self._steps
+        return reached or (self._steps is not None and self._gan.step >= self._steps)
 
     def _memory(self) -> str:
         needed = memory.estimate(self._gan, self._source, batch_size=self._batch_size)
@@ -324,8 +322,8 @@ class Run:
             "for batches and TensorFlow"
         )
 
-    def _refuse_fewer(self, done: int) -> None:
-        if done > self._steps:
+    def _check_steps_done(self, done: int) -> None:
+        if self._steps is not None and done > self._steps:
             raise ValueError(
                 f"{self.directory.path} has done {done} steps already. Received: "
                 f"steps={self._steps}. Ask for more to train on, or choose another run directory "
@@ -340,7 +338,7 @@ class Run:
     def _restore(self) -> None:
         gan, run = self._gan, self.directory
         restored = self._backup.restore(gan)
-        self._refuse_fewer(gan.step)
+        self._check_steps_done(gan.step)
         if gan.step % gan.steps_per_execution:
             raise ValueError(
                 f"{run.path} stands at step {gan.step}, which is no multiple of "
@@ -349,7 +347,7 @@ class Run:
         if self._limit is not None:
             self._limit.restore(gan.step)
         if restored is not None:
-            goal = "" if self._steps == _NO_LIMIT else f" of {self._steps}"
+            goal = "" if self._steps is None else f" of {self._steps}"
             sys.stderr.write(f"Continuing {run.path} at step {gan.step}{goal}\n")
         if not self._is_over:
             # That of a shorter run must not pass for the final model of this run.
@@ -374,8 +372,7 @@ class Run:
         gan, run, cluster, guard = self._gan, self.directory, self._cluster, self._guard
         limit = self._limit
         progress = callbacks.Progress(
-            None if self._steps == _NO_LIMIT else self._steps,
-            seconds_left=None if limit is None else limit.seconds_left,
+            self._steps, seconds_left=None if limit is None else limit.seconds_left
         )
         log = keras.callbacks.CSVLogger(str(run.log), append=True)
         tensorboard = keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)

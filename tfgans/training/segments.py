@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+# Epochs in a call of `fit` of a run without a last step.
+_MANY_EPOCHS = 1000
+
 
 class Segment(NamedTuple):
     """One call of `fit`."""
@@ -12,19 +15,19 @@ class Segment(NamedTuple):
     steps_per_epoch: int
 
 
-def segments(done: int, steps: int, epoch_steps: int) -> Iterator[Segment]:
-    """Yields the calls of `fit` that lead from step `done` to `steps`.
+def segments(done: int, steps: int | None, epoch_steps: int) -> Iterator[Segment]:
+    """Yields the calls of `fit` that lead from step `done` to `steps`; with None they are endless.
 
     A run that stopped within an epoch finishes it first; then come the whole epochs, then the rest.
     So epochs end at the same steps as without the stop. The log's row of the epoch with the stop is
     a mean over its steps after the stop only.
     """
-    while done < steps:
+    while steps is None or done < steps:
         epoch, begun = divmod(done, epoch_steps)
-        whole = (steps - done) // epoch_steps
-        if begun or not whole:
-            count, epochs = min(epoch_steps - begun, steps - done), 1
+        left = _MANY_EPOCHS * epoch_steps if steps is None else steps - done
+        if begun or left < epoch_steps:
+            count, epochs = min(epoch_steps - begun, left), 1
         else:
-            count, epochs = epoch_steps, whole
+            count, epochs = epoch_steps, left // epoch_steps
         yield Segment(initial_epoch=epoch, epochs=epoch + epochs, steps_per_epoch=count)
         done += count * epochs

@@ -87,9 +87,10 @@ def load_source(parser: Parser) -> "Source":
     return _load(parser, parser.values.dataset, _options(parser, tfgans.data.load))
 
 
-def load_source_of(parser: Parser, run_dir: str) -> "Source":
+def load_run_source(parser: Parser, run_dir: str) -> "Source":
     """Returns the source that a run was trained on; flags on the command line have priority."""
     import tfgans
+    from tfgans.data.loading import absolute_name
     from tfgans.training import RunDirectory
 
     run = RunDirectory(run_dir)
@@ -101,7 +102,7 @@ def load_source_of(parser: Parser, run_dir: str) -> "Source":
             "they cannot be loaded again. Name the data to compare with: --dataset"
         )
     options = _options(parser, tfgans.data.load)
-    if not parser.is_set("dataset") or parser.values.dataset == name:
+    if not parser.is_set("dataset") or absolute_name(parser.values.dataset) == name:
         options |= {
             option: value
             for option, value in remembered.items()

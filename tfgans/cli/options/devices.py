@@ -34,5 +34,5 @@ def scope(parser: Parser) -> Iterator[None]:
 
     values = parser.values
     strategy = training.make_strategy(values.strategy, num_replicas=values.num_replicas)
-    with Cluster(strategy).naming_the_lost(), strategy.scope():
+    with Cluster(strategy).translate_worker_errors(), strategy.scope():
         yield

@@ -210,7 +210,7 @@ def arguments(parser: Parser) -> dict[str, Any]:
         build = _penalty(values.penalty)
         result["penalty"] = build(**_take(parser, build, left))
     for flag in sorted(left):
-        known = ", ".join(takers(flag))
+        known = ", ".join(applies_to(flag))
         raise ValueError(f"--{flag} does not apply to --model={method}. It applies to {known}")
     return result
 
@@ -224,7 +224,7 @@ def parameters(build: Callable[..., Any]) -> dict[str, Any]:
     }
 
 
-def takers(flag: str) -> list[str]:
+def applies_to(flag: str) -> list[str]:
     """Returns the methods, objectives and penalties that a flag applies to, as flags."""
     tables: dict[str, tuple[Mapping[str, Any], Callable[[str], Callable[..., Any]]]] = {
         "model": (METHODS, method_class),

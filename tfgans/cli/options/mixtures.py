@@ -9,7 +9,7 @@ ROUTINGS = ("slices", "exact", "categorical")
 WEIGHT_UPDATES = ("exponentiated_gradient", "softmax")
 _OPTIONS = ("routing", "weight_update", "entropy_weight", "weight_learning_rate")
 _COUNTS = ("num_generators", "num_discriminators")
-# Keeps the components of two runs with neighbouring seeds apart.
+# Keeps the components of two runs with neighboring seeds apart.
 _SEED_STRIDE = 2**20
 FLAGS = (*_COUNTS, *_OPTIONS)
 

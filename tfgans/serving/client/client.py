@@ -296,7 +296,7 @@ def _transport(
             from tfgans.serving.client.grpc_transport import GrpcTransport
         except ImportError as error:
             raise ImportError(
-                "gRPC needs more packages: pip install -e '.[serving]' in the checkout of tfgans. "
+                f"gRPC needs more packages: {checks.install_command('serving')}. "
                 f"Missing: {error.name}"
             ) from error
         return GrpcTransport(f"{url.host}:{url.port}", model, version, label, timeout)

@@ -1,6 +1,6 @@
 /** Draws images and points on canvases. */
 
-/** The hue of a component, in degrees; neighbours are a golden angle apart. */
+/** The hue of a component, in degrees; neighbors are a golden angle apart. */
 export const hue = (component) => (225 + component * 137.5) % 360;
 
 /** Draws an image [height][width][channels] in [-1, 1]: RGB if it has 3 channels, NaN as black. */
@@ -41,7 +41,7 @@ export function sheet(images, side, gap) {
   return canvas;
 }
 
-/** Draws a scatter plot of points [x, y, ...], coloured by component. */
+/** Draws a scatter plot of points [x, y, ...], colored by component. */
 export function plot(canvas, points, components) {
   [canvas.width, canvas.height] = [960, 960];
   const pen = canvas.getContext("2d");

@@ -5,13 +5,13 @@ import numpy as np
 from tfgans import pictures
 
 
-def neighbours_picture(samples: np.ndarray, closest: np.ndarray) -> np.ndarray:
+def neighbors_picture(samples: np.ndarray, closest: np.ndarray) -> np.ndarray:
     """Returns uint8 pixels: rows of samples, below each row the real images closest to them.
 
     Args:
         samples: float [num, height, width, channels] in [-1, 1].
         closest: float [num, height, width, channels], for example
-            `real[nearest_neighbours(samples, real).indices]`.
+            `real[nearest_neighbors(samples, real).indices]`.
 
     Raises:
         ValueError: If these are not images of the same shape.
@@ -28,6 +28,6 @@ def neighbours_picture(samples: np.ndarray, closest: np.ndarray) -> np.ndarray:
         np.concatenate([images, blank]).reshape(-1, columns, *images.shape[1:])
         for images in (shown, closest.astype(shown.dtype))
     ]
-    # A row of samples, a row of neighbours, and so on.
+    # A row of samples, a row of neighbors, and so on.
     both = np.stack(rows, axis=1).reshape(-1, columns, *shown.shape[1:])
     return pictures.titled_rows(both, ["sample", "closest"] * len(rows[0]))

@@ -9,13 +9,13 @@ import numpy as np
 
 from tfgans import checks
 from tfgans.metrics import arrays
-from tfgans.metrics.distances import blocks, centred, squared_distances, squared_norms
+from tfgans.metrics.distances import blocks, centerd, squared_distances, squared_norms
 from tfgans.metrics.metric import Context, Estimate, Metric, Quantity
 
 _COPY_QUANTILE = 0.01
 
 
-class NearestNeighbours(NamedTuple):
+class NearestNeighbors(NamedTuple):
     """The closest real example of each sample, and the share of near-copies.
 
     Attributes:
@@ -31,9 +31,9 @@ class NearestNeighbours(NamedTuple):
     threshold: float
 
 
-def nearest_neighbours(
+def nearest_neighbors(
     samples: Any, real: Any, *, copy_quantile: float = _COPY_QUANTILE
-) -> NearestNeighbours:
+) -> NearestNeighbors:
     """Returns the closest real example of each sample, and the share of near-copies.
 
     A sample is a near-copy if it is as close to a real example as only `copy_quantile` of the real
@@ -67,14 +67,14 @@ def nearest_neighbours(
     indices, distances = _closest(rows, others)
     _, among = _closest(others, others, itself=np.arange(len(others)))
     threshold = float(np.quantile(among, copy_quantile))
-    return NearestNeighbours(indices, distances, float((distances <= threshold).mean()), threshold)
+    return NearestNeighbors(indices, distances, float((distances <= threshold).mean()), threshold)
 
 
 @dataclasses.dataclass(frozen=True)
 class NearCopiesMetric(Metric):
     """The share of 1000 samples that are near-copies of any real example.
 
-    It is `copy_share` of `nearest_neighbours`, with the threshold from 1000 real examples. Of new
+    It is `copy_share` of `nearest_neighbors`, with the threshold from 1000 real examples. Of new
     draws of the distribution it is 0.01.
     """
 
@@ -129,7 +129,7 @@ def _closest(
 
     `itself` is the index of the row among the others, which is skipped; beyond them it has none.
     """
-    left, right = centred(rows, others)
+    left, right = centerd(rows, others)
     indices, norms = np.empty(len(rows), np.int64), squared_norms(right)
     for block in blocks(len(rows)):
         squares = squared_distances(left[block], right, norms)

@@ -1,10 +1,10 @@
-"""Nearest neighbours against scikit-learn, near-copies, and chunks."""
+"""Nearest neighbors against scikit-learn, near-copies, and chunks."""
 
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from tfgans.metrics import nearest_neighbours, neighbours
+from tfgans.metrics import nearest_neighbors, neighbors
 
 RNG = np.random.default_rng(0)
 REAL, FAKE = RNG.normal(size=(400, 16)), RNG.normal(size=(300, 16)) * 0.8 + 0.3
@@ -16,7 +16,7 @@ def among_real(rows):
 
 
 def test_closest_is_that_of_scikit_learn():
-    result = nearest_neighbours(FAKE, REAL)
+    result = nearest_neighbors(FAKE, REAL)
     distances, indices = NearestNeighbors(n_neighbors=1).fit(REAL).kneighbors(FAKE)
     np.testing.assert_array_equal(result.indices, indices[:, 0])
     np.testing.assert_allclose(result.distances, distances[:, 0], rtol=1e-12)
@@ -26,21 +26,21 @@ def test_closest_is_that_of_scikit_learn():
 def test_share_of_copies():
     fresh, pool = RNG.normal(size=(2, 1000, 2))
     # Of new draws 1 % are expected; binomial, so 4 standard errors are 1.3 %.
-    assert nearest_neighbours(fresh, pool).copy_share < 0.025
+    assert nearest_neighbors(fresh, pool).copy_share < 0.025
     images = pool.reshape(-1, 2, 1, 1)
     half = np.concatenate([images[:500], images[:500] + 100])
     # With an offset products of float32 have no correct digit.
     for offset in (0, 1e6):
-        result = nearest_neighbours(half + offset, images + offset)
+        result = nearest_neighbors(half + offset, images + offset)
         assert result.copy_share == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("size", [1, 7, 400])
 def test_closest_does_not_depend_on_the_chunks(size):
     chunks = [REAL[start : start + size] for start in range(0, len(REAL), size)]
-    whole = nearest_neighbours(FAKE, REAL)
-    distances, closest = neighbours.closest_in_chunks(FAKE, chunks)
+    whole = nearest_neighbors(FAKE, REAL)
+    distances, closest = neighbors.closest_in_chunks(FAKE, chunks)
     np.testing.assert_allclose(distances, whole.distances)
     np.testing.assert_array_equal(closest, REAL[whole.indices])
-    apart, _ = neighbours.closest_in_chunks(REAL[:50], chunks, apart=True)
+    apart, _ = neighbors.closest_in_chunks(REAL[:50], chunks, apart=True)
     np.testing.assert_allclose(apart, among_real(REAL[:50]))

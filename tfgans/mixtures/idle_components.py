@@ -10,7 +10,7 @@ from tfgans import compat
 
 
 @contextlib.contextmanager
-def components_without_examples(
+def restore_idle_components(
     components: Sequence[keras.Model],
     variables: Sequence[keras.Variable],
     optimizer: keras.optimizers.Optimizer,
