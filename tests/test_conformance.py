@@ -453,7 +453,7 @@ ELSEWHERE = {
     *("BestReplyGains", "Equilibrium", "GradientNorms", "MatrixGame", "NeuralNetDistance"),
     *("Payoff", "WassersteinCritic", "BirthdayParadox", "ClassCoverage", "FeatureStatistics"),
     *("InceptionScore", "KernelDistance", "MeanKernelDistance", "ModeCoverage"),
-    *("NearestNeighbours", "Client", "ServingError", "Interrupted", "Run", "RunDirectory"),
+    *("NearestNeighbors", "Client", "ServingError", "Interrupted", "Run", "RunDirectory"),
     *("WorkerLost", "DataReport", "Suggestion", "GaussianModes"),
     *("Context", "Estimate", "Metric", "MetricValue", "Quantity", "Record"),
     # Their contract table is in metrics/test_metric_contract.py.

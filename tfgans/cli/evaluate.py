@@ -74,8 +74,8 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
     record = add_to_record(path, record)
     print(record.table())
     if len(source.data_shape) == 3:
-        picture = tfgans.evaluation.neighbours_picture(*evaluator.neighbours())
-        pictures.write_png(path.with_name("neighbours.png"), picture)
+        picture = tfgans.evaluation.neighbors_picture(*evaluator.neighbors())
+        pictures.write_png(path.with_name("neighbors.png"), picture)
     print(f"\n{path}")
     return 0
 
