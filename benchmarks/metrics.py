@@ -82,7 +82,7 @@ def streamed(real: np.ndarray) -> np.ndarray:
 
 
 def bare_products(real: np.ndarray) -> np.ndarray:
-    """Returns the covariance of centerd features from products alone: the least work."""
+    """Returns the covariance of centered features from products alone: the least work."""
     total = np.zeros([real.shape[1]] * 2)
     for start in range(0, len(real), BATCH):
         batch = real[start : start + BATCH]
@@ -142,12 +142,12 @@ def main(_: list[str]) -> None:
     """Runs all comparisons."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     real, fake = features(FLAGS.num, FLAGS.dim)
-    centerd = real - real.mean(axis=0)
+    centered = real - real.mean(axis=0)
     print(f"{FLAGS.num} x {FLAGS.dim}, float64; {FLAGS.rounds} rounds: median (low..high)")
     compare(
         "streaming covariance",
         {"bare product": 1 / 1.2},
-        {"ours": lambda: streamed(real), "bare product": lambda: bare_products(centerd)},
+        {"ours": lambda: streamed(real), "bare product": lambda: bare_products(centered)},
     )
     compare(
         "frechet_distance",

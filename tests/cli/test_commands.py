@@ -284,6 +284,17 @@ class TestEvaluate:
         assert record["metrics"]["frechet_distance[identity]"]["value"] < 1e-6
         assert record["fake"]["samples_resizing"] == "padding (black), bicubic, to (8, 8)"
 
+    def test_images_without_an_extractor_have_the_metrics_of_pixels(self, tmp_path):
+        real = tiny.digits(100)
+        np.save(tmp_path / "a.npy", real.repeat(2, axis=1).repeat(2, axis=2))
+        flags = "--samples={at}/a.npy --image_size=16 --num_real=100 --out={at}/out"
+        ok("evaluate", flags, at=tmp_path)
+        metrics = record_of(tmp_path / "out")["metrics"]
+        names = {"sliced_wasserstein_distance", "ms_ssim", "ms_ssim(real)", "near_copies"}
+        assert metrics.keys() == names
+        # Uniform noise is 0.63 away from the real digits, their negatives are 1.2 away.
+        assert metrics["sliced_wasserstein_distance"]["value"] < 0.3
+
     def test_a_damaged_record_is_refused_before_the_work(self, tmp_path, monkeypatch):
         (tmp_path / "evaluation.json").write_text("{}")
         monkeypatch.setattr(tfgans.data, "load", None)

@@ -130,7 +130,7 @@ class TestGeneralization:
 
 class TestKLWGAN:
     @pytest.mark.parametrize("task", ["grid", "rings", "ring", "banana"])
-    def test_sets_are_pure_and_centerd(self, task):
+    def test_sets_are_pure_and_centered(self, task):
         points = kl_wgan.points(task, 4000, 3)
         np.testing.assert_array_equal(points, kl_wgan.points(task, 4000, 3))
         assert np.abs(points.mean(axis=0)).max() < 0.3

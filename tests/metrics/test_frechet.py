@@ -79,7 +79,7 @@ def test_closed_form_of_singular_covariances_that_commute(num, nearness):
     """The sum of (s1 - s2)^2 over the 4 directions of 20 in which features vary at all."""
     rng = np.random.default_rng(0)
     directions = linalg.qr(rng.normal(size=(20, 4)), mode="economic")[0]
-    # Orthogonal to the constant as well: centerd, with unit covariance.
+    # Orthogonal to the constant as well: centered, with unit covariance.
     basis = linalg.qr(np.column_stack([np.ones(num), rng.normal(size=(num, 4))]), mode="economic")
     uncorrelated = basis[0][:, 1:] * np.sqrt(num - 1)
     stds = np.array([3.0, 1.0, 0.5, 0.1])

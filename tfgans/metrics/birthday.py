@@ -167,11 +167,11 @@ def _has_duplicate(points: np.ndarray, threshold: float) -> bool:
     if threshold == 0:
         # Adding 0 makes -0 the same bytes as 0.
         return len({row.tobytes() for row in points + 0.0}) < len(points)
-    centerd = points - points.mean(axis=0)
+    centered = points - points.mean(axis=0)
     # Products round by less than this; distances within it are computed from differences.
     eps = float(np.finfo(np.float64).eps)
-    slack = 4 * (points.shape[1] + 4) * eps * squared_norms(centerd).max()
-    for start, squares in _later(centerd):
+    slack = 4 * (points.shape[1] + 4) * eps * squared_norms(centered).max()
+    for start, squares in _later(centered):
         if squares.min() <= threshold**2 - slack:
             return True
         within = squares <= threshold**2 + slack

@@ -24,7 +24,7 @@ def squared_distances(rows: np.ndarray, others: np.ndarray, norms: np.ndarray) -
     return np.maximum(squares, 0, out=squares)
 
 
-def centerd(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def centered(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns both moved to mean 0 and divided by their largest entry: products round less."""
     middle = (first.mean(axis=0) + second.mean(axis=0)) / 2
     scale = max(np.abs(first - middle).max(), np.abs(second - middle).max()) or 1.0

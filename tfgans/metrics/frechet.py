@@ -118,13 +118,13 @@ def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _of_few(first: np.ndarray, second: np.ndarray) -> float:
     """Returns the distance if a covariance is singular, without computing covariances."""
     means = first.mean(axis=0), second.mean(axis=0)
-    centerd = [rows - mean for rows, mean in zip((first, second), means, strict=True)]
-    counts = [len(rows) - 1 for rows in centerd]
+    centered = [rows - mean for rows, mean in zip((first, second), means, strict=True)]
+    counts = [len(rows) - 1 for rows in centered]
     traces = sum(
-        float(np.square(rows).sum()) / count for rows, count in zip(centerd, counts, strict=True)
+        float(np.square(rows).sum()) / count for rows, count in zip(centered, counts, strict=True)
     )
     # The trace of the root is the sum of the singular values of X1 X2^T.
-    root = float(linalg.svdvals(_cross_gram(*centerd)).sum()) / np.sqrt(counts[0] * counts[1])
+    root = float(linalg.svdvals(_cross_gram(*centered)).sum()) / np.sqrt(counts[0] * counts[1])
     return _positive(float(np.square(means[0] - means[1]).sum()) + traces - 2 * root)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfgans import checks
 from tfgans.metrics import arrays
-from tfgans.metrics.distances import blocks, centerd, squared_distances, squared_norms
+from tfgans.metrics.distances import blocks, centered, squared_distances, squared_norms
 from tfgans.metrics.metric import Context, Estimate, Metric, Quantity
 
 _COPY_QUANTILE = 0.01
@@ -129,7 +129,7 @@ def _closest(
 
     `itself` is the index of the row among the others, which is skipped; beyond them it has none.
     """
-    left, right = centerd(rows, others)
+    left, right = centered(rows, others)
     indices, norms = np.empty(len(rows), np.int64), squared_norms(right)
     for block in blocks(len(rows)):
         squares = squared_distances(left[block], right, norms)

@@ -62,7 +62,7 @@ def precision_recall(real: Any, fake: Any, *, nearest_k: int = 5) -> dict[str, f
     # Float32 takes half the time, but cannot tell which examples lie in balls that are small beside
     # their distance from the middle: balls of narrow modes, of duplicates, beside an outlier.
     for dtype in (np.float32, np.float64):
-        middle = distances.centerd(first, second)
+        middle = distances.centered(first, second)
         real_balls, fake_balls = (
             _Balls(exact, rounded.astype(dtype, copy=False), k)
             for exact, rounded in zip((first, second), middle, strict=True)

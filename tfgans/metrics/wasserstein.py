@@ -123,22 +123,24 @@ class WassersteinMetric(Metric):
 
 @dataclasses.dataclass(frozen=True)
 class SlicedWassersteinMetric(Metric):
-    """`sliced_wasserstein_distance` of at most 10 000 vectors of each set."""
+    """`sliced_wasserstein_distance` of at most 10 000 examples of each set, flattened.
+
+    By default of vectors only.
+    """
 
     name = "sliced_wasserstein_distance"
     quantities = (Quantity("sliced_wasserstein_distance"),)
     reads = "examples"
     max_examples = 10_000
     by_default = True
-    requirement = "vectors"
 
-    def suits(self, context: Context) -> bool:
+    def is_default(self, context: Context) -> bool:
         """Returns whether the examples are vectors."""
         return len(context.data_shape) == 1
 
     def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, float]:
         """Returns the distance along directions that the seed decides."""
-        distance = sliced_wasserstein_distance(real, fake, seed=context.seed)
+        distance = sliced_wasserstein_distance(_rows(real), _rows(fake), seed=context.seed)
         return {"sliced_wasserstein_distance": distance}
 
 

@@ -13,6 +13,8 @@ METRICS = (
     *("classifier_mode_coverage", "mode_coverage", "ms_ssim", "near_copies"),
     *("sliced_wasserstein_distance", "wasserstein_distance"),
 )
+# Of images without an extractor: what pixels say without a network.
+PIXEL_METRICS = ("sliced_wasserstein_distance", "ms_ssim", "near_copies")
 FLAGS = ("extractor", "extractor_sha256", "metrics", "num_samples", "num_real")
 
 
@@ -24,11 +26,15 @@ def define(parser: Parser) -> None:
         None,
         "network whose features are compared: identity, digits (8x8 images), inception:PATH (the "
         "network of 2015) or keras:FILE:LAYER; default: digits for 8x8 images, identity for "
-        "vectors",
+        "vectors, none for other images",
         value="NAME",
     )
     group.string("extractor_sha256", None, "checksum of the file of inception:PATH", value="HEX")
-    group.words("metrics", f"which of {', '.join(METRICS)}; default: all that fit the data")
+    group.words(
+        "metrics",
+        f"which of {', '.join(METRICS)}; default: all that fit the data, and of images without an "
+        f"extractor {', '.join(PIXEL_METRICS)}",
+    )
     group.integer(
         "num_samples", None, "generated examples; default: as many as real ones", at_least=2
     )
@@ -40,21 +46,32 @@ def evaluator(parser: Parser, source: "Source") -> "Evaluator":
     import tfgans
 
     values = parser.values
+    metrics = values.metrics
+    extractor = values.extractor or _default_extractor(source)
+    if extractor is None and metrics is None:
+        metrics = PIXEL_METRICS
+    elif extractor is None and not set(metrics) <= {*PIXEL_METRICS, "wasserstein_distance"}:
+        raise ValueError(
+            f"Images of shape {source.data_shape} have no default extractor, and without one only "
+            f"{', '.join(PIXEL_METRICS)} and wasserstein_distance can be measured. Received: "
+            f"--metrics={','.join(metrics)}. Pass --extractor=inception:PATH, keras:FILE:LAYER or "
+            "identity"
+        )
     return tfgans.evaluation.Evaluator(
         source,
-        _extractor(parser, source),
-        metrics=values.metrics,
+        _extractor(parser, extractor or "identity"),
+        metrics=metrics,
         num_samples=values.num_samples,
         num_real=values.num_real,
         seed=values.seed,
     )
 
 
-def _extractor(parser: Parser, source: "Source") -> Any:
+def _extractor(parser: Parser, extractor: str) -> Any:
     import tfgans
 
     values = parser.values
-    kind, _, place = (values.extractor or _default(source)).partition(":")
+    kind, _, place = extractor.partition(":")
     if (values.extractor_sha256 is not None) != (kind == "inception" and place.endswith(".pb")):
         raise ValueError(
             "--extractor_sha256 goes with --extractor=inception:FILE.pb, which needs it"
@@ -75,12 +92,7 @@ def _extractor(parser: Parser, source: "Source") -> Any:
     return tfgans.evaluation.keras_model(tfgans.training.load_model(file), layer)
 
 
-def _default(source: "Source") -> str:
+def _default_extractor(source: "Source") -> str | None:
     if len(source.data_shape) == 1:
         return "identity"
-    if source.data_shape[:2] == (8, 8):
-        return "digits"
-    raise ValueError(
-        f"Images of shape {source.data_shape} have no default extractor. Pass "
-        "--extractor=inception:PATH, keras:FILE:LAYER or identity"
-    )
+    return "digits" if source.data_shape[:2] == (8, 8) else None
