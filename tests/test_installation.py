@@ -90,9 +90,6 @@ def test_library_works_outside_the_repository(installed, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not (ROOT / "tfgans" / "__main__.py").exists(), reason="there is no tfgans/__main__.py"
-)
 def test_commands_work_outside_the_repository(installed, tmp_path):
     text = run("-m", "tfgans", "--help", cwd=tmp_path, PYTHONPATH=str(installed))
     for command in ("train", "sample", "evaluate", "export", "serve"):
