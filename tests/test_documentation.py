@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import importlib.util
 import os
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -147,6 +148,23 @@ def test_every_public_name_of_tf_gan_has_a_row():
                     public |= set(ast.literal_eval(node.value))
     assert len(public) > 80
     assert named == public
+
+
+_NAME = re.compile(r"(?<![\w:/.\"'-])tfgans(?:\.\w+)+")
+
+
+def test_names_in_text_and_code_exist():
+    """Of a name in the package that was renamed or removed no mention is left."""
+    files = [*ROOT.glob("tfgans/**/*.py"), *ROOT.glob("docs/*.md"), ROOT / "README.md"]
+    files += [*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py")]
+    missing = set()
+    for path in files:
+        for name in _NAME.findall(path.read_text()):
+            try:
+                pkgutil.resolve_name(name)
+            except (AttributeError, ImportError):
+                missing.add(f"{path.relative_to(ROOT)}: {name}")
+    assert not missing
 
 
 @pytest.mark.slow

@@ -366,7 +366,10 @@ def with_batch_statistics():
             for component in (3, -1, 1.0)
         ),
         (lambda: tiny.gan().sample(2, seed=0, component=1), "the generator has 1 component"),
-        (lambda: gan(wrapped(tiny.mixtures(2, 1)[0]), tiny.discriminator()), "`tfgans.MixtureGe"),
+        (
+            lambda: gan(wrapped(tiny.mixtures(2, 1)[0]), tiny.discriminator()),
+            "`tfgans.MixtureGenerator` itself",
+        ),
         (lambda: gan(tiny.generator(), tiny.mixtures(2, 1)[0]), "MixtureDiscriminator` itself"),
         (lambda: tfgans.WGANGP(tiny.generator(), with_sigmoid()), "before any sigmoid"),
         (lambda: tfgans.WGANGP(tiny.generator(), with_batch_statistics()), "BatchNormalization"),
@@ -380,14 +383,17 @@ def test_refusals(call, message):
 @SLOW
 def test_a_run_with_other_mixture_settings_is_refused(tmp_path):
     source = tfgans.data.from_array(tiny.digits())
-    where = {"run_dir": tmp_path / "x", "steps": 1, "batch_size": 16}
+
+    def run(batch_size=16, **settings):
+        model = gan(*tiny.mixtures(**settings))
+        return tfgans.training.Run(tmp_path / "x", model, source, steps=1, batch_size=batch_size)
+
     with pytest.raises(ValueError, match=r"3 components.*Received: a batch of 2"):
-        tfgans.training.train(gan(*tiny.mixtures()), source, **{**where, "batch_size": 2})
+        run(batch_size=2)
     assert not (tmp_path / "x").exists()
-    tfgans.training.train(gan(*tiny.mixtures()), source, **where)
-    other = gan(*tiny.mixtures(entropy_weight=0.1))
-    with pytest.raises(ValueError, match="discriminator_mixture is"):
-        tfgans.training.train(other, source, **where)
+    run().train()
+    with pytest.raises(ValueError, match=r"discriminator\.mixture\.entropy_weight is"):
+        run(entropy_weight=0.1).train()
 
 
 def test_rows_are_matched_for_pairs():

@@ -54,7 +54,7 @@ values (or 1, if that is larger) |
     whole backup up to the last check without such a finding, multiplies both learning rates by
     `learning_rate_factor`, increases `model.rollbacks`, saves the result as the newest backup, sets
     `rolled_back` and stops `fit`. Call `fit` again with the data from `model.step` on, as
-    `tfgans.training.train` does. A plain `fit` ends early. After the last rollback, or without a
+    `tfgans.training.Run` does. A plain `fit` ends early. After the last rollback, or without a
     good backup, the callback only warns, and stops at numbers that are not finite.
 
     **Resuming.** With `path`, a killed run ends with the same bits and tables as an uninterrupted

@@ -69,7 +69,7 @@ class Command:
         if self.action and not _HELP.intersection(words):
             if words[:1] != [self.action]:
                 return self._fail(
-                    f"expected {self._usage}. Received: {shlex.join(words) or 'nothing'} "
+                    f"expected `{self._usage}`. Received: {shlex.join(words) or 'nothing'} "
                     f"(tfgans {self.name} --help lists the flags)",
                     2,
                 )

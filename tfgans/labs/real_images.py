@@ -1,8 +1,8 @@
 """Claims about CIFAR-10, CelebA and MNIST: recipes for users who have the data and a GPU.
 
-`recipes/*.flags` are flag files of `bin/train.py`, one for each paper and data set:
+`recipes/*.flags` are flag files of `tfgans train`, one for each paper and data set:
 
-bin/train.py --flagfile=tfgans/labs/recipes/cifar10_sngan.flags --run_dir=runs/cifar10_sngan
+tfgans train --flagfile=tfgans/labs/recipes/cifar10_sngan.flags --run_dir=runs/cifar10_sngan
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ PROTOCOL = """
 No run here: images of this size ask for a GPU, and the data for a download. Each claim has a flag
 file with the paper's settings, as far as they are known to us; what is ours is said at its top:
 
-    bin/train.py --flagfile=tfgans/labs/recipes/NAME.flags --run_dir=runs/NAME
+    tfgans train --flagfile=tfgans/labs/recipes/NAME.flags --run_dir=runs/NAME
     bin/evaluate.py --run_dir=runs/NAME --extractor=inception:PATH --metrics=frechet_distance
 
 `cifar10_dcd` starts from `runs/cifar10_sngan`. Tests run every recipe for a few steps, on made-up
