@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgans import checks
+from tfgans import checks, files
 from tfgans.data import dataset_json, paths
 from tfgans.data.image_store import ImageStore
 from tfgans.data.indexed import spread
@@ -41,7 +41,7 @@ class FolderStore(ImageStore):
         split: str = "train",
         follow_links: bool = False,
     ) -> None:
-        named = Path(path).expanduser()
+        named = files.path(path)
         within = None if checks.boolean("follow_links", follow_links) else named
         self._listing = paths.list_images(named, split, within=within)
         labels, class_names = _classes(self._listing, named, within)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfgans import files
 from tfgans.data import array_files
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.load_options import LoadOptions
@@ -70,7 +71,7 @@ def load_hdf5(path: str, options: LoadOptions) -> IndexedSource:
 
 def _split_path(path: str) -> tuple[Path, str | None]:
     """Returns the file and the key in it, or None."""
-    whole = Path(path).expanduser()
+    whole = files.path(path)
     for file in (whole, *whole.parents):
         if file.is_file():
             return file, None if file == whole else whole.relative_to(file).as_posix()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfgans import files
 from tfgans.data import array_files, capacity, paths
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.load_options import LoadOptions
@@ -48,7 +49,7 @@ def load_idx(
     Reference:
         The format is described in yann.lecun.com/exdb/mnist.
     """
-    folder = Path(path).expanduser()
+    folder = files.path(path)
     split = options.split
     images = _file(folder, _IMAGES, split)
     if images is None:

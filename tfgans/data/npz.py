@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfgans import files
 from tfgans.data import array_files, capacity
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.load_options import LoadOptions
@@ -26,7 +27,7 @@ def load_npz(path: str | os.PathLike[str], options: LoadOptions) -> IndexedSourc
         ValueError: When the file is no archive of arrays, holds objects, or see
             `array_files.load_array`.
     """
-    file = Path(path).expanduser()
+    file = files.path(path)
     if not file.is_file():
         raise ValueError(f"`npz:FILE` must name a file. Received: {file}, which is none")
     try:
