@@ -34,7 +34,7 @@ WARM_UP = 3
 # The number of networks and the routing of the batch; a single network is (1, "").
 Row = tuple[int, str]
 SINGLE: Row = (1, "")
-ROWS: list[Row] = [SINGLE, *((count, "slices") for count in COUNTS), (4, "exact")]
+ROWS: list[Row] = [SINGLE, *((count, "slices") for count in COUNTS), (4, "all")]
 
 
 @dataclasses.dataclass(frozen=True)

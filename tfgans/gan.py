@@ -262,7 +262,7 @@ class GAN(keras.Model):
                 gradient equals that of the whole batch up to the order of summation, except for
                 anything computed over the batch, which is then computed per micro-batch: batch
                 statistics, activity regularizers, the power iterations of spectral normalization,
-                a mixture's slices (with "exact" routing the noise and the points of penalties),
+                a mixture's slices (with "all" routing the noise and the points of penalties),
                 `KLWGAN`'s weights, the spread of `DRAGAN`, a penalty's `fraction`, dropout.
                 Default: 1, the whole batch at once.
             **unknown: Not accepted. `optimizer` and `loss` raise an error that names the arguments
@@ -487,7 +487,7 @@ class GAN(keras.Model):
         Returns:
             `tfgans.weighted.Weighted` of float32 examples [rows, ...]. Their weights are None for a
             plain network; for a mixture float32 [rows, 1] with a gradient to its probabilities
-            ("exact" routing makes `num` times k rows).
+            ("all" routing makes `num` times k rows).
 
         Example: fakes of 8 bits, as the real images are; the gradient passes the rounding.
 
@@ -698,7 +698,7 @@ class GAN(keras.Model):
             # Independent draws for real and fake examples.
             real = self.instance_noise(real, key=stream.key(Role.NOISE_ON_REAL), training=True)
             fakes = self.instance_noise(fakes, key=stream.key(Role.NOISE_ON_FAKE), training=True)
-        # With "exact" routing of the generators there are several fakes for each real example.
+        # With "all" routing of the generators there are several fakes for each real example.
         paired_real = players.match_rows(real, fakes)
         if self.objective.generator_uses_real:
             real, labels = paired_real, fake_labels

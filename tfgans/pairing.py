@@ -66,7 +66,7 @@ def check_game(
     if objective.weighs_fakes and categorical and discriminator.num_components > 1:
         raise ValueError(
             "This game weighs each fake by the others that its discriminator judges, which "
-            f"categorical routing scatters. Received: {objective}. Use routing='slices' or 'exact'"
+            f"categorical routing scatters. Received: {objective}. Use routing='slices' or 'all'"
         )
 
 

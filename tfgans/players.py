@@ -128,7 +128,7 @@ class Player:
     @property
     def calls_per_example(self) -> int:
         """The number of networks that see each example of an update."""
-        return self.num_components if self.routing == "exact" else 1
+        return self.num_components if self.routing == "all" else 1
 
     @property
     def network_variables(self) -> list[keras.Variable]:
@@ -335,7 +335,7 @@ class GeneratorPlayer(Player):
     ) -> Weighted:
         """Returns float32 examples [rows, ...] for an update, and their weights.
 
-        With "exact" routing k times as many as there are latents.
+        With "all" routing k times as many as there are latents.
         """
         inputs = shapes.with_labels(latents, labels)
         if isinstance(self.network, MixtureGenerator):
@@ -492,7 +492,7 @@ def needs_equal_batches(*players: Player, num_shares: int) -> bool:
 
 
 def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """Returns `rows`, repeated to as many as `fake` has: a multiple, with "exact" routing."""
+    """Returns `rows`, repeated to as many as `fake` has: a multiple, with "all" routing."""
     times = shapes.batch_size(fake) // shapes.batch_size(rows)
     if isinstance(times, int) and times == 1:
         return rows

@@ -40,7 +40,11 @@ FLAGS = [
     ("train --metrics=near_copies" + NEW, "need --evaluate_every"),
     ("train --evaluate_every=150" + NEW, "--evaluate_every of --epoch_steps"),
     ("train --steps=7 --steps_per_execution=2" + NEW, "multiples of --steps_per_execution"),
-    ("train --routing=exact" + NEW, "need a mixture: pass --num_generators"),
+    ("train --weight_update=softmax" + NEW, "need a mixture: pass --num_generators"),
+    (
+        "train --num_generators=2 --discriminator_routing=all" + NEW,
+        "--discriminator_routing needs a mixture: pass --num_discriminators",
+    ),
     ("train --doctor_every=0 --rollbacks=1" + NEW, "--rollbacks needs --doctor_every"),
     ("sample --num=1e3" + OF_RUN, "--num.*invalid literal.*'1e3'"),
     ("sample --server=http://x --name=x" + OF_RUN, "Exactly one of"),

@@ -115,7 +115,7 @@ def test_methods_take_labels(cls, options, make):
 
 def test_exact_routing_repeats_labels_with_the_images():
     """Every generator makes every image: the mean logit of fakes is that over all pairs."""
-    model = mixed(generator_routing="exact")
+    model = mixed(generator_routing="all")
     real, labels = tf.constant(IMAGES[:6]), tf.constant(LABELS[:6])
     stream = Stream(tfgans.random.key(0))
     fake = model.generate(6, labels, stream=stream, training=True)

@@ -37,7 +37,7 @@ GAMES = {
         tiny.conditional_generator(), tiny.conditional_discriminator(), num_classes=10
     ),
     "exact mixture": lambda: NON_SATURATING(
-        *tiny.mixtures(2, 2, normalization=False, routing="exact")
+        *tiny.mixtures(2, 2, normalization=False, routing="all")
     ),
     "DCD": lambda: tfgans.DCD(*pair(), langevin=tfgans.refinement.Langevin(steps=3)),
 }

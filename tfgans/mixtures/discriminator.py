@@ -31,14 +31,14 @@ class MixtureDiscriminator(Mixture):
       discriminator j judges its rows, which are weighted by k w_j: an unbiased estimate of
       sum_ij w_i w_j F(G_i, D_j) at the cost of a single network. A batch must hold k examples or
       more.
-    * "exact" has every discriminator judge the whole batch, as the paper writes it.
+    * "all" has every discriminator judge the whole batch, as the paper writes it: k times the cost.
     * "categorical" draws a discriminator for each example; see `MixtureGenerator`, also for the
       updates of the weights.
 
     Args:
         components: Sequence of built Keras models, examples -> logits [batch, 1], with separate
             weights and equal shapes; `MixtureDiscriminator.from_builder(builder, k)` makes them.
-        routing: "slices", "exact" or "categorical". Default: "slices".
+        routing: "slices", "all" or "categorical". Default: "slices".
         weight_update: "exponentiated_gradient" or "softmax". Default: "exponentiated_gradient".
         entropy_weight: Float of at least 0. Default: 0.05.
         weight_learning_rate: Float of at least 0, the rate of exponentiated gradient; 0 keeps the
@@ -105,7 +105,7 @@ class MixtureDiscriminator(Mixture):
                 routing, so a batch may be of any size.
 
         Returns:
-            Float32 logits [rows, columns], with one column, or k for "exact"; and float32 weights
+            Float32 logits [rows, columns], with one column, or k for "all"; and float32 weights
             [rows, 1] or [1, k], with which the mean over rows of the sum over columns estimates
             the mean over the mixture.
         """

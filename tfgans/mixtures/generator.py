@@ -27,7 +27,7 @@ class MixtureGenerator(Mixture):
       its examples have weight k w_i. The mean over the batch is an unbiased estimate of the
       mixture's payoff with an exact gradient to the weights, at the cost of a single network. A
       batch must hold k examples or more.
-    * "exact" makes the whole batch with every generator, as the paper writes it: k times the cost.
+    * "all" makes the whole batch with every generator, as the paper writes it: k times the cost.
     * "categorical" draws a generator for each latent, as sampling does; the gradient to w goes
       through w_i / stop_gradient(w_i). Generators that receive no latent do not change. It
       does not compile under XLA and runs on a single device.
@@ -42,7 +42,7 @@ class MixtureGenerator(Mixture):
     Args:
         components: Sequence of built Keras models, latents -> examples, with separate weights
             and equal shapes; `MixtureGenerator.from_builder(builder, k)` makes them.
-        routing: "slices", "exact" or "categorical". Default: "slices".
+        routing: "slices", "all" or "categorical". Default: "slices".
         weight_update: "exponentiated_gradient" or "softmax". Default: "exponentiated_gradient".
         entropy_weight: Float of at least 0. Default: 0.05.
         weight_learning_rate: Float of at least 0, the rate of exponentiated gradient; 0 keeps the
@@ -165,8 +165,8 @@ class MixtureGenerator(Mixture):
                 whatever the routing, so a batch may be of any size.
 
         Returns:
-            Float32 examples [rows, ...], grouped by component with "slices" and "exact" (rows is k
-            times the batch with "exact"); and float32 weights [rows, 1], with which the mean over
+            Float32 examples [rows, ...], grouped by component with "slices" and "all" (rows is k
+            times the batch with "all"); and float32 weights [rows, 1], with which the mean over
             the rows estimates the mean over the mixture.
         """
         if not training or self.routing == "categorical":

@@ -14,7 +14,7 @@ from tfgans.mixtures import routing as routes
 from tfgans.types import Config, Inputs, Shape
 from tfgans.weighted import Weighted
 
-ROUTINGS = ("slices", "exact", "categorical")
+ROUTINGS = ("slices", "all", "categorical")
 WEIGHT_UPDATES = ("exponentiated_gradient", "softmax")
 DEFAULT_RATE = 0.01
 _SUM_TOLERANCE = 1e-4
@@ -39,7 +39,7 @@ class Mixture(keras.Model):
 
     Args:
         components: Sequence of built Keras models with equal input and output shapes.
-        routing: "slices", "exact" or "categorical".
+        routing: "slices", "all" or "categorical".
         weight_update: "exponentiated_gradient" or "softmax".
         entropy_weight: Float of at least 0.
         weight_learning_rate: Float of at least 0.

@@ -49,7 +49,7 @@ def estimate(gan: GAN, source: Source, *, batch_size: int) -> MemoryEstimate:
         batch_size: Int, examples in an update, of all replicas.
     """
     generator, discriminator = gan.players["generator"], gan.players["discriminator"]
-    # The discriminator gets the real batch, and a batch of each generator with exact routing.
+    # The discriminator gets the real batch, and a batch of each generator with routing "all".
     fakes = generator.calls_per_example
     judged = _output_sizes(discriminator)
     points = 0 if gan.penalty is None else 4 * fakes * judged

@@ -5,13 +5,14 @@ from typing import Any
 
 from tfgans.cli.parser import Parser
 
-ROUTINGS = ("slices", "exact", "categorical")
+ROUTINGS = ("slices", "all", "categorical")
 WEIGHT_UPDATES = ("exponentiated_gradient", "softmax")
-_OPTIONS = ("routing", "weight_update", "entropy_weight", "weight_learning_rate")
-_COUNTS = ("num_generators", "num_discriminators")
+_ROUTING = {"num_generators": "generator_routing", "num_discriminators": "discriminator_routing"}
+_COUNTS = tuple(_ROUTING)
+_SHARED = ("weight_update", "entropy_weight", "weight_learning_rate")
 # Keeps the components of two runs with neighboring seeds apart.
 _SEED_STRIDE = 2**20
-FLAGS = (*_COUNTS, *_OPTIONS)
+FLAGS = (*_COUNTS, *_ROUTING.values(), *_SHARED)
 
 
 def define(parser: Parser) -> None:
@@ -22,10 +23,16 @@ def define(parser: Parser) -> None:
         "num_discriminators", 1, "more than 1 makes a mixture of discriminators", at_least=1
     )
     group.choice(
-        "routing",
+        "generator_routing",
         None,
         ROUTINGS,
-        "which examples each component trains on; default: slices",
+        "which examples of a batch each generator makes; default: slices",
+    )
+    group.choice(
+        "discriminator_routing",
+        None,
+        ROUTINGS,
+        "which examples of a batch each discriminator judges; default: slices",
     )
     group.choice(
         "weight_update",
@@ -43,20 +50,32 @@ def define(parser: Parser) -> None:
         FLAGS,
         lambda values: (
             max(values[name] for name in _COUNTS) > 1
-            or all(values[name] is None for name in _OPTIONS)
+            or all(values[name] is None for name in _SHARED)
         ),
-        f"--{', --'.join(_OPTIONS)} need a mixture: pass --num_generators or --num_discriminators",
+        f"--{', --'.join(_SHARED)} need a mixture: pass --num_generators or --num_discriminators",
+    )
+    for count, routing in _ROUTING.items():
+        _check_routing(parser, count, routing)
+
+
+def _check_routing(parser: Parser, count: str, routing: str) -> None:
+    parser.check(
+        (count, routing),
+        lambda values: values[count] > 1 or values[routing] is None,
+        f"--{routing} needs a mixture: pass --{count} of at least 2",
     )
 
 
 def player(
-    parser: Parser, mixture: Callable[..., Any], build: Callable[[int], Any], count: int
+    parser: Parser, mixture: Callable[..., Any], build: Callable[[int], Any], count: str
 ) -> Any:
-    """Returns the network `build(seed)`, or a mixture of `count` such networks."""
-    networks = [build(parser.values.seed + index * _SEED_STRIDE) for index in range(count)]
-    if count == 1:
+    """Returns the network `build(seed)`, or a mixture of as many as the flag `count` says."""
+    values = parser.values
+    networks = [build(values.seed + index * _SEED_STRIDE) for index in range(values[count].value)]
+    if len(networks) == 1:
         return networks[0]
-    options = {name: parser.values[name].value for name in _OPTIONS}
+    options = {"routing": values[_ROUTING[count]].value}
+    options |= {name: values[name].value for name in _SHARED}
     return mixture(
         networks, **{name: value for name, value in options.items() if value is not None}
     )

@@ -65,13 +65,13 @@ def build_players(parser: Parser, source: "Source", model: str) -> tuple[Any, An
             parser,
             tfgans.MixtureGenerator,
             lambda seed: build_generator(shape, seed=seed, **common, **generator),
-            values.num_generators,
+            "num_generators",
         ),
         mixtures.player(
             parser,
             tfgans.MixtureDiscriminator,
             lambda seed: build_discriminator(shape, seed=seed, **common, **discriminator),
-            values.num_discriminators,
+            "num_discriminators",
         ),
     )
 
