@@ -19,10 +19,24 @@ def define(parser: Parser) -> None:
     """Declares the flags."""
     group = parser.group("Experiment")
     group.choice("lab", None, [*NAMES, "all"], "which, each of all in a folder of --out (required)")
-    group.integer("seeds", 8, "runs of each cell, with seeds 0, 1, ...", at_least=1)
+    group.integer("seeds", 8, "runs of each cell, each with another seed", at_least=1)
+    group.words(
+        "only", "run the cells with these settings, as game=r3gan,game=wgan", value="NAME=VALUE,..."
+    )
+    group.number(
+        "seconds",
+        None,
+        "CPU seconds of training, of labs that train for a time; default: the lab's",
+        at_least=1,
+    )
     group.boolean("quick", False, "run a smaller form: to try it, not to quote it")
     group = parser.group("Execution")
-    group.integer("workers", None, "runs at a time; default: as many as CPUs", at_least=1)
+    group.integer(
+        "workers",
+        None,
+        "most runs at a time; default: the number of CPUs (1 where CPU time is compared)",
+        at_least=1,
+    )
     group.choice(
         "engine",
         "processes",
@@ -79,6 +93,8 @@ def _run(parser: Parser, command: str) -> int:
             Path(values.out, name) if every else values.out,
             seeds=values.seeds,
             quick=values.quick,
+            only=values.only or (),
+            seconds=values.seconds,
             workers=values.workers,
             engine=values.engine,
             command=command,

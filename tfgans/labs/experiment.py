@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,22 +44,28 @@ def run(
     *,
     seeds: int = 8,
     quick: bool = False,
+    only: Sequence[str] = (),
+    seconds: float | None = None,
     workers: int | None = None,
     engine: str = "processes",
     command: str = "",
     progress: bool = False,
 ) -> Outcome:
-    """Runs a lab from seeds 0 to `seeds - 1`, and writes its rows, figures and report.
+    """Runs a lab from each of its first `seeds` seeds, and writes its rows, figures and report.
 
     Continues in a folder that holds some of the rows: only missing and failed runs are computed.
-    `seeds` may grow between calls.
+    `seeds` may grow between calls, and `only` may change. The report is of the runs of the call.
 
     Args:
         lab: The lab.
         out: The folder to write to.
         seeds: Int of at least 1.
         quick: Whether to run the smaller form of the lab.
-        workers: Number of single-threaded runs at a time. Default: the number of CPUs.
+        only: Settings as "name=value": run the cells that have them. Of several values of a name,
+            any. Default: all cells.
+        seconds: CPU seconds of training, of labs that train for a time. Default: the lab's.
+        workers: Most single-threaded runs at a time. Default: the number of CPUs. A lab that
+            compares CPU seconds takes a run at a time.
         engine: "processes" or "ray"; see `engines.run_tasks`.
         command: The command line, for the report.
         progress: Whether to show a progress bar on stderr.
@@ -74,6 +80,7 @@ def run(
         ImportError: If `engine` is "ray" and Ray is not installed.
     """
     checks.positive_int("seeds", seeds)
+    wanted = lab.runs(seeds, quick=quick, only=only, seconds=seconds)
     workers = _num_cpus() if workers is None else checks.positive_int("workers", workers)
     engines.check(engine)
     folder = files.path(out)
@@ -81,16 +88,27 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     with files.locked(folder, wait=False):
         rows = _open(lab, folder, quick=quick)
-        wanted = [{**cell, "seed": seed} for seed in range(seeds) for cell in lab.cells(quick)]
         done = rows.done()
         missing = [row for row in wanted if rows.key(row) not in done]
+        if lab.one_at_a_time:
+            missing = _alternating(missing)
+            workers = 1
         _fill(lab, rows, missing, workers=workers, engine=engine, progress=progress)
         frame = rows.frame(wanted)
         good = _comparable(frame, lab.settings())
         verdicts = tuple(decide(claim, good) for claim in lab.claims)
-        about = report.About(command, quick, versions(), time.strftime("%Y-%m-%d"))
+        full = len(lab.runs(seeds, quick=quick))
+        about = report.About(command, quick, versions(), time.strftime("%Y-%m-%d"), full)
         report.write(lab, frame, good, verdicts, about, folder)
     return Outcome(verdicts, len(frame), int((frame["status"] == FAILED).sum()), folder)
+
+
+def _alternating(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the runs seed by seed, each second seed's in reverse: no cell is always the first."""
+    by_seed: dict[int, list[dict[str, Any]]] = {}
+    for run in runs:
+        by_seed.setdefault(run["seed"], []).append(run)
+    return [run for seed, ours in by_seed.items() for run in (ours[::-1] if seed % 2 else ours)]
 
 
 def _open(lab: Lab, folder: Path, *, quick: bool) -> Rows:

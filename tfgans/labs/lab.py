@@ -91,6 +91,11 @@ class Lab:
         claims: The claims to decide.
         drawings: Figures by file name without suffix.
         tables: Functions of rows (a DataFrame, all cells of each seed) to a table, by heading.
+        first_seed: The seed of the first run. A lab whose design was chosen by trials takes seeds
+            that no trial had.
+        one_at_a_time: Whether runs must not share the machine with one another, as CPU seconds are
+            what they compare.
+        history: Markdown on what earlier versions of the lab found, and why it changed.
 
     Raises:
         ValueError: If two columns have the same name, or cells have different names.
@@ -107,6 +112,9 @@ class Lab:
     tables: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = dataclasses.field(
         default_factory=dict
     )
+    first_seed: int = 0
+    one_at_a_time: bool = False
+    history: str = ""
 
     def __post_init__(self) -> None:
         for name in self.drawings:
@@ -122,6 +130,59 @@ class Lab:
         if len(names) > 1:
             raise ValueError(f"All cells need the same names. Received: {sorted(names)}")
         return list(names.pop()) if names else []
+
+    def runs(
+        self,
+        seeds: int,
+        *,
+        quick: bool = False,
+        only: Sequence[str] = (),
+        seconds: float | None = None,
+    ) -> list[dict[str, Any]]:
+        """Returns the settings and the seed of each run, seed by seed.
+
+        Args:
+            seeds: Number of seeds, from `first_seed` on.
+            quick: Whether to take the smaller form of the lab.
+            only: Settings as "name=value": the cells that have them. Of several values of a name,
+                any.
+            seconds: CPU seconds of training, in place of the lab's, of cells that train for a time.
+
+        Raises:
+            ValueError: If no cell has the settings of `only`, or none trains for a time.
+        """
+        cells = [dict(cell) for cell in self.cells(quick)]
+        if seconds is not None:
+            checks.positive("seconds", seconds)
+            timed = [cell for cell in cells if cell.get("seconds")]
+            if not timed:
+                raise ValueError(
+                    f"`seconds` is for a lab that trains for a time. Received: {seconds:g} for the "
+                    f"lab {self.name!r}, which does not. Leave it out"
+                )
+            for cell in timed:
+                cell["seconds"] = float(seconds)
+        wanted: dict[str, set[str]] = {}
+        for setting in only:
+            name, _, value = setting.partition("=")
+            wanted.setdefault(name, set()).add(value)
+        for name, values in wanted.items():
+            known = {str(cell[name]) for cell in cells if name in cell}
+            if not values <= known:
+                raise ValueError(
+                    "`only` must name settings of the lab as name=value. Received: "
+                    f"{name}={', '.join(sorted(values - known))}; "
+                    + (
+                        f"the values of {name!r} are {', '.join(sorted(known))}"
+                        if known
+                        else f"the settings are {', '.join(self.settings())}"
+                    )
+                )
+            cells = [cell for cell in cells if str(cell[name]) in values]
+        if not cells and wanted:
+            raise ValueError(f"No cell has all of these settings. Received: {', '.join(only)}")
+        numbers = range(self.first_seed, self.first_seed + seeds)
+        return [{**cell, "seed": seed} for seed in numbers for cell in cells]
 
     def columns(self) -> list[str]:
         """Returns the columns of the CSV file."""

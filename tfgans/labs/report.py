@@ -32,12 +32,14 @@ class About:
         quick: Whether the lab ran in its smaller form.
         versions: Versions of the packages that the numbers depend on.
         date: The date of the report.
+        num_wanted: Number of runs of as many seeds with all cells.
     """
 
     command: str
     quick: bool
     versions: Mapping[str, str]
     date: str
+    num_wanted: int
 
 
 def write(
@@ -115,6 +117,8 @@ def _sections(
         for heading, make in lab.tables.items():
             parts += [f"## {heading}", markdown_table(make(good))]
     parts += ["## Protocol", lab.protocol.strip(), *_columns(lab), _origin(frame, about)]
+    if lab.history:
+        parts += ["## Earlier versions", lab.history.strip()]
     failed = frame[frame["status"] != "ok"]
     if len(failed):
         listed = failed[[*lab.settings(), "seed", "error"]]
@@ -145,8 +149,10 @@ def _origin(frame: pd.DataFrame, about: About) -> str:
     known = sorted(set(frame["commit"].astype(str)))
     commits = ", ".join(known) + "; `rows.csv` says which run is of which" * (len(known) > 1)
     versions = ", ".join(f"{name} {version}" for name, version in about.versions.items())
+    missing = about.num_wanted - len(frame)
+    part = f" of the {about.num_wanted} that all cells of these seeds have" if missing > 0 else ""
     ran = (
-        f"- {len(frame)} runs, seeds {frame['seed'].min()} to {frame['seed'].max()}, "
+        f"- {len(frame)} runs{part}, seeds {frame['seed'].min()} to {frame['seed'].max()}, "
         f"{frame['cpu_seconds'].sum():.0f} CPU seconds, a run in one thread\n- Code: {commits}"
     )
     facts = [

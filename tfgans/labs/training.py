@@ -1,8 +1,9 @@
 """Trains the models of the labs, and measures them on the way."""
 
 import math
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -113,3 +114,96 @@ def train_falling(
         learning_rate=(falling(rate, steps), falling(rate, updates)),
         betas=betas,
     )
+
+
+_ENDLESS = 10**9  # Calls of TensorFlow in an epoch that a callback ends.
+
+
+class Spent(NamedTuple):
+    """The cost of a training run.
+
+    Attributes:
+        updates: Updates of the generator.
+        cpu_seconds: CPU seconds of the process in training. The first call of TensorFlow, which
+            traces, counts as the mean of the others.
+    """
+
+    updates: int
+    cpu_seconds: float
+
+
+class _Budget(keras.callbacks.Callback):
+    """Lets the rate fall linearly to 0 while a budget is spent, and stops the training then."""
+
+    def __init__(self, rate: float, *, updates: int | None, seconds: float | None) -> None:
+        super().__init__()
+        self.spent = Spent(0, 0.0)
+        self._rate = rate
+        self._updates = updates
+        self._seconds = seconds
+        self._first: tuple[int, float] | None = None  # The step and the time after the first call.
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        del batch, logs
+        now, before = time.process_time(), self.spent.updates
+        step = int(self.model.step)
+        if self._first is None:
+            self._first = step, now
+            seconds = 0.0
+        else:
+            first_step, begun = self._first
+            seconds = (now - begun) / (step - first_step) * step
+        self.spent = Spent(step, seconds)
+        # Half a call early: on average neither too early nor too late.
+        share, ahead = self._share(step, seconds), (step - before) / step / 2
+        self.model.optimizer.learning_rate = self._rate * max(0.0, 1.0 - share)
+        self.model.stop_training = share * (1.0 + ahead) >= 1.0
+
+    def _share(self, step: int, seconds: float) -> float:
+        return step / self._updates if self._updates else seconds / (self._seconds or math.inf)
+
+
+def spend(
+    gan: GAN,
+    source: data.Source,
+    *,
+    updates: int | None = None,
+    seconds: float | None = None,
+    batch_size: int,
+    rate: float,
+    betas: tuple[float, float],
+    at_once: int = 20,
+) -> Spent:
+    """Trains both players with Adam until a budget of updates or of CPU seconds is spent.
+
+    The learning rate falls linearly to 0 as the budget is spent, in steps of a call. CPU seconds
+    are those of the process (`time.process_time`), so nothing else may run in it.
+
+    Args:
+        gan: The model, not compiled yet.
+        source: The data.
+        updates: Updates of the generator, a multiple of `at_once`. Either this or `seconds`.
+        seconds: CPU seconds of training, without the tracing. A run ends within a call of them.
+        batch_size: Examples per update of the discriminator.
+        rate: The learning rate of both players at the start.
+        betas: `beta_1` and `beta_2` of Adam.
+        at_once: Steps per call of TensorFlow.
+
+    Raises:
+        ValueError: If not exactly one budget is given, or a budget is not positive.
+    """
+    if (updates is None) == (seconds is None):
+        raise ValueError(
+            "`updates` or `seconds` must be given, and not both. Received: "
+            f"updates={updates!r}, seconds={seconds!r}"
+        )
+    if updates is None:
+        checks.positive("seconds", seconds)
+    elif checks.positive_int("updates", updates) % at_once:
+        raise ValueError(f"`updates` must be a multiple of {at_once}. Received: {updates}")
+    pair = [optimizers.FusedAdam(rate, beta_1=betas[0], beta_2=betas[1]) for _ in range(2)]
+    gan.compile(*pair, steps_per_execution=at_once)
+    budget = _Budget(rate, updates=updates, seconds=seconds)
+    steps = updates or _ENDLESS * at_once
+    gan.fit(source.batches(batch_size), steps_per_epoch=steps, callbacks=[budget], verbose=0)
+    return budget.spent
