@@ -103,6 +103,38 @@ def test_more_seeds_are_added_and_nothing_runs_twice(tmp_path, here, monkeypatch
     assert labs.run(tiny_lab.lab(), path, seeds=3).num_runs == 12
 
 
+def test_a_part_of_the_cells_comes_first(tmp_path, here):
+    lab = tiny_lab.lab(first_seed=7, history="It was *worse*.")
+    assert labs.run(lab, tmp_path, seeds=2, only=["arm=up", "scale=0.1"]).num_runs == 2
+    text = (tmp_path / "report.md").read_text()
+    assert "2 runs of the 8 that all cells of these seeds have, seeds 7 to 8" in text
+    assert "## Earlier versions\n\nIt was *worse*." in text
+    first = (tmp_path / "rows.csv").read_bytes()
+    assert labs.run(lab, tmp_path, seeds=2, only=["scale=0.1", f"scale={1 / 3}"]).num_runs == 8
+    assert (tmp_path / "rows.csv").read_bytes().startswith(first)
+    assert "that all cells" not in (tmp_path / "report.md").read_text()
+
+
+def test_runs_that_compare_cpu_time_come_one_at_a_time_in_turned_order(tmp_path, monkeypatch):
+    def in_turn(tasks, workers):
+        assert workers == 1
+        return ((index, engines._measure(task)) for index, task in enumerate(tasks))
+
+    monkeypatch.setattr(engines, "_by_processes", in_turn)
+    monkeypatch.setattr(engines, "_forget_others", lambda seed: None)
+    lab = tiny_lab.lab("up", "none", one_at_a_time=True)
+    labs.run(lab, tmp_path, seeds=3, workers=4)
+    order = [("up", 0), ("none", 0), ("none", 1), ("up", 1), ("up", 2), ("none", 2)]
+    assert list(rows(tmp_path)[["arm", "seed"]].itertuples(index=False, name=None)) == order
+
+
+def test_seconds_replace_those_of_cells_that_train_for_a_time():
+    cells = [{"arm": "a", "seconds": 600.0}, {"arm": "b", "seconds": 0.0}]
+    lab = tiny_lab.lab(cells=lambda quick: cells)
+    assert [run["seconds"] for run in lab.runs(1, seconds=20)] == [20.0, 0.0]
+    assert [run["seconds"] for run in lab.runs(1)] == [600.0, 0.0]
+
+
 def test_folders_of_something_else_are_refused(tmp_path, here):
     labs.run(tiny_lab.lab(), tmp_path / "lab", seeds=1, workers=1)
     with pytest.raises(ValueError, match=r"Received: .*'quick': False.*Choose another folder"):
@@ -124,6 +156,15 @@ def test_folders_of_something_else_are_refused(tmp_path, here):
         (lambda out: labs.run(tiny_lab.lab(), out, seeds=0), "`seeds` must be an integer of at l"),
         (lambda out: labs.run(tiny_lab.lab(), out, workers=0), "`workers` must be an integer of"),
         (lambda out: labs.run(tiny_lab.lab(), out, engine="slurm"), "one of 'processes', 'ray'"),
+        (
+            lambda out: labs.run(tiny_lab.lab(), out, only=["arm=down"]),
+            "values of 'arm' are none, up",
+        ),
+        (lambda out: labs.run(tiny_lab.lab(), out, only=["leg=up"]), "settings are arm, scale"),
+        (
+            lambda out: labs.run(tiny_lab.lab(), out, seconds=9.0),
+            "for a lab that trains for a time",
+        ),
         (lambda out: labs.load("alchemy"), "`lab` must be one of"),
         (lambda out: tiny_lab.lab(measures={"seed": "common"}), "Received twice: seed"),
         (lambda out: tiny_lab.lab(cells=lambda quick: [{f"{quick}": 1}]), "need the same names"),

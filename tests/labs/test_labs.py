@@ -4,7 +4,6 @@ import math
 
 import pandas as pd
 import pytest
-from scipy import stats
 
 from tfgans import labs
 from tfgans.labs import (
@@ -15,6 +14,7 @@ from tfgans.labs import (
     kl_wgan,
     many_paths,
     mix,
+    mix_images,
     objectives_by_penalties,
     vanishing_gradients,
     verdicts,
@@ -82,12 +82,16 @@ def many_paths_measures(cell, seed):
 def mix_measures(cell, seed):
     """A mixture covers 5 modes more and is nearer by 0.25, with learned weights."""
     mixture = cell["generators"] > 1
-    better = mixture and cell["weights"] != "uniform"
+    better = (mixture and cell["weights"] != "uniform") + (cell["routing"] == "all") / 2
     measures = dict.fromkeys(mix.MEASURES, 0.5 + seed / 10 - better / 4)
-    measures |= {"modes": 10.0 + 5 * mixture + seed, "cpu_seconds": 1.0}
-    images = cell["task"] == mix.STACKED
-    missing = ("modes", "high_quality", "variation") if images else ("frechet",)
-    return {**measures, **dict.fromkeys(missing, math.nan)}
+    return {**measures, "modes": 10.0 + 5 * mixture + seed, "cpu_seconds": 1.0}
+
+
+def mix_images_measures(cell, seed):
+    """Each generator is nearer by 10 and draws all classes alike."""
+    measures = dict.fromkeys(mix_images.MEASURES, 0.5 + seed / 10)
+    drawn = [0.1] * 10 * cell["generators"]
+    return {**measures, "frechet": 100.0 + seed - 10 * cell["generators"], "drawn": drawn}
 
 
 def penalties_measures(cell, seed):
@@ -119,6 +123,7 @@ MEASURES = {
     kl_wgan: kl_wgan_measures,
     many_paths: many_paths_measures,
     mix: mix_measures,
+    mix_images: mix_images_measures,
     objectives_by_penalties: penalties_measures,
     vanishing_gradients: vanishing_measures,
 }
@@ -150,7 +155,8 @@ EFFECTS = {
     generalization: ([1.3, -0.5, 0.0139754, 1.0038323, -1.0], 5),
     kl_wgan: ([-0.1, -0.1, -0.1, -0.1, math.log(3) - 1, -0.1, None], 5),
     many_paths: ([0.1, 0.1, -0.08, -0.08, -0.08, 0.0, 0.1, 0.1, None], 6),
-    mix: ([*[5.0, 5.0, -0.25, -0.25] * 4, -0.25, 5.0, -0.25, None], 2),
+    mix: ([*[*[5.0, -0.25] * 3, -0.125, 0.125] * 4, -0.25, None], 4),
+    mix_images: ([-30.0] * 16, 1),
     objectives_by_penalties: ([*[-0.28] * 5, -0.24, -0.24, 0.22, 0.2], 4),
     vanishing_gradients: ([20.0, 6.0, 6.0, 1.0, 1.0, 1.0, 1.0, 0.4, 0.9], 9),
 }
@@ -184,13 +190,3 @@ def test_a_game_that_diverged_is_the_worst():
     frame.loc[lost & (frame["task"] == "ring"), "sliced"] = math.inf
     assert verdicts.decide(lab.CLAIMS[-2], frame).word == "reproduced"
     lab.LAB.drawings["sliced"].draw(frame).canvas.draw()
-
-
-def test_rank_tests_are_of_the_first_arm():
-    frame = rows(mix, quick=True, seeds=6)
-    table = mix.LAB.tables["Rank tests"](frame)
-    first = frame[(frame["task"] == table["task"][0]) & (frame["game"] == table["game"][0])]
-    groups = [group["modes"] for _, group in first.groupby("generators")]
-    expected = stats.mannwhitneyu(groups[1], groups[0], alternative="greater").pvalue
-    assert float(table["modes: p"][0]) == pytest.approx(expected, rel=0.05)
-    assert table["frechet: p"][0] == ""

@@ -1,5 +1,8 @@
 """Training that is measured on the way, and the effects of its rows."""
 
+import itertools
+import types
+
 import pandas as pd
 import pytest
 import tiny
@@ -21,6 +24,24 @@ def test_looks_come_at_their_steps():
 def test_looks_must_rise(looks):
     with pytest.raises(ValueError, match="`looks` must rise"):
         training.train(None, None, looks=looks, look=None, **SETTINGS)
+
+
+@pytest.mark.parametrize("budget", [{"updates": 10}, {"seconds": 5.0}])
+def test_a_budget_is_spent_while_the_rate_falls_to_zero(budget, monkeypatch):
+    # A clock that shows a second more after each call, of two steps.
+    clock = types.SimpleNamespace(process_time=itertools.count(100.0).__next__)
+    monkeypatch.setattr(training, "time", clock)
+    gan, source = tiny.gan(compiled=False), tfgans.data.from_array(tiny.digits())
+    settings = {"batch_size": 16, "rate": 1e-3, "betas": (0.5, 0.9), "at_once": 2}
+    assert training.spend(gan, source, **budget, **settings) == (10, pytest.approx(5.0))
+    assert gan.step == 10
+    assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("budget", [{}, {"updates": 20, "seconds": 1.0}, {"updates": 21}])
+def test_a_budget_is_of_updates_or_of_seconds(budget):
+    with pytest.raises(ValueError, match=r"`updates` .* Received: "):
+        training.spend(None, None, **budget, batch_size=1, rate=1.0, betas=(0, 0))
 
 
 def test_a_falling_rate_ends_at_zero():

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from tfgans.labs.lab import Claim
-from tfgans.labs.verdicts import NO_RUNS, decide, summaries, summary
+from tfgans.labs.verdicts import NO_RUNS, decide, sign_tests, summaries, summary
 
 NAN, INF = float("nan"), float("inf")
 
@@ -84,3 +84,13 @@ def test_table_of_groups():
     table = summaries(rows, ["arm"], ["x"])
     assert table.to_numpy().tolist() == [["b", 2, "2 [1, 3]"], ["a", 1, "5 [5, 5]"]]
     assert list(table) == ["arm", "seeds", "x"]
+
+
+def test_sign_tests_are_against_the_first_arm_seed_by_seed():
+    rows = pd.DataFrame({"task": "t", "arm": list("aaaabbbb"), "seed": [0, 1, 2, 3, 3, 2, 1, 0]})
+    rows = rows.assign(x=[1, 1, 1, 1, 0, 0, 0, 1.0], y=[1, 2, 3, 4, 5, 4, 3, 2.0])
+    table = sign_tests(rows, by=["task"], arm="arm", better={"x": "less", "y": "greater"})
+    # Three of four seeds, with one tie; and all, with a probability of 1/16 by chance.
+    assert table.to_dict("records") == [
+        {"task": "t", "arm": "b", "against": "a", "x": "3 of 4, p = 0.31", "y": "4 of 4, p = 0.062"}
+    ]

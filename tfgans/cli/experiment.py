@@ -10,8 +10,8 @@ from tfgans.cli.command import Command, Exit, resume_command
 from tfgans.cli.parser import Parser
 
 NAMES = (
-    *("many_paths", "vanishing_gradients", "generalization", "equilibrium", "mix", "diversity"),
-    *("kl_wgan", "dcd", "objectives_by_penalties", "real_images"),
+    *("many_paths", "vanishing_gradients", "generalization", "equilibrium", "mix"),
+    *("mix_images", "diversity", "kl_wgan", "dcd", "objectives_by_penalties", "real_images"),
 )
 
 

@@ -16,6 +16,7 @@ NAMES = (
     "generalization",
     "equilibrium",
     "mix",
+    "mix_images",
     "diversity",
     "kl_wgan",
     "dcd",

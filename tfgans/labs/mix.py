@@ -4,17 +4,16 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 
-from tfgans import data, mixtures, networks
+from tfgans import data, networks
 from tfgans.gan import GAN
-from tfgans.labs import effects, plots, sample_scores, training
+from tfgans.labs import arms, effects, plots, sample_scores, training
+from tfgans.labs.arms import Arm
 from tfgans.labs.lab import Claim, Drawing, Lab
-from tfgans.labs.verdicts import summaries
+from tfgans.labs.verdicts import sign_tests, summaries
 from tfgans.methods import R3GAN, WGAN, WGANGP, NonSaturatingGAN
 
 BATCH, RATE, DEPTH = 256, 1e-3, 3
@@ -35,20 +34,18 @@ WEIGHTS: dict[str, dict[str, float]] = {
 }
 # CPU seconds of training, at equal CPU time.
 SECONDS = {NS: 6.0, "r3gan": 10.0, "wgan": 6.0, "wgan_gp": 6.0}
-UPDATES = {NS: 1500, "r3gan": 1500, "wgan": 600, "wgan_gp": 600}  # Of the generator.
+UPDATES = {NS: 1000, "r3gan": 1000, "wgan": 400, "wgan_gp": 400}  # Of the generator.
 # The width of a network, and of the generators of which four have as many parameters.
 WIDE, NARROW = 64, 32
-# Generators, discriminators, routing of the discriminators, width of the generators.
-SINGLE = (1, 1, "none", WIDE)
 ARMS = {
-    "1x1": SINGLE,
-    "4x1": (4, 1, "none", WIDE),
-    "8x1": (8, 1, "none", WIDE),
-    "4x4 all": (4, 4, "all", WIDE),
-    "4x4 slices": (4, 4, "slices", WIDE),
-    "4x1 narrow": (4, 1, "none", NARROW),
+    "1x1": Arm(1, 1, "none", WIDE),
+    "4x1": Arm(4, 1, "none", WIDE),
+    "8x1": Arm(8, 1, "none", WIDE),
+    "4x4 all": Arm(4, 4, "all", WIDE),
+    "4x4 slices": Arm(4, 4, "slices", WIDE),
+    "4x1 narrow": Arm(4, 1, "none", NARROW),
 }
-_NAMES = {arm: name for name, arm in ARMS.items()}
+_AT_EQUAL_UPDATES = ("1x1", "4x1", "4x4 all", "4x4 slices")
 PAPER, OURS = "Arora et al. 2017", "ours, after Arora et al. 2017"
 
 PROTOCOL = f"""
@@ -64,9 +61,10 @@ The lab `mix_images` compares the same arms on Fashion-MNIST.
 - Weights learn by exponentiated gradient at rate .01 with entropy .05 (`learned`), at rate .1 with
   entropy .005 (`fast`), or stay `uniform`.
 - Equal CPU time: a run trains until its process has spent so many CPU seconds in training:
-  {", ".join(f"{count:g} ({game})" for game, count in SECONDS.items())}. The clock starts after the first call, which traces; that call counts as the mean of the others. The
-  rate falls linearly to 0 as the seconds are spent. `train_seconds` in the table is what was
-  measured, `num_updates` what it was enough for.
+  {", ".join(f"{count:g} ({game})" for game, count in SECONDS.items())}. The clock
+  starts after the first call, which traces; that call counts as the mean of the others. The rate
+  falls linearly to 0 as the seconds are spent. `train_seconds` in the table is what was measured,
+  `num_updates` what it was enough for.
 - Equal updates: {", ".join(f"{count} ({game})" for game, count in UPDATES.items())} of the
   generator; the rate falls linearly to 0 over them.
 - All runs of a seed follow one another in a process with one thread, in reverse order for odd
@@ -95,19 +93,9 @@ def cells(quick: bool) -> list[dict[str, Any]]:
     """Returns the cells of the lab, fewer or smaller if `quick`."""
 
     def cell(task: str, game: str, arm: str, *, weights: str = "", **budget: Any) -> dict[str, Any]:
-        generators, discriminators, routing, width = ARMS[arm]
-        return {
-            "task": task,
-            "game": game,
-            "generators": generators,
-            "discriminators": discriminators,
-            "routing": routing,
-            "width": width,
-            "updates": 0,
-            "seconds": 0.0,
-            "weights": weights or ("learned" if generators > 1 else "none"),
-            **budget,
-        }
+        about = {"task": task, "game": game, **ARMS[arm]._asdict()}
+        learned = "learned" if ARMS[arm].generators > 1 else "none"
+        return {**about, "updates": 0, "seconds": 0.0, "weights": weights or learned, **budget}
 
     if quick:
         return [
@@ -115,7 +103,9 @@ def cells(quick: bool) -> list[dict[str, Any]]:
         ]
     equal_cpu = [cell(GRID, game, arm, seconds=SECONDS[game]) for game in GAMES for arm in ARMS]
     equal_updates = [
-        cell(GRID, game, arm, updates=count) for game, count in UPDATES.items() for arm in ARMS
+        cell(GRID, game, arm, updates=count)
+        for game, count in UPDATES.items()
+        for arm in (_AT_EQUAL_UPDATES if game in (NS, "r3gan") else _AT_EQUAL_UPDATES[:2])
     ]
     rare = [
         cell(RARE, NS, "4x1", weights=weights, updates=1000)
@@ -145,18 +135,9 @@ def measure(
     build_discriminator = functools.partial(
         networks.mlp_discriminator, source.data_shape, width=WIDE, depth=DEPTH
     )
-    first = 1000 * seed  # No two runs share the seeds of their networks.
-
-    def player(
-        build: Callable[..., keras.Model], count: int, first: int, mixture: Callable[..., Any]
-    ) -> Any:
-        made = [build(seed=first + index) for index in range(count)]
-        return made[0] if count == 1 else mixture(made, **WEIGHTS.get(weights, {}))
-
-    judges = functools.partial(mixtures.MixtureDiscriminator, routing=routing)
-    pair = (
-        player(build_generator, generators, first, mixtures.MixtureGenerator),
-        player(build_discriminator, discriminators, first + 500, judges),
+    arm = Arm(generators, discriminators, routing, width)
+    pair = arms.players(
+        arm, build_generator, build_discriminator, seed=seed, weights=WEIGHTS.get(weights)
     )
     make, betas = GAMES[game]
     gan = make(*pair, seed=seed)
@@ -199,16 +180,14 @@ def _scores(task: str, gan: GAN, source: Any, seed: int) -> dict[str, float]:
 
 def _arm(name: str, *, updates: bool = False) -> dict[str, Any]:
     """Returns the settings of an arm on the grid, at equal CPU time or at equal updates."""
-    generators, discriminators, routing, width = ARMS[name]
-    about = {"task": GRID, "generators": generators, "discriminators": discriminators}
-    about |= {"routing": routing, "width": width}
+    about = {"task": GRID, **ARMS[name]._asdict()}
     return {**about, "seconds": 0.0} if updates else {**about, "updates": 0}
 
 
 def _gain(measure: str, game: str, first: str, second: str, *, updates: bool = False) -> Any:
     """Returns the effect: a measure of an arm minus that of another."""
-    arms = ({**_arm(name, updates=updates), "game": game} for name in (first, second))
-    return effects.difference(measure, *arms)
+    pair = ({**_arm(name, updates=updates), "game": game} for name in (first, second))
+    return effects.difference(measure, *pair)
 
 
 def _claims(name: str, game: str) -> list[Claim]:
@@ -271,21 +250,17 @@ CLAIMS = (
 )
 
 
-def _arms(rows: pd.DataFrame) -> pd.DataFrame:
+def _named(rows: pd.DataFrame) -> pd.DataFrame:
     """Returns the rows with the name of their arm and of their budget."""
-    names = [
-        _NAMES[row.generators, row.discriminators, row.routing, row.width]
-        for row in rows.itertuples()
-    ]
     budgets = [
-        f"{row.seconds:g} CPU s" if row.seconds else f"{row.updates} updates"
-        for row in rows.itertuples()
+        f"{seconds:g} CPU s" if seconds else f"{updates} updates"
+        for seconds, updates in zip(rows["seconds"], rows["updates"], strict=True)
     ]
-    return rows.assign(arm=names, budget=budgets)
+    return arms.named(rows, ARMS).assign(budget=budgets)
 
 
 def _draw(rows: pd.DataFrame) -> Figure:
-    rows = _arms(rows[rows["task"] == GRID])
+    rows = _named(rows[rows["task"] == GRID])
     timed = rows[rows["seconds"] > 0]
     rows = timed if len(timed) else rows
     games = list(dict.fromkeys(rows["game"]))
@@ -307,37 +282,20 @@ def _draw(rows: pd.DataFrame) -> Figure:
 
 def _points(rows: pd.DataFrame) -> pd.DataFrame:
     shown = ["parameters", "num_updates", "train_seconds", *sample_scores.POINTS]
-    rows = _arms(rows[rows["task"] == GRID])
+    rows = _named(rows[rows["task"] == GRID])
     return summaries(rows, ["game", "budget", "arm"], shown)
 
 
 def _rare(rows: pd.DataFrame) -> pd.DataFrame:
     shown = ["variation", "least_variation", "sliced", "high_quality"]
-    rows = _arms(rows[rows["task"] == RARE])
+    rows = _named(rows[rows["task"] == RARE])
     return summaries(rows, ["game", "budget", "arm", "weights"], shown)
 
 
 def _signs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Returns the sign tests of every arm against the first, seed by seed."""
-    rows = _arms(rows[rows["task"] == GRID])
-    table = []
-    for (game, budget), ours in rows.groupby(["game", "budget"], sort=False):
-        base = ours[ours["arm"] == "1x1"].set_index("seed")
-        for arm, runs in ours.groupby("arm", sort=False):
-            runs = runs.set_index("seed")
-            if arm == "1x1" or not len(base):
-                continue
-            line = {"game": game, "budget": budget, "arm": arm}
-            for name, sign in (("modes", 1), ("sliced", -1)):
-                gains = sign * (runs[name] - base[name].reindex(runs.index))
-                wins, losses = int((gains > 0).sum()), int((gains < 0).sum())
-                p_value = stats.binomtest(wins, len(gains), alternative="greater").pvalue
-                line[f"{name}: better, equal, worse"] = (
-                    f"{wins}, {len(gains) - wins - losses}, {losses}"
-                )
-                line[f"{name}: p"] = f"{p_value:.2g}"
-            table.append(line)
-    return pd.DataFrame(table)
+    rows = _named(rows[rows["task"] == GRID])
+    better = {"modes": "greater", "high_quality": "greater", "sliced": "less"}
+    return sign_tests(rows, by=["game", "budget"], arm="arm", better=better)
 
 
 LAB = Lab(
@@ -357,7 +315,7 @@ LAB = Lab(
     },
     tables={
         "25 Gaussians": _points,
-        "Sign tests against 1x1": _signs,
+        "Sign tests, seed by seed: better than 1x1": _signs,
         "Modes that are not equally likely": _rare,
     },
     first_seed=1000,

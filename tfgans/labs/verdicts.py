@@ -114,29 +114,28 @@ def summaries(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> 
     return table.reset_index()
 
 
-def rank_tests(
+def sign_tests(
     rows: pd.DataFrame, *, by: Sequence[str], arm: str, better: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Returns a table with a row per arm: p values of one-sided tests against the first arm.
+    """Returns a table with a row per arm: one-sided sign tests against the first arm, by seed.
 
     Args:
         rows: Rows of a lab.
         by: Columns. Arms are compared within each group of equal values.
         arm: The column that names the arms. The first arm of a group is the baseline.
-        better: "greater" or "less" by measure: the alternative of the Mann-Whitney U test over the
-            seeds. A measure that an arm does not have is left out.
+        better: "greater" or "less" by measure. A seed where both arms are equal, or one of them
+            has no value, counts against the arm.
     """
     tests = []
     for group, ours in rows.groupby(list(by), sort=False):
         (base, first), *others = ours.groupby(arm, sort=False)
         for name, second in others:
             row = {**dict(zip(by, group, strict=True)), arm: name, "against": base}
-            for measure, alternative in better.items():
-                pair = [runs[measure].dropna() for runs in (second, first)]
-                known = all(map(len, pair))
-                p_value = (
-                    stats.mannwhitneyu(*pair, alternative=alternative).pvalue if known else None
-                )
-                row[f"{measure}: p"] = "" if p_value is None else f"{p_value:.2g}"
+            pairs = second.merge(first, on="seed", suffixes=("", "_base"))
+            for measure, direction in better.items():
+                gain = pairs[measure] - pairs[f"{measure}_base"]
+                wins = int((gain > 0 if direction == "greater" else gain < 0).sum())
+                p_value = stats.binomtest(wins, len(gain), alternative="greater").pvalue
+                row[measure] = f"{wins} of {len(gain)}, p = {p_value:.2g}"
             tests.append(row)
     return pd.DataFrame(tests)
