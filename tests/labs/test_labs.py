@@ -156,7 +156,7 @@ EFFECTS = {
     kl_wgan: ([-0.1, -0.1, -0.1, -0.1, math.log(3) - 1, -0.1, None], 5),
     many_paths: ([0.1, 0.1, -0.08, -0.08, -0.08, 0.0, 0.1, 0.1, None], 6),
     mix: ([*[*[5.0, -0.25] * 3, -0.125, 0.125] * 4, -0.25, None], 4),
-    mix_images: ([-30.0] * 16, 1),
+    mix_images: ([-30.0] * 16, 0),
     objectives_by_penalties: ([*[-0.28] * 5, -0.24, -0.24, 0.22, 0.2], 4),
     vanishing_gradients: ([20.0, 6.0, 6.0, 1.0, 1.0, 1.0, 1.0, 0.4, 0.9], 9),
 }
@@ -168,7 +168,7 @@ def test_report_of_rows_that_follow_the_theory(lab, quick):
     frame = rows(lab, quick=quick)
     results = [verdicts.decide(claim, frame) for claim in lab.CLAIMS]
     decided = [verdict for verdict in results if verdict.num_seeds]
-    assert {verdict.num_seeds for verdict in decided} == {SEEDS}
+    assert all(verdict.num_seeds == SEEDS for verdict in decided)
     expected, num_quick = EFFECTS[lab]
     if quick:
         assert len(decided) == num_quick

@@ -1,5 +1,6 @@
 """The measures of the labs against closed forms, and runs from their seeds."""
 
+import functools
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy import stats
 
 from tfgans import data, games, networks
 from tfgans.labs import (
+    arms,
     dcd,
     diversity,
     equilibrium,
@@ -16,6 +18,7 @@ from tfgans.labs import (
     kl_wgan,
     many_paths,
     mix,
+    mix_images,
     objectives_by_penalties,
     sample_scores,
     shapes,
@@ -227,25 +230,45 @@ def num_parameters(networks_):
     return sum(network.count_params() for network in networks_)
 
 
-def mix_pair(shape, latent_dim, width):
-    return (
-        networks.mlp_generator(shape, latent_dim=latent_dim, width=width, depth=mix.DEPTH),
-        networks.mlp_discriminator(shape, width=width, depth=mix.DEPTH),
-    )
-
-
 def test_arms_of_equal_size():
     wide, narrow = (
         num_parameters(equilibrium._players(1, width, seed=0))
         for width in (equilibrium.WIDE, equilibrium.WIDTH)
     )
     assert wide == pytest.approx(equilibrium.K * narrow, rel=0.02)
-    for shape, latent_dim, narrow, wide in (
-        ((2,), 2, mix.NARROW, mix.WIDE),
-        ((8, 8, 3), 32, mix.NARROW_IMAGES, mix.WIDE_IMAGES),
+    for lab, builder, shape in (
+        (mix, functools.partial(networks.mlp_generator, latent_dim=2, depth=mix.DEPTH), (2,)),
+        (mix_images, networks.dcgan_generator, (28, 28, 1)),
     ):
-        sizes = [num_parameters(mix_pair(shape, latent_dim, width)) for width in (narrow, wide)]
+        sizes = [builder(shape, width=width).count_params() for width in (lab.NARROW, lab.WIDE)]
         assert 4 * sizes[0] == pytest.approx(sizes[1], rel=0.06)
+
+
+def test_players_of_an_arm():
+    generator, discriminator = (
+        functools.partial(builder, (2,), width=2)
+        for builder in (networks.mlp_generator, networks.mlp_discriminator)
+    )
+    arm = arms.Arm(3, 2, "all", 2)
+    first, again, other = (
+        arms.players(arm, generator, discriminator, seed=seed, weights={"entropy_weight": 0.5})
+        for seed in (0, 0, 1)
+    )
+    assert [(player.num_components, player.entropy_weight) for player in first] == [
+        (3, 0.5),
+        (2, 0.5),
+    ]
+    assert first[1].routing == "all"
+    for mine, same, differs in zip(first, again, other, strict=True):
+        kernels = [player.components[0].get_weights()[0] for player in (mine, same, differs)]
+        np.testing.assert_array_equal(kernels[0], kernels[1])
+        assert not np.array_equal(kernels[0], kernels[2])
+
+
+def test_classes_that_components_draw():
+    shares = mix_images.drawn_classes(np.array([3, 3, 9, 0]), np.array([0, 0, 0, 2]))
+    assert shares.shape == (3, 10)
+    assert (shares[0, 3], shares[0, 9], shares[1].sum(), shares[2, 0]) == (2 / 3, 1 / 3, 0, 1)
 
 
 def test_cells():

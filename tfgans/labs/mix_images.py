@@ -5,12 +5,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from tfgans import data, evaluation, metrics, networks
+from tfgans.data.fashion_mnist import CLASS_NAMES
 from tfgans.gan import GAN
 from tfgans.labs import arms, effects, plots, training
 from tfgans.labs.arms import Arm
@@ -23,7 +23,7 @@ BATCH, RATE, LATENT_DIM = 64, 2e-4, 64
 WIDE, NARROW = 32, 12
 SECONDS = 600.0  # CPU seconds of training.
 NUM_SAMPLES, NUM_NEIGHBORS = 10_000, 5000
-NS = "non_saturating"
+NS, FASHION, DIGITS = "non_saturating", "fashion_mnist", "digits"
 # The constructor of each game, the betas of Adam, and the discriminator's normalization.
 GAMES: dict[str, tuple[Callable[..., GAN], tuple[float, float], str]] = {
     NS: (NonSaturatingGAN, (0.5, 0.999), "none"),
@@ -41,8 +41,9 @@ ARMS = {
 }
 
 PROTOCOL = f"""
-Fashion-MNIST, 28x28, the 60 000 training images. DCGAN networks of width {WIDE}, latent dimension
-{LATENT_DIM}; the generator normalizes by batches (in a mixture: each by its slice).
+`fashion_mnist`: 28x28, the 60 000 training images; the quick form takes `digits` of 8x8. DCGAN
+networks of width {WIDE}, latent dimension {LATENT_DIM}; a generator normalizes by its batch (in a
+mixture: by its slice of it).
 
 - An arm has `generators` x `discriminators` networks. A generator of a mixture makes its slice of a
   batch. Four discriminators judge a quarter of the examples each (`slices`) or all (`all`).
@@ -81,12 +82,10 @@ MEASURES = {
 def cells(quick: bool) -> list[dict[str, Any]]:
     """Returns the cells of the lab, fewer or smaller if `quick`."""
     games, names = ((NS,), ("1x1", "4x1")) if quick else (GAMES, ARMS)
-    seconds = 15.0 if quick else SECONDS
-    return [
-        {"game": game, **ARMS[name]._asdict(), "seconds": seconds}
-        for game in games
-        for name in names
-    ]
+    about = (
+        {"dataset": DIGITS, "seconds": 10.0} if quick else {"dataset": FASHION, "seconds": SECONDS}
+    )
+    return [{"game": game, **ARMS[name]._asdict(), **about} for game in games for name in names]
 
 
 def measure(
@@ -96,11 +95,12 @@ def measure(
     discriminators: int,
     routing: str,
     width: int,
+    dataset: str,
     seconds: float,
     seed: int,
 ) -> dict[str, Any]:
     """Returns the measures of a run."""
-    source = data.load("fashion_mnist", seed=seed)
+    source = data.load(dataset, seed=seed)
     make, betas, normalization = GAMES[game]
     build_generator = functools.partial(
         networks.dcgan_generator, source.image_shape, latent_dim=LATENT_DIM, width=width
@@ -120,21 +120,21 @@ def measure(
         "num_updates": float(spent.updates),
         "train_seconds": spent.cpu_seconds,
         "probabilities": [float(value) for value in known],
-        **_scores(gan, seed),
+        **_scores(gan, dataset, seed),
     }
 
 
 @functools.cache
-def _judge() -> "tuple[evaluation.ImageClassifier, np.ndarray, float]":
+def _judge(dataset: str) -> "tuple[evaluation.ImageClassifier, np.ndarray, float]":
     """Returns the classifier, the features of the test images, and `real_frechet`."""
-    train, test = (data.load("fashion_mnist", split=split) for split in ("train", "test"))
+    train, test = (data.load(dataset, split=split) for split in ("train", "test"))
     classifier = evaluation.ImageClassifier.train(train)
     real, others = (classifier(source.array[:NUM_SAMPLES]).features for source in (test, train))
     return classifier, real, metrics.frechet_distance(real, others)
 
 
-def _scores(gan: GAN, seed: int) -> dict[str, Any]:
-    classifier, real, floor = _judge()
+def _scores(gan: GAN, dataset: str, seed: int) -> dict[str, Any]:
+    classifier, real, floor = _judge(dataset)
     samples = gan.sample(NUM_SAMPLES, seed, batch_size=500)
     parts = gan.sample_components(NUM_SAMPLES, seed)
     about = {"real_frechet": floor, "accuracy": float(classifier.accuracy)}
@@ -147,25 +147,27 @@ def _scores(gan: GAN, seed: int) -> dict[str, Any]:
         "frechet": metrics.frechet_distance(real, features),
         "precision": near["precision"],
         "recall": near["recall"],
-        "drawn": _drawn(probabilities.argmax(axis=1), parts, gan.generator),
+        "drawn": list(drawn_classes(probabilities.argmax(axis=1), parts).ravel()),
     }
 
 
-def _drawn(classes: np.ndarray, parts: np.ndarray, generator: keras.Model) -> list[float]:
-    """Returns the shares of the 10 classes among the samples of each component, one after another.
+def drawn_classes(classes: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Returns the shares of the classes among the samples of each component: [components, 10].
 
-    Zeros for a component without samples.
+    Args:
+        classes: The class of each sample, from 0 to 9.
+        parts: The component of each sample. Each component up to the last has samples, or zeros.
     """
-    count = getattr(generator, "num_components", 1)
-    table = np.zeros((count, 10))
+    table = np.zeros((1 + parts.max(), 10))
     np.add.at(table, (parts, classes), 1)
-    return list((table / np.maximum(table.sum(axis=1, keepdims=True), 1)).ravel())
+    return table / np.maximum(table.sum(axis=1, keepdims=True), 1)
 
 
 def _gain(game: str, arm: str) -> Any:
     """Returns the effect: the Frechet distance of an arm minus that of the single pair."""
     return effects.difference(
-        "frechet", *({"game": game, **ARMS[name]._asdict()} for name in (arm, "1x1"))
+        "frechet",
+        *({"dataset": FASHION, "game": game, **ARMS[name]._asdict()} for name in (arm, "1x1")),
     )
 
 
@@ -203,13 +205,13 @@ def _draw_classes(rows: pd.DataFrame) -> Figure:
     """Draws what the components of 4x1 draw, at the first seed."""
     rows = arms.named(rows, ARMS)
     rows = rows[(rows["arm"] == "4x1") & (rows["seed"] == rows["seed"].min())]
-    classes = data.load("fashion_mnist", split="test").class_names
     figure, axes = plots.panels(max(len(rows), 1), 1, size=(7.0, 2.4))
     for axis, row in zip(axes[:, 0], rows.itertuples(), strict=False):
+        classes = CLASS_NAMES if row.dataset == FASHION else range(10)
         if not isinstance(row.drawn, list):
             continue
-        names = [f"generator {index}" for index in range(row.generators)]
-        shares = np.reshape(row.drawn, (row.generators, -1))
+        shares = np.reshape(row.drawn, (-1, 10))
+        names = [f"generator {index}" for index in range(len(shares))]
         table = pd.DataFrame(shares, index=names, columns=classes)
         plots.heat_map(axis, table, title=row.game, best="high")
     return figure
@@ -217,7 +219,7 @@ def _draw_classes(rows: pd.DataFrame) -> Figure:
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
     shown = ["parameters", "num_updates", "train_seconds", "frechet", "precision", "recall"]
-    return summaries(arms.named(rows, ARMS), ["game", "seconds", "arm"], shown)
+    return summaries(arms.named(rows, ARMS), ["dataset", "game", "seconds", "arm"], shown)
 
 
 def _floor(rows: pd.DataFrame) -> pd.DataFrame:
@@ -228,7 +230,9 @@ def _floor(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _signs(rows: pd.DataFrame) -> pd.DataFrame:
     better = {"frechet": "less", "precision": "greater", "recall": "greater"}
-    return sign_tests(arms.named(rows, ARMS), by=["game", "seconds"], arm="arm", better=better)
+    return sign_tests(
+        arms.named(rows, ARMS), by=["dataset", "game", "seconds"], arm="arm", better=better
+    )
 
 
 LAB = Lab(
