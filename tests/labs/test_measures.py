@@ -236,12 +236,16 @@ def test_arms_of_equal_size():
         for width in (equilibrium.WIDE, equilibrium.WIDTH)
     )
     assert wide == pytest.approx(equilibrium.K * narrow, rel=0.02)
-    for lab, builder, shape in (
-        (mix, functools.partial(networks.mlp_generator, latent_dim=2, depth=mix.DEPTH), (2,)),
-        (mix_images, networks.dcgan_generator, (28, 28, 1)),
+    for build, narrow, wide in (
+        (functools.partial(networks.mlp_generator, (2,), latent_dim=2), mix.NARROW, mix.WIDE),
+        (
+            functools.partial(networks.dcgan_generator, (28, 28, 1), latent_dim=64),
+            mix_images.NARROW,
+            mix_images.WIDE,
+        ),
     ):
-        sizes = [builder(shape, width=width).count_params() for width in (lab.NARROW, lab.WIDE)]
-        assert 4 * sizes[0] == pytest.approx(sizes[1], rel=0.06)
+        size = build(width=wide).count_params()
+        assert 4 * build(width=narrow).count_params() == pytest.approx(size, rel=0.06)
 
 
 def test_players_of_an_arm():
