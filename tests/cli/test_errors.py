@@ -102,6 +102,7 @@ WORK = [
     ("evaluate --samples={made}/a.npy --out={made}/a.npy/x", "a.npy is a file"),
     ("evaluate --run_dir={python} --out={new}", "not loaded by name.*--dataset"),
     ("evaluate --run_dir={changed} --out={new}", "the data have changed"),
+    ("experiment --lab=mix --only=color=red --out={new}", "the settings are task, game"),
     ("serve --model_dir={made}/none", "must be the folder of a model's versions"),
     ("serve --model_dir={made} --max_body_mb=nan", "--max_body_mb must be a number"),
 ]

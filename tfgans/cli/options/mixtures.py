@@ -18,7 +18,9 @@ FLAGS = (*_COUNTS, *_ROUTING.values(), *_SHARED)
 def define(parser: Parser) -> None:
     """Declares the flags."""
     group = parser.group("Mixtures (MIX+GAN)")
-    group.integer("num_generators", 1, "more than 1 makes a mixture of generators", at_least=1)
+    group.integer(
+        "num_generators", 1, "more than 1 makes a mixture of generators; try 4 first", at_least=1
+    )
     group.integer(
         "num_discriminators", 1, "more than 1 makes a mixture of discriminators", at_least=1
     )
