@@ -147,7 +147,7 @@ def _scores(gan: GAN, dataset: str, seed: int) -> dict[str, Any]:
         "frechet": metrics.frechet_distance(real, features),
         "precision": near["precision"],
         "recall": near["recall"],
-        "drawn": list(drawn_classes(probabilities.argmax(axis=1), parts).ravel()),
+        "drawn": drawn_classes(probabilities.argmax(axis=1), parts).ravel().tolist(),
     }
 
 
