@@ -21,6 +21,7 @@ SOURCES = MODULES + SCRIPTS
 COMMON = {
     *(
         "checks",
+        "class_names",
         "compat",
         "copies",
         "files",
