@@ -21,6 +21,7 @@ SOURCES = MODULES + SCRIPTS
 COMMON = {
     *(
         "checks",
+        "class_names",
         "compat",
         "copies",
         "files",
@@ -36,6 +37,7 @@ COMMON = {
 # The other units that each unit imports.
 IMPORTS = {
     "tfgans": {"backend"},
+    "augmentation": set(),
     "averages": set(),
     "backend": set(),
     "callback_checks": {"optimizers"},

@@ -21,7 +21,7 @@ import tiny
 from PIL import Image
 
 import tfgans
-from tfgans import callbacks, data, evaluation, networks, objectives, penalties
+from tfgans import augmentation, callbacks, data, evaluation, networks, objectives, penalties
 
 COPIES = {"copy": copy.deepcopy, "pickle": lambda value: pickle.loads(pickle.dumps(value))}
 both_copies = pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
@@ -433,6 +433,8 @@ SETTINGS = [
     penalties.R1Penalty(),
     penalties.R2Penalty(),
     penalties.PenaltySum([penalties.R1Penalty(), penalties.R2Penalty()]),
+    augmentation.DiffAugment("color"),
+    augmentation.AdaptiveAugment("bg", target=0.5),
     tfgans.refinement.Langevin(steps=3),
 ]
 
@@ -448,7 +450,16 @@ def test_settings_are_equal_to_their_copies(value, copied):
 
 # Classes with tests in their folder: results, shared bases, errors, and what holds files open.
 ELSEWHERE = {
-    *("DrawnSource", "IndexedSource", "ReadError", "Source", "Mixture", "Objective", "Penalty"),
+    *(
+        "Augmentation",
+        "DrawnSource",
+        "IndexedSource",
+        "ReadError",
+        "Source",
+        "Mixture",
+        "Objective",
+        "Penalty",
+    ),
     *("Difference", "Evaluator", "Extractor", "Features", "SavedGenerator"),
     *("BestReplyGains", "Equilibrium", "GradientNorms", "MatrixGame", "NeuralNetDistance"),
     *("Payoff", "WassersteinCritic", "BirthdayParadox", "ClassCoverage", "FeatureStatistics"),

@@ -66,6 +66,22 @@ def test_component_rows_hold_every_image_beside_its_weight(channels):
     assert not np.array_equal(labels[2:50], labels[52:100])
 
 
+def test_classes_have_rows_of_their_names():
+    levels = np.linspace(-1, 1, 6).reshape(6, 1, 1, 1) * np.ones((6, 48, 48, 1))
+    picture = pictures.class_rows(levels, np.array([2, 0, 2, 2, 0, 2]), ["a", "b", "c"])
+    margin = picture.shape[1] - (3 * 50 + 2)
+    assert picture.shape[0] == 3 * 50 + 2
+    # Class 0 in the first row, class 1 has none, class 2 fills a row and begins another.
+    expected = [[51, 204, 64], [0, 102, 153], [255, 64, 64]]
+    centers = picture[26::50, margin + 26 :: 50, 0]
+    np.testing.assert_array_equal(centers, expected)
+    both = np.stack([levels[[1, 4]], levels[[0, 2]]])
+    np.testing.assert_array_equal(
+        pictures.class_rows(levels[[0, 1, 2, 4]], [2, 0, 2, 0], ["a", "b", "c"]),
+        pictures.titled_rows(both, ["a", "c"]),
+    )
+
+
 def test_component_rows_do_not_depend_on_each_other():
     samples = np.random.default_rng(0).uniform(-1.5, 1.5, (3, 4, 8, 8, 1))
     whole = pictures.component_rows(samples, [0.5, 0.3, 0.2])

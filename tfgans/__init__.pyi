@@ -1,6 +1,7 @@
 """The public names; `tfgans/__init__.py` imports each when it is first used."""
 
 from . import (
+    augmentation,
     callbacks,
     data,
     evaluation,
@@ -54,6 +55,7 @@ __all__ = [
     "MixtureDiscriminator",
     "MixtureGenerator",
     "NonSaturatingGAN",
+    "augmentation",
     "callbacks",
     "data",
     "evaluation",

@@ -84,6 +84,14 @@ def integer(name: str, value: Any) -> int:
     return int(value)
 
 
+def finite(name: str, value: Any) -> float:
+    """Returns `value` as a finite float, or raises ValueError."""
+    number = not isinstance(value, bool) and isinstance(value, numbers.Real)
+    if not number or not math.isfinite(value):
+        raise ValueError(f"`{name}` must be a finite number. Received: {short(value)}")
+    return float(value)
+
+
 def non_negative(name: str, value: Any) -> float:
     """Returns `value` as a finite float of at least 0, or raises ValueError."""
     if (

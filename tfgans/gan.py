@@ -1103,6 +1103,7 @@ class GAN(keras.Model):
         path: str | os.PathLike[str],
         format: str = "tf_saved_model",  # noqa: A002 (Keras's name)
         *,
+        class_names: Sequence[str] | None = None,
         card: Mapping[str, object] | None = None,
         keep: int | None = None,
         verify: bool = True,
@@ -1121,6 +1122,8 @@ class GAN(keras.Model):
             path: For a SavedModel the model's folder, say "exported/digits", whose versions are the
                 folders 1, 2, ...; else a file that ends in .onnx or .tflite.
             format: "tf_saved_model", "onnx" or "litert".
+            class_names: List of strings, the names of the classes of a conditional model, say
+                `source.class_names`, for clients of a SavedModel. Default: None, without names.
             card: JSON values to add to `assets.extra/model_card.json` of a SavedModel.
             keep: Int of at least 1, the number of versions to keep, newest first. Default: None,
                 all.
@@ -1137,10 +1140,10 @@ class GAN(keras.Model):
         checks.choice("format", format, ("tf_saved_model", "onnx", "litert"))
         _check_export_path(path, format)
         if format != "tf_saved_model":
-            if card is not None or keep is not None:
+            if (class_names, card, keep) != (None, None, None):
                 raise ValueError(
-                    f"`card` and `keep` apply only to format='tf_saved_model'. Received: "
-                    f"format={format!r}. Leave them out"
+                    "`class_names`, `card` and `keep` apply only to format='tf_saved_model'. "
+                    f"Received: format={format!r}. Leave them out"
                 )
             return export.export_exchange(
                 self.sampling_generator, path, format=format, num_classes=self.num_classes
@@ -1150,6 +1153,7 @@ class GAN(keras.Model):
             path,
             num_classes=self.num_classes,
             draw_latents=self.draw_latents,
+            class_names=class_names,
             card={"model": self._description(), **(card or {})},
             keep=keep,
             verify=verify,

@@ -17,6 +17,7 @@ _BACKGROUND = 64
 # Of the weights beside the rows of a mixture, in pixels.
 _FONT_SIZE = 14
 _MARGIN = 4
+_LONGEST_TITLE = 24
 # Of a plot's legend: more components stand in several columns, of this width in inches.
 _LEGEND_ROWS = 16
 _LEGEND_COLUMN_WIDTH = 0.95
@@ -62,16 +63,17 @@ def component_rows(samples: np.ndarray, probabilities: np.ndarray) -> np.ndarray
             f"`probabilities` must have shape {samples.shape[:1]}, a weight a component. "
             f"Received: shape {probabilities.shape}"
         )
-    return titled_rows(samples, [f"{weight:.2f}" for weight in probabilities.ravel()])
+    return titled_rows(samples, [f"{weight:.2f}" for weight in probabilities.ravel()], "weight")
 
 
-def titled_rows(samples: np.ndarray, titles: Sequence[str]) -> np.ndarray:
+def titled_rows(samples: np.ndarray, titles: Sequence[str], legend: str = "") -> np.ndarray:
     """Returns a picture, uint8 [height, width, 1 or 3], of groups of samples with titles.
 
     Args:
         samples: float [num_groups, num, height, width, channels]: a row a group, its title at the
             left; or [num_groups, num, dim]: a plot with a color for each group.
         titles: List of strings, a title for each group.
+        legend: String above the titles of a plot. Default: none.
 
     Raises:
         ValueError: If the samples are neither, or there are none.
@@ -81,9 +83,34 @@ def titled_rows(samples: np.ndarray, titles: Sequence[str]) -> np.ndarray:
             "Samples in groups are images [num_groups, num, height, width, channels] or vectors "
             f"[num_groups, num, dim], and not empty. Received: shape {samples.shape}"
         )
-    if samples.ndim == 3:
-        return _plot(samples, titles)
-    return _labeled_rows(samples, titles)
+    return _groups(list(samples), titles, legend)
+
+
+def class_rows(samples: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
+    """Returns a picture, uint8 [height, width, 1 or 3], of samples by class.
+
+    Images have a row for each class that occurs, or several rows if it has more samples than the
+    grid has columns; its name is at the left. Vectors have a single plot, as in `picture`, with a
+    color a class and a legend of the names.
+
+    Args:
+        samples: float [num, height, width, channels], shown as by `image_grid`, or [num, dim].
+        labels: Int [num], the class of each.
+        class_names: List of strings, the name of each class, as `tfgans.class_names.of_all` gives.
+
+    Raises:
+        ValueError: If the samples are neither, there are none, or the labels are not as many.
+    """
+    labels = np.asarray(labels)
+    if samples.ndim not in (2, 4) or not samples.size or labels.shape != samples.shape[:1]:
+        raise ValueError(
+            "Samples by class are images [num, height, width, channels] or vectors [num, dim], not "
+            f"empty, with a label each. Received: shape {samples.shape} and labels of shape "
+            f"{labels.shape}"
+        )
+    present = np.unique(labels).tolist()
+    groups = [samples[labels == label] for label in present]
+    return _groups(groups, [class_names[label] for label in present], "class")
 
 
 def picture(samples: np.ndarray) -> np.ndarray:
@@ -95,7 +122,7 @@ def picture(samples: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: If the samples are neither.
     """
-    return _plot(samples[np.newaxis]) if samples.ndim == 2 else image_grid(samples)
+    return _plot([samples]) if samples.ndim == 2 else image_grid(samples)
 
 
 def save_png(path: str | os.PathLike[str], samples: np.ndarray) -> np.ndarray:
@@ -127,11 +154,18 @@ def text(images: np.ndarray) -> str:
     return "\n".join("  ".join("".join(tile) for tile in row).rstrip() for row in rows)
 
 
-def _lay_out(images: np.ndarray, *, columns: int, row_height: int = 0) -> np.ndarray:
-    """Returns uint8 [height, width, 1 or 3] of images row by row, rows at least `row_height`."""
+def _lay_out(
+    images: np.ndarray, *, columns: int, row_height: int = 0, cells: Sequence[int] | None = None
+) -> np.ndarray:
+    """Returns uint8 [height, width, 1 or 3] of images row by row, rows at least `row_height`.
+
+    Each image is in the cell of its number, counted row by row, or in that of `cells`, which are in
+    ascending order.
+    """
     channels = 3 if images.shape[-1] >= 3 else 1
     num, height, width, _ = images.shape
-    rows = math.ceil(num / columns)
+    places = range(num) if cells is None else cells
+    rows = places[-1] // columns + 1
     scale = max(1, round(_TILE_SIDE / max(height, width)))
     tiles = to_uint8(images[..., :channels]).repeat(scale, axis=1).repeat(scale, axis=2)
     cell_height = max(height * scale, row_height) + _GAP
@@ -139,36 +173,59 @@ def _lay_out(images: np.ndarray, *, columns: int, row_height: int = 0) -> np.nda
     shape = (rows * cell_height + _GAP, columns * cell_width + _GAP, channels)
     grid = np.full(shape, _BACKGROUND, np.uint8)
     first_top = _GAP + (cell_height - _GAP - height * scale) // 2
-    for index, tile in enumerate(tiles):
-        top = first_top + index // columns * cell_height
-        left = _GAP + index % columns * cell_width
+    for place, tile in zip(places, tiles, strict=True):
+        top = first_top + place // columns * cell_height
+        left = _GAP + place % columns * cell_width
         grid[top : top + height * scale, left : left + width * scale] = tile
     return grid
 
 
-def _labeled_rows(images: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-    """Returns uint8 pixels of images [num_rows, num, ...], each row with its label at the left."""
+def _groups(groups: Sequence[np.ndarray], titles: Sequence[str], legend: str) -> np.ndarray:
+    """Returns a picture of groups of samples [num, ...]: rows of images, or a plot of vectors."""
+    titles = [_short(title) for title in titles]
+    if groups[0].ndim == 2:
+        return _plot(groups, titles, legend)
+    return _titled_rows(groups, titles)
+
+
+def _short(title: str) -> str:
+    """Returns a title on a single line, without its end if it is long."""
+    title = " ".join(title.split())
+    return title if len(title) <= _LONGEST_TITLE else f"{title[: _LONGEST_TITLE - 3]}..."
+
+
+def _titled_rows(groups: Sequence[np.ndarray], titles: Sequence[str]) -> np.ndarray:
+    """Returns uint8 pixels of groups of images, each from a new row on, its title at the left."""
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(_FONT_SIZE)
-    ends = [font.getbbox(label)[2:] for label in labels]
+    ends = [font.getbbox(title)[2:] for title in titles]
     margin = math.ceil(max(right for right, _ in ends)) + 2 * _MARGIN
     text_height = math.ceil(max(bottom for _, bottom in ends))
-    num_rows, num = images.shape[:2]
-    flat = images.reshape(-1, *images.shape[2:])
-    grid = _lay_out(flat, columns=num, row_height=text_height)
+    images = np.concatenate(groups)
+    sizes = [len(group) for group in groups]
+    # Groups of the same size have a row each.
+    columns = sizes[0] if len(set(sizes)) == 1 else math.ceil(math.sqrt(len(images)))
+    rows = [math.ceil(size / columns) for size in sizes]
+    first_rows = np.cumsum([0, *rows])
+    cells = [
+        int(first * columns + index)
+        for first, size in zip(first_rows, sizes, strict=False)
+        for index in range(size)
+    ]
+    grid = _lay_out(images, columns=columns, row_height=text_height, cells=cells)
     strip = Image.new("L", (margin, len(grid)), _BACKGROUND)
     pen = ImageDraw.Draw(strip)
-    row_height = (len(grid) - _GAP) / num_rows
-    for index, label in enumerate(labels):
-        middle = _GAP / 2 + (index + 0.5) * row_height
-        pen.text((margin - _MARGIN, middle), label, fill=255, font=font, anchor="rm")
+    row_height = (len(grid) - _GAP) / sum(rows)
+    for first, title in zip(first_rows, titles, strict=False):
+        middle = _GAP / 2 + (first + 0.5) * row_height
+        pen.text((margin - _MARGIN, middle), title, fill=255, font=font, anchor="rm")
     written = np.asarray(strip)[..., np.newaxis].repeat(grid.shape[-1], axis=-1)
     return np.concatenate([written, grid], axis=1)
 
 
-def _plot(groups: np.ndarray, labels: Sequence[str] = ()) -> np.ndarray:
-    """Returns a plot of vectors [num_groups, num, dim]; labels, if any, are a legend's."""
+def _plot(groups: Sequence[np.ndarray], labels: Sequence[str] = (), legend: str = "") -> np.ndarray:
+    """Returns a plot of groups of vectors [num, dim]; labels, if any, stand in a legend."""
     # Figures without pyplot: no global state, no screen.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -178,7 +235,7 @@ def _plot(groups: np.ndarray, labels: Sequence[str] = ()) -> np.ndarray:
     axes = figure.add_subplot()
     colors = _colors(len(groups))
     finite = [points[np.isfinite(points).all(axis=1)] for points in groups]
-    if groups.shape[-1] == 1:
+    if groups[0].shape[-1] == 1:
         edges = np.histogram_bin_edges(np.concatenate(finite), bins=50)
         opacity = 0.5 if labels else 1.0
         for points, color in zip(finite, colors, strict=True):
@@ -188,12 +245,12 @@ def _plot(groups: np.ndarray, labels: Sequence[str] = ()) -> np.ndarray:
             axes.scatter(points[:, 0], points[:, 1], s=4, alpha=0.5, linewidths=0, color=color)
         axes.set_aspect("equal", adjustable="datalim")
     if labels:
-        _add_legend(figure, labels, colors)
+        _add_legend(figure, labels, colors, legend)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _add_legend(figure: Any, labels: Sequence[str], colors: Sequence[Any]) -> None:
+def _add_legend(figure: Any, labels: Sequence[str], colors: Sequence[Any], title: str) -> None:
     """Puts labels beside the axes, a patch of the color before each."""
     from matplotlib.patches import Patch
 
@@ -206,7 +263,7 @@ def _add_legend(figure: Any, labels: Sequence[str], colors: Sequence[Any]) -> No
         ],
         loc="outside right upper",
         ncols=columns,
-        title="weight",
+        title=title,
     )
 
 

@@ -58,10 +58,16 @@ class Role(enum.IntEnum):
     REFINEMENT = 8
     INNER_UPDATES = 9
     PENALTY_OF_COMPONENT = 10
+    AUGMENTATION_OF_REAL = 16
+    AUGMENTATION_OF_FAKE = 17
+    AUGMENTATION_OF_PENALTY = 18
     # Below the key of a penalty.
     PENALTY_TERM = 11
     PENALTY_FRACTION = 12
     PENALTY_POINTS = 13
+    # Below the key of an augmentation.
+    AUGMENTATION_NORMALS = 14
+    AUGMENTATION_NOISE = 15
     # Below the key of a sample, (seed, index). Its latent is drawn from the key itself.
     SAMPLE_COMPONENT = 20
     SAMPLE_CLASS = 21

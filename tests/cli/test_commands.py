@@ -20,7 +20,7 @@ from commands import ROOT, command, run
 from PIL import Image
 
 import tfgans
-from tfgans import training
+from tfgans import pictures, training
 from tfgans.cli.options import data, method
 from tfgans.cli.parser import Parser
 from tfgans.training import time_limit
@@ -374,7 +374,8 @@ def test_a_dataset_by_the_name_of_the_training_is_loaded_as_trained(tmp_path, mo
 
 def test_labels_are_drawn_as_in_the_data(tmp_path):
     labels = np.repeat(np.arange(4), [32, 0, 24, 8])
-    source = tfgans.data.from_array(tiny.digits(64), labels=labels)
+    names = ["red", "green", "0", "blue"]
+    source = tfgans.data.from_array(tiny.digits(64), labels=labels, class_names=names)
     gan = tfgans.NonSaturatingGAN(
         tiny.conditional_generator(num_classes=5),
         tiny.conditional_discriminator(num_classes=5),
@@ -392,6 +393,18 @@ def test_labels_are_drawn_as_in_the_data(tmp_path):
     expected = gan.sample(9, seed=3, labels=drawn[:9])
     np.testing.assert_allclose(np.load(out), expected, atol=1e-6)
     assert not np.allclose(expected, gan.sample(9, seed=3), atol=1e-3)
+    # A name comes before a number, and stands in the picture.
+    for label, number in (("blue", 3), ("0", 2), ("1", 1)):
+        flags = f"--run_dir={{path}} --num=4 --label={label}"
+        ok("sample", flags + " --out={out}", path=path, out=out)
+        expected = gan.sample(4, seed=0, labels=number)
+        np.testing.assert_allclose(np.load(out), expected, atol=1e-6)
+    ok("sample", flags + " --out={out}", path=path, out=out.with_suffix(".png"))
+    with Image.open(out.with_suffix(".png")) as image:
+        titled = pictures.class_rows(expected, [1] * 4, [*names, "4"])
+        np.testing.assert_allclose(np.asarray(image), titled[..., 0], atol=1)
+    done = run("sample", "--run_dir={path} --label=pink --out={out}", path=path, out=out)
+    assert "or a name: red, green, 0, blue. Received: 'pink'" in done.stderr
 
 
 class TestProcesses:

@@ -26,7 +26,8 @@ def source():
     labels = np.repeat(np.arange(6), counts)
     centers = np.stack([np.cos(np.arange(6)), np.arange(6) / 2], axis=1)
     points = centers[labels] + 0.1 * np.random.default_rng(0).normal(size=(NUM, 2))
-    return tfgans.data.from_array(points, labels=labels, name="unequal")
+    names = [f"class {index}" for index in range(5)]
+    return tfgans.data.from_array(points, labels=labels, class_names=names, name="unequal")
 
 
 class Perfect:
@@ -66,6 +67,8 @@ def test_a_perfect_generator_is_as_near_as_real_data_drawn_again(source):
     assert_shares(np.concatenate(model.requested[1:]))
     assert record.fake["classes"] == BY_SHARES
     assert record.fake["class_shares"] == pytest.approx(SHARES)
+    assert "classes    class 0 0.34, class 1 0.13, class 2 0.05" in record.table()
+    assert "class 4 0.15, 5 0.06" in record.table()
 
 
 def test_classes_of_a_chunk_depend_on_the_seed_and_its_number_alone(source):

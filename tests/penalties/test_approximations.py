@@ -110,13 +110,9 @@ def test_the_rows_are_spread_evenly():
         assert set(gaps) <= {8 // count, -(-8 // count)}
 
 
-@pytest.mark.parametrize(
-    ("penalty", "count"), [(R1(fraction=0.4), 3), (LINE(fraction=0.4), 3), (LINE(fraction=0.1), 1)]
-)
-def test_the_expectation_stays_and_all_rows_come_equally_often(penalty, count):
-    num = 7
+def test_the_expectation_stays_and_all_rows_come_equally_often():
+    penalty, whole, count, num = LINE(fraction=0.4), LINE(), 3, 7
     real, fake = pairs(num)
-    whole = type(penalty)()
 
     @tf.function
     def values(keys):
@@ -143,7 +139,7 @@ def test_the_expectation_stays_and_all_rows_come_equally_often(penalty, count):
     assert ((some != 0).sum(axis=1) == count).all()
 
 
-@pytest.mark.parametrize("fraction", [0.07, 0.09, 0.3, 0.5])
+@pytest.mark.parametrize("fraction", [0.07, 0.3])
 def test_a_batch_of_unknown_size(fraction):
     """The same rows as with a known size, whatever float32 makes of fraction * rows."""
     penalty = LINE(fraction=fraction)
@@ -152,7 +148,7 @@ def test_a_batch_of_unknown_size(fraction):
     def values(real, fake):
         return penalty(half_square, real, fake, key=KEY)
 
-    for num in (1, 2, 5, 8, 100, 300):
+    for num in (1, 5, 100, 300):
         prices = values(*pairs(num)).numpy()
         expected = penalty(half_square, *pairs(num), key=KEY).numpy()
         np.testing.assert_allclose(prices, expected, rtol=1e-5)

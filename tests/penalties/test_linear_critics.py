@@ -1,11 +1,11 @@
-"""Weight clipping, and the optima of linear critics: methods.md 10.2, items 6, 11 and 12."""
+"""Weight clipping, and flat critics: methods.md 10.2, items 6 and 11."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgans import penalties, random
+from tfgans import penalties
 
 LIMIT = 0.25
 
@@ -73,9 +73,7 @@ def test_bad_limits():
     np.testing.assert_array_equal(weights, np.ones(3))
 
 
-@pytest.mark.parametrize(
-    ("epsilon", "value"), [(1e-4, 0.9801), (1e-10, 0.99998), (1e-12, 0.999998)]
-)
+@pytest.mark.parametrize(("epsilon", "value"), [(1e-4, 0.9801), (1e-12, 0.999998)])
 def test_a_flat_critic_costs_one_but_for_epsilon(epsilon, value):
     def flat(x, training):
         return x @ tf.zeros([3, 1])
@@ -87,38 +85,3 @@ def test_a_flat_critic_costs_one_but_for_epsilon(epsilon, value):
     # The squared norm has no root and needs none.
     values = penalties.R1Penalty(epsilon=epsilon)(flat, examples, -examples)
     np.testing.assert_array_equal(values, np.zeros(5))
-
-
-@pytest.mark.parametrize(
-    ("weight", "distance", "slope", "gap"),
-    [(10.0, 1.0, 1.05, 1.05), (10.0, 3.0, 1.15, 3.45), (0.1, 1.0, 6.0, 6.0)],
-)
-def test_the_optimum_of_a_penalized_linear_critic(weight, distance, slope, gap):
-    """-w.mu + lambda (||w|| - 1)^2 is least along mu, at ||w|| = 1 + |mu| / (2 lambda).
-
-    With the toy lambda of 0.1 the gap is six times the Wasserstein distance.
-    """
-    mean = tf.constant([0.6, 0.8]) * distance
-    penalty = penalties.GradientPenalty(weight=weight)
-    examples = tf.zeros([2, 2])
-
-    def loss(weights):
-        def critic(x, training):
-            return x @ weights[:, tf.newaxis]
-
-        values = penalty(critic, examples + mean, examples, key=random.key(0))
-        return penalty.weight * tf.reduce_mean(values) - tf.reduce_sum(weights * mean)
-
-    @tf.function
-    def descend(weights):
-        for _ in tf.range(400):
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                value = loss(weights)
-            # The curvature along w is 2 lambda, across it |mu| / s.
-            weights -= 0.25 / penalty.weight * tape.gradient(value, weights)
-        return weights
-
-    weights = descend(tf.constant([0.5, 0.2])).numpy()
-    np.testing.assert_allclose(weights, slope * np.array([0.6, 0.8]), rtol=1e-3)
-    assert np.sum(weights * mean) == pytest.approx(gap, rel=1e-3)

@@ -64,20 +64,6 @@ def test_on_the_real_and_on_the_fake():
         )
 
 
-def test_what_a_penalty_does_not_read():
-    """Not even NaN in it is seen."""
-    real, fake = images(5)
-    nan = tf.fill(real.shape, np.nan)
-    near_real = [penalties.DRAGANPenalty(noise=noise) for noise in NOISES]
-    for penalty in (penalties.R1Penalty(), *near_real):
-        values = penalty(half_square, real, fake, key=KEY)
-        np.testing.assert_array_equal(penalty(half_square, real, nan, key=KEY), values)
-    values = penalties.R2Penalty()(half_square, real, fake)
-    np.testing.assert_array_equal(penalties.R2Penalty()(half_square, nan, fake), values)
-    assert np.isnan(penalties.GradientPenalty()(half_square, nan, fake)).all()
-    assert np.isnan(penalties.GradientPenalty()(half_square, real, nan)).all()
-
-
 def test_uniform_offsets_are_the_authors():
     """alpha U / 2: mean 1/8, sd sqrt(1/9 - 1/16) / 2 = .110, one alpha an example."""
     moved = offsets("uniform", images(NUM)[0]).reshape(NUM, -1)

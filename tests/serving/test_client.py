@@ -157,8 +157,12 @@ def test_labels():
         model_servers.grpc_double(folder) as (address, _),
         Client(address, model=folder.name) as client,
     ):
-        for labels in (None, 7, [3, 1, 4, 1, 5]):
-            expected = export.live.sample(5, seed=3, labels=labels)
+        assert client.class_names() == [*served.CLASS_NAMES, "6", "7", "8", "9"]
+        for labels, numbers in (
+            *((None, None), (7, 7), ([3, 1, 4, 1, 5], [3, 1, 4, 1, 5])),
+            *(("zwölf", 2), ("3", 3), (["five", "one", "9", "4", "0"], [5, 1, 9, 4, 0])),
+        ):
+            expected = export.live.sample(5, seed=3, labels=numbers)
             made = client.generate(5, seed=3, labels=labels)
             np.testing.assert_allclose(made, expected, atol=1e-5)
         with pytest.raises(ServingError, match="classes from 0 to 9"):
@@ -166,6 +170,7 @@ def test_labels():
         for options, message in (
             ({"labels": 2**32 + 3}, "`labels` must be of int32"),
             ({"labels": [1, 2, 3]}, "a class for each of the 2 examples"),
+            ({"labels": "six"}, "or a name: zero, one, zwölf, .* Received: 'six'"),
             ({"component": 0}, "`labels` must be set"),
         ):
             with pytest.raises(ValueError, match=message):

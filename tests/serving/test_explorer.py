@@ -5,6 +5,7 @@ import io
 import shutil
 import time
 
+import model_servers
 import numpy as np
 import pytest
 import served
@@ -43,6 +44,20 @@ def driver(downloads, tmp_path_factory):
     driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
     yield driver
     driver.quit()
+
+
+@pytest.mark.slow
+def test_classes_have_their_names(driver):
+    export = served.export("conditional")
+    with model_servers.rest(export.version.parent, "--ui") as (_, address):
+        page = Page(driver, address)
+        names = [*served.CLASS_NAMES, "6", "7", "8", "9"]
+        assert page.texts("#class-mode option") == ["drawn from the seed", *names]
+        page.do("#class-mode", "zwölf")
+        expected = pictures.to_uint8(export.live.sample(1, seed=0, labels=2))[0, ..., 0]
+        page.do(".tile:nth-child(1)")
+        assert page.texts("#picture-caption") == ["A: seed 0, component 0, zwölf"]
+        assert np.abs(page.images("#picture")[0] - expected.astype(int)).max() <= 1
 
 
 class Page:

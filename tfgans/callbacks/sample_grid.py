@@ -2,11 +2,13 @@
 
 import os
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, files, pictures
+from tfgans import class_names as names
 from tfgans.callbacks.callback import Callback, Logs
 from tfgans.callbacks.step_interval import StepInterval
 
@@ -24,7 +26,7 @@ class SampleGrid(Callback):
     A mixture of several components gets a row of images per component, with its weight at the left
     (for vectors: a color per component). Each component makes `num // num_components` examples, at
     least 1, of the same latents. A conditional model of up to 16 classes that is no mixture gets a
-    row per class in the same way.
+    row per class in the same way, with the name of the class.
 
     Args:
         directory: Folder of the pictures. Made if missing.
@@ -34,6 +36,8 @@ class SampleGrid(Callback):
         log_dir: Folder of TensorBoard events, which then show the pictures too. Default: None.
         last_step: Int, the last step of a run that calls `fit` several times. Default: None, the
             step at which `fit` ends.
+        class_names: List of strings, the names of the classes of a conditional model, as
+            `source.class_names`. Default: None, numbers.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -58,6 +62,7 @@ class SampleGrid(Callback):
         seed: int = 0,
         log_dir: str | os.PathLike[str] | None = None,
         last_step: int | None = None,
+        class_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         self.directory = files.path(directory)
@@ -65,6 +70,7 @@ class SampleGrid(Callback):
         self.seed = checks.integer("seed", seed)
         self.log_dir = log_dir if log_dir is None else files.path(log_dir)
         self.last_step = last_step
+        self.class_names = class_names
         self.every_steps = checks.positive_int("every_steps", every_steps)
         self._interval = StepInterval(self.every_steps)
         self._written: int | None = None
@@ -118,5 +124,9 @@ class SampleGrid(Callback):
             rows = [
                 self.model.sample(num, seed=self.seed, labels=label) for label in range(num_classes)
             ]
-            return pictures.titled_rows(np.stack(rows), [*map(str, range(num_classes))])
+            return pictures.class_rows(
+                np.concatenate(rows),
+                np.repeat(np.arange(num_classes), num),
+                names.of_all(num_classes, self.class_names),
+            )
         return pictures.picture(self.model.sample(self.num, seed=self.seed))

@@ -42,7 +42,16 @@ def export(parser: Parser, _: Sequence[str]) -> int:
     gan = runs.load_gan(parser)
     run = training.RunDirectory(values.run_dir)
     card = {"run": run.description(), "evaluation": _evaluation(parser, gan)}
-    print(gan.export(values.out, card=card, keep=values.keep, verify=values.verify))
+    class_names = None if gan.num_classes is None else run.class_names()
+    print(
+        gan.export(
+            values.out,
+            class_names=class_names,
+            card=card,
+            keep=values.keep,
+            verify=values.verify,
+        )
+    )
     return 0
 
 

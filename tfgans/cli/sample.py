@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tfgans.cli.command import Command
 from tfgans.cli.options import refinement, runs
@@ -10,6 +10,10 @@ from tfgans.cli.parser import Parser
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+# The samples; if their classes are known, the class of each and the name of each class.
+_Samples: TypeAlias = "tuple[np.ndarray, tuple[np.ndarray, tuple[str, ...]] | None]"
 
 
 def define(parser: Parser) -> None:
@@ -24,12 +28,12 @@ def define(parser: Parser) -> None:
     group.integer("num", 64, "number of samples", at_least=1)
     group.integer("seed", 0, "the same seed gives the same samples, from a run or a server")
     group.integer("component", None, "component of a mixture; default: drawn by weight", at_least=0)
-    group.integer(
+    group.string(
         "label",
         None,
-        "class of the samples; default: drawn as often as in the run's data, from a server all "
-        "alike",
-        at_least=0,
+        "class of the samples, by name or by number; default: drawn as often as in the run's data, "
+        "from a server all alike",
+        value="CLASS",
     )
     refinement.define(parser)
     group = parser.group("Output")
@@ -56,10 +60,12 @@ def sample(parser: Parser, _: Sequence[str]) -> int:
     out = Path(values.out)
     if out.suffix not in (".png", ".npy"):
         raise ValueError(f"--out must end in .png or .npy. Received: {values.out}")
-    samples = _of_run(parser) if values.server is None else _of_server(parser)
+    samples, classes = _of_run(parser) if values.server is None else _of_server(parser)
     if values.show and samples.ndim != 4:
         raise ValueError(f"--show prints images. Received: samples of shape {samples.shape[1:]}")
-    if out.suffix == ".png":
+    if out.suffix == ".png" and classes is not None:
+        pictures.write_png(out, pictures.class_rows(samples, *classes))
+    elif out.suffix == ".png":
         pictures.save_png(out, samples)
     else:
         with files.atomic_write(out) as temporary:
@@ -70,23 +76,34 @@ def sample(parser: Parser, _: Sequence[str]) -> int:
     return 0
 
 
-def _of_run(parser: Parser) -> "np.ndarray":
-    from tfgans import training
+def _of_run(parser: Parser) -> _Samples:
+    import numpy as np
+
+    from tfgans import class_names, training
 
     values = parser.values
-    gan, labels = runs.load_gan(parser), values.label
-    if labels is None:
+    gan, run = runs.load_gan(parser), training.RunDirectory(values.run_dir)
+    labels, names = None, run.class_names()
+    if values.label is not None and gan.num_classes is None:
+        raise ValueError(f"--label={values.label}: the model of {run.path} is not conditional")
+    if values.label is not None:
+        labels = np.full(values.num, class_names.number(values.label, names))
+    elif gan.num_classes is not None:
         labels = training.draw_labels(values.run_dir, values.num, values.seed)
-    return gan.sample(
+        labels = gan.sample_labels(values.num, values.seed) if labels is None else labels
+    samples = gan.sample(
         values.num,
         seed=values.seed,
         labels=labels,
         component=values.component,
         refine=refinement.langevin(parser),
     )
+    if labels is None or gan.num_classes is None:
+        return samples, None
+    return samples, (labels, class_names.of_all(gan.num_classes, names))
 
 
-def _of_server(parser: Parser) -> "np.ndarray":
+def _of_server(parser: Parser) -> _Samples:
     from tfgans.serving import Client
 
     values = parser.values
@@ -95,9 +112,10 @@ def _of_server(parser: Parser) -> "np.ndarray":
     with Client(
         values.server, model=values.name, version=values.version, timeout=values.timeout
     ) as client:
+        # A picture has no titles: which classes a server draws is not in its reply.
         return client.generate(
             values.num, values.seed, labels=values.label, component=values.component
-        )
+        ), None
 
 
 COMMAND = Command(

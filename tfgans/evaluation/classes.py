@@ -1,5 +1,6 @@
 """The classes of the samples of a conditional model: as often as the data have them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,17 +45,22 @@ def shares_for(origin: Any, source: Source) -> np.ndarray | None:
     return shares
 
 
-def describe(origin: Any, shares: np.ndarray | None) -> dict[str, Any]:
+def describe(
+    origin: Any, shares: np.ndarray | None, class_names: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Returns the rule by which classes are drawn, as JSON values.
 
     Args:
         origin: The origin of the samples.
         shares: The result of `shares_for`.
+        class_names: The names of the classes of the data. Default: None, left out.
 
     Returns:
-        Dict with "classes" (None if there are no classes) and, with shares, "class_shares".
+        Dict with "classes" (None if there are no classes) and, with shares, "class_shares" and the
+        "class_names" if there are any.
     """
     if shares is not None:
         listed = [round(float(share), _DIGITS) for share in shares]
-        return {"classes": BY_SHARES, "class_shares": listed}
+        named = {} if class_names is None else {"class_names": list(class_names)}
+        return {"classes": BY_SHARES, "class_shares": listed, **named}
     return {"classes": UNIFORM if is_conditional(origin) else None}

@@ -103,6 +103,7 @@ class Fake:
     def __init__(self, origin: Any, num: int, seed: int, source: Source) -> None:
         self._origin, self._seed, self._data_shape = origin, seed, source.data_shape
         self._class_shares = classes.shares_for(origin, source)
+        self._class_names = source.class_names
         self._array = None if hasattr(origin, "sample") else _as_examples(origin)
         self.num = num if self._array is None else min(num, len(self._array))
         # Before the real examples are read, which may take long.
@@ -155,7 +156,8 @@ class Fake:
     def describe(self) -> dict[str, Any]:
         """Returns the origin of the examples as JSON values."""
         origin = self._origin
-        common = {"num_examples": self.num, **classes.describe(origin, self._class_shares)}
+        rule = classes.describe(origin, self._class_shares, self._class_names)
+        common = {"num_examples": self.num, **rule}
         if isinstance(origin, GAN):
             refinement = origin.refinement
             return common | {

@@ -8,10 +8,11 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
-from tfgans import checks, files
+from tfgans import checks, class_names, files
 from tfgans.evaluation.intervals import CONFIDENCE, QUANTILE
 
 FORMAT = 1
+_NUM_CLASSES = 10
 _PARTS = ("extractor", "fake", "metrics", "real", "versions")
 # The settings that must be equal for two numbers to compare.
 _DECISIVE = {
@@ -220,7 +221,7 @@ class Record:
             for row in rows
         ]
         real, extractor = self.real, self.extractor
-        hidden = {"checksum", "class_shares"}
+        hidden = {"checksum", "class_shares", "class_names"}
         if self.fake.get("classes") is None:
             hidden.add("classes")
         shown = ", ".join(
@@ -232,6 +233,7 @@ class Record:
                 "",
                 f"real       {real['source']}, split {real['split']}, shape {real['data_shape']}",
                 f"fake       {shown}",
+                *_class_line(self.fake),
                 f"extractor  {extractor['name']}, resizing {extractor['resizing']}, checksum "
                 f"{(extractor['checksum'] or 'unknown')[:16]}",
             ]
@@ -309,6 +311,18 @@ class Record:
         return dataclasses.replace(
             self, metrics={**self.metrics, **other.metrics}, fake={**self.fake, **other.fake}
         )
+
+
+def _class_line(fake: Mapping[str, Any]) -> list[str]:
+    """Returns a line with the share of each class that has a name, the largest first beyond ten."""
+    shares, names = fake.get("class_shares"), fake.get("class_names")
+    if shares is None or names is None:
+        return []
+    items = list(zip(class_names.of_all(len(shares), names), shares, strict=True))
+    if len(items) > _NUM_CLASSES:
+        items = sorted(items, key=lambda item: -item[1])[:_NUM_CLASSES]
+    more = f", and {len(shares) - len(items)} more" if len(shares) > len(items) else ""
+    return [f"classes    {', '.join(f'{name} {share:.3g}' for name, share in items)}{more}"]
 
 
 def _differs(name: str, first: Any, second: Any) -> str:

@@ -4,13 +4,14 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from tfgans import checks, files, shapes
+from tfgans import class_names as names
 from tfgans.export.graph_checks import check_graph
 from tfgans.export.model_card import write_card
 from tfgans.export.publish import publish
@@ -26,6 +27,7 @@ def export_generator(
     *,
     num_classes: int | None = None,
     draw_latents: DrawLatents | None = None,
+    class_names: Sequence[str] | None = None,
     card: Mapping[str, object] | None = None,
     keep: int | None = None,
     verify: bool = True,
@@ -45,6 +47,7 @@ def export_generator(
     | `interpolate` | `seed_a`, `seed_b`: int64 [batch], `t`: float32 [batch] | as `sample` |
     | `mixture_weights` | none | `weights`: float32 [k] |
     | `generate` | `num`: int32 [], `seed`: int64 [] | `images`, `components`: `num` rows |
+    | `class_names` | none | `names`: string [num_classes], with `class_names` only |
 
     **Rows.** Row i of the outputs depends only on row i of the inputs: not on the other rows, their
     number or the process. Two versions of the same weights give the same images. Up to the rounding
@@ -74,9 +77,9 @@ def export_generator(
     replaces another version.
 
     **Extra files.** `assets.extra` holds `model_card.json`, and `tf_serving_warmup_requests` with
-    batches of 1, 4 and 16 rows for each signature with rows. `generate` and `mixture_weights` have
-    no rows: TensorFlow Serving with batching refuses them, and does not load a model with a warm-up
-    request that it refuses.
+    batches of 1, 4 and 16 rows for each signature with rows. `generate`, `mixture_weights` and
+    `class_names` have no rows: TensorFlow Serving with batching refuses them, and does not load a
+    model with a warm-up request that it refuses.
 
     Args:
         generator: A built Keras model, latents -> images, or a `tfgans.MixtureGenerator`. It is
@@ -86,6 +89,8 @@ def export_generator(
             [latents, labels]. Default: None, not conditional.
         draw_latents: Callable `(draws) -> float32 [rows, *latent_shape]`, see `GAN.draw_latents`.
             Default: None, standard normal latents.
+        class_names: List of strings, the names of the classes 0, 1, ... of a conditional generator,
+            say `source.class_names`; the model card has them too. Default: None, without names.
         card: Entries of `model_card.json` besides versions and checksums: JSON values by name.
         keep: Int of at least 1, the number of newest versions to keep. Use at least 2, so that a
             version stays while a server loads it. Default: None, all.
@@ -104,8 +109,11 @@ def export_generator(
         checks.positive_int("keep", keep)
     card = _checked_card(card or {})
     checked_latent_shape(generator, num_classes)
+    if class_names is not None:
+        class_names = _checked_names(class_names, num_classes)
+        card = {**card, "class_names": list(class_names)}
     sampler = Sampler(generator, num_classes=num_classes, draw_latents=draw_latents)
-    signatures = GeneratorSignatures(sampler).build()
+    signatures = GeneratorSignatures(sampler, class_names).build()
     calls = example_calls(
         signatures, num_components=sampler.num_components, num_classes=num_classes
     )
@@ -159,6 +167,15 @@ def _checked_card(card: Mapping[str, object]) -> Mapping[str, object]:
     except (TypeError, ValueError) as error:
         raise ValueError(f"`card` must hold JSON values. Received: {error}") from error
     return card
+
+
+def _checked_names(class_names: Sequence[str], num_classes: int | None) -> tuple[str, ...]:
+    if num_classes is None:
+        raise ValueError(
+            "`class_names` are for a conditional generator, and this generator has no classes. "
+            f"Received: {checks.short(class_names)}. Leave them out"
+        )
+    return names.of_all(num_classes, class_names)
 
 
 def _make_readable(path: Path) -> None:

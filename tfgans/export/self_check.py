@@ -18,6 +18,7 @@ from tfgans.export.signatures import Signature
 
 # Allowed differences, relative to values above 1: what another order of sums may change.
 _TOLERANCE, _TOLERANCES = 1e-4, {"float16": 2e-2, "bfloat16": 1e-1}
+_PNG = b"\x89PNG"
 _SCRIPT = Path(__file__).with_name("replay.py")
 
 
@@ -132,6 +133,8 @@ def _compare(name: str, expected: np.ndarray, received: np.ndarray, tolerance: f
 
 
 def _difference(expected: np.ndarray, received: np.ndarray, tolerance: float) -> str | None:
+    if expected.dtype == object and not expected[0].startswith(_PNG):
+        return None if expected.tolist() == received.tolist() else "they differ"
     if expected.dtype == object:
         # The pixels of PNG files may differ by rounding.
         expected_pixels, received_pixels = (

@@ -1,6 +1,6 @@
 """The signatures of an exported generator: TensorFlow functions with named inputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -24,13 +24,15 @@ class GeneratorSignatures:
 
     Args:
         sampler: `tfgans.sampling.Sampler` of the generator.
+        class_names: The name of each class; None if they have no names, or there are no classes.
 
     Attributes:
         num_components: Int, components of the generator.
     """
 
-    def __init__(self, sampler: Sampler) -> None:
+    def __init__(self, sampler: Sampler, class_names: Sequence[str] | None = None) -> None:
         self._sampler = sampler
+        self._class_names = class_names
         self._latent_shape = sampler.latent_shape
         self._image_shape = sampler.example_shape
         self._num_classes = sampler.num_classes
@@ -69,6 +71,8 @@ class GeneratorSignatures:
         }
         if len(self._image_shape) == 3:
             signatures["sample_png"] = (self._sample_png, [seed, *classes])
+        if self._class_names is not None:
+            signatures["class_names"] = (self._names, [])
         return signatures
 
     def _serving_default(self, latents: tf.Tensor, *labels: tf.Tensor) -> Outputs:
@@ -120,6 +124,9 @@ class GeneratorSignatures:
 
     def _mixture_weights(self) -> Outputs:
         return {"weights": self._sampler.component_weights()}
+
+    def _names(self) -> Outputs:
+        return {"names": tf.constant(self._class_names, tf.string)}
 
     def _rows_of_keys(self, keys: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         components, classes = self._components_of(keys), self._drawn(labels, keys)

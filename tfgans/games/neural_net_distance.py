@@ -91,7 +91,7 @@ def neural_net_distance(
     Reference: Arora et al. 2017, "Generalization and Equilibrium in Generative Adversarial Nets",
     Definition 2, and Theorem 3.1 for the gap.
 
-    Checked against: scikit-learn's LogisticRegression, numerical integration.
+    Checked against: scikit-learn's LogisticRegression.
     """
     checks.choice("phi", phi, ("log", "linear"))
     if weight_clip is not None:

@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class RunDirectory:
 
     | name | what |
     |---|---|
-    | `run.json` | settings that decide the result, where the data are, versions |
+    | `run.json` | settings that decide the result, where the data are, class names, versions |
     | `initial.keras` | the model before training: into it the backups load |
     | `time.json` | with a time limit: the seconds of training so far |
     | `backups/` | the last two backups; the same command continues from there |
@@ -93,6 +93,7 @@ class RunDirectory:
         *,
         resume: bool,
         data: Mapping[str, Any] | None = None,
+        class_names: Sequence[str] | None = None,
     ) -> Iterator[None]:
         """Makes the folder, or checks that it has a run of the same settings, and locks it.
 
@@ -103,6 +104,7 @@ class RunDirectory:
             resume: See `check`.
             data: The arguments of `tfgans.data.load` that load the data again. Default: None, the
                 data have another origin.
+            class_names: The names of the classes of the data. Default: None, they have none.
 
         Raises:
             ValueError: If `check` does, or another process has it open.
@@ -113,7 +115,12 @@ class RunDirectory:
             self.check(settings, resume=resume)
             self._remove_temporaries()
             if not self._run_json.exists():
-                description = {"settings": settings, "data": data, "versions": versions()}
+                description = {
+                    "settings": settings,
+                    "data": data,
+                    "class_names": class_names,
+                    "versions": versions(),
+                }
                 files.write_text(self._run_json, _to_json(description) + "\n")
             yield
 
@@ -193,8 +200,16 @@ class RunDirectory:
         """
         return self.description()["data"]
 
+    def class_names(self) -> list[str] | None:
+        """Returns the names of the classes of the data, or None if they have none.
+
+        Raises:
+            ValueError: If the folder holds no run, or the file is damaged.
+        """
+        return self.description()["class_names"]
+
     def description(self) -> dict[str, Any]:
-        """Returns the content of `run.json`: the settings, the data and the versions of packages.
+        """Returns the content of `run.json`: settings, data, class names, versions of packages.
 
         Raises:
             ValueError: If the folder holds no run, or the file is damaged.
@@ -208,7 +223,11 @@ class RunDirectory:
             for name, part in parts.items():
                 if not isinstance(part, dict) and (name, part) != ("data", None):
                     raise TypeError(f"expected a JSON object as {name}. Received: {part!r:.80}")
-            return parts
+            # Runs of version 2.0 have no such entry.
+            names = content.get("class_names")
+            if names is not None and not all(isinstance(name, str) for name in list(names)):
+                raise TypeError(f"expected a list of strings. Received: {names!r:.80}")
+            return {**parts, "class_names": names}
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{self._run_json} is damaged. Choose another run directory, or remove this "

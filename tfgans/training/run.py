@@ -133,6 +133,7 @@ class Run:
             every_steps=grid_every,
             log_dir=self.directory.tensorboard,
             last_step=self._steps or 0,  # Without `steps` the time limit sets it at the end.
+            class_names=source.class_names,
         )
         self._evaluation = self._make_evaluation(evaluator, evaluate_every)
         self._monitor = self._make_monitor(warn=doctor_every is None)
@@ -182,7 +183,12 @@ class Run:
         """
         cluster, run, gan = self._cluster, self.directory, self._gan
         opened = (
-            run.open(self.settings, resume=self._resume, data=self._source.load_options)
+            run.open(
+                self.settings,
+                resume=self._resume,
+                data=self._source.load_options,
+                class_names=self._source.class_names,
+            )
             if cluster.is_chief
             else contextlib.nullcontext()
         )

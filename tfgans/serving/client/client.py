@@ -8,7 +8,7 @@ import numpy as np
 import urllib3
 from numpy.typing import ArrayLike
 
-from tfgans import checks
+from tfgans import checks, class_names
 from tfgans.serving.client.inputs import converted, ints, is_int, is_name
 from tfgans.serving.client.rest import RestTransport
 from tfgans.serving.client.rest_format import SignatureInfo, joined_names
@@ -115,8 +115,8 @@ class Client:
 
         Args:
             seeds: Ints [n] in the range of int64.
-            labels: Int, or ints [n], the classes for a conditional model. Default: None, each drawn
-                from its seed.
+            labels: Int or string, or [n] of them: the classes for a conditional model, by number
+                or by name. Default: None, each drawn from its seed.
             component: Int, the component of a mixture that makes all examples. Default: None, each
                 drawn from its seed. A conditional model then needs `labels`.
 
@@ -152,6 +152,12 @@ class Client:
     def mixture_weights(self) -> np.ndarray:
         """Returns the probability of each component: float32 [k], [1.0] for a plain generator."""
         return self.predict("mixture_weights", {})["weights"]
+
+    def class_names(self) -> list[str]:
+        """Returns the names of the classes 0, 1, ..., empty if the export has none."""
+        if "class_names" not in self.metadata().signatures:
+            return []
+        return [name.decode() for name in self.predict("class_names", {})["names"].tolist()]
 
     def predict(self, signature: str, inputs: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
         """Returns the outputs of any signature by name, in a single request.
@@ -213,6 +219,11 @@ class Client:
                     f"{checks.short(labels)}"
                 )
             return {}
+        texts = np.asarray(labels)
+        if texts.dtype.kind == "U":
+            known = self.class_names()
+            numbers = [class_names.number(name, known) for name in texts.ravel().tolist()]
+            labels = numbers if texts.ndim else numbers[0]
         classes = ints("labels", [_DRAWN] if labels is None else np.atleast_1d(labels), "int32")
         if labels is not None and np.ndim(labels) and len(classes) != rows:
             raise ValueError(

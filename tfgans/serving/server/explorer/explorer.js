@@ -43,6 +43,7 @@ async function requestVersion(body) {
   }
 }
 
+const className = (label) => model.classNames[label] ?? `class ${label}`;
 const classPart = (label) => (label >= 0 ? `-class${label}` : "");
 
 function saveGrid() {
@@ -114,7 +115,7 @@ function newTile(index) {
 
 function showTile(tile, index) {
   const [seed, component] = [grid.seeds[index], grid.components[index]];
-  const label = grid.labels ? `, class ${grid.labels[index]}` : "";
+  const label = grid.labels ? `, ${className(grid.labels[index])}` : "";
   paint(tile.firstChild, grid.images[index]);
   tile.title = tile.ariaLabel = `Seed ${seed}, component ${component}${label}`;
   tile.querySelector(".seed").textContent = seed;
@@ -181,7 +182,8 @@ function showPicture(pick) {
   picture = { pick, image: pick.image };
   $("save-picture").disabled = false;
   paint($("picture"), pick.image);
-  const text = `A: seed ${pick.seed}, component ${pick.component}${isMoved(pick) ? ", moved" : ""}`;
+  const label = pick.label >= 0 ? `, ${className(pick.label)}` : "";
+  const text = `A: seed ${pick.seed}, component ${pick.component}${label}${isMoved(pick) ? ", moved" : ""}`;
   $("picture").ariaLabel = $("picture-caption").textContent = text;
   showSliders(pick);
 }
@@ -256,13 +258,18 @@ function setSeed(from, to) {
   loadGrid();
 }
 
-function setClass() {
-  const isFixed = $("class-mode").value === "fixed";
-  $("class").disabled = !isFixed;
-  const isValid = !isFixed || $("class").checkValidity();
+/** Takes over the class of the controls, and returns whether it is valid. */
+function readClass() {
+  const mode = $("class-mode").value; // "drawn", "number", or the number of a class with a name
+  $("class").disabled = mode !== "number";
+  const isValid = $("class").disabled || $("class").checkValidity();
   report("class", isValid ? "" : `Class: ${$("class").validationMessage}`);
-  if (!isValid) return;
-  chosen.label = isFixed ? $("class").valueAsNumber : -1;
+  if (isValid) chosen.label = { drawn: -1, number: $("class").valueAsNumber }[mode] ?? Number(mode);
+  return isValid;
+}
+
+function setClass() {
+  if (!readClass()) return;
   setPicks([]);
   loadGrid();
 }
@@ -292,11 +299,12 @@ const start = lane("start", async () => {
   const { version } = about.model_spec;
   const status = state.model_version_status.find((each) => each.version === version);
   if (status?.state !== "AVAILABLE") throw new Error(`Version ${version}: ${status?.state ?? "no such version"}`);
-  model = { name, url, version, signatures: about.metadata.signature_def.signature_def, weights: [1] };
+  model = { name, url, version, signatures: about.metadata.signature_def.signature_def, weights: [1], classNames: [] };
   document.title = `${name} – Explorer`;
   $("model").textContent = name;
   $("version").textContent = `version ${version}`;
   model.weights = (await predict("mixture_weights", {})).weights;
+  if (model.signatures.class_names) model.classNames = (await predict("class_names", {})).names;
   showModel();
   model.isShown = true;
   drawnCache = {};
@@ -308,12 +316,25 @@ function showModel() {
   const chips = model.weights.map((weight, i) => newComponent(`${i}: ${weight.toFixed(2)}`, i));
   $("components").replaceChildren(newComponent("all", null), ...chips);
   $("mixture").hidden = model.weights.length < 2;
-  $("classes").hidden = !isConditional();
+  showClasses();
   const dims = model.signatures.sample?.outputs.images?.tensor_shape.dim ?? [];
   // JSON of large images is long: begins with few samples.
   if (dims.slice(1).reduce((size, { size: each }) => size * Number(each), 1) > 64 * 64 * 3) $("count").value = "16";
   chosen.count = Number($("count").value);
   showComponents();
+}
+
+function showClasses() {
+  const names = model.classNames;
+  const before = $("class-mode").value;
+  const option = (text, value) => new Option(text, value);
+  const others = names.length ? names.map(option) : [option("number:", "number")];
+  $("class-mode").replaceChildren(option("drawn from the seed", "drawn"), ...others);
+  // A newer version may have other classes.
+  if (others.some(({ value }) => value === before)) $("class-mode").value = before;
+  $("class").hidden = names.length > 0;
+  $("classes").hidden = !isConditional();
+  readClass();
 }
 
 /** Repeats the requests for all parts of the page. */

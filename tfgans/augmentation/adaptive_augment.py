@@ -1,0 +1,222 @@
+"""ADA: changes with a probability that follows how much the discriminator overfits."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans import checks
+from tfgans.augmentation.augmentation import Augmentation
+from tfgans.augmentation.transforms import GROUPS, SETS, Transforms
+from tfgans.types import Config
+
+# A mean of signs this near to the target is on it: replicas and micro-batches round differently.
+_ROUNDING = 1e-6
+# Makes an `AdaptiveAugment` again: a function, its config and its weights.
+_Reduced: TypeAlias = tuple[
+    Callable[[Config, list[np.ndarray]], "AdaptiveAugment"], tuple[Config, list[np.ndarray]]
+]
+
+
+class AdaptiveAugmentState(keras.layers.Layer):
+    """What moves in the training of an `AdaptiveAugment`.
+
+    Attributes:
+        p: Float32 variable, the probability of each transform.
+        window: Float32 [2] variable, the sum of signs in the open window, and their number.
+        updates: Int64 variable, the updates of the discriminator that were counted.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__(name="adaptive_augment", dtype="float32", autocast=False)
+
+        def weight(name: str, shape: tuple[int, ...], dtype: str, value: float) -> keras.Variable:
+            return self.add_weight(
+                name=name,
+                shape=shape,
+                dtype=dtype,
+                initializer=keras.initializers.Constant(value),
+                trainable=False,
+                autocast=False,
+                # Replicas see the same numbers, so the first decides for all.
+                aggregation="only_first_replica",
+            )
+
+        self.p = weight("p", (), "float32", p)
+        self.window = weight("window", (2,), "float32", 0)
+        self.updates = weight("updates", (), "int64", 0)
+        self.built = True
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+@dataclasses.dataclass(frozen=True)
+class AdaptiveAugment(Augmentation):
+    """ADA: each transform changes an image with probability p, which follows the discriminator.
+
+    p rises while the discriminator is too sure of the images that it trains on, and falls else.
+    After every `every` updates of the discriminator, with r_t the mean sign of its logits on the
+    real images of these updates, as it saw them:
+
+        p <- clip(p + sign(r_t - target) * (number of these images) / (1000 kimg), 0, p_max)
+
+    r_t = 0.6 means that 80 % of the training images are called real. Where the logit of an
+    undecided discriminator is not 0, as with `LeastSquares`, the sign is of its distance to that
+    logit. Losses without such a level (Wasserstein, relativistic, KL-WGAN) are refused: use
+    `target=None`, which keeps p at `initial_p`, or `DiffAugment`.
+
+    A generator cannot learn the transforms as long as p is below 1: the images that look unchanged
+    are then the most frequent. In practice they leak from about 0.8 on, hence `p_max`; the authors'
+    codes have no bound.
+
+    | group | transforms, in the order in which they run |
+    |---|---|
+    | `blit` | mirrored left to right; quarter turns (half turns, if not square); shifted by whole \
+pixels, up to 1/8 of the side |
+    | `geom` | scaled by 2^N(0, 0.2^2); turned by any angle; stretched by 2^N(0, 0.2^2); turned \
+again; shifted by N(0, 1/8^2) of the side |
+    | `color` | brightness N(0, 0.2^2); contrast 2^N(0, 0.5^2) about middle gray; luma flip; hue, \
+any angle; saturation 2^N(0, 1). Of gray images the first three |
+    | `noise` | Gaussian, its standard deviation abs(N(0, 0.1^2)) for each image |
+    | `cutout` | a box of half of each side becomes 0 |
+
+    `blit` moves pixels exactly; `geom` is a single bilinear warp. At the borders the image is
+    reflected. The authors resample at twice the size with a wavelet's low-pass filter, and have a
+    group of band filters; both are left out. In their ablation blit and geom helped most, and
+    color modestly.
+
+    Args:
+        transforms: String, groups with commas between, or "bg" for "blit,geom", or "bgc" for
+            "blit,geom,color". Default: "bgc", as in the paper; for small gray images we recommend
+            "bg".
+        target: Float in (-1, 1), the r_t that p aims at; or None, p does not move. Default: 0.6.
+        p_max: Float in [0, 1], the largest p. Default: 0.8.
+        kimg: Float above 0, the thousands of real images in which p would rise from 0 to 1.
+            Default: 500, as published, for trainings of tens of millions of images; the authors
+            take 100 to train on from a trained GAN. With 200 000 images in all, say, take 20.
+        every: Int of at least 1, updates of the discriminator between adjustments. Default: 4.
+        initial_p: Float from 0 to p_max, where p starts. Default: 0.
+        color_multiplier: Float in [0, 1], a factor of p for the group color; R3GAN's code has 0.5.
+            Default: 1.
+        penalty_at: "augmented" or "raw", see `Augmentation`. Default: "augmented".
+
+    Attributes:
+        p: Variable, float32 scalar. To follow a schedule of your own, use `target=None` and
+            `p.assign(value)`.
+
+    Under `tf.distribute` make it within the scope of the strategy, as the networks.
+
+    Raises:
+        ValueError: If an argument is not as above.
+
+    Example:
+
+    ```python
+    ada = tfgans.augmentation.AdaptiveAugment("bg", target=0.6, kimg=20)
+    changed = ada(images, tfgans.random.key(0))
+    print(float(ada.p))
+    ```
+
+    Reference: Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data";
+    github.com/NVlabs/stylegan2-ada.
+    """
+
+    transforms: str = "bgc"
+    target: float | None = 0.6
+    p_max: float = 0.8
+    kimg: float = 500.0
+    every: int = 4
+    initial_p: float = 0.0
+    color_multiplier: float = 1.0
+    _state: AdaptiveAugmentState = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        groups = self.groups if isinstance(self.transforms, str) else ("",)
+        if len(set(groups)) < len(groups) or not set(groups) <= set(GROUPS):
+            listed = ", ".join(map(repr, (*SETS, *GROUPS)))
+            raise ValueError(
+                f"`transforms` must name some of {listed}, each group at most once, with commas "
+                f"between, say 'bgc' or 'blit,color'. Received: {checks.short(self.transforms)}"
+            )
+        if self.target is not None and not -1 < checks.finite("target", self.target) < 1:
+            raise ValueError(
+                "`target` must be in (-1, 1): the mean of signs, as 0.6; or None, to keep p. "
+                f"Received: {checks.short(self.target)}"
+            )
+        for name, largest in (("p_max", 1.0), ("initial_p", self.p_max), ("color_multiplier", 1.0)):
+            if checks.non_negative(name, getattr(self, name)) > largest:
+                raise ValueError(
+                    f"`{name}` must be in [0, {largest:g}]. "
+                    f"Received: {checks.short(getattr(self, name))}"
+                )
+        checks.positive("kimg", self.kimg)
+        checks.positive_int("every", self.every)
+        # The only way in a frozen dataclass.
+        object.__setattr__(self, "_state", AdaptiveAugmentState(self.initial_p))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The names of the groups of transforms."""
+        names = SETS.get(self.transforms, self.transforms)
+        return tuple(names.split(",")) if names else ()
+
+    @property
+    def p(self) -> keras.Variable:
+        """The probability of each transform; saved and resumed with the model."""
+        return self._state.p
+
+    @property
+    def state(self) -> AdaptiveAugmentState:
+        """The layer that holds p and the open window."""
+        return self._state
+
+    def check_shape(self, shape: Sequence[int | None]) -> None:
+        """Raises ValueError unless there are images of `shape`, gray or RGB for color."""
+        super().check_shape(shape)
+        if "color" in self.groups and shape[2] not in (1, 3):
+            raise ValueError(
+                "The group 'color' changes images of 1 or 3 channels. Received: images of shape "
+                f"{tuple(shape)}. Use transforms='bg'"
+            )
+
+    def augment(self, images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+        """Returns the images, each transformed with the present probability."""
+        p = tf.stop_gradient(tf.convert_to_tensor(self._state.p))
+        made = Transforms(images, key, p=p, color_multiplier=self.color_multiplier)
+        return made.apply(images, self.groups)
+
+    def adapt(self, sign: float | tf.Tensor, num: int | tf.Tensor) -> None:
+        """Counts an update of the discriminator, and moves p where a window is full.
+
+        Args:
+            sign: Scalar in [-1, 1], the mean sign of the logits on the real images of the update.
+                Under `tf.distribute` of all replicas. NaN counts no images.
+            num: Scalar, the number of these images.
+        """
+        if self.target is None:
+            return
+        state = self._state
+        mean, count = tf.cast(sign, tf.float32), tf.cast(num, tf.float32)
+        added = tf.where(tf.math.is_finite(mean), tf.stack([mean * count, count]), tf.zeros([2]))
+        total, images = tf.unstack(tf.convert_to_tensor(state.window) + added)
+        updates = tf.convert_to_tensor(state.updates) + 1
+        is_full = tf.equal(updates % self.every, 0)
+        gap = tf.math.divide_no_nan(total, images) - self.target
+        direction = tf.where(tf.abs(gap) > _ROUNDING, tf.sign(gap), 0.0)
+        p = tf.convert_to_tensor(state.p)
+        moved = tf.clip_by_value(p + direction * images / (1000.0 * self.kimg), 0.0, self.p_max)
+        state.p.assign(tf.where(is_full, moved, p))
+        state.window.assign(tf.where(is_full, tf.zeros([2]), tf.stack([total, images])))
+        state.updates.assign(updates)
+
+    def __reduce__(self) -> _Reduced:
+        return _restored, (self.get_config(), self._state.get_weights())
+
+
+def _restored(config: Config, weights: list[np.ndarray]) -> AdaptiveAugment:
+    augmentation = AdaptiveAugment.from_config(config)
+    augmentation.state.set_weights(weights)
+    return augmentation

@@ -1,0 +1,47 @@
+"""The names of classes: what stands in pictures and pages, and how a user asks for a class."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tfgans import checks
+
+
+def of_all(num_classes: int, class_names: Sequence[str] | None) -> tuple[str, ...]:
+    """Returns a name for each of `num_classes` classes: its number if it has no other.
+
+    Args:
+        num_classes: Int of at least 1.
+        class_names: Names of the classes 0, 1, ..., at most `num_classes`; or None.
+
+    Raises:
+        ValueError: If these are no strings, there are too many, or two are equal.
+    """
+    names = tuple(class_names or ())
+    is_text = not isinstance(class_names, str) and all(isinstance(name, str) for name in names)
+    if not is_text or len(names) > num_classes or len(set(names)) < len(names):
+        raise ValueError(
+            f"`class_names` must be different strings, at most as many as the {num_classes} "
+            f"classes. Received: {checks.short(class_names)}"
+        )
+    return (*names, *map(str, range(len(names), num_classes)))
+
+
+def number(label: Any, class_names: Sequence[str] | None) -> int:
+    """Returns the number of the class that `label` names: its name, else its number as text.
+
+    Args:
+        label: String.
+        class_names: Names of the classes 0, 1, ..., or None if they have no names.
+
+    Raises:
+        ValueError: If it is neither; the names are listed.
+    """
+    names = tuple(class_names or ())
+    if label in names:
+        return names.index(label)
+    if isinstance(label, str) and label.isascii() and label.isdigit():
+        return int(label)
+    known = f": {', '.join(names)}" if names else ". These classes have no names"
+    raise ValueError(
+        f"A class must be a number from 0 on, or a name{known}. Received: {checks.short(label)}"
+    )
