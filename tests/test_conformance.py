@@ -292,6 +292,7 @@ EXTRACTORS = {
     "Identity": evaluation.Identity,
     "FunctionExtractor": lambda: evaluation.FunctionExtractor(brightness),
     "DigitsClassifier": evaluation.DigitsClassifier,
+    "ImageClassifier": lambda: evaluation.ImageClassifier(IMAGE, num_classes=3),
     "keras_model": keras_extractor,
 }
 

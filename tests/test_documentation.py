@@ -206,6 +206,7 @@ NOT_RUN = {
 SLOW = {
     "evaluation/digits_classifier.py: DigitsClassifier",
     "evaluation/evaluator.py: evaluate",
+    "evaluation/image_classifier.py: train",
     "games/neural_net_distance.py: neural_net_distance",
     "games/wasserstein_critic.py: wasserstein_critic",
     "training/run.py: Run",

@@ -25,7 +25,7 @@ from keras.src.saving.serialization_lib import SafeModeScope
 
 import tfgans
 from tfgans import checks, files
-from tfgans.evaluation import digits_classifier
+from tfgans.evaluation import weights_cache
 from tfgans.export import publish
 from tfgans.serving.client import rest
 from tfgans.serving.client.client import Client, ServingError
@@ -140,7 +140,7 @@ def test_pickles_in_arrays_do_not_run(tmp_path, mark, monkeypatch):
     with pytest.raises(ValueError, match="no statistics"):
         tfgans.metrics.FeatureStatistics.load(tmp_path / "a.npz")
     with pytest.warns(UserWarning, match="is damaged"):
-        assert digits_classifier._read(tmp_path / "a.npz") is None
+        assert weights_cache.read(tmp_path / "a.npz", [(1,)]) is None
     assert not mark.exists()
     pickle.loads(pickle.dumps(Attack(mark)))
     assert mark.exists()  # It would have run.

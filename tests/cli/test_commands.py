@@ -288,7 +288,8 @@ class TestEvaluate:
         real = tiny.digits(100)
         np.save(tmp_path / "a.npy", real.repeat(2, axis=1).repeat(2, axis=2))
         flags = "--samples={at}/a.npy --image_size=16 --num_real=100 --out={at}/out"
-        ok("evaluate", flags, at=tmp_path)
+        done = ok("evaluate", flags, at=tmp_path)
+        assert "--extractor=classifier trains a classifier" in done.stderr
         metrics = record_of(tmp_path / "out")["metrics"]
         names = {"sliced_wasserstein_distance", "ms_ssim", "ms_ssim(real)", "near_copies"}
         assert metrics.keys() == names

@@ -4,6 +4,7 @@ from tfgans.evaluation.digits_classifier import DigitsClassifier
 from tfgans.evaluation.evaluator import Evaluator, evaluate
 from tfgans.evaluation.examples import model_checksum
 from tfgans.evaluation.extractors import Extractor, Features, FunctionExtractor, Identity
+from tfgans.evaluation.image_classifier import ImageClassifier
 from tfgans.evaluation.inception import inception_2015
 from tfgans.evaluation.keras_extractor import keras_model
 from tfgans.evaluation.mean_kernel_distance import MeanKernelDistance
@@ -20,6 +21,7 @@ __all__ = [
     "Features",
     "FunctionExtractor",
     "Identity",
+    "ImageClassifier",
     "MeanKernelDistance",
     "MetricValue",
     "Record",

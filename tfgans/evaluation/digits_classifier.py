@@ -1,22 +1,20 @@
 """A classifier of the bundled digits: features without a download."""
 
 import itertools
+import math
 import os
-import warnings
-import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from tfgans import files
-from tfgans.data.tfds_images import data_directory, load_images
+from tfgans.data.tfds_images import load_images
+from tfgans.evaluation import weights_cache
 from tfgans.evaluation.extractors import Extractor, Features, checksum
 from tfgans.images import from_uint8
 
 _HIDDEN = (128, 64)
-_CACHED = "digits-classifier-1.npz"
+_CACHED = "digits-classifier-1"
 _SHAPE = (8, 8)
 
 
@@ -59,14 +57,12 @@ class DigitsClassifier(Extractor):
     num_classes = 10
 
     def __init__(self, *, data_dir: str | os.PathLike[str] | None = None) -> None:
-        path = data_directory(data_dir) / "extractors" / _CACHED
-        weights = _read(path)
-        if weights is None:
-            weights = _train(data_dir)
-            with files.atomic_write(path) as temporary:
-                np.savez(temporary, *weights, allow_pickle=False)
-        self._weights = weights
-        super().__init__("digits_classifier", checksum=checksum(weights))
+        sizes = (math.prod(_SHAPE), *_HIDDEN, self.num_classes)
+        shapes = [shape for pair in itertools.pairwise(sizes) for shape in (pair, pair[1:])]
+        self._weights = weights_cache.cached(
+            _CACHED, shapes, lambda: _train(data_dir), data_dir=data_dir
+        )
+        super().__init__("digits_classifier", checksum=checksum(self._weights))
         held_out: Any = load_images("digits", split="test", data_dir=data_dir)
         probabilities = self.probabilities(held_out.array)
         self.accuracy = float(np.mean(probabilities.argmax(axis=1) == held_out.labels))
@@ -98,23 +94,3 @@ def _train(data_dir: Any) -> list[np.ndarray]:
     )
     layers = zip(classifier.coefs_, classifier.intercepts_, strict=True)
     return [np.asarray(array) for layer in layers for array in layer]
-
-
-def _read(path: Path) -> list[np.ndarray] | None:
-    """Returns the cached weights; None if there are none, with a warning if they are damaged."""
-    if not path.exists():
-        return None
-    sizes = (64, *_HIDDEN, 10)
-    try:
-        # Opened here: NumPy leaves a damaged file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as cached:
-            weights = [cached[f"arr_{index}"] for index in range(6)]
-        expected = [shape for pair in itertools.pairwise(sizes) for shape in (pair, pair[1:])]
-        if [array.shape for array in weights] != expected:
-            raise ValueError("the layers have other shapes")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        warnings.warn(
-            f"The cached classifier {path} is damaged ({error}); it is trained again", stacklevel=3
-        )
-        return None
-    return weights

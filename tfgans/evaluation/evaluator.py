@@ -146,6 +146,7 @@ class Evaluator(SettingsRepr, Copyable):
                 "name": extractor.name,
                 "checksum": extractor.checksum,
                 "resizing": extractor.resizing,
+                **extractor.details,
             },
         }
 

@@ -2,7 +2,8 @@
 
 import abc
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,10 +48,12 @@ class Extractor(SettingsRepr, Copyable, abc.ABC):
         is_inception_2015: Whether results may be called FID, IS and KID.
         num_classes: Int, the classes that `probabilities` tells apart in images of a single
             channel; None, the default, if it does not.
+        details: Dict of JSON values that records hold beside the name. Default: empty.
     """
 
     is_inception_2015 = False
     num_classes: int | None = None
+    details: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, name: str, *, checksum: str | None, resizing: str = "none") -> None:
         if not name or set(name) & set(",[]\n"):

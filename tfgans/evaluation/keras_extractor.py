@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfgans import checks
 from tfgans.evaluation.extractors import Extractor, Features
-from tfgans.evaluation.extractors import checksum as checksum_of
+from tfgans.evaluation.extractors import checksum as checksum_of_arrays
 
 # Settings that Keras counts in a process, or that only its loading reads.
 _INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "shared_object_id"})
@@ -74,10 +74,10 @@ def keras_model(
     size = None if image_size is None else checks.shape("image_size", image_size, rank=2)
     outputs = [model.get_layer(layer_name).output for layer_name in wanted]
     inner = keras.Model(model.inputs, outputs)
-    return _KerasExtractor(name or f"{model.name}/{layer}", inner, size, preprocess)
+    return KerasExtractor(name or f"{model.name}/{layer}", inner, size, preprocess)
 
 
-class _KerasExtractor(Extractor):
+class KerasExtractor(Extractor):
     """See `keras_model`."""
 
     _left_out = ("_outputs",)
@@ -93,9 +93,9 @@ class _KerasExtractor(Extractor):
         if preprocess is not None:
             resizing += f"; then {getattr(preprocess, '__name__', type(preprocess).__name__)}"
         # A function has no checksum.
-        checksum = None if preprocess is not None else _checksum(model)
+        checksum = None if preprocess is not None else checksum_of(model)
         super().__init__(name, checksum=checksum, resizing=resizing)
-        self._model = model
+        self.network = model
         self._image_size = image_size
         self._preprocess = preprocess
 
@@ -108,7 +108,7 @@ class _KerasExtractor(Extractor):
             examples = tf.image.resize(examples, self._image_size, "bicubic", antialias=True)
         if self._preprocess is not None:
             examples = self._preprocess(examples)
-        features, *others = tf.nest.flatten(self._model(examples, training=False))
+        features, *others = tf.nest.flatten(self.network(examples, training=False))
         if features.shape.rank == 4:
             features = tf.reduce_mean(features, axis=[1, 2])
         return [tf.reshape(features, [tf.shape(features)[0], -1]), *others]
@@ -118,11 +118,11 @@ class _KerasExtractor(Extractor):
         return Features(*(output.numpy() for output in self._outputs(tf.constant(examples))))
 
 
-def _checksum(model: keras.Model) -> str:
+def checksum_of(model: keras.Model) -> str:
     """Returns the SHA-256 of the layers' settings and weights."""
     layers = [[type(layer).__name__, _essential(layer.get_config())] for layer in model.layers]
     text = json.dumps(layers, sort_keys=True, default=lambda value: type(value).__name__)
-    return checksum_of([np.frombuffer(text.encode(), np.uint8), *model.get_weights()])
+    return checksum_of_arrays([np.frombuffer(text.encode(), np.uint8), *model.get_weights()])
 
 
 def _essential(config: Any) -> Any:

@@ -111,7 +111,7 @@ class Record:
             "num_examples", "checksum".
         fake: Dict of JSON values, the generated examples: "num_examples", "classes", "model",
             "checksum", and of a `tfgans.GAN` "step", "ema", "refinement" and "seed".
-        extractor: Dict of JSON values: "name", "checksum", "resizing", "dim".
+        extractor: Dict of JSON values: "name", "checksum", "resizing", "dim", and its `details`.
         versions: Dict of version strings by package.
         confidence: Float, of the intervals.
 
@@ -236,6 +236,7 @@ class Record:
                 *_class_line(self.fake),
                 f"extractor  {extractor['name']}, resizing {extractor['resizing']}, checksum "
                 f"{(extractor['checksum'] or 'unknown')[:16]}",
+                *_accuracy(extractor),
             ]
         )
 
@@ -323,6 +324,17 @@ def _class_line(fake: Mapping[str, Any]) -> list[str]:
         items = sorted(items, key=lambda item: -item[1])[:_NUM_CLASSES]
     more = f", and {len(shares) - len(items)} more" if len(shares) > len(items) else ""
     return [f"classes    {', '.join(f'{name} {share:.3g}' for name, share in items)}{more}"]
+
+
+def _accuracy(extractor: Mapping[str, Any]) -> list[str]:
+    """Returns the line of a table that tells how good a classifier is; none without accuracy."""
+    if "accuracy" not in extractor:
+        return []
+    return [
+        f"           right on {extractor['accuracy']:.2%} of {extractor['num_held_out']} held-out "
+        f"images ({extractor['held_out']} of {extractor['data']}, checksum "
+        f"{extractor['data_checksum'][:16]})"
+    ]
 
 
 def _differs(name: str, first: Any, second: Any) -> str:

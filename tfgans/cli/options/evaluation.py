@@ -1,5 +1,6 @@
 """Flags of what is measured, and the evaluator that they describe."""
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from tfgans.cli.parser import Parser
@@ -24,9 +25,10 @@ def define(parser: Parser) -> None:
     group.string(
         "extractor",
         None,
-        "network whose features are compared: identity, digits (8x8 images), inception:PATH (the "
-        "network of 2015) or keras:FILE:LAYER; default: digits for 8x8 images, identity for "
-        "vectors, none for other images",
+        "network whose features are compared: classifier (trained on the data, which need labels, "
+        "once, in minutes), identity, digits (8x8 images), inception:PATH (the network of 2015) or "
+        "keras:FILE:LAYER; default: digits for 8x8 images, identity for vectors, none for other "
+        "images",
         value="NAME",
     )
     group.string("extractor_sha256", None, "checksum of the file of inception:PATH", value="HEX")
@@ -50,16 +52,22 @@ def evaluator(parser: Parser, source: "Source") -> "Evaluator":
     extractor = values.extractor or _default_extractor(source)
     if extractor is None and metrics is None:
         metrics = PIXEL_METRICS
+        if (source.num_classes or 0) > 1:
+            warnings.warn(
+                "only pixels are measured. The images have labels: --extractor=classifier trains a "
+                "classifier on them, in minutes and once, and measures in its features",
+                stacklevel=2,
+            )
     elif extractor is None and not set(metrics) <= {*PIXEL_METRICS, "wasserstein_distance"}:
         raise ValueError(
             f"Images of shape {source.data_shape} have no default extractor, and without one only "
             f"{', '.join(PIXEL_METRICS)} and wasserstein_distance can be measured. Received: "
-            f"--metrics={','.join(metrics)}. Pass --extractor=inception:PATH, keras:FILE:LAYER or "
-            "identity"
+            f"--metrics={','.join(metrics)}. Pass --extractor=classifier (of data with labels), "
+            "inception:PATH or keras:FILE:LAYER"
         )
     return tfgans.evaluation.Evaluator(
         source,
-        _extractor(parser, extractor or "identity"),
+        _extractor(parser, extractor or "identity", source),
         metrics=metrics,
         num_samples=values.num_samples,
         num_real=values.num_real,
@@ -67,7 +75,7 @@ def evaluator(parser: Parser, source: "Source") -> "Evaluator":
     )
 
 
-def _extractor(parser: Parser, extractor: str) -> Any:
+def _extractor(parser: Parser, extractor: str, source: "Source") -> Any:
     import tfgans
 
     values = parser.values
@@ -78,6 +86,10 @@ def _extractor(parser: Parser, extractor: str) -> Any:
         )
     if kind == "identity" and not place:
         return None
+    if kind == "classifier" and not place:
+        return tfgans.evaluation.ImageClassifier.train(
+            source, data_dir=values.data_dir, progress=True
+        )
     if kind == "digits" and not place:
         return tfgans.evaluation.DigitsClassifier(data_dir=values.data_dir)
     if kind == "inception":
@@ -86,7 +98,7 @@ def _extractor(parser: Parser, extractor: str) -> Any:
     file, _, layer = place.rpartition(":")
     if kind != "keras" or not file:
         raise ValueError(
-            "--extractor must be identity, digits, inception:PATH or keras:FILE:LAYER. "
+            "--extractor must be classifier, identity, digits, inception:PATH or keras:FILE:LAYER. "
             f"Received: {values.extractor}"
         )
     return tfgans.evaluation.keras_model(tfgans.training.load_model(file), layer)

@@ -1,0 +1,336 @@
+"""A classifier that is trained on the labeled images at hand: features without a download."""
+
+import hashlib
+import itertools
+import math
+import os
+from collections.abc import Iterator
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from tfgans import checks
+from tfgans.data import IndexedSource, Source, load
+from tfgans.data.splits import subset
+from tfgans.evaluation import weights_cache
+from tfgans.evaluation.extractors import Features
+from tfgans.evaluation.keras_extractor import KerasExtractor, checksum_of
+
+NUM_FEATURES = 128
+_SIDES = (8, 128)
+# The longer side of the feature maps of the residual blocks, at most.
+_MAP_SIDE = 16
+_WIDTHS = (16, 32)
+_BATCH = 256
+_STEPS = 1600
+_MOST_EPOCHS = 60
+_WARMUP = 0.2
+_LEARNING_RATE = 3e-3
+_WEIGHT_DECAY = 1e-4
+# Without a test split: the share of the training images that is held out.
+_HELD_OUT = 0.1
+_MOST_HELD_OUT = 10_000
+# Changes with all that decides the weights beside the data and the seed.
+_VERSION = 1
+_MOMENTUM = 0.9
+_FEWEST = 20
+_HELD_OUT_SPLITS = ("test", "validation")
+
+
+class ImageClassifier(KerasExtractor):
+    """Features and probabilities of a small residual network that classifies images.
+
+    `ImageClassifier.train(source)` returns a trained classifier; this constructor an untrained
+    classifier.
+
+    The first convolution brings the images to at most 16 x 16 positions, whatever their size. Two
+    residual blocks of 16 and 32 channels follow, then 128 features and the classes.
+
+    Args:
+        data_shape: Tuple (height, width, channels) of the images; height and width of 8 to 128.
+        num_classes: Int of at least 2.
+        seed: Int, of the initial weights. Default: 0.
+
+    Call arguments:
+        examples: [num, *data_shape], float in [-1, 1] or uint8. Returns `Features` of dimension
+            128, and the probabilities of the classes.
+
+    Attributes:
+        accuracy: Float, the share of the held-out images that are classified correctly; None
+            before training.
+        details: Dict of JSON values for records: the training data with checksum, the held-out
+            images and the accuracy.
+
+    Raises:
+        ValueError: If an argument is out of range; on call, if the images have another shape.
+
+    Reference: He et al. 2016, "Deep Residual Learning for Image Recognition".
+    """
+
+    def __init__(
+        self, data_shape: tuple[int, int, int], num_classes: int, *, seed: int = 0
+    ) -> None:
+        shape = checks.shape("data_shape", data_shape, rank=3)
+        if not all(_SIDES[0] <= side <= _SIDES[1] for side in shape[:2]):
+            raise ValueError(
+                f"`ImageClassifier` takes images of {_SIDES[0]} to {_SIDES[1]} pixels a side. "
+                f"Received shape: {shape}. Resize them (`image_size`), or use `keras_model` or "
+                "`inception_2015`"
+            )
+        network = _network(
+            shape, checks.int_at_least("num_classes", num_classes, 2), checks.integer("seed", seed)
+        )
+        super().__init__("image_classifier", network, None, None)
+        self.data_shape = shape
+        self.accuracy: float | None = None
+        # Metrics take the channels of color images for independent images.
+        self.num_classes = num_classes if shape[2] == 1 else None
+
+    @classmethod
+    def train(
+        cls,
+        source: Source,
+        *,
+        seed: int = 0,
+        data_dir: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+    ) -> Self:
+        """Returns a classifier of the classes of a source, trained on it.
+
+        It takes minutes, once: the weights are kept in the cache folder by the checksums of the
+        images and labels and by the seed, and read from there afterwards.
+
+        Of data that `tfgans.data.load` read, the whole split "train" is the training set,
+        whatever part of the data `source` is, and the split "test" is held out to state the
+        accuracy. If there is no such split, and of other sources, a tenth of the images is held
+        out, chosen by the seed.
+
+        The training gives the same bits again on the same machine only. Records hold the checksum
+        of the weights, and compare only if it is the same: copy the cached file to compare between
+        machines.
+
+        Args:
+            source: `tfgans.data.Source` of stored images with labels.
+            seed: Int, of the initial weights, the order and the choice of held-out images.
+                Default: 0.
+            data_dir: Path, the folder above that of the cached weights, `extractors`. Default:
+                that of `tfgans.data.load`.
+            progress: Bool, whether to show a bar on stderr during training. Default: False.
+
+        Raises:
+            ValueError: If the source has no labels, has fewer than 20 images, or examples that
+                are not images of the right size.
+
+        Example:
+
+        ```python
+        digits = tfgans.data.load("digits")
+        classifier = tfgans.evaluation.ImageClassifier.train(digits)
+        print(classifier.accuracy)
+        record = tfgans.evaluation.evaluate(digits.array, digits, classifier)
+        print(record.table())
+        ```
+        """
+        training, held_out, details = _training_and_held_out(_checked(source), seed)
+        classifier = cls(source.image_shape, int(source.num_classes or 0), seed=seed)
+        network = classifier.network
+
+        def make() -> list[np.ndarray]:
+            _fit(network, training, seed, progress=progress)
+            answers: list[Any] = [classifier(chunk).probabilities for chunk in _chunks(held_out)]
+            is_right = np.concatenate(answers).argmax(axis=1) == held_out.labels
+            return [*network.get_weights(), np.asarray(is_right.mean())]
+
+        decisive = (_VERSION, seed, source.num_classes, training.checksum(), held_out.checksum())
+        *weights, accuracy = weights_cache.cached(
+            f"image-classifier-{hashlib.sha256(repr(decisive).encode()).hexdigest()[:24]}",
+            [*(weight.shape for weight in network.get_weights()), ()],
+            make,
+            data_dir=data_dir,
+        )
+        network.set_weights(weights)
+        classifier.checksum = checksum_of(network)
+        classifier.accuracy = float(accuracy)
+        classifier.details = {**details, "accuracy": classifier.accuracy}
+        return classifier
+
+    def extract(self, examples: np.ndarray) -> Features:
+        """Returns the features and the probabilities of the classes."""
+        if examples.shape[1:] != self.data_shape:
+            raise ValueError(
+                f"The classifier takes images of shape {self.data_shape}. Received shape: "
+                f"{examples.shape}. Load them at that size (`image_size`)"
+            )
+        return super().extract(examples)
+
+
+def _network(shape: tuple[int, ...], num_classes: int, seed: int) -> keras.Model:
+    """Returns the model with the outputs "features" and "probabilities"."""
+    seeds = itertools.count(seed % 2**31)
+
+    def convolution(inputs: Any, width: int, size: int, stride: int = 1) -> Any:
+        outputs = layers.Conv2D(
+            width,
+            size,
+            strides=stride,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)),
+            dtype="float32",
+        )(inputs)
+        return layers.BatchNormalization(momentum=_MOMENTUM, dtype="float32")(outputs)
+
+    def dense(inputs: Any, width: int, *, name: str | None = None) -> Any:
+        initializer = keras.initializers.GlorotUniform(seed=next(seeds))
+        return layers.Dense(width, kernel_initializer=initializer, name=name, dtype="float32")(
+            inputs
+        )
+
+    def relu(inputs: Any, *, name: str | None = None) -> Any:
+        return layers.ReLU(name=name, dtype="float32")(inputs)
+
+    inputs = keras.Input(shape, dtype="float32")
+    stride = 2 ** max(0, math.ceil(math.log2(max(shape[:2]) / _MAP_SIDE)))
+    maps = relu(convolution(inputs, _WIDTHS[0], max(3, 2 * stride), stride))
+    for index, width in enumerate(_WIDTHS):
+        # The first block keeps the size, the others halve it.
+        stride = 1 if index == 0 else 2
+        residual = convolution(relu(convolution(maps, width, 3, stride)), width, 3)
+        shortcut = maps if stride == 1 else convolution(maps, width, stride, stride)
+        maps = relu(layers.Add(dtype="float32")([shortcut, residual]))
+    hidden = dense(layers.Flatten(dtype="float32")(maps), NUM_FEATURES)
+    hidden = layers.BatchNormalization(momentum=_MOMENTUM, dtype="float32")(hidden)
+    features = relu(hidden, name="features")
+    logits = dense(features, num_classes, name="logits")
+    probabilities = layers.Softmax(name="probabilities", dtype="float32")(logits)
+    return keras.Model(inputs, [features, probabilities])
+
+
+def _fit(network: keras.Model, source: IndexedSource, seed: int, *, progress: bool) -> None:
+    """Trains the network; the order of the images is that of the seed, whatever the source's."""
+    from tqdm import tqdm
+
+    num, batch_size = source.num_examples, min(_BATCH, source.num_examples)
+    steps = min(_STEPS, math.ceil(_MOST_EPOCHS * num / batch_size))
+    generator = np.random.default_rng(seed % 2**64)
+    epochs = [generator.permutation(num) for _ in range(math.ceil(steps * batch_size / num))]
+    labels = tf.constant(source.labels)
+    batches = (
+        tf.data.Dataset.from_tensor_slices(np.concatenate(epochs)[: steps * batch_size])
+        .batch(batch_size)
+        .map(lambda rows: (source.rows(rows), tf.gather(labels, rows)))
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    warmup = math.ceil(_WARMUP * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warmup, warmup_target=_LEARNING_RATE, warmup_steps=warmup
+    )
+    trained = keras.Model(network.inputs, network.get_layer("logits").output)
+    trained.compile(
+        keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    with tqdm(
+        total=steps,
+        desc=f"training a classifier of {source.name}",
+        unit="step",
+        dynamic_ncols=True,
+        disable=not progress,
+    ) as bar:
+        trained.fit(batches, shuffle=False, verbose=0, callbacks=[_Advance(bar)])
+
+
+class _Advance(keras.callbacks.Callback):
+    """Moves a bar with each step."""
+
+    def __init__(self, bar: Any) -> None:
+        super().__init__()
+        self._bar = bar
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Moves the bar."""
+        del batch, logs
+        self._bar.update()
+
+
+def _checked(source: Source) -> IndexedSource:
+    """Returns the source, if a classifier can be trained on it."""
+    checks.instance("source", source, Source, "tfgans.data.load('fashion_mnist')")
+    if not isinstance(source, IndexedSource) or len(source.data_shape) != 3:
+        raise ValueError(
+            "A classifier is trained on stored images. Received: "
+            f"{source.name!r}, {type(source).__name__} of shape {source.data_shape}"
+        )
+    if source.num_classes is None or source.num_classes < 2:
+        raise ValueError(
+            f"A classifier needs labels of two classes or more, and {source.name!r} has "
+            f"{source.num_classes or 'none'}. Use `inception_2015` or `keras_model`, or measure "
+            "the pixels"
+        )
+    if source.num_examples < _FEWEST:
+        raise ValueError(
+            f"A classifier needs {_FEWEST} images or more, and {source.name!r} has "
+            f"{source.num_examples}"
+        )
+    return source
+
+
+def _training_and_held_out(
+    source: IndexedSource, seed: int
+) -> tuple[IndexedSource, IndexedSource, dict[str, Any]]:
+    """Returns the training set, the held-out images, and what records say about both."""
+    training, reasons = source, {}
+    if source.load_options is not None:
+        if source.load_options["split"] != "train":
+            training = _checked(_load_split(source, "train"))
+        for split in _HELD_OUT_SPLITS:
+            try:
+                held_out = _comparable(_load_split(source, split), training)
+            except ValueError as error:
+                reasons[split] = str(error)
+            else:
+                return training, held_out, _details(training, held_out, f"split {split}")
+    order = np.random.default_rng(seed % 2**64).permutation(training.num_examples)
+    num = min(_MOST_HELD_OUT, math.ceil(_HELD_OUT * training.num_examples))
+    held_out = subset(training, np.sort(order[:num]))
+    training = subset(training, np.sort(order[num:]))
+    details = _details(training, held_out, "a tenth of the training set")
+    return training, held_out, details | {"other_splits": reasons}
+
+
+def _load_split(source: IndexedSource, split: str) -> Source:
+    """Returns another split of data that were loaded by name."""
+    options: dict[str, Any] = {**(source.load_options or {}), "split": split}
+    if isinstance(options["image_size"], list):  # As JSON has it.
+        options["image_size"] = tuple(options["image_size"])
+    return load(**options)
+
+
+def _comparable(held_out: Source, training: IndexedSource) -> IndexedSource:
+    """Returns the held-out images, if they have the shape and the classes of the training set."""
+    held_out = _checked(held_out)
+    if (held_out.data_shape, held_out.class_names) != (training.data_shape, training.class_names):
+        raise ValueError(
+            f"its images have the shape {held_out.data_shape} and the classes "
+            f"{held_out.class_names}, those of the training set {training.data_shape} and "
+            f"{training.class_names}"
+        )
+    return held_out
+
+
+def _details(training: IndexedSource, held_out: IndexedSource, origin: str) -> dict[str, Any]:
+    return {
+        "data": training.name,
+        "data_checksum": training.checksum(),
+        "num_training": training.num_examples,
+        "held_out": origin,
+        "num_held_out": held_out.num_examples,
+    }
+
+
+def _chunks(source: IndexedSource) -> Iterator[np.ndarray]:
+    for start in range(0, source.num_examples, _BATCH):
+        yield source.rows(tf.range(start, min(start + _BATCH, source.num_examples))).numpy()
