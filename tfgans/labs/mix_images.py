@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -125,9 +125,11 @@ def measure(
 
 
 @functools.cache
-def _judge(dataset: str) -> "tuple[evaluation.ImageClassifier, np.ndarray, float]":
+def _judge(dataset: str) -> tuple[evaluation.ImageClassifier, np.ndarray, float]:
     """Returns the classifier, the features of the test images, and `real_frechet`."""
-    train, test = (data.load(dataset, split=split) for split in ("train", "test"))
+    train, test = (
+        cast(data.ArraySource, data.load(dataset, split=split)) for split in ("train", "test")
+    )
     classifier = evaluation.ImageClassifier.train(train)
     real, others = (classifier(source.array[:NUM_SAMPLES]).features for source in (test, train))
     return classifier, real, metrics.frechet_distance(real, others)
@@ -137,7 +139,7 @@ def _scores(gan: GAN, dataset: str, seed: int) -> dict[str, Any]:
     classifier, real, floor = _judge(dataset)
     samples = gan.sample(NUM_SAMPLES, seed, batch_size=500)
     parts = gan.sample_components(NUM_SAMPLES, seed)
-    about = {"real_frechet": floor, "accuracy": float(classifier.accuracy)}
+    about = {"real_frechet": floor, "accuracy": classifier.accuracy}
     if not np.isfinite(samples).all():
         return {**about, "frechet": math.inf, "precision": 0.0, "recall": 0.0, "drawn": None}
     features, probabilities = classifier(samples)
@@ -147,7 +149,7 @@ def _scores(gan: GAN, dataset: str, seed: int) -> dict[str, Any]:
         "frechet": metrics.frechet_distance(real, features),
         "precision": near["precision"],
         "recall": near["recall"],
-        "drawn": drawn_classes(probabilities.argmax(axis=1), parts).ravel().tolist(),
+        "drawn": drawn_classes(np.asarray(probabilities).argmax(axis=1), parts).ravel().tolist(),
     }
 
 
