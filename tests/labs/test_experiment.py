@@ -110,6 +110,9 @@ def test_a_part_of_the_cells_comes_first(tmp_path, here):
     assert "2 runs of the 8 that all cells of these seeds have, seeds 7 to 8" in text
     assert "## Earlier versions\n\nIt was *worse*." in text
     first = (tmp_path / "rows.csv").read_bytes()
+    assert labs.run(lab, tmp_path, seeds=3, report_only=True).num_runs == 2
+    assert (tmp_path / "rows.csv").read_bytes() == first
+    assert "2 runs of the 12 that all cells" in (tmp_path / "report.md").read_text()
     assert labs.run(lab, tmp_path, seeds=2, only=["scale=0.1", f"scale={1 / 3}"]).num_runs == 8
     assert (tmp_path / "rows.csv").read_bytes().startswith(first)
     assert "that all cells" not in (tmp_path / "report.md").read_text()

@@ -30,6 +30,7 @@ def define(parser: Parser) -> None:
         at_least=1,
     )
     group.boolean("quick", False, "run a smaller form: to try it, not to quote it")
+    group.boolean("report_only", False, "report on the runs that are there, and run nothing")
     group = parser.group("Execution")
     group.integer(
         "workers",
@@ -97,6 +98,7 @@ def _run(parser: Parser, command: str) -> int:
             seconds=values.seconds,
             workers=values.workers,
             engine=values.engine,
+            report_only=values.report_only,
             command=command,
             progress=True,
         )

@@ -48,6 +48,7 @@ def run(
     seconds: float | None = None,
     workers: int | None = None,
     engine: str = "processes",
+    report_only: bool = False,
     command: str = "",
     progress: bool = False,
 ) -> Outcome:
@@ -67,6 +68,7 @@ def run(
         workers: Most single-threaded runs at a time. Default: the number of CPUs. A lab that
             compares CPU seconds takes a run at a time.
         engine: "processes" or "ray"; see `engines.run_tasks`.
+        report_only: Whether to report on the rows that are there, and to run nothing.
         command: The command line, for the report.
         progress: Whether to show a progress bar on stderr.
 
@@ -93,6 +95,8 @@ def run(
         if lab.one_at_a_time:
             missing = _alternating(missing)
             workers = 1
+        if report_only:
+            missing = []
         _fill(lab, rows, missing, workers=workers, engine=engine, progress=progress)
         frame = rows.frame(wanted)
         good = _comparable(frame, lab.settings())

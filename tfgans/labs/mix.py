@@ -65,10 +65,12 @@ The lab `mix_images` compares the same arms on Fashion-MNIST.
   starts after the first call, which traces; that call counts as the mean of the others. The rate
   falls linearly to 0 as the seconds are spent. `train_seconds` in the table is what was measured,
   `num_updates` what it was enough for.
-- Equal updates: {", ".join(f"{count} ({game})" for game, count in UPDATES.items())} of the
-  generator; the rate falls linearly to 0 over them.
-- All runs of a seed follow one another in a process with one thread, in reverse order for odd
-  seeds, so that other load on the machine disturbs no arm more than another.
+- Equal updates, of a part of the arms:
+  {", ".join(f"{count} ({game})" for game, count in UPDATES.items())} of the generator; the rate
+  falls linearly to 0 over them.
+- All runs of a game and a seed follow one another in a process with one thread, in reverse order
+  for odd seeds, so that other load on the machine disturbs no arm more than another. The machine
+  was busy with other jobs: a CPU second bought fewer updates than on an idle one (`num_updates`).
 - Batch {BATCH}, 20 steps per call of TensorFlow, Adam {RATE:g}; betas
   {", ".join(f"{betas} ({name})" for name, (_, betas) in GAMES.items())}. WGAN clips at .1; the
   penalty of WGAN-GP has weight .1; both take 2 updates of the critic a step. R3GAN's gamma is 1.
