@@ -1,4 +1,4 @@
-"""The committed reports: full runs of the labs, whose verdicts follow from the rows."""
+"""The committed reports of the labs, whose verdicts follow from the rows."""
 
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from tfgans.labs.verdicts import decide
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 NAMES = ("diversity", "equilibrium", "generalization", "many_paths", "mix", "vanishing_gradients")
+# Labs of which runs are missing yet: the report says how many.
+UNFINISHED = ("mix",)
 
 
 def test_these_are_all():
@@ -19,7 +21,7 @@ def test_these_are_all():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_report_follows_from_the_rows_of_the_full_form(name):
+def test_report_follows_from_the_rows(name):
     lab, path = labs.load(name), RESULTS / name
     keys = [*lab.settings(), "seed"]
     rows = Rows(path / "rows.csv", keys=keys, columns=lab.columns(), lists=list(lab.measures))
@@ -29,13 +31,17 @@ def test_report_follows_from_the_rows_of_the_full_form(name):
     assert set(frame["status"]) == {"ok"}
     assert not frame["commit"].astype(str).str.contains("dirty").any()
     assert num_seeds >= 8
-    assert rows.done() == {rows.key(row) for row in wanted}
+    assert rows.done() <= {rows.key(row) for row in wanted}
+    assert (len(frame) < len(wanted)) == (name in UNFINISHED)
     verdicts = [decide(claim, frame) for claim in lab.claims]
     assert not any(verdict.reason.startswith("failed") for verdict in verdicts)
     text = (path / "report.md").read_text(encoding="utf-8")
     assert report.verdict_table(verdicts) in text
-    for make in lab.tables.values():
-        assert report.markdown_table(make(frame)) in text
+    tables = [make(frame) for make in lab.tables.values()]
+    assert all(report.markdown_table(table) in text for table in tables if len(table))
+    missing = f" of the {len(wanted)} that all cells of these seeds have"
+    assert (missing in text) == (name in UNFINISHED)
+    assert lab.history.strip() in text
     assert lab.protocol.strip() in text
     assert f"--lab={name} " in text
     assert "A quick run" not in text

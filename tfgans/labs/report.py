@@ -114,8 +114,10 @@ def _sections(
     for name in pictures:
         parts.append(f"![{name}]({name}.png)\n\n*{lab.drawings[name].caption}*")
     if len(good):
-        for heading, make in lab.tables.items():
-            parts += [f"## {heading}", markdown_table(make(good))]
+        tables = {heading: make(good) for heading, make in lab.tables.items()}
+        for heading, table in tables.items():
+            if len(table):
+                parts += [f"## {heading}", markdown_table(table)]
     parts += ["## Protocol", lab.protocol.strip(), *_columns(lab), _origin(frame, about)]
     if lab.history:
         parts += ["## Earlier versions", lab.history.strip()]
