@@ -42,6 +42,7 @@ IMPORTS = {
     "backend": set(),
     "callback_checks": {"optimizers"},
     "data": set(),
+    "executions": set(),
     "layers": set(),
     "logs": set(),
     "mixtures": set(),
@@ -60,9 +61,9 @@ IMPORTS = {
     "sampling": {"players", "refinement"},
     "export": {"players", "sampling", "serving.client"},
     "gan": {
-        *("averages", "callback_checks", "data", "export", "layers", "logs", "objectives"),
-        *("optimizers", "pairing", "penalties", "players", "refinement", "replicas", "rounding"),
-        *("sampling", "saving"),
+        *("averages", "callback_checks", "data", "executions", "export", "layers", "logs"),
+        *("objectives", "optimizers", "pairing", "penalties", "players", "refinement"),
+        *("replicas", "rounding", "sampling", "saving"),
     },
     "methods": {
         *("averages", "gan", "layers", "objectives", "optimizers", "penalties"),

@@ -34,8 +34,12 @@ def define(parser: Parser) -> None:
     )
     group.choice("dtype_policy", "float32", POLICIES, "precision of the networks")
     group.boolean("jit_compile", False, "compile the training step with XLA")
-    group.integer(
-        "steps_per_execution", 1, "training steps in a call of the compiled function", at_least=1
+    group.integer_or(
+        "steps_per_execution",
+        "auto",
+        "training steps in a call of the compiled function; auto: as many as take .1 s",
+        word="auto",
+        at_least=1,
     )
     group.integer("accumulate_steps", 1, "micro-batches in an update", at_least=1)
 
