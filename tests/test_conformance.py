@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import functools
 import inspect
+import json
 import pickle
 import re
 import signal
@@ -429,14 +430,29 @@ SETTINGS = [
         if name not in ("Objective", "FDivergence", "donsker_varadhan")
     ),
     objectives.FDivergence("kl"),
+    objectives.FDivergence("pearson", non_saturating=True),
+    objectives.KLWasserstein(form="linear", temperature=2.0, weight_gradient=False),
+    objectives.LeastSquares(label_smoothing=0.1),
     penalties.GradientPenalty(weight=3.0),
     penalties.DRAGANPenalty(),
+    # No field has its default.
+    penalties.DRAGANPenalty(
+        weight=3.0,
+        target=0.5,
+        one_sided=True,
+        every=2,
+        fraction=0.25,
+        epsilon=1e-8,
+        noise="symmetric",
+        scale=0.25,
+    ),
     penalties.R1Penalty(),
     penalties.R2Penalty(),
     penalties.PenaltySum([penalties.R1Penalty(), penalties.R2Penalty()]),
     augmentation.DiffAugment("color"),
     augmentation.AdaptiveAugment("bg", target=0.5),
-    tfgans.refinement.Langevin(steps=3),
+    tfgans.refinement.Langevin(steps=3, prior=True, temperature=2.0, annealing="tenths"),
+    tfgans.refinement.Langevin.for_images(steps=4, noise_scale=0.3),
 ]
 
 
@@ -445,6 +461,21 @@ SETTINGS = [
 def test_settings_are_equal_to_their_copies(value, copied):
     assert copied(value) == value
     assert repr(copied(value)) == repr(value)
+
+
+@pytest.mark.parametrize("value", SETTINGS, ids=lambda value: type(value).__name__)
+def test_settings_are_frozen_and_come_back_equal(value):
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(value)))
+    for again in (
+        keras.saving.deserialize_keras_object(config),
+        type(value).from_config(value.get_config()),
+    ):
+        assert type(again) is type(value)
+        assert again == value
+        assert hash(again) == hash(value)
+    for name in (*(field.name for field in dataclasses.fields(value)), "unknown"):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(value, name, 1.0)
 
 
 # All of them.
