@@ -122,7 +122,7 @@ def _in_memory(file: Path | BinaryIO) -> Path | BinaryIO:
     """Returns a small file as its content, which PIL reads faster: it reads in small pieces."""
     if not isinstance(file, Path):
         return file
-    with open(file, "rb") as opened:  # noqa: PTH123 (faster)
+    with open(file, "rb") as opened:
         content = opened.read(_SMALL + 1)
     return file if len(content) > _SMALL else io.BytesIO(content)
 

@@ -79,7 +79,7 @@ class RowCache(Copyable):
             indices: Integers `[k]`.
             rows: uint8 `[k, ...]`, contiguous, with `row_size` bytes a row.
         """
-        size, content, lacking = self._row_size, memoryview(rows).cast("B"), []
+        size, content, lacking = self._row_size, rows.data.cast("B"), []
         for place, index in enumerate(indices.tolist()):
             row = content[place * size : (place + 1) * size]
             if self._checked[index]:
