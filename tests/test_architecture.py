@@ -54,6 +54,7 @@ IMPORTS = {
     "rounding": set(),
     "replicas": set(),
     "saving": set(),
+    "schedules": set(),
     "networks": {"layers"},
     "optimizers": {"replicas"},
     "players": {"layers", "mixtures", "optimizers", "penalties", "replicas"},
@@ -67,7 +68,7 @@ IMPORTS = {
     },
     "methods": {
         *("averages", "gan", "layers", "objectives", "optimizers", "penalties"),
-        *("players", "refinement", "replicas"),
+        *("players", "refinement", "replicas", "schedules"),
     },
     "metrics": set(),
     "evaluation": {"data", "gan", "metrics", "pictures", "sampling"},

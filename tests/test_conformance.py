@@ -105,6 +105,13 @@ NETWORKS = [
         conditional=True,
     ),
     Row("resnet_discriminator", lambda: networks.resnet_discriminator(IMAGE, **SMALL), IMAGE),
+    Row("r3gan_generator", lambda: networks.r3gan_generator(IMAGE, latent_dim=4, **SMALL), LATENT),
+    Row(
+        "r3gan_discriminator",
+        lambda: networks.r3gan_discriminator(IMAGE, num_classes=3, **SMALL),
+        IMAGE,
+        conditional=True,
+    ),
     Row("MixtureGenerator", lambda: mixture(tfgans.MixtureGenerator, tiny.generator), LATENT),
     Row(
         "MixtureDiscriminator",
@@ -173,7 +180,10 @@ def test_half_precision_gives_finite_numbers(row):
     "row",
     [
         # The exports of models hold mixtures and residual networks too.
-        pytest.param(row, marks=[pytest.mark.slow] * row.name.startswith(("Mixture", "resnet")))
+        pytest.param(
+            row,
+            marks=[pytest.mark.slow] * row.name.startswith(("Mixture", "r3gan", "resnet")),
+        )
         for row in NETWORKS
     ],
     ids=lambda row: row.name,
@@ -453,6 +463,7 @@ SETTINGS = [
     augmentation.AdaptiveAugment("bg", target=0.5),
     tfgans.refinement.Langevin(steps=3, prior=True, temperature=2.0, annealing="tenths"),
     tfgans.refinement.Langevin.for_images(steps=4, noise_scale=0.3),
+    tfgans.schedules.R3GANSchedule(num_images=9),
 ]
 
 
@@ -492,7 +503,7 @@ ELSEWHERE = {
         "Objective",
         "Penalty",
     ),
-    *("Difference", "Evaluator", "Extractor", "Features", "SavedGenerator"),
+    *("Difference", "ScheduledValues", "Evaluator", "Extractor", "Features", "SavedGenerator"),
     *("BestReplyGains", "Equilibrium", "GradientNorms", "MatrixGame", "NeuralNetDistance"),
     *("Payoff", "WassersteinCritic", "BirthdayParadox", "ClassCoverage", "FeatureStatistics"),
     *("InceptionScore", "KernelDistance", "MeanKernelDistance", "ModeCoverage"),

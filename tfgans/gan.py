@@ -314,6 +314,7 @@ class GAN(keras.Model):
                 optimizers.prepare(optimizer, player.network)
                 for optimizer, player in zip(pair, self.players.values(), strict=True)
             ]
+        self._check_optimizers(ready)
         # `optimizer=None` keeps Keras from adding a third optimizer, RMSprop, to every checkpoint.
         super().compile(
             optimizer=None,
@@ -330,6 +331,9 @@ class GAN(keras.Model):
             "jit_compile": jit_compile,
             "accumulate_steps": accumulate_steps,
         }
+
+    def _check_optimizers(self, generator_and_discriminator: Sequence[Optimizer]) -> None:
+        """Raises ValueError if the optimizers, ready for training, do not fit the method."""
 
     @property
     def optimizer(self) -> optimizers.LearningRates | None:
@@ -596,7 +600,7 @@ class GAN(keras.Model):
                 training=training,
             )
             logs["penalty"] = fake_logits.with_values(values).mean()
-            loss += self.penalty.weight * logs["penalty"]
+            loss += self._penalty_weight() * logs["penalty"]
         layer_loss = discriminator.layer_loss(real_logits, fake_logits)
         if layer_loss is not None:
             logs["discriminator_layer_loss"] = layer_loss
@@ -665,8 +669,16 @@ class GAN(keras.Model):
         self._step.assign_add(1)
         if self.instance_noise is not None:
             self.instance_noise.anneal(tf.convert_to_tensor(self._step.value))
-        if self.ema_generator is not None and self.ema is not None:
-            averages.move_average(self.ema_generator, self.generator, self.ema, self._step)
+        if self.ema_generator is not None:
+            averages.move_average(self.ema_generator, self.generator, self._average_decay())
+
+    def _average_decay(self) -> tf.Tensor:
+        """Returns the decay of the generator's average in this step."""
+        return averages.warmed_up_decay(0.0 if self.ema is None else self.ema, self._step)
+
+    def _penalty_weight(self) -> float | tf.Tensor:
+        """Returns the factor of the mean penalty."""
+        return 0.0 if self.penalty is None else self.penalty.weight
 
     def _descend_discriminator(
         self, loss: Callable[..., tuple[tf.Tensor, Logs]], *examples: tf.Tensor | None

@@ -58,6 +58,7 @@ def check(parser: Parser) -> None:
 
         checks.positive("learning_rate", values.learning_rate)  # NaN passes the flag's bound.
     method.arguments(parser)
+    networks.check(parser)
     noise.instance_noise(parser)
 
 
