@@ -83,7 +83,7 @@ IMPORTS = {
     },
     "cli": {
         *("data", "evaluation", "gan", "labs", "layers", "objectives", "penalties", "pictures"),
-        *("refinement", "serving", "serving.server", "tfgans", "training"),
+        *("refinement", "schedules", "serving", "serving.server", "tfgans", "training"),
     },
     "__main__": {"cli"},
     "training": {"callbacks", "data", "evaluation", "gan", "players", "replicas", "sampling"},

@@ -170,7 +170,9 @@ def test_what_a_schedule_sets_is_refused_elsewhere():
             ValueError, match=f"With a schedule, .*`{name}` must be None.*half|gamma"
         ):
             scheduled(**{name: value})
-    with pytest.raises(ValueError, match=r"`schedule` must be a tfgans\.R3GANSchedule, say"):
+    with pytest.raises(
+        ValueError, match=r"`schedule` must be a tfgans\.schedules\.R3GANSchedule, say"
+    ):
         scheduled("cifar10")
     gan = scheduled()
     for optimizers in (("adam", None), (None, keras.optimizers.SGD(0.1))):

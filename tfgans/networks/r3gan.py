@@ -349,9 +349,9 @@ def _widths(width: Width, shape: tuple[int, ...], depth: int) -> tuple[int, ...]
             )
         return widths
     width = checks.positive_int("width", width)
-    sides = [max(shape[:2]) // 2 ** (depth - index) for index in range(depth + 1)]
+    sizes = [max(shape[:2]) // 2 ** (depth - index) for index in range(depth + 1)]
     # Doublings beyond the size of full width, rounded up.
-    halvings = [max(0, math.ceil(math.log2(side / _FULL_WIDTH_SIDE))) for side in sides]
+    halvings = [max(0, math.ceil(math.log2(side / _FULL_WIDTH_SIDE))) for side in sizes]
     return tuple(max(1, width // 2**times) for times in halvings)
 
 

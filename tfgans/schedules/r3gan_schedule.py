@@ -11,8 +11,6 @@ import tensorflow as tf
 from tfgans import checks
 from tfgans.types import Config
 
-__all__ = ["R3GANSchedule", "ScheduledValues"]
-
 # The values at the start and at the end.
 Course: TypeAlias = tuple[float, float]
 
