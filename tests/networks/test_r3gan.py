@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgans import penalties
 from tfgans.networks import r3gan_discriminator, r3gan_generator, resampling
+from tfgans.networks.r3gan import GroupedConv2D
 
 SHAPE = (8, 12, 2)
 SMALL = {"width": 8, "num_blocks": 1}
@@ -131,9 +132,9 @@ def test_second_derivative_of_grouped_convolutions_and_resampling(jit_compile):
         [
             keras.Input((4, 6, 4)),
             resampling.SmoothUpsampling2D(),
-            keras.layers.Conv2D(8, 3, groups=4, activation="tanh"),
+            GroupedConv2D(8, 3, groups=4, activation="tanh"),
             resampling.SmoothDownsampling2D(),
-            keras.layers.Conv2D(4, 3, groups=2, activation="tanh"),
+            GroupedConv2D(4, 3, groups=2, activation="tanh"),
             keras.layers.Flatten(),
             keras.layers.Dense(1, use_bias=False),
         ]
@@ -157,6 +158,17 @@ def test_second_derivative_of_grouped_convolutions_and_resampling(jit_compile):
         model.set_weights([v + sign * step * d for v, d in zip(start, direction, strict=True)])
         ends.append(float(value_and_gradients()[0]))
     assert slope == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=0.02)
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(3, 1), (8, 4), (32, 32)])
+def test_grouped_convolution_is_that_of_keras(channels, groups):
+    options = {"filters": 2 * groups, "kernel_size": 3, "groups": groups}
+    layer, reference = (cls(**options) for cls in (GroupedConv2D, keras.layers.Conv2D))
+    images = _images((5, 5, channels))
+    expected = reference(images)
+    layer.build(images.shape)
+    layer.set_weights(reference.get_weights())
+    np.testing.assert_allclose(layer(images), expected, atol=1e-5)
 
 
 def _down(x):

@@ -24,6 +24,7 @@ _SMALLEST_MAP = 7
 _EXPANSION = 2
 _GROUP_WIDTH = 16
 _LABEL_DIM = 64
+_MOST_SPLIT_GROUPS = 16
 # Of a leaky ReLU of slope 0.2: 1 / sqrt of the second moment of its output for N(0, 1).
 _GAIN = math.sqrt(2 / (1 + 0.2**2))
 
@@ -215,6 +216,26 @@ def r3gan_discriminator(
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
+class GroupedConv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D` that convolves few groups one after another.
+
+    Keras 3.15 compiles each grouped convolution with XLA. For the gradient of a gradient penalty
+    that took 7.6 CPU seconds a layer before the first step, against 0.3 here, measured with 128
+    channels in 8 groups. The values are the same up to rounding. Of more than 16 groups, which are
+    for a GPU, it is Keras's: the graph of so many convolutions is large.
+    """
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """Returns the convolution of inputs [batch, height, width, channels], without bias."""
+        convolve = super().convolution_op
+        if self.groups > _MOST_SPLIT_GROUPS:
+            return convolve(inputs, kernel)
+        parts = [keras.ops.split(tensor, self.groups, axis=-1) for tensor in (inputs, kernel)]
+        convolved = [convolve(*part) for part in zip(*parts, strict=True)]
+        return keras.ops.concatenate(convolved, axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
 class LearnedMap(keras.layers.Layer):
     """Multiplies a learned map by rows of scales: [batch, c] to [batch, height, width, c].
 
@@ -369,7 +390,7 @@ def _block(
     filters, inner = x.shape[-1], _EXPANSION * x.shape[-1]
     shortcut = x
     for index, (size, groups) in enumerate([(1, 1), (3, stages.groups(inner))], start=1):
-        x = keras.layers.Conv2D(
+        x = GroupedConv2D(
             inner,
             size,
             padding="same",
