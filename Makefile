@@ -48,6 +48,7 @@ bench: $(VENV)/installed
 	$(RUN) benchmarks/mix_cost.py
 	$(RUN) benchmarks/import_time.py
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/metrics.py
+	$(RUN) benchmarks/loading.py
 	$(RUN) benchmarks/serving.py
 	$(RUN) benchmarks/scaling.py
 

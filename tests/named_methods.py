@@ -59,6 +59,12 @@ METHODS = [
     Method("FGAN", {"divergence": "kl"}),
     Method("KLWGAN", {**TWO, "form": "linear", "temperature": 2.0}),
     Method("R3GAN", {"gamma": 0.5}, penalized=True),
+    Method(
+        "R3GAN",
+        {"schedule": tfgans.schedules.R3GANSchedule(num_images=100, ema_half_life=(0.0, 50.0))},
+        penalized=True,
+        label="R3GAN, scheduled",
+    ),
     Method("SNGAN", TWO),
     Method("DCD", {"langevin": SHORT, "updates_per_batch": 2, "objective": NON_SATURATING}),
 ]

@@ -156,8 +156,45 @@ class Measuring(keras.Model):
         return {"mean": tf.reduce_mean(data)}
 
 
-def test_of_needs_no_build():
-    @compat.needs_no_build
+class Counting(keras.Model):
+    """Counts its training steps and those of each call of the train function."""
+
+    def __init__(self):
+        super().__init__()
+        self.built = True
+        self.left, self.ranges, self.count = [], [], 1
+
+    def choose(self, left):
+        self.left.append(left)
+        self.count = min(3, left or 3)
+        return self.count
+
+    def make_train_function(self, force=False):
+        self.train_function = lambda iterator: [next(iterator) for _ in range(self.count)] and {}
+
+
+def test_of_chooses_executions():
+    class Ranges(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            self.model.ranges.append([batch])
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.ranges[-1].append(batch)
+
+    counting = compat.chooses_executions(lambda model: model.choose)(Counting)()
+    counting.compile()
+    data = tf.data.Dataset.range(99).batch(1)
+    options = {"shuffle": False, "verbose": 0}
+    counting.fit(data, epochs=2, steps_per_epoch=7, callbacks=[Ranges()], **options)
+    assert counting.left == [7, 4, 1] * 2
+    assert counting.ranges == [[0, 2], [3, 5], [6, 6]] * 2
+    counting.compile(steps_per_execution="auto")
+    with pytest.raises(TypeError):
+        counting.fit(data, **options)
+
+
+def test_models_of_a_class_that_chooses_executions_are_not_built():
+    @compat.chooses_executions(lambda model: None)
     class Built(Measuring):
         pass
 

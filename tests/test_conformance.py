@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import functools
 import inspect
+import json
 import pickle
 import re
 import signal
@@ -104,6 +105,13 @@ NETWORKS = [
         conditional=True,
     ),
     Row("resnet_discriminator", lambda: networks.resnet_discriminator(IMAGE, **SMALL), IMAGE),
+    Row("r3gan_generator", lambda: networks.r3gan_generator(IMAGE, latent_dim=4, **SMALL), LATENT),
+    Row(
+        "r3gan_discriminator",
+        lambda: networks.r3gan_discriminator(IMAGE, num_classes=3, **SMALL),
+        IMAGE,
+        conditional=True,
+    ),
     Row("MixtureGenerator", lambda: mixture(tfgans.MixtureGenerator, tiny.generator), LATENT),
     Row(
         "MixtureDiscriminator",
@@ -172,7 +180,10 @@ def test_half_precision_gives_finite_numbers(row):
     "row",
     [
         # The exports of models hold mixtures and residual networks too.
-        pytest.param(row, marks=[pytest.mark.slow] * row.name.startswith(("Mixture", "resnet")))
+        pytest.param(
+            row,
+            marks=[pytest.mark.slow] * row.name.startswith(("Mixture", "r3gan", "resnet")),
+        )
         for row in NETWORKS
     ],
     ids=lambda row: row.name,
@@ -429,14 +440,30 @@ SETTINGS = [
         if name not in ("Objective", "FDivergence", "donsker_varadhan")
     ),
     objectives.FDivergence("kl"),
+    objectives.FDivergence("pearson", non_saturating=True),
+    objectives.KLWasserstein(form="linear", temperature=2.0, weight_gradient=False),
+    objectives.LeastSquares(label_smoothing=0.1),
     penalties.GradientPenalty(weight=3.0),
     penalties.DRAGANPenalty(),
+    # No field has its default.
+    penalties.DRAGANPenalty(
+        weight=3.0,
+        target=0.5,
+        one_sided=True,
+        every=2,
+        fraction=0.25,
+        epsilon=1e-8,
+        noise="symmetric",
+        scale=0.25,
+    ),
     penalties.R1Penalty(),
     penalties.R2Penalty(),
     penalties.PenaltySum([penalties.R1Penalty(), penalties.R2Penalty()]),
     augmentation.DiffAugment("color"),
     augmentation.AdaptiveAugment("bg", target=0.5),
-    tfgans.refinement.Langevin(steps=3),
+    tfgans.refinement.Langevin(steps=3, prior=True, temperature=2.0, annealing="tenths"),
+    tfgans.refinement.Langevin.for_images(steps=4, noise_scale=0.3),
+    tfgans.schedules.R3GANSchedule(num_images=9),
 ]
 
 
@@ -445,6 +472,21 @@ SETTINGS = [
 def test_settings_are_equal_to_their_copies(value, copied):
     assert copied(value) == value
     assert repr(copied(value)) == repr(value)
+
+
+@pytest.mark.parametrize("value", SETTINGS, ids=lambda value: type(value).__name__)
+def test_settings_are_frozen_and_come_back_equal(value):
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(value)))
+    for again in (
+        keras.saving.deserialize_keras_object(config),
+        type(value).from_config(value.get_config()),
+    ):
+        assert type(again) is type(value)
+        assert again == value
+        assert hash(again) == hash(value)
+    for name in (*(field.name for field in dataclasses.fields(value)), "unknown"):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(value, name, 1.0)
 
 
 # All of them.
@@ -461,7 +503,7 @@ ELSEWHERE = {
         "Objective",
         "Penalty",
     ),
-    *("Difference", "Evaluator", "Extractor", "Features", "SavedGenerator"),
+    *("Difference", "ScheduledValues", "Evaluator", "Extractor", "Features", "SavedGenerator"),
     *("BestReplyGains", "Equilibrium", "GradientNorms", "MatrixGame", "NeuralNetDistance"),
     *("Payoff", "WassersteinCritic", "BirthdayParadox", "ClassCoverage", "FeatureStatistics"),
     *("InceptionScore", "KernelDistance", "MeanKernelDistance", "ModeCoverage"),

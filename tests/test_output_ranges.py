@@ -222,14 +222,6 @@ def test_takes_generators_that_reach_all_images(make):
     check_image_generator(make())
 
 
-def test_mixed_precision_generator():
-    keras.config.set_dtype_policy("mixed_float16")
-    check_image_generator(images(L.Activation("tanh", dtype="float32")))
-    check_image_generator(images(L.Rescaling(2.0, -1.0), activation="sigmoid"))
-    with pytest.raises(ValueError, match="Sigmoid"):
-        check_image_generator(images(L.Activation("sigmoid", dtype="float32")))
-
-
 @pytest.mark.parametrize(
     ("function", "low", "high"),
     [

@@ -15,6 +15,7 @@ from . import (
     penalties,
     random,
     refinement,
+    schedules,
     serving,
     training,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "penalties",
     "random",
     "refinement",
+    "schedules",
     "serving",
     "training",
 ]

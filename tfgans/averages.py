@@ -28,22 +28,29 @@ def copy_network(network: keras.Model) -> keras.Model:
     return copy
 
 
-def move_average(
-    average: keras.Model, network: keras.Model, decay: float, step: keras.Variable
-) -> None:
+def warmed_up_decay(decay: float, step: keras.Variable) -> tf.Tensor:
+    """Returns the decay in force: min(decay, (1 + step) / (10 + step)), float32 scalar.
+
+    So has it `tf.train.ExponentialMovingAverage`.
+
+    Args:
+        decay: Float in [0, 1).
+        step: Training steps done, at least 1.
+    """
+    done = tf.cast(tf.convert_to_tensor(step), tf.float32)
+    return tf.minimum(decay, (1.0 + done) / (10.0 + done))
+
+
+def move_average(average: keras.Model, network: keras.Model, decay: tf.Tensor) -> None:
     """Moves each weight of `average` towards that of `network`.
 
     Args:
         average: The network that holds the average.
         network: The network that is being trained.
-        decay: Float in [0, 1).
-        step: Training steps done, at least 1. The decay in force is
-            min(decay, (1 + step) / (10 + step)), as `tf.train.ExponentialMovingAverage` has it.
+        decay: Float scalar in [0, 1), the share of the average that stays.
     """
-    done = tf.cast(tf.convert_to_tensor(step), tf.float32)
-    in_force = tf.minimum(decay, (1.0 + done) / (10.0 + done))
     for slow, fast in zip(average.weights, network.weights, strict=True):
         if tf.as_dtype(fast.dtype).is_floating:
-            slow.assign(fast + tf.cast(in_force, fast.dtype) * (slow - fast))
+            slow.assign(fast + tf.cast(decay, fast.dtype) * (slow - fast))
         else:
             slow.assign(fast)

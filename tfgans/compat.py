@@ -5,18 +5,21 @@ an internal disappears, or a public equivalent appears.
 """
 
 import contextlib
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias, TypeVar
 
 import keras
 import tensorflow as tf
 from keras.src.backend import AutocastScope
 from keras.src.backend.common import global_state
 from keras.src.saving.serialization_lib import SafeModeScope
+from keras.src.trainers.epoch_iterator import EpochIterator
 from tensorflow.python.framework import op_def_registry
 from tensorflow.python.ops import control_flow_util
 
 Model = TypeVar("Model", bound=keras.Model)
+# From the steps until the end of the epoch, or None, to the steps of the next call.
+ChooseCount: TypeAlias = Callable[[int | None], int]
 
 # The argument that tells `evaluate` that `fit` has prepared the validation data.
 CACHED_EVALUATION = "_use_cached_eval_dataset"
@@ -26,8 +29,8 @@ __all__ = [
     "SafeModeScope",
     "adam_moments",
     "all_layers",
+    "chooses_executions",
     "inside_xla",
-    "needs_no_build",
     "op_def_registry",
     "optimized_variables",
     "optimizer_slots",
@@ -38,21 +41,52 @@ __all__ = [
 ]
 
 
-def needs_no_build(cls: type[Model]) -> type[Model]:
-    """Keeps Keras from building models of a class before training or evaluation.
+def chooses_executions(
+    choice: Callable[[Model], ChooseCount | None],
+) -> Callable[[type[Model]], type[Model]]:
+    """Lets models of a class choose how many steps `fit` takes in a call of the train function.
 
-    Under a `tf.distribute.Strategy` Keras 3.15 averages the first batches of the replicas to build
-    the model. That fails if the replicas have different numbers of examples, even for a built
-    model. Keras has no public hook.
+    Keras 3.15 takes a fixed number: unlike Keras 2 it has no `steps_per_execution="auto"`. It
+    passes its iterator over the epochs only to the method that builds a model before training or
+    evaluation. That method is replaced, and must be: under a `tf.distribute.Strategy` it averages
+    the first batches of the replicas, which fails if they have different numbers of examples, even
+    for a built model.
+
+    Args:
+        choice: Function of the model, called before each training and evaluation. It returns a
+            function of the steps until the end of the epoch (None if the data decide) to the steps
+            of the next call, for which the model must have `steps_per_execution=1`; or None, to
+            leave the number to Keras.
     """
 
-    def _maybe_symbolic_build(
-        self: keras.Model, iterator: object = None, data_batch: object = None
-    ) -> None:
-        """Does nothing."""
+    def decorate(cls: type[Model]) -> type[Model]:
+        def _maybe_symbolic_build(
+            self: Model, iterator: EpochIterator | None = None, data_batch: object = None
+        ) -> None:
+            del data_batch
+            choose = choice(self)
+            if iterator is not None and choose is not None:
+                _choose_executions(iterator, choose)
 
-    cls._maybe_symbolic_build = _maybe_symbolic_build
-    return cls
+        cls._maybe_symbolic_build = _maybe_symbolic_build
+        return cls
+
+    return decorate
+
+
+def _choose_executions(epochs: EpochIterator, choose: ChooseCount) -> None:
+    enumerate_steps = epochs._enumerate_iterator
+
+    def enumerate_executions() -> Iterator[tuple[int, int, tf.data.Iterator]]:
+        steps = enumerate_steps()
+        for first, _, iterator in steps:
+            total = epochs.num_batches
+            count = choose(None if total is None else total - first)
+            yield first, first + count - 1, iterator
+            for _ in range(count - 1):
+                next(steps, None)
+
+    epochs._enumerate_iterator = enumerate_executions
 
 
 def refuses_saved_model(cls: type[Model]) -> type[Model]:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
@@ -15,6 +16,7 @@ from tfgans import (
     callback_checks,
     checks,
     compat,
+    executions,
     export,
     files,
     optimizers,
@@ -67,7 +69,7 @@ class _Examples(NamedTuple):
 Optimizer: TypeAlias = keras.optimizers.Optimizer
 
 
-@compat.needs_no_build
+@compat.chooses_executions(lambda gan: gan._choose_executions())
 @compat.refuses_saved_model
 @keras.saving.register_keras_serializable(package="tfgans")
 class GAN(keras.Model):
@@ -130,6 +132,8 @@ class GAN(keras.Model):
 
     # Whether there is a loss of the generator to log.
     _trains_generator: ClassVar[bool] = True
+    # Called with an iterator over the data; set by `make_train_function`.
+    train_function: Callable[[Any], Logs] | None
 
     def __init__(
         self,
@@ -190,6 +194,8 @@ class GAN(keras.Model):
             aggregation="only_first_replica",
         )
         self._rollbacks = 0
+        self._executions = executions.Executions([])
+        self._begins_training = False
         self._sample_functions: dict[Langevin | None, Callable[..., tf.Tensor]] = {}
         self._components_function = tf.function(self._sampler.components, input_signature=[_KEYS])
         self._classes_function = tf.function(self._sampler.classes, input_signature=[_KEYS])
@@ -244,7 +250,7 @@ class GAN(keras.Model):
         discriminator_optimizer: Optimizer | str | None = None,
         *,
         run_eagerly: bool = False,
-        steps_per_execution: int = 1,
+        steps_per_execution: int | Literal["auto"] = "auto",
         jit_compile: bool = False,
         accumulate_steps: int = 1,
         **unknown: object,
@@ -255,7 +261,11 @@ class GAN(keras.Model):
             generator_optimizer: `keras.optimizers.Optimizer` or its name. Schedules go inside.
             discriminator_optimizer: The same; not the same object.
             run_eagerly: Bool, for debugging.
-            steps_per_execution: Int, training steps per call; callbacks see only the last step.
+            steps_per_execution: Int, training steps per call of TensorFlow; callbacks see only the
+                last of them. Or "auto" (the default): as many as take about a tenth of a second,
+                and none beyond a step that a callback waits for. One with an attribute
+                `every_steps`, as those of tfgans, waits for its multiples; any other that has a
+                hook of batches sees each step. With several replicas, or eagerly, "auto" is 1.
             jit_compile: Bool, whether to compile the step with XLA.
             accumulate_steps: Int of at least 1, micro-batches per update, for batches larger than
                 memory: they are processed in turn, and their gradients are summed. The
@@ -294,7 +304,8 @@ class GAN(keras.Model):
             raise ValueError(
                 "Each player needs a separate optimizer. Received the same object twice"
             )
-        checks.positive_int("steps_per_execution", steps_per_execution)
+        if steps_per_execution != "auto":
+            checks.positive_int("steps_per_execution", steps_per_execution)
         self.accumulate_steps = checks.positive_int("accumulate_steps", accumulate_steps)
         with self.distribute_strategy.scope():
             for player in self.players.values():
@@ -303,11 +314,12 @@ class GAN(keras.Model):
                 optimizers.prepare(optimizer, player.network)
                 for optimizer, player in zip(pair, self.players.values(), strict=True)
             ]
+        self._check_optimizers(ready)
         # `optimizer=None` keeps Keras from adding a third optimizer, RMSprop, to every checkpoint.
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
-            steps_per_execution=steps_per_execution,
+            steps_per_execution=1 if steps_per_execution == "auto" else steps_per_execution,
             jit_compile=jit_compile,
         )
         self.generator_optimizer, self.discriminator_optimizer = ready
@@ -319,6 +331,9 @@ class GAN(keras.Model):
             "jit_compile": jit_compile,
             "accumulate_steps": accumulate_steps,
         }
+
+    def _check_optimizers(self, generator_and_discriminator: Sequence[Optimizer]) -> None:
+        """Raises ValueError if the optimizers, ready for training, do not fit the method."""
 
     @property
     def optimizer(self) -> optimizers.LearningRates | None:
@@ -585,7 +600,7 @@ class GAN(keras.Model):
                 training=training,
             )
             logs["penalty"] = fake_logits.with_values(values).mean()
-            loss += self.penalty.weight * logs["penalty"]
+            loss += self._penalty_weight() * logs["penalty"]
         layer_loss = discriminator.layer_loss(real_logits, fake_logits)
         if layer_loss is not None:
             logs["discriminator_layer_loss"] = layer_loss
@@ -654,8 +669,16 @@ class GAN(keras.Model):
         self._step.assign_add(1)
         if self.instance_noise is not None:
             self.instance_noise.anneal(tf.convert_to_tensor(self._step.value))
-        if self.ema_generator is not None and self.ema is not None:
-            averages.move_average(self.ema_generator, self.generator, self.ema, self._step)
+        if self.ema_generator is not None:
+            averages.move_average(self.ema_generator, self.generator, self._average_decay())
+
+    def _average_decay(self) -> tf.Tensor:
+        """Returns the decay of the generator's average in this step."""
+        return averages.warmed_up_decay(0.0 if self.ema is None else self.ema, self._step)
+
+    def _penalty_weight(self) -> float | tf.Tensor:
+        """Returns the factor of the mean penalty."""
+        return 0.0 if self.penalty is None else self.penalty.weight
 
     def _descend_discriminator(
         self, loss: Callable[..., tuple[tf.Tensor, Logs]], *examples: tf.Tensor | None
@@ -896,6 +919,8 @@ class GAN(keras.Model):
             validation_data = self._evaluation_data(
                 validation_data, None, validation_batch_size, validation_steps
             )
+        self._executions = executions.Executions(executions.intervals(callbacks))
+        self._begins_training = True
         with steady_rounding(), adapters.expect_end_of_data(steps):
             history = super().fit(
                 dataset,
@@ -959,6 +984,37 @@ class GAN(keras.Model):
                 return_dict=return_dict,
                 **options,
             )
+
+    @property
+    def _chooses_executions(self) -> bool:
+        with self.distribute_strategy.scope():
+            is_single = not tf.distribute.has_strategy()
+        return (
+            self._execution["steps_per_execution"] == "auto" and is_single and not self.run_eagerly
+        )
+
+    def _choose_executions(self) -> Callable[[int | None], int] | None:
+        """Returns the function that chooses the number of steps of each call, or None."""
+        # Keras asks in `fit` first, then in evaluations.
+        begins, self._begins_training = self._begins_training, False
+        if not begins or not self._chooses_executions:
+            return None
+        return lambda left: self._executions.choose(self.step, left)
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Makes `train_function`, which `fit` calls with an iterator over the data."""
+        if not self._chooses_executions:
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+            take_steps = executions.function_of_steps(self.train_step, jit_compile=self.jit_compile)
+
+            def train_function(iterator: tf.data.Iterator) -> Logs:
+                began = time.perf_counter()
+                logs = take_steps(iterator, self._executions.count)
+                self._executions.record(time.perf_counter() - began)
+                return logs
+
+            self.train_function = train_function
 
     def _check_callbacks(self, callbacks: callback_checks.Callbacks, *, validates: bool) -> None:
         callback_checks.check_callbacks(

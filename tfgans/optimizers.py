@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import compat, replicas
+from tfgans.types import Config
 
 Optimizer: TypeAlias = keras.optimizers.Optimizer
 Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
@@ -83,6 +84,35 @@ class FusedAdam(keras.optimizers.Adam):
         return self._powers[dtype]
 
 
+@keras.saving.register_keras_serializable(package="tfgans")
+class ScheduledAdam(FusedAdam):
+    """`FusedAdam` whose `beta_2` is a variable, as its learning rate is.
+
+    The correction of the second moment is that of the present value, as in PyTorch. The arguments
+    are those of `keras.optimizers.Adam`.
+    """
+
+    @property
+    def beta_2(self) -> keras.Variable:
+        """The decay of the second moment: a float32 scalar, part of the optimizer's state."""
+        return self._beta_2
+
+    @beta_2.setter
+    def beta_2(self, value: float) -> None:
+        self._beta_2 = self.add_variable(
+            shape=(),
+            initializer=keras.initializers.Constant(value),
+            dtype="float32",
+            aggregation="only_first_replica",
+            name="beta_2",
+        )
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments, with the present values."""
+        value = float(keras.ops.convert_to_numpy(self.beta_2))
+        return {**super().get_config(), "beta_2": value}
+
+
 def adam_pair(
     learning_rate: float | Schedule, *, beta_1: float, beta_2: float
 ) -> tuple[FusedAdam, FusedAdam]:
@@ -125,7 +155,7 @@ def prepare(optimizer: Optimizer | str, network: keras.Model) -> Optimizer:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     variables = network.trainable_variables
     clips = ("clipnorm", "global_clipnorm", "clipvalue")
-    inner = _inner(optimizer)
+    inner = inner_optimizer(optimizer)
     if replicas.count() > 1 and any(getattr(inner, name, None) is not None for name in clips):
         raise ValueError(
             "Under several replicas Keras clips before the gradients are summed, unlike on a "
@@ -153,12 +183,19 @@ def all_finite(gradients: Sequence[tf.Tensor | None]) -> tf.Tensor:
 
 def check_constant_rate(optimizer: Optimizer) -> None:
     """Raises ValueError unless the learning rate is a variable, which can be changed and saved."""
-    if not isinstance(optimizer.learning_rate, keras.Variable):
+    scheduled = isinstance(inner_optimizer(optimizer), ScheduledAdam)
+    if scheduled or not isinstance(optimizer.learning_rate, keras.Variable):
         raise ValueError(
             "A learning rate that is to be changed must be a number: a schedule is a function of "
             f"the step. Received: {optimizer.name!r} with a schedule. Use say "
             "`keras.optimizers.Adam(2e-4)` for both players"
         )
+
+
+def inner_optimizer(optimizer: Optimizer) -> Optimizer:
+    """Returns the optimizer itself, or what a `LossScaleOptimizer` wraps."""
+    wraps = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    return optimizer.inner_optimizer if wraps else optimizer
 
 
 class LearningRates:
@@ -238,7 +275,7 @@ def _check_learning_rate(optimizer: Optimizer) -> None:
     with warnings.catch_warnings():
         # Keras warns of a lambda; the error below says what to do.
         warnings.simplefilter("ignore")
-        rate = _inner(optimizer).get_config().get("learning_rate")
+        rate = inner_optimizer(optimizer).get_config().get("learning_rate")
     if not isinstance(rate, dict):
         return
     try:
@@ -250,12 +287,6 @@ def _check_learning_rate(optimizer: Optimizer) -> None:
             f"{_described(rate)}. Use a schedule, or register yours with "
             "`keras.saving.register_keras_serializable`"
         ) from error
-
-
-def _inner(optimizer: Optimizer) -> Optimizer:
-    """Returns the optimizer itself, or what a `LossScaleOptimizer` wraps."""
-    wraps = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    return optimizer.inner_optimizer if wraps else optimizer
 
 
 def _described(rate: dict[str, object]) -> str:

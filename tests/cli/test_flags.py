@@ -16,6 +16,7 @@ from tfgans.data.resize import FITS
 from tfgans.layers.instance_noise import SCHEDULES
 from tfgans.mixtures.mixture import ROUTINGS, WEIGHT_UPDATES
 from tfgans.networks.blocks import NORMALIZATIONS
+from tfgans.networks.r3gan import PRESETS
 from tfgans.objectives.f_divergence import NAMES
 from tfgans.objectives.kl_wasserstein import FORMS
 from tfgans.penalties.dragan_penalty import NOISES
@@ -131,6 +132,7 @@ def test_names_in_help_are_those_of_the_library():
         (data.CACHES, CACHES),
         (data.FITS, FITS),
         (networks.NORMALIZATIONS, NORMALIZATIONS),
+        (networks.PRESETS, PRESETS),
         (mixtures.ROUTINGS, ROUTINGS),
         (mixtures.WEIGHT_UPDATES, WEIGHT_UPDATES),
         (noise.SCHEDULES, SCHEDULES),

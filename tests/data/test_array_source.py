@@ -168,6 +168,7 @@ def test_bad_arrays(array, options, message):
         ({"batch_size": 4, "part": (2, 2)}, r"with index < count, .*Received: \(2, 2\)"),
         ({"batch_size": 4, "part": (0, 3)}, r"must divide `batch_size` = 4. Received: \(0, 3\)"),
         ({"batch_size": 2, "start_step": -1}, "`start_step` must be an integer of at least 0"),
+        ({"batch_size": 2, "labels": True}, "has no classes.*take a source with labels"),
     ],
 )
 def test_bad_batches(options, message):

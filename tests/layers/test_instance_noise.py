@@ -169,36 +169,6 @@ def test_adaptive_level_stays_in_its_bounds():
     assert float(layer.level) == pytest.approx(0.0005 * np.exp(3), rel=1e-6)
 
 
-@keras.saving.register_keras_serializable(package="tfgans_tests")
-class Noisy(keras.Model):
-    """A discriminator that holds the layer as an attribute."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.noise = LAYERS["adaptive"]()
-        self.dense = keras.layers.Dense(1)
-
-    def call(self, inputs, key=None, training=False):
-        return self.dense(self.noise(inputs, key=key, training=training))
-
-
-def test_level_is_saved_and_resumed(tmp_path):
-    inputs, path, made = examples(4, 3), tmp_path / "noisy.keras", Noisy()
-    made(inputs)
-    for _ in range(3):
-        made.noise.adapt(1.0)
-    made.save(path)
-    loaded = keras.saving.load_model(path, safe_mode=True)
-    assert float(made.noise.level) == pytest.approx(0.5 * np.exp(0.03), rel=1e-6)
-    for _ in range(2):
-        assert float(loaded.noise.level) == float(made.noise.level)
-        np.testing.assert_array_equal(
-            loaded(inputs, key=KEY, training=True), made(inputs, key=KEY, training=True)
-        )
-        made.noise.adapt(0.5)
-        loaded.noise.adapt(0.5)
-
-
 def test_replicas_share_out_the_noise_and_agree_on_the_level():
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():

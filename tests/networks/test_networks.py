@@ -1,7 +1,5 @@
 """Contracts that every builder keeps: shapes, ranges, dtypes, seeds, saving, independence."""
 
-import functools
-
 import keras
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ from tfgans.networks import (
 )
 from tfgans.networks.blocks import NORMALIZATIONS, leaky_relu
 
-IMAGE_SHAPES = [(8, 8, 1), (28, 28, 1), (33, 57, 2), (9, 128, 4), (64, 64, 3)]
+IMAGE_SHAPES = [(8, 8, 1), (28, 28, 1), (33, 57, 2), (9, 128, 4)]
 SMALL = {
     mlp_generator: {"latent_dim": 3, "width": 5, "depth": 2},
     mlp_discriminator: {"width": 5, "depth": 2},
@@ -28,11 +26,8 @@ SMALL = {
 }
 SHAPE, EVEN_SHAPE = (9, 12, 2), (8, 12, 2)
 GENERATORS = [mlp_generator, dcgan_generator, resnet_generator]
-DISCRIMINATORS = [mlp_discriminator, dcgan_discriminator, resnet_discriminator]
-EXAMPLE_INDEPENDENT = [name for name in NORMALIZATIONS if name != "batch"]
 
 by_builder = pytest.mark.parametrize("builder", SMALL, ids=lambda builder: builder.__name__)
-by_normalization = pytest.mark.parametrize("normalization", NORMALIZATIONS)
 
 
 def _small(builder, image_shape=None, **arguments):
@@ -41,25 +36,12 @@ def _small(builder, image_shape=None, **arguments):
     return builder(shape, **SMALL[builder], **arguments)
 
 
-@functools.cache
-def _shared(builder, normalization):
-    """A network for several tests, which leave its trainable weights as they are."""
-    return _small(builder, normalization=normalization, seed=0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _let_go():
-    """What is kept makes the garbage collection before each later test slower."""
-    yield
-    _shared.cache_clear()
-
-
 def _inputs(model, batch=4, seed=0):
     return tf.random.stateless_uniform((batch, *model.input_shape[1:]), [seed, 1], -1.0, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("image_shape", "normalization"), [*zip(IMAGE_SHAPES, [*NORMALIZATIONS, "none"], strict=True)]
+    ("image_shape", "normalization"), [*zip(IMAGE_SHAPES, NORMALIZATIONS, strict=True)]
 )
 def test_dcgan_fits_the_image_shape(image_shape, normalization):
     generator = _small(dcgan_generator, image_shape, normalization=normalization)
@@ -93,9 +75,7 @@ def test_mlp_fits_the_data_shape(data_shape, output_activation, bounded):
     assert (largest <= 1) == bounded
 
 
-@pytest.mark.parametrize(
-    ("side", "depth"), [(8, 2), (9, 2), (16, 2), (17, 3), (28, 3), (32, 3), (64, 4), (128, 5)]
-)
+@pytest.mark.parametrize(("side", "depth"), [(8, 2), (16, 2), (17, 3), (64, 4), (128, 5)])
 def test_default_depth_and_widths(side, depth):
     generator = dcgan_generator((side, 2 * side if side < 65 else 128, 1), width=2)
     discriminator = dcgan_discriminator((side, side, 1), width=2)
@@ -115,26 +95,11 @@ def test_explicit_depth():
     assert dcgan_discriminator((8, 8, 1), width=2, depth=3).output_shape == (None, 1)
 
 
-@by_builder
-# `save` of Keras warns of any layer under NumPy 2.
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_names_and_a_file_with_state(builder, tmp_path):
-    normalization = "batch" if builder in GENERATORS else "spectral"
-    model = _small(builder, normalization=normalization, seed=3)
-    assert model.name == builder.__name__
-    if builder in GENERATORS:
-        assert [tensor.name for tensor in model.inputs] == ["latents"]
-    inputs = _inputs(model)
-    model(inputs, training=True)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    np.testing.assert_array_equal(loaded(inputs), model(inputs))
-    np.testing.assert_array_equal(loaded(inputs, training=True), model(inputs, training=True))
-
-
-@by_builder
-# All that draws: the gain of the first, the singular vectors of the second.
-@pytest.mark.parametrize("normalization", ["batch", "spectral"])
+# All that draws: kernels and the gains of batch normalization, and the singular vectors.
+@pytest.mark.parametrize(
+    ("builder", "normalization"),
+    [*((builder, "batch") for builder in SMALL), (mlp_discriminator, "spectral")],
+)
 def test_weights_are_a_pure_function_of_the_seed(builder, normalization):
     first = _small(builder, normalization=normalization, seed=3).get_weights()
     keras.utils.set_random_seed(99)
@@ -179,23 +144,9 @@ def test_initial_weights_have_the_papers_spread():
 
 
 @by_builder
-@by_normalization
-def test_gradients_are_finite_and_reach_the_input(builder, normalization):
-    model = _shared(builder, normalization)
-    inputs = _inputs(model)
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        loss = tf.reduce_sum(tf.square(model(inputs, training=True)))
-    *gradients, to_inputs = tape.gradient(loss, [*model.trainable_variables, inputs])
-    for gradient in (*gradients, to_inputs):
-        assert np.all(np.isfinite(gradient))
-    assert np.all(np.any(to_inputs.numpy().reshape(len(inputs), -1) != 0, axis=1))
-
-
-@by_builder
-@pytest.mark.parametrize("normalization", EXAMPLE_INDEPENDENT)
+@pytest.mark.parametrize("normalization", ["layer", "spectral"])
 def test_examples_do_not_see_each_other(builder, normalization):
-    model = _shared(builder, normalization)
+    model = _small(builder, normalization=normalization, seed=0)
     weights, inputs = model.get_weights(), _inputs(model)
     together = model(inputs, training=True)
     for index in (0, 3):
@@ -206,8 +157,10 @@ def test_examples_do_not_see_each_other(builder, normalization):
         np.testing.assert_allclose(alone[0], together[index], rtol=1e-5, atol=1e-5)
 
 
-@by_builder
-@pytest.mark.parametrize("normalization", ["batch", "spectral"])
+@pytest.mark.parametrize(
+    ("builder", "normalization"),
+    [*((builder, "batch") for builder in SMALL), (dcgan_discriminator, "spectral")],
+)
 def test_outputs_are_float32_under_mixed_precision(builder, normalization):
     keras.config.set_dtype_policy("mixed_float16")
     model = _small(builder, normalization=normalization)
@@ -217,23 +170,6 @@ def test_outputs_are_float32_under_mixed_precision(builder, normalization):
     assert np.all(np.isfinite(outputs))
     assert {layer.compute_dtype for layer in model.layers} >= {"float16"}
     assert {weight.dtype for weight in model.weights} == {"float32"}
-
-
-@pytest.mark.parametrize("builder", [mlp_discriminator, dcgan_discriminator])
-def test_spectral_normalization_bounds_the_gradient_of_the_logit(builder):
-    # 1-Lipschitz layers for the MLP; for convolutions the kernel's norm bounds a patch, and a pixel
-    # lies in at most ceil(5 / 2)^2 = 9 patches a layer, so each layer by 3.
-    model = _small(builder, normalization="spectral")
-    inputs = _inputs(model)
-    train = tf.function(lambda: model(inputs, training=True))
-    for _ in range(50):
-        train()
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        logits = model(inputs)
-    norms = tf.sqrt(tf.reduce_sum(tape.gradient(logits, inputs) ** 2, axis=(1, 2, 3)))
-    bound = 1.0 if builder is mlp_discriminator else 3.0**2
-    assert float(tf.reduce_max(norms)) <= bound * 1.01
 
 
 def test_leaky_relu_is_that_of_keras_and_its_gradient_too():

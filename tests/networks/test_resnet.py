@@ -5,21 +5,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgans.networks import resnet_discriminator, resnet_generator
+from tfgans.networks import dcgan_discriminator, resnet_discriminator, resnet_generator
 from tfgans.networks.head import GlobalSumPooling2D
 from tfgans.networks.resnet import relu_of_sum
 
 # Sides of the maps and channels in units of the width, from the latent's map or the image on.
 TABLES = {
     (8, 8, 1): ([(4, 1), (8, 1)], [(4, 1)] * 3),
-    (32, 32, 3): ([(4, 1), (8, 1), (16, 1), (32, 1)], [(16, 1), (8, 1), (8, 1), (8, 1)]),
     (48, 48, 3): (
         [(6, 8), (12, 4), (24, 2), (48, 1)],
         [(24, 1), (12, 2), (6, 4), (3, 8), (3, 16)],
-    ),
-    (64, 64, 1): (
-        [(4, 16), (8, 8), (16, 4), (32, 2), (64, 1)],
-        [(32, 1), (16, 2), (8, 4), (4, 8), (4, 16)],
     ),
     (128, 128, 3): (
         [(4, 16), (8, 16), (16, 8), (32, 4), (64, 2), (128, 1)],
@@ -60,10 +55,8 @@ def test_maps_are_those_of_the_papers(image_shape):
     ("image_shape", "depths"),
     [
         ((16, 16, 1), (2, 1)),
-        ((28, 28, 1), (2, 2)),
         ((10, 14, 1), (1, 1)),
         ((24, 32, 1), (2, 2)),
-        ((32, 36, 1), (2, 2)),
         ((96, 96, 1), (4, 5)),
         ((34, 128, 1), (1, 1)),
     ],
@@ -93,21 +86,17 @@ def _weights(inner, outer, size=3):
     return size * size * inner * outer + outer
 
 
-@pytest.mark.parametrize(
-    ("width", "parameters"),
-    # Those of Gulrajani et al. (128) and Miyato et al. (256) for CIFAR-10, by hand; the second is
-    # 4276739 with the biases that batch normalization cancels, a bias in each of the three blocks.
-    [(128, 1204483 - 3 * 128), (256, 4276739 - 3 * 256)],
-)
-def test_parameters_of_the_cifar_generator(width, parameters):
+def test_parameters_of_the_cifar_generator():
+    # Those of Gulrajani et al. for CIFAR-10, without the biases that batch normalization cancels,
+    # a bias in each of the three blocks.
+    width, parameters = 128, 1204483 - 3 * 128
     block = 2 * _weights(width, width) + _weights(width, width, 1) + 4 * width
     by_hand = 129 * 16 * width + 3 * block + 2 * width + _weights(width, 3) - 3 * width
     assert by_hand == parameters
     generator = resnet_generator((32, 32, 3), width=width)
     assert sum(int(np.prod(x.shape)) for x in generator.trainable_weights) == parameters
-    if width == 128:
-        default = resnet_generator((32, 32, 3), normalization="layer")
-        assert default.count_params() == parameters + 3 * width
+    default = resnet_generator((32, 32, 3), normalization="layer")
+    assert default.count_params() == parameters + 3 * width
 
 
 def test_parameters_of_the_cifar_discriminator():
@@ -193,10 +182,11 @@ def test_initial_weights_have_the_papers_spread():
     assert generator.get_layer("block_1_input_norm").gamma.numpy().std() < 0.03
 
 
-def test_training_graph_gives_tensorflow_nothing_to_complain_of(capfd):
-    # Without `relu_of_sum` "remapper failed" is on stderr here, see there.
+@pytest.mark.parametrize("build_critic", [resnet_discriminator, dcgan_discriminator])
+def test_training_graph_gives_tensorflow_nothing_to_complain_of(build_critic, capfd):
+    # Without `relu_of_sum` and `leaky_relu` "remapper failed" is on stderr here, see there.
     generator = resnet_generator((16, 16, 1), latent_dim=3, width=2, normalization="none")
-    critic = resnet_discriminator((16, 16, 1), width=2)
+    critic = build_critic((16, 16, 1), width=2)
 
     @tf.function
     def step(latents):

@@ -136,21 +136,3 @@ def test_terms_of_a_sum_draw_by_themselves():
     line, (real, fake) = penalties.GradientPenalty(weight=1.0), images(5)
     both = penalties.PenaltySum([line, line])(half_square, real, fake, key=KEY)
     assert not np.isclose(both, 2 * line(half_square, real, fake, key=KEY)).any()
-
-
-def test_two_replicas_price_what_one_device_would():
-    """Each draws the numbers of its rows of the global batch."""
-    penalty, (real, fake) = penalties.GradientPenalty(), images(6)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-
-    @tf.function
-    def values():
-        def replica():
-            first = 3 * tf.distribute.get_replica_context().replica_id_in_sync_group
-            rows = [examples[first : first + 3] for examples in (real, fake)]
-            return penalty(half_square, *rows, key=KEY)
-
-        return strategy.experimental_local_results(strategy.run(replica))
-
-    together = penalty(half_square, real, fake, key=KEY)
-    np.testing.assert_allclose(tf.concat(values(), axis=0), together, rtol=1e-6)

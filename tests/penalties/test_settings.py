@@ -1,54 +1,16 @@
-"""What every penalty holds: numbers within their ranges, unchanging, and saved with the model."""
+"""What every penalty holds: the defaults of its paper, and numbers within their ranges."""
 
-import dataclasses
-import json
-
-import keras
 import numpy as np
 import pytest
 
 from tfgans import penalties
 
 R1, R2, LINE = penalties.R1Penalty, penalties.R2Penalty, penalties.GradientPenalty
-CHANGES = {
-    "weight": 3.0,
-    "target": 0.5,
-    "one_sided": True,
-    "every": 2,
-    "fraction": 0.25,
-    "epsilon": 1e-8,
-    "noise": "symmetric",
-    "scale": 0.25,
-}
-
-
-def changed(cls):
-    """A penalty none of whose arguments has its default."""
-    options = {field.name: CHANGES[field.name] for field in dataclasses.fields(cls)}
-    defaults = cls()
-    assert all(value != getattr(defaults, name) for name, value in options.items())
-    return cls(**options)
-
-
 CLASSES = [
     item
     for item in (getattr(penalties, name) for name in penalties.__all__)
     if isinstance(item, type) and item not in (penalties.Penalty, penalties.PenaltySum)
 ]
-MADE = [cls() for cls in CLASSES] + [changed(cls) for cls in CLASSES]
-SUMS = [penalties.PenaltySum([R1(), R2()]), penalties.PenaltySum([changed(cls) for cls in CLASSES])]
-
-
-@pytest.mark.parametrize("penalty", MADE + SUMS, ids=lambda penalty: type(penalty).__name__)
-def test_immutable_and_serializable(penalty):
-    config = json.loads(json.dumps(keras.saving.serialize_keras_object(penalty)))
-    again = keras.saving.deserialize_keras_object(config)
-    assert type(again) is type(penalty)
-    assert again == penalty
-    assert hash(again) == hash(penalty)
-    for name in [field.name for field in dataclasses.fields(penalty)] + ["unknown"]:
-        with pytest.raises(dataclasses.FrozenInstanceError):
-            setattr(penalty, name, 1.0)
 
 
 def test_defaults():
@@ -101,7 +63,7 @@ def test_bad_numbers(options, message):
                 ([R1()], r"two penalties or more. Received: \[R1Penalty"),
                 (R1(), "two penalties or more. Received: R1Penalty"),
                 ([R1(), 3.0], r".*Penalty, say `.*R1Penalty\(\)`. Received: 3.0"),
-                ([R1(), SUMS[0]], ".*Received: PenaltySum"),
+                ([R1(), penalties.PenaltySum([R1(), R2()])], ".*Received: PenaltySum"),
             ]
         ),
     ],

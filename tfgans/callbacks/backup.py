@@ -65,6 +65,8 @@ class Backup(Callback):
     ```
     """
 
+    every_steps: int
+
     def __init__(
         self, directory: str | os.PathLike[str], *, every_steps: int = 500, keep: int = 2
     ) -> None:
@@ -72,14 +74,10 @@ class Backup(Callback):
         self.directory = files.path(directory)
         self.keep = checks.positive_int("keep", keep)
         self._interval = StepInterval(every_steps)
+        self.every_steps = self._interval.steps
         self._due = False
         self._good_step: int | None = None
         self._broken = False
-
-    @property
-    def every_steps(self) -> int:
-        """Training steps between backups."""
-        return self._interval.steps
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Starts to count steps, and completes a rollback that was interrupted."""

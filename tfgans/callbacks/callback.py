@@ -16,7 +16,13 @@ class Callback(SettingsRepr, Copyable, keras.callbacks.Callback):
 
     Copies belong to no model: KerasTuner copies callbacks for each trial, and Keras attaches each
     copy to its model in `fit`.
+
+    Attributes:
+        every_steps: Int, the interval of the steps that the callback must see if a call of
+            TensorFlow takes several; None, if any step will do.
     """
+
+    every_steps: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

@@ -20,6 +20,17 @@ class _PathParser(flags.ArgumentParser):
         return os.path.expanduser(argument)
 
 
+class _IntegerOrWord(flags.IntegerParser):
+    """Takes an integer or a word."""
+
+    def __init__(self, word: str, at_least: int) -> None:
+        super().__init__(lower_bound=at_least)
+        self._word = word
+
+    def parse(self, argument: str | int) -> str | int:
+        return argument if argument == self._word else super().parse(argument)
+
+
 class _Help(NamedTuple):
     usage: str
     text: str
@@ -70,6 +81,20 @@ class Group:
             lower_bound=at_least,
             upper_bound=at_most,
             flag_values=self._values,
+        )
+        self._explain(f"--{name}=N", text, default)
+
+    def integer_or(
+        self, name: str, default: int | str, text: str, *, word: str, at_least: int
+    ) -> None:
+        """Declares a flag that takes an integer, or a word in its place."""
+        flags.DEFINE(
+            _IntegerOrWord(word, at_least),
+            name,
+            default,
+            text,
+            flag_values=self._values,
+            serializer=flags.ArgumentSerializer(),
         )
         self._explain(f"--{name}=N", text, default)
 

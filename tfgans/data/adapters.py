@@ -102,7 +102,7 @@ def training_data(
             callbacks.
         epochs: Int of at least 1, the number of epochs to train.
         steps_per_epoch: Int, or None for one pass over the data.
-        steps_per_execution: Int, as passed to `compile`. Keras runs whole executions only.
+        steps_per_execution: Int, of the model. Keras runs whole executions only.
         check_batch: Callable: int, rows of the first batch -> bool, whether all batches must have
             as many, to which they are then cut. Raises ValueError for a size that cannot be used.
         strategy: The model's `tf.distribute.Strategy`, or None. Each of several workers reads its

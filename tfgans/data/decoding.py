@@ -1,5 +1,7 @@
 """Decodes an image file to an 8-bit image."""
 
+import functools
+import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 VERSION = 1  # Counts up when a file becomes other pixels than before.
 # A quarter of a gigabyte in color, the figure at which PIL warns by default.
 MAX_PIXELS = 2**30 // 12
+_SMALL = 2**16  # Bytes.
 
 # By content, whatever the name says. PIL knows more; some of those start other programs.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
@@ -99,7 +102,7 @@ def decode(
     """
     from PIL import Image, ImageOps
 
-    with _opened(file) as image:
+    with _opened(_in_memory(file)) as image:
         stored = image.mode
         image.load()
         ImageOps.exif_transpose(image, in_place=True)  # Without a copy where nothing turns.
@@ -115,15 +118,30 @@ def decode(
     return image if image.mode == mode else image.convert(mode)
 
 
+def _in_memory(file: Path | BinaryIO) -> Path | BinaryIO:
+    """Returns a small file as its content, which PIL reads faster: it reads in small pieces."""
+    if not isinstance(file, Path):
+        return file
+    with open(file, "rb") as opened:
+        content = opened.read(_SMALL + 1)
+    return file if len(content) > _SMALL else io.BytesIO(content)
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    from PIL import features
+
+    # AVIF is in most builds of PIL only.
+    return (*_FORMATS, "AVIF") if features.check("avif") else _FORMATS
+
+
 @contextmanager
 def _opened(file: Path | BinaryIO) -> "Iterator[Image.Image]":
     """Opens a file with PIL, and checks the size in its header before pixels are decoded."""
-    from PIL import Image, features
+    from PIL import Image
 
-    # AVIF is in most builds of PIL only.
-    formats = (*_FORMATS, "AVIF") if features.check("avif") else _FORMATS
     try:
-        with Image.open(file, formats=formats) as image:
+        with Image.open(file, formats=_formats()) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(
                     f"Image size ({image.width * image.height} pixels) exceeds limit of "

@@ -16,7 +16,7 @@ from tfgans.data.image_store import ImageStore
 from tfgans.data.indexed import IndexedSource, spread
 from tfgans.data.load_options import LoadOptions
 from tfgans.data.resize import ImageOptions
-from tfgans.data.stored import StoredSource, threads
+from tfgans.data.stored import NUM_THREADS, StoredSource, threads
 
 CACHES = ("auto", "memory", "disk", "none")
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
@@ -79,9 +79,17 @@ class ImageSource(StoredSource):
         """
         images = np.empty((len(indices), *self.data_shape), np.uint8)
         places = self._places[indices]
-        lacking = [row for row, place in enumerate(places) if not self._find(place, images[row])]
-        # In order: of several files that cannot be read the same is always reported.
-        for _ in threads().map(lambda row: self._decode(places[row], images[row]), lacking):
+        lacking = self._find(places, images)
+
+        def decode(rows: list[int]) -> None:
+            for row in rows:
+                self._decode(places[row], images[row])
+
+        # Few tasks: each costs as much as a tenth of a small image. In order: of several files that
+        # cannot be read the same is always reported.
+        size = -(-len(lacking) // NUM_THREADS) or 1
+        parts = [lacking[start : start + size] for start in range(0, len(lacking), size)]
+        for _ in threads().map(decode, parts):
             pass
         return images
 
@@ -91,7 +99,7 @@ class ImageSource(StoredSource):
         def attempt(place: int) -> str | None:
             image = np.empty(self.data_shape, np.uint8)
             try:
-                if not self._find(place, image):
+                if self._find(np.array([place]), image[np.newaxis]):
                     self._decode(place, image)
             except python_calls.ReadError as error:
                 if isinstance(error.__cause__, decoding.UnexpectedColor):
@@ -107,8 +115,11 @@ class ImageSource(StoredSource):
                     bad[place] = reason
         return bad
 
-    def _find(self, place: int, image: np.ndarray) -> bool:
-        return self._cache is not None and self._cache.read(place, image)
+    def _find(self, places: np.ndarray, images: np.ndarray) -> list[int]:
+        """Fills images from the cache, and returns the rows of those that it lacks."""
+        if self._cache is None:
+            return [*range(len(images))]
+        return self._cache.read(places, images)
 
     def _decode(self, place: int, image: np.ndarray) -> None:
         name = f"{self._store.names[place]} in {self._store.place}"

@@ -50,6 +50,8 @@ class RowCache(Copyable):
     def __init__(self, path: Path, *, num_rows: int, row_size: int) -> None:
         self.path, self._num_rows, self._row_size = path, num_rows, row_size
         self._is_full = False
+        # 1 for each row that has matched its checksum: it is not written with other bytes.
+        self._checked = bytearray(num_rows)
         self._open()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -68,20 +70,38 @@ class RowCache(Copyable):
             fcntl.flock(self._file, fcntl.LOCK_SH)  # In use, as long as it is open.
         weakref.finalize(self, os.close, self._file)
 
-    def read(self, index: int, row: np.ndarray) -> bool:
-        """Fills `row`, uint8 and contiguous, and returns True, if there is such a row."""
+    def read(self, indices: np.ndarray, rows: np.ndarray) -> list[int]:
+        """Fills `rows` with those of the file, and returns the places that it cannot fill.
+
+        The first read of a row compares its checksum, the later ones of this object do not.
+
+        Args:
+            indices: Integers `[k]`.
+            rows: uint8 `[k, ...]`, contiguous, with `row_size` bytes a row.
+        """
+        size, content, lacking = self._row_size, rows.data.cast("B"), []
+        for place, index in enumerate(indices.tolist()):
+            row = content[place * size : (place + 1) * size]
+            if self._checked[index]:
+                is_there = os.preadv(self._file, [row], self._offset(index) + _CHECKSUM) == size
+            else:
+                is_there = self._checked[index] = self._read_checked(index, row)
+            if not is_there:
+                lacking.append(place)
+        return lacking
+
+    def _read_checked(self, index: int, row: memoryview) -> bool:
         checksum = bytearray(_CHECKSUM)
-        count = os.preadv(self._file, [checksum, row.data], self._offset(index))
-        if count != _CHECKSUM + self._row_size or not any(checksum):
-            return False
-        return bytes(checksum) == _checksum(row)
+        count = os.preadv(self._file, [checksum, row], self._offset(index))
+        is_whole = count == _CHECKSUM + self._row_size and any(checksum)
+        return is_whole and bytes(checksum) == _checksum(row)
 
     def write(self, index: int, row: np.ndarray) -> None:
         """Keeps a row, unless the disk is full: then it warns, once, and keeps no more."""
         if self._is_full:
             return
         try:
-            os.pwrite(self._file, _checksum(row) + row.tobytes(), self._offset(index))
+            os.pwrite(self._file, _checksum(row.data) + row.tobytes(), self._offset(index))
         except OSError as error:
             self._is_full = True
             warnings.warn(
@@ -93,9 +113,9 @@ class RowCache(Copyable):
         return _HEAD + int(index) * (_CHECKSUM + self._row_size)
 
 
-def _checksum(row: np.ndarray) -> bytes:
+def _checksum(row: memoryview) -> bytes:
     # 0 is that of a row that has not been written.
-    return (zlib.crc32(row.data) or 1).to_bytes(_CHECKSUM, "little")
+    return (zlib.crc32(row) or 1).to_bytes(_CHECKSUM, "little")
 
 
 def _make(path: Path, head: bytes, size: int) -> None:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfgans.data import python_calls
 from tfgans.data.indexed import IndexedSource, normalize
 
-_MOST_THREADS = 32
+NUM_THREADS = min(32, os.cpu_count() or 1)
 
 
 class StoredSource(IndexedSource):
@@ -41,4 +41,4 @@ class StoredSource(IndexedSource):
 @functools.cache
 def threads() -> ThreadPoolExecutor:
     """Returns the threads that read examples, shared by all sources of the process."""
-    return ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), "tfgans-read")
+    return ThreadPoolExecutor(NUM_THREADS, "tfgans-read")

@@ -38,6 +38,7 @@ class FrozenGenerator:
 class _Looks(keras.callbacks.Callback):
     def __init__(self, steps: Sequence[int], look: Callable[[GAN], Any]) -> None:
         super().__init__()
+        self.every_steps = math.gcd(*steps)
         self.seen: list[Any] = []
         self._steps = set(steps)
         self._look = look
@@ -57,7 +58,6 @@ def train(
     batch_size: int,
     learning_rate: Any,
     betas: tuple[float, float],
-    most_at_once: int = 50,
 ) -> list[Any]:
     """Trains both players with Adam, and returns the results of `look` at the steps of `looks`.
 
@@ -69,7 +69,6 @@ def train(
         batch_size: Examples per update of the discriminator.
         learning_rate: Float or Keras schedule; or a pair, the generator's first.
         betas: `beta_1` and `beta_2` of Adam.
-        most_at_once: Largest number of steps per call of TensorFlow.
 
     Raises:
         ValueError: If `looks` do not rise, or end at 0.
@@ -77,11 +76,9 @@ def train(
     steps = looks[-1]
     if list(looks) != sorted(set(looks)) or steps < 1:
         raise ValueError(f"`looks` must rise, and end above 0. Received: {checks.short(looks)}")
-    between = math.gcd(*looks)
-    at_once = max(count for count in range(1, most_at_once + 1) if between % count == 0)
     rates = learning_rate if isinstance(learning_rate, tuple) else (learning_rate, learning_rate)
     pair = [optimizers.FusedAdam(rate, beta_1=betas[0], beta_2=betas[1]) for rate in rates]
-    gan.compile(*pair, steps_per_execution=at_once)
+    gan.compile(*pair)
     watch = _Looks(looks, look)
     first = [look(gan)] if looks[0] == 0 else []
     gan.fit(source.batches(batch_size), steps_per_epoch=steps, callbacks=[watch], verbose=0)

@@ -1,13 +1,22 @@
-"""R3GAN's game: relativistic pairs, R1 and R2."""
+"""R3GAN's game: relativistic pairs, R1 and R2, and settings that follow the images seen."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
+import numpy as np
+import tensorflow as tf
 
-from tfgans import checks, optimizers
-from tfgans.gan import GAN
+from tfgans import checks, optimizers, replicas, shapes
+from tfgans.gan import GAN, Logs
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Relativistic
 from tfgans.penalties import PenaltySum, R1Penalty, R2Penalty
-from tfgans.types import Config
+from tfgans.random import Stream
+from tfgans.schedules import R3GANSchedule, ScheduledValues
+from tfgans.types import Config, Inputs, Store
+
+Optimizer: TypeAlias = keras.optimizers.Optimizer
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -16,22 +25,41 @@ class R3GAN(GAN):
 
     The discriminator minimizes E softplus(D(G(z)) - D(x)) plus gamma / 2 times the squared
     gradient norm at the real (R1) and at the fake examples (R2), the generator E softplus(D(x) -
-    D(G(z))). The class has the game of the paper, not its network architecture: any networks may be
-    used. `penalty` in the logs is the sum, weighted.
+    D(G(z))). Any networks may be used; those of the paper are `tfgans.networks.r3gan_generator` and
+    `r3gan_discriminator`. `penalty` in the logs is the sum, weighted; with a schedule, weighted as
+    for a gamma of 1.
+
+    With a schedule, learning rates, beta_2 of Adam, gamma and the average of the generator are
+    functions of `images_seen`. Then `sample` uses the average, each step sets the learning rates of
+    both optimizers, whatever they were, and the optimizers must be
+    `tfgans.optimizers.ScheduledAdam`, as the default ones are.
 
     Args:
         generator: Built Keras model, latents -> examples.
         discriminator: Built Keras model, examples -> logits [batch, 1].
-        gamma: Float of at least 0, twice the weight of R1 and of R2. Default: 1, our choice: the
-            paper sets it for each data set.
+        gamma: Float of at least 0, twice the weight of R1 and of R2. Default: that of the schedule,
+            else 1, our choice: the paper sets it for each data set.
+        schedule: `tfgans.schedules.R3GANSchedule`, or None (the default): all settings are
+            constant.
         discriminator_steps: Int. Default: 1.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
-        ema: Float in [0, 1), or None (the default), see `GAN`.
+        ema: Float in [0, 1), or None (the default), see `GAN`. None with a schedule, which sets it.
         seed: Int, of all noise. Default: 0.
         name: String, optional.
 
-    Default optimizers: Adam 2e-4, betas (0, 0.99).
+    Raises:
+        ValueError: If `gamma` or `ema` is passed beside a schedule.
+
+    Default optimizers: Adam 2e-4, betas (0, 0.99); with a schedule its start, and epsilon 1e-8, as
+    in the authors' code.
+
+    Example:
+
+    ```python
+    schedule = tfgans.schedules.R3GANSchedule(num_images=100_000, gamma=(0.5, 0.05))
+    gan = tfgans.R3GAN(generator, discriminator, schedule=schedule)
+    ```
 
     Reference: Huang et al. 2024, "The GAN is dead; long live the GAN! A Modern GAN Baseline",
     section 2; Jolicoeur-Martineau 2019, "The relativistic discriminator".
@@ -42,7 +70,8 @@ class R3GAN(GAN):
         generator: keras.Model,
         discriminator: keras.Model,
         *,
-        gamma: float = 1.0,
+        gamma: float | None = None,
+        schedule: R3GANSchedule | None = None,
         discriminator_steps: int = 1,
         instance_noise: InstanceNoise | None = None,
         num_classes: int | None = None,
@@ -50,7 +79,12 @@ class R3GAN(GAN):
         seed: int = 0,
         name: str | None = None,
     ) -> None:
-        weight = checks.non_negative("gamma", gamma) / 2
+        if schedule is not None:
+            _check_schedule(schedule, gamma=gamma, ema=ema)
+        elif gamma is None:
+            gamma = 1.0
+        # With a schedule the weight in force is that of gamma = 1, times the present gamma.
+        weight = 0.5 if gamma is None else checks.non_negative("gamma", gamma) / 2
         super().__init__(
             generator,
             discriminator,
@@ -59,20 +93,127 @@ class R3GAN(GAN):
             discriminator_steps=discriminator_steps,
             instance_noise=instance_noise,
             num_classes=num_classes,
-            ema=ema,
+            # Makes the average, whose decay `_average_decay` returns.
+            ema=ema if schedule is None else 0.0,
             seed=seed,
             name=name,
         )
         self.gamma = gamma
+        self.schedule = schedule
+        self._images_seen = self._count("images_seen")
+        # What `images_seen` was at the start of the present step.
+        self._images_before = self._count("images_before")
 
-    def default_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
+    @property
+    def images_seen(self) -> int:
+        """Real examples in the updates of the discriminator so far, repeated ones too."""
+        return int(tf.convert_to_tensor(self._images_seen.value))
+
+    def default_optimizers(self) -> tuple[Optimizer, Optimizer]:
         """Returns a new (generator, discriminator) optimizer pair: Adam with no momentum."""
-        return optimizers.adam_pair(2e-4, beta_1=0.0, beta_2=0.99)
+        if self.schedule is None:
+            return optimizers.adam_pair(2e-4, beta_1=0.0, beta_2=0.99)
+        rate, beta_2 = self.schedule.learning_rate[0], self.schedule.beta_2[0]
+        generator_optimizer, discriminator_optimizer = (
+            optimizers.ScheduledAdam(rate, beta_1=0.0, beta_2=beta_2, epsilon=1e-8)
+            for _ in range(2)
+        )
+        return generator_optimizer, discriminator_optimizer
+
+    def train_step(self, data: Inputs) -> Logs:
+        """Takes a training step, with the settings of the schedule at its start. See `GAN`."""
+        if self.schedule is not None:
+            images = tf.convert_to_tensor(self._images_seen.value)
+            self._images_before.assign(images)
+            values = self.schedule.at(images)
+            for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
+                inner = optimizers.inner_optimizer(optimizer)
+                inner.learning_rate.assign(values.learning_rate)
+                inner.beta_2.assign(values.beta_2)
+        return super().train_step(data)
+
+    def discriminator_update(
+        self,
+        real: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        *,
+        update: tf.Tensor | None = None,
+        stream: Stream,
+    ) -> None:
+        """Updates the discriminator once, and counts the real examples. See `GAN`."""
+        super().discriminator_update(real, labels, update=update, stream=stream)
+        num_rows = tf.cast(shapes.batch_size(real), tf.int64)
+        self._images_seen.assign_add(replicas.total(num_rows))
+
+    def _penalty_weight(self) -> float | tf.Tensor:
+        if self.schedule is None:
+            return super()._penalty_weight()
+        return self._values(self.schedule).gamma
+
+    def _average_decay(self) -> tf.Tensor:
+        if self.schedule is None:
+            return super()._average_decay()
+        images = tf.convert_to_tensor(self._images_seen.value - self._images_before.value)
+        # At a half-life of 0 the decay is 0.
+        half_life = self._values(self.schedule).ema_half_life
+        # At a half-life of 0 the decay is 0.
+        return tf.pow(0.5, tf.cast(images, tf.float32) / tf.maximum(half_life, 1e-9))
+
+    def _values(self, schedule: R3GANSchedule) -> ScheduledValues:
+        """Returns the settings of this step."""
+        return schedule.at(tf.convert_to_tensor(self._images_before.value))
+
+    def _check_optimizers(self, generator_and_discriminator: Sequence[Optimizer]) -> None:
+        for optimizer in generator_and_discriminator:
+            inner = optimizers.inner_optimizer(optimizer)
+            if self.schedule is not None and not isinstance(inner, optimizers.ScheduledAdam):
+                raise ValueError(
+                    "A schedule moves beta_2, so it needs optimizers where beta_2 is a variable. "
+                    f"Received: {optimizer.name!r}. Use "
+                    "`tfgans.optimizers.ScheduledAdam`, or call `compile` without optimizers"
+                )
+
+    def _count(self, name: str) -> keras.Variable:
+        return self.add_weight(
+            name=name,
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+        )
+
+    def save_own_variables(self, store: Store) -> None:
+        """Saves what `GAN` saves, and the images seen."""
+        super().save_own_variables(store)
+        store["images_seen"] = np.asarray(self.images_seen, np.int64)
+
+    def load_own_variables(self, store: Store) -> None:
+        """Loads what `save_own_variables` saved."""
+        super().load_own_variables(store)
+        self._images_seen.assign(np.asarray(store["images_seen"]))
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, networks included."""
+        scheduled = self.schedule is not None
         return {
             **self._shared_config(),
+            **({"ema": None} if scheduled else {}),
             "gamma": self.gamma,
+            "schedule": keras.saving.serialize_keras_object(self.schedule),
             "discriminator_steps": self.discriminator_steps,
         }
+
+
+def _check_schedule(schedule: R3GANSchedule, *, gamma: float | None, ema: float | None) -> None:
+    """Raises ValueError for a value of another type, or settings that the schedule moves."""
+    checks.instance("schedule", schedule, R3GANSchedule, "tfgans.schedules.R3GANSchedule(...)")
+    for name, value, advice in (
+        ("gamma", gamma, "Pass `R3GANSchedule(gamma=(start, end), ...)`"),
+        ("ema", ema, "Pass `R3GANSchedule(ema_half_life=(start, end), ...)`"),
+    ):
+        if value is not None:
+            raise ValueError(
+                f"With a schedule, which sets it, `{name}` must be None. Received: {value!r}. "
+                f"{advice}"
+            )

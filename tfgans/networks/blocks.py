@@ -64,12 +64,12 @@ def layer_seeds(builder: str, seed: int | None) -> Iterator[int | None]:
     return (_seed([*entropy, index]) for index in itertools.count())
 
 
-def image_shape(value: Sequence[int]) -> tuple[int, ...]:
-    """Returns an image shape as a tuple; raises ValueError if no builder supports it."""
+def image_shape(value: Sequence[int], *, largest: int = _LARGEST) -> tuple[int, ...]:
+    """Returns an image shape as a tuple; raises ValueError if the builder does not support it."""
     shape = checks.shape("image_shape", value, rank=3)
-    if min(shape[:2]) < _SMALLEST or max(shape[:2]) > _LARGEST or shape[2] > _MOST_CHANNELS:
+    if min(shape[:2]) < _SMALLEST or max(shape[:2]) > largest or shape[2] > _MOST_CHANNELS:
         raise ValueError(
-            f"`image_shape` must be (height, width, channels) with {_SMALLEST} to {_LARGEST} "
+            f"`image_shape` must be (height, width, channels) with {_SMALLEST} to {largest} "
             f"pixels a side and 1 to {_MOST_CHANNELS} channels. Received: {shape!r}. Resize "
             "the images, or pass another network: any Keras model works."
         )
@@ -84,6 +84,36 @@ def image_depth(depth: int, shape: tuple[int, ...]) -> int:
         raise ValueError(
             f"`depth` must be at most {deepest} for a smaller side of {smaller} pixels: each "
             f"stage halves it. Received: {depth}"
+        )
+    return depth
+
+
+def even_depth(depth: int | None, shape: tuple[int, ...], *, smallest_map: int) -> int:
+    """Returns a checked number of halvings that come out even.
+
+    Args:
+        depth: Integer of at least 1, or None: halve at least once, and on while both sides are even
+            and the smaller one is above `smallest_map`.
+        shape: The shape of the images.
+        smallest_map: Integer, pixels.
+
+    Raises:
+        ValueError: If a side is not a multiple of 2**depth.
+    """
+    height_width = shape[:2]
+    if depth is None:
+        depth = 1
+        while min(height_width) > smallest_map * 2**depth and not any(
+            side % 2 ** (depth + 1) for side in height_width
+        ):
+            depth += 1
+    factor = 2 ** image_depth(depth, shape)
+    if any(side % factor for side in height_width):
+        nearest = tuple(factor * max(1, round(side / factor)) for side in height_width)
+        raise ValueError(
+            f"Both sides of `image_shape` must be multiples of 2**depth = {factor}: each of the "
+            f"{depth} halvings must come out even. Received: {shape!r}, depth={depth}. "
+            f"Resize the images, say to {nearest}, or take a smaller depth"
         )
     return depth
 

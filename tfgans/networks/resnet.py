@@ -82,7 +82,7 @@ def resnet_generator(
     [Miyato et al. 2018](https://arxiv.org/abs/1802.05957), tables 4 to 6.
     """
     image_shape = blocks.image_shape(image_shape)
-    depth = _depth(image_shape, depth, smallest_map=_GENERATOR_MAP)
+    depth = blocks.even_depth(depth, image_shape, smallest_map=_GENERATOR_MAP)
     channels = [_channels(image_shape, width, depth - index) for index in range(depth + 1)]
     checks.choice("normalization", normalization, blocks.NORMALIZATIONS)
     latents = keras.Input((checks.positive_int("latent_dim", latent_dim),), name="latents")
@@ -156,7 +156,7 @@ def resnet_discriminator(
     image_shape = blocks.image_shape(image_shape)
     small = _is_small(image_shape)
     smallest_map = _DISCRIMINATOR_MAP if small else _LARGE_DISCRIMINATOR_MAP
-    depth = _depth(image_shape, depth, smallest_map=smallest_map)
+    depth = blocks.even_depth(depth, image_shape, smallest_map=smallest_map)
     checks.choice("normalization", normalization, blocks.NORMALIZATIONS)
     recipe = blocks.Recipe(normalization, blocks.layer_seeds("resnet_discriminator", seed))
     images = keras.Input(image_shape, name="images")
@@ -264,23 +264,3 @@ def _channels(image_shape: tuple[int, ...], width: int | None, halvings: int) ->
         width = _SMALL_WIDTH if small else _LARGE_WIDTH
     width = checks.positive_int("width", width)
     return width if small else width * min(2**halvings, _MOST_WIDTHS)
-
-
-def _depth(image_shape: tuple[int, ...], depth: int | None, *, smallest_map: int) -> int:
-    """Returns the number of halvings, chosen if None; raises ValueError if the sides do not fit."""
-    height_width = image_shape[:2]
-    if depth is None:
-        depth = 1
-        while min(height_width) > smallest_map * 2**depth and not any(
-            side % 2 ** (depth + 1) for side in height_width
-        ):
-            depth += 1
-    factor = 2 ** blocks.image_depth(depth, image_shape)
-    if any(side % factor for side in height_width):
-        nearest = tuple(factor * max(1, round(side / factor)) for side in height_width)
-        raise ValueError(
-            f"Both sides of `image_shape` must be multiples of 2**depth = {factor}: each of the "
-            f"{depth} halvings must come out even. Received: {image_shape!r}, depth={depth}. "
-            f"Resize the images, say to {nearest}, or take a smaller depth"
-        )
-    return depth

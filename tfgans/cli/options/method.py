@@ -90,7 +90,7 @@ METHODS: Mapping[str, Method] = {
         "form=hinge, temperature=1.0, weight_gradient=True, penalty=None, discriminator_steps=5",
         "RMSprop 2e-4",
     ),
-    "r3gan": Method("R3GAN", "gamma=1.0, discriminator_steps=1", "Adam 2e-4, betas 0, 0.99"),
+    "r3gan": Method("R3GAN", "gamma=None, discriminator_steps=1", "Adam 2e-4, betas 0, 0.99"),
     "sngan": Method("SNGAN", "penalty=None, discriminator_steps=5", "Adam 2e-4, betas 0, 0.9"),
     "dcd": Method(
         "DCD",
@@ -133,7 +133,7 @@ ARGUMENTS = (
 )
 # Arguments that are objects, or the same for every method: other flags make them.
 _OBJECTS = {"self", "generator", "discriminator", "objective", "options", "langevin"}
-_OBJECTS |= {"instance_noise", "num_classes", "ema", "seed", "name"}
+_OBJECTS |= {"instance_noise", "schedule", "num_classes", "ema", "seed", "name"}
 
 
 def define(parser: Parser) -> None:
@@ -165,7 +165,7 @@ def define(parser: Parser) -> None:
     group.choice("form", None, FORMS, "kl_wgan: form of the loss")
     group.number("temperature", None, "kl_wgan: temperature of the importance weights")
     group.boolean("weight_gradient", None, "kl_wgan: differentiate the importance weights")
-    group.number("gamma", None, "r3gan: twice the weight of R1 and of R2", at_least=0)
+    group.number("gamma", None, "r3gan: twice the weight of R1 and of R2; default: 1", at_least=0)
     group.integer("updates_per_batch", None, "dcd: updates on each batch", at_least=1)
     parser.note("Which method", [f"  {line}" for line in _REASON])
     width = max(map(len, METHODS))

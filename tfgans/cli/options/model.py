@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tfgans.cli.options import method, mixtures, networks, noise, refinement
+from tfgans.cli.options import method, mixtures, networks, noise, refinement, schedule
 from tfgans.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def define(parser: Parser) -> None:
     networks.define(parser)
     mixtures.define(parser)
     noise.define(parser)
+    schedule.define(parser)
     refinement.define(parser)
     group = parser.group("Optimization")
     group.number("learning_rate", None, "of both players; default: the method's", at_least=1e-12)
@@ -34,8 +35,12 @@ def define(parser: Parser) -> None:
     )
     group.choice("dtype_policy", "float32", POLICIES, "precision of the networks")
     group.boolean("jit_compile", False, "compile the training step with XLA")
-    group.integer(
-        "steps_per_execution", 1, "training steps in a call of the compiled function", at_least=1
+    group.integer_or(
+        "steps_per_execution",
+        "auto",
+        "training steps in a call of the compiled function; auto: as many as take .1 s",
+        word="auto",
+        at_least=1,
     )
     group.integer("accumulate_steps", 1, "micro-batches in an update", at_least=1)
 
@@ -54,6 +59,8 @@ def check(parser: Parser) -> None:
 
         checks.positive("learning_rate", values.learning_rate)  # NaN passes the flag's bound.
     method.arguments(parser)
+    networks.check(parser)
+    schedule.schedule(parser)
     noise.instance_noise(parser)
 
 
@@ -74,10 +81,14 @@ def build(parser: Parser, source: "Source") -> "GAN":
         trained = tfgans.training.load_checkpoint(values.pretrained, "final")
         gan: GAN = tfgans.DCD.from_gan(trained, langevin=refinement.langevin(parser), **common)
     else:
+        course = schedule.schedule(parser)
+        if course is None:
+            common["ema"] = (0.999 if values.ema is None else values.ema) or None
+        else:
+            common |= {"schedule": course, "gamma": None}
         gan = method.method_class(model)(
             *networks.build_players(parser, source, model),
             num_classes=networks.num_classes(parser, source),
-            ema=(0.999 if values.ema is None else values.ema) or None,
             **common,
         )
     gan.compile(

@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tfgans.cli.options import mixtures
+from tfgans.cli.options import method, mixtures
 from tfgans.cli.parser import Parser
 
 if TYPE_CHECKING:
     from tfgans.data import Source
 
-NETWORKS = ("dcgan", "mlp", "resnet")
+NETWORKS = ("dcgan", "mlp", "r3gan", "resnet")
+PRESETS = ("cifar10", "ffhq64", "ffhq256", "imagenet32", "imagenet64")
 NORMALIZATIONS = ("none", "batch", "layer", "spectral")
 # Methods whose papers bound the discriminator by spectral normalization.
 SPECTRAL = ("sngan", "kl_wgan")
+_NORMALIZATION_FLAGS = ("generator_normalization", "discriminator_normalization")
 FLAGS = (
-    *("network", "latent_dim", "width", "depth", "generator_normalization"),
-    *("discriminator_normalization", "conditional"),
+    *("network", "preset", "latent_dim", "width", "depth", *_NORMALIZATION_FLAGS, "conditional"),
 )
 
 
@@ -25,6 +26,7 @@ def define(parser: Parser) -> None:
     group.choice(
         "network", None, NETWORKS, "kind of both networks; default: dcgan; mlp for vectors"
     )
+    group.choice("preset", None, PRESETS, "r3gan: width of the published networks of that name")
     group.integer("latent_dim", 64, "dimensions of the latent space", at_least=1)
     group.integer("width", None, "channels, or units, of the networks' layers", at_least=1)
     group.integer("depth", None, "number of hidden layers, or of stages", at_least=1)
@@ -43,6 +45,22 @@ def define(parser: Parser) -> None:
     group.boolean("conditional", False, "learn the examples of each class separately, by labels")
 
 
+def check(parser: Parser) -> None:
+    """Raises ValueError if a flag does not apply to the networks: none is ignored."""
+    values, model = parser.values, method.name(parser)
+    if values.network != "r3gan":
+        if values.preset is not None:
+            raise ValueError("--preset needs --network=r3gan")
+        return
+    for flag in _NORMALIZATION_FLAGS:
+        if values[flag].value is not None:
+            raise ValueError(f"--{flag} does not apply to --network=r3gan, which has none")
+    if model in SPECTRAL:
+        raise ValueError(
+            f"--model={model} needs spectral normalization, which --network=r3gan does not have"
+        )
+
+
 def build_players(parser: Parser, source: "Source", model: str) -> tuple[Any, Any]:
     """Returns the generator and the discriminator of a method for the shape of `source`."""
     import tfgans
@@ -52,10 +70,16 @@ def build_players(parser: Parser, source: "Source", model: str) -> tuple[Any, An
     builders: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
         "dcgan": (tfgans.networks.dcgan_generator, tfgans.networks.dcgan_discriminator),
         "mlp": (tfgans.networks.mlp_generator, tfgans.networks.mlp_discriminator),
+        "r3gan": (tfgans.networks.r3gan_generator, tfgans.networks.r3gan_discriminator),
         "resnet": (tfgans.networks.resnet_generator, tfgans.networks.resnet_discriminator),
     }
     build_generator, build_discriminator = builders[kind]
-    common = _set(width=values.width, depth=values.depth, num_classes=num_classes(parser, source))
+    common = _set(
+        preset=values.preset,
+        width=values.width,
+        depth=values.depth,
+        num_classes=num_classes(parser, source),
+    )
     generator = _set(latent_dim=values.latent_dim, normalization=values.generator_normalization)
     usual = "spectral" if model in SPECTRAL else None
     discriminator = _set(normalization=values.discriminator_normalization or usual)

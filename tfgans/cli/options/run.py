@@ -51,7 +51,8 @@ def define(parser: Parser) -> None:
     parser.check(
         ["steps", "epoch_steps", "steps_per_execution", "evaluate_every"],
         lambda values: (
-            not any((value or 0) % values["steps_per_execution"] for value in values.values())
+            not _break_executions(values["steps_per_execution"], values["steps"])
+            and not _break_executions(values["steps_per_execution"], values["epoch_steps"])
             and not values["evaluate_every"] % values["epoch_steps"]
         ),
         "--steps and --epoch_steps must be multiples of --steps_per_execution, and "
@@ -63,6 +64,10 @@ def define(parser: Parser) -> None:
         f"--{', --'.join(evaluation.FLAGS)} need --evaluate_every",
     )
     parser.check_companions("doctor_every", ["rollbacks"], "--rollbacks needs --doctor_every")
+
+
+def _break_executions(steps_per_execution: int | str, steps: int | None) -> bool:
+    return steps_per_execution != "auto" and bool((steps or 0) % int(steps_per_execution))
 
 
 def options(parser: Parser, source: Any) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""Resampling of maps by 2 with the filter [1, 3, 3, 1], as in R3GAN's networks."""
+
+import abc
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans.types import Shape
+
+# The outer product of [1, 3, 3, 1] with itself, with a sum of 1: float [4, 4].
+_FILTER = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64
+_STRIDES = [1, 2, 2, 1]
+
+
+class _Resampling2D(keras.layers.Layer):
+    """Applies the filter to every channel of a map [batch, height, width, channels].
+
+    Outside of the map are zeros, so a constant map becomes smaller at its border.
+    """
+
+    @abc.abstractmethod
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Returns the shape of the result."""
+
+    def _filter(self, features: tf.Tensor) -> tf.Tensor:
+        """Returns the filter of a depthwise convolution: [4, 4, channels, 1]."""
+        kernel = np.repeat(_FILTER[:, :, np.newaxis, np.newaxis], features.shape[-1], axis=2)
+        return tf.constant(kernel, features.dtype)
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class SmoothUpsampling2D(_Resampling2D):
+    """Doubles height and width of a map; inside, it is bilinear interpolation."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns the enlarged map."""
+        sizes = tf.shape(inputs) * [1, 2, 2, 1]
+        # The adjoint of the convolution below, and four times as much: a pixel becomes four.
+        return tf.nn.depthwise_conv2d_backprop_input(
+            sizes, 4 * self._filter(inputs), inputs, _STRIDES, "SAME"
+        )
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Returns (batch, 2 height, 2 width, channels)."""
+        batch, height, width, channels = input_shape
+        doubled = [None if side is None else 2 * side for side in (height, width)]
+        return (batch, *doubled, channels)
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class SmoothDownsampling2D(_Resampling2D):
+    """Halves height and width of a map, which must be even."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns the reduced map."""
+        return tf.nn.depthwise_conv2d(inputs, self._filter(inputs), _STRIDES, "SAME")
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Returns (batch, height / 2, width / 2, channels)."""
+        batch, height, width, channels = input_shape
+        halved = [None if side is None else side // 2 for side in (height, width)]
+        return (batch, *halved, channels)

@@ -1,0 +1,132 @@
+"""The course of R3GAN's settings over the images of a training."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self, TypeAlias
+
+import keras
+import tensorflow as tf
+
+from tfgans import checks
+from tfgans.types import Config
+
+# The values at the start and at the end.
+Course: TypeAlias = tuple[float, float]
+
+
+class ScheduledValues(NamedTuple):
+    """The settings at a point of the training: float32 scalars.
+
+    Attributes:
+        learning_rate: Of both players.
+        beta_2: Of both Adam optimizers.
+        gamma: Twice the weight of R1 and of R2.
+        ema_half_life: Images after which a weight has half its share in the generator's average.
+    """
+
+    learning_rate: tf.Tensor
+    beta_2: tf.Tensor
+    gamma: tf.Tensor
+    ema_half_life: tf.Tensor
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class R3GANSchedule:
+    """Moves settings from a start to an end along half a cosine, by the images seen.
+
+    After t images a setting is end + (1 + cos(pi t / T)) / 2 * (start - end), and from T images on
+    its end. All are functions of t alone, whatever the batch size, so a resumed run goes on as it
+    would have.
+
+    Args:
+        num_images: Int of at least 1, T: the real examples, repeated ones too, in the updates of
+            the discriminator until all settings are at their ends.
+        learning_rate: Pair of floats above 0, of both players. Default: 2e-4 to 5e-5.
+        beta_2: Pair of floats in [0, 1), of both Adam optimizers. Default: 0.9 to 0.99.
+        gamma: Pair of floats of at least 0, twice the weight of R1 and of R2. Default: 1 to 0.1:
+            our start, and the authors' end of a tenth of it.
+        ema_half_life: Pair of numbers of images of at least 0, after which a weight has half its
+            share in the average of the generator; at 0 the average is the generator. Default: 0 to
+            a fortieth of `num_images`, as the authors have it for faces.
+
+    Raises:
+        ValueError: If a number is out of its range.
+
+    Example:
+
+    >>> schedule = R3GANSchedule.preset("cifar10")
+    >>> values = schedule.at(10_000_000)
+    >>> print(f"{float(values.learning_rate):.6f} {float(values.gamma):.4f}")
+    0.000125 0.0275
+
+    Reference: [Huang et al. 2024](https://arxiv.org/abs/2501.05441), and the authors' code, from
+    which the presets are.
+    """
+
+    num_images: int
+    learning_rate: Course = (2e-4, 5e-5)
+    beta_2: Course = (0.9, 0.99)
+    gamma: Course = (1.0, 0.1)
+    ema_half_life: Course | None = None
+
+    def __post_init__(self) -> None:
+        num_images = checks.positive_int("num_images", self.num_images)
+        if self.ema_half_life is None:
+            object.__setattr__(self, "ema_half_life", (0.0, num_images / 40))
+        for name in ScheduledValues._fields:
+            # The only way in a frozen dataclass; configs hold lists.
+            object.__setattr__(self, name, _pair(name, getattr(self, name)))
+        for value in self.learning_rate:
+            checks.positive("learning_rate", value)
+        if max(self.beta_2) >= 1:
+            raise ValueError(f"`beta_2` must be below 1. Received: {self.beta_2}")
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """Returns the published schedule of a data set.
+
+        Args:
+            name: "cifar10", "ffhq64", "ffhq256", "imagenet32" or "imagenet64".
+        """
+        num_images, gamma, half_life = PRESETS[checks.choice("name", name, PRESETS)]
+        return cls(num_images=num_images, gamma=(gamma, gamma / 10), ema_half_life=(0.0, half_life))
+
+    def at(self, num_images: int | tf.Tensor) -> ScheduledValues:
+        """Returns the settings after so many images.
+
+        Args:
+            num_images: Int or scalar integer tensor of at least 0.
+        """
+        part = tf.minimum(1.0, tf.cast(num_images, tf.float32) / self.num_images)
+        done = (1.0 - tf.cos(math.pi * part)) / 2.0
+        pairs = (getattr(self, name) for name in ScheduledValues._fields)
+        return ScheduledValues(*(start + done * (end - start) for start, end in pairs))
+
+    def get_config(self) -> Config:
+        """Returns the constructor's arguments."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Makes a schedule from the result of `get_config`."""
+        return cls(**config)
+
+
+# By data set: images, gamma at the start, half-life of the average at the end.
+PRESETS: Mapping[str, tuple[int, float, float]] = {
+    "cifar10": (20_000_000, 0.05, 5e6),
+    "ffhq64": (20_000_000, 2.0, 5e5),
+    "ffhq256": (20_000_000, 150.0, 5e5),
+    "imagenet32": (200_000_000, 0.5, 5e7),
+    "imagenet64": (200_000_000, 1.0, 5e7),
+}
+
+
+def _pair(name: str, value: Course) -> Course:
+    """Returns a pair of floats of at least 0, or raises ValueError."""
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
+        raise ValueError(f"`{name}` must be a pair (start, end). Received: {checks.short(value)}")
+    start, end = (checks.non_negative(name, number) for number in value)
+    return start, end
