@@ -76,6 +76,13 @@ def spectral():
     return layer(tfgans.layers.SpectralNormalization(keras.layers.Conv2D(3, 3)))
 
 
+def attention():
+    """With a scale that is not zero."""
+    network = layer(tfgans.layers.SelfAttention(seed=0), (6, 4, 8))
+    network.layers[0].scale.assign(0.5)
+    return network
+
+
 def mixture(cls, make):
     return cls([make(seed=seed) for seed in (1, 2, 3)])
 
@@ -89,6 +96,8 @@ MODELS = [
 NETWORKS = [
     Row("SpectralNormalization", spectral, IMAGE),
     Row("InstanceNoise", lambda: layer(tfgans.layers.InstanceNoise(0.1, decay_steps=9)), IMAGE),
+    Row("MinibatchStdDev", lambda: layer(tfgans.layers.MinibatchStdDev(3)), IMAGE),
+    Row("SelfAttention", attention, (6, 4, 8)),
     Row("ConditionalAffine", affine, (4, 3), conditional=True),
     Row("mlp_generator", lambda: networks.mlp_generator((2,), latent_dim=4, width=8), LATENT),
     Row("mlp_discriminator", lambda: networks.mlp_discriminator((2,), width=8), (2,)),

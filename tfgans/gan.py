@@ -1245,10 +1245,11 @@ class GAN(keras.Model):
 
     def _checked_refinement(self, refine: Langevin | Literal[False] | None) -> Langevin | None:
         if refine is None:
-            return self.refinement
+            refine = self.refinement or False
         if refine is False:
             return None
         checks.instance("refine", refine, Langevin, "tfgans.refinement.Langevin(steps=20)")
+        pairing.refuse_groups(self.discriminator_player, "a refinement (`refine`)")
         return refine
 
     def _checked_component(self, component: int) -> int:

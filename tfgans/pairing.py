@@ -63,11 +63,34 @@ def check_game(
     categorical = discriminator.routing == "categorical"
     _check_penalty(penalty, discriminator.network, categorical=categorical)
     _check_noise(instance_noise, objective)
+    _check_groups(penalty, discriminator)
     if objective.weighs_fakes and categorical and discriminator.num_components > 1:
         raise ValueError(
             "This game weighs each fake by the others that its discriminator judges, which "
             f"categorical routing scatters. Received: {objective}. Use routing='slices' or 'all'"
         )
+
+
+def refuse_groups(discriminator: DiscriminatorPlayer, where: str) -> None:
+    """Raises ValueError if examples are judged in groups (`MinibatchStdDev`).
+
+    Args:
+        discriminator: The player that judges.
+        where: What needs a logit that depends on its example alone.
+    """
+    if discriminator.group_size > 1:
+        raise ValueError(
+            f"With {where} each logit must depend on its example alone. Received: "
+            f"{discriminator.network.name!r} with a `MinibatchStdDev`, which compares groups of "
+            f"{discriminator.group_size}. Leave one of them out"
+        )
+
+
+def _check_groups(penalty: Penalty | PenaltySum | None, discriminator: DiscriminatorPlayer) -> None:
+    if penalty is not None and penalty.fraction < 1:
+        refuse_groups(discriminator, "the `fraction` of a penalty")
+    if discriminator.routing == "categorical":
+        refuse_groups(discriminator, "routing='categorical'")
 
 
 def _check_labels(role: str, network: keras.Model, num_classes: int | None) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import compat, optimizers, random, replicas, shapes
-from tfgans.layers import SpectralNormalization
+from tfgans.layers import MinibatchStdDev, SpectralNormalization
 from tfgans.mixtures import Mixture, MixtureDiscriminator, MixtureGenerator
 from tfgans.mixtures.idle_components import restore_idle_components
 from tfgans.mixtures.mixture import holds_mixture
@@ -124,6 +124,12 @@ class Player:
     def routing(self) -> str | None:
         """The routing of a mixture; None for a plain network."""
         return None if self._mixture is None else self._mixture.routing
+
+    @property
+    def group_size(self) -> int:
+        """The examples that the network sees together, because of `MinibatchStdDev`; else 1."""
+        layers = compat.all_layers(self.network)
+        return math.lcm(*(x.group_size for x in layers if isinstance(x, MinibatchStdDev)))
 
     @property
     def calls_per_example(self) -> int:
@@ -482,13 +488,22 @@ def check_batch_size(num: int, *players: Player, num_replicas: int, accumulate_s
             f"accumulate_steps={accumulate_steps}. Received: {num} examples"
         )
     for player in players:
+        sizes = [num // num_shares]
         if player.routing == "slices":
-            slice_sizes(num // num_shares, player.num_components)
+            sizes = slice_sizes(num // num_shares, player.num_components)
+        if any(size % player.group_size for size in sizes):
+            raise ValueError(
+                f"{player.network.name!r} sees examples in groups of {player.group_size} "
+                "(`MinibatchStdDev`), so it needs multiples of them in each part of a batch. "
+                f"Received: {num} examples, which make parts of {min(sizes)} to {max(sizes)}"
+            )
 
 
 def needs_equal_batches(*players: Player, num_shares: int) -> bool:
     """Returns whether all batches must have the same size, because they are cut into shares."""
-    return num_shares > 1 or any(player.routing == "slices" for player in players)
+    return num_shares > 1 or any(
+        player.routing == "slices" or player.group_size > 1 for player in players
+    )
 
 
 def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:

@@ -72,23 +72,6 @@ class TestLearningRates:
             with pytest.raises(ValueError, match=r"number or a .*schedules.* (lambda|function)"):
                 plain(compiled=False).compile(optimizer)
 
-    def test_a_registered_schedule_is_saved(self, tmp_path):
-        @keras.saving.register_keras_serializable(package="tests")
-        class Halving(schedules.LearningRateSchedule):
-            def __call__(self, step):
-                return 0.1 * 0.5 ** tf.cast(step, tf.float32)
-
-            def get_config(self):
-                return {}
-
-        gan = plain(compiled=False)
-        optimizers = keras.optimizers.SGD(Halving()), keras.optimizers.SGD(Halving())
-        gan.compile(*optimizers, run_eagerly=True)
-        tiny.train(gan, 2)
-        gan.save(tmp_path / "gan.keras")
-        loaded = keras.saving.load_model(tmp_path / "gan.keras")
-        assert float(loaded.optimizer.learning_rate) == pytest.approx(0.025)
-
 
 class TestCallbacks:
     @pytest.mark.parametrize(
@@ -118,19 +101,6 @@ class TestCallbacks:
         with pytest.raises(ValueError, match="SwapEMAWeights"):
             plain().evaluate(tiny.digits(16), callbacks=[callbacks.SwapEMAWeights()], verbose=0)
 
-    def test_early_stopping_puts_the_best_weights_back(self):
-        gan, weights = plain(), []
-        stop = callbacks.EarlyStopping(
-            "generator_loss", mode="min", min_delta=1e3, restore_best_weights=True
-        )
-        keep = callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: weights.append(gan.get_weights())
-        )
-        history = train(gan, keep, stop, epochs=5)
-        assert len(history.epoch) == 2  # One epoch, and one without improvement.
-        for best, now in zip(weights[0], gan.get_weights(), strict=True):
-            np.testing.assert_array_equal(now, best)
-
     def test_killed_and_rerun_equals_uninterrupted(self, tmp_path):
         """Weights, optimizers and data go on where the backup was made."""
 
@@ -145,7 +115,7 @@ class TestCallbacks:
                 raise KilledError
 
         def run(*used):
-            gan = plain(ema=0.9, dropout=0.3, run_eagerly=False)
+            gan = plain(ema=0.9, dropout=0.3)
             # Three of the four batches of a pass: an epoch ends inside a pass.
             train(gan, *used, epochs=3, steps=3)
             return gan
@@ -261,7 +231,7 @@ def test_compile_refuses_the_arguments_of_one_player():
 
 
 class TestFiles:
-    @pytest.mark.parametrize("name", ["x.h5", "x.hdf5", "x"])
+    @pytest.mark.parametrize("name", ["x.h5", "x"])
     def test_other_endings_than_keras_write_nothing(self, name, tmp_path):
         gan = plain()
         with pytest.raises(ValueError, match=r"\.keras"):
@@ -396,13 +366,6 @@ class Charging(layers.Layer):
             self.add_loss(self.price * tf.reduce_mean(tf.square(inputs)))
         return inputs
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "price": self.price,
-            "only_in_training": self.only_in_training,
-        }
-
 
 def networks(*, kernel=None, activity=None, charging=None, player="generator", seed=1):
     """A linear generator and discriminator, one of which adds losses."""
@@ -425,10 +388,9 @@ def networks(*, kernel=None, activity=None, charging=None, player="generator", s
     )
 
 
-def layer_losses(*, wrap=None, compile_options=None, **options):
+def layer_losses(*, compile_options=None, **options):
     """Returns a model after an SGD step, and its logs."""
-    pair = networks(**options)
-    gan = tfgans.NonSaturatingGAN(*(pair if wrap is None else wrap(pair)))
+    gan = tfgans.NonSaturatingGAN(*networks(**options))
     compile_options = compile_options or {"run_eagerly": True}  # Faster than to trace one step.
     gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **compile_options)
     return gan, tiny.train(gan)
@@ -499,20 +461,6 @@ class TestLayerLosses:
         for start, variable in zip(before, generator.variables, strict=True):
             np.testing.assert_array_equal(variable.numpy(), start)
 
-    @both
-    def test_mixture_of_one_is_the_network(self, player):
-        def mixtures(pair):
-            return (
-                tfgans.MixtureGenerator([pair[0]], entropy_weight=0.0),
-                tfgans.MixtureDiscriminator([pair[1]], entropy_weight=0.0),
-            )
-
-        options = {"kernel": "l2", "charging": Charging, "player": player}
-        _, single = layer_losses(**options)
-        _, mixture = layer_losses(wrap=mixtures, **options)
-        for name in single:
-            assert mixture[name] == pytest.approx(single[name], rel=1e-5)
-
     def test_mixture_sums_its_components(self):
         pairs = [networks(kernel="l2", seed=seed) for seed in (1, 2)]
         gan = tfgans.NonSaturatingGAN(tfgans.MixtureGenerator([g for g, _ in pairs]), pairs[0][1])
@@ -529,15 +477,3 @@ class TestLayerLosses:
         mixture = tfgans.MixtureGenerator(components, routing="categorical")
         with pytest.raises(ValueError, match="losses of its layers cannot be summed"):
             tfgans.NonSaturatingGAN(mixture, tiny.discriminator())
-
-    @both
-    def test_saved_and_loaded(self, player, tmp_path):
-        gan, _ = layer_losses(kernel="l2", charging=Charging, player=player)
-        gan.save(tmp_path / "gan.keras")
-        loaded = keras.saving.load_model(
-            tmp_path / "gan.keras", custom_objects={"Charging": Charging}
-        )
-        logs = [tiny.train(model) for model in (gan, loaded)]
-        assert logs[0] == logs[1]
-        assert logs[0][f"{player}_layer_loss"] > 0
-        tiny.assert_same_state(loaded, gan)

@@ -14,7 +14,11 @@ SLOW = pytest.mark.slow
 
 
 def pair():
-    return tiny.generator(normalization=False), tiny.discriminator()
+    shape = (8, 8, 1)
+    return (
+        tfgans.networks.mlp_generator(shape, latent_dim=4, width=8, depth=1, seed=1),
+        tfgans.networks.mlp_discriminator(shape, width=8, depth=1, seed=2),
+    )
 
 
 def wgan_gp(**options):

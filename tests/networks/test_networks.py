@@ -87,6 +87,49 @@ def test_default_depth_and_widths(side, depth):
     assert generator.get_layer("project_map").output.shape[-1] == widths[-1]
 
 
+@pytest.mark.parametrize(
+    ("model", "parameters"),
+    [
+        # Kernels and biases of the four layers of three hidden ones.
+        (lambda: mlp_generator((2,)), 64 * 128 + 2 * 128**2 + 128 * 2 + 3 * 128 + 2),
+        (lambda: mlp_discriminator((2,)), 2 * 128 + 2 * 128**2 + 128 + 3 * 128 + 1),
+        # And a gain and an offset at each of three normalizations; batch statistics cancel biases.
+        (lambda: mlp_generator((2,), width=8, normalization="layer"), 682 + 2 * 3 * 8),
+        (lambda: mlp_generator((2,), width=8, normalization="batch"), 682 + 3 * 8),
+        # 128 latents -> 2 x 2 x 128 -> 4 x 4 x 64 -> 8 x 8 x 1 by kernels of 4 x 4.
+        (
+            lambda: dcgan_generator((8, 8, 1)),
+            128 * 2 * 2 * 128 + 2 * 128 + 4 * 4 * 128 * 64 + 2 * 64 + 4 * 4 * 64 + 1,
+        ),
+        # 8 x 8 x 1 -> 4 x 4 x 64 -> 2 x 2 x 128 -> 1 by kernels of 5 x 5.
+        (
+            lambda: dcgan_discriminator((8, 8, 1)),
+            5 * 5 * 64 + 64 + 5 * 5 * 64 * 128 + 128 + 2 * 2 * 128 + 1,
+        ),
+        # The first convolution is not normalized.
+        (
+            lambda: dcgan_discriminator((8, 8, 1), width=2, normalization="batch"),
+            5 * 5 * 2 + 2 + 5 * 5 * 2 * 4 + 2 * 4 + 2 * 2 * 4 + 1,
+        ),
+    ],
+)
+def test_parameters_counted_by_hand(model, parameters):
+    assert sum(int(np.prod(weight.shape)) for weight in model().trainable_weights) == parameters
+
+
+@pytest.mark.parametrize("builder", [mlp_generator, mlp_discriminator])
+def test_activation_of_the_hidden_layers(builder):
+    """Of a first layer at 1 and -1: with the default, relu or leaky relu."""
+    names = {"relu": 0.0, "leaky_relu": -0.2, "tanh": np.tanh(-1)}
+    default = "relu" if builder is mlp_generator else "leaky_relu"
+    for options, name in ({}, default), *(({"activation": name}, name) for name in names):
+        model = _small(builder, (1,), **options)
+        hidden = keras.Model(model.inputs, model.get_layer("hidden_2").input)
+        *kernels, bias = hidden.layers[-2].get_weights()
+        hidden.layers[-2].set_weights([*[0 * kernel for kernel in kernels], 0 * bias - 1])
+        np.testing.assert_allclose(hidden(_inputs(hidden)), names[name], rtol=1e-6)
+
+
 def test_explicit_depth():
     shallow = dcgan_generator((8, 8, 1), width=2, depth=1)
     deep = dcgan_generator((8, 8, 1), width=2, depth=3)

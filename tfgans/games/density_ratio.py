@@ -69,7 +69,7 @@ def density_ratio(
     Reference: Goodfellow et al. 2014, Proposition 1; Nowozin et al. 2016, "f-GAN", section 2; Song
     & Ermon 2020, "Bridging the Gap Between f-GANs and Wasserstein GANs", equation 9.
 
-    Checked against: SciPy's densities, each loss minimized by search, LogisticRegression.
+    Checked against: SciPy's densities, each loss minimized by search.
     """
     checks.instance("objective", objective, Objective, "tfgans.objectives.NonSaturating()")
     up_to_a_constant = isinstance(objective, KLWasserstein | Relativistic)

@@ -1,0 +1,100 @@
+"""The spread of groups by hand, and what a discriminator with it may not do."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+from tfgans import penalties
+from tfgans.layers import MinibatchStdDev
+
+
+def channel(images, group_size=4):
+    outputs = MinibatchStdDev(group_size)(images).numpy()
+    np.testing.assert_array_equal(outputs[..., :-1], images)
+    assert (outputs[..., -1] == outputs[:, :1, :1, -1]).all()
+    return outputs[:, 0, 0, -1]
+
+
+def test_closed_forms():
+    images = np.random.default_rng(0).normal(size=(8, 2, 3, 5)).astype("float32")
+    by_hand = [np.sqrt(images[rows].var(axis=0) + 1e-8).mean() for rows in (slice(4), slice(4, 8))]
+    np.testing.assert_allclose(channel(images), np.repeat(by_hand, 4), rtol=1e-5)
+    np.testing.assert_allclose(channel(np.repeat(images[:1], 4, axis=0)), 1e-4, rtol=1e-3)
+    pair = np.stack([images[0], images[0] + 2 * 0.3])
+    np.testing.assert_allclose(channel(pair, 2), 0.3, rtol=1e-4)
+    # The order in a group does not matter, and parts have the groups of the whole.
+    np.testing.assert_allclose(
+        channel(images[[3, 1, 0, 2, 4, 5, 6, 7]]), channel(images), rtol=1e-6
+    )
+    np.testing.assert_array_equal(channel(images[4:]), channel(images)[4:])
+
+
+def test_gradient_of_identical_images_is_finite():
+    images = tf.ones((4, 2, 2, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        outputs = tf.reduce_sum(MinibatchStdDev()(images))
+    np.testing.assert_allclose(tape.gradient(outputs, images), 1.0)
+
+
+def test_refuses():
+    with pytest.raises(ValueError, match="`group_size` must be an integer of at least 2"):
+        MinibatchStdDev(1)
+    with pytest.raises(ValueError, match=r"must be maps .* Put the layer before `Flatten`"):
+        MinibatchStdDev()(np.zeros((4, 3), "float32"))
+    with pytest.raises(ValueError, match=r"multiple of 4, the `group_size` of .*Received: 6 rows"):
+        MinibatchStdDev()(np.zeros((6, 2, 2, 1), "float32"))
+    graph = tf.function(MinibatchStdDev(), input_signature=[tf.TensorSpec((None, 2, 2, 1))])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="multiple of 4"):
+        graph(np.zeros((6, 2, 2, 1), "float32"))
+
+
+def judge(seed=2):
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.LeakyReLU(0.2)(keras.layers.Conv2D(4, 3, strides=2)(inputs))
+    x = keras.layers.Flatten()(MinibatchStdDev(4)(x))
+    return keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(x))
+
+
+def gan(discriminator=None, **options):
+    generator = tiny.generator(normalization=False)
+    return tfgans.NonSaturatingGAN(generator, discriminator or judge(), **options)
+
+
+def test_a_whole_batch_and_its_parts_train_alike():
+    ends = []
+    for parts in (1, 4):
+        model = gan(penalty=penalties.R1Penalty(weight=0.1))
+        model.compile(
+            keras.optimizers.SGD(0.05),
+            keras.optimizers.SGD(0.05),
+            accumulate_steps=parts,
+            run_eagerly=True,
+        )
+        tiny.train(model, 2)
+        ends.append(model.generator.get_weights() + model.discriminator.get_weights())
+    for whole, summed in zip(*ends, strict=True):
+        np.testing.assert_allclose(whole, summed, rtol=1e-4, atol=1e-6)
+
+
+def test_what_needs_each_row_by_itself_is_refused():
+    with pytest.raises(ValueError, match=r"`fraction` .*MinibatchStdDev"):
+        gan(penalty=penalties.R1Penalty(fraction=0.5))
+    with pytest.raises(ValueError, match=r"refine.*MinibatchStdDev"):
+        gan().sample(4, seed=1, refine=tfgans.refinement.Langevin(steps=1))
+    mixture = tfgans.MixtureDiscriminator([judge(1), judge(2)], routing="categorical")
+    with pytest.raises(ValueError, match=r"categorical.*MinibatchStdDev"):
+        gan(mixture)
+    model = gan(tfgans.MixtureDiscriminator([judge(1), judge(2)]))
+    model.compile()
+    for size, message in ((12, "parts of 6 to 6"), (18, "parts of 9 to 9")):
+        with pytest.raises(ValueError, match=rf"groups of 4.*{message}"):
+            model.fit(tiny.digits(), batch_size=size, verbose=0)
+    model = gan()
+    model.compile(accumulate_steps=2)
+    with pytest.raises(ValueError, match=r"groups of 4.*12 examples, which make parts of 6"):
+        model.fit(tiny.digits(), batch_size=12, verbose=0)
