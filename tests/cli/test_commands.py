@@ -64,6 +64,9 @@ class TestTrain:
         done = ok("train", flags, path=finished, file=finished / "flags.txt")
         assert "80 steps; 60 steps are done" in done.stdout
         assert "evaluation  frechet_distance" in done.stdout
+        assert re.search(
+            r"every 20 steps\. The first takes about \d+ s: real examples", done.stdout
+        )
         assert "2 components" in done.stdout
 
     def test_dry_run_builds_the_evaluator_too(self, tmp_path):

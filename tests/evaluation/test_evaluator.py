@@ -367,6 +367,30 @@ def test_neighbors_to_look_at(digits):
         evaluation.neighbors_picture(np.zeros([3, 4]), np.zeros([3, 4]))
 
 
+def large_images():
+    return tfgans.data.from_array(np.zeros([50, 32, 33, 1], np.uint8))
+
+
+def test_the_frechet_distance_of_many_pixels_is_not_measured():
+    """But that of as many features is."""
+    names = {metric.name for metric in Evaluator(large_images()).metrics}
+    assert "frechet_distance" not in names
+    of_features = Evaluator(large_images(), lambda images: images.reshape(len(images), -1))
+    assert names | {"frechet_distance"} == {metric.name for metric in of_features.metrics}
+
+
+def test_costs_are_of_all_parts(digits, extractor):
+    evaluator = Evaluator(digits, extractor)
+    costs = evaluator.costs(tiny.digits(300))
+    metrics_of_it = [metric.name for metric in evaluator.metrics]
+    assert list(costs) == ["real examples", "generated examples", *metrics_of_it]
+    assert all(0 < seconds < 600 for seconds in costs.values())
+    untrained = Evaluator(
+        digits, evaluation.ImageClassifier((8, 8, 1), 10), metrics=["frechet_distance"]
+    )
+    assert list(untrained.costs(tiny.digits(300)))[0] == "training of the classifier"
+
+
 class Short:
     def sample(self, n, seed):
         return RING.sample(max(2, n // 2), seed)
@@ -384,6 +408,10 @@ class Short:
         (lambda: evaluate(np.zeros([5, 2]), RING, num_real=9), "at least 6 examples"),
         (lambda: Evaluator(RING, metrics=["fid"]), "must be one of 'frechet_distance'"),
         (lambda: Evaluator(RING, metrics=["ms_ssim"]), "needs images"),
+        (
+            lambda: Evaluator(large_images(), metrics=["frechet_distance"]),
+            "more than 1024 values: an extractor such as ImageClassifier",
+        ),
         (lambda: Evaluator(RING, metrics=[]), r"at least one of frechet_distance.*Received: \[\]"),
         (lambda: Evaluator(RING, split=3), "`split` must be"),
         (lambda: Evaluator(RING, num_samples=1), "num_samples"),

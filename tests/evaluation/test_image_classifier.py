@@ -43,7 +43,7 @@ def test_it_learns_the_classes(classifier):
     assert (classifier.accuracy, classifier.details["num_held_out"]) == (1, 6)
 
 
-def test_it_is_trained_once(classifier, cache):
+def test_it_is_trained_once(classifier, cache, tmp_path):
     (path,) = cache.rglob("*.npz")
     stamp = path.stat().st_mtime_ns
     # The order of the source's batches does not matter.
@@ -52,6 +52,9 @@ def test_it_is_trained_once(classifier, cache):
         tfgans.data.from_array(images, labels=labels, name="patches", seed=9), data_dir=cache
     )
     assert path.stat().st_mtime_ns == stamp
+    assert ImageClassifier.load(source(), data_dir=cache).checksum == classifier.checksum
+    assert ImageClassifier.load(source(), data_dir=tmp_path / "new") is None
+    assert not list(tmp_path.iterdir())
     assert (again.checksum, again.details) == (classifier.checksum, classifier.details)
 
 

@@ -37,6 +37,7 @@ class Evaluation(Callback):
         monitor: String, the number that decides. Default: None, the first of the record.
         mode: "min" or "max", which values of it are better. Default: "auto", the direction of the
             metric.
+        progress: Bool, whether evaluations show a bar on stderr. Default: False.
 
     Attributes:
         last_step: Int, a step that is evaluated when training ends at it, due or not. None, the
@@ -76,6 +77,7 @@ class Evaluation(Callback):
         best_model: str | os.PathLike[str] | None = None,
         monitor: str | None = None,
         mode: str = "auto",
+        progress: bool = False,
     ) -> None:
         super().__init__()
         checks.instance(
@@ -89,6 +91,7 @@ class Evaluation(Callback):
         self.best_model = best_model if best_model is None else files.path(best_model)
         self.monitor = monitor
         self.mode = checks.choice("mode", mode, ("auto", "min", "max"))
+        self.progress = checks.boolean("progress", progress)
         self.last_step: int | None = None
         self.record: Record | None = None
         self.best: float | None = None
@@ -134,7 +137,7 @@ class Evaluation(Callback):
                 f"Step {self.model.step} is not evaluated: its weights are not finite", stacklevel=2
             )
             return
-        self.record = self.evaluator.evaluate(self.model)
+        self.record = self.evaluator.evaluate(self.model, progress=self.progress)
         numbers = self.record.metrics
         self.monitor = next(iter(numbers)) if self.monitor is None else self.monitor
         if self.monitor not in numbers:

@@ -88,7 +88,7 @@ class Progress(Callback):
         if self.total_steps is not None and rate > 0:
             left.append((self.total_steps - step) / rate)
         if left:
-            parts.append(f"{_duration(min(left))} left")
+            parts.append(f"{duration(min(left))} left")
         sys.stderr.write(", ".join(parts) + "\n")
         sys.stderr.flush()
 
@@ -97,7 +97,8 @@ def _losses(logs: dict[str, Any] | None) -> dict[str, str]:
     return {name: f"{float(value):.3g}" for name, value in (logs or {}).items() if "loss" in name}
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Returns a time as text: "3 h 5 min", "5 min 20 s" or "20 s"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -24,18 +24,19 @@ _SIDES = (8, 128)
 # The longer side of the feature maps of the residual blocks, at most.
 _MAP_SIDE = 16
 _WIDTHS = (16, 32)
-_BATCH = 256
+BATCH_SIZE = 256
 _STEPS = 1600
 _MOST_EPOCHS = 60
 _WARMUP = 0.2
 _LEARNING_RATE = 3e-3
-_WEIGHT_DECAY = 1e-4
+_WEIGHT_DECAY = 0.05
+_LABEL_SMOOTHING = 0.1
 # Without a test split: the share of the training images that is held out.
 _HELD_OUT = 0.1
 _MOST_HELD_OUT = 10_000
 # Changes with all that decides the weights beside the data and the seed.
 _VERSION = 1
-_MOMENTUM = 0.9
+_MOMENTUM = 0.95
 _FEWEST = 20
 _HELD_OUT_SPLITS = ("test", "validation")
 
@@ -134,28 +135,60 @@ class ImageClassifier(KerasExtractor):
         print(record.table())
         ```
         """
-        training, held_out, details = _training_and_held_out(_checked(source), seed)
-        classifier = cls(source.image_shape, int(source.num_classes or 0), seed=seed)
+        task = _Task(source, seed)
+        classifier = cls(source.image_shape, task.num_classes, seed=seed)
         network = classifier.network
 
         def make() -> list[np.ndarray]:
-            _fit(network, training, seed, progress=progress)
-            answers: list[Any] = [classifier(chunk).probabilities for chunk in _chunks(held_out)]
-            is_right = np.concatenate(answers).argmax(axis=1) == held_out.labels
+            _fit(network, task.training, seed, progress=progress)
+            chunks = _chunks(task.held_out)
+            answers: list[Any] = [classifier(chunk).probabilities for chunk in chunks]
+            is_right = np.concatenate(answers).argmax(axis=1) == task.held_out.labels
             return [*network.get_weights(), np.asarray(is_right.mean())]
 
-        decisive = (_VERSION, seed, source.num_classes, training.checksum(), held_out.checksum())
-        *weights, accuracy = weights_cache.cached(
-            f"image-classifier-{hashlib.sha256(repr(decisive).encode()).hexdigest()[:24]}",
-            [*(weight.shape for weight in network.get_weights()), ()],
-            make,
-            data_dir=data_dir,
+        classifier._set(
+            weights_cache.cached(task.cache_name, classifier._shapes(), make, data_dir=data_dir),
+            task,
         )
-        network.set_weights(weights)
-        classifier.checksum = checksum_of(network)
-        classifier.accuracy = float(accuracy)
-        classifier.details = {**details, "accuracy": classifier.accuracy}
         return classifier
+
+    @classmethod
+    def load(
+        cls,
+        source: Source,
+        *,
+        seed: int = 0,
+        data_dir: str | os.PathLike[str] | None = None,
+    ) -> Self | None:
+        """Returns what `train` would return, if it is in the cache folder; else None.
+
+        Args:
+            source: See `train`.
+            seed: See `train`.
+            data_dir: See `train`.
+
+        Raises:
+            ValueError: As `train`.
+        """
+        task = _Task(source, seed)
+        classifier = cls(source.image_shape, task.num_classes, seed=seed)
+        path = weights_cache.cache_path(task.cache_name, data_dir)
+        arrays = weights_cache.read(path, classifier._shapes())
+        if arrays is None:
+            return None
+        classifier._set(arrays, task)
+        return classifier
+
+    def _shapes(self) -> list[tuple[int, ...]]:
+        """Returns the shapes of what is cached: the weights, and the accuracy."""
+        return [*(weight.shape for weight in self.network.get_weights()), ()]
+
+    def _set(self, arrays: list[np.ndarray], task: "_Task") -> None:
+        *weights, accuracy = arrays
+        self.network.set_weights(weights)
+        self.checksum = checksum_of(self.network)
+        self.accuracy = float(accuracy)
+        self.details = {**task.details, "accuracy": self.accuracy}
 
     def extract(self, examples: np.ndarray) -> Features:
         """Returns the features and the probabilities of the classes."""
@@ -209,21 +242,33 @@ def _network(shape: tuple[int, ...], num_classes: int, seed: int) -> keras.Model
     return keras.Model(inputs, [features, probabilities])
 
 
+def num_steps(num_examples: int) -> int:
+    """Returns the training steps, of `BATCH_SIZE` images or all, for a number of images."""
+    return min(_STEPS, math.ceil(_MOST_EPOCHS * num_examples / min(BATCH_SIZE, num_examples)))
+
+
 def _fit(network: keras.Model, source: IndexedSource, seed: int, *, progress: bool) -> None:
     """Trains the network; the order of the images is that of the seed, whatever the source's."""
     from tqdm import tqdm
 
-    num, batch_size = source.num_examples, min(_BATCH, source.num_examples)
-    steps = min(_STEPS, math.ceil(_MOST_EPOCHS * num / batch_size))
+    num, batch_size = source.num_examples, min(BATCH_SIZE, source.num_examples)
+    steps = num_steps(num)
     generator = np.random.default_rng(seed % 2**64)
     epochs = [generator.permutation(num) for _ in range(math.ceil(steps * batch_size / num))]
-    labels = tf.constant(source.labels)
-    batches = (
-        tf.data.Dataset.from_tensor_slices(np.concatenate(epochs)[: steps * batch_size])
-        .batch(batch_size)
-        .map(lambda rows: (source.rows(rows), tf.gather(labels, rows)))
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    labels = tf.one_hot(source.labels, network.outputs[1].shape[-1])
+    shifts = generator.integers(-1, 2, [steps, 2])
+    rows = np.concatenate(epochs)[: steps * batch_size].reshape(steps, batch_size)
+
+    @tf.autograph.experimental.do_not_convert
+    def batch(indices: tf.Tensor, shift: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # Moved by a pixel at most, so that the network does not learn the images by heart.
+        padded = tf.pad(source.rows(indices), [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
+        corner = tf.concat([[0], shift + 1, [0]], axis=0)
+        images = tf.slice(padded, corner, [batch_size, *source.data_shape])
+        return images, tf.gather(labels, indices)
+
+    batches = tf.data.Dataset.from_tensor_slices((rows, shifts)).map(batch)
+    batches = batches.prefetch(tf.data.AUTOTUNE)
     warmup = math.ceil(_WARMUP * steps)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps - warmup, warmup_target=_LEARNING_RATE, warmup_steps=warmup
@@ -231,7 +276,7 @@ def _fit(network: keras.Model, source: IndexedSource, seed: int, *, progress: bo
     trained = keras.Model(network.inputs, network.get_layer("logits").output)
     trained.compile(
         keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=_LABEL_SMOOTHING),
     )
     with tqdm(
         total=steps,
@@ -276,6 +321,29 @@ def _checked(source: Source) -> IndexedSource:
             f"{source.num_examples}"
         )
     return source
+
+
+class _Task:
+    """What a classifier is trained on and judged by.
+
+    Attributes:
+        training: The training set.
+        held_out: The held-out images.
+        num_classes: Int.
+        details: Dict of JSON values about both sets.
+        cache_name: String, the name of the cached weights.
+    """
+
+    def __init__(self, source: Source, seed: int) -> None:
+        checked = _checked(source)
+        self.num_classes = int(source.num_classes or 0)
+        self.training, self.held_out, self.details = _training_and_held_out(checked, seed)
+        decisive = (
+            *(_VERSION, seed, self.num_classes),
+            *(self.details["data_checksum"], self.held_out.checksum()),
+        )
+        digest = hashlib.sha256(repr(decisive).encode()).hexdigest()
+        self.cache_name = f"image-classifier-{digest[:24]}"
 
 
 def _training_and_held_out(
@@ -332,5 +400,5 @@ def _details(training: IndexedSource, held_out: IndexedSource, origin: str) -> d
 
 
 def _chunks(source: IndexedSource) -> Iterator[np.ndarray]:
-    for start in range(0, source.num_examples, _BATCH):
-        yield source.rows(tf.range(start, min(start + _BATCH, source.num_examples))).numpy()
+    for start in range(0, source.num_examples, BATCH_SIZE):
+        yield source.rows(tf.range(start, min(start + BATCH_SIZE, source.num_examples))).numpy()

@@ -17,6 +17,7 @@ _ROWS = 1024
 # Products of products of larger numbers would overflow.
 _MOST = 1e50
 _MAX_DEFAULT_DIM = 4096
+_MAX_PIXELS = 1024
 
 
 def frechet_distance(real: Any, fake: Any) -> float:
@@ -87,13 +88,23 @@ def frechet_distance_from_statistics(real: tuple[Any, Any], fake: tuple[Any, Any
 class FrechetMetric(Metric):
     """`frechet_distance` of the features of all examples.
 
-    Its sums have dim^2 entries: beyond 4096 dimensions it is measured only if it is asked for.
+    Its sums have dim^2 entries: beyond 4096 dimensions it is measured only if it is asked for. Of
+    pixels it takes minutes and says little beyond 1024 dimensions: it is refused there.
     """
 
     name = "frechet_distance"
     quantities = (Quantity("frechet_distance", official_name="FID"),)
     reads = "statistics"
     by_default = True
+    requirement = (
+        f"features of images with more than {_MAX_PIXELS} values: an extractor such as "
+        "ImageClassifier.train(source) (--extractor=classifier, of images with labels), or smaller "
+        "images"
+    )
+
+    def suits(self, context: Context) -> bool:
+        """Returns whether the features have at most 1024 dimensions, if they are pixels."""
+        return not context.is_pixels or context.feature_dim <= _MAX_PIXELS
 
     def is_default(self, context: Context) -> bool:
         """Returns whether the features have at most 4096 dimensions."""

@@ -72,6 +72,7 @@ class Context:
     Attributes:
         data_shape: Tuple of ints, the shape of an example.
         feature_dim: Int, the dimension of a feature.
+        is_pixels: Bool, whether the features are the pixels of images.
         has_probabilities: Bool, whether the extractor is a classifier.
         gaussian_modes: `GaussianModes` of the real examples; None if they are not drawn from a
             mixture of Gaussians.
@@ -83,6 +84,7 @@ class Context:
 
     data_shape: tuple[int, ...]
     feature_dim: int
+    is_pixels: bool = False
     has_probabilities: bool = False
     gaussian_modes: GaussianModes | None = None
     classify: Callable[[np.ndarray], np.ndarray] | None = None

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from tfgans import callbacks, checks, files
+from tfgans.callbacks.progress import duration
 from tfgans.data import Source
 from tfgans.data.capacity import available_memory
 from tfgans.evaluation import Evaluator
@@ -162,9 +163,7 @@ class Run:
             + ("none" if gan.penalty is None else type(gan.penalty).__name__),
             "generator": _network(gan.players["generator"]),
             "discriminator": _network(gan.players["discriminator"]),
-            "evaluation": "none"
-            if self._evaluation is None
-            else ", ".join(metric.name for metric in self._evaluation.evaluator.metrics),
+            "evaluation": self._evaluation_costs(),
             "memory": self._memory(),
             "length": f"{' or '.join(length)}; {done} steps are done",
             "step": f"{updates}, {self._batch_size} examples each",
@@ -251,6 +250,7 @@ class Run:
             every_epochs=every // epoch_steps,
             path=self.directory.evaluation_log,
             best_model=self.directory.best_model,
+            progress=True,
         )
 
     def _make_monitor(self, *, warn: bool) -> callbacks.MixtureMonitor | None:
@@ -326,6 +326,20 @@ class Run:
             f"about {memory.megabytes(needed.total)}: {memory.megabytes(needed.weights)} for "
             f"weights and optimizers, {memory.megabytes(needed.update)} for an update, the rest "
             "for batches and TensorFlow"
+        )
+
+    def _evaluation_costs(self) -> str:
+        """Returns the metrics and about how long each evaluation takes on this machine."""
+        if self._evaluation is None:
+            return "none"
+        evaluator = self._evaluation.evaluator
+        costs = evaluator.costs(self._gan)
+        return (
+            f"{', '.join(metric.name for metric in evaluator.metrics)}; features of "
+            f"{evaluator.extractor.name}; every "
+            f"{self._evaluation.every_epochs * self._epoch_steps} steps. The first takes about "
+            f"{duration(sum(costs.values()))}: "
+            + ", ".join(f"{name} {duration(seconds)}" for name, seconds in costs.items())
         )
 
     def _check_steps_done(self, done: int) -> None:

@@ -87,9 +87,7 @@ def _extractor(parser: Parser, extractor: str, source: "Source") -> Any:
     if kind == "identity" and not place:
         return None
     if kind == "classifier" and not place:
-        return tfgans.evaluation.ImageClassifier.train(
-            source, data_dir=values.data_dir, progress=True
-        )
+        return _classifier(source, values.data_dir, dry_run="dry_run" in values and values.dry_run)
     if kind == "digits" and not place:
         return tfgans.evaluation.DigitsClassifier(data_dir=values.data_dir)
     if kind == "inception":
@@ -102,6 +100,16 @@ def _extractor(parser: Parser, extractor: str, source: "Source") -> Any:
             f"Received: {values.extractor}"
         )
     return tfgans.evaluation.keras_model(tfgans.training.load_model(file), layer)
+
+
+def _classifier(source: "Source", data_dir: str | None, *, dry_run: bool) -> Any:
+    """Returns the classifier of a source; in a dry run it need not be trained."""
+    from tfgans.evaluation import ImageClassifier
+
+    if not dry_run:
+        return ImageClassifier.train(source, data_dir=data_dir, progress=True)
+    classifier = ImageClassifier.load(source, data_dir=data_dir)
+    return classifier or ImageClassifier(source.image_shape, source.num_classes or 0)
 
 
 def _default_extractor(source: "Source") -> str | None:
