@@ -388,7 +388,7 @@ def test_costs_are_of_all_parts(digits, extractor):
     untrained = Evaluator(
         digits, evaluation.ImageClassifier((8, 8, 1), 10), metrics=["frechet_distance"]
     )
-    assert list(untrained.costs(tiny.digits(300)))[0] == "training of the classifier"
+    assert next(iter(untrained.costs(tiny.digits(300)))) == "training of the classifier"
 
 
 class Short:

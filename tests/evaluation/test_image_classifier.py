@@ -93,8 +93,8 @@ def test_the_test_split_states_the_accuracy_of_all_splits(tmp_path):
 def test_records_name_the_classifier_and_do_not_compare_with_those_of_another(classifier):
     samples, options = patches(60, seed=2)[0], {"metrics": ["inception_score"], "split": "train"}
     record = evaluate(samples, source(), classifier, **options)
-    # At most 3, the number of classes; few samples lower it.
-    assert 2 < record.metrics["inception_score[image_classifier]"].value <= 3
+    # 1 of a single class, at most 3 of three; few samples and smoothed labels lower it.
+    assert 1.5 < record.metrics["inception_score[image_classifier]"].value <= 3
     assert record.extractor["accuracy"] == 1
     assert len(record.extractor["data_checksum"]) == 64
     assert "right on 100.00% of 6 held-out images (a tenth of the training set" in record.table()
