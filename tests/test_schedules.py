@@ -21,8 +21,11 @@ def rates(gan):
     pairs = [
         (o.learning_rate, o.beta_2) for o in (gan.generator_optimizer, gan.discriminator_optimizer)
     ]
-    assert np.array_equal(*[[float(value) for value in pair] for pair in pairs])
-    return [float(value) for value in pairs[0]]
+    first, second = (
+        [float(tf.convert_to_tensor(variable.value)) for variable in pair] for pair in pairs
+    )
+    assert first == second
+    return first
 
 
 @pytest.mark.parametrize(
@@ -130,6 +133,19 @@ def test_settings_follow_the_images(options):
                 gan.ema_generator.get_weights(), gan.generator.get_weights(), strict=True
             ):
                 np.testing.assert_array_equal(average, weight)
+
+
+def test_replicas_count_the_images_of_the_whole_batch():
+    devices, to_one = ["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice()
+    with tf.distribute.MirroredStrategy(devices, cross_device_ops=to_one).scope():
+        networks = tiny.generator(normalization=False), tiny.discriminator()
+        gan = tfgans.R3GAN(*networks, schedule=SCHEDULE)
+        gan.compile()
+    gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=3, verbose=0)
+    assert gan.images_seen == 48
+    np.testing.assert_allclose(rates(gan), SCHEDULE.at(32)[:2], rtol=1e-6)
+    beta_2 = gan.generator_optimizer.get_config()["beta_2"]
+    assert beta_2 == pytest.approx(float(SCHEDULE.at(32).beta_2))
 
 
 def test_gamma_and_the_average_by_hand():

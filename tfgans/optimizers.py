@@ -109,8 +109,7 @@ class ScheduledAdam(FusedAdam):
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, with the present values."""
-        value = float(keras.ops.convert_to_numpy(self.beta_2))
-        return {**super().get_config(), "beta_2": value}
+        return {**super().get_config(), "beta_2": float(tf.convert_to_tensor(self.beta_2.value))}
 
 
 def adam_pair(

@@ -29,6 +29,15 @@ def noise(**options):
     return tfgans.layers.InstanceNoise(0.2, **(options or {"schedule": "constant"}))
 
 
+def grouped():
+    """A discriminator that compares the examples of a group."""
+    keras.utils.set_random_seed(2)
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(4, 3, strides=2, activation="tanh")(inputs)
+    x = keras.layers.Flatten()(tfgans.layers.MinibatchStdDev(4)(x))
+    return keras.Model(inputs, keras.layers.Dense(1)(x))
+
+
 NON_SATURATING = tfgans.NonSaturatingGAN
 FIRST = "WGANGP, noise and average"
 GAMES = {
@@ -43,6 +52,7 @@ GAMES = {
     "exact mixture": lambda: NON_SATURATING(
         *tiny.mixtures(2, 2, normalization=False, routing="all")
     ),
+    "groups": lambda: NON_SATURATING(pair()[0], grouped()),
     "DCD": lambda: tfgans.DCD(*pair(), langevin=tfgans.refinement.Langevin(steps=3)),
 }
 
