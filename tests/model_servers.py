@@ -1,6 +1,8 @@
 """Servers of an export for tests: bin/serve.py, a double of TensorFlow Serving, and itself."""
 
 import contextlib
+import http.client
+import json
 import re
 import shutil
 import socket
@@ -8,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from concurrent import futures
 from pathlib import Path
 
@@ -30,11 +33,33 @@ from tfgans.serving.server.served_model import ServedModel
 TF_SERVING = shutil.which("tensorflow_model_server")
 
 
+class Connection:
+    """Sends requests on a single connection."""
+
+    def __init__(self, address):
+        self.http = http.client.HTTPConnection(urllib.parse.urlsplit(address).netloc)
+        self.close, self.headers = self.http.close, {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __call__(self, method, path, body=None, **headers):
+        body = json.dumps(body) if isinstance(body, dict | list) else body
+        self.http.request(method, path, body, headers)
+        reply = self.http.getresponse()
+        content, self.headers = reply.read(), reply.headers
+        is_json = reply.headers["Content-Type"].startswith("application/json")
+        return reply.status, json.loads(content) if is_json else content
+
+
 @contextlib.contextmanager
-def rest(folder, *flags):
+def rest(*flags):
     """Runs bin/serve.py; yields its process, whose `log` grows, and its address."""
     script = served.ROOT / "bin" / "serve.py"
-    command = [sys.executable, script, f"--model_dir={folder}", "--port=0", *flags]
+    command = [sys.executable, script, "--port=0", *flags]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process:
         # A thread reads the log, so that the pipe never fills.

@@ -59,9 +59,9 @@ class Export:
         outputs = self.loaded.signatures[signature](**tensors)
         return {name: value.numpy() for name, value in outputs.items()}
 
-    def labels(self, values, name="labels"):
+    def labels(self, values):
         """Returns the input of classes, empty if the model is not conditional."""
-        return {name: np.asarray(values, np.int32)} if self.kind == "conditional" else {}
+        return {"labels": np.asarray(values, np.int32)} if self.kind == "conditional" else {}
 
 
 @functools.cache

@@ -313,8 +313,7 @@ def test_server_does_not_steer_the_terminal(tmp_path):
 
 def test_address_names_no_file_of_the_server(tmp_path):
     (tmp_path / "secret").write_text("mine")
-    folder = types.SimpleNamespace(path=tmp_path, current=None, status=list, refresh=list)
-    server = Server(folder, name="m", ui=True)
+    server = Server(types.SimpleNamespace(folders={}, refresh=list), ui=True)
 
     async def ask(paths):
         async with test_utils.TestServer(server.application()) as at:

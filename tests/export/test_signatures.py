@@ -24,14 +24,14 @@ TABLE = {
     "latents": (["index", "seed"], ["latents"]),
     "component": (["components", "latents"], ["images"]),
     "interpolate": (["seed_a", "seed_b", "t"], ["components", "images"]),
-    "mixture_weights": ([], ["weights"]),
+    "mixture_weights": (["probe"], ["weights"]),
     "generate": (["num", "seed"], ["components", "images"]),
-    "class_names": ([], ["names"]),
+    "class_names": (["probe"], ["names"]),
 }
 DTYPES = {
-    **dict.fromkeys(["latents", "t", "images", "weights"], tf.float32),
+    **dict.fromkeys(["latents", "t", "images", "probe", "weights"], tf.float32),
     **dict.fromkeys(["seed", "seed_a", "seed_b", "index"], tf.int64),
-    **dict.fromkeys(["components", "labels", "label", "num"], tf.int32),
+    **dict.fromkeys(["components", "labels", "num"], tf.int32),
     **dict.fromkeys(["image_bytes", "names"], tf.string),
 }
 
@@ -44,7 +44,7 @@ def export(request):
 def test_names_types_and_shapes(export):
     absent = set() if export.kind == "conditional" else {"class_names"}
     assert set(export.loaded.signatures) == set(TABLE) - absent
-    labels = {"generate": ["label"], "mixture_weights": [], "latents": [], "class_names": []}
+    labels = {"mixture_weights": [], "latents": [], "class_names": []}
     for name, signature in export.loaded.signatures.items():
         inputs, outputs = TABLE[name]
         if export.kind == "conditional":
@@ -55,7 +55,7 @@ def test_names_types_and_shapes(export):
         assert sorted(signature.structured_outputs) == outputs
         for key, spec in [*specs.items(), *signature.structured_outputs.items()]:
             assert spec.dtype == DTYPES[key], key
-            if name not in ("generate", "mixture_weights", "class_names"):
+            if name != "generate":
                 assert spec.shape[0] is None, key
 
 
@@ -82,7 +82,7 @@ def test_sample_is_that_of_the_live_model_alone_and_in_a_batch(export):
 def test_sample_at_and_generate_are_rows_of_a_sample(export):
     expected, components = export.live.sample(9, seed=3), export.live.sample_components(9, 3)
     index = np.array([8, 0, 4])
-    generated = export("generate", num=9, seed=np.int64(3), **export.labels(-1, "label"))
+    generated = export("generate", num=9, seed=np.int64(3), **export.labels([-1]))
     rows = export("sample_at", seed=np.full(3, 3), index=index, **export.labels([-1] * 3))
     np.testing.assert_allclose(generated["images"], expected, atol=1e-5)
     np.testing.assert_allclose(rows["images"], expected[index], atol=1e-5)
@@ -92,6 +92,9 @@ def test_sample_at_and_generate_are_rows_of_a_sample(export):
         drawn = export.live.sample_labels(9, seed=3)
         np.testing.assert_array_equal(generated["labels"], drawn)
         np.testing.assert_array_equal(rows["labels"], drawn[index])
+        labels = np.int32([-1, 3, 0])
+        each = export("generate", num=3, seed=np.int64(3), labels=labels)["labels"]
+        np.testing.assert_array_equal(each, [drawn[0], 3, 0])
 
 
 def test_xla_png_and_latents_lead_to_the_same_samples(export):
@@ -124,8 +127,10 @@ def test_weights_and_components_of_a_mixture():
     np.testing.assert_allclose(routed, mixture.live(LATENTS), atol=1e-5)
     first = mixture("serving_default", latents=LATENTS[:3])["images"]
     np.testing.assert_allclose(first, routed[:3], atol=1e-5)
-    np.testing.assert_allclose(mixture("mixture_weights")["weights"], [0.5, 0.3, 0.2], atol=1e-6)
-    assert served.export("plain")("mixture_weights")["weights"].tolist() == [1.0]
+    probe = np.float32([0, np.nan])  # Its values do not count.
+    weights = mixture("mixture_weights", probe=probe)["weights"]
+    np.testing.assert_allclose(weights, [[0.5, 0.3, 0.2]] * 2, atol=1e-6)
+    assert served.export("plain")("mixture_weights", probe=probe)["weights"].tolist() == [[1.0]] * 2
 
 
 def test_interpolate_begins_and_ends_with_samples(export):
@@ -183,6 +188,11 @@ ENDS = {"seed_a": SEEDS[:1], "seed_b": SEEDS[:1]}
         ("mixture", "interpolate", {**ENDS, "t": np.float32([-0.01])}, "`t` must be from 0 to 1"),
         ("mixture", "generate", {"num": 0, "seed": np.int64(1)}, "from 1 to 1024"),
         ("mixture", "generate", {"num": 1025, "seed": np.int64(1)}, "from 1 to 1024"),
+        (
+            *("conditional", "generate"),
+            {"num": 3, "seed": np.int64(1), "labels": np.int32([1, 2])},
+            "one class, or a class for each row",
+        ),
         ("conditional", "sample", {"seed": SEEDS[:1], "labels": [10]}, "from 0 to 9, or -1"),
         ("conditional", "sample", {"seed": SEEDS[:1], "labels": [-2]}, "from 0 to 9, or -1"),
         ("conditional", "serving_default", {"latents": LATENTS[:1], "labels": [-1]}, "0 to 9"),

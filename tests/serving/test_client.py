@@ -96,7 +96,7 @@ def test_versions_and_refusals(address):
                 client.predict("component", inputs)
             assert caught.value.code in ("400", "INVALID_ARGUMENT")
         assert client.sample([1]).shape == (1, 8, 8, 1)
-    for missing in ({"version": 99}, {"label": "stable"}, {"model": "other"}):
+    for missing in ({"version": 99}, {"label": "canary"}, {"model": "other"}):
         with Client(address, **{"model": "mixture", **missing}) as client:
             with pytest.raises(ServingError) as caught:
                 client.sample([1])

@@ -36,10 +36,10 @@ def publish(temporary: Path, folder: Path, *, keep: int | None = None) -> Path:
         version = folder / str(number)
         temporary.rename(version)
         files.sync(folder)
-        for old in versions(folder)[:-keep] if keep is not None else []:
+        for old in list(version_folders(folder).values())[:-keep] if keep is not None else []:
             # Rename first: a reader must never see part of a version.
-            hidden = files.temporary_sibling(folder / str(old))
-            (folder / str(old)).rename(hidden)
+            hidden = files.temporary_sibling(old)
+            old.rename(hidden)
             if hidden.is_symlink():
                 hidden.unlink()  # Keep the target of the link.
             else:
@@ -47,10 +47,22 @@ def publish(temporary: Path, folder: Path, *, keep: int | None = None) -> Path:
         return version
 
 
+def version_folders(folder: Path) -> dict[int, Path]:
+    """Returns the folders below `folder` whose names are integers, by version, ascending.
+
+    As in TensorFlow Serving, a name may begin with zeros. Of `1` and `001`, `1` counts.
+    """
+    named = {
+        int(entry.name): entry
+        for entry in sorted(folder.iterdir(), key=lambda entry: -len(entry.name))
+        if _is_number(entry.name) and int(entry.name) <= _LAST_VERSION and entry.is_dir()
+    }
+    return dict(sorted(named.items()))
+
+
 def versions(folder: Path) -> list[int]:
-    """Returns the versions below `folder` in ascending order: folders named by an integer."""
-    names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
-    return sorted(int(name) for name in names if _is_number(name) and str(int(name)) == name)
+    """Returns the versions below `folder` in ascending order."""
+    return list(version_folders(folder))
 
 
 def _is_number(name: str) -> bool:

@@ -2,8 +2,7 @@
 
 python -P replay.py VERSION INPUTS.npz OUTPUTS.npz
 
-Both files hold arrays named CALL/SIGNATURE/INPUT, or CALL/SIGNATURE/OUTPUT. A call without inputs
-has a single array with an empty INPUT.
+Both files hold arrays named CALL/SIGNATURE/INPUT, or CALL/SIGNATURE/OUTPUT.
 """
 
 import sys
@@ -23,9 +22,7 @@ def main(version: str, inputs: str, outputs: str) -> None:
     with np.load(inputs, allow_pickle=False) as arrays:
         for name in arrays.files:
             call, _, argument = name.rpartition("/")
-            arguments = calls.setdefault(call, {})
-            if argument:
-                arguments[argument] = tf.constant(arrays[name])
+            calls.setdefault(call, {})[argument] = tf.constant(arrays[name])
     results: dict[str, np.ndarray] = {}
     # The live functions run in the opposite order, so a hidden state gives another result.
     for call, arguments in reversed(calls.items()):

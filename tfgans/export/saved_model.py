@@ -45,9 +45,9 @@ def export_generator(
     | `latents` | `seed`, `index` | `latents`: float32 [batch, ...] |
     | `component` | `latents`, `components`: int32 [batch] | `images` |
     | `interpolate` | `seed_a`, `seed_b`: int64 [batch], `t`: float32 [batch] | as `sample` |
-    | `mixture_weights` | none | `weights`: float32 [k] |
+    | `mixture_weights` | `probe`: float32 [batch], any values | `weights`: float32 [batch, k] |
     | `generate` | `num`: int32 [], `seed`: int64 [] | `images`, `components`: `num` rows |
-    | `class_names` | none | `names`: string [num_classes], with `class_names` only |
+    | `class_names` | `probe` | `names`: string [batch, num_classes], with `class_names` only |
 
     **Rows.** Row i of the outputs depends only on row i of the inputs: not on the other rows, their
     number or the process. Two versions of the same weights give the same images. Up to the rounding
@@ -63,7 +63,7 @@ def export_generator(
     **Images.** `sample_png` exists where the generator makes images [height, width, channels].
 
     **Classes.** For a conditional generator, each signature that makes images also takes `labels`:
-    int32 [batch] (in `generate`, `label`: int32 []). Where there is a seed, -1 draws the class
+    int32 [batch] (in `generate` one class, or `num`). Where there is a seed, -1 draws the class
     from the seed (in `interpolate`, from `seed_a`) as `gan.sample` does: uniformly, not by the
     class frequencies of the training data. `sample`, `sample_at` and `generate` then also return
     `labels`, the classes of the rows.
@@ -77,9 +77,9 @@ def export_generator(
     replaces another version.
 
     **Extra files.** `assets.extra` holds `model_card.json`, and `tf_serving_warmup_requests` with
-    batches of 1, 4 and 16 rows for each signature with rows. `generate`, `mixture_weights` and
-    `class_names` have no rows: TensorFlow Serving with batching refuses them, and does not load a
-    model with a warm-up request that it refuses.
+    batches of 1, 4 and 16 rows for each signature with rows. `generate` has no rows: TensorFlow
+    Serving with batching refuses it, and does not load a model with a warm-up request that it
+    refuses.
 
     Args:
         generator: A built Keras model, latents -> images, or a `tfgans.MixtureGenerator`. It is

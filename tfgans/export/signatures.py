@@ -52,7 +52,6 @@ class GeneratorSignatures:
     def build(self) -> dict[str, Signature]:
         """Returns the function and the input specs of each signature, by name."""
         classes = [] if self._num_classes is None else [_rows("labels", tf.int32)]
-        single_class = [] if self._num_classes is None else [_scalar("label", tf.int32)]
         seed, index = _rows("seed", tf.int64), _rows("index", tf.int64)
         latents = _rows("latents", tf.float32, self._latent_shape)
         ends = [_rows("seed_a", tf.int64), _rows("seed_b", tf.int64), _rows("t", tf.float32)]
@@ -63,16 +62,18 @@ class GeneratorSignatures:
             "sample_at": (self._sample_at, [seed, index, *classes]),
             "component": (self._component, [latents, _rows("components", tf.int32), *classes]),
             "interpolate": (self._interpolate, [*ends, *classes]),
-            "mixture_weights": (self._mixture_weights, []),
+            # TensorFlow Serving refuses signatures without inputs by REST, and those without rows
+            # with batching.
+            "mixture_weights": (self._mixture_weights, [_rows("probe", tf.float32)]),
             "generate": (
                 self._generate,
-                [_scalar("num", tf.int32), _scalar("seed", tf.int64), *single_class],
+                [_scalar("num", tf.int32), _scalar("seed", tf.int64), *classes],
             ),
         }
         if len(self._image_shape) == 3:
             signatures["sample_png"] = (self._sample_png, [seed, *classes])
         if self._class_names is not None:
-            signatures["class_names"] = (self._names, [])
+            signatures["class_names"] = (self._names, [_rows("probe", tf.float32)])
         return signatures
 
     def _serving_default(self, latents: tf.Tensor, *labels: tf.Tensor) -> Outputs:
@@ -105,11 +106,11 @@ class GeneratorSignatures:
         encoded = tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)
         return {"image_bytes": encoded}
 
-    def _generate(self, num: tf.Tensor, seed: tf.Tensor, *label: tf.Tensor) -> Outputs:
+    def _generate(self, num: tf.Tensor, seed: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         inside = (num >= 1) & (num <= MAX_GENERATED)
         rows = _checked(num, inside, f"`num` must be from 1 to {MAX_GENERATED}")
         keys = _keys(tf.fill([rows], seed), tf.range(tf.cast(rows, tf.int64)))
-        return self._of_keys(keys, *(tf.fill([rows], value) for value in label))
+        return self._of_keys(keys, *(_one_or_each(values, rows) for values in labels))
 
     def _interpolate(
         self, seed_a: tf.Tensor, seed_b: tf.Tensor, t: tf.Tensor, *labels: tf.Tensor
@@ -122,11 +123,13 @@ class GeneratorSignatures:
         images = self._pinned(latents, components, *self._drawn(labels, keys_a))
         return {"images": images, "components": components}
 
-    def _mixture_weights(self) -> Outputs:
-        return {"weights": self._sampler.component_weights()}
+    def _mixture_weights(self, probe: tf.Tensor) -> Outputs:
+        weights = self._sampler.component_weights()
+        return {"weights": tf.broadcast_to(weights, [tf.shape(probe)[0], self.num_components])}
 
-    def _names(self) -> Outputs:
-        return {"names": tf.constant(self._class_names, tf.string)}
+    def _names(self, probe: tf.Tensor) -> Outputs:
+        names = tf.constant(self._class_names, tf.string)
+        return {"names": tf.broadcast_to(names, [tf.shape(probe)[0], tf.size(names)])}
 
     def _rows_of_keys(self, keys: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         components, classes = self._components_of(keys), self._drawn(labels, keys)
@@ -165,6 +168,15 @@ def _rows(name: str, dtype: tf.DType, shape: tuple[int, ...] = ()) -> tf.TensorS
 
 def _scalar(name: str, dtype: tf.DType) -> tf.TensorSpec:
     return tf.TensorSpec([], dtype, name)
+
+
+def _one_or_each(labels: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Returns int32 [rows]: a single class repeated, or a class for each row."""
+    size = tf.size(labels)
+    checked = _checked(
+        labels, (size == 1) | (size == rows), "`labels` must be one class, or a class for each row"
+    )
+    return tf.broadcast_to(checked, [rows])
 
 
 def _keys(seed: tf.Tensor, index: tf.Tensor) -> tf.Tensor:

@@ -24,7 +24,7 @@ def write_warmup(folder: Path, calls: Sequence[Call]) -> None:
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, inputs in calls:
-            if not inputs or any(value.ndim == 0 for value in inputs.values()):
+            if any(value.ndim == 0 for value in inputs.values()):
                 continue
             request = predict_pb2.PredictRequest()
             request.model_spec.signature_name = signature

@@ -151,13 +151,14 @@ class Client:
 
     def mixture_weights(self) -> np.ndarray:
         """Returns the probability of each component: float32 [k], [1.0] for a plain generator."""
-        return self.predict("mixture_weights", {})["weights"]
+        return self.predict("mixture_weights", {"probe": [0.0]})["weights"][0]
 
     def class_names(self) -> list[str]:
         """Returns the names of the classes 0, 1, ..., empty if the export has none."""
         if "class_names" not in self.metadata().signatures:
             return []
-        return [name.decode() for name in self.predict("class_names", {})["names"].tolist()]
+        names = self.predict("class_names", {"probe": [0.0]})["names"][0]
+        return [name.decode() for name in names.tolist()]
 
     def predict(self, signature: str, inputs: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
         """Returns the outputs of any signature by name, in a single request.

@@ -10,8 +10,10 @@ import numpy as np
 import urllib3
 
 from tfgans.serving.client.rest_format import (
+    NPY,
     SignatureInfo,
     outputs_from_json,
+    outputs_from_npy,
     signatures_from_json,
     to_json,
 )
@@ -19,6 +21,8 @@ from tfgans.serving.client.transport import Metadata, ServingError, VersionStatu
 
 _T = TypeVar("_T")
 _LONGEST_MESSAGE = 500
+# `tfgans serve` sends numbers as arrays; TensorFlow Serving ignores the header and sends JSON.
+_HEADERS = {"Content-Type": "application/json", "Accept": f"{NPY}, application/json"}
 _READ_BYTES = 2**20
 # The decompressed bytes of a reply, since the server may be malicious. 64 images of 1024 x 1024
 # pixels have half of it.
@@ -67,7 +71,11 @@ class RestTransport:
         model = self._pinned if version is None else f"{self._model}/versions/{version}"
         columns = {name: to_json(name, value) for name, value in inputs.items()}
         body = {"signature_name": signature, "inputs": columns}
-        reply = self._request("POST", f"{model}:predict", json.dumps(body).encode())
+        url = f"{model}:predict"
+        status, media_type, data = self._exchange("POST", url, json.dumps(body).encode())
+        if status == 200 and media_type == NPY:
+            return self._parsed(lambda: outputs_from_npy(data, info))
+        reply = self._json(url, status, data)
         return self._parsed(lambda: outputs_from_json(reply, info))
 
     def status(self) -> list[VersionStatus]:
@@ -96,16 +104,13 @@ class RestTransport:
         """See `Transport.close`."""
         self._pool.clear()
 
-    def _request(self, method: str, url: str, body: bytes | None = None) -> Any:
+    def _request(self, method: str, url: str) -> Any:
+        """Returns the JSON object of a reply to a request without a body."""
+        status, _, data = self._exchange(method, url)
+        return self._json(url, status, data)
+
+    def _json(self, url: str, status: int, data: bytes) -> Any:
         """Returns the JSON object of a reply."""
-        try:
-            status, data = self._exchange(method, url, body)
-        except urllib3.exceptions.NewConnectionError as error:  # A subclass of its TimeoutError.
-            raise ConnectionError(f"{self._server} cannot be reached: {error}") from error
-        except urllib3.exceptions.TimeoutError as error:
-            raise TimeoutError(f"{self._server} did not answer within {self._timeout} s") from error
-        except urllib3.exceptions.HTTPError as error:
-            raise ConnectionError(f"{self._server} cannot be reached: {error}") from error
         text = data.decode(errors="replace")
         try:
             reply = json.loads(text)
@@ -119,12 +124,27 @@ class RestTransport:
             )
         return reply
 
-    def _exchange(self, method: str, url: str, body: bytes | None) -> tuple[int, bytes]:
-        """Returns status and body of a reply within the timeout; urllib3 limits each read alone."""
+    def _exchange(self, method: str, url: str, body: bytes | None = None) -> tuple[int, str, bytes]:
+        """Returns status, media type and body of a reply."""
+        try:
+            return self._received(method, url, body)
+        except urllib3.exceptions.NewConnectionError as error:  # A subclass of its TimeoutError.
+            raise ConnectionError(f"{self._server} cannot be reached: {error}") from error
+        except urllib3.exceptions.TimeoutError as error:
+            raise TimeoutError(f"{self._server} did not answer within {self._timeout} s") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise ConnectionError(f"{self._server} cannot be reached: {error}") from error
+
+    def _received(self, method: str, url: str, body: bytes | None) -> tuple[int, str, bytes]:
+        """Returns a reply within the timeout; urllib3 limits each read alone."""
         deadline = time.monotonic() + self._timeout
-        headers = {} if body is None else {"Content-Type": "application/json"}
         reply = self._pool.request(
-            method, url, body=body, headers=headers, redirect=False, preload_content=False
+            method,
+            url,
+            body=body,
+            headers={} if body is None else _HEADERS,
+            redirect=False,
+            preload_content=False,
         )
         parts, remaining = [], _LARGEST_REPLY
         try:
@@ -143,7 +163,8 @@ class RestTransport:
             reply.close()
             raise
         reply.release_conn()
-        return reply.status, b"".join(parts)
+        media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip()
+        return reply.status, media_type, b"".join(parts)
 
     def _parsed(self, parse: Callable[[], _T]) -> _T:
         try:

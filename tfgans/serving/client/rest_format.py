@@ -6,16 +6,19 @@ https://www.tensorflow.org/tfx/serving/api_rest#json_mapping: tensors are nested
 
 import base64
 import binascii
+import io
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+# The media type of arrays in NumPy's format, one after another in the order of their names.
+NPY = "application/x-npy"
 _DTYPES = {
     "DT_FLOAT": "float32",
     "DT_DOUBLE": "float64",
-    "DT_HALF": "float16",
     "DT_INT8": "int8",
     "DT_INT16": "int16",
     "DT_INT32": "int32",
@@ -33,16 +36,21 @@ class InvalidRequestError(ValueError):
     """A request does not match the signature, or the model refuses its inputs."""
 
 
+class UnsupportedTypeError(InvalidRequestError):
+    """The signature or the model has a type that the REST API does not support."""
+
+
 class TensorInfo(NamedTuple):
     """Type and shape of an input or output.
 
     Attributes:
-        dtype: NumPy's name of the type, or "string" for bytes.
-        shape: Ints, None where the size is free.
+        dtype: NumPy's name of the type, or "string" for bytes. A type that JSON does not support
+            has the name of its proto, say "DT_BFLOAT16".
+        shape: Ints, None where the size is free. None if the number of axes is free.
     """
 
     dtype: str
-    shape: tuple[int | None, ...]
+    shape: tuple[int | None, ...] | None
 
 
 class SignatureInfo(NamedTuple):
@@ -69,16 +77,22 @@ def _tensors_from_json(infos: Mapping[str, Any]) -> dict[str, TensorInfo]:
     for name, info in sorted(infos.items()):
         sizes = [int(dim["size"]) for dim in info["tensor_shape"].get("dim", [])]
         shape = tuple(None if size < 0 else size for size in sizes)
-        tensors[name] = TensorInfo(_DTYPES[info["dtype"]], shape)
+        is_free = info["tensor_shape"].get("unknown_rank", False)
+        dtype = str(info["dtype"])
+        tensors[name] = TensorInfo(_DTYPES.get(dtype, dtype), None if is_free else shape)
     return tensors
 
 
 def to_json(name: str, array: np.ndarray) -> Any:
-    """Returns nested lists of numbers, of text, or of {"b64": ...} if the name ends in `_bytes`."""
+    """Returns nested lists of numbers, of text, or of {"b64": ...}.
+
+    Strings become {"b64": ...} if the name ends in `_bytes`, or if they are no UTF-8, which JSON
+    cannot hold.
+    """
     if array.dtype.kind not in "OSU":
         return array.tolist()
     values = [value if isinstance(value, bytes) else str(value).encode() for value in array.ravel()]
-    encode = _to_b64 if name.endswith("_bytes") else bytes.decode
+    encode = _to_b64 if name.endswith("_bytes") else _to_text
     encoded = np.empty(array.size, object)
     encoded[:] = [encode(value) for value in values]
     return encoded.reshape(array.shape).tolist()
@@ -90,8 +104,12 @@ def from_json(name: str, value: Any, info: TensorInfo) -> np.ndarray:
     Raises:
         InvalidRequestError: If the type or the shape differs from `info`.
     """
+    if info.dtype not in _DTYPES.values():
+        raise UnsupportedTypeError(f"{name!r} is of {info.dtype}, which JSON cannot hold")
+    if info.shape is None:
+        info = TensorInfo(info.dtype, (None,) * _depth(value))
     shape, leaves = [], [value]
-    for size in info.shape:
+    for size in info.shape or ():
         if not all(isinstance(leaf, list) for leaf in leaves):
             break
         sizes = {len(leaf) for leaf in leaves}
@@ -101,11 +119,12 @@ def from_json(name: str, value: Any, info: TensorInfo) -> np.ndarray:
             )
         shape.append(sizes.pop() if sizes else size or 0)
         leaves = list(itertools.chain.from_iterable(leaves))
-    same_rank = len(shape) == len(info.shape) and not any(isinstance(x, list) for x in leaves)
+    expected = info.shape or ()
+    same_rank = len(shape) == len(expected) and not any(isinstance(x, list) for x in leaves)
     if not same_rank or any(
-        expected not in (None, size) for expected, size in zip(info.shape, shape, strict=True)
+        wanted not in (None, size) for wanted, size in zip(expected, shape, strict=True)
     ):
-        sizes_text = ", ".join("batch" if size is None else str(size) for size in info.shape)
+        sizes_text = ", ".join("batch" if size is None else str(size) for size in expected)
         received = f"shape {shape}" if same_rank else "another number of axes"
         raise InvalidRequestError(
             f"{name!r} must have the shape [{sizes_text}]. Received: {received}"
@@ -125,16 +144,46 @@ def _array(name: str, leaves: list[Any], dtype: str) -> np.ndarray:
         raise InvalidRequestError(
             f"{name!r} must be of {dtype}. Received: JSON values of type {received}"
         )
-    if np.dtype(dtype).kind in "iu" and leaves:
+    if np.dtype(dtype).kind == "f":
+        _check_precision(name, leaves, dtype)
+    elif np.dtype(dtype).kind in "iu" and leaves:
         limits = np.iinfo(dtype)
         if min(leaves) < limits.min or max(leaves) > limits.max:
             raise InvalidRequestError(
                 f"{name!r} must be of {dtype}. Received: a number outside its range"
             )
+    return np.array(leaves, dtype)
+
+
+def _depth(value: Any) -> int:
+    """Returns the axes of nested lists, from the first value of each."""
+    depth = 0
+    while isinstance(value, list):
+        depth += 1
+        value = value[0] if value else None
+    return depth
+
+
+def _check_precision(name: str, leaves: list[Any], dtype: str) -> None:
+    """Raises InvalidRequestError for an integer that a float rounds, or a number too large."""
+    info = np.finfo(dtype)
+    # All integers below 2 to the number of digits are exact.
+    ints = [leaf for leaf in leaves if type(leaf) is int]
+    bad: list[Any] = [leaf for leaf in ints if abs(leaf) >= 2 ** (info.nmant + 1)]
+    if dtype != "float64":
+        wide = np.array([leaf for leaf in leaves if type(leaf) is float], np.float64)
+        bad += wide[np.isfinite(wide) & (np.abs(wide) > info.max)].tolist()
+    if bad:
+        raise InvalidRequestError(
+            f"{name!r} must be of {dtype} without loss of precision. Received: {bad[0]!s:.40}"
+        )
+
+
+def _to_text(value: bytes) -> str | dict[str, str]:
     try:
-        return np.array(leaves, dtype)
-    except OverflowError as error:
-        raise InvalidRequestError(f"{name!r} must be of {dtype}. Received: {error}") from error
+        return value.decode()
+    except UnicodeDecodeError:
+        return _to_b64(value)
 
 
 def _to_b64(value: bytes) -> dict[str, str]:
@@ -144,7 +193,7 @@ def _to_b64(value: bytes) -> dict[str, str]:
 def _to_bytes(name: str, value: Any) -> bytes:
     if isinstance(value, str):
         return value.encode()
-    if isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str):
+    if _is_b64(value):
         try:
             return base64.b64decode(value["b64"], validate=True)
         except binascii.Error as error:
@@ -157,36 +206,51 @@ def _to_bytes(name: str, value: Any) -> bytes:
 def inputs_from_json(body: Mapping[str, Any], info: SignatureInfo) -> dict[str, np.ndarray]:
     """Returns the arrays of a predict request in rows (`instances`) or columns (`inputs`).
 
+    As in TensorFlow Serving, columns that are no inputs are ignored, but in rows they are errors.
+
     Raises:
-        InvalidRequestError: If the request has neither or both, or if an input is missing, unknown
-            or of another type.
+        InvalidRequestError: If the signature has no inputs, if the request has neither rows nor
+            columns or both, or if an input is missing or of another type.
     """
+    if not info.inputs:
+        raise InvalidRequestError("The REST API does not run signatures without inputs")
     if ("instances" in body) == ("inputs" in body):
         raise InvalidRequestError(
             'A request must have either "instances" (rows) or "inputs" (columns)'
         )
-    inputs = body["inputs"] if "inputs" in body else _columns(body["instances"])
-    if len(info.inputs) == 1 and (not isinstance(inputs, dict) or inputs.keys() == {"b64"}):
+    inputs = body["inputs"] if "inputs" in body else _columns(body["instances"], info)
+    if not isinstance(inputs, dict) or _is_b64(inputs):
+        if len(info.inputs) > 1:
+            raise InvalidRequestError(
+                f"Expected an object with {joined_names(info.inputs)}. Received: "
+                f"{type(inputs).__name__}"
+            )
         inputs = {next(iter(info.inputs)): inputs}
-    if not isinstance(inputs, dict):
-        expected = "no inputs" if not info.inputs else f"an object with {', '.join(info.inputs)}"
-        raise InvalidRequestError(f"Expected {expected}. Received: {type(inputs).__name__}")
-    if inputs.keys() != info.inputs.keys():
+    missing = info.inputs.keys() - inputs.keys()
+    if missing:
         raise InvalidRequestError(
-            f"The inputs must be: {', '.join(info.inputs) or 'none'}. Received: "
-            f"{', '.join(sorted(inputs)) or 'none'}"
+            f"The inputs must be: {joined_names(info.inputs)}. Missing: {joined_names(missing)}"
         )
     return {name: from_json(name, inputs[name], info.inputs[name]) for name in info.inputs}
 
 
-def _columns(rows: Any) -> Any:
+def _columns(rows: Any, info: SignatureInfo) -> Any:
     if not isinstance(rows, list) or not rows:
         raise InvalidRequestError('"instances" must be a list with a row or more')
-    if not all(isinstance(row, dict) for row in rows) or set(rows[0]) == {"b64"}:
+    are_named = [isinstance(row, dict) and not _is_b64(row) for row in rows]
+    if not any(are_named):
         return rows
-    if any(row.keys() != rows[0].keys() for row in rows):
-        raise InvalidRequestError('All "instances" must have the same inputs')
-    return {name: [row[name] for row in rows] for name in rows[0]}
+    if not all(are_named):
+        raise InvalidRequestError('All "instances" must be objects, or none')
+    if any(row.keys() != info.inputs.keys() for row in rows):
+        raise InvalidRequestError(
+            f'All "instances" must have the inputs: {joined_names(info.inputs)}'
+        )
+    return {name: [row[name] for row in rows] for name in info.inputs}
+
+
+def _is_b64(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
 
 
 def reply_of(outputs: Mapping[str, np.ndarray], *, as_rows: bool) -> dict[str, Any]:
@@ -196,15 +260,19 @@ def reply_of(outputs: Mapping[str, np.ndarray], *, as_rows: bool) -> dict[str, A
     serializers write faster than lists.
 
     Raises:
-        InvalidRequestError: If a reply in rows is impossible, since the outputs have no rows.
+        InvalidRequestError: If a reply in rows is impossible, since the outputs have no rows, or if
+            JSON cannot hold the type of an output.
     """
+    for name, value in outputs.items():
+        if value.dtype.kind not in "OSU" and value.dtype.name not in _DTYPES.values():
+            raise InvalidRequestError(f"{name!r} is of {value.dtype.name}, which JSON cannot hold")
     columns: dict[str, Any] = {
-        name: to_json(name, value) if value.dtype.kind in "OSU" else np.ascontiguousarray(value)
+        name: to_json(name, value) if value.dtype.kind in "OSU" else np.asarray(value, order="C")
         for name, value in outputs.items()
     }
     if not as_rows:
         return {"outputs": columns if len(columns) > 1 else next(iter(columns.values()))}
-    sizes = {value.shape[0] if value.ndim else None for value in outputs.values()}
+    sizes = {len(value) if value.ndim else None for value in outputs.values()}
     if len(sizes) > 1 or None in sizes:
         raise InvalidRequestError(
             'These outputs have no rows in common: ask with "inputs" (columns)'
@@ -224,6 +292,48 @@ def outputs_from_json(reply: Mapping[str, Any], info: SignatureInfo) -> dict[str
     value = reply["outputs"]
     columns = value if len(info.outputs) > 1 else {next(iter(info.outputs)): value}
     return {name: from_json(name, columns[name], tensor) for name, tensor in info.outputs.items()}
+
+
+def outputs_from_npy(body: bytes, info: SignatureInfo) -> dict[str, np.ndarray]:
+    """Returns the arrays of a reply of type `NPY`.
+
+    Raises:
+        InvalidRequestError: If the reply does not match the signature.
+    """
+    outputs, start = {}, 0
+    for name, tensor in sorted(info.outputs.items()):
+        array, start = _array_from_npy(body, start)
+        sizes_match = tensor.shape is None or (
+            len(tensor.shape) == array.ndim
+            and all(
+                size in (None, received)
+                for size, received in zip(tensor.shape, array.shape, strict=True)
+            )
+        )
+        if array.dtype.name != tensor.dtype or not sizes_match:
+            raise InvalidRequestError(
+                f"{name!r} must be {tensor.dtype} {tensor.shape}. Received: {array.dtype} "
+                f"{array.shape}"
+            )
+        outputs[name] = array
+    return outputs
+
+
+def _array_from_npy(body: bytes, start: int) -> tuple[np.ndarray, int]:
+    """Returns the array whose bytes begin at `start`, and the place where they end.
+
+    Unlike `numpy.load`, it reserves no memory for what the body does not hold.
+    """
+    stream = io.BytesIO(body)
+    stream.seek(start)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise InvalidRequestError("Expected version 1.0 of NumPy's format")
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    if is_fortran or dtype.hasobject:
+        raise InvalidRequestError("Expected numbers in C order")
+    count = math.prod(shape)
+    array = np.frombuffer(body, dtype, count, stream.tell()).reshape(shape)
+    return array.copy(), stream.tell() + count * dtype.itemsize
 
 
 def joined_names(names: Iterable[str]) -> str:

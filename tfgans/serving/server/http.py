@@ -1,13 +1,16 @@
 """Listens, answers errors as JSON and restricts access, for the development server."""
 
+import asyncio
 import ipaddress
+import json
 import logging
+import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from tfgans.serving.client.rest_format import InvalidRequestError
+from tfgans.serving.client.rest_format import InvalidRequestError, UnsupportedTypeError
 
 _log = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -39,18 +42,70 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def run(application: web.Application, listening: socket.socket) -> None:
-    """Serves until SIGINT or SIGTERM, and then completes the running requests."""
+def run(
+    application: web.Application,
+    listening: socket.socket,
+    *,
+    drain: Callable[[], None],
+    drain_seconds: float,
+    access_log: bool,
+) -> None:
+    """Serves until SIGINT or SIGTERM, and then completes the running requests.
+
+    Args:
+        application: The application.
+        listening: The socket.
+        drain: Called on SIGTERM.
+        drain_seconds: Float, seconds from SIGTERM until the server takes no further requests, in
+            which a load balancer can notice that it is not ready.
+        access_log: Bool, whether to log a line for each request.
+    """
     # Hides stack traces of malformed HTTP. `errors_as_json` logs the errors of handlers.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    requests = logging.getLogger("aiohttp.access")
+    requests.setLevel(logging.INFO)
+
+    async def drain_on_sigterm(_: web.Application) -> None:
+        loop = asyncio.get_running_loop()
+
+        def on_sigterm() -> None:
+            drain()
+            loop.call_later(drain_seconds, _end)
+
+        # In place of aiohttp's handler, which ends at once.
+        loop.add_signal_handler(signal.SIGTERM, on_sigterm)
+
+    application.on_startup.append(drain_on_sigterm)
     web.run_app(
         application,
         sock=listening,
         print=None,
-        access_log=None,
+        access_log=requests if access_log else None,
+        access_log_format='%a "%r" %s %b bytes %D us',
         shutdown_timeout=_SHUTDOWN_S,
         handler_cancellation=True,  # Stops the work for clients that disconnect.
     )
+
+
+def _end() -> None:
+    raise web.GracefulExit
+
+
+def status_of(error: BaseException) -> int:
+    """Returns the status with which `errors_as_json` answers an error."""
+    if isinstance(error, web.HTTPException):
+        return error.status
+    if isinstance(error, UnsupportedTypeError):
+        return 501
+    if isinstance(error, InvalidRequestError | web.RequestPayloadError | ConnectionError):
+        return 400
+    return 408 if isinstance(error, TimeoutError) else 500
+
+
+def json_response(value: object, status: int = 200, **headers: str) -> web.Response:
+    """Returns a reply in JSON; as in TensorFlow Serving, its type has no charset."""
+    body = json.dumps(value).encode()
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
 
 
 @web.middleware
@@ -65,7 +120,7 @@ async def errors_as_json(request: web.Request, handler: _Handler) -> web.StreamR
         message = f"{error.reason}: {request.method} {request.path}" if is_default else error.text
         return _error(error.status, message, {"Allow": error.headers.get("Allow", "")})
     except InvalidRequestError as error:
-        return _error(400, str(error))
+        return _error(status_of(error), str(error))
     except (web.RequestPayloadError, ConnectionError) as error:
         return _error(400, f"the body cannot be read: {error}")
     except TimeoutError:
@@ -93,4 +148,4 @@ def _error(
     status: int, message: str | None, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     set_headers = {name: value for name, value in (headers or {}).items() if value}
-    return web.json_response({"error": message}, status=status, headers=set_headers)
+    return json_response({"error": message}, status, **set_headers)

@@ -1,10 +1,10 @@
-"""Loads the newest version of a SavedModel in a folder, and runs its signatures."""
+"""Loads versions of SavedModels, and runs their signatures."""
 
 import gc
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,26 @@ from google.protobuf import json_format
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from tfgans import files
-from tfgans.export.publish import versions
+from tfgans.export.publish import version_folders
 from tfgans.export.warmup import read_warmup
 from tfgans.serving.client.rest_format import (
     InvalidRequestError,
     SignatureInfo,
+    UnsupportedTypeError,
     signatures_from_json,
 )
 from tfgans.serving.client.transport import VersionStatus
+from tfgans.serving.server.models_config import ModelConfig, read_models_config
 
 _log = logging.getLogger(__name__)
 # Path, inode, size in bytes, time of the last change in nanoseconds.
 _FileState = tuple[Path, int, int, int]
+# What a request causes.
+_REFUSALS = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.OutOfRangeError,
+    tf.errors.FailedPreconditionError,
+)
 
 
 class ServedModel:
@@ -65,32 +72,48 @@ class ServedModel:
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
         try:
             outputs = self._loaded.signatures[signature](**tensors)
-        except tf.errors.InvalidArgumentError as error:
+        except _REFUSALS as error:
             raise InvalidRequestError(_without_graph_details(error.message)) from error
-        return {name: value.numpy() for name, value in outputs.items()}
+        except tf.errors.UnimplementedError as error:
+            raise UnsupportedTypeError(_without_graph_details(error.message)) from error
+        return {name: _array(value) for name, value in outputs.items()}
 
     def is_batchable(self, signature: str) -> bool:
         """Returns whether requests can be joined: axis 0 is free in every tensor."""
         info = self.signatures[signature]
         tensors = [*info.inputs.values(), *info.outputs.values()]
-        return bool(info.inputs) and all(tensor.shape[:1] == (None,) for tensor in tensors)
+        return bool(info.inputs) and all(
+            tensor.shape is not None and tensor.shape[:1] == (None,) for tensor in tensors
+        )
+
+
+class UnknownVersionError(LookupError):
+    """A model has no such version."""
+
+
+class UnknownLabelError(LookupError):
+    """A model has no such label."""
 
 
 class ModelFolder:
-    """Serves the newest version below a folder that loads.
+    """Serves the versions below a folder that a policy chooses and that load.
 
     Args:
-        path: The folder of versions.
+        config: `ModelConfig`: the folder of versions, the policy and the labels.
 
     Attributes:
-        current: The `ServedModel` that answers requests.
+        path: The folder of versions.
+        models: The `ServedModel`s that answer requests, by version in ascending order. Replaced and
+            never modified.
 
     Raises:
-        ValueError: If the folder has no version, or the newest cannot be loaded.
+        ValueError: If no version can be loaded, or a label has a version that is not served.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = files.path(path)
+    def __init__(self, config: ModelConfig) -> None:
+        self.path = config.path
+        self._policy, self._labels = config.policy, dict(config.labels)
+        self.models: dict[int, ServedModel] = {}
         # Reason and files by version. Replaced and never modified: `status` and `refresh` run in
         # different threads.
         self._failed: dict[int, tuple[str, list[_FileState]]] = {}
@@ -102,58 +125,175 @@ class ModelFolder:
             )
         if (self.path / "saved_model.pb").exists():
             raise ValueError(f"{self.path} is a single version: give the folder above it")
-        newest = self._newest()
-        if newest is None:
+        self.refresh()
+        if not self.models:
+            reasons = "; ".join(reason for reason, _ in self._failed.values())
             raise ValueError(
-                f"{self.path} holds no version: expected folders named 1, 2, ..., as "
-                "bin/export.py makes them"
+                reasons
+                or f"{self.path} holds no version to serve: expected folders named 1, 2, ..., as "
+                "`tfgans export` makes them"
             )
-        self.current = ServedModel(self.path / str(newest))
+        self._check_labels(self._labels)
 
-    def refresh(self) -> ServedModel | None:
-        """Loads the newest version unless it is current, and returns it, else None.
+    @property
+    def current(self) -> ServedModel:
+        """The newest version that answers requests."""
+        models = self.models
+        return models[max(models)]
 
-        The call blocks until the version is loaded. Running requests keep the old version until
-        they end. A version that does not load is logged, appears in `status`, and is tried again
-        when its files change.
+    def model(self, version: int | None = None, label: str | None = None) -> ServedModel:
+        """Returns the version of a number or a label, by default the newest.
+
+        Raises:
+            UnknownLabelError: If there is no such label.
+            UnknownVersionError: If the version is not served.
+        """
+        if label is not None:
+            if label not in self._labels:
+                raise UnknownLabelError(f"Unrecognized servable version label: {label}")
+            version = self._labels[label]
+        if version is None:
+            return self.current
+        try:
+            return self.models[version]
+        except KeyError as error:
+            raise UnknownVersionError(f"version {version}") from error
+
+    def configure(self, config: ModelConfig) -> bool:
+        """Takes over the policy and the labels; returns whether the served versions changed.
+
+        Raises:
+            ValueError: If a label has a version that is not served. The labels stay as they were.
+        """
+        self._policy = config.policy
+        changed = self.refresh()
+        self._check_labels(config.labels)
+        self._labels = dict(config.labels)
+        return changed
+
+    def refresh(self) -> bool:
+        """Loads and drops versions as the policy says; returns whether any changed.
+
+        The call blocks until all are loaded. A version is dropped after the versions that replace
+        it are loaded, and its running requests end. A version that does not load is logged,
+        appears in `status`, and is tried again when its files change.
         """
         with self._lock:
-            newest = self._newest()
-            if newest is None or newest == self.current.version:
-                return None
-            self._loading, folder = newest, self.path / str(newest)
-            files = _files(folder)
-            try:
-                self.current = ServedModel(folder)
-            except ValueError as error:
-                self._failed = {**self._failed, newest: (str(error), files)}
-                _log.error("version %d stays: %s", self.current.version, error)
-                return None
-            finally:
-                self._loading = None
-            # Frees the old version, whose functions are in reference cycles.
+            before = self.models
+            while True:
+                folders = version_folders(self.path)
+                wanted = self._policy.choose(
+                    version for version, folder in folders.items() if self._may_load(folder)
+                )
+                missing = [version for version in wanted if version not in self.models]
+                if not missing:
+                    break
+                self._load(folders[missing[-1]])
+            if wanted:
+                self.models = {version: self.models[version] for version in wanted}
+            if before.keys() == self.models.keys():
+                return False
+            # Frees the old versions, whose functions are in reference cycles.
+            del before
             gc.collect()
-            return self.current
+            return True
 
     def status(self) -> list[VersionStatus]:
-        """Returns the current version and those that are loading or failed, newest first."""
-        statuses = [VersionStatus(self.current.version, "AVAILABLE", "")]
+        """Returns the versions that are served, are loading or failed, newest first."""
+        statuses = [VersionStatus(version, "AVAILABLE", "") for version in self.models]
+        present = version_folders(self.path)
         statuses += [
             VersionStatus(version, "END", reason)
             for version, (reason, _) in self._failed.items()
-            if (self.path / str(version)).is_dir()
+            if version in present and version not in self.models
         ]
         loading = self._loading
         statuses += [] if loading is None else [VersionStatus(loading, "LOADING", "")]
         return sorted(statuses, reverse=True)
 
-    def _newest(self) -> int | None:
-        loadable = [version for version in versions(self.path) if self._may_load(version)]
-        return max(loadable, default=None)
+    def _load(self, folder: Path) -> None:
+        version = int(folder.name)
+        self._loading, files = version, _files(folder)
+        try:
+            self.models = dict(sorted({**self.models, version: ServedModel(folder)}.items()))
+        except ValueError as error:
+            self._failed = {**self._failed, version: (str(error), files)}
+            _log.error("%s", error)
+        finally:
+            self._loading = None
 
-    def _may_load(self, version: int) -> bool:
-        _, files = self._failed.get(version, ("", None))
-        return files is None or files != _files(self.path / str(version))
+    def _may_load(self, folder: Path) -> bool:
+        _, files = self._failed.get(int(folder.name), ("", None))
+        return files is None or files != _files(folder)
+
+    def _check_labels(self, labels: Mapping[str, int]) -> None:
+        for label, version in labels.items():
+            if version not in self.models:
+                served = ", ".join(map(str, self.models))
+                raise ValueError(
+                    f"The label {label!r} must be of a version that is served: {served}. Received: "
+                    f"{version}. Change the label or the version policy"
+                )
+
+
+class ModelSet:
+    """The models of a server, by name.
+
+    Args:
+        configs: `ModelConfig`s of different names.
+        file: The file that the configurations are from. `refresh` follows its changes. Default:
+            None, no file.
+
+    Attributes:
+        folders: `ModelFolder`s by name. Replaced and never modified.
+
+    Raises:
+        ValueError: If a model cannot be served.
+    """
+
+    def __init__(self, configs: Sequence[ModelConfig], *, file: Path | None = None) -> None:
+        self._file = file
+        self._text = b"" if file is None else file.read_bytes()
+        self.folders = {config.name: ModelFolder(config.check()) for config in configs}
+
+    def refresh(self) -> list[str]:
+        """Follows the file and the folders; returns the names of the models that changed.
+
+        A file or a folder that cannot be read or served is logged, and what is served stays.
+        """
+        changed = self._follow_file()
+        for name, folder in self.folders.items():
+            try:
+                changed += [name] if folder.refresh() else []
+            except OSError as error:
+                _log.error("%s cannot be read: %s", folder.path, error)
+        return changed
+
+    def _follow_file(self) -> list[str]:
+        if self._file is None:
+            return []
+        try:
+            text = self._file.read_bytes()
+            if text == self._text:
+                return []
+            self._text = text
+            return self._configure(read_models_config(self._file))
+        except (OSError, ValueError) as error:
+            _log.error("%s is not applied: %s", self._file, error)
+            return []
+
+    def _configure(self, configs: Sequence[ModelConfig]) -> list[str]:
+        folders, changed = {}, []
+        for config in configs:
+            folder = self.folders.get(config.name)
+            if folder is None or folder.path != config.path:
+                folders[config.name] = ModelFolder(config)
+                changed.append(config.name)
+            else:
+                folders[config.name] = folder
+                changed += [config.name] if folder.configure(config) else []
+        self.folders = folders
+        return changed
 
 
 def _files(folder: Path) -> list[_FileState]:
@@ -171,6 +311,15 @@ def _metadata(folder: Path) -> dict[str, Any]:
     return json_format.MessageToDict(
         definitions, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )["signature_def"]
+
+
+def _array(value: tf.Tensor) -> np.ndarray:
+    if value.dtype != tf.string:
+        return np.asarray(value.numpy())
+    # `numpy` makes a scalar a `bytes`.
+    strings = np.empty(value.shape, object)
+    strings[...] = value.numpy()
+    return strings
 
 
 def _without_graph_details(message: str) -> str:

@@ -1,31 +1,35 @@
-"""TensorFlow Serving's REST API for an exported model, for development."""
+"""TensorFlow Serving's REST API for exported models, for development."""
 
 import asyncio
 import contextlib
-import functools
 import json
 import logging
+import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
-import orjson
 from aiohttp import web
 
 from tfgans import checks
-from tfgans.serving.client.inputs import is_name
 from tfgans.serving.client.rest_format import (
     InvalidRequestError,
     inputs_from_json,
     joined_names,
-    reply_of,
 )
 from tfgans.serving.client.transport import VersionStatus
-from tfgans.serving.server import http
+from tfgans.serving.server import http, metrics, replies
+from tfgans.serving.server.addresses import Address, parse_address
 from tfgans.serving.server.batching import Arrays, Batcher
-from tfgans.serving.server.served_model import ModelFolder, ServedModel
+from tfgans.serving.server.metrics import Metrics
+from tfgans.serving.server.served_model import (
+    ModelSet,
+    ServedModel,
+    UnknownLabelError,
+    UnknownVersionError,
+)
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -56,53 +60,52 @@ class Limits(NamedTuple):
 
 
 class Server:
-    """Serves a model by TensorFlow Serving's REST API, for development; see `bin/serve.py`.
+    """Serves models by TensorFlow Serving's REST API, for development; see `tfgans serve`.
 
-    It answers predict requests in rows and columns, status and metadata, for the loaded version
-    only. It loads a new version beside the old version, which completes its requests.
+    It answers predict requests in rows and columns, status and metadata. It loads a new version
+    beside the old version, which completes its requests. `/healthz` tells that the process runs,
+    `/readyz` that it takes requests, and `/monitoring/prometheus/metrics` has TensorFlow Serving's
+    metrics.
 
     Args:
-        folder: `ModelFolder`.
-        name: String, the model's name in URLs.
+        models: `ModelSet`.
         limits: `Limits`. Default: `Limits()`.
-        poll_seconds: Float above 0, seconds between checks for a new version. Default: 1.
+        poll_seconds: Float above 0, seconds between checks for new versions. Default: 1.
         ui: Bool, whether to serve the explorer at "/". Default: False.
         local: Bool, whether to refuse requests that come by another host name than this machine's
             or from the page of another site. Default: False.
 
     Raises:
-        ValueError: If the name cannot be part of a URL, or `limits` contradict each other.
+        ValueError: If `limits` contradict each other.
     """
 
     def __init__(
         self,
-        folder: ModelFolder,
+        models: ModelSet,
         *,
-        name: str,
         limits: Limits | None = None,
         poll_seconds: float = 1.0,
         ui: bool = False,
         local: bool = False,
     ) -> None:
-        self._folder, self._name = folder, name
+        self._models = models
         self._limits = limits or Limits()
         self._poll_seconds = checks.positive("poll_seconds", poll_seconds)
         self._ui, self._local = ui, local
-        if not is_name(name):
-            raise ValueError(
-                f"`name` must be plain text without /, \\ and :, as a part of URLs. Received: "
-                f"{name!r}"
-            )
         if self._limits.waiting_rows < self._limits.rows:
             raise ValueError(
                 "All rows of a request must be able to wait: expected `waiting_rows` of at least "
                 f"`rows`. Received: {self._limits}"
             )
         self._waiting_rows = 0
+        self._is_draining = False
         # A single thread: TensorFlow uses all cores.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="model")
-        # By version and signature.
-        self._batchers: dict[tuple[int, str], Batcher] = {}
+        # By model and signature. A model that is dropped takes its batchers along.
+        self._batchers: weakref.WeakKeyDictionary[ServedModel, dict[str, Batcher]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._metrics = Metrics(lambda: self._waiting_rows)
 
     def application(self) -> web.Application:
         """Returns the application, for `aiohttp.web.run_app`."""
@@ -110,18 +113,22 @@ class Server:
             client_max_size=self._limits.body_bytes,
             middlewares=[http.errors_as_json, *[http.from_this_machine] * self._local],
         )
-        for pin in ("", "/versions/{version:[0-9]{1,19}}", "/labels/{label:[^/:]+}"):
-            path = "/v1/models/{model:[^/:]+}" + pin
-            application.router.add_get(path, self._status)
-            application.router.add_get(f"{path}/metadata", self._metadata)
-            application.router.add_post(f"{path}:predict", self._predict)
+        router = application.router
+        router.add_route("*", "/{v1:[vV]1}/{rest:.*}", self._answer)
+        router.add_get("/healthz", self._healthz)
+        router.add_get("/readyz", self._readyz)
+        router.add_get(metrics.PATH, self._metrics_page)
         if self._ui:
-            application.router.add_get("/explorer.json", self._explorer)
+            router.add_get("/explorer.json", self._explorer)
             for file in sorted(_PAGE.iterdir()):
                 place = "/" if file.name == "index.html" else f"/{file.name}"
-                application.router.add_get(place, _file_handler(file))
+                router.add_get(place, _file_handler(file))
         application.cleanup_ctx.append(self._watching)
         return application
+
+    def drain(self) -> None:
+        """Makes `/readyz` answer 503, so that no further requests are sent here."""
+        self._is_draining = True
 
     async def _watching(self, _: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(self._watch())
@@ -134,45 +141,96 @@ class Server:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self._poll_seconds)
-            try:
-                # Not in the thread of the model, so that requests continue.
-                changed = await asyncio.to_thread(self._folder.refresh)
-            except OSError as error:
-                _log.error("%s cannot be read: %s", self._folder.path, error)
-                continue
-            if changed is not None:
-                # Waiting requests keep the old batchers, and with them the old model.
-                self._batchers.clear()
-                _log.warning("serving version %d", changed.version)
+            # Not in the thread of the model, so that requests continue.
+            for name in await asyncio.to_thread(self._models.refresh):
+                versions = ", ".join(map(str, self._models.folders[name].models))
+                _log.warning("serving %s version %s", name, versions)
 
-    async def _predict(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.Request) -> web.Response:
+        """Answers a request under /v1/, and counts it."""
+        started, status, name = time.perf_counter(), 500, ""
+        try:
+            address = parse_address(request.method, request.rel_url.raw_path)
+            # Names of models that are not served would fill the memory with metrics.
+            name = address.model if address.model in self._models.folders else ""
+            reply = await self._dispatch(request, address)
+            status = 200
+            if address.method == "predict":
+                self._metrics.time_request(name, address.method, time.perf_counter() - started)
+            return reply
+        except BaseException as error:
+            status = http.status_of(error)
+            raise
+        finally:
+            self._metrics.count(name, status)
+
+    async def _dispatch(self, request: web.Request, address: Address) -> web.Response:
+        if address.method == "status":
+            return http.json_response(self._status(address))
+        if address.method == "metadata":
+            return http.json_response(self._metadata(address))
         async with asyncio.timeout(http.BODY_TIMEOUT_S):
             body = await request.read()
         parsed = await _in_thread_if(len(body) > _LARGE, _parsed, body)
-        model = self._model(request)
-        signature = parsed.get("signature_name") or "serving_default"
-        if not isinstance(signature, str) or signature not in model.signatures:
+        if address.method == "predict":
+            return await self._predict(request, address, parsed, large=len(body) > _LARGE)
+        return self._classify_or_regress(address, parsed)
+
+    async def _predict(
+        self, request: web.Request, address: Address, parsed: dict[str, Any], *, large: bool
+    ) -> web.Response:
+        signature = _signature_name(parsed)
+        model = self._model(address)
+        if signature not in model.signatures:
             raise InvalidRequestError(
-                f"The model has no signature {signature!r}, but: {joined_names(model.signatures)}"
+                f"Serving signature name: {signature!r} not found in signature def. The signatures "
+                f"are: {joined_names(model.signatures)}"
             )
         info = model.signatures[signature]
-        inputs = await _in_thread_if(len(body) > _LARGE, inputs_from_json, parsed, info)
-        outputs = await self._run(model, signature, inputs)
+        inputs = await _in_thread_if(large, inputs_from_json, parsed, info)
+        media_type = replies.choose(request.headers.get("Accept", ""), info)
+        outputs = await self._run(address.model, model, signature, inputs)
         size = sum(output.nbytes for output in outputs.values())
         as_rows = "instances" in parsed
-        reply = await _in_thread_if(size > _LARGE, _serialized, outputs, as_rows)
-        return web.Response(body=reply, content_type="application/json")
+        body = await _in_thread_if(size > _LARGE, replies.serialize, outputs, media_type, as_rows)
+        return web.Response(body=body, content_type=media_type)
 
-    async def _run(self, model: ServedModel, signature: str, inputs: Arrays) -> Arrays:
+    def _classify_or_regress(self, address: Address, parsed: dict[str, Any]) -> web.Response:
+        """Refuses a request as TensorFlow Serving does for signatures of predict."""
+        examples = parsed.get("examples")
+        if not isinstance(examples, list) or not examples:
+            raise InvalidRequestError('The request must have "examples", a list of one or more')
+        if not all(isinstance(example, dict) for example in examples):
+            raise InvalidRequestError('All "examples" must be JSON objects')
+        signature, model = _signature_name(parsed), self._model(address)
+        if signature not in model.signatures:
+            raise InvalidRequestError(f"No signature was found with the name: {signature!r}")
+        expected = f"tensorflow/serving/{address.method}"
+        received = model.metadata[signature]["method_name"]
+        if received != expected:
+            raise InvalidRequestError(
+                f"Expected a signature with the method {expected}. Received: {received}"
+            )
+        raise web.HTTPNotImplemented(text=f"tfgans serve does not run {address.method}")
+
+    async def _run(self, name: str, model: ServedModel, signature: str, inputs: Arrays) -> Arrays:
         if model.is_batchable(signature):
             rows = self._checked_rows(inputs)
-            submit = self._batcher(model, signature).submit
+            submit = self._batcher(name, model, signature).submit
             return await self._counted(rows, lambda: submit(inputs))
         loop = asyncio.get_running_loop()
         return await self._counted(
-            self._limits.rows if inputs else 1,
-            lambda: loop.run_in_executor(self._executor, model.run, signature, inputs),
+            self._limits.rows,
+            lambda: loop.run_in_executor(
+                self._executor, self._timed_run, name, model, signature, inputs
+            ),
         )
+
+    def _timed_run(self, name: str, model: ServedModel, signature: str, inputs: Arrays) -> Arrays:
+        started = time.perf_counter()
+        outputs = model.run(signature, inputs)
+        self._metrics.time_run(name, time.perf_counter() - started)
+        return outputs
 
     async def _counted(self, rows: int, run: Callable[[], Awaitable[Arrays]]) -> Arrays:
         """Runs a request, or refuses it if too many rows are waiting."""
@@ -191,58 +249,81 @@ class Server:
         rows = {len(value) for value in inputs.values()}
         if len(rows) > 1:
             raise InvalidRequestError("All inputs must have the same number of rows")
-        if not 1 <= max(rows) <= self._limits.rows:
+        if max(rows) > self._limits.rows:
             raise InvalidRequestError(
-                f"A request must have from 1 to {self._limits.rows} rows. Received: {max(rows)}. "
+                f"A request must have at most {self._limits.rows} rows. Received: {max(rows)}. "
                 "Send more in several requests"
             )
         return max(rows)
 
-    def _batcher(self, model: ServedModel, signature: str) -> Batcher:
-        key = model.version, signature
-        if key not in self._batchers:
-            self._batchers[key] = Batcher(
-                functools.partial(model.run, signature),
-                self._executor,
-                max_rows=self._limits.rows,
+    def _batcher(self, name: str, model: ServedModel, signature: str) -> Batcher:
+        batchers = self._batchers.setdefault(model, {})
+        if signature not in batchers:
+            # Not a reference to the model, which keys the dictionary.
+            owner = weakref.ref(model)
+
+            def run(inputs: Arrays) -> Arrays:
+                owned = owner()
+                assert owned is not None  # noqa: S101 (the request holds it)
+                return self._timed_run(name, owned, signature, inputs)
+
+            batchers[signature] = Batcher(run, self._executor, max_rows=self._limits.rows)
+        return batchers[signature]
+
+    def _status(self, address: Address) -> dict[str, Any]:
+        folder = self._models.folders.get(address.model)
+        if folder is None:
+            raise web.HTTPNotFound(text=f"Could not find any versions of model {address.model}")
+        version = address.version
+        if address.label is not None:
+            version = self._model(address).version
+        statuses = [s for s in folder.status() if version in (None, s.version)]
+        if not statuses:
+            raise web.HTTPNotFound(
+                text=f"Could not find version {version} of model {address.model}"
             )
-        return self._batchers[key]
+        return {"model_version_status": [_status_json(status) for status in statuses]}
 
-    async def _status(self, request: web.Request) -> web.Response:
-        self._check_name(request)
-        statuses = self._folder.status()
-        if "version" in request.match_info:
-            version = int(request.match_info["version"])
-            statuses = [status for status in statuses if status.version == version]
-        if not statuses or "label" in request.match_info:
-            raise web.HTTPNotFound(text=f"Could not find {_servable(request)}")
-        return web.json_response({"model_version_status": [_status_json(s) for s in statuses]})
-
-    async def _metadata(self, request: web.Request) -> web.Response:
-        model = self._model(request)
-        spec = {"name": self._name, "signature_name": "", "version": str(model.version)}
+    def _metadata(self, address: Address) -> dict[str, Any]:
+        model = self._model(address)
+        spec = {"name": address.model, "signature_name": "", "version": str(model.version)}
         definitions = {"signature_def": {"signature_def": model.metadata}}
-        return web.json_response({"model_spec": spec, "metadata": definitions})
+        return {"model_spec": spec, "metadata": definitions}
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return http.json_response({"status": "running"})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        if self._is_draining:
+            raise web.HTTPServiceUnavailable(text="the server is about to end")
+        folders = self._models.folders
+        versions = {name: list(folder.models) for name, folder in folders.items()}
+        return http.json_response({"status": "ready", "versions": versions})
+
+    async def _metrics_page(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=self._metrics.page(), headers={"Content-Type": metrics.CONTENT_TYPE}
+        )
 
     async def _explorer(self, _: web.Request) -> web.Response:
-        return web.json_response({"model": self._name})
+        return http.json_response({"models": list(self._models.folders)})
 
-    def _check_name(self, request: web.Request) -> None:
-        if request.match_info["model"] != self._name:
+    def _model(self, address: Address) -> ServedModel:
+        folder = self._models.folders.get(address.model)
+        if folder is None:
             raise web.HTTPNotFound(
-                text=f"Servable not found for request: {_servable(request)}. The model is: "
-                f"{self._name}"
+                text=f"Servable not found for request: {address}. The models are: "
+                f"{joined_names(self._models.folders)}"
             )
-
-    def _model(self, request: web.Request) -> ServedModel:
-        self._check_name(request)
-        model, match = self._folder.current, request.match_info
-        if "label" in match or int(match.get("version", model.version)) != model.version:
+        try:
+            return folder.model(address.version, address.label)
+        except UnknownLabelError as error:
+            raise InvalidRequestError(str(error)) from error
+        except UnknownVersionError as error:
+            versions = ", ".join(map(str, folder.models))
             raise web.HTTPNotFound(
-                text=f"Servable not found for request: {_servable(request)}. The version is "
-                f"{model.version}, without labels"
-            )
-        return model
+                text=f"Servable not found for request: {address}. The versions are: {versions}"
+            ) from error
 
 
 async def _in_thread_if(large: bool, function: Callable[..., _T], *args: Any) -> _T:
@@ -270,27 +351,13 @@ def _parsed(body: bytes) -> dict[str, Any]:
     return request
 
 
-def _serialized(outputs: Mapping[str, np.ndarray], as_rows: bool) -> bytes:
-    reply = reply_of(outputs, as_rows=as_rows)
-    floats = [output for output in outputs.values() if output.dtype.kind == "f"]
-    if all(np.isfinite(output).all() for output in floats):
-        return orjson.dumps(reply, default=_listed, option=orjson.OPT_SERIALIZE_NUMPY)
-    # Unlike orjson, json writes NaN, as TensorFlow Serving does.
-    return json.dumps(reply, default=_listed).encode()
-
-
-def _listed(array: np.ndarray | np.generic) -> object:
-    return array.tolist()
+def _signature_name(request: Mapping[str, Any]) -> str:
+    name = request.get("signature_name", "")
+    if not isinstance(name, str):
+        raise InvalidRequestError(f"`signature_name` must be a string. Received: {name!r:.40}")
+    return name or "serving_default"
 
 
 def _status_json(status: VersionStatus) -> dict[str, Any]:
     code = {"error_code": "UNKNOWN" if status.error else "OK", "error_message": status.error}
     return {"version": str(status.version), "state": status.state, "status": code}
-
-
-def _servable(request: web.Request) -> str:
-    """Returns the model and version of a request, as in TensorFlow Serving's errors."""
-    match = request.match_info
-    if "version" in match:
-        return f"Specific({match['model']}, {match['version']})"
-    return f"Latest({match['model']})" if "label" not in match else f"label {match['label']!r}"
