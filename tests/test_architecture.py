@@ -60,7 +60,7 @@ IMPORTS = {
     "players": {"layers", "mixtures", "optimizers", "penalties", "replicas"},
     "pairing": {"layers", "objectives", "output_ranges", "penalties", "players"},
     "sampling": {"players", "refinement"},
-    "export": {"players", "sampling", "serving.client"},
+    "export": {"pictures", "players", "sampling", "serving.client"},
     "gan": {
         *("averages", "callback_checks", "data", "executions", "export", "layers", "logs"),
         *("objectives", "optimizers", "pairing", "penalties", "players", "refinement"),
@@ -82,8 +82,9 @@ IMPORTS = {
         *("networks", "objectives", "optimizers", "penalties", "refinement"),
     },
     "cli": {
-        *("data", "evaluation", "gan", "labs", "layers", "objectives", "penalties", "pictures"),
-        *("refinement", "schedules", "serving", "serving.server", "tfgans", "training"),
+        *("data", "evaluation", "export", "gan", "labs", "layers", "objectives", "penalties"),
+        *("pictures", "refinement", "schedules", "serving", "serving.server", "tfgans"),
+        "training",
     },
     "__main__": {"cli"},
     "training": {"callbacks", "data", "evaluation", "gan", "players", "replicas", "sampling"},

@@ -1160,6 +1160,7 @@ class GAN(keras.Model):
         format: str = "tf_saved_model",  # noqa: A002 (Keras's name)
         *,
         class_names: Sequence[str] | None = None,
+        component: int | None = None,
         card: Mapping[str, object] | None = None,
         keep: int | None = None,
         verify: bool = True,
@@ -1180,6 +1181,8 @@ class GAN(keras.Model):
             format: "tf_saved_model", "onnx" or "litert".
             class_names: List of strings, the names of the classes of a conditional model, say
                 `source.class_names`, for clients of a SavedModel. Default: None, without names.
+            component: Int, the only component of a mixture to export, as a plain generator.
+                Default: None, all of them.
             card: JSON values to add to `assets.extra/model_card.json` of a SavedModel.
             keep: Int of at least 1, the number of versions to keep, newest first. Default: None,
                 all.
@@ -1195,6 +1198,10 @@ class GAN(keras.Model):
         """
         checks.choice("format", format, ("tf_saved_model", "onnx", "litert"))
         _check_export_path(path, format)
+        generator = self.sampling_generator
+        if component is not None:
+            components = GeneratorPlayer(generator).components
+            generator = components[self._checked_component(component)]
         if format != "tf_saved_model":
             if (class_names, card, keep) != (None, None, None):
                 raise ValueError(
@@ -1202,29 +1209,30 @@ class GAN(keras.Model):
                     f"Received: format={format!r}. Leave them out"
                 )
             return export.export_exchange(
-                self.sampling_generator, path, format=format, num_classes=self.num_classes
+                generator, path, format=format, num_classes=self.num_classes
             )
         return export.export_generator(
-            self.sampling_generator,
+            generator,
             path,
             num_classes=self.num_classes,
             draw_latents=self.draw_latents,
             class_names=class_names,
-            card={"model": self._description(), **(card or {})},
+            card={"model": self._description(generator, component), **(card or {})},
             keep=keep,
             verify=verify,
         )
 
-    def _description(self) -> Config:
+    def _description(self, exported: keras.Model, component: int | None) -> Config:
         return {
             "class": type(self).__name__,
             "step": self.step,
             "averaged": self.sampling_generator is not self.generator,
-            "parameters": self.sampling_generator.count_params(),
+            "parameters": exported.count_params(),
             "latent_shape": list(self.latent_shape),
             "image_shape": list(self._sampler.example_shape),
             "num_classes": self.num_classes,
-            "num_components": self._sampler.num_components,
+            "num_components": GeneratorPlayer(exported).num_components,
+            **({} if component is None else {"component": component}),
         }
 
     def _sample_function(self, refinement: Langevin | None) -> Callable[..., tf.Tensor]:

@@ -1,10 +1,12 @@
 """A file of ONNX or LiteRT gives the images of the generator, and is whole or not there."""
 
 import importlib
+import json
 
 import keras
 import numpy as np
 import pytest
+import served
 import tensorflow as tf
 import tiny
 
@@ -89,6 +91,34 @@ def test_conditional_generators(format_name, path):
     assert not np.allclose(run(format_name, path, latents=latents, labels=labels[::-1]), expected)
 
 
+def test_mixtures_take_the_component_of_each_row(format_name, path):
+    generator, _ = tiny.mixtures(3, 1)
+    export_exchange(generator, path, format=format_name)
+    latents = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
+    components = np.array([2, 0, 1, 2], np.int32)
+    received = run(format_name, path, latents=latents, components=components)
+    for row, component in enumerate(components):
+        expected = generator.components[component](latents)[row]
+        np.testing.assert_allclose(received[row], expected, atol=1e-5)
+
+
+def test_a_component_alone(tmp_path):
+    pytest.importorskip("onnxruntime", reason=checks.install_command("exchange"))
+    live = served.export("mixture").live
+    path = live.export(tmp_path / "digits.onnx", "onnx", component=2)
+    latents = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    expected = live.ema_generator.components[2](latents)
+    np.testing.assert_allclose(run("onnx", path, latents=latents), expected, atol=1e-5)
+    version = live.export(tmp_path / "digits", component=2, verify=False)
+    saved = tf.saved_model.load(str(version)).signatures["serving_default"]
+    np.testing.assert_allclose(saved(latents=tf.constant(latents))["images"], expected, atol=1e-5)
+    card = json.loads((version / "assets.extra" / "model_card.json").read_text())["model"]
+    assert (card["component"], card["num_components"]) == (2, 1)
+    assert card["parameters"] == live.ema_generator.components[2].count_params()
+    with pytest.raises(ValueError, match="from 0 to 2"):
+        live.export(tmp_path / "digits", component=3)
+
+
 @pytest.mark.slow
 def test_litert_takes_single_rows_of_what_it_cannot_resize(tmp_path):
     pytest.importorskip("ai_edge_litert", reason=checks.install_command("exchange"))
@@ -107,7 +137,6 @@ def test_litert_takes_single_rows_of_what_it_cannot_resize(tmp_path):
         (tiny.generator, "digits", {}, r"must end in \.onnx"),
         (tiny.generator, "digits.onnx.zip", {}, r"must end in \.onnx"),
         (tiny.generator, "digits.onnx", {"format": "torch"}, "'onnx', 'litert'"),
-        (lambda: tiny.mixtures(2, 1)[0], "digits.onnx", {}, "mixture of 2 .*tf_saved_model"),
         (tiny.conditional_generator, "digits.onnx", {}, "num_classes=None"),
         (tiny.generator, "digits.onnx", {"num_classes": 10}, "num_classes=10"),
     ],

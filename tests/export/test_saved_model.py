@@ -193,7 +193,9 @@ def test_self_check(live, exported, message, tmp_path, monkeypatch):
 
 def test_a_process_that_fails_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    with pytest.raises(ValueError, match=r"cannot run it, and ended with the status 1: no message"):
+    with pytest.raises(
+        ValueError, match=r"cannot run the export, and ended with the status 1: no message"
+    ):
         self_check.check_export(tmp_path, {}, [], tolerance=1e-4)
 
 

@@ -45,6 +45,8 @@ class Command:
         passes_on: Whether flags that are not declared are for another command.
         tensorflow: Whether the command uses TensorFlow.
         action: The word that must follow the name, before the flags. Default: "", none.
+        operand: The name of a word that must stand beside the flags. `run` gets it as what
+            remains of the command line. Default: "", none.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Command:
     passes_on: bool = False
     tensorflow: bool = True
     action: str = ""
+    operand: str = ""
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Runs the command in this process; nothing of it is left when it ends.
@@ -83,7 +86,11 @@ class Command:
             left = parser.parse(words, known_only=self.passes_on)
         except (flags.Error, OSError) as error:
             return self._fail(f"{error} (tfgans {self.name} --help lists the flags)", 2)
-        if left and not self.passes_on:
+        if self.operand and len(left) != 1:
+            return self._fail(
+                f"expected `{self._usage}`. Received: {shlex.join(left) or 'nothing'}", 2
+            )
+        if left and not (self.passes_on or self.operand):
             return self._fail(
                 f"expected flags only, as --name=value. Received: {shlex.join(left)}", 2
             )
@@ -109,7 +116,8 @@ class Command:
 
     @property
     def _usage(self) -> str:
-        return " ".join(["tfgans", self.name, *self.action.split(), "--flag=value ..."])
+        words = [self.name, *self.action.split(), *self.operand.split()]
+        return " ".join(["tfgans", *words, *([] if self.operand else ["--flag=value ..."])])
 
     def _run(self, parser: Parser, left: Sequence[str]) -> int:
         with self._session():

@@ -1,4 +1,4 @@
-"""`tfgans export`: publishes the generator of a run for TF Serving."""
+"""`tfgans export`: publishes the generator of a run for TF Serving, or writes an ONNX file."""
 
 import warnings
 from collections.abc import Sequence
@@ -13,11 +13,29 @@ if TYPE_CHECKING:
     from tfgans.gan import GAN
 
 
+FORMATS = ("tf_saved_model", "onnx", "litert")
+
+
 def define(parser: Parser) -> None:
     """Declares the flags."""
     runs.define(parser.group("Run"))
     group = parser.group("Output")
-    group.path("out", None, "folder of the model's versions (required)", value="FOLDER")
+    group.path(
+        "out",
+        None,
+        "folder of the model's versions, or a file .onnx or .tflite (required)",
+        value="PATH",
+    )
+    group.choice(
+        "format",
+        "tf_saved_model",
+        FORMATS,
+        "a SavedModel version, or a single file for ONNX Runtime or LiteRT",
+    )
+    group.integer(
+        "component", None, "the only component of a mixture to export; default: all", at_least=0
+    )
+    group.string("license", None, "license of the model, for the model card")
     group.path(
         "evaluation",
         None,
@@ -32,6 +50,14 @@ def define(parser: Parser) -> None:
     )
     group.boolean("verify", True, "run the export in a new process before it is published")
     parser.require("run_dir", "out")
+    parser.check(
+        ["format", "keep", "evaluation", "license"],
+        lambda values: (
+            values["format"] == "tf_saved_model"
+            or all(values[name] is None for name in ("keep", "evaluation", "license"))
+        ),
+        "--keep, --evaluation and --license need --format=tf_saved_model",
+    )
 
 
 def export(parser: Parser, _: Sequence[str]) -> int:
@@ -41,17 +67,24 @@ def export(parser: Parser, _: Sequence[str]) -> int:
     values = parser.values
     gan = runs.load_gan(parser)
     run = training.RunDirectory(values.run_dir)
-    card = {"run": run.description(), "evaluation": _evaluation(parser, gan)}
-    class_names = None if gan.num_classes is None else run.class_names()
-    print(
-        gan.export(
-            values.out,
-            class_names=class_names,
-            card=card,
-            keep=values.keep,
-            verify=values.verify,
-        )
+    if values.format != "tf_saved_model":
+        print(gan.export(values.out, values.format, component=values.component))
+        return 0
+    card = {
+        "run": run.description(),
+        # The record is of the whole mixture.
+        "evaluation": None if values.component is not None else _evaluation(parser, gan),
+        **({} if values.license is None else {"license": values.license}),
+    }
+    version = gan.export(
+        values.out,
+        component=values.component,
+        class_names=None if gan.num_classes is None else run.class_names(),
+        card=card,
+        keep=values.keep,
+        verify=values.verify,
     )
+    print(version)
     return 0
 
 
@@ -76,11 +109,12 @@ def _evaluation(parser: Parser, gan: "GAN") -> dict[str, Any] | None:
 
 COMMAND = Command(
     name="export",
-    summary="Publishes the generator of a run as the next SavedModel version for TF Serving.",
+    summary="Publishes the generator of a run for TF Serving, or as an ONNX or LiteRT file.",
     examples=(
         "--run_dir=runs/digits --out=exported/digits",
         "--run_dir=runs/digits --checkpoint=best --out=exported/digits",
         "--run_dir=runs/digits --out=exported/digits --keep=3",
+        "--run_dir=runs/digits --format=onnx --out=exported/digits.onnx",
     ),
     define=define,
     run=export,

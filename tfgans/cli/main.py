@@ -14,6 +14,8 @@ COMMANDS = (
     "sample",
     "evaluate",
     "export",
+    "card",
+    "verify",
     "serve",
     "equilibrium",
     "experiment",

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, compat, files
+from tfgans import checks, compat, files, shapes
 from tfgans.export.saved_model import checked_latent_shape
 from tfgans.players import GeneratorPlayer
 
@@ -125,9 +125,12 @@ def export_exchange(
 
     The file holds the function `latents` -> `images` at inference, with `latents` float32
     [batch, ...] and `images` float32 [batch, ...]. A conditional generator also takes `labels`,
-    int32 [batch]. An ONNX file uses these names for its inputs and its output, a LiteRT file in the
-    signature `serving_default`. The file does not check its inputs: pass classes in range and
-    finite latents.
+    int32 [batch], and a mixture `components`, int32 [batch], the component that makes each image:
+    the draw of a component by the mixture weights stays with the caller. The file of a mixture runs
+    all k components on all rows and selects, which takes k times as long. An ONNX file uses these
+    names for its inputs and its output, a LiteRT file in the signature `serving_default`. The file
+    does not check its inputs: pass classes in range and finite latents. A component out of range
+    gives the images of component 0.
 
     The batch size is free; in LiteRT the signature runner resizes the inputs. Where the LiteRT
     converter cannot infer the sizes of inner images (`UpSampling2D` in a deep network), the file
@@ -143,8 +146,8 @@ def export_exchange(
     An existing file at `path` is replaced, or stays as it is if the export fails.
 
     Args:
-        generator: A built Keras model in float32, latents -> images. It is called with
-            `training=False`.
+        generator: A built Keras model in float32, latents -> images, or a
+            `tfgans.MixtureGenerator`. It is called with `training=False`.
         path: The file to write, ending in .onnx or .tflite according to `format`. Its folder is
             made if missing.
         format: "onnx" or "litert".
@@ -155,9 +158,8 @@ def export_exchange(
         The `pathlib.Path` of the file.
 
     Raises:
-        ValueError: If an argument is invalid, if `generator` is a mixture or computes in another
-            precision than float32, or if the file cannot be converted, cannot run, or gives other
-            images.
+        ValueError: If an argument is invalid, if `generator` computes in another precision than
+            float32, or if the file cannot be converted, cannot run, or gives other images.
         ImportError: If a package of the extra `exchange` is missing.
         OSError: If the file cannot be written.
 
@@ -178,42 +180,59 @@ def export_exchange(
     _check_network(generator, target)
     latent_shape = checked_latent_shape(generator, num_classes)
     target.check_packages()
-    function = _ImageFunction(generator)
+    player = GeneratorPlayer(generator)
+    function = _ImageFunction(player, takes_labels=num_classes is not None)
+    tolerance = max(map(_tolerance, player.components))
     with files.atomic_write(path) as temporary:
-        batch_sizes = _write(function, latent_shape, num_classes is not None, temporary, target)
+        batch_sizes = _write(function, latent_shape, temporary, target)
         for rows in batch_sizes:
-            inputs = _examples(rows, latent_shape, num_classes)
-            _compare(function, inputs, temporary, target, tolerance=_tolerance(generator))
+            inputs = _examples(rows, latent_shape, num_classes, player.num_components)
+            _compare(player, inputs, temporary, target, tolerance=tolerance)
     return path
 
 
 class _ImageFunction(keras.Model):
-    """The exported function: latents and labels as separate arguments, and a named output."""
+    """The exported function: latents, classes and components as arguments, and a named output."""
 
-    def __init__(self, generator: keras.Model) -> None:
+    def __init__(self, player: GeneratorPlayer, *, takes_labels: bool) -> None:
         super().__init__(dtype="float32", name="image_function")
-        self.generator = generator
+        self.components = player.components
+        self.inputs_after_latents = ["labels"] * takes_labels
+        self.inputs_after_latents += ["components"] * (len(self.components) > 1)
         self.built = True
 
     def call(
-        self, latents: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False
+        self,
+        latents: tf.Tensor,
+        first: tf.Tensor | None = None,
+        second: tf.Tensor | None = None,
+        training: bool = False,
     ) -> dict[str, tf.Tensor]:
-        """Returns the images of latents, always at inference."""
+        """Returns the images of latents, always at inference.
+
+        Args:
+            latents: Float32 [rows, ...].
+            first: Int32 [rows], the first of `inputs_after_latents`.
+            second: Int32 [rows], the second.
+            training: Ignored.
+        """
         del training
-        inputs = latents if labels is None else [latents, labels]
-        return {"images": tf.cast(self.generator(inputs, training=False), tf.float32)}
+        inputs = dict(zip(self.inputs_after_latents, (first, second), strict=False))
+        arguments = shapes.with_labels(latents, inputs.get("labels"))
+        images, *others = (
+            tf.cast(component(arguments, training=False), tf.float32)
+            for component in self.components
+        )
+        # Neither format has a conditional that runs a component for some rows only.
+        for index, image in enumerate(others, 1):
+            axes = [-1, *[1] * (len(image.shape) - 1)]
+            images = tf.where(tf.reshape(inputs["components"] == index, axes), image, images)
+        return {"images": images}
 
 
 def _check_network(generator: keras.Model, target: ExchangeFormat) -> None:
-    """Raises ValueError for a network that the formats cannot hold."""
+    """Raises ValueError for a network that does not compute in float32."""
     checks.instance("generator", generator, keras.Model, "tfgans.networks.mlp_generator((2,))")
-    num_components = GeneratorPlayer(generator).num_components
-    if num_components > 1:
-        raise ValueError(
-            f"A file of format={target.name!r} cannot draw the component of each latent. "
-            f"Received: a mixture of {num_components} components. Export it as a SavedModel "
-            '(format="tf_saved_model"), or export a single component'
-        )
     for layer in compat.all_layers(generator):
         dtype = tf.as_dtype(layer.compute_dtype)
         if dtype.is_floating and dtype != tf.float32:
@@ -226,20 +245,16 @@ def _check_network(generator: keras.Model, target: ExchangeFormat) -> None:
 
 
 def _write(
-    function: keras.Model,
-    latent_shape: tuple[int, ...],
-    labels: bool,
-    path: Path,
-    target: ExchangeFormat,
+    function: _ImageFunction, latent_shape: tuple[int, ...], path: Path, target: ExchangeFormat
 ) -> tuple[int, ...]:
     """Writes the file by Keras's exporter, and returns the batch sizes to compare."""
     try:
-        _convert(function, None, latent_shape, labels, path, target)
+        _convert(function, None, latent_shape, path, target)
         return _BATCH_SIZES
     except ValueError:
         if not target.tries_single_rows:
             raise
-    _convert(function, 1, latent_shape, labels, path, target)
+    _convert(function, 1, latent_shape, path, target)
     warnings.warn(
         "The file takes one latent at a time: the converter needs a fixed batch for this generator",
         stacklevel=3,
@@ -248,16 +263,14 @@ def _write(
 
 
 def _convert(
-    function: keras.Model,
+    function: _ImageFunction,
     rows: int | None,
     latent_shape: tuple[int, ...],
-    labels: bool,
     path: Path,
     target: ExchangeFormat,
 ) -> None:
     specs = [tf.TensorSpec([rows, *latent_shape], tf.float32, "latents")]
-    if labels:
-        specs.append(tf.TensorSpec([rows], tf.int32, "labels"))
+    specs += [tf.TensorSpec([rows], tf.int32, name) for name in function.inputs_after_latents]
     with target.refusals("Keras cannot convert the generator"), warnings.catch_warnings():
         # tf2onnx looks for a name that NumPy 2 no longer has.
         warnings.filterwarnings("ignore", message=".*np.object", category=FutureWarning)
@@ -271,24 +284,32 @@ def _convert(
 
 
 def _examples(
-    rows: int, latent_shape: tuple[int, ...], num_classes: int | None
+    rows: int, latent_shape: tuple[int, ...], num_classes: int | None, num_components: int
 ) -> dict[str, np.ndarray]:
     """Returns seeded inputs by name."""
     rng = np.random.default_rng(_SEED)
-    latents = rng.normal(size=(rows, *latent_shape)).astype(np.float32)
-    if num_classes is None:
-        return {"latents": latents}
-    return {"latents": latents, "labels": np.arange(rows, dtype=np.int32) % num_classes}
+    inputs: dict[str, np.ndarray] = {
+        "latents": rng.normal(size=(rows, *latent_shape)).astype(np.float32)
+    }
+    count = np.arange(rows, dtype=np.int32)
+    if num_classes is not None:
+        inputs["labels"] = count % num_classes
+    if num_components > 1:
+        inputs["components"] = count % num_components
+    return inputs
 
 
 def _compare(
-    function: keras.Model, inputs: Arrays, path: Path, target: ExchangeFormat, *, tolerance: float
+    player: GeneratorPlayer, inputs: Arrays, path: Path, target: ExchangeFormat, *, tolerance: float
 ) -> None:
     """Raises ValueError unless the file reproduces the live generator."""
     # The file runs on the CPU too: a GPU may multiply in lower precision.
     with tf.device("CPU:0"):
-        expected = function(**{name: tf.constant(value) for name, value in inputs.items()})
-    images = expected["images"].numpy()
+        tensors = {name: tf.constant(value) for name, value in inputs.items()}
+        examples = player.examples(
+            tensors["latents"], tensors.get("labels"), tensors.get("components")
+        )
+    images = examples.numpy()
     if not np.isfinite(images).all():
         raise ValueError("The generator gives NaN or infinity. Export a model that is trained")
     received = target.run(path, inputs)

@@ -1,48 +1,197 @@
-"""The model card of an export: origin, quality, versions and checksums."""
+"""The model card of an export: origin, quality, limits, versions and checksums."""
 
 import datetime
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from tfgans import files, pictures
+from tfgans.export.publish import version_folders
 from tfgans.export.signatures import Signature
 from tfgans.versions import versions
 
 CARD = Path("assets.extra", "model_card.json")
+TEXT = Path("assets.extra", "model_card.md")
+SAMPLES = Path("assets.extra", "samples.png")
+_NUM_SAMPLES = 64
+# Settings that tell little about a model, or that another entry has.
+_HIDDEN_SETTINGS = {
+    *("model", "num_classes", "source", "split", "num_examples", "data_shape", "data"),
+}
+_LIMITS = (
+    "Samples follow the training data, with its gaps and biases. They show nothing that exists, "
+    "and may repeat training examples.",
+    "The metrics hold for the data, the extractor and the number of examples that stand beside "
+    "them, and for no other use.",
+    "The discriminator is not part of the export: served samples are not refined by it.",
+)
 
 
 def write_card(
-    folder: Path, signatures: Mapping[str, Signature], entries: Mapping[str, object]
+    folder: Path,
+    signatures: Mapping[str, Signature],
+    entries: Mapping[str, object],
+    *,
+    name: str,
+    samples: np.ndarray,
 ) -> None:
-    """Writes model_card.json into a SavedModel whose other files are complete.
+    """Writes the card of a SavedModel whose other files are complete: as JSON and as Markdown.
+
+    Absolute paths in the entries are cut to their last part.
 
     Args:
         folder: The SavedModel.
         signatures: The card lists their inputs.
         entries: JSON values by name, say the scores of an evaluation.
+        name: String, the name of the model.
+        samples: Float32 [num, ...], samples of the model for the picture.
     """
-    generated = {
+    (folder / CARD).parent.mkdir(exist_ok=True)
+    pictures.save_png(folder / SAMPLES, samples)
+    card = {
+        "name": name,
+        **{entry: _without_paths(value) for entry, value in entries.items()},
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "signatures": {name: _inputs(specs) for name, (_, specs) in signatures.items()},
+        "signatures": {key: _inputs(specs) for key, (_, specs) in signatures.items()},
         "versions": versions(),
         "checksums": checksums(folder),
     }
+    (folder / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    (folder / TEXT).write_text(card_text(card), encoding="utf-8")
+
+
+def sample_seeds() -> tf.Tensor:
+    """Returns int64 [num]: the seeds of the samples on a card."""
+    return tf.range(_NUM_SAMPLES, dtype=tf.int64)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Returns the card of a version.
+
+    Raises:
+        ValueError: If the folder has no card, or the card is damaged.
+    """
     path = folder / CARD
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({**entries, **generated}, indent=2) + "\n", encoding="utf-8")
+    if not path.is_file():
+        raise ValueError(f"{folder} must be an export of tfgans. There is no {CARD}")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(card, dict) or not isinstance(card.get("checksums"), dict):
+        raise ValueError(f"{path} is damaged: expected a JSON object with checksums")
+    return card
+
+
+def version_folder(path: str | os.PathLike[str]) -> Path:
+    """Returns the folder of a version: the path itself, or the newest version below it.
+
+    Raises:
+        ValueError: If there is no version.
+    """
+    folder = files.path(path)
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    found = version_folders(folder) if folder.is_dir() else {}
+    if not found:
+        raise ValueError(f"{folder} must be an export, or the folder of its versions")
+    return found[max(found)]
 
 
 def checksums(folder: Path) -> dict[str, str]:
     """Returns the SHA-256 of each file of a SavedModel except its card, by relative path."""
-    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    paths = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {
         path.as_posix(): hashlib.sha256((folder / path).read_bytes()).hexdigest()
-        for path in files
-        if path != CARD
+        for path in paths
+        if path not in (CARD, TEXT)
     }
+
+
+def card_text(card: Mapping[str, Any]) -> str:
+    """Returns a card as Markdown for people."""
+    model, run = card.get("model") or {}, card.get("run") or {}
+    names = card.get("class_names")
+    sections = [
+        f"# Model card: {card['name']}",
+        f"![Samples of the seeds 0 to {_NUM_SAMPLES - 1}]({SAMPLES.name})",
+        "## Model",
+        _list(model),
+        "## Data",
+        _list(_data(run)) if run else "Not recorded.",
+        *(["Classes: " + ", ".join(map(str, names)) + "."] if names else []),
+        "## Training",
+        _list(_training(run)) if run else "Not recorded.",
+        "## Evaluation",
+        _evaluation(card.get("evaluation")),
+        "## License",
+        str(card.get("license") or "Not stated: ask the author before you use the model."),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in (*_LIMITS, *(card.get("limits") or ()))),
+        "## Signatures",
+        _list({f"`{key}`": inputs for key, inputs in card["signatures"].items()}),
+        "## Versions",
+        _list({"created": card["created"], **card["versions"]}),
+        f"`{CARD.name}` has the checksums; `tfgans verify` checks them.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _data(run: Mapping[str, Any]) -> dict[str, Any]:
+    settings, data = run.get("settings") or {}, run.get("data") or {}
+    shown = {key: value for key, value in data.items() if value not in (None, False)}
+    kept = ("num_examples", "data_shape")
+    shown |= {key: settings[key] for key in kept if settings.get(key) is not None}
+    return {**shown, **({"checksum": settings["data"]} if settings.get("data") else {})}
+
+
+def _training(run: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: value.get("class_name", value) if isinstance(value, dict) else value
+        for key, value in (run.get("settings") or {}).items()
+        if key not in _HIDDEN_SETTINGS and value is not None
+    }
+
+
+def _evaluation(record: Mapping[str, Any] | None) -> str:
+    if not record:
+        return "Not evaluated. `tfgans evaluate` measures the model."
+    lines = ["| metric | value | 95 % interval | real | generated |", "|---|---|---|---|---|"]
+    for name, number in record["metrics"].items():
+        ends = number["interval"]
+        interval = "" if ends is None else f"{ends[0]:.4g} to {ends[1]:.4g}"
+        counts = f"{number['num_real']} | {number['num_fake']}"
+        lines.append(f"| {name} | {number['value']:.4g} | {interval} | {counts} |")
+    protocol = {part: record[part] for part in ("real", "fake", "extractor")}
+    return "\n".join(lines) + "\n\nProtocol:\n\n" + _list(protocol)
+
+
+def _list(entries: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {key}: {_value(value)}" for key, value in entries.items())
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_value(part)}" for key, part in value.items()) or "none"
+    if isinstance(value, list):
+        return " x ".join(map(str, value)) if len(value) < 5 else f"{len(value)} values"
+    return "none" if value is None else str(value)
+
+
+def _without_paths(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_paths(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_paths(part) for part in value]
+    if isinstance(value, str) and value.startswith(("/", "~", "./", "../")):
+        return Path(value).name
+    return value
 
 
 def _inputs(specs: list[tf.TensorSpec]) -> dict[str, str]:

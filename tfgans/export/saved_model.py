@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, files, shapes
 from tfgans import class_names as names
 from tfgans.export.graph_checks import check_graph
-from tfgans.export.model_card import write_card
+from tfgans.export.model_card import sample_seeds, write_card
 from tfgans.export.publish import publish
 from tfgans.export.self_check import check_export, example_calls, tolerance_of
 from tfgans.export.signatures import GeneratorSignatures, Signature
@@ -76,7 +77,9 @@ def export_generator(
     reproduce the outputs of `generator`. The version appears complete, by a rename, and never
     replaces another version.
 
-    **Extra files.** `assets.extra` holds `model_card.json`, and `tf_serving_warmup_requests` with
+    **Extra files.** `assets.extra` holds the model card as `model_card.json` and `model_card.md`
+    with the picture `samples.png`, calls with their results in `self_check.npz`, which `tfgans
+    verify` repeats (unless `verify` is False), and `tf_serving_warmup_requests` with
     batches of 1, 4 and 16 rows for each signature with rows. `generate` has no rows: TensorFlow
     Serving with batching refuses it, and does not load a model with a warm-up request that it
     refuses.
@@ -91,7 +94,9 @@ def export_generator(
             Default: None, standard normal latents.
         class_names: List of strings, the names of the classes 0, 1, ... of a conditional generator,
             say `source.class_names`; the model card has them too. Default: None, without names.
-        card: Entries of `model_card.json` besides versions and checksums: JSON values by name.
+        card: Entries of the model card besides versions and checksums: JSON values by name. The
+            text has "model", "run" and "evaluation" as `tfgans export` writes them, "license" (a
+            string) and "limits" (strings). Absolute paths are cut to their last part.
         keep: Int of at least 1, the number of newest versions to keep. Use at least 2, so that a
             version stays while a server loads it. Default: None, all.
         verify: Bool, whether to run the export in a new process, which takes as long as TensorFlow
@@ -127,7 +132,9 @@ def export_generator(
         check_graph(temporary)
         if verify:
             check_export(temporary, signatures, calls, tolerance=tolerance_of(generator))
-        write_card(temporary, signatures, card)
+        write_card(
+            temporary, signatures, card, name=path.absolute().name, samples=_samples(sampler)
+        )
         return publish(temporary, path, keep=keep)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -147,6 +154,17 @@ def checked_latent_shape(generator: keras.Model, num_classes: int | None) -> tup
     if num_classes is not None:
         checks.positive_int("num_classes", num_classes)
     return latent_shape(generator)
+
+
+def _samples(sampler: Sampler) -> np.ndarray:
+    """Returns float32 [num, ...]: what the signature `sample` gives for the seeds of a card."""
+    seeds = sample_seeds()
+    keys = tf.stack([seeds, tf.zeros_like(seeds)], axis=1)
+
+    def draw(keys: tf.Tensor) -> tf.Tensor:
+        return sampler.samples(keys, sampler.classes(keys), sampler.components(keys))
+
+    return tf.function(draw, autograph=False)(keys).numpy()
 
 
 def _checked_folder(path: str | os.PathLike[str]) -> Path:

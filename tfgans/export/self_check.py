@@ -20,6 +20,7 @@ from tfgans.export.signatures import Signature
 _TOLERANCE, _TOLERANCES = 1e-4, {"float16": 2e-2, "bfloat16": 1e-1}
 _PNG = b"\x89PNG"
 _SCRIPT = Path(__file__).with_name("replay.py")
+_RESULTS = Path("assets.extra", "self_check.npz")
 
 
 class Call(NamedTuple):
@@ -58,6 +59,8 @@ def check_export(
 ) -> None:
     """Raises ValueError unless a SavedModel reproduces the live functions, row by row.
 
+    It also writes the smallest calls and their results into the SavedModel, for `repeat_check`.
+
     Args:
         folder: The SavedModel, which a new process without Keras and tfgans loads.
         signatures: The live functions.
@@ -72,6 +75,7 @@ def check_export(
         for name, (function, specs) in signatures.items()
     }
     smaller: dict[str, np.ndarray] = {}
+    stored = {"tolerance": np.array(tolerance)}
     for index, (name, inputs) in enumerate(calls):
         # The new process runs on the CPU too.
         with tf.device("CPU:0"):
@@ -84,6 +88,9 @@ def check_export(
                 received[f"{index}/{key}"],
                 tolerance,
             )
+            if key not in smaller:
+                stored |= {f"inputs/{name}/{key}": array for key, array in inputs.items()}
+                stored[f"outputs/{key}"] = received[f"{index}/{key}"]
             alone = smaller.get(key, expected)
             _compare(
                 f"{key} of rows alone and in a larger batch",
@@ -92,6 +99,52 @@ def check_export(
                 tolerance,
             )
             smaller[key] = expected
+    (folder / _RESULTS).parent.mkdir(exist_ok=True)
+    np.savez_compressed(folder / _RESULTS, allow_pickle=False, **stored)
+
+
+def repeat_check(folder: Path) -> int:
+    """Runs the stored calls of an export again, in a new process without Keras and tfgans.
+
+    Returns:
+        The number of calls.
+
+    Raises:
+        ValueError: If the export has no stored calls, cannot run, or gives other results than when
+            it was made.
+    """
+    path = folder / _RESULTS
+    if not path.is_file():
+        raise ValueError(
+            f"{folder} was exported without a check (verify=False): there is no {_RESULTS}"
+        )
+    with np.load(path, allow_pickle=False) as arrays:
+        stored = dict(arrays)
+    calls: dict[str, Call] = {}
+    for name, value in stored.items():
+        kind, _, rest = name.partition("/")
+        if kind == "inputs":
+            signature, _, argument = rest.partition("/")
+            calls.setdefault(signature, Call(signature, {})).inputs[argument] = value
+    received = _replayed(folder, list(calls.values()))
+    for index, signature in enumerate(calls):
+        prefix = f"outputs/{signature}/"
+        for name in (name for name in stored if name.startswith(prefix)):
+            output = f"{signature}/{name.removeprefix(prefix)}"
+            problem = _difference(
+                _as_objects(stored[name]),
+                _as_objects(received[f"{index}/{output}"]),
+                float(stored["tolerance"]),
+            )
+            if problem:
+                raise ValueError(
+                    f"{folder} gives another {output} than when it was exported: {problem}"
+                )
+    return len(calls)
+
+
+def _as_objects(array: np.ndarray) -> np.ndarray:
+    return array.astype(object) if array.dtype.kind == "S" else array
 
 
 def _replayed(folder: Path, calls: Sequence[Call]) -> dict[str, np.ndarray]:
@@ -117,8 +170,8 @@ def _replayed(folder: Path, calls: Sequence[Call]) -> dict[str, np.ndarray]:
         if done.returncode:
             reason = " ".join(done.stderr.split())[-600:] or "no message; out of memory?"
             raise ValueError(
-                "The export was not published: a new process cannot run it, and ended with the "
-                f"status {done.returncode}: {reason}"
+                "a new process cannot run the export, and ended with the status "
+                f"{done.returncode}: {reason}"
             )
         with np.load(outputs, allow_pickle=False) as loaded:
             return dict(loaded)
