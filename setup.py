@@ -71,6 +71,7 @@ setup(
             "aiohttp>=3.11",  # tfgans serve
             "grpcio>=1.60",  # grpc:// addresses of the client
             "orjson>=3.10",
+            "prometheus-client>=0.21",
             "tensorflow-serving-api>=2.21,<2.22",
         ],
         "test": [

@@ -10,6 +10,8 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from tfgans.export import self_check
 from tfgans.serving import Client
+from tfgans.serving.server import metrics
+from tfgans.serving.server.models_config import VersionPolicy, read_models_config
 
 FOLDER = served.ROOT / "serving"
 
@@ -30,8 +32,39 @@ def test_models_and_batches():
     warm_up = inspect.signature(self_check.example_calls).parameters["batch_sizes"].default
     client = inspect.signature(Client).parameters["batch_size"].default
     assert int(values["max_batch_size"]) >= max(*warm_up, client)
-    for name in re.findall(r"/config/([\w.]+)", (FOLDER / "README.md").read_text()):
-        assert (FOLDER / name).is_file(), name
+    # The file that a development server follows is the same.
+    (config,) = read_models_config(FOLDER / "models.config")
+    assert (config.name, config.policy) == ("digits", VersionPolicy(2))
+
+
+def test_files_that_are_named_exist():
+    texts = [path.read_text() for path in FOLDER.iterdir()]
+    names = {
+        name for text in texts for name in re.findall(r"(?:/config/|serving/)([\w]+\.\w+)", text)
+    }
+    names |= set(re.findall(r"\]\((\w+\.\w+)\)", (FOLDER / "README.md").read_text()))
+    assert names == {path.name for path in FOLDER.iterdir()} - {"README.md"}
+
+
+def test_monitoring():
+    assert f'path: "{metrics.PATH}"' in (FOLDER / "monitoring.config").read_text()
+    (job,) = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
+    services = yaml.safe_load((FOLDER / "docker-compose.yaml").read_text())["services"]
+    assert job["metrics_path"] == metrics.PATH
+    ((service, port),) = [target.split(":") for target in job["static_configs"][0]["targets"]]
+    assert any(mapping.endswith(f":{port}") for mapping in services[service]["ports"])
+    mounts = dict(volume.rsplit(":", 2)[:2] for volume in services[service]["volumes"])
+    assert mounts["../exported/digits"] == model().base_path
+    assert mounts["."] == "/config"
+
+
+def test_kserve():
+    service = yaml.safe_load((FOLDER / "kserve.yaml").read_text())
+    predictor = service["spec"]["predictor"]["model"]
+    assert service["kind"] == "InferenceService"
+    assert predictor["modelFormat"] == {"name": "tensorflow"}
+    assert predictor["storageUri"].endswith(model().name)
+    assert predictor["resources"].keys() == {"requests", "limits"}
 
 
 def test_manifest():
@@ -50,4 +83,7 @@ def test_manifest():
     assert mounts.keys() == {volume["name"] for volume in template["spec"]["volumes"]}
     assert mounts["models"] == model().base_path
     assert f"--model_config_file={mounts['config']}/models.config" in container["args"]
+    assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys()
+    assert container["resources"]["limits"].keys() == {"cpu", "memory"}
+    assert template["metadata"]["annotations"]["prometheus.io/path"] == metrics.PATH
     assert model().name in container["readinessProbe"]["httpGet"]["path"]
