@@ -72,7 +72,7 @@ def parse_commands(block):
             action = [command.action] if command.action else []
             assert words[1 : 1 + len(action)] == action, line
             left = parser.parse(words[1 + len(action) :], known_only=command.passes_on)
-            assert command.passes_on or not left, line
+            assert command.passes_on or len(left) == bool(command.operand), line
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ def driver(downloads, tmp_path_factory):
 @pytest.mark.slow
 def test_classes_have_their_names(driver):
     export = served.export("conditional")
-    with model_servers.rest(export.version.parent, "--ui") as (_, address):
+    with model_servers.rest(f"--model_dir={export.version.parent}", "--ui") as (_, address):
         page = Page(driver, address)
         names = [*served.CLASS_NAMES, "6", "7", "8", "9"]
         assert page.texts("#class-mode option") == ["drawn from the seed", *names]

@@ -44,6 +44,7 @@ async function requestVersion(body) {
 }
 
 const className = (label) => model.classNames[label] ?? `class ${label}`;
+const wantedModel = () => new URLSearchParams(location.hash.slice(1)).get("model");
 const classPart = (label) => (label >= 0 ? `-class${label}` : "");
 
 function saveGrid() {
@@ -293,7 +294,8 @@ function newComponent(text, component) {
 }
 
 const start = lane("start", async () => {
-  const { model: name } = await request("explorer.json");
+  const { models } = await request("explorer.json");
+  const name = models.includes(wantedModel()) ? wantedModel() : models[0];
   const url = `v1/models/${encodeURIComponent(name)}`;
   const [about, state] = [await request(`${url}/metadata`), await request(url)];
   const { version } = about.model_spec;
@@ -303,8 +305,9 @@ const start = lane("start", async () => {
   document.title = `${name} – Explorer`;
   $("model").textContent = name;
   $("version").textContent = `version ${version}`;
-  model.weights = (await predict("mixture_weights", {})).weights;
-  if (model.signatures.class_names) model.classNames = (await predict("class_names", {})).names;
+  const probe = [0]; // TensorFlow Serving refuses signatures without inputs.
+  [model.weights] = (await predict("mixture_weights", { probe })).weights;
+  if (model.signatures.class_names) [model.classNames] = (await predict("class_names", { probe })).names;
   showModel();
   model.isShown = true;
   drawnCache = {};
