@@ -86,3 +86,14 @@ def test_sampler_of_a_plain_generator():
     np.testing.assert_array_equal(sampler.latents(keys), latents)
     expected = tiny.generator()(latents)
     np.testing.assert_allclose(sampler.samples(keys, None, None), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("limit", [0.05, 0.5, 1.0, 2.0, 6.0])
+def test_truncated_latents_have_the_truncated_normal_distribution(limit):
+    """Its quantiles are those of scipy, and far limits change nothing."""
+    latents = np.linspace(-5.5, 5.5, 223).astype(np.float32)[:, np.newaxis]
+    made = sampling.truncate(tf.constant(latents), tf.fill([len(latents)], limit)).numpy()
+    expected = stats.truncnorm.ppf(stats.norm.cdf(latents.astype(float)), -limit, limit)
+    np.testing.assert_allclose(made, expected, rtol=2e-4, atol=1e-5)
+    far = sampling.truncate(tf.constant(latents), tf.fill([len(latents)], 40.0))
+    np.testing.assert_allclose(far, latents, rtol=1e-4, atol=1e-5)

@@ -182,7 +182,7 @@ class GAN(keras.Model):
         self.generator_player = generator_player
         self.discriminator_player = discriminator_player
         self._sampler = sampling.Sampler(
-            self.sampling_generator, num_classes=num_classes, draw_latents=self.draw_latents
+            self.sampling_generator, num_classes=num_classes, draw_latents=self._latent_draws
         )
         self._log_means = LogMeans(self._log_names())
         self._step = self.add_weight(
@@ -196,7 +196,8 @@ class GAN(keras.Model):
         self._rollbacks = 0
         self._executions = executions.Executions([])
         self._begins_training = False
-        self._sample_functions: dict[Langevin | None, Callable[..., tf.Tensor]] = {}
+        # By refinement, and by whether latents are truncated.
+        self._sample_functions: dict[tuple[Langevin | None, bool], Callable[..., tf.Tensor]] = {}
         self._components_function = tf.function(self._sampler.components, input_signature=[_KEYS])
         self._classes_function = tf.function(self._sampler.classes, input_signature=[_KEYS])
         self.built = True
@@ -1090,6 +1091,7 @@ class GAN(keras.Model):
         *,
         labels: int | Sequence[int] | np.ndarray | None = None,
         component: int | None = None,
+        truncation: float | None = None,
         refine: Langevin | Literal[False] | None = None,
         batch_size: int = 256,
     ) -> np.ndarray:
@@ -1103,6 +1105,9 @@ class GAN(keras.Model):
                 from the seed, with equal shares of all classes; `sample_labels` returns them.
             component: Int, the component of a `MixtureGenerator` that makes all examples. The
                 latents are those of the seed. Default: each is drawn by the mixture's weights.
+            truncation: Float above 0: restricts each value of the latents to
+                [-truncation, truncation], as `tfgans.sampling.truncate` does. Small values give
+                typical examples of little variety. Default: None, the latents as drawn.
             refine: `tfgans.refinement.Langevin`, to move the examples or their latents up the
                 discriminator's logit (of a mixture, the weighted mean); or False, for none.
                 Default: `refinement` of the method: None, except for `DCD`.
@@ -1110,9 +1115,17 @@ class GAN(keras.Model):
 
         Raises:
             ValueError: If `n` or `batch_size` is not a positive int, `seed` is no int, there is
-                no such component or class, or the model is not conditional and gets labels.
+                no such component or class, the model is not conditional and gets labels, or
+                `truncation` is not above 0 or the model overrides `draw_latents`.
         """
         checks.positive_int("batch_size", batch_size)
+        if truncation is not None:
+            checks.positive("truncation", truncation)
+            if not self._sampler.can_truncate:
+                raise ValueError(
+                    "`truncation` needs standard normal latents, and the model overrides "
+                    "`draw_latents`. Leave it out"
+                )
         seed = secrets.randbits(62) if seed is None else seed
         keys = sampling.sample_keys(seed, n)
         if component is None:
@@ -1123,9 +1136,20 @@ class GAN(keras.Model):
             classes = self.sample_labels(n, seed)
         else:
             classes = check_labels(labels, n, self.num_classes)
-        function = self._sample_function(self._checked_refinement(refine))
+        limits = None if truncation is None else np.full(n, truncation, np.float32)
+        function = self._sample_function(
+            self._checked_refinement(refine), truncates=limits is not None
+        )
         chunks = [slice(first, first + batch_size) for first in range(0, n, batch_size)]
-        examples = [function(keys[rows], classes[rows], components[rows]) for rows in chunks]
+        examples = [
+            function(
+                keys[rows],
+                classes[rows],
+                components[rows],
+                *(() if limits is None else (limits[rows],)),
+            )
+            for rows in chunks
+        ]
         return np.concatenate([chunk.numpy() for chunk in examples])
 
     def sample_components(self, n: int, seed: int) -> np.ndarray:
@@ -1215,7 +1239,7 @@ class GAN(keras.Model):
             generator,
             path,
             num_classes=self.num_classes,
-            draw_latents=self.draw_latents,
+            draw_latents=self._latent_draws,
             class_names=class_names,
             card={"model": self._description(generator, component), **(card or {})},
             keep=keep,
@@ -1235,21 +1259,35 @@ class GAN(keras.Model):
             **({} if component is None else {"component": component}),
         }
 
-    def _sample_function(self, refinement: Langevin | None) -> Callable[..., tf.Tensor]:
-        """Returns the graph of `Sampler.samples` for a refinement, cached per refinement."""
-        if refinement not in self._sample_functions:
+    @property
+    def _latent_draws(self) -> Callable[[RowDraws], tf.Tensor] | None:
+        """What a `Sampler` takes: None for the standard normal latents of `GAN`."""
+        return None if type(self).draw_latents is GAN.draw_latents else self.draw_latents
+
+    def _sample_function(
+        self, refinement: Langevin | None, *, truncates: bool
+    ) -> Callable[..., tf.Tensor]:
+        """Returns the graph of `Sampler.samples`, cached."""
+        key = refinement, truncates
+        if key not in self._sample_functions:
             judge = self.discriminator_player.mean_logits
 
-            def samples(keys: tf.Tensor, classes: tf.Tensor, components: tf.Tensor) -> tf.Tensor:
+            def samples(
+                keys: tf.Tensor,
+                classes: tf.Tensor,
+                components: tf.Tensor,
+                limits: tf.Tensor | None = None,
+            ) -> tf.Tensor:
                 return self._sampler.samples(
-                    keys, classes, components, refinement=refinement, judge=judge
+                    keys, classes, components, limits=limits, refinement=refinement, judge=judge
                 )
 
             rows = tf.TensorSpec([None], tf.int32)
-            self._sample_functions[refinement] = tf.function(
-                samples, input_signature=[_KEYS, rows, rows], autograph=False
+            limits = [tf.TensorSpec([None], tf.float32)] * truncates
+            self._sample_functions[key] = tf.function(
+                samples, input_signature=[_KEYS, rows, rows, *limits], autograph=False
             )
-        return self._sample_functions[refinement]
+        return self._sample_functions[key]
 
     def _checked_refinement(self, refine: Langevin | Literal[False] | None) -> Langevin | None:
         if refine is None:

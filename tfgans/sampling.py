@@ -6,6 +6,7 @@ it is drawn from this key, and so does not depend on the other samples.
 """
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -90,6 +91,26 @@ def _drawing(shares: tuple[float, ...]) -> tf.types.experimental.PolymorphicFunc
     )
 
 
+def truncate(latents: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
+    """Returns standard normal latents restricted to [-limit, limit], row by row.
+
+    A value z becomes the value of the same quantile under the normal distribution truncated to
+    [-t, t], F^-1(F(-t) + F(z) (F(t) - F(-t))), where F is the normal distribution function. So the
+    latents are those of Brock et al. 2019 ("Large Scale GAN Training for High Fidelity Natural
+    Image Synthesis", section 3.1), which are drawn again where they are outside, but a continuous
+    function of the latent of the seed.
+
+    Args:
+        latents: float32 [rows, ...].
+        limits: float32 [rows], above 0.
+    """
+    limits = tf.reshape(limits, [-1, *[1] * (len(latents.shape) - 1)])
+    # Below the median, float32 keeps the relative precision of a probability.
+    outside, below = (0.5 * tf.math.erfc(x / math.sqrt(2.0)) for x in (limits, tf.abs(latents)))
+    sizes = -tf.math.ndtri(outside + below * (1.0 - 2.0 * outside))
+    return tf.sign(latents) * tf.minimum(sizes, limits)
+
+
 def _class_edges(shares: np.ndarray) -> np.ndarray:
     """Returns float32 [classes - 1]: class k is drawn from edge k - 1 to below edge k."""
     edges = np.cumsum(shares)[:-1].astype(np.float32)
@@ -113,6 +134,7 @@ class Sampler:
     Attributes:
         latent_shape: The shape of a latent.
         example_shape: The shape of an example.
+        can_truncate: Bool, whether latents are standard normal, so that they can be truncated.
     """
 
     def __init__(
@@ -127,6 +149,7 @@ class Sampler:
         self.latent_shape = latent_shape(generator)
         self.example_shape = shapes.output_shape(generator, "generator")
         self._player = players.GeneratorPlayer(generator)
+        self.can_truncate = draw_latents is None
         self._draw_latents = draw_latents or (lambda draws: draws.normal(self.latent_shape))
 
     @property
@@ -138,9 +161,15 @@ class Sampler:
         """Returns float32 [num_components]: the weights of a mixture, read when a graph runs."""
         return self._player.weights()
 
-    def latents(self, keys: tf.Tensor) -> tf.Tensor:
-        """Returns float32 [rows, *latent_shape] for int64 keys [rows, 2]."""
-        return self._draw_latents(random.SampleDraws(keys))
+    def latents(self, keys: tf.Tensor, limits: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns float32 [rows, *latent_shape] for int64 keys [rows, 2].
+
+        Args:
+            keys: int64 [rows, 2].
+            limits: Float32 [rows], for `truncate`. Default: None, not truncated.
+        """
+        latents = self._draw_latents(random.SampleDraws(keys))
+        return latents if limits is None else truncate(latents, limits)
 
     def components(self, keys: tf.Tensor) -> tf.Tensor:
         """Returns int32 [rows]: the component of each sample; zeros for a plain generator."""
@@ -193,15 +222,19 @@ class Sampler:
         classes: tf.Tensor | None,
         components: tf.Tensor,
         *,
+        limits: tf.Tensor | None = None,
         refinement: Langevin | None = None,
         judge: Judge | None = None,
     ) -> tf.Tensor:
-        """Returns float32 [rows, ...]: the examples of int64 keys [rows, 2], all from the key."""
+        """Returns float32 [rows, ...]: the examples of int64 keys [rows, 2], all from the key.
+
+        With float32 `limits` [rows] the latents are those of `truncate`.
+        """
         noise_keys = None
         if refinement is not None:
             noise_keys = random.fold_rows(keys, Role.SAMPLE_REFINEMENT)
         return self.examples(
-            self.latents(keys),
+            self.latents(keys, limits),
             classes,
             components,
             refinement=refinement,

@@ -24,12 +24,15 @@ TABLE = {
     "latents": (["index", "seed"], ["latents"]),
     "component": (["components", "latents"], ["images"]),
     "interpolate": (["seed_a", "seed_b", "t"], ["components", "images"]),
+    "sample_truncated": (["index", "seed", "truncation"], ["components", "images", "latents"]),
     "mixture_weights": (["probe"], ["weights"]),
     "generate": (["num", "seed"], ["components", "images"]),
     "class_names": (["probe"], ["names"]),
 }
+# Return the classes of their rows.
+LABELED = ("sample", "sample_at", "sample_truncated", "generate")
 DTYPES = {
-    **dict.fromkeys(["latents", "t", "images", "probe", "weights"], tf.float32),
+    **dict.fromkeys(["latents", "t", "images", "probe", "truncation", "weights"], tf.float32),
     **dict.fromkeys(["seed", "seed_a", "seed_b", "index"], tf.int64),
     **dict.fromkeys(["components", "labels", "num"], tf.int32),
     **dict.fromkeys(["image_bytes", "names"], tf.string),
@@ -49,7 +52,7 @@ def test_names_types_and_shapes(export):
         inputs, outputs = TABLE[name]
         if export.kind == "conditional":
             inputs = sorted(inputs + labels.get(name, ["labels"]))
-            outputs = outputs + ["labels"] * (name in ("sample", "sample_at", "generate"))
+            outputs = outputs + ["labels"] * (name in LABELED)
         specs = signature.structured_input_signature[1]
         assert sorted(specs) == inputs
         assert sorted(signature.structured_outputs) == outputs
@@ -133,6 +136,20 @@ def test_weights_and_components_of_a_mixture():
     assert served.export("plain")("mixture_weights", probe=probe)["weights"].tolist() == [[1.0]] * 2
 
 
+def test_truncated_samples(export):
+    seeds, index = np.full(5, 3), np.arange(5)
+    limits = np.float32([0.3, 1.0, 2.0, 50.0, 50.0])
+    inputs = {"seed": seeds, "index": index, **export.labels([-1] * 5)}
+    made = export("sample_truncated", truncation=limits, **inputs)
+    assert (np.abs(made["latents"]) <= limits[:, np.newaxis]).all()
+    plain = export("sample_at", **inputs)
+    np.testing.assert_allclose(made["images"][3:], plain["images"][3:], atol=1e-5)
+    np.testing.assert_array_equal(made["components"], plain["components"])
+    live = export.live.sample(5, seed=3, truncation=0.3)
+    inputs["truncation"] = np.full(5, 0.3, np.float32)
+    np.testing.assert_allclose(export("sample_truncated", **inputs)["images"], live, atol=1e-5)
+
+
 def test_interpolate_begins_and_ends_with_samples(export):
     a, b = SEEDS[:6], SEEDS[6:12]
     classes = export.labels([3] * 6)
@@ -186,6 +203,11 @@ ENDS = {"seed_a": SEEDS[:1], "seed_b": SEEDS[:1]}
         ("mixture", "serving_default", {"latents": LATENTS[:1] * np.nan}, "must be finite"),
         ("mixture", "interpolate", {**ENDS, "t": np.float32([np.inf])}, "`t` must be from 0 to 1"),
         ("mixture", "interpolate", {**ENDS, "t": np.float32([-0.01])}, "`t` must be from 0 to 1"),
+        (
+            *("mixture", "sample_truncated"),
+            {"seed": SEEDS[:1], "index": SEEDS[:1], "truncation": np.float32([0])},
+            "above 0",
+        ),
         ("mixture", "generate", {"num": 0, "seed": np.int64(1)}, "from 1 to 1024"),
         ("mixture", "generate", {"num": 1025, "seed": np.int64(1)}, "from 1 to 1024"),
         (

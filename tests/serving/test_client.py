@@ -64,6 +64,10 @@ def test_samples_are_those_of_the_live_model(client):
     np.testing.assert_allclose(client.sample(seeds), expected, atol=1e-5)
     expected = live.sample(7, seed=3, component=2)
     np.testing.assert_allclose(client.generate(7, seed=3, component=2), expected, atol=1e-5)
+    for options in ({}, {"component": 1}):
+        expected = live.sample(7, seed=3, truncation=0.5, **options)
+        made = client.generate(7, seed=3, truncation=0.5, **options)
+        np.testing.assert_allclose(made, expected, atol=1e-5)
     np.testing.assert_allclose(client.mixture_weights(), [0.5, 0.3, 0.2], atol=1e-6)
     generated = client.predict("generate", {"num": 12, "seed": 3})
     np.testing.assert_allclose(generated["images"], images, atol=1e-5)

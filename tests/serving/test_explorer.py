@@ -125,6 +125,46 @@ def test_shows_the_samples_of_the_seeds_and_pins_components(page):
     np.testing.assert_array_equal(page.images(".tile canvas"), before)
 
 
+def test_link_keeps_what_is_shown(page, rest_server):
+    page.do("#seed", Keys.CONTROL + "a" + Keys.NULL + "40")
+    page.do("#truncation", "0.5")
+    page.do("[data-component='1']")
+    page.do(".tile:nth-child(3)")
+    link = page.driver.current_url
+    assert link.endswith("#model=mixture&seed=40&samples=64&component=1&truncation=0.5&picks=42.1")
+    made = served.export("mixture").live.sample(1, seed=42, component=1, truncation=0.5)
+    for _ in range(2):
+        shown = page.images("#picture")[0].astype(int)
+        assert np.abs(shown - pictures.to_uint8(made)[0, ..., 0]).max() <= 1
+        assert page.texts("#picture-caption") == ["A: seed 42, component 1"]
+        page.driver.get("about:blank")
+        page = Page(page.driver, link)
+        page.wait(lambda: page.find("#picture")[0].is_displayed())
+        page.settle()
+    page.driver.get("about:blank")
+    Page(
+        page.driver, f"{rest_server}/#model=none&seed=-3&samples=7&component=9&truncation=x&picks=a"
+    )
+
+
+def test_keyboard_and_screen_reader(page):
+    """Arrow keys move in the grid, which is a single stop of the tab key; all parts have names."""
+    page.find(".tile")[0].send_keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
+    focused = page.driver.switch_to.active_element
+    assert focused.accessible_name.startswith("Seed 9, component")
+    assert [tile.get_attribute("tabindex") for tile in page.find(".tile")].count("0") == 1
+    focused.send_keys(Keys.ENTER)
+    page.settle()
+    assert focused.get_attribute("aria-pressed") == "true"
+    focused.send_keys(Keys.ARROW_LEFT)
+    page.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    page.settle()
+    for element in page.find("button, input, select, [role=img], [role=group]"):
+        if element.is_displayed():
+            assert element.accessible_name, element.get_attribute("outerHTML")
+    assert len(page.find("[role=status]")) == 2
+
+
 def test_slider_moves_the_picture_and_reset_brings_it_back(page):
     page.do(".tile:nth-child(4)", Keys.ENTER)
     before = page.images("#picture")

@@ -35,6 +35,12 @@ def define(parser: Parser) -> None:
         "from a server all alike",
         value="CLASS",
     )
+    group.number(
+        "truncation",
+        None,
+        "restrict the values of the latents to [-TRUNCATION, TRUNCATION]; default: as drawn",
+        at_least=0.01,
+    )
     refinement.define(parser)
     group = parser.group("Output")
     group.path("out", None, "file to write, .png or .npy (required)", value="FILE")
@@ -96,6 +102,7 @@ def _of_run(parser: Parser) -> _Samples:
         seed=values.seed,
         labels=labels,
         component=values.component,
+        truncation=values.truncation,
         refine=refinement.langevin(parser),
     )
     if labels is None or gan.num_classes is None:
@@ -114,7 +121,11 @@ def _of_server(parser: Parser) -> _Samples:
     ) as client:
         # A picture has no titles: which classes a server draws is not in its reply.
         return client.generate(
-            values.num, values.seed, labels=values.label, component=values.component
+            values.num,
+            values.seed,
+            labels=values.label,
+            component=values.component,
+            truncation=values.truncation,
         ), None
 
 

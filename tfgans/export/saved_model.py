@@ -46,6 +46,7 @@ def export_generator(
     | `latents` | `seed`, `index` | `latents`: float32 [batch, ...] |
     | `component` | `latents`, `components`: int32 [batch] | `images` |
     | `interpolate` | `seed_a`, `seed_b`: int64 [batch], `t`: float32 [batch] | as `sample` |
+    | `sample_truncated` | `seed`, `index`, `truncation`: float32 [batch] | and `latents` |
     | `mixture_weights` | `probe`: float32 [batch], any values | `weights`: float32 [batch, k] |
     | `generate` | `num`: int32 [], `seed`: int64 [] | `images`, `components`: `num` rows |
     | `class_names` | `probe` | `names`: string [batch, num_classes], with `class_names` only |
@@ -60,6 +61,10 @@ def export_generator(
 
     **Interpolation.** `interpolate` follows the great arc from the latent of `seed_a` (t = 0) to
     the latent of `seed_b` (t = 1). The component changes to that of `seed_b` at t = 0.5.
+
+    **Truncation.** `sample_truncated` restricts the values of the latents to
+    [-truncation, truncation], as `gan.sample(truncation=...)` does, and returns the latents too. It
+    exists where latents are standard normal.
 
     **Images.** `sample_png` exists where the generator makes images [height, width, channels].
 

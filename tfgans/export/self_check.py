@@ -218,6 +218,7 @@ def _example(
     generators: dict[str, Callable[[], np.ndarray]] = {
         "latents": lambda: rng.normal(size=shape),
         "t": lambda: rng.uniform(size=shape),
+        "truncation": lambda: rng.uniform(0.5, 2.0, size=shape),
         "labels": lambda: np.arange(rows) % (num_classes or 1),
         "components": lambda: np.arange(rows) % num_components,
         "index": lambda: np.arange(rows) // 2,

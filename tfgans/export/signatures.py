@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from tfgans.images import to_uint8
-from tfgans.sampling import Sampler
+from tfgans.sampling import Sampler, truncate
 
 Outputs = dict[str, tf.Tensor]
 Signature = tuple[Callable[..., Outputs], list[tf.TensorSpec]]
@@ -70,6 +70,12 @@ class GeneratorSignatures:
                 [_scalar("num", tf.int32), _scalar("seed", tf.int64), *classes],
             ),
         }
+        if self._sampler.can_truncate:
+            truncation = _rows("truncation", tf.float32)
+            signatures["sample_truncated"] = (
+                self._sample_truncated,
+                [seed, index, truncation, *classes],
+            )
         if len(self._image_shape) == 3:
             signatures["sample_png"] = (self._sample_png, [seed, *classes])
         if self._class_names is not None:
@@ -97,6 +103,17 @@ class GeneratorSignatures:
 
     def _sample_at(self, seed: tf.Tensor, index: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         return self._of_keys(_keys(seed, index), *labels)
+
+    def _sample_truncated(
+        self, seed: tf.Tensor, index: tf.Tensor, truncation: tf.Tensor, *labels: tf.Tensor
+    ) -> Outputs:
+        limits = _checked(truncation, truncation > 0.0, "`truncation` must be above 0")
+        keys = _keys(seed, index)
+        components, classes = self._components_of(keys), self._drawn(labels, keys)
+        latents = truncate(self._latents_of(keys), limits)
+        images = self._pinned(latents, components, *classes)
+        labels_output = {"labels": classes[0]} if classes else {}
+        return {"images": images, "components": components, "latents": latents, **labels_output}
 
     def _sample_png(self, seed: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         images = self._sample(seed, *labels)["images"]

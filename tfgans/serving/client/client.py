@@ -109,7 +109,12 @@ class Client:
         self._transport.close()
 
     def sample(
-        self, seeds: ArrayLike, *, labels: ArrayLike | None = None, component: int | None = None
+        self,
+        seeds: ArrayLike,
+        *,
+        labels: ArrayLike | None = None,
+        component: int | None = None,
+        truncation: float | None = None,
     ) -> np.ndarray:
         """Returns an example for each seed: float32 [len(seeds), ...], images in [-1, 1].
 
@@ -119,12 +124,14 @@ class Client:
                 or by name. Default: None, each drawn from its seed.
             component: Int, the component of a mixture that makes all examples. Default: None, each
                 drawn from its seed. A conditional model then needs `labels`.
+            truncation: Float above 0: restricts the values of the latents to
+                [-truncation, truncation], as `gan.sample` does. Default: None, as drawn.
 
         Raises:
             ValueError: If an argument is invalid.
         """
         rows = ints("seeds", seeds)
-        return self._draw(rows, np.zeros_like(rows), labels, component)
+        return self._draw(rows, np.zeros_like(rows), labels, component, truncation)
 
     def generate(
         self,
@@ -133,6 +140,7 @@ class Client:
         *,
         labels: ArrayLike | None = None,
         component: int | None = None,
+        truncation: float | None = None,
     ) -> np.ndarray:
         """Returns `n` examples, those of `gan.sample(n, seed=seed)`: float32 [n, ...].
 
@@ -141,13 +149,14 @@ class Client:
             seed: Int in the range of int64.
             labels: See `sample`.
             component: See `sample`.
+            truncation: See `sample`.
 
         Raises:
             ValueError: If an argument is invalid.
         """
         checks.positive_int("n", n)
         (first,) = ints("seed", [seed])
-        return self._draw(np.full(n, first), np.arange(n), labels, component)
+        return self._draw(np.full(n, first), np.arange(n), labels, component, truncation)
 
     def mixture_weights(self) -> np.ndarray:
         """Returns the probability of each component: float32 [k], [1.0] for a plain generator."""
@@ -194,11 +203,16 @@ class Client:
         index: np.ndarray,
         labels: ArrayLike | None,
         component: int | None,
+        truncation: float | None,
     ) -> np.ndarray:
-        inputs = {"seed": seeds, "index": index}
-        classes = self._labels("sample_at", labels, len(seeds))
+        inputs, signature = {"seed": seeds, "index": index}, "sample_at"
+        if truncation is not None:
+            checks.positive("truncation", truncation)
+            inputs["truncation"] = np.full(len(seeds), truncation, np.float32)
+            signature = "sample_truncated"
+        classes = self._labels(signature, labels, len(seeds))
         if component is None:
-            return self._in_batches("sample_at", {**inputs, **classes})["images"]
+            return self._in_batches(signature, {**inputs, **classes})["images"]
         if not is_int(component) or not 0 <= component < 2**31:
             raise ValueError(
                 f"`component` must be an int of at least 0. Received: {checks.short(component)}"
@@ -207,7 +221,10 @@ class Client:
             raise ValueError(
                 "`labels` must be set with `component` for a conditional model. Received: None"
             )
-        latents = self._in_batches("latents", inputs)["latents"]
+        if truncation is None:
+            latents = self._in_batches("latents", inputs)["latents"]
+        else:
+            latents = self._in_batches(signature, {**inputs, **classes})["latents"]
         components = np.full(len(seeds), component, np.int32)
         pinned = {"latents": latents, "components": components, **classes}
         return self._in_batches("component", pinned)["images"]

@@ -17,7 +17,8 @@ let model; // {name, url, version, signatures, weights}
 let drawnCache = {}; // latents and classes of the grid's seeds, for pinned components
 let grid; // the shown samples: {images, seeds, components, isImages, ...}
 let picture; // the enlarged sample: {image, pick}
-const chosen = { seed: 0, count: 64, component: null, label: -1, picks: [] };
+const chosen = { seed: 0, count: 64, component: null, label: -1, truncation: null, picks: [] };
+let recalled = new URLSearchParams(); // what the link says and the page has not taken over yet
 
 /** Calls a signature and returns its outputs by name. The API sends a single output without name. */
 async function predict(name, inputs, labels) {
@@ -44,7 +45,6 @@ async function requestVersion(body) {
 }
 
 const className = (label) => model.classNames[label] ?? `class ${label}`;
-const wantedModel = () => new URLSearchParams(location.hash.slice(1)).get("model");
 const classPart = (label) => (label >= 0 ? `-class${label}` : "");
 
 function saveGrid() {
@@ -63,11 +63,12 @@ function savePicture() {
 
 const loadGrid = lane("grid", async () => {
   const { seed, count, component, label } = chosen;
+  remember();
   const seeds = range(count).map((i) => seed + i);
   const components = seeds.map(() => component);
   let made;
   if (component === null) {
-    made = await predict("sample", { seed: seeds });
+    made = await sample(seeds);
   } else {
     const { latents, labels } = await drawn(seeds);
     made = { components, labels, ...(await predict("component", { latents, components }, labels)) };
@@ -75,22 +76,37 @@ const loadGrid = lane("grid", async () => {
   const isImages = Array.isArray(made.images[0]?.[0]?.[0]);
   grid = { ...made, seeds, isImages, pinned: component, label };
   showGrid();
+  recallPicks();
 });
+
+/** Returns the samples of seeds, of truncated latents if the page says so. */
+function sample(seeds) {
+  const { truncation } = chosen;
+  if (truncation === null) return predict("sample", { seed: seeds });
+  const [index, truncations] = [seeds.map(() => 0), seeds.map(() => truncation)];
+  return predict("sample_truncated", { seed: seeds, index, truncation: truncations });
+}
+
+/** Returns the latents of seeds. */
+async function latentsOf(seeds) {
+  if (chosen.truncation !== null) return (await sample(seeds)).latents;
+  return (await predict("latents", { seed: seeds, index: seeds.map(() => 0) })).latents;
+}
 
 /** Returns latents and classes of seeds, and keeps those of the last call. */
 async function drawn(seeds) {
-  const key = `${seeds[0]} ${seeds.length} ${chosen.label}`;
+  const key = `${seeds[0]} ${seeds.length} ${chosen.label} ${chosen.truncation}`;
   if (drawnCache.key === key) return drawnCache;
-  const { latents } = await predict("latents", { seed: seeds, index: seeds.map(() => 0) });
+  const latents = await latentsOf(seeds);
   // A conditional model returns the drawn class with the sample.
-  const labels = isConditional() ? (await predict("sample", { seed: seeds })).labels : undefined;
+  const labels = isConditional() ? (await sample(seeds)).labels : undefined;
   drawnCache = { key, latents, labels };
   return drawnCache;
 }
 
 function showGrid() {
   const { images, seeds, isImages } = grid;
-  for (const id of ["grid", "panel"]) $(id).hidden = !isImages;
+  for (const id of ["grid", "grid-keys", "panel"]) $(id).hidden = !isImages;
   for (const id of ["plot", "points-note"]) $(id).hidden = isImages;
   $("samples-caption").textContent = `seeds ${seeds[0]} to ${seeds.at(-1)}`;
   $("save-grid").disabled = false;
@@ -103,7 +119,9 @@ function showGrid() {
   // Reuses tiles, so that the keyboard focus stays.
   while ($("grid").children.length > images.length) $("grid").lastChild.remove();
   while ($("grid").children.length < images.length) $("grid").append(newTile($("grid").children.length));
-  [...$("grid").children].forEach(showTile);
+  const tiles = [...$("grid").children];
+  tiles.forEach(showTile);
+  makeReachable(tiles.find((tile) => tile === document.activeElement) ?? tiles[0]);
   markPicks();
 }
 
@@ -111,7 +129,26 @@ function newTile(index) {
   const tile = Object.assign(document.createElement("button"), { type: "button", className: "tile" });
   tile.innerHTML = '<canvas></canvas><span class="badge"><span class="seed"></span><span class="component"></span></span>';
   tile.addEventListener("click", () => togglePick(index));
+  tile.addEventListener("focus", () => makeReachable(tile));
   return tile;
+}
+
+/** Of all tiles, the tab key reaches the one that had the focus last, and arrow keys the others. */
+function makeReachable(tile) {
+  for (const each of $("grid").children) each.tabIndex = each === tile ? 0 : -1;
+}
+
+function moveFocus(event) {
+  const tiles = [...$("grid").children];
+  const at = tiles.indexOf(document.activeElement);
+  const across = getComputedStyle($("grid")).gridTemplateColumns.split(" ").length;
+  const to = {
+    ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + across, ArrowUp: at - across,
+    Home: 0, End: tiles.length - 1,
+  }[event.key];
+  if (at < 0 || to === undefined) return;
+  event.preventDefault();
+  tiles[to]?.focus();
 }
 
 function showTile(tile, index) {
@@ -145,6 +182,7 @@ function setPicks(picks) {
   const changed = picks[0] !== chosen.picks[0];
   chosen.picks = picks;
   markPicks();
+  remember();
   const [a, b] = picks;
   $("picked-a").hidden = $("latents").hidden = !a;
   $("strip-box").hidden = $("swap").hidden = !b;
@@ -170,8 +208,8 @@ const loadPicture = lane("picture", async () => {
   const pick = chosen.picks[0];
   if (!pick) return;
   if (!pick.start) {
-    const { latents } = await predict("latents", { seed: [pick.seed], index: [0] });
-    [pick.start, pick.latent] = [latents[0], [...latents[0]]];
+    const [latent] = await latentsOf([pick.seed]);
+    [pick.start, pick.latent] = [latent, [...latent]];
   }
   const inputs = { latents: [pick.latent], components: [pick.component] };
   [pick.image] = (await predict("component", inputs, [pick.label])).images;
@@ -197,7 +235,8 @@ const loadStrip = lane("strip", async () => {
   const made = await predict("interpolate", inputs, t.map(() => a.label));
   $("strip").replaceChildren(...made.images.map((image, i) => {
     const figure = document.createElement("figure");
-    figure.title = `${Math.round(t[i] * 1000) / 10} % of the way, component ${made.components[i]}`;
+    figure.role = "img";
+    figure.title = figure.ariaLabel = `${Math.round(t[i] * 1000) / 10} % of the way, component ${made.components[i]}`;
     figure.append(paint(newCanvas(1, 1), image));
     return figure;
   }));
@@ -269,6 +308,15 @@ function readClass() {
   return isValid;
 }
 
+function setTruncation() {
+  const field = $("truncation");
+  report("truncation", field.checkValidity() ? "" : `Truncation: ${field.validationMessage}`);
+  if (!field.checkValidity()) return;
+  chosen.truncation = field.value === "" ? null : field.valueAsNumber;
+  setPicks([]);
+  loadGrid();
+}
+
 function setClass() {
   if (!readClass()) return;
   setPicks([]);
@@ -295,7 +343,9 @@ function newComponent(text, component) {
 
 const start = lane("start", async () => {
   const { models } = await request("explorer.json");
-  const name = models.includes(wantedModel()) ? wantedModel() : models[0];
+  const wanted = $("models").value || recalled.get("model");
+  const name = models.includes(wanted) ? wanted : models[0];
+  showModels(models, name);
   const url = `v1/models/${encodeURIComponent(name)}`;
   const [about, state] = [await request(`${url}/metadata`), await request(url)];
   const { version } = about.model_spec;
@@ -315,6 +365,51 @@ const start = lane("start", async () => {
   loadGrid();
 });
 
+function showModels(models, name) {
+  $("models").replaceChildren(...models.map((each) => new Option(each, each, false, each === name)));
+  $("models-box").hidden = models.length < 2;
+}
+
+// ---- The link keeps what the page shows ----
+
+const pickText = ({ seed, component }) => `${seed}.${component}`;
+
+function remember() {
+  if (!model?.isShown) return;
+  const state = new URLSearchParams({ model: model.name, seed: chosen.seed, samples: chosen.count });
+  if (chosen.label >= 0) state.set("class", chosen.label);
+  if (chosen.component !== null) state.set("component", chosen.component);
+  if (chosen.truncation !== null) state.set("truncation", chosen.truncation);
+  if (chosen.picks.length) state.set("picks", chosen.picks.map(pickText).join("-"));
+  else if (recalled.has("picks")) state.set("picks", recalled.get("picks"));
+  history.replaceState(null, "", `#${state}`);
+}
+
+/** Puts the values of the link into the controls; invalid values are ignored. */
+function recall() {
+  recalled = new URLSearchParams(location.hash.slice(1));
+  const put = (id, value) => {
+    const before = $(id).value;
+    if (value !== null) $(id).value = value;
+    if (!$(id).checkValidity() || $(id).value === "") $(id).value = before;
+    return $(id).value;
+  };
+  chosen.seed = Number(put("seed", recalled.get("seed")));
+  $("seed-slider").value = chosen.seed;
+  const truncation = put("truncation", recalled.get("truncation"));
+  chosen.truncation = truncation === "" ? null : Number(truncation);
+}
+
+/** Picks the samples of the link, once they are in the grid. */
+function recallPicks() {
+  const texts = recalled.get("picks")?.split("-") ?? [];
+  recalled = new URLSearchParams();
+  const indices = texts.map((text) => (
+    grid.seeds.findIndex((seed, index) => pickText({ seed, component: grid.components[index] }) === text)
+  ));
+  indices.filter((index) => index >= 0).forEach(togglePick);
+}
+
 function showModel() {
   const chips = model.weights.map((weight, i) => newComponent(`${i}: ${weight.toFixed(2)}`, i));
   $("components").replaceChildren(newComponent("all", null), ...chips);
@@ -323,13 +418,21 @@ function showModel() {
   const dims = model.signatures.sample?.outputs.images?.tensor_shape.dim ?? [];
   // JSON of large images is long: begins with few samples.
   if (dims.slice(1).reduce((size, { size: each }) => size * Number(each), 1) > 64 * 64 * 3) $("count").value = "16";
+  const { options } = $("count");
+  if ([...options].some(({ value }) => value === recalled.get("samples"))) $("count").value = recalled.get("samples");
   chosen.count = Number($("count").value);
+  const component = recalled.get("component");
+  if (component !== null) chosen.component = Number(component);
+  if (!(chosen.component in model.weights)) chosen.component = null;
+  $("truncation-box").hidden = !("sample_truncated" in model.signatures);
   showComponents();
 }
 
 function showClasses() {
   const names = model.classNames;
-  const before = $("class-mode").value;
+  const wanted = recalled.get("class");
+  const before = wanted === null ? $("class-mode").value : names.length ? wanted : "number";
+  if (wanted !== null) $("class").value = wanted;
   const option = (text, value) => new Option(text, value);
   const others = names.length ? names.map(option) : [option("number:", "number")];
   $("class-mode").replaceChildren(option("drawn from the seed", "drawn"), ...others);
@@ -350,6 +453,9 @@ const on = (id, event, handler) => $(id).addEventListener(event, handler);
 on("seed", "input", () => setSeed($("seed"), $("seed-slider")));
 on("seed-slider", "input", () => setSeed($("seed-slider"), $("seed")));
 on("count", "change", () => { chosen.count = Number($("count").value); loadGrid(); });
+on("truncation", "input", setTruncation);
+on("models", "change", () => { chosen.component = null; start(); });
+on("grid", "keydown", moveFocus);
 on("class-mode", "change", setClass);
 on("class", "input", setClass);
 on("save-grid", "click", saveGrid);
@@ -360,4 +466,6 @@ on("reset", "click", reset);
 on("more", "click", () => showMore($("more").ariaExpanded !== "true"));
 on("retry", "click", retry);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => grid && showGrid());
+window.addEventListener("hashchange", () => { recall(); $("models").value = recalled.get("model") ?? ""; start(); });
+recall();
 start();
