@@ -139,7 +139,7 @@ def test_link_keeps_what_is_shown(page, rest_server):
         assert page.texts("#picture-caption") == ["A: seed 42, component 1"]
         page.driver.get("about:blank")
         page = Page(page.driver, link)
-        page.wait(lambda: page.find("#picture")[0].is_displayed())
+        page.wait(page.find("#picture")[0].is_displayed)
         page.settle()
     page.driver.get("about:blank")
     Page(

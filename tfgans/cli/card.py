@@ -23,7 +23,7 @@ def card(_: Parser, words: Sequence[str]) -> int:
 COMMAND = Command(
     name="card",
     summary="Prints the model card of an export, as Markdown.",
-    examples=("exported/digits", "exported/digits/1"),
+    examples=("exported/digits", "exported/digits/1", "~/models/faces"),
     define=define,
     run=card,
     operand="EXPORT",

@@ -112,8 +112,7 @@ COMMAND = Command(
     summary="Publishes the generator of a run for TF Serving, or as an ONNX or LiteRT file.",
     examples=(
         "--run_dir=runs/digits --out=exported/digits",
-        "--run_dir=runs/digits --checkpoint=best --out=exported/digits",
-        "--run_dir=runs/digits --out=exported/digits --keep=3",
+        "--run_dir=runs/digits --checkpoint=best --out=exported/digits --keep=3",
         "--run_dir=runs/digits --format=onnx --out=exported/digits.onnx",
     ),
     define=define,

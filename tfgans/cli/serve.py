@@ -144,7 +144,6 @@ COMMAND = Command(
     summary="Serves exported generators over HTTP, for development: TF Serving's REST API.",
     examples=(
         "--model_dir=exported/digits --ui",
-        "--model_dir=exported/digits --port=0",
         "--model_dir=exported/digits --versions=latest:2 --labels=stable:1",
         "--models_config=serving/models.config --host=0.0.0.0 --drain_seconds=10",
     ),

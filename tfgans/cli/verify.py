@@ -33,7 +33,7 @@ def verify(_: Parser, words: Sequence[str]) -> int:
 COMMAND = Command(
     name="verify",
     summary="Checks the files of an export, and that its signatures still give the same.",
-    examples=("exported/digits", "exported/digits/1"),
+    examples=("exported/digits", "exported/digits/1", "~/models/faces"),
     define=define,
     run=verify,
     operand="EXPORT",

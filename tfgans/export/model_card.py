@@ -98,10 +98,10 @@ def version_folder(path: str | os.PathLike[str]) -> Path:
     folder = files.path(path)
     if (folder / "saved_model.pb").is_file():
         return folder
-    found = version_folders(folder) if folder.is_dir() else {}
-    if not found:
+    folders = version_folders(folder) if folder.is_dir() else {}
+    if not folders:
         raise ValueError(f"{folder} must be an export, or the folder of its versions")
-    return found[max(found)]
+    return folders[max(folders)]
 
 
 def checksums(folder: Path) -> dict[str, str]:

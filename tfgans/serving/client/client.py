@@ -8,7 +8,8 @@ import numpy as np
 import urllib3
 from numpy.typing import ArrayLike
 
-from tfgans import checks, class_names
+from tfgans import checks
+from tfgans.class_names import number
 from tfgans.serving.client.inputs import converted, ints, is_int, is_name
 from tfgans.serving.client.rest import RestTransport
 from tfgans.serving.client.rest_format import SignatureInfo, joined_names
@@ -240,7 +241,7 @@ class Client:
         texts = np.asarray(labels)
         if texts.dtype.kind == "U":
             known = self.class_names()
-            numbers = [class_names.number(name, known) for name in texts.ravel().tolist()]
+            numbers = [number(name, known) for name in texts.ravel().tolist()]
             labels = numbers if texts.ndim else numbers[0]
         classes = ints("labels", [_DRAWN] if labels is None else np.atleast_1d(labels), "int32")
         if labels is not None and np.ndim(labels) and len(classes) != rows:

@@ -263,9 +263,10 @@ class Server:
             owner = weakref.ref(model)
 
             def run(inputs: Arrays) -> Arrays:
-                owned = owner()
-                assert owned is not None  # noqa: S101 (the request holds it)
-                return self._timed_run(name, owned, signature, inputs)
+                served = owner()
+                if served is None:
+                    raise RuntimeError(f"{name} is gone, and a request of it is not")
+                return self._timed_run(name, served, signature, inputs)
 
             batchers[signature] = Batcher(run, self._executor, max_rows=self._limits.rows)
         return batchers[signature]
