@@ -11,7 +11,10 @@ from types import ModuleType
 
 # These modules, and those below them, need neither Keras nor TensorFlow: the client works in a
 # program that uses JAX, and `tfgans --help` answers without the import of TensorFlow.
-_ANY_BACKEND = ("tfgans.backend.", "tfgans.checks.", "tfgans.cli.", "tfgans.serving.client.")
+_ANY_BACKEND = (
+    *("tfgans.backend.", "tfgans.checks.", "tfgans.class_names.", "tfgans.cli."),
+    "tfgans.serving.client.",
+)
 
 
 def chosen() -> tuple[str, str]:

@@ -39,10 +39,8 @@ def test_models_and_batches():
 
 def test_files_that_are_named_exist():
     texts = [path.read_text() for path in FOLDER.iterdir()]
-    names = {
-        name for text in texts for name in re.findall(r"(?:/config/|serving/)([\w]+\.\w+)", text)
-    }
-    names |= set(re.findall(r"\]\((\w+\.\w+)\)", (FOLDER / "README.md").read_text()))
+    pattern = r"(?:/config/|(?<!/)serving/|\]\()([\w-]+\.\w+)"
+    names = {name for text in texts for name in re.findall(pattern, text)}
     assert names == {path.name for path in FOLDER.iterdir()} - {"README.md"}
 
 
