@@ -7,6 +7,7 @@ The model is an untrained DCGAN generator of 32x32x3 images. Server and client s
 
 import asyncio
 import contextlib
+import io
 import json
 import re
 import subprocess
@@ -17,11 +18,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aiohttp
+import numpy as np
 import tensorflow as tf
 import timing
 from absl import app, flags
 
 import tfgans
+from tfgans.serving.client.rest_format import NPY
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("rounds", 5, "number of alternated rounds", lower_bound=1)
@@ -50,7 +53,9 @@ def export(folder: Path) -> Path:
 def server(folder: Path) -> Iterator[str]:
     """Runs bin/serve.py; yields the address for predictions."""
     command = [sys.executable, str(SERVE), f"--model_dir={folder}", "--port=0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    # The access log goes nowhere.
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, **pipes) as process:
         try:
             address = re.search(r"http://\S+", process.stdout.readline())[0]
             yield f"{address}v1/models/{folder.name}:predict"
@@ -61,13 +66,21 @@ def server(folder: Path) -> Iterator[str]:
 async def ask(
     session: aiohttp.ClientSession, address: str, signature: str, seeds: list[int]
 ) -> None:
-    """Requests the samples of seeds and parses the reply."""
+    """Requests the samples of seeds and parses the reply: JSON, or arrays."""
     body = {"signature_name": signature, "inputs": {"seed": seeds}}
     async with session.post(address, json=body) as reply:
-        json.loads(await reply.read())["outputs"]
+        content = await reply.read()
+        if reply.content_type == NPY:
+            stream = io.BytesIO(content)
+            for _ in ("components", "images"):
+                np.load(stream)
+        else:
+            json.loads(content)["outputs"]
 
 
-async def load(address: str, signature: str, seeds: list[list[int]], clients: int) -> float:
+async def load(
+    address: str, signature: str, seeds: list[list[int]], clients: int, accept: str
+) -> float:
     """Returns the seconds that `clients` take for all requests."""
     waiting = iter(seeds)
 
@@ -76,7 +89,8 @@ async def load(address: str, signature: str, seeds: list[list[int]], clients: in
             await ask(session, address, signature, rows)
 
     connector = aiohttp.TCPConnector(limit=clients)
-    async with aiohttp.ClientSession(connector=connector) as session:
+    headers = {"Accept": accept}
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
         started = time.perf_counter()
         await asyncio.gather(*(client(session) for _ in range(clients)))
         return time.perf_counter() - started
@@ -92,9 +106,11 @@ def runners(version: Path, address: str) -> dict[str, Callable[[], timing.Cost]]
         cost = timing.time_calls(lambda: signatures[signature](seed=seeds), calls)
         return timing.Cost(cost.wall / rows, cost.cpu / rows)
 
-    def served(signature: str, rows: int, calls: int, clients: int = 1) -> timing.Cost:
+    def served(
+        signature: str, rows: int, calls: int, clients: int = 1, accept: str = "application/json"
+    ) -> timing.Cost:
         seeds = [list(range(rows))] * calls
-        wall = asyncio.run(load(address, signature, seeds, clients)) / (calls * rows)
+        wall = asyncio.run(load(address, signature, seeds, clients, accept)) / (calls * rows)
         return timing.Cost(wall, wall)
 
     return {
@@ -105,6 +121,9 @@ def runners(version: Path, address: str) -> dict[str, Callable[[], timing.Cost]]
             "sample", 1, single, FLAGS.clients
         ),
         f"served, {LARGE} rows, 1 client": lambda: served("sample", LARGE, large),
+        f"served, {LARGE} rows as arrays, 1 client": lambda: served(
+            "sample", LARGE, large, accept=NPY
+        ),
         f"served, {LARGE} rows as PNG, 1 client": lambda: served("sample_png", LARGE, large),
     }
 

@@ -175,14 +175,38 @@ class TestSampleAndExport:
             done = ok("sample", flags, run=finished, out=tmp_path / name)
             assert "9 samples of shape (8, 8, 1)" in done.stdout
         samples = np.load(tmp_path / "out.npy")
+        flags = "--run_dir={run} --num=2 --seed=1 --truncation=0.5 --out={out}"
+        ok("sample", flags, run=finished, out=tmp_path / "truncated.npy")
+        expected = final(finished).sample(2, seed=1, truncation=0.5)
+        np.testing.assert_allclose(np.load(tmp_path / "truncated.npy"), expected, atol=1e-6)
         np.testing.assert_allclose(samples, final(finished).sample(9, seed=1), atol=1e-6)
         assert size_of(tmp_path / "out.png") == (152, 152)
-        flags = "--run_dir={run} --out={out} --noverify"
-        done = ok("export", flags, run=finished, out=tmp_path / "digits")
-        assert done.stdout.strip() == str(tmp_path / "digits" / "1")
+        flags = "--run_dir={run} --out={out} --license=MIT"
+        folder = tmp_path / "digits"
+        done = ok("export", flags, run=finished, out=folder)
+        assert done.stdout.strip() == str(folder / "1")
+        assert "calls give what they gave" in ok("verify", "{out}", out=folder).stdout
+        card = ok("card", "{out}", out=folder / "1").stdout
+        assert card == (folder / "1" / "assets.extra" / "model_card.md").read_text()
+        for text in ("# Model card: digits", "MIT", "- num_examples: 1437", "(samples.png)"):
+            assert text in card
+        assert str(tmp_path) not in card
         model = tf.saved_model.load(done.stdout.strip())
         images = model.signatures["sample"](seed=tf.constant([1], tf.int64))["images"]
         np.testing.assert_allclose(images[0], samples[0], atol=1e-6)
+
+    def test_a_changed_export_is_noticed(self, tmp_path):
+        version = tiny.gan().export(tmp_path / "digits", verify=False)
+        done = run("verify", "{at}", at=version)
+        assert (done.returncode, "without a check" in done.stderr) == (1, True)
+        weights = version / "variables" / "variables.data-00000-of-00001"
+        weights.write_bytes(weights.read_bytes() + b"x")
+        done = run("verify", "{at}", at=tmp_path / "digits")
+        assert "new files: variables/variables.data-00000-of-00001" in done.stderr
+        (version / "assets.extra" / "model_card.json").write_text("{")
+        for name in ("card", "verify"):
+            done = run(name, "{at}", at=version)
+            assert (done.returncode, "is damaged" in done.stderr) == (1, True)
 
     def test_checkpoints(self, finished, tmp_path):
         note = json.loads((finished / "best.keras.json").read_text())

@@ -63,6 +63,11 @@ FLAGS = [
     ("evaluate --checkpoint=best" + OF_ARRAY, "--checkpoint needs --run_dir"),
     ("evaluate --num_samples=1" + OF_ARRAY, "--num_samples=1.*2"),
     ("equilibrium --run_dir={run} --num=1", "--num=1.*2"),
+    ("export --format=onnx --keep=2" + OF_RUN, "--keep, --evaluation and --license need"),
+    ("card", "expected `tfgans card EXPORT`. Received: nothing"),
+    ("verify a b", "expected `tfgans verify EXPORT`. Received: a b"),
+    ("serve --port=0", "model_dir.*models_config"),
+    ("serve --models_config={made}/x --labels=a:1", "need --model_dir"),
     ("serve --model_dir={made} --port=70000", "--port=70000.*65535"),
     ("serve --model_dir={made} --poll_seconds=0", "--poll_seconds=0"),
     ("experiment --lab=alchemy --out={new}", "value should be one of <.*>"),
@@ -112,6 +117,10 @@ WORK = [
     ("evaluate --run_dir={changed} --out={new}", "the data have changed"),
     ("experiment --lab=mix --only=color=red --out={new}", "the settings are task, game"),
     ("serve --model_dir={made}/none", "must be the folder of a model's versions"),
+    ("serve --model_dir={made} --versions=newest", "Expected latest"),
+    ("serve --models_config={made}/none", "No such file"),
+    ("serve --models_config={made}/text.npz", "must be a ModelServerConfig"),
+    ("card {made}", "must be an export"),
     ("serve --model_dir={made} --max_body_mb=nan", "--max_body_mb must be a number"),
 ]
 

@@ -13,19 +13,22 @@ import pytest
 import served
 import tensorflow as tf
 import tiny
+from PIL import Image
 
-from tfgans import export, files
+from tfgans import export, files, pictures
 from tfgans.export import publish, self_check
 from tfgans.export.graph_checks import check_graph
-from tfgans.export.model_card import checksums
+from tfgans.export.model_card import card_text, checksums
 from tfgans.export.warmup import read_warmup
+
+CARD = {"note": "for the tests", "folder": ["/home/me/cats"], "limits": ["Cats only."]}
 
 
 @pytest.fixture(scope="module")
 def version(tmp_path_factory):
     """The plain model, compared in a new process and published after another version of it."""
     folder = tmp_path_factory.mktemp("exported") / "digits"
-    return served.export("plain").live.export(folder, card={"note": "for the tests"})
+    return served.export("plain").live.export(folder, card=CARD)
 
 
 def test_a_verified_version_gives_the_same_as_another(version):
@@ -49,7 +52,8 @@ def test_warm_up_has_every_signature_at_several_sizes(version):
 
 def test_model_card(version):
     card = json.loads((version / "assets.extra" / "model_card.json").read_text())
-    assert card["note"] == "for the tests"
+    assert (card["name"], card["note"]) == ("digits", "for the tests")
+    assert card["folder"] == ["cats"]  # No path of this machine.
     assert card["model"].pop("parameters") > 100
     assert card["model"] == {
         "class": "WGANGP",
@@ -63,7 +67,29 @@ def test_model_card(version):
     assert card["signatures"]["sample"] == {"seed": "int64 [batch]"}
     assert card["versions"]["tensorflow"] == tf.__version__
     assert card["checksums"] == checksums(version)
-    assert "variables/variables.index" in card["checksums"]
+    assert {"variables/variables.index", "assets.extra/samples.png"} <= card["checksums"].keys()
+    text = (version / "assets.extra" / "model_card.md").read_text()
+    assert text == card_text(card)
+    for part in ("- Cats only.", "Not evaluated", "Not stated: ask", "- image_shape: 8 x 8 x 1"):
+        assert part in text
+    with Image.open(version / "assets.extra" / "samples.png") as picture:
+        expected = pictures.image_grid(
+            served.export("plain")("sample", seed=np.arange(64))["images"]
+        )
+        assert np.abs(np.asarray(picture).astype(int) - expected[..., 0]).max() <= 1
+
+
+def test_an_export_is_checked_again(version, tmp_path):
+    assert self_check.repeat_check(version) == len(served.export("plain").loaded.signatures)
+    copy = tmp_path / "1"
+    shutil.copytree(version, copy)
+    path = copy / "assets.extra" / "self_check.npz"
+    with np.load(path) as arrays:
+        stored = dict(arrays)
+    stored["outputs/sample/images"] = stored["outputs/sample/images"] + 0.01
+    np.savez(path, **stored)
+    with pytest.raises(ValueError, match=r"another sample/images than .* differ by 0\.01"):
+        self_check.repeat_check(copy)
 
 
 @pytest.mark.slow
