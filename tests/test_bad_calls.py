@@ -1,7 +1,5 @@
 """Bad input to evaluation, exports and servers: the error says what to do, and leaves no file."""
 
-import types
-
 import numpy as np
 import pytest
 import tiny
@@ -9,7 +7,8 @@ import tiny
 import tfgans
 from tfgans import data, evaluation
 from tfgans.serving.client import Client
-from tfgans.serving.server.served_model import ModelFolder
+from tfgans.serving.server.models_config import ModelConfig
+from tfgans.serving.server.served_model import ModelSet
 from tfgans.serving.server.server import Limits, Server
 
 SOURCE = data.from_array(tiny.digits(64))
@@ -24,13 +23,13 @@ def client(address="http://localhost:1", model="digits", **options):
     return Client(address, model=model, **options)
 
 
-def server(made, name="digits", **limits):
-    # The check comes before the server reads the folder.
-    return Server(types.SimpleNamespace(path=made), name=name, limits=Limits(**limits))
+def server(**limits):
+    # The check comes before the server uses the models.
+    return Server(None, limits=Limits(**limits))
 
 
-def model_folder(path):
-    return ModelFolder(path)
+def model_set(path, name="digits"):
+    return ModelSet([ModelConfig(name, path)])
 
 
 # A call by the names of `tfgans` and of this module, and its ValueError. `made` holds the files
@@ -61,8 +60,8 @@ CALLS = {
     "client(retries=-1)": "`retries` must be an int",
     "client().generate(0, 1)": "`n` must be an int",
     "client().generate(1, 0.5)": "`seed` must be ints",
-    "model_folder(made / 'empty')": "expected folders named 1, 2",
-    "server(made, name='..')": "`name` must be plain text",
+    "model_set(made / 'empty')": "expected folders named 1, 2",
+    "model_set(made, name='..')": "name of a model must be plain text",
 }
 
 
