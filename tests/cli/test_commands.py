@@ -448,7 +448,7 @@ class TestProcesses:
         look += "name in main.COMMANDS]; print(codes, {'tensorflow', 'keras', 'numpy', 'aiohttp'} "
         look += "& set(sys.modules))"
         done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True)
-        assert done.stdout.splitlines()[-1] == f"{[0] * 9} set()", done.stderr
+        assert done.stdout.splitlines()[-1] == f"{[0] * 11} set()", done.stderr
 
     @pytest.mark.slow
     @pytest.mark.parametrize("script", sorted((ROOT / "bin").glob("*.py")), ids=lambda p: p.stem)

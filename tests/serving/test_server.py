@@ -434,14 +434,15 @@ def test_folder_without_a_model(tmp_path, name, options, message):
 LARGE = json.dumps(of("generate", inputs={"num": 1024, "seed": 1}))
 
 
-def test_work_for_clients_that_leave_is_dropped(rest_server, connection):
+def test_work_for_clients_that_leave_is_dropped(rest_server):
     for _ in range(60):
         gone = Connection(rest_server)
         gone.http.request("POST", f"{MODEL}:predict", LARGE)
         gone.close()
     started = time.monotonic()
-    while predict(connection, signature_name="sample", instances=[1])[0] == 503:
-        time.sleep(0.05)
+    with Connection(rest_server) as connection:
+        while predict(connection, signature_name="sample", instances=[1])[0] == 503:
+            time.sleep(0.05)
     assert time.monotonic() - started < 8  # All of them take half a minute.
 
 
