@@ -20,6 +20,7 @@ VALUES = {
     "t": [0.25, 0.0, 1.0],
     "labels": [4, 9, 0],
     "probe": [0.0, 1.0, 2.0],
+    "truncation": [0.5, 1.0, 2.0],
     "num": [3],
 }
 
@@ -87,7 +88,7 @@ def test_every_signature_gives_the_same_as_in_python(tmp_path):
             expected.append((f"{kind}: {signature}", export(signature, **inputs)))
     errors, outputs = calls.run()
     assert errors == [None] * len(expected)
-    assert len(expected) == 27
+    assert len(expected) == 31
     for number, (message, arrays) in enumerate(expected):
         for index, (_, array) in enumerate(sorted(arrays.items())):
             received = outputs[f"{number}/{index}"]
