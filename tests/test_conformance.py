@@ -22,7 +22,16 @@ import tiny
 from PIL import Image
 
 import tfgans
-from tfgans import augmentation, callbacks, data, evaluation, networks, objectives, penalties
+from tfgans import (
+    augmentation,
+    callbacks,
+    data,
+    evaluation,
+    networks,
+    objectives,
+    penalties,
+    regularizers,
+)
 
 COPIES = {"copy": copy.deepcopy, "pickle": lambda value: pickle.loads(pickle.dumps(value))}
 both_copies = pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
@@ -470,6 +479,8 @@ SETTINGS = [
     penalties.PenaltySum([penalties.R1Penalty(), penalties.R2Penalty()]),
     augmentation.DiffAugment("color"),
     augmentation.AdaptiveAugment("bg", target=0.5),
+    regularizers.LeCam(weight=0.1),
+    regularizers.ConsistencyRegularization("cr"),
     tfgans.refinement.Langevin(steps=3, prior=True, temperature=2.0, annealing="tenths"),
     tfgans.refinement.Langevin.for_images(steps=4, noise_scale=0.3),
     tfgans.schedules.R3GANSchedule(num_images=9),
@@ -503,7 +514,7 @@ def test_settings_are_frozen_and_come_back_equal(value):
 # Classes with tests in their folder: results, shared bases, errors, and what holds files open.
 ELSEWHERE = {
     *(
-        "Augmentation",
+        *("Augmentation", "Judged", "Regularizer"),
         "DrawnSource",
         "IndexedSource",
         "ReadError",
