@@ -98,6 +98,7 @@ class ReservedStep(enum.IntEnum):
     DATA = -3
     HELD_OUT = -4
     GRADIENT_NORMS = -5
+    SHOWN_EXAMPLES = -6
 
 
 def key(seed: int, *path: Integer) -> tf.Tensor:

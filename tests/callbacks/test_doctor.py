@@ -30,6 +30,8 @@ def reading(step=0, **values):
         "gradient_norm": 1.0,
         "diversity": 1.0,
         "penalty": None,
+        "real_sign": None,
+        "memorization": None,
         "generator_weights": (),
         "discriminator_weights": (),
     }

@@ -87,6 +87,14 @@ def load_source(parser: Parser) -> "Source":
     return _load(parser, parser.values.dataset, _options(parser, tfgans.data.load))
 
 
+def load_split(parser: Parser, split: str) -> "Source":
+    """Returns another split of the dataset that the flags name."""
+    import tfgans
+
+    options = {**_options(parser, tfgans.data.load), "split": split}
+    return _load(parser, parser.values.dataset, options)
+
+
 def load_run_source(parser: Parser, run_dir: str) -> "Source":
     """Returns the source that a run was trained on; flags on the command line have priority."""
     import tfgans
