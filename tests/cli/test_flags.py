@@ -123,7 +123,7 @@ def limited(flags, shape=(8, 8, 1)):
     main.load("train").define(parser)
     parser.parse(["--run_dir=x", *flags.split()])
     limited_data.check(parser, method.name(parser))
-    source = tfgans.data.from_array(np.random.default_rng(0).normal(size=(4, *shape)))
+    source = tfgans.data.from_array(np.random.default_rng(0).uniform(size=(4, *shape)))
     return limited_data.augmentation(parser, source), limited_data.regularizers(parser)
 
 
