@@ -88,6 +88,7 @@ IMPORTS = {
         *("networks", "objectives", "optimizers", "penalties", "refinement"),
     },
     "cli": {
+        *("augmentation", "regularizers"),
         *("data", "evaluation", "export", "gan", "labs", "layers", "objectives", "penalties"),
         *("pictures", "refinement", "schedules", "serving", "serving.server", "tfgans"),
         "training",

@@ -2,8 +2,6 @@
 
 import copy
 import dataclasses
-import json
-import pickle
 
 import keras
 import numpy as np
@@ -29,29 +27,6 @@ class Brighter(Augmentation):
 
     def augment(self, images, key):
         return images + self.brightness
-
-
-ALL = [
-    LeCam(weight=0.1, decay=0.9, start=5, relu=False),
-    *(ConsistencyRegularization(kind, latent_stddev=0.1) for kind in ("cr", "bcr", "zcr", "icr")),
-    ConsistencyRegularization("cr", real_weight=1.0, change=DiffAugment("translation")),
-]
-
-
-@pytest.mark.parametrize("regularizer", ALL, ids=repr)
-def test_immutable_serializable_and_copied(regularizer):
-    config = json.loads(json.dumps(keras.saving.serialize_keras_object(regularizer)))
-    copies = [
-        keras.saving.deserialize_keras_object(config),
-        copy.deepcopy(regularizer),
-        pickle.loads(pickle.dumps(regularizer)),
-    ]
-    for again in copies:
-        assert again == regularizer
-        assert repr(again) == repr(regularizer)
-    for name in [*regularizer.get_config(), "unknown"]:
-        with pytest.raises(dataclasses.FrozenInstanceError):
-            setattr(regularizer, name, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +99,7 @@ def test_anchors_are_unbiased_averages_without_broken_numbers():
         np.testing.assert_allclose(lecam.anchors(), [2, -3], rtol=1e-5)
     lecam.adapt(float("nan"), 0.0)
     np.testing.assert_allclose(lecam.anchors(), [2, -3], rtol=1e-5)
+    lecam = copy.deepcopy(lecam)  # With its state.
     lecam.adapt(7.0, -3.0)
     np.testing.assert_allclose(lecam.anchors()[0], 2 + 0.1 / (1 - 0.9**4) * 5, rtol=1e-5)
 
