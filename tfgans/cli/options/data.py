@@ -15,7 +15,7 @@ NAMES = (
     *("kmnist", "cifar10", "celeb_a"),
     *("ring", "grid", "swiss_roll", "parallel_lines", "low_rank_gaussian"),
     *("folder:PATH", "idx:DIR", "npz:FILE", "hdf5:FILE[/key]", "tfrecord:GLOB", "zip:FILE"),
-    "hf:NAME",
+    *("webdataset:GLOB", "hf:NAME"),
 )
 CACHES = ("auto", "memory", "disk", "none")
 FITS = ("crop", "pad", "stretch")
@@ -78,6 +78,12 @@ def inspect(parser: Parser) -> "DataReport":
     import tfgans
 
     return tfgans.data.inspect(parser.values.dataset, **_options(parser, tfgans.data.inspect))
+
+
+def content(parser: Parser) -> str | None:
+    """Returns what a folder or an archive of images holds, as text; None for other data."""
+    kind = parser.values.dataset.partition(":")[0]
+    return inspect(parser).text() if kind in ("folder", "zip", "webdataset") else None
 
 
 def load_source(parser: Parser) -> "Source":
