@@ -22,7 +22,16 @@ import tiny
 from PIL import Image
 
 import tfgans
-from tfgans import augmentation, callbacks, data, evaluation, networks, objectives, penalties
+from tfgans import (
+    augmentation,
+    callbacks,
+    data,
+    evaluation,
+    networks,
+    objectives,
+    penalties,
+    regularizers,
+)
 
 COPIES = {"copy": copy.deepcopy, "pickle": lambda value: pickle.loads(pickle.dumps(value))}
 both_copies = pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
@@ -468,8 +477,20 @@ SETTINGS = [
     penalties.R1Penalty(),
     penalties.R2Penalty(),
     penalties.PenaltySum([penalties.R1Penalty(), penalties.R2Penalty()]),
-    augmentation.DiffAugment("color"),
-    augmentation.AdaptiveAugment("bg", target=0.5),
+    augmentation.DiffAugment("cutout,color", strength=0.7, fill=-1.0, penalty_at="raw"),
+    augmentation.AdaptiveAugment(
+        "blit,color", target=0.5, p_max=0.9, kimg=9.0, every=2, initial_p=0.1, color_multiplier=0.5
+    ),
+    regularizers.LeCam(weight=0.1, decay=0.9, start=5, relu=False),
+    regularizers.ConsistencyRegularization(
+        "icr",
+        real_weight=1.0,
+        fake_weight=2.0,
+        latent_weight=3.0,
+        diversity_weight=4.0,
+        latent_stddev=0.1,
+        change=augmentation.DiffAugment("translation"),
+    ),
     tfgans.refinement.Langevin(steps=3, prior=True, temperature=2.0, annealing="tenths"),
     tfgans.refinement.Langevin.for_images(steps=4, noise_scale=0.3),
     tfgans.schedules.R3GANSchedule(num_images=9),
@@ -503,7 +524,7 @@ def test_settings_are_frozen_and_come_back_equal(value):
 # Classes with tests in their folder: results, shared bases, errors, and what holds files open.
 ELSEWHERE = {
     *(
-        "Augmentation",
+        *("Augmentation", "Judged", "Regularizer"),
         "DrawnSource",
         "IndexedSource",
         "ReadError",

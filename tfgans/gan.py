@@ -28,6 +28,7 @@ from tfgans import (
     saving,
     shapes,
 )
+from tfgans.augmentation import Augmentation
 from tfgans.data import Source, adapters, batches, plain_errors
 from tfgans.data.adapters import Data
 from tfgans.data.array_inputs import ArrayLike, split_validation
@@ -39,11 +40,15 @@ from tfgans.penalties import Penalty, PenaltySum
 from tfgans.players import DiscriminatorPlayer, GeneratorPlayer, Player
 from tfgans.random import ReservedStep, Role, RowDraws, Stream
 from tfgans.refinement import Langevin
+from tfgans.regularizers import Judged, Regularizer
 from tfgans.rounding import steady_rounding
 from tfgans.types import Config, Inputs, Store
 from tfgans.weighted import Weighted
 
 Logs: TypeAlias = dict[str, tf.Tensor]
+# The draws of augmentation and of noise: independent for real and fake examples.
+_ROLES_OF_REAL = (Role.AUGMENTATION_OF_REAL, Role.NOISE_ON_REAL)
+_ROLES_OF_FAKE = (Role.AUGMENTATION_OF_FAKE, Role.NOISE_ON_FAKE)
 # The keys of samples.
 _KEYS = tf.TensorSpec([None, 2], tf.int64)
 
@@ -56,14 +61,16 @@ class _Examples(NamedTuple):
         real_labels: Int, the class of each real example; None if the model is not conditional.
         fake: `Weighted` examples.
         fake_labels: Int, the class of each fake; None if the model is not conditional.
-        paired_real: Float, a real example for each fake, for penalties.
+        penalized_real: Float, a real example for each fake, for penalties.
+        penalized_fake: Float, the fakes for penalties.
     """
 
     real: tf.Tensor
     real_labels: tf.Tensor | None
     fake: Weighted
     fake_labels: tf.Tensor | None
-    paired_real: tf.Tensor
+    penalized_real: tf.Tensor
+    penalized_fake: tf.Tensor
 
 
 Optimizer: TypeAlias = keras.optimizers.Optimizer
@@ -100,6 +107,11 @@ class GAN(keras.Model):
             parameters of the discriminator are moved into [-weight_clip, weight_clip].
         instance_noise: `tfgans.layers.InstanceNoise`, independent noise on the real and on the
             fake examples in the updates of both players; or None (the default).
+        augmentation: `tfgans.augmentation.Augmentation`, independent changes of the real and of
+            the fake images in the updates of both players, before the noise; or None (the
+            default).
+        regularizers: List of `tfgans.regularizers.Regularizer`, further terms of the losses in
+            training. Default: none.
         num_classes: Int of at least 2, of a conditional model: `fit` then takes labels 0, 1, ...,
             and the fakes of an update get the labels of its real examples. Default: None.
         ema: Float in [0, 1), the decay of an exponential moving average of the generator's
@@ -145,6 +157,8 @@ class GAN(keras.Model):
         discriminator_steps: int = 1,
         weight_clip: float | None = None,
         instance_noise: InstanceNoise | None = None,
+        augmentation: Augmentation | None = None,
+        regularizers: Sequence[Regularizer] = (),
         num_classes: int | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -160,6 +174,13 @@ class GAN(keras.Model):
         discriminator_player = DiscriminatorPlayer(discriminator)
         pairing.check_networks(generator_player, discriminator_player, num_classes=num_classes)
         pairing.check_game(objective, penalty, instance_noise, discriminator_player)
+        pairing.check_changes(
+            augmentation,
+            regularizers,
+            objective,
+            discriminator_player,
+            trains_generator=self._trains_generator,
+        )
         super().__init__(name=name)
         self.generator = generator
         self.discriminator = discriminator
@@ -168,6 +189,13 @@ class GAN(keras.Model):
         self.discriminator_steps = checks.positive_int("discriminator_steps", discriminator_steps)
         self.weight_clip = weight_clip
         self.instance_noise = instance_noise
+        self.augmentation = augmentation
+        self.regularizers = tuple(regularizers)
+        self._moving_state = [
+            part.state
+            for part in (augmentation, *regularizers)
+            if part is not None and part.state is not None
+        ]
         self.num_classes = num_classes
         self.ema = None if ema is None else float(ema)
         self.seed = checks.integer("seed", seed)
@@ -516,6 +544,9 @@ class GAN(keras.Model):
         ```
         """
         latents = self.draw_latents(random.BatchDraws(num, stream.key(Role.LATENTS)))
+        if stream.latent_noise:
+            noise_key = stream.key(Role.LATENT_NOISE)
+            latents += stream.latent_noise * random.normal([num, *latents.shape[1:]], noise_key)
         return self.generator_player.generate(latents, labels, stream=stream, training=training)
 
     def discriminator_loss(
@@ -590,18 +621,27 @@ class GAN(keras.Model):
             logs["noise_level"] = self.instance_noise.level if training else tf.zeros([])
             if self.instance_noise.is_adaptive:
                 logs["accuracy"] = self._accuracy(real_logits, fake_logits)
+        if self.augmentation is not None:
+            logs |= self._augmentation_logs(real_logits, training)
         if self.penalty is not None:
             values = discriminator.penalize(
                 self.penalty,
-                examples.paired_real,
-                fake.values,
+                examples.penalized_real,
+                examples.penalized_fake,
                 examples.fake_labels,
                 stream=stream,
                 update=update,
                 training=training,
+                augment=self.augmentation if training and self._penalizes_raw else None,
             )
             logs["penalty"] = fake_logits.with_values(values).mean()
             loss += self._penalty_weight() * logs["penalty"]
+        if self.regularizers and training:
+            num = shapes.batch_size(real)
+            judged = self._judged(examples, real_logits, fake_logits, labels, num, stream)
+            for regularizer in self.regularizers:
+                term, more = regularizer.discriminator_term(judged)
+                loss, logs = loss + term, logs | more
         layer_loss = discriminator.layer_loss(real_logits, fake_logits)
         if layer_loss is not None:
             logs["discriminator_layer_loss"] = layer_loss
@@ -634,7 +674,7 @@ class GAN(keras.Model):
         discriminator, objective = self.discriminator_player, self.objective
         layer_loss = self.generator_player.layer_loss(fake)
         examples = self._prepared(real, fake, labels, stream, training)
-        fake, real_logits = examples.fake, None
+        generated, fake, real_logits = fake, examples.fake, None
         if objective.generator_uses_real:
             real_logits = discriminator.judge(
                 examples.real, examples.real_labels, stream=stream, training=training
@@ -650,6 +690,16 @@ class GAN(keras.Model):
         if layer_loss is not None:
             logs["generator_layer_loss"] = layer_loss
             loss += layer_loss
+        for regularizer in self.regularizers if training else ():
+            if regularizer.generator_noise is not None:
+                near = self.generate(
+                    shapes.batch_size(real),
+                    labels,
+                    stream=stream.near(regularizer.generator_noise),
+                    training=True,
+                )
+                term, more = regularizer.generator_term(generated, near.values)
+                loss, logs = loss + term, logs | more
         return self.generator_player.add_entropy(loss), logs
 
     def after_step(self) -> None:
@@ -684,10 +734,21 @@ class GAN(keras.Model):
     def _descend_discriminator(
         self, loss: Callable[..., tuple[tf.Tensor, Logs]], *examples: tf.Tensor | None
     ) -> None:
-        """Takes a step of the discriminator's optimizer, adapts the noise and clips the weights."""
+        """Takes a step of the discriminator's optimizer, adapts what follows, clips the weights."""
         sums = self._descend(self.discriminator_player, loss, *examples)
-        if self.instance_noise is not None and self.instance_noise.is_adaptive:
-            self.instance_noise.adapt(self._log_means.mean_of("accuracy", replicas.total(sums)))
+        noise, augmentation = self.instance_noise, self.augmentation
+        adapts_noise = noise is not None and noise.is_adaptive
+        adapts_augmentation = augmentation is not None and augmentation.is_adaptive
+        if adapts_noise or adapts_augmentation or self.regularizers:
+            sums, means = replicas.total(sums), self._log_means
+            if noise is not None and adapts_noise:
+                noise.adapt(means.mean_of("accuracy", sums))
+            if augmentation is not None and adapts_augmentation:
+                augmentation.adapt(means.mean_of("r_t", sums), means.number_of("r_t", sums))
+            for regularizer in self.regularizers:
+                regularizer.adapt(
+                    means.mean_of("real_logits", sums), means.mean_of("fake_logits", sums)
+                )
         if self.weight_clip is not None:
             self.discriminator_player.clip(self.weight_clip)
 
@@ -715,28 +776,82 @@ class GAN(keras.Model):
         stream: Stream,
         training: bool,
     ) -> _Examples:
-        """Adds instance noise to the examples and deals them to the discriminators."""
+        """Augments the examples, adds instance noise, and deals them to the discriminators."""
         fakes = fake.values
         fake_labels = None if labels is None else players.match_rows(labels, fakes)
-        if self.instance_noise is not None and training:
-            # Independent draws for real and fake examples.
-            real = self.instance_noise(real, key=stream.key(Role.NOISE_ON_REAL), training=True)
-            fakes = self.instance_noise(fakes, key=stream.key(Role.NOISE_ON_FAKE), training=True)
-        # With "all" routing of the generators there are several fakes for each real example.
-        paired_real = players.match_rows(real, fakes)
+        seen_real = self._seen(real, stream, _ROLES_OF_REAL, training)
+        seen_fakes = self._seen(fakes, stream, _ROLES_OF_FAKE, training)
+        # With routing "all" of the generators there are several fakes for each real example.
+        paired_real = players.match_rows(seen_real, seen_fakes)
         if self.objective.generator_uses_real:
-            real, labels = paired_real, fake_labels
+            seen_real, labels = paired_real, fake_labels
 
         def deal(rows: tf.Tensor | None) -> tf.Tensor | None:
             return self.discriminator_player.deal(rows, stream=stream, training=training)
 
-        dealt_real = deal(real)
+        dealt_real, dealt_fakes = deal(seen_real), deal(seen_fakes)
+        penalized_real = dealt_real if paired_real is seen_real else deal(paired_real)
+        penalized_fake = dealt_fakes
+        if self._penalizes_raw:
+            penalized_real, penalized_fake = deal(players.match_rows(real, fakes)), deal(fakes)
         return _Examples(
             real=dealt_real,
             real_labels=deal(labels),
-            fake=Weighted(deal(fakes), deal(fake.weights)),
+            fake=Weighted(dealt_fakes, deal(fake.weights)),
             fake_labels=deal(fake_labels),
-            paired_real=dealt_real if paired_real is real else deal(paired_real),
+            penalized_real=penalized_real,
+            penalized_fake=penalized_fake,
+        )
+
+    @property
+    def _penalizes_raw(self) -> bool:
+        """Whether penalties take the gradient before the augmentation."""
+        return self.augmentation is not None and self.augmentation.penalty_at == "raw"
+
+    def _seen(
+        self,
+        examples: tf.Tensor,
+        stream: Stream,
+        roles: tuple[Role, Role],
+        training: bool,
+    ) -> tf.Tensor:
+        """Returns examples as a discriminator sees them in training: augmented, then with noise."""
+        augmentation_role, noise_role = roles
+        if self.augmentation is not None and training:
+            examples = self.augmentation(examples, stream.key(augmentation_role))
+        if self.instance_noise is not None and training:
+            examples = self.instance_noise(examples, key=stream.key(noise_role), training=True)
+        return examples
+
+    def _judged(
+        self,
+        examples: _Examples,
+        real_logits: Weighted,
+        fake_logits: Weighted,
+        labels: tf.Tensor | None,
+        num: int | tf.Tensor,
+        stream: Stream,
+    ) -> Judged:
+        """Returns an update of the discriminator as regularizers see it."""
+        player = self.discriminator_player
+
+        def judge(examples: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+            return player.judge(examples, labels, stream=stream, training=True).values
+
+        def fake_near(stddev: float) -> tf.Tensor:
+            fake = self.generate(num, labels, stream=stream.near(stddev), training=True).values
+            seen = self._seen(fake, stream, _ROLES_OF_FAKE, training=True)
+            return player.deal(seen, stream=stream, training=True)
+
+        return Judged(
+            real=examples.real,
+            fake=examples.fake.values,
+            real_logits=real_logits,
+            fake_logits=fake_logits,
+            judge_real=lambda rows: judge(rows, examples.real_labels),
+            judge_fake=lambda rows: judge(rows, examples.fake_labels),
+            fake_near=fake_near,
+            key=stream.key(Role.REGULARIZER),
         )
 
     def _terms(
@@ -763,6 +878,16 @@ class GAN(keras.Model):
         right_on_fake = tf.cast(fake_logits.values <= threshold, tf.float32)
         accuracy = real_logits.with_values(right_on_real).mean()
         return (accuracy + fake_logits.with_values(right_on_fake).mean()) / 2.0
+
+    def _augmentation_logs(self, real_logits: Weighted, training: bool) -> Logs:
+        """Returns the mean sign of the logits on real examples, and the probability of changes."""
+        augmentation, logs = self.augmentation, {}
+        if augmentation is not None and augmentation.is_adaptive:
+            signs = tf.sign(real_logits.values - self.objective.decision_threshold)
+            logs["r_t"] = real_logits.with_values(signs).mean()
+        if augmentation is not None and augmentation.p is not None and training:
+            logs["augmentation_p"] = tf.convert_to_tensor(augmentation.p)
+        return logs
 
     # Evaluation and logs.
 
@@ -805,6 +930,11 @@ class GAN(keras.Model):
         names += ["penalty"] * (self.penalty is not None)
         if self.instance_noise is not None:
             names += ["noise_level"] + ["accuracy"] * self.instance_noise.is_adaptive
+        if self.augmentation is not None:
+            names += ["r_t"] * self.augmentation.is_adaptive
+            names += ["augmentation_p"] * (self.augmentation.p is not None)
+        for regularizer in self.regularizers:
+            names += regularizer.log_names
         names += ["discriminator_layer_loss"] * self.discriminator_player.has_layer_losses
         if self._trains_generator:
             names += ["generator_layer_loss"] * self.generator_player.has_layer_losses
@@ -818,7 +948,10 @@ class GAN(keras.Model):
         `penalty` is the mean penalty before its weight; `discriminator_layer_loss` and
         `generator_layer_loss` what regularizers and `add_loss` of the layers add; `noise_level` the
         standard deviation of instance noise, 0 in evaluation, and `accuracy` the discriminator's,
-        that adaptive noise follows. Metrics that a subclass adds come after.
+        that adaptive noise follows. `r_t` is the mean sign of the logits on real examples, that an
+        adaptive augmentation follows, and `augmentation_p` its probability; in evaluation `r_t` is
+        that on held-out examples. Regularizers add theirs, 0 in evaluation. Metrics that a subclass
+        adds come after.
         """
         # Keras adds a mean of "loss" that is never updated: a GAN has two losses.
         return [metric for metric in super().metrics if metric.name != "loss"]
@@ -1326,6 +1459,34 @@ class GAN(keras.Model):
         callback_checks.check_model_path(filepath)
         super().save(files.path(filepath), overwrite=overwrite, **options)
 
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[..., None] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Prints Keras's table of the networks, and the parts of the game; see `keras.Model`."""
+        super().summary(
+            line_length=line_length,
+            positions=positions,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+        )
+        parts = {
+            "Objective": self.objective,
+            "Penalty": self.penalty,
+            "Augmentation": self.augmentation,
+            "Regularizers": ", ".join(map(repr, self.regularizers)) or None,
+        }
+        for name, part in parts.items():
+            if part is not None:
+                (print_fn or print)(f" {name}: {part}")
+
     def save_own_variables(self, store: Store) -> None:
         """Saves the step, the rollbacks and the random states of the layers."""
         compat.remember_optimizer_attributes()
@@ -1371,6 +1532,8 @@ class GAN(keras.Model):
             "generator": serialize(self.generator),
             "discriminator": serialize(self.discriminator),
             "instance_noise": serialize(self.instance_noise),
+            "augmentation": serialize(self.augmentation),
+            "regularizers": [serialize(regularizer) for regularizer in self.regularizers],
             "num_classes": self.num_classes,
             "ema": self.ema,
             "seed": self.seed,
@@ -1380,13 +1543,15 @@ class GAN(keras.Model):
     @classmethod
     def from_config(cls, config: Config, custom_objects: Mapping[str, type] | None = None) -> Self:
         """Makes a model from the result of `get_config`; weights come separately."""
-        arguments = {
-            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
-            if isinstance(value, dict) and "class_name" in value
-            else value
-            for name, value in config.items()
-        }
-        return cls(**arguments)
+
+        def made(value: Any) -> Any:
+            if isinstance(value, list | tuple):
+                return [made(part) for part in value]
+            if isinstance(value, dict) and "class_name" in value:
+                return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            return value
+
+        return cls(**{name: made(value) for name, value in config.items()})
 
     def get_compile_config(self) -> Config | None:
         """Returns the arguments of `compile`, so that a loaded model is compiled again."""

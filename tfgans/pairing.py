@@ -1,14 +1,18 @@
-"""Checks that two networks, an objective, a penalty and instance noise are compatible."""
+"""Checks that two networks, and the parts of a game between them, are compatible."""
+
+from collections.abc import Sequence
 
 import keras
 
 from tfgans import checks, compat, shapes
+from tfgans.augmentation import Augmentation
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Objective
 from tfgans.output_ranges import check_image_generator, refuse_probabilities
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.penalties.penalty import refuse_batch_statistics
 from tfgans.players import DiscriminatorPlayer, GeneratorPlayer
+from tfgans.regularizers import Regularizer
 
 
 def check_networks(
@@ -159,4 +163,41 @@ def _check_noise(instance_noise: InstanceNoise | None, objective: Objective) -> 
         raise ValueError(
             "Adaptive instance noise follows the discriminator's accuracy, which this game does "
             f"not define: its logits have no level. Received: {objective}. Use another schedule"
+        )
+
+
+def check_changes(
+    augmentation: Augmentation | None,
+    regularizers: Sequence[Regularizer],
+    objective: Objective,
+    discriminator: DiscriminatorPlayer,
+    *,
+    trains_generator: bool,
+) -> None:
+    """Raises ValueError unless augmentation and regularizers work with the game and its data."""
+    shape = shapes.input_shape(discriminator.network, "discriminator")
+    if augmentation is not None:
+        example = 'tfgans.augmentation.DiffAugment("color,translation,cutout")'
+        checks.instance("augmentation", augmentation, Augmentation, example)
+        augmentation.check_shape(shape)
+        if augmentation.is_adaptive and objective.decision_threshold is None:
+            raise ValueError(
+                "An adaptive augmentation follows the sign of the logits on real images, which "
+                f"means nothing in this game: its logits have no level. Received: {objective}. Use "
+                "another game, `target=None` with a fixed `initial_p`, or `DiffAugment`"
+            )
+    if isinstance(regularizers, Regularizer) or not isinstance(regularizers, Sequence):
+        raise ValueError(
+            "`regularizers` must be a list, say `[tfgans.regularizers.LeCam()]`. Received: "
+            f"{checks.short(regularizers)}"
+        )
+    names: list[str] = []
+    for regularizer in regularizers:
+        checks.instance("regularizers", regularizer, Regularizer, "tfgans.regularizers.LeCam()")
+        regularizer.check(shape, trains_generator=trains_generator)
+        names += regularizer.log_names
+    if len(set(names)) < len(names):
+        kinds = [type(regularizer).__name__ for regularizer in regularizers]
+        raise ValueError(
+            f"`regularizers` may hold one of each kind. Received: {', '.join(kinds)}. Leave one out"
         )

@@ -20,7 +20,7 @@ from tfgans.mixtures.mixture import holds_mixture
 from tfgans.mixtures.routing import slice_sizes
 from tfgans.penalties import Penalty, PenaltySum, clip_weights
 from tfgans.random import Role, Stream
-from tfgans.types import Config
+from tfgans.types import Config, Inputs
 from tfgans.weighted import Weighted
 
 # `(*examples) -> (loss, logged)`: a scalar to minimize and a tensor that is summed over parts.
@@ -450,8 +450,12 @@ class DiscriminatorPlayer(Player):
         stream: Stream,
         update: tf.Tensor | None,
         training: bool,
+        augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
     ) -> tf.Tensor:
-        """Returns the penalty of each row: float32 [rows, columns], columns as those of `judge`."""
+        """Returns the penalty of each row: float32 [rows, columns], columns as those of `judge`.
+
+        With `augment`, `(examples, key) -> examples`, it is that of the discriminator after it.
+        """
         batch = {"real": real, "fake": fake} | ({} if labels is None else {"labels": labels})
 
         def price(
@@ -460,6 +464,9 @@ class DiscriminatorPlayer(Player):
             key = stream.key(Role.PENALTY)
             if index:
                 key = stream.key(Role.PENALTY_OF_COMPONENT, index)
+            if augment is not None:
+                changes = stream.key(Role.AUGMENTATION_OF_PENALTY, index)
+                discriminator = _after(augment, changes, discriminator)
             return penalty(discriminator, key=key, update=update, training=training, **rows)
 
         if isinstance(self.network, MixtureDiscriminator):
@@ -535,6 +542,22 @@ def _in_parts(batch: tf.Tensor, parts: int) -> tf.Tensor:
     num_rows = batch.shape[0]
     size = -1 if num_rows is None else num_rows // parts
     return tf.reshape(batch, [parts, size, *batch.shape[1:]])
+
+
+def _after(
+    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    key: tf.Tensor,
+    discriminator: Callable[..., tf.Tensor],
+) -> Callable[..., tf.Tensor]:
+    """Returns the discriminator of augmented examples, with and without labels."""
+
+    def judge(inputs: Inputs, training: bool) -> tf.Tensor:
+        if isinstance(inputs, list):
+            examples, labels = inputs
+            return discriminator([augment(examples, key), labels], training=training)
+        return discriminator(augment(inputs, key), training=training)
+
+    return judge
 
 
 def _check_place(network: keras.Model, kind: type[Mixture]) -> None:

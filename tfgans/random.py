@@ -65,6 +65,11 @@ class Role(enum.IntEnum):
     PENALTY_TERM = 11
     PENALTY_FRACTION = 12
     PENALTY_POINTS = 13
+    LATENT_NOISE = 19
+    REGULARIZER = 24
+    # Below the key of a regularizer.
+    CONSISTENCY_OF_REAL = 25
+    CONSISTENCY_OF_FAKE = 26
     # Below the key of an augmentation.
     AUGMENTATION_NORMALS = 14
     AUGMENTATION_NOISE = 15
@@ -93,6 +98,7 @@ class ReservedStep(enum.IntEnum):
     DATA = -3
     HELD_OUT = -4
     GRADIENT_NORMS = -5
+    SHOWN_EXAMPLES = -6
 
 
 def key(seed: int, *path: Integer) -> tf.Tensor:
@@ -143,10 +149,12 @@ class Stream:
 
     Args:
         key: The int64[2] key of the update, say `tfgans.random.key(seed, step, update)`.
+        latent_noise: Float, the standard deviation of noise on the latents that `GAN.generate`
+            draws, for fakes near to those without. Default: 0, none.
     """
 
-    def __init__(self, key: tf.Tensor) -> None:
-        self._key = key
+    def __init__(self, key: tf.Tensor, *, latent_noise: float = 0.0) -> None:
+        self._key, self.latent_noise = key, latent_noise
 
     def key(self, role: Integer, *path: Integer) -> tf.Tensor:
         """Returns the int64[2] key of a role, folded along `path`."""
@@ -158,6 +166,10 @@ class Stream:
     def uniform(self, role: Role, shape: Sequence[int | tf.Tensor]) -> tf.Tensor:
         """Returns float32 draws of U[0, 1); `shape[0]` counts the examples of this replica."""
         return uniform(shape, self.key(role))
+
+    def near(self, latent_noise: float) -> "Stream":
+        """Returns the stream of the same draws, with noise on the latents."""
+        return Stream(self._key, latent_noise=latent_noise)
 
     def substream(self, role: Integer, *path: Integer) -> "Stream":
         """Returns the stream below a role, for updates within the update."""

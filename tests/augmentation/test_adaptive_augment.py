@@ -1,6 +1,7 @@
 """ADA: its transforms and the controller of p, against closed forms."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -56,6 +57,7 @@ def test_the_mean_is_of_the_window_and_the_window_is_emptied():
     ada.adapt(1.0, 64)
     np.testing.assert_array_equal(ada.state.window, [64, 64])
     ada.adapt(float("nan"), 64)
+    ada = pickle.loads(pickle.dumps(ada))  # With its state.
     np.testing.assert_array_equal(ada.state.window, [64, 64])
     # Parts of a batch that round the mean, .6, in another way do not move p.
     for mean in (0.6 + 1e-7, 0.6 - 1e-7):

@@ -101,6 +101,21 @@ def rgb(pixels):
 
 
 class TestSampleGrid:
+    def test_real_images_as_the_discriminator_sees_them(self, tmp_path):
+        source, augment = tfgans.data.from_array(tiny.digits(9)), tfgans.augmentation.DiffAugment()
+        gan = tfgans.NonSaturatingGAN(tiny.generator(), tiny.discriminator(), augmentation=augment)
+        gan.compile(run_eagerly=True)
+        grid = callbacks.SampleGrid(tmp_path, num=16, every_steps=1, augmented=source)
+        toy.fit(gan, 0, grid)
+        key = tfgans.random.key(0, tfgans.random.ReservedStep.SHOWN_EXAMPLES)
+        images = augment(next(iter(source.batches(9))), key)
+        expected = tfgans.pictures.picture(np.clip(images, -1, 1))
+        with Image.open(tmp_path / "augmented-00000000.png") as picture:
+            np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), rgb(expected))
+        grid = callbacks.SampleGrid(tmp_path, augmented=source)
+        with pytest.raises(ValueError, match="Received: a model without"):
+            toy.fit(tiny.gan(run_eagerly=True), 0, grid)
+
     def test_pictures_of_the_same_latents(self, tmp_path):
         gan = toy.gan(networks=(tiny.generator(), tiny.discriminator()))
         grid = callbacks.SampleGrid(

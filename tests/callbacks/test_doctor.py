@@ -30,6 +30,8 @@ def reading(step=0, **values):
         "gradient_norm": 1.0,
         "diversity": 1.0,
         "penalty": None,
+        "real_sign": None,
+        "memorization": None,
         "generator_weights": (),
         "discriminator_weights": (),
     }
@@ -68,6 +70,13 @@ def messages(caught):
         ("penalty_exploded", [0.001], {"penalty": 99.0}, False),
         ("penalty_exploded", [0.001], {"penalty": 101.0}, True),
         ("penalty_exploded", [], {"penalty": 1e9}, False),
+        ("discriminator_overfits", [], {"memorization": 0.76}, True),
+        ("discriminator_overfits", [1.0] * 4, {"memorization": 0.74, "real_sign": 1.0}, False),
+        # Without held-out examples: five sure readings in a row, of a discriminator that is right.
+        ("discriminator_overfits", [0.96] * 4, {"real_sign": 0.96, "accuracy": 0.96}, True),
+        ("discriminator_overfits", [0.96] * 3, {"real_sign": 0.96, "accuracy": 0.96}, False),
+        ("discriminator_overfits", [0.94, *[1.0] * 3], {"real_sign": 1.0, "accuracy": 1.0}, False),
+        ("discriminator_overfits", [1.0] * 4, {"real_sign": 1.0, "accuracy": 0.5}, False),
     ],
 )
 def test_where_symptoms_begin(check, earlier, now, found):
@@ -75,8 +84,10 @@ def test_where_symptoms_begin(check, earlier, now, found):
         "discriminator_won": [reading(gradient_norm=value) for value in earlier],
         "samples_collapsed": [reading(diversity=value) for value in earlier],
         "penalty_exploded": earlier,
+        "discriminator_overfits": [reading(real_sign=sure, accuracy=sure) for sure in earlier],
     }
-    finding = getattr(symptoms, check)(reading(**now), before[check], LIMITS)
+    advice = {"advice": "do this"} if check == "discriminator_overfits" else {}
+    finding = getattr(symptoms, check)(reading(**now), before[check], LIMITS, **advice)
     assert (finding is not None) == found
 
 
@@ -91,6 +102,28 @@ def test_dead_components_and_messages():
         "examples, under 0.1 of the earlier 0.6), so lower the learning rates, add a "
         "gradient penalty, or take a mixture of generators"
     )
+
+
+def test_a_discriminator_that_knows_its_examples_is_told_of_with_the_cure(tmp_path):
+    """A logit that is the brightness: the training images are dark, the held-out images bright."""
+    images = tiny.digits(64)
+    dark, bright = (
+        tfgans.data.from_array(images[np.argsort(images.mean(axis=(1, 2, 3)))[rows]])
+        for rows in (slice(24), slice(40, 64))
+    )
+    inputs = keras.Input((8, 8, 1))
+    mean = keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(-1 / 64))
+    critic = keras.Model(inputs, mean(keras.layers.Flatten()(inputs)))
+    gan = tfgans.NonSaturatingGAN(tiny.generator(), critic)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), run_eagerly=True)
+    path = tmp_path / "doctor.csv"
+    doctor = callbacks.Doctor(dark, path=path, every_steps=1, num=32, held_out=bright)
+    with pytest.warns(UserWarning, match="the discriminator overfits.*AdaptiveAugment") as caught:
+        fit(gan, 1, doctor, source=dark)
+    assert "more than a held-out example in 1 of all pairs" in messages(caught)[0]
+    assert "0,0,discriminator overfits,1,0.75,warned" in path.read_text()
+    with pytest.raises(ValueError, match="`held_out` must have examples of the shape"):
+        fit(gan, 1, callbacks.Doctor(dark, held_out=RING), source=dark)
 
 
 @pytest.mark.parametrize(

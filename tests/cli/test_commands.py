@@ -362,7 +362,10 @@ def test_data_are_remembered(tmp_path, monkeypatch):
     flags = "--dataset=folder:images --follow_links --skip_bad --image_size=8,12 --steps=2"
     flags += " --batch_size=8 --model=non_saturating --network=mlp --width=4 --doctor_every=0"
     flags += " --run_dir=~/run"
-    ok("train", flags + " --cache=disk --cache_dir=~/cache")
+    done = ok("train", flags + " --cache=disk --cache_dir=~/cache")
+    assert re.search(r"resized +30 of 30 to 8x12 by crop\n", done.stderr)
+    assert re.search(r"unreadable +1, such as bad.jpg: cannot identify image file", done.stderr)
+    assert "BytesIO" not in done.stderr
     monkeypatch.chdir(tmp_path)
     names = {path.name for path in (tmp_path / "home").iterdir()}
     assert names == {"images", "run", "cache"}

@@ -3,13 +3,26 @@
 import inspect
 import shlex
 
+import numpy as np
 import pytest
 from commands import run
 
 import tfgans
 from tfgans import labs, objectives, penalties
+from tfgans.augmentation import AdaptiveAugment, DiffAugment
+from tfgans.augmentation.augmentation import PENALTY_AT
 from tfgans.cli import experiment, main, serve
-from tfgans.cli.options import data, devices, evaluation, method, mixtures, networks, noise, runs
+from tfgans.cli.options import (
+    data,
+    devices,
+    evaluation,
+    limited_data,
+    method,
+    mixtures,
+    networks,
+    noise,
+    runs,
+)
 from tfgans.cli.parser import Parser
 from tfgans.data.image_source import CACHES
 from tfgans.data.resize import FITS
@@ -20,6 +33,8 @@ from tfgans.networks.r3gan import PRESETS
 from tfgans.objectives.f_divergence import NAMES
 from tfgans.objectives.kl_wasserstein import FORMS
 from tfgans.penalties.dragan_penalty import NOISES
+from tfgans.regularizers import ConsistencyRegularization, LeCam
+from tfgans.regularizers.consistency import KINDS
 from tfgans.serving.server.server import Limits
 
 # A value of each flag that no method has by default.
@@ -102,6 +117,56 @@ def test_refused(flags, message):
         arguments(**flags)
 
 
+def limited(flags, shape=(8, 8, 1)):
+    """The augmentation and the regularizers of a command line."""
+    parser = Parser()
+    main.load("train").define(parser)
+    parser.parse(["--run_dir=x", *flags.split()])
+    limited_data.check(parser, method.name(parser))
+    source = tfgans.data.from_array(np.random.default_rng(0).uniform(size=(4, *shape)))
+    return limited_data.augmentation(parser, source), limited_data.regularizers(parser)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("", (None, [])),
+        ("--augmentation=diffaugment", (DiffAugment(), [])),
+        (
+            "--augmentation=diffaugment --augmentation_policy=cutout --augmentation_penalty=raw",
+            (DiffAugment("cutout", penalty_at="raw"), []),
+        ),
+        ("--model=sngan --augmentation=ada", (AdaptiveAugment("bg", kimg=50.0), [])),
+        (
+            "--model=sngan --augmentation=ada --augmentation_policy=blit,color "
+            "--augmentation_target=0.5 --augmentation_kimg=7",
+            (AdaptiveAugment("blit,color", target=0.5, kimg=7.0), []),
+        ),
+        (
+            "--augmentation=ada --augmentation_p=0.9 --lecam_weight=0.1 --consistency=cr",
+            (
+                AdaptiveAugment("bg", target=None, p_max=1.0, initial_p=0.9, kimg=50.0),
+                [LeCam(weight=0.1), ConsistencyRegularization("cr")],
+            ),
+        ),
+    ],
+)
+def test_flags_for_few_images(flags, expected):
+    assert limited(flags) == expected
+
+
+def test_ada_changes_the_color_of_color_images_and_needs_logits_of_a_level():
+    assert limited("--model=sngan --augmentation=ada", (8, 8, 3))[0].transforms == "bgc"
+    for flags in ["", *(f"--objective={name}" for name in method.OBJECTIVES)]:
+        parser = parsed(**dict([flags[2:].split("=")] if flags else []))
+        objective = method.arguments(parser).get("objective", objectives.Relativistic())
+        if objective.decision_threshold is None:
+            with pytest.raises(ValueError, match=r"which means nothing with --(model|objective)="):
+                limited(f"--augmentation=ada {flags}")
+        else:
+            assert limited(f"--augmentation=ada {flags}")[0].is_adaptive
+
+
 def test_a_grid_cell_without_a_model_is_gan():
     assert method.name(parsed()) == method.DEFAULT
     flags = {"objective": "f_divergence", "divergence": "kl", "penalty": "dragan"}
@@ -136,6 +201,8 @@ def test_names_in_help_are_those_of_the_library():
         (mixtures.ROUTINGS, ROUTINGS),
         (mixtures.WEIGHT_UPDATES, WEIGHT_UPDATES),
         (noise.SCHEDULES, SCHEDULES),
+        (limited_data.PENALTY_AT, PENALTY_AT),
+        (limited_data.CONSISTENCIES, ("none", *KINDS)),
         (devices.STRATEGIES, tfgans.training.STRATEGIES),
         (evaluation.METRICS, tfgans.evaluation.METRICS),
         (runs.CHECKPOINTS, tfgans.training.CHECKPOINTS),

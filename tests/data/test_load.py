@@ -28,7 +28,7 @@ def mocked(tmp_path_factory):
 
 
 def test_names():
-    assert len(set(data.NAMES)) == len(data.NAMES) == 21
+    assert len(set(data.NAMES)) == len(data.NAMES) == 22
     for name in ("ring", "grid", "swiss_roll", "parallel_lines", "low_rank_gaussian"):
         source = data.load(name, seed=7)
         assert isinstance(source, data.DrawnSource)

@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import struct
+import tarfile
 import zipfile
 
 import h5py
@@ -115,6 +116,25 @@ def tfrecord(root):
     return f"tfrecord:{root}/a-*.tfrecord-*"
 
 
+def tar(path, members):
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+
+
+def webdataset(root):
+    for split, images in SETS.items():
+        for part in range(2):
+            members = {"README.txt": b"not an image"}
+            for index in range(part * 5, 5 + part * (N - 5)):
+                members[f"a/{index:03}.cls"] = f"{LABELS[index]}\n".encode()
+                members[f"a/{index:03}.PNG"] = png(images[index])
+            tar(root / f"a-{split}-{part}.tar", members)
+    return f"webdataset:{root}/a-*.tar"
+
+
 def hugging_face(root):
     datasets = pytest.importorskip("datasets")
     features = datasets.Features(
@@ -144,6 +164,7 @@ ROWS = {
     "hdf5": (hdf5, np.arange(N), 3, None, True, True),
     "hdf5 by key": (lambda root: hdf5(root, "/train/images"), np.arange(N), 3, None, False, True),
     "tfrecord": (tfrecord, np.arange(N), 3, None, True, True),
+    "webdataset": (webdataset, np.arange(N), 3, None, True, True),
     "hf": (hugging_face, np.arange(N), 3, ("a", "b"), True, True),
 }
 HELD = [(name, True) for name in ROWS] + [(name, False) for name in ROWS if ROWS[name][-1]]
@@ -422,6 +443,22 @@ def some_labels(root):
     return f"tfrecord:{root}/a"
 
 
+def tarred(**members):
+    def write(root):
+        tar(root / "a.tar", {name.replace("_", "."): value for name, value in members.items()})
+        return f"webdataset:{root}/a.tar"
+
+    return write
+
+
+def linked(root):
+    with tarfile.open(root / "a.tar", "w") as archive:
+        info = tarfile.TarInfo("a.png")
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(info)
+    return f"webdataset:{root}/a.tar"
+
+
 def no_split(root):
     (root / "a-extra.tfrecord-0").write_bytes(b"")
     return tfrecord(root)
@@ -476,6 +513,13 @@ IMAGES, TRAIN = "train-images-idx3-ubyte", SETS["train"]
         (cut(tfrecord, "a-train.tfrecord-0-of-2", gzip.compress), {}, "Decompress it"),
         (some_labels, {}, "must hold a label, or none. Received: .* feature 'class'"),
         (no_split, {}, r"must say their split .*a-extra.tfrecord-0 beside .*Narrow the pattern"),
+        (cut(webdataset, "a-train-0.tar", lambda c: c[:2000]), {}, "must lie in the file"),
+        (cut(webdataset, "a-train-0.tar", lambda c: b"x" * 900), {}, "must match whole tar files"),
+        (cut(webdataset, "a-train-0.tar", gzip.compress), {}, "Decompress it"),
+        (tarred(a_png=b"x", a_cls=b"1", b_png=b"x"), {}, "2 images and 1 labels"),
+        (tarred(a_png=b"x", a_cls=b"cat"), {}, r"integer as text. Received: b'cat' as a.cls in"),
+        (tarred(a_png=b"x"), {"image_key": "jpg"}, r"with 1 .png"),
+        (linked, {}, "must be plain files"),
         (archive("test/a/1.png"), {}, r"must be one of the folders \['test'\]. Received: 'train'"),
         (tfrecord, {"label_key": "image"}, "integer label in the feature 'image'"),
     ],

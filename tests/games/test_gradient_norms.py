@@ -85,7 +85,16 @@ def test_bad_input(objective, real, options, expected):
         generator_gradient_norms(gan, real, **options)
 
 
+def test_a_conditional_model_has_labels_drawn():
+    players = tiny.conditional_generator(), tiny.conditional_discriminator()
+    gan = tfgans.NonSaturatingGAN(*players, num_classes=10)
+    first, second = (generator_gradient_norms(gan, batch_size=8, seed=seed) for seed in (0, 1))
+    assert 0 < first["objective"].mean_norm != second["objective"].mean_norm
+
+
 def test_models_without_the_gradient():
+    with pytest.raises(ValueError, match="`gan` must be"):
+        generator_gradient_norms(tiny.generator())
     gan = linear_gan(objectives.Minimax(), slope=np.inf)
     with pytest.raises(ValueError, match="gradient of objective` must be finite"):
         generator_gradient_norms(gan)

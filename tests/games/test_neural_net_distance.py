@@ -142,6 +142,8 @@ POINTS = np.random.default_rng(0).normal(size=(20, 2))
         ({"real": "digits"}, "`real` must be an array of numbers"),
         ({"discriminator": lambda: None}, "must build a Keras network. Received: None"),
         ({"discriminator": "mlp"}, "must be a function that builds"),
+        ({"weight_clip": 0}, "`weight_clip` must be above 0"),
+        ({"phi": "hinge"}, "`phi` must be one of 'log', 'linear'"),
         ({"held_out": 0}, "`held_out` must be above 0"),
         ({"held_out": 1.0}, r"`held_out` must be in \(0, 1\)"),
         ({"held_out": 0.05}, r"two to hold out. Received: held_out=0.05 of 20 in `real`"),

@@ -145,6 +145,8 @@ def test_no_argument_of_gan_is_swallowed(method):
         "discriminator_steps": 3,
         "weight_clip": 0.07,
         "instance_noise": tfgans.layers.InstanceNoise(0.1, schedule="constant"),
+        "augmentation": tfgans.augmentation.DiffAugment("color"),
+        "regularizers": [tfgans.regularizers.LeCam(weight=0.1)],
         "ema": 0.7,
         "seed": 7,
         "name": "seven",
@@ -162,7 +164,9 @@ def test_no_argument_of_gan_is_swallowed(method):
     for name, message in refused.items():
         assert f"{method.name}.__init__() got an unexpected keyword argument '{name}'" in message
     # The generator of DCD stands still.
-    always = {"instance_noise", "seed", "name"} | ({"ema"} if method.name != "DCD" else set())
+    always = {"instance_noise", "augmentation", "regularizers", "seed", "name"} | (
+        {"ema"} if method.name != "DCD" else set()
+    )
     assert not refused.keys() & always
     assert ("ema" in refused) == (method.name == "DCD")
 

@@ -115,7 +115,9 @@ any angle; saturation 2^N(0, 1). Of gray images the first three |
 
     ```python
     ada = tfgans.augmentation.AdaptiveAugment("bg", target=0.6, kimg=20)
-    changed = ada(images, tfgans.random.key(0))
+    gan = tfgans.NonSaturatingGAN(generator, discriminator, augmentation=ada)
+    gan.compile()
+    gan.fit(source, batch_size=32, steps_per_epoch=500, epochs=10)
     print(float(ada.p))
     ```
 
@@ -167,6 +169,11 @@ any angle; saturation 2^N(0, 1). Of gray images the first three |
     def p(self) -> keras.Variable:
         """The probability of each transform; saved and resumed with the model."""
         return self._state.p
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether there is a target that p follows."""
+        return self.target is not None
 
     @property
     def state(self) -> AdaptiveAugmentState:

@@ -75,6 +75,26 @@ class Augmentation(abc.ABC):
         """The layer whose weights move in training, saved and resumed with the model; or None."""
         return None
 
+    @property
+    def p(self) -> keras.Variable | None:
+        """The variable with the probability of changes, which is logged; or None."""
+        return None
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether `adapt` moves the state."""
+        return False
+
+    def adapt(self, sign: float | tf.Tensor, num: int | tf.Tensor) -> None:
+        """Moves the state after an update of the discriminator; does nothing if not adaptive.
+
+        Args:
+            sign: Scalar in [-1, 1], the mean sign of the logits on the real images of the update.
+                Under `tf.distribute` of all replicas.
+            num: Scalar, the number of these images.
+        """
+        del sign, num
+
     def get_config(self) -> Config:
         """Returns the settings, enough for `from_config`."""
         return {

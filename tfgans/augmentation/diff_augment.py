@@ -52,6 +52,7 @@ times U[0, 2); then the distance of all numbers to their mean times U[1/2, 3/2) 
     ```python
     augmentation = tfgans.augmentation.DiffAugment("translation,cutout")
     changed = augmentation(images, tfgans.random.key(0))
+    gan = tfgans.NonSaturatingGAN(generator, discriminator, augmentation=augmentation)
     ```
 
     Reference: Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training";

@@ -15,7 +15,7 @@ class Diagnosis:
 
     Args:
         limits: Where symptoms begin.
-        advice: What to change if a component of a mixture dies, by player.
+        advice: What to change if a component of a mixture dies, by player, and by "overfitting".
 
     Attributes:
         readings: List of `Reading`, oldest first.
@@ -53,6 +53,9 @@ class Diagnosis:
             symptoms.discriminator_won(reading, earlier, limits),
             symptoms.samples_collapsed(reading, earlier, limits),
             symptoms.penalty_exploded(reading, self._normal_penalties, limits),
+            symptoms.discriminator_overfits(
+                reading, earlier, limits, advice=self._advice.get("overfitting", "")
+            ),
         ]
         for player in ("generator", "discriminator"):
             weights = getattr(reading, f"{player}_weights")

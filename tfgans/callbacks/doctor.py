@@ -38,6 +38,9 @@ generator's loss under `gradient_drop` of its largest so far |
 far (of that of two real examples, where it was larger) |
     | `exploding penalty` | the penalty is over `penalty_growth` times the median of its earlier \
 values (or 1, if that is larger) |
+    | `discriminator overfits` | with `held_out`: training examples have a higher logit than \
+held-out examples in `memorization_limit` of all pairs; without: over five checks the mean sign \
+of its logits on real examples and its accuracy are at least `sign_limit` |
     | `dead component` | a component of a mixture of k has a weight under 1 / (20 k) |
 
     Some losses have no decision threshold (Wasserstein, relativistic, KL-WGAN). They have no
@@ -49,13 +52,13 @@ values (or 1, if that is larger) |
     it begins, and again only after it was gone. Numbers that are not finite stop the training, so
     `StopOnNaN` is not needed.
 
-    **Rollbacks.** With `backup` and `rollbacks`, findings other than a dead component roll the
-    training back; a lower learning rate does not revive a component. A rollback loads the newest
-    whole backup up to the last check without such a finding, multiplies both learning rates by
-    `learning_rate_factor`, increases `model.rollbacks`, saves the result as the newest backup, sets
-    `rolled_back` and stops `fit`. Call `fit` again with the data from `model.step` on, as
-    `tfgans.training.Run` does. A plain `fit` ends early. After the last rollback, or without a
-    good backup, the callback only warns, and stops at numbers that are not finite.
+    **Rollbacks.** With `backup` and `rollbacks`, findings other than a dead component and
+    overfitting roll the training back; a lower learning rate cures neither. A rollback loads the
+    newest whole backup up to the last check without such a finding, multiplies both learning rates
+    by `learning_rate_factor`, increases `model.rollbacks`, saves the result as the newest backup,
+    sets `rolled_back` and stops `fit`. Call `fit` again with the data from `model.step` on, as
+    `tfgans.training.Run` does. A plain `fit` ends early. After the last rollback, or without a good
+    backup, the callback only warns, and stops at numbers that are not finite.
 
     **Resuming.** With `path`, a killed run ends with the same bits and tables as an uninterrupted
     run, since all decisions depend on the backups and the readings. List this callback before
@@ -80,8 +83,13 @@ values (or 1, if that is larger) |
             0.001.
         diversity_drop: Float in (0, 1]. Default: 0.1. The lowest value of nine such games was 0.27.
         penalty_growth: Float above 1. Default: 100. The largest penalty of such games was 0.4.
+        held_out: `tfgans.data.Source` of examples that are not trained on. Default: None.
+        memorization_limit: Float in (0, 1]. Default: 0.75; of 64 and 64 examples that do not differ
+            the share has a standard error of 0.05.
+        sign_limit: Float in (0, 1]. Default: 0.95.
         log_dir: Folder of TensorBoard events, which then show `doctor/accuracy`,
-            `doctor/gradient_norm`, `doctor/diversity` and `doctor/penalty`. Default: None.
+            `doctor/gradient_norm`, `doctor/diversity`, `doctor/penalty`, `doctor/real_sign` and
+            `doctor/memorization`. Default: None.
 
     Attributes:
         rolled_back: Bool, whether the last `fit` ended with a rollback.
@@ -119,10 +127,16 @@ values (or 1, if that is larger) |
         gradient_drop: float = 0.01,
         diversity_drop: float = 0.1,
         penalty_growth: float = 100.0,
+        held_out: data.Source | None = None,
+        memorization_limit: float = 0.75,
+        sign_limit: float = 0.95,
         log_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__()
         self.source = source if isinstance(source, data.Source) else data.from_array(source)
+        if held_out is not None:
+            checks.instance("held_out", held_out, data.Source, "tfgans.data.load('digits', 'test')")
+        self.held_out = held_out
         self.num = checks.int_at_least("num", num, 2)
         self.seed = checks.integer("seed", seed)
         self.rollbacks = checks.int_at_least("rollbacks", rollbacks, 0)
@@ -138,6 +152,8 @@ values (or 1, if that is larger) |
             gradient_drop=gradient_drop,
             diversity_drop=diversity_drop,
             penalty_growth=penalty_growth,
+            memorization_limit=memorization_limit,
+            sign_limit=sign_limit,
         )
         self.every_steps = checks.positive_int("every_steps", every_steps)
         self._interval = StepInterval(self.every_steps)
@@ -184,7 +200,7 @@ values (or 1, if that is larger) |
         model, probe = self.model, self._probe
         before = self._diagnosis.readings
         if probe is None or probe.gan is not model:
-            probe = Probe(model, self.source, num=self.num, seed=self.seed)
+            probe = Probe(model, self.source, num=self.num, seed=self.seed, held_out=self.held_out)
             before = []
         if self._readings is not None and self._findings is not None:
             # Drops the readings of steps that a rollback has undone.
@@ -195,6 +211,9 @@ values (or 1, if that is larger) |
             for name, player in model.players.items()
             if player.is_mixture
         }
+        advice["overfitting"] = symptoms.advice_on_overfitting(
+            augmented=model.augmentation is not None, images=len(model.data_shape) == 3
+        )
         self._diagnosis = Diagnosis(self._limits, advice)
         self._diagnosis.add_all(reading for reading in before if reading.step <= model.step)
         return probe

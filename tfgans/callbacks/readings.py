@@ -31,6 +31,11 @@ class Reading(NamedTuple):
         diversity: Float, mean distance of two generated examples, divided by that of two real
             examples. For a conditional model, of two examples of the same class.
         penalty: Float, mean penalty before its weight. None if the model has no penalty.
+        real_sign: Float in [-1, 1], the mean sign of the logits on the real examples, from the
+            `decision_threshold`: r_t of ADA. None if the objective has no threshold.
+        memorization: Float in [0, 1], how often the logit of a training example is above that of a
+            held-out example: 0.5 of a discriminator that does not tell them apart. None without
+            held-out examples.
         generator_weights: Floats, the probabilities of the components. Empty without a mixture.
         discriminator_weights: See `generator_weights`.
     """
@@ -41,13 +46,15 @@ class Reading(NamedTuple):
     gradient_norm: float | None
     diversity: float
     penalty: float | None
+    real_sign: float | None
+    memorization: float | None
     generator_weights: tuple[float, ...]
     discriminator_weights: tuple[float, ...]
 
     @property
     def scalars(self) -> dict[str, float]:
         """The measured values by name, without the weights of mixtures."""
-        names = ("accuracy", "gradient_norm", "diversity", "penalty")
+        names = ("accuracy", "gradient_norm", "diversity", "penalty", "real_sign", "memorization")
         values = {name: getattr(self, name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -58,7 +65,8 @@ class Reading(NamedTuple):
     @classmethod
     def from_cells(cls, cells: Sequence[str]) -> Self:
         """Returns the reading from the cells of its row."""
-        step, rollbacks, accuracy, gradient_norm, diversity, penalty, *weights = cells
+        step, rollbacks, accuracy, gradient_norm, diversity, penalty, *others = cells
+        real_sign, memorization, *weights = others
         generator, discriminator = (tuple(map(float, cell.split())) for cell in weights)
         return cls(
             int(step),
@@ -67,6 +75,8 @@ class Reading(NamedTuple):
             float(gradient_norm) if gradient_norm else None,
             float(diversity),
             float(penalty) if penalty else None,
+            float(real_sign) if real_sign else None,
+            float(memorization) if memorization else None,
             generator,
             discriminator,
         )
@@ -83,12 +93,15 @@ class Probe:
         source: `tfgans.data.Source` of the real examples.
         num: Int, number of real and of generated examples; fewer if the source has fewer.
         seed: Int, decides the latents.
+        held_out: `tfgans.data.Source` of examples that are not trained on, or None.
 
     Raises:
         ValueError: If the real examples are all equal, or `fit` runs in a strategy's scope.
     """
 
-    def __init__(self, gan: GAN, source: Source, *, num: int, seed: int) -> None:
+    def __init__(
+        self, gan: GAN, source: Source, *, num: int, seed: int, held_out: Source | None = None
+    ) -> None:
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             raise ValueError(
                 "`Doctor` measures the model on a single device. Received: `fit` within the scope "
@@ -101,6 +114,7 @@ class Probe:
         batch = next(iter(source.batches(self._num, labels=labeled)))
         self._labels: tf.Tensor | None = None
         self._real, self._labels = batch if labeled else (batch, None)
+        self._held_out = None if held_out is None else self._held_out_examples(held_out)
         self._stream = Stream(random.key(seed, ReservedStep.DOCTOR))
         self._real_distance = self._mean_distance(self._real) if self._num > 1 else 0.0
         if not self._real_distance > 0:
@@ -118,13 +132,21 @@ class Probe:
             _, logs = gan.discriminator_loss(
                 self._real, fake, self._labels, stream=self._stream, training=False
             )
+        real_logits, fake_logits = (
+            self._logits(examples, self._labels) for examples in (self._real, fake.values)
+        )
+        threshold = gan.objective.decision_threshold
         return Reading(
             step=gan.step,
             rollbacks=gan.rollbacks,
-            accuracy=self._accuracy(fake.values),
+            accuracy=_accuracy(real_logits, fake_logits, threshold),
             gradient_norm=gradient_norm,
             diversity=self._mean_distance(fake.values) / self._real_distance,
             penalty=None if gan.penalty is None else float(logs["penalty"]),
+            real_sign=None if threshold is None else float(np.sign(real_logits - threshold).mean()),
+            memorization=None
+            if self._held_out is None
+            else _share_above(real_logits, self._logits(*self._held_out)),
             generator_weights=_weights(players["generator"]),
             discriminator_weights=_weights(players["discriminator"]),
         )
@@ -147,18 +169,23 @@ class Probe:
         norm = player.gradient_norm(loss)
         return generated[0], norm if math.isfinite(norm) else None
 
-    def _accuracy(self, fake: tf.Tensor) -> float | None:
-        threshold = self.gan.objective.decision_threshold
-        if threshold is None:
-            return None
-        discriminator = self.gan.discriminator_player
-        real_logits, fake_logits = (
-            np.asarray(discriminator.mean_logits(examples, self._labels), np.float64)
-            for examples in (self._real, fake)
-        )
-        if not (np.isfinite(real_logits).all() and np.isfinite(fake_logits).all()):
-            return math.nan
-        return float(np.mean(real_logits > threshold) + np.mean(fake_logits <= threshold)) / 2
+    def _held_out_examples(self, source: Source) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Returns as many held-out examples, and their labels."""
+        if source.data_shape != tuple(self._real.shape)[1:]:
+            raise ValueError(
+                "`held_out` must have examples of the shape of the others, "
+                f"{tuple(self._real.shape)[1:]}. Received: {source.name!r} of shape "
+                f"{source.data_shape}"
+            )
+        labeled = self.gan.num_classes is not None
+        num = self._num if source.num_examples is None else min(self._num, source.num_examples)
+        batch = next(iter(source.batches(num, labels=labeled)))
+        return batch if labeled else (batch, None)
+
+    def _logits(self, examples: tf.Tensor, labels: tf.Tensor | None) -> np.ndarray:
+        """Returns the logits of examples that are not augmented: float64 [num, 1]."""
+        logits = self.gan.discriminator_player.mean_logits(examples, labels)
+        return np.asarray(logits, np.float64)
 
     def _mean_distance(self, examples: tf.Tensor) -> float:
         """Returns the mean distance of two examples, within classes if there are enough pairs."""
@@ -194,3 +221,20 @@ def _to_cell(value: object) -> str:
     if isinstance(value, tuple):
         return " ".join(map(repr, value))
     return "" if value is None else repr(value)
+
+
+def _accuracy(
+    real_logits: np.ndarray, fake_logits: np.ndarray, threshold: float | None
+) -> float | None:
+    """Returns the accuracy on real and generated examples; NaN of logits that are not finite."""
+    if threshold is None:
+        return None
+    if not (np.isfinite(real_logits).all() and np.isfinite(fake_logits).all()):
+        return math.nan
+    return float(np.mean(real_logits > threshold) + np.mean(fake_logits <= threshold)) / 2
+
+
+def _share_above(logits: np.ndarray, others: np.ndarray) -> float:
+    """Returns how often a logit is above another one; ties count half."""
+    gaps = logits.reshape(-1, 1) - others.reshape(1, -1)
+    return float(np.mean(gaps > 0) + np.mean(gaps == 0) / 2)

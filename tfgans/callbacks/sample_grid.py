@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, files, pictures
+from tfgans import checks, files, pictures, random
 from tfgans import class_names as names
 from tfgans.callbacks.callback import Callback, Logs
 from tfgans.callbacks.step_interval import StepInterval
+from tfgans.data import Source
+from tfgans.random import ReservedStep
 
 _NAME = re.compile(r"step-(?P<step>\d+)\.png")
 # Rows of more classes would have few samples each.
@@ -39,8 +41,14 @@ class SampleGrid(Callback):
         class_names: List of strings, the names of the classes of a conditional model, as
             `source.class_names`. Default: None, numbers.
 
+        augmented: `tfgans.data.Source` of real images, of which a second picture then shows how the
+            model's augmentation changes them, `augmented-00000500.png`: the same images and draws
+            in each, so only the probability of an adaptive augmentation makes a difference.
+            Default: None.
+
     Raises:
-        ValueError: If an argument is out of range.
+        ValueError: If an argument is out of range. When training begins, if there is `augmented`
+            and the model has no augmentation.
 
     Example:
 
@@ -63,6 +71,7 @@ class SampleGrid(Callback):
         log_dir: str | os.PathLike[str] | None = None,
         last_step: int | None = None,
         class_names: Sequence[str] | None = None,
+        augmented: Source | None = None,
     ) -> None:
         super().__init__()
         self.directory = files.path(directory)
@@ -71,6 +80,7 @@ class SampleGrid(Callback):
         self.log_dir = log_dir if log_dir is None else files.path(log_dir)
         self.last_step = last_step
         self.class_names = class_names
+        self.augmented = augmented
         self.every_steps = checks.positive_int("every_steps", every_steps)
         self._interval = StepInterval(self.every_steps)
         self._written: int | None = None
@@ -105,10 +115,26 @@ class SampleGrid(Callback):
             return
         pixels = self._picture()
         pictures.write_png(self.directory / f"step-{step:08d}.png", pixels)
+        drawn = {"samples": pixels}
+        if self.augmented is not None:
+            drawn["augmented"] = self._augmented_picture(self.augmented)
+            pictures.write_png(self.directory / f"augmented-{step:08d}.png", drawn["augmented"])
         if self._events is not None:
             with self._events.as_default():
-                tf.summary.image("samples", pixels[tf.newaxis], step=step)
+                for name, image in drawn.items():
+                    tf.summary.image(name, image[tf.newaxis], step=step)
         self._written = step
+
+    def _augmented_picture(self, source: Source) -> np.ndarray:
+        """Returns the same real images with the same draws at every step."""
+        if self.model.augmentation is None:
+            raise ValueError(
+                "`augmented` shows real images after the augmentation. Received: a model without. "
+                "Pass `augmentation` to the model, or leave `augmented` out"
+            )
+        images = next(iter(source.batches(min(self.num, source.num_examples or self.num))))
+        key = random.key(self.seed, ReservedStep.SHOWN_EXAMPLES)
+        return pictures.picture(np.clip(self.model.augmentation(images, key), -1.0, 1.0))
 
     def _picture(self) -> np.ndarray:
         sampler, num_classes = self.model.sampler, self.model.num_classes

@@ -12,6 +12,8 @@ from tfgans.types import Config
 
 NOT_FINITE = "not finite"
 PENALTY = "exploding penalty"
+# Without held-out examples, this many readings decide.
+SIGN_READINGS = 5
 # A component of a mixture of k is dead when its weight is under 1 / (20 k).
 _DEAD_SHARE = 20
 # If several logs of a step are not finite, the first in this order names the cause.
@@ -59,11 +61,16 @@ class Limits:
     gradient_drop: float
     diversity_drop: float
     penalty_growth: float
+    memorization_limit: float = 0.75
+    sign_limit: float = 0.95
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             checks.positive(field.name, getattr(self, field.name))
-        for name in ("accuracy_limit", "gradient_drop", "diversity_drop"):
+        for name in (
+            *("accuracy_limit", "gradient_drop", "diversity_drop", "memorization_limit"),
+            "sign_limit",
+        ):
             if getattr(self, name) > 1:
                 raise ValueError(f"`{name}` must be at most 1. Received: {getattr(self, name)!r}")
         if self.penalty_growth <= 1:
@@ -152,6 +159,62 @@ def penalty_exploded(
         "penalty's weight"
     )
     return Finding(PENALTY, reading.penalty, limit, description)
+
+
+def discriminator_overfits(
+    reading: Reading, earlier: Sequence[Reading], limits: Limits, *, advice: str
+) -> Finding | None:
+    """Looks for a discriminator that knows its training examples by heart.
+
+    Args:
+        reading: The present reading.
+        earlier: The readings before it.
+        limits: Where the symptom begins.
+        advice: String, from `advice_on_overfitting`.
+    """
+    if reading.memorization is not None:
+        value, limit = reading.memorization, limits.memorization_limit
+        measured = (
+            f"it gives a training example more than a held-out example in {value:.3g} of all "
+            f"pairs, at least {limit:g}; 0.5 would be no difference"
+        )
+    else:
+        # A discriminator that calls everything real does not know the training examples.
+        sure = [
+            min(before.real_sign, before.accuracy)
+            for before in (*earlier, reading)[-SIGN_READINGS:]
+            if before.real_sign is not None and before.accuracy is not None
+        ]
+        if len(sure) < SIGN_READINGS:
+            return None
+        value, limit = min(sure), limits.sign_limit
+        measured = (
+            f"over {SIGN_READINGS} checks the mean sign of its logits on real examples and its "
+            f"accuracy were {value:.3g} or more, at least {limit:g}; held-out examples would tell "
+            "for sure"
+        )
+    if not value >= limit:
+        return None
+    description = f"the discriminator overfits ({measured}), so {advice}"
+    return Finding("discriminator overfits", value, limit, description, rollback_may_cure=False)
+
+
+def advice_on_overfitting(*, augmented: bool, images: bool) -> str:
+    """Returns what to change if the discriminator overfits.
+
+    Args:
+        augmented: Bool, whether there is an augmentation.
+        images: Bool, whether the examples are images.
+    """
+    others = "a larger penalty, a smaller discriminator, or `regularizers.LeCam`"
+    if not images:
+        return f"take more examples, {others}"
+    if augmented:
+        return f"take a stronger augmentation (a larger `p_max`, or more transforms), {others}"
+    return (
+        "pass `augmentation=tfgans.augmentation.AdaptiveAugment()` or `DiffAugment()` to the model "
+        f"(--augmentation of the command); or take {others}"
+    )
 
 
 def dead_components(player: str, weights: Sequence[float], *, advice: str) -> list[Finding]:

@@ -1,5 +1,6 @@
 """`tfgans train`: trains a GAN in a run directory."""
 
+import sys
 from collections.abc import Sequence
 
 from tfgans.cli.command import Command, Exit, resume_command
@@ -26,6 +27,7 @@ def train(parser: Parser, _: Sequence[str]) -> int:
     model.check(parser)
     with devices.scope(parser):
         source = data.load_source(parser)
+        content = data.content(parser)
         gan = model.build(parser, source)
     # A later version may have another default.
     values.model = method.name(parser)
@@ -38,8 +40,10 @@ def train(parser: Parser, _: Sequence[str]) -> int:
         **run.options(parser, source),
     )
     if values.dry_run:
-        print(job.plan())
+        print(*([] if content is None else [content, ""]), job.plan(), sep="\n")
         return 0
+    if content is not None:
+        sys.stderr.write(f"{content}\n")
     try:
         job.train()
     except training.Interrupted as stop:

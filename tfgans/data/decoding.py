@@ -138,7 +138,7 @@ def _formats() -> tuple[str, ...]:
 @contextmanager
 def _opened(file: Path | BinaryIO) -> "Iterator[Image.Image]":
     """Opens a file with PIL, and checks the size in its header before pixels are decoded."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(file, formats=_formats()) as image:
@@ -148,6 +148,11 @@ def _opened(file: Path | BinaryIO) -> "Iterator[Image.Image]":
                     f"{MAX_PIXELS} pixels"
                 )
             yield image
+    except UnidentifiedImageError as error:
+        # PIL's message has the address of an open file.
+        raise UnidentifiedImageError(
+            "cannot identify image file: no format that is read"
+        ) from error
     # PIL's limit, which other code may have set: the lower of the two holds.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"{error} At most {MAX_PIXELS} are decoded") from error

@@ -18,6 +18,7 @@ from tfgans.data import (
     splits,
     tfds_images,
     tfrecord,
+    webdataset,
     zip_images,
 )
 from tfgans.data.arrays import ArraySource
@@ -96,6 +97,7 @@ _SOURCES: Mapping[str, _Row] = {
     "hdf5": _Row(hdf5.load_hdf5, (*_ARRAYS, *_KEYS), "FILE[/key]"),
     "tfrecord": _Row(tfrecord.open_tfrecord, (*_ENCODED, *_KEYS), "GLOB"),
     "zip": _Row(zip_images.open_zip, _ENCODED, "FILE"),
+    "webdataset": _Row(webdataset.open_webdataset, (*_ENCODED, *_KEYS), "GLOB"),
     "hf": _Row(hugging_face.open_hf, (*_ENCODED, *_KEYS, "download"), "NAME"),
 }
 
@@ -125,8 +127,9 @@ def load(
     Args:
         name: One of `NAMES`. `"folder:PATH"` reads the images below a folder, `"zip:FILE"` those
             of an archive, `"idx:DIR"` the files of MNIST's format, `"npz:FILE"` and
-            `"hdf5:FILE[/key]"` arrays, `"tfrecord:GLOB"` encoded images in records, `"hf:NAME"` a
-            data set of the Hugging Face hub. `~` stands for the home folder.
+            `"hdf5:FILE[/key]"` arrays, `"tfrecord:GLOB"` encoded images in records,
+            `"webdataset:GLOB"` those of WebDataset's tar files, `"hf:NAME"` a data set of the
+            Hugging Face hub. `~` stands for the home folder.
         split: `"train"` (default), `"test"`, or another that the data have; or a part of it, such
             as `"train[:90%]"` or `"train[5000:]"`: a slice of a fixed permutation.
         image_size: Integer or (height, width) that images are resized to without aliasing.

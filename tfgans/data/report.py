@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +86,7 @@ class DataReport:
         return sum(count for size, count in self.sizes.items() if size != self.samples.shape[1:3])
 
     def table(self) -> list[tuple[str, str]]:
-        """Returns the report as rows of a heading and a text."""
+        """Returns the report, without the suggestion, as rows of a heading and a text."""
         rows = [("data", self.name), ("read from", self.origin or "-")]
         number = "without end" if self.num_examples is None else f"{self.num_examples}"
         rows.append(("examples", f"{number}, of shape {self.samples.shape[1:]}"))
@@ -110,15 +110,17 @@ class DataReport:
         if self.unreadable:
             name, reason = next(iter(self.unreadable.items()))
             rows.append(("unreadable", f"{len(self.unreadable)}, such as {name}: {reason}"))
-        size = self.suggestion.image_size
-        flags = f"--batch_size={self.suggestion.batch_size} --steps={self.suggestion.steps}"
-        rows.append(("to begin with", f"--image_size={size} {flags}" if size else flags))
         return rows
 
+    def text(self) -> str:
+        """Returns the report as text, without the suggestion."""
+        return _aligned(self.table())
+
     def __str__(self) -> str:
-        rows = self.table()
-        width = max(len(heading) for heading, _ in rows)
-        return "\n".join(f"{heading:{width}}  {text}" for heading, text in rows)
+        size = self.suggestion.image_size
+        flags = f"--batch_size={self.suggestion.batch_size} --steps={self.suggestion.steps}"
+        first = f"--image_size={size} {flags}" if size else flags
+        return _aligned([*self.table(), ("to begin with", first)])
 
 
 def inspect(
@@ -282,6 +284,11 @@ def _suggest(num_examples: int | None, sizes: Mapping[tuple[int, int], int]) -> 
     batch_size = max(1, min(batch_size, num_examples // 4))
     steps = _PASSES * num_examples // batch_size
     return Suggestion(side, batch_size, min(max(steps, _FEWEST_STEPS), _MOST_STEPS[has_gpu]))
+
+
+def _aligned(rows: Sequence[tuple[str, str]]) -> str:
+    width = max(len(heading) for heading, _ in rows)
+    return "\n".join(f"{heading:{width}}  {text}" for heading, text in rows)
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -1,8 +1,6 @@
 """Encoded images of TFRecord files, read by TensorFlow once and by position afterwards."""
 
-import glob
 import io
-import os
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -11,14 +9,13 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from tfgans.data import paths
+from tfgans.data import shards
 from tfgans.data.image_store import ImageStore
 from tfgans.data.load_options import LoadOptions
 
 # A record is its length in 8 bytes, a checksum of it in 4, the data, and a checksum in 4.
 _BEFORE, _AFTER = 12, 4
 _IMAGE_KEYS = ("image", "image/encoded", "image_raw", "img", "jpeg", "png")
-_NUM_LISTED = 5
 _LABEL_KEYS = ("label", "image/class/label", "labels", "class")
 
 
@@ -50,7 +47,7 @@ class TFRecordStore(ImageStore):
         image_key: str | None = None,
         label_key: str | None = None,
     ) -> None:
-        self._files = _files(pattern, split)
+        self._files = shards.find("tfrecord", pattern, split)
         self._image_key = ""
         file_numbers, offsets, lengths, labels = [], [], [], []
         for number, file in enumerate(self._files):
@@ -80,7 +77,7 @@ class TFRecordStore(ImageStore):
         self._offsets, self._lengths = np.asarray(offsets), np.asarray(lengths)
         super().__init__(
             pattern,
-            _RecordNames(self._files, self._file_numbers),
+            shards.Names("record", self._files, self._file_numbers),
             labels=np.asarray(labels, np.int64) if labels else None,
         )
 
@@ -109,21 +106,6 @@ class TFRecordStore(ImageStore):
         return values[0]
 
 
-class _RecordNames(Sequence[str]):
-    """Names of records for errors, made when they are needed."""
-
-    def __init__(self, files: Sequence[Path], file_numbers: np.ndarray) -> None:
-        self._files, self._file_numbers = files, file_numbers
-
-    def __len__(self) -> int:
-        return len(self._file_numbers)
-
-    def __getitem__(self, index: int) -> str:  # type: ignore[override]
-        number = self._file_numbers[index]
-        first = int(np.searchsorted(self._file_numbers, number))
-        return f"record {int(index) - first} of {self._files[number]}"
-
-
 def open_tfrecord(pattern: str, options: LoadOptions) -> TFRecordStore:
     """Returns the store of `"tfrecord:GLOB"`."""
     return TFRecordStore(
@@ -132,39 +114,6 @@ def open_tfrecord(pattern: str, options: LoadOptions) -> TFRecordStore:
         image_key=options.image_key,
         label_key=options.label_key,
     )
-
-
-def _files(pattern: str, split: str) -> list[Path]:
-    names = sorted(glob.glob(os.path.expanduser(pattern)))
-    if not names:
-        raise ValueError(
-            f"`tfrecord:GLOB` must match a file. Received: {pattern}, which matches none"
-        )
-    splits = {name: paths.split_in_name(os.path.basename(name)) for name in names}
-    if any(splits.values()):
-        others = [name for name in names if splits[name] is None]
-        if others:
-            raise ValueError(
-                "The names of all TFRecord files must say their split (train, validation, test), "
-                f"or none. Received: {pattern}, which matches {', '.join(others[:_NUM_LISTED])} "
-                f"beside {next(name for name in names if splits[name])}. Narrow the pattern, or "
-                "rename the files"
-            )
-        names = [name for name in names if splits[name] == paths.split_of(split)]
-    elif split != "train":
-        names = []
-    if not names:
-        raise ValueError(
-            f"`split` must be that of a file. Received: {split!r} with {', '.join(splits)}"
-        )
-    for name in names:
-        with open(name, "rb") as file:
-            if file.read(2) == b"\x1f\x8b":
-                raise ValueError(
-                    "Compressed TFRecord files cannot be read by position. Received: "
-                    f"{name}. Decompress it with `gunzip`"
-                )
-    return [Path(name) for name in names]
 
 
 def _records(file: Path) -> Iterator[bytes]:

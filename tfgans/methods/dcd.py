@@ -1,17 +1,20 @@
 """DCD: fine-tunes a trained discriminator on samples that it refines."""
 
+from collections.abc import Sequence
 from typing import Self
 
 import keras
 import tensorflow as tf
 
 from tfgans import averages, checks, optimizers, players, replicas, shapes
+from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN, Logs
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Hinge, Objective
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.random import BatchDraws, Role, Stream
 from tfgans.refinement import Langevin
+from tfgans.regularizers import Regularizer
 from tfgans.types import Config
 from tfgans.weighted import Weighted
 
@@ -43,6 +46,8 @@ class DCD(GAN):
         updates_per_batch: Int of at least 1, updates on the same real and refined examples.
             Default: 5.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
+        augmentation: `tfgans.augmentation.Augmentation`, or None (the default), see `GAN`.
+        regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         seed: Int, of all noise. Default: 0.
         name: String, optional.
@@ -77,6 +82,8 @@ class DCD(GAN):
         langevin: Langevin | None = None,
         updates_per_batch: int = 5,
         instance_noise: InstanceNoise | None = None,
+        augmentation: Augmentation | None = None,
+        regularizers: Sequence[Regularizer] = (),
         num_classes: int | None = None,
         seed: int = 0,
         name: str | None = None,
@@ -90,6 +97,8 @@ class DCD(GAN):
             penalty=penalty,
             weight_clip=weight_clip,
             instance_noise=instance_noise,
+            augmentation=augmentation,
+            regularizers=regularizers,
             num_classes=num_classes,
             seed=seed,
             name=name,
@@ -108,6 +117,8 @@ class DCD(GAN):
         penalty: Penalty | PenaltySum | None = None,
         weight_clip: float | None = None,
         instance_noise: InstanceNoise | None = None,
+        augmentation: Augmentation | None = None,
+        regularizers: Sequence[Regularizer] = (),
         updates_per_batch: int = 5,
         seed: int = 0,
         name: str | None = None,
@@ -121,6 +132,8 @@ class DCD(GAN):
             penalty: See the class. Default: that of `gan`.
             weight_clip: See the class. Default: that of `gan`.
             instance_noise: See `GAN`.
+            augmentation: See `GAN`.
+            regularizers: See `GAN`.
             updates_per_batch: See the class.
             seed: Int, of all noise.
             name: String, optional.
@@ -139,6 +152,8 @@ class DCD(GAN):
             penalty=gan.penalty if penalty is None else penalty,
             weight_clip=gan.weight_clip if weight_clip is None else weight_clip,
             instance_noise=instance_noise,
+            augmentation=augmentation,
+            regularizers=regularizers,
             langevin=langevin,
             updates_per_batch=updates_per_batch,
             num_classes=gan.num_classes,

@@ -1,12 +1,16 @@
 """DRAGAN: slope 1 around the real examples."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfgans import checks, optimizers
+from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Minimax, NonSaturating
 from tfgans.penalties import DRAGANPenalty
+from tfgans.regularizers import Regularizer
 from tfgans.types import Config
 
 
@@ -28,6 +32,8 @@ class DRAGAN(GAN):
             as in the authors' code. Default: False.
         discriminator_steps: Int. Default: 1, which the authors advise to keep.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
+        augmentation: `tfgans.augmentation.Augmentation`, or None (the default), see `GAN`.
+        regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.
         seed: Int, of all noise. Default: 0.
@@ -50,6 +56,8 @@ class DRAGAN(GAN):
         minimax: bool = False,
         discriminator_steps: int = 1,
         instance_noise: InstanceNoise | None = None,
+        augmentation: Augmentation | None = None,
+        regularizers: Sequence[Regularizer] = (),
         num_classes: int | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -62,6 +70,8 @@ class DRAGAN(GAN):
             penalty=DRAGANPenalty(weight=penalty_weight, noise=noise, scale=scale),
             discriminator_steps=discriminator_steps,
             instance_noise=instance_noise,
+            augmentation=augmentation,
+            regularizers=regularizers,
             num_classes=num_classes,
             ema=ema,
             seed=seed,

@@ -1,12 +1,16 @@
 """GAN-GP: the non-saturating game with the gradient penalty of WGAN-GP."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfgans import optimizers
+from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import NonSaturating
 from tfgans.penalties import GradientPenalty
+from tfgans.regularizers import Regularizer
 from tfgans.types import Config
 
 
@@ -22,6 +26,8 @@ class GANGP(GAN):
         penalty_weight: Float of at least 0. Default: 10.
         discriminator_steps: Int. Default: 1.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
+        augmentation: `tfgans.augmentation.Augmentation`, or None (the default), see `GAN`.
+        regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.
         seed: Int, of all noise. Default: 0.
@@ -42,6 +48,8 @@ class GANGP(GAN):
         penalty_weight: float = 10.0,
         discriminator_steps: int = 1,
         instance_noise: InstanceNoise | None = None,
+        augmentation: Augmentation | None = None,
+        regularizers: Sequence[Regularizer] = (),
         num_classes: int | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -54,6 +62,8 @@ class GANGP(GAN):
             penalty=GradientPenalty(weight=penalty_weight),
             discriminator_steps=discriminator_steps,
             instance_noise=instance_noise,
+            augmentation=augmentation,
+            regularizers=regularizers,
             num_classes=num_classes,
             ema=ema,
             seed=seed,

@@ -1,12 +1,16 @@
 """The GAN with hinge losses."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfgans import optimizers
+from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Hinge
 from tfgans.penalties import Penalty, PenaltySum
+from tfgans.regularizers import Regularizer
 from tfgans.types import Config
 
 
@@ -23,6 +27,8 @@ class HingeGAN(GAN):
         penalty: `tfgans.penalties.Penalty`, or None (the default).
         discriminator_steps: Int, default 1.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
+        augmentation: `tfgans.augmentation.Augmentation`, or None (the default), see `GAN`.
+        regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.
         seed: Int, of all noise. Default: 0.
@@ -41,6 +47,8 @@ class HingeGAN(GAN):
         penalty: Penalty | PenaltySum | None = None,
         discriminator_steps: int = 1,
         instance_noise: InstanceNoise | None = None,
+        augmentation: Augmentation | None = None,
+        regularizers: Sequence[Regularizer] = (),
         num_classes: int | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -53,6 +61,8 @@ class HingeGAN(GAN):
             penalty=penalty,
             discriminator_steps=discriminator_steps,
             instance_noise=instance_noise,
+            augmentation=augmentation,
+            regularizers=regularizers,
             num_classes=num_classes,
             ema=ema,
             seed=seed,

@@ -1,12 +1,16 @@
 """KL-WGAN: a critic that weights the fakes by its estimate of the density ratio."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfgans import optimizers
+from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import KLWasserstein
 from tfgans.penalties import Penalty, PenaltySum
+from tfgans.regularizers import Regularizer
 from tfgans.types import Config
 
 
@@ -30,6 +34,8 @@ class KLWGAN(GAN):
         discriminator_steps: Int. Default: 5, of the synthetic experiments, each on a fresh batch
             here; the authors take the same batch for all five. Their images take 4.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
+        augmentation: `tfgans.augmentation.Augmentation`, or None (the default), see `GAN`.
+        regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.
         seed: Int, of all noise. Default: 0.
@@ -52,6 +58,8 @@ class KLWGAN(GAN):
         penalty: Penalty | PenaltySum | None = None,
         discriminator_steps: int = 5,
         instance_noise: InstanceNoise | None = None,
+        augmentation: Augmentation | None = None,
+        regularizers: Sequence[Regularizer] = (),
         num_classes: int | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -66,6 +74,8 @@ class KLWGAN(GAN):
             penalty=penalty,
             discriminator_steps=discriminator_steps,
             instance_noise=instance_noise,
+            augmentation=augmentation,
+            regularizers=regularizers,
             num_classes=num_classes,
             ema=ema,
             seed=seed,

@@ -1,11 +1,15 @@
 """LSGAN: the GAN with least-squares losses."""
 
+from collections.abc import Sequence
+
 import keras
 
+from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import LeastSquares
 from tfgans.penalties import Penalty, PenaltySum
+from tfgans.regularizers import Regularizer
 from tfgans.types import Config
 
 
@@ -23,6 +27,8 @@ class LeastSquaresGAN(GAN):
         discriminator_steps: Int, default 1.
         label_smoothing: Float in [0, 1), default 0. The real target becomes 1 - label_smoothing.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
+        augmentation: `tfgans.augmentation.Augmentation`, or None (the default), see `GAN`.
+        regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.
         seed: Int, of all noise. Default: 0.
@@ -42,6 +48,8 @@ class LeastSquaresGAN(GAN):
         discriminator_steps: int = 1,
         label_smoothing: float = 0.0,
         instance_noise: InstanceNoise | None = None,
+        augmentation: Augmentation | None = None,
+        regularizers: Sequence[Regularizer] = (),
         num_classes: int | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -54,6 +62,8 @@ class LeastSquaresGAN(GAN):
             penalty=penalty,
             discriminator_steps=discriminator_steps,
             instance_noise=instance_noise,
+            augmentation=augmentation,
+            regularizers=regularizers,
             num_classes=num_classes,
             ema=ema,
             seed=seed,

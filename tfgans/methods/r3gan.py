@@ -8,11 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, optimizers, replicas, shapes
+from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN, Logs
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Relativistic
 from tfgans.penalties import PenaltySum, R1Penalty, R2Penalty
 from tfgans.random import Stream
+from tfgans.regularizers import Regularizer
 from tfgans.schedules import R3GANSchedule, ScheduledValues
 from tfgans.types import Config, Inputs, Store
 
@@ -43,6 +45,8 @@ class R3GAN(GAN):
             constant.
         discriminator_steps: Int. Default: 1.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
+        augmentation: `tfgans.augmentation.Augmentation`, or None (the default), see `GAN`.
+        regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`. None with a schedule, which sets it.
         seed: Int, of all noise. Default: 0.
@@ -74,6 +78,8 @@ class R3GAN(GAN):
         schedule: R3GANSchedule | None = None,
         discriminator_steps: int = 1,
         instance_noise: InstanceNoise | None = None,
+        augmentation: Augmentation | None = None,
+        regularizers: Sequence[Regularizer] = (),
         num_classes: int | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -92,6 +98,8 @@ class R3GAN(GAN):
             penalty=PenaltySum((R1Penalty(weight=weight), R2Penalty(weight=weight))),
             discriminator_steps=discriminator_steps,
             instance_noise=instance_noise,
+            augmentation=augmentation,
+            regularizers=regularizers,
             num_classes=num_classes,
             # Makes the average, whose decay `_average_decay` returns.
             ema=ema if schedule is None else 0.0,

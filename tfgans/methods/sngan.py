@@ -1,13 +1,17 @@
 """SNGAN: the hinge game with a spectrally normalized discriminator."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfgans import compat, optimizers
+from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise, SpectralNormalization
 from tfgans.layers.spectral_normalization import replace_keras_spectral_normalization
 from tfgans.objectives import Hinge
 from tfgans.penalties import Penalty, PenaltySum
+from tfgans.regularizers import Regularizer
 from tfgans.types import Config
 
 
@@ -26,6 +30,8 @@ class SNGAN(GAN):
         penalty: `tfgans.penalties.Penalty`, or None (the default).
         discriminator_steps: Int, default 5, as in the experiments with residual networks.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
+        augmentation: `tfgans.augmentation.Augmentation`, or None (the default), see `GAN`.
+        regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.
         seed: Int, of all noise. Default: 0.
@@ -48,6 +54,8 @@ class SNGAN(GAN):
         penalty: Penalty | PenaltySum | None = None,
         discriminator_steps: int = 5,
         instance_noise: InstanceNoise | None = None,
+        augmentation: Augmentation | None = None,
+        regularizers: Sequence[Regularizer] = (),
         num_classes: int | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -70,6 +78,8 @@ class SNGAN(GAN):
             penalty=penalty,
             discriminator_steps=discriminator_steps,
             instance_noise=instance_noise,
+            augmentation=augmentation,
+            regularizers=regularizers,
             num_classes=num_classes,
             ema=ema,
             seed=seed,

@@ -1,15 +1,18 @@
 """WGAN with weight clipping."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
 from tfgans import checks, optimizers, replicas
+from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Wasserstein
 from tfgans.random import Stream
+from tfgans.regularizers import Regularizer
 from tfgans.types import Config
 
 # The authors' schedule, in updates of the generator: long critic training before each of the
@@ -36,6 +39,8 @@ class WGAN(GAN):
             do not update the generator, and `generator_loss` is the mean over those that do (0 in
             an epoch without any). Runs on a single device. Default: False, as in the paper.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
+        augmentation: `tfgans.augmentation.Augmentation`, or None (the default), see `GAN`.
+        regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.
         seed: Int, of all noise. Default: 0.
@@ -58,6 +63,8 @@ class WGAN(GAN):
         discriminator_steps: int = 5,
         critic_warmup: bool = False,
         instance_noise: InstanceNoise | None = None,
+        augmentation: Augmentation | None = None,
+        regularizers: Sequence[Regularizer] = (),
         num_classes: int | None = None,
         ema: float | None = None,
         seed: int = 0,
@@ -70,6 +77,8 @@ class WGAN(GAN):
             weight_clip=checks.positive("weight_clip", weight_clip),
             discriminator_steps=discriminator_steps,
             instance_noise=instance_noise,
+            augmentation=augmentation,
+            regularizers=regularizers,
             num_classes=num_classes,
             ema=ema,
             seed=seed,

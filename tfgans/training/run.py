@@ -71,6 +71,10 @@ class Run:
             500. With None, and in a cluster, there are none: only broken numbers are noticed.
         rollbacks: Int, times in the whole run that the doctor may return to the last good backup,
             with half the learning rates; a later call may allow more. Default: 0.
+        held_out: `tfgans.data.Source` of examples that are not trained on, with which the doctor
+            sees whether the discriminator overfits. Default: None.
+        show_augmented: Bool, whether pictures also show real images as the model's augmentation
+            changes them. Default: False.
         settings: JSON values that decide the result beside the model's and the data's. Default:
             None.
         notes: Text files for the run directory, by plain name. Default: None.
@@ -109,6 +113,8 @@ class Run:
         evaluate_every: int | None = None,
         doctor_every: int | None = 500,
         rollbacks: int = 0,
+        held_out: Source | None = None,
+        show_augmented: bool = False,
         settings: Mapping[str, Any] | None = None,
         notes: Mapping[str, str] | None = None,
         resume: bool = True,
@@ -135,10 +141,16 @@ class Run:
             log_dir=self.directory.tensorboard,
             last_step=self._steps or 0,  # Without `steps` the time limit sets it at the end.
             class_names=source.class_names,
+            augmented=source if show_augmented else None,
         )
+        if show_augmented and gan.augmentation is None:
+            raise ValueError(
+                "`show_augmented` draws images after the augmentation. Received: a model without. "
+                "Choose an augmentation, or leave it out"
+            )
         self._evaluation = self._make_evaluation(evaluator, evaluate_every)
         self._monitor = self._make_monitor(warn=doctor_every is None)
-        self._guard = self._make_guard(doctor_every, rollbacks)
+        self._guard = self._make_guard(doctor_every, rollbacks, held_out)
         self._limit = self._make_limit()
         self.settings = describe(gan, source, batch_size=batch_size, more=settings)
 
@@ -161,6 +173,8 @@ class Run:
             "data": f"{source.name}, {examples} of shape {source.data_shape}",
             "model": f"{type(gan).__name__}, objective {type(gan.objective).__name__}, penalty "
             + ("none" if gan.penalty is None else type(gan.penalty).__name__),
+            "augmentation": "none" if gan.augmentation is None else repr(gan.augmentation),
+            "regularizers": ", ".join(map(repr, gan.regularizers)) or "none",
             "generator": _network(gan.players["generator"]),
             "discriminator": _network(gan.players["discriminator"]),
             "evaluation": self._evaluation_costs(),
@@ -264,7 +278,7 @@ class Run:
         )
 
     def _make_guard(
-        self, doctor_every: int | None, rollbacks: int
+        self, doctor_every: int | None, rollbacks: int, held_out: Source | None
     ) -> callbacks.Doctor | callbacks.StopOnNaN:
         workers = self._cluster.num_workers
         if rollbacks and workers > 1:
@@ -289,6 +303,7 @@ class Run:
             every_steps=checks.positive_int("doctor_every", doctor_every),
             backup=self._backup,
             rollbacks=rollbacks,
+            held_out=held_out,
             log_dir=self.directory.tensorboard,
         )
 

@@ -15,7 +15,7 @@ NAMES = (
     *("kmnist", "cifar10", "celeb_a"),
     *("ring", "grid", "swiss_roll", "parallel_lines", "low_rank_gaussian"),
     *("folder:PATH", "idx:DIR", "npz:FILE", "hdf5:FILE[/key]", "tfrecord:GLOB", "zip:FILE"),
-    "hf:NAME",
+    *("webdataset:GLOB", "hf:NAME"),
 )
 CACHES = ("auto", "memory", "disk", "none")
 FITS = ("crop", "pad", "stretch")
@@ -80,11 +80,25 @@ def inspect(parser: Parser) -> "DataReport":
     return tfgans.data.inspect(parser.values.dataset, **_options(parser, tfgans.data.inspect))
 
 
+def content(parser: Parser) -> str | None:
+    """Returns what a folder or an archive of images holds, as text; None for other data."""
+    kind = parser.values.dataset.partition(":")[0]
+    return inspect(parser).text() if kind in ("folder", "zip", "webdataset") else None
+
+
 def load_source(parser: Parser) -> "Source":
     """Returns the source that the flags name."""
     import tfgans
 
     return _load(parser, parser.values.dataset, _options(parser, tfgans.data.load))
+
+
+def load_split(parser: Parser, split: str) -> "Source":
+    """Returns another split of the dataset that the flags name."""
+    import tfgans
+
+    options = {**_options(parser, tfgans.data.load), "split": split}
+    return _load(parser, parser.values.dataset, options)
 
 
 def load_run_source(parser: Parser, run_dir: str) -> "Source":

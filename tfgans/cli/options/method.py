@@ -134,6 +134,7 @@ ARGUMENTS = (
 # Arguments that are objects, or the same for every method: other flags make them.
 _OBJECTS = {"self", "generator", "discriminator", "objective", "options", "langevin"}
 _OBJECTS |= {"instance_noise", "schedule", "num_classes", "ema", "seed", "name"}
+_OBJECTS |= {"augmentation", "regularizers"}
 
 
 def define(parser: Parser) -> None:

@@ -2,7 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tfgans.cli.options import method, mixtures, networks, noise, refinement, schedule
+from tfgans.cli.options import (
+    limited_data,
+    method,
+    mixtures,
+    networks,
+    noise,
+    refinement,
+    schedule,
+)
 from tfgans.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -15,7 +23,7 @@ _NOT_DCD = ("ema", "dtype_policy", *networks.FLAGS, *mixtures.FLAGS)
 
 
 def define(parser: Parser) -> None:
-    """Declares the flags of the method, the networks, mixtures, noise, DCD and optimization."""
+    """Declares the flags of the method, its parts, the networks and the optimization."""
     method.define(parser)
     group = parser.group("Method")
     group.path("pretrained", None, "dcd: the finished run that it continues", value="RUN_DIR")
@@ -23,6 +31,7 @@ def define(parser: Parser) -> None:
     mixtures.define(parser)
     noise.define(parser)
     schedule.define(parser)
+    limited_data.define(parser)
     refinement.define(parser)
     group = parser.group("Optimization")
     group.number("learning_rate", None, "of both players; default: the method's", at_least=1e-12)
@@ -62,6 +71,7 @@ def check(parser: Parser) -> None:
     networks.check(parser)
     schedule.schedule(parser)
     noise.instance_noise(parser)
+    limited_data.check(parser, model)
 
 
 def build(parser: Parser, source: "Source") -> "GAN":
@@ -75,6 +85,8 @@ def build(parser: Parser, source: "Source") -> "GAN":
     common: dict[str, Any] = {
         "seed": values.seed,
         "instance_noise": noise.instance_noise(parser),
+        "augmentation": limited_data.augmentation(parser, source),
+        "regularizers": limited_data.regularizers(parser),
         **method.arguments(parser),
     }
     if model == "dcd":

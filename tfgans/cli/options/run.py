@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfgans.cli.options import devices, evaluation
+from tfgans.cli.options import data, devices, evaluation
 from tfgans.cli.parser import Parser
 
 DEFAULT_STEPS = 2000
@@ -38,11 +38,20 @@ def define(parser: Parser) -> None:
         "rate",
         at_least=0,
     )
+    group.string(
+        "held_out",
+        None,
+        "split of the dataset with which the checks see whether the discriminator overfits",
+        value="SPLIT",
+    )
     group = parser.group("Output")
     group.path("run_dir", None, "folder of the run (required)", value="FOLDER")
     group.integer("epoch_steps", 100, "training steps in a row of log.csv", at_least=1)
     group.integer("backup_every", 500, "training steps between backups", at_least=1)
     group.integer("grid_every", 500, "training steps between pictures of samples", at_least=1)
+    group.boolean(
+        "show_augmented", False, "also draw real images as the discriminator sees them, augmented"
+    )
     group.integer("evaluate_every", 0, "training steps between evaluations; 0: none", at_least=0)
     group.boolean("dry_run", False, "build everything, print the plan and stop")
     evaluation.define(parser)
@@ -64,6 +73,7 @@ def define(parser: Parser) -> None:
         f"--{', --'.join(evaluation.FLAGS)} need --evaluate_every",
     )
     parser.check_companions("doctor_every", ["rollbacks"], "--rollbacks needs --doctor_every")
+    parser.check_companions("doctor_every", ["held_out"], "--held_out needs --doctor_every")
 
 
 def _break_executions(steps_per_execution: int | str, steps: int | None) -> bool:
@@ -84,6 +94,8 @@ def options(parser: Parser, source: Any) -> dict[str, Any]:
         "evaluator": evaluation.evaluator(parser, source) if values.evaluate_every else None,
         "evaluate_every": values.evaluate_every or None,
         "doctor_every": values.doctor_every or None,
+        "held_out": data.load_split(parser, values.held_out) if values.held_out else None,
+        "show_augmented": values.show_augmented,
         "rollbacks": values.rollbacks,
         "resume": values.resume,
     }

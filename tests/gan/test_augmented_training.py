@@ -1,0 +1,207 @@
+"""Augmentation in training: where it acts, what a penalty sees, and the course of p."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+import tfgans
+from tfgans.augmentation import AdaptiveAugment, DiffAugment
+from tfgans.random import Role, Stream
+from tfgans.weighted import Weighted
+
+STREAM = Stream(tfgans.random.key(5))
+NON_SATURATING = tfgans.objectives.NonSaturating()
+
+
+def ada(**options):
+    return AdaptiveAugment("bg", **{"kimg": 0.4, "every": 3, "initial_p": 0.4, **options})
+
+
+def model(augmentation, *, networks=None, cls=tfgans.NonSaturatingGAN, **options):
+    made = cls(
+        *(networks or (tiny.generator(), tiny.discriminator())),
+        augmentation=augmentation,
+        **options,
+    )
+    made.compile(run_eagerly=True)
+    return made
+
+
+def linear(weights):
+    """The discriminator D(x) = w . x."""
+    inputs = keras.Input((8, 8, 1))
+    outputs = keras.layers.Dense(1)(keras.layers.Flatten()(inputs))
+    network = keras.Model(inputs, outputs)
+    network.set_weights([np.reshape(weights, [64, 1]), np.zeros(1)])
+    return network
+
+
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+def test_both_players_updates_judge_augmented_images_and_evaluation_does_not(player):
+    w = np.random.default_rng(0).normal(size=(8, 8, 1)).astype(np.float32)
+    augment = DiffAugment("translation,cutout")
+    relativistic = tfgans.objectives.Relativistic()  # Its generator sees the real images too.
+    networks = tiny.generator(), linear(w)
+    gan = model(augment, networks=networks, cls=tfgans.GAN, objective=relativistic)
+    real, fake = (tf.constant(tiny.digits(64)[rows]) for rows in (slice(32), slice(32, 64)))
+    for training in (True, False):
+        seen = [real, fake]
+        if training:
+            roles = (Role.AUGMENTATION_OF_REAL, Role.AUGMENTATION_OF_FAKE)
+            seen = [augment(x, STREAM.key(role)) for x, role in zip(seen, roles, strict=True)]
+        logits = [np.sum(x * w, axis=(1, 2, 3))[:, None] for x in seen]
+        loss = getattr(gan, f"{player}_loss")
+        received = loss(real, Weighted(fake), stream=STREAM, training=training)[0]
+        terms = getattr(relativistic, f"{player}_loss")(*map(tf.constant, logits))
+        # The terms of a pair are half in the loss on the real examples, half in that on the fakes.
+        expected = np.mean(np.sum(terms, axis=0) if player == "discriminator" else terms)
+        assert float(received) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("routing", [None, "slices", "all"])
+def test_a_penalty_takes_the_gradient_at_augmented_or_at_raw_images(routing):
+    """D(x) = w . x after contrast c: c^2 ||w - mean w||^2 + n (mean w)^2 at raw images."""
+    w = np.random.default_rng(0).normal(size=64).astype(np.float32)
+    real = tf.constant(tiny.digits(16))
+
+    def penalty_of(penalty_at):
+        discriminator = linear(w)
+        if routing is not None:
+            components = [linear(w), linear(w)]
+            discriminator = tfgans.MixtureDiscriminator(components, routing=routing)
+        gan = model(
+            DiffAugment("color", penalty_at=penalty_at),
+            networks=(tiny.generator(), discriminator),
+            penalty=tfgans.penalties.R1Penalty(),
+        )
+        loss = gan.discriminator_loss
+        values = [
+            float(loss(real, Weighted(real), stream=STREAM, training=training)[1]["penalty"])
+            for training in (True, False)
+        ]
+        assert values[1] == pytest.approx(np.sum(w**2), rel=1e-5)
+        return values[0]
+
+    assert penalty_of("augmented") == pytest.approx(np.sum(w**2), rel=1e-5)
+    along, across = 64 * w.mean() ** 2, np.sum((w - w.mean()) ** 2)
+    mean_square_of_contrast = (penalty_of("raw") - along) / across
+    # 16 draws of c^2, c ~ U[.5, 1.5): a mean of 13/12 and a standard error of .15.
+    assert 13 / 12 - 0.6 < mean_square_of_contrast < 13 / 12 + 0.6
+    assert abs(mean_square_of_contrast - 1) > 1e-3
+
+
+def test_p_of_a_run_that_is_saved_in_mid_window_goes_on_to_the_same_bits(tmp_path):
+    lecam = tfgans.regularizers.LeCam(start=2)
+    stopped = model(ada(), regularizers=[lecam])
+    logs = tiny.train(stopped, 4)
+    assert logs["augmentation_p"] == pytest.approx(float(stopped.augmentation.p), abs=0.2)
+    assert float(stopped.augmentation.state.window[1]) == 16
+    stopped.save(tmp_path / "gan.keras")
+    stopped.save_weights(tmp_path / "gan.weights.h5")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    other = model(ada(), regularizers=[tfgans.regularizers.LeCam(start=2)])
+    other.load_weights(tmp_path / "gan.weights.h5")
+    assert loaded.augmentation == stopped.augmentation
+    assert loaded.regularizers == stopped.regularizers
+    assert float(loaded.augmentation.p) != pytest.approx(0.4)
+    for again in (stopped, loaded, other):
+        tiny.train(again, 3)
+    tiny.assert_same_state(loaded, stopped)
+    assert float(other.augmentation.p) == float(stopped.augmentation.p)
+    assert other.regularizers[0].anchors() == stopped.regularizers[0].anchors()
+
+
+def test_steps_per_execution_and_several_updates_of_the_discriminator():
+    def trained(steps_per_execution):
+        gan = model(ada(), discriminator_steps=2)
+        gan.compile(steps_per_execution=steps_per_execution)
+        gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=4, verbose=0)
+        assert int(gan.augmentation.state.updates) == 8
+        return float(gan.augmentation.p)
+
+    assert trained(4) == trained(1) != pytest.approx(0.4)
+
+
+def test_evaluation_logs_the_sign_on_held_out_images():
+    gan = model(ada())
+    tiny.train(gan)
+    logs = gan.evaluate(tiny.digits(32), verbose=0, return_dict=True)
+    signs = np.sign(gan.discriminator(tiny.digits(32)))
+    assert logs["r_t"] == pytest.approx(signs.mean(), abs=1e-6)
+    assert logs["augmentation_p"] == 0
+    # The undecided logit of least squares is 1/2.
+    squares = model(ada(), cls=tfgans.LeastSquaresGAN)
+    logs = squares.evaluate(tiny.digits(32), verbose=0, return_dict=True)
+    signs = np.sign(squares.discriminator(tiny.digits(32)).numpy() - 0.5)
+    assert logs["r_t"] == pytest.approx(signs.mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **options: model(networks=tiny.mixtures(2, 2), **options),
+        lambda **options: model(networks=tiny.mixtures(2, 2, routing="all"), **options),
+        lambda **options: model(
+            networks=(tiny.conditional_generator(), tiny.conditional_discriminator()),
+            num_classes=10,
+            penalty=tfgans.penalties.R1Penalty(),
+            **options,
+        ),
+    ],
+    ids=["slices", "all", "conditional"],
+)
+def test_mixtures_and_conditional_models(make):
+    gan = make(
+        augmentation=ada(penalty_at="raw"),
+        regularizers=[
+            tfgans.regularizers.LeCam(start=0),
+            tfgans.regularizers.ConsistencyRegularization("icr"),
+        ],
+    )
+    logs = tiny.train(gan, 3)
+    assert np.isfinite(list(logs.values())).all()
+    assert float(gan.augmentation.p) != pytest.approx(0.4)
+    assert logs["lecam"] > 0
+    assert logs["consistency"] > 0
+    assert logs["diversity"] > 0
+
+
+@pytest.mark.parametrize("cls", [tfgans.WGANGP, tfgans.KLWGAN, tfgans.R3GAN])
+def test_losses_without_a_level_take_a_fixed_p_alone(cls):
+    with pytest.raises(ValueError, match=r"its logits have no level.*`target=None`"):
+        model(ada(), cls=cls)
+    gan = model(ada(target=None, initial_p=0.3), cls=cls, discriminator_steps=1)
+    assert tiny.train(gan)["augmentation_p"] == pytest.approx(0.3)
+    assert "r_t" not in gan.get_metrics_result()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"augmentation": "ada"}, "`augmentation` must be a tfgans.augmentation.Augmentation"),
+        ({"regularizers": tfgans.regularizers.LeCam()}, "`regularizers` must be a list"),
+        ({"regularizers": [0.3]}, "`regularizers` must be a tfgans.regularizers.Regularizer"),
+        ({"regularizers": [tfgans.regularizers.LeCam()] * 2}, "one of each kind"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        model(**{"augmentation": None, **options})
+
+
+def test_vectors_are_refused():
+    networks = tfgans.networks.mlp_generator((2,)), tfgans.networks.mlp_discriminator((2,))
+    with pytest.raises(ValueError, match=r"changes images .* Received: examples of shape \(2,\)"):
+        model(DiffAugment(), networks=networks)
+    consistency = tfgans.regularizers.ConsistencyRegularization("cr")
+    with pytest.raises(ValueError, match=r"changes images .* Received: examples of shape \(2,\)"):
+        model(None, networks=networks, regularizers=[consistency])
+
+
+def test_summary_shows_the_parts_of_the_game(capsys):
+    model(DiffAugment("color"), penalty=tfgans.penalties.R1Penalty()).summary()
+    lines = capsys.readouterr().out
+    for part in ("Objective: NonSaturating(", "Penalty: R1Penalty(", "Augmentation: DiffAugment("):
+        assert part in lines

@@ -1,0 +1,139 @@
+"""Flags for training on few images: augmentation, LeCam and consistency."""
+
+from typing import TYPE_CHECKING
+
+from tfgans.cli.parser import Parser
+
+if TYPE_CHECKING:
+    from tfgans.augmentation import Augmentation
+    from tfgans.data import Source
+    from tfgans.regularizers import Regularizer
+
+AUGMENTATIONS = ("none", "diffaugment", "ada")
+CONSISTENCIES = ("none", "cr", "bcr", "zcr", "icr")
+PENALTY_AT = ("augmented", "raw")
+# Ours: with the 500 of the paper p would hardly move in the default number of steps.
+KIMG = 50.0
+_OF_ADA = ("augmentation_target", "augmentation_kimg", "augmentation_p")
+_WITHOUT_LEVEL = {
+    "model": ("wgan", "wgan_gp", "kl_wgan", "r3gan"),
+    "objective": ("wasserstein", "kl_wasserstein", "relativistic"),
+}
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags."""
+    group = parser.group("Limited data")
+    group.choice(
+        "augmentation", "none", AUGMENTATIONS, "changes of the images that the discriminator sees"
+    )
+    group.string(
+        "augmentation_policy",
+        None,
+        "what changes, in this order: of diffaugment some of color,translation,cutout,flip, "
+        "default the first three; of ada bg, bgc or some of blit,geom,color,noise,cutout, default "
+        "bgc, or bg for gray images",
+        value="NAMES",
+    )
+    group.number(
+        "augmentation_target",
+        None,
+        "ada: mean sign of the logits on real images that it aims at; default: 0.6",
+    )
+    group.number(
+        "augmentation_kimg",
+        None,
+        f"ada: thousands of real images in which p may rise from 0 to 1; default: {KIMG:g}, our "
+        "choice for short runs; the paper: 500",
+    )
+    group.number(
+        "augmentation_p",
+        None,
+        "ada: probability of each change, fixed; left out, it follows the discriminator",
+        at_least=0,
+        at_most=1,
+    )
+    group.choice(
+        "augmentation_penalty",
+        None,
+        PENALTY_AT,
+        "where a penalty takes the gradient: at augmented or at raw images; default: augmented",
+    )
+    group.number(
+        "lecam_weight", 0.0, "weight of LeCam's term; 0.3 with hinge, less with others", at_least=0
+    )
+    group.integer(
+        "lecam_start", None, "discriminator updates before LeCam; default: 1000", at_least=0
+    )
+    group.choice(
+        "consistency", "none", CONSISTENCIES, "consistency of the logits of changed examples"
+    )
+    parser.check(
+        ["augmentation", "augmentation_policy", "augmentation_penalty"],
+        lambda values: (
+            values["augmentation"] != "none"
+            or (values["augmentation_policy"] is None and values["augmentation_penalty"] is None)
+        ),
+        "--augmentation_policy, --augmentation_penalty need --augmentation",
+    )
+    parser.check(
+        ["augmentation", *_OF_ADA],
+        lambda values: (
+            values["augmentation"] == "ada" or all(values[name] is None for name in _OF_ADA)
+        ),
+        f"--{', --'.join(_OF_ADA)} need --augmentation=ada",
+    )
+    parser.check_companions("lecam_weight", ["lecam_start"], "--lecam_start needs --lecam_weight")
+
+
+def check(parser: Parser, method: str) -> None:
+    """Raises ValueError if an adaptive augmentation has nothing to follow."""
+    values = parser.values
+    if values.augmentation != "ada" or values.augmentation_p is not None:
+        return
+    for flag, choice in (("model", method), ("objective", values.objective)):
+        if choice in _WITHOUT_LEVEL[flag]:
+            raise ValueError(
+                "--augmentation=ada follows the sign of the logits, which means nothing with "
+                f"--{flag}={choice}: its logits have no level. Take --model=non_saturating "
+                "--penalty=r1, or a fixed --augmentation_p=0.3, or --augmentation=diffaugment"
+            )
+
+
+def augmentation(parser: Parser, source: "Source") -> "Augmentation | None":
+    """Returns the augmentation that the flags describe, for the images of `source`."""
+    from tfgans.augmentation import AdaptiveAugment, DiffAugment
+
+    values = parser.values
+    penalty_at = values.augmentation_penalty or "augmented"
+    if values.augmentation == "none":
+        return None
+    if values.augmentation == "diffaugment":
+        policy = values.augmentation_policy
+        return DiffAugment(
+            DiffAugment().policy if policy is None else policy, penalty_at=penalty_at
+        )
+    fixed = values.augmentation_p is not None
+    target = 0.6 if values.augmentation_target is None else values.augmentation_target
+    return AdaptiveAugment(
+        values.augmentation_policy or ("bg" if source.data_shape[-1] == 1 else "bgc"),
+        target=None if fixed else target,
+        p_max=1.0 if fixed else 0.8,
+        initial_p=values.augmentation_p if fixed else 0.0,
+        kimg=KIMG if values.augmentation_kimg is None else values.augmentation_kimg,
+        penalty_at=penalty_at,
+    )
+
+
+def regularizers(parser: Parser) -> "list[Regularizer]":
+    """Returns the regularizers that the flags describe."""
+    from tfgans.regularizers import ConsistencyRegularization, LeCam
+
+    values = parser.values
+    result: list[Regularizer] = []
+    if values.lecam_weight:
+        start = 1000 if values.lecam_start is None else values.lecam_start
+        result.append(LeCam(weight=values.lecam_weight, start=start))
+    if values.consistency != "none":
+        result.append(ConsistencyRegularization(values.consistency))
+    return result

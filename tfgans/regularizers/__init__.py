@@ -1,0 +1,12 @@
+"""Terms of a player's loss that keep a discriminator from overfitting, beside a penalty."""
+
+from tfgans.regularizers.consistency import ConsistencyRegularization
+from tfgans.regularizers.lecam import LeCam
+from tfgans.regularizers.regularizer import Judged, Regularizer
+
+__all__ = [
+    "ConsistencyRegularization",
+    "Judged",
+    "LeCam",
+    "Regularizer",
+]

@@ -1,0 +1,107 @@
+"""The base class of regularizers."""
+
+import abc
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
+
+import keras
+import tensorflow as tf
+
+from tfgans.types import Config
+from tfgans.weighted import Weighted
+
+
+class Judged(NamedTuple):
+    """The examples of an update of the discriminator, and its logits.
+
+    Attributes:
+        real: Float [rows, ...], the real examples as the discriminator saw them.
+        fake: Float [rows, ...], the fakes as the discriminator saw them.
+        real_logits: `Weighted` logits of the real examples.
+        fake_logits: `Weighted` logits of the fakes.
+        judge_real: Callable, examples in the place of the real examples -> logits [rows, columns].
+        judge_fake: The same for examples in the place of the fakes.
+        fake_near: Callable `(stddev)` -> fakes of latents that noise has moved, as the
+            discriminator sees them: with the augmentation and the noise of the fakes.
+        key: The int64[2] random key of the regularizer in this update.
+    """
+
+    real: tf.Tensor
+    fake: tf.Tensor
+    real_logits: Weighted
+    fake_logits: Weighted
+    judge_real: Callable[[tf.Tensor], tf.Tensor]
+    judge_fake: Callable[[tf.Tensor], tf.Tensor]
+    fake_near: Callable[[float], tf.Tensor]
+    key: tf.Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Regularizer(abc.ABC):
+    """A term of the discriminator's loss in training, and perhaps of the generator's.
+
+    A regularizer is immutable and serializable; what moves in training is in `state`. In
+    evaluations there is none. To add one: subclass it as a frozen dataclass (its fields are its
+    config), define `log_names` and `discriminator_term`, register it with
+    `keras.saving.register_keras_serializable(package="tfgans")`, and add a row to the contract
+    table of the tests.
+    """
+
+    @property
+    @abc.abstractmethod
+    def log_names(self) -> tuple[str, ...]:
+        """The names of the logs, which no other regularizer of the model may have."""
+
+    @abc.abstractmethod
+    def discriminator_term(self, judged: Judged) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Returns a scalar to add to the discriminator's loss, and scalars to log by name."""
+
+    @property
+    def generator_noise(self) -> float | None:
+        """The noise on the latents of `generator_term`; None, if there is no such term."""
+        return None
+
+    def generator_term(
+        self, fake: Weighted, near: tf.Tensor
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Returns a scalar to add to the generator's loss, and scalars to log by name.
+
+        Called only where `generator_noise` is not None.
+
+        Args:
+            fake: `Weighted` fakes [rows, ...].
+            near: Float [rows, ...], the fakes of moved latents.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no term of the generator")
+
+    @property
+    def state(self) -> keras.layers.Layer | None:
+        """The layer whose weights move in training, saved and resumed with the model; or None."""
+        return None
+
+    def adapt(self, real_mean: tf.Tensor, fake_mean: tf.Tensor) -> None:
+        """Moves the state after an update of the discriminator.
+
+        Args:
+            real_mean: Scalar, the mean logit of the real examples of the update, of all replicas.
+            fake_mean: Scalar, that of the fakes.
+        """
+        del real_mean, fake_mean
+
+    def check(self, shape: Sequence[int | None], *, trains_generator: bool) -> None:
+        """Raises ValueError unless it works with examples of `shape` and with the generator."""
+        del shape, trains_generator
+
+    def get_config(self) -> Config:
+        """Returns the settings, enough for `from_config`."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.init
+        }
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Makes a regularizer from the result of `get_config`."""
+        return cls(**config)
