@@ -69,6 +69,18 @@ class TestTrain:
         )
         assert "2 components" in done.stdout
 
+    def test_large_images_have_smaller_networks_by_default(self, tmp_path):
+        flags = "--run_dir={path} --dry_run --image_size="
+        sizes = {
+            side: [
+                ok("train", f"{flags}{side} {width}", path=tmp_path).stdout.splitlines()
+                for width in ("", "--width=32", "--width=64")
+            ]
+            for side in (16, 17)
+        }
+        assert sizes[16][0] == sizes[16][2] != sizes[16][1]
+        assert sizes[17][0] == sizes[17][1] != sizes[17][2]
+
     def test_dry_run_builds_the_evaluator_too(self, tmp_path):
         done = ok("train", "--run_dir={path} --network=mlp --dry_run", path=tmp_path / "run")
         for text in (
