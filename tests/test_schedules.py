@@ -31,12 +31,12 @@ def rates(gan):
 @pytest.mark.parametrize(
     ("part", "expected"),
     [
-        (0, (2e-4, 0.9, 0.05, 0)),
-        (0.5, (1.25e-4, 0.945, 0.0275, 2.5e6)),
+        (0, (2e-4, 0.9, 0.05, 0, 0)),
+        (0.5, (1.25e-4, 0.945, 0.0275, 2.5e6, 0.275)),
         # (1 + cos(pi / 3)) / 2 = 3 / 4 of the way is left.
-        (1 / 3, (5e-5 + 0.75 * 1.5e-4, 0.9225, 0.03875, 1.25e6)),
-        (1, (5e-5, 0.99, 0.005, 5e6)),
-        (7, (5e-5, 0.99, 0.005, 5e6)),
+        (1 / 3, (5e-5 + 0.75 * 1.5e-4, 0.9225, 0.03875, 1.25e6, 0.1375)),
+        (1, (5e-5, 0.99, 0.005, 5e6, 0.55)),
+        (7, (5e-5, 0.99, 0.005, 5e6, 0.55)),
     ],
 )
 def test_published_values_of_cifar10(part, expected):
@@ -45,11 +45,11 @@ def test_published_values_of_cifar10(part, expected):
 
 
 def test_defaults_and_a_tensor():
-    schedule = R3GANSchedule(num_images=1000)
+    schedule = R3GANSchedule(num_images=1000, augmentation=(0.1, 0.3))
     assert (schedule.gamma, schedule.ema_half_life) == ((1.0, 0.1), (0.0, 25.0))
     images = range(0, 1200, 50)
     values = np.array([schedule.at(tf.constant(n, tf.int64)) for n in images])
-    changes = np.diff(values, axis=0) * [-1, 1, -1, 1]
+    changes = np.diff(values, axis=0) * [-1, 1, -1, 1, 1]
     assert (changes[:20] > 0).all()
     assert not changes[20:].any()
     assert R3GANSchedule.from_config(schedule.get_config()) == schedule
@@ -65,6 +65,7 @@ def test_defaults_and_a_tensor():
         ),
         ({"learning_rate": (1e-4, 0)}, "`learning_rate` must be above 0"),
         ({"beta_2": (0.9, 1.0)}, "`beta_2` must be below 1"),
+        ({"augmentation": (0.0, 1.1)}, "`augmentation` must be at most 1"),
         ({"gamma": (1.0, -1.0)}, "`gamma` must be a finite number of at least 0"),
     ],
 )
@@ -133,6 +134,24 @@ def test_settings_follow_the_images(options):
                 gan.ema_generator.get_weights(), gan.generator.get_weights(), strict=True
             ):
                 np.testing.assert_array_equal(average, weight)
+
+
+def test_augmentation_follows_the_images():
+    schedule = R3GANSchedule(num_images=160, augmentation=(0.1, 0.5))
+    gan = scheduled(
+        schedule,
+        augmentation=tfgans.augmentation.AdaptiveAugment("bg", target=None),
+        run_eagerly=True,
+    )
+    tiny.train(gan, 3)
+    assert float(gan.augmentation.p) == pytest.approx(float(schedule.at(32).augmentation))
+    for other in (
+        None,
+        tfgans.augmentation.AdaptiveAugment("bg"),
+        tfgans.augmentation.DiffAugment(),
+    ):
+        with pytest.raises(ValueError, match=r"`target=None`. Received|level"):
+            scheduled(schedule, augmentation=other)
 
 
 def test_replicas_count_the_images_of_the_whole_batch():

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, optimizers, replicas, shapes
-from tfgans.augmentation import Augmentation
+from tfgans.augmentation import AdaptiveAugment, Augmentation
 from tfgans.gan import GAN, Logs
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Relativistic
@@ -31,10 +31,10 @@ class R3GAN(GAN):
     `r3gan_discriminator`. `penalty` in the logs is the sum, weighted; with a schedule, weighted as
     for a gamma of 1.
 
-    With a schedule, learning rates, beta_2 of Adam, gamma and the average of the generator are
-    functions of `images_seen`. Then `sample` uses the average, each step sets the learning rates of
-    both optimizers, whatever they were, and the optimizers must be
-    `tfgans.optimizers.ScheduledAdam`, as the default ones are.
+    With a schedule, learning rates, beta_2 of Adam, gamma, the average of the generator and, if the
+    schedule says so, p of an `AdaptiveAugment` are functions of `images_seen`. Then `sample` uses
+    the average, each step sets the learning rates of both optimizers, whatever they were, and the
+    optimizers must be `tfgans.optimizers.ScheduledAdam`, as the default ones are.
 
     Args:
         generator: Built Keras model, latents -> examples.
@@ -86,7 +86,7 @@ class R3GAN(GAN):
         name: str | None = None,
     ) -> None:
         if schedule is not None:
-            _check_schedule(schedule, gamma=gamma, ema=ema)
+            _check_schedule(schedule, gamma=gamma, ema=ema, augmentation=augmentation)
         elif gamma is None:
             gamma = 1.0
         # With a schedule the weight in force is that of gamma = 1, times the present gamma.
@@ -138,6 +138,10 @@ class R3GAN(GAN):
                 inner = optimizers.inner_optimizer(optimizer)
                 inner.learning_rate.assign(values.learning_rate)
                 inner.beta_2.assign(values.beta_2)
+            if self.schedule.augmentation is not None and isinstance(
+                self.augmentation, AdaptiveAugment
+            ):
+                self.augmentation.p.assign(values.augmentation)
         return super().train_step(data)
 
     def discriminator_update(
@@ -213,7 +217,13 @@ class R3GAN(GAN):
         }
 
 
-def _check_schedule(schedule: R3GANSchedule, *, gamma: float | None, ema: float | None) -> None:
+def _check_schedule(
+    schedule: R3GANSchedule,
+    *,
+    gamma: float | None,
+    ema: float | None,
+    augmentation: Augmentation | None,
+) -> None:
     """Raises ValueError for a value of another type, or settings that the schedule moves."""
     checks.instance("schedule", schedule, R3GANSchedule, "tfgans.schedules.R3GANSchedule(...)")
     for name, value, advice in (
@@ -225,3 +235,10 @@ def _check_schedule(schedule: R3GANSchedule, *, gamma: float | None, ema: float 
                 f"With a schedule, which sets it, `{name}` must be None. Received: {value!r}. "
                 f"{advice}"
             )
+    fixed = isinstance(augmentation, AdaptiveAugment) and not augmentation.is_adaptive
+    if schedule.augmentation is not None and not fixed:
+        raise ValueError(
+            "The schedule moves p of an augmentation with `target=None`. Received: "
+            f"augmentation={augmentation!r}. Pass `tfgans.augmentation.AdaptiveAugment('bgc', "
+            "target=None)`, or a schedule with augmentation=None"
+        )

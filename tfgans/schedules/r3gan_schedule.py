@@ -23,12 +23,14 @@ class ScheduledValues(NamedTuple):
         beta_2: Of both Adam optimizers.
         gamma: Twice the weight of R1 and of R2.
         ema_half_life: Images after which a weight has half its share in the generator's average.
+        augmentation: The probability of each transform; 0 where the schedule does not move it.
     """
 
     learning_rate: tf.Tensor
     beta_2: tf.Tensor
     gamma: tf.Tensor
     ema_half_life: tf.Tensor
+    augmentation: tf.Tensor
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -50,6 +52,8 @@ class R3GANSchedule:
         ema_half_life: Pair of numbers of images of at least 0, after which a weight has half its
             share in the average of the generator; at 0 the average is the generator. Default: 0 to
             a fortieth of `num_images`, as the authors have it for faces.
+        augmentation: Pair of floats in [0, 1], p of an `AdaptiveAugment(..., target=None)`; or None
+            (the default), the augmentation, if any, stays as it is.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -70,18 +74,22 @@ class R3GANSchedule:
     beta_2: Course = (0.9, 0.99)
     gamma: Course = (1.0, 0.1)
     ema_half_life: Course | None = None
+    augmentation: Course | None = None
 
     def __post_init__(self) -> None:
         num_images = checks.positive_int("num_images", self.num_images)
         if self.ema_half_life is None:
             object.__setattr__(self, "ema_half_life", (0.0, num_images / 40))
         for name in ScheduledValues._fields:
-            # The only way in a frozen dataclass; configs hold lists.
-            object.__setattr__(self, name, _pair(name, getattr(self, name)))
+            if name != "augmentation" or self.augmentation is not None:
+                # The only way in a frozen dataclass; configs hold lists.
+                object.__setattr__(self, name, _pair(name, getattr(self, name)))
         for value in self.learning_rate:
             checks.positive("learning_rate", value)
         if max(self.beta_2) >= 1:
             raise ValueError(f"`beta_2` must be below 1. Received: {self.beta_2}")
+        if self.augmentation is not None and max(self.augmentation) > 1:
+            raise ValueError(f"`augmentation` must be at most 1. Received: {self.augmentation}")
 
     @classmethod
     def preset(cls, name: str) -> Self:
@@ -90,8 +98,13 @@ class R3GANSchedule:
         Args:
             name: "cifar10", "ffhq64", "ffhq256", "imagenet32" or "imagenet64".
         """
-        num_images, gamma, half_life = PRESETS[checks.choice("name", name, PRESETS)]
-        return cls(num_images=num_images, gamma=(gamma, gamma / 10), ema_half_life=(0.0, half_life))
+        num_images, gamma, half_life, p = PRESETS[checks.choice("name", name, PRESETS)]
+        return cls(
+            num_images=num_images,
+            gamma=(gamma, gamma / 10),
+            ema_half_life=(0.0, half_life),
+            augmentation=(0.0, p),
+        )
 
     def at(self, num_images: int | tf.Tensor) -> ScheduledValues:
         """Returns the settings after so many images.
@@ -101,7 +114,7 @@ class R3GANSchedule:
         """
         part = tf.minimum(1.0, tf.cast(num_images, tf.float32) / self.num_images)
         done = (1.0 - tf.cos(math.pi * part)) / 2.0
-        pairs = (getattr(self, name) for name in ScheduledValues._fields)
+        pairs = (getattr(self, name) or (0.0, 0.0) for name in ScheduledValues._fields)
         return ScheduledValues(*(start + done * (end - start) for start, end in pairs))
 
     def get_config(self) -> Config:
@@ -114,13 +127,13 @@ class R3GANSchedule:
         return cls(**config)
 
 
-# By data set: images, gamma at the start, half-life of the average at the end.
-PRESETS: Mapping[str, tuple[int, float, float]] = {
-    "cifar10": (20_000_000, 0.05, 5e6),
-    "ffhq64": (20_000_000, 2.0, 5e5),
-    "ffhq256": (20_000_000, 150.0, 5e5),
-    "imagenet32": (200_000_000, 0.5, 5e7),
-    "imagenet64": (200_000_000, 1.0, 5e7),
+# By data set: images; gamma at the start; half-life of the average, and p, at the end.
+PRESETS: Mapping[str, tuple[int, float, float, float]] = {
+    "cifar10": (20_000_000, 0.05, 5e6, 0.55),
+    "ffhq64": (20_000_000, 2.0, 5e5, 0.3),
+    "ffhq256": (20_000_000, 150.0, 5e5, 0.3),
+    "imagenet32": (200_000_000, 0.5, 5e7, 0.5),
+    "imagenet64": (200_000_000, 1.0, 5e7, 0.4),
 }
 
 

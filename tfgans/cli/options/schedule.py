@@ -19,7 +19,8 @@ def define(parser: Parser) -> None:
         "schedule_images",
         None,
         "real images, repeated ones too, until learning rate, beta_2, gamma and the half-life of "
-        "the average are at their ends: a quarter, 0.99, a tenth, and --ema_images",
+        "the average are at their ends: a quarter, 0.99, a tenth, and --ema_images; and p at "
+        "--augmentation_p, from 0",
         at_least=1,
     )
     group.number(
@@ -59,4 +60,5 @@ def schedule(parser: Parser) -> "R3GANSchedule | None":
         learning_rate=(rate, _LEARNING_RATE_END * rate),
         gamma=(gamma, _GAMMA_END * gamma),
         ema_half_life=None if values.ema_images is None else (0.0, values.ema_images),
+        augmentation=None if values.augmentation_p is None else (0.0, values.augmentation_p),
     )
