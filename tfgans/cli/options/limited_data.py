@@ -49,7 +49,8 @@ def define(parser: Parser) -> None:
     group.number(
         "augmentation_p",
         None,
-        "ada: probability of each change, fixed; left out, it follows the discriminator",
+        "ada: probability of each change, fixed, or with --schedule_images its end; left out, it "
+        "follows the discriminator",
         at_least=0,
         at_most=1,
     )
