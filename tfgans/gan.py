@@ -1,5 +1,6 @@
 """A generative adversarial network as a Keras model: two networks that train against each other."""
 
+import functools
 import os
 import secrets
 import time
@@ -786,19 +787,25 @@ class GAN(keras.Model):
         if self.objective.generator_uses_real:
             seen_real, labels = paired_real, fake_labels
 
-        def deal(rows: tf.Tensor | None) -> tf.Tensor | None:
-            return self.discriminator_player.deal(rows, stream=stream, training=training)
-
-        dealt_real, dealt_fakes = deal(seen_real), deal(seen_fakes)
-        penalized_real = dealt_real if paired_real is seen_real else deal(paired_real)
+        deal = functools.partial(self.discriminator_player.deal, stream=stream, training=training)
+        if paired_real is seen_real:
+            dealt_real, labels, dealt_fakes, weights, fake_labels = deal(
+                seen_real, labels, seen_fakes, fake.weights, fake_labels
+            )
+            penalized_real = dealt_real
+        else:
+            dealt_real, labels = deal(seen_real, labels)
+            penalized_real, dealt_fakes, weights, fake_labels = deal(
+                paired_real, seen_fakes, fake.weights, fake_labels
+            )
         penalized_fake = dealt_fakes
         if self._penalizes_raw:
-            penalized_real, penalized_fake = deal(players.match_rows(real, fakes)), deal(fakes)
+            penalized_real, penalized_fake = deal(players.match_rows(real, fakes), fakes)
         return _Examples(
             real=dealt_real,
-            real_labels=deal(labels),
-            fake=Weighted(dealt_fakes, deal(fake.weights)),
-            fake_labels=deal(fake_labels),
+            real_labels=labels,
+            fake=Weighted(dealt_fakes, weights),
+            fake_labels=fake_labels,
             penalized_real=penalized_real,
             penalized_fake=penalized_fake,
         )
@@ -841,7 +848,8 @@ class GAN(keras.Model):
         def fake_near(stddev: float) -> tf.Tensor:
             fake = self.generate(num, labels, stream=stream.near(stddev), training=True).values
             seen = self._seen(fake, stream, _ROLES_OF_FAKE, training=True)
-            return player.deal(seen, stream=stream, training=True)
+            (dealt,) = player.deal(seen, stream=stream, training=True)
+            return dealt
 
         return Judged(
             real=examples.real,

@@ -4,8 +4,10 @@ A plain network is a player whose outputs have one column and weight 1; a mixtur
 a player too. This file and `tfgans/mixtures` are the only places that tell the two apart.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TypeAlias
 
 import keras
@@ -222,6 +224,10 @@ class Player:
             layer_loss=tf.add_n([tf.cast(tf.reduce_sum(loss), tf.float32) for loss in call_losses])
         )
 
+    def _shared_weights(self) -> AbstractContextManager[None]:
+        mixture = self._mixture
+        return contextlib.nullcontext() if mixture is None else mixture.shared_stack()
+
     def _scale(self, loss: tf.Tensor) -> tf.Tensor:
         """Returns the loss, scaled for float16 and for the sum over replicas."""
         if self.optimizer is None:
@@ -242,7 +248,8 @@ class Player:
         # The weights of the other network need no gradient, so the tape does not record them.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(sources)
-            value, logged = loss(*examples)
+            with self._shared_weights():
+                value, logged = loss(*examples)
             scaled = self._scale(value if parts == 1 else value / parts)
         return tape.gradient(scaled, sources), logged
 
@@ -393,14 +400,19 @@ class DiscriminatorPlayer(Player):
         _check_place(network, MixtureDiscriminator)
         super().__init__(network)
 
-    def deal(self, rows: tf.Tensor | None, *, stream: Stream, training: bool) -> tf.Tensor | None:
-        """Returns rows in the order in which a mixture slices them; None stays None.
+    def deal(
+        self, *batch: tf.Tensor | None, stream: Stream, training: bool
+    ) -> list[tf.Tensor | None]:
+        """Returns tensors of as many rows each, in the order in which a mixture slices the rows.
 
-        Tensors that are dealt with the same stream stay paired.
+        None stays None. Tensors that are dealt with the same stream stay paired.
         """
-        if rows is None or not isinstance(self.network, MixtureDiscriminator):
-            return rows
-        return self.network.deal(rows, key=stream.key(Role.DEALING), training=training)
+        if not isinstance(self.network, MixtureDiscriminator):
+            return list(batch)
+        tensors = [rows for rows in batch if rows is not None]
+        dealt = self.network.deal(tensors, key=stream.key(Role.DEALING), training=training)
+        remaining = iter(dealt)
+        return [None if rows is None else next(remaining) for rows in batch]
 
     def judge(
         self, examples: tf.Tensor, labels: tf.Tensor | None, *, stream: Stream, training: bool
@@ -471,7 +483,13 @@ class DiscriminatorPlayer(Player):
 
         if isinstance(self.network, MixtureDiscriminator):
             routing_key = stream.key(Role.DISCRIMINATOR_ROUTING)
-            return self.network.penalize(price, batch, key=routing_key, training=training)
+            return self.network.penalize(
+                price,
+                batch,
+                key=routing_key,
+                training=training,
+                whole=penalty.fraction == 1,
+            )
         return price(self.network, batch, 0)[:, tf.newaxis]
 
     def clip(self, limit: float) -> None:

@@ -35,6 +35,9 @@ _part: contextvars.ContextVar[tuple[int | tf.Tensor, int]] = contextvars.Context
     "part", default=(0, 1)
 )
 
+# The number of copies of the rows, all of which see the same draws.
+_copies: contextvars.ContextVar[int] = contextvars.ContextVar("copies", default=1)
+
 # Where the rows of this replica begin in the global batch, if replicas have shares of other sizes.
 _first_row: contextvars.ContextVar[tf.Tensor | None] = contextvars.ContextVar(
     "first_row", default=None
@@ -275,6 +278,20 @@ def rows_from(first_row: tf.Tensor) -> Iterator[None]:
         _first_row.reset(token)
 
 
+@contextlib.contextmanager
+def repeated(count: int) -> Iterator[None]:
+    """Makes `normal` and `uniform` draw the same for each of `count` copies of the rows.
+
+    Args:
+        count: Int, by which the number of rows is divisible: the copies come one after the other.
+    """
+    token = _copies.set(count)
+    try:
+        yield
+    finally:
+        _copies.reset(token)
+
+
 def normal(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:
     """Returns float32 draws of N(0, 1); `shape[0]` counts the examples of this replica or part."""
     return _box_muller(_rows_of_this_replica([*shape, 2], key))
@@ -316,6 +333,11 @@ def _bits(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:
 
 def _rows_of_this_replica(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:
     """Returns the rows of `_bits` of the global batch that belong to this replica and part."""
+    copies = _copies.get()
+    if copies > 1:
+        with repeated(1):
+            bits = _rows_of_this_replica([shape[0] // copies, *shape[1:]], key)
+        return tf.tile(bits, [copies, *[1] * (len(shape) - 1)])
     index, parts = _part.get()
     replica = 0
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:

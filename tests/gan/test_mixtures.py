@@ -110,6 +110,71 @@ def estimates(model, num, batch=7):
     return all_of_them().numpy().astype(np.float64)
 
 
+class TestStack:
+    """Small perceptrons of one architecture run as one in a graph, and one by one eagerly."""
+
+    @pytest.mark.parametrize("routing", ["slices", "all"])
+    @pytest.mark.parametrize("cls", [tfgans.WGANGP, pytest.param(tfgans.R3GAN, marks=SLOW)])
+    def test_results_are_those_of_the_components(self, routing, cls):
+        models = []
+        for run_eagerly in (False, True):
+            model = cls(*self.mixtures(routing))
+            # Plain gradient steps: Adam's have the size of the rate, whatever the gradient is.
+            model.compile(*map(keras.optimizers.SGD, (0.002, 0.002)), run_eagerly=run_eagerly)
+            history = model.fit(self.points(), batch_size=8, steps_per_epoch=2, verbose=0)
+            models.append((model, history.history))
+        (stacked, curve), (one_by_one, expected) = models
+        for weight, twin in zip(stacked.get_weights(), one_by_one.get_weights(), strict=True):
+            np.testing.assert_allclose(weight, twin, atol=1e-6)
+        assert curve == {name: pytest.approx(values, abs=1e-5) for name, values in expected.items()}
+
+    @pytest.mark.parametrize(
+        ("options", "stacks"),
+        [({}, True), ({"width": 300}, False), ({"normalization": "layer"}, False)],
+    )
+    def test_only_small_perceptrons_of_one_architecture_are_stacked(self, options, stacks):
+        generator, _ = self.mixtures("slices", **options)
+        key = random.key(0)
+        route = tf.function(lambda x: generator.route(x, key=key, training=True).values)
+        graph = route.get_concrete_function(tf.TensorSpec([8, 2])).graph
+        kinds = {operation.type for operation in graph.get_operations()}
+        assert ("BatchMatMulV2" in kinds) == stacks
+
+    def test_another_activation_is_another_architecture(self):
+        networks = [
+            tfgans.networks.mlp_generator((2,), latent_dim=2, activation=name)
+            for name in ("relu", "tanh")
+        ]
+        generator = tfgans.MixtureGenerator(networks)
+        latents, key = random.normal([4, 2], random.key(0)), random.key(1)
+        route = tf.function(lambda x: generator.route(x, key=key, training=True).values)
+        expected = tf.concat([networks[0](latents[:2]), networks[1](latents[2:])], axis=0)
+        np.testing.assert_allclose(route(latents), expected, atol=1e-6)
+
+    @staticmethod
+    def points():
+        return np.random.default_rng(0).uniform(-1, 1, (64, 2)).astype("float32")
+
+    @staticmethod
+    def mixtures(routing, **options):
+        options = {"width": 8, "depth": 2, **options}
+        return (
+            tfgans.MixtureGenerator(
+                [
+                    tfgans.networks.mlp_generator((2,), latent_dim=2, seed=seed, **options)
+                    for seed in range(2)
+                ]
+            ),
+            tfgans.MixtureDiscriminator(
+                [
+                    tfgans.networks.mlp_discriminator((2,), seed=9 + seed, **options)
+                    for seed in range(2)
+                ],
+                routing=routing,
+            ),
+        )
+
+
 class TestEstimates:
     @pytest.mark.parametrize(
         ("cls", "routing", "generator_routing"),

@@ -93,6 +93,10 @@ class MixtureDiscriminator(Mixture):
 
     def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         """Returns the logits of all discriminators, float32 [batch, k]."""
+        count = self.num_components
+        stack = self._stack_of(_repeated(inputs, count), training=training)
+        if stack is not None:
+            return tf.transpose(tf.reshape(stack(_repeated(inputs, count)), [count, -1]))
         logits = [network(inputs, training=training) for network in self.components]
         return tf.cast(tf.concat(logits, axis=1), tf.float32)
 
@@ -118,8 +122,8 @@ class MixtureDiscriminator(Mixture):
         logits = self(batch, training=training)
         return Weighted(logits, tf.exp(self.log_probabilities())[tf.newaxis])
 
-    def deal(self, batch: tf.Tensor, *, key: tf.Tensor, training: bool) -> tf.Tensor:
-        """Returns the rows in the order in which `route` must see them.
+    def deal(self, batch: routes.Rows, *, key: tf.Tensor, training: bool) -> routes.Rows:
+        """Returns the rows, of a nest of tensors with as many each, in the order for `route`.
 
         In training with "slices", rows are assigned in turn from a random row on, so that each
         slice holds its share of every generator's examples; see
@@ -127,10 +131,11 @@ class MixtureDiscriminator(Mixture):
         """
         if not training or self.routing != "slices" or self.num_components == 1:
             return batch
-        num_rows = shapes.batch_size(batch)
+        num_rows = shapes.batch_size(tf.nest.flatten(batch)[0])
         uniform = random.uniform([1], key)[0]
         shift = tf.cast(uniform * tf.cast(num_rows, tf.float32), tf.int32)
-        return tf.gather(batch, routes.dealing_order(num_rows, self.num_components, shift))
+        order = routes.dealing_order(num_rows, self.num_components, shift)
+        return tf.nest.map_structure(lambda rows: tf.gather(rows, order), batch)
 
     def cut_by_discriminator(self, rows: tf.Tensor | None, *, training: bool) -> list[tf.Tensor]:
         """Returns the rows that each call of a loss may see together: of the same discriminator.
@@ -148,17 +153,21 @@ class MixtureDiscriminator(Mixture):
         *,
         key: tf.Tensor,
         training: bool,
+        whole: bool = True,
     ) -> tf.Tensor:
         """Returns the penalty of each row: float32 [rows, columns], columns as in `route`.
 
-        Each component is penalized separately on the rows that it judges, since a penalty needs
-        logits of a single network that each depend on a single example.
+        Each row has the logit of the component that judges it, so a penalty prices all rows at
+        once. With "all" it does so if the components run as one, on a copy of the rows for each of
+        them with the same draws; else component by component, as with slices where only a
+        `fraction` of the rows is priced.
 
         Args:
             penalty: Callable `(discriminator, batch, index) -> [rows]`.
             batch: Tensors by name with as many rows each, dealt as for `route`.
             key: The key of `route`.
             training: Bool.
+            whole: Bool, whether the penalty prices every row.
         """
         if training and self.routing == "categorical":
 
@@ -166,9 +175,28 @@ class MixtureDiscriminator(Mixture):
                 return self.route(inputs, key=key, training=training).values
 
             return penalty(judge, batch, 0)[:, tf.newaxis]
+
+        def judge_slices(inputs: Inputs, training: bool) -> tf.Tensor:
+            return self._outputs_of_slices(inputs, training)
+
+        if training and self.routing == "slices" and whole:
+            return penalty(judge_slices, batch, 0)[:, tf.newaxis]
         if training and self.routing == "slices":
             slices = enumerate(routes.cut(batch, self.num_components))
             costs = [penalty(self.components[index], rows, index) for index, rows in slices]
             return tf.concat(costs, axis=0)[:, tf.newaxis]
+        count = self.num_components
+        repeated = {name: _repeated(rows, count) for name, rows in batch.items()}
+        inputs = repeated["real"] if "labels" not in batch else [*repeated.values()]
+        if whole and self._stack_of(inputs, training=training) is not None:
+            with random.repeated(count):
+                return tf.transpose(tf.reshape(penalty(judge_slices, repeated, 0), [count, -1]))
         costs = [penalty(network, batch, 0) for network in self.components]
         return tf.stack(costs, axis=1)
+
+
+def _repeated(batch: Inputs, times: int) -> Inputs:
+    """Returns copies of a batch, one after the other."""
+    return tf.nest.map_structure(
+        lambda rows: tf.tile(rows, [times, *[1] * (len(rows.shape) - 1)]), batch
+    )

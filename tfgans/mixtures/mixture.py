@@ -1,8 +1,10 @@
 """The base class of mixtures of generators and of discriminators."""
 
+import contextlib
 import itertools
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Self, TypedDict, Unpack
 
 import keras
@@ -11,6 +13,7 @@ import tensorflow as tf
 
 from tfgans import checks, compat, random, shapes
 from tfgans.mixtures import routing as routes
+from tfgans.mixtures.stack import Stack, can_stack, has_equal_slices
 from tfgans.types import Config, Inputs, Shape
 from tfgans.weighted import Weighted
 
@@ -62,6 +65,7 @@ class Mixture(keras.Model):
         super().__init__(name=name, dtype=networks[0].dtype_policy, autocast=False)
         self.components = networks
         self.num_components = len(networks)
+        self._stack = Stack(networks) if can_stack(networks) else None
         self.routing = checks.choice("routing", routing, ROUTINGS)
         self.weight_update = checks.choice("weight_update", weight_update, WEIGHT_UPDATES)
         self.entropy_weight = checks.non_negative("entropy_weight", entropy_weight)
@@ -214,14 +218,40 @@ class Mixture(keras.Model):
         ]
         return cls(**{**config, "components": components})
 
-    def _run_slices(self, batch: Inputs, training: bool) -> Weighted:
+    def shared_stack(self) -> AbstractContextManager[None]:
+        """Returns a context, of an update, in which the weights of all calls are stacked once."""
+        if self._stack is None or tf.executing_eagerly():
+            return contextlib.nullcontext()
+        return self._stack.shared()
+
+    def _stack_of(self, batch: Inputs, *, training: bool) -> Stack | None:
+        """Returns the components as a single network, if that can run the batch."""
+        # Eagerly it would be traced anew in each call.
+        usable = training and not tf.executing_eagerly()
+        if self._stack is None or not usable or not has_equal_slices(batch, self.num_components):
+            return None
+        return self._stack
+
+    def _outputs_of_slices(self, batch: Inputs, training: bool) -> tf.Tensor:
+        """Returns what component i makes of slice i: float32 [rows, ...]."""
+        stack = self._stack_of(batch, training=training)
+        if stack is not None:
+            return stack(batch)
         outputs = routes.run_slices(self.components, batch, training=training)
-        num_rows = shapes.batch_size(batch)
-        sizes = tf.stack(routes.slice_sizes(num_rows, self.num_components))
+        return tf.cast(tf.concat(outputs, axis=0), tf.float32)
+
+    def _run_slices(self, batch: Inputs, training: bool) -> Weighted:
+        outputs = self._outputs_of_slices(batch, training)
+        num_rows, count = shapes.batch_size(batch), self.num_components
+        if isinstance(num_rows, int) and num_rows % count == 0:
+            scaled = count * tf.exp(self.log_probabilities())
+            weights = tf.broadcast_to(scaled[:, tf.newaxis], [count, num_rows // count])
+            return Weighted(outputs, tf.reshape(weights, [num_rows, 1]))
+        sizes = tf.stack(routes.slice_sizes(num_rows, count))
         # The mean over the batch is then sum_i w_i (mean over slice i); k w_i, if slices are equal.
         shares = tf.cast(sizes, tf.float32) / tf.cast(num_rows, tf.float32)
         weights = tf.repeat(tf.exp(self.log_probabilities()) / shares, sizes)
-        return Weighted(tf.cast(tf.concat(outputs, axis=0), tf.float32), weights[:, tf.newaxis])
+        return Weighted(outputs, weights[:, tf.newaxis])
 
     def _run_categorical(self, batch: Inputs, key: tf.Tensor, training: bool) -> Weighted:
         chosen = self.choose(random.uniform([shapes.batch_size(batch)], key))
