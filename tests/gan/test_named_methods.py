@@ -313,7 +313,10 @@ def test_weighted_fakes_are_weighed_by_their_own_discriminator():
 
 
 def test_penalties_of_several_discriminators_draw_their_own_points():
-    """And no network's points come from the numbers of another's noise."""
+    """Where they price a fraction of the rows, and so each discriminator by itself.
+
+    And no network's points come from the numbers of another's noise.
+    """
     uniforms = []
 
     class Keep(penalties.DRAGANPenalty):
@@ -323,7 +326,9 @@ def test_penalties_of_several_discriminators_draw_their_own_points():
             uniforms.append(tfgans.random.uniform([40], noise_key).numpy())
             return super().points(real, fake, key)
 
-    gan = tfgans.GAN(*tiny.mixtures(1, 4), objective=named_methods.NON_SATURATING, penalty=Keep())
+    networks = tiny.mixtures(1, 4)
+    penalty = Keep(fraction=0.5)
+    gan = tfgans.GAN(*networks, objective=named_methods.NON_SATURATING, penalty=penalty)
     images = tf.constant(tiny.digits(8))
     stream = Stream(tfgans.random.key(0))
     gan.discriminator_loss(images, Weighted(images), stream=stream, training=True)
