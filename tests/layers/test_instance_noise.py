@@ -167,6 +167,9 @@ def test_adaptive_level_stays_in_its_bounds():
         assert float(layer.level) == pytest.approx(bound, rel=1e-6)
     layer.adapt(1.0)
     assert float(layer.level) == pytest.approx(0.0005 * np.exp(3), rel=1e-6)
+    layer = InstanceNoise(0.5, schedule="adaptive", rate=9.0)
+    layer.adapt(1.0)
+    assert float(layer.level) == pytest.approx(10 * 0.5, rel=1e-6)  # The default bound.
 
 
 def test_replicas_share_out_the_noise_and_agree_on_the_level():
