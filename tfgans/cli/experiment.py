@@ -123,8 +123,7 @@ COMMAND = Command(
     summary="Reruns a paper's experiment: rows, figures, and a report with verdicts.",
     examples=(
         "--lab=vanishing_gradients --quick --out=runs/labs/vanishing_gradients",
-        "--lab=mix --seeds=8 --only=game=r3gan --out=runs/labs/mix",
-        "--lab=mix_images --seeds=5 --seconds=120 --out=runs/labs/mix_images",
+        "--lab=mix_images --seeds=5 --only=game=r3gan --seconds=120 --out=runs/labs/mix_images",
         "--lab=all --quick --out=runs/labs",
     ),
     define=define,
