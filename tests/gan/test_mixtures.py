@@ -248,6 +248,18 @@ class TestTraining:
         result = model.evaluate(tiny.digits(17), batch_size=16, return_dict=True, verbose=0)
         assert all(np.isfinite(value) for value in result.values())
 
+    def test_a_component_that_is_frozen_in_the_mixture_keeps_its_weights(self):
+        model = pair_of_mixtures("slices", tfgans.NonSaturatingGAN)
+        frozen, *others = model.generator.components
+        frozen.trainable = False
+        model.compile()
+        before = [component.get_weights() for component in model.generator.components]
+        model.fit(np.ones((12, 2), "float32"), batch_size=12, epochs=1, verbose=0)
+        for component, weights in zip(model.generator.components, before, strict=True):
+            pairs = zip(component.get_weights(), weights, strict=True)
+            same = all(np.array_equal(*pair) for pair in pairs)
+            assert same == (component is frozen)
+
     @pytest.mark.parametrize(
         "optimizer",
         [

@@ -220,17 +220,20 @@ class Mixture(keras.Model):
 
     def shared_stack(self) -> AbstractContextManager[None]:
         """Returns a context, of an update, in which the weights of all calls are stacked once."""
-        if self._stack is None or tf.executing_eagerly():
-            return contextlib.nullcontext()
-        return self._stack.shared()
+        stack = self._usable_stack()
+        return contextlib.nullcontext() if stack is None else stack.shared()
+
+    def _usable_stack(self) -> Stack | None:
+        """Returns the components as a single network, if they can run as one at present."""
+        # Layers may have been frozen since: a stack has the trainable variables alone.
+        frozen = any(network.non_trainable_variables for network in self.components)
+        # Eagerly it would be traced anew in each call.
+        return None if frozen or tf.executing_eagerly() else self._stack
 
     def _stack_of(self, batch: Inputs, *, training: bool) -> Stack | None:
         """Returns the components as a single network, if that can run the batch."""
-        # Eagerly it would be traced anew in each call.
-        usable = training and not tf.executing_eagerly()
-        if self._stack is None or not usable or not has_equal_slices(batch, self.num_components):
-            return None
-        return self._stack
+        runs = training and has_equal_slices(batch, self.num_components)
+        return self._usable_stack() if runs else None
 
     def _outputs_of_slices(self, batch: Inputs, training: bool) -> tf.Tensor:
         """Returns what component i makes of slice i: float32 [rows, ...]."""
