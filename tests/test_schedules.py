@@ -152,6 +152,9 @@ def test_augmentation_follows_the_images():
     ):
         with pytest.raises(ValueError, match=r"`target=None`. Received|level"):
             scheduled(schedule, augmentation=other)
+    low = tfgans.augmentation.AdaptiveAugment("bg", target=None, p_max=0.4)
+    with pytest.raises(ValueError, match=r"`p_max`.* is 0.4.*\(0.1, 0.5\)\). Pass .*p_max=0.5\)"):
+        scheduled(schedule, augmentation=low)
 
 
 def test_replicas_count_the_images_of_the_whole_batch():

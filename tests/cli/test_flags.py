@@ -117,11 +117,17 @@ def test_refused(flags, message):
         arguments(**flags)
 
 
-def limited(flags, shape=(8, 8, 1)):
-    """The augmentation and the regularizers of a command line."""
+def all_parsed(flags):
     parser = Parser()
     main.load("train").define(parser)
     parser.parse(["--run_dir=x", *flags.split()])
+    method.choose_defaults(parser)
+    return parser
+
+
+def limited(flags, shape=(8, 8, 1)):
+    """The augmentation and the regularizers of a command line."""
+    parser = all_parsed(flags)
     limited_data.check(parser, method.name(parser))
     source = tfgans.data.from_array(np.random.default_rng(0).uniform(size=(4, *shape)))
     return limited_data.augmentation(parser, source), limited_data.regularizers(parser)
@@ -149,6 +155,10 @@ def limited(flags, shape=(8, 8, 1)):
                 [LeCam(weight=0.1), ConsistencyRegularization("cr")],
             ),
         ),
+        (
+            "--augmentation=ada --augmentation_p=0.9 --schedule_images=1000",
+            (AdaptiveAugment("bg", target=None, p_max=1.0, kimg=50.0), []),
+        ),
     ],
 )
 def test_flags_for_few_images(flags, expected):
@@ -157,14 +167,32 @@ def test_flags_for_few_images(flags, expected):
 
 def test_ada_changes_the_color_of_color_images_and_needs_logits_of_a_level():
     assert limited("--model=sngan --augmentation=ada", (8, 8, 3))[0].transforms == "bgc"
-    for flags in ["", *(f"--objective={name}" for name in method.OBJECTIVES)]:
-        parser = parsed(**dict([flags[2:].split("=")] if flags else []))
+    for flags in ["--model=r3gan", *(f"--objective={name}" for name in method.OBJECTIVES)]:
+        parser = parsed(**dict([flags[2:].split("=")]))
         objective = method.arguments(parser).get("objective", objectives.Relativistic())
         if objective.decision_threshold is None:
             with pytest.raises(ValueError, match=r"which means nothing with --(model|objective)="):
                 limited(f"--augmentation=ada {flags}")
         else:
             assert limited(f"--augmentation=ada {flags}")[0].is_adaptive
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("--augmentation=ada", ("non_saturating", "r1", 0.01)),
+        ("--augmentation=ada --penalty_weight=2", ("non_saturating", "r1", 2.0)),
+        ("--augmentation=ada --penalty=gradient", ("non_saturating", "gradient", None)),
+        ("--augmentation=ada --model=hinge", ("hinge", None, None)),
+        ("--augmentation=ada --objective=minimax", ("gan", None, None)),
+        ("--augmentation=ada --augmentation_p=0.3", ("r3gan", None, None)),
+        ("--augmentation=ada --schedule_images=9", ("r3gan", None, None)),
+        ("--augmentation=diffaugment", ("r3gan", None, None)),
+    ],
+)
+def test_default_method_is_one_that_the_augmentation_can_follow(flags, expected):
+    values = all_parsed(flags).values
+    assert (values.model, values.penalty, values.penalty_weight) == expected
 
 
 def test_a_grid_cell_without_a_model_is_gan():

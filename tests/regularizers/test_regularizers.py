@@ -10,7 +10,7 @@ import tensorflow as tf
 import tiny
 
 import tfgans
-from tfgans.augmentation import Augmentation, DiffAugment
+from tfgans.augmentation import AdaptiveAugment, Augmentation, DiffAugment
 from tfgans.random import Stream
 from tfgans.regularizers import ConsistencyRegularization, Judged, LeCam
 from tfgans.weighted import Weighted
@@ -42,6 +42,10 @@ class Brighter(Augmentation):
         (
             lambda: ConsistencyRegularization(change="flip"),
             "`change` must be a tfgans.augmentation",
+        ),
+        (
+            lambda: ConsistencyRegularization(change=AdaptiveAugment("bg")),
+            "must not be adaptive: .* Received: AdaptiveAugment.*target=None, initial_p=0.5",
         ),
         (
             lambda: tfgans.DCD(

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from tfgans.cli.command import Command, Exit, resume_command
-from tfgans.cli.options import data, devices, method, model, run
+from tfgans.cli.options import data, devices, model, run
 from tfgans.cli.parser import Parser
 
 
@@ -29,8 +29,6 @@ def train(parser: Parser, _: Sequence[str]) -> int:
         source = data.load_source(parser)
         content = data.content(parser)
         gan = model.build(parser, source)
-    # A later version may have another default.
-    values.model = method.name(parser)
     job = training.Run(
         values.run_dir,
         gan,

@@ -166,7 +166,6 @@ class R3GAN(GAN):
         if self.schedule is None:
             return super()._average_decay()
         images = tf.convert_to_tensor(self._images_seen.value - self._images_before.value)
-        # At a half-life of 0 the decay is 0.
         half_life = self._values(self.schedule).ema_half_life
         # At a half-life of 0 the decay is 0.
         return tf.pow(0.5, tf.cast(images, tf.float32) / tf.maximum(half_life, 1e-9))
@@ -242,3 +241,11 @@ def _check_schedule(
             f"augmentation={augmentation!r}. Pass `tfgans.augmentation.AdaptiveAugment('bgc', "
             "target=None)`, or a schedule with augmentation=None"
         )
+    if isinstance(augmentation, AdaptiveAugment) and schedule.augmentation is not None:
+        largest = max(schedule.augmentation)
+        if largest > augmentation.p_max:
+            raise ValueError(
+                f"A schedule must keep p at most at the `p_max` of the augmentation, which is "
+                f"{augmentation.p_max:g}. Received: R3GANSchedule(augmentation="
+                f"{schedule.augmentation}). Pass `AdaptiveAugment(..., p_max={largest:g})`"
+            )

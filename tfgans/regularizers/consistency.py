@@ -45,9 +45,9 @@ generator | zcr, icr |
         diversity_weight: Float of at least 0. Default: 0.5; StyleGAN2-ADA 0.02. The term has no
             bound but that of the images.
         latent_stddev: Float above 0. Default: 0.03. Codes have 0.03, 0.05 and 0.1.
-        change: `tfgans.augmentation.Augmentation`, A. Default: `DiffAugment("flip,translation")`,
-            as in the code of DiffAugment. For digits, which a mirror changes, take
-            `DiffAugment("translation")`.
+        change: `tfgans.augmentation.Augmentation`, A, not adaptive. Default:
+            `DiffAugment("flip,translation")`, as in the code of DiffAugment. For digits, which a
+            mirror changes, take `DiffAugment("translation")`.
 
     Logs: "consistency", the mean squared difference of the logits, the sum over the terms before
     their weights; "diversity", the mean squared difference of zCR's fakes.
@@ -81,6 +81,12 @@ generator | zcr, icr |
         checks.positive("latent_stddev", self.latent_stddev)
         example = 'tfgans.augmentation.DiffAugment("translation")'
         checks.instance("change", self.change, Augmentation, example)
+        if self.change.is_adaptive:
+            raise ValueError(
+                "`change` must not be adaptive: no discriminator moves its p. Received: "
+                f"{self.change}. Use `DiffAugment`, or `AdaptiveAugment(..., target=None, "
+                "initial_p=0.5)`"
+            )
 
     @property
     def log_names(self) -> tuple[str, ...]:

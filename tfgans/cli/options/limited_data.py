@@ -25,7 +25,11 @@ def define(parser: Parser) -> None:
     """Declares the flags."""
     group = parser.group("Limited data")
     group.choice(
-        "augmentation", "none", AUGMENTATIONS, "changes of the images that the discriminator sees"
+        "augmentation",
+        "none",
+        AUGMENTATIONS,
+        "changes of the images that the discriminator sees; ada follows its logits, so the default "
+        "of --model is another",
     )
     group.string(
         "augmentation_policy",
@@ -87,10 +91,15 @@ def define(parser: Parser) -> None:
     parser.check_companions("lecam_weight", ["lecam_start"], "--lecam_start needs --lecam_weight")
 
 
+def is_adaptive(parser: Parser) -> bool:
+    """Returns whether the flags ask for an augmentation that follows the discriminator."""
+    return parser.values.augmentation == "ada" and parser.values.augmentation_p is None
+
+
 def check(parser: Parser, method: str) -> None:
     """Raises ValueError if an adaptive augmentation has nothing to follow."""
     values = parser.values
-    if values.augmentation != "ada" or values.augmentation_p is not None:
+    if not is_adaptive(parser):
         return
     for flag, choice in (("model", method), ("objective", values.objective)):
         if choice in _WITHOUT_LEVEL[flag]:
@@ -115,12 +124,14 @@ def augmentation(parser: Parser, source: "Source") -> "Augmentation | None":
             DiffAugment().policy if policy is None else policy, penalty_at=penalty_at
         )
     fixed = values.augmentation_p is not None
+    # A schedule sets p, up to `augmentation_p`.
+    starts_at_p = fixed and values.schedule_images is None
     target = 0.6 if values.augmentation_target is None else values.augmentation_target
     return AdaptiveAugment(
         values.augmentation_policy or ("bg" if source.data_shape[-1] == 1 else "bgc"),
         target=None if fixed else target,
         p_max=1.0 if fixed else 0.8,
-        initial_p=values.augmentation_p if fixed else 0.0,
+        initial_p=values.augmentation_p if starts_at_p else 0.0,
         kimg=KIMG if values.augmentation_kimg is None else values.augmentation_kimg,
         penalty_at=penalty_at,
     )

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tfgans.cli.options import limited_data
 from tfgans.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from tfgans.objectives import FDivergence
 
 DEFAULT = "r3gan"
+# The game of the authors of ADA, with the weight of R1 in the examples of docs/limited-data.md.
+DEFAULT_WITH_ADA, PENALTY_WITH_ADA, WEIGHT_WITH_ADA = "non_saturating", "r1", 0.01
 # Measured on a shared machine by CPU seconds of a single thread; default networks and batch size.
 _REASON = (
     "r3gan, the default, learns fast on images of either size that was measured. Frechet distance:",
@@ -140,7 +143,14 @@ _OBJECTS |= {"augmentation", "regularizers"}
 def define(parser: Parser) -> None:
     """Declares the flags."""
     group = parser.group("Method")
-    group.choice("model", None, list(METHODS), "the method; default: r3gan; gan with --objective")
+    group.choice(
+        "model",
+        None,
+        list(METHODS),
+        f"the method; default: {DEFAULT}; gan with --objective; with an adaptive "
+        f"--augmentation=ada {DEFAULT_WITH_ADA}, with --penalty={PENALTY_WITH_ADA} "
+        f"--penalty_weight={WEIGHT_WITH_ADA:g} unless --penalty is set",
+    )
     group.choice("objective", None, list(OBJECTIVES), "objective of --model=gan")
     group.choice("penalty", None, list(PENALTIES), "penalty on the discriminator")
     group.integer(
@@ -177,6 +187,19 @@ def define(parser: Parser) -> None:
             for choice, method in METHODS.items()
         ],
     )
+
+
+def choose_defaults(parser: Parser) -> None:
+    """Sets the method where the flags leave it open, and the penalty that comes with it."""
+    values = parser.values
+    is_open = values.model is None and values.objective is None
+    if is_open and limited_data.is_adaptive(parser) and values.schedule_images is None:
+        values.model = DEFAULT_WITH_ADA
+        if values.penalty is None:
+            values.penalty = PENALTY_WITH_ADA
+            if values.penalty_weight is None:
+                values.penalty_weight = WEIGHT_WITH_ADA
+    values.model = name(parser)
 
 
 def name(parser: Parser) -> str:

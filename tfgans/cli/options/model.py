@@ -55,7 +55,9 @@ def define(parser: Parser) -> None:
 
 
 def check(parser: Parser) -> None:
-    """Raises ValueError if a flag does not apply to the method: none is ignored."""
+    """Chooses the method, and raises ValueError if a flag does not apply to it: none is ignored."""
+    # In the flags, since they are written to the run: a later version may have other defaults.
+    method.choose_defaults(parser)
     values, model = parser.values, method.name(parser)
     for flag in _NOT_DCD if model == "dcd" else _DCD:
         if parser.is_set(flag):
