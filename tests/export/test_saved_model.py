@@ -26,28 +26,30 @@ CARD = {"note": "for the tests", "folder": ["/home/me/cats"], "limits": ["Cats o
 
 @pytest.fixture(scope="module")
 def version(tmp_path_factory):
-    """The plain model, compared in a new process and published after another version of it."""
-    folder = tmp_path_factory.mktemp("exported") / "digits"
-    return served.export("plain").live.export(folder, card=CARD)
+    """A model with named classes, compared in a new process."""
+    folder, names = tmp_path_factory.mktemp("exported") / "digits", served.CLASS_NAMES
+    return served.export("conditional").live.export(folder, class_names=names, card=CARD)
 
 
 def test_a_verified_version_gives_the_same_as_another(version):
     assert version.name == "1"
     signature = tf.saved_model.load(str(version)).signatures["sample"]
     seeds = np.arange(6)
-    images = signature(seed=tf.constant(seeds))["images"]
-    np.testing.assert_array_equal(images, served.export("plain")("sample", seed=seeds)["images"])
+    labels = np.int32([-1, 0, 1, 2, 9, 9])
+    images = signature(seed=tf.constant(seeds), labels=tf.constant(labels))["images"]
+    expected = served.export("conditional")("sample", seed=seeds, labels=labels)["images"]
+    np.testing.assert_array_equal(images, expected)
     # A server of another user may read it.
     for path in [version, *version.rglob("*")]:
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644)
 
 
 def test_warm_up_has_every_signature_at_several_sizes(version):
-    plain, sizes = served.export("plain"), {}
+    other, sizes = served.export("conditional"), {}
     for call in read_warmup(version):
-        rows = {len(value) for value in plain(call.signature, **call.inputs).values()}
+        rows = {len(value) for value in other(call.signature, **call.inputs).values()}
         sizes.setdefault(call.signature, set()).update(rows)
-    assert sizes == {name: {1, 4, 16} for name in plain.loaded.signatures.keys() - {"generate"}}
+    assert sizes == {name: {1, 4, 16} for name in other.loaded.signatures.keys() - {"generate"}}
 
 
 def test_model_card(version):
@@ -56,15 +58,15 @@ def test_model_card(version):
     assert card["folder"] == ["cats"]  # No path of this machine.
     assert card["model"].pop("parameters") > 100
     assert card["model"] == {
-        "class": "WGANGP",
+        "class": "NonSaturatingGAN",
         "step": 0,
-        "averaged": True,
+        "averaged": False,
         "latent_shape": [4],
         "image_shape": [8, 8, 1],
-        "num_classes": None,
+        "num_classes": 10,
         "num_components": 1,
     }
-    assert card["signatures"]["sample"] == {"seed": "int64 [batch]"}
+    assert card["signatures"]["sample"] == {"seed": "int64 [batch]", "labels": "int32 [batch]"}
     assert card["versions"]["tensorflow"] == tf.__version__
     assert card["checksums"] == checksums(version)
     assert {"variables/variables.index", "assets.extra/samples.png"} <= card["checksums"].keys()
@@ -73,14 +75,15 @@ def test_model_card(version):
     for part in ("- Cats only.", "Not evaluated", "Not stated: ask", "- image_shape: 8 x 8 x 1"):
         assert part in text
     with Image.open(version / "assets.extra" / "samples.png") as picture:
+        seeds, labels = np.arange(64), np.full(64, -1, np.int32)
         expected = pictures.image_grid(
-            served.export("plain")("sample", seed=np.arange(64))["images"]
+            served.export("conditional")("sample", seed=seeds, labels=labels)["images"]
         )
         assert np.abs(np.asarray(picture).astype(int) - expected[..., 0]).max() <= 1
 
 
 def test_an_export_is_checked_again(version, tmp_path):
-    assert self_check.repeat_check(version) == len(served.export("plain").loaded.signatures)
+    assert self_check.repeat_check(version) == len(served.export("conditional").loaded.signatures)
     copy = tmp_path / "1"
     shutil.copytree(version, copy)
     path = copy / "assets.extra" / "self_check.npz"

@@ -186,7 +186,7 @@ def _compare(name: str, expected: np.ndarray, received: np.ndarray, tolerance: f
 
 
 def _difference(expected: np.ndarray, received: np.ndarray, tolerance: float) -> str | None:
-    if expected.dtype == object and not expected[0].startswith(_PNG):
+    if expected.dtype == object and not expected.ravel()[0].startswith(_PNG):
         return None if expected.tolist() == received.tolist() else "they differ"
     if expected.dtype == object:
         # The pixels of PNG files may differ by rounding.
