@@ -216,5 +216,5 @@ def test_what_a_schedule_sets_is_refused_elsewhere():
     for optimizers in (("adam", None), (None, keras.optimizers.SGD(0.1))):
         with pytest.raises(ValueError, match=r"beta_2 is a variable.*ScheduledAdam"):
             gan.compile(*optimizers)
-    with pytest.raises(ValueError, match="with a schedule"):
+    with pytest.raises(ValueError, match="a `ScheduledAdam`, whose rate a schedule sets"):
         gan.lower_learning_rates(0.5)

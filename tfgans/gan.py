@@ -958,8 +958,8 @@ class GAN(keras.Model):
         standard deviation of instance noise, 0 in evaluation, and `accuracy` the discriminator's,
         that adaptive noise follows. `r_t` is the mean sign of the logits on real examples, that an
         adaptive augmentation follows, and `augmentation_p` its probability; in evaluation `r_t` is
-        that on held-out examples. Regularizers add theirs, 0 in evaluation. Metrics that a subclass
-        adds come after.
+        that on held-out examples, without augmentation. Regularizers add theirs, 0 in evaluation.
+        Metrics that a subclass adds come after.
         """
         # Keras adds a mean of "loss" that is never updated: a GAN has two losses.
         return [metric for metric in super().metrics if metric.name != "loss"]

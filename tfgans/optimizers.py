@@ -184,9 +184,10 @@ def check_constant_rate(optimizer: Optimizer) -> None:
     """Raises ValueError unless the learning rate is a variable, which can be changed and saved."""
     scheduled = isinstance(inner_optimizer(optimizer), ScheduledAdam)
     if scheduled or not isinstance(optimizer.learning_rate, keras.Variable):
+        reason = "a `ScheduledAdam`, whose rate a schedule sets" if scheduled else "with a schedule"
         raise ValueError(
             "A learning rate that is to be changed must be a number: a schedule is a function of "
-            f"the step. Received: {optimizer.name!r} with a schedule. Use say "
+            f"the step. Received: {optimizer.name!r}, {reason}. Use say "
             "`keras.optimizers.Adam(2e-4)` for both players"
         )
 

@@ -104,7 +104,16 @@ def test_dead_components_and_messages():
     )
 
 
-def test_a_discriminator_that_knows_its_examples_is_told_of_with_the_cure(tmp_path):
+@pytest.mark.parametrize(
+    ("objective", "cure"),
+    [
+        (tfgans.objectives.NonSaturating(), r"AdaptiveAugment\(\).*--augmentation=ada"),
+        (tfgans.objectives.Wasserstein(), r"\.DiffAugment\(\).*--augmentation=diffaugment"),
+    ],
+)
+def test_a_discriminator_that_knows_its_examples_is_told_of_with_the_cure(
+    objective, cure, tmp_path
+):
     """A logit that is the brightness: the training images are dark, the held-out images bright."""
     images = tiny.digits(64)
     dark, bright = (
@@ -114,11 +123,11 @@ def test_a_discriminator_that_knows_its_examples_is_told_of_with_the_cure(tmp_pa
     inputs = keras.Input((8, 8, 1))
     mean = keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(-1 / 64))
     critic = keras.Model(inputs, mean(keras.layers.Flatten()(inputs)))
-    gan = tfgans.NonSaturatingGAN(tiny.generator(), critic)
+    gan = tfgans.GAN(tiny.generator(), critic, objective=objective)
     gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), run_eagerly=True)
     path = tmp_path / "doctor.csv"
     doctor = callbacks.Doctor(dark, path=path, every_steps=1, num=32, held_out=bright)
-    with pytest.warns(UserWarning, match="the discriminator overfits.*AdaptiveAugment") as caught:
+    with pytest.warns(UserWarning, match=f"the discriminator overfits.*{cure}") as caught:
         fit(gan, 1, doctor, source=dark)
     assert "more than a held-out example in 1 of all pairs" in messages(caught)[0]
     assert "0,0,discriminator overfits,1,0.75,warned" in path.read_text()

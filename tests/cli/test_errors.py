@@ -49,6 +49,7 @@ FLAGS = [
     ("train --doctor_every=0 --rollbacks=1" + NEW, "--rollbacks needs --doctor_every"),
     ("train --augmentation_policy=bg" + NEW, "--augmentation_policy.* need --augmentation"),
     ("train --augmentation=diffaugment --augmentation_p=0.3" + NEW, "need --augmentation=ada"),
+    ("train --consistency_policy=flip" + NEW, "--consistency_policy needs --consistency"),
     ("train --lecam_start=5" + NEW, "--lecam_start needs --lecam_weight"),
     ("train --doctor_every=0 --held_out=test" + NEW, "--held_out needs --doctor_every"),
     ("sample --num=1e3" + OF_RUN, "--num.*invalid literal.*'1e3'"),

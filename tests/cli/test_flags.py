@@ -156,6 +156,10 @@ def limited(flags, shape=(8, 8, 1)):
             ),
         ),
         (
+            "--consistency=bcr --consistency_policy=translation",
+            (None, [ConsistencyRegularization("bcr", change=DiffAugment("translation"))]),
+        ),
+        (
             "--augmentation=ada --augmentation_p=0.9 --schedule_images=1000",
             (AdaptiveAugment("bg", target=None, p_max=1.0, kimg=50.0), []),
         ),

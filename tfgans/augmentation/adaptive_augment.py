@@ -67,9 +67,9 @@ class AdaptiveAugment(Augmentation):
     logit. Losses without such a level (Wasserstein, relativistic, KL-WGAN) are refused: use
     `target=None`, which keeps p at `initial_p`, or `DiffAugment`.
 
-    A generator cannot learn the transforms as long as p is below 1: the images that look unchanged
-    are then the most frequent. In practice they leak from about 0.8 on, hence `p_max`; the authors'
-    codes have no bound.
+    As long as p is below 1, flips and turns act on distributions of images as invertible operators,
+    so equal distributions of augmented images mean equal distributions of images. In practice the
+    transforms leak from about 0.8 on, hence `p_max`; the authors' codes have no bound.
 
     | group | transforms, in the order in which they run |
     |---|---|

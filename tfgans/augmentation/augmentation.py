@@ -23,10 +23,12 @@ class Augmentation(abc.ABC):
     of both players: the gradient of the generator passes through T. Samples, exports and
     evaluations are never augmented.
 
-    An augmentation is immutable and serializable; what moves in training is in `state`. To add one:
-    subclass it as a frozen dataclass (its fields are its config), define `augment`, register it
-    with `keras.saving.register_keras_serializable(package="tfgans")`, and add a row to the contract
-    table of the tests.
+    An augmentation is immutable and serializable; what moves in training is in `state`. Make a
+    new one for each model: two models that share one share its state.
+
+    To add one: subclass it as a frozen dataclass (its fields are its config), define `augment`,
+    register it with `keras.saving.register_keras_serializable(package="tfgans")`, and add a row to
+    the contract table of the tests.
 
     Args:
         penalty_at: Where a gradient penalty takes the gradient. "augmented" (the default): at the

@@ -212,7 +212,9 @@ of its logits on real examples and its accuracy are at least `sign_limit` |
             if player.is_mixture
         }
         advice["overfitting"] = symptoms.advice_on_overfitting(
-            augmented=model.augmentation is not None, images=len(model.data_shape) == 3
+            augmented=model.augmentation is not None,
+            images=len(model.data_shape) == 3,
+            has_level=model.objective.decision_threshold is not None,
         )
         self._diagnosis = Diagnosis(self._limits, advice)
         self._diagnosis.add_all(reading for reading in before if reading.step <= model.step)

@@ -199,21 +199,24 @@ def discriminator_overfits(
     return Finding("discriminator overfits", value, limit, description, rollback_may_cure=False)
 
 
-def advice_on_overfitting(*, augmented: bool, images: bool) -> str:
+def advice_on_overfitting(*, augmented: bool, images: bool, has_level: bool) -> str:
     """Returns what to change if the discriminator overfits.
 
     Args:
         augmented: Bool, whether there is an augmentation.
         images: Bool, whether the examples are images.
+        has_level: Bool, whether the game's logits have a level, which an adaptive augmentation
+            needs.
     """
     others = "a larger penalty, a smaller discriminator, or `regularizers.LeCam`"
     if not images:
         return f"take more examples, {others}"
     if augmented:
-        return f"take a stronger augmentation (a larger `p_max`, or more transforms), {others}"
+        return f"take a stronger augmentation (more transforms), {others}"
+    name, flag = ("AdaptiveAugment", "ada") if has_level else ("DiffAugment", "diffaugment")
     return (
-        "pass `augmentation=tfgans.augmentation.AdaptiveAugment()` or `DiffAugment()` to the model "
-        f"(--augmentation of the command); or take {others}"
+        f"pass `augmentation=tfgans.augmentation.{name}()` to the model (--augmentation={flag} of "
+        f"the command); or take {others}"
     )
 
 

@@ -32,8 +32,10 @@ class MixtureDiscriminator(Mixture):
       sum_ij w_i w_j F(G_i, D_j) at the cost of a single network. A batch must hold k examples or
       more.
     * "all" has every discriminator judge the whole batch, as the paper writes it: k times the cost.
-      In the same CPU time slices came nearer to 25 Gaussians, and a single discriminator nearer
-      than both: so they are the default, and one discriminator is the first to try.
+      In the same CPU time slices came nearer to 25 Gaussians than "all" for the non-saturating
+      game, R3GAN and WGAN-GP, and a single discriminator nearer than both (by the medians; for WGAN
+      there was no clear difference): so slices are the default, and one discriminator is the first
+      to try.
     * "categorical" draws a discriminator for each example; see `MixtureGenerator`, also for the
       updates of the weights.
 

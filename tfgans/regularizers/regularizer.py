@@ -42,8 +42,11 @@ class Regularizer(abc.ABC):
     """A term of the discriminator's loss in training, and perhaps of the generator's.
 
     A regularizer is immutable and serializable; what moves in training is in `state`. In
-    evaluations there is none. To add one: subclass it as a frozen dataclass (its fields are its
-    config), define `log_names` and `discriminator_term`, register it with
+    evaluations there is none. Make a new one for each model: two models that share one share its
+    state.
+
+    To add one: subclass it as a frozen dataclass (its fields are its config), define `log_names`
+    and `discriminator_term`, register it with
     `keras.saving.register_keras_serializable(package="tfgans")`, and add a row to the contract
     table of the tests.
     """

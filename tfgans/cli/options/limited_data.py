@@ -73,6 +73,13 @@ def define(parser: Parser) -> None:
     group.choice(
         "consistency", "none", CONSISTENCIES, "consistency of the logits of changed examples"
     )
+    group.string(
+        "consistency_policy",
+        None,
+        "the changes: some of color,translation,cutout,flip; flip mirrors the images: not for "
+        "digits or letters; default: flip,translation",
+        value="NAMES",
+    )
     parser.check(
         ["augmentation", "augmentation_policy", "augmentation_penalty"],
         lambda values: (
@@ -87,6 +94,11 @@ def define(parser: Parser) -> None:
             values["augmentation"] == "ada" or all(values[name] is None for name in _OF_ADA)
         ),
         f"--{', --'.join(_OF_ADA)} need --augmentation=ada",
+    )
+    parser.check(
+        ["consistency", "consistency_policy"],
+        lambda values: values["consistency"] != "none" or values["consistency_policy"] is None,
+        "--consistency_policy needs --consistency",
     )
     parser.check_companions("lecam_weight", ["lecam_start"], "--lecam_start needs --lecam_weight")
 
@@ -139,6 +151,7 @@ def augmentation(parser: Parser, source: "Source") -> "Augmentation | None":
 
 def regularizers(parser: Parser) -> "list[Regularizer]":
     """Returns the regularizers that the flags describe."""
+    from tfgans.augmentation import DiffAugment
     from tfgans.regularizers import ConsistencyRegularization, LeCam
 
     values = parser.values
@@ -147,5 +160,7 @@ def regularizers(parser: Parser) -> "list[Regularizer]":
         start = 1000 if values.lecam_start is None else values.lecam_start
         result.append(LeCam(weight=values.lecam_weight, start=start))
     if values.consistency != "none":
-        result.append(ConsistencyRegularization(values.consistency))
+        policy = values.consistency_policy
+        change = DiffAugment("flip,translation" if policy is None else policy)
+        result.append(ConsistencyRegularization(values.consistency, change=change))
     return result
