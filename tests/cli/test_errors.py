@@ -113,7 +113,7 @@ WORK = [
     ("evaluate --samples={made}/two.npz --out={new}", "2 arrays instead of a single"),
     ("evaluate --samples={made}/text.npz --out={new}", "is not an array of numbers"),
     ("evaluate --samples={made}/none.npy --out={new}", "No such file"),
-    ("evaluate --image_size=16 --metrics=frechet_distance" + OF_ARRAY, "--extractor=incept"),
+    ("evaluate --image_size=16 --metrics=frechet_distance" + OF_ARRAY, "--extractor=classifier"),
     ("evaluate --extractor=vgg" + OF_ARRAY, "keras:FILE:LAYER"),
     ("evaluate --extractor_sha256=0" + OF_ARRAY, "goes with --extractor=inception"),
     ("evaluate --extractor=keras:hf://a/b:x" + OF_ARRAY, "ends in .keras"),

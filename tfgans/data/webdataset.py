@@ -129,7 +129,7 @@ def _list(
                     content = archive.extractfile(member)
                     texts[sample] = b"" if content is None else content.read(_LONGEST_LABEL)
                 elif kind not in images or sample in samples:
-                    ending = os.path.splitext(kind)[1]
+                    ending = os.path.splitext(path.name)[1].lower()
                     left_out[ending] = left_out.get(ending, 0) + 1
                 else:
                     samples[sample] = _checked(member, file)
