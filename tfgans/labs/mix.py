@@ -50,7 +50,7 @@ PAPER, OURS = "Arora et al. 2017", "ours, after Arora et al. 2017"
 
 PROTOCOL = f"""
 The set-ups are ours: the paper's are image networks on CIFAR-10 and CelebA, which ask for a GPU.
-The lab `mix_images` compares the same arms on Fashion-MNIST.
+The lab `mix_images` compares the same arms but 8x1 on Fashion-MNIST.
 
 - `grid`: 25 Gaussians. `unbalanced`: 4 at (+-1, +-1), standard deviation .1, with proportions
   {PROPORTIONS}. MLPs of {DEPTH} hidden layers of {WIDE} units, latent dimension 2.

@@ -19,7 +19,10 @@ def define(parser: Parser) -> None:
     """Declares the flags."""
     group = parser.group("Mixtures (MIX+GAN)")
     group.integer(
-        "num_generators", 1, "more than 1 makes a mixture of generators; try 4 first", at_least=1
+        "num_generators",
+        1,
+        "more than 1 makes a mixture of generators; try 4 first, but not with wgan_gp",
+        at_least=1,
     )
     group.integer(
         "num_discriminators", 1, "more than 1 makes a mixture of discriminators", at_least=1
