@@ -29,6 +29,7 @@ COMMON = {
         "random",
         "reprs",
         "shapes",
+        "state",
         "types",
         "versions",
     ),

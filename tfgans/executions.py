@@ -6,14 +6,11 @@ a callback waits for.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
 
 import keras
 import tensorflow as tf
 
-from tfgans.types import Inputs
-
-Logs: TypeAlias = dict[str, tf.Tensor]
+from tfgans.types import Inputs, Logs
 
 # The time that the calls approach: long beside the cost of a call, short for someone who waits.
 _SECONDS = 0.1

@@ -43,10 +43,9 @@ from tfgans.random import ReservedStep, Role, RowDraws, Stream
 from tfgans.refinement import Langevin
 from tfgans.regularizers import Judged, Regularizer
 from tfgans.rounding import steady_rounding
-from tfgans.types import Config, Inputs, Store
+from tfgans.types import Config, Inputs, Logs, Store
 from tfgans.weighted import Weighted
 
-Logs: TypeAlias = dict[str, tf.Tensor]
 # The draws of augmentation and of noise: independent for real and fake examples.
 _ROLES_OF_REAL = (Role.AUGMENTATION_OF_REAL, Role.NOISE_ON_REAL)
 _ROLES_OF_FAKE = (Role.AUGMENTATION_OF_FAKE, Role.NOISE_ON_FAKE)

@@ -12,5 +12,7 @@ Inputs: TypeAlias = tf.Tensor | Sequence[tf.Tensor]
 Config: TypeAlias = dict[str, Any]
 # The shape of an example or latent, without the batch axis.
 Shape: TypeAlias = tuple[int | None, ...]
+# What a step logs: scalars by name.
+Logs: TypeAlias = dict[str, tf.Tensor]
 # The store of `save_own_variables`: arrays by name.
 Store: TypeAlias = MutableMapping[str, np.ndarray]

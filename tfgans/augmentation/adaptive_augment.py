@@ -1,27 +1,21 @@
 """ADA: changes with a probability that follows how much the discriminator overfits."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfgans import checks
 from tfgans.augmentation.augmentation import Augmentation
 from tfgans.augmentation.transforms import GROUPS, SETS, Transforms
-from tfgans.types import Config
+from tfgans.state import State, reduce_stateful
 
 # A mean of signs this near to the target is on it: replicas and micro-batches round differently.
 _ROUNDING = 1e-6
-# Makes an `AdaptiveAugment` again: a function, its config and its weights.
-_Reduced: TypeAlias = tuple[
-    Callable[[Config, list[np.ndarray]], "AdaptiveAugment"], tuple[Config, list[np.ndarray]]
-]
 
 
-class AdaptiveAugmentState(keras.layers.Layer):
+class AdaptiveAugmentState(State):
     """What moves in the training of an `AdaptiveAugment`.
 
     Attributes:
@@ -31,23 +25,10 @@ class AdaptiveAugmentState(keras.layers.Layer):
     """
 
     def __init__(self, p: float) -> None:
-        super().__init__(name="adaptive_augment", dtype="float32", autocast=False)
-
-        def weight(name: str, shape: tuple[int, ...], dtype: str, value: float) -> keras.Variable:
-            return self.add_weight(
-                name=name,
-                shape=shape,
-                dtype=dtype,
-                initializer=keras.initializers.Constant(value),
-                trainable=False,
-                autocast=False,
-                # Replicas see the same numbers, so the first decides for all.
-                aggregation="only_first_replica",
-            )
-
-        self.p = weight("p", (), "float32", p)
-        self.window = weight("window", (2,), "float32", 0)
-        self.updates = weight("updates", (), "int64", 0)
+        super().__init__("adaptive_augment")
+        self.p = self.add_number("p", value=p)
+        self.window = self.add_number("window", shape=(2,))
+        self.updates = self.add_number("updates", dtype="int64")
         self.built = True
 
 
@@ -219,11 +200,5 @@ any angle; saturation 2^N(0, 1). Of gray images the first three |
         state.window.assign(tf.where(is_full, tf.zeros([2]), tf.stack([total, images])))
         state.updates.assign(updates)
 
-    def __reduce__(self) -> _Reduced:
-        return _restored, (self.get_config(), self._state.get_weights())
-
-
-def _restored(config: Config, weights: list[np.ndarray]) -> AdaptiveAugment:
-    augmentation = AdaptiveAugment.from_config(config)
-    augmentation.state.set_weights(weights)
-    return augmentation
+    def __reduce__(self) -> tuple[object, ...]:
+        return reduce_stateful(self)

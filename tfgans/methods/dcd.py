@@ -8,14 +8,14 @@ import tensorflow as tf
 
 from tfgans import averages, checks, optimizers, players, replicas, shapes
 from tfgans.augmentation import Augmentation
-from tfgans.gan import GAN, Logs
+from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Hinge, Objective
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.random import BatchDraws, Role, Stream
 from tfgans.refinement import Langevin
 from tfgans.regularizers import Regularizer
-from tfgans.types import Config
+from tfgans.types import Config, Logs
 from tfgans.weighted import Weighted
 
 _ITERATIONS = 50_000

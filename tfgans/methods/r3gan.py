@@ -9,14 +9,14 @@ import tensorflow as tf
 
 from tfgans import checks, optimizers, replicas, shapes
 from tfgans.augmentation import AdaptiveAugment, Augmentation
-from tfgans.gan import GAN, Logs
+from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Relativistic
 from tfgans.penalties import PenaltySum, R1Penalty, R2Penalty
 from tfgans.random import Stream
 from tfgans.regularizers import Regularizer
 from tfgans.schedules import R3GANSchedule, ScheduledValues
-from tfgans.types import Config, Inputs, Store
+from tfgans.types import Config, Inputs, Logs, Store
 
 Optimizer: TypeAlias = keras.optimizers.Optimizer
 

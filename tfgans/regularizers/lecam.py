@@ -1,24 +1,16 @@
 """LeCam regularization: the logits are pulled to the mean logit of the other kind."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import TypeAlias
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfgans import checks
 from tfgans.regularizers.regularizer import Judged, Regularizer
-from tfgans.types import Config
-
-# Makes a `LeCam` again: a function, its config and its weights.
-_Reduced: TypeAlias = tuple[
-    Callable[[Config, list[np.ndarray]], "LeCam"], tuple[Config, list[np.ndarray]]
-]
+from tfgans.state import State, reduce_stateful
 
 
-class LeCamState(keras.layers.Layer):
+class LeCamState(State):
     """What moves in the training of `LeCam`.
 
     Attributes:
@@ -27,22 +19,9 @@ class LeCamState(keras.layers.Layer):
     """
 
     def __init__(self) -> None:
-        super().__init__(name="lecam", dtype="float32", autocast=False)
-
-        def weight(name: str, shape: tuple[int, ...], dtype: str) -> keras.Variable:
-            return self.add_weight(
-                name=name,
-                shape=shape,
-                dtype=dtype,
-                initializer="zeros",
-                trainable=False,
-                autocast=False,
-                # Replicas see the same numbers, so the first decides for all.
-                aggregation="only_first_replica",
-            )
-
-        self.means = weight("means", (2,), "float32")
-        self.updates = weight("updates", (), "int64")
+        super().__init__("lecam")
+        self.means = self.add_number("means", shape=(2,))
+        self.updates = self.add_number("updates", dtype="int64")
         self.built = True
 
 
@@ -146,11 +125,5 @@ class LeCam(Regularizer):
         self._state.means.assign(tf.where(finite, moved, means))
         self._state.updates.assign(updates + tf.cast(finite, updates.dtype))
 
-    def __reduce__(self) -> _Reduced:
-        return _restored, (self.get_config(), self._state.get_weights())
-
-
-def _restored(config: Config, weights: list[np.ndarray]) -> LeCam:
-    regularizer = LeCam.from_config(config)
-    regularizer.state.set_weights(weights)
-    return regularizer
+    def __reduce__(self) -> tuple[object, ...]:
+        return reduce_stateful(self)
