@@ -197,7 +197,7 @@ class TestSampleAndExport:
         folder = tmp_path / "digits"
         done = ok("export", flags, run=finished, out=folder)
         assert done.stdout.strip() == str(folder / "1")
-        assert "calls give what they gave" in ok("verify", "{out}", out=folder).stdout
+        assert "calls return the recorded results" in ok("verify", "{out}", out=folder).stdout
         card = ok("card", "{out}", out=folder / "1").stdout
         assert card == (folder / "1" / "assets.extra" / "model_card.md").read_text()
         for text in ("# Model card: digits", "MIT", "- num_examples: 1437", "(samples.png)"):

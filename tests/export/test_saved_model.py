@@ -21,7 +21,11 @@ from tfgans.export.graph_checks import check_graph
 from tfgans.export.model_card import card_text, checksums, read_card
 from tfgans.export.warmup import read_warmup
 
-CARD = {"note": "for the tests", "folder": ["/home/me/cats"], "limits": ["Cats only."]}
+CARD = {
+    "note": "for the tests",
+    "folder": ["/home/me/cats", "folder:/home/me/cats", "https://a/b"],
+    "limits": ["Cats only."],
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +59,7 @@ def test_warm_up_has_every_signature_at_several_sizes(version):
 def test_model_card(version):
     card = json.loads((version / "assets.extra" / "model_card.json").read_text())
     assert (card["name"], card["note"]) == ("digits", "for the tests")
-    assert card["folder"] == ["cats"]  # No path of this machine.
+    assert card["folder"] == ["cats", "folder:cats", "https://a/b"]  # No path of this machine.
     assert card["model"].pop("parameters") > 100
     assert card["model"] == {
         "class": "NonSaturatingGAN",
@@ -72,6 +76,8 @@ def test_model_card(version):
     assert {"variables/variables.index", "assets.extra/samples.png"} <= card["checksums"].keys()
     text = (version / "assets.extra" / "model_card.md").read_text()
     assert text == card_text(read_card(version))
+    with pytest.raises(ValueError, match=r"earlier version .* created, name, signatures, versions"):
+        card_text({"checksums": {}})
     for part in ("- Cats only.", "Not evaluated", "Not stated: ask", "- image_shape: 8 x 8 x 1"):
         assert part in text
     with Image.open(version / "assets.extra" / "samples.png") as picture:

@@ -141,6 +141,9 @@ def test_link_keeps_what_is_shown(page, rest_server):
         page = Page(page.driver, link)
         page.wait(page.find("#picture")[0].is_displayed)
         page.settle()
+    page.driver.get(f"{rest_server}/#model=mixture&seed=3")  # In the same tab.
+    page.wait(lambda: page.driver.current_url.endswith("#model=mixture&seed=3&samples=64"))
+    page.settle()
     page.driver.get("about:blank")
     Page(
         page.driver, f"{rest_server}/#model=none&seed=-3&samples=7&component=9&truncation=x&picks=a"
@@ -192,6 +195,11 @@ def test_two_picks_give_a_strip_between_them(page):
     assert np.abs(page.images("#strip canvas").astype(int)[::-1] - strip).max() <= 1
     page.do("#clear")
     assert not page.find("#picture")[0].is_displayed()
+    page.do("#truncation", "0.5")
+    for index in (1, 2):
+        page.do(f".tile:nth-child({index})")
+    assert not page.find("#strip-box")[0].is_displayed()
+    assert page.texts("#picked") == ["Interpolation needs no truncation."]
 
 
 def downloaded(page, path):

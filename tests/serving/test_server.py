@@ -138,19 +138,31 @@ def test_only_this_machine_and_its_pages_have_access(connection, headers, code):
     assert (received, "error" in reply) == (code, code != 200)
 
 
+def metric_families(connection):
+    _, page = connection("GET", "/monitoring/prometheus/metrics")
+    return {family.name: family for family in text_string_to_metric_families(page.decode())}
+
+
+def request_counts(families):
+    return {
+        (sample.labels["model_name"], sample.labels["status"]): sample.value
+        for sample in families[":tensorflow:serving:request_count"].samples
+    }
+
+
 def test_health_and_metrics(connection):
     assert connection("GET", "/healthz")[0] == 200
     versions = {"mixture": [1], "odd": [123]}
     assert connection("GET", "/readyz") == (200, {"status": "ready", "versions": versions})
     connection("GET", "/v1/models/never")
     predict(connection, signature_name="sample", instances=[1])
-    _, page = connection("GET", "/monitoring/prometheus/metrics")
-    families = {f.name: f for f in text_string_to_metric_families(page.decode())}
-    requests = {
-        (sample.labels["model_name"], sample.labels["status"]): sample.value
-        for sample in families[":tensorflow:serving:request_count"].samples
-    }
+    refused = of("sample_png", instances=[1])
+    assert connection("POST", f"{MODEL}:predict", refused, Accept="application/x-npy")[0] == 406
+    families = metric_families(connection)
+    requests = request_counts(families)
     assert requests["mixture", "OK"] >= 1
+    assert requests["mixture", "INVALID_ARGUMENT"] >= 1
+    assert ("mixture", "INTERNAL") not in requests
     assert requests["", "NOT_FOUND"] >= 1
     for name, labels in (("request_latency", "REST"), ("runtime_latency", "TF2")):
         family = families[f":tensorflow:serving:{name}"]
@@ -376,14 +388,25 @@ def test_a_config_file_chooses_versions_and_rolls_back_by_label(tmp_path, caplog
         (file.write_text(bad) if not bad else write(bad))
         assert models.refresh() == []
     write("all { }", stable=9)  # Not a version: the labels stay.
-    assert models.refresh() == []
-    assert "stable" in caplog.text
+    for _ in range(2):
+        assert models.refresh() == []
+    assert caplog.text.count("'stable' must be of a version that is served: 1, 2, 3") == 1
+    assert list(folder.models) == [2, 3]
     assert folder.model(label="stable").version == 2
     write("specific { versions: 1 versions: 3 }", stable=1)
     assert models.refresh() == ["points"]
     assert [status[:2] for status in folder.status()] == [(3, "AVAILABLE"), (1, "AVAILABLE")]
     put("points", path)
     assert models.refresh() == []
+    write("specific { }")
+    with pytest.raises(ValueError, match="specific without versions"):
+        read_models_config(file)
+    path = tmp_path / "later"
+    write("latest { }")
+    assert models.refresh() == []
+    put("points", path)
+    assert models.refresh() == ["points"]
+    assert models.folders["points"].path == path
 
 
 @pytest.mark.parametrize(
@@ -393,7 +416,7 @@ def test_a_config_file_chooses_versions_and_rolls_back_by_label(tmp_path, caplog
         ("latest:3", VersionPolicy(3)),
         ("all", VersionPolicy(None)),
         ("1,30", VersionPolicy(None, (1, 30))),
-        *[(text, None) for text in ("", "latest:0", "latest:x", "newest", "1,", "-1")],
+        *[(text, None) for text in ("", "latest:0", "latest:00", "latest:x", "newest", "1,", "-1")],
     ],
 )
 def test_policies(text, expected):
@@ -443,6 +466,9 @@ def test_work_for_clients_that_leave_is_dropped(rest_server):
     with Connection(rest_server) as connection:
         while predict(connection, signature_name="sample", instances=[1])[0] == 503:
             time.sleep(0.05)
+        requests = request_counts(metric_families(connection))
+    assert requests["mixture", "CANCELLED"] >= 1
+    assert ("mixture", "INTERNAL") not in requests
     assert time.monotonic() - started < 8  # All of them take half a minute.
 
 

@@ -145,7 +145,7 @@ COMMAND = Command(
     examples=(
         "--model_dir=exported/digits --ui",
         "--model_dir=exported/digits --versions=latest:2 --labels=stable:1",
-        "--models_config=serving/models.config --host=0.0.0.0 --drain_seconds=10",
+        "--models_config=models.config --host=0.0.0.0 --drain_seconds=10",
     ),
     define=define,
     run=serve,

@@ -1,4 +1,4 @@
-"""`tfgans verify`: checks the files of an export, and that it gives what it gave."""
+"""`tfgans verify`: checks the files of an export, and that it returns the recorded results."""
 
 from collections.abc import Sequence
 
@@ -26,13 +26,14 @@ def verify(_: Parser, words: Sequence[str]) -> int:
             f"{', '.join(different)}"
         )
     print(f"{folder}: {len(expected)} files as they were exported", flush=True)
-    print(f"{folder}: {repeat_check(folder)} calls give what they gave at the export")
+    print(f"{folder}: {repeat_check(folder)} calls return the recorded results")
     return 0
 
 
 COMMAND = Command(
     name="verify",
-    summary="Checks the files of an export, and that its signatures still give the same.",
+    summary="Verifies the checksums of an export, and that its signatures still return the "
+    "recorded results.",
     examples=("exported/digits", "exported/digits/1", "~/models/faces"),
     define=define,
     run=verify,

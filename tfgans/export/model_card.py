@@ -20,6 +20,7 @@ CARD = Path("assets.extra", "model_card.json")
 TEXT = Path("assets.extra", "model_card.md")
 SAMPLES = Path("assets.extra", "samples.png")
 _NUM_SAMPLES = 64
+_PATH_STARTS = ("/", "~", "./", "../")
 # Settings that tell little about a model, or that another entry has.
 _HIDDEN_SETTINGS = {
     *("model", "num_classes", "source", "split", "num_examples", "data_shape", "data"),
@@ -43,7 +44,8 @@ def write_card(
 ) -> None:
     """Writes the card of a SavedModel whose other files are complete: as JSON and as Markdown.
 
-    Absolute paths in the entries are cut to their last part.
+    Paths in the entries are cut to their last part, those of data too: `folder:/home/me/cats`
+    becomes `folder:cats`.
 
     Args:
         folder: The SavedModel.
@@ -115,7 +117,17 @@ def checksums(folder: Path) -> dict[str, str]:
 
 
 def card_text(card: Mapping[str, Any]) -> str:
-    """Returns a card as Markdown for people."""
+    """Returns a card as Markdown for people.
+
+    Raises:
+        ValueError: If the card is of an earlier version of tfgans.
+    """
+    missing = {"name", "created", "signatures", "versions"} - card.keys()
+    if missing:
+        raise ValueError(
+            "the card is of an earlier version of tfgans: expected the entries "
+            f"{', '.join(sorted(missing))} too. Export the model again"
+        )
     model, run = card.get("model") or {}, card.get("run") or {}
     names = card.get("class_names")
     sections = [
@@ -189,8 +201,13 @@ def _without_paths(value: Any) -> Any:
         return {key: _without_paths(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_without_paths(part) for part in value]
-    if isinstance(value, str) and value.startswith(("/", "~", "./", "../")):
-        return Path(value).name
+    if isinstance(value, str):
+        if value.startswith(_PATH_STARTS):
+            return Path(value).name
+        kind, colon, place = value.partition(":")
+        # Not the address of a page, say of a license.
+        if colon and kind.isalnum() and place.startswith(_PATH_STARTS) and place[:2] != "//":
+            return f"{kind}:{Path(place).name}"
     return value
 
 

@@ -116,7 +116,8 @@ def repeat_check(folder: Path) -> int:
     path = folder / _RESULTS
     if not path.is_file():
         raise ValueError(
-            f"{folder} was exported without a check (verify=False): there is no {_RESULTS}"
+            f"{folder} was exported without a check (verify=False), or by an earlier version of "
+            f"tfgans: there is no {_RESULTS}"
         )
     with np.load(path, allow_pickle=False) as arrays:
         stored = dict(arrays)

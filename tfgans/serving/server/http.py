@@ -95,6 +95,8 @@ def status_of(error: BaseException) -> int:
     """Returns the status with which `errors_as_json` answers an error."""
     if isinstance(error, web.HTTPException):
         return error.status
+    if isinstance(error, asyncio.CancelledError):
+        return 499  # The client disconnected and gets no answer.
     if isinstance(error, UnsupportedTypeError):
         return 501
     if isinstance(error, InvalidRequestError | web.RequestPayloadError | ConnectionError):

@@ -71,8 +71,10 @@ def parse_policy(text: str) -> VersionPolicy:
     kind, _, count = text.partition(":")
     if text == "all":
         return VersionPolicy(None)
-    if kind == "latest" and (count.isdecimal() or text == "latest") and count != "0":
-        return VersionPolicy(int(count or 1))
+    if text == "latest":
+        return VersionPolicy()
+    if kind == "latest" and count.isdecimal() and int(count) > 0:
+        return VersionPolicy(int(count))
     versions = text.split(",")
     if all(version.isdecimal() for version in versions):
         return VersionPolicy(None, tuple(map(int, versions)))
@@ -130,6 +132,11 @@ def _model_config(path: Path, entry: model_server_config_pb2.ModelConfig) -> Mod
     policy = entry.model_version_policy
     choice = policy.WhichOneof("policy_choice")
     if choice == "specific":
+        if not policy.specific.versions:
+            raise ValueError(
+                f"{path} must list the versions of {entry.name}, as in specific {{ versions: 1 }}. "
+                "Received: specific without versions"
+            )
         versions = VersionPolicy(None, tuple(policy.specific.versions))
     elif choice == "all":
         versions = VersionPolicy(None)

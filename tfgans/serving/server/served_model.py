@@ -23,7 +23,11 @@ from tfgans.serving.client.rest_format import (
     signatures_from_json,
 )
 from tfgans.serving.client.transport import VersionStatus
-from tfgans.serving.server.models_config import ModelConfig, read_models_config
+from tfgans.serving.server.models_config import (
+    ModelConfig,
+    VersionPolicy,
+    read_models_config,
+)
 
 _log = logging.getLogger(__name__)
 # Path, inode, size in bytes, time of the last change in nanoseconds.
@@ -125,7 +129,7 @@ class ModelFolder:
             )
         if (self.path / "saved_model.pb").exists():
             raise ValueError(f"{self.path} is a single version: give the folder above it")
-        self.refresh()
+        self._serve(self._policy, self._labels)
         if not self.models:
             reasons = "; ".join(reason for reason, _ in self._failed.values())
             raise ValueError(
@@ -133,7 +137,6 @@ class ModelFolder:
                 or f"{self.path} holds no version to serve: expected folders named 1, 2, ..., as "
                 "`tfgans export` makes them"
             )
-        self._check_labels(self._labels)
 
     @property
     def current(self) -> ServedModel:
@@ -163,13 +166,13 @@ class ModelFolder:
         """Takes over the policy and the labels; returns whether the served versions changed.
 
         Raises:
-            ValueError: If a label has a version that is not served. The labels stay as they were.
+            ValueError: If a label has a version that is not served. The policy, the labels and the
+                served versions stay as they were.
         """
-        self._policy = config.policy
-        changed = self.refresh()
-        self._check_labels(config.labels)
-        self._labels = dict(config.labels)
-        return changed
+        with self._lock:
+            changed = self._serve(config.policy, config.labels)
+            self._policy, self._labels = config.policy, dict(config.labels)
+            return changed
 
     def refresh(self) -> bool:
         """Loads and drops versions as the policy says; returns whether any changed.
@@ -179,24 +182,8 @@ class ModelFolder:
         appears in `status`, and is tried again when its files change.
         """
         with self._lock:
-            before = self.models
-            while True:
-                folders = version_folders(self.path)
-                wanted = self._policy.choose(
-                    version for version, folder in folders.items() if self._may_load(folder)
-                )
-                missing = [version for version in wanted if version not in self.models]
-                if not missing:
-                    break
-                self._load(folders[missing[-1]])
-            if wanted:
-                self.models = {version: self.models[version] for version in wanted}
-            if before.keys() == self.models.keys():
-                return False
-            # Frees the old versions, whose functions are in reference cycles.
-            del before
-            gc.collect()
-            return True
+            # A label of a version that is removed does not keep others from being loaded.
+            return self._serve(self._policy, {})
 
     def status(self) -> list[VersionStatus]:
         """Returns the versions that are served, are loading or failed, newest first."""
@@ -210,6 +197,39 @@ class ModelFolder:
         loading = self._loading
         statuses += [] if loading is None else [VersionStatus(loading, "LOADING", "")]
         return sorted(statuses, reverse=True)
+
+    def _serve(self, policy: VersionPolicy, labels: Mapping[str, int]) -> bool:
+        """Loads and drops versions as a policy says; returns whether any changed.
+
+        Raises ValueError if a label has none of these versions. All stay as they were.
+        """
+        before = self.models
+        try:
+            wanted = self._load_wanted(policy, labels)
+        except ValueError:
+            self.models = before
+            raise
+        if wanted:
+            self.models = {version: self.models[version] for version in wanted}
+        if before.keys() == self.models.keys():
+            return False
+        # Frees the old versions, whose functions are in reference cycles.
+        del before
+        gc.collect()
+        return True
+
+    def _load_wanted(self, policy: VersionPolicy, labels: Mapping[str, int]) -> list[int]:
+        while True:
+            folders = version_folders(self.path)
+            wanted = policy.choose(
+                version for version, folder in folders.items() if self._may_load(folder)
+            )
+            # Without a version to serve, those that are served stay.
+            _check_labels(labels, wanted or list(self.models))
+            missing = [version for version in wanted if version not in self.models]
+            if not missing:
+                return wanted
+            self._load(folders[missing[-1]])
 
     def _load(self, folder: Path) -> None:
         version = int(folder.name)
@@ -225,15 +245,6 @@ class ModelFolder:
     def _may_load(self, folder: Path) -> bool:
         _, files = self._failed.get(int(folder.name), ("", None))
         return files is None or files != _files(folder)
-
-    def _check_labels(self, labels: Mapping[str, int]) -> None:
-        for label, version in labels.items():
-            if version not in self.models:
-                served = ", ".join(map(str, self.models))
-                raise ValueError(
-                    f"The label {label!r} must be of a version that is served: {served}. Received: "
-                    f"{version}. Change the label or the version policy"
-                )
 
 
 class ModelSet:
@@ -253,13 +264,16 @@ class ModelSet:
 
     def __init__(self, configs: Sequence[ModelConfig], *, file: Path | None = None) -> None:
         self._file = file
-        self._text = b"" if file is None else file.read_bytes()
+        # The text that is applied; None if the last one was refused, for a reason.
+        self._text = None if file is None else file.read_bytes()
+        self._refusal = ""
         self.folders = {config.name: ModelFolder(config.check()) for config in configs}
 
     def refresh(self) -> list[str]:
         """Follows the file and the folders; returns the names of the models that changed.
 
-        A file or a folder that cannot be read or served is logged, and what is served stays.
+        A file or a folder that cannot be read or served is logged, and what is served stays. A
+        refused file is tried again, as a folder that it names may appear later.
         """
         changed = self._follow_file()
         for name, folder in self.folders.items():
@@ -276,11 +290,14 @@ class ModelSet:
             text = self._file.read_bytes()
             if text == self._text:
                 return []
-            self._text = text
-            return self._configure(read_models_config(self._file))
+            changed = self._configure(read_models_config(self._file))
         except (OSError, ValueError) as error:
-            _log.error("%s is not applied: %s", self._file, error)
+            if self._refusal != str(error):
+                _log.error("%s is not applied: %s", self._file, error)
+            self._text, self._refusal = None, str(error)
             return []
+        self._text, self._refusal = text, ""
+        return changed
 
     def _configure(self, configs: Sequence[ModelConfig]) -> list[str]:
         folders, changed = {}, []
@@ -294,6 +311,16 @@ class ModelSet:
                 changed += [config.name] if folder.configure(config) else []
         self.folders = folders
         return changed
+
+
+def _check_labels(labels: Mapping[str, int], versions: Sequence[int]) -> None:
+    for label, version in labels.items():
+        if versions and version not in versions:
+            served = ", ".join(map(str, versions))
+            raise ValueError(
+                f"The label {label!r} must be of a version that is served: {served}. Received: "
+                f"{version}. Change the label or the version policy"
+            )
 
 
 def _files(folder: Path) -> list[_FileState]:

@@ -265,7 +265,7 @@ class Server:
             def run(inputs: Arrays) -> Arrays:
                 served = owner()
                 if served is None:
-                    raise RuntimeError(f"{name} is gone, and a request of it is not")
+                    raise RuntimeError(f"{name} was unloaded while a request was waiting")
                 return self._timed_run(name, served, signature, inputs)
 
             batchers[signature] = Batcher(run, self._executor, max_rows=self._limits.rows)

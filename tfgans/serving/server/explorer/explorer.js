@@ -185,9 +185,11 @@ function setPicks(picks) {
   remember();
   const [a, b] = picks;
   $("picked-a").hidden = $("latents").hidden = !a;
-  $("strip-box").hidden = $("swap").hidden = !b;
+  $("swap").hidden = !b;
+  $("strip-box").hidden = !b || chosen.truncation !== null;
   const hints = ["Pick a sample, then a second to interpolate.", "Pick a second sample to interpolate.", ""];
-  $("picked").textContent = hints[picks.length];
+  const isTruncated = chosen.truncation !== null && picks.length;
+  $("picked").textContent = isTruncated ? "Interpolation needs no truncation." : hints[picks.length];
   if (changed) {
     $("latents").disabled = $("save-picture").disabled = true;
     loadPicture();
@@ -229,7 +231,7 @@ function showPicture(pick) {
 
 const loadStrip = lane("strip", async () => {
   const [a, b] = chosen.picks;
-  if (!b) return;
+  if (!b || chosen.truncation !== null) return;
   const t = range(STEPS).map((i) => i / (STEPS - 1));
   const inputs = { seed_a: t.map(() => a.seed), seed_b: t.map(() => b.seed), t };
   const made = await predict("interpolate", inputs, t.map(() => a.label));
@@ -387,6 +389,8 @@ function remember() {
 
 /** Puts the values of the link into the controls; invalid values are ignored. */
 function recall() {
+  // What the link leaves out is unset. It always has the seed and the number of samples.
+  [$("truncation").value, $("class-mode").value, chosen.component] = ["", "drawn", null];
   recalled = new URLSearchParams(location.hash.slice(1));
   const put = (id, value) => {
     const before = $(id).value;
