@@ -378,6 +378,8 @@ def test_data_are_remembered(tmp_path, monkeypatch):
     assert re.search(r"resized +30 of 30 to 8x12 by crop\n", done.stderr)
     assert re.search(r"unreadable +1, such as bad.jpg: cannot identify image file", done.stderr)
     assert "BytesIO" not in done.stderr
+    again = ok("train", flags + " --cache=disk --cache_dir=~/cache")
+    assert "resized" not in again.stderr
     monkeypatch.chdir(tmp_path)
     names = {path.name for path in (tmp_path / "home").iterdir()}
     assert names == {"images", "run", "cache"}

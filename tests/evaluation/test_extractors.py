@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import pickle
+import threading
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from tfgans.evaluation import (
     Identity,
     inception_2015,
     keras_model,
+    weights_cache,
 )
 from tfgans.images import from_uint8, to_uint8
 
@@ -36,6 +38,21 @@ def test_digits_classifier_is_trained_once_and_cached(damage, tmp_path):
     assert cached.stat().st_mtime_ns == stamp
     for extractor in (trained, again):
         assert (extractor.checksum, extractor.accuracy) == (usual.checksum, usual.accuracy)
+
+
+def test_weights_of_another_name_are_made_at_the_same_time(tmp_path):
+    def cached(name, make):
+        return weights_cache.cached(name, [(2,)], make, data_dir=tmp_path)
+
+    def make_while_another_is_made():
+        other = threading.Thread(target=cached, args=("b", lambda: [np.ones(2)]), daemon=True)
+        other.start()
+        other.join(timeout=20)
+        assert not other.is_alive()
+        return [np.zeros(2)]
+
+    np.testing.assert_array_equal(cached("a", make_while_another_is_made), [[0, 0]])
+    np.testing.assert_array_equal(cached("b", pytest.fail), [[1, 1]])
 
 
 def test_features_of_digits():

@@ -1,5 +1,7 @@
 """The classifier of any labeled images: what it learns, its cache, and what is refused."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,17 @@ def test_the_test_split_states_the_accuracy_of_all_splits(tmp_path):
     )
     assert (first.accuracy, first.details["held_out"]) == (0.5, "split test")
     assert (first.checksum, first.details) == (second.checksum, second.details)
+
+
+@pytest.mark.parametrize("labels", [None, [0, 1]])
+def test_a_split_that_cannot_be_used_is_reported_and_an_absent_split_is_not(labels, tmp_path):
+    images, right = patches(60)
+    test = {} if labels is None else {"test_images": images, "test_labels": np.array(labels)}
+    np.savez(tmp_path / "a.npz", train_images=images, train_labels=right, **test)
+    loaded = tfgans.data.load(f"npz:{tmp_path / 'a.npz'}")
+    message = "split 'test' of .* cannot state the accuracy of the classifier: .*for each"
+    with contextlib.nullcontext() if labels is None else pytest.warns(UserWarning, match=message):
+        assert ImageClassifier.load(loaded, data_dir=tmp_path / "new") is None
 
 
 def test_records_name_the_classifier_and_do_not_compare_with_those_of_another(classifier):

@@ -58,6 +58,16 @@ def define(parser: Parser) -> None:
         ),
         "--keep, --evaluation and --license need --format=tf_saved_model",
     )
+    parser.check(
+        ["format", "verify"],
+        lambda values: values["format"] == "tf_saved_model" or values["verify"],
+        "--noverify needs --format=tf_saved_model: other files are always checked",
+    )
+    parser.check(
+        ["evaluation", "component"],
+        lambda values: values["evaluation"] is None or values["component"] is None,
+        "--evaluation is of the whole mixture: leave out --component",
+    )
 
 
 def export(parser: Parser, _: Sequence[str]) -> int:

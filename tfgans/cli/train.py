@@ -27,7 +27,6 @@ def train(parser: Parser, _: Sequence[str]) -> int:
     model.check(parser)
     with devices.scope(parser):
         source = data.load_source(parser)
-        content = data.content(parser)
         gan = model.build(parser, source)
     job = training.Run(
         values.run_dir,
@@ -37,11 +36,12 @@ def train(parser: Parser, _: Sequence[str]) -> int:
         notes={"flags.txt": parser.flag_file("dry_run")},
         **run.options(parser, source),
     )
+    files = data.describe_files(parser) if values.dry_run or job.begins else None
     if values.dry_run:
-        print(*([] if content is None else [content, ""]), job.plan(), sep="\n")
+        print(*([] if files is None else [files, ""]), job.plan(), sep="\n")
         return 0
-    if content is not None:
-        sys.stderr.write(f"{content}\n")
+    if files is not None:
+        sys.stderr.write(f"{files}\n")
     try:
         job.train()
     except training.Interrupted as stop:

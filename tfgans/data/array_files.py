@@ -209,7 +209,8 @@ def choose_keys(
     and `labels`, `x` and `y`, `data` and `labels`, or the only key that there is.
 
     Raises:
-        ValueError: When there is no such key.
+        SplitNotFoundError: When there is no key of the split.
+        ValueError: When a key that the user names is absent.
     """
     listed = ", ".join(sorted(keys)[:20])
     for option, value in (("image_key", image_key), ("label_key", label_key)):
@@ -219,7 +220,7 @@ def choose_keys(
                 f"Received: {value!r}"
             )
     if image_key is not None and split != "train":
-        raise ValueError(
+        raise paths.SplitNotFoundError(
             f"`image_key` names the images of {place}, whatever the split. Received: "
             f"image_key={image_key!r} and split={split!r}. Leave one of them out"
         )
@@ -236,7 +237,7 @@ def choose_keys(
         if not chosen and split == "train" and len(keys) == 1:
             chosen = [(next(iter(keys)), "")]
         if not chosen:
-            raise ValueError(
+            raise paths.SplitNotFoundError(
                 f"The images of the split {split!r} must be at a key such as `images` or "
                 f"`{split}_images`. Received: {place} with the keys {listed}. Name the key by "
                 "`image_key` (`--image_key`)"

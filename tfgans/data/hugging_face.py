@@ -137,7 +137,7 @@ def _load(name: str, split: str, *, download: bool) -> "datasets.Dataset":
     same = [key for key in loaded if key == split]
     same = same or [key for key in loaded if paths.split_of(key) == (paths.split_of(split) or "")]
     if len(same) != 1:
-        raise ValueError(
+        raise paths.SplitNotFoundError(
             f"`split` must be one of {', '.join(map(repr, loaded))} of {name!r}. Received: "
             f"{split!r}"
         )

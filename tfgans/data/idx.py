@@ -53,7 +53,7 @@ def load_idx(
     split = options.split
     images = _file(folder, _IMAGES, split)
     if images is None:
-        raise ValueError(
+        raise paths.SplitNotFoundError(
             f"A folder of IDX files must contain images of the split {split!r}, such as "
             f"`{'t10k' if paths.split_of(split) == 'test' else 'train'}-images-idx3-ubyte` or the "
             f"same with `.gz`. Received: {_contents(folder)}"

@@ -121,6 +121,10 @@ def is_split_folder(name: str) -> bool:
     return name.lower() in _FOLDERS
 
 
+class SplitNotFoundError(ValueError):
+    """The data do not have the split that is wanted."""
+
+
 def split_folder(place: str, files: Iterable[str], split: str) -> str | None:
     """Returns the first-level folder that holds a split, or None if the folders are no splits.
 
@@ -134,7 +138,8 @@ def split_folder(place: str, files: Iterable[str], split: str) -> str | None:
         split: The split that is wanted.
 
     Raises:
-        ValueError: When there is no such split, or folders are a mixture of splits and classes.
+        SplitNotFoundError: When there is no such split.
+        ValueError: When folders are a mixture of splits and classes.
     """
     is_deep: dict[str, bool] = {}
     for file in files:
@@ -153,7 +158,7 @@ def split_folder(place: str, files: Iterable[str], split: str) -> str | None:
         )
     if not splits:
         if split != "train":
-            raise ValueError(
+            raise SplitNotFoundError(
                 f"`split` must be 'train', for {place} does not contain folders such as `train` "
                 f"and `test`. Received: {split!r}. Move the images into such folders"
             )
@@ -162,7 +167,9 @@ def split_folder(place: str, files: Iterable[str], split: str) -> str | None:
     if not same and split_of(split) is not None:
         same = [folder for folder in splits if split_of(folder) == split_of(split)]
     if len(same) != 1:
-        raise ValueError(f"`split` must be one of the folders {splits}. Received: {split!r}")
+        raise SplitNotFoundError(
+            f"`split` must be one of the folders {splits}. Received: {split!r}"
+        )
     return same[0]
 
 

@@ -45,7 +45,8 @@ def find(kind: str, pattern: str, split: str) -> list[Path]:
         split: `"train"`, `"test"`, ...
 
     Raises:
-        ValueError: If there are no such files, or a file is compressed as a whole.
+        SplitNotFoundError: If no file is of the split.
+        ValueError: If the glob matches nothing, or a file is compressed as a whole.
     """
     names = sorted(glob.glob(os.path.expanduser(pattern)))
     if not names:
@@ -66,7 +67,7 @@ def find(kind: str, pattern: str, split: str) -> list[Path]:
     elif split != "train":
         names = []
     if not names:
-        raise ValueError(
+        raise paths.SplitNotFoundError(
             f"`split` must be that of a file. Received: {split!r} with {', '.join(splits)}"
         )
     for name in names:

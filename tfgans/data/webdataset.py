@@ -17,6 +17,8 @@ _LABEL_ENDING = ".cls"
 # No image of `decoding.MAX_PIXELS` needs more bytes than its pixels in color, twice.
 _MAX_BYTES = 2**29
 _LONGEST_LABEL = 32
+_MOST_DIGITS = 9
+_CHUNK = 2**16
 
 
 class WebDatasetStore(ImageStore):
@@ -117,7 +119,7 @@ def _list(
     texts: dict[str, bytes] = {}
     try:
         # "r:" opens a tar file that is not compressed.
-        with tarfile.open(file, "r:") as archive:
+        with file.open("rb") as content, tarfile.open(fileobj=content, mode="r:") as archive:
             for member in archive:
                 path = PurePosixPath(member.name)
                 if member.isdir() or any(map(paths.is_skipped, path.parts)):
@@ -126,19 +128,30 @@ def _list(
                 name, dot, rest = path.name.partition(".")
                 sample, kind = str(path.parent / name), (dot + rest).lower()
                 if kind == label and member.isreg():
-                    content = archive.extractfile(member)
-                    texts[sample] = b"" if content is None else content.read(_LONGEST_LABEL)
+                    text = archive.extractfile(member)
+                    texts[sample] = b"" if text is None else text.read(_LONGEST_LABEL)
                 elif kind not in images or sample in samples:
                     ending = os.path.splitext(path.name)[1].lower()
                     left_out[ending] = left_out.get(ending, 0) + 1
                 else:
                     samples[sample] = _checked(member, file)
+            _check_end(content, archive.offset)
     except tarfile.TarError as error:
         raise ValueError(
             f"`webdataset:GLOB` must match whole tar files that are not compressed. Received: "
             f"{file} ({error})"
         ) from error
     return samples, texts
+
+
+def _check_end(content: BinaryIO, offset: int) -> None:
+    """Raises ReadError unless only zeros follow the last member: `tarfile` stops at any block."""
+    content.seek(offset)
+    if content.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError(f"no header and no end at byte {offset}")
+    while chunk := content.read(_CHUNK):
+        if any(chunk):
+            raise tarfile.ReadError(f"more than zeros after the end at byte {offset}")
 
 
 def _checked(member: tarfile.TarInfo, file: Path) -> tarfile.TarInfo:
@@ -158,9 +171,9 @@ def _checked(member: tarfile.TarInfo, file: Path) -> tarfile.TarInfo:
 
 def _label(text: bytes, place: str) -> int:
     digits = text.strip()
-    if not digits.isdigit():
+    if not digits.isdigit() or len(digits) > _MOST_DIGITS:
         raise ValueError(
-            f"A label must be an integer as text. Received: {text[:20]!r} as {place}. Name another "
-            "ending by `label_key` (`--label_key`)"
+            f"A label must be an integer as text, of {_MOST_DIGITS} digits at most. Received: "
+            f"{text[:20]!r} as {place}. Name another ending by `label_key` (`--label_key`)"
         )
     return int(digits)

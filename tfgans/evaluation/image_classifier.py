@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import math
 import os
+import warnings
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from keras import layers
 
 from tfgans import checks
 from tfgans.data import IndexedSource, Source, load
+from tfgans.data.paths import SplitNotFoundError
 from tfgans.data.splits import subset
 from tfgans.evaluation import weights_cache
 from tfgans.evaluation.extractors import Features
@@ -352,23 +354,28 @@ def _training_and_held_out(
     source: IndexedSource, seed: int
 ) -> tuple[IndexedSource, IndexedSource, dict[str, Any]]:
     """Returns the training set, the held-out images, and what records say about both."""
-    training, reasons = source, {}
+    training = source
     if source.load_options is not None:
         if source.load_options["split"] != "train":
             training = _checked(_load_split(source, "train"))
         for split in _HELD_OUT_SPLITS:
             try:
                 held_out = _comparable(_load_split(source, split), training)
+            except SplitNotFoundError:
+                continue
             except ValueError as error:
-                reasons[split] = str(error)
+                warnings.warn(
+                    f"The split {split!r} of {source.name!r} cannot state the accuracy of the "
+                    f"classifier: {error}",
+                    stacklevel=4,
+                )
             else:
                 return training, held_out, _details(training, held_out, f"split {split}")
     order = np.random.default_rng(seed % 2**64).permutation(training.num_examples)
     num = min(_MOST_HELD_OUT, math.ceil(_HELD_OUT * training.num_examples))
     held_out = subset(training, np.sort(order[:num]))
     training = subset(training, np.sort(order[num:]))
-    details = _details(training, held_out, "a tenth of the training set")
-    return training, held_out, details | {"other_splits": reasons}
+    return training, held_out, _details(training, held_out, "a tenth of the training set")
 
 
 def _load_split(source: IndexedSource, split: str) -> Source:

@@ -21,7 +21,8 @@ def cached(
 ) -> list[np.ndarray]:
     """Returns arrays from the cache folder; makes and keeps them if they are not there.
 
-    Of several processes that need the same arrays, the first makes them and the others wait.
+    Of several processes that need the same arrays, the first makes them and the others wait; other
+    arrays do not wait for these.
 
     Args:
         name: The name of the file, without its suffix. It must change with all that decides the
@@ -31,8 +32,9 @@ def cached(
         data_dir: The folder of the cache. Default of None: that of `tfgans.data.load`.
     """
     path = cache_path(name, data_dir)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with files.locked(path.parent):
+    lock = path.with_suffix(".lock")
+    lock.mkdir(parents=True, exist_ok=True)
+    with files.locked(lock):
         arrays = read(path, shapes)
         if arrays is None:
             arrays = list(make())

@@ -63,6 +63,11 @@ class RunDirectory:
         self.time = self.path / "time.json"
         self._run_json = self.path / "run.json"
 
+    @property
+    def exists(self) -> bool:
+        """Whether the folder holds a run."""
+        return self._run_json.exists()
+
     def check(self, settings: Mapping[str, Any], *, resume: bool) -> None:
         """Raises ValueError unless the folder is new or empty, or has a run of the same settings.
 

@@ -154,6 +154,11 @@ class Run:
         self._limit = self._make_limit()
         self.settings = describe(gan, source, batch_size=batch_size, more=settings)
 
+    @property
+    def begins(self) -> bool:
+        """Whether `train` begins a new run in this process, the chief, and continues none."""
+        return self._cluster.is_chief and not self.directory.exists
+
     def plan(self) -> str:
         """Returns a table of the data, the networks, the memory and the steps of the run.
 

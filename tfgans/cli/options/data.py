@@ -80,7 +80,7 @@ def inspect(parser: Parser) -> "DataReport":
     return tfgans.data.inspect(parser.values.dataset, **_options(parser, tfgans.data.inspect))
 
 
-def content(parser: Parser) -> str | None:
+def describe_files(parser: Parser) -> str | None:
     """Returns what a folder or an archive of images holds, as text; None for other data."""
     kind = parser.values.dataset.partition(":")[0]
     return inspect(parser).text() if kind in ("folder", "zip", "webdataset") else None

@@ -100,6 +100,15 @@ def define(parser: Parser) -> None:
         lambda values: values["consistency"] != "none" or values["consistency_policy"] is None,
         "--consistency_policy needs --consistency",
     )
+    parser.check(
+        _OF_ADA,
+        lambda values: (
+            values["augmentation_p"] is None
+            or (values["augmentation_target"] is None and values["augmentation_kimg"] is None)
+        ),
+        "--augmentation_p fixes the probability: leave out --augmentation_target and "
+        "--augmentation_kimg",
+    )
     parser.check_companions("lecam_weight", ["lecam_start"], "--lecam_start needs --lecam_weight")
 
 
