@@ -1,12 +1,25 @@
-"""What moves in the training of an augmentation or a regularizer, and copies of it."""
+"""The settings of an augmentation or a regularizer, what moves in training, and copies of it."""
 
+import dataclasses
 from collections.abc import Callable
-from typing import Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 import keras
 import numpy as np
 
 from tfgans.types import Config
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+def settings(instance: "DataclassInstance") -> Config:
+    """Returns the arguments that make a dataclass again."""
+    return {
+        field.name: getattr(instance, field.name)
+        for field in dataclasses.fields(instance)
+        if field.init
+    }
 
 
 class State(keras.layers.Layer):

@@ -8,7 +8,7 @@ from typing import Self
 import keras
 import tensorflow as tf
 
-from tfgans import checks
+from tfgans import checks, state
 from tfgans.types import Config
 
 PENALTY_AT = ("augmented", "raw")
@@ -99,11 +99,7 @@ class Augmentation(abc.ABC):
 
     def get_config(self) -> Config:
         """Returns the settings, enough for `from_config`."""
-        return {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.init
-        }
+        return state.settings(self)
 
     @classmethod
     def from_config(cls, config: Config) -> Self:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 import keras
 import tensorflow as tf
 
+from tfgans import state
 from tfgans.types import Config
 from tfgans.weighted import Weighted
 
@@ -98,11 +99,7 @@ class Regularizer(abc.ABC):
 
     def get_config(self) -> Config:
         """Returns the settings, enough for `from_config`."""
-        return {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.init
-        }
+        return state.settings(self)
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
