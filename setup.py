@@ -39,6 +39,7 @@ setup(
         "psutil>=6",
         "scikit-learn>=1.5",
         "scipy>=1.13",
+        "simplejpeg>=1.8",
         "tensorboard>=2.21",
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10",

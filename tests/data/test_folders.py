@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import json
 import os
 import signal
@@ -14,10 +15,11 @@ import zlib
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tfgans import data
 from tfgans.data import capacity, decoding, indexed, paths
+from tfgans.data.resize import ImageOptions
 from tfgans.data.row_cache import RowCache
 
 RNG = np.random.default_rng(0)
@@ -363,7 +365,7 @@ def test_bad_folders(tmp_path):
         load(tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF"])
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "JPEG"])
 def test_pixels_are_bounded_whatever_pil_allows(tmp_path, monkeypatch, kind):
     path = tmp_path / "a.png"
     image = Image.fromarray(pixels(4, 4, channels=1))
@@ -375,11 +377,52 @@ def test_pixels_are_bounded_whatever_pil_allows(tmp_path, monkeypatch, kind):
         content[6:10] = (20_000).to_bytes(2, "little") * 2
     elif kind == "BMP":
         content[18:26] = (20_000).to_bytes(4, "little") * 2
+    elif kind == "JPEG":
+        start = content.index(b"\xff\xc0") + 5  # The frame header.
+        content[start : start + 4] = (20_000).to_bytes(2, "big") * 2
     path.write_bytes(bomb() if kind == "PNG" else content)
     for limit in (None, 10**10, Image.MAX_IMAGE_PIXELS, 100):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
         with pytest.raises(ValueError, match=rf"400000000 pixels.*{decoding.MAX_PIXELS}"):
             decoding.decode(path, mode="RGB")
+
+
+def jpeg(mode="RGB", **options):
+    image, file = Image.fromarray(pixels(17, 23, channels=3)).convert(mode), io.BytesIO()
+    image.save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+EXIF = Image.Exif()
+EXIF[0x0112] = 6  # A quarter turn.
+
+
+@pytest.mark.parametrize(
+    "content",
+    [jpeg(), jpeg("L"), jpeg("CMYK")]
+    + [jpeg(subsampling=number) for number in (0, 1, 2)]
+    + [jpeg(progressive=True), jpeg(exif=EXIF), jpeg() + b"rest"],
+)
+def test_pixels_of_jpeg_are_those_of_pil(tmp_path, content):
+    (tmp_path / "a.jpg").write_bytes(content)
+    with Image.open(io.BytesIO(content)) as image:
+        is_gray = image.mode == "L"
+        right = ImageOps.exif_transpose(image).convert("RGB")
+    for file in (tmp_path / "a.jpg", io.BytesIO(content)):
+        np.testing.assert_array_equal(decoding.decode(file, mode="RGB"), np.asarray(right))
+    small = decoding.decode(tmp_path / "a.jpg", mode="RGB", options=ImageOptions((5, 5), "stretch"))
+    np.testing.assert_array_equal(small, right.resize((5, 5), Image.Resampling.BICUBIC))
+    if is_gray:
+        gray = decoding.decode(tmp_path / "a.jpg", mode="L")
+        np.testing.assert_array_equal(gray[..., 0], np.asarray(right)[..., 0])
+    else:
+        with pytest.raises(decoding.UnexpectedColor):
+            decoding.decode(tmp_path / "a.jpg", mode="L")
+
+
+def test_a_jpeg_that_was_cut_short_is_an_error():
+    with pytest.raises(OSError, match="truncated"):
+        decoding.decode(io.BytesIO(jpeg()[:-200]), mode="RGB")
 
 
 def test_what_starts_other_programs_is_no_image(tmp_path):

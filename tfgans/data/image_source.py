@@ -1,5 +1,6 @@
 """Sources over encoded images: decoded into memory where they fit, else when a batch needs them."""
 
+import dataclasses
 import hashlib
 import warnings
 from collections import Counter
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfgans import checks
-from tfgans.data import capacity, decoding, paths, python_calls, resize, row_cache, unreadable
+from tfgans.data import capacity, decoding, paths, python_calls, row_cache, unreadable
 from tfgans.data.arrays import ArraySource
 from tfgans.data.image_store import ImageStore
 from tfgans.data.indexed import IndexedSource, spread
@@ -122,25 +123,25 @@ class ImageSource(StoredSource):
         return self._cache.read(places, images)
 
     def _decode(self, place: int, image: np.ndarray) -> None:
-        name = f"{self._store.names[place]} in {self._store.place}"
         try:
-            decoded = decoding.decode(
+            image[:] = decoding.decode(
                 self._store.open(place), mode=self._mode, options=self._options
             )
         except decoding.UnexpectedColor as error:
             raise python_calls.ReadError(
-                f"{name} does not fit the others: {error}, and all that were looked at before are "
-                "gray. Make all files gray, or use cache='memory' (`--cache=memory`)"
+                f"{self._title(place)} does not fit the others: {error}, and all that were looked "
+                "at before are gray. Make all files gray, or use cache='memory' (`--cache=memory`)"
             ) from error
         except unreadable.ERRORS as error:
             raise python_calls.ReadError(
-                f"{name} cannot be read ({unreadable.reason(error)}). Repair or remove it, or "
-                f"leave such files out {unreadable.REMEDY}"
+                f"{self._title(place)} cannot be read ({unreadable.reason(error)}). Repair or "
+                f"remove it, or leave such files out {unreadable.REMEDY}"
             ) from error
-        fitted = resize.fit(decoded, self.image_shape[:2], self._options)
-        image[:] = np.asarray(fitted).reshape(image.shape)
         if self._cache is not None:
             self._cache.write(place, image)
+
+    def _title(self, place: int) -> str:
+        return f"{self._store.names[place]} in {self._store.place}"
 
 
 def load_images(
@@ -314,14 +315,13 @@ def _decode_all(
     # Filled in place: a list of images would need the memory twice.
     images = np.empty((len(headers), *size, _CHANNELS[mode]), np.uint8)
     kept: list[int] = []
+    options = dataclasses.replace(options, size=size)
     for place in headers:
         try:
-            image = decoding.decode(store.open(place), mode=mode, options=options)
+            images[len(kept)] = decoding.decode(store.open(place), mode=mode, options=options)
         except unreadable.ERRORS as error:
             bad[store.names[place]] = unreadable.reason(error)
             continue
-        fitted = np.asarray(resize.fit(image, size, options))
-        images[len(kept)] = fitted.reshape(images.shape[1:])
         kept.append(place)
     # The only files in color may have turned out to be bad.
     channels = _CHANNELS[decoding.common_mode((headers[place] for place in kept), options)]

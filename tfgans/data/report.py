@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from tfgans.data import decoding, loading, paths, resize, splits, unreadable
+from tfgans.data import decoding, loading, paths, splits, unreadable
 from tfgans.data.image_source import read_headers
 from tfgans.data.image_store import ImageStore
 from tfgans.data.indexed import IndexedSource, normalize, spread
@@ -200,12 +200,9 @@ def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> Data
     for index in spread(len(headers))[:: -(-len(headers) // _NUM_SAMPLES)]:
         place = list(headers)[index]
         try:
-            image = decoding.decode(store.open(place), mode=mode, options=form)
+            samples.append(decoding.decode(store.open(place), mode=mode, options=form))
         except unreadable.ERRORS as error:
             bad[store.names[place]] = unreadable.reason(error)
-            continue
-        pixels = np.asarray(resize.fit(image, form.size or image.size[::-1], form))
-        samples.append(pixels if pixels.ndim == 3 else pixels[..., np.newaxis])
     if not samples:
         unreadable.report(store.place, bad, num_files=len(bad), skip_bad=False)
     return DataReport(
