@@ -57,6 +57,7 @@ IMPORTS = {
     "replicas": set(),
     "saving": set(),
     "schedules": set(),
+    "step_clock": set(),
     "networks": {"layers"},
     "optimizers": {"replicas"},
     "players": {"layers", "mixtures", "optimizers", "penalties", "replicas"},
@@ -86,7 +87,7 @@ IMPORTS = {
     "callbacks": {"data", "evaluation", "gan", "logs", "optimizers", "pictures", "players"},
     "labs": {
         *("data", "evaluation", "games", "gan", "layers", "methods", "metrics", "mixtures"),
-        *("networks", "objectives", "optimizers", "penalties", "refinement"),
+        *("networks", "objectives", "optimizers", "penalties", "refinement", "step_clock"),
     },
     "cli": {
         *("augmentation", "regularizers"),
@@ -95,7 +96,10 @@ IMPORTS = {
         "training",
     },
     "__main__": {"cli"},
-    "training": {"callbacks", "data", "evaluation", "gan", "players", "replicas", "sampling"},
+    "training": {
+        *("callbacks", "data", "evaluation", "gan", "players", "replicas", "sampling"),
+        "step_clock",
+    },
 }
 # The files of the model, its training and its samples.
 CORE = [

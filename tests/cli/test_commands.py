@@ -52,8 +52,7 @@ def record_of(path, name="evaluation.json"):
 class TestTrain:
     def test_run_directory_is_complete(self, finished):
         listed = re.findall(r"\| `([\w.-]+)/?`", training.RunDirectory.__doc__)
-        absent = {"time.json"}
-        assert {path.name for path in finished.iterdir()} >= {*listed, "flags.txt"} - absent
+        assert {path.name for path in finished.iterdir()} >= {*listed, "flags.txt"}
         rows = (finished / "evaluation.csv").read_text().splitlines()
         assert [row.split(",")[0] for row in rows] == ["step", "20", "40", "60"]
         assert len((finished / "log.csv").read_text().splitlines()) == 1 + 3
@@ -105,8 +104,9 @@ class TestTrain:
             ok("train", f"{flags} --minutes={minutes}", path=tmp_path)
             steps.append(final(tmp_path).step)
         assert 3 < steps[0] == steps[1] < steps[2]
-        seconds = json.loads((tmp_path / "time.json").read_text())["seconds"]
-        assert 12 <= seconds < 15
+        spent = training.RunDirectory(tmp_path).time_spent()
+        assert [row.step for row in spent] == [0, *steps[::2]]
+        assert 12 <= spent[-1].seconds < 15
         rows = (tmp_path / "evaluation.csv").read_text().splitlines()[1:]
         assert [int(row.split(",")[0]) for row in rows] == [steps[0], steps[2]]
         assert (tmp_path / "grids" / f"step-{steps[2]:08d}.png").exists()

@@ -8,6 +8,7 @@ import pytest
 import tiny
 
 import tfgans
+from tfgans import step_clock
 from tfgans.labs import effects, training
 
 SETTINGS = {"batch_size": 16, "learning_rate": 1e-3, "betas": (0.5, 0.9)}
@@ -27,9 +28,9 @@ def test_looks_must_rise(looks):
 
 @pytest.mark.parametrize("budget", [{"updates": 10}, {"seconds": 5.0}])
 def test_a_budget_is_spent_while_the_rate_falls_to_zero(budget, monkeypatch):
-    # A clock that shows a second more after each call, of two steps.
+    # A clock that shows a second more after each look: a call, of two steps, takes a second.
     clock = types.SimpleNamespace(process_time=itertools.count(100.0).__next__)
-    monkeypatch.setattr(training, "time", clock)
+    monkeypatch.setattr(step_clock, "time", clock)
     gan, source = tiny.gan(compiled=False), tfgans.data.from_array(tiny.digits())
     settings = {"batch_size": 16, "rate": 1e-3, "betas": (0.5, 0.9), "at_once": 2}
     assert training.spend(gan, source, **budget, **settings) == (10, pytest.approx(5.0))

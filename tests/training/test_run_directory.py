@@ -5,6 +5,7 @@ import functools
 import itertools
 import json
 import shutil
+import types
 import zipfile
 
 import keras
@@ -13,7 +14,7 @@ import tensorflow as tf
 import tiny
 
 import tfgans
-from tfgans import training
+from tfgans import step_clock, training
 
 SOURCE = tfgans.data.from_array(tiny.digits(64))
 SIZES = {"steps": 4, "batch_size": 16, "epoch_steps": 2}
@@ -57,7 +58,8 @@ def everything(folder):
     [
         ({"steps": 0}, "`steps` must be an integer of at least 1"),
         ({"steps": "4"}, "`steps` must be an integer"),
-        ({"steps": None}, "needs `steps` or `minutes`"),
+        ({"steps": None}, "needs `steps`, `minutes` or `cpu_seconds`"),
+        ({"cpu_seconds": -1}, "`cpu_seconds` must be"),
         ({"minutes": -1}, "`minutes` must be"),
         ({"minutes": float("nan")}, "`minutes` must be"),
         ({"batch_size": 65}, "Use a smaller batch"),
@@ -83,6 +85,32 @@ def test_a_run_without_a_last_step_finishes_an_epoch_and_goes_on(tmp_path):
     assert third.initial_epoch == second.epochs > 100
     plan = training.Run(tmp_path / "new", untrained(), SOURCE, batch_size=16, minutes=1).plan()
     assert "1 minutes; 0 steps are done" in plan
+
+
+def test_cpu_time_of_kept_steps_ends_a_run(tmp_path, monkeypatch):
+    # Each look at the clock takes half a second, each step two looks.
+    clock = itertools.count(0, 0.5).__next__
+    monkeypatch.setattr(step_clock, "time", types.SimpleNamespace(process_time=clock))
+
+    class Kill(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.step == 7:
+                raise KeyboardInterrupt
+
+    options = {"steps": None, "epoch_steps": 4, "backup_every": 6}
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, model(), cpu_seconds=5, extra_callbacks=[Kill()], **options).train()
+    spent = training.RunDirectory(tmp_path).time_spent
+    # The first step of a process counts as the mean of the others.
+    assert [(row.step, row.cpu_seconds) for row in spent()] == [(0, 0), (4, 2), (6, 3)]
+    for cpu_seconds in (5, 6):
+        run(tmp_path, model(), cpu_seconds=cpu_seconds, **options).train()
+        assert spent()[-1][::2] == (2 * cpu_seconds, cpu_seconds)
+        description = training.RunDirectory(tmp_path).description()
+        assert description["length"]["cpu_seconds"] == cpu_seconds
+    (tmp_path / "time.csv").write_text("step\n")
+    with pytest.raises(ValueError, match=r"time\.csv is damaged: expected the header"):
+        run(tmp_path, model(), cpu_seconds=7, **options).train()
 
 
 def test_bad_models_and_evaluations(tmp_path):

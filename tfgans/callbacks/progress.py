@@ -21,15 +21,15 @@ class Progress(Callback):
 
     Args:
         total_steps: Int, training steps of the whole run; None if another callback ends it.
-        seconds_left: Function that returns the seconds after which another callback ends the run.
-            Default: None, the steps end it.
+        seconds_left: Function that returns the seconds after which another callback ends the run,
+            or None if only the steps end it. Default: None, the steps end it.
     """
 
     _left_out = ("_bar",)
     _bar: Any = None  # tqdm has no types.
 
     def __init__(
-        self, total_steps: int | None, *, seconds_left: Callable[[], float] | None = None
+        self, total_steps: int | None, *, seconds_left: Callable[[], float | None] | None = None
     ) -> None:
         super().__init__()
         if total_steps is not None:
@@ -84,7 +84,8 @@ class Progress(Callback):
         goal = "" if self.total_steps is None else f"/{self.total_steps}"
         parts = [f"step {step}{goal}", *(f"{name} {value}" for name, value in self._losses.items())]
         parts.append(f"{rate:.3g} steps/s")
-        left = [] if self._seconds_left is None else [max(self._seconds_left(), 0.0)]
+        limit = None if self._seconds_left is None else self._seconds_left()
+        left = [] if limit is None else [max(limit, 0.0)]
         if self.total_steps is not None and rate > 0:
             left.append((self.total_steps - step) / rate)
         if left:

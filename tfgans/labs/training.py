@@ -1,7 +1,6 @@
 """Trains the models of the labs, and measures them on the way."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ import tensorflow as tf
 from tfgans import checks, data, optimizers
 from tfgans.gan import GAN
 from tfgans.random import Stream
+from tfgans.step_clock import StepClock
 from tfgans.weighted import Weighted
 
 
@@ -121,8 +121,7 @@ class Spent(NamedTuple):
 
     Attributes:
         updates: Updates of the generator.
-        cpu_seconds: CPU seconds of the process in training. The first call of TensorFlow, which
-            traces, counts as the mean of the others.
+        cpu_seconds: CPU seconds of the training steps, as of `StepClock`.
     """
 
     updates: int
@@ -138,18 +137,17 @@ class _Budget(keras.callbacks.Callback):
         self._rate = rate
         self._updates = updates
         self._seconds = seconds
-        self._first: tuple[int, float] | None = None  # The step and the time after the first call.
+        self._clock = StepClock()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        del batch, logs
+        self._clock.begin()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         del batch, logs
-        now, before = time.process_time(), self.spent.updates
-        step = int(self.model.step)
-        if self._first is None:
-            self._first = step, now
-            seconds = 0.0
-        else:
-            first_step, begun = self._first
-            seconds = (now - begun) / (step - first_step) * step
+        before, step = self.spent.updates, int(self.model.step)
+        self._clock.end(step - before)
+        seconds = self._clock.seconds
         self.spent = Spent(step, seconds)
         # Half a call early: on average neither too early nor too late.
         share, ahead = self._share(step, seconds), (step - before) / step / 2
@@ -174,7 +172,7 @@ def spend(
     """Trains both players with Adam until a budget of updates or of CPU seconds is spent.
 
     The learning rate falls linearly to 0 as the budget is spent, in steps of a call. CPU seconds
-    are those of the process (`time.process_time`), so nothing else may run in it.
+    are those of the process, as of `StepClock`, so nothing else may run in it.
 
     Args:
         gan: The model, not compiled yet.

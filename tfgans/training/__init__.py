@@ -4,6 +4,7 @@ from tfgans.training.cluster import STRATEGIES, WorkerLost, make_strategy
 from tfgans.training.directory import CHECKPOINTS, RunDirectory, load_checkpoint, load_model
 from tfgans.training.run import Interrupted, Run
 from tfgans.training.settings import draw_labels
+from tfgans.training.time_limit import Spent
 
 __all__ = [
     "CHECKPOINTS",
@@ -11,6 +12,7 @@ __all__ = [
     "Interrupted",
     "Run",
     "RunDirectory",
+    "Spent",
     "WorkerLost",
     "draw_labels",
     "load_checkpoint",

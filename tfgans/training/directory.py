@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfgans import checks, compat, files
 from tfgans.callbacks import Backup
 from tfgans.gan import GAN
+from tfgans.training.time_limit import Spent, read_time
 from tfgans.versions import versions
 
 _NUM_LISTED = 5
@@ -30,9 +31,9 @@ class RunDirectory:
 
     | name | what |
     |---|---|
-    | `run.json` | settings that decide the result, where the data are, class names, versions |
+    | `run.json` | settings that decide the result, its length, origin and classes of the data |
     | `initial.keras` | the model before training: into it the backups load |
-    | `time.json` | with a time limit: the seconds of training so far |
+    | `time.csv` | seconds and CPU seconds of training, a row for each epoch of the log |
     | `backups/` | the last two backups; the same command continues from there |
     | `grids/` | pictures of the samples |
     | `log.csv`, `tensorboard/` | losses, a row for each epoch of the log |
@@ -60,7 +61,7 @@ class RunDirectory:
         self.final_model = self.path / "final.keras"
         self.best_model = self.path / "best.keras"
         self.evaluation_log = self.path / "evaluation.csv"
-        self.time = self.path / "time.json"
+        self.time = self.path / "time.csv"
         self._run_json = self.path / "run.json"
 
     @property
@@ -122,12 +123,19 @@ class RunDirectory:
             if not self._run_json.exists():
                 description = {
                     "settings": settings,
+                    "length": None,
                     "data": data,
                     "class_names": class_names,
                     "versions": versions(),
                 }
                 files.write_text(self._run_json, _to_json(description) + "\n")
             yield
+
+    def write_length(self, length: Mapping[str, float | None]) -> None:
+        """Notes what ends the run: `steps`, `minutes` and `cpu_seconds`, which may change."""
+        description = self.description()
+        if description["length"] != length:
+            files.write_text(self._run_json, _to_json({**description, "length": length}) + "\n")
 
     def check_note(self, name: str) -> None:
         """Raises ValueError unless a text file `name` replaces no file of the run."""
@@ -214,7 +222,7 @@ class RunDirectory:
         return self.description()["class_names"]
 
     def description(self) -> dict[str, Any]:
-        """Returns the content of `run.json`: settings, data, class names, versions of packages.
+        """Returns the content of `run.json`: settings, length, data, class names, versions.
 
         Raises:
             ValueError: If the folder holds no run, or the file is damaged.
@@ -225,10 +233,12 @@ class RunDirectory:
         try:
             content = json.loads(self._run_json.read_text(encoding="utf-8"))
             parts = {name: content[name] for name in ("settings", "data", "versions")}
+            # Older runs do not have the next two.
+            parts["length"] = content.get("length")
             for name, part in parts.items():
-                if not isinstance(part, dict) and (name, part) != ("data", None):
+                optional = name in ("data", "length")
+                if not isinstance(part, dict) and not (optional and part is None):
                     raise TypeError(f"expected a JSON object as {name}. Received: {part!r:.80}")
-            # Runs of version 2.0 have no such entry.
             names = content.get("class_names")
             if names is not None and not all(isinstance(name, str) for name in list(names)):
                 raise TypeError(f"expected a list of strings. Received: {names!r:.80}")
@@ -238,6 +248,18 @@ class RunDirectory:
                 f"{self._run_json} is damaged. Choose another run directory, or remove this "
                 "directory"
             ) from error
+
+    def time_spent(self) -> list[Spent]:
+        """Returns the time of the run after each epoch of the log, and at its backups.
+
+        Returns:
+            A list of `Spent` (`step`, `seconds`, `cpu_seconds`) in the order of the steps; empty
+            before the first.
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
+        return read_time(self.time)
 
     def newest_checkpoint(self) -> str:
         """Returns "final" if the run has ended, else "last"."""

@@ -41,8 +41,8 @@ class Run:
     """A training run: a compiled model, its data, and the folder with all that comes of it.
 
     A run that was killed, or stopped by Ctrl-C, continues from its last backup when it is made
-    again with the same arguments, and ends with the same bits. With more `steps` or `minutes` a
-    finished run continues too.
+    again with the same arguments, and ends with the same bits. With more `steps`, `minutes` or
+    `cpu_seconds` a finished run continues too.
 
     A model that was built in the scope of `make_strategy` trains on several devices or machines:
     all processes make the same run, in a folder that they share. The first process, the chief,
@@ -55,11 +55,17 @@ class Run:
         source: The real examples.
         batch_size: Int, examples in an update, of all replicas together.
         steps: Int, training steps of the whole run; a multiple of the model's
-            `steps_per_execution`. Default: None, no limit; then `minutes` is needed.
+            `steps_per_execution`. Default: None, no limit; then `minutes` or `cpu_seconds` is
+            needed.
         minutes: Float of at least 0, training time of the whole run. When it is over, the run ends
             at its present step as if that were the last of `steps`: with a backup, a picture, an
-            evaluation and the final model. Schedules count steps, and do not change. Training from
-            before the run was first given `minutes` does not count. Default: None, no limit.
+            evaluation and the final model. Schedules count steps, and do not change. Default: None,
+            no limit.
+        cpu_seconds: Float of at least 0, CPU seconds of the training steps of the whole run, after
+            which it ends as after `minutes`: those of all threads of the process, without the
+            tracing of TensorFlow, evaluations, pictures and backups, so that runs of equal
+            `cpu_seconds` compare. In a cluster, those of any of its processes. Default: None, no
+            limit.
         epoch_steps: Int, training steps in a row of the log; a multiple of `steps_per_execution`.
         backup_every: Int, training steps between backups.
         grid_every: Int, training steps between pictures.
@@ -106,6 +112,7 @@ class Run:
         batch_size: int,
         steps: int | None = None,
         minutes: float | None = None,
+        cpu_seconds: float | None = None,
         epoch_steps: int = 100,
         backup_every: int = 500,
         grid_every: int = 500,
@@ -124,7 +131,7 @@ class Run:
         self._gan = gan
         self._source = source
         self._batch_size = batch_size
-        self._minutes = minutes
+        self._length = {"steps": steps, "minutes": minutes, "cpu_seconds": cpu_seconds}
         self._epoch_steps = checks.positive_int("epoch_steps", epoch_steps)
         self._resume = resume
         self._notes = dict(notes or {})
@@ -172,8 +179,11 @@ class Run:
         gan, source = self._gan, self._source
         examples = "endless" if source.num_examples is None else f"{source.num_examples} examples"
         updates = f"{gan.discriminator_steps} discriminator updates and a generator update"
-        length = [] if self._steps is None else [f"{self._steps} steps"]
-        length += [] if self._minutes is None else [f"{self._minutes:g} minutes"]
+        length = [
+            f"{value:g} {name.replace('cpu_', 'CPU ')}"
+            for name, value in self._length.items()
+            if value is not None
+        ]
         rows = {
             "data": f"{source.name}, {examples} of shape {source.data_shape}",
             "model": f"{type(gan).__name__}, objective {type(gan.objective).__name__}, penalty "
@@ -214,6 +224,7 @@ class Run:
             if cluster.is_chief:
                 self._save_initial()
                 self._restore()
+                run.write_length(self._length)
                 for name, text in self._notes.items():
                     files.write_text(run.path / name, text)
             self._restore_others()
@@ -228,10 +239,13 @@ class Run:
         gan = self._gan
         if not gan.compiled:
             raise ValueError("Compile the model before training. Received: no optimizers")
-        if self._minutes is not None:
-            checks.non_negative("minutes", self._minutes)
-        if steps is None and self._minutes is None:
-            raise ValueError("A run needs `steps` or `minutes`. Received: neither")
+        for name in ("minutes", "cpu_seconds"):
+            if self._length[name] is not None:
+                checks.non_negative(name, self._length[name])
+        if all(value is None for value in self._length.values()):
+            raise ValueError(
+                "A run needs `steps`, `minutes` or `cpu_seconds`. Received: none of them"
+            )
         if steps is not None:
             checks.positive_int("steps", steps)
         if (steps or 0) % gan.steps_per_execution or self._epoch_steps % gan.steps_per_execution:
@@ -312,15 +326,16 @@ class Run:
             log_dir=self.directory.tensorboard,
         )
 
-    def _make_limit(self) -> TimeLimit | None:
-        if self._minutes is None:
-            return None
+    def _make_limit(self) -> TimeLimit:
+        limits = {name: self._length[name] for name in ("minutes", "cpu_seconds")}
+        limited = any(limit is not None for limit in limits.values())
         return TimeLimit(
-            self._minutes,
             self.directory.time,
+            backup_every=self._backup.every_steps,
             writes=self._cluster.is_chief,
             when_reached=self._end_at_this_step,
-            total=self._cluster.total if self._cluster.num_workers > 1 else None,
+            total=self._cluster.total if limited and self._cluster.num_workers > 1 else None,
+            **limits,
         )
 
     def _end_at_this_step(self) -> None:
@@ -330,8 +345,7 @@ class Run:
 
     @property
     def _is_over(self) -> bool:
-        reached = self._limit is not None and self._limit.reached
-        return reached or (self._steps is not None and self._gan.step >= self._steps)
+        return self._limit.reached or (self._steps is not None and self._gan.step >= self._steps)
 
     def _memory(self) -> str:
         needed = memory.estimate(self._gan, self._source, batch_size=self._batch_size)
@@ -384,8 +398,7 @@ class Run:
                 f"{run.path} stands at step {gan.step}, which is no multiple of "
                 f"`steps_per_execution` = {gan.steps_per_execution}. Continue with 1"
             )
-        if self._limit is not None:
-            self._limit.restore(gan.step)
+        self._limit.restore(gan.step)
         if restored is not None:
             goal = "" if self._steps is None else f" of {self._steps}"
             sys.stderr.write(f"Continuing {run.path} at step {gan.step}{goal}\n")
@@ -399,8 +412,7 @@ class Run:
         cluster.wait()
         if not cluster.is_chief:
             self._backup.restore(gan, mend=False)
-            if self._limit is not None:
-                self._limit.restore(gan.step)
+            self._limit.restore(gan.step)
         if cluster.total(gan.step) != gan.step * cluster.num_workers:
             raise ValueError(
                 "All workers must share the run directory, where the chief writes the backups that "
@@ -410,19 +422,15 @@ class Run:
 
     def _fit(self) -> None:
         gan, run, cluster, guard = self._gan, self.directory, self._cluster, self._guard
-        limit = self._limit
-        progress = callbacks.Progress(
-            self._steps, seconds_left=None if limit is None else limit.seconds_left
-        )
+        progress = callbacks.Progress(self._steps, seconds_left=self._limit.seconds_left)
         log = keras.callbacks.CSVLogger(str(run.log), append=True)
         tensorboard = keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)
         try:
             total = cluster.total if cluster.num_workers > 1 else None
             with callbacks.GracefulStop(total=total) as stop:
-                ends = [stop] if limit is None else [stop, limit]
-                watching: list[keras.callbacks.Callback] = [guard, *ends]
+                watching: list[keras.callbacks.Callback] = [self._limit, guard, stop]
                 if cluster.is_chief:
-                    watching = self._watching(log, tensorboard, progress, ends)
+                    watching = self._watching(log, tensorboard, progress, stop)
                 for segment in self._segments():
                     gan.fit(
                         self._source,
@@ -447,20 +455,24 @@ class Run:
         log: keras.callbacks.Callback,
         tensorboard: keras.callbacks.Callback,
         progress: keras.callbacks.Callback,
-        ends: Sequence[keras.callbacks.Callback],
+        stop: keras.callbacks.Callback,
     ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks of the chief in their order.
 
-        The guard comes first: it must see a step before the step is saved. The logs come before the
-        backup: what it holds must have been logged. The CSV file keeps the columns of its first
-        row, so what is not measured each epoch comes after it; TensorBoard takes any names, so it
-        comes after what measures.
+        The time limit comes first: it measures the steps, without the other callbacks. The guard
+        must see a step before the step is saved. The logs come before the backup: what it holds
+        must have been logged. The CSV file keeps the columns of its first row, so what is not
+        measured each epoch comes after it; TensorBoard takes any names, so it comes after what
+        measures.
         """
         evaluation = [] if self._evaluation is None else [self._evaluation]
         monitor = [] if self._monitor is None else [self._monitor]
         measuring = [*evaluation, *self._extra_callbacks]
         writing = [*monitor, self._grid, self._backup]
-        return [self._guard, log, *measuring, tensorboard, *writing, progress, *ends]
+        return [
+            *(self._limit, self._guard, log, *measuring),
+            *(tensorboard, *writing, progress, stop),
+        ]
 
     def _segments(self) -> Iterator[Segment]:
         """Yields the calls of `fit` to the end of the run, anew from where a rollback leads."""

@@ -14,13 +14,21 @@ def define(parser: Parser) -> None:
     group.integer(
         "steps",
         None,
-        f"training steps of the whole run; default: {DEFAULT_STEPS}, or no limit with --minutes",
+        f"training steps of the whole run; default: {DEFAULT_STEPS}, or no limit with "
+        "--minutes or --cpu_seconds",
         at_least=1,
     )
     group.number(
         "minutes",
         None,
         "training time of the whole run, after which it ends as if all steps were done",
+        at_least=0,
+    )
+    group.number(
+        "cpu_seconds",
+        None,
+        "CPU time of the training steps of the whole run, after which it ends likewise: of all "
+        "threads, without tracing, evaluations, pictures and backups",
         at_least=0,
     )
     group.integer("batch_size", 64, "examples in an update", at_least=1)
@@ -83,10 +91,11 @@ def _break_executions(steps_per_execution: int | str, steps: int | None) -> bool
 def options(parser: Parser, source: Any) -> dict[str, Any]:
     """Returns the keyword arguments of `tfgans.training.Run`."""
     values = parser.values
-    unlimited = values.steps is None and values.minutes is not None
+    limited = values.minutes is not None or values.cpu_seconds is not None
     return {
-        "steps": None if unlimited else values.steps or DEFAULT_STEPS,
+        "steps": values.steps or (None if limited else DEFAULT_STEPS),
         "minutes": values.minutes,
+        "cpu_seconds": values.cpu_seconds,
         "batch_size": values.batch_size,
         "epoch_steps": values.epoch_steps,
         "backup_every": values.backup_every,
