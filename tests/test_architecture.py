@@ -87,8 +87,10 @@ IMPORTS = {
     "callbacks": {"data", "evaluation", "gan", "logs", "optimizers", "pictures", "players"},
     "labs": {
         *("data", "evaluation", "games", "gan", "layers", "methods", "metrics", "mixtures"),
-        *("networks", "objectives", "optimizers", "penalties", "refinement", "step_clock"),
+        *("networks", "objectives", "optimizers", "penalties", "refinement", "reports"),
+        "step_clock",
     },
+    "reports": set(),
     "cli": {
         *("augmentation", "regularizers"),
         *("data", "evaluation", "export", "gan", "labs", "layers", "objectives", "penalties"),

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tfgans.labs.effects import last
 from tfgans.labs.lab import Claim, Drawing, Lab
-from tfgans.labs.verdicts import summaries
+from tfgans.reports.seeds import summaries
 
 MEASURES = {"path": "a list", "end": "its last entry"}
 

@@ -9,6 +9,7 @@ from tfgans import labs
 from tfgans.labs import report
 from tfgans.labs.rows import Rows
 from tfgans.labs.verdicts import decide
+from tfgans.reports import document
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 NAMES = ("diversity", "equilibrium", "generalization", "many_paths", "mix", "vanishing_gradients")
@@ -38,7 +39,7 @@ def test_report_follows_from_the_rows(name):
     text = (path / "report.md").read_text(encoding="utf-8")
     assert report.verdict_table(verdicts) in text
     tables = [make(frame) for make in lab.tables.values()]
-    assert all(report.markdown_table(table) in text for table in tables if len(table))
+    assert all(document.markdown_table(table) in text for table in tables if len(table))
     missing = f" of the {len(wanted)} that all cells of these seeds have"
     assert (missing in text) == (name in UNFINISHED)
     assert lab.history.strip() in text

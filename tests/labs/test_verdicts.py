@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 from tfgans.labs.lab import Claim
-from tfgans.labs.verdicts import NO_RUNS, decide, sign_tests, summaries, summary
+from tfgans.labs.verdicts import NO_RUNS, decide, sign_tests
+from tfgans.reports.seeds import summaries, summary
 
 NAN, INF = float("nan"), float("inf")
 

@@ -7,11 +7,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tfgans import data, metrics, networks
-from tfgans.labs import effects, plots, training
+from tfgans.labs import effects, training
 from tfgans.labs.lab import Claim, Drawing, Lab
-from tfgans.labs.verdicts import summaries
 from tfgans.methods import DCD, SNGAN
 from tfgans.refinement import Langevin
+from tfgans.reports import plots
+from tfgans.reports.seeds import summaries
 
 BATCH, WIDTH, DEPTH = 256, 64, 3
 RATE, TUNING_RATE, BETAS = 1e-3, 2e-4, (0.5, 0.9)

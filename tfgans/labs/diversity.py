@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from scipy.spatial.distance import pdist
 
 from tfgans import data, metrics, networks
-from tfgans.labs import plots, training
+from tfgans.labs import training
 from tfgans.labs.effects import column, ratios, select
 from tfgans.labs.lab import Claim, Drawing, Lab
-from tfgans.labs.verdicts import summaries
 from tfgans.methods import NonSaturatingGAN
 from tfgans.mixtures import MixtureGenerator
+from tfgans.reports import plots
+from tfgans.reports.seeds import summaries
 
 MEMORY, TRAINED = "memory", "trained"
 SHAPE, LATENTS, WIDTH, BATCH = (8, 8, 1), 16, 16, 64

@@ -9,12 +9,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tfgans import data, games, metrics, networks
-from tfgans.labs import plots, training
+from tfgans.labs import training
 from tfgans.labs.effects import column, differences, ratios
 from tfgans.labs.lab import Claim, Drawing, Lab
-from tfgans.labs.verdicts import summaries
 from tfgans.methods import NonSaturatingGAN
 from tfgans.mixtures import MixtureDiscriminator, MixtureGenerator
+from tfgans.reports import plots
+from tfgans.reports.seeds import summaries
 
 BATCH, LATENTS, DEPTH, WIDTH = 256, 2, 3, 32
 # Components of the mixture, and the width of a single network with as many parameters.

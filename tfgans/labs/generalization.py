@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 from scipy import special
 
 from tfgans import data, games, metrics, networks
-from tfgans.labs import plots, training
+from tfgans.labs import training
 from tfgans.labs.effects import column, last, select
 from tfgans.labs.lab import Claim, Drawing, Lab
-from tfgans.labs.verdicts import summaries
 from tfgans.methods import NonSaturatingGAN
+from tfgans.reports import plots
+from tfgans.reports.seeds import summaries
 
 SAME, MEMORY, TRAINED = "same", "memory", "trained"
 # The time of an exact W1 grows with the cube of the number of samples.

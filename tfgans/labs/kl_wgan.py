@@ -15,11 +15,12 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 
 from tfgans import data, games, networks
-from tfgans.labs import effects, plots, training
+from tfgans.labs import effects, training
 from tfgans.labs.lab import Claim, Drawing, Lab
-from tfgans.labs.verdicts import summaries
 from tfgans.methods import FGAN, KLWGAN, SNGAN
 from tfgans.objectives import donsker_varadhan
+from tfgans.reports import plots
+from tfgans.reports.seeds import summaries
 
 BATCH, WIDTH = 256, 100
 RATE, BETAS = 1e-3, (0.5, 0.9)

@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 
 from tfgans import data, metrics, networks
 from tfgans.gan import GAN
-from tfgans.labs import plots, shapes, training
+from tfgans.labs import shapes, training
 from tfgans.labs.effects import at_end, difference, differences, last, select
 from tfgans.labs.lab import Claim, Drawing, Lab
-from tfgans.labs.verdicts import summaries
 from tfgans.objectives import Minimax, NonSaturating, Wasserstein
 from tfgans.penalties import DRAGANPenalty, GradientPenalty
+from tfgans.reports import plots
+from tfgans.reports.seeds import summaries
 
 LINES, GAUSSIAN = "lines", "gaussian"
 NS = "non-saturating"

@@ -10,11 +10,13 @@ from matplotlib.figure import Figure
 
 from tfgans import data, networks
 from tfgans.gan import GAN
-from tfgans.labs import arms, effects, plots, sample_scores, training
+from tfgans.labs import arms, effects, sample_scores, training
 from tfgans.labs.arms import Arm
 from tfgans.labs.lab import Claim, Drawing, Lab
-from tfgans.labs.verdicts import sign_tests, summaries
+from tfgans.labs.verdicts import sign_tests
 from tfgans.methods import R3GAN, WGAN, WGANGP, NonSaturatingGAN
+from tfgans.reports import plots
+from tfgans.reports.seeds import summaries
 
 BATCH, RATE, DEPTH = 256, 1e-3, 3
 NUM_SAMPLES, NUM_SHARES = 10_000, 100_000

@@ -12,11 +12,13 @@ from matplotlib.figure import Figure
 from tfgans import data, evaluation, metrics, networks
 from tfgans.data.fashion_mnist import CLASS_NAMES
 from tfgans.gan import GAN
-from tfgans.labs import arms, effects, plots, training
+from tfgans.labs import arms, effects, training
 from tfgans.labs.arms import Arm
 from tfgans.labs.lab import Claim, Drawing, Lab
-from tfgans.labs.verdicts import sign_tests, summaries
+from tfgans.labs.verdicts import sign_tests
 from tfgans.methods import R3GAN, SNGAN, WGANGP, NonSaturatingGAN
+from tfgans.reports import plots
+from tfgans.reports.seeds import summaries
 
 BATCH, RATE, LATENT_DIM = 64, 2e-4, 64
 # The width of a network, and of the generators of which four have as many parameters.

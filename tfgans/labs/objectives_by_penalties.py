@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 
 from tfgans import data, networks, objectives, penalties
 from tfgans.gan import GAN
-from tfgans.labs import effects, plots, sample_scores, training
+from tfgans.labs import effects, sample_scores, training
 from tfgans.labs.lab import Claim, Drawing, Lab
-from tfgans.labs.verdicts import summaries
+from tfgans.reports import plots
+from tfgans.reports.seeds import summaries
 
 OBJECTIVES: dict[str, Callable[[], objectives.Objective]] = {
     "minimax": objectives.Minimax,

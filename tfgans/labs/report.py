@@ -1,25 +1,17 @@
 """Writes the report of a lab as Markdown, and as one HTML file that holds the figures."""
 
-import base64
 import dataclasses
-import html
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import pandas as pd
 
 from tfgans import files
 from tfgans.labs.lab import Lab
 from tfgans.labs.verdicts import Verdict
+from tfgans.reports import document
+from tfgans.reports.document import markdown_table
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: auto; padding: 1rem }
-table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 14px }
-th, td { border-bottom: 1px solid #ccc; padding: .3rem .7rem; text-align: left }
-img { max-width: 100% } code { background: #f3f3f3 }
-"""
 _DPI = 120
 
 
@@ -63,7 +55,7 @@ def write(
     pictures = _draw(lab, good, folder) if len(good) else {}
     text = "\n\n".join(_sections(lab, frame, good, verdicts, about, list(pictures)))
     files.write_text(folder / "report.md", text + "\n")
-    files.write_text(folder / "report.html", _html(lab.title, text, pictures))
+    files.write_text(folder / "report.html", document.page(lab.title, text, pictures))
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> str:
@@ -84,18 +76,6 @@ def verdict_table(verdicts: Sequence[Verdict]) -> str:
             ]
         )
     )
-
-
-def markdown_table(table: pd.DataFrame) -> str:
-    """Returns a table in Markdown."""
-    rows = [[str(name) for name in table.columns], ["---"] * table.shape[1]]
-    rows += [[_cell(value) for value in row] for row in table.itertuples(index=False, name=None)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _cell(value: object) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _sections(
@@ -169,26 +149,11 @@ def _origin(frame: pd.DataFrame, about: About) -> str:
 def _draw(lab: Lab, good: pd.DataFrame, folder: Path) -> dict[str, bytes]:
     """Writes the figures, and returns them as SVG by name."""
     drawn = {}
-    # Fixes the salt and leaves out the date, so that equal rows give equal bytes.
-    with mpl.rc_context({"svg.hashsalt": lab.name, "svg.fonttype": "path"}):
-        for name, drawing in lab.drawings.items():
-            figure = drawing.draw(good)
-            vector = io.BytesIO()
-            figure.savefig(vector, format="svg", metadata={"Date": None}, bbox_inches="tight")
-            drawn[name] = vector.getvalue()
-            with files.atomic_write(folder / f"{name}.svg") as path:
-                path.write_bytes(drawn[name])
-            with files.atomic_write(folder / f"{name}.png") as path:
-                figure.savefig(path, dpi=_DPI, format="png", bbox_inches="tight")
+    for name, drawing in lab.drawings.items():
+        figure = drawing.draw(good)
+        drawn[name] = document.svg(figure, salt=lab.name)
+        with files.atomic_write(folder / f"{name}.svg") as path:
+            path.write_bytes(drawn[name])
+        with files.atomic_write(folder / f"{name}.png") as path:
+            figure.savefig(path, dpi=_DPI, format="png", bbox_inches="tight")
     return drawn
-
-
-def _html(title: str, text: str, pictures: Mapping[str, bytes]) -> str:
-    from markdown import markdown
-
-    body = markdown(text, extensions=["tables", "fenced_code"])
-    for name, vector in pictures.items():
-        data = base64.b64encode(vector).decode()
-        body = body.replace(f'src="{name}.png"', f'src="data:image/svg+xml;base64,{data}"')
-    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'

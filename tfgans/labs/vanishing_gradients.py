@@ -9,13 +9,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tfgans import data, games, networks
-from tfgans.labs import plots, shapes, training
+from tfgans.labs import shapes, training
 from tfgans.labs.effects import at_end, column, last
 from tfgans.labs.lab import Claim, Drawing, Lab
-from tfgans.labs.verdicts import summaries
 from tfgans.layers import InstanceNoise
 from tfgans.methods import MinimaxGAN, NonSaturatingGAN
 from tfgans.objectives import Minimax, NonSaturating
+from tfgans.reports import plots
+from tfgans.reports.seeds import summaries
 
 LINES, DIGITS, ANNEALING = "lines", "digits", "annealing"
 BATCH, LATENTS, WIDTH = 64, 16, 16

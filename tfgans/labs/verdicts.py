@@ -1,17 +1,16 @@
 """Decides claims from one number per seed."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from tfgans.labs.lab import Claim
+from tfgans.reports.seeds import LEVEL, sign_test, summary
 
 REPRODUCED, NOT_REPRODUCED, UNTESTABLE = "reproduced", "not reproduced", "not testable here"
 NO_RUNS = "its runs are not among these"
-_LEVEL = 0.05
 # All of five seeds beyond the margin have probability 1/32 by chance, all of four 1/16.
 _FEWEST = 5
 
@@ -73,45 +72,9 @@ def decide(claim: Claim, rows: pd.DataFrame) -> Verdict:
         reason = f"{count} seeds, of at least {_FEWEST}" if count else NO_RUNS
         return Verdict(claim, UNTESTABLE, reason, *summary(values), count)
     num_beyond = sum(map(claim.holds_at, values))
-    p_value = stats.binomtest(num_beyond, count, alternative="greater").pvalue
-    word = REPRODUCED if p_value < _LEVEL else NOT_REPRODUCED
-    return Verdict(claim, word, "", *summary(values), count, float(p_value))
-
-
-def summary(values: Sequence[float] | np.ndarray | pd.Series) -> tuple[float, float, float]:
-    """Returns the median and its exact 95 % interval; the range of fewer than six values.
-
-    The interval is of order statistics and assumes no distribution. NaN counts as infinity.
-    """
-    known = np.nan_to_num(np.asarray(values, np.float64), nan=np.inf, posinf=np.inf, neginf=-np.inf)
-    if not len(known):
-        return float("nan"), float("nan"), float("nan")
-    ordered = np.sort(known)
-    # The interval [x_(i), x_(n + 1 - i)] misses the median with probability 2 P(Binom < i).
-    rank = int(stats.binom.ppf(_LEVEL / 2, len(ordered), 0.5))
-    first = max(rank, 1)
-    middle = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-    median = middle[0] if middle[0] == middle[1] else sum(middle) / 2
-    return float(median), float(ordered[first - 1]), float(ordered[len(ordered) - first])
-
-
-def summaries(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
-    """Returns a table with a row per group: the seeds, and each measure as "median [low, high]".
-
-    "-" stands for a measure that no run of the group has. The number of runs without it is added.
-    """
-
-    def text(values: Any) -> str:
-        missing = int(values.isna().sum())
-        if missing == len(values):
-            return "-"
-        median, low, high = summary(values)
-        return f"{median:.3g} [{low:.3g}, {high:.3g}]" + f"; {missing} NaN" * bool(missing)
-
-    groups = rows.groupby(list(by), sort=False, dropna=False)
-    table = groups[list(columns)].agg(text)
-    table.insert(0, "seeds", groups.size())
-    return table.reset_index()
+    p_value = sign_test(num_beyond, count, alternative="greater")
+    word = REPRODUCED if p_value < LEVEL else NOT_REPRODUCED
+    return Verdict(claim, word, "", *summary(values), count, p_value)
 
 
 def sign_tests(
@@ -135,7 +98,7 @@ def sign_tests(
             for measure, direction in better.items():
                 gain = pairs[measure] - pairs[f"{measure}_base"]
                 wins = int((gain > 0 if direction == "greater" else gain < 0).sum())
-                p_value = stats.binomtest(wins, len(gain), alternative="greater").pvalue
+                p_value = sign_test(wins, len(gain), alternative="greater")
                 row[measure] = f"{wins} of {len(gain)}, p = {p_value:.2g}"
             tests.append(row)
     return pd.DataFrame(tests)
