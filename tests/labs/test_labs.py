@@ -12,6 +12,7 @@ from tfgans.labs import (
     equilibrium,
     generalization,
     kl_wgan,
+    limited_data,
     many_paths,
     mix,
     mix_images,
@@ -69,6 +70,18 @@ def kl_wgan_measures(cell, seed):
     return dict.fromkeys(kl_wgan.MEASURES, 1.0 + 0.1 * (cell["game"] != kl_wgan.KL))
 
 
+def limited_measures(cell, seed):
+    """An arm halves the distance and the excess of the AUC with 500 images, and leaks."""
+    lab = limited_data
+    helped, few = cell["arm"] != lab.NONE, cell["num"] < lab.MANY
+    excess = (0.3 if few else 0.1) / (1 + helped * few)
+    lists = {name: [0.5, 0.6] for name in list(lab.MEASURES)[:10]}
+    lists |= {"step": [1, 2], "auc": [0.5, 0.5 + excess], "p": [0.0, 0.1 + 0.4 * few]}
+    measures = dict.fromkeys(lab.MEASURES, 0.1 + helped / 20)
+    measures |= {"best_frechet": 40.0 / (1 + helped * few), "rise": 1.5 - helped / 4}
+    return {**measures, **lists, "cpu_seconds": 1.0}
+
+
 def many_paths_measures(cell, seed):
     """Each error falls from 1 to 0.1; with a gradient penalty to 0.02, or 0.2 at a low rate."""
     end = 0.1
@@ -121,6 +134,7 @@ MEASURES = {
     equilibrium: equilibrium_measures,
     generalization: generalization_measures,
     kl_wgan: kl_wgan_measures,
+    limited_data: limited_measures,
     many_paths: many_paths_measures,
     mix: mix_measures,
     mix_images: mix_images_measures,
@@ -154,6 +168,10 @@ EFFECTS = {
     # The size is 20 times the width, and the parameters are 22 w + 1.
     generalization: ([1.3, -0.5, 0.0139754, 1.0038323, -1.0], 5),
     kl_wgan: ([-0.1, -0.1, -0.1, -0.1, math.log(3) - 1, -0.1, None], 5),
+    limited_data: (
+        [0.8, 0.2, 1.5, *[math.log(2), 0.15, *[-0.15, -20.0, -0.25] * 2] * 3, 0.4, *[0.05] * 3],
+        9,
+    ),
     many_paths: ([0.1, 0.1, -0.08, -0.08, -0.08, 0.0, 0.1, 0.1, None], 6),
     mix: ([*[*[5.0, -0.25] * 3, -0.125, 0.125] * 4, -0.25, None], 4),
     mix_images: ([-30.0] * 16, 0),

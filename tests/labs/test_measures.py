@@ -16,6 +16,7 @@ from tfgans.labs import (
     equilibrium,
     generalization,
     kl_wgan,
+    limited_data,
     many_paths,
     mix,
     mix_images,
@@ -155,6 +156,41 @@ class TestKLWGAN:
         first, second = np.random.default_rng(0).normal(size=(2, 4000, 2))
         # Minus its entropy, 1 + log 2 pi; the kernels blur it a little.
         assert kl_wgan.log_likelihood(first, second) == pytest.approx(-2.84, abs=0.1)
+
+
+class TestLimitedData:
+    def test_share_above_of_known_numbers(self):
+        # Of six pairs three are above and one ties.
+        share = limited_data.share_above(np.array([1.0, 2.0, 5.0]), np.array([2.0, 4.0]))
+        assert share == pytest.approx((2 + 0.5) / 6)
+        assert limited_data.share_above(np.arange(3.0), np.arange(3.0)) == 0.5
+
+    def test_filled_borders_and_boxes(self):
+        images = np.full((4, 8, 8, 1), -1.0)
+        images[0, :, 0] = 0.05
+        images[1, 3:5, 4:6] = 0.0
+        images[2, 0, :7] = 0.0
+        assert limited_data.filled(images) == (0.25, 0.25)
+
+    def test_sets_are_nested_and_apart(self):
+        few, others = limited_data.split(limited_data.DIGITS, 100, seed=3)
+        more, _ = limited_data.split(limited_data.DIGITS, 200, seed=3)
+        np.testing.assert_array_equal(few, more[:100])
+        assert not np.array_equal(few, limited_data.split(limited_data.DIGITS, 100, seed=4)[0])
+        assert (len(few), len(others)) == (100, 1697)
+        known = {image.tobytes() for image in others}
+        assert not known & {image.tobytes() for image in few}
+
+    @pytest.mark.slow
+    def test_run_of_an_arm(self):
+        cell = {"dataset": limited_data.DIGITS, "num": 100, "arm": limited_data.ADA, "steps": 16}
+        measures = limited_data.measure(**cell, seed=0)
+        assert measures.keys() == limited_data.MEASURES.keys()
+        assert measures["step"] == list(range(2, 17, 2))
+        assert measures["best_frechet"] == min(measures["frechet"])
+        # After 4 updates of 32 images each, p moves by 128 / 20 000.
+        assert measures["p"][1] in (0.0, pytest.approx(0.0064))
+        assert 0 < measures["real_frechet"] < measures["train_frechet"] < measures["best_frechet"]
 
 
 class TestParallelLines:

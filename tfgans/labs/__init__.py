@@ -17,6 +17,7 @@ NAMES = (
     "equilibrium",
     "mix",
     "mix_images",
+    "limited_data",
     "diversity",
     "kl_wgan",
     "dcd",
