@@ -165,14 +165,15 @@ def measure(*, dataset: str, num: int, arm: str, steps: int, seed: int) -> dict[
         learning_rate=RATE,
         betas=BETAS,
     )
-    columns = {name: [measures[name] for measures in seen] for name in seen[0]}
-    if arm != ADA:
-        columns["p"] = None
+    columns = {
+        name: [measures[name] for measures in seen] for name in seen[0] if name != "p" or arm == ADA
+    }
     distances = columns["frechet"]
-    last = {name: values[-1] for name, values in columns.items() if values is not None}
+    last = {name: values[-1] for name, values in columns.items()}
     spread = last["train_logit"] - last["fake_logit"]
     return {
         "step": looks,
+        "p": None,
         **columns,
         "best_frechet": min(distances),
         "rise": distances[-1] / min(distances),
@@ -340,7 +341,7 @@ def filled(images: np.ndarray) -> tuple[float, float]:
     rows, columns = (gray.all(axis=axis)[:, [0, -1]].any(axis=1) for axis in (2, 1))
     sides = tuple(side // 4 for side in gray.shape[1:])
     windows = np.lib.stride_tricks.sliding_window_view(gray, sides, axis=(1, 2))
-    boxes = windows.all(axis=(3, 4)).any(axis=(1, 2))
+    boxes = windows.all(axis=(3, 4)).reshape(len(gray), -1).any(axis=1)
     return float((rows | columns).mean()), float(boxes.mean())
 
 
@@ -471,7 +472,7 @@ def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
 def _draw_curves(rows: pd.DataFrame) -> Figure:
     """Draws the distance above and the membership below, a column for each set of images."""
     groups = list(_sorted(rows).groupby(["dataset", "num"], sort=False))
-    figure, axes = plots.panels(2, len(groups), sharex="col", size=(3.6, 2.7))
+    figure, axes = plots.panels(2, len(groups), size=(3.6, 2.7))
     for column, ((dataset, num), ours) in enumerate(groups):
         for row, measure in enumerate(("frechet", "auc")):
             axis = axes[row, column]
