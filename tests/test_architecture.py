@@ -86,9 +86,9 @@ IMPORTS = {
     "serving.server": {"export", "serving.client"},
     "callbacks": {"data", "evaluation", "gan", "logs", "optimizers", "pictures", "players"},
     "labs": {
-        *("data", "evaluation", "games", "gan", "layers", "methods", "metrics", "mixtures"),
-        *("networks", "objectives", "optimizers", "penalties", "refinement", "reports"),
-        "step_clock",
+        *("augmentation", "data", "evaluation", "games", "gan", "layers", "methods", "metrics"),
+        *("mixtures", "networks", "objectives", "optimizers", "penalties", "refinement"),
+        *("regularizers", "reports", "step_clock"),
     },
     "reports": set(),
     "cli": {

@@ -339,8 +339,8 @@ def filled(images: np.ndarray) -> tuple[float, float]:
     """
     gray = np.abs(images[..., 0]) < TOLERANCE
     rows, columns = (gray.all(axis=axis)[:, [0, -1]].any(axis=1) for axis in (2, 1))
-    sides = tuple(side // 4 for side in gray.shape[1:])
-    windows = np.lib.stride_tricks.sliding_window_view(gray, sides, axis=(1, 2))
+    box = tuple(side // 4 for side in gray.shape[1:])
+    windows = np.lib.stride_tricks.sliding_window_view(gray, box, axis=(1, 2))
     boxes = windows.all(axis=(3, 4)).reshape(len(gray), -1).any(axis=1)
     return float((rows | columns).mean()), float(boxes.mean())
 
