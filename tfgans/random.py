@@ -369,8 +369,8 @@ def _philox_state(key: tf.Tensor, *, first_block: int = 0) -> tuple[tf.Tensor, t
     blocks: keys that differ give blocks that do not meet.
     """
     words = tf.bitcast(tf.convert_to_tensor(key, tf.int64), tf.uint64)
-    block = tf.constant([first_block], tf.uint64)
-    return words[:1], tf.concat([block, words[1:]], axis=0)
+    philox_key, high = tf.split(words, 2)
+    return philox_key, tf.concat([tf.constant([first_block], tf.uint64), high], axis=0)
 
 
 def _philox(

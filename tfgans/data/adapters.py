@@ -335,19 +335,22 @@ def _of_source(
     size = checks.positive_int(
         "batch_size", _DEFAULT_BATCH_SIZE if batch_size is None else batch_size
     )
-    has_labels = num_classes is not None
-    num_rows = check_first_batch(
-        source.batches(size, start_step=first_batch, labels=has_labels), data_shape, num_classes
-    )
 
-    def load(part: tuple[int, int] | None = None) -> tf.data.Dataset:
-        batches = source.batches(size, start_step=first_batch, labels=has_labels, part=part)
-        return standardize(batches, data_shape, num_classes)
+    def read(part: tuple[int, int] | None = None) -> tf.data.Dataset:
+        has_labels = num_classes is not None
+        return source.batches(size, start_step=first_batch, labels=has_labels, part=part)
+
+    def load(part: tuple[int, int]) -> tf.data.Dataset:
+        return standardize(read(part), data_shape, num_classes)
+
+    whole = read()
+    num_rows = check_first_batch(whole, data_shape, num_classes)
 
     num_batches = tf.data.INFINITE_CARDINALITY
     if source.num_examples is not None:
         num_batches = source.num_examples // size
-    return _Batches(load(), num_rows, num_batches, load=load)
+    batches = standardize(whole, data_shape, num_classes)
+    return _Batches(batches, num_rows, num_batches, load=load)
 
 
 def _of_dataset(
