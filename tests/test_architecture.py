@@ -43,6 +43,7 @@ IMPORTS = {
     "backend": set(),
     "callback_checks": {"optimizers"},
     "data": set(),
+    "engines": set(),
     "executions": set(),
     "layers": set(),
     "logs": set(),
@@ -88,7 +89,7 @@ IMPORTS = {
     "labs": {
         *("augmentation", "data", "evaluation", "games", "gan", "layers", "methods", "metrics"),
         *("mixtures", "networks", "objectives", "optimizers", "penalties", "refinement"),
-        *("regularizers", "reports", "step_clock"),
+        *("engines", "regularizers", "reports", "step_clock"),
     },
     "reports": set(),
     "cli": {

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 import tiny_lab
 
-from tfgans import files, labs
-from tfgans.labs import engines
+from tfgans import engines, files, labs
 
 TIMES = ["cpu_seconds", "commit"]
 
@@ -19,7 +18,7 @@ TIMES = ["cpu_seconds", "commit"]
 def here(monkeypatch):
     """Runs run in this process, which has TensorFlow."""
 
-    def in_turn(tasks, workers):
+    def in_turn(tasks, workers, runs_of_a_process):
         return ((index, engines._measure(task)) for index, task in enumerate(tasks))
 
     monkeypatch.setattr(engines, "_by_processes", in_turn)
@@ -119,7 +118,7 @@ def test_a_part_of_the_cells_comes_first(tmp_path, here):
 
 
 def test_runs_that_compare_cpu_time_come_one_at_a_time_in_turned_order(tmp_path, monkeypatch):
-    def in_turn(tasks, workers):
+    def in_turn(tasks, workers, runs_of_a_process):
         assert workers == 1
         return ((index, engines._measure(task)) for index, task in enumerate(tasks))
 

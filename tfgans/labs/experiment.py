@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from tfgans import checks, files
-from tfgans.labs import engines, report
+from tfgans import checks, engines, files
+from tfgans.labs import report
 from tfgans.labs.lab import Lab
 from tfgans.labs.rows import FAILED, OK, Rows
 from tfgans.labs.verdicts import Verdict, decide
@@ -83,7 +83,7 @@ def run(
     """
     checks.positive_int("seeds", seeds)
     wanted = lab.runs(seeds, quick=quick, only=only, seconds=seconds)
-    workers = _num_cpus() if workers is None else checks.positive_int("workers", workers)
+    workers = engines.num_cpus() if workers is None else checks.positive_int("workers", workers)
     engines.check(engine)
     folder = files.path(out)
     files.check_folder(folder)
@@ -202,7 +202,3 @@ def _commit() -> str:
     except OSError:
         return versions()["tfgans"]
     return done.stdout.strip() or versions()["tfgans"]
-
-
-def _num_cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

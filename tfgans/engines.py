@@ -5,7 +5,9 @@ import gc
 import importlib.util
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,10 +18,12 @@ from tfgans import checks
 ENGINES = ("processes", "ray")
 # Runs before a process is replaced: TensorFlow frees little of what it traced.
 _RUNS_OF_A_PROCESS = 100
+# Seconds that a run which must end early has to save its state.
+_SECONDS_TO_SAVE = 30
 
 
 class Task(NamedTuple):
-    """A run: the function to call, and its arguments by name."""
+    """A run: the function to call, and its arguments by name, with its `seed` among them."""
 
     measure: Callable[..., Mapping[str, Any]]
     arguments: Mapping[str, Any]
@@ -42,7 +46,7 @@ class Ended(NamedTuple):
 
 
 def run_tasks(
-    tasks: Sequence[Task], *, workers: int, engine: str = "processes"
+    tasks: Sequence[Task], *, workers: int, engine: str = "processes", fresh: bool = False
 ) -> Iterator[tuple[int, Ended]]:
     """Yields (index, result) as runs end. A run that crashes its process counts as failed.
 
@@ -51,6 +55,7 @@ def run_tasks(
         workers: Number of runs at a time.
         engine: "processes" or "ray". Ray uses the cluster at the environment variable RAY_ADDRESS,
             or starts a local cluster. All machines of the cluster need this package.
+        fresh: Whether each run has a process of its own, that no other run was in.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -58,7 +63,13 @@ def run_tasks(
     """
     checks.positive_int("workers", workers)
     check(engine)
-    return (_by_ray if engine == "ray" else _by_processes)(tasks, workers)
+    run = _by_ray if engine == "ray" else _by_processes
+    return run(tasks, workers, 1 if fresh else _RUNS_OF_A_PROCESS)
+
+
+def num_cpus() -> int:
+    """Returns the number of CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check(engine: str) -> None:
@@ -68,13 +79,16 @@ def check(engine: str) -> None:
         raise ImportError(f"The engine 'ray' needs Ray: {checks.install_command('ray')}")
 
 
-def _by_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Ended]]:
+def _by_processes(
+    tasks: Sequence[Task], workers: int, runs_of_a_process: int
+) -> Iterator[tuple[int, Ended]]:
     import pebble
 
+    pebble.CONSTS.term_timeout = _SECONDS_TO_SAVE
     pool = pebble.ProcessPool(
         max_workers=min(workers, max(len(tasks), 1)),
-        max_tasks=_RUNS_OF_A_PROCESS,
-        initializer=_one_thread,
+        max_tasks=runs_of_a_process,
+        initializer=_prepare_process,
         context=multiprocessing.get_context("spawn"),
     )
     try:
@@ -90,14 +104,17 @@ def _by_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, En
         pool.join()
 
 
-def _by_ray(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Ended]]:
+def _by_ray(
+    tasks: Sequence[Task], workers: int, runs_of_a_process: int
+) -> Iterator[tuple[int, Ended]]:
     import ray
 
     quiet: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}
     local = "RAY_ADDRESS" not in os.environ
     ray.init(**({"address": "local", "num_cpus": workers, **quiet} if local else {}))
     try:
-        remote = ray.remote(num_cpus=1, max_retries=0)(_measure_alone)
+        options = {"num_cpus": 1, "max_retries": 0, "max_calls": runs_of_a_process}
+        remote = ray.remote(**options)(_measure_alone)
         waiting = list(enumerate(tasks))[::-1]
         running: dict[Any, int] = {}
         while waiting or running:
@@ -114,6 +131,24 @@ def _by_ray(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Ended]]:
                 yield index, ended
     finally:
         ray.shutdown()
+
+
+def _prepare_process() -> None:
+    """Gives a process a single thread, and leaves its end to the process that started it."""
+    _one_thread()
+    # Ctrl-C in a terminal reaches all processes; that of the engine then ends the others.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when that of the engine has been killed, but lets a run save its state."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_SECONDS_TO_SAVE)
+        os._exit(1)
 
 
 def _one_thread() -> None:
