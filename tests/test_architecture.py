@@ -86,6 +86,7 @@ IMPORTS = {
     "serving.client": set(),
     "serving.server": {"export", "serving.client"},
     "callbacks": {"data", "evaluation", "gan", "logs", "optimizers", "pictures", "players"},
+    "sweep": {"training"},
     "labs": {
         *("augmentation", "data", "evaluation", "games", "gan", "layers", "methods", "metrics"),
         *("mixtures", "networks", "objectives", "optimizers", "penalties", "refinement"),
@@ -94,7 +95,8 @@ IMPORTS = {
     "reports": set(),
     "cli": {
         *("augmentation", "regularizers"),
-        *("data", "evaluation", "export", "gan", "labs", "layers", "objectives", "penalties"),
+        *("data", "engines", "evaluation", "export", "gan", "labs", "layers", "objectives"),
+        *("penalties", "sweep"),
         *("pictures", "refinement", "schedules", "serving", "serving.server", "tfgans"),
         "training",
     },

@@ -148,7 +148,7 @@ def _end_with_parent() -> None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_SECONDS_TO_SAVE)
-        os._exit(1)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _one_thread() -> None:

@@ -4,11 +4,12 @@ import contextlib
 import dataclasses
 import os
 import shlex
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from absl import flags, logging
 
@@ -47,6 +48,7 @@ class Command:
         action: The word that must follow the name, before the flags. Default: "", none.
         operand: The name of a word that must stand beside the flags. `run` gets it as what
             remains of the command line. Default: "", none.
+        separates: Whether what stands after a lone `--` is for another command, and remains.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Command:
     tensorflow: bool = True
     action: str = ""
     operand: str = ""
+    separates: bool = False
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Runs the command in this process; nothing of it is left when it ends.
@@ -90,7 +93,8 @@ class Command:
             return self._fail(
                 f"expected `{self._usage}`. Received: {shlex.join(left) or 'nothing'}", 2
             )
-        if left and not (self.passes_on or self.operand):
+        separated = self.separates and "--" in words and left == words[words.index("--") + 1 :]
+        if left and not (self.passes_on or self.operand or separated):
             return self._fail(
                 f"expected flags only, as --name=value. Received: {shlex.join(left)}", 2
             )
@@ -165,6 +169,22 @@ def tell(name: str, message: str) -> None:
         for letter in " ".join(message.split())
     )
     sys.stderr.write(f"tfgans {name}: {plain}\n")
+
+
+@contextlib.contextmanager
+def interrupting_signals() -> Iterator[None]:
+    """Raises KeyboardInterrupt at SIGTERM too: the processes of the runs must end with it."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, _interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, _: Any) -> NoReturn:
+    raise KeyboardInterrupt(number)
 
 
 def resume_command(name: str, arguments: Sequence[str]) -> str:

@@ -1,12 +1,9 @@
 """`tfgans experiment`: reruns the experiment of a paper."""
 
-import contextlib
-import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
-from tfgans.cli.command import Command, Exit, resume_command
+from tfgans.cli.command import Command, Exit, interrupting_signals, resume_command
 from tfgans.cli.parser import Parser
 
 NAMES = (
@@ -55,26 +52,10 @@ def experiment(parser: Parser, _: Sequence[str]) -> int:
     """Runs a lab, or all; if that ends early, says how to continue."""
     command = resume_command("experiment", parser.words)
     try:
-        with _interrupting_signals():
+        with interrupting_signals():
             return _run(parser, command)
     except KeyboardInterrupt as stop:
         raise Exit(f"interrupted. To continue: {command}", 128 + stop.args[0]) from stop
-
-
-@contextlib.contextmanager
-def _interrupting_signals() -> Iterator[None]:
-    """Raises KeyboardInterrupt at SIGTERM too: the processes of the runs must end with it."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, _interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(number: int, _: Any) -> NoReturn:
-    raise KeyboardInterrupt(number)
 
 
 def _run(parser: Parser, command: str) -> int:

@@ -11,6 +11,7 @@ from tfgans.cli.command import Command
 COMMANDS = (
     "data",
     "train",
+    "sweep",
     "sample",
     "evaluate",
     "export",

@@ -1,0 +1,329 @@
+"""`tfgans sweep`: trains a table of runs."""
+
+import contextlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from tfgans.cli import train
+from tfgans.cli.command import Command, Exit, interrupting_signals, resume_command
+from tfgans.cli.parser import Parser
+
+if TYPE_CHECKING:
+    from tfgans.engines import Task
+    from tfgans.sweep import Cell, Row, Sweep
+
+# Flags of `tfgans train` that the sweep sets itself.
+_OF_THE_SWEEP = ("run_dir", "seed", "dry_run", "resume")
+# With what the errors of `tfgans train` begin.
+_PREFIX = "tfgans train: "
+# With these a run measures the CPU time that the engines' processes have: they have one thread.
+_ONE_THREAD = "TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1"
+
+
+class _Values(flags.MultiFlag):
+    """A flag of `tfgans train` as text, once or several times."""
+
+    def __init__(self, name: str, flag: Any) -> None:
+        super().__init__(flags.ArgumentParser(), flags.ArgumentSerializer(), name, None, flag.help)
+        # `--name` and `--noname` need no value.
+        self.boolean = flag.boolean
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags."""
+    group = parser.group("Sweep")
+    group.path("run_dir", None, "folder of the table; each run is a folder in it (required)")
+    group.integer("seeds", 1, "runs of each combination, each with another seed", at_least=1)
+    group.integer("seed", 0, "the first seed", at_least=0)
+    group.boolean("dry_run", False, "check all combinations, print the runs and stop")
+    group = parser.group("Execution")
+    group.integer(
+        "workers",
+        None,
+        "most runs at a time, each with a single thread; default: the number of CPUs, but 1 with "
+        "--cpu_seconds",
+        at_least=1,
+    )
+    group.choice(
+        "engine",
+        "processes",
+        ("processes", "ray"),
+        "ray uses the cluster at RAY_ADDRESS, or a local cluster",
+    )
+    known = _train_parser().values
+    for name in known:
+        if name not in _OF_THE_SWEEP:
+            flags.DEFINE_flag(_Values(name, known[name]), flag_values=parser.values)
+    parser.note(
+        "Flags of tfgans train",
+        (
+            "  Before a lone --, each flag of tfgans train may have several values, with commas",
+            "  between them (--model=wgan_gp,r3gan) or by repeating it (--conditional",
+            "  --noconditional). A repeated flag has one value each time, commas and all; so have",
+            "  --metrics and --image_size, whose values have commas. Runs are made of all",
+            "  combinations. After the --, flags are those of all runs and are never split.",
+        ),
+    )
+    parser.require("run_dir")
+
+
+class _FlagsAlone(Parser):
+    """Parses flags of `tfgans train` that are a part of its command line: none is required."""
+
+    def require(self, *names: str) -> None:
+        """Requires nothing."""
+
+    def check(
+        self, names: Sequence[str], test: Callable[[Mapping[str, Any]], bool], message: str
+    ) -> None:
+        """Checks nothing: the dry run of a combination does."""
+
+
+def _train_parser() -> Parser:
+    parser = _FlagsAlone()
+    train.define(parser)
+    return parser
+
+
+def sweep(parser: Parser, shared_words: Sequence[str]) -> int:
+    """Trains what is missing of the table; if that ends early, says how to continue."""
+    command = resume_command("sweep", parser.words)
+    try:
+        with interrupting_signals():
+            return _sweep(parser, shared_words)
+    except KeyboardInterrupt as stop:
+        raise Exit(f"interrupted. To continue: {command}", 128 + stop.args[0]) from stop
+
+
+def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
+    from tfgans import checks, engines, files
+    from tfgans.sweep import FINISHED, LOGS, WAITING, read_row, running_order
+
+    values = parser.values
+    engines.check(values.engine)
+    folder = files.path(values.run_dir)
+    table = _table(parser, shared_words)
+    table.check_folder(folder)
+    cells = table.cells()
+    rows = {cell.name: read_row(folder, cell) for cell in cells}
+    workers = values.workers or (1 if "cpu_seconds" in table.shared else engines.num_cpus())
+    missing = [cell for cell in running_order(cells) if rows[cell.name].state != FINISHED]
+    try:
+        new = [cell for cell in missing if rows[cell.name].state == WAITING]
+        sys.stderr.write(f"checking the combinations of {len(new)} new runs\n" if new else "")
+        checking = values.workers or engines.num_cpus()
+        _check(new, folder, workers=checking, engine=values.engine)
+        if values.dry_run:
+            print(*(f"{cell.name}\n  {_command(cell, folder)}" for cell in cells), sep="\n")
+            return 0
+        folder.mkdir(parents=True, exist_ok=True)
+        with files.locked(folder, wait=False):
+            table.save(folder)
+            (folder / LOGS).mkdir(exist_ok=True)
+            _write_table(folder, list(rows.values()))
+            sys.stderr.write(
+                f"{len(cells)} runs, {len(cells) - len(missing)} of them finished, {workers} at a "
+                "time\n"
+            )
+            tasks = [_task(cell, folder) for cell in missing]
+            ends = engines.run_tasks(tasks, workers=workers, engine=values.engine, fresh=True)
+            for done, (index, ended) in enumerate(ends, len(cells) - len(missing) + 1):
+                cell = missing[index]
+                error = ended.error or str((ended.measures or {}).get("error", ""))
+                if ended.log:
+                    _append(_log(folder, cell), ended.log)
+                rows[cell.name] = row = read_row(folder, cell, error=error)
+                _write_table(folder, list(rows.values()))
+                said = [row.state, f"{row.step} steps", f"{row.cpu_seconds:.1f} CPU s"]
+                said += [f"{name} {value:.4g}" for name, value in list(row.metrics.items())[:3]]
+                said += [error] if error else []
+                sys.stderr.write(f"[{done}/{len(cells)}] {cell.name}: {', '.join(said)}\n")
+    except ModuleNotFoundError as error:
+        raise Exit(
+            f"{error}. The processes of runs need more packages: {checks.install_command('labs')}"
+        ) from error
+    return _tell_result(folder, list(rows.values()))
+
+
+def _tell_result(folder: Path, rows: Sequence["Row"]) -> int:
+    from tfgans.sweep import FAILED, TABLE, format_table
+
+    print(format_table(rows), "", folder / TABLE, "", "The commands of the runs:", sep="\n")
+    print(*(_command(row.cell, folder) for row in rows), sep="\n")
+    failed = [row for row in rows if row.state == FAILED]
+    if failed:
+        raise Exit(
+            f"{len(failed)} of {len(rows)} runs failed: {failed[0].cell.name}"
+            + (" and others" if len(failed) > 1 else "")
+            + f"; see {folder / TABLE} and logs/ there. The same command tries them again"
+        )
+    return 0
+
+
+def _table(parser: Parser, shared_words: Sequence[str]) -> "Sweep":
+    """Returns the definition of the table; flags are parsed by `tfgans train`'s own parser."""
+    from tfgans.sweep import Sweep
+
+    values = parser.values
+    known = _train_parser().values
+    varied: dict[str, list[str]] = {}
+    once: list[str] = []
+    names = [name for name in known if name not in _OF_THE_SWEEP and parser.is_set(name)]
+    line = _names(parser.words, known)
+    for name in sorted(names, key=lambda name: line.index(name) if name in line else len(line)):
+        texts = [str(text) for text in values[name].value]
+        if len(texts) == 1 and not isinstance(known[name].parser, flags.ListParser):
+            texts = texts[0].split(",")
+        if len(texts) > 1:
+            varied[name] = texts
+        else:
+            once.append(f"--{name}={texts[0]}")
+    for name in _names(shared_words, known):
+        if name in _OF_THE_SWEEP:
+            raise ValueError(
+                f"The sweep sets --{name} of each run. Received --{name} after --: leave it out"
+            )
+        if name in names:
+            raise ValueError(
+                f"All values of a flag stand on a side of --. Received --{name} on both sides"
+            )
+    # A flag file after -- gives way to the flags beside it.
+    shared = {
+        name: flag
+        for name, flag in _serialized([*shared_words, *once]).items()
+        if name not in varied
+    }
+    return Sweep(shared, varied, first_seed=values.seed, num_seeds=values.seeds)
+
+
+def _names(words: Sequence[str], known: Any) -> list[str]:
+    """Returns the names of the flags among the words of a command line."""
+    names = [word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")]
+    return [name if name in known else name.removeprefix("no") for name in names]
+
+
+def _serialized(words: Sequence[str]) -> dict[str, str]:
+    """Returns flags of `tfgans train` by name, each as `--name=value`."""
+    parser = _train_parser()
+    try:
+        left = parser.parse(words)
+    except flags.Error as error:
+        raise Exit(f"{error} (tfgans train --help lists the flags)", 2) from error
+    if left:
+        raise Exit(f"expected flags after --, as --name=value. Received: {left[0]}", 2)
+    return {
+        name: parser.values[name].serialize()
+        for name in sorted(parser.values)
+        if parser.is_set(name) and name not in _OF_THE_SWEEP
+    }
+
+
+def _words(cell: "Cell", run_dir: Path) -> list[str]:
+    return [*cell.flags, f"--run_dir={run_dir}"]
+
+
+def _command(cell: "Cell", folder: Path) -> str:
+    return f"{_ONE_THREAD} {resume_command('train', _words(cell, folder / cell.name))}"
+
+
+def _write_table(folder: Path, rows: Sequence["Row"]) -> None:
+    from tfgans import files
+    from tfgans.sweep import TABLE, table_text
+
+    commands = [_command(row.cell, folder) for row in rows]
+    files.write_text(folder / TABLE, table_text(rows, commands))
+
+
+def _log(folder: Path, cell: "Cell") -> Path:
+    from tfgans.sweep import LOGS
+
+    return folder / LOGS / f"{cell.name}.txt"
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _task(cell: "Cell", folder: Path) -> "Task":
+    from tfgans import engines
+
+    arguments = {
+        "words": _words(cell, folder / cell.name),
+        "log": os.fspath(_log(folder, cell).absolute()),
+        "seed": cell.seed,
+    }
+    return engines.Task(train_run, arguments)
+
+
+def _check(cells: Sequence["Cell"], folder: Path, *, workers: int, engine: str) -> None:
+    """Raises ValueError for a combination that `tfgans train --dry_run` refuses."""
+    from tfgans import engines
+
+    firsts: dict[tuple[str, ...], Cell] = {}
+    for cell in cells:
+        firsts.setdefault(tuple(cell.values.values()), cell)
+    checked = list(firsts.values())
+    tasks = [
+        engines.Task(
+            train_run,
+            {
+                "words": [*_words(cell, folder / cell.name), "--dry_run"],
+                "log": None,
+                "seed": cell.seed,
+            },
+        )
+        for cell in checked
+    ]
+    for index, ended in engines.run_tasks(tasks, workers=workers, engine=engine):
+        error = ended.error or (ended.measures or {}).get("error")
+        if error:
+            raise ValueError(f"{checked[index].name} cannot be trained: {error}")
+
+
+def train_run(*, words: Sequence[str], log: str | None, seed: int) -> Mapping[str, Any]:
+    """Runs `tfgans train` in this process, and returns its `error` in one line; "" for none.
+
+    Args:
+        words: The words after `tfgans train`.
+        log: File to which its output is appended; None for none.
+        seed: The seed among the words.
+    """
+    del seed
+    with (
+        io.StringIO() if log is None else open(log, "a+", buffering=1, encoding="utf-8") as file,
+        contextlib.redirect_stdout(file),
+        contextlib.redirect_stderr(file),
+    ):
+        start = file.seek(0, os.SEEK_END)
+        code = train.main(words)
+        file.seek(start)
+        told = [line for line in file.read().splitlines() if line.startswith(_PREFIX)]
+    if code > 128:
+        # The run was asked to stop, and has saved its state.
+        os.kill(os.getpid(), signal.SIGKILL)
+    error = told[-1] if told else f"it ended with the exit code {code}"
+    return {"error": error.removeprefix(_PREFIX).removeprefix("error: ") if code else ""}
+
+
+COMMAND = Command(
+    name="sweep",
+    summary="Trains a table of runs: all combinations of some flags, each from several seeds.",
+    examples=(
+        "--model=wgan_gp,r3gan --seeds=3 --run_dir=runs/table --dataset=digits --steps=2000",
+        "--model=wgan_gp,r3gan --num_generators=1,4 --seeds=5 --run_dir=runs/table -- "
+        "--dataset=fashion_mnist --cpu_seconds=300 --evaluate_every=500",
+        "--learning_rate=1e-4,2e-4 --run_dir=runs/rates --dry_run",
+    ),
+    define=define,
+    run=sweep,
+    separates=True,
+)
+main = COMMAND.main

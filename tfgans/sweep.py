@@ -1,0 +1,274 @@
+"""A table of runs: every combination of some flags of `tfgans train`, each from several seeds."""
+
+import csv
+import dataclasses
+import io
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from tfgans import checks, files
+from tfgans.training import RunDirectory
+
+DEFINITION, TABLE, LOGS = "sweep.json", "table.csv", "logs"
+FINISHED, FAILED, STOPPED, WAITING = "finished", "failed", "stopped", "waiting"
+# Bytes of a file name in most file systems, less a suffix.
+_LONGEST_NAME = 250
+_PLAIN = re.compile(r"[^\w.+:@=,-]+")
+
+
+class Cell(NamedTuple):
+    """A run of a table.
+
+    Attributes:
+        values: The values of the flags that vary, by name.
+        seed: Int.
+        flags: All flags of the run but its folder, as `--name=value`.
+    """
+
+    values: Mapping[str, str]
+    seed: int
+    flags: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the run's folder, such as "model=r3gan,num_generators=4,seed=0"."""
+        parts = [*self.values.items(), ("seed", str(self.seed))]
+        return ",".join(f"{flag}={_PLAIN.sub('-', value)}" for flag, value in parts)
+
+
+class Row(NamedTuple):
+    """What is known of a run of a table.
+
+    Attributes:
+        cell: The run.
+        state: "finished", "failed", "stopped" (it goes on from its last backup) or "waiting".
+        step: Int, training steps, 0 before the first backup.
+        cpu_seconds: Float, see `tfgans.training.Spent`.
+        evaluated_step: Int, the step of its last evaluation; None before the first.
+        metrics: The numbers of this evaluation by name.
+        error: The failure in one line; "" for other states.
+    """
+
+    cell: Cell
+    state: str
+    step: int
+    cpu_seconds: float
+    evaluated_step: int | None
+    metrics: Mapping[str, float]
+    error: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """The definition of a table of runs.
+
+    Args:
+        shared: The flags that all runs have, each as `--name=value`, by name.
+        varied: The values of each flag that varies, by name.
+        first_seed: Int of at least 0.
+        num_seeds: Int of at least 1.
+
+    Raises:
+        ValueError: If a flag has the same value twice, is shared and varied, or two runs would have
+            the same folder.
+
+    Example:
+
+    >>> table = tfgans.sweep.Sweep(
+    ...     {"dataset": "--dataset=digits"}, {"model": ["wgan_gp", "r3gan"]}, num_seeds=2
+    ... )
+    >>> [cell.name for cell in table.cells()][:2]
+    ['model=wgan_gp,seed=0', 'model=wgan_gp,seed=1']
+    """
+
+    shared: Mapping[str, str]
+    varied: Mapping[str, Sequence[str]]
+    first_seed: int = 0
+    num_seeds: int = 1
+
+    def __post_init__(self) -> None:
+        checks.positive_int("num_seeds", self.num_seeds)
+        both = sorted(self.shared.keys() & self.varied.keys())
+        if both:
+            raise ValueError(
+                f"A flag either varies or is shared by all runs. Received both ways: --{both[0]}"
+            )
+        for name, values in self.varied.items():
+            if len(set(values)) < len(values):
+                raise ValueError(
+                    f"The values of --{name} must differ. Received: {', '.join(values)}"
+                )
+        names = [cell.name for cell in self.cells()]
+        for name in names:
+            if len(name.encode()) > _LONGEST_NAME or names.count(name) > 1:
+                raise ValueError(
+                    "The values of a run name its folder, so they must be short, and differ in "
+                    f"letters and digits. Received: {name}"
+                )
+
+    def cells(self) -> list[Cell]:
+        """Returns the runs in the order of the table: the seeds of a combination together."""
+        cells = []
+        for combination in itertools.product(*self.varied.values()):
+            values = dict(zip(self.varied, combination, strict=True))
+            varied = [f"--{name}={value}" for name, value in values.items()]
+            for seed in range(self.first_seed, self.first_seed + self.num_seeds):
+                flags = (*self.shared.values(), *varied, f"--seed={seed}")
+                cells.append(Cell(values, seed, flags))
+        return cells
+
+    def save(self, folder: Path) -> None:
+        """Writes the definition into the folder of the table, in place of a smaller one."""
+        text = json.dumps(dataclasses.asdict(self), indent=2)
+        files.write_text(folder / DEFINITION, text + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Returns the definition in the folder of a table.
+
+        Raises:
+            ValueError: If there is none, or it is damaged.
+        """
+        path = folder / DEFINITION
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError, AttributeError, FileNotFoundError) as error:
+            raise ValueError(
+                f"{folder} must be the folder of a sweep. Received, of {DEFINITION}: {error}"
+            ) from error
+
+    def check_folder(self, folder: Path) -> None:
+        """Raises ValueError unless a folder is new, empty, or of this table or a part of it."""
+        files.check_folder(folder)
+        if not folder.exists() or all(path.name.startswith(".") for path in folder.iterdir()):
+            return
+        before = Sweep.load(folder)
+        differences = list(self._differences(before))
+        if differences:
+            raise ValueError(
+                f"{folder} holds another sweep: {'; '.join(differences)}. More values and more "
+                "seeds may be added. Repeat the other flags, or choose another folder"
+            )
+
+    def _differences(self, before: Self) -> Iterator[str]:
+        for name in sorted(self.shared.keys() | before.shared.keys()):
+            there, here = (
+                sweep.shared.get(name, f"no --{name} for all runs") for sweep in (before, self)
+            )
+            if there != here:
+                yield f"{there} there and {here} here"
+        if list(self.varied) != list(before.varied):
+            there, here = (", ".join(sweep.varied) or "no flag varies" for sweep in (before, self))
+            yield f"the flags that vary are {there} there and {here} here"
+            return
+        for name, values in before.varied.items():
+            lost = [value for value in values if value not in self.varied[name]]
+            if lost:
+                yield f"--{name} has the value {', '.join(lost)} there"
+        seeds, ours = ({cell.seed for cell in sweep.cells()} for sweep in (before, self))
+        if seeds - ours:
+            yield (
+                f"the seeds are {min(seeds)} to {max(seeds)} there and {min(ours)} to {max(ours)} "
+                "here"
+            )
+
+
+def running_order(cells: Sequence[Cell]) -> list[Cell]:
+    """Returns runs seed by seed, each second seed's in reverse: no cell is always the first."""
+    by_seed: dict[int, list[Cell]] = {}
+    for cell in cells:
+        by_seed.setdefault(cell.seed, []).append(cell)
+    turns = [by_seed[seed][:: -1 if turn % 2 else 1] for turn, seed in enumerate(sorted(by_seed))]
+    return [cell for turn in turns for cell in turn]
+
+
+def read_row(folder: Path, cell: Cell, *, error: str = "") -> Row:
+    """Returns what the folder of a run says about it.
+
+    Args:
+        folder: The folder of the table.
+        cell: The run.
+        error: The failure of the run, in one line. Default: "", it did not fail.
+    """
+    run = RunDirectory(folder / cell.name)
+    state = FAILED if error else STOPPED if run.exists else WAITING
+    if not error and run.final_model.exists():
+        state = FINISHED
+    spent = run.time_spent()
+    step, cpu_seconds = (spent[-1].step, spent[-1].cpu_seconds) if spent else (0, 0.0)
+    evaluated_step, metrics = _last_evaluation(run.evaluation_log)
+    return Row(cell, state, step, cpu_seconds, evaluated_step, metrics, error)
+
+
+def _last_evaluation(path: Path) -> tuple[int | None, dict[str, float]]:
+    if not path.exists():
+        return None, {}
+    with path.open(encoding="utf-8", newline="") as file:
+        # A kill may have left part of the last row.
+        rows = [row for row in csv.DictReader(file) if row["high"] is not None]
+    if not rows:
+        return None, {}
+    last = rows[-1]["step"]
+    return int(last), {row["metric"]: float(row["value"]) for row in rows if row["step"] == last}
+
+
+def table_text(rows: Sequence[Row], commands: Sequence[str]) -> str:
+    """Returns a CSV table of runs.
+
+    Args:
+        rows: The runs, of one table.
+        commands: The command that makes each run, in the same order.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    metrics = _metric_names(rows)
+    writer.writerow(
+        [
+            *(rows[0].cell.values if rows else ()),
+            *("seed", "state", "step", "cpu_seconds", "evaluated_step", *metrics),
+            *("error", "run", "command"),
+        ]
+    )
+    for row, command in zip(rows, commands, strict=True):
+        writer.writerow(
+            [
+                *row.cell.values.values(),
+                *(row.cell.seed, row.state, row.step, row.cpu_seconds, row.evaluated_step),
+                *(row.metrics.get(name) for name in metrics),
+                *(row.error, row.cell.name, command),
+            ]
+        )
+    return text.getvalue()
+
+
+def format_table(rows: Sequence[Row]) -> str:
+    """Returns the runs as lines of columns, with the metrics to four digits."""
+    metrics = _metric_names(rows)
+    lines = [
+        [
+            *(rows[0].cell.values if rows else ()),
+            *("seed", "state", "step", "CPU s", *metrics),
+        ]
+    ]
+    for row in rows:
+        numbers = [f"{row.metrics[name]:.4g}" if name in row.metrics else "" for name in metrics]
+        state = f"{row.state}: {row.error}" if row.error else row.state
+        lines.append(
+            [
+                *row.cell.values.values(),
+                *(str(row.cell.seed), state, str(row.step), f"{row.cpu_seconds:.1f}", *numbers),
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _metric_names(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row.metrics))
