@@ -72,6 +72,10 @@ def parse_commands(block):
             action = [command.action] if command.action else []
             assert words[1 : 1 + len(action)] == action, line
             left = parser.parse(words[1 + len(action) :], known_only=command.passes_on)
+            if command.separates:
+                train = Parser()
+                cli.load("train").define(train)
+                left = train.parse([*left, "--run_dir=x"])
             assert command.passes_on or len(left) == bool(command.operand), line
 
 

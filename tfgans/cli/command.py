@@ -121,7 +121,8 @@ class Command:
     @property
     def _usage(self) -> str:
         words = [self.name, *self.action.split(), *self.operand.split()]
-        return " ".join(["tfgans", *words, *([] if self.operand else ["--flag=value ..."])])
+        flags_of = ["--flag=value ..."] + ["[-- --flag=value ...]"] * self.separates
+        return " ".join(["tfgans", *words, *([] if self.operand else flags_of)])
 
     def _run(self, parser: Parser, left: Sequence[str]) -> int:
         with self._session():
