@@ -93,8 +93,9 @@ IMPORTS = {
         *("engines", "regularizers", "reports", "step_clock"),
     },
     "reports": set(),
+    "comparison": {"evaluation", "reports", "training"},
     "cli": {
-        *("augmentation", "regularizers"),
+        *("augmentation", "comparison", "regularizers"),
         *("data", "engines", "evaluation", "export", "gan", "labs", "layers", "objectives"),
         *("penalties", "sweep"),
         *("pictures", "refinement", "schedules", "serving", "serving.server", "tfgans"),

@@ -128,6 +128,7 @@ def test_difference_of_records(record, digits):
         (("real", "num_examples"), 7, "num_examples"),
         (("real", "checksum"), "0", "real checksum"),
         (("metrics", NAME, "num_fake"), 7, r"\(300, 300\) and of \(300, 7\)"),
+        (("versions", "tfgans"), "0.1.0", "version of tfgans, of which the metrics are, is "),
         (("metrics",), {}, "no metric in common"),
     ],
 )

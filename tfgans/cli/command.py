@@ -46,8 +46,9 @@ class Command:
         passes_on: Whether flags that are not declared are for another command.
         tensorflow: Whether the command uses TensorFlow.
         action: The word that must follow the name, before the flags. Default: "", none.
-        operand: The name of a word that must stand beside the flags. `run` gets it as what
-            remains of the command line. Default: "", none.
+        operand: The name of a word that must stand beside the flags; one that ends in "..." stands
+            for several words, at least one. `run` gets them as what remains of the command line.
+            Default: "", none.
         separates: Whether what stands after a lone `--` is for another command, and remains.
     """
 
@@ -89,7 +90,7 @@ class Command:
             left = parser.parse(words, known_only=self.passes_on)
         except (flags.Error, OSError) as error:
             return self._fail(f"{error} (tfgans {self.name} --help lists the flags)", 2)
-        if self.operand and len(left) != 1:
+        if self.operand and len(left) != 1 and not (left and self.operand.endswith("...")):
             return self._fail(
                 f"expected `{self._usage}`. Received: {shlex.join(left) or 'nothing'}", 2
             )

@@ -14,6 +14,8 @@ COMMANDS = (
     "sweep",
     "sample",
     "evaluate",
+    "compare",
+    "report",
     "export",
     "card",
     "verify",

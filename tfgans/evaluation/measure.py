@@ -139,6 +139,22 @@ def record_name(metric: Metric, quantity: Quantity, extractor: Extractor) -> str
     return f"{quantity.name}[{extractor.name}]"
 
 
+def quantity_of(name: str) -> Quantity | None:
+    """Returns the meaning of a number in a record; None if it is of no metric of the library.
+
+    Args:
+        name: String, its name in the record: "FID", "recall", "recall[digits_classifier]".
+
+    Example:
+
+    >>> tfgans.evaluation.quantity_of("recall[digits_classifier]").higher_is_better
+    True
+    """
+    quantities = [quantity for kind in _KINDS for quantity in kind.quantities]
+    plain = name.partition("[")[0]
+    return next((each for each in quantities if plain in (each.name, each.official_name)), None)
+
+
 def _estimates(
     metric: Metric,
     whole: Mapping[str, float | Estimate],

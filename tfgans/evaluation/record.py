@@ -244,9 +244,10 @@ class Record:
         """Returns the differences of the numbers that both records have, by name.
 
         Two numbers do not compare if the extractor, the resizing, the data set, the split, the
-        counts of examples or the rule for the classes of a conditional model differ: a Frechet
-        distance falls with the number of examples alone. There is a warning if they may not: the
-        versions differ, the extractor has no checksum, or only one model is averaged.
+        counts of examples, the rule for the classes of a conditional model or the version of tfgans
+        differ: a Frechet distance falls with the number of examples alone. There is a warning if
+        they may not: the versions of other packages differ, the extractor has no checksum, or only
+        one model is averaged.
 
         The errors are those of the examples drawn from a trained model. They do not contain the
         differences between trainings with different seeds: for that, train several models.
@@ -257,8 +258,27 @@ class Record:
         Raises:
             ValueError: If the records do not compare, with the reasons; or share no metric.
         """
+        reasons = self.obstacles(other)
+        if reasons:
+            raise ValueError(
+                f"The records do not compare: {'; '.join(reasons)}. Evaluate both alike"
+            )
+        for doubt in self.doubts(other):
+            warnings.warn(f"The records may not compare: {doubt}", stacklevel=2)
+        shared = [name for name in self.metrics if name in other.metrics]
+        return {name: _difference(self.metrics[name], other.metrics[name]) for name in shared}
+
+    def obstacles(self, other: "Record") -> list[str]:
+        """Returns why the numbers of two records do not compare; nothing if they do.
+
+        Args:
+            other: `Record`.
+        """
         checks.instance("other", other, Record, "tfgans.evaluation.Record.load(path)")
         reasons = _other_protocol(self, other) + _other_classes(self.fake, other.fake)
+        versions = self.versions.get("tfgans"), other.versions.get("tfgans")
+        if versions[0] != versions[1]:
+            reasons.append(_differs("the version of tfgans, of which the metrics are,", *versions))
         shared = [name for name in self.metrics if name in other.metrics]
         for name in shared:
             counts = [
@@ -269,15 +289,26 @@ class Record:
                 reasons.append(
                     f"{name} is of {counts[0]} and of {counts[1]} real and fake examples"
                 )
-        if not shared:
-            reasons.append("they have no metric in common")
-        if reasons:
-            raise ValueError(
-                f"The records do not compare: {'; '.join(reasons)}. Evaluate both alike"
-            )
-        for doubt in _doubts(self, other):
-            warnings.warn(f"The records may not compare: {doubt}", stacklevel=2)
-        return {name: _difference(self.metrics[name], other.metrics[name]) for name in shared}
+        return reasons if shared else [*reasons, "they have no metric in common"]
+
+    def doubts(self, other: "Record") -> list[str]:
+        """Returns what may make a difference between two records beside their models.
+
+        Args:
+            other: `Record`.
+        """
+        doubts = [
+            _differs(name, self.versions.get(name), version)
+            for name, version in other.versions.items()
+            if name != "tfgans" and self.versions.get(name) != version
+        ]
+        if self.real["split"] == "unknown":
+            doubts.append("neither says which split of the data it saw")
+        if self.extractor["checksum"] is None:
+            doubts.append(f"the extractor {self.extractor['name']} has no checksum")
+        if (self.fake.get("ema") is None) != (other.fake.get("ema") is None):
+            doubts.append("only one of the models is averaged (ema)")
+        return doubts
 
     def merge(self, other: "Record") -> "Record":
         """Returns a record with the numbers of both: of those that both have, the other's.
@@ -362,21 +393,6 @@ def _other_classes(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[
     if first.get("class_shares") != second.get("class_shares"):
         return ["classes of the samples are drawn by the shares of data that are labeled otherwise"]
     return []
-
-
-def _doubts(first: Record, second: Record) -> list[str]:
-    doubts = [
-        _differs(name, first.versions.get(name), version)
-        for name, version in second.versions.items()
-        if first.versions.get(name) != version
-    ]
-    if first.real["split"] == "unknown":
-        doubts.append("neither says which split of the data it saw")
-    if first.extractor["checksum"] is None:
-        doubts.append(f"the extractor {first.extractor['name']} has no checksum")
-    if (first.fake.get("ema") is None) != (second.fake.get("ema") is None):
-        doubts.append("only one of the models is averaged (ema)")
-    return doubts
 
 
 def _difference(first: MetricValue, second: MetricValue) -> Difference:

@@ -10,10 +10,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: auto; padding: 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: auto; padding: 1rem }
 table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 14px }
 th, td { border-bottom: 1px solid #ccc; padding: .3rem .7rem; text-align: left }
 img { max-width: 100% } code { background: #f3f3f3 }
+.pictures { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; max-width: 24rem }
+.wide { max-width: 100% } figcaption { font-size: 14px; color: #444 }
+summary { cursor: pointer; font-weight: bold }
 """
 # The first bytes of the formats of pictures.
 _TYPES = {b"\x89PNG": "image/png", b"RIFF": "image/webp"}

@@ -28,12 +28,20 @@ def panels(
     return figure, axes
 
 
-def curve(axis: Any, x: Sequence[float], runs: pd.Series, *, label: str, color: str) -> None:
+def curve(
+    axis: Any,
+    x: Sequence[float],
+    runs: pd.Series,
+    *,
+    label: str,
+    color: str,
+    style: str = "-",
+) -> None:
     """Draws the median of lists of the same length, and the range of their values."""
     values = np.array(runs.tolist(), np.float64)
     if not len(values):
         return
-    axis.plot(x, np.median(values, axis=0), color=color, label=label)
+    axis.plot(x, np.median(values, axis=0), style, color=color, label=label)
     axis.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, lw=0)
 
 

@@ -132,7 +132,11 @@ class RunDirectory:
             yield
 
     def write_length(self, length: Mapping[str, float | None]) -> None:
-        """Notes what ends the run: `steps`, `minutes` and `cpu_seconds`, which may change."""
+        """Notes what ends the run and the log's epochs: numbers by name, which may change.
+
+        Args:
+            length: `steps`, `minutes` and `cpu_seconds` of the run, and `epoch_steps`.
+        """
         description = self.description()
         if description["length"] != length:
             files.write_text(self._run_json, _to_json({**description, "length": length}) + "\n")

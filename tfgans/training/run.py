@@ -224,7 +224,7 @@ class Run:
             if cluster.is_chief:
                 self._save_initial()
                 self._restore()
-                run.write_length(self._length)
+                run.write_length({**self._length, "epoch_steps": self._epoch_steps})
                 for name, text in self._notes.items():
                     files.write_text(run.path / name, text)
             self._restore_others()

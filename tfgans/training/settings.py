@@ -19,7 +19,7 @@ from tfgans.players import Player
 from tfgans.training.directory import RunDirectory
 
 # Keras counts names up in a process, and keeps the others to load a model: they decide no number.
-_INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config"})
+_INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "shared_object_id"})
 _NETWORKS = frozenset({"generator", "discriminator"})
 # Lists in the config of a functional model that refer to layers by name.
 _REFERENCES = frozenset({"keras_history", "input_layers", "output_layers"})
@@ -72,13 +72,33 @@ def _source(source: Source) -> dict[str, Any]:
 
 def _network(player: Player) -> dict[str, Any]:
     network = player.network
-    config = _renamed(keras.saving.serialize_keras_object(network))
-    text = _ADDRESS.sub("", json.dumps(config, sort_keys=True, default=str))
     described: dict[str, Any] = {
         "parameters": network.count_params(),
-        "architecture": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "architecture": architecture(keras.saving.serialize_keras_object(network)),
     }
     return described | ({"mixture": player.mixture_settings} if player.is_mixture else {})
+
+
+def architecture(config: Any, *, seeds: bool = True) -> str:
+    """Returns a checksum of a network's config, which does not depend on the names of layers.
+
+    Args:
+        config: JSON values, from `keras.saving.serialize_keras_object` or a .keras file.
+        seeds: Bool, whether the seeds of the initial weights and of random layers count.
+    """
+    config = _renamed(config)
+    if not seeds:
+        config = _without_seeds(config)
+    text = _ADDRESS.sub("", json.dumps(config, sort_keys=True, default=str))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _without_seeds(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {
+            key: _without_seeds(value) for key, value in config.items() if not key.endswith("seed")
+        }
+    return [_without_seeds(value) for value in config] if isinstance(config, list) else config
 
 
 def _renamed(config: Any) -> Any:

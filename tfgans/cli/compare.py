@@ -1,0 +1,74 @@
+"""`tfgans compare`: a table of runs, with tests between groups and curves."""
+
+from collections.abc import Sequence
+
+from tfgans.cli.command import Command, Exit, resume_command, tell
+from tfgans.cli.parser import Parser
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags."""
+    group = parser.group("Comparison")
+    group.words(
+        "metrics", "numbers of the table, as frechet_distance,recall; default: all of the records"
+    )
+    group.path(
+        "baseline",
+        None,
+        "a run of the group that the others are tested against; default: the first run",
+        value="RUN",
+    )
+    group.choice(
+        "test",
+        "sign",
+        ("sign", "rank"),
+        "two-sided test between groups: of pairs with the same seed, or of ranks without pairs",
+    )
+    parser.group("Output").path(
+        "out", None, "folder of report.md, report.html and runs.csv", value="FOLDER"
+    )
+
+
+def compare(parser: Parser, places: Sequence[str]) -> int:
+    """Prints the tables as Markdown; with --out, writes the report."""
+    from tfgans import checks, files
+
+    try:
+        from tfgans import comparison
+    except ImportError as error:
+        raise Exit(
+            f"{error}. The command needs more packages: {checks.install_command('labs')}"
+        ) from error
+    values = parser.values
+    if values.out is not None:
+        files.check_folder(values.out)
+    runs = comparison.find_runs(places)
+    baseline = None
+    if values.baseline is not None:
+        (baseline,) = comparison.find_runs([values.baseline])
+        baseline = next((run for run in runs if run.path.samefile(baseline.path)), None)
+        if baseline is None:
+            raise ValueError(f"--baseline must be among the runs. Received: {values.baseline}")
+    result = comparison.Comparison(
+        runs, metrics=values.metrics, baseline=baseline, test=values.test
+    )
+    print(comparison.comparison_text(result))
+    if values.out is not None:
+        comparison.write_comparison(result, values.out, resume_command("compare", parser.words))
+        tell("compare", f"{values.out}/report.html")
+    return 0
+
+
+COMMAND = Command(
+    name="compare",
+    summary="Compares runs: a table by settings, over seeds, with tests, curves and samples.",
+    examples=(
+        "runs/table",
+        "'runs/r3gan-*' runs/wgan_gp --out=reports/table",
+        "runs/table --metrics=frechet_distance,recall --test=rank --baseline=runs/table/wgan-0",
+    ),
+    define=define,
+    run=compare,
+    operand="RUN...",
+)
+main = COMMAND.main

@@ -1,0 +1,45 @@
+"""`tfgans report`: what a run has done so far, in tables, curves and an animation."""
+
+from collections.abc import Sequence
+
+from tfgans.cli.command import Command, Exit, tell
+from tfgans.cli.parser import Parser
+
+
+def define(parser: Parser) -> None:
+    """Declares the flags."""
+    parser.group("Output").path(
+        "out", None, "folder of report.md and report.html, with figures", value="FOLDER"
+    )
+
+
+def report(parser: Parser, places: Sequence[str]) -> int:
+    """Prints the report as Markdown; with --out, writes it with its figures."""
+    from tfgans import checks, files
+
+    try:
+        from tfgans import comparison
+    except ImportError as error:
+        raise Exit(
+            f"{error}. The command needs more packages: {checks.install_command('labs')}"
+        ) from error
+    out = parser.values.out
+    if out is not None:
+        files.check_folder(out)
+    run = comparison.RecordedRun(places[0])
+    print(comparison.run_text(run))
+    if out is not None:
+        comparison.write_report(run, out)
+        tell("report", f"{out}/report.html")
+    return 0
+
+
+COMMAND = Command(
+    name="report",
+    summary="Reports on a run, also while it trains: curves, samples, findings, settings.",
+    examples=("runs/digits", "runs/digits --out=reports/digits", "runs/table/wgan_gp-0 --out=wgan"),
+    define=define,
+    run=report,
+    operand="RUN",
+)
+main = COMMAND.main

@@ -1,0 +1,23 @@
+"""Comparisons of training runs, and reports of a run, from what their folders hold."""
+
+from tfgans.comparison.comparison import Comparison, Group, Test
+from tfgans.comparison.recorded_run import Grid, RecordedRun, find_runs
+from tfgans.comparison.report import (
+    comparison_text,
+    run_text,
+    write_comparison,
+    write_report,
+)
+
+__all__ = [
+    "Comparison",
+    "Grid",
+    "Group",
+    "RecordedRun",
+    "Test",
+    "comparison_text",
+    "find_runs",
+    "run_text",
+    "write_comparison",
+    "write_report",
+]

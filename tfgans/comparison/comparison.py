@@ -1,0 +1,343 @@
+"""Runs side by side: groups of runs that differ by their seeds alone, and tests between groups."""
+
+import dataclasses
+import functools
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tfgans import checks
+from tfgans.comparison.recorded_run import RecordedRun
+from tfgans.comparison.settings import Value, differing, is_seed, telling
+from tfgans.evaluation import MetricValue, Record, quantity_of
+from tfgans.reports.seeds import rank_test, sign_test, summary
+
+TESTS = ("sign", "rank")
+# The flag that names the folder of a run.
+_PLACE = "run_dir"
+# `--extractor` of the extractors that need no file.
+_EXTRACTORS = {"digits_classifier": "digits", "identity": "identity"}
+
+
+class Test(NamedTuple):
+    """A two-sided test of a number between two groups.
+
+    Attributes:
+        name: "sign", of the pairs of runs with the same seed, or "rank".
+        p_value: Float.
+        num: Ints: of a sign test the pairs without ties, and how many of them the first group wins
+            by the metric's direction (or by the larger value, if it has none); of a rank test the
+            values of the first and of the second group.
+    """
+
+    name: str
+    p_value: float
+    num: tuple[int, int]
+
+    def text(self) -> str:
+        """Returns the result in words: "p = 0.25 (3 of 3)"."""
+        join = "of" if self.name == "sign" else "and"
+        pair = reversed(self.num) if self.name == "sign" else self.num
+        return f"p = {self.p_value:.2g} ({f' {join} '.join(map(str, pair))})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Runs whose settings are the same but for the seeds.
+
+    Attributes:
+        values: Dict of the values of the settings that tell the groups apart, as text.
+        runs: Tuple of `RecordedRun`, by seed.
+    """
+
+    values: Mapping[str, str]
+    runs: tuple[RecordedRun, ...]
+
+    @property
+    def label(self) -> str:
+        """The values in a line: "r3gan, num_generators=4"."""
+        return ", ".join(
+            value if name == "model" else f"{name}={value}" for name, value in self.values.items()
+        )
+
+    def numbers(self, name: str) -> pd.Series:
+        """Returns a number of the records by seed: float64, without the runs that lack it.
+
+        Several runs with a seed count as their mean.
+
+        Args:
+            name: String, a name in the records.
+        """
+        known = [
+            (run.seed, run.record.metrics[name].value)
+            for run in self.runs
+            if run.record is not None and name in run.record.metrics
+        ]
+        table = pd.DataFrame(known, columns=["seed", "value"])
+        return table.astype({"value": "float64"}).groupby("seed", dropna=False)["value"].mean()
+
+
+class Comparison:
+    """Runs side by side.
+
+    Args:
+        runs: List of `RecordedRun`.
+        metrics: Names of numbers in the records, with or without the extractor, in the order of the
+            table. Default: None, all.
+        baseline: `RecordedRun` out of `runs`: the other groups are tested against its group.
+            Default: None, the group of the first run.
+        test: "sign", the paired sign test of the runs with the same seed; or "rank", the test of
+            Mann, Whitney and Wilcoxon, which takes over as well if no seed is in both groups.
+
+    Attributes:
+        runs: Tuple of the runs.
+        groups: Tuple of `Group`, the baseline first.
+        metrics: Tuple of names of numbers in the records.
+        settings: Dict of all settings that are not the same in all groups: their values by group.
+        doubts: List of strings, what else may make a difference between records.
+
+    Raises:
+        ValueError: If records do not compare, with the reason and the runs; or a name is unknown.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[RecordedRun],
+        *,
+        metrics: Sequence[str] | None = None,
+        baseline: RecordedRun | None = None,
+        test: Literal["sign", "rank"] = "sign",
+    ) -> None:
+        checks.choice("test", test, TESTS)
+        self.runs = tuple(runs)
+        self._test = test
+        self.doubts = _check_records(self.runs)
+        by_settings: dict[tuple[tuple[str, str], ...], list[RecordedRun]] = {}
+        for run in [*([] if baseline is None else [baseline]), *self.runs]:
+            ours = by_settings.setdefault(run.deciding, [])
+            if run not in ours:
+                ours.append(run)
+        grouped = [
+            sorted(ours, key=lambda run: (run.seed is None, run.seed or 0, run.name))
+            for ours in by_settings.values()
+        ]
+        self.settings = differing([ours[0].settings for ours in grouped])
+        told = telling(self.settings, _flags_of(grouped))
+        self.groups = tuple(
+            Group({name: values[index] for name, values in told.items()}, tuple(ours))
+            for index, ours in enumerate(grouped)
+        )
+        self.metrics = _chosen(list(self._known()), metrics)
+
+    def _known(self) -> dict[str, MetricValue]:
+        """Returns all numbers by name, in the order of the records."""
+        records = [run.record for run in self.runs if run.record is not None]
+        known: dict[str, MetricValue] = {}
+        for record in records:
+            known |= record.metrics
+        return known
+
+    @property
+    def record(self) -> Record | None:
+        """A record of the runs; they all have its protocol. None if no run has any."""
+        return next((run.record for run in self.runs if run.record is not None), None)
+
+    @property
+    def repeated(self) -> list[str]:
+        """The runs that have the settings and the seed of another, in words."""
+        texts = []
+        for group in self.groups:
+            by_seed: dict[int | None, list[str]] = {}
+            for run in group.runs:
+                by_seed.setdefault(run.seed, []).append(run.name)
+            texts += [
+                f"{' and '.join(names)} have the same settings and seed"
+                for names in by_seed.values()
+                if len(names) > 1
+            ]
+        return texts
+
+    def summary(self, group: Group, name: str) -> tuple[float, float, float]:
+        """Returns the median of a number and its interval, as of `tfgans.reports.seeds.summary`.
+
+        Args:
+            group: `Group`.
+            name: String, a name in the records.
+        """
+        return summary(group.numbers(name))
+
+    def best(self, name: str) -> list[Group]:
+        """Returns the groups with the best median; none if all tie, or the metric has no direction.
+
+        Args:
+            name: String, a name in the records.
+        """
+        quantity = quantity_of(name)
+        medians = {
+            index: self.summary(group, name)[0]
+            for index, group in enumerate(self.groups)
+            if len(group.numbers(name))
+        }
+        if quantity is None or len(set(medians.values())) < 2:
+            return []
+        best = max(medians.values()) if quantity.higher_is_better else min(medians.values())
+        return [self.groups[index] for index, median in medians.items() if median == best]
+
+    def test(self, name: str, first: Group, second: Group) -> Test | None:
+        """Returns a two-sided test of a number between two groups; None if a group lacks it.
+
+        Args:
+            name: String, a name in the records.
+            first: `Group`.
+            second: `Group`.
+        """
+        ours, others = first.numbers(name), second.numbers(name)
+        if not len(ours) or not len(others):
+            return None
+        shared = ours.index.intersection(others.index).dropna()
+        if self._test == "rank" or not len(shared):
+            return Test("rank", rank_test(ours, others), (len(ours), len(others)))
+        quantity = quantity_of(name)
+        sign = 1 if quantity is None or quantity.higher_is_better else -1
+        gains = sign * (ours[shared] - others[shared]).to_numpy()
+        wins, num = int((gains > 0).sum()), int(np.count_nonzero(gains))
+        return Test("sign", sign_test(wins, num), (num, wins))
+
+    @functools.cached_property
+    def rows(self) -> pd.DataFrame:
+        """A table with a row a run: its settings, its state, its times, its numbers."""
+        rows: list[dict[str, object]] = []
+        for group in self.groups:
+            for run in group.runs:
+                record = run.record
+                row: dict[str, object] = {"run": run.name, **group.values, "seed": run.seed}
+                row |= {"state": run.state, "steps": run.steps, "seconds": run.seconds}
+                row |= {"cpu_seconds": run.cpu_seconds}
+                row |= {"evaluated_step": None if record is None else record.fake.get("step")}
+                for name in self.metrics:
+                    number = None if record is None else record.metrics.get(name)
+                    row[name] = None if number is None else number.value
+                    low, high = (None, None) if number is None else number.interval or (None, None)
+                    row |= {f"{name}.low": low, f"{name}.high": high}
+                rows.append(row)
+        return pd.DataFrame(rows)
+
+    def missing_records(self) -> list[str]:
+        """Returns the commands that add the records which runs lack, for a shell."""
+        record = self.record
+        return [
+            evaluate_command(run, like=record)
+            for run in self.runs
+            if run.record is None and run.steps > 0
+        ]
+
+    def stale_records(self) -> list[str]:
+        """Returns which runs have been trained on since their record, in words."""
+        texts = []
+        for run in self.runs:
+            step = None if run.record is None else run.record.fake.get("step")
+            if step is not None and run.is_finished and step < run.steps:
+                texts.append(
+                    f"the record of {run.name} is of step {step}, and the run is at {run.steps}"
+                )
+        return texts
+
+
+def short_name(name: str) -> str:
+    """Returns the name of a number in a record without that of the extractor."""
+    return name.partition("[")[0]
+
+
+def evaluate_command(run: RecordedRun, *, like: Record | None) -> str:
+    """Returns the command line that adds a record to a run.
+
+    Args:
+        run: `RecordedRun`.
+        like: `Record` that it is to compare with; None for the defaults.
+    """
+    words = ["tfgans", "evaluate", f"--run_dir={os.fspath(run.path)}"]
+    if like is not None:
+        extractor = _EXTRACTORS.get(like.extractor["name"])
+        if "accuracy" in like.extractor and extractor is None:
+            extractor = "classifier"
+        words += [] if extractor is None else [f"--extractor={extractor}"]
+        if like.real["split"] not in ("unknown", run.settings.get("split")):
+            words.append(f"--split={like.real['split']}")
+        counts = like.real["num_examples"], like.fake["num_examples"]
+        if counts[0] != run.settings.get("num_examples"):
+            words.append(f"--num_real={counts[0]}")
+        if counts[1] != counts[0]:
+            words.append(f"--num_samples={counts[1]}")
+    return shlex.join(words)
+
+
+def _check_records(runs: Sequence[RecordedRun]) -> list[str]:
+    """Raises ValueError unless all records compare; returns what else may make a difference."""
+    recorded = [run for run in runs if run.record is not None]
+    if not recorded:
+        return []
+    first, *others = recorded
+    refused: dict[str, list[str]] = {}
+    doubts: dict[str, list[str]] = {}
+    for run in others:
+        if first.record is None or run.record is None:
+            continue
+        reasons = first.record.obstacles(run.record)
+        if reasons:
+            refused.setdefault("; ".join(reasons), []).append(run.name)
+        for doubt in first.record.doubts(run.record):
+            doubts.setdefault(doubt, []).append(run.name)
+    if refused:
+        listed = ". ".join(f"{_listed(names)}: {reasons}" for reasons, names in refused.items())
+        raise ValueError(
+            f"These records do not compare with that of {first.name} (the first). {listed}. "
+            "Evaluate all runs alike, or leave these out"
+        )
+    return [f"{doubt} ({_listed(names)})" for doubt, names in doubts.items()]
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _flags_of(groups: Sequence[Sequence[RecordedRun]]) -> dict[str, list[str]]:
+    """Returns the flags that are the same within each group and not in all: values by group."""
+    if not all(run.flags for ours in groups for run in ours):
+        return {}
+    names = dict.fromkeys(name for ours in groups for run in ours for name in run.flags)
+    flags: dict[str, list[str]] = {}
+    for name in names:
+        values = [{run.flags.get(name, "-") for run in ours} for ours in groups]
+        within = all(len(each) == 1 for each in values)
+        if within and len(set().union(*values)) > 1 and name != _PLACE and not is_seed(name):
+            flags[name] = [each.pop() for each in values]
+    return flags
+
+
+def _chosen(known: Sequence[str], chosen: Sequence[str] | None) -> tuple[str, ...]:
+    """Returns the names of numbers that are asked for."""
+    if chosen is None:
+        return tuple(known)
+    names: list[str] = []
+    for wanted in chosen:
+        fits = [name for name in known if wanted in (name, short_name(name))]
+        if not fits:
+            listed = ", ".join(short_name(name) for name in known) or "none"
+            raise ValueError(f"The records have {listed}. Received: metric {wanted!r}")
+        names += fits
+    return tuple(dict.fromkeys(names))
+
+
+def common_settings(runs: Sequence[RecordedRun]) -> dict[str, Value]:
+    """Returns the settings that all runs share."""
+    first, *others = runs
+    return {
+        name: value
+        for name, value in first.settings.items()
+        if all(name in run.settings and run.settings[name] == value for run in others)
+    }

@@ -1,0 +1,301 @@
+"""Figures of runs: numbers by seed, curves on the way, precision and recall, samples."""
+
+import io
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+from tfgans.comparison.comparison import Comparison, Group, short_name
+from tfgans.comparison.recorded_run import Grid, RecordedRun
+from tfgans.evaluation import quantity_of
+from tfgans.reports import plots
+
+# A number that spans more is drawn on a logarithmic axis.
+_WIDE_RANGE = 30.0
+_MAX_PANELS = 6
+_COLUMNS = 3
+_STYLES = ("-", "--", ":", "-.")
+# Of the animation.
+_MAX_FRAMES = 40
+_FRAME_MILLISECONDS = 350
+_LAST_MILLISECONDS = 2000
+_TITLE_HEIGHT = 24
+_LOSSES = ("discriminator_loss", "generator_loss", "real_logits", "fake_logits", "penalty")
+
+
+class Shown(NamedTuple):
+    """A picture of a group's samples.
+
+    Attributes:
+        group: `Group`.
+        run: `RecordedRun`, whose samples these are.
+        grid: `Grid`.
+    """
+
+    group: Group
+    run: RecordedRun
+    grid: Grid
+
+
+def arrow(name: str) -> str:
+    """Returns the short name of a number with an arrow to where a better generator is."""
+    quantity = quantity_of(name)
+    if quantity is None:
+        return short_name(name)
+    return f"{short_name(name)} {'↑' if quantity.higher_is_better else '↓'}"
+
+
+def seeds(comparison: Comparison) -> Figure | None:
+    """Draws the first numbers of the records: a point a run, a line at the median of each group."""
+    names = comparison.metrics[:_MAX_PANELS]
+    groups = comparison.groups
+    if not names:
+        return None
+    columns = min(_COLUMNS, len(names))
+    height = 0.9 + 0.28 * len(groups)
+    size = (4.2 if columns == _COLUMNS else 5.0, height)
+    figure, axes = plots.panels(math.ceil(len(names) / columns), columns, size=size, sharey=True)
+    for axis, name in zip(axes.flat, names, strict=False):
+        for place, group in enumerate(groups):
+            values = group.numbers(name)
+            color, _ = _style(place)
+            axis.plot(values, np.full(len(values), place), "o", color=color, alpha=0.6, ms=5)
+            if len(values):
+                middle = comparison.summary(group, name)[0]
+                axis.plot([middle, middle], [place - 0.3, place + 0.3], color=color, lw=2)
+        axis.set_title(arrow(name), fontsize=10)
+        _scale(axis.set_xscale, [group.numbers(name) for group in groups])
+    axes[0, 0].set_yticks(range(len(groups)), [group.label for group in groups])
+    axes[0, 0].set_ylim(len(groups) - 0.5, -0.5)
+    _hide_unused(axes, len(names))
+    return figure
+
+
+def precision_recall(comparison: Comparison) -> Figure | None:
+    """Draws precision against recall, a point a run; None if no record has them."""
+    names = {short_name(name): name for name in comparison.metrics}
+    if not {"precision", "recall"} <= names.keys():
+        return None
+    figure, axes = plots.panels(1, 1, size=(6.4, 4.2))
+    axis = axes[0, 0]
+    for place, group in enumerate(comparison.groups):
+        points = pd.concat(
+            {name: group.numbers(names[name]) for name in ("recall", "precision")}, axis=1
+        ).dropna()
+        color, marker = _style(place)[0], "osD^vPX*"[place // len(plots.COLORS) % 8]
+        axis.plot(points["recall"], points["precision"], marker, color=color, label=group.label)
+    axis.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axis.grid(color="0.9")
+    _legend(figure, axis)
+    return figure
+
+
+def metric_curves(comparison: Comparison) -> Figure | None:
+    """Draws the numbers of the evaluations on the way against steps, and against CPU seconds."""
+    evaluated = pd.concat([run.evaluations for run in comparison.runs], ignore_index=True)
+    recorded = [name for name in evaluated["metric"].unique() if evaluated_often(evaluated, name)]
+    names = [name for name in comparison.metrics if name in recorded] or recorded
+    names = [name for name in names if evaluated.loc[evaluated["metric"] == name, "value"].std()]
+    names = names[:_COLUMNS]
+    if not names:
+        return None
+    timed = any(len(run.times) for run in comparison.runs)
+    figure, axes = plots.panels(1 + timed, len(names), size=(4.2, 3.0))
+    for column, name in enumerate(names):
+        curves = {
+            place: _metric_table(group, name) for place, group in enumerate(comparison.groups)
+        }
+        for place, values in curves.items():
+            _draw(axes[0, column], values, place, comparison.groups[place].label)
+            seconds = _cpu_seconds(comparison.groups[place], values.columns)
+            if timed and len(seconds):
+                _draw(axes[1, column], values.set_axis(seconds, axis=1), place, "")
+        for axis, label in zip(axes[:, column], ("training steps", "CPU seconds"), strict=False):
+            axis.set_title(arrow(name), fontsize=10)
+            axis.set_xlabel(label)
+            _scale(axis.set_yscale, [values.stack() for values in curves.values()])
+    _legend(figure, axes[0, 0])
+    return figure
+
+
+def evaluated_often(evaluations: pd.DataFrame, name: str) -> bool:
+    """Returns whether a number was evaluated at two steps or more."""
+    return evaluations.loc[evaluations["metric"] == name, "step"].nunique() > 1
+
+
+def log_curves(comparison: Comparison) -> Figure | None:
+    """Draws the losses, the logits and the penalty against steps."""
+    logged = {name for run in comparison.runs if len(run.log) for name in run.log.columns}
+    names = [name for name in _LOSSES if name in logged]
+    if not names:
+        return None
+    columns = min(_COLUMNS, len(names))
+    figure, axes = plots.panels(math.ceil(len(names) / columns), columns, size=(4.2, 2.8))
+    for axis, name in zip(axes.flat, names, strict=False):
+        for place, group in enumerate(comparison.groups):
+            series = [
+                run.log.set_index("step")[name].dropna() for run in group.runs if name in run.log
+            ]
+            _draw(axis, _aligned(series), place, group.label)
+        axis.set_title(name, fontsize=10)
+        axis.set_xlabel("training steps")
+    _hide_unused(axes, len(names))
+    _legend(figure, axes[0, 0])
+    return figure
+
+
+def readings(run: RecordedRun) -> Figure | None:
+    """Draws what the doctor measured, and marks its findings; None without readings."""
+    names = [name for name in run.readings.columns[2:] if run.readings[name].notna().any()]
+    if len(run.readings) < 2 or not names:
+        return None
+    columns = min(_COLUMNS, len(names))
+    figure, axes = plots.panels(math.ceil(len(names) / columns), columns, size=(4.2, 2.6))
+    for axis, name in zip(axes.flat, names, strict=False):
+        axis.plot(run.readings["step"], run.readings[name], ".-", color=plots.COLORS[0])
+        for step in run.findings["step"]:
+            axis.axvline(step, color=plots.COLORS[1], lw=1)
+        axis.set_title(name, fontsize=10)
+        axis.set_xlabel("training steps")
+    _hide_unused(axes, len(names))
+    return figure
+
+
+def mixture_weights(run: RecordedRun) -> Figure | None:
+    """Draws the weights of the components of mixtures against steps; None without a mixture."""
+    table = run.mixture
+    if not len(table):
+        return None
+    players = list(dict.fromkeys(table["player"]))
+    figure, axes = plots.panels(1, len(players), size=(5.0, 2.8))
+    for axis, player in zip(axes.flat, players, strict=True):
+        ours = table[table["player"] == player]
+        for place, (component, rows) in enumerate(ours.groupby("component")):
+            color, style = _style(place)
+            axis.plot(rows["step"], rows["weight"], style, color=color, label=f"{component:.0f}")
+        axis.set(title=f"weights of the {player}'s components", xlabel="training steps")
+        axis.set_ylim(bottom=0)
+        axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def samples(comparison: Comparison) -> tuple[str, list[Shown]]:
+    """Returns a picture of samples of each group at the same step, and in words at which.
+
+    The step is the last that all groups have recorded. If there is none after step 0, it is for
+    each group the closest to the last step of the shortest run.
+    """
+    first = [next((run for run in group.runs if run.grids), None) for group in comparison.groups]
+    pairs = [
+        (group, run) for group, run in zip(comparison.groups, first, strict=True) if run is not None
+    ]
+    if not pairs:
+        return "", []
+    steps = [{grid.step for grid in run.grids} for _, run in pairs]
+    common = set.intersection(*steps) - {0}
+    target = max(common) if common else min(max(each) for each in steps)
+    chosen = [
+        Shown(group, run, min(run.grids, key=lambda grid: abs(grid.step - target)))
+        for group, run in pairs
+    ]
+    if common:
+        return f"all at step {target}, the last that all have recorded", chosen
+    return f"those closest to step {target}: no step is recorded by all", chosen
+
+
+def animation(grids: Sequence[Grid]) -> bytes:
+    """Returns pictures of samples as an animated WebP file, each with its step above.
+
+    Of more than 40 pictures some are left out, evenly.
+
+    Args:
+        grids: List of `Grid`, not empty.
+    """
+    places = np.unique(np.linspace(0, len(grids) - 1, _MAX_FRAMES).round().astype(int))
+    chosen = [grids[place] for place in places]
+    pictures = []
+    for grid in chosen:
+        with Image.open(grid.path) as file:
+            pictures.append(file.convert("RGB"))
+    width, height = (max(picture.size[axis] for picture in pictures) for axis in (0, 1))
+    font = ImageFont.load_default(14)
+    frames = []
+    for grid, picture in zip(chosen, pictures, strict=True):
+        frame = Image.new("RGB", (width, height + _TITLE_HEIGHT), "white")
+        frame.paste(picture, (0, _TITLE_HEIGHT))
+        ImageDraw.Draw(frame).text((4, 4), f"step {grid.step}", fill="black", font=font)
+        frames.append(frame)
+    file = io.BytesIO()
+    durations = [_FRAME_MILLISECONDS] * (len(frames) - 1) + [_LAST_MILLISECONDS]
+    frames[0].save(
+        file,
+        format="WEBP",
+        save_all=True,
+        append_images=frames[1:],
+        duration=durations if len(frames) > 1 else _LAST_MILLISECONDS,
+        loop=0,
+        quality=85,
+    )
+    return file.getvalue()
+
+
+def _style(place: int) -> tuple[str, str]:
+    """Returns the color and the line style of a group."""
+    num = len(plots.COLORS)
+    return plots.COLORS[place % num], _STYLES[place // num % len(_STYLES)]
+
+
+def _metric_table(group: Group, name: str) -> pd.DataFrame:
+    """Returns a number on the way: a row a run, a column a step that all its runs have."""
+    tables = (run.evaluations for run in group.runs)
+    return _aligned(
+        [table[table["metric"] == name].set_index("step")["value"].dropna() for table in tables]
+    )
+
+
+def _aligned(series: Sequence[pd.Series]) -> pd.DataFrame:
+    """Returns the values of runs by step: a row a run, of the steps that all of them have."""
+    known = [each[~each.index.duplicated(keep="last")] for each in series if len(each)]
+    if not known:
+        return pd.DataFrame()
+    return pd.concat(known, axis=1, join="inner").sort_index().T
+
+
+def _cpu_seconds(group: Group, steps: pd.Index) -> np.ndarray:
+    """Returns the median CPU seconds of a group's runs at steps; empty if they are not known."""
+    timed = [run.times for run in group.runs if len(run.times)]
+    if not timed or not len(steps):
+        return np.empty(0)
+    seconds = [np.interp(steps, table["step"], table["cpu_seconds"]) for table in timed]
+    return np.median(seconds, axis=0)
+
+
+def _draw(axis: Any, values: pd.DataFrame, place: int, label: str) -> None:
+    if not values.size:
+        return
+    color, style = _style(place)
+    runs = pd.Series(values.to_numpy().tolist())
+    plots.curve(axis, values.columns, runs, label=label, color=color, style=style)
+
+
+def _scale(set_scale: Any, series: Sequence[pd.Series]) -> None:
+    """Makes an axis logarithmic if its numbers are positive and span orders of magnitude."""
+    values = np.concatenate([np.asarray(each, np.float64) for each in series])
+    if len(values) and values.min() > 0 and values.max() / values.min() > _WIDE_RANGE:
+        set_scale("log")
+
+
+def _legend(figure: Figure, axis: Any) -> None:
+    handles, labels = axis.get_legend_handles_labels()
+    if len(handles) > 1:
+        figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=9)
+
+
+def _hide_unused(axes: Any, used: int) -> None:
+    for axis in axes.flat[used:]:
+        axis.set_visible(False)

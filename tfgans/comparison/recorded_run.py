@@ -1,0 +1,263 @@
+"""What the folder of a run holds, read for reports. The run may be training, stopped or failed."""
+
+import functools
+import glob
+import json
+import os
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from tfgans import files
+from tfgans.comparison.settings import Value, flatten, is_seed
+from tfgans.evaluation import Record
+from tfgans.training import RunDirectory
+from tfgans.training.settings import architecture
+
+_GRID = re.compile(r"step-(\d+)\.png")
+_BACKUP = re.compile(r"step-(\d+)-")
+_FLAG = re.compile(r"--(\w+)(?:=(.*))?")
+
+
+class Grid(NamedTuple):
+    """A picture of samples.
+
+    Attributes:
+        step: Int, training steps.
+        path: The PNG file.
+    """
+
+    step: int
+    path: Path
+
+
+class RecordedRun:
+    """A run as its folder shows it. Tables are read at their first use.
+
+    Args:
+        path: The folder.
+
+    Attributes:
+        path: `Path` of the folder.
+        settings: Dict of what decides the result, with dotted names, seeds included: those of
+            `run.json`, and `steps`, `minutes` and `cpu_seconds` that end the run.
+        flags: Dict of the flags of `tfgans train`, as text. Empty for a run made in Python.
+        class_names: List of strings, or None.
+        versions: Dict of version strings by package.
+
+    Raises:
+        ValueError: If the folder holds no run, or `run.json` is damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._directory = RunDirectory(path)
+        self.path = self._directory.path
+        description = self._directory.description()
+        self._length = {
+            name: value for name, value in (description["length"] or {}).items() if value
+        }
+        ends = {name: self._length[name] for name in self._length if name != "epoch_steps"}
+        self.settings: dict[str, Value] = flatten(description["settings"]) | ends
+        self.settings |= _architectures(self._directory.initial_model)
+        self.versions: dict[str, str] = description["versions"]
+        self.flags = _flags(self.path / "flags.txt")
+
+    def __repr__(self) -> str:
+        return f"RecordedRun({os.fspath(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        """The path as text."""
+        return os.fspath(self.path)
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the model; None if `run.json` has none."""
+        seed = self.settings.get("seed")
+        return seed if isinstance(seed, int) else None
+
+    @functools.cached_property
+    def deciding(self) -> tuple[tuple[str, str], ...]:
+        """The settings but for the seeds: runs with the same ones differ by chance alone."""
+        return tuple(
+            sorted(
+                (name, repr(value)) for name, value in self.settings.items() if not is_seed(name)
+            )
+        )
+
+    @functools.cached_property
+    def times(self) -> pd.DataFrame:
+        """Table of `step`, `seconds` and `cpu_seconds`, as of `RunDirectory.time_spent`."""
+        table = _table(self._directory.time, ["step", "seconds", "cpu_seconds"])
+        return table.drop_duplicates("step", keep="last", ignore_index=True)
+
+    @functools.cached_property
+    def log(self) -> pd.DataFrame:
+        """Table of `step` and the means of the logs; without rows if steps are not known."""
+        table = _table(self._directory.log, ["epoch"])
+        epoch_steps = self._length.get("epoch_steps") or self.flags.get("epoch_steps")
+        if epoch_steps is None:
+            return table.iloc[:0].assign(step=[])
+        ends = (table.pop("epoch") + 1) * int(epoch_steps)
+        return table.assign(step=ends.clip(upper=max(self.steps, 1)))
+
+    @functools.cached_property
+    def evaluations(self) -> pd.DataFrame:
+        """Table of `step`, `metric`, `value`, `low` and `high` of the evaluations on the way."""
+        names = ["step", "metric", "value", "low", "high"]
+        return _table(self._directory.evaluation_log, names, text=["metric"])
+
+    @functools.cached_property
+    def readings(self) -> pd.DataFrame:
+        """Table of the doctor's readings, as of `Doctor`."""
+        table = _table(self.path / "doctor-readings.csv", ["step"])
+        return table.drop(columns=[name for name in table if name.endswith("_weights")])
+
+    @functools.cached_property
+    def findings(self) -> pd.DataFrame:
+        """Table of the doctor's findings, as of `Doctor`."""
+        names = ["step", "rollbacks", "symptom", "value", "limit", "action"]
+        return _table(self._directory.doctor_log, names, text=["symptom", "action"])
+
+    @functools.cached_property
+    def mixture(self) -> pd.DataFrame:
+        """Table of the weights of mixtures, as of `MixtureMonitor`; empty without a mixture."""
+        return _table(self._directory.mixture_log, ["step", "player"], text=["player"])
+
+    @property
+    def has_doctor(self) -> bool:
+        """Whether a doctor checks the run."""
+        return self._directory.doctor_log.exists()
+
+    @functools.cached_property
+    def grids(self) -> list[Grid]:
+        """The pictures of samples by step."""
+        paths = self._directory.grids.glob("step-*")
+        pairs = ((_GRID.fullmatch(path.name), path) for path in paths)
+        return sorted(Grid(int(match[1]), path) for match, path in pairs if match)
+
+    @functools.cached_property
+    def steps(self) -> int:
+        """Training steps done, as far as the files tell."""
+        backups = (_BACKUP.match(path.name) for path in self._directory.backups.glob("step-*"))
+        known = [
+            *self.times["step"].tail(1),
+            *self.evaluations["step"].tail(1),
+            *(grid.step for grid in self.grids[-1:]),
+            *(int(match[1]) for match in backups if match),
+        ]
+        return int(max(known, default=0))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has reached its end."""
+        return self._directory.final_model.exists()
+
+    @property
+    def state(self) -> str:
+        """Where the run stands, in words: "finished", or how far it is, or why it stopped."""
+        if self.is_finished:
+            return "finished"
+        actions = self.findings["action"].tolist()
+        if actions and actions[-1] == "stopped":
+            return f"failed: {self.findings['symptom'].iloc[-1]} at step {self.steps}"
+        goal = f" of {self._length['steps']}" if "steps" in self._length else ""
+        return f"unfinished: step {self.steps}{goal}"
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far; NaN if they are not known."""
+        return float(self.times["seconds"].max())
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU seconds of the training steps so far; NaN if they are not known."""
+        return float(self.times["cpu_seconds"].max())
+
+    @functools.cached_property
+    def record(self) -> Record | None:
+        """The record that `tfgans evaluate` has written; None without.
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
+        path = self.path / "evaluation" / "evaluation.json"
+        return Record.load(path) if path.exists() else None
+
+
+def find_runs(places: Sequence[str | os.PathLike[str]]) -> list[RecordedRun]:
+    """Returns the runs of folders, of patterns such as `runs/r3gan-*`, and of folders of runs.
+
+    Args:
+        places: Folders of a run, folders with runs somewhere below, or patterns of `glob`.
+
+    Raises:
+        ValueError: If there is no run in a place, or a `run.json` is damaged.
+    """
+    runs: dict[Path, RecordedRun] = {}
+    for place in places:
+        path = files.path(place)
+        roots = [path] if path.exists() else sorted(map(Path, glob.glob(os.fspath(path))))
+        folders = [folder for root in roots for folder in _run_folders(root)]
+        if not folders:
+            raise ValueError(
+                f"{place} must be the folder of a run of `tfgans train`, a folder with runs, or a "
+                "pattern of folders. Received: "
+                + ("nothing of this name" if not roots else "no run.json in it or below")
+            )
+        for folder in folders:
+            runs.setdefault(folder.resolve(), RecordedRun(folder))
+    return list(runs.values())
+
+
+def _run_folders(root: Path) -> list[Path]:
+    if (root / "run.json").is_file():
+        return [root]
+    return sorted(path.parent for path in root.rglob("run.json"))
+
+
+def _architectures(initial_model: Path) -> dict[str, Value]:
+    """Returns checksums of both networks without their seeds, in place of those in `run.json`."""
+    try:
+        with zipfile.ZipFile(initial_model) as file:
+            config = json.loads(file.read("config.json"))["config"]
+        return {
+            f"{name}.architecture": architecture(config[name], seeds=False)
+            for name in ("generator", "discriminator")
+        }
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+        # The run has not begun, or the file is damaged: then the checksums with seeds remain.
+        return {}
+
+
+def _flags(path: Path) -> dict[str, str]:
+    """Returns the flags of a flag file as text; those that switch off as "false"."""
+    if not path.exists():
+        return {}
+    flags: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        match = _FLAG.fullmatch(line.strip())
+        if match and match[2] is not None:
+            flags[match[1]] = match[2]
+        elif match:
+            off = match[1].startswith("no")
+            flags[match[1].removeprefix("no") if off else match[1]] = "false" if off else "true"
+    return flags
+
+
+def _table(path: Path, columns: Sequence[str], text: Sequence[str] = ()) -> pd.DataFrame:
+    """Returns the complete rows of a CSV file, of which another process may write the last."""
+    whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
+    header, *lines = whole.decode(errors="replace").splitlines() or [""]
+    names = header.split(",")
+    if not set(columns) <= set(names):
+        names, lines = list(columns), []
+    rows = [row for row in (line.split(",") for line in lines) if len(row) == len(names)]
+    table = pd.DataFrame(rows, columns=names)
+    numbers = [name for name in names if name not in text]
+    table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce")
+    return table.dropna(subset=[names[0]]).reset_index(drop=True)

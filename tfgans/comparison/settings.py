@@ -1,0 +1,116 @@
+"""Which settings tell groups of runs apart."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+# A JSON value that is no object.
+Value: TypeAlias = bool | int | float | str | list["Value"] | None
+
+ABSENT = "-"
+_LONGEST_VALUE = 40
+# What `tfgans.training.settings.describe` computes from a network, whatever makes the difference.
+_COMPUTED = ("parameters", "architecture")
+
+
+def flatten(settings: Mapping[str, object], prefix: str = "") -> dict[str, Value]:
+    """Returns settings with dotted names in place of objects in objects.
+
+    An object of Keras, `{"class_name": ..., "config": {...}}`, is its class, and the entries of its
+    config follow under its name.
+
+    Example:
+
+    >>> from tfgans.comparison.settings import flatten
+    >>> flatten({"penalty": {"class_name": "R1Penalty", "config": {"weight": 2.0}}})
+    {'penalty': 'R1Penalty', 'penalty.weight': 2.0}
+    """
+    flat: dict[str, Value] = {}
+    for key, value in settings.items():
+        name, parts = f"{prefix}{key}", value
+        if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            parts = {str(index): item for index, item in enumerate(value)}
+        if isinstance(parts, dict) and isinstance(parts.get("config"), dict):
+            flat[name] = str(parts.get("class_name"))
+            parts = parts["config"]
+        if isinstance(parts, dict):
+            flat |= flatten(parts, f"{name}.")
+        else:
+            flat[name] = parts  # type: ignore[assignment]
+    return flat
+
+
+def is_seed(name: str) -> bool:
+    """Returns whether a setting is a seed, which makes no difference but by chance."""
+    return name.rpartition(".")[2].endswith("seed")
+
+
+def shown(value: Value) -> str:
+    """Returns a setting as a short text."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = str(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
+
+
+def differing(groups: Sequence[Mapping[str, Value]]) -> dict[str, list[str]]:
+    """Returns the settings that are not the same in all groups: their values by short name.
+
+    Settings with the same values throughout and the same last part of their name, such as the
+    learning rates of both players, are one. A name is as short as is unique.
+
+    Args:
+        groups: The settings of each group.
+    """
+    names = list(dict.fromkeys(name for settings in groups for name in settings))
+    values = {name: [settings.get(name) for settings in groups] for name in names}
+    merged: dict[tuple[str, str], str] = {}
+    for name in names:
+        if not is_seed(name) and len(set(map(repr, values[name]))) > 1:
+            last = name.rpartition(".")[2]
+            merged.setdefault((last, repr(values[name])), name)
+    lasts = [last for last, _ in merged]
+    return {
+        (last if lasts.count(last) == 1 else name): [shown(value) for value in values[name]]
+        for (last, _), name in merged.items()
+    }
+
+
+def telling(
+    settings: Mapping[str, Sequence[str]], flags: Mapping[str, Sequence[str]]
+) -> dict[str, Sequence[str]]:
+    """Returns as few settings as tell all groups apart: the rest follows from them.
+
+    Flags come first, since they are the names that the user knows; then settings, of which those
+    that are computed from others last; in each case those with the most different values.
+
+    Args:
+        settings: Values of the groups by setting, as of `differing`.
+        flags: Values of the groups by flag, of flags that are not the same in all groups.
+
+    Example:
+
+    >>> from tfgans.comparison.settings import telling
+    >>> telling({"model": ["GAN", "WGAN", "WGAN"], "critics": ["1", "5", "5"]}, {})
+    {'model': ['GAN', 'WGAN', 'WGAN']}
+    """
+    order = list(settings)
+
+    def rank(name: str, values: Sequence[str]) -> tuple[int, int]:
+        return -len(set(values)), order.index(name) if name in order else len(order)
+
+    candidates = [
+        *sorted(flags.items(), key=lambda item: rank(*item)),
+        *sorted(
+            settings.items(),
+            key=lambda item: (item[0].rpartition(".")[2] in _COMPUTED, *rank(*item)),
+        ),
+    ]
+    chosen: dict[str, Sequence[str]] = {}
+    apart = 1
+    for name, values in candidates:
+        cells = len(set(zip(*chosen.values(), values, strict=True)))
+        if cells > apart and name not in chosen:
+            chosen[name], apart = values, cells
+    return dict(sorted(chosen.items(), key=lambda item: rank(item[0], ())[1]))
