@@ -73,12 +73,12 @@ class TestTrain:
         sizes = {
             side: [
                 ok("train", f"{flags}{side} {width}", path=tmp_path).stdout.splitlines()
-                for width in ("", "--width=32", "--width=64")
+                for width in ("", f"--width={width}")
             ]
-            for side in (16, 17)
+            for side, width in ((16, 64), (17, 32))
         }
-        assert sizes[16][0] == sizes[16][2] != sizes[16][1]
-        assert sizes[17][0] == sizes[17][1] != sizes[17][2]
+        for default, expected in sizes.values():
+            assert default == expected
 
     def test_dry_run_builds_the_evaluator_too(self, tmp_path):
         done = ok("train", "--run_dir={path} --network=mlp --dry_run", path=tmp_path / "run")

@@ -102,6 +102,7 @@ def test_mixtures_take_the_component_of_each_row(format_name, path):
         np.testing.assert_allclose(received[row], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_component_alone(tmp_path):
     pytest.importorskip("onnxruntime", reason=checks.install_command("exchange"))
     live = served.export("mixture").live

@@ -50,7 +50,7 @@ GAMES = {
         *pair(),
         discriminator_steps=2,
         augmentation=tfgans.augmentation.AdaptiveAugment(
-            "bgc", kimg=0.5, every=3, initial_p=0.5, penalty_at="raw"
+            "b", kimg=0.5, every=3, initial_p=0.5, penalty_at="raw"
         ),
         penalty=tfgans.penalties.R1Penalty(weight=0.1),
         regularizers=[
