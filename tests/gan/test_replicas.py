@@ -50,12 +50,14 @@ GAMES = {
         *pair(),
         discriminator_steps=2,
         augmentation=tfgans.augmentation.AdaptiveAugment(
-            "b", kimg=0.5, every=3, initial_p=0.5, penalty_at="raw"
+            "blit,noise", kimg=0.5, every=3, initial_p=0.5, penalty_at="raw"
         ),
         penalty=tfgans.penalties.R1Penalty(weight=0.1),
         regularizers=[
             tfgans.regularizers.LeCam(start=2),
-            tfgans.regularizers.ConsistencyRegularization("icr"),
+            tfgans.regularizers.ConsistencyRegularization(
+                "icr", real_weight=0.1, fake_weight=0.1, latent_weight=0.1
+            ),
         ],
     ),
     "conditional": lambda: NON_SATURATING(
