@@ -93,7 +93,7 @@ IMPORTS = {
         *("engines", "regularizers", "reports", "step_clock"),
     },
     "reports": set(),
-    "comparison": {"evaluation", "reports", "training"},
+    "comparison": {"evaluation", "reports", "sweep", "training"},
     "cli": {
         *("augmentation", "comparison", "regularizers"),
         *("data", "engines", "evaluation", "export", "gan", "labs", "layers", "objectives"),

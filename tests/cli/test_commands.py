@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -355,6 +356,24 @@ class TestEvaluate:
         flags = "--saved_model={at}/export/1 --metrics=frechet_distance --num_samples=100"
         ok("evaluate", flags + " --out={at}/out", at=tmp_path)
         assert record_of(tmp_path / "out")["fake"]["model"] == "SavedModel 1"
+
+
+def test_report_of_a_run_that_has_ended_and_of_one_that_has_not(finished, tmp_path):
+    path = shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("evaluation"))
+    (path / "final.keras").unlink()
+    done = ok("report", "{run_dir} --out={out}", run_dir=finished, out=tmp_path / "out")
+    assert "| state | finished |" in done.stdout
+    assert "No finding in 3 checks, the last at step 60." in done.stdout
+    assert "| generator.mixture.components | 2 |" in done.stdout
+    page = (tmp_path / "out" / "report.html").read_text()
+    # Curves of losses, metrics, weights and the doctor's readings; samples, and the last of them.
+    counts = {"svg+xml": 4, "webp": 1, "png": 1}
+    assert {kind: page.count(f"data:image/{kind}") for kind in counts} == counts
+    assert "| state | unfinished: step 60 of 60 |" in ok("report", "{path}", path=path).stdout
+    done = ok("compare", "{run_dir}", run_dir=path)
+    last = (path / "evaluation.csv").read_text().splitlines()[-1].split(",")
+    assert f"| {float(last[2]):.3g} [{float(last[3]):.3g}, {float(last[4]):.3g}] |" in done.stdout
+    assert "Measured by the last evaluation of each training" in done.stdout
 
 
 def test_data_are_remembered(tmp_path, monkeypatch):

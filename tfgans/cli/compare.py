@@ -50,7 +50,11 @@ def compare(parser: Parser, places: Sequence[str]) -> int:
         if baseline is None:
             raise ValueError(f"--baseline must be among the runs. Received: {values.baseline}")
     result = comparison.Comparison(
-        runs, metrics=values.metrics, baseline=baseline, test=values.test
+        runs,
+        metrics=values.metrics,
+        baseline=baseline,
+        absent=comparison.absent_runs(places),
+        test=values.test,
     )
     print(comparison.comparison_text(result))
     if values.out is not None:

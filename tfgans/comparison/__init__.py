@@ -1,7 +1,7 @@
 """Comparisons of training runs, and reports of a run, from what their folders hold."""
 
 from tfgans.comparison.comparison import Comparison, Group, Test
-from tfgans.comparison.recorded_run import Grid, RecordedRun, find_runs
+from tfgans.comparison.recorded_run import Grid, RecordedRun, absent_runs, find_runs
 from tfgans.comparison.report import (
     comparison_text,
     run_text,
@@ -15,6 +15,7 @@ __all__ = [
     "Group",
     "RecordedRun",
     "Test",
+    "absent_runs",
     "comparison_text",
     "find_runs",
     "run_text",

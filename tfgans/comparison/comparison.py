@@ -52,10 +52,12 @@ class Group:
     Attributes:
         values: Dict of the values of the settings that tell the groups apart, as text.
         runs: Tuple of `RecordedRun`, by seed.
+        records: Dict of the records of the runs that have any, by the name of the run.
     """
 
     values: Mapping[str, str]
     runs: tuple[RecordedRun, ...]
+    records: Mapping[str, Record]
 
     @property
     def label(self) -> str:
@@ -63,6 +65,17 @@ class Group:
         return ", ".join(
             value if name == "model" else f"{name}={value}" for name, value in self.values.items()
         )
+
+    def interval(self, name: str) -> tuple[float, float] | None:
+        """Returns the interval of a number by the record of the only run that has it.
+
+        None if there are several such runs, or the record has none.
+
+        Args:
+            name: String, a name in the records.
+        """
+        known = [record.metrics[name] for record in self.records.values() if name in record.metrics]
+        return known[0].interval if len(known) == 1 else None
 
     def numbers(self, name: str) -> pd.Series:
         """Returns a number of the records by seed: float64, without the runs that lack it.
@@ -73,9 +86,9 @@ class Group:
             name: String, a name in the records.
         """
         known = [
-            (run.seed, run.record.metrics[name].value)
+            (run.seed, self.records[run.name].metrics[name].value)
             for run in self.runs
-            if run.record is not None and name in run.record.metrics
+            if run.name in self.records and name in self.records[run.name].metrics
         ]
         table = pd.DataFrame(known, columns=["seed", "value"])
         return table.astype({"value": "float64"}).groupby("seed", dropna=False)["value"].mean()
@@ -90,6 +103,7 @@ class Comparison:
             table. Default: None, all.
         baseline: `RecordedRun` out of `runs`: the other groups are tested against its group.
             Default: None, the group of the first run.
+        absent: Dict of the states of runs that have no folder yet, by path. Default: none.
         test: "sign", the paired sign test of the runs with the same seed; or "rank", the test of
             Mann, Whitney and Wilcoxon, which takes over as well if no seed is in both groups.
 
@@ -97,6 +111,9 @@ class Comparison:
         runs: Tuple of the runs.
         groups: Tuple of `Group`, the baseline first.
         metrics: Tuple of names of numbers in the records.
+        records: Dict of the records by the name of the run: those of `tfgans evaluate`; or, if some
+            run was evaluated in training only and all were, the last of these evaluations.
+        in_training: Bool, whether the records are of evaluations in training.
         settings: Dict of all settings that are not the same in all groups: their values by group.
         doubts: List of strings, what else may make a difference between records.
 
@@ -110,12 +127,15 @@ class Comparison:
         *,
         metrics: Sequence[str] | None = None,
         baseline: RecordedRun | None = None,
+        absent: Mapping[str, str] | None = None,
         test: Literal["sign", "rank"] = "sign",
     ) -> None:
         checks.choice("test", test, TESTS)
         self.runs = tuple(runs)
         self._test = test
-        self.doubts = _check_records(self.runs)
+        self.absent = dict(absent or {})
+        self.records, self.in_training = _records(self.runs)
+        self.doubts = _check_records(self.records)
         by_settings: dict[tuple[tuple[str, str], ...], list[RecordedRun]] = {}
         for run in [*([] if baseline is None else [baseline]), *self.runs]:
             ours = by_settings.setdefault(run.deciding, [])
@@ -128,23 +148,26 @@ class Comparison:
         self.settings = differing([ours[0].settings for ours in grouped])
         told = telling(self.settings, _flags_of(grouped))
         self.groups = tuple(
-            Group({name: values[index] for name, values in told.items()}, tuple(ours))
+            Group(
+                {name: values[index] for name, values in told.items()},
+                tuple(ours),
+                {run.name: self.records[run.name] for run in ours if run.name in self.records},
+            )
             for index, ours in enumerate(grouped)
         )
         self.metrics = _chosen(list(self._known()), metrics)
 
     def _known(self) -> dict[str, MetricValue]:
         """Returns all numbers by name, in the order of the records."""
-        records = [run.record for run in self.runs if run.record is not None]
         known: dict[str, MetricValue] = {}
-        for record in records:
+        for record in self.records.values():
             known |= record.metrics
         return known
 
     @property
     def record(self) -> Record | None:
         """A record of the runs; they all have its protocol. None if no run has any."""
-        return next((run.record for run in self.runs if run.record is not None), None)
+        return next(iter(self.records.values()), None)
 
     @property
     def repeated(self) -> list[str]:
@@ -213,7 +236,7 @@ class Comparison:
         rows: list[dict[str, object]] = []
         for group in self.groups:
             for run in group.runs:
-                record = run.record
+                record = self.records.get(run.name)
                 row: dict[str, object] = {"run": run.name, **group.values, "seed": run.seed}
                 row |= {"state": run.state, "steps": run.steps, "seconds": run.seconds}
                 row |= {"cpu_seconds": run.cpu_seconds}
@@ -224,6 +247,7 @@ class Comparison:
                     low, high = (None, None) if number is None else number.interval or (None, None)
                     row |= {f"{name}.low": low, f"{name}.high": high}
                 rows.append(row)
+        rows += [{"run": name, "state": state} for name, state in self.absent.items()]
         return pd.DataFrame(rows)
 
     def missing_records(self) -> list[str]:
@@ -232,19 +256,17 @@ class Comparison:
         return [
             evaluate_command(run, like=record)
             for run in self.runs
-            if run.record is None and run.steps > 0
+            if run.name not in self.records and run.steps > 0
         ]
 
     def stale_records(self) -> list[str]:
         """Returns which runs have been trained on since their record, in words."""
-        texts = []
-        for run in self.runs:
-            step = None if run.record is None else run.record.fake.get("step")
-            if step is not None and run.is_finished and step < run.steps:
-                texts.append(
-                    f"the record of {run.name} is of step {step}, and the run is at {run.steps}"
-                )
-        return texts
+        steps = {name: record.fake.get("step") for name, record in self.records.items()}
+        return [
+            f"the record of {run.name} is of step {step}, and the run is at {run.steps}"
+            for run in self.runs
+            if (step := steps.get(run.name)) is not None and step < run.steps
+        ]
 
 
 def short_name(name: str) -> str:
@@ -275,26 +297,31 @@ def evaluate_command(run: RecordedRun, *, like: Record | None) -> str:
     return shlex.join(words)
 
 
-def _check_records(runs: Sequence[RecordedRun]) -> list[str]:
+def _records(runs: Sequence[RecordedRun]) -> tuple[dict[str, Record], bool]:
+    """Returns the records of runs by name, and whether they are of evaluations in training."""
+    evaluated = {run.name: run.record for run in runs if run.record is not None}
+    trained = {run.name: run.last_evaluation for run in runs if run.last_evaluation is not None}
+    in_training = trained.keys() > evaluated.keys()
+    return (trained if in_training else evaluated), in_training
+
+
+def _check_records(records: Mapping[str, Record]) -> list[str]:
     """Raises ValueError unless all records compare; returns what else may make a difference."""
-    recorded = [run for run in runs if run.record is not None]
-    if not recorded:
+    if not records:
         return []
-    first, *others = recorded
+    (first_name, first), *others = records.items()
     refused: dict[str, list[str]] = {}
     doubts: dict[str, list[str]] = {}
-    for run in others:
-        if first.record is None or run.record is None:
-            continue
-        reasons = first.record.obstacles(run.record)
+    for name, record in others:
+        reasons = first.obstacles(record)
         if reasons:
-            refused.setdefault("; ".join(reasons), []).append(run.name)
-        for doubt in first.record.doubts(run.record):
-            doubts.setdefault(doubt, []).append(run.name)
+            refused.setdefault("; ".join(reasons), []).append(name)
+        for doubt in first.doubts(record):
+            doubts.setdefault(doubt, []).append(name)
     if refused:
         listed = ". ".join(f"{_listed(names)}: {reasons}" for reasons, names in refused.items())
         raise ValueError(
-            f"These records do not compare with that of {first.name} (the first). {listed}. "
+            f"These records do not compare with that of {first_name} (the first). {listed}. "
             "Evaluate all runs alike, or leave these out"
         )
     return [f"{doubt} ({_listed(names)})" for doubt, names in doubts.items()]

@@ -59,7 +59,7 @@ def seeds(comparison: Comparison) -> Figure | None:
     columns = min(_COLUMNS, len(names))
     height = 0.9 + 0.28 * len(groups)
     size = (4.2 if columns == _COLUMNS else 5.0, height)
-    figure, axes = plots.panels(math.ceil(len(names) / columns), columns, size=size, sharey=True)
+    figure, axes = _panels(math.ceil(len(names) / columns), columns, size=size, sharey=True)
     for axis, name in zip(axes.flat, names, strict=False):
         for place, group in enumerate(groups):
             values = group.numbers(name)
@@ -69,7 +69,7 @@ def seeds(comparison: Comparison) -> Figure | None:
                 middle = comparison.summary(group, name)[0]
                 axis.plot([middle, middle], [place - 0.3, place + 0.3], color=color, lw=2)
         axis.set_title(arrow(name), fontsize=10)
-        _scale(axis.set_xscale, [group.numbers(name) for group in groups])
+        _scale(axis.set_xscale, name, [group.numbers(name) for group in groups])
     axes[0, 0].set_yticks(range(len(groups)), [group.label for group in groups])
     axes[0, 0].set_ylim(len(groups) - 0.5, -0.5)
     _hide_unused(axes, len(names))
@@ -81,7 +81,7 @@ def precision_recall(comparison: Comparison) -> Figure | None:
     names = {short_name(name): name for name in comparison.metrics}
     if not {"precision", "recall"} <= names.keys():
         return None
-    figure, axes = plots.panels(1, 1, size=(6.4, 4.2))
+    figure, axes = _panels(1, 1, size=(6.4, 4.2))
     axis = axes[0, 0]
     for place, group in enumerate(comparison.groups):
         points = pd.concat(
@@ -105,7 +105,7 @@ def metric_curves(comparison: Comparison) -> Figure | None:
     if not names:
         return None
     timed = any(len(run.times) for run in comparison.runs)
-    figure, axes = plots.panels(1 + timed, len(names), size=(4.2, 3.0))
+    figure, axes = _panels(1 + timed, len(names), size=(4.2, 3.0))
     for column, name in enumerate(names):
         curves = {
             place: _metric_table(group, name) for place, group in enumerate(comparison.groups)
@@ -118,7 +118,7 @@ def metric_curves(comparison: Comparison) -> Figure | None:
         for axis, label in zip(axes[:, column], ("training steps", "CPU seconds"), strict=False):
             axis.set_title(arrow(name), fontsize=10)
             axis.set_xlabel(label)
-            _scale(axis.set_yscale, [values.stack() for values in curves.values()])
+            _scale(axis.set_yscale, name, [values.stack() for values in curves.values()])
     _legend(figure, axes[0, 0])
     return figure
 
@@ -135,7 +135,7 @@ def log_curves(comparison: Comparison) -> Figure | None:
     if not names:
         return None
     columns = min(_COLUMNS, len(names))
-    figure, axes = plots.panels(math.ceil(len(names) / columns), columns, size=(4.2, 2.8))
+    figure, axes = _panels(math.ceil(len(names) / columns), columns, size=(4.2, 2.8))
     for axis, name in zip(axes.flat, names, strict=False):
         for place, group in enumerate(comparison.groups):
             series = [
@@ -155,7 +155,7 @@ def readings(run: RecordedRun) -> Figure | None:
     if len(run.readings) < 2 or not names:
         return None
     columns = min(_COLUMNS, len(names))
-    figure, axes = plots.panels(math.ceil(len(names) / columns), columns, size=(4.2, 2.6))
+    figure, axes = _panels(math.ceil(len(names) / columns), columns, size=(4.2, 2.6))
     for axis, name in zip(axes.flat, names, strict=False):
         axis.plot(run.readings["step"], run.readings[name], ".-", color=plots.COLORS[0])
         for step in run.findings["step"]:
@@ -172,7 +172,7 @@ def mixture_weights(run: RecordedRun) -> Figure | None:
     if not len(table):
         return None
     players = list(dict.fromkeys(table["player"]))
-    figure, axes = plots.panels(1, len(players), size=(5.0, 2.8))
+    figure, axes = _panels(1, len(players), size=(5.0, 2.8))
     for axis, player in zip(axes.flat, players, strict=True):
         ours = table[table["player"] == player]
         for place, (component, rows) in enumerate(ours.groupby("component")):
@@ -244,6 +244,15 @@ def animation(grids: Sequence[Grid]) -> bytes:
     return file.getvalue()
 
 
+def _panels(
+    rows: int, columns: int, *, size: tuple[float, float], sharey: bool = False
+) -> tuple[Figure, Any]:
+    """Returns a new figure and its axes, with some space between them."""
+    figure, axes = plots.panels(rows, columns, size=size, sharey=sharey)
+    figure.set_layout_engine("constrained", h_pad=0.1, w_pad=0.1)
+    return figure, axes
+
+
 def _style(place: int) -> tuple[str, str]:
     """Returns the color and the line style of a group."""
     num = len(plots.COLORS)
@@ -283,8 +292,11 @@ def _draw(axis: Any, values: pd.DataFrame, place: int, label: str) -> None:
     plots.curve(axis, values.columns, runs, label=label, color=color, style=style)
 
 
-def _scale(set_scale: Any, series: Sequence[pd.Series]) -> None:
-    """Makes an axis logarithmic if its numbers are positive and span orders of magnitude."""
+def _scale(set_scale: Any, name: str, series: Sequence[pd.Series]) -> None:
+    """Makes an axis logarithmic if its numbers have no upper end, and span orders of magnitude."""
+    quantity = quantity_of(name)
+    if quantity is not None and math.isfinite(quantity.high):
+        return
     values = np.concatenate([np.asarray(each, np.float64) for each in series])
     if len(values) and values.min() > 0 and values.max() / values.min() > _WIDE_RANGE:
         set_scale("log")

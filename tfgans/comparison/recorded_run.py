@@ -3,6 +3,7 @@
 import functools
 import glob
 import json
+import math
 import os
 import re
 import zipfile
@@ -14,7 +15,8 @@ import pandas as pd
 
 from tfgans import files
 from tfgans.comparison.settings import Value, flatten, is_seed
-from tfgans.evaluation import Record
+from tfgans.evaluation import MetricValue, Record
+from tfgans.sweep import DEFINITION, TABLE
 from tfgans.training import RunDirectory
 from tfgans.training.settings import architecture
 
@@ -162,11 +164,20 @@ class RecordedRun:
         """Where the run stands, in words: "finished", or how far it is, or why it stopped."""
         if self.is_finished:
             return "finished"
+        if self.error:
+            return f"failed at step {self.steps}: {self.error}"
         actions = self.findings["action"].tolist()
         if actions and actions[-1] == "stopped":
             return f"failed: {self.findings['symptom'].iloc[-1]} at step {self.steps}"
         goal = f" of {self._length['steps']}" if "steps" in self._length else ""
         return f"unfinished: step {self.steps}{goal}"
+
+    @functools.cached_property
+    def error(self) -> str:
+        """The failure of the run by the table of its sweep; "" without."""
+        return next(
+            (row.error for row in sweep_rows(self.path.parent) if row.run == self.path.name), ""
+        )
 
     @property
     def seconds(self) -> float:
@@ -187,6 +198,85 @@ class RecordedRun:
         """
         path = self.path / "evaluation" / "evaluation.json"
         return Record.load(path) if path.exists() else None
+
+    @functools.cached_property
+    def last_evaluation(self) -> Record | None:
+        """The last evaluation on the way, as a record; None without.
+
+        Its numbers are those of `tfgans evaluate` at that step, but it does not know from how many
+        of the examples each of them is.
+        """
+        protocol_file = self._directory.evaluation_log.with_name("evaluation.csv.json")
+        if not len(self.evaluations) or not protocol_file.exists():
+            return None
+        step = self.evaluations["step"].iloc[-1]
+        rows = self.evaluations[self.evaluations["step"] == step]
+        try:
+            protocol = json.loads(protocol_file.read_text(encoding="utf-8"))
+            counts = protocol["real"]["num_examples"], protocol["num_samples"]
+            fake = {
+                name: protocol[name] for name in ("classes", "class_shares") if name in protocol
+            }
+            return Record(
+                metrics={
+                    row.metric: MetricValue(
+                        value=row.value,
+                        interval=None if math.isnan(row.low) else (row.low, row.high),
+                        standard_error=None,
+                        bias=None,
+                        method="evaluation in training",
+                        num_real=counts[0],
+                        num_fake=counts[1],
+                    )
+                    for row in rows.itertuples()
+                },
+                seed=protocol["seed"],
+                real=protocol["real"],
+                fake={"num_examples": counts[1], "step": int(step), "ema": self.settings.get("ema")}
+                | {"classes": None}
+                | fake,
+                extractor=protocol["extractor"],
+                versions=self.versions,
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{protocol_file} is damaged: {error!r}") from error
+
+
+class SweepRow(NamedTuple):
+    """A run in the table of a sweep.
+
+    Attributes:
+        run: String, the name of its folder.
+        state: String.
+        error: String, the failure in one line; "" without.
+    """
+
+    run: str
+    state: str
+    error: str
+
+
+def sweep_rows(folder: Path) -> list[SweepRow]:
+    """Returns the runs in the table of `tfgans sweep` in a folder; nothing if there is no table."""
+    if not (folder / DEFINITION).exists() or not (folder / TABLE).exists():
+        return []
+    table = pd.read_csv(folder / TABLE, dtype=str, keep_default_na=False)
+    rows = table[["run", "state", "error"]].itertuples(index=False, name=None)
+    return [SweepRow(*row) for row in rows]
+
+
+def absent_runs(places: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
+    """Returns the runs of sweeps that have no folder yet: their state, with the error, by path.
+
+    Args:
+        places: Folders; those that hold no sweep have none.
+    """
+    absent: dict[str, str] = {}
+    for folder in map(files.path, places):
+        for run, state, error in sweep_rows(folder):
+            if not (folder / run / "run.json").exists():
+                absent[os.fspath(folder / run)] = f"{state}: {error}" if error else state
+    return absent
 
 
 def find_runs(places: Sequence[str | os.PathLike[str]]) -> list[RecordedRun]:

@@ -3,12 +3,13 @@
 import html
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
+from PIL import Image
 
 from tfgans import files
 from tfgans.comparison import figures
@@ -19,9 +20,13 @@ from tfgans.comparison.settings import shown
 from tfgans.reports import document
 from tfgans.reports.document import markdown_table
 
-# Columns of numbers in a table; more are in the next.
-_NUMBERS = 6
+# Characters in a row of a table of groups; more columns are in the next table.
+_TABLE_WIDTH = 160
+# Numbers in the table of runs.
+_NUM_IN_RUNS = 4
 _FEW_PAIRS = 6
+# A picture that is as many times as wide as high takes the whole width.
+_WIDE = 2.5
 _INTERVALS = (
     "Each number is the median over the seeds and its 95 % interval by order statistics, which of "
     "up to eight seeds is their range; of a single seed it is the value and the 95 % interval of "
@@ -68,7 +73,7 @@ class Report(NamedTuple):
         """Writes `report.md` and `report.html`."""
         whole = "\n\n".join([f"# {self.title}", *(part.text for part in self.parts)])
         files.write_text(folder / "report.md", self.text + "\n")
-        page = document.page(self.title, whole, self.pictures)
+        page = document.page(self.title, whole, self.pictures, numbers=True)
         files.write_text(folder / "report.html", page)
 
 
@@ -173,7 +178,7 @@ def run_report(run: RecordedRun) -> Report:
             ("samples", f"steps {run.grids[0].step} to {run.grids[-1].step}, the same latents")
         ]
         pictured.append(("last", f"step {run.grids[-1].step}"))
-        samples = [Part("## Samples", False), Part(_side_by_side(pictured), False)]
+        samples = [Part("## Samples", False), Part(_side_by_side(pictured, pictures), False)]
     parts[1:1] = [*samples, *([Part("## Curves", False)] if curves else []), *curves]
     return Report(run.name, tuple(parts), pictures)
 
@@ -220,38 +225,67 @@ def _protocol(comparison: Comparison) -> str:
     record = comparison.record
     if record is None:
         return "No run has a record, so there are no numbers yet."
+    made = "`tfgans evaluate`"
+    if comparison.in_training:
+        made = "the last evaluation of each training (`evaluation.csv`)"
     real, fake, extractor = record.real, record.fake, record.extractor
     accuracy = f", right on {extractor['accuracy']:.1%}" if "accuracy" in extractor else ""
     return (
-        f"Measured by `tfgans evaluate` on {real['source']}, split {real['split']}: "
+        f"Measured by {made} on {real['source']}, split {real['split']}: "
         f"{fake['num_examples']} generated against {real['num_examples']} real examples, features "
-        f"of {extractor['name']}{accuracy}. All records have this protocol, the same data and the "
-        "same version of tfgans."
+        f"of {extractor['name']}{accuracy}."
+        + " All records have this protocol, the same data and the same version of tfgans."
+        * (len(comparison.records) > 1)
     )
 
 
 def _group_tables(comparison: Comparison) -> str:
     """Returns the groups with their numbers, in tables of few columns."""
-    names = comparison.metrics
-    blocks = [names[start : start + _NUMBERS] for start in range(0, len(names), _NUMBERS)] or [()]
-    tables = []
-    for number, block in enumerate(blocks):
-        rows = []
-        for group in comparison.groups:
-            row = dict(group.values) if group.values else {"group": "all runs"}
-            row["seeds"] = _seeds_of(group)
-            if number == 0:
-                row["steps"] = _spread([run.steps for run in group.runs])
-                row["CPU s"] = _spread([run.cpu_seconds for run in group.runs])
-            row |= {arrow(name): _cell(comparison, group, name) for name in block}
-            rows.append(row)
-        tables.append(markdown_table(pd.DataFrame(rows)))
+    leading = [
+        {**(group.values or {"group": "all runs"}), "seeds": _seeds_of(group)}
+        for group in comparison.groups
+    ]
+    spent = [
+        {
+            "steps": _spread([run.steps for run in group.runs]),
+            "CPU s": _spread([run.cpu_seconds for run in group.runs]),
+        }
+        for group in comparison.groups
+    ]
+    numbers = [
+        {arrow(name): _cell(comparison, group, name) for name in comparison.metrics}
+        for group in comparison.groups
+    ]
+    tables = _tables(
+        leading, [before | after for before, after in zip(spent, numbers, strict=True)]
+    )
     return "\n\n".join([*tables, f"{_INTERVALS} {_CPU}"])
+
+
+def _tables(leading: Sequence[Mapping[str, str]], rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Returns Markdown tables of limited width, of which each begins with the leading columns."""
+    first = pd.DataFrame(leading)
+    blocks: list[list[str]] = [[]]
+    start = width = sum(_width(first[name]) for name in first)
+    table = pd.DataFrame(rows)
+    for name in table:
+        column = _width(table[name])
+        if blocks[-1] and width + column > _TABLE_WIDTH:
+            blocks.append([])
+            width = start
+        blocks[-1].append(name)
+        width += column
+    return [markdown_table(pd.concat([first, table[block]], axis=1)) for block in blocks]
+
+
+def _width(column: pd.Series) -> int:
+    """Returns the characters of a column, with the space beside it."""
+    return max(map(len, [str(column.name), *column.astype(str)])) + 3
 
 
 def _seeds_of(group: Group) -> str:
     """Returns how many runs a group has, and how many of them have no number."""
-    lacking = sum(run.record is None for run in group.runs)
+    lacking = len(group.runs) - len(group.records)
     return f"{len(group.runs)}" + f" ({lacking} without record)" * bool(lacking)
 
 
@@ -260,17 +294,9 @@ def _cell(comparison: Comparison, group: Group, name: str) -> str:
     if not len(values):
         return "-"
     median, low, high = comparison.summary(group, name)
-    if len(values) == 1:
-        intervals = [
-            run.record.metrics[name].interval
-            for run in group.runs
-            if run.record is not None and name in run.record.metrics
-        ]
-        if len(intervals) > 1 or intervals[0] is None:
-            return _bold(f"{median:.3g}", group in comparison.best(name))
-        low, high = intervals[0]
     strong = _bold(f"{median:.3g}", group in comparison.best(name))
-    return f"{strong} [{low:.3g}, {high:.3g}]"
+    interval = (low, high) if len(values) > 1 else group.interval(name)
+    return strong if interval is None else f"{strong} [{interval[0]:.3g}, {interval[1]:.3g}]"
 
 
 def _bold(text: str, is_bold: bool) -> str:
@@ -288,21 +314,20 @@ def _spread(values: Sequence[float]) -> str:
 
 def _tests(comparison: Comparison) -> str:
     base, *others = comparison.groups
-    rows, kinds, pairs = [], set(), []
-    for group in others:
-        row = {"group": group.label}
-        for name in comparison.metrics:
-            test = comparison.test(name, group, base)
-            row[arrow(name)] = "-" if test is None else test.text()
-            if test is not None:
-                kinds.add(test.name)
-                pairs += [test.num[0]] if test.name == "sign" else []
-        rows.append(row)
-    names = list(rows[0])[1:]
-    tables = [
-        markdown_table(pd.DataFrame(rows)[["group", *names[start : start + _NUMBERS]]])
-        for start in range(0, len(names), _NUMBERS)
+    tests = [
+        {name: comparison.test(name, group, base) for name in comparison.metrics}
+        for group in others
     ]
+    known = [test for row in tests for test in row.values() if test is not None]
+    kinds = {test.name for test in known}
+    pairs = [test.num[0] for test in known if test.name == "sign"]
+    tables = _tables(
+        [{"group": group.label} for group in others],
+        [
+            {arrow(name): "-" if test is None else test.text() for name, test in row.items()}
+            for row in tests
+        ],
+    )
     words = [
         f"Each group against **{base.label}**; p values are two-sided and not corrected for "
         "the number of tests."
@@ -312,9 +337,10 @@ def _tests(comparison: Comparison) -> str:
             "Sign test of the pairs of runs with the same seed: in brackets, in how many of the "
             "pairs that are not equal the group is better (without a direction: larger)."
         )
-    if "sign" in kinds and max(pairs) < _FEW_PAIRS:
+    most = max(pairs, default=0)
+    if 0 < most < _FEW_PAIRS:
         words.append(
-            f"With {max(pairs)} pairs p is at least {2 / 2 ** max(pairs):.2g}, whatever the "
+            f"With {_count(most, 'pair')} p is at least {2 / 2**most:.2g}, whatever the "
             f"difference: take {_FEW_PAIRS} seeds or more, or `--test=rank`."
         )
     if "rank" in kinds:
@@ -326,26 +352,27 @@ def _tests(comparison: Comparison) -> str:
 
 
 def _run_table(comparison: Comparison) -> str:
+    names = [*(run.name for run in comparison.runs), *comparison.absent]
+    parents = {os.path.dirname(name) for name in names}
+    parent = os.path.commonpath(parents) if "" not in parents else ""
     rows = []
-    for group in comparison.groups:
-        for run in group.runs:
-            row = {"run": run.name, "seed": "-" if run.seed is None else str(run.seed)}
-            row |= {
-                "state": run.state,
-                "steps": str(run.steps),
-                "CPU s": _spread([run.cpu_seconds]),
-            }
-            for name in comparison.metrics[:_NUMBERS]:
-                number = None if run.record is None else run.record.metrics.get(name)
-                row[arrow(name)] = (
-                    "-" if number is None else _with_interval(number.value, number.interval)
-                )
-            rows.append(row)
-    return "\n\n".join(
-        [markdown_table(pd.DataFrame(rows)), "With the 95 % interval of the record."]
-        if comparison.metrics
-        else [markdown_table(pd.DataFrame(rows))]
-    )
+    for run in (run for group in comparison.groups for run in group.runs):
+        record = comparison.records.get(run.name)
+        row = {"run": os.path.relpath(run.name, parent or "."), "seed": shown(run.seed)}
+        row |= {"state": run.state, "steps": str(run.steps), "CPU s": _spread([run.cpu_seconds])}
+        numbers = {} if record is None else record.metrics
+        for name in comparison.metrics[:_NUM_IN_RUNS]:
+            row[arrow(name)] = (
+                _with_interval(numbers[name].value, numbers[name].interval)
+                if name in numbers
+                else "-"
+            )
+        rows.append(row)
+    for name, state in comparison.absent.items():
+        rows.append({"run": os.path.relpath(name, parent or "."), "state": state})
+    words = [f"In `{parent}`."] if parent else []
+    words += ["Numbers with the 95 % interval of the record; `runs.csv` has all of them."]
+    return "\n\n".join([" ".join(words), markdown_table(pd.DataFrame(rows).fillna("-"))])
 
 
 def _with_interval(value: float, interval: tuple[float, float] | None) -> str:
@@ -353,7 +380,8 @@ def _with_interval(value: float, interval: tuple[float, float] | None) -> str:
 
 
 def _run_parts(run: RecordedRun) -> list[Part]:
-    record = run.record
+    alone = Comparison([run])
+    record = alone.record
     facts = {
         "model": shown(run.settings.get("model")),
         "data": f"{shown(run.settings.get('source'))}, split {shown(run.settings.get('split'))}",
@@ -361,6 +389,7 @@ def _run_parts(run: RecordedRun) -> list[Part]:
         "steps": str(run.steps),
         "CPU seconds of the steps": _spread([run.cpu_seconds]),
         "seconds": _spread([run.seconds]),
+        "doctor": _count(len(run.findings), "finding") if run.has_doctor else "none",
         "seed": shown(run.seed),
         "tfgans, TensorFlow, Keras": ", ".join(
             run.versions.get(name, "-") for name in ("tfgans", "tensorflow", "keras")
@@ -384,8 +413,7 @@ def _run_parts(run: RecordedRun) -> list[Part]:
             }
             for name, number in record.metrics.items()
         ]
-        stale = Comparison([run]).stale_records()
-        parts.append(Part("\n\n".join([_protocol(Comparison([run])), *stale])))
+        parts.append(Part("\n\n".join([_protocol(alone), *alone.stale_records()])))
         parts.append(Part(markdown_table(pd.DataFrame(rows))))
     settings = {name: shown(value) for name, value in run.settings.items()}
     table = pd.DataFrame({"setting": settings.keys(), "value": settings.values()})
@@ -431,19 +459,29 @@ def _grids(comparison: Comparison, pictures: dict[str, bytes]) -> list[Part]:
         listed.append((name, f"{group.label or run.name}: seed {run.seed}, step {grid.step}"))
     return [
         Part("## Samples", False),
-        Part(f"Of the first seed of each group, {words}.", False),
-        Part(_side_by_side(listed), False),
+        Part(
+            f"Of the first seed of each group, {words}. Of a mixture, a row is a component, with "
+            "its weight at the left.",
+            False,
+        ),
+        Part(_side_by_side(listed, pictures), False),
     ]
 
 
-def _side_by_side(pictures: Sequence[tuple[str, str]]) -> str:
-    """Returns pictures with captions side by side, as HTML."""
+def _side_by_side(listed: Sequence[tuple[str, str]], pictures: Mapping[str, bytes]) -> str:
+    """Returns pictures with captions side by side, wide ones above each other, as HTML."""
     shown_pictures = [
-        f'<figure><img src="{name}.png" alt="{html.escape(caption)}">'
+        f'<figure{_kind(pictures[name])}><img src="{name}.png" alt="{html.escape(caption)}">'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
-        for name, caption in pictures
+        for name, caption in listed
     ]
     return f'<div class="pictures">{"".join(shown_pictures)}</div>'
+
+
+def _kind(picture: bytes) -> str:
+    with Image.open(io.BytesIO(picture)) as image:
+        width, height = image.size
+    return ' class="wide"' if width > _WIDE * height else ""
 
 
 def _details(title: str, text: str) -> str:

@@ -80,10 +80,11 @@ def differing(groups: Sequence[Mapping[str, Value]]) -> dict[str, list[str]]:
 def telling(
     settings: Mapping[str, Sequence[str]], flags: Mapping[str, Sequence[str]]
 ) -> dict[str, Sequence[str]]:
-    """Returns as few settings as tell all groups apart: the rest follows from them.
+    """Returns what tells all groups apart: the flags that differ, and as few settings as needed.
 
-    Flags come first, since they are the names that the user knows; then settings, of which those
-    that are computed from others last; in each case those with the most different values.
+    Flags are what the user has chosen, so all of them are shown. Settings that the flags do not
+    tell apart, or all if there are no flags, are those with the most different values, of which
+    those that are computed from others come last; the other settings follow from them.
 
     Args:
         settings: Values of the groups by setting, as of `differing`.
@@ -97,20 +98,15 @@ def telling(
     """
     order = list(settings)
 
-    def rank(name: str, values: Sequence[str]) -> tuple[int, int]:
-        return -len(set(values)), order.index(name) if name in order else len(order)
+    def rank(name: str) -> tuple[bool, int, int]:
+        is_computed = name.rpartition(".")[2] in _COMPUTED
+        return is_computed, -len(set(settings[name])), order.index(name)
 
-    candidates = [
-        *sorted(flags.items(), key=lambda item: rank(*item)),
-        *sorted(
-            settings.items(),
-            key=lambda item: (item[0].rpartition(".")[2] in _COMPUTED, *rank(*item)),
-        ),
-    ]
-    chosen: dict[str, Sequence[str]] = {}
-    apart = 1
-    for name, values in candidates:
-        cells = len(set(zip(*chosen.values(), values, strict=True)))
-        if cells > apart and name not in chosen:
-            chosen[name], apart = values, cells
-    return dict(sorted(chosen.items(), key=lambda item: rank(item[0], ())[1]))
+    chosen = dict(flags)
+    for name in sorted(settings, key=rank):
+        cells = set(zip(*chosen.values(), strict=True))
+        more = set(zip(*chosen.values(), settings[name], strict=True))
+        if len(more) > len(cells):
+            chosen[name] = settings[name]
+    # The model first, as in `run.json`.
+    return dict(sorted(chosen.items(), key=lambda item: item[0] not in order))

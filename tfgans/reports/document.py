@@ -10,13 +10,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: auto; padding: 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: auto; padding: 1rem }
 table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 14px }
 th, td { border-bottom: 1px solid #ccc; padding: .3rem .7rem; text-align: left }
 img { max-width: 100% } code { background: #f3f3f3 }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; max-width: 24rem }
 .wide { max-width: 100% } figcaption { font-size: 14px; color: #444 }
 summary { cursor: pointer; font-weight: bold }
+body.numbers { max-width: 80rem } .numbers td { white-space: nowrap }
 """
 # The first bytes of the formats of pictures.
 _TYPES = {b"\x89PNG": "image/png", b"RIFF": "image/webp"}
@@ -48,13 +49,14 @@ def svg(figure: Figure, *, salt: str) -> bytes:
     return vector.getvalue()
 
 
-def page(title: str, text: str, pictures: Mapping[str, bytes]) -> str:
+def page(title: str, text: str, pictures: Mapping[str, bytes], *, numbers: bool = False) -> str:
     """Returns a report as an HTML page that needs no other file.
 
     Args:
         title: String.
         text: String, the report in Markdown.
         pictures: SVG, PNG or WebP files by name. Each takes the place of `NAME.png` in the text.
+        numbers: Bool, whether the tables are of numbers, whose cells are a line each.
     """
     from markdown import markdown
 
@@ -62,7 +64,9 @@ def page(title: str, text: str, pictures: Mapping[str, bytes]) -> str:
     for name, data in pictures.items():
         body = body.replace(f'src="{name}.png"', f'src="{_data_url(data)}"')
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+    kind = ' class="numbers"' if numbers else ""
+    start = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body{kind}>'
+    return f"{start}\n{body}\n</body></html>\n"
 
 
 def _data_url(data: bytes) -> str:

@@ -1,0 +1,188 @@
+"""Tables of runs: which are a group, what stands in a cell, and what is refused."""
+
+import csv
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+from commands import run
+from PIL import Image
+from scipy import stats
+
+from tfgans.comparison import Comparison, find_runs
+from tfgans.evaluation import MetricValue, Record
+
+NAMES = {"frechet_distance[digits_classifier]": 20.0, "precision": 0.5, "recall": 0.3}
+RATES = {"WGANGP": 1e-4, "R3GAN": 2e-4}
+
+
+def number(value):
+    return MetricValue(value, (value - 0.1, value + 0.1), 0.05, None, "jackknife", 100, 100)
+
+
+def record_of(values, step=40):
+    return Record(
+        metrics={name: number(value) for name, value in values.items()},
+        seed=0,
+        real={"source": "digits", "split": "train", "num_examples": 100, "checksum": "a"},
+        fake={"num_examples": 100, "classes": None, "step": step, "ema": 0.9},
+        extractor={"name": "digits_classifier", "checksum": "b", "resizing": "none"},
+        versions={"tfgans": "0.2.0"},
+    )
+
+
+def write_run(path, *, model, components, seed, values=None, finished=True, steps=40, flags=True):
+    """Writes what a run leaves, without training."""
+    (path / "grids").mkdir(parents=True)
+    rate = {"class_name": "Adam", "config": {"learning_rate": RATES[model], "beta_1": 0.0}}
+    mixture = {"mixture": {"components": components, "seed": seed}} if components > 1 else {}
+    settings = {"model": model, "seed": seed, "source_seed": seed, "split": "train"}
+    settings |= {"generator": {"parameters": 10 * components, **mixture}, "num_examples": 100}
+    settings |= {"generator_optimizer": rate, "discriminator_optimizer": rate}
+    length = {"steps": 40, "minutes": None, "cpu_seconds": None, "epoch_steps": 20}
+    description = {"settings": settings, "length": length, "data": None, "versions": {}}
+    (path / "run.json").write_text(json.dumps(description))
+    if flags:
+        lines = f"--model={model.lower()}\n--num_generators={components}\n--seed={seed}\n"
+        (path / "flags.txt").write_text(f"{lines}--run_dir={path}\n--noflip\n")
+    rows = [f"{step},{step / 10},{step * (seed + 1)}" for step in range(0, steps + 1, 20)]
+    (path / "time.csv").write_text("\n".join(["step,seconds,cpu_seconds", *rows, ""]))
+    rows = [f"{epoch},{1.0 - epoch},2.0" for epoch in range(steps // 20)]
+    (path / "log.csv").write_text("\n".join(["epoch,generator_loss,penalty", *rows, "7,0."]))
+    for step in range(0, steps + 1, 20):
+        Image.new("L", (8, 8)).save(path / "grids" / f"step-{step:08d}.png")
+    if finished:
+        (path / "final.keras").write_bytes(b"")
+    if values is not None:
+        (path / "evaluation").mkdir()
+        record_of(values).save(path / "evaluation" / "evaluation.json")
+
+
+def values_of(group, seed):
+    return {name: value + group + 0.1 * ((3 * seed + group) % 5) for name, value in NAMES.items()}
+
+
+@pytest.fixture
+def table(tmp_path):
+    """12 runs of 2 x 2 settings and 3 seeds."""
+    cells = [("WGANGP", 1), ("WGANGP", 4), ("R3GAN", 1), ("R3GAN", 4)]
+    for group, (model, components) in enumerate(cells):
+        for seed in range(3):
+            path = tmp_path / f"{group}-{seed}"
+            values = values_of(group, seed)
+            write_run(path, model=model, components=components, seed=seed, values=values)
+    return tmp_path
+
+
+def test_numbers_of_the_table(table, tmp_path):
+    done = run("compare", "{runs} --out={out}", runs=table, out=table / "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("# 12 runs in 4 groups by model, num_generators\n")
+    rows = re.findall(
+        r"^\| (\w+) \| (\d) \| 3 \| 40 \| 80 \[40, 120\] \| (.*?) \|", done.stdout, re.M
+    )
+    assert [row[:2] for row in rows] == [
+        *[("wgangp", "1"), ("wgangp", "4"), ("r3gan", "1"), ("r3gan", "4")]
+    ]
+    name = next(iter(NAMES))
+    numbers = np.array([[values_of(group, seed)[name] for seed in range(3)] for group in range(4)])
+    for row, ours in zip(rows, numbers, strict=True):
+        middle, low, high = (f"{f(ours):.3g}" for f in (np.median, np.min, np.max))
+        best = np.median(ours) == np.median(numbers, axis=1).min()
+        assert row[2] == (f"**{middle}**" if best else middle) + f" [{low}, {high}]"
+    wins = int((numbers[1] < numbers[0]).sum())
+    p_value = stats.binomtest(wins, 3).pvalue
+    assert f"| wgangp, num_generators=4 | p = {p_value:.2g} ({wins} of 3) |" in done.stdout
+    assert "With 3 pairs p is at least 0.25" in done.stdout
+    with (table / "out" / "runs.csv").open(newline="") as file:
+        assert [float(row[name]) for row in csv.DictReader(file)] == pytest.approx(numbers.ravel())
+    page = (table / "out" / "report.html").read_text()
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert page.count("data:image/png") == 4
+    assert page.count("data:image/svg+xml") == 3  # No evaluations on the way.
+    text = (table / "out" / "report.md").read_text()
+    assert "![" not in text
+    assert text.startswith(done.stdout[:-1])
+
+
+def test_rank_test_and_baseline(table):
+    name = next(iter(NAMES))
+    runs = find_runs([table / "0-*", table / "3-*"])
+    result = Comparison(runs, test="rank", baseline=runs[-1])
+    base, other = result.groups
+    assert base.label == "r3gan, num_generators=4"
+    numbers = [[values_of(group, seed)[name] for seed in range(3)] for group in (0, 3)]
+    expected = stats.mannwhitneyu(*numbers, method="exact").pvalue
+    assert result.test(name, other, base) == ("rank", pytest.approx(expected), (3, 3))
+    # Without a seed in common the signed test has no pairs.
+    separate = Comparison(find_runs([table / "0-0", table / "3-1"]))
+    assert separate.test(name, *separate.groups).name == "rank"
+
+
+def test_settings_tell_groups_apart_without_flags(tmp_path):
+    for seed, (model, components) in enumerate([("R3GAN", 1), ("WGANGP", 2), ("WGANGP", 1)]):
+        path = tmp_path / f"{seed}"
+        write_run(path, model=model, components=components, seed=seed, flags=False)
+    result = Comparison(find_runs([tmp_path]))
+    assert [group.label for group in result.groups] == [
+        *["R3GAN, components=-", "WGANGP, components=2", "WGANGP, components=-"]
+    ]
+    # The rates of both players are the same setting, and follow from the model.
+    assert result.settings["learning_rate"] == ["0.0002", "0.0001", "0.0001"]
+
+
+def test_unfinished_failed_and_unmeasured_runs_are_rows(table):
+    write_run(table / "0-3", model="WGANGP", components=1, seed=3, finished=False, steps=20)
+    write_run(table / "0-4", model="WGANGP", components=1, seed=4, finished=False, steps=0)
+    finding = "step,rollbacks,symptom,value,limit,action\n20,0,not finite,nan,inf,stopped\n"
+    (table / "0-3" / "doctor.csv").write_text(finding)
+    (table / "sweep.json").write_text("{}")
+    row = "0-9,failed,ValueError: too wide\n"
+    (table / "table.csv").write_text(f"run,state,error\n0-4,failed,killed\n{row}")
+    done = run("compare", "{runs}", runs=table)
+    assert done.returncode == 0, done.stderr
+    assert "| 0-3 | 3 | failed: not finite at step 20 | 20 | 80 | - |" in done.stdout
+    assert "| 0-4 | 4 | failed at step 0: killed | 0 | 0 | - |" in done.stdout
+    assert "| 0-9 | - | failed: ValueError: too wide | - |" in done.stdout
+    assert "| wgangp | 1 | 5 (2 without record) | 40 [0, 40] |" in done.stdout
+    assert f"tfgans evaluate --run_dir={table}/0-3 --extractor=digits\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "reason"),
+    [
+        ("real", {"checksum": "z"}, "real checksum is a in the first and z"),
+        ("real", {"split": "test"}, "real split"),
+        ("real", {"num_examples": 7}, "real num_examples is 100 in the first and 7"),
+        ("extractor", {"name": "identity"}, "extractor name"),
+        ("versions", {"tfgans": "0.1.0"}, "version of tfgans"),
+    ],
+)
+def test_records_that_do_not_compare_are_refused(table, part, change, reason):
+    path = table / "2-1" / "evaluation" / "evaluation.json"
+    record = Record.load(path)
+    dataclasses.replace(record, **{part: {**getattr(record, part), **change}}).save(path)
+    done = run("compare", "{runs}", runs=table)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"tfgans compare: error: These records do not compare with that of {table}/0-0 (the "
+        f"first). {table}/2-1: "
+    )
+    assert reason in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("{runs}/nothing", "Received: nothing of this name"),
+        ("{runs}/0-0/grids", "Received: no run.json in it or below"),
+        ("{runs} --metrics=FID", "The records have frechet_distance, precision, recall. Received"),
+        ("{runs}/0-* --baseline={runs}/1-0", "--baseline must be among the runs"),
+    ],
+)
+def test_bad_calls(table, flags, message):
+    done = run("compare", flags, runs=table)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert message in done.stderr
