@@ -22,6 +22,7 @@ from PIL import Image
 
 import tfgans
 from tfgans import pictures, training
+from tfgans.cli import main
 from tfgans.cli.options import data, method
 from tfgans.cli.parser import Parser
 from tfgans.training import time_limit
@@ -470,6 +471,21 @@ def test_labels_are_drawn_as_in_the_data(tmp_path):
     done = run("sample", "--run_dir={path} --label=pink --out={out}", path=path, out=out)
     assert "or a name: red, green, 0, blue. Received: 'pink'" in done.stderr
 
+    def test_layers_of_a_keras_model_give_features_and_probabilities(self, finished, tmp_path):
+        layers = [keras.layers.Dense(4, name="features"), keras.layers.Softmax(name="classes")]
+        model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), *layers])
+        model.save(tmp_path / "net:1.keras")
+        flags = "--run_dir={run} --out={out} --metrics=inception_score --num_samples=100"
+        flags += " --extractor=keras:{out}/net:1.keras:features"
+        done = ok("evaluate", f"{flags}:classes", run=finished, out=tmp_path)
+        assert (
+            1
+            <= record_of(tmp_path)["metrics"][f"classifier_score[{model.name}/features]"]["value"]
+            <= 4
+        )
+        done = run("evaluate", flags, run=finished, out=tmp_path)
+        assert "probabilities" in done.stderr
+
 
 class TestProcesses:
     """What needs a process of its own."""
@@ -484,7 +500,7 @@ class TestProcesses:
         look += "name in main.COMMANDS]; print(codes, {'tensorflow', 'keras', 'numpy', 'aiohttp'} "
         look += "& set(sys.modules))"
         done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True)
-        assert done.stdout.splitlines()[-1] == f"{[0] * 11} set()", done.stderr
+        assert done.stdout.splitlines()[-1] == f"{[0] * len(main.COMMANDS)} set()", done.stderr
 
     @pytest.mark.slow
     @pytest.mark.parametrize("script", sorted((ROOT / "bin").glob("*.py")), ids=lambda p: p.stem)

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 
+import commands
 import pandas as pd
 import pytest
 import tiny_lab
@@ -128,6 +129,45 @@ def test_runs_that_compare_cpu_time_come_one_at_a_time_in_turned_order(tmp_path,
     labs.run(lab, tmp_path, seeds=3, workers=4)
     order = [("up", 0), ("none", 0), ("none", 1), ("up", 1), ("up", 2), ("none", 2)]
     assert list(rows(tmp_path)[["arm", "seed"]].itertuples(index=False, name=None)) == order
+
+
+@pytest.fixture
+def unimported(monkeypatch):
+    """Modules and folders that a test imports are forgotten after it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.endswith("_lab"):
+            del sys.modules[name]
+
+
+def test_the_lab_of_the_docs_is_a_file_that_runs(tmp_path, here, unimported):
+    page = (commands.ROOT / "docs" / "labs.md").read_text()
+    (tmp_path / "my_lab.py").write_text(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1])
+    flags = "--lab={path}/my_lab.py --quick --seeds=1 --out={path}/out"
+    done = commands.run("experiment", flags, path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "With R1 the samples are nearer to the data" in done.stdout
+    assert rows(tmp_path / "out")["status"].tolist() == ["ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("no_lab.py", "x = 1", r"no_lab.py must define LAB, a `tfgans.labs.Lab`. .*: no LAB"),
+        ("other_lab.py", "LAB = 3", r"must define LAB.* Received: 3"),
+        ("broken_lab.py", "1 / 0", r"broken_lab.py cannot be run: ZeroDivisionError: division"),
+        ("bad_syntax_lab.py", "def", r"cannot be run: SyntaxError"),
+        ("json.py", "", r"imported by its name, 'json'. Received: .*json/__init__.py. Rename"),
+        ("my-lab.py", "", r"a module cannot have this name. Rename the file"),
+        (".py", "", r"a module cannot have this name"),
+    ],
+)
+def test_files_without_a_lab_are_refused(name, text, message, tmp_path, unimported):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        labs.load(str(tmp_path / name))
 
 
 def test_seconds_replace_those_of_cells_that_train_for_a_time():

@@ -1,4 +1,4 @@
-"""`tfgans experiment`: reruns the experiment of a paper."""
+"""`tfgans experiment`: reruns the experiment of a paper, or runs one of the user."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,13 @@ NAMES = (
 def define(parser: Parser) -> None:
     """Declares the flags."""
     group = parser.group("Experiment")
-    group.choice("lab", None, [*NAMES, "all"], "which, each of all in a folder of --out (required)")
+    group.string(
+        "lab",
+        None,
+        f"which: {', '.join(NAMES)}; all, each in a folder of --out; or a Python file of your own "
+        "with a LAB, which is executed (required)",
+        value="NAME",
+    )
     group.integer("seeds", 8, "runs of each cell, each with another seed", at_least=1)
     group.words(
         "only", "run the cells with these settings, as game=r3gan,game=wgan", value="NAME=VALUE,..."
@@ -46,6 +52,11 @@ def define(parser: Parser) -> None:
         "out", None, "folder of the results; the same command continues it (required)"
     )
     parser.require("lab", "out")
+    parser.check(
+        ["lab"],
+        lambda values: values["lab"] in (None, "all", *NAMES) or values["lab"].endswith(".py"),
+        f"--lab must be all, {', '.join(NAMES)}, or a file that ends in .py",
+    )
 
 
 def experiment(parser: Parser, _: Sequence[str]) -> int:
@@ -102,11 +113,11 @@ def _run(parser: Parser, command: str) -> int:
 
 COMMAND = Command(
     name="experiment",
-    summary="Reruns a paper's experiment: rows, figures, and a report with verdicts.",
+    summary="Runs an experiment, a paper's or yours: rows, figures, a report with verdicts.",
     examples=(
         "--lab=vanishing_gradients --quick --out=runs/labs/vanishing_gradients",
         "--lab=mix_images --seeds=5 --only=game=r3gan --seconds=120 --out=runs/labs/mix_images",
-        "--lab=all --quick --out=runs/labs",
+        "--lab=my_lab.py --quick --out=runs/mine",
     ),
     define=define,
     run=experiment,

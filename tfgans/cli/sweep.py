@@ -116,10 +116,16 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     workers = values.workers or (1 if "cpu_seconds" in table.shared else engines.num_cpus())
     missing = [cell for cell in running_order(cells) if rows[cell.name].state != FINISHED]
     try:
-        new = [cell for cell in missing if rows[cell.name].state == WAITING]
-        sys.stderr.write(f"checking the combinations of {len(new)} new runs\n" if new else "")
+        # One run for each combination that has not begun.
+        new: dict[tuple[str, ...], Cell] = {}
+        for cell in cells:
+            new.setdefault(tuple(cell.values.values()), cell)
+        for cell in cells:
+            if rows[cell.name].state != WAITING:
+                new.pop(tuple(cell.values.values()), None)
+        sys.stderr.write(f"checking {len(new)} combinations\n" if new else "")
         checking = values.workers or engines.num_cpus()
-        _check(new, folder, workers=checking, engine=values.engine)
+        _check(list(new.values()), folder, workers=checking, engine=values.engine)
         if values.dry_run:
             print(*(f"{cell.name}\n  {_command(cell, folder)}" for cell in cells), sep="\n")
             return 0
@@ -267,10 +273,6 @@ def _check(cells: Sequence["Cell"], folder: Path, *, workers: int, engine: str) 
     """Raises ValueError for a combination that `tfgans train --dry_run` refuses."""
     from tfgans import engines
 
-    firsts: dict[tuple[str, ...], Cell] = {}
-    for cell in cells:
-        firsts.setdefault(tuple(cell.values.values()), cell)
-    checked = list(firsts.values())
     tasks = [
         engines.Task(
             train_run,
@@ -280,12 +282,12 @@ def _check(cells: Sequence["Cell"], folder: Path, *, workers: int, engine: str) 
                 "seed": cell.seed,
             },
         )
-        for cell in checked
+        for cell in cells
     ]
     for index, ended in engines.run_tasks(tasks, workers=workers, engine=engine):
         error = ended.error or (ended.measures or {}).get("error")
         if error:
-            raise ValueError(f"{checked[index].name} cannot be trained: {error}")
+            raise ValueError(f"{cells[index].name} cannot be trained: {error}")
 
 
 def train_run(*, words: Sequence[str], log: str | None, seed: int) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """Flags of what is measured, and the evaluator that they describe."""
 
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ def define(parser: Parser) -> None:
         None,
         "network whose features are compared: classifier (trained on the data, which need labels, "
         "once, in minutes), identity, digits (8x8 images), inception:PATH (the network of 2015) or "
-        "keras:FILE:LAYER; default: digits for 8x8 images, identity for vectors, none for other "
+        "keras:FILE:LAYER[:PROBABILITIES], the second layer with the class probabilities of "
+        "inception_score; default: digits for 8x8 images, identity for vectors, none for other "
         "images",
         value="NAME",
     )
@@ -63,7 +65,7 @@ def evaluator(parser: Parser, source: "Source") -> "Evaluator":
             f"Images of shape {source.data_shape} have no default extractor, and without one only "
             f"{', '.join(PIXEL_METRICS)} and wasserstein_distance can be measured. Received: "
             f"--metrics={','.join(metrics)}. Pass --extractor=classifier (of data with labels), "
-            "inception:PATH or keras:FILE:LAYER"
+            "inception:PATH or keras:FILE:LAYER[:PROBABILITIES]"
         )
     return tfgans.evaluation.Evaluator(
         source,
@@ -93,13 +95,17 @@ def _extractor(parser: Parser, extractor: str, source: "Source") -> Any:
     if kind == "inception":
         address = (place,) if place else ()
         return tfgans.evaluation.inception_2015(*address, sha256=values.extractor_sha256)
-    file, _, layer = place.rpartition(":")
-    if kind != "keras" or not file:
+    # The name of the file may have a colon, too.
+    parts = re.fullmatch(r"(.+\.keras):([^:]+)(?::([^:]+))?", place)
+    if kind != "keras" or parts is None:
         raise ValueError(
-            "--extractor must be classifier, identity, digits, inception:PATH or keras:FILE:LAYER. "
-            f"Received: {values.extractor}"
+            "--extractor must be classifier, identity, digits, inception:PATH or "
+            "keras:FILE:LAYER[:PROBABILITIES], of a file that ends in .keras. Received: "
+            f"{values.extractor}"
         )
-    return tfgans.evaluation.keras_model(tfgans.training.load_model(file), layer)
+    file, layer, probabilities = parts.groups()
+    model = tfgans.training.load_model(file)
+    return tfgans.evaluation.keras_model(model, layer, probabilities=probabilities)
 
 
 def _classifier(source: "Source", data_dir: str | None, *, dry_run: bool) -> Any:

@@ -1,0 +1,167 @@
+"""`tfgans sweep`: which runs a command line means, what becomes of them, and what is refused."""
+
+import csv
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+
+import keras
+import numpy as np
+import pytest
+from commands import command, run
+
+from tfgans import engines
+
+SMALL = "--dataset=digits --network=mlp --width=8 --depth=1 --latent_dim=4 --batch_size=16"
+SMALL += " --doctor_every=0 --model=non_saturating"
+RUNS = f"--run_dir={{path}} -- {SMALL} --steps=6 --epoch_steps=3 --evaluate_every=3"
+RUNS += " --metrics=frechet_distance"
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Runs run in this process, which has TensorFlow."""
+
+    def in_turn(tasks, workers, runs_of_a_process):
+        return ((index, engines._measure(task)) for index, task in enumerate(tasks))
+
+    monkeypatch.setattr(engines, "_by_processes", in_turn)
+    monkeypatch.setattr(engines, "_forget_others", lambda seed: None)
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    ended = engines.Ended({"error": ""})
+    monkeypatch.setattr(
+        engines, "run_tasks", lambda tasks, **_: ((index, ended) for index in range(len(tasks)))
+    )
+
+
+def rows(path):
+    with (path / "table.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("flags", "names", "shared"),
+    [
+        ("--model=dcd,r3gan --seeds=2 --seed=5", ["model=dcd,seed=5", "model=dcd,seed=6"], ""),
+        ("--depth=1,2 --width=8,9", ["depth=1,width=8,seed=0", "depth=1,width=9,seed=0"], ""),
+        ("--width=8,9 --depth=1,2", ["width=8,depth=1,seed=0", "width=8,depth=2,seed=0"], ""),
+        ("--conditional --noconditional", ["conditional=true,seed=0", "conditional=false,s"], ""),
+        ("--metrics=a,b --width=8", ["seed=0"], "--metrics=a,b --width=8"),
+        ("--image_size=8,9 --image_size=7", ["image_size=8,9,seed=0", "image_size=7,seed=0"], ""),
+        ("--dataset=folder:a/b,ring", ["dataset=folder:a-b,seed=0", "dataset=ring,seed=0"], ""),
+        ("--width=8,9 -- --dataset=folder:a,b", ["width=8,seed=0", "wi"], "--dataset=folder:a,b"),
+        ("--width=8,9 -- --noflip --depth 2", ["width=8,seed=0", "wi"], "--depth=2 --noflip"),
+        ("--width=8,9 -- --flagfile={file}", ["width=8,seed=0", "wi"], "--depth=3 --width=8"),
+    ],
+)
+def test_the_runs_of_a_command_line(flags, names, shared, tmp_path, unchecked):
+    (tmp_path / "flags.txt").write_text("--width=5\n--depth=3\n--seed=9\n--run_dir=x\n")
+    line = f"--run_dir={{path}} --dry_run {flags}"
+    done = run("sweep", line, path=tmp_path / "new", file=tmp_path / "flags.txt")
+    assert done.returncode == 0, done.stderr
+    first, its_command, second, *_ = [*done.stdout.splitlines(), ""]
+    assert first == names[0]
+    assert second.startswith("".join(names[1:]))
+    assert shared in its_command
+    assert its_command.endswith(f"--run_dir={tmp_path / 'new' / first}")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_failed_run_is_a_row_and_more_runs_may_follow(tmp_path, here):
+    flags = f"--learning_rate=1e-3,1e30 {RUNS}"
+    done = run("sweep", flags, path=tmp_path)
+    assert done.returncode == 1
+    assert "1 of 2 runs failed: learning_rate=1e30,seed=0; see" in done.stderr
+    good, bad = rows(tmp_path)
+    assert (good["state"], good["step"], good["evaluated_step"]) == ("finished", "6", "6")
+    assert float(good["frechet_distance[digits_classifier]"]) > 0
+    assert bad["state"] == "failed"
+    assert "generator_loss is nan" in bad["error"]
+    assert "generator_loss is nan" in (tmp_path / "logs" / f"{bad['run']}.txt").read_text()
+    # The command of a row makes the run again.
+    words = shlex.split(good["command"])
+    again = [*words[words.index("train") + 1 :], f"--run_dir={tmp_path.parent / 'again'}"]
+    assert run("train", shlex.join(again)).returncode == 0
+    first, second = (
+        keras.saving.load_model(folder / "final.keras").get_weights()
+        for folder in (tmp_path / good["run"], tmp_path.parent / "again")
+    )
+    assert all(map(np.array_equal, first, second))
+    # A finished run stays, and the failed run is tried again.
+    before = (tmp_path / good["run"] / "final.keras").stat().st_mtime_ns
+    assert "2 runs, 1 of them finished" in run("sweep", flags, path=tmp_path).stderr
+    assert (tmp_path / good["run"] / "final.keras").stat().st_mtime_ns == before
+
+
+def test_values_and_seeds_may_be_added_and_nothing_else_may_change(tmp_path, unchecked):
+    def sweep(flags):
+        return run("sweep", f"--run_dir={{path}} {flags}", path=tmp_path)
+
+    assert sweep("--width=8,9").returncode == 0
+    assert sweep("--width=7,8,9 --seeds=3 --seed=0").returncode == 0
+    runs = [(row["width"], row["seed"], row["state"]) for row in rows(tmp_path)]
+    assert runs == [(width, seed, "waiting") for width in "789" for seed in "012"]
+    for flags, message in (
+        ("--width=8,9,10 --seeds=3", "--width has the value 7 there. More values"),
+        ("--width=7,8,9 --seeds=2 --seed=1", "the seeds are 0 to 2 there and 1 to 2 here"),
+        ("--width=7,8,9 --seeds=3 -- --ema=0", "no --ema for all runs there and --ema=0.0 here"),
+        ("--width=7,8,9 --seeds=3 --depth=1,2", "vary are width there and width, depth here"),
+    ):
+        done = sweep(flags)
+        assert done.returncode == 1
+        assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--model=wgan_gp --model=vgg", "model=vgg,seed=0 cannot be trained: .*one of <"),
+        ("--weight_update=softmax --num_generators=2,1", "num_generators=1,seed=0 cannot be .*mix"),
+        ("--network=mlp,r3gan --preset=cifar10", "network=mlp,.* needs --network=r3gan"),
+        ("--modle=wgan_gp", "Did you mean: model"),
+        ("--width=8 digits", "expected flags only"),
+        ("--width=8 -- digits", "expected flags after --.* digits"),
+        ("--width=8 -- --widht=3", "Did you mean: width"),
+        ("--width=8,8", "values of --width must differ"),
+        ("--dataset=folder:a/b,folder:a?b", "differ in letters and digits"),
+        ("--width=8,9 -- --width=3", "on a side of --. Received --width on both"),
+        ("-- --seed=3", "The sweep sets --seed of each run"),
+        ("-- --noresume", "The sweep sets --resume of each run"),
+    ],
+)
+def test_refused(flags, message, tmp_path, here):
+    done = run("sweep", f"--run_dir={{path}} {flags}", path=tmp_path / "new")
+    assert done.returncode in (1, 2)
+    assert re.search(message, done.stderr), done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_folders_of_something_else_are_refused(tmp_path, unchecked):
+    (tmp_path / "mine.txt").write_text("dear")
+    done = run("sweep", "--run_dir={path} --width=8,9", path=tmp_path)
+    assert "must be the folder of a sweep" in done.stderr
+    assert os.listdir(tmp_path) == ["mine.txt"]
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_ends_its_runs_and_continues(tmp_path):
+    flags = f"--ema=0,.9 --workers=2 --run_dir={{path}} -- {SMALL} --steps=20000"
+    line = command("sweep", flags, path=tmp_path)
+    with subprocess.Popen(line, stderr=subprocess.PIPE, start_new_session=True) as process:
+        while len(list(tmp_path.glob("ema=*/backups/step-*"))) < 2:
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+    # The folders are free once the runs have ended.
+    done = subprocess.run(line, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    assert [(row["state"], row["step"]) for row in rows(tmp_path)] == [("finished", "20000")] * 2
+    for log in (tmp_path / "logs").iterdir():
+        assert "everything is saved" in log.read_text()
+        assert "Continuing" in log.read_text()
