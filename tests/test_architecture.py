@@ -47,7 +47,7 @@ IMPORTS = {
     "executions": set(),
     "layers": set(),
     "logs": set(),
-    "mixtures": set(),
+    "mixtures": {"averages", "saving"},
     "objectives": set(),
     "output_ranges": set(),
     "penalties": set(),
@@ -71,7 +71,7 @@ IMPORTS = {
     "gan": {
         *("augmentation", "regularizers"),
         *("averages", "callback_checks", "data", "executions", "export", "layers", "logs"),
-        *("objectives", "optimizers", "pairing", "penalties", "players", "refinement"),
+        *("mixtures", "objectives", "optimizers", "pairing", "penalties", "players", "refinement"),
         *("replicas", "rounding", "sampling", "saving"),
     },
     "methods": {

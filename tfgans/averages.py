@@ -17,9 +17,9 @@ def copy_network(network: keras.Model) -> keras.Model:
         copy = keras.models.clone_model(network)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
-            "A copy of a network (`ema` keeps one of the generator) is made from its config. "
-            f"Received: {type(network).__name__}, which cannot be copied ({error}). "
-            "Give it `get_config` and `from_config`, or use `ema=None`"
+            "A copy of a network (`ema` keeps one of the generator, `split_component` adds one) is "
+            f"made from its config. Received: {type(network).__name__}, which cannot be copied "
+            f"({error}). Give it `get_config` and `from_config`, or leave that out"
         ) from error
     copy.name = f"{network.name}_average"
     if not copy.built:

@@ -38,6 +38,7 @@ __all__ = [
     "remember_optimizer_attributes",
     "saves_to_hdf5",
     "stored_precision",
+    "untrack_layer",
 ]
 
 
@@ -174,6 +175,15 @@ def stored_precision() -> contextlib.AbstractContextManager[None]:
     for those of a layer that it wraps.
     """
     return AutocastScope(None)
+
+
+def untrack_layer(model: keras.Model, layer: keras.layers.Layer) -> None:
+    """Makes a model forget a layer, before its attribute gets another one.
+
+    Keras 3.15 keeps a layer that was an attribute once: its weights stay among those of the model,
+    also after `del`.
+    """
+    model._tracker.untrack(layer)
 
 
 def optimizer_slots(

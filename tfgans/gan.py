@@ -36,6 +36,7 @@ from tfgans.data.array_inputs import ArrayLike, split_validation
 from tfgans.data.label_checks import check_labels
 from tfgans.layers import InstanceNoise
 from tfgans.logs import LogMeans
+from tfgans.mixtures import perturbation
 from tfgans.objectives import Objective
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.players import DiscriminatorPlayer, GeneratorPlayer, Player
@@ -182,7 +183,6 @@ class GAN(keras.Model):
             trains_generator=self._trains_generator,
         )
         super().__init__(name=name)
-        self.generator = generator
         self.discriminator = discriminator
         self.objective = objective
         self.penalty = penalty
@@ -203,15 +203,12 @@ class GAN(keras.Model):
         for network in (generator, discriminator):
             replicas.synchronize_batch_statistics(network)
             replicas.warn_of_random_layers(network, stacklevel=2)
-        self.ema_generator = None
+        average = None
         if ema is not None:
-            self.ema_generator = averages.copy_network(generator)
-            self.ema_generator.trainable = False
-        self.generator_player = generator_player
+            average = averages.copy_network(generator)
+            average.trainable = False
+        self._set_generator(generator_player, average)
         self.discriminator_player = discriminator_player
-        self._sampler = sampling.Sampler(
-            self.sampling_generator, num_classes=num_classes, draw_latents=self._latent_draws
-        )
         self._log_means = LogMeans(self._log_names())
         self._step = self.add_weight(
             name="step",
@@ -224,11 +221,20 @@ class GAN(keras.Model):
         self._rollbacks = 0
         self._executions = executions.Executions([])
         self._begins_training = False
+        self.built = True
+
+    def _set_generator(self, player: GeneratorPlayer, average: keras.Model | None) -> None:
+        """Sets the generator and its average, and what draws samples from them."""
+        self.generator_player = player
+        self.generator = player.network
+        self.ema_generator = average
+        self._sampler = sampling.Sampler(
+            self.sampling_generator, num_classes=self.num_classes, draw_latents=self._latent_draws
+        )
         # By refinement, and by whether latents are truncated.
         self._sample_functions: dict[tuple[Langevin | None, bool], Callable[..., tf.Tensor]] = {}
         self._components_function = tf.function(self._sampler.components, input_signature=[_KEYS])
         self._classes_function = tf.function(self._sampler.classes, input_signature=[_KEYS])
-        self.built = True
 
     # State.
 
@@ -400,6 +406,99 @@ class GAN(keras.Model):
             factor
         )
         self._rollbacks += 1
+
+    # The components of a mixture of generators.
+
+    def drop_component(self, component: int) -> None:
+        """Removes a component of a `MixtureGenerator`, between two training steps.
+
+        The others keep their networks, their slots in the optimizer and their averages; their
+        weights are scaled to a sum of 1. `generator` is a new mixture, whose components and number
+        a file holds, and no component costs time or memory that is no longer there.
+
+        Args:
+            component: Int, its number; those after it move up.
+
+        Raises:
+            ValueError: If there is no such component or no other, the generator is no mixture of
+                components of one architecture, its optimizer keeps state that does not belong to
+                single weights, or the model trains on several replicas.
+
+        Example:
+
+        ```python
+        gan.drop_component(int(np.argmin(gan.generator.probabilities)))
+        ```
+        """
+        self.check_recomposition()
+        self._checked_component(component)
+        count = self._sampler.num_components
+        if count == 1:
+            raise ValueError(
+                "A mixture needs at least one component. Received: the only component to drop. "
+                "Split it first"
+            )
+        self._recompose([index for index in range(count) if index != component])
+
+    def split_component(self, component: int, *, noise: float = 0.1) -> None:
+        """Adds a perturbed copy of a component of a `MixtureGenerator`, between two training steps.
+
+        The copy comes last. Each of the two has half of the weight, so at `noise=0` the
+        distribution of the samples stays the same. To each of its variables that are trained, the
+        copy has normal noise added, of a standard deviation of `noise` times their root mean
+        square. It is a function of `seed`, the step and the number of components. The copy's slots
+        in the optimizer are those of the original; its average has the same noise added.
+
+        Args:
+            component: Int, the number of the component to copy.
+            noise: Float of at least 0. Default: 0.1.
+
+        Raises:
+            ValueError: If there is no such component, `noise` is negative, or as for
+                `drop_component`.
+
+        Example:
+
+        ```python
+        gan.split_component(int(np.argmax(gan.generator.probabilities)))
+        ```
+        """
+        self.check_recomposition()
+        self._checked_component(component)
+        checks.non_negative("noise", noise)
+        count = self._sampler.num_components
+        self._recompose([*range(count), component])
+        key = random.key(self.seed, ReservedStep.PERTURBATION, self.step, count)
+        copy, average = (
+            None if network is None else GeneratorPlayer(network).components[-1]
+            for network in (self.generator, self.ema_generator)
+        )
+        perturbation.perturb(copy, average, noise=noise, key=key)
+
+    def check_recomposition(self) -> None:
+        """Raises ValueError if no component of the generator can be dropped or split."""
+        self.generator_player.check_recomposition()
+        num_replicas = self.distribute_strategy.num_replicas_in_sync
+        if num_replicas > 1:
+            raise ValueError(
+                "The number of components can change on a single device. Received: a model in the "
+                f"scope of a strategy of {num_replicas} replicas. Keep the number"
+            )
+
+    def _recompose(self, origins: Sequence[int]) -> None:
+        """Changes the components of the generator: number j is, or is a copy of, `origins[j]`."""
+        player = self.generator_player.recomposed(origins)
+        average = self.ema_generator
+        if average is not None:
+            average = GeneratorPlayer(average).recomposed(origins).network
+        for network in (self.generator, self.ema_generator):
+            if network is not None:
+                compat.untrack_layer(self, network)
+        self._set_generator(player, average)
+        if self.compiled:
+            self.generator_optimizer = player.optimizer
+            self.make_train_function(force=True)
+            self.test_function = self.predict_function = None
 
     # The training step.
 
@@ -1499,10 +1598,16 @@ class GAN(keras.Model):
         compat.remember_optimizer_attributes()
         store["step"] = np.asarray(self.step, np.int64)
         store["rollbacks"] = np.asarray(self.rollbacks, np.int64)
+        if self.generator_player.is_mixture:
+            store["components"] = np.asarray(self.generator_player.num_components, np.int64)
         saving.save_seed_states(self, store)
 
     def load_own_variables(self, store: Store) -> None:
-        """Loads what `save_own_variables` saved."""
+        """Loads what `save_own_variables` saved.
+
+        If the file has another number of generators, a mixture gets as many, before Keras loads
+        their weights.
+        """
         if "step" not in list(store.keys()):
             raise ValueError(
                 "The file must be of a tfgans model. Received: a weights file without a step count"
@@ -1514,6 +1619,12 @@ class GAN(keras.Model):
             )
         self._step.assign(np.asarray(store["step"]))
         self._rollbacks = int(np.asarray(store["rollbacks"]))
+        count = self.generator_player.num_components
+        if "components" in list(store.keys()) and self.generator_player.is_mixture:
+            saved = int(np.asarray(store["components"]))
+            if saved != count:
+                self.check_recomposition()
+                self._recompose([index if index < count else 0 for index in range(saved)])
         saving.load_seed_states(self, store)
 
     def get_config(self) -> Config:

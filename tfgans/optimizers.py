@@ -1,10 +1,11 @@
 """The optimizers of two players: the papers' defaults, checks and shared learning rates."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgans import compat, replicas
@@ -170,6 +171,59 @@ def prepare(optimizer: Optimizer | str, network: keras.Model) -> Optimizer:
             f"{network.name!r}. Pass a new one"
         )
     return optimizer
+
+
+def carry_over(
+    optimizer: Optimizer,
+    sources: Sequence[tuple[keras.Variable, keras.Variable]],
+    resize: Callable[[np.ndarray], np.ndarray],
+) -> Optimizer:
+    """Returns an optimizer for other variables that continues from the state of `optimizer`.
+
+    Args:
+        optimizer: Built `keras.optimizers.Optimizer`; it stays as it is.
+        sources: For each new variable the pair (new variable, variable of `optimizer`), the slots
+            of which it takes over.
+        resize: Function of a slot to the slot of a new variable of another shape.
+
+    Raises:
+        ValueError: If the optimizer keeps state that does not belong to single variables.
+    """
+    before, slots = _divided_state(optimizer)
+    copy = type(optimizer).from_config(optimizer.get_config())
+    copy.build([variable for variable, _ in sources])
+    after, new_slots = _divided_state(copy)
+    for old, new in zip(before, after, strict=True):
+        new.assign(old.value)
+    for (variable, source), group in zip(sources, new_slots.values(), strict=True):
+        for old, new in zip(slots[id(source)], group, strict=True):
+            value = old.numpy()
+            new.assign(value if variable.shape == source.shape else resize(value))
+    return copy
+
+
+def check_carry_over(optimizer: Optimizer) -> None:
+    """Raises ValueError if `carry_over` would."""
+    _divided_state(optimizer)
+
+
+def _divided_state(
+    optimizer: Optimizer,
+) -> tuple[list[keras.Variable], dict[int, list[keras.Variable]]]:
+    """Returns the variables that are of no slot, all scalars, and the slots by variable."""
+    variables = compat.optimized_variables(inner_optimizer(optimizer))
+    groups = compat.optimizer_slots(optimizer, variables)
+    slots = {id(variable): group for variable, *group in groups}
+    of_slots = {id(slot) for group in slots.values() for slot in group}
+    others = [variable for variable in optimizer.variables if id(variable) not in of_slots]
+    shared = next((variable for variable in others if len(variable.shape)), None)
+    if shared is not None:
+        raise ValueError(
+            "The state of an optimizer whose network changes must belong to single weights, in "
+            f"their shape. Received: a {type(optimizer).__name__} with {shared.path!r}. Use say "
+            "Adam, RMSprop or SGD"
+        )
+    return others, slots
 
 
 def all_finite(gradients: Sequence[tf.Tensor | None]) -> tf.Tensor:

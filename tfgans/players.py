@@ -8,7 +8,7 @@ import contextlib
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import keras
 import numpy as np
@@ -91,6 +91,44 @@ class Player:
                 f"{num_replicas}, and {layer.name!r}, a {type(layer).__name__}. Use layer "
                 "normalization, more replicas, or no micro-batches"
             )
+
+    def check_recomposition(self) -> None:
+        """Raises ValueError if `recomposed` would, whatever its components."""
+        if self._mixture is None:
+            raise ValueError(
+                "Only a mixture has components to drop or to split. Received: "
+                f"{self.network.name!r}, a {type(self.network).__name__}. Use say "
+                "`tfgans.MixtureGenerator.from_builder(builder, 4)`"
+            )
+        self._mixture.check_recomposition()
+        if self.optimizer is not None:
+            optimizers.check_carry_over(self.optimizer)
+
+    def recomposed(self, origins: Sequence[int]) -> Self:
+        """Returns the player of a mixture with other components, and their optimizer's state.
+
+        Args:
+            origins: For each component the number of the present one that it is, or is a copy of;
+                see `Mixture.recomposed`. A copy takes over the slots of its original.
+
+        Raises:
+            ValueError: If the network is no mixture of components of one architecture, or the
+                optimizer keeps state that does not belong to single weights.
+        """
+        self.check_recomposition()
+        player = type(self)(self._mixture.recomposed(origins))
+        if self.optimizer is not None:
+            sources = {id(player._mixture.log_weights): self._mixture.log_weights}
+            for origin, component in zip(origins, player.components, strict=True):
+                pairs = zip(component.variables, self.components[origin].variables, strict=True)
+                sources |= {id(variable): source for variable, source in pairs}
+            optimizer = optimizers.carry_over(
+                self.optimizer,
+                [(x, sources[id(x)]) for x in player.network.trainable_variables],
+                lambda slot: slot[list(origins)],
+            )
+            player.compile(optimizer, accumulate_steps=self.accumulate_steps)
+        return player
 
     @property
     def num_components(self) -> int:

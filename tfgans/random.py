@@ -102,6 +102,7 @@ class ReservedStep(enum.IntEnum):
     HELD_OUT = -4
     GRADIENT_NORMS = -5
     SHOWN_EXAMPLES = -6
+    PERTURBATION = -7
 
 
 def key(seed: int, *path: Integer) -> tf.Tensor:

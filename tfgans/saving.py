@@ -8,9 +8,14 @@ from tfgans.types import Store
 _SEED_STATE = "seed_generator_state"
 
 
+def seed_states(model: keras.Model) -> list[keras.Variable]:
+    """Returns the states of random layers."""
+    return [variable for variable in model.variables if variable.path.endswith(_SEED_STATE)]
+
+
 def save_seed_states(model: keras.Model, store: Store) -> None:
     """Writes the states of random layers."""
-    for index, variable in enumerate(_seed_states(model)):
+    for index, variable in enumerate(seed_states(model)):
         store[f"{_SEED_STATE}_{index}"] = variable.numpy()
 
 
@@ -20,7 +25,7 @@ def load_seed_states(model: keras.Model, store: Store) -> None:
     Raises:
         ValueError: If the file belongs to a model with other random layers.
     """
-    variables = _seed_states(model)
+    variables = seed_states(model)
     saved = [name for name in list(store.keys()) if name.startswith(_SEED_STATE)]
     if len(saved) != len(variables):
         raise ValueError(
@@ -29,7 +34,3 @@ def load_seed_states(model: keras.Model, store: Store) -> None:
         )
     for index, variable in enumerate(variables):
         variable.assign(np.asarray(store[f"{_SEED_STATE}_{index}"]))
-
-
-def _seed_states(model: keras.Model) -> list[keras.Variable]:
-    return [variable for variable in model.variables if variable.path.endswith(_SEED_STATE)]

@@ -11,9 +11,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, compat, random, shapes
+from tfgans import averages, checks, compat, random, shapes
 from tfgans.mixtures import routing as routes
-from tfgans.mixtures.stack import Stack, can_stack, has_equal_slices
+from tfgans.mixtures.stack import (
+    Stack,
+    can_stack,
+    has_equal_slices,
+    have_equal_architectures,
+)
 from tfgans.types import Config, Inputs, Shape
 from tfgans.weighted import Weighted
 
@@ -189,6 +194,43 @@ class Mixture(keras.Model):
     def route(self, batch: Inputs, *, key: tf.Tensor, training: bool) -> Weighted:
         """Returns outputs and their weights, with a gradient to the mixture's weights."""
         raise NotImplementedError(f"{type(self).__name__} must implement `route`")
+
+    def check_recomposition(self) -> None:
+        """Raises ValueError unless all components have the same architecture.
+
+        A file of weights has only the number of components.
+        """
+        if not have_equal_architectures(self.components):
+            raise ValueError(
+                "A mixture whose number of components changes needs components of one "
+                f"architecture. Received: {self.name!r}, whose components differ. Make them by "
+                "`from_builder`, or keep the number"
+            )
+
+    def recomposed(self, origins: Sequence[int]) -> Self:
+        """Returns a mixture whose component j is component `origins[j]` of this one, or its copy.
+
+        The first that comes from a component is that network itself; others are copies, and share
+        its weight in equal parts. The weights of all are scaled to a sum of 1.
+
+        Args:
+            origins: Ints from 0 to k - 1.
+
+        """
+        networks = []
+        for index, origin in enumerate(origins):
+            network = self.components[origin]
+            if origin in origins[:index]:
+                name, network = network.name, averages.copy_network(network)
+                network.name = name
+            networks.append(network)
+        mixture = type(self)(networks, **self.settings(), name=self.name)
+        if not self.trainable:
+            mixture.trainable = False
+        shares = -np.log([origins.count(origin) for origin in origins])
+        log_weights = self.log_weights.numpy()[list(origins)] + shares
+        mixture.log_weights.assign(log_weights.astype(np.float32))
+        return mixture
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, components included."""

@@ -75,8 +75,14 @@ def can_stack(components: Sequence[keras.Model]) -> bool:
         len(components) > 1
         and first.count_params() <= _MOST_PARAMETERS
         and all(_is_plain(network) for network in components)
-        and all(_architecture(network) == _architecture(first) for network in components[1:])
+        and have_equal_architectures(components)
     )
+
+
+def have_equal_architectures(components: Sequence[keras.Model]) -> bool:
+    """Returns whether networks have equal configs, but for names and initial values."""
+    first = _architecture(components[0])
+    return all(_architecture(network) == first for network in components[1:])
 
 
 def has_equal_slices(batch: Inputs, count: int) -> bool:
@@ -109,7 +115,10 @@ def _is_known(activation: str | dict[str, object]) -> bool:
 
 
 def _architecture(network: keras.Model) -> object:
-    """Returns the config of a network without its names and initial values."""
+    """Returns the config of a network without its names and initial values.
+
+    Nor does it have the numbers that Keras gives to objects while it loads or saves a model.
+    """
     places = {layer.name: f"layer {index}" for index, layer in enumerate(network.layers)}
     return _without_names(network.get_config(), {**places, network.name: "network"})
 
@@ -119,7 +128,7 @@ def _without_names(value: object, places: dict[str, str]) -> object:
         return {
             key: _without_names(entry, places)
             for key, entry in value.items()
-            if not key.endswith("_initializer")
+            if not key.endswith("_initializer") and key != "shared_object_id"
         }
     if isinstance(value, list | tuple):
         return [_without_names(entry, places) for entry in value]
