@@ -1,5 +1,6 @@
 """Callbacks for `fit`. Keras's callbacks work beside them."""
 
+from tfgans.callbacks.adapt_components import AdaptComponents
 from tfgans.callbacks.backup import Backup
 from tfgans.callbacks.doctor import Doctor
 from tfgans.callbacks.evaluation import Evaluation
@@ -10,6 +11,7 @@ from tfgans.callbacks.sample_grid import SampleGrid
 from tfgans.callbacks.stop_on_nan import StopOnNaN
 
 __all__ = [
+    "AdaptComponents",
     "Backup",
     "Doctor",
     "Evaluation",

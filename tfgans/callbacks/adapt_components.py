@@ -25,9 +25,9 @@ class AdaptComponents(Callback):
       (`GAN.split_component`): its perturbed copy gets half of its weight.
 
     A component that is gone costs nothing more. Each change makes TensorFlow trace the training
-    step again, which takes some seconds. With `entropy_weight` above 0 a weight w_i only falls far
-    below 1 / k if the component's payoff is worse than the mean by more than about
-    `entropy_weight / (k w_i)`, so with a large one nothing is dropped.
+    step again, which takes some seconds. At rest a weight is under 1 / (4 k) only if the loss of
+    its component is more than 3 `entropy_weight` above the mean of the mixture: of a large
+    `entropy_weight`, no component is dropped.
 
     **Resuming.** With `path`, a killed run ends with the same bits as an uninterrupted run: the
     change is a function of the seed and the step, and the readings so far are in the table. List
@@ -173,5 +173,5 @@ class AdaptComponents(Callback):
         if dying and len(weights) > self.min_components:
             return dying[0], _DROPPED
         if self.max_components is not None and len(weights) < self.max_components:
-            return by_weight[-1], _SPLIT
+            return max(by_weight, key=weights.__getitem__), _SPLIT
         return None, ""

@@ -159,7 +159,7 @@ def measure(
     seed: int,
 ) -> dict[str, Any]:
     """Returns the measures of a run."""
-    source = _source(task, seed)
+    source = source_of(task, seed)
     build_generator = functools.partial(
         networks.mlp_generator, source.data_shape, latent_dim=2, width=width, depth=DEPTH
     )
@@ -188,18 +188,20 @@ def measure(
         "num_updates": float(spent.updates),
         "train_seconds": spent.cpu_seconds,
         "probabilities": sorted(map(float, known), reverse=True),
-        **_scores(task, gan, source, seed),
+        **scores_of(task, gan, source, seed),
     }
 
 
-def _source(task: str, seed: int) -> Any:
+def source_of(task: str, seed: int) -> Any:
+    """Returns the data of a task."""
     if task != RARE:
         return data.load(task, seed=seed)
     corners = np.array([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]])
     return data.GaussianMixture(corners, std=0.1, proportions=PROPORTIONS, seed=seed)
 
 
-def _scores(task: str, gan: GAN, source: Any, seed: int) -> dict[str, float]:
+def scores_of(task: str, gan: GAN, source: Any, seed: int) -> dict[str, float]:
+    """Returns the measures of the samples of a trained model."""
     num = NUM_SHARES if task == RARE else NUM_SAMPLES
     samples = gan.sample(num, seed, batch_size=NUM_SAMPLES)
     scores = sample_scores.of_points(samples, source)

@@ -122,10 +122,13 @@ class Spent(NamedTuple):
     Attributes:
         updates: Updates of the generator.
         cpu_seconds: CPU seconds of the training steps, as of `StepClock`.
+        tracing_seconds: CPU seconds of the calls that trace the step: the first, and that after
+            each change of the model. They are not in `cpu_seconds`.
     """
 
     updates: int
     cpu_seconds: float
+    tracing_seconds: float = 0.0
 
 
 class _Budget(keras.callbacks.Callback):
@@ -141,14 +144,14 @@ class _Budget(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         del batch, logs
-        self._clock.begin()
+        self._clock.begin(self.model.train_function)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         del batch, logs
         before, step = self.spent.updates, int(self.model.step)
         self._clock.end(step - before)
         seconds = self._clock.seconds
-        self.spent = Spent(step, seconds)
+        self.spent = Spent(step, seconds, self._clock.tracing_seconds)
         # Half a call early: on average neither too early nor too late.
         share, ahead = self._share(step, seconds), (step - before) / step / 2
         self.model.optimizer.learning_rate = self._rate * max(0.0, 1.0 - share)
@@ -168,6 +171,7 @@ def spend(
     rate: float,
     betas: tuple[float, float],
     at_once: int = 20,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Spent:
     """Trains both players with Adam until a budget of updates or of CPU seconds is spent.
 
@@ -183,6 +187,7 @@ def spend(
         rate: The learning rate of both players at the start.
         betas: `beta_1` and `beta_2` of Adam.
         at_once: Steps per call of TensorFlow.
+        callbacks: More callbacks, which may change the model.
 
     Raises:
         ValueError: If not exactly one budget is given, or a budget is not positive.
@@ -200,5 +205,6 @@ def spend(
     gan.compile(*pair, steps_per_execution=at_once)
     budget = _Budget(rate, updates=updates, seconds=seconds)
     steps = updates or _ENDLESS * at_once
-    gan.fit(source.batches(batch_size), steps_per_epoch=steps, callbacks=[budget], verbose=0)
+    every = [budget, *callbacks]
+    gan.fit(source.batches(batch_size), steps_per_epoch=steps, callbacks=every, verbose=0)
     return budget.spent

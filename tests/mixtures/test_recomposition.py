@@ -1,0 +1,229 @@
+"""Components that are dropped and split during training, and the callback that decides it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+import toy
+
+import tfgans
+from tfgans import callbacks
+
+
+def mixture(k=3, **options):
+    components = [
+        tfgans.networks.mlp_generator((2,), latent_dim=2, width=8, depth=1, seed=index)
+        for index in range(k)
+    ]
+    return tfgans.MixtureGenerator(components, **options)
+
+
+def model(generator=None, *, optimizer="adam", discriminator=None, **options):
+    judge = discriminator or tfgans.networks.mlp_discriminator((2,), width=8, depth=1, seed=9)
+    gan = tfgans.NonSaturatingGAN(generator or mixture(), judge, seed=5, **options)
+    gan.compile(optimizer, "adam")
+    return gan
+
+
+def train(gan, steps=3, used=()):
+    data = tfgans.data.Grid(seed=1)
+    gan.fit(data, batch_size=24, steps_per_epoch=steps, verbose=0, callbacks=[*used])
+    return gan
+
+
+def slots(gan):
+    """The moments of each variable of the generator, and the counter."""
+    *state, = (variable.numpy() for variable in gan.generator_optimizer.variables)
+    return state
+
+
+@pytest.mark.parametrize("update", ["exponentiated_gradient", "softmax"])
+def test_after_a_drop_training_goes_on_as_that_of_a_mixture_built_without(update):
+    gan = train(model(mixture(weight_update=update), ema=0.5))
+    gan.generator.log_weights.assign([0.0, -50.0, 0.0])
+    gan.ema_generator.log_weights.assign([0.0, -50.0, 0.0])
+    drawn, moments = gan.sample(64, 0), slots(gan)
+    assert not (gan.sample_components(64, 0) == 1).any()
+    gan.drop_component(1)
+    np.testing.assert_array_equal(gan.sample(64, 0), drawn)
+    by_hand = model(mixture(2, weight_update=update), ema=0.5)
+    by_hand._step.assign(gan.step)
+    for name in ("generator", "ema_generator", "discriminator", "discriminator_optimizer"):
+        for mine, other in zip(
+            getattr(by_hand, name).variables, getattr(gan, name).variables, strict=True
+        ):
+            mine.assign(other)
+    # Adam lists both moments of each variable, after the counter and the rate.
+    begins = 2 if update == "softmax" else 0  # The moments of the weights of the mixture.
+    kept = [moments[index] for index in (0, 1)]
+    kept += [moment[[0, 2]] for moment in moments[2 : 2 + begins]]
+    kept += moments[2 + begins : 10 + begins] + moments[18 + begins :]
+    for variable, value in zip(by_hand.generator_optimizer.variables, kept, strict=True):
+        variable.assign(value)
+    tiny.assert_same_state(train(gan), train(by_hand))
+
+
+def test_a_split_halves_the_weight_and_keeps_the_distribution():
+    gan = train(model(ema=0.5))
+    gan.generator.set_probabilities([0.5, 0.3, 0.2])
+    gan.ema_generator.set_probabilities([0.5, 0.3, 0.2])
+    count = gan.generator_optimizer.iterations.numpy()
+    first = gan.sample(8, 0, component=0)
+    gan.split_component(0, noise=0.0)
+    np.testing.assert_allclose(gan.generator.probabilities, [0.25, 0.3, 0.2, 0.25], rtol=1e-6)
+    np.testing.assert_array_equal(gan.sample(8, 0, component=3), first)
+    gan.split_component(0, noise=0.1)
+    original, copy = (gan.generator.components[index] for index in (0, 4))
+    slow, slow_copy = (gan.ema_generator.components[index] for index in (0, 4))
+    changes = [new - old for old, new in zip(original.weights, copy.weights, strict=True)]
+    kernel = original.weights[2].numpy()
+    assert np.std(changes[2]) == pytest.approx(0.1 * np.sqrt(np.mean(kernel**2)), rel=0.5)
+    for change, old, new in zip(changes, slow.weights, slow_copy.weights, strict=True):
+        np.testing.assert_allclose(new - old, change, atol=1e-6)
+    assert gan.generator_optimizer.iterations.numpy() == count
+    train(gan)
+    assert not np.array_equal(original.weights[0], copy.weights[0])
+
+
+class Change(keras.callbacks.Callback):
+    """Splits and drops components at steps of its own."""
+
+    every_steps = 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.step == 2:
+            self.model.split_component(1)
+        if self.model.step in (4, 5):
+            self.model.drop_component(0)
+
+
+def test_saved_and_resumed_to_the_same_bits(tmp_path):
+    def make():
+        keras.utils.set_random_seed(0)
+        generators = [tiny.generator(seed=seed) for seed in (1, 2)]
+        gan = tfgans.WGANGP(
+            tfgans.MixtureGenerator(generators),
+            tiny.discriminator(dropout=0.3),
+            discriminator_steps=1,
+            ema=0.9,
+        )
+        gan.compile()
+        return gan
+
+    def fit(gan, steps, *used):
+        gan.fit(
+            tiny.digits(32), batch_size=6, steps_per_epoch=steps, verbose=0, callbacks=[*used]
+        )
+        return gan
+
+    whole = fit(make(), 7, Change())
+    assert whole.generator.num_components == 1
+    backup = callbacks.Backup(tmp_path, every_steps=1)
+    stopped = fit(make(), 3, Change(), backup)
+    stopped.save(tmp_path / "gan.keras")
+    resumed = make()
+    assert backup.restore(resumed) == 3
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    for gan in (resumed, loaded):
+        assert gan.generator.num_components == 3
+        tiny.assert_same_state(fit(gan, 4, Change()), whole)
+    # Back to more components than there are, as a rollback does.
+    backup.load(whole, next(tmp_path.glob("step-00000003*")))
+    assert (whole.step, whole.generator.num_components) == (3, 3)
+
+
+def test_an_export_has_the_components_that_are_left(tmp_path):
+    gan = model()
+    gan.drop_component(2)
+    gan.split_component(0)
+    gan.split_component(0)
+    path = gan.export(tmp_path / "model", verify=False)
+    served = tf.saved_model.load(path).signatures["generate_with_component"]
+    latents = tf.random.stateless_normal([2, 2], [0, 1])
+    examples = served(latents=latents, components=tf.constant([1, 3]))
+    expected = gan.generator(latents, component=tf.constant([1, 3]))
+    np.testing.assert_allclose(*examples.values(), expected, atol=1e-6)
+
+
+def other_components():
+    generators = [toy.points()[0], tfgans.networks.mlp_generator((2,), latent_dim=4, width=3)]
+    return tfgans.MixtureGenerator(generators)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: model(mixture(1)), "needs at least one component"),
+        (lambda: model(toy.points()[0]), "Only a mixture has components"),
+        (lambda: model(other_components()), "of one architecture"),
+        (lambda: model(optimizer="adafactor"), "must belong to single weights"),
+    ],
+)
+def test_what_cannot_change_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make().drop_component(0)
+
+
+class TestAdaptComponents:
+    def run(self, tmp_path, readings, **options):
+        """Sets weights at the beginning of each step; returns the rows of the table."""
+        gan = toy.gan(networks=(mixture(len(readings[0])), toy.points()[1]))
+        adapt = callbacks.AdaptComponents(tmp_path / "c.csv", every_steps=1, **options)
+        numbers = []
+
+        def weigh(gan):
+            numbers.append(gan.generator.num_components)
+            if len(readings) > len(numbers):
+                weights = readings[len(numbers)]
+                gan.generator.set_probabilities(weights)
+
+        gan.generator.set_probabilities(readings[0])
+        toy.fit(gan, len(readings), adapt, toy.Act(weigh))
+        return numbers, toy.table(tmp_path / "c.csv")
+
+    def test_drops_what_stayed_low(self, tmp_path):
+        low, middle = [0.5, 0.42, 0.08], [0.5, 0.4, 0.1]  # 1 / 12 is the limit.
+        numbers, rows = self.run(tmp_path, [low, middle, low, low, [0.9, 0.1], [0.9, 0.1]], patience=2)
+        assert numbers == [3, 3, 3, 2, 2, 1]
+        actions = [(row["step"], row["component"], row["action"]) for row in rows if row["action"]]
+        assert actions == [("4", "2", "dropped"), ("6", "1", "dropped")]
+        assert [row["low_readings"] for row in rows if row["component"] == "2"] == list("1012")
+
+    def test_splits_the_best_up_to_the_most(self, tmp_path):
+        even = [[0.4, 0.6]] * 4
+        numbers, rows = self.run(
+            tmp_path, [*even, [0.4, 0.3, 0.3]], patience=2, max_components=3, min_components=3 - 1
+        )
+        assert numbers == [2, 3, 3, 3, 3]
+        assert [row["component"] for row in rows if row["action"] == "split"] == ["1"]
+
+    def test_resumes_from_its_table(self, tmp_path):
+        def fit(steps, name, gan=None):
+            gan = gan or model(mixture(2, weight_learning_rate=1.0, entropy_weight=0.0))
+            adapt = callbacks.AdaptComponents(
+                tmp_path / name, every_steps=2, patience=2, max_components=4
+            )
+            logs = keras.callbacks.CSVLogger(str(tmp_path / f"log-{name}"))
+            train(gan, steps, [adapt, logs])
+            return gan, (tmp_path / name).read_text()
+
+        whole, table = fit(11, "whole.csv")
+        half, _ = fit(7, "parts.csv")
+        assert half.generator.num_components == 3
+        resumed, joined = fit(4, "parts.csv", half)
+        assert joined == table
+        tiny.assert_same_state(resumed, whole)
+        assert toy.table(tmp_path / "log-whole.csv")[0]["num_generators"] == "4"
+
+    @pytest.mark.parametrize(
+        ("generator", "options", "message"),
+        [
+            (lambda: mixture(weight_learning_rate=0.0), {}, "which must learn"),
+            (mixture, {"max_components": 2}, "must have from 1 to 2 components"),
+            (lambda: toy.points()[0], {}, "Only a mixture"),
+        ],
+    )
+    def test_refused_when_training_begins(self, generator, options, message):
+        with pytest.raises(ValueError, match=message):
+            toy.fit(model(generator()), 1, callbacks.AdaptComponents(**options))
