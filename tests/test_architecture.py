@@ -88,6 +88,7 @@ IMPORTS = {
     "callbacks": {"data", "evaluation", "gan", "logs", "optimizers", "pictures", "players"},
     "sweep": {"training"},
     "labs": {
+        "callbacks",
         *("augmentation", "data", "evaluation", "games", "gan", "layers", "methods", "metrics"),
         *("mixtures", "networks", "objectives", "optimizers", "penalties", "refinement"),
         *("engines", "regularizers", "reports", "step_clock"),

@@ -33,7 +33,7 @@ def test_a_budget_is_spent_while_the_rate_falls_to_zero(budget, monkeypatch):
     monkeypatch.setattr(step_clock, "time", clock)
     gan, source = tiny.gan(compiled=False), tfgans.data.from_array(tiny.digits())
     settings = {"batch_size": 16, "rate": 1e-3, "betas": (0.5, 0.9), "at_once": 2}
-    assert training.spend(gan, source, **budget, **settings) == (10, pytest.approx(5.0), 0)
+    assert training.spend(gan, source, **budget, **settings) == (10, pytest.approx(5.0), 1)
     assert gan.step == 10
     assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(0)
 

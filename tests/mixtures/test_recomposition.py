@@ -34,7 +34,7 @@ def train(gan, steps=3, used=()):
 
 def slots(gan):
     """The moments of each variable of the generator, and the counter."""
-    *state, = (variable.numpy() for variable in gan.generator_optimizer.variables)
+    (*state,) = (variable.numpy() for variable in gan.generator_optimizer.variables)
     return state
 
 
@@ -112,9 +112,7 @@ def test_saved_and_resumed_to_the_same_bits(tmp_path):
         return gan
 
     def fit(gan, steps, *used):
-        gan.fit(
-            tiny.digits(32), batch_size=6, steps_per_epoch=steps, verbose=0, callbacks=[*used]
-        )
+        gan.fit(tiny.digits(32), batch_size=6, steps_per_epoch=steps, verbose=0, callbacks=[*used])
         return gan
 
     whole = fit(make(), 7, Change())
@@ -139,7 +137,7 @@ def test_an_export_has_the_components_that_are_left(tmp_path):
     gan.split_component(0)
     gan.split_component(0)
     path = gan.export(tmp_path / "model", verify=False)
-    served = tf.saved_model.load(path).signatures["generate_with_component"]
+    served = tf.saved_model.load(path).signatures["component"]
     latents = tf.random.stateless_normal([2, 2], [0, 1])
     examples = served(latents=latents, components=tf.constant([1, 3]))
     expected = gan.generator(latents, component=tf.constant([1, 3]))
@@ -184,17 +182,17 @@ class TestAdaptComponents:
 
     def test_drops_what_stayed_low(self, tmp_path):
         low, middle = [0.5, 0.42, 0.08], [0.5, 0.4, 0.1]  # 1 / 12 is the limit.
-        numbers, rows = self.run(tmp_path, [low, middle, low, low, [0.9, 0.1], [0.9, 0.1]], patience=2)
+        numbers, rows = self.run(
+            tmp_path, [low, middle, low, low, [0.9, 0.1], [0.9, 0.1]], patience=2
+        )
         assert numbers == [3, 3, 3, 2, 2, 1]
         actions = [(row["step"], row["component"], row["action"]) for row in rows if row["action"]]
         assert actions == [("4", "2", "dropped"), ("6", "1", "dropped")]
         assert [row["low_readings"] for row in rows if row["component"] == "2"] == list("1012")
 
     def test_splits_the_best_up_to_the_most(self, tmp_path):
-        even = [[0.4, 0.6]] * 4
-        numbers, rows = self.run(
-            tmp_path, [*even, [0.4, 0.3, 0.3]], patience=2, max_components=3, min_components=3 - 1
-        )
+        readings = [[0.4, 0.6]] * 2 + [[0.4, 0.3, 0.3]] * 3
+        numbers, rows = self.run(tmp_path, readings, patience=2, max_components=3)
         assert numbers == [2, 3, 3, 3, 3]
         assert [row["component"] for row in rows if row["action"] == "split"] == ["1"]
 
@@ -214,13 +212,15 @@ class TestAdaptComponents:
         resumed, joined = fit(4, "parts.csv", half)
         assert joined == table
         tiny.assert_same_state(resumed, whole)
-        assert toy.table(tmp_path / "log-whole.csv")[0]["num_generators"] == "4"
+        assert toy.table(tmp_path / "log-whole.csv")[0]["num_generators"] == str(
+            whole.generator.num_components
+        )
 
     @pytest.mark.parametrize(
         ("generator", "options", "message"),
         [
             (lambda: mixture(weight_learning_rate=0.0), {}, "which must learn"),
-            (mixture, {"max_components": 2}, "must have from 1 to 2 components"),
+            (mixture, {"max_components": 2}, "3, min_components=1 and max_components=2"),
             (lambda: toy.points()[0], {}, "Only a mixture"),
         ],
     )

@@ -1,5 +1,6 @@
 """Drops the components of a mixture that die, and splits the best component, during training."""
 
+import math
 import os
 from collections.abc import Sequence
 
@@ -7,6 +8,7 @@ from tfgans import checks, files
 from tfgans.callbacks.callback import Callback, Logs
 from tfgans.callbacks.step_interval import StepInterval
 from tfgans.callbacks.step_table import StepTable
+from tfgans.gan import GAN
 
 _HEADER = "step,component,weight,low_readings,action"
 _DROPPED, _SPLIT = "dropped", "split"
@@ -89,28 +91,29 @@ class AdaptComponents(Callback):
         self._readings = 0
         self._low: list[int] = []
 
-    def on_train_begin(self, logs: Logs = None) -> None:
-        """Checks the model, and continues from the rows of the table."""
-        self.model.check_recomposition()
-        player = self.model.players["generator"]
-        settings = player.mixture_settings
-        if (
-            settings["weight_update"] == "exponentiated_gradient"
-            and not settings["weight_learning_rate"]
-        ):
+    def check(self, gan: GAN) -> None:
+        """Raises ValueError if the callback does not fit the model; see the class."""
+        gan.check_recomposition()
+        player = gan.players["generator"]
+        settings, count = player.mixture_settings, player.num_components
+        learns = settings["weight_update"] == "softmax" or settings["weight_learning_rate"] > 0
+        if not learns:
             raise ValueError(
                 "`AdaptComponents` decides by the weights of a mixture, which must learn. "
                 "Received: weight_learning_rate=0. Use say 0.01"
             )
-        most = self.max_components
-        if player.num_components < self.min_components or (
-            most is not None and player.num_components > most
-        ):
+        most = count if self.max_components is None else self.max_components
+        if not self.min_components <= count <= most:
             raise ValueError(
-                f"The generator must have from {self.min_components} to "
-                f"{'any number of' if most is None else most} components. Received: "
-                f"{player.num_components}. Change `min_components` or `max_components`"
+                "The generator must have from `min_components` to `max_components` components. "
+                f"Received: {count}, min_components={self.min_components} and "
+                f"max_components={self.max_components}"
             )
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Checks the model, and continues from the rows of the table."""
+        self.check(self.model)
+        player = self.model.players["generator"]
         step = self.model.step
         self._interval.begin(step)
         self._readings, self._low = 0, [0] * player.num_components
@@ -145,15 +148,16 @@ class AdaptComponents(Callback):
         limit = 1 / (4 * len(weights))
         self._readings += 1
         self._low = [
-            low + 1 if weight < limit else 0
-            for weight, low in zip(weights, self._low, strict=True)
+            low + 1 if weight < limit else 0 for weight, low in zip(weights, self._low, strict=True)
         ]
         component, action = self._choice(weights)
         if self._table is not None:
+            actions = [action if index == component else "" for index in range(len(weights))]
+            columns = zip(weights, self._low, actions, strict=True)
             self._table.append(
                 [
-                    f"{gan.step},{index},{weight:.6g},{low},{action if index == component else ''}\n"
-                    for index, (weight, low) in enumerate(zip(weights, self._low, strict=True))
+                    f"{gan.step},{index},{weight:.6g},{low},{text}\n"
+                    for index, (weight, low, text) in enumerate(columns)
                 ]
             )
         if component is None:
@@ -166,7 +170,7 @@ class AdaptComponents(Callback):
 
     def _choice(self, weights: Sequence[float]) -> tuple[int | None, str]:
         """Returns the component to change, or None, and the action."""
-        if self._readings < self.patience:
+        if self._readings < self.patience or not all(map(math.isfinite, weights)):
             return None, ""
         by_weight = sorted(range(len(weights)), key=weights.__getitem__)
         dying = [index for index in by_weight if self._low[index] >= self.patience]

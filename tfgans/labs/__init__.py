@@ -22,6 +22,7 @@ NAMES = (
     "mix",
     "mix_images",
     "limited_data",
+    "grow",
     "diversity",
     "kl_wgan",
     "dcd",

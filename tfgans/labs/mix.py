@@ -188,7 +188,7 @@ def measure(
         "num_updates": float(spent.updates),
         "train_seconds": spent.cpu_seconds,
         "probabilities": sorted(map(float, known), reverse=True),
-        **scores_of(task, gan, source, seed),
+        **scores_of(task, gan, source, NUM_SHARES if task == RARE else NUM_SAMPLES, seed),
     }
 
 
@@ -200,9 +200,8 @@ def source_of(task: str, seed: int) -> Any:
     return data.GaussianMixture(corners, std=0.1, proportions=PROPORTIONS, seed=seed)
 
 
-def scores_of(task: str, gan: GAN, source: Any, seed: int) -> dict[str, float]:
-    """Returns the measures of the samples of a trained model."""
-    num = NUM_SHARES if task == RARE else NUM_SAMPLES
+def scores_of(task: str, gan: GAN, source: Any, num: int, seed: int) -> dict[str, float]:
+    """Returns the measures of `num` samples of a trained model."""
     samples = gan.sample(num, seed, batch_size=NUM_SAMPLES)
     scores = sample_scores.of_points(samples, source)
     if task == RARE:

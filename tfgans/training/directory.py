@@ -38,6 +38,7 @@ class RunDirectory:
     | `grids/` | pictures of the samples |
     | `log.csv`, `tensorboard/` | losses, a row for each epoch of the log |
     | `mixture.csv` | of mixtures: weights and shares of the components, at the same steps |
+    | `components.csv` | with `adapt_every`: weights of the generators, which are dropped or split |
     | `doctor.csv` | the doctor's findings, and whether it rolled the run back |
     | `doctor-readings.csv` | its measurements, a row a check |
     | `final.keras` | the trained model, written at the end |
@@ -55,6 +56,7 @@ class RunDirectory:
         self.grids = self.path / "grids"
         self.log = self.path / "log.csv"
         self.mixture_log = self.path / "mixture.csv"
+        self.components_log = self.path / "components.csv"
         self.doctor_log = self.path / "doctor.csv"
         self.tensorboard = self.path / "tensorboard"
         self.initial_model = self.path / "initial.keras"

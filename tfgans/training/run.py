@@ -73,6 +73,11 @@ class Run:
             the best first metric is kept. Default: None.
         evaluate_every: Int, a multiple of `epoch_steps`: training steps between evaluations.
             Default: `epoch_steps`.
+        adapt_every: Int, training steps between the readings of `tfgans.callbacks.AdaptComponents`,
+            which drops generators of a mixture; `log.csv` then has their number. Default: None,
+            the number stays.
+        max_generators: Int, with `adapt_every`: the number up to which the best generator is split.
+            Default: None, none is.
         doctor_every: Int, training steps between the checks of `tfgans.callbacks.Doctor`. Default:
             500. With None, and in a cluster, there are none: only broken numbers are noticed.
         rollbacks: Int, times in the whole run that the doctor may return to the last good backup,
@@ -118,6 +123,8 @@ class Run:
         grid_every: int = 500,
         evaluator: Evaluator | None = None,
         evaluate_every: int | None = None,
+        adapt_every: int | None = None,
+        max_generators: int | None = None,
         doctor_every: int | None = 500,
         rollbacks: int = 0,
         held_out: Source | None = None,
@@ -157,9 +164,16 @@ class Run:
             )
         self._evaluation = self._make_evaluation(evaluator, evaluate_every)
         self._monitor = self._make_monitor(warn=doctor_every is None)
+        self._adaptation = self._make_adaptation(adapt_every, max_generators)
         self._guard = self._make_guard(doctor_every, rollbacks, held_out)
         self._limit = self._make_limit()
-        self.settings = describe(gan, source, batch_size=batch_size, more=settings)
+        adaptation = {"adapt_every": adapt_every, "max_generators": max_generators}
+        self.settings = describe(
+            gan,
+            source,
+            batch_size=batch_size,
+            more={**(settings or {}), **({} if adapt_every is None else adaptation)},
+        )
 
     @property
     def begins(self) -> bool:
@@ -295,6 +309,26 @@ class Run:
             warn=warn,
             log_dir=self.directory.tensorboard,
         )
+
+    def _make_adaptation(
+        self, adapt_every: int | None, max_generators: int | None
+    ) -> callbacks.AdaptComponents | None:
+        if adapt_every is None:
+            if max_generators is not None:
+                raise ValueError(
+                    f"`max_generators` needs `adapt_every`. Received: {max_generators}"
+                )
+            return None
+        if max_generators is not None and max_generators > self._batch_size:
+            raise ValueError(
+                "Each generator needs an example of a batch. Received: "
+                f"max_generators={max_generators} and batch_size={self._batch_size}"
+            )
+        adaptation = callbacks.AdaptComponents(
+            self.directory.components_log, every_steps=adapt_every, max_components=max_generators
+        )
+        adaptation.check(self._gan)
+        return adaptation
 
     def _make_guard(
         self, doctor_every: int | None, rollbacks: int, held_out: Source | None
@@ -461,16 +495,17 @@ class Run:
 
         The time limit comes first: it measures the steps, without the other callbacks. The guard
         must see a step before the step is saved. The logs come before the backup: what it holds
-        must have been logged. The CSV file keeps the columns of its first row, so what is not
-        measured each epoch comes after it; TensorBoard takes any names, so it comes after what
-        measures.
+        must have been logged. The CSV file keeps the columns of its first row, so the number of
+        generators comes before it, and what is not measured each epoch after it; TensorBoard takes
+        any names, so it comes after what measures.
         """
         evaluation = [] if self._evaluation is None else [self._evaluation]
         monitor = [] if self._monitor is None else [self._monitor]
+        adaptation = [] if self._adaptation is None else [self._adaptation]
         measuring = [*evaluation, *self._extra_callbacks]
         writing = [*monitor, self._grid, self._backup]
         return [
-            *(self._limit, self._guard, log, *measuring),
+            *(self._limit, self._guard, *adaptation, log, *measuring),
             *(tensorboard, *writing, progress, stop),
         ]
 

@@ -112,7 +112,7 @@ class TimeLimit(Callback):
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Starts the clock of the steps."""
         self._step = self.model.step
-        self._clock.begin()
+        self._clock.begin(self.model.train_function)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Stops training if the time is over."""

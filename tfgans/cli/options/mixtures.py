@@ -12,7 +12,8 @@ _COUNTS = tuple(_ROUTING)
 _SHARED = ("weight_update", "entropy_weight", "weight_learning_rate")
 # Keeps the components of two runs with neighboring seeds apart.
 _SEED_STRIDE = 2**20
-FLAGS = (*_COUNTS, *_ROUTING.values(), *_SHARED)
+_ADAPTATION = ("adapt_every", "max_generators")
+FLAGS = (*_COUNTS, *_ROUTING.values(), *_SHARED, *_ADAPTATION)
 
 
 def define(parser: Parser) -> None:
@@ -50,6 +51,32 @@ def define(parser: Parser) -> None:
     )
     group.number(
         "weight_learning_rate", None, "learning rate of the weights; default: 0.01", at_least=0
+    )
+    group.integer(
+        "adapt_every",
+        0,
+        "training steps between readings of the generators' weights, by which those that die are "
+        "dropped; 0: none is",
+        at_least=0,
+    )
+    group.integer(
+        "max_generators",
+        None,
+        "split the best generator until there are so many; needs --adapt_every",
+        at_least=2,
+    )
+    parser.check(
+        ("num_generators", *_ADAPTATION),
+        lambda values: values["num_generators"] > 1 or not values["adapt_every"],
+        "--adapt_every needs a mixture: pass --num_generators of at least 2",
+    )
+    parser.check(
+        ("num_generators", *_ADAPTATION),
+        lambda values: (
+            values["max_generators"] is None
+            or (values["adapt_every"] > 0 and values["max_generators"] >= values["num_generators"])
+        ),
+        "--max_generators needs --adapt_every, and must be at least --num_generators",
     )
     parser.check(
         FLAGS,

@@ -102,6 +102,8 @@ def options(parser: Parser, source: Any) -> dict[str, Any]:
         "grid_every": values.grid_every,
         "evaluator": evaluation.evaluator(parser, source) if values.evaluate_every else None,
         "evaluate_every": values.evaluate_every or None,
+        "adapt_every": values.adapt_every or None,
+        "max_generators": values.max_generators,
         "doctor_every": values.doctor_every or None,
         "held_out": data.load_split(parser, values.held_out) if values.held_out else None,
         "show_augmented": values.show_augmented,
