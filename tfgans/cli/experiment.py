@@ -8,8 +8,8 @@ from tfgans.cli.parser import Parser
 
 NAMES = (
     *("many_paths", "vanishing_gradients", "generalization", "equilibrium", "mix"),
-    *("mix_images", "limited_data", "diversity", "kl_wgan", "dcd", "objectives_by_penalties"),
-    "real_images",
+    *("mix_images", "limited_data", "grow", "diversity", "kl_wgan", "dcd"),
+    *("objectives_by_penalties", "real_images"),
 )
 
 
