@@ -33,6 +33,18 @@ def test_of_all_layers():
     assert not hasattr(keras.layers.Layer, "flatten_layers")
 
 
+def test_of_untrack_layer():
+    model = keras.Model()
+    model.first = layer = keras.layers.Dense(2)
+    layer.build((None, 3))
+    del model.first
+    assert len(model.variables) == 2  # Keras does not forget it.
+    compat.untrack_layer(model, layer)
+    model.first = keras.layers.Dense(1)
+    assert model.layers == [model.first]
+    assert not hasattr(model, "untrack_layer")
+
+
 def test_of_optimized_variables():
     variables = [keras.Variable([1.0]), keras.Variable([2.0])]
     optimizer = keras.optimizers.SGD()

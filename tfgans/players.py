@@ -94,6 +94,9 @@ class Player:
 
     def check_recomposition(self) -> None:
         """Raises ValueError if `recomposed` would, whatever its components."""
+        self._recomposable()
+
+    def _recomposable(self) -> Mixture:
         if self._mixture is None:
             raise ValueError(
                 "Only a mixture has components to drop or to split. Received: "
@@ -103,6 +106,7 @@ class Player:
         self._mixture.check_recomposition()
         if self.optimizer is not None:
             optimizers.check_carry_over(self.optimizer)
+        return self._mixture
 
     def recomposed(self, origins: Sequence[int]) -> Self:
         """Returns the player of a mixture with other components, and their optimizer's state.
@@ -115,10 +119,11 @@ class Player:
             ValueError: If the network is no mixture of components of one architecture, or the
                 optimizer keeps state that does not belong to single weights.
         """
-        self.check_recomposition()
-        player = type(self)(self._mixture.recomposed(origins))
+        mixture = self._recomposable()
+        changed = mixture.recomposed(origins)
+        player = type(self)(changed)
         if self.optimizer is not None:
-            sources = {id(player._mixture.log_weights): self._mixture.log_weights}
+            sources = {id(changed.log_weights): mixture.log_weights}
             for origin, component in zip(origins, player.components, strict=True):
                 pairs = zip(component.variables, self.components[origin].variables, strict=True)
                 sources |= {id(variable): source for variable, source in pairs}

@@ -45,6 +45,8 @@ FLAGS = [
         "train --num_generators=2 --discriminator_routing=all" + NEW,
         "--discriminator_routing needs a mixture: pass --num_discriminators",
     ),
+    ("train --adapt_every=9" + NEW, "--adapt_every needs a mixture: pass --num_generators"),
+    ("train --num_generators=2 --max_generators=4" + NEW, "--max_generators needs --adapt_every"),
     ("train --ema_images=9" + NEW, "--ema_images needs --schedule_images"),
     ("train --doctor_every=0 --rollbacks=1" + NEW, "--rollbacks needs --doctor_every"),
     ("train --augmentation_policy=bg" + NEW, "--augmentation_policy.* need --augmentation"),

@@ -11,6 +11,7 @@ from tfgans.labs import (
     diversity,
     equilibrium,
     generalization,
+    grow,
     kl_wgan,
     limited_data,
     many_paths,
@@ -100,6 +101,12 @@ def mix_measures(cell, seed):
     return {**measures, "modes": 10.0 + 5 * mixture + seed, "cpu_seconds": 1.0}
 
 
+def grow_measures(cell, seed):
+    """Each generator covers a mode; those that are split or dropped are worse."""
+    measures = dict.fromkeys(grow.MEASURES, 0.5 + seed / 10 + cell["drops"] / 4)
+    return {**measures, "modes": cell["generators"] - 4.0 * cell["drops"]}
+
+
 def mix_images_measures(cell, seed):
     """Each generator is nearer by 10 and draws all classes alike."""
     measures = dict.fromkeys(mix_images.MEASURES, 0.5 + seed / 10)
@@ -138,6 +145,7 @@ MEASURES = {
     many_paths: many_paths_measures,
     mix: mix_measures,
     mix_images: mix_images_measures,
+    grow: grow_measures,
     objectives_by_penalties: penalties_measures,
     vanishing_gradients: vanishing_measures,
 }
@@ -175,6 +183,7 @@ EFFECTS = {
     many_paths: ([0.1, 0.1, -0.08, -0.08, -0.08, 0.0, 0.1, 0.1, None], 6),
     mix: ([*[*[5.0, -0.25] * 3, -0.125, 0.125] * 4, -0.25, None], 4),
     mix_images: ([-30.0] * 16, 0),
+    grow: ([*[-4.0, 0.25, -10.0, 0.25, -6.0, 0.25] * 2, *[0.25] * 6], 6),
     objectives_by_penalties: ([*[-0.28] * 5, -0.24, -0.24, 0.22, 0.2], 4),
     vanishing_gradients: ([20.0, 6.0, 6.0, 1.0, 1.0, 1.0, 1.0, 0.4, 0.9], 9),
 }

@@ -64,6 +64,8 @@ def everything(folder):
         ({"minutes": float("nan")}, "`minutes` must be"),
         ({"batch_size": 65}, "Use a smaller batch"),
         ({"backup_every": 0}, "must be an integer of at least"),
+        ({"max_generators": 2}, "`max_generators` needs `adapt_every`"),
+        ({"adapt_every": 5}, "Only a mixture has components"),
         ({"rollbacks": 1}, "`rollbacks` need `doctor_every`"),
         ({"rollbacks": 1, "doctor_every": 3, "backup_every": 4}, "must divide `backup_every` = 4"),
         ({"notes": {"../x": ""}}, "`notes` must be the na"),
