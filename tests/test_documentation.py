@@ -286,6 +286,9 @@ NAMES = {
 # The same for the names of a single example.
 POINTS = {"real": points, "fake": points, "held_out_real": points}
 SPECIAL_NAMES = {
+    "callbacks/adapt_components.py: AdaptComponents": {"gan": mixture},
+    "gan.py: drop_component": {"gan": mixture},
+    "gan.py: split_component": {"gan": mixture},
     "callbacks/mixture_monitor.py: MixtureMonitor": {"gan": mixture},
     "games/neural_net_distance.py: neural_net_distance": POINTS,
     "games/payoff.py: equilibrium": {"gan": mixture},
