@@ -363,6 +363,9 @@ def test_a_copied_evaluator_gives_the_same_record():
 # Callbacks.
 
 CALLBACKS = {
+    "AdaptComponents": lambda path: callbacks.AdaptComponents(
+        path / "components.csv", every_steps=1, max_components=3, patience=2
+    ),
     "Backup": lambda path: callbacks.Backup(path / "backups", every_steps=1),
     "Doctor": lambda path: callbacks.Doctor(
         array_source(), path=path / "doctor.csv", every_steps=1, num=8, log_dir=path / "events"
