@@ -51,10 +51,12 @@ class PlainWGANGP(keras.Model):
         self.critic_steps = critic_steps
         self.built = True
 
-    def compile(self, steps_per_execution: int = 1) -> None:
+    def compile(self, steps_per_execution: int = 1, *, jit_compile: bool = False) -> None:
         """Sets an Adam optimizer per network."""
-        # XLA is off, as in tfgans: Keras's "auto" turns it on if there is a GPU.
-        super().compile(optimizer=None, steps_per_execution=steps_per_execution, jit_compile=False)
+        # Not Keras's "auto", which turns XLA on if there is a GPU.
+        super().compile(
+            optimizer=None, steps_per_execution=steps_per_execution, jit_compile=jit_compile
+        )
         self.generator_optimizer, self.critic_optimizer = adam(), adam()
 
     def train_step(self, data: tf.Tensor) -> dict[str, tf.Tensor]:

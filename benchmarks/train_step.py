@@ -38,7 +38,8 @@ BATCH = 64
 class Case:
     """A row: two networks, their data, the steps of a round and of an execution, and the goals.
 
-    A goal is the speed of tfgans relative to the reference.
+    A goal is the speed of tfgans relative to the reference. `jit_compile` is for tfgans and plain
+    Keras, not for the kernels.
     """
 
     title: str
@@ -47,6 +48,7 @@ class Case:
     steps: int
     goals: dict[str, float]
     steps_per_execution: int = 1
+    jit_compile: bool = False
 
 
 def dcgan() -> tuple[keras.Model, keras.Model]:
@@ -72,13 +74,15 @@ def cases() -> list[Case]:
     ring = next(iter(tfgans.data.Ring(seed=0).batches(2**14))).numpy()
     small = [
         Case(
-            f"MLP on the ring, steps_per_execution={k}",
+            f"MLP on the ring, steps_per_execution={k}, jit_compile={jit}",
             mlp,
             ring,
             FLAGS.small_steps,
             {"plain": 1.0, "bare kernels": 0.75},
             k,
+            jit,
         )
+        for jit in (False, True)
         for k in (1, 10)
     ]
     large = Case("DCGAN 32x32x3", dcgan, images, FLAGS.steps, {"plain": 1.0, "bare kernels": 0.98})
@@ -94,14 +98,14 @@ def batches(examples: np.ndarray) -> tf.data.Dataset:
 def ours(case: Case) -> Callable[[], timing.Cost]:
     """Returns a runner of `tfgans.WGANGP`."""
     gan = tfgans.WGANGP(*case.networks(), discriminator_steps=CRITIC_STEPS)
-    gan.compile(steps_per_execution=case.steps_per_execution)
+    gan.compile(steps_per_execution=case.steps_per_execution, jit_compile=case.jit_compile)
     return fitting(gan.fit, batches(case.examples), case)
 
 
 def plain(case: Case) -> Callable[[], timing.Cost]:
     """Returns a runner of the plain Keras model."""
     gan = plain_wgan_gp.PlainWGANGP(*case.networks(), CRITIC_STEPS)
-    gan.compile(steps_per_execution=case.steps_per_execution)
+    gan.compile(steps_per_execution=case.steps_per_execution, jit_compile=case.jit_compile)
     dataset = batches(case.examples).batch(CRITIC_STEPS, drop_remainder=True)
     # `shuffle=False` keeps Keras from warning that it does not shuffle a dataset.
     fit = functools.partial(gan.fit, shuffle=False)

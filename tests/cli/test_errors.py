@@ -88,6 +88,7 @@ FLAGS = [
 # Code 1: what is wrong shows when the command runs.
 WORK = [
     ("train --learning_rate=nan" + NEW, "`learning_rate` must be a finite number"),
+    ("train --augmentation=ada --gamma=2" + NEW, r"default with --augmentation=ada\). It applies"),
     ("train --model=minimax --penalty_weight=1" + NEW, "--penalty_weight does not apply to --mod"),
     ("train --model=wgan --refine=latent" + NEW, "--refine does not apply.*use dcd"),
     ("train --preset=cifar10" + NEW, "--preset needs --network=r3gan"),

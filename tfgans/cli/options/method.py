@@ -207,6 +207,15 @@ def name(parser: Parser) -> str:
     return parser.values.model or ("gan" if parser.values.objective else DEFAULT)
 
 
+def flag_in_words(parser: Parser) -> str:
+    """Returns `--model=NAME` for an error, and why it has that value if the user did not set it."""
+    chosen = f"--model={name(parser)}"
+    if parser.is_set("model") or parser.is_set("objective"):
+        return chosen
+    with_ada = name(parser) == DEFAULT_WITH_ADA and limited_data.is_adaptive(parser)
+    return f"{chosen} (the default{' with --augmentation=ada' if with_ada else ''})"
+
+
 def method_class(method: str) -> "type[GAN]":
     """Returns the class of a method."""
     import tfgans
@@ -236,7 +245,9 @@ def arguments(parser: Parser) -> dict[str, Any]:
         result["penalty"] = build(**_take(parser, build, left))
     for flag in sorted(left):
         known = ", ".join(applies_to(flag))
-        raise ValueError(f"--{flag} does not apply to --model={method}. It applies to {known}")
+        raise ValueError(
+            f"--{flag} does not apply to {flag_in_words(parser)}. It applies to {known}"
+        )
     return result
 
 

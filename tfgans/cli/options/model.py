@@ -62,7 +62,7 @@ def check(parser: Parser) -> None:
     for flag in _NOT_DCD if model == "dcd" else _DCD:
         if parser.is_set(flag):
             reason = "it takes the networks of --pretrained" if model == "dcd" else "use dcd"
-            raise ValueError(f"--{flag} does not apply to --model={model}: {reason}")
+            raise ValueError(f"--{flag} does not apply to {method.flag_in_words(parser)}: {reason}")
     if model == "dcd" and values.pretrained is None:
         raise ValueError("--model=dcd needs --pretrained, the folder of a finished run")
     if values.learning_rate is not None:

@@ -44,7 +44,9 @@ def schedule(parser: Parser) -> "R3GANSchedule | None":
     if values.schedule_images is None:
         return None
     if model != "r3gan":
-        raise ValueError(f"--schedule_images does not apply to --model={model}: use r3gan")
+        raise ValueError(
+            f"--schedule_images does not apply to {method.flag_in_words(parser)}: use r3gan"
+        )
     if values.ema is not None:
         raise ValueError("--ema does not go with --schedule_images: use --ema_images")
     if values.rollbacks:
