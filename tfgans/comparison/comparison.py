@@ -19,6 +19,8 @@ from tfgans.reports.seeds import rank_test, sign_test, summary
 TESTS = ("sign", "rank")
 # The flag that names the folder of a run.
 _PLACE = "run_dir"
+# The flags of an evaluation.
+_EVALUATION = ("extractor", "extractor_sha256", "metrics", "num_samples", "num_real")
 # `--extractor` of the extractors that need no file.
 _EXTRACTORS = {"digits_classifier": "digits", "identity": "identity"}
 
@@ -85,13 +87,22 @@ class Group:
         Args:
             name: String, a name in the records.
         """
-        known = [
-            (run.seed, self.records[run.name].metrics[name].value)
-            for run in self.runs
-            if run.name in self.records and name in self.records[run.name].metrics
-        ]
-        table = pd.DataFrame(known, columns=["seed", "value"])
-        return table.astype({"value": "float64"}).groupby("seed", dropna=False)["value"].mean()
+        return self._numbers.get(name, pd.Series(dtype="float64"))
+
+    @functools.cached_property
+    def _numbers(self) -> dict[str, pd.Series]:
+        """All numbers by name."""
+        known: dict[str, list[tuple[int | None, float]]] = {}
+        for run in self.runs:
+            if run.name in self.records:
+                for name, number in self.records[run.name].metrics.items():
+                    known.setdefault(name, []).append((run.seed, number.value))
+        return {
+            name: pd.DataFrame(pairs, columns=["seed", "value"])
+            .groupby("seed", dropna=False)["value"]
+            .mean()
+            for name, pairs in known.items()
+        }
 
 
 class Comparison:
@@ -279,10 +290,12 @@ def evaluate_command(run: RecordedRun, *, like: Record | None) -> str:
 
     Args:
         run: `RecordedRun`.
-        like: `Record` that it is to compare with; None for the defaults.
+        like: `Record` that it is to compare with; None for what the run's flags say.
     """
     words = ["tfgans", "evaluate", f"--run_dir={os.fspath(run.path)}"]
-    if like is not None:
+    if like is None:
+        words += [f"--{name}={run.flags[name]}" for name in _EVALUATION if name in run.flags]
+    else:
         extractor = _EXTRACTORS.get(like.extractor["name"])
         if "accuracy" in like.extractor and extractor is None:
             extractor = "classifier"

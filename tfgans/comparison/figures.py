@@ -184,28 +184,33 @@ def mixture_weights(run: RecordedRun) -> Figure | None:
     return figure
 
 
-def samples(comparison: Comparison) -> tuple[str, list[Shown]]:
-    """Returns a picture of samples of each group at the same step, and in words at which.
+def samples(comparison: Comparison) -> dict[str, list[Shown]]:
+    """Returns pictures of samples of each group, by what they show, in words.
 
-    The step is the last that all groups have recorded. If there is none after step 0, it is for
-    each group the closest to the last step of the shortest run.
+    First those at the same step, the last that all groups have recorded; if there is none after
+    step 0, the closest ones to the last step of the shortest run. Then, if they are others, the
+    last ones of each.
     """
     first = [next((run for run in group.runs if run.grids), None) for group in comparison.groups]
     pairs = [
         (group, run) for group, run in zip(comparison.groups, first, strict=True) if run is not None
     ]
     if not pairs:
-        return "", []
+        return {}
     steps = [{grid.step for grid in run.grids} for _, run in pairs]
     common = set.intersection(*steps) - {0}
     target = max(common) if common else min(max(each) for each in steps)
-    chosen = [
+    at_target = [
         Shown(group, run, min(run.grids, key=lambda grid: abs(grid.step - target)))
         for group, run in pairs
     ]
-    if common:
-        return f"all at step {target}, the last that all have recorded", chosen
-    return f"those closest to step {target}: no step is recorded by all", chosen
+    last = [Shown(group, run, run.grids[-1]) for group, run in pairs]
+    words = (
+        f"At step {target}, the last that all of these runs have recorded."
+        if common
+        else f"Close to step {target}: no step is recorded by all of these runs."
+    )
+    return {words: at_target} | ({"The last of each run." if last != at_target else words: last})
 
 
 def animation(grids: Sequence[Grid]) -> bytes:

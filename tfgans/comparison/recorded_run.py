@@ -291,7 +291,11 @@ def find_runs(places: Sequence[str | os.PathLike[str]]) -> list[RecordedRun]:
     runs: dict[Path, RecordedRun] = {}
     for place in places:
         path = files.path(place)
-        roots = [path] if path.exists() else sorted(map(Path, glob.glob(os.fspath(path))))
+        roots = (
+            [path]
+            if path.exists()
+            else sorted(map(Path, glob.glob(os.fspath(path))), key=_by_number)
+        )
         folders = [folder for root in roots for folder in _run_folders(root)]
         if not folders:
             raise ValueError(
@@ -305,9 +309,18 @@ def find_runs(places: Sequence[str | os.PathLike[str]]) -> list[RecordedRun]:
 
 
 def _run_folders(root: Path) -> list[Path]:
+    """Returns the folders of runs at or below a folder: in the order of a sweep, else by name."""
     if (root / "run.json").is_file():
         return [root]
-    return sorted(path.parent for path in root.rglob("run.json"))
+    order = [root / row.run for row in sweep_rows(root)]
+    folders = sorted((path.parent for path in root.rglob("run.json")), key=_by_number)
+    return sorted(folders, key=lambda path: order.index(path) if path in order else len(order))
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """Returns a key that sorts 9 before 10."""
+    parts = re.split(r"(\d+)", os.fspath(path))
+    return [(int(part) if part.isdecimal() else -1, part) for part in parts]
 
 
 def _architectures(initial_model: Path) -> dict[str, Value]:

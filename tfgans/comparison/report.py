@@ -22,6 +22,8 @@ from tfgans.reports.document import markdown_table
 
 # Characters in a row of a table of groups; more columns are in the next table.
 _TABLE_WIDTH = 160
+# Counts and seconds from here on are shown without decimals.
+_SMALL = 10
 # Numbers in the table of runs.
 _NUM_IN_RUNS = 4
 _FEW_PAIRS = 6
@@ -192,7 +194,9 @@ def _title(comparison: Comparison) -> str:
 
 def _comparison_parts(comparison: Comparison, command: str) -> list[Part]:
     record = comparison.record
-    parts = [Part(_protocol(comparison)), Part(_group_tables(comparison))]
+    first, more = _group_tables(comparison)
+    parts = [Part(_protocol(comparison)), Part(first)]
+    parts += [Part("## More numbers"), Part(more)] if more else []
     if comparison.metrics and len(comparison.groups) > 1:
         parts += [Part("## Tests"), Part(_tests(comparison))]
     missing = comparison.missing_records()
@@ -239,8 +243,8 @@ def _protocol(comparison: Comparison) -> str:
     )
 
 
-def _group_tables(comparison: Comparison) -> str:
-    """Returns the groups with their numbers, in tables of few columns."""
+def _group_tables(comparison: Comparison) -> tuple[str, str]:
+    """Returns the groups with their first numbers, and tables with the others."""
     leading = [
         {**(group.values or {"group": "all runs"}), "seeds": _seeds_of(group)}
         for group in comparison.groups
@@ -252,14 +256,18 @@ def _group_tables(comparison: Comparison) -> str:
         }
         for group in comparison.groups
     ]
+    best = {name: comparison.best(name) for name in comparison.metrics}
     numbers = [
-        {arrow(name): _cell(comparison, group, name) for name in comparison.metrics}
+        {
+            arrow(name): _cell(comparison, group, name, is_best=group in best[name])
+            for name in comparison.metrics
+        }
         for group in comparison.groups
     ]
-    tables = _tables(
-        leading, [before | after for before, after in zip(spent, numbers, strict=True)]
-    )
-    return "\n\n".join([*tables, f"{_INTERVALS} {_CPU}"])
+    rows = [before | after for before, after in zip(spent, numbers, strict=True)]
+    words = [_INTERVALS, _CPU] if comparison.metrics else [_CPU]
+    first, *more = _tables(leading, rows)
+    return "\n\n".join([first, " ".join(words)]), "\n\n".join(more)
 
 
 def _tables(leading: Sequence[Mapping[str, str]], rows: Sequence[Mapping[str, str]]) -> list[str]:
@@ -289,18 +297,14 @@ def _seeds_of(group: Group) -> str:
     return f"{len(group.runs)}" + f" ({lacking} without record)" * bool(lacking)
 
 
-def _cell(comparison: Comparison, group: Group, name: str) -> str:
+def _cell(comparison: Comparison, group: Group, name: str, *, is_best: bool) -> str:
     values = group.numbers(name)
     if not len(values):
         return "-"
     median, low, high = comparison.summary(group, name)
-    strong = _bold(f"{median:.3g}", group in comparison.best(name))
+    middle = f"**{median:.3g}**" if is_best else f"{median:.3g}"
     interval = (low, high) if len(values) > 1 else group.interval(name)
-    return strong if interval is None else f"{strong} [{interval[0]:.3g}, {interval[1]:.3g}]"
-
-
-def _bold(text: str, is_bold: bool) -> str:
-    return f"**{text}**" if is_bold else text
+    return middle if interval is None else f"{middle} [{interval[0]:.3g}, {interval[1]:.3g}]"
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -308,8 +312,12 @@ def _spread(values: Sequence[float]) -> str:
     known = pd.Series(values, dtype="float64").dropna()
     if not len(known):
         return "-"
-    low, middle, high = (f"{value:.0f}" for value in (known.min(), known.median(), known.max()))
+    low, middle, high = map(_rounded, (known.min(), known.median(), known.max()))
     return middle if low == high else f"{middle} [{low}, {high}]"
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.0f}" if value >= _SMALL else f"{value:.2g}"
 
 
 def _tests(comparison: Comparison) -> str:
@@ -371,7 +379,8 @@ def _run_table(comparison: Comparison) -> str:
     for name, state in comparison.absent.items():
         rows.append({"run": os.path.relpath(name, parent or "."), "state": state})
     words = [f"In `{parent}`."] if parent else []
-    words += ["Numbers with the 95 % interval of the record; `runs.csv` has all of them."]
+    if comparison.metrics:
+        words.append("Numbers with the 95 % interval of the record; `runs.csv` has all of them.")
     return "\n\n".join([" ".join(words), markdown_table(pd.DataFrame(rows).fillna("-"))])
 
 
@@ -449,23 +458,20 @@ def _figures(pictures: dict[str, bytes], drawn: dict[str, tuple[Figure | None, s
 
 
 def _grids(comparison: Comparison, pictures: dict[str, bytes]) -> list[Part]:
-    words, pictured = figures.samples(comparison)
-    if not pictured:
+    parts = []
+    for words, chosen in figures.samples(comparison).items():
+        listed = []
+        for group, run, grid in chosen:
+            name = f"samples-{len(pictures)}"
+            pictures[name] = grid.path.read_bytes()
+            listed.append((name, f"{group.label or run.name}: seed {run.seed}, step {grid.step}"))
+        parts += [Part(words, False), Part(_side_by_side(listed, pictures), False)]
+    if not parts:
         return []
-    listed = []
-    for place, (group, run, grid) in enumerate(pictured):
-        name = f"samples-{place}"
-        pictures[name] = grid.path.read_bytes()
-        listed.append((name, f"{group.label or run.name}: seed {run.seed}, step {grid.step}"))
-    return [
-        Part("## Samples", False),
-        Part(
-            f"Of the first seed of each group, {words}. Of a mixture, a row is a component, with "
-            "its weight at the left.",
-            False,
-        ),
-        Part(_side_by_side(listed, pictures), False),
-    ]
+    text = (
+        "Of the first seed of each group. Of a mixture, a row is a component, its weight at left."
+    )
+    return [Part("## Samples", False), Part(text, False), *parts]
 
 
 def _side_by_side(listed: Sequence[tuple[str, str]], pictures: Mapping[str, bytes]) -> str:

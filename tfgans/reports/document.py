@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: auto; padding: 1rem }
-table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 14px }
+table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 14px;
+  margin-bottom: 1rem }
 th, td { border-bottom: 1px solid #ccc; padding: .3rem .7rem; text-align: left }
 img { max-width: 100% } code { background: #f3f3f3 }
-.pictures { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; max-width: 24rem }
-.wide { max-width: 100% } figcaption { font-size: 14px; color: #444 }
+.pictures { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; max-width: 17rem }
+.wide { max-width: 35rem } figcaption { font-size: 14px; color: #444 }
 summary { cursor: pointer; font-weight: bold }
 body.numbers { max-width: 80rem } .numbers td { white-space: nowrap }
 """
