@@ -374,7 +374,7 @@ def test_report_of_a_run_that_has_ended_and_of_one_that_has_not(finished, tmp_pa
     done = ok("compare", "{run_dir}", run_dir=path)
     last = (path / "evaluation.csv").read_text().splitlines()[-1].split(",")
     assert f"| {float(last[2]):.3g} [{float(last[3]):.3g}, {float(last[4]):.3g}] |" in done.stdout
-    assert "Measured by the last evaluation of each training" in done.stdout
+    assert "Measured by the last evaluation of the training" in done.stdout
 
 
 def test_data_are_remembered(tmp_path, monkeypatch):

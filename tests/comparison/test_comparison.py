@@ -121,6 +121,35 @@ def test_rank_test_and_baseline(table):
     assert separate.test(name, *separate.groups).name == "rank"
 
 
+def evaluate_in_training(path, values):
+    record = record_of(values).to_dict()
+    protocol = {"seed": 0, "num_samples": 100, "real": record["real"]}
+    text = json.dumps(protocol | {"extractor": record["extractor"]})
+    (path / "evaluation.csv.json").write_text(text)
+    rows = [
+        f"{step},{name},{value * 40 / step},0,9"
+        for step in (20, 40)
+        for name, value in values.items()
+    ]
+    (path / "evaluation.csv").write_text("\n".join(["step,metric,value,low,high", *rows, ""]))
+    description = json.loads((path / "run.json").read_text())
+    description["versions"] = record["versions"]
+    (path / "run.json").write_text(json.dumps(description))
+
+
+@pytest.mark.parametrize(("also_of", "from_training"), [("0-1", {"0-0", "0-1"}), (None, {"0-1"})])
+def test_evaluations_in_training_take_the_place_of_records(table, also_of, from_training):
+    (table / "0-1" / "evaluation" / "evaluation.json").unlink()
+    evaluate_in_training(table / "0-1", {"recall": 0.7})
+    if also_of:
+        evaluate_in_training(table / "0-0", {"recall": 0.6})
+    runs = find_runs([table / "0-0", table / "0-1"])
+    result = Comparison(runs)
+    assert {run.path.name for run in runs if run.name in result.in_training} == from_training
+    first = 0.6 if also_of else values_of(0, 0)["recall"]
+    assert result.groups[0].numbers("recall").tolist() == [first, 0.7]
+
+
 def test_settings_tell_groups_apart_without_flags(tmp_path):
     for seed, (model, components) in enumerate([("R3GAN", 1), ("WGANGP", 2), ("WGANGP", 1)]):
         path = tmp_path / f"{seed}"

@@ -122,9 +122,10 @@ class Comparison:
         runs: Tuple of the runs.
         groups: Tuple of `Group`, the baseline first.
         metrics: Tuple of names of numbers in the records.
-        records: Dict of the records by the name of the run: those of `tfgans evaluate`; or, if some
-            run was evaluated in training only and all were, the last of these evaluations.
-        in_training: Bool, whether the records are of evaluations in training.
+        records: Dict of the records by the name of the run: that of `tfgans evaluate`, or else the
+            last evaluation in training. If some run has only the latter and all have it, all
+            records are evaluations in training.
+        in_training: Set of the names of the runs whose records are evaluations in training.
         settings: Dict of all settings that are not the same in all groups: their values by group.
         doubts: List of strings, what else may make a difference between records.
 
@@ -310,12 +311,35 @@ def evaluate_command(run: RecordedRun, *, like: Record | None) -> str:
     return shlex.join(words)
 
 
-def _records(runs: Sequence[RecordedRun]) -> tuple[dict[str, Record], bool]:
-    """Returns the records of runs by name, and whether they are of evaluations in training."""
+def _records(runs: Sequence[RecordedRun]) -> tuple[dict[str, Record], frozenset[str]]:
+    """Returns the records of runs by name, and which of them are of evaluations in training."""
     evaluated = {run.name: run.record for run in runs if run.record is not None}
     trained = {run.name: run.last_evaluation for run in runs if run.last_evaluation is not None}
-    in_training = trained.keys() > evaluated.keys()
-    return (trained if in_training else evaluated), in_training
+    if trained.keys() > evaluated.keys():
+        return trained, frozenset(trained)
+    # Evaluations in training do not know the counts of each number; those of records are the same.
+    counts = {
+        (name, record.real["num_examples"], record.fake["num_examples"]): number
+        for record in evaluated.values()
+        for name, number in record.metrics.items()
+    }
+    records: dict[str, Record] = {}
+    for run in runs:
+        if run.name in evaluated:
+            records[run.name] = evaluated[run.name]
+        elif run.name in trained:
+            record = trained[run.name]
+            total = record.real["num_examples"], record.fake["num_examples"]
+            numbers = {
+                name: dataclasses.replace(
+                    number,
+                    num_real=counts.get((name, *total), number).num_real,
+                    num_fake=counts.get((name, *total), number).num_fake,
+                )
+                for name, number in record.metrics.items()
+            }
+            records[run.name] = dataclasses.replace(record, metrics=numbers)
+    return records, frozenset(records.keys() - evaluated.keys())
 
 
 def _check_records(records: Mapping[str, Record]) -> list[str]:

@@ -229,9 +229,13 @@ def _protocol(comparison: Comparison) -> str:
     record = comparison.record
     if record is None:
         return "No run has a record, so there are no numbers yet."
+    each = "each" if len(comparison.runs) > 1 else "the"
+    last = f"the last evaluation of {each} training (`evaluation.csv`)"
     made = "`tfgans evaluate`"
-    if comparison.in_training:
-        made = "the last evaluation of each training (`evaluation.csv`)"
+    if len(comparison.in_training) == len(comparison.records):
+        made = last
+    elif comparison.in_training:
+        made += f" and, of {_count(len(comparison.in_training), 'run')}, {last}"
     real, fake, extractor = record.real, record.fake, record.extractor
     accuracy = f", right on {extractor['accuracy']:.1%}" if "accuracy" in extractor else ""
     return (

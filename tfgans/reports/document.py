@@ -18,7 +18,7 @@ img { max-width: 100% } code { background: #f3f3f3 }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; max-width: 17rem }
 .wide { max-width: 35rem } figcaption { font-size: 14px; color: #444 }
 summary { cursor: pointer; font-weight: bold }
-body.numbers { max-width: 80rem } .numbers td { white-space: nowrap }
+body.numbers { max-width: 80rem } h1 { overflow-wrap: anywhere } .numbers td { white-space: nowrap }
 """
 # The first bytes of the formats of pictures.
 _TYPES = {b"\x89PNG": "image/png", b"RIFF": "image/webp"}
