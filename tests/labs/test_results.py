@@ -12,7 +12,10 @@ from tfgans.labs.verdicts import decide
 from tfgans.reports import document
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
-NAMES = ("diversity", "equilibrium", "generalization", "many_paths", "mix", "vanishing_gradients")
+NAMES = (
+    *("diversity", "equilibrium", "generalization", "grow", "many_paths", "mix"),
+    "vanishing_gradients",
+)
 # Labs of which runs are missing yet: the report says how many.
 UNFINISHED: tuple[str, ...] = ()
 

@@ -64,8 +64,8 @@ optimizers and the clock are those of the lab `mix`: {NS} and R3GAN on 25 Gaussi
 - In all arms the weights learn at rate {WEIGHTS["weight_learning_rate"]:g} with entropy
   {WEIGHTS["entropy_weight"]:g}: fast, so that some die. In trials (seed 100, 4 readings) no
   generator was dropped at rate .1 with entropy .005. Noise of .5 was tried, too.
-- Seeds 1000 and up. The machine was busy with other jobs: a CPU second bought about half as many
-  updates as on an idle one (`num_updates`).
+- Seeds 1000 and up, which no trial had. The machine was busy with other jobs, so a CPU second
+  bought fewer updates than on an idle one, and not as many in each run (`num_updates`).
 
 {NUM_SAMPLES} samples a run are measured, beside as many real draws.
 """
