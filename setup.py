@@ -67,6 +67,7 @@ setup(
             "pandas>=3",
             "threadpoolctl>=3.5",
         ],
+        "loggers": ["mlflow>=3", "wandb>=0.20"],
         "ray": ["ray>=2.50"],
         "serving": [
             "aiohttp>=3.11",  # tfgans serve

@@ -252,6 +252,9 @@ def inner_optimizer(optimizer: Optimizer) -> Optimizer:
     return optimizer.inner_optimizer if wraps else optimizer
 
 
+_PLAYERS = ("generator", "discriminator")
+
+
 class LearningRates:
     """Both players' learning rates, changed together: the value of `gan.optimizer`.
 
@@ -303,6 +306,14 @@ class LearningRates:
     def variables(self) -> list[keras.Variable]:
         """The variables of both optimizers, which `gan.summary` counts."""
         return [variable for optimizer in self._optimizers for variable in optimizer.variables]
+
+    def get_config(self) -> Config:
+        """Returns the settings of both optimizers, for callbacks that log them."""
+        return {
+            f"{player}_{name}": value
+            for player, optimizer in zip(_PLAYERS, self._optimizers, strict=True)
+            for name, value in optimizer.get_config().items()
+        }
 
     def check_constant(self) -> None:
         """Raises ValueError if a learning rate is a schedule, which would set it anew."""

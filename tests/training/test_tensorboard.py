@@ -1,13 +1,17 @@
 """What TensorBoard shows of a run is what log.csv and evaluation.csv hold."""
 
 import csv
+import json
 import os
+import time
+import urllib.request
 from pathlib import Path
 
 import keras
 import pytest
 import tensorflow as tf
 import tiny
+from tensorboard import program
 
 import tfgans
 from tfgans import training
@@ -86,3 +90,38 @@ def test_a_run_that_fails_has_written_what_came_before_and_closed_it(tmp_path):
     assert shown(tmp_path / "run") == pytest.approx(first, rel=1e-6)
     opened = [os.path.realpath(descriptor) for descriptor in Path("/proc/self/fd").iterdir()]
     assert not [path for path in opened if path.startswith(f"{tmp_path}/run/tensorboard/train")]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_hyperparameters_stand_beside_the_metrics_of_the_runs(tmp_path):
+    for seed in (0, 1):
+        train(tmp_path / f"run{seed}", steps=4, settings={"more": {"deep": seed}})
+    server = program.TensorBoard()
+    server.configure(argv=["", f"--logdir={tmp_path}", "--port=0", "--load_fast=false"])
+    address = f"{server.launch()}data/plugin/hparams/"
+
+    def ask(name, **question):
+        body = json.dumps({"experimentName": "", **question}).encode()
+        headers = {"Content-Type": "application/json"}
+        with urllib.request.urlopen(
+            urllib.request.Request(address + name, body, headers)
+        ) as answer:
+            return json.load(answer)
+
+    deadline = time.monotonic() + 60
+    while len(ask("experiment").get("hparamInfos", [])) == 0 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    told = ask("experiment")
+    columns = [{"hparam": info["name"], "includeInResult": True} for info in told["hparamInfos"]]
+    columns += [{"metric": info["name"], "includeInResult": True} for info in told["metricInfos"]]
+    statuses = [f"STATUS_{name}" for name in ("UNKNOWN", "SUCCESS", "FAILURE", "RUNNING")]
+    groups = ask(
+        "session_groups", allowedStatuses=statuses, colParams=columns, startIndex=0, sliceSize=9
+    )["sessionGroups"]
+    values = {group["name"]: group["hparams"]["more.deep"] for group in groups}
+    assert values == {"run0": 0, "run1": 1}
+    for group in groups:
+        told = {value["name"]["tag"]: value["value"] for value in group["metricValues"]}
+        last = {tag: value for (_, tag), value in shown(tmp_path / group["name"]).items()}
+        assert {tag: told[tag] for tag in last} == pytest.approx(last, rel=1e-6)

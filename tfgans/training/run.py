@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
 
 from tfgans import callbacks, checks, files
 from tfgans.callbacks.progress import duration
@@ -19,7 +21,7 @@ from tfgans.training import memory
 from tfgans.training.cluster import Cluster
 from tfgans.training.directory import RunDirectory
 from tfgans.training.segments import Segment, segments
-from tfgans.training.settings import describe
+from tfgans.training.settings import describe, hyperparameters
 from tfgans.training.time_limit import TimeLimit
 
 
@@ -239,6 +241,7 @@ class Run:
                 self._save_initial()
                 self._restore()
                 run.write_length({**self._length, "epoch_steps": self._epoch_steps})
+                self._write_hyperparameters()
                 for name, text in self._notes.items():
                     files.write_text(run.path / name, text)
             self._restore_others()
@@ -422,6 +425,12 @@ class Run:
         if not self.directory.initial_model.exists():
             with files.atomic_write(self.directory.initial_model) as temporary:
                 self._gan.save(temporary)
+
+    def _write_hyperparameters(self) -> None:
+        """Gives TensorBoard's tab HParams a row for the run."""
+        writer = tf.summary.create_file_writer(os.fspath(self.directory.tensorboard))
+        with contextlib.closing(writer), writer.as_default():
+            hparams.hparams(hyperparameters(self.settings), self.directory.path.name)
 
     def _restore(self) -> None:
         gan, run = self._gan, self.directory

@@ -23,6 +23,8 @@ _INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "s
 _NETWORKS = frozenset({"generator", "discriminator"})
 # Lists in the config of a functional model that refer to layers by name.
 _REFERENCES = frozenset({"keras_history", "input_layers", "output_layers"})
+_CHECKSUMS = ("architecture", "data")
+_RATES = ("learning_rate", "beta_1", "beta_2")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _SHARE_DIGITS = 6
 
@@ -60,6 +62,23 @@ def describe(
         "data_shape": source.data_shape,
         "batch_size": batch_size,
     }
+
+
+def hyperparameters(settings: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
+    """Returns the settings that TensorBoard shows beside a run's metrics, by dotted name.
+
+    Left out are lists, what is off (None), checksums, and most settings of the optimizers.
+    """
+    chosen: dict[str, bool | int | float | str] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            inner = hyperparameters(value.get("config", value))
+            if "config" in value:
+                inner = {key: inner[key] for key in _RATES if key in inner}
+            chosen |= {f"{name}.{key}": part for key, part in inner.items()}
+        elif isinstance(value, bool | int | float | str) and name not in _CHECKSUMS:
+            chosen[name] = value
+    return chosen
 
 
 def _source(source: Source) -> dict[str, Any]:
