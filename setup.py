@@ -69,6 +69,7 @@ setup(
         ],
         "loggers": ["mlflow>=3", "wandb>=0.20"],
         "ray": ["ray>=2.50"],
+        "search": ["optuna>=4"],
         "serving": [
             "aiohttp>=3.11",  # tfgans serve
             "grpcio>=1.60",  # grpc:// addresses of the client

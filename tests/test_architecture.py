@@ -298,6 +298,6 @@ def test_advice_to_install_names_this_distribution_and_its_extras():
         assert not re.search(r"\btfgans\[|pip install (?!'?tfgans-keras)", text), path
         extras |= set(re.findall(r"tfgans-keras\[(\w+)\]", text))
         extras |= set(re.findall(r"install_command\([\"'](\w+)[\"']\)", text))
-    assert extras == {"exchange", "hf", "labs", "loggers", "ray", "serving"}
+    assert extras == {"exchange", "hf", "labs", "loggers", "ray", "search", "serving"}
     setup = (ROOT / "setup.py").read_text(encoding="utf-8")
     assert all(f'"{extra}": [' in setup for extra in extras)

@@ -1,4 +1,4 @@
-"""MLflow and Weights & Biases log a training through their callbacks, as the docs say."""
+"""MLflow, Weights & Biases and Optuna work as the docs say."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import tiny
 
 import tfgans
 
-PAGE = Path(__file__).parents[2] / "docs" / "train.md"
+DOCS = Path(__file__).parents[1] / "docs"
 LOSSES = {"discriminator_loss", "generator_loss", "real_logits", "fake_logits", "penalty"}
 
 
@@ -19,8 +19,8 @@ def documented(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
 
-    def execute(package, *more):
-        blocks = re.findall(r"```py\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    def execute(package, *more, page="train.md"):
+        blocks = re.findall(r"```py\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
         (block,) = (block for block in blocks if f"import {package}\n" in block)
         names = {"gan": tiny.gan(), "source": tfgans.data.from_array(tiny.digits(64))}
         exec("".join([block, *more]), names)
@@ -47,3 +47,16 @@ def test_weights_and_biases(documented):
     summary = documented("wandb", "    summary = dict(run.summary)\n")["summary"]
     assert {name.removeprefix("epoch/") for name in summary} >= LOSSES
     assert summary["epoch/learning_rate"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_optuna(documented):
+    pytest.importorskip("optuna", reason="needs the extra `search`")
+    study = documented("optuna", page="many-runs.md")["study"]
+    values = [trial.value for trial in study.trials]
+    assert (len(values), study.best_value) == (3, min(values))
+    for trial in study.trials:
+        gan = tfgans.training.load_checkpoint(f"runs/search/{trial.number}", "final")
+        rate = float(gan.generator_optimizer.learning_rate)
+        assert rate == pytest.approx(trial.params["rate"])
