@@ -540,7 +540,7 @@ ELSEWHERE = {
     *("BestReplyGains", "Equilibrium", "GradientNorms", "MatrixGame", "NeuralNetDistance"),
     *("Payoff", "WassersteinCritic", "BirthdayParadox", "ClassCoverage", "FeatureStatistics"),
     *("InceptionScore", "KernelDistance", "MeanKernelDistance", "ModeCoverage"),
-    *("NearestNeighbors", "Client", "ServingError", "Interrupted", "Run", "RunDirectory"),
+    *("NearestNeighbors", "Client", "ServingError", "Interrupted", "Run", "RunDirectory", "Spent"),
     *("WorkerLost", "DataReport", "Suggestion", "GaussianModes"),
     *("Context", "Estimate", "Metric", "MetricValue", "Quantity", "Record"),
     # Their contract table is in metrics/test_metric_contract.py.
