@@ -98,7 +98,11 @@ def precision_recall(comparison: Comparison) -> Figure | None:
 def metric_curves(comparison: Comparison) -> Figure | None:
     """Draws the numbers of the evaluations on the way against steps, and against CPU seconds."""
     evaluated = pd.concat([run.evaluations for run in comparison.runs], ignore_index=True)
-    recorded = [name for name in evaluated["metric"].unique() if evaluated_often(evaluated, name)]
+    recorded = [
+        name
+        for name in evaluated["metric"].unique()
+        if any(evaluated_often(run.evaluations, name) for run in comparison.runs)
+    ]
     names = [name for name in comparison.metrics if name in recorded] or recorded
     names = [name for name in names if evaluated.loc[evaluated["metric"] == name, "value"].std()]
     names = names[:_COLUMNS]
@@ -124,7 +128,7 @@ def metric_curves(comparison: Comparison) -> Figure | None:
 
 
 def evaluated_often(evaluations: pd.DataFrame, name: str) -> bool:
-    """Returns whether a number was evaluated at two steps or more."""
+    """Returns whether the evaluations of a run have a number at two steps or more."""
     return evaluations.loc[evaluations["metric"] == name, "step"].nunique() > 1
 
 
