@@ -506,7 +506,7 @@ def _draw_gains(rows: pd.DataFrame) -> Figure:
             by_seed = gains.unstack("num")[sizes].to_numpy()
             x = np.arange(len(sizes)) + 0.08 * (place - 1)
             axis.plot(x, by_seed.T, "-o", color=plots.COLORS[place + 1], alpha=0.35, ms=3, lw=0.7)
-            middle = np.median(by_seed, axis=0)
+            middle = np.nanmedian(by_seed, axis=0)  # Runs may be missing yet.
             axis.plot(x, middle, color=plots.COLORS[place + 1], lw=2, label=NAMES[arm])
         axis.axhline(0, color=plots.COLORS[-1], lw=0.8)
         axis.set_xticks(range(len(sizes)), [str(size) for size in sizes])
@@ -535,7 +535,7 @@ def _draw_ada(rows: pd.DataFrame) -> Figure:
                 ]
             )
             plots.curve(axes[0, 1], plain["step"].iloc[0], gaps, label=label, color=color)
-    axes[0, 0].set(xlabel="updates", ylabel="p of ADA", ylim=(0, 1))
+    axes[0, 0].set(xlabel="updates", ylabel="p of ADA", ylim=(-0.02, P_MAX))
     axes[0, 1].set(xlabel="updates", ylabel="acceptance gap, none")
     axes[0, 1].axhline(0, color=plots.COLORS[-1], lw=0.8)
     axes[0, 1].legend(fontsize=7)
@@ -547,23 +547,23 @@ _BY = ["dataset", "num", "steps", "arm"]
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
     shown = ["best_frechet", "rise", "auc", "gap", "overfitting", "p", "precision", "recall"]
-    return summaries(effects.at_end(rows, ["auc", "p"]), _BY, [*shown, "cpu_seconds"])
+    return summaries(effects.at_end(_sorted(rows), ["auc", "p"]), _BY, [*shown, "cpu_seconds"])
 
 
 def _leaks(rows: pd.DataFrame) -> pd.DataFrame:
     shown = ["copies", "copy_ratio", "turned", "borders", "boxes", "brightness", "contrast"]
-    return summaries(rows, _BY, shown)
+    return summaries(_sorted(rows), _BY, shown)
 
 
 def _floors(rows: pd.DataFrame) -> pd.DataFrame:
     shown = [name for name in MEASURES if name.startswith("real_")]
-    return summaries(rows[rows["arm"] == NONE], _BY[:2], ["train_frechet", *shown])
+    return summaries(_sorted(rows[rows["arm"] == NONE]), _BY[:2], ["train_frechet", *shown])
 
 
 def _signs(rows: pd.DataFrame) -> pd.DataFrame:
     better = dict.fromkeys(("best_frechet", "rise", "auc", "gap", "copies"), "less")
     return sign_tests(
-        effects.at_end(rows, ["auc"]),
+        effects.at_end(_sorted(rows), ["auc"]),
         by=_BY[:3],
         arm="arm",
         better={**better, "recall": "greater"},
