@@ -443,7 +443,7 @@ CLAIMS = (
     Claim(
         f"ADA does not leak turns into samples as long as p is at most {P_MAX}",
         "Karras et al. 2020; the bound is ours",
-        f"`turned`, ada less none, {FEW} images of `fashion_mnist`; where p stays 0, it says nothing",
+        f"`turned`, ada less none, {FEW} images of `fashion_mnist` (says nothing of p = 0)",
         _difference("turned", FASHION, (FEW, ADA), (FEW, NONE)),
         below=0.02,
     ),
