@@ -1,5 +1,6 @@
 """`tfgans experiment`: reruns the experiment of a paper, or runs one of the user."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,15 +62,15 @@ def define(parser: Parser) -> None:
 
 def experiment(parser: Parser, _: Sequence[str]) -> int:
     """Runs a lab, or all; if that ends early, says how to continue."""
-    command = resume_command("experiment", parser.words)
     try:
         with interrupting_signals():
-            return _run(parser, command)
+            return _run(parser)
     except KeyboardInterrupt as stop:
+        command = resume_command("experiment", parser.words)
         raise Exit(f"interrupted. To continue: {command}", 128 + stop.args[0]) from stop
 
 
-def _run(parser: Parser, command: str) -> int:
+def _run(parser: Parser) -> int:
     from tfgans import checks, files
 
     try:
@@ -92,7 +93,8 @@ def _run(parser: Parser, command: str) -> int:
             workers=values.workers,
             engine=values.engine,
             report_only=values.report_only,
-            command=command,
+            # In the reader's words: not how Python was started here.
+            command=shlex.join(["tfgans", "experiment", *parser.words]),
             progress=True,
         )
         for name in (NAMES if every else [values.lab])
