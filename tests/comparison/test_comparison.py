@@ -209,6 +209,7 @@ def test_records_that_do_not_compare_are_refused(table, part, change, reason):
         ("{runs}/0-0/grids", "Received: no run.json in it or below"),
         ("{runs} --metrics=FID", "The records have frechet_distance, precision, recall. Received"),
         ("{runs}/0-* --baseline={runs}/1-0", "--baseline must be among the runs"),
+        ("{runs} --baseline={runs}", "--baseline must be a single run"),
     ],
 )
 def test_bad_calls(table, flags, message):

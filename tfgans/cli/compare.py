@@ -45,8 +45,13 @@ def compare(parser: Parser, places: Sequence[str]) -> int:
     runs = comparison.find_runs(places)
     baseline = None
     if values.baseline is not None:
-        (baseline,) = comparison.find_runs([values.baseline])
-        baseline = next((run for run in runs if run.path.samefile(baseline.path)), None)
+        chosen = comparison.find_runs([values.baseline])
+        if len(chosen) > 1:
+            raise ValueError(
+                f"--baseline must be a single run, say {chosen[0].name}. Received: "
+                f"{values.baseline}, with {len(chosen)} runs"
+            )
+        baseline = next((run for run in runs if run.path.samefile(chosen[0].path)), None)
         if baseline is None:
             raise ValueError(f"--baseline must be among the runs. Received: {values.baseline}")
     result = comparison.Comparison(
