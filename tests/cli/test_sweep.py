@@ -142,6 +142,13 @@ def test_refused(flags, message, tmp_path, here):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("seconds", ["--cpu_seconds=1,2", "--width=8,9 -- --cpu_seconds=1"])
+def test_runs_that_end_by_cpu_time_are_alone(seconds, tmp_path, unchecked, monkeypatch):
+    monkeypatch.setattr(engines, "num_cpus", lambda: 4)
+    done = run("sweep", f"--run_dir={{path}} {seconds}", path=tmp_path)
+    assert "1 at a time" in done.stderr
+
+
 def test_folders_of_something_else_are_refused(tmp_path, unchecked):
     (tmp_path / "mine.txt").write_text("dear")
     done = run("sweep", "--run_dir={path} --width=8,9", path=tmp_path)

@@ -113,7 +113,9 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     table.check_folder(folder)
     cells = table.cells()
     rows = {cell.name: read_row(folder, cell) for cell in cells}
-    workers = values.workers or (1 if "cpu_seconds" in table.shared else engines.num_cpus())
+    workers = values.workers or (
+        1 if "cpu_seconds" in {*table.shared, *table.varied} else engines.num_cpus()
+    )
     missing = [cell for cell in running_order(cells) if rows[cell.name].state != FINISHED]
     try:
         # One run for each combination that has not begun.
