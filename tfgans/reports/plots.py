@@ -41,7 +41,8 @@ def curve(
     values = np.array(runs.tolist(), np.float64)
     if not len(values):
         return
-    axis.plot(x, np.median(values, axis=0), style, color=color, label=label)
+    marker = "." if len(x) == 1 else ""
+    axis.plot(x, np.median(values, axis=0), style, marker=marker, color=color, label=label)
     axis.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, lw=0)
 
 
