@@ -28,7 +28,7 @@ class AdaptComponents(Callback):
 
     A component that is gone costs nothing more. Each change makes TensorFlow trace the training
     step again, which takes some seconds. At rest a weight is under 1 / (4 k) only if the loss of
-    its component is more than 3 `entropy_weight` above the mean of the mixture: of a large
+    its component is more than 3 `entropy_weight` above the mean of the mixture: with a large
     `entropy_weight`, no component is dropped.
 
     **Resuming.** With `path`, a killed run ends with the same bits as an uninterrupted run: the

@@ -37,7 +37,7 @@ _INTERVALS = (
 )
 _CPU = (
     "CPU seconds are those of the training steps, of all threads, without evaluations, pictures "
-    "and backups. An interval of seeds is their median and range."
+    "and backups. Steps and CPU seconds of several runs are the median and the range."
 )
 
 
