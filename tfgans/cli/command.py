@@ -189,6 +189,16 @@ def _interrupt(number: int, _: Any) -> NoReturn:
     raise KeyboardInterrupt(number)
 
 
+def typed_command(name: str, arguments: Sequence[str]) -> str:
+    """Returns the command line as in the documentation, however Python was started.
+
+    Args:
+        name: The name of the command.
+        arguments: The words after it.
+    """
+    return shlex.join(["tfgans", name, *arguments])
+
+
 def resume_command(name: str, arguments: Sequence[str]) -> str:
     """Returns the command line that continues the work of this command, for a shell.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tfgans.cli.command import Command, Exit, resume_command, tell
+from tfgans.cli.command import Command, Exit, tell, typed_command
 from tfgans.cli.parser import Parser
 
 
@@ -63,7 +63,7 @@ def compare(parser: Parser, places: Sequence[str]) -> int:
     )
     print(comparison.comparison_text(result))
     if values.out is not None:
-        comparison.write_comparison(result, values.out, resume_command("compare", parser.words))
+        comparison.write_comparison(result, values.out, typed_command("compare", parser.words))
         tell("compare", f"{values.out}/report.html")
     return 0
 

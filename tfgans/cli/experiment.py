@@ -1,10 +1,9 @@
 """`tfgans experiment`: reruns the experiment of a paper, or runs one of the user."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfgans.cli.command import Command, Exit, interrupting_signals, resume_command
+from tfgans.cli.command import Command, Exit, interrupting_signals, resume_command, typed_command
 from tfgans.cli.parser import Parser
 
 NAMES = (
@@ -93,8 +92,7 @@ def _run(parser: Parser) -> int:
             workers=values.workers,
             engine=values.engine,
             report_only=values.report_only,
-            # In the reader's words: not how Python was started here.
-            command=shlex.join(["tfgans", "experiment", *parser.words]),
+            command=typed_command("experiment", parser.words),
             progress=True,
         )
         for name in (NAMES if every else [values.lab])
