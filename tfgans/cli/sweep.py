@@ -200,7 +200,7 @@ def _table(parser: Parser, shared_words: Sequence[str]) -> "Sweep":
             )
         if name in names:
             raise ValueError(
-                f"All values of a flag stand on a side of --. Received --{name} on both sides"
+                f"All values of a flag stand on one side of --. Received --{name} on both sides"
             )
     # A flag file after -- gives way to the flags beside it.
     shared = {
