@@ -130,7 +130,7 @@ def test_values_and_seeds_may_be_added_and_nothing_else_may_change(tmp_path, unc
         ("--width=8 -- --widht=3", "Did you mean: width"),
         ("--width=8,8", "values of --width must differ"),
         ("--dataset=folder:a/b,folder:a?b", "differ in letters and digits"),
-        ("--width=8,9 -- --width=3", "on a side of --. Received --width on both"),
+        ("--width=8,9 -- --width=3", "on one side of --. Received --width on both"),
         ("-- --seed=3", "The sweep sets --seed of each run"),
         ("-- --noresume", "The sweep sets --resume of each run"),
     ],
