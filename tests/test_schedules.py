@@ -196,6 +196,7 @@ def test_a_saved_model_goes_on_with_its_images(tmp_path):
     gan.save(tmp_path / "gan.keras")
     loaded = keras.saving.load_model(tmp_path / "gan.keras")
     assert (loaded.images_seen, loaded.schedule) == (48, SCHEDULE)
+    tiny.assert_same_state(gan, loaded)
     for model in (gan, loaded):
         tiny.train(model, 2)
     tiny.assert_same_state(gan, loaded)

@@ -195,14 +195,16 @@ class R3GAN(GAN):
         )
 
     def save_own_variables(self, store: Store) -> None:
-        """Saves what `GAN` saves, and the images seen."""
+        """Saves what `GAN` saves, and the images seen: until now, and until the last step."""
         super().save_own_variables(store)
-        store["images_seen"] = np.asarray(self.images_seen, np.int64)
+        for count in (self._images_seen, self._images_before):
+            store[count.name] = np.asarray(tf.convert_to_tensor(count.value))
 
     def load_own_variables(self, store: Store) -> None:
         """Loads what `save_own_variables` saved."""
         super().load_own_variables(store)
-        self._images_seen.assign(np.asarray(store["images_seen"]))
+        for count in (self._images_seen, self._images_before):
+            count.assign(np.asarray(store[count.name]))
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, networks included."""
