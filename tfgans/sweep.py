@@ -204,6 +204,23 @@ def read_row(folder: Path, cell: Cell, *, error: str = "") -> Row:
     return Row(cell, state, step, cpu_seconds, evaluated_step, metrics, error)
 
 
+def failures(folder: Path) -> dict[str, str]:
+    """Returns the errors of the runs that the table in a folder calls failed, by name.
+
+    A run that was finished since, by its command, is none of them.
+    """
+    path = folder / TABLE
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        failed = {row["run"]: row["error"] for row in csv.DictReader(file) if row["error"]}
+    return {
+        name: error
+        for name, error in failed.items()
+        if not RunDirectory(folder / name).final_model.exists()
+    }
+
+
 def _last_evaluation(path: Path) -> tuple[int | None, dict[str, float]]:
     if not path.exists():
         return None, {}

@@ -14,6 +14,7 @@ import pytest
 from commands import command, run
 
 from tfgans import engines
+from tfgans.sweep import failures
 
 SMALL = "--dataset=digits --network=mlp --width=8 --depth=1 --latent_dim=4 --batch_size=16"
 SMALL += " --doctor_every=0 --model=non_saturating"
@@ -84,6 +85,8 @@ def test_a_failed_run_is_a_row_and_more_runs_may_follow(tmp_path, here):
     assert bad["state"] == "failed"
     assert "generator_loss is nan" in bad["error"]
     assert "generator_loss is nan" in (tmp_path / "logs" / f"{bad['run']}.txt").read_text()
+    # The error stays until the run is tried again.
+    assert failures(tmp_path) == {bad["run"]: bad["error"]}
     # The command of a row makes the run again.
     words = shlex.split(good["command"])
     again = [*words[words.index("train") + 1 :], f"--run_dir={tmp_path.parent / 'again'}"]

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 from absl import flags, logging
@@ -185,7 +186,7 @@ def interrupting_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _interrupt(number: int, _: Any) -> NoReturn:
+def _interrupt(number: int, _: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt(number)
 
 

@@ -30,7 +30,7 @@ _ONE_THREAD = "TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1"
 class _Values(flags.MultiFlag):
     """A flag of `tfgans train` as text, once or several times."""
 
-    def __init__(self, name: str, flag: Any) -> None:
+    def __init__(self, name: str, flag: flags.Flag) -> None:
         super().__init__(flags.ArgumentParser(), flags.ArgumentSerializer(), name, None, flag.help)
         # `--name` and `--noname` need no value.
         self.boolean = flag.boolean
@@ -104,7 +104,7 @@ def sweep(parser: Parser, shared_words: Sequence[str]) -> int:
 
 def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     from tfgans import checks, engines, files
-    from tfgans.sweep import FINISHED, LOGS, WAITING, read_row, running_order
+    from tfgans.sweep import FINISHED, LOGS, WAITING, failures, read_row, running_order
 
     values = parser.values
     engines.check(values.engine)
@@ -112,7 +112,8 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     table = _table(parser, shared_words)
     table.check_folder(folder)
     cells = table.cells()
-    rows = {cell.name: read_row(folder, cell) for cell in cells}
+    failed = failures(folder)
+    rows = {cell.name: read_row(folder, cell, error=failed.get(cell.name, "")) for cell in cells}
     workers = values.workers or (
         1 if "cpu_seconds" in {*table.shared, *table.varied} else engines.num_cpus()
     )
@@ -211,7 +212,7 @@ def _table(parser: Parser, shared_words: Sequence[str]) -> "Sweep":
     return Sweep(shared, varied, first_seed=values.seed, num_seeds=values.seeds)
 
 
-def _names(words: Sequence[str], known: Any) -> list[str]:
+def _names(words: Sequence[str], known: flags.FlagValues) -> list[str]:
     """Returns the names of the flags among the words of a command line."""
     names = [word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")]
     return [name if name in known else name.removeprefix("no") for name in names]
@@ -292,7 +293,7 @@ def _check(cells: Sequence["Cell"], folder: Path, *, workers: int, engine: str) 
             raise ValueError(f"{cells[index].name} cannot be trained: {error}")
 
 
-def train_run(*, words: Sequence[str], log: str | None, seed: int) -> Mapping[str, Any]:
+def train_run(*, words: Sequence[str], log: str | None, seed: int) -> dict[str, str]:
     """Runs `tfgans train` in this process, and returns its `error` in one line; "" for none.
 
     Args:

@@ -2,11 +2,12 @@
 
 import io
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
@@ -255,7 +256,7 @@ def animation(grids: Sequence[Grid]) -> bytes:
 
 def _panels(
     rows: int, columns: int, *, size: tuple[float, float], sharey: bool = False
-) -> tuple[Figure, Any]:
+) -> tuple[Figure, np.ndarray]:
     """Returns a new figure and its axes, with some space between them."""
     figure, axes = plots.panels(rows, columns, size=size, sharey=sharey)
     figure.set_layout_engine("constrained", h_pad=0.1, w_pad=0.1)
@@ -293,7 +294,7 @@ def _cpu_seconds(group: Group, steps: pd.Index) -> np.ndarray:
     return np.median(seconds, axis=0)
 
 
-def _draw(axis: Any, values: pd.DataFrame, place: int, label: str) -> None:
+def _draw(axis: Axes, values: pd.DataFrame, place: int, label: str) -> None:
     if not values.size:
         return
     color, style = _style(place)
@@ -301,7 +302,7 @@ def _draw(axis: Any, values: pd.DataFrame, place: int, label: str) -> None:
     plots.curve(axis, values.columns, runs, label=label, color=color, style=style)
 
 
-def _scale(set_scale: Any, name: str, series: Sequence[pd.Series]) -> None:
+def _scale(set_scale: Callable[[str], None], name: str, series: Sequence[pd.Series]) -> None:
     """Makes an axis logarithmic if its numbers have no upper end, and span orders of magnitude."""
     quantity = quantity_of(name)
     if quantity is not None and math.isfinite(quantity.high):
@@ -311,12 +312,12 @@ def _scale(set_scale: Any, name: str, series: Sequence[pd.Series]) -> None:
         set_scale("log")
 
 
-def _legend(figure: Figure, axis: Any) -> None:
+def _legend(figure: Figure, axis: Axes) -> None:
     handles, labels = axis.get_legend_handles_labels()
     if len(handles) > 1:
         figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=9)
 
 
-def _hide_unused(axes: Any, used: int) -> None:
+def _hide_unused(axes: np.ndarray, used: int) -> None:
     for axis in axes.flat[used:]:
         axis.set_visible(False)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Okabe & Ito 2008: distinct for color-blind readers too.
@@ -29,7 +30,7 @@ def panels(
 
 
 def curve(
-    axis: Any,
+    axis: Axes,
     x: Sequence[float],
     runs: pd.Series,
     *,
@@ -46,7 +47,7 @@ def curve(
     axis.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, lw=0)
 
 
-def boxes(axis: Any, groups: Mapping[str, Sequence[float]]) -> None:
+def boxes(axis: Axes, groups: Mapping[str, Sequence[float]]) -> None:
     """Draws one box per group, and each value as a point."""
     axis.boxplot(
         [np.asarray(values, np.float64) for values in groups.values()],
@@ -59,7 +60,7 @@ def boxes(axis: Any, groups: Mapping[str, Sequence[float]]) -> None:
         axis.plot(index + np.asarray(spread), values, ".", color=COLORS[0], alpha=0.5, ms=4)
 
 
-def heat_map(axis: Any, table: pd.DataFrame, *, title: str, best: str) -> None:
+def heat_map(axis: Axes, table: pd.DataFrame, *, title: str, best: str) -> None:
     """Draws a table of numbers, colored by rank; `best` ("low" or "high") is the bright end."""
     values = table.to_numpy(np.float64)
     ranks = pd.Series(values.ravel()).rank(pct=True).to_numpy().reshape(values.shape)

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tfgans.callbacks.callback import Callback
+from tfgans.callbacks.callback import Callback, Logs
 from tfgans.callbacks.step_interval import StepInterval
 from tfgans.callbacks.step_table import StepTable
 from tfgans.step_clock import StepClock
@@ -103,18 +103,18 @@ class TimeLimit(Callback):
             left.append((self._cpu_limit - spent) * pace)
         return min(left, default=None)
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         """Starts the clock."""
         self._began = time.monotonic()
         self._interval.begin(self.model.step)
         self._write()
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Starts the clock of the steps."""
         self._step = self.model.step
         self._clock.begin(self.model.train_function)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Stops training if the time is over."""
         self._clock.end(self.model.step - self._step)
         self._calls += 1
@@ -131,11 +131,11 @@ class TimeLimit(Callback):
         if over:
             self.model.stop_training = True
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Writes the time."""
         self._write()
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs = None) -> None:
         """Stops the clock and writes the time."""
         self._seconds = self._elapsed()
         self._began = None
