@@ -216,3 +216,10 @@ def test_bad_calls(table, flags, message):
     done = run("compare", flags, runs=table)
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
+
+
+def test_report_of_several_runs_is_refused(table):
+    done = run("report", "{runs}", runs=table)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "expected a single run" in done.stderr
+    assert "`tfgans compare` shows several" in done.stderr

@@ -26,7 +26,12 @@ def report(parser: Parser, places: Sequence[str]) -> int:
     out = parser.values.out
     if out is not None:
         files.check_folder(out)
-    run = comparison.RecordedRun(places[0])
+    run, *others = comparison.find_runs(places)
+    if others:
+        raise ValueError(
+            f"expected a single run, say {run.path}; `tfgans compare` shows several. Received: "
+            f"{places[0]}, with {1 + len(others)} runs"
+        )
     print(comparison.run_text(run))
     if out is not None:
         comparison.write_report(run, out)
