@@ -66,7 +66,7 @@ FLAGS = [
     ("sample --server=http://x --name=x --checkpoint=last --out={new}", "needs --run_dir"),
     ("sample --server=http://x --name=x --timeout=0 --out={new}", "--timeout=0"),
     ("export --keep=0" + OF_RUN, "--keep=0: 0 is not a positive integer"),
-    ("evaluate", "run_dir.*saved_model.*samples"),
+    ("evaluate", "run_dir.*saved_model.*samples.*samples_split"),
     ("evaluate --run_dir={run}" + OF_ARRAY, "run_dir.*saved_model.*samples"),
     ("evaluate --value_range=0,1" + OF_ARRAY, "need --saved_model"),
     ("evaluate --checkpoint=best" + OF_ARRAY, "--checkpoint needs --run_dir"),

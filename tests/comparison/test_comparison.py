@@ -107,6 +107,22 @@ def test_numbers_of_the_table(table, tmp_path):
     assert text.startswith(done.stdout[:-1])
 
 
+def test_a_reference_is_a_row_and_must_compare(table):
+    reference = record_of({"precision": 0.9, "recall": 0.8})
+    of_real = {"model": "real examples", "split": "test"}
+    dataclasses.replace(reference, fake=reference.fake | of_real).save(table / "real.json")
+    flags = "{runs} --reference={runs}/real.json --out={runs}/out"
+    done = run("compare", flags, runs=table)
+    assert done.returncode == 0, done.stderr
+    row = r"^\| \*real examples, split test\* \| - \| - \| - \| - \| - \| 0.9 \[0.8, 1\] \| 0.8 "
+    assert re.search(row, done.stdout, re.M)
+    assert "<em>real examples, split test</em>" in (table / "out" / "report.html").read_text()
+    dataclasses.replace(reference, real=reference.real | {"split": "test"}).save(
+        table / "real.json"
+    )
+    assert "the reference: real split" in run("compare", flags, runs=table).stderr
+
+
 def test_rank_test_and_baseline(table):
     name = next(iter(NAMES))
     runs = find_runs([table / "0-*", table / "3-*"])

@@ -72,6 +72,20 @@ def test_the_order_of_metrics_does_not_depend_on_imports():
     assert measured == [name for name in names if name in measured]
 
 
+def test_held_out_examples_stand_in_for_samples():
+    train, test = (tfgans.data.load("digits", split=split) for split in ("train", "test"))
+    record = evaluate(test, train, **FRECHET, num_real=500, num_samples=10_000)
+    assert record.fake["model"] == "real examples"
+    assert (record.fake["split"], record.fake["num_examples"]) == ("test", 360)
+    by_hand = evaluate(test.array, train, **FRECHET, num_real=500)
+    assert record.metrics[NAME].value == pytest.approx(by_hand.metrics[NAME].value, rel=1e-6)
+    assert by_hand.obstacles(record) == []
+    with pytest.raises(ValueError, match="holds the real examples themselves"):
+        evaluate(train, train, **FRECHET)
+    with pytest.raises(ValueError, match=r"must have the shape .*\(8, 8, 1\). Received"):
+        evaluate(tfgans.data.from_array(np.zeros([9, 6, 6, 1], "float32")), train, **FRECHET)
+
+
 def test_the_split_is_that_of_the_source(digits):
     assert Evaluator(tfgans.data.load("digits", split="test[:50%]")).split == "test[:50%]"
     assert Evaluator(digits).split == "unknown"

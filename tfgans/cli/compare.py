@@ -18,6 +18,12 @@ def define(parser: Parser) -> None:
         "a run of the group that the others are tested against; default: the first run",
         value="RUN",
     )
+    group.path(
+        "reference",
+        None,
+        "a record to show below the groups, such as that of `tfgans evaluate --samples_split=test`",
+        value="FILE",
+    )
     group.choice(
         "test",
         "sign",
@@ -32,6 +38,7 @@ def define(parser: Parser) -> None:
 def compare(parser: Parser, places: Sequence[str]) -> int:
     """Prints the tables as Markdown; with --out, writes the report."""
     from tfgans import checks, files
+    from tfgans.evaluation import Record
 
     try:
         from tfgans import comparison
@@ -59,6 +66,7 @@ def compare(parser: Parser, places: Sequence[str]) -> int:
         metrics=values.metrics,
         baseline=baseline,
         absent=comparison.absent_runs(places),
+        reference=None if values.reference is None else Record.load(values.reference),
         test=values.test,
     )
     print(comparison.comparison_text(result))

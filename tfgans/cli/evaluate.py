@@ -30,6 +30,13 @@ def define(parser: Parser) -> None:
         value="LOW,HIGH",
     )
     group.path("samples", None, "folder of images, or a .npy or .npz file")
+    group.string(
+        "samples_split",
+        None,
+        "another split of the data, whose examples stand in for samples: what a perfect generator "
+        "would score",
+        value="NAME",
+    )
     data.define(parser, remembers=True)
     evaluation.define(parser)
     parser.group("Evaluation").integer(
@@ -38,7 +45,7 @@ def define(parser: Parser) -> None:
     parser.group("Output").path(
         "out", None, "folder of the results; default: RUN_DIR/evaluation", value="FOLDER"
     )
-    parser.require_exactly_one("run_dir", "saved_model", "samples")
+    parser.require_exactly_one("run_dir", "saved_model", "samples", "samples_split")
     parser.check_companions(
         "saved_model",
         ["num_classes", "value_range"],
@@ -69,6 +76,8 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
         )
     elif values.samples is not None:
         generated, notes = load_samples(parser, source)
+    elif values.samples_split is not None:
+        generated = data.load_split(parser, values.samples_split)
     evaluator = evaluation.evaluator(parser, source)
     record = evaluator.evaluate(generated, notes=notes, progress=True)
     record = add_to_record(path, record)
@@ -156,11 +165,12 @@ def _record_path(parser: Parser) -> Path:
 
 COMMAND = Command(
     name="evaluate",
-    summary="Measures a run, a SavedModel or a folder of images against real examples.",
+    summary="Measures a run, a SavedModel, images or held-out data against real examples.",
     examples=(
         "--run_dir=runs/digits",
         "--run_dir=runs/digits --checkpoint=best --metrics=frechet_distance,precision_recall",
         "--samples=made.npy --dataset=digits --split=test --out=scores",
+        "--samples_split=test --dataset=fashion_mnist --extractor=classifier --out=runs/floor",
     ),
     define=define,
     run=evaluate,

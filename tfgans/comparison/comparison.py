@@ -115,6 +115,8 @@ class Comparison:
         baseline: `RecordedRun` out of `runs`: the other groups are tested against its group.
             Default: None, the group of the first run.
         absent: Dict of the states of runs that have no folder yet, by path. Default: none.
+        reference: `Record` that the table shows below the groups, as of real examples in the place
+            of samples; it must compare with the others. Default: None, without.
         test: "sign", the paired sign test of the runs with the same seed; or "rank", the test of
             Mann, Whitney and Wilcoxon, which takes over as well if no seed is in both groups.
 
@@ -125,6 +127,7 @@ class Comparison:
         records: Dict of the records by the name of the run: that of `tfgans evaluate`, or else the
             last evaluation in training. If some run has only the latter and all have it, all
             records are evaluations in training.
+        reference: The `Record` below the groups, or None.
         in_training: Set of the names of the runs whose records are evaluations in training.
         settings: Dict of all settings that are not the same in all groups: their values by group.
         doubts: List of strings, what else may make a difference between records.
@@ -140,14 +143,17 @@ class Comparison:
         metrics: Sequence[str] | None = None,
         baseline: RecordedRun | None = None,
         absent: Mapping[str, str] | None = None,
+        reference: Record | None = None,
         test: Literal["sign", "rank"] = "sign",
     ) -> None:
         checks.choice("test", test, TESTS)
         self.runs = tuple(runs)
         self._test = test
         self.absent = dict(absent or {})
-        self.records, self.in_training = _records(self.runs)
-        self.doubts = _check_records(self.records)
+        self.records, self.in_training = _records(self.runs, reference)
+        self.reference = reference
+        compared = {"the reference": reference} if reference is not None else {}
+        self.doubts = _check_records(self.records | compared)
         by_settings: dict[tuple[tuple[str, str], ...], list[RecordedRun]] = {}
         for run in [*([] if baseline is None else [baseline]), *self.runs]:
             ours = by_settings.setdefault(run.deciding, [])
@@ -180,6 +186,13 @@ class Comparison:
     def record(self) -> Record | None:
         """A record of the runs; they all have its protocol. None if no run has any."""
         return next(iter(self.records.values()), None)
+
+    @property
+    def reference_label(self) -> str:
+        """What the reference is of: "real examples, split test"."""
+        fake = {} if self.reference is None else self.reference.fake
+        split = f", split {fake['split']}" if "split" in fake else ""
+        return f"{fake.get('model', 'unknown samples')}{split}"
 
     @property
     def repeated(self) -> list[str]:
@@ -311,16 +324,18 @@ def evaluate_command(run: RecordedRun, *, like: Record | None) -> str:
     return shlex.join(words)
 
 
-def _records(runs: Sequence[RecordedRun]) -> tuple[dict[str, Record], frozenset[str]]:
+def _records(
+    runs: Sequence[RecordedRun], reference: Record | None
+) -> tuple[dict[str, Record], frozenset[str]]:
     """Returns the records of runs by name, and which of them are of evaluations in training."""
     evaluated = {run.name: run.record for run in runs if run.record is not None}
     trained = {run.name: run.last_evaluation for run in runs if run.last_evaluation is not None}
     if trained.keys() > evaluated.keys():
-        return trained, frozenset(trained)
+        evaluated = {}
     # Evaluations in training do not know the counts of each number; those of records are the same.
     counts = {
         (name, record.real["num_examples"], record.fake["num_examples"]): number
-        for record in evaluated.values()
+        for record in [*evaluated.values(), *([] if reference is None else [reference])]
         for name, number in record.metrics.items()
     }
     records: dict[str, Record] = {}

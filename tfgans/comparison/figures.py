@@ -52,7 +52,10 @@ def arrow(name: str) -> str:
 
 
 def seeds(comparison: Comparison) -> Figure | None:
-    """Draws the first numbers of the records: a point a run, a line at the median of each group."""
+    """Draws the first numbers of the records: a point a run, a line at the median of each group.
+
+    A dashed line is the reference.
+    """
     names = comparison.metrics[:_MAX_PANELS]
     groups = comparison.groups
     if not names:
@@ -69,8 +72,13 @@ def seeds(comparison: Comparison) -> Figure | None:
             if len(values):
                 middle = comparison.summary(group, name)[0]
                 axis.plot([middle, middle], [place - 0.3, place + 0.3], color=color, lw=2)
+        numbers = [group.numbers(name) for group in groups]
+        if comparison.reference is not None and name in comparison.reference.metrics:
+            floor = comparison.reference.metrics[name].value
+            axis.axvline(floor, color="0.4", ls="--", lw=1)
+            numbers.append(pd.Series([floor]))
         axis.set_title(arrow(name), fontsize=10)
-        _scale(axis.set_xscale, name, [group.numbers(name) for group in groups])
+        _scale(axis.set_xscale, name, numbers)
     axes[0, 0].set_yticks(range(len(groups)), [group.label for group in groups])
     axes[0, 0].set_ylim(len(groups) - 0.5, -0.5)
     _hide_unused(axes, len(names))
@@ -90,6 +98,11 @@ def precision_recall(comparison: Comparison) -> Figure | None:
         ).dropna()
         color, marker = _style(place)[0], "osD^vPX*"[place // len(plots.COLORS) % 8]
         axis.plot(points["recall"], points["precision"], marker, color=color, label=group.label)
+    if comparison.reference is not None:
+        known = comparison.reference.metrics
+        if names["precision"] in known and names["recall"] in known:
+            point = known[names["recall"]].value, known[names["precision"]].value
+            axis.plot(*point, "*", color="0.4", ms=10, label=comparison.reference_label)
     axis.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axis.grid(color="0.9")
     _legend(figure, axis)

@@ -270,8 +270,28 @@ def _group_tables(comparison: Comparison) -> tuple[str, str]:
     ]
     rows = [before | after for before, after in zip(spent, numbers, strict=True)]
     words = [_INTERVALS, _CPU] if comparison.metrics else [_CPU]
+    if comparison.reference is not None:
+        leading.append(
+            dict.fromkeys(leading[0], "-") | {next(iter(leading[0])): _reference(comparison)}
+        )
+        rows.append(dict.fromkeys(rows[0], "-") | _reference_numbers(comparison))
     first, *more = _tables(leading, rows)
     return "\n\n".join([first, " ".join(words)]), "\n\n".join(more)
+
+
+def _reference(comparison: Comparison) -> str:
+    return f"*{comparison.reference_label}*"
+
+
+def _reference_numbers(comparison: Comparison) -> dict[str, str]:
+    """Returns the cells of the row of the reference, as far as it has the numbers."""
+    reference = comparison.reference
+    known = {} if reference is None else reference.metrics
+    return {
+        arrow(name): _with_interval(known[name].value, known[name].interval)
+        for name in comparison.metrics
+        if name in known
+    }
 
 
 def _tables(leading: Sequence[Mapping[str, str]], rows: Sequence[Mapping[str, str]]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgans.evaluation.examples import NUM_COMPARED, Fake, Real
+from tfgans.evaluation.examples import NUM_COMPARED, Fake, HeldOut, Real
 from tfgans.evaluation.extractors import Extractor
 from tfgans.evaluation.image_classifier import BATCH_SIZE, ImageClassifier, num_steps
 from tfgans.evaluation.intervals import NUM_GROUPS
@@ -28,7 +28,7 @@ _TRAINING_FACTOR = 3
 def estimate(
     metrics: tuple[Metric, ...],
     real: Real,
-    fake: Fake,
+    fake: Fake | HeldOut,
     *,
     extractor: Extractor,
     context: Context,

@@ -12,7 +12,7 @@ from tfgans import checks
 from tfgans.copies import Copyable
 from tfgans.data import Source
 from tfgans.evaluation import classes, costs
-from tfgans.evaluation.examples import Fake, Real, View
+from tfgans.evaluation.examples import Fake, HeldOut, Real, View, as_samples
 from tfgans.evaluation.extractors import Extractor, Identity, as_extractor
 from tfgans.evaluation.measure import choose, measure, needs, record_name
 from tfgans.evaluation.record import MetricValue, Record
@@ -100,7 +100,7 @@ class Evaluator(SettingsRepr, Copyable):
         progress: bool = False,
     ) -> Record:
         """Returns the `Record` of a generator; see `tfgans.evaluation.evaluate`."""
-        fake = Fake(gan_or_samples, self.num_samples, self.seed, self.source)
+        fake = as_samples(gan_or_samples, self.num_samples, seed=self.seed, source=self.source)
         protocol, parts = self.protocol(), needs(self.metrics)
         with _progress_bar(self._work(fake), shown=progress) as advance:
             real_view = self._views[0] or View(self.real, self.extractor, parts, advance)
@@ -146,7 +146,7 @@ class Evaluator(SettingsRepr, Copyable):
         return costs.estimate(
             self.metrics,
             self.real,
-            Fake(gan_or_samples, self.num_samples, self.seed, self.source),
+            as_samples(gan_or_samples, self.num_samples, seed=self.seed, source=self.source),
             extractor=self.extractor,
             context=self._context,
             num_training=self.source.num_examples or self.real.num,
@@ -216,7 +216,7 @@ class Evaluator(SettingsRepr, Copyable):
     def _settings(self) -> dict[str, Any]:
         return {**super()._settings(), "num_real": self.real.num}
 
-    def _work(self, fake: Fake) -> int:
+    def _work(self, fake: Fake | HeldOut) -> int:
         return fake.num + (self.real.num if self._views[0] is None else 0)
 
 
@@ -294,8 +294,9 @@ def evaluate(
 
     Args:
         gan_or_samples: `tfgans.GAN`; an array of examples [num, ...], images uint8 or in [-1, 1];
-            or an object with `sample(n, seed)` that returns such arrays. An object with
-            `num_classes` is conditional: `sample(n, seed, labels=...)` takes int32 [n].
+            an object with `sample(n, seed)` that returns such arrays; or a `tfgans.data.Source` of
+            other real examples, as of the test split: what a perfect generator would score. An
+            object with `num_classes` is conditional: `sample(n, seed, labels=...)` takes int32 [n].
         source: `tfgans.data.Source` of the real examples.
         extractor: See `Evaluator`.
         metrics: See `Evaluator`.

@@ -93,6 +93,46 @@ class Real(Copyable):
                 return
 
 
+class HeldOut(Real):
+    """Real examples that stand in for generated ones: what a perfect generator would score.
+
+    Args:
+        source: `Source` of the examples.
+        num: Int, the number of examples; fewer if the source has fewer.
+        seed: Int, of the order.
+        like: `Source` of the real examples that they are compared with.
+
+    Raises:
+        ValueError: If the examples have another shape, or are those that they are compared with.
+    """
+
+    def __init__(self, source: Source, num: int, *, seed: int, like: Source) -> None:
+        if source.data_shape != like.data_shape:
+            raise ValueError(
+                f"The examples of {source.name!r} must have the shape of the real examples, "
+                f"{tuple(like.data_shape)}. Received shape: {tuple(source.data_shape)}"
+            )
+        super().__init__(source, min(num, source.num_examples or num), if_endless=None, seed=seed)
+        if self.checksum == like.checksum():
+            raise ValueError(
+                f"{source.name!r} holds the real examples themselves. Compare them with another "
+                "part of the data, as of `split='test'`"
+            )
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the origin of the examples as JSON values."""
+        source = self._source
+        return {
+            "num_examples": self.num,
+            "model": "real examples",
+            "source": source.name,
+            "split": (source.load_options or {}).get("split", "unknown"),
+            "checksum": self.checksum,
+            "classes": None,
+            "seed": self._seed,
+        }
+
+
 class Fake:
     """Generated examples: of a model, of an object with `sample(n, seed)`, or an array.
 
@@ -174,6 +214,21 @@ class Fake:
         return common | {"model": type(origin).__name__, **described, "seed": self._seed}
 
 
+def as_samples(origin: Any, num: int, *, seed: int, source: Source) -> Fake | HeldOut:
+    """Returns the examples that are compared with those of a source.
+
+    Args:
+        origin: See `tfgans.evaluation.evaluate`.
+        num: Int, the number of examples.
+        seed: Int, of the examples and of their order.
+        source: `Source` of the real examples.
+    """
+    # A source without end draws other examples from another seed, as a generator does.
+    if isinstance(origin, Source) and origin.num_examples is not None:
+        return HeldOut(origin, num, seed=seed, like=source)
+    return Fake(origin, num, seed, source)
+
+
 def model_checksum(gan: GAN, *, refined: bool) -> str:
     """Returns the checksum of a model in records: of the weights that make its samples.
 
@@ -189,7 +244,7 @@ class View:
     """The parts of a set of examples that metrics read, from a single pass over all of them.
 
     Args:
-        examples: `Real` or `Fake`.
+        examples: `Real`, which `HeldOut` is, or `Fake`.
         extractor: `Extractor` of the features.
         needs: The parts to keep.
         advance: Function (number of examples, what is being done), called after each chunk.
