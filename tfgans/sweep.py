@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from tfgans import checks, files
+from tfgans.evaluation import short_name
 from tfgans.training import RunDirectory
 
 DEFINITION, TABLE, LOGS = "sweep.json", "table.csv", "logs"
@@ -196,11 +197,13 @@ def read_row(folder: Path, cell: Cell, *, error: str = "") -> Row:
     """
     run = RunDirectory(folder / cell.name)
     state = FAILED if error else STOPPED if run.exists else WAITING
-    if not error and run.final_model.exists():
+    if not error and run.is_finished:
         state = FINISHED
     spent = run.time_spent()
     step, cpu_seconds = (spent[-1].step, spent[-1].cpu_seconds) if spent else (0, 0.0)
-    evaluated_step, metrics = _last_evaluation(run.evaluation_log)
+    numbers = run.evaluations()
+    evaluated_step = numbers[-1].step if numbers else None
+    metrics = {number.metric: number.value for number in numbers if number.step == evaluated_step}
     return Row(cell, state, step, cpu_seconds, evaluated_step, metrics, error)
 
 
@@ -215,22 +218,8 @@ def failures(folder: Path) -> dict[str, str]:
     with path.open(encoding="utf-8", newline="") as file:
         failed = {row["run"]: row["error"] for row in csv.DictReader(file) if row["error"]}
     return {
-        name: error
-        for name, error in failed.items()
-        if not RunDirectory(folder / name).final_model.exists()
+        name: error for name, error in failed.items() if not RunDirectory(folder / name).is_finished
     }
-
-
-def _last_evaluation(path: Path) -> tuple[int | None, dict[str, float]]:
-    if not path.exists():
-        return None, {}
-    with path.open(encoding="utf-8", newline="") as file:
-        # A kill may have left part of the last row.
-        rows = [row for row in csv.DictReader(file) if row["high"] is not None]
-    if not rows:
-        return None, {}
-    last = rows[-1]["step"]
-    return int(last), {row["metric"]: float(row["value"]) for row in rows if row["step"] == last}
 
 
 def table_text(rows: Sequence[Row], commands: Sequence[str]) -> str:
@@ -265,12 +254,8 @@ def table_text(rows: Sequence[Row], commands: Sequence[str]) -> str:
 def format_table(rows: Sequence[Row]) -> str:
     """Returns the runs as lines of columns, with the metrics to four digits."""
     metrics = _metric_names(rows)
-    lines = [
-        [
-            *(rows[0].cell.values if rows else ()),
-            *("seed", "state", "step", "CPU s", *metrics),
-        ]
-    ]
+    header = [*(rows[0].cell.values if rows else ()), "seed", "state", "step", "CPU s"]
+    lines = [[*header, *map(short_name, metrics)]]
     for row in rows:
         numbers = [f"{row.metrics[name]:.4g}" if name in row.metrics else "" for name in metrics]
         state = f"{row.state}: {row.error}" if row.error else row.state

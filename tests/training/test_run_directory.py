@@ -111,7 +111,7 @@ def test_cpu_time_of_kept_steps_ends_a_run(tmp_path, monkeypatch):
         description = training.RunDirectory(tmp_path).description()
         assert description["length"]["cpu_seconds"] == cpu_seconds
     (tmp_path / "time.csv").write_text("step\n")
-    with pytest.raises(ValueError, match=r"time\.csv is damaged: expected the header"):
+    with pytest.raises(ValueError, match=r"time\.csv must be a table of `TimeLimit`"):
         run(tmp_path, model(), cpu_seconds=7, **options).train()
 
 

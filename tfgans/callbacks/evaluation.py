@@ -4,7 +4,7 @@ import json
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,45 @@ from tfgans.callbacks.step_table import StepTable
 from tfgans.evaluation import Evaluator, MetricValue, Record
 
 _HEADER = "step,metric,value,low,high"
+
+
+class EvaluatedNumber(NamedTuple):
+    """A number of an evaluation during training.
+
+    Attributes:
+        step: Int, the training step.
+        metric: String, the name of the number in a record.
+        value: Float.
+        low: Float, the lower end of the 95 % interval; NaN without an interval.
+        high: Float, the upper end; NaN without an interval.
+    """
+
+    step: int
+    metric: str
+    value: float
+    low: float
+    high: float
+
+
+def read_evaluations(path: Path) -> list[EvaluatedNumber]:
+    """Returns the numbers in the file of `Evaluation(path=...)`, in the order of the steps.
+
+    Args:
+        path: The file. Without it there are no numbers yet.
+
+    Raises:
+        ValueError: If the file is another table, or damaged.
+    """
+    rows = StepTable(path, _HEADER, writer="Evaluation").rows()
+    try:
+        return [
+            EvaluatedNumber(
+                int(step), metric, float(value), float(low or "nan"), float(high or "nan")
+            )
+            for step, metric, value, low, high in rows
+        ]
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
 
 
 class Evaluation(Callback):

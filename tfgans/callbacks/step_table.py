@@ -34,18 +34,28 @@ class StepTable:
         Raises:
             ValueError: If the file is another table.
         """
+        kept = [cells for cells in self.rows() if _is_before(cells, first_step, rollbacks)]
+        lines = [",".join(cells) + "\n" for cells in kept]
+        files.write_text(self.path, "".join([self._header, *lines]))
+        return kept
+
+    def rows(self) -> list[list[str]]:
+        """Returns the cells of the complete rows; nothing if there is no file yet.
+
+        Another process may be writing the last row, or a kill may have left part of it.
+
+        Raises:
+            ValueError: If the file is another table.
+        """
         text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
         header, *rows = text.splitlines(keepends=True) or [""]
         # A kill may leave part of the header.
         if not self._header.startswith(header):
             raise ValueError(
                 f"{self.path} must be a table of `{self._writer}`, with the header "
-                f"{self._header.strip()!r}. Received: {header.strip()[:80]!r}. Choose another file"
+                f"{self._header.strip()!r}. Received: {header.strip()[:80]!r}. Choose another file, or remove it"
             )
-        complete = [row for row in rows if self._is_complete(row)]
-        kept = [row for row in complete if _is_before(row.split(","), first_step, rollbacks)]
-        files.write_text(self.path, "".join([self._header, *kept]))
-        return [row.strip().split(",") for row in kept]
+        return [row.strip().split(",") for row in rows if self._is_complete(row)]
 
     def append(self, rows: Sequence[str]) -> None:
         """Writes rows, each with its end of line."""

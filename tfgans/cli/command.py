@@ -33,6 +33,23 @@ class Exit(Exception):  # noqa: N818 (some ends are no errors)
         self.code = code
 
 
+@contextlib.contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Turns a failed import of a package into an end that says how to install it.
+
+    Args:
+        extra: The extra of this package that has it.
+    """
+    from tfgans import checks
+
+    try:
+        yield
+    except ImportError as error:
+        raise Exit(
+            f"{error}. The command needs more packages: {checks.install_command(extra)}"
+        ) from error
+
+
 @dataclasses.dataclass(frozen=True)
 class Command:
     """A command of `tfgans`.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tfgans.cli.command import Command, Exit, tell, typed_command
+from tfgans.cli.command import Command, needs_extra, tell, typed_command
 from tfgans.cli.parser import Parser
 
 
@@ -37,15 +37,11 @@ def define(parser: Parser) -> None:
 
 def compare(parser: Parser, places: Sequence[str]) -> int:
     """Prints the tables as Markdown; with --out, writes the report."""
-    from tfgans import checks, files
+    from tfgans import files
     from tfgans.evaluation import Record
 
-    try:
+    with needs_extra("labs"):
         from tfgans import comparison
-    except ImportError as error:
-        raise Exit(
-            f"{error}. The command needs more packages: {checks.install_command('labs')}"
-        ) from error
     values = parser.values
     if values.out is not None:
         files.check_folder(values.out)

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfgans.cli.command import Command, Exit, interrupting_signals, resume_command, typed_command
+from tfgans.cli.command import (
+    Command,
+    Exit,
+    interrupting_signals,
+    needs_extra,
+    resume_command,
+    typed_command,
+)
 from tfgans.cli.parser import Parser
 
 NAMES = (
@@ -70,15 +77,11 @@ def experiment(parser: Parser, _: Sequence[str]) -> int:
 
 
 def _run(parser: Parser) -> int:
-    from tfgans import checks, files
+    from tfgans import files
 
-    try:
+    with needs_extra("labs"):
         from tfgans import labs
         from tfgans.labs import report
-    except ImportError as error:
-        raise Exit(
-            f"{error}. The labs need more packages: {checks.install_command('labs')}"
-        ) from error
     values = parser.values
     every = values.lab == "all"
     outcomes = [

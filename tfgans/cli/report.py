@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tfgans.cli.command import Command, Exit, tell
+from tfgans.cli.command import Command, needs_extra, tell
 from tfgans.cli.parser import Parser
 
 
@@ -15,14 +15,10 @@ def define(parser: Parser) -> None:
 
 def report(parser: Parser, places: Sequence[str]) -> int:
     """Prints the report as Markdown; with --out, writes it with its figures."""
-    from tfgans import checks, files
+    from tfgans import files
 
-    try:
+    with needs_extra("labs"):
         from tfgans import comparison
-    except ImportError as error:
-        raise Exit(
-            f"{error}. The command needs more packages: {checks.install_command('labs')}"
-        ) from error
     out = parser.values.out
     if out is not None:
         files.check_folder(out)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfgans.cli.command import Command, Exit
+from tfgans.cli.command import Command, needs_extra
 from tfgans.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -69,15 +69,9 @@ def define(parser: Parser) -> None:
 
 def serve(parser: Parser, _: Sequence[str]) -> int:
     """Serves until Ctrl-C or SIGTERM, and then finishes the requests in progress."""
-    from tfgans import checks
-
-    try:
+    with needs_extra("serving"):
         from tfgans.serving.server import http
         from tfgans.serving.server.server import Limits, Server
-    except ImportError as error:
-        raise Exit(
-            f"{error}. The server needs more packages: {checks.install_command('serving')}"
-        ) from error
     values = parser.values
     # In place of absl's handler, whose lines begin with process and thread.
     logging.basicConfig(format="tfgans serve: %(message)s", level=logging.WARNING, force=True)

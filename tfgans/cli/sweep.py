@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from tfgans.cli import train
-from tfgans.cli.command import Command, Exit, interrupting_signals, resume_command
+from tfgans.cli.command import Command, Exit, interrupting_signals, needs_extra, resume_command
 from tfgans.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ _OF_THE_SWEEP = ("run_dir", "seed", "dry_run", "resume")
 # With what the errors of `tfgans train` begin.
 _PREFIX = "tfgans train: "
 # With these a run measures the CPU time that the engines' processes have: they have one thread.
+# Metrics in the line of a run that has ended.
+_NUM_SAID = 3
 _ONE_THREAD = "TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1"
 
 
@@ -103,7 +105,8 @@ def sweep(parser: Parser, shared_words: Sequence[str]) -> int:
 
 
 def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
-    from tfgans import checks, engines, files
+    from tfgans import engines, files
+    from tfgans.evaluation import short_name
     from tfgans.sweep import FINISHED, LOGS, WAITING, failures, read_row, running_order
 
     values = parser.values
@@ -118,7 +121,7 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
         1 if "cpu_seconds" in {*table.shared, *table.varied} else engines.num_cpus()
     )
     missing = [cell for cell in running_order(cells) if rows[cell.name].state != FINISHED]
-    try:
+    with needs_extra("labs"):
         # One run for each combination that has not begun.
         new: dict[tuple[str, ...], Cell] = {}
         for cell in cells:
@@ -151,13 +154,10 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
                 rows[cell.name] = row = read_row(folder, cell, error=error)
                 _write_table(folder, list(rows.values()))
                 said = [row.state, f"{row.step} steps", f"{row.cpu_seconds:.1f} CPU s"]
-                said += [f"{name} {value:.4g}" for name, value in list(row.metrics.items())[:3]]
+                numbers = list(row.metrics.items())[:_NUM_SAID]
+                said += [f"{short_name(name)} {value:.4g}" for name, value in numbers]
                 said += [error] if error else []
                 sys.stderr.write(f"[{done}/{len(cells)}] {cell.name}: {', '.join(said)}\n")
-    except ModuleNotFoundError as error:
-        raise Exit(
-            f"{error}. The processes of runs need more packages: {checks.install_command('labs')}"
-        ) from error
     return _tell_result(folder, list(rows.values()))
 
 

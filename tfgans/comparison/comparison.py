@@ -13,7 +13,7 @@ import pandas as pd
 from tfgans import checks
 from tfgans.comparison.recorded_run import RecordedRun
 from tfgans.comparison.settings import Value, differing, is_seed, telling
-from tfgans.evaluation import MetricValue, Record, quantity_of
+from tfgans.evaluation import MetricValue, Record, quantity_of, short_name
 from tfgans.reports.seeds import rank_test, sign_test, summary
 
 TESTS = ("sign", "rank")
@@ -292,11 +292,6 @@ class Comparison:
             for run in self.runs
             if (step := steps.get(run.name)) is not None and step < run.steps
         ]
-
-
-def short_name(name: str) -> str:
-    """Returns the name of a number in a record without that of the extractor."""
-    return name.partition("[")[0]
 
 
 def evaluate_command(run: RecordedRun, *, like: Record | None) -> str:

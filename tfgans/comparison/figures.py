@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from tfgans.comparison.comparison import Comparison, Group, short_name
+from tfgans.comparison.comparison import Comparison, Group
 from tfgans.comparison.recorded_run import Grid, RecordedRun
-from tfgans.evaluation import quantity_of
+from tfgans.evaluation import quantity_of, short_name
 from tfgans.reports import plots
 
 # A number that spans more is drawn on a logarithmic axis.

@@ -14,11 +14,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from tfgans import files
+from tfgans.callbacks.evaluation import EvaluatedNumber
 from tfgans.comparison.settings import Value, flatten, is_seed
 from tfgans.evaluation import MetricValue, Record
 from tfgans.sweep import DEFINITION, TABLE
 from tfgans.training import RunDirectory
 from tfgans.training.settings import architecture
+from tfgans.training.time_limit import Spent
 
 _GRID = re.compile(r"step-(\d+)\.png")
 _BACKUP = re.compile(r"step-(\d+)-")
@@ -94,7 +96,7 @@ class RecordedRun:
     @functools.cached_property
     def times(self) -> pd.DataFrame:
         """Table of `step`, `seconds` and `cpu_seconds`, as of `RunDirectory.time_spent`."""
-        table = _table(self._directory.time, ["step", "seconds", "cpu_seconds"])
+        table = pd.DataFrame(self._directory.time_spent(), columns=Spent._fields)
         return table.drop_duplicates("step", keep="last", ignore_index=True)
 
     @functools.cached_property
@@ -110,8 +112,7 @@ class RecordedRun:
     @functools.cached_property
     def evaluations(self) -> pd.DataFrame:
         """Table of `step`, `metric`, `value`, `low` and `high` of the evaluations on the way."""
-        names = ["step", "metric", "value", "low", "high"]
-        return _table(self._directory.evaluation_log, names, text=["metric"])
+        return pd.DataFrame(self._directory.evaluations(), columns=EvaluatedNumber._fields)
 
     @functools.cached_property
     def readings(self) -> pd.DataFrame:
@@ -155,14 +156,9 @@ class RecordedRun:
         return int(max(known, default=0))
 
     @property
-    def is_finished(self) -> bool:
-        """Whether the run has reached its end."""
-        return self._directory.final_model.exists()
-
-    @property
     def state(self) -> str:
         """Where the run stands, in words: "finished", or how far it is, or why it stopped."""
-        if self.is_finished:
+        if self._directory.is_finished:
             return "finished"
         if self.error:
             return f"failed at step {self.steps}: {self.error}"

@@ -8,7 +8,7 @@ from tfgans.evaluation.image_classifier import ImageClassifier
 from tfgans.evaluation.inception import inception_2015
 from tfgans.evaluation.keras_extractor import keras_model
 from tfgans.evaluation.mean_kernel_distance import MeanKernelDistance
-from tfgans.evaluation.measure import METRICS, quantity_of
+from tfgans.evaluation.measure import METRICS, quantity_of, short_name
 from tfgans.evaluation.neighbors_picture import neighbors_picture
 from tfgans.evaluation.record import Difference, MetricValue, Record
 
@@ -31,4 +31,5 @@ __all__ = [
     "model_checksum",
     "neighbors_picture",
     "quantity_of",
+    "short_name",
 ]

@@ -139,6 +139,17 @@ def record_name(metric: Metric, quantity: Quantity, extractor: Extractor) -> str
     return f"{quantity.name}[{extractor.name}]"
 
 
+def short_name(name: str) -> str:
+    """Returns the name of a number in a record without that of the extractor.
+
+    Example:
+
+    >>> tfgans.evaluation.short_name("recall[digits_classifier]")
+    'recall'
+    """
+    return name.partition("[")[0]
+
+
 def quantity_of(name: str) -> Quantity | None:
     """Returns the meaning of a number in a record; None if it is of no metric of the library.
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfgans import checks, compat, files
 from tfgans.callbacks import Backup
+from tfgans.callbacks.evaluation import EvaluatedNumber, read_evaluations
 from tfgans.gan import GAN
 from tfgans.training.time_limit import Spent, read_time
 from tfgans.versions import versions
@@ -267,9 +268,22 @@ class RunDirectory:
         """
         return read_time(self.time)
 
+    def evaluations(self) -> list[EvaluatedNumber]:
+        """Returns the numbers of the evaluations of the run (`step`, `metric`, `value`, ...).
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
+        return read_evaluations(self.evaluation_log)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has reached its end."""
+        return self.final_model.exists()
+
     def newest_checkpoint(self) -> str:
         """Returns "final" if the run has ended, else "last"."""
-        return "final" if self.final_model.exists() else "last"
+        return "final" if self.is_finished else "last"
 
     def _refuse_another(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         before, now = _flat(before), _flat(now)

@@ -169,16 +169,9 @@ def read_time(path: Path) -> list[Spent]:
     Raises:
         ValueError: If the file is damaged.
     """
-    if not path.exists():
-        return []
-    # A kill may leave part of a row.
-    whole = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")[0]
-    header, *rows = whole.split("\n")
+    rows = StepTable(path, _HEADER, writer="TimeLimit").rows()
     try:
-        if header != _HEADER:
-            raise ValueError(f"expected the header {_HEADER!r}. Received: {header:.80}")
-        cells = [row.split(",") for row in rows]
-        return [Spent(int(step), float(wall), float(cpu)) for step, wall, cpu in cells]
+        return [Spent(int(step), float(wall), float(cpu)) for step, wall, cpu in rows]
     except ValueError as error:
         raise ValueError(
             f"{path} is damaged: {error}. Remove it to begin the time of the run anew"
