@@ -66,14 +66,18 @@ def define(parser: Parser) -> None:
     devices.define(parser)
     parser.require("run_dir")
     parser.check(
-        ["steps", "epoch_steps", "steps_per_execution", "evaluate_every"],
+        ["steps", "epoch_steps", "steps_per_execution"],
         lambda values: (
             not _break_executions(values["steps_per_execution"], values["steps"])
             and not _break_executions(values["steps_per_execution"], values["epoch_steps"])
-            and not values["evaluate_every"] % values["epoch_steps"]
         ),
-        "--steps and --epoch_steps must be multiples of --steps_per_execution, and "
-        "--evaluate_every of --epoch_steps",
+        "--steps and --epoch_steps must be multiples of --steps_per_execution",
+    )
+    parser.check(
+        ["epoch_steps", "evaluate_every"],
+        lambda values: not values["evaluate_every"] % values["epoch_steps"],
+        "--evaluate_every must be a multiple of --epoch_steps, the steps in a row of the log: pass "
+        "the same number as both",
     )
     parser.check_companions(
         "evaluate_every",
