@@ -170,14 +170,8 @@ class TestLabels:
         np.testing.assert_array_equal(labels, LABELS)
         x, y = make(DIGITS, LABELS)
         size = None if y is None and not isinstance(x, data.Source) else 16
-        made, _ = adapters.training_data(
-            x,
-            y,
-            batch_size=size,
-            discriminator_steps=2,
-            data_shape=(8, 8, 1),
-            num_classes=10,
-        )
+        options = {"discriminator_steps": 2, "data_shape": (8, 8, 1), "num_classes": 10}
+        made, _ = adapters.training_data(x, y, batch_size=size, **options)
         examples, labels = next(made.as_numpy_iterator())
         assert labels.dtype == np.int32
         for example, label in zip(examples.reshape(-1, 64), labels.ravel(), strict=True):
@@ -188,11 +182,9 @@ class TestLabels:
         ("make", "message"),
         [
             (lambda: (DIGITS, None), "needs a label"),
-            (lambda: (dataset(DIGITS), None), "needs a label"),
             (lambda: (generator(DIGITS), None), "needs a label"),
             (lambda: (DIGITS, LABELS + 1), "from 0 to 9"),
             (lambda: (dataset((DIGITS, LABELS + 9)), None), "from 0 to 9"),
-            (lambda: (generator(DIGITS, LABELS - 9), None), "from 0 to 9"),
             (lambda: (DIGITS, LABELS / 2), "integers"),
             (lambda: (DIGITS, LABELS[:9]), r"shape \(256,\)"),
             (lambda: (dataset((DIGITS, LABELS / 2)), None), "integer"),
@@ -225,7 +217,6 @@ class TestLabels:
         (lambda: DIGITS[:, :7], {}, r"input shape \(None, 8, 8, 1\). Received: \(None, 7, 8, 1\)"),
         (lambda: dataset(DIGITS[:, :7]), {}, "input shape"),
         (lambda: generator(DIGITS[:, :7]), {}, "input shape"),
-        (lambda: Batched(DIGITS[:, :7]), {}, "input shape"),
         (lambda: data.load("ring"), {"steps_per_epoch": 1}, "input shape"),
         (lambda: of_unknown_rank(DIGITS[:, :7]), {}, "input shape"),
         (lambda: dataset(DIGITS).unbatch(), {}, r"`dataset.batch\(batch_size\)`"),
@@ -233,23 +224,19 @@ class TestLabels:
         (lambda: dataset(DIGITS).take(0), {}, "empty"),
         (lambda: iter(()), {}, "at least one batch"),
         (lambda: DIGITS[:0], {}, "at least one example"),
-        (lambda: [], {}, "at least one example"),
         (lambda: [DIGITS, DIGITS], {}, "must be one array"),
         (lambda: [DIGITS[0], DIGITS[0, :7]], {}, "equal shape"),
         (lambda: np.full((8, 8, 8, 1), "a"), {}, "must be numbers"),
         (lambda: {"a": DIGITS}, {}, "Received: dict"),
-        (lambda: "digits", {}, "Received: str"),
         (lambda: tf.RaggedTensor.from_tensor(DIGITS[:, 0, :, 0]), {}, "Received: RaggedTensor"),
         (lambda: dataset(DIGITS), {"batch_size": 8}, "`batch_size` is for arrays"),
         (lambda: DIGITS, {"batch_size": 257}, "257"),
-        (lambda: DIGITS, {"batch_size": 0}, "`batch_size` must be"),
         (lambda: dataset(DIGITS).repeat(), {}, "`steps_per_epoch`"),
         (lambda: generator(DIGITS), {"epochs": 2}, "generator cannot be repeated"),
         (lambda: DIGITS, {"steps_per_epoch": 0}, "`steps_per_epoch` must be"),
         (lambda: DIGITS, {"steps_per_epoch": 6, "steps_per_execution": 4}, "multiple of"),
         (lambda: DIGITS, {"shuffle": "batch"}, "`shuffle` must be"),
         (lambda: of_unknown_length(DIGITS, 64), {"discriminator_steps": 5}, "takes 5 batches"),
-        (lambda: generator(DIGITS, size=64), {"discriminator_steps": 5}, "takes 5 batches"),
     ],
 )
 def test_bad_data_is_refused_without_printing_it(make, options, message):
@@ -268,14 +255,8 @@ def test_endless_data_is_evaluated_for_some_steps_only():
 class TestOrder:
     def test_array_follows_its_seed_and_step(self):
         expected = data.from_array(POINTS, seed=3).batches(8, start_step=6)
-        made, steps = adapters.training_data(
-            POINTS,
-            batch_size=8,
-            discriminator_steps=2,
-            data_shape=(2,),
-            seed=3,
-            start_step=lambda: 3,
-        )
+        options = {"discriminator_steps": 2, "data_shape": (2,), "seed": 3}
+        made, steps = adapters.training_data(POINTS, batch_size=8, start_step=lambda: 3, **options)
         assert steps == 3
         element = next(made.as_numpy_iterator())
         assert element.shape == (8, 2, 2)
@@ -289,29 +270,17 @@ class TestOrder:
         np.testing.assert_array_equal(steps.reshape(16, 2), POINTS[rows])
 
     @pytest.mark.parametrize(
-        ("make", "shuffle"),
-        [
-            (lambda: POINTS, True),
-            (lambda: POINTS, False),
-            (lambda: Batched(POINTS), True),
-            (lambda: dataset(POINTS), True),
-        ],
+        "make", [lambda: POINTS, lambda: Batched(POINTS), lambda: dataset(POINTS)]
     )
-    def test_restored_step_is_read_with_the_first_batch(self, make, shuffle):
+    def test_restored_step_is_read_with_the_first_batch(self, make):
         step = 0
-        size = 8 if isinstance(make(), np.ndarray) else None
+        options = {"discriminator_steps": 2, "data_shape": (2,), "start_step": lambda: step}
 
         def steps(num, start):
             nonlocal step
             step = 0
-            made, _ = adapters.training_data(
-                make(),
-                batch_size=size,
-                shuffle=shuffle,
-                discriminator_steps=2,
-                data_shape=(2,),
-                start_step=lambda: step,
-            )
+            size = 8 if isinstance(x := make(), np.ndarray) else None
+            made, _ = adapters.training_data(x, batch_size=size, **options)
             step = start
             return np.stack(list(made.take(num).as_numpy_iterator()))
 
@@ -335,9 +304,8 @@ class TestOrder:
         np.testing.assert_array_equal(rows, np.concatenate([POINTS[:20]] * 2))
 
     def test_batches_are_cut_to_one_size_where_they_must_be(self):
-        steps = steps_of(
-            dataset(POINTS[:10], 4), num=5, check_batch=lambda rows: rows == 4, steps_per_epoch=5
-        )
+        options = {"check_batch": lambda rows: rows == 4, "steps_per_epoch": 5}
+        steps = steps_of(dataset(POINTS[:10], 4), num=5, **options)
         np.testing.assert_array_equal(steps.reshape(20, 2), np.concatenate([POINTS[:10]] * 2))
 
     def test_worker_loads_its_rows_only(self, monkeypatch):
@@ -412,7 +380,6 @@ class TestValidationSplit:
         [
             (lambda: dataset(DIGITS), 0.2, "for arrays only"),
             (lambda: DIGITS, 1.0, "between 0 and 1"),
-            (lambda: DIGITS, -0.1, "validation_split"),
             (lambda: DIGITS[:1], 0.5, "for training and for validation"),
         ],
     )
@@ -470,7 +437,7 @@ class TestUnknownLength:
     def test_is_evaluated_as_known_length(self):
         gan = tiny.gan(run_eagerly=True)
         results = [
-            gan.evaluate(make(DIGITS[:100], 16), verbose=0, return_dict=True)
+            gan.evaluate(make(DIGITS[:40], 16), verbose=0, return_dict=True)
             for make in (dataset, of_unknown_length)
         ]
         assert results[0] == results[1]
@@ -495,14 +462,14 @@ def test_backup_and_restore_resumes_the_data(tmp_path):
         if epoch == 1:
             raise KeyboardInterrupt
 
-    options = {"epochs": 2, "steps_per_epoch": 3}
+    options = {"epochs": 2, "steps_per_epoch": 2}
     backup = keras.callbacks.BackupAndRestore(tmp_path)
     killer = keras.callbacks.LambdaCallback(on_epoch_begin=kill)
     with pytest.raises(KeyboardInterrupt):
         fitted(dataset(DIGITS, 16), callbacks=[backup, killer], **options)
     backup = keras.callbacks.BackupAndRestore(tmp_path)
     resumed = fitted(dataset(DIGITS, 16), callbacks=[backup], **options)
-    assert resumed.step == 6
+    assert resumed.step == 4
     tiny.assert_same_state(resumed, fitted(dataset(DIGITS, 16), **options))
 
 
@@ -517,22 +484,16 @@ def test_generator_keeps_its_order_where_keras_looks_at_batches_first():
     with tf.distribute.OneDeviceStrategy("CPU:0").scope():
         gan = Spy(tiny.generator(), tiny.discriminator(), discriminator_steps=2)
         gan.compile(run_eagerly=True)
-    gan.fit(generator(DIGITS[:96], size=16), steps_per_epoch=1, epochs=3, verbose=0)
-    np.testing.assert_array_equal(np.concatenate(seen), DIGITS[:96])
+    gan.fit(generator(DIGITS[:32], size=8), steps_per_epoch=1, epochs=2, verbose=0)
+    np.testing.assert_array_equal(np.concatenate(seen), DIGITS[:32])
 
 
 def test_fit_takes_what_keras_takes_beside_the_data():
-    history = tiny.gan(run_eagerly=True).fit(
-        DIGITS,
-        batch_size=16,
-        validation_split=0.25,
-        validation_batch_size=64,
-        shuffle=False,
-        epochs=2,
-        verbose=0,
-        validation_freq=2,
-    )
+    gan = tiny.gan(run_eagerly=True)
+    options = {"validation_split": 0.25, "validation_batch_size": 64, "validation_freq": 2}
+    options |= {"shuffle": False, "epochs": 2, "verbose": 0}
+    history = gan.fit(DIGITS[:64], batch_size=16, **options)
     assert len(history.history["val_generator_loss"]) == 1
     for weights in ({"class_weight": {0: 1.0}}, {"sample_weight": np.ones(256)}):
         with pytest.raises(ValueError, match="is not supported"):
-            tiny.gan().fit(DIGITS, verbose=0, **weights)
+            gan.fit(DIGITS, verbose=0, **weights)

@@ -15,6 +15,7 @@ import tiny
 
 import tfgans
 from tfgans import step_clock, training
+from tfgans.training import time_limit
 
 SOURCE = tfgans.data.from_array(tiny.digits(64))
 SIZES = {"steps": 4, "batch_size": 16, "epoch_steps": 2}
@@ -113,6 +114,27 @@ def test_cpu_time_of_kept_steps_ends_a_run(tmp_path, monkeypatch):
     (tmp_path / "time.csv").write_text("step\n")
     with pytest.raises(ValueError, match=r"time\.csv must be a table of `TimeLimit`"):
         run(tmp_path, model(), cpu_seconds=7, **options).train()
+
+
+def test_minutes_end_a_run_and_more_minutes_continue_it(tmp_path, monkeypatch):
+    clock = itertools.count(0, 0.5).__next__  # Each look at it takes half a second.
+    monkeypatch.setattr(time_limit, "time", types.SimpleNamespace(monotonic=clock))
+    options = {"epoch_steps": 10**6, "evaluate_every": 10**6, "grid_every": 10**6}
+    options["evaluator"] = tfgans.evaluation.Evaluator(SOURCE, metrics=["frechet_distance"])
+    steps = []
+    for minutes in (0.1, 0.1, 0.2):
+        run(tmp_path, model(), steps=None, minutes=minutes, **options).train()
+        steps.append(training.load_checkpoint(tmp_path, "final").step)
+    assert 3 < steps[0] == steps[1] < steps[2]
+    spent = training.RunDirectory(tmp_path).time_spent()
+    assert [row.step for row in spent] == [0, *steps[::2]]
+    assert 12 <= spent[-1].seconds < 15
+    rows = (tmp_path / "evaluation.csv").read_text().splitlines()[1:]
+    assert [int(row.split(",")[0]) for row in rows] == [steps[0], steps[2]]
+    assert (tmp_path / "grids" / f"step-{steps[2]:08d}.png").exists()
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 2
+    with pytest.raises(ValueError, match=f"has done {steps[2]} steps already"):
+        run(tmp_path, model(), steps=1, **options).train()
 
 
 def test_bad_models_and_evaluations(tmp_path):
