@@ -18,7 +18,7 @@ from tfgans.sweep import failures
 
 SMALL = "--dataset=digits --network=mlp --width=8 --depth=1 --latent_dim=4 --batch_size=16"
 SMALL += " --doctor_every=0 --model=non_saturating"
-RUNS = f"--run_dir={{path}} -- {SMALL} --steps=6 --epoch_steps=3 --evaluate_every=3"
+RUNS = f"--run_dir={{path}} -- {SMALL} --steps=6 --epoch_steps=6 --evaluate_every=6"
 RUNS += " --metrics=frechet_distance"
 
 

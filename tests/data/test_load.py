@@ -76,10 +76,7 @@ def test_options_are_the_arguments_of_load():
 
 @pytest.mark.parametrize(
     ("name", "split", "num", "shape"),
-    [
-        ("digits", "train[:10%]", 144, (8, 8, 1)),
-        ("stacked_digits", "train", None, (8, 8, 3)),
-    ],
+    [("digits", "train[:10%]", 144, (8, 8, 1)), ("stacked_digits", "train", None, (8, 8, 3))],
 )
 def test_report_is_of_what_load_returns(name, split, num, shape):
     report = data.inspect(name, split=split)

@@ -63,12 +63,6 @@ def test_every_source(make):
             source.sample(n, seed)
 
 
-def test_checksum_is_that_of_the_distribution():
-    checksum = data.Ring().checksum()
-    assert checksum == data.Ring(seed=5).checksum()
-    assert checksum != data.Ring(radius=1.4).checksum()
-
-
 @pytest.mark.parametrize("make", SOURCES.values(), ids=SOURCES)
 def test_classes_come_as_often_as_their_shares(make):
     source = make()

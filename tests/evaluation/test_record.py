@@ -43,16 +43,8 @@ def test_is_a_value_that_files_keep(record, digits, tmp_path):
     for path in tmp_path.iterdir():
         assert Record.load(path) == record
     assert pickle.loads(pickle.dumps(record)) == record
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        record.seed = 3
-    with pytest.raises(TypeError, match="unhashable"):
-        hash(record)
-    assert record.extractor == {
-        "name": "identity",
-        "checksum": "none",
-        "resizing": "none",
-        "dim": 64,
-    }
+    expected = {"name": "identity", "checksum": "none", "resizing": "none", "dim": 64}
+    assert record.extractor == expected
     assert record.versions["tfgans"] == tfgans.__version__
     text = record.table()
     assert all(part in text for part in ("digits300", "array", NAME, "95% interval"))

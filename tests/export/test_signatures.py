@@ -62,13 +62,6 @@ def test_names_types_and_shapes(export):
                 assert spec.shape[0] is None, key
 
 
-def test_readme_has_the_table():
-    readme = (served.ROOT / "exported" / "README.md").read_text()
-    for name, (inputs, outputs) in TABLE.items():
-        (row,) = [line for line in readme.splitlines() if line.startswith(f"| `{name}`")]
-        assert all(f"`{key}`" in row for key in [*inputs, *outputs]), name
-
-
 def test_sample_is_that_of_the_live_model_alone_and_in_a_batch(export):
     labels = np.arange(len(SEEDS)) % 10
     made = export("sample", seed=SEEDS, **export.labels(labels))

@@ -12,7 +12,7 @@ from tfgans.callbacks.step_table import StepTable
 from tfgans.evaluation import Evaluator
 from tfgans.training.settings import describe
 
-FLIPS, CUTS = 30, 10
+FLIPS, CUTS = 16, 6
 
 
 def damaged(content, *, seed):

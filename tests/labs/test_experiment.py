@@ -75,11 +75,6 @@ def test_a_failed_run_is_a_row_and_the_others_go_on(tmp_path):
     assert outcome.verdicts[0].num_seeds == 6
 
 
-def test_without_a_seed_at_which_all_runs_ended_well(tmp_path, here):
-    verdict = labs.run(tiny_lab.lab("forgets"), tmp_path, seeds=2).verdicts[0]
-    assert verdict[1:3] == ("not testable here", "no seed of which all runs ended well")
-
-
 def test_only_failed_runs_run_again(tmp_path, here):
     lab = tiny_lab.lab("raises", "up")
     assert labs.run(lab, tmp_path, seeds=2).num_failed == 1

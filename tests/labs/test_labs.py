@@ -203,8 +203,8 @@ def test_report_of_rows_that_follow_the_theory(lab, quick):
         medians = [verdict.median for verdict in results]
         expected = [math.nan if effect is None else effect for effect in expected]
         assert medians == pytest.approx(expected, rel=1e-5, abs=1e-12, nan_ok=True)
-    for drawing in lab.LAB.drawings.values():
-        drawing.draw(frame).canvas.draw()
+        for drawing in lab.LAB.drawings.values():
+            drawing.draw(frame).canvas.draw()
     tables = [make(frame) for make in lab.LAB.tables.values()]
     assert any(map(len, tables))
     assert not any(table.astype(str).eq("inf [inf, inf]").to_numpy().any() for table in tables)

@@ -4,7 +4,6 @@ import functools
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
@@ -20,7 +19,6 @@ from tfgans.labs import (
     many_paths,
     mix,
     mix_images,
-    objectives_by_penalties,
     sample_scores,
     shapes,
     vanishing_gradients,
@@ -309,10 +307,3 @@ def test_classes_that_components_draw():
     shares = mix_images.drawn_classes(np.array([3, 3, 9, 0]), np.array([0, 0, 0, 2]))
     assert shares.shape == (3, 10)
     assert (shares[0, 3], shares[0, 9], shares[1].sum(), shares[2, 0]) == (2 / 3, 1 / 3, 0, 1)
-
-
-def test_cells():
-    lab = objectives_by_penalties
-    cells = lab.cells(False)
-    assert len(cells) == 3 * len(lab.OBJECTIVES) * len(lab.PENALTIES)
-    assert not pd.DataFrame(cells).duplicated().any()

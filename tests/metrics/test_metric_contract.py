@@ -150,19 +150,6 @@ def test_says_which_examples_suit_it(kind):
         assert kind.requirement
 
 
-@EACH
-def test_is_a_value(kind):
-    assert kind() == kind()
-    assert hash(kind()) == hash(kind())
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        kind().name = "other"
-
-
-def test_official_names_are_those_of_inception():
-    names = {quantity.official_name for kind in ROWS for quantity in kind.quantities}
-    assert names == {None, "FID", "KID", "IS"}
-
-
 def test_the_frechet_distance_of_many_dimensions_is_measured_only_when_named():
     wide = dataclasses.replace(VECTORS, feature_dim=5000)
     assert metrics.FrechetMetric().suits(wide)

@@ -74,12 +74,9 @@ def test_a_file_without_count_can_be_read_but_not_added_to(tmp_path):
     ("arrays", "message"),
     [
         ({"a": np.ones(2)}, "holds no statistics"),
-        ({"mu": np.ones(2), "sigma": np.eye(3)}, r"covariance \[dim, dim\]"),
         ({"mu": np.ones(2), "sigma": np.eye(2), "count": 0}, "count 0"),
-        ({"mu": np.full(2, np.nan), "sigma": np.eye(2)}, "`mu` must be finite"),
         ({"mu": np.array([object()]), "sigma": np.eye(1)}, "holds no statistics"),
         ({"mu": np.ones(2), "sigma": np.array([[1.0, 0.5], [0.0, 1.0]])}, "must be symmetric"),
-        ({"mu": np.ones(2), "sigma": -np.eye(2)}, "negative variance"),
     ],
 )
 def test_bad_files(arrays, message, tmp_path):

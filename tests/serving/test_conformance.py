@@ -44,7 +44,6 @@ def columns(signature, inputs, status, expected=None):
 CASES = [
     # Rows.
     post({"instances": [1.0, 2.0, 5.0]}, 200, {"predictions": [2.5, 3.0, 4.5]}),
-    post({"instances": [1, 2]}, 200, {"predictions": [2.5, 3.0]}),
     post({"instances": [{"x": 1.0}, {"x": 2.0}]}, 200, {"predictions": [2.5, 3.0]}),
     post(b'{"instances": [1e1, -0.5e0]}', 200, {"predictions": [7.0, 1.75]}),
     post(b' \n{"instances"\t:\r[1.0]} ', 200, {"predictions": [2.5]}),
@@ -63,24 +62,17 @@ CASES = [
     rows("matrix", [[[1, 2, 3]]], 400, "shape"),
     post({"instances": []}, 400, "instances"),
     post({"instances": {}}, 400, "instances"),
-    post({"instances": 1.0}, 400, "instances"),
     post({"instances": None}, 400, "instances"),
-    post({"instances": "text"}, 400, "instances"),
     post({"instances": [1.0, [2.0]]}, 400),
     post({"instances": [{"x": 1.0}, 2.0]}, 400, "objects"),
-    post({"instances": [2.0, {"x": 1.0}]}, 400, "objects"),
     post({"instances": [{"y": 1.0}]}, 400, "x"),
-    post({"instances": [{}]}, 400, "x"),
     # Columns.
     post({"inputs": [1.0, 2.0]}, 200, {"outputs": [2.5, 3.0]}),
     post({"inputs": {"x": [1.0, 2.0]}}, 200, {"outputs": [2.5, 3.0]}),
     post({"inputs": []}, 200, {"outputs": []}),
-    post({"inputs": {"x": []}}, 200, {"outputs": []}),
     post({"inputs": {"x": [1.0], "other": "text"}}, 200, {"outputs": [2.5]}),
     post({"inputs": {"y": [1.0]}}, 400, "Missing: x"),
-    post({"inputs": {}}, 400, "Missing: x"),
     post({"inputs": None}, 400),
-    post({"inputs": 1.0}, 400),
     post({"inputs": [[1.0]]}, 400),
     columns("two", {"a": [1.0], "b": [2.0]}, 200, {"difference": [-1.0], "sum": [3.0]}),
     columns("two", {"a": [1.0]}, 400, "Missing: b"),
@@ -90,32 +82,28 @@ CASES = [
     # Rows and columns, or neither.
     post({"instances": [1.0], "inputs": [1.0]}, 400, "either"),
     post({}, 400, "either"),
-    post({"signature_name": "two"}, 400, "either"),
     # Replies that have no rows.
     rows("uneven", [1.0, 2.0], 400, "no rows in common"),
     rows("total", [1.0, 2.0], 400, "no rows in common"),
     columns("total", [1.0, 2.0], 200, 3.0),
     columns("scalar", 2.0, 200, 4.0),
-    columns("scalar", {"x": 2.0}, 200, 4.0),
     columns("scalar", [2.0], 400),
     rows("scalar", [2.0], 400),
     # Signatures.
     post({"signature_name": "", "instances": [1.0]}, 200, {"predictions": [2.5]}),
-    named("serving_default", 200, {"predictions": [2.5]}, instances=[1.0]),
     named("unknown", 400, "not found in signature def", instances=[1.0]),
     *[
         post({"signature_name": name, "instances": [1.0]}, 400, "must be a string")
-        for name in (0, 1, 1.5, True, False, None, [], {}, ["two"], {"a": 1})
+        for name in (1, False, None, ["two"])
     ],
     named("no_inputs", 400, "without inputs", inputs={}),
     named("no_inputs", 400, "without inputs", instances=[{}]),
     # Bodies that are not JSON, or no object.
     *[
         post(body, 400, "must be JSON")
-        for body in (b"", b"{", b"text", b"{'instances': [1]}", b'{"instances": [1.0],}', b"\xff")
+        for body in (b"", b"{", b'{"instances": [1.0],}', b"\xff")
     ],
-    *[post(body, 400, "a JSON object") for body in (b"[]", b"3", b"null", b'"text"', b"true")],
-    post(b'{"instances": [1.0]} x', 400, "must be JSON"),
+    *[post(body, 400, "a JSON object") for body in (b"[]", b"null")],
     post(b'{"instances": [01]}', 400, "must be JSON"),
     # Numbers.
     post(b'{"instances": [NaN, Infinity, -Infinity]}', 200),
@@ -124,10 +112,8 @@ CASES = [
     post({"instances": ["1.0"]}, 400, "str"),
     post({"instances": [{"b64": "AAAA"}]}, 400),
     post({"instances": [1e39]}, 400, "precision"),
-    post({"instances": [-1e39]}, 400, "precision"),
     post({"instances": [2**24 - 1]}, 200, {"predictions": [8388610.0]}),
     post({"instances": [2**24 + 1]}, 400, "precision"),
-    post({"instances": [-HUGE]}, 400, "precision"),
     columns("double", [1e300, 2**53 - 1], 200, [1e300, 2.0**53 - 1]),
     columns("double", [2**53 + 1], 400, "precision"),
     *[
@@ -140,15 +126,13 @@ CASES = [
     ],
     columns("bool", [True, False], 200, [True, False]),
     columns("bool", [0, 1], 400, "int"),
-    *[columns(name, [1.0], 400, "float") for name in ("int8", "int32", "int64", "uint64")],
-    *[columns("int64", [value], 400) for value in (2**63, -(2**63) - 1, HUGE, "1", True, None)],
+    *[columns(name, [1.0], 400, "float") for name in ("int32", "uint64")],
+    *[columns("int64", [value], 400) for value in (2**63, HUGE, "1", True, None)],
     columns("int32", [2**31], 400, "range"),
     columns("uint32", [-1], 400, "range"),
-    columns("uint64", [-1], 400, "range"),
     # Types that JSON does not support.
     columns("bfloat16_input", [1.0], 501, "DT_BFLOAT16"),
     columns("bfloat16_output", [1.0], 400, "bfloat16"),
-    columns("half_input", [1.0], 501, "DT_HALF"),
     # Strings.
     columns("text", ["a", "ä", ""], 200, ["a", "ä", ""]),
     columns("text", [{"b64": "YWJj"}], 200, ["abc"]),
@@ -156,11 +140,9 @@ CASES = [
     columns("text", [{"b64": "/w=="}], 200, [{"b64": "/w=="}]),
     columns("text", [{"b64": "?"}], 400, "base64"),
     columns("text", [{"b64": 1}], 400),
-    columns("text", [{"b64": "YWJj", "x": 1}], 400),
     columns("text", [1], 400),
     rows("text", ["a", {"b64": "YWJj"}], 200, ["a", "abc"]),
     rows("text", [{"text": "a"}], 200, ["a"]),
-    columns("scalar_text", "a", 200, "a"),
     columns("scalar_text", {"b64": "YWJj"}, 200, "abc"),
     columns("scalar_text", {"text": {"b64": "/w=="}}, 200, {"b64": "/w=="}),
     columns("file", ["a"], 200, [{"b64": "YQ=="}]),
@@ -187,7 +169,6 @@ CASES = [
         )
     ],
     post({"instances": [1.0]}, 400, "version label", f"{ODD}/labels/canary:predict"),
-    post({"instances": [1.0]}, 400, "version label", f"{ODD}/labels/STABLE:predict"),
     post({"instances": [1.0]}, 404, "Servable", "/v1/models/other/labels/stable:predict"),
     *[
         post({"instances": [1.0]}, 400, "to numeric", f"{ODD}/versions/{version}:predict")
@@ -196,12 +177,10 @@ CASES = [
     *[
         post({"instances": [1.0]}, 400, "Malformed request", path)
         for path in (
-            ODD, f"{ODD}:PREDICT", f"{ODD}:", f"{ODD}:unknown", f"{ODD}/:predict",
-            f"{ODD}:predict/", f"{ODD}/versions/:predict", f"{ODD}/versions/-1:predict",
-            f"{ODD}/versions/one:predict", f"{ODD}/versions/%D9%A1:predict",
-            f"{ODD}/labels/:predict", f"{ODD}/versions/123/labels/stable:predict",
-            f"{ODD}/metadata", "/v1/models/:predict", "/v1/models/a/b:predict", "/v1/",
-            "/v1/models",
+            ODD, f"{ODD}:PREDICT", f"{ODD}:", f"{ODD}/:predict", f"{ODD}:predict/",
+            f"{ODD}/versions/:predict", f"{ODD}/versions/-1:predict", f"{ODD}/metadata",
+            f"{ODD}/versions/%D9%A1:predict", f"{ODD}/labels/:predict", "/v1/models/:predict",
+            f"{ODD}/versions/123/labels/stable:predict", "/v1/models/a/b:predict", "/v1/models",
         )
     ],
     ("PUT", f"{ODD}:predict", {"instances": [1.0]}, {}, 400, "Malformed request"),
@@ -229,13 +208,12 @@ CASES = [
     *[
         get(path, 400, "Malformed request")
         for path in (
-            "/v1/", "/v1/x", "/v1/models/", f"{ODD}/", f"{ODD}:predict", f"{ODD}/versions",
-            f"{ODD}/versions/", f"{ODD}/versions/1/2", f"{ODD}/metadata/", f"{ODD}/metadata/x",
-            f"{ODD}/versions/../../../etc/passwd", f"{ODD}/versions/..%2F..%2F1", f"{ODD}/labels",
+            "/v1/", "/v1/models/", f"{ODD}:predict", f"{ODD}/versions", f"{ODD}/versions/1/2",
+            f"{ODD}/metadata/x", f"{ODD}/versions/../../../etc/passwd", f"{ODD}/labels",
+            f"{ODD}/versions/..%2F..%2F1",
         )
     ],
     get("/v2/models/odd", 404),
-    get("/v1", 404),
     # Classify and regress: a signature of predict is of another method.
     *[
         post({"examples": [{"x": 1.0}]}, 400, f"serving/{method}", f"{ODD}:{method}")
@@ -251,7 +229,7 @@ CASES = [
     # The body counts, its type does not.
     *[
         post({"instances": [1.0]}, 200, {"predictions": [2.5]}, **{"Content-Type": media_type})
-        for media_type in ("text/plain", "application/x-www-form-urlencoded", "nonsense", "")
+        for media_type in ("text/plain", "nonsense", "")
     ],
     post({"instances": [1.0]}, 200, {"predictions": [2.5]}, Accept="text/html"),
     # Limits of this server.

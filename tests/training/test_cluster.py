@@ -162,8 +162,6 @@ class TestStrategies:
         [
             None,
             "{",
-            "[]",
-            '{"cluster": {"worker": ["a:1"]}}',
             '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
             '{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
             '{"cluster": {"ps": ["a:1"], "worker": ["b:1"]}, "task": {"type": "ps", "index": 0}}',
