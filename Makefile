@@ -22,7 +22,7 @@ demo: $(VENV)/installed
 	@echo "Look at it in a browser: $(VENV)/bin/tfgans serve --model_dir=exported/digits --ui"
 
 test: lint
-	$(RUN) -m pytest -n 2 -m "not slow"
+	$(RUN) -m pytest -n 2 --dist=worksteal -m "not slow"
 
 test-slow: $(VENV)/installed
 	$(RUN) -m pytest -n 2 -m slow --ignore=tests/faults

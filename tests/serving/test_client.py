@@ -356,10 +356,3 @@ with Client({rest_server!r}, model="mixture") as client:
     shape, error = done.stdout.splitlines()
     assert shape == "(2, 8, 8, 1)", done.stderr
     assert "tfgans-keras[serving]" in error
-
-
-@pytest.mark.slow
-def test_keras_knows_the_classes_if_tfgans_is_imported_first():
-    script = "import tfgans, keras; print(keras.saving.get_registered_object('tfgans>WGANGP'))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert "WGANGP" in done.stdout, done.stderr
