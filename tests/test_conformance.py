@@ -541,7 +541,9 @@ ELSEWHERE = {
     *("Payoff", "WassersteinCritic", "BirthdayParadox", "ClassCoverage", "FeatureStatistics"),
     *("InceptionScore", "KernelDistance", "MeanKernelDistance", "ModeCoverage"),
     *("NearestNeighbors", "Client", "ServingError", "Interrupted", "Run", "RunDirectory", "Spent"),
-    *("WorkerLost", "DataReport", "Suggestion", "GaussianModes"),
+    *("WorkerLost", "DataReport", "Suggestion", "GaussianModes", "EvaluatedNumber"),
+    *("Comparison", "Grid", "Group", "RecordedRun", "Test"),
+    *("Claim", "Drawing", "Lab", "Outcome", "Verdict"),
     *("Context", "Estimate", "Metric", "MetricValue", "Quantity", "Record"),
     # Their contract table is in metrics/test_metric_contract.py.
     *(metric.__name__ for metric in tfgans.evaluation.METRICS.values()),

@@ -15,7 +15,10 @@ __version__ = "0.2.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 backend.BackendCheck.install()
 
-_PACKAGES = {f"tfgans.{name}" for name in ["gan", "methods", *__all__] if name.islower()}
+# These need packages of the extra `labs`, and register no classes.
+_OPTIONAL = {"comparison", "labs"}
+_REGISTERED = [name for name in __all__ if name not in _OPTIONAL]
+_PACKAGES = {f"tfgans.{name}" for name in ["gan", "methods", *_REGISTERED] if name.islower()}
 _imported: set[str] = set()
 
 
@@ -28,7 +31,7 @@ def _register_classes(module: ModuleType) -> None:
     _imported.add(module.__name__)
     complete = _PACKAGES & sys.modules.keys() <= _imported
     if complete and "keras" in _imported and backend.chosen()[0] == "tensorflow":
-        for name in __all__:
+        for name in _REGISTERED:
             __getattr__(name)
 
 

@@ -11,10 +11,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tfgans import checks
 
+T = TypeVar("T")
 ENGINES = ("processes", "ray")
 # Runs before a process is replaced: TensorFlow frees little of what it traced.
 _RUNS_OF_A_PROCESS = 100
@@ -65,6 +66,20 @@ def run_tasks(
     check(engine)
     run = _by_ray if engine == "ray" else _by_processes
     return run(tasks, workers, 1 if fresh else _RUNS_OF_A_PROCESS)
+
+
+def alternate(runs: Sequence[T], seed_of: Callable[[T], int]) -> list[T]:
+    """Returns runs seed by seed, each second seed's in reverse: no setting is always the first.
+
+    Args:
+        runs: The runs.
+        seed_of: Function of a run to its seed.
+    """
+    by_seed: dict[int, list[T]] = {}
+    for run in runs:
+        by_seed.setdefault(seed_of(run), []).append(run)
+    turns = [by_seed[seed][:: -1 if turn % 2 else 1] for turn, seed in enumerate(sorted(by_seed))]
+    return [run for turn in turns for run in turn]
 
 
 def num_cpus() -> int:

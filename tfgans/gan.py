@@ -85,7 +85,7 @@ class GAN(keras.Model):
 
     One training step is `discriminator_steps` updates of the discriminator, each on fresh real
     examples and fresh latents, then one update of the generator. All noise is a pure function of
-    (`seed`, step), so a run repeats, and a saved and reloaded model trains on to the same bits.
+    (`seed`, step), so a run repeats, and a saved and reloaded model continues to the same bits.
 
     Any Keras models fit, and so do mixtures of them (`MixtureGenerator`, `MixtureDiscriminator`):
     every term of the game is then the sum over pairs of players, weighted by both. The losses that
@@ -1051,12 +1051,13 @@ class GAN(keras.Model):
         """The running means behind the logs.
 
         `discriminator_loss` and `generator_loss` are the game's terms, without the penalty;
-        `penalty` is the mean penalty before its weight; `discriminator_layer_loss` and
-        `generator_layer_loss` what regularizers and `add_loss` of the layers add; `noise_level` the
-        standard deviation of instance noise, 0 in evaluation, and `accuracy` the discriminator's,
-        that adaptive noise follows. `r_t` is the mean sign of the logits on real examples, that an
-        adaptive augmentation follows, and `augmentation_p` its probability; in evaluation `r_t` is
-        that on held-out examples, without augmentation. Regularizers add theirs, 0 in evaluation.
+        `penalty` is the mean penalty before its weight (of a `PenaltySum` the weighted sum);
+        `discriminator_layer_loss` and `generator_layer_loss` what regularizers and `add_loss` of
+        the layers add; `noise_level` the standard deviation of instance noise, 0 in evaluation, and
+        `accuracy` the discriminator's, that adaptive noise follows. `r_t` is the mean sign of the
+        logits on real examples, that an adaptive augmentation follows, and `augmentation_p` its
+        probability; in evaluation `r_t` is that on held-out examples, without augmentation.
+        Regularizers add theirs, 0 in evaluation.
         Metrics that a subclass adds come after.
         """
         # Keras adds a mean of "loss" that is never updated: a GAN has two losses.
@@ -1615,7 +1616,7 @@ class GAN(keras.Model):
         if "rollbacks" not in list(store.keys()):
             raise ValueError(
                 "The file must be of tfgans 0.2 or later. Received: a file of 0.1, without a count "
-                "of rollbacks. Train again, or load it with tfgans 0.1"
+                "of rollbacks. Train again"
             )
         self._step.assign(np.asarray(store["step"]))
         self._rollbacks = int(np.asarray(store["rollbacks"]))

@@ -32,7 +32,7 @@ def sample_keys(seed: int, num: int) -> np.ndarray:
     Raises:
         ValueError: If `num` is not a positive int, or `seed` no int64.
     """
-    num, seed = checks.positive_int("n", num), checks.integer("seed", seed)
+    num, seed = checks.positive_int("num", num), checks.integer("seed", seed)
     return np.stack([np.full(num, seed, np.int64), np.arange(num, dtype=np.int64)], axis=1)
 
 

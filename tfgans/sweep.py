@@ -178,15 +178,6 @@ class Sweep:
             )
 
 
-def running_order(cells: Sequence[Cell]) -> list[Cell]:
-    """Returns runs seed by seed, each second seed's in reverse: no cell is always the first."""
-    by_seed: dict[int, list[Cell]] = {}
-    for cell in cells:
-        by_seed.setdefault(cell.seed, []).append(cell)
-    turns = [by_seed[seed][:: -1 if turn % 2 else 1] for turn, seed in enumerate(sorted(by_seed))]
-    return [cell for turn in turns for cell in turn]
-
-
 def read_row(folder: Path, cell: Cell, *, error: str = "") -> Row:
     """Returns what the folder of a run says about it.
 
@@ -207,18 +198,38 @@ def read_row(folder: Path, cell: Cell, *, error: str = "") -> Row:
     return Row(cell, state, step, cpu_seconds, evaluated_step, metrics, error)
 
 
+class TableRow(NamedTuple):
+    """A run in the written table of a sweep.
+
+    Attributes:
+        run: String, the name of its folder.
+        state: String, as of `Row`.
+        error: String, the failure in one line; "" without.
+    """
+
+    run: str
+    state: str
+    error: str
+
+
+def read_table(folder: Path) -> list[TableRow]:
+    """Returns the runs in the table that a sweep has written into a folder; nothing without."""
+    path = folder / TABLE
+    if not (folder / DEFINITION).exists() or not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [TableRow(row["run"], row["state"], row["error"]) for row in csv.DictReader(file)]
+
+
 def failures(folder: Path) -> dict[str, str]:
     """Returns the errors of the runs that the table in a folder calls failed, by name.
 
     A run that was finished since, by its command, is none of them.
     """
-    path = folder / TABLE
-    if not path.exists():
-        return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        failed = {row["run"]: row["error"] for row in csv.DictReader(file) if row["error"]}
     return {
-        name: error for name, error in failed.items() if not RunDirectory(folder / name).is_finished
+        row.run: row.error
+        for row in read_table(folder)
+        if row.error and not RunDirectory(folder / row.run).is_finished
     }
 
 

@@ -50,29 +50,6 @@ def test_is_a_value_that_files_keep(record, digits, tmp_path):
     assert all(part in text for part in ("digits300", "array", NAME, "95% interval"))
 
 
-def test_a_file_of_version_0_1(tmp_path):
-    number = {"value": 2.5, "interval": [2.0, 3.0], "standard_error": 0.25, "bias": 0.1}
-    number |= {"how": "jackknife over 10 groups", "num_real": 300, "num_fake": 200}
-    values = {
-        "format": 1,
-        "metrics": {NAME: number},
-        "confidence": 0.95,
-        "seed": 3,
-        "real": {"source": "digits", "split": "train", "data_shape": [8, 8, 1]},
-        "fake": {"num_examples": 200, "model": "WGANGP", "checksum": "ab", "step": 7},
-        "extractor": {"name": "identity", "checksum": "none", "resizing": "none", "dim": 64},
-        "versions": {"tfgans": "0.1.0"},
-    }
-    (tmp_path / "a.json").write_text(json.dumps(values))
-    record = Record.load(tmp_path / "a.json")
-    assert record.metrics[NAME].interval == (2.0, 3.0)
-    assert record.metrics[NAME].method == "jackknife over 10 groups"
-    written = record.to_dict()
-    written["metrics"][NAME]["how"] = written["metrics"][NAME].pop("method")
-    assert written == values
-    assert "step 7" in record.table()
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -53,7 +53,8 @@ class StepTable:
         if not self._header.startswith(header):
             raise ValueError(
                 f"{self.path} must be a table of `{self._writer}`, with the header "
-                f"{self._header.strip()!r}. Received: {header.strip()[:80]!r}. Choose another file, or remove it"
+                f"{self._header.strip()!r}. Received: {header.strip()[:80]!r}. Choose another "
+                "file, or remove it"
             )
         return [row.strip().split(",") for row in rows if self._is_complete(row)]
 

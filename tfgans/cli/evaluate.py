@@ -152,7 +152,7 @@ def _record_path(parser: Parser) -> Path:
     if values.out is None and values.run_dir is None:
         raise ValueError("--out is needed: the folder of the results")
     out = Path(values.out or Path(values.run_dir) / "evaluation")
-    # Before hours of work.
+    # Checked before the evaluation, which may take hours.
     files.check_folder(out)
     path = out / "evaluation.json"
     if path.exists():

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _OF_THE_SWEEP = ("run_dir", "seed", "dry_run", "resume")
 # With what the errors of `tfgans train` begin.
 _PREFIX = "tfgans train: "
-# With these a run measures the CPU time that the engines' processes have: they have one thread.
 # Metrics in the line of a run that has ended.
 _NUM_SAID = 3
+# With these a run measures the CPU time that the engines' processes have: they have one thread.
 _ONE_THREAD = "TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1"
 
 
@@ -107,7 +107,7 @@ def sweep(parser: Parser, shared_words: Sequence[str]) -> int:
 def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     from tfgans import engines, files
     from tfgans.evaluation import short_name
-    from tfgans.sweep import FINISHED, LOGS, WAITING, failures, read_row, running_order
+    from tfgans.sweep import FINISHED, LOGS, WAITING, failures, read_row
 
     values = parser.values
     engines.check(values.engine)
@@ -120,7 +120,8 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     workers = values.workers or (
         1 if "cpu_seconds" in {*table.shared, *table.varied} else engines.num_cpus()
     )
-    missing = [cell for cell in running_order(cells) if rows[cell.name].state != FINISHED]
+    order = engines.alternate(cells, lambda cell: cell.seed)
+    missing = [cell for cell in order if rows[cell.name].state != FINISHED]
     with needs_extra("labs"):
         # One run for each combination that has not begun.
         new: dict[tuple[str, ...], Cell] = {}

@@ -46,7 +46,8 @@ def train(parser: Parser, _: Sequence[str]) -> int:
         job.train()
     except training.Interrupted as stop:
         code = 128 + stop.signal
-        if values.strategy == "multi_worker":  # Who started all workers starts them again.
+        # The command that started all workers starts them again.
+        if values.strategy == "multi_worker":
             raise Exit(str(stop), code) from stop
         words = [*parser.words, *([] if values.resume else ["--resume"])]
         raise Exit(f"{stop}. To continue: {resume_command('train', words)}", code) from stop

@@ -285,7 +285,7 @@ class Comparison:
         ]
 
     def stale_records(self) -> list[str]:
-        """Returns which runs have been trained on since their record, in words."""
+        """Returns which runs have continued since their record, in words."""
         steps = {name: record.fake.get("step") for name, record in self.records.items()}
         return [
             f"the record of {run.name} is of step {step}, and the run is at {run.steps}"

@@ -14,13 +14,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from tfgans import files
-from tfgans.callbacks.evaluation import EvaluatedNumber
 from tfgans.comparison.settings import Value, flatten, is_seed
 from tfgans.evaluation import MetricValue, Record
-from tfgans.sweep import DEFINITION, TABLE
-from tfgans.training import RunDirectory
+from tfgans.sweep import read_table
+from tfgans.training import EvaluatedNumber, RunDirectory, Spent
 from tfgans.training.settings import architecture
-from tfgans.training.time_limit import Spent
 
 _GRID = re.compile(r"step-(\d+)\.png")
 _BACKUP = re.compile(r"step-(\d+)-")
@@ -172,7 +170,7 @@ class RecordedRun:
     def error(self) -> str:
         """The failure of the run by the table of its sweep; "" without."""
         return next(
-            (row.error for row in sweep_rows(self.path.parent) if row.run == self.path.name), ""
+            (row.error for row in read_table(self.path.parent) if row.run == self.path.name), ""
         )
 
     @property
@@ -238,29 +236,6 @@ class RecordedRun:
             raise ValueError(f"{protocol_file} is damaged: {error!r}") from error
 
 
-class SweepRow(NamedTuple):
-    """A run in the table of a sweep.
-
-    Attributes:
-        run: String, the name of its folder.
-        state: String.
-        error: String, the failure in one line; "" without.
-    """
-
-    run: str
-    state: str
-    error: str
-
-
-def sweep_rows(folder: Path) -> list[SweepRow]:
-    """Returns the runs in the table of `tfgans sweep` in a folder; nothing if there is no table."""
-    if not (folder / DEFINITION).exists() or not (folder / TABLE).exists():
-        return []
-    table = pd.read_csv(folder / TABLE, dtype=str, keep_default_na=False)
-    rows = table[["run", "state", "error"]].itertuples(index=False, name=None)
-    return [SweepRow(*row) for row in rows]
-
-
 def absent_runs(places: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
     """Returns the runs of sweeps that have no folder yet: their state, with the error, by path.
 
@@ -269,7 +244,7 @@ def absent_runs(places: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
     """
     absent: dict[str, str] = {}
     for folder in map(files.path, places):
-        for run, state, error in sweep_rows(folder):
+        for run, state, error in read_table(folder):
             if not (folder / run / "run.json").exists():
                 absent[os.fspath(folder / run)] = f"{state}: {error}" if error else state
     return absent
@@ -308,7 +283,7 @@ def _run_folders(root: Path) -> list[Path]:
     """Returns the folders of runs at or below a folder: in the order of a sweep, else by name."""
     if (root / "run.json").is_file():
         return [root]
-    order = [root / row.run for row in sweep_rows(root)]
+    order = [root / row.run for row in read_table(root)]
     folders = sorted((path.parent for path in root.rglob("run.json")), key=_by_number)
     return sorted(folders, key=lambda path: order.index(path) if path in order else len(order))
 

@@ -87,14 +87,12 @@ class MetricValue:
     def from_dict(cls, values: Mapping[str, Any]) -> "MetricValue":
         """Returns the number that `to_dict` gave."""
         interval = values["interval"]
-        # Version 0.1 wrote the method under another key.
-        method = values["how"] if "method" not in values else values["method"]
         return cls(
             value=values["value"],
             interval=None if interval is None else (interval[0], interval[1]),
             standard_error=values["standard_error"],
             bias=values["bias"],
-            method=method,
+            method=values["method"],
             num_real=values["num_real"],
             num_fake=values["num_fake"],
         )

@@ -1,6 +1,6 @@
 """The arms of the labs that compare mixtures with single pairs of networks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -59,8 +59,16 @@ def players(
     )
 
 
-def named(rows: pd.DataFrame, arms: Mapping[str, Arm]) -> pd.DataFrame:
-    """Returns the rows with the name of their arm in the column `arm`."""
+def named(
+    rows: pd.DataFrame, arms: Mapping[str, tuple[Any, ...]], fields: Sequence[str]
+) -> pd.DataFrame:
+    """Returns the rows with the name of their arm in the column `arm`.
+
+    Args:
+        rows: A row a run, with a column for each field of an arm.
+        arms: The values of the fields, by the name of the arm.
+        fields: The names of the fields.
+    """
     names = {arm: name for name, arm in arms.items()}
-    columns = (rows[name] for name in Arm._fields)
-    return rows.assign(arm=[names[Arm(*row)] for row in zip(*columns, strict=True)])
+    columns = (rows[field] for field in fields)
+    return rows.assign(arm=[names[row] for row in zip(*columns, strict=True)])

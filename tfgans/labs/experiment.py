@@ -93,7 +93,7 @@ def run(
         done = rows.done()
         missing = [row for row in wanted if rows.key(row) not in done]
         if lab.one_at_a_time:
-            missing = _alternating(missing)
+            missing = engines.alternate(missing, lambda run: run["seed"])
             workers = 1
         if report_only:
             missing = []
@@ -105,14 +105,6 @@ def run(
         about = report.About(command, quick, versions(), time.strftime("%Y-%m-%d"), full)
         report.write(lab, frame, good, verdicts, about, folder)
     return Outcome(verdicts, len(frame), int((frame["status"] == FAILED).sum()), folder)
-
-
-def _alternating(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the runs seed by seed, each second seed's in reverse: no cell is always the first."""
-    by_seed: dict[int, list[dict[str, Any]]] = {}
-    for run in runs:
-        by_seed.setdefault(run["seed"], []).append(run)
-    return [run for seed, ours in by_seed.items() for run in (ours[::-1] if seed % 2 else ours)]
 
 
 def _open(lab: Lab, folder: Path, *, quick: bool) -> Rows:

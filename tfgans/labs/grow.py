@@ -165,15 +165,8 @@ CLAIMS = tuple(
 )
 
 
-def _named(rows: pd.DataFrame) -> pd.DataFrame:
-    """Returns the rows with the name of their arm."""
-    names = {arm: name for name, arm in ARMS.items()}
-    columns = (rows[name] for name in Arm._fields)
-    return rows.assign(arm=[names[Arm(*row)] for row in zip(*columns, strict=True)])
-
-
 def _draw(rows: pd.DataFrame) -> Figure:
-    rows = _named(rows)
+    rows = arms.named(rows, ARMS, Arm._fields)
     groups = list(rows.groupby(["task", "game"], sort=False))
     figure, axes = plots.panels(len(groups), 2, size=(5.4, 2.2))
     for row, ((task, game), ours) in zip(axes, groups, strict=True):
@@ -186,12 +179,14 @@ def _draw(rows: pd.DataFrame) -> Figure:
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
     names = [name for name in MEASURES if name != "probabilities"]
-    return summaries(_named(rows), ["task", "game", "arm"], names)
+    return summaries(arms.named(rows, ARMS, Arm._fields), ["task", "game", "arm"], names)
 
 
 def _signs(rows: pd.DataFrame) -> pd.DataFrame:
     better = {"modes": "greater", "variation": "less", "sliced": "less", "high_quality": "greater"}
-    return sign_tests(_named(rows), by=["task", "game"], arm="arm", better=better)
+    return sign_tests(
+        arms.named(rows, ARMS, Arm._fields), by=["task", "game"], arm="arm", better=better
+    )
 
 
 LAB = Lab(

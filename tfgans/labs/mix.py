@@ -288,7 +288,7 @@ def _named(rows: pd.DataFrame) -> pd.DataFrame:
         f"{seconds:g} CPU s" if seconds else f"{updates} updates"
         for seconds, updates in zip(rows["seconds"], rows["updates"], strict=True)
     ]
-    return arms.named(rows, ARMS).assign(budget=budgets)
+    return arms.named(rows, ARMS, arms.Arm._fields).assign(budget=budgets)
 
 
 def _draw(rows: pd.DataFrame) -> Figure:

@@ -195,7 +195,7 @@ CLAIMS = tuple(
 
 
 def _draw_distances(rows: pd.DataFrame) -> Figure:
-    rows = arms.named(rows, ARMS)
+    rows = arms.named(rows, ARMS, arms.Arm._fields)
     games = list(dict.fromkeys(rows["game"]))
     figure, axes = plots.panels(1, len(games))
     for axis, game in zip(axes[0], games, strict=True):
@@ -207,7 +207,7 @@ def _draw_distances(rows: pd.DataFrame) -> Figure:
 
 def _draw_classes(rows: pd.DataFrame) -> Figure:
     """Draws what the components of 4x1 draw, at the first seed."""
-    rows = arms.named(rows, ARMS)
+    rows = arms.named(rows, ARMS, arms.Arm._fields)
     rows = rows[(rows["arm"] == "4x1") & (rows["seed"] == rows["seed"].min())]
     figure, axes = plots.panels(max(len(rows), 1), 1, size=(7.0, 2.4))
     for axis, row in zip(axes[:, 0], rows.itertuples(), strict=False):
@@ -223,7 +223,9 @@ def _draw_classes(rows: pd.DataFrame) -> Figure:
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
     shown = ["parameters", "num_updates", "train_seconds", "frechet", "precision", "recall"]
-    return summaries(arms.named(rows, ARMS), ["dataset", "game", "seconds", "arm"], shown)
+    return summaries(
+        arms.named(rows, ARMS, arms.Arm._fields), ["dataset", "game", "seconds", "arm"], shown
+    )
 
 
 def _floor(rows: pd.DataFrame) -> pd.DataFrame:
@@ -235,7 +237,10 @@ def _floor(rows: pd.DataFrame) -> pd.DataFrame:
 def _signs(rows: pd.DataFrame) -> pd.DataFrame:
     better = {"frechet": "less", "precision": "greater", "recall": "greater"}
     return sign_tests(
-        arms.named(rows, ARMS), by=["dataset", "game", "seconds"], arm="arm", better=better
+        arms.named(rows, ARMS, arms.Arm._fields),
+        by=["dataset", "game", "seconds"],
+        arm="arm",
+        better=better,
     )
 
 

@@ -150,7 +150,7 @@ def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Returns L^T S2 L for some L with L L^T = S1: symmetric, with the eigenvalues of S1 S2."""
     try:
         factor = linalg.cholesky(first, lower=True)
-        # Else a pivot is all rounding, and the factor of noise.
+        # A smaller pivot is rounding error alone.
         if np.diag(factor).min() > np.sqrt(_ROUNDING) * np.diag(factor).max():
             return blas.dtrmm(1.0, factor, second @ factor, lower=1, trans_a=1)
     except linalg.LinAlgError:

@@ -383,7 +383,7 @@ def _warn_if_equal(components: Sequence[keras.Model]) -> None:
     for index, weights in enumerate(others, start=1):
         if len(weights) == len(first) and all(map(np.array_equal, first, weights)):
             warnings.warn(
-                f"Components 0 and {index} start with equal weights: it takes them long to "
-                "part. Give each a different seed, or none",
+                f"Components 0 and {index} start with equal weights, and diverge slowly. "
+                "Give each a different seed, or none",
                 stacklevel=3,
             )

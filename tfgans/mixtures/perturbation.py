@@ -1,4 +1,4 @@
-"""Perturbs a copy of a component of a mixture, so that the two part."""
+"""Perturbs a copy of a component of a mixture, so that the two diverge."""
 
 import keras
 import tensorflow as tf

@@ -1,5 +1,6 @@
 """Training runs: a directory, a plan, and everything needed to stop and continue."""
 
+from tfgans.callbacks.evaluation import EvaluatedNumber
 from tfgans.training.cluster import STRATEGIES, WorkerLost, make_strategy
 from tfgans.training.directory import CHECKPOINTS, RunDirectory, load_checkpoint, load_model
 from tfgans.training.run import Interrupted, Run
@@ -9,6 +10,7 @@ from tfgans.training.time_limit import Spent
 __all__ = [
     "CHECKPOINTS",
     "STRATEGIES",
+    "EvaluatedNumber",
     "Interrupted",
     "Run",
     "RunDirectory",

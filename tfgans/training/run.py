@@ -417,7 +417,7 @@ class Run:
         if self._steps is not None and done > self._steps:
             raise ValueError(
                 f"{self.directory.path} has done {done} steps already. Received: "
-                f"steps={self._steps}. Ask for more to train on, or choose another run directory "
+                f"steps={self._steps}. Ask for more to continue, or choose another run directory "
                 "to train less"
             )
 
