@@ -30,7 +30,7 @@ _tests = itertools.count()
 @pytest.fixture(autouse=True)
 def _fresh_keras_state():
     """Resets the names, the seed of weights and the dtype policy before each test."""
-    # A collection takes 0.3 s once there are many graphs, so only every 25th test collects.
-    keras.backend.clear_session(free_memory=next(_tests) % 25 == 0)
+    # A collection takes 0.3 s once there are many graphs, so only every 100th test collects.
+    keras.backend.clear_session(free_memory=next(_tests) % 100 == 0)
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy("float32")
