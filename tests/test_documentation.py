@@ -314,14 +314,18 @@ EXAMPLES = list(docstring_examples())
 
 @pytest.fixture
 def short_training(monkeypatch):
-    """Makes `fit` take three steps an epoch, of two epochs, at most."""
-    fit = tfgans.GAN.fit
+    """Makes `fit` take two steps an epoch, of two epochs, at most, and without a graph."""
+    fit, compile_ = tfgans.GAN.fit, tfgans.GAN.compile
 
     def short_fit(self, *args, epochs=1, steps_per_epoch=None, **options):
-        steps = min(steps_per_epoch or 3, 3)
+        steps = min(steps_per_epoch or 2, 2)
         return fit(self, *args, epochs=min(epochs, 2), steps_per_epoch=steps, **options)
 
+    def compile_without_graph(self, *args, **options):
+        return compile_(self, *args, **{"run_eagerly": "jit_compile" not in options, **options})
+
     monkeypatch.setattr(tfgans.GAN, "fit", short_fit)
+    monkeypatch.setattr(tfgans.GAN, "compile", compile_without_graph)
 
 
 @pytest.mark.parametrize(

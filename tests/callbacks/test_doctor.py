@@ -199,15 +199,21 @@ def test_diversity_is_that_within_a_class():
 
 def test_a_check_changes_no_bit():
     gans, logs = [], []
-    for used in ([callbacks.Doctor(tiny.digits(32), every_steps=1)], []):
-        gan, seen = tfgans.R3GAN(*tiny.mixtures(2, 2, normalization=False), ema=0.9), []
+    for used in ([callbacks.Doctor(RING, every_steps=1)], []):
+        keras.utils.set_random_seed(3)
+        generators, discriminators = zip(*(toy.points() for _ in range(2)), strict=True)
+        networks = (
+            tfgans.MixtureGenerator(generators),
+            tfgans.MixtureDiscriminator(discriminators),
+        )
+        gan, seen = tfgans.R3GAN(*networks, ema=0.9), []
         gan.compile(run_eagerly=True)
         record = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda _, logs, seen=seen: seen.append(
                 {name: float(value) for name, value in logs.items()}
             )
         )
-        toy.train(gan, 1, *used, record)
+        fit(gan, 1, *used, record)
         gans.append(gan)
         logs.append(seen)
     tiny.assert_same_state(*gans)
@@ -433,8 +439,8 @@ class TestRollback:
     def test_killed_at_any_write_ends_with_the_same_bits(self, uninterrupted, tmp_path, which):
         snapshots = uninterrupted.snapshots
         if which == "first rollback":
-            snapshots = [snapshot for snapshot in snapshots if is_in_first_rollback(snapshot)][::2]
-        assert len(snapshots) >= (3 if which == "first rollback" else 25)
+            snapshots = [snapshot for snapshot in snapshots if is_in_first_rollback(snapshot)][::3]
+        assert len(snapshots) >= (2 if which == "first rollback" else 25)
         for index, snapshot in enumerate(snapshots):
             folder = tmp_path / str(index)
             for name, content in snapshot.items():

@@ -16,7 +16,7 @@ NON_SATURATING = tfgans.objectives.NonSaturating()
 
 
 def ada(**options):
-    return AdaptiveAugment("bg", **{"kimg": 0.4, "every": 3, "initial_p": 0.4, **options})
+    return AdaptiveAugment("color", **{"kimg": 0.4, "every": 3, "initial_p": 0.4, **options})
 
 
 def model(augmentation, *, networks=None, cls=tfgans.NonSaturatingGAN, **options):
@@ -115,8 +115,16 @@ def test_p_of_a_run_that_is_saved_in_mid_window_goes_on_to_the_same_bits(tmp_pat
 
 def test_steps_per_execution_and_several_updates_of_the_discriminator():
     def trained(steps_per_execution):
-        gan = model(ada(), discriminator_steps=2)
-        gan.compile(steps_per_execution=steps_per_execution)
+        mlp = tfgans.networks
+        networks = (
+            mlp.mlp_generator((8, 8, 1), latent_dim=4, width=8, depth=1, seed=0),
+            mlp.mlp_discriminator((8, 8, 1), width=8, depth=1, seed=1),
+        )
+        gan = model(ada(), networks=networks, discriminator_steps=2)
+        # A step at a time, the same without a graph.
+        gan.compile(
+            steps_per_execution=steps_per_execution, run_eagerly=steps_per_execution == 1
+        )
         gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=4, verbose=0)
         assert int(gan.augmentation.state.updates) == 8
         return float(gan.augmentation.p)

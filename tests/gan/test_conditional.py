@@ -23,7 +23,7 @@ def gan(cls=tfgans.NonSaturatingGAN, **options):
 def mixed(cls=tfgans.NonSaturatingGAN, *, generator_routing="slices", **options):
     model = cls(
         tfgans.MixtureGenerator(
-            [tiny.conditional_generator(seed=seed) for seed in (1, 2, 3)], routing=generator_routing
+            [tiny.conditional_generator(seed=seed) for seed in (1, 2)], routing=generator_routing
         ),
         tfgans.MixtureDiscriminator([tiny.conditional_discriminator(seed=seed) for seed in (4, 5)]),
         num_classes=10,
@@ -114,9 +114,9 @@ def test_exact_routing_repeats_labels_with_the_images():
     real, labels = tf.constant(IMAGES[:6]), tf.constant(LABELS[:6])
     stream = Stream(tfgans.random.key(0))
     fake = model.generate(6, labels, stream=stream, training=True)
-    assert fake.values.shape[0] == 18
+    assert fake.values.shape[0] == 12
     _, logs = model.discriminator_loss(real, fake, labels, stream=stream, training=False)
-    logits = model.discriminator([fake.values, tf.tile(labels, [3])])
+    logits = model.discriminator([fake.values, tf.tile(labels, [2])])
     logged = float(logs["fake_logits"])
     assert logged == pytest.approx(float(tf.reduce_mean(logits)), rel=1e-4)
     # The real examples are judged once.
@@ -145,7 +145,7 @@ def test_samples_have_the_classes_that_are_asked_for(make):
 def test_exported_with_labels(tmp_path):
     model = mixed()
     loaded = tf.saved_model.load(str(model.export(tmp_path / "digits", verify=False)))
-    seeds, labels = np.array([5, -3, 5, 0]), np.array([1, 9, 4, 0], np.int32)
+    seeds, labels = np.array([5, -3]), np.array([1, 8], np.int32)
     made = loaded.signatures["sample"](
         seed=tf.constant(seeds, tf.int64), labels=tf.constant(labels)
     )["images"]
@@ -153,23 +153,23 @@ def test_exported_with_labels(tmp_path):
         expected = model.sample(1, seed=int(seed), labels=int(label))[0]
         np.testing.assert_allclose(made[row], expected, atol=1e-5)
     labels = tf.constant(labels)
-    latents = tf.constant(np.random.default_rng(0).normal(size=(4, 4)), tf.float32)
+    latents = tf.constant(np.random.default_rng(0).normal(size=(2, 4)), tf.float32)
     images = loaded.signatures["serving_default"](latents=latents, labels=labels)
     np.testing.assert_allclose(images["images"], model([latents, labels]), atol=1e-5)
     with pytest.raises(tf.errors.InvalidArgumentError, match="classes from 0 to 9"):
-        loaded.signatures["serving_default"](latents=latents, labels=labels + 1)
+        loaded.signatures["serving_default"](latents=latents, labels=labels + 2)
     pinned = loaded.signatures["component"](
-        latents=latents, labels=labels, components=tf.constant([2, 0, 1, 1])
+        latents=latents, labels=labels, components=tf.constant([1, 0])
     )["images"]
-    expected = model.generator.components[0]([latents[1:2], labels[1:2]])
-    np.testing.assert_allclose(pinned[1:2], expected, atol=1e-5)
+    expected = model.generator.components[0]([latents[1:], labels[1:]])
+    np.testing.assert_allclose(pinned[1:], expected, atol=1e-5)
 
 
 def test_payoff_of_held_out_pairs():
     model = mixed()
     array = tfgans.games.payoff_matrix(model, (IMAGES, LABELS))
     dataset = tfgans.games.payoff_matrix(model, pairs())
-    assert array.values.shape == (3, 2)
+    assert array.values.shape == (2, 2)
     np.testing.assert_allclose(array.values, dataset.values, rtol=1e-5)
 
 

@@ -27,7 +27,7 @@ def train(gan, *used, epochs=1, steps=2, **options):
         epochs=epochs,
         steps_per_epoch=steps,
         verbose=0,
-        callbacks=list(used),
+        callbacks=[*used],
         **options,
     )
 
@@ -115,9 +115,13 @@ class TestCallbacks:
                 raise KilledError
 
         def run(*used):
-            gan = plain(ema=0.9, dropout=0.3)
+            generator, discriminator = networks()
+            discriminator = keras.Sequential([layers.Dropout(0.3), discriminator])
+            discriminator.build((None, 8, 8, 1))
+            gan = tfgans.NonSaturatingGAN(generator, discriminator, ema=0.9)
+            gan.compile(run_eagerly=True)
             # Three of the four batches of a pass: an epoch ends inside a pass.
-            train(gan, *used, epochs=3, steps=3)
+            train(gan, *used, epochs=2, steps=3)
             return gan
 
         used = [
@@ -127,7 +131,7 @@ class TestCallbacks:
         with pytest.raises(KilledError):
             run(*used)
         rerun = run(*used)
-        assert epochs == [0, 1, 1, 2]
+        assert epochs == [0, 1, 1]
         tiny.assert_same_state(rerun, run())
 
     def test_writers_and_early_stopping_with_validation_data(self, tmp_path):
@@ -158,7 +162,7 @@ class TestAveragingOptimizers:
     momentum = 0.75
 
     def expected(self, gan):
-        """Returns the averages of both networks over 3 steps, from the weights after each."""
+        """Returns the averages of both networks over 2 steps, from the weights after each."""
         seen = {name: [] for name in PLAYERS}
 
         def look(batch, logs):
@@ -166,12 +170,11 @@ class TestAveragingOptimizers:
                 variables = getattr(gan, name).trainable_variables
                 weights.append([variable.numpy() for variable in variables])
 
-        train(gan, callbacks.LambdaCallback(on_train_batch_end=look), steps=3)
+        train(gan, callbacks.LambdaCallback(on_train_batch_end=look))
         return {
             # Keras's average starts at the weights after the first update.
             name: [
-                m * (m * first + (1 - m) * second) + (1 - m) * third
-                for first, second, third in zip(*weights, strict=True)
+                m * first + (1 - m) * second for first, second in zip(*weights, strict=True)
             ]
             for m in [self.momentum]
             for name, weights in seen.items()
@@ -179,12 +182,7 @@ class TestAveragingOptimizers:
 
     @pytest.mark.parametrize(
         ("optimizer", "weight_update"),
-        [
-            ("FusedAdam", None),
-            ("scaled", None),
-            ("Adam", "exponentiated_gradient"),
-            ("Adam", "softmax"),
-        ],
+        [("FusedAdam", None), ("scaled Adam", "exponentiated_gradient"), ("Adam", "softmax")],
     )
     def test_both_networks_end_with_their_averages(self, optimizer, weight_update):
         def make(**options):
@@ -192,7 +190,7 @@ class TestAveragingOptimizers:
                 return tfgans.optimizers.FusedAdam(0.01, **options)
             adam = keras.optimizers.Adam(0.01, **options)
             scaled = keras.optimizers.LossScaleOptimizer
-            return scaled(adam, initial_scale=8.0) if optimizer == "scaled" else adam
+            return scaled(adam, initial_scale=8.0) if "scaled" in optimizer else adam
 
         def gan(**options):
             players = networks()
@@ -210,7 +208,7 @@ class TestAveragingOptimizers:
 
         expected = self.expected(gan())
         averaged = gan(use_ema=True, ema_momentum=self.momentum)
-        train(averaged, steps=3)
+        train(averaged)
         for name, averages in expected.items():
             variables = getattr(averaged, name).trainable_variables
             for variable, average in zip(variables, averages, strict=True):
@@ -409,7 +407,7 @@ class TestLayerLosses:
     @pytest.mark.parametrize(("player", "parts"), [("generator", 2), ("discriminator", 1)])
     def test_kernel_regularizer_by_hand(self, player, parts):
         """One SGD step moves a kernel w by another -rate (2 l2 w)."""
-        l2, compile_options = 0.05, {"accumulate_steps": parts}
+        l2, compile_options = 0.05, {"accumulate_steps": parts, "run_eagerly": True}
         start = dict(zip(PLAYERS, networks(), strict=True))[player]
         start = start.get_layer("dense").kernel.numpy()
         without, _ = layer_losses(compile_options=compile_options)

@@ -78,22 +78,6 @@ def test_schedules_and_compile_options_are_kept(tmp_path):
     np.testing.assert_allclose(loaded.sample(2, seed=0), gan.sample(2, seed=0), atol=1e-6)
 
 
-def test_any_objective_with_any_penalty_is_saved(tmp_path):
-    gan = tiny.gan(
-        tfgans.GAN,
-        objective=tfgans.objectives.Minimax(),
-        penalty=tfgans.penalties.GradientPenalty(weight=3.0),
-        discriminator_steps=2,
-        weight_clip=0.1,
-        seed=-5,
-        name="cell",
-    )
-    gan.save(tmp_path / "gan.keras")
-    loaded = keras.saving.load_model(tmp_path / "gan.keras")
-    for name in ("objective", "penalty", "discriminator_steps", "weight_clip", "seed", "name"):
-        assert getattr(loaded, name) == getattr(gan, name)
-
-
 class Subclassed(keras.Model):
     """A network that is no functional model."""
 

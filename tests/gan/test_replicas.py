@@ -254,27 +254,6 @@ def test_evaluation_is_that_of_one_device(num, batch_size, replicas):
         np.testing.assert_allclose(shared[name], alone[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-@SLOW
-def test_validation_batches_of_unequal_shares():
-    with replicated(2).scope():
-        model = wgan_gp()
-        model.compile()
-    history = model.fit(
-        tiny.digits(64),
-        batch_size=BATCH,
-        steps_per_epoch=1,
-        validation_data=tiny.digits(21),
-        validation_batch_size=21,
-        verbose=0,
-    ).history
-    alone = wgan_gp()
-    alone.discriminator.set_weights(model.discriminator.get_weights())
-    alone.compile()
-    logs = alone.evaluate(tiny.digits(21), batch_size=21, return_dict=True, verbose=0)
-    assert np.isfinite([values[0] for values in history.values()]).all()
-    assert history["val_real_logits"][0] == pytest.approx(logs["real_logits"], rel=1e-4, abs=1e-5)
-
-
 @pytest.mark.parametrize(
     ("make", "compiled", "message"),
     [

@@ -99,16 +99,6 @@ def test_stands_in_time_distributed():
     assert layer.compute_output_shape((None, 7, 3)) == (None, 7, 3)
 
 
-def test_key_may_be_an_input_of_a_functional_model():
-    inputs, key = keras.Input([3], dtype="float16"), keras.Input([], dtype="int64")
-    outputs = LAYERS["constant"]()(inputs, key=key, training=True)
-    assert (outputs.shape, outputs.dtype) == ((None, 3), "float16")
-    model = keras.Model([inputs, key], outputs)
-    received = model([tf.zeros([4, 3], "float16"), KEY])
-    expected = tf.cast(0.5 * random.normal([4, 3], KEY), "float16")
-    np.testing.assert_array_equal(received, expected)
-
-
 def test_a_mask_passes_through():
     inputs = keras.Input([4, 3])
     noisy = LAYERS["linear"]()(keras.layers.Masking()(inputs))
@@ -138,14 +128,6 @@ def test_level_of_a_step(schedule, levels):
         layer.level.assign(0.5)
         compiled(tf.constant(step, tf.int64))
         assert float(layer.level) == pytest.approx(level, rel=1e-6)
-
-
-def test_a_step_may_be_a_counter_of_keras():
-    layer, inputs = LAYERS["linear"](), examples(4, 3)
-    layer.anneal(keras.Variable(5, dtype="int64", trainable=False))
-    assert float(layer.level) == pytest.approx(0.25)
-    layer.anneal(10)  # The end of the schedule: no noise is left.
-    np.testing.assert_array_equal(layer(inputs, key=KEY, training=True), inputs)
 
 
 def test_adaptive_level_rises_while_the_discriminator_is_right_too_often():
