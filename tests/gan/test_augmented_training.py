@@ -122,9 +122,7 @@ def test_steps_per_execution_and_several_updates_of_the_discriminator():
         )
         gan = model(ada(), networks=networks, discriminator_steps=2)
         # A step at a time, the same without a graph.
-        gan.compile(
-            steps_per_execution=steps_per_execution, run_eagerly=steps_per_execution == 1
-        )
+        gan.compile(steps_per_execution=steps_per_execution, run_eagerly=steps_per_execution == 1)
         gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=4, verbose=0)
         assert int(gan.augmentation.state.updates) == 8
         return float(gan.augmentation.p)

@@ -173,9 +173,7 @@ class TestAveragingOptimizers:
         train(gan, callbacks.LambdaCallback(on_train_batch_end=look))
         return {
             # Keras's average starts at the weights after the first update.
-            name: [
-                m * first + (1 - m) * second for first, second in zip(*weights, strict=True)
-            ]
+            name: [m * first + (1 - m) * second for first, second in zip(*weights, strict=True)]
             for m in [self.momentum]
             for name, weights in seen.items()
         }
