@@ -99,7 +99,19 @@ class Evaluator(SettingsRepr, Copyable):
         path: str | os.PathLike[str] | None = None,
         progress: bool = False,
     ) -> Record:
-        """Returns the `Record` of a generator; see `tfgans.evaluation.evaluate`."""
+        """Returns the `Record` of a generator.
+
+        Args:
+            gan_or_samples: What is measured; see `tfgans.evaluation.evaluate`.
+            notes: Dict of JSON values, added to `record.fake`: where the samples come from, their
+                resizing. Default: None.
+            path: JSON file to write, atomically. Default: None.
+            progress: Bool, whether to show a bar on stderr. Default: False.
+
+        Raises:
+            ValueError: If the examples do not match each other or the extractor, there are too few
+                for a metric, or they are not finite; then nothing is written.
+        """
         fake = as_samples(gan_or_samples, self.num_samples, seed=self.seed, source=self.source)
         protocol, parts = self.protocol(), needs(self.metrics)
         with _progress_bar(self._work(fake), shown=progress) as advance:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from signal import Signals
 from typing import Any
 
 import keras
@@ -33,7 +34,7 @@ class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
         step: Training steps done.
     """
 
-    def __init__(self, signal: Any, step: int) -> None:
+    def __init__(self, signal: Signals, step: int) -> None:
         super().__init__(f"{signal.name}: stopped at step {step}, everything is saved")
         self.signal = signal
         self.step = step
