@@ -708,7 +708,7 @@ class GAN(keras.Model):
             objective.discriminator_loss, real_logits, fake_logits, fake.weights, training
         )
         # Where a game pairs real with fake, its term on the real has the weight of the pair.
-        paired = fake.weights if objective.generator_uses_real else None
+        paired = fake.weights if objective.pairs_real_with_fake else None
         loss = real_logits.with_values(on_real).times(paired).mean()
         loss += fake_logits.with_values(on_fake).mean()
         logs = {
@@ -774,7 +774,7 @@ class GAN(keras.Model):
         layer_loss = self.generator_player.layer_loss(fake)
         examples = self._prepared(real, fake, labels, stream, training)
         generated, fake, real_logits = fake, examples.fake, None
-        if objective.generator_uses_real:
+        if objective.pairs_real_with_fake:
             real_logits = discriminator.judge(
                 examples.real, examples.real_labels, stream=stream, training=training
             )
@@ -882,7 +882,7 @@ class GAN(keras.Model):
         seen_fakes = self._seen(fakes, stream, _ROLES_OF_FAKE, training)
         # With routing "all" of the generators there are several fakes for each real example.
         paired_real = players.match_rows(seen_real, seen_fakes)
-        if self.objective.generator_uses_real:
+        if self.objective.pairs_real_with_fake:
             seen_real, labels = paired_real, fake_labels
 
         deal = functools.partial(self.discriminator_player.deal, stream=stream, training=training)

@@ -130,7 +130,7 @@ table = pytest.mark.parametrize("row", ROWS, ids=lambda row: repr(row.objective)
 
 def _terms(objective, real, fake):
     """The discriminator's terms on real and on fake, and the generator's."""
-    for_generator = real if objective.generator_uses_real else None
+    for_generator = real if objective.pairs_real_with_fake else None
     terms = objective.discriminator_loss(real, fake)
     return (*terms, objective.generator_loss(for_generator, fake))
 

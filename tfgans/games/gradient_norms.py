@@ -111,7 +111,7 @@ def generator_gradient_norms(
             logits = judge(fake, labels)
             losses = [
                 tf.reduce_mean(
-                    cost.generator_loss(real_logits if cost.generator_uses_real else None, logits)
+                    cost.generator_loss(real_logits if cost.pairs_real_with_fake else None, logits)
                 )
                 for cost in costs.values()
             ]
@@ -155,7 +155,7 @@ def _check_networks(gan: GAN) -> None:
 
 def _real_examples(gan: GAN, real: Any, costs: Mapping[str, Objective]) -> tf.Tensor | None:
     """Returns the real examples as float32, or None if no objective reads them."""
-    readers = [str(cost) for cost in costs.values() if cost.generator_uses_real]
+    readers = [str(cost) for cost in costs.values() if cost.pairs_real_with_fake]
     if (real is not None) != bool(readers):
         raise ValueError(
             "Objectives whose generator compares with real examples need `real`, and others do not "

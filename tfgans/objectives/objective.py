@@ -29,8 +29,12 @@ class Objective(abc.ABC):
     """
 
     @property
-    def generator_uses_real(self) -> bool:
-        """Whether `generator_loss` reads `real_logits`; where not, the model passes `None`."""
+    def pairs_real_with_fake(self) -> bool:
+        """Whether the game compares real with fake examples in pairs, as a relativistic one does.
+
+        Then the model judges each real example beside a fake one and gives its term the weight of
+        that fake, and `generator_loss` gets `real_logits`. Otherwise it gets None for them.
+        """
         return False
 
     @property

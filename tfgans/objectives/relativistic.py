@@ -37,7 +37,7 @@ class Relativistic(Objective):
     """
 
     @property
-    def generator_uses_real(self) -> bool:
+    def pairs_real_with_fake(self) -> bool:
         """True: the generator moves its fakes past the real examples they are paired with."""
         return True
 
