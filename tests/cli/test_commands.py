@@ -13,7 +13,6 @@ import keras
 import numpy as np
 import psutil
 import pytest
-import tensorflow as tf
 import tiny
 from commands import ROOT, command, run
 from PIL import Image
@@ -172,21 +171,23 @@ class TestSampleAndExport:
         expected = gan.sample(5, seed=3, component=1, truncation=0.5)
         np.testing.assert_allclose(np.load(tmp_path / "s.npy"), expected, atol=1e-6)
         folder = tmp_path / "digits"
-        done = ok("export", "--run_dir={run} --out={at}/digits --license=MIT", **paths)
+        done = ok("export", "--run_dir={run} --out={at}/digits --license=MIT --noverify", **paths)
         assert done.stdout.strip() == str(folder / "1")
+        assert "exported without a check" in run("verify", "{at}/digits", **paths).stderr
         card = ok("card", "{at}/digits/1", **paths).stdout
         assert card == (folder / "1" / "assets.extra" / "model_card.md").read_text()
-        for text in ("# Model card: digits", "MIT", "- num_examples: 1437", "(samples.png)"):
+        for text in (
+            "# Model card: digits",
+            "MIT",
+            "- num_examples: 1437",
+            "- step: 60",
+            "(samples.png)",
+        ):
             assert text in card
         assert str(tmp_path) not in card
-        model = tf.saved_model.load(done.stdout.strip())
-        images = model.signatures["sample"](seed=tf.constant([1], tf.int64))["images"]
-        np.testing.assert_allclose(images[0], samples[0], atol=1e-6)
 
     def test_a_changed_export_is_noticed(self, tmp_path):
         version = tiny.gan().export(tmp_path / "digits", verify=False)
-        done = run("verify", "{at}", at=version)
-        assert (done.returncode, "without a check" in done.stderr) == (1, True)
         weights = version / "variables" / "variables.data-00000-of-00001"
         weights.write_bytes(weights.read_bytes() + b"x")
         done = run("verify", "{at}", at=tmp_path / "digits")
@@ -402,12 +403,10 @@ def test_labels_are_drawn_as_in_the_data(tmp_path):
     np.testing.assert_allclose(np.load(out), expected, atol=1e-6)
     assert not np.allclose(expected, gan.sample(9, seed=3), atol=1e-3)
     # A name comes before a number, and stands in the picture.
-    ok("sample", "--run_dir={path} --num=4 --label=0 --out={out}", path=path, out=out)
-    np.testing.assert_allclose(np.load(out), gan.sample(4, seed=0, labels=2), atol=1e-6)
-    flags, out = "--run_dir={path} --num=4 --label=1 --out={out}", out.with_suffix(".png")
+    flags, out = "--run_dir={path} --num=4 --label=0 --out={out}", out.with_suffix(".png")
     ok("sample", flags, path=path, out=out)
     with Image.open(out) as image:
-        titled = pictures.class_rows(gan.sample(4, seed=0, labels=1), [1] * 4, [*names, "4"])
+        titled = pictures.class_rows(gan.sample(4, seed=0, labels=2), [2] * 4, [*names, "4"])
         np.testing.assert_allclose(np.asarray(image), titled[..., 0], atol=1)
     done = run("sample", "--run_dir={path} --label=pink --out={out}", path=path, out=out)
     assert "or a name: red, green, 0, blue. Received: 'pink'" in done.stderr

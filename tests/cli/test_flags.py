@@ -262,6 +262,10 @@ def test_defaults_in_help_are_those_of_the_library():
         assert parser.values[name].value == defaults[name], name
     for name, value in tfgans.data.load.__kwdefaults__.items():
         assert parser.values[name].value == value, name
+    parser = Parser()
+    main.load("export").define(parser)
+    parser.parse(["--run_dir=x", "--out=y"])
+    assert parser.values.verify
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)

@@ -423,6 +423,7 @@ class TestUnknownLength:
         gan = fitted(of_unknown_length(DIGITS[:96], 16), steps_per_execution=2, epochs=2)
         assert gan.step == 2 * 3
 
+    @pytest.mark.slow
     def test_on_replicas(self):
         devices = [f"CPU:{index}" for index in range(2)]
         to_one = tf.distribute.ReductionToOneDevice()
@@ -455,6 +456,7 @@ class TestUnknownLength:
         assert fitted(made, steps_per_epoch=3).step == 3
 
 
+@pytest.mark.slow
 def test_backup_and_restore_resumes_the_data(tmp_path):
     """Of a dataset, which must skip batches; arrays: see the tests of Keras's habits."""
 

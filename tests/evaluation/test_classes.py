@@ -137,6 +137,7 @@ def test_saved_models_of_others_are_asked_alike(source, tmp_path):
     assert_shares(evaluator.neighbors(1000)[0][:, 1].astype(int))
 
 
+@pytest.mark.slow
 def test_an_export_gives_the_record_of_its_model(tmp_path):
     players = tiny.conditional_generator(), tiny.conditional_discriminator()
     gan = tfgans.NonSaturatingGAN(*players, num_classes=10)

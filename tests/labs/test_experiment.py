@@ -137,6 +137,16 @@ def unimported(monkeypatch):
             del sys.modules[name]
 
 
+def test_a_file_with_a_lab_runs(tmp_path, here, unimported):
+    text = "import tiny_lab\nLAB = tiny_lab.lab('up')\n"
+    (tmp_path / "its_lab.py").write_text(text)
+    flags = "--lab={path}/its_lab.py --seeds=2 --out={path}/out"
+    done = commands.run("experiment", flags, path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert rows(tmp_path / "out")["status"].tolist() == ["ok", "ok"]
+
+
+@pytest.mark.slow
 def test_the_lab_of_the_docs_is_a_file_that_runs(tmp_path, here, unimported):
     page = (commands.ROOT / "docs" / "labs.md").read_text()
     (tmp_path / "my_lab.py").write_text(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1])
