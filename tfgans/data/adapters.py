@@ -163,7 +163,13 @@ def training_data(
         _require_one_step(dataset, batches.num_rows, discriminator_steps)
     if is_same_size and tf.nest.flatten(dataset.element_spec)[0].shape[0] is None:
         dataset = dataset.rebatch(batches.num_rows, drop_remainder=True)
-    return group_updates(dataset, discriminator_steps, batch_size=batches.num_rows), steps
+    grouped = group_updates(dataset, discriminator_steps, batch_size=batches.num_rows)
+    if batches.load is not None:
+        # One worker takes all. To share them out, a strategy would copy the examples in memory.
+        options = tf.data.Options()
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        grouped = grouped.with_options(options)
+    return grouped, steps
 
 
 def evaluation_data(
@@ -422,6 +428,7 @@ def _in_order(
     options = tf.data.Options()
     # There are no files to share out among workers.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    options.experimental_optimization.apply_default_optimizations = False  # As in `Source.batches`.
     indices = tf.data.Dataset.range(source.num_examples).batch(size)
     return indices.map(read).with_options(options).prefetch(tf.data.AUTOTUNE)
 

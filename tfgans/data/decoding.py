@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import numpy as np
 import simplejpeg
@@ -16,6 +16,9 @@ from tfgans.data.resize import ImageOptions
 
 if TYPE_CHECKING:
     from PIL import Image
+
+# The path of an image file, or the open file.
+ImageFile: TypeAlias = str | Path | BinaryIO
 
 VERSION = 1  # Counts up when a file becomes other pixels than before.
 # A quarter of a gigabyte in color, the figure at which PIL warns by default.
@@ -55,7 +58,7 @@ class Header:
     has_alpha: bool
 
 
-def read_header(file: Path | BinaryIO, *, with_size: bool) -> Header:
+def read_header(file: ImageFile, *, with_size: bool) -> Header:
     """Returns the header of an image file.
 
     Args:
@@ -85,7 +88,7 @@ def common_mode(headers: Iterable[Header], options: ImageOptions) -> str:
     return "L" if is_gray else "RGB"
 
 
-def decode(file: Path | BinaryIO, *, mode: str, options: ImageOptions | None = None) -> np.ndarray:
+def decode(file: ImageFile, *, mode: str, options: ImageOptions | None = None) -> np.ndarray:
     """Returns the pixels of an image file as it is meant to be displayed, resized.
 
     EXIF orientation is applied, transparency is composited on the background, palettes are looked
@@ -116,7 +119,7 @@ def decode(file: Path | BinaryIO, *, mode: str, options: ImageOptions | None = N
     return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
 
 
-def _decode(file: Path | BinaryIO, mode: str, options: ImageOptions) -> "Image.Image":
+def _decode(file: ImageFile, mode: str, options: ImageOptions) -> "Image.Image":
     from PIL import Image, ImageOps
 
     with _opened(file) as image:
@@ -135,11 +138,12 @@ def _decode(file: Path | BinaryIO, mode: str, options: ImageOptions) -> "Image.I
     return image if image.mode == mode else image.convert(mode)
 
 
-def _in_memory(file: Path | BinaryIO) -> Path | BinaryIO:
+def _in_memory(file: ImageFile) -> ImageFile:
     """Returns a small file as its content, which PIL reads faster: it reads in small pieces."""
-    if not isinstance(file, Path):
+    if not isinstance(file, (str, Path)):
         return file
-    with open(file, "rb") as opened:
+    # Without a buffer, in a single call: the calls before a buffered read cost as much again.
+    with open(file, "rb", buffering=0) as opened:
         content = opened.read(_SMALL + 1)
     return file if len(content) > _SMALL else io.BytesIO(content)
 
@@ -176,7 +180,7 @@ def _formats() -> tuple[str, ...]:
 
 
 @contextmanager
-def _opened(file: Path | BinaryIO) -> "Iterator[Image.Image]":
+def _opened(file: ImageFile) -> "Iterator[Image.Image]":
     """Opens a file with PIL, and checks the size in its header before pixels are decoded."""
     from PIL import Image, UnidentifiedImageError
 

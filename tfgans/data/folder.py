@@ -54,9 +54,9 @@ class FolderStore(ImageStore):
             empty=self._listing.empty,
         )
 
-    def open(self, index: int) -> Path:
+    def open(self, index: int) -> str:
         """Returns the path of an image."""
-        return self._listing.root / self.names[index]
+        return os.path.join(self.place, self.names[index])  # In a third of `Path`'s time.
 
     def state(self) -> Hashable:
         """Returns the names, the times of the folders, and sizes and times of up to 1000 files.
@@ -95,8 +95,8 @@ def _classes(
     return paths.classes(listing.files)
 
 
-def _state_of(path: Path) -> tuple[int, int] | None:
+def _state_of(path: str) -> tuple[int, int] | None:
     with contextlib.suppress(OSError):  # A link to nowhere.
-        status = path.stat()
+        status = os.stat(path)
         return status.st_size, status.st_mtime_ns
     return None

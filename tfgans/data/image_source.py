@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfgans import checks
 from tfgans.data import capacity, decoding, paths, python_calls, row_cache, unreadable
@@ -93,6 +94,19 @@ class ImageSource(StoredSource):
         for _ in threads().map(decode, parts):
             pass
         return images
+
+    def _read(self, indices: tf.Tensor) -> tf.Tensor:
+        """Returns the examples at integer `indices` `[k]`: without Python if the cache has all."""
+        read = super()._read
+        if self._cache is None:
+            return read(indices)
+        cache = self._cache
+        with tf.device("CPU:0"):  # The file is mapped into host memory.
+            places = tf.gather(self._places, indices)
+            examples = tf.cond(
+                cache.holds(places), lambda: cache.gather(places), lambda: read(indices)
+            )
+        return tf.reshape(examples, [-1, *self.data_shape])
 
     def unreadable(self) -> dict[int, str]:
         """Decodes all images, and returns the reasons of those that cannot be read, by place."""

@@ -2,12 +2,11 @@
 
 import abc
 from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from tfgans.copies import Copyable
+from tfgans.data.decoding import ImageFile
 
 
 class ImageStore(Copyable, abc.ABC):
@@ -40,7 +39,7 @@ class ImageStore(Copyable, abc.ABC):
         return len(self.names)
 
     @abc.abstractmethod
-    def open(self, index: int) -> Path | BinaryIO:
+    def open(self, index: int) -> ImageFile:
         """Returns the path of an image file, or its content as an open file.
 
         Raises:

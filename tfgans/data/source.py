@@ -157,6 +157,8 @@ class Source(SettingsRepr, abc.ABC):
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.DATA
         )
+        # The optimizations gain nothing here, and each iterator would copy the examples in memory.
+        options.experimental_optimization.apply_default_optimizations = False
         dataset = numbers.map(batch, num_parallel_calls=self._parallel)
         return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 

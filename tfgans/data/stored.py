@@ -31,11 +31,15 @@ class StoredSource(IndexedSource):
         if tf.executing_eagerly():
             examples = tf.constant(self.raw(flat.numpy()))
         else:
-            examples = python_calls.call(self.raw, flat, self._dtype)
+            examples = self._read(flat)
         examples.set_shape([flat.shape[0], *self.data_shape])
         shape = tf.concat([tf.shape(indices), self.data_shape], axis=0)
         shaped = tf.reshape(examples, shape)
         return normalize(tf.ensure_shape(shaped, [*indices.shape, *self.data_shape]))
+
+    def _read(self, indices: tf.Tensor) -> tf.Tensor:
+        """Returns the examples at integer `indices` `[k]` as they are held, in a graph."""
+        return python_calls.call(self.raw, indices, self._dtype)
 
 
 @functools.cache
