@@ -3,11 +3,12 @@
 import itertools
 
 import numpy as np
+import psutil
 import pytest
 import tensorflow as tf
 
 from tfgans import data
-from tfgans.data import indexed
+from tfgans.data import adapters, indexed
 
 
 def numbered(n, **options):
@@ -40,6 +41,17 @@ def test_two_replicas_share_out_each_batch():
     for batch in take(numbered(10), 4, 5):
         local = strategy.experimental_local_results(next(shared))
         np.testing.assert_array_equal(np.concatenate(local), batch)
+
+
+def test_training_does_not_copy_the_examples():
+    source = data.from_array(np.ones([200_000, 1024], np.uint8))
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    resident = psutil.Process().memory_info().rss
+    steps, _ = adapters.training_data(
+        source, batch_size=8, data_shape=(1024,), steps_per_epoch=9, strategy=strategy
+    )
+    next(iter(strategy.experimental_distribute_dataset(steps)))
+    assert psutil.Process().memory_info().rss - resident < 100e6
 
 
 def test_seeds_and_epochs_give_different_orders():
