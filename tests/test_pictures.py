@@ -82,14 +82,6 @@ def test_classes_have_rows_of_their_names():
     )
 
 
-def test_component_rows_do_not_depend_on_each_other():
-    samples = np.random.default_rng(0).uniform(-1.5, 1.5, (3, 4, 8, 8, 1))
-    whole = pictures.component_rows(samples, [0.5, 0.3, 0.2])
-    turned = pictures.component_rows(samples[::-1], [0.2, 0.3, 0.5])
-    for here, there in ((2, 102), (52, 52), (102, 2)):
-        np.testing.assert_array_equal(whole[here : here + 48], turned[there : there + 48])
-
-
 def test_labels_of_low_rows_do_not_overlap():
     picture = pictures.component_rows(np.zeros((2, 1, 1, 48, 1)), [0.5, 0.5])
     margin = picture.shape[1] - 52

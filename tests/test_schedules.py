@@ -125,7 +125,7 @@ def test_settings_follow_the_images(options):
     gan.compile(accumulate_steps=accumulate, run_eagerly=bool(options))
     in_step = 16 * options.get("discriminator_steps", 1)
     assert gan.images_seen == 0
-    for step in range(3):
+    for step in range(2):
         logged = tiny.train(gan, 1)
         assert gan.images_seen == (step + 1) * in_step
         values = SCHEDULE.at(step * in_step)

@@ -58,7 +58,7 @@ def test_every_second_epoch_of_which_the_logs_see_the_numbers(tmp_path):
 def test_best_model_is_kept(tmp_path, mode):
     gan = eager()
     options = {"path": tmp_path / "a.csv", "best_model": tmp_path / "best.keras", "mode": mode}
-    gan.fit(tiny.digits(), epochs=4, callbacks=[Evaluation(evaluator(), **options)], **STEPS)
+    gan.fit(tiny.digits(), epochs=3, callbacks=[Evaluation(evaluator(), **options)], **STEPS)
     values = dict(rows(tmp_path / "a.csv"))
     best = (max if mode == "max" else min)(values, key=values.get)
     loaded = keras.saving.load_model(tmp_path / "best.keras")

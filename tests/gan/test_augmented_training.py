@@ -160,13 +160,13 @@ def test_evaluation_logs_the_sign_on_held_out_images():
 )
 def test_mixtures_and_conditional_models(make):
     gan = make(
-        augmentation=ada(penalty_at="raw"),
+        augmentation=ada(penalty_at="raw", every=2),
         regularizers=[
             tfgans.regularizers.LeCam(start=0),
             tfgans.regularizers.ConsistencyRegularization("icr"),
         ],
     )
-    logs = tiny.train(gan, 3)
+    logs = tiny.train(gan, 2)
     assert np.isfinite(list(logs.values())).all()
     assert float(gan.augmentation.p) != pytest.approx(0.4)
     assert logs["lecam"] > 0

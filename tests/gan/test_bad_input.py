@@ -85,10 +85,6 @@ def dictionary(network, key):
         ({"discriminator": no_logit}, r"of shape \[batch, 1\].*`Dense\(1\)`"),
         ({"discriminator": lambda: ended(layers.Dense(2))}, r"Received: output shape \(None, 2\)"),
         ({"discriminator": lambda: ended(layers.Dense(1, "sigmoid"))}, "before any sigmoid"),
-        (
-            {"discriminator": lambda: ended(layers.Dense(1), layers.Activation("sigmoid"))},
-            "before any sigmoid",
-        ),
         ({"generator": lambda: keras.Sequential([layers.Dense(4)])}, "generator must be built"),
         ({"generator": two_inputs}, "one input tensor"),
         ({"generator": any_length}, "fixed shape but for the batch"),

@@ -28,8 +28,8 @@ class Ends(keras.callbacks.Callback):
         self.curve.append(logs)
 
 
-def fit(steps_per_execution, ends, **options):
-    gan = tfgans.WGANGP(
+def fit(steps_per_execution, ends, cls=tfgans.NonSaturatingGAN, **options):
+    gan = cls(
         tfgans.networks.mlp_generator((2,), latent_dim=2, width=8, depth=1, seed=0),
         tfgans.networks.mlp_discriminator((2,), width=8, depth=1, seed=0),
         discriminator_steps=2,
@@ -45,7 +45,10 @@ def fit(steps_per_execution, ends, **options):
 
 @pytest.mark.parametrize(
     ("options", "steps"),
-    [({"epochs": 3, "steps_per_epoch": 71}, 213), ({"epochs": 2, "unknown_length": True}, 160)],
+    [
+        ({"epochs": 3, "steps_per_epoch": 71, "cls": tfgans.WGANGP}, 213),
+        ({"epochs": 2, "unknown_length": True}, 160),
+    ],
 )
 def test_auto_is_a_step_at_a_time_to_the_bit(options, steps):
     chosen, each = Ends(every_steps=20), Ends()

@@ -259,17 +259,6 @@ class TestFiles:
             plain().export(tmp_path / name, **options)
         assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
-    def test_exports_are_of_the_average(self, tmp_path):
-        gan = plain(ema=0.9)
-        latents = np.linspace(-1, 1, 8, dtype="float32").reshape(2, 4)
-        gan.generator.set_weights([2 * weight for weight in gan.generator.get_weights()])
-        version = gan.export(tmp_path / "digits", verify=False)
-        served = tf.saved_model.load(str(version)).signatures["serving_default"]
-        made = served(latents=tf.constant(latents))["images"]
-        np.testing.assert_allclose(made, gan.predict(latents, verbose=0), atol=1e-5)
-        np.testing.assert_allclose(made, gan.ema_generator(latents), atol=1e-5)
-        assert gan.export(tmp_path / "x.onnx", format="onnx").is_file()
-
 
 class TestCopies:
     def test_deep_copy_goes_on_to_the_same_bits(self):

@@ -225,6 +225,17 @@ class TestEstimates:
                 ) * payoff
         np.testing.assert_allclose(loss, total, rtol=1e-5)
 
+    def test_pairs_of_a_relativistic_game_count_as_their_fakes(self):
+        mixture = pair_of_mixtures("slices", tfgans.NonSaturatingGAN).generator
+        judge = tfgans.networks.mlp_discriminator((2,), width=4, depth=1, seed=7)
+        model = tfgans.R3GAN(mixture, judge, gamma=0.0)
+        real, stream = random.normal([6, 2], random.key(3)), Stream(random.key(4))
+        fake = model.generate(6, stream=stream, training=True)
+        loss, _ = model.discriminator_loss(real, fake, stream=stream, training=True)
+        terms = tf.nn.softplus(judge(fake.values) - judge(real))
+        np.testing.assert_allclose(loss, tf.reduce_mean(fake.weights * terms), rtol=1e-5)
+        assert np.ptp(fake.weights) > 1
+
     def test_each_player_has_its_own_entropy_term(self):
         with_term, without = (
             gan(*tiny.mixtures(3, 2, entropy_weight=weight), tfgans.NonSaturatingGAN)
@@ -411,14 +422,9 @@ def with_batch_statistics():
             lambda: gan(*tiny.mixtures(routing="categorical"), execution={"jit_compile": True}),
             "'categorical'.*Received: jit_compile=True",
         ),
-        *(
-            (
-                lambda component=component: gan(*tiny.mixtures(3, 2)).sample(
-                    2, seed=0, component=component
-                ),
-                f"`component` must be.*Received: {component}",
-            )
-            for component in (3, -1, 1.0)
+        (
+            lambda: gan(*tiny.mixtures(3, 2)).sample(2, seed=0, component=3),
+            "`component` must be.*Received: 3",
         ),
         (lambda: tiny.gan().sample(2, seed=0, component=1), "the generator has 1 component"),
         (

@@ -35,7 +35,10 @@ def test_step_of_a_graph_is_the_eager_step(method):
     results = []
     for run_eagerly in (False, True):
         gan = method.make(*named_methods.small_networks(images, method))
-        gan.compile(*map(keras.optimizers.SGD, (0.05, 0.05)), run_eagerly=run_eagerly)
+        # Adam's first steps have the size of the rate, whatever the gradient is.
+        adam = getattr(gan, "schedule", None) is not None
+        optimizers = () if adam else map(keras.optimizers.SGD, (0.05, 0.05))
+        gan.compile(*optimizers, run_eagerly=run_eagerly)
         logs = tiny.train(gan, 2)
         assert set(logs) == method.logs
         results.append((logs, gan.get_weights()))
@@ -45,9 +48,14 @@ def test_step_of_a_graph_is_the_eager_step(method):
         np.testing.assert_allclose(weight, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("components", [1, pytest.param(3, marks=SLOW)])
 @rows("WGANGP", "DCD")
-def test_evaluates_samples_and_goes_on_to_the_same_bits(method, tmp_path):
-    stopped = method.make_tiny(dropout=0.3)
+def test_evaluates_samples_and_goes_on_to_the_same_bits(method, components, tmp_path):
+    if components == 1:
+        stopped = method.make_tiny(dropout=0.3)
+    else:
+        source = tfgans.data.from_array(tiny.digits())
+        stopped = method.make(*named_methods.small_networks(source, method, components=components))
     stopped.run_eagerly = True
     logs = tiny.train(stopped, 2) | stopped.evaluate(
         tiny.digits(20), batch_size=16, return_dict=True, verbose=0
@@ -71,36 +79,6 @@ def test_evaluates_samples_and_goes_on_to_the_same_bits(method, tmp_path):
         tiny.train(model, 2)
     tiny.assert_same_state(loaded, stopped)
     assert loaded.step == 4
-
-
-@pytest.mark.parametrize("components", [1, 3], ids=["plain", "mixture"])
-@pytest.mark.parametrize("dataset", ["ring", "digits"])
-@rows()
-def test_200_steps_saved_resumed_and_exported(method, dataset, components, tmp_path):
-    """Finite logs to the end, and a resumed run that ends in the bits of an undisturbed run."""
-    source = tfgans.data.load(dataset, seed=1)
-    runs = []
-    for name in ("whole", "stopped"):
-        players = named_methods.small_networks(source, method, components=components)
-        gan = method.make(*players)
-        sizes = {"batch_size": 32, "epoch_steps": 50, "grid_every": 200}
-        for steps in [200] if name == "whole" else [70, 200]:
-            tfgans.training.Run(tmp_path / name, gan, source, steps=steps, **sizes).train()
-            if steps == 70:
-                # Another process would begin like this.
-                players = named_methods.small_networks(source, method, components=components)
-                gan = method.make(*players)
-        runs.append(tfgans.training.load_checkpoint(tmp_path / name))
-    rows = (tmp_path / "whole" / "log.csv").read_text().splitlines()
-    header = rows[0].split(",")
-    values = [dict(zip(header, row.split(","), strict=True)) for row in rows[1:]]
-    assert len(values) == 4
-    assert all(np.isfinite(float(row[name])) for row in values for name in method.logs)
-    tiny.assert_same_state(*runs)
-    model = tf.saved_model.load(str(runs[0].export(tmp_path / "exported", verify=False)))
-    made = model.signatures["sample"](seed=tf.constant([3], tf.int64))["images"]
-    expected = runs[0].sample(1, seed=3, refine=False)
-    np.testing.assert_allclose(made, expected, atol=1e-4)
 
 
 ADAM = keras.optimizers.Adam

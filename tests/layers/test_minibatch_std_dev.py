@@ -75,7 +75,7 @@ def test_a_whole_batch_and_its_parts_train_alike():
             accumulate_steps=parts,
             run_eagerly=True,
         )
-        tiny.train(model, 2)
+        tiny.train(model)
         ends.append(model.generator.get_weights() + model.discriminator.get_weights())
     for whole, summed in zip(*ends, strict=True):
         np.testing.assert_allclose(whole, summed, rtol=1e-4, atol=1e-6)

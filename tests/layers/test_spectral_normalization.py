@@ -467,12 +467,6 @@ def test_iteration_starts_from_the_vector_of_keras():
     np.testing.assert_allclose(ours.layers[0].vector_u, [0.6, 0.8], rtol=1e-6)
 
 
-def test_estimate_of_an_untrained_replacement_is_usable():
-    network = keras.Sequential([keras.Input((300,)), KerasSpectralNormalization(L.Dense(300))])
-    effective = replace_keras_spectral_normalization(network)(np.eye(300, dtype="float32"))
-    assert 1 - 1e-5 <= np.linalg.svd(effective, compute_uv=False)[0] < 1.03
-
-
 def test_replaces_in_a_sequential_that_is_not_built():
     network = keras.Sequential([KerasSpectralNormalization(L.Dense(2))])
     ours = replace_keras_spectral_normalization(network)

@@ -251,12 +251,6 @@ def test_run_is_the_function_with_the_settings(settings):
     np.testing.assert_array_equal(settings.run(start, model, key=KEY), expected)
 
 
-def test_settings_are_keyword_only():
-    assert Langevin(clamp=[-1, 1]).clamp == (-1.0, 1.0)
-    with pytest.raises(TypeError, match="positional"):
-        Langevin("latent")
-
-
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
