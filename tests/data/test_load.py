@@ -27,14 +27,6 @@ def mocked(tmp_path_factory):
     return load
 
 
-def test_names():
-    assert len(set(data.NAMES)) == len(data.NAMES) == 22
-    for name in ("ring", "grid", "swiss_roll", "parallel_lines", "low_rank_gaussian"):
-        source = data.load(name, seed=7)
-        assert isinstance(source, data.DrawnSource)
-        assert (source.name, source.seed) == (name, 7)
-
-
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -68,17 +60,6 @@ def test_options_are_the_arguments_of_load():
     assert {name: value.default for name, value in arguments.items() if name != "name"} == defaults
     reported = inspect.signature(data.inspect).parameters
     assert all(arguments[name] == value for name, value in reported.items())
-
-
-@pytest.mark.parametrize(
-    ("name", "split", "num", "shape"),
-    [("digits", "train[:10%]", 144, (8, 8, 1)), ("stacked_digits", "train", None, (8, 8, 3))],
-)
-def test_report_is_of_what_load_returns(name, split, num, shape):
-    report = data.inspect(name, split=split)
-    assert (report.num_examples, report.samples.shape[1:]) == (num, shape)
-    if num is not None:
-        assert sum(report.class_counts.values()) == num
 
 
 def test_import_is_cheap():

@@ -202,7 +202,8 @@ def test_a_failure_leaves_the_file_as_it_was(layer, format_name, path):
 
 @pytest.mark.parametrize("format_name", ["onnx"], indirect=True)
 @pytest.mark.parametrize(
-    ("offset", "factor", "message"), [(0.01, 1.0, r"differ by 0\.01"), (0.0, np.nan, "NaN")]
+    ("offset", "factor", "message"),
+    [(0.01, 1.0, r"differ by 0\.01"), (np.nan, 1.0, "differ by nan"), (0.0, np.nan, "NaN")],
 )
 def test_other_images_are_refused(offset, factor, message, format_name, path, monkeypatch):
     """The file gives images off by a hundredth, or the generator has diverged."""

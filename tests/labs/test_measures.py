@@ -74,11 +74,6 @@ class TestDiversity:
         assert measures["copy_share"] == 1.0
         assert measures["precision"] is None
 
-    def test_memory_repeats(self):
-        first, second = (diversity.memorizing(10, seed=1)(5, 3) for _ in range(2))
-        np.testing.assert_array_equal(first, second)
-        assert not np.array_equal(first, diversity.memorizing(10, seed=1)(5, 4))
-
     def test_collision_size(self):
         # Of 6 pairs 2 lie within 0.5.
         points = np.array([[0.0], [0.4], [10.0], [10.5]])

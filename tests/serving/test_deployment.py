@@ -37,13 +37,6 @@ def test_models_and_batches():
     assert (config.name, config.policy) == ("digits", VersionPolicy(2))
 
 
-def test_files_that_are_named_exist():
-    texts = [path.read_text() for path in FOLDER.iterdir()]
-    pattern = r"(?:/config/|(?<!/)serving/|\]\()([\w-]+\.\w+)"
-    names = {name for text in texts for name in re.findall(pattern, text)}
-    assert names == {path.name for path in FOLDER.iterdir()} - {"README.md"}
-
-
 def test_monitoring():
     assert f'path: "{metrics.PATH}"' in (FOLDER / "monitoring.config").read_text()
     (job,) = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
@@ -54,15 +47,6 @@ def test_monitoring():
     mounts = dict(volume.rsplit(":", 2)[:2] for volume in services[service]["volumes"])
     assert mounts["../exported/digits"] == model().base_path
     assert mounts["."] == "/config"
-
-
-def test_kserve():
-    service = yaml.safe_load((FOLDER / "kserve.yaml").read_text())
-    predictor = service["spec"]["predictor"]["model"]
-    assert service["kind"] == "InferenceService"
-    assert predictor["modelFormat"] == {"name": "tensorflow"}
-    assert predictor["storageUri"].endswith(model().name)
-    assert predictor["resources"].keys() == {"requests", "limits"}
 
 
 def test_manifest():

@@ -20,6 +20,7 @@ import model_servers
 import numpy as np
 import pytest
 import served
+import tensorflow as tf
 from aiohttp import test_utils
 from model_servers import Connection
 from prometheus_client.parser import text_string_to_metric_families
@@ -323,23 +324,33 @@ def test_json_of_strings(value):
         from_json("x", value, info)
 
 
-def put(kind, folder):
-    """Publishes a copy of an export as the next version below `folder`."""
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A version of a single signature, which loads in an instant."""
+    module, folder = tf.Module(), tmp_path_factory.mktemp("small")
+    specs = [tf.TensorSpec([None], tf.int64, "seed")]
+    module.sample = tf.function(lambda seed: {"doubled": 2 * seed}, input_signature=specs)
+    tf.saved_model.save(module, str(folder), signatures={"sample": module.sample})
+    return folder
+
+
+def put(version, folder):
+    """Publishes a copy of a version as the next version below `folder`."""
     folder.mkdir(exist_ok=True)
-    shutil.copytree(served.export(kind).version, folder / ".copy")
+    shutil.copytree(version, folder / ".copy")
     return publish.publish(folder / ".copy", folder)
 
 
-def test_folder_serves_the_newest_version_that_loads(tmp_path):
-    put("points", tmp_path)
+def test_folder_serves_the_newest_version_that_loads(small, tmp_path):
+    put(small, tmp_path)
     folder = ModelFolder(ModelConfig("points", tmp_path))
     assert not folder.refresh()
     old = weakref.ref(folder.current._loaded.signatures["sample"].graph)
-    put("points", tmp_path)
+    put(small, tmp_path)
     assert folder.refresh()
     assert list(folder.models) == [2]
     assert old() is None  # The old version leaves the memory.
-    broken = put("points", tmp_path)
+    broken = put(small, tmp_path)
     (broken / "saved_model.pb").write_bytes(b"no proto")
     assert not folder.refresh()
     end, available = folder.status()
@@ -347,7 +358,7 @@ def test_folder_serves_the_newest_version_that_loads(tmp_path):
     assert "cannot be served" in end.error
     shutil.rmtree(broken)
     assert folder.status() == [(2, "AVAILABLE", "")]
-    put("points", tmp_path)  # The same number with other files.
+    put(small, tmp_path)  # The same number with other files.
     assert folder.refresh()
     assert folder.current.version == 3
     shutil.rmtree(tmp_path / "3")
@@ -365,10 +376,10 @@ model_config_list {{
 """
 
 
-def test_a_config_file_chooses_versions_and_rolls_back_by_label(tmp_path, caplog):
+def test_a_config_file_chooses_versions_and_rolls_back_by_label(small, tmp_path, caplog):
     path, file = tmp_path / "points", tmp_path / "models.config"
     for _ in range(3):
-        put("points", path)
+        put(small, path)
 
     def write(policy, **labels):
         pairs = " ".join(f'version_labels {{ key: "{k}" value: {v} }}' for k, v in labels.items())
@@ -396,7 +407,7 @@ def test_a_config_file_chooses_versions_and_rolls_back_by_label(tmp_path, caplog
     write("specific { versions: 1 versions: 3 }", stable=1)
     assert models.refresh() == ["points"]
     assert [status[:2] for status in folder.status()] == [(3, "AVAILABLE"), (1, "AVAILABLE")]
-    put("points", path)
+    put(small, path)
     assert models.refresh() == []
     write("specific { }")
     with pytest.raises(ValueError, match="specific without versions"):
@@ -404,7 +415,7 @@ def test_a_config_file_chooses_versions_and_rolls_back_by_label(tmp_path, caplog
     path = tmp_path / "later"
     write("latest { }")
     assert models.refresh() == []
-    put("points", path)
+    put(small, path)
     assert models.refresh() == ["points"]
     assert models.folders["points"].path == path
 
@@ -498,7 +509,7 @@ NUM_CLIENTS, NUM_REQUESTS = 64, 5000
 def test_load_with_a_reload_in_the_middle(tmp_path):
     """Each reply is that of its seeds, of the old or the new version."""
     folder, seeds = tmp_path / "digits", np.arange(200)
-    put("mixture", folder)
+    put(served.export("mixture").version, folder)
     images = [served.export(kind)("sample", seed=seeds)["images"] for kind in ("mixture", "plain")]
     versions, memories = [], {}
 
@@ -523,7 +534,7 @@ def test_load_with_a_reload_in_the_middle(tmp_path):
             gathered = asyncio.gather(*clients)
             while len(versions) < 1000:
                 await asyncio.sleep(0.01)
-            await asyncio.to_thread(put, "plain", folder)
+            await asyncio.to_thread(put, served.export("plain").version, folder)
             await gathered
 
     flags = f"--model_dir={folder}", "--poll_seconds=0.05", "--noaccess_log"

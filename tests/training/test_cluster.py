@@ -164,7 +164,8 @@ class TestStrategies:
             "{",
             '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
             '{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
-            '{"cluster": {"ps": ["a:1"], "worker": ["b:1"]}, "task": {"type": "ps", "index": 0}}',
+            '{"cluster": {"ps": ["a:1"], "worker": ["b:1"]}, '
+            '"task": {"type": "worker", "index": 0}}',
         ],
     )
     def test_bad_clusters(self, config, monkeypatch):
