@@ -36,12 +36,15 @@ from tfgans.cli.parser import Parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-# Pages whose blocks take more than five seconds together.
+# Pages whose blocks take more than two seconds together.
 SLOW_PAGES = {
     "README",
+    "data",
     "evaluate",
     "from-keras",
+    "from-tf-gan",
     "getting-started",
+    "index",
     "limited-data",
     "methods",
     "mixtures",

@@ -108,7 +108,10 @@ def test_dead_components_and_messages():
     ("objective", "cure"),
     [
         (tfgans.objectives.NonSaturating(), r"AdaptiveAugment\(\).*--augmentation=ada"),
-        (tfgans.objectives.Wasserstein(), r"\.DiffAugment\(\).*--augmentation=diffaugment"),
+        pytest.param(
+            *(tfgans.objectives.Wasserstein(), r"\.DiffAugment\(\).*--augmentation=diffaugment"),
+            marks=slow,
+        ),
     ],
 )
 def test_a_discriminator_that_knows_its_examples_is_told_of_with_the_cure(

@@ -180,7 +180,11 @@ class TestAveragingOptimizers:
 
     @pytest.mark.parametrize(
         ("optimizer", "weight_update"),
-        [("FusedAdam", None), ("scaled Adam", "exponentiated_gradient"), ("Adam", "softmax")],
+        [
+            ("FusedAdam", None),
+            ("scaled Adam", "exponentiated_gradient"),
+            pytest.param("Adam", "softmax", marks=pytest.mark.slow),
+        ],
     )
     def test_both_networks_end_with_their_averages(self, optimizer, weight_update):
         def make(**options):
