@@ -82,20 +82,20 @@ class PlainWGANGP(keras.Model):
         return {"d_loss": loss, "g_loss": generator_loss}
 
 
-def bare_step(
+def kernels(
     generator: Any, critic: Any, critic_steps: int, batch: int
-) -> Callable[[], list[tf.Tensor]]:
-    """Returns a function that computes every gradient of one training step and applies none.
+) -> tuple[Callable[..., list[tf.Tensor]], list[tf.Tensor]]:
+    """Returns a function that computes every gradient of a training step, and its arguments.
 
-    All inputs are drawn beforehand. Each gradient waits for the previous gradient, as in training.
-    Otherwise two gradients could share the threads, and this would not be a lower bound.
+    It applies none, and all arguments are drawn beforehand. Each gradient waits for the previous
+    gradient, as in training. Otherwise two gradients could share the threads, and this would not be
+    a lower bound.
     """
     data_shape = critic.input_shape[1:]
     reals = tf.random.uniform([critic_steps, batch, *data_shape], -1.0, 1.0)
     alphas = tf.random.uniform([critic_steps, batch, *[1] * len(data_shape)])
     latents = tf.random.normal([critic_steps + 1, batch, *generator.input_shape[1:]])
 
-    @tf.function
     def step(reals: tf.Tensor, alphas: tf.Tensor, latents: tf.Tensor) -> list[tf.Tensor]:
         gradients: list[tf.Tensor] = []
         done: list[tf.Tensor] = []
@@ -114,4 +114,36 @@ def bare_step(
             )
         return gradients
 
-    return lambda: step(reals, alphas, latents)
+    return step, [reals, alphas, latents]
+
+
+def bare_step(
+    generator: Any, critic: Any, critic_steps: int, batch: int
+) -> Callable[[], list[tf.Tensor]]:
+    """Returns a compiled function without arguments of the `kernels`."""
+    step, arguments = kernels(generator, critic, critic_steps, batch)
+    compiled = tf.function(step, autograph=False)
+    return lambda: compiled(*arguments)
+
+
+class KernelsUnderFit(keras.Model):
+    """The `kernels` as a `train_step`: what they cost with the data and the loop of `fit`.
+
+    Args:
+        generator: Built Keras model.
+        critic: Built Keras model.
+        critic_steps: Int.
+        batch: Int.
+    """
+
+    def __init__(self, generator: Any, critic: Any, critic_steps: int, batch: int) -> None:
+        super().__init__()
+        self._kernels, self._arguments = kernels(generator, critic, critic_steps, batch)
+        self.built = True
+
+    def train_step(self, data: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Computes every gradient once the data are there."""
+        with tf.control_dependencies([data]):
+            arguments = [tf.identity(argument) for argument in self._arguments]
+        with tf.control_dependencies(self._kernels(*arguments)):
+            return {"nothing": tf.zeros([])}

@@ -15,7 +15,7 @@ Optimizer: TypeAlias = keras.optimizers.Optimizer
 Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
 
 
-class _Powers(dict[tf.DType, tuple[tf.Tensor, tf.Tensor]]):
+class _Scalars(dict[tf.DType, dict[str, tf.Tensor]]):
     """A dictionary that Keras does not track: it wraps plain ones, to save what they hold."""
 
 
@@ -39,9 +39,9 @@ class FusedAdam(keras.optimizers.Adam):
     ) -> None:
         """Moves all variables."""
         # Tensors of this call belong to the same graph.
-        self._powers = _Powers()
+        self._scalars = _Scalars()
         super().apply(grads, trainable_variables)
-        self._powers = _Powers()
+        self._scalars = _Scalars()
 
     def update_step(
         self,
@@ -57,32 +57,32 @@ class FusedAdam(keras.optimizers.Adam):
             state.value if isinstance(state, keras.Variable) else state
             for state in (variable, *compat.adam_moments(self, variable))
         )
-        beta_1_power, beta_2_power = self._powers_of(target.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=target.handle,
             m=momentum.handle,
             v=velocity.handle,
-            beta1_power=beta_1_power,
-            beta2_power=beta_2_power,
-            lr=tf.cast(learning_rate, target.dtype),
-            beta1=tf.cast(self.beta_1, target.dtype),
-            beta2=tf.cast(self.beta_2, target.dtype),
-            epsilon=tf.cast(self.epsilon, target.dtype),
             grad=tf.cast(gradient, target.dtype),
             use_locking=True,
+            **self._scalars_of(target.dtype, learning_rate),
         )
 
-    def _powers_of(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns beta_1^t and beta_2^t for update t, computed once for all variables of a type."""
-        if dtype not in self._powers:
+    def _scalars_of(self, dtype: tf.DType, learning_rate: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the numbers of an update, computed once for all variables of a type."""
+        if dtype not in self._scalars:
             count = tf.cast(tf.convert_to_tensor(self.iterations.value) + 1, dtype)
-            powers = tuple(
-                tf.pow(tf.cast(beta, dtype), count) for beta in (self.beta_1, self.beta_2)
-            )
+            beta_1, beta_2 = (tf.cast(beta, dtype) for beta in (self.beta_1, self.beta_2))
+            scalars = {
+                "lr": tf.cast(learning_rate, dtype),
+                "beta1": beta_1,
+                "beta2": beta_2,
+                "beta1_power": tf.pow(beta_1, count),
+                "beta2_power": tf.pow(beta_2, count),
+                "epsilon": tf.cast(self.epsilon, dtype),
+            }
             if replicas.count() > 1:  # Each replica has a separate device.
-                return powers
-            self._powers[dtype] = powers
-        return self._powers[dtype]
+                return scalars
+            self._scalars[dtype] = scalars
+        return self._scalars[dtype]
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
