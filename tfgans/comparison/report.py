@@ -123,12 +123,13 @@ def comparison_report(comparison: Comparison, command: str) -> Report:
         command: String, the command line, for the report.
     """
     pictures: dict[str, bytes] = {}
+    dashed = "" if comparison.reference is None else f" Dashed: {comparison.reference_label}."
     overview = _figures(
         pictures,
         {
             "seeds": (
                 figures.seeds(comparison),
-                "Each point is a run, the line is the median of the group.",
+                f"Each point is a run, the line is the median of the group.{dashed}",
             ),
             "precision-recall": (figures.precision_recall(comparison), "Each point is a run."),
         },
