@@ -26,14 +26,14 @@ DrawLatents: TypeAlias = Callable[[random.RowDraws], tf.Tensor]
 Judge: TypeAlias = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
 
 
-def sample_keys(seed: int, num: int) -> np.ndarray:
-    """Returns int64 [num, 2]: the keys of the samples 0, ..., num - 1 of a seed.
+def sample_keys(seed: int, n: int) -> np.ndarray:
+    """Returns int64 [n, 2]: the keys of the samples 0, ..., n - 1 of a seed.
 
     Raises:
-        ValueError: If `num` is not a positive int, or `seed` no int64.
+        ValueError: If `n` is not a positive int, or `seed` no int64.
     """
-    num, seed = checks.positive_int("num", num), checks.integer("seed", seed)
-    return np.stack([np.full(num, seed, np.int64), np.arange(num, dtype=np.int64)], axis=1)
+    n, seed = checks.positive_int("n", n), checks.integer("seed", seed)
+    return np.stack([np.full(n, seed, np.int64), np.arange(n, dtype=np.int64)], axis=1)
 
 
 def draw_classes(

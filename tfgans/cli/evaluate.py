@@ -167,7 +167,6 @@ COMMAND = Command(
     name="evaluate",
     summary="Measures a run, a SavedModel, images or held-out data against real examples.",
     examples=(
-        "--run_dir=runs/digits",
         "--run_dir=runs/digits --checkpoint=best --metrics=frechet_distance,precision_recall",
         "--samples=made.npy --dataset=digits --split=test --out=scores",
         "--samples_split=test --dataset=fashion_mnist --extractor=classifier --out=runs/floor",
