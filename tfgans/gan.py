@@ -563,7 +563,7 @@ class GAN(keras.Model):
                 real, fake, labels, update=update, stream=stream, training=True
             )
 
-        self._descend_discriminator(loss, real, labels)
+        self._minimize_discriminator(loss, real, labels)
 
     def generator_update(
         self, real: tf.Tensor, labels: tf.Tensor | None = None, *, stream: Stream
@@ -592,7 +592,7 @@ class GAN(keras.Model):
             fake = self.generate(shapes.batch_size(real), labels, stream=stream, training=True)
             return self.generator_loss(real, fake, labels, stream=stream, training=True)
 
-        self._descend(self.generator_player, loss, real, labels)
+        self._minimize(self.generator_player, loss, real, labels)
 
     def draw_latents(self, draws: RowDraws) -> tf.Tensor:
         """Returns float32 latents [rows, *latent_shape], in training and in sampling: N(0, 1).
@@ -694,7 +694,7 @@ class GAN(keras.Model):
         ```
         """
         discriminator, objective = self.discriminator_player, self.objective
-        examples = self._prepared(real, fake, labels, stream, training)
+        examples = self._discriminator_examples(real, fake, labels, stream, training)
         fake = examples.fake
         real_logits, fake_logits = discriminator.judge_both(
             examples.real,
@@ -705,7 +705,7 @@ class GAN(keras.Model):
             training=training,
         )
         fake_logits = fake_logits.times(fake.weights)
-        on_real, on_fake = self._terms(
+        on_real, on_fake = self._loss_terms(
             objective.discriminator_loss, real_logits, fake_logits, fake.weights, training
         )
         # Where a game pairs real with fake, its term on the real has the weight of the pair.
@@ -773,7 +773,7 @@ class GAN(keras.Model):
         """
         discriminator, objective = self.discriminator_player, self.objective
         layer_loss = self.generator_player.layer_loss(fake)
-        examples = self._prepared(real, fake, labels, stream, training)
+        examples = self._discriminator_examples(real, fake, labels, stream, training)
         generated, fake, real_logits = fake, examples.fake, None
         if objective.pairs_real_with_fake:
             real_logits = discriminator.judge(
@@ -782,7 +782,7 @@ class GAN(keras.Model):
         fake_logits = discriminator.judge(
             fake.values, examples.fake_labels, stream=stream, training=training
         )
-        on_fake = self._terms(
+        on_fake = self._loss_terms(
             objective.generator_loss, real_logits, fake_logits, fake.weights, training
         )
         loss = fake_logits.with_values(on_fake).times(fake.weights).mean()
@@ -831,11 +831,11 @@ class GAN(keras.Model):
         """Returns the factor of the mean penalty."""
         return 0.0 if self.penalty is None else self.penalty.weight
 
-    def _descend_discriminator(
+    def _minimize_discriminator(
         self, loss: Callable[..., tuple[tf.Tensor, Logs]], *examples: tf.Tensor | None
     ) -> None:
         """Takes a step of the discriminator's optimizer, adapts what follows, clips the weights."""
-        sums = self._descend(self.discriminator_player, loss, *examples)
+        sums = self._minimize(self.discriminator_player, loss, *examples)
         noise, augmentation = self.instance_noise, self.augmentation
         adapts_noise = noise is not None and noise.is_adaptive
         adapts_augmentation = augmentation is not None and augmentation.is_adaptive
@@ -852,7 +852,7 @@ class GAN(keras.Model):
         if self.weight_clip is not None:
             self.discriminator_player.clip(self.weight_clip)
 
-    def _descend(
+    def _minimize(
         self,
         player: Player,
         loss: Callable[..., tuple[tf.Tensor, Logs]],
@@ -868,7 +868,7 @@ class GAN(keras.Model):
         self._log_means.update_state(sums)
         return sums
 
-    def _prepared(
+    def _discriminator_examples(
         self,
         real: tf.Tensor,
         fake: Weighted,
@@ -876,34 +876,36 @@ class GAN(keras.Model):
         stream: Stream,
         training: bool,
     ) -> _Examples:
-        """Augments the examples, adds instance noise, and deals them to the discriminators."""
+        """Augments the examples, adds instance noise, and assigns them to the discriminators."""
         fakes = fake.values
         fake_labels = None if labels is None else players.match_rows(labels, fakes)
-        seen_real = self._seen(real, stream, _ROLES_OF_REAL, training)
-        seen_fakes = self._seen(fakes, stream, _ROLES_OF_FAKE, training)
+        seen_real = self._augmented(real, stream, _ROLES_OF_REAL, training)
+        seen_fakes = self._augmented(fakes, stream, _ROLES_OF_FAKE, training)
         # With routing "all" of the generators there are several fakes for each real example.
         paired_real = players.match_rows(seen_real, seen_fakes)
         if self.objective.pairs_real_with_fake:
             seen_real, labels = paired_real, fake_labels
 
-        deal = functools.partial(self.discriminator_player.deal, stream=stream, training=training)
+        assign = functools.partial(
+            self.discriminator_player.assign_rows, stream=stream, training=training
+        )
         if paired_real is seen_real:
-            dealt_real, labels, dealt_fakes, weights, fake_labels = deal(
+            assigned_real, labels, assigned_fakes, weights, fake_labels = assign(
                 seen_real, labels, seen_fakes, fake.weights, fake_labels
             )
-            penalized_real = dealt_real
+            penalized_real = assigned_real
         else:
-            dealt_real, labels = deal(seen_real, labels)
-            penalized_real, dealt_fakes, weights, fake_labels = deal(
+            assigned_real, labels = assign(seen_real, labels)
+            penalized_real, assigned_fakes, weights, fake_labels = assign(
                 paired_real, seen_fakes, fake.weights, fake_labels
             )
-        penalized_fake = dealt_fakes
+        penalized_fake = assigned_fakes
         if self._penalizes_raw:
-            penalized_real, penalized_fake = deal(players.match_rows(real, fakes), fakes)
+            penalized_real, penalized_fake = assign(players.match_rows(real, fakes), fakes)
         return _Examples(
-            real=dealt_real,
+            real=assigned_real,
             real_labels=labels,
-            fake=Weighted(dealt_fakes, weights),
+            fake=Weighted(assigned_fakes, weights),
             fake_labels=fake_labels,
             penalized_real=penalized_real,
             penalized_fake=penalized_fake,
@@ -914,7 +916,7 @@ class GAN(keras.Model):
         """Whether penalties take the gradient before the augmentation."""
         return self.augmentation is not None and self.augmentation.penalty_at == "raw"
 
-    def _seen(
+    def _augmented(
         self,
         examples: tf.Tensor,
         stream: Stream,
@@ -946,9 +948,9 @@ class GAN(keras.Model):
 
         def fake_near(stddev: float) -> tf.Tensor:
             fake = self.generate(num, labels, stream=stream.near(stddev), training=True).values
-            seen = self._seen(fake, stream, _ROLES_OF_FAKE, training=True)
-            (dealt,) = player.deal(seen, stream=stream, training=True)
-            return dealt
+            seen = self._augmented(fake, stream, _ROLES_OF_FAKE, training=True)
+            (assigned,) = player.assign_rows(seen, stream=stream, training=True)
+            return assigned
 
         return Judged(
             real=examples.real,
@@ -961,7 +963,7 @@ class GAN(keras.Model):
             key=stream.key(Role.REGULARIZER),
         )
 
-    def _terms(
+    def _loss_terms(
         self,
         loss: Callable[..., tf.Tensor | tuple[tf.Tensor, tf.Tensor]],
         real_logits: Weighted | None,
@@ -973,7 +975,7 @@ class GAN(keras.Model):
         real_values = None if real_logits is None else real_logits.values
         if not self.objective.weighs_fakes:
             return loss(real_values, fake_logits.values)
-        return self.discriminator_player.map_each(
+        return self.discriminator_player.map_components(
             lambda real, fake, weights: loss(real, fake, fake_weights=weights),
             *(real_values, fake_logits.values, fake_weights),
             training=training,

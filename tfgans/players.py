@@ -444,18 +444,19 @@ class DiscriminatorPlayer(Player):
         _check_place(network, MixtureDiscriminator)
         super().__init__(network)
 
-    def deal(
+    def assign_rows(
         self, *batch: tf.Tensor | None, stream: Stream, training: bool
     ) -> list[tf.Tensor | None]:
         """Returns tensors of as many rows each, in the order in which a mixture slices the rows.
 
-        None stays None. Tensors that are dealt with the same stream stay paired.
+        None stays None. Tensors that are assigned with the same stream stay paired.
         """
         if not isinstance(self.network, MixtureDiscriminator):
             return list(batch)
         tensors = [rows for rows in batch if rows is not None]
-        dealt = self.network.deal(tensors, key=stream.key(Role.DEALING), training=training)
-        remaining = iter(dealt)
+        key = stream.key(Role.ROW_ASSIGNMENT)
+        assigned = self.network.assign_rows(tensors, key=key, training=training)
+        remaining = iter(assigned)
         return [None if rows is None else next(remaining) for rows in batch]
 
     def judge(
@@ -517,7 +518,7 @@ class DiscriminatorPlayer(Player):
             return logits
         return tf.reduce_sum(logits * self.weights(), axis=1, keepdims=True)
 
-    def map_each(
+    def map_components(
         self,
         function: Callable[..., tf.Tensor | tuple[tf.Tensor, ...]],
         *batches: tf.Tensor | None,
@@ -552,7 +553,7 @@ class DiscriminatorPlayer(Player):
         """
         batch = {"real": real, "fake": fake} | ({} if labels is None else {"labels": labels})
 
-        def price(
+        def penalty_of(
             discriminator: Callable[..., tf.Tensor], rows: dict[str, tf.Tensor], index: int
         ) -> tf.Tensor:
             key = stream.key(Role.PENALTY)
@@ -566,13 +567,13 @@ class DiscriminatorPlayer(Player):
         if isinstance(self.network, MixtureDiscriminator):
             routing_key = stream.key(Role.DISCRIMINATOR_ROUTING)
             return self.network.penalize(
-                price,
+                penalty_of,
                 batch,
                 key=routing_key,
                 training=training,
                 whole=penalty.fraction == 1,
             )
-        return price(self.network, batch, 0)[:, tf.newaxis]
+        return penalty_of(self.network, batch, 0)[:, tf.newaxis]
 
     def clip(self, limit: float) -> None:
         """Moves all parameters of the networks into [-limit, limit]."""

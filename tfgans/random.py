@@ -54,7 +54,7 @@ class Role(enum.IntEnum):
     PENALTY = 1
     GENERATOR_ROUTING = 2
     DISCRIMINATOR_ROUTING = 3
-    DEALING = 4
+    ROW_ASSIGNMENT = 4
     NOISE_ON_REAL = 5
     NOISE_ON_FAKE = 6
     COMPONENTS = 7

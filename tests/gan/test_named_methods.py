@@ -296,16 +296,18 @@ def test_weighted_fakes_are_weighed_by_their_own_discriminator():
     stream = Stream(tfgans.random.key(0))
     loss = gan.generator_loss(fakes, Weighted(fakes), stream=stream, training=True)[1]
     loss = loss["generator_loss"]
-    dealt = gan.discriminator.deal(fakes, key=stream.key(Role.DEALING), training=True)
+    assigned = gan.discriminator.assign_rows(
+        fakes, key=stream.key(Role.ROW_ASSIGNMENT), training=True
+    )
     by_hand = []
-    for component, rows in zip(players[1].components, tf.split(dealt, 3), strict=True):
+    for component, rows in zip(players[1].components, tf.split(assigned, 3), strict=True):
         logits = component(rows).numpy().astype(np.float64)
         by_hand.append(-(np.exp(logits) / np.exp(logits).mean() * logits).mean())
     np.testing.assert_allclose(loss, np.mean(by_hand), rtol=1e-5)
 
 
 def test_penalties_of_several_discriminators_draw_their_own_points():
-    """Where they price a fraction of the rows, and so each discriminator by itself.
+    """Where they penalize a fraction of the rows, and so each discriminator by itself.
 
     And no network's points come from the numbers of another's noise.
     """

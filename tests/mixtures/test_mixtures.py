@@ -130,17 +130,17 @@ class TestSlices:
             np.testing.assert_allclose(weights[::2, 0], 4 * mixture.probabilities, rtol=1e-6)
 
     @pytest.mark.parametrize(("rows", "k"), [(8, 4), (10, 4), (7, 7), (12, 5)])
-    def test_dealing_puts_each_row_in_each_slice_by_its_share(self, rows, k):
+    def test_each_row_is_in_each_slice_by_its_share(self, rows, k):
         counts = np.zeros((rows, k))
         borders = np.cumsum(routing.slice_sizes(rows, k))
         for shift in range(rows):
-            order = routing.dealing_order(rows, k, tf.constant(shift)).numpy()
+            order = routing.assignment_order(rows, k, tf.constant(shift)).numpy()
             assert sorted(order) == list(range(rows))
             counts[order, np.searchsorted(borders, np.arange(rows), side="right")] += 1
         np.testing.assert_array_equal(counts, np.tile(routing.slice_sizes(rows, k), (rows, 1)))
 
-    def test_dealing_spreads_the_generators_over_the_discriminators(self):
-        order = routing.dealing_order(16, 4, tf.constant(5)).numpy()
+    def test_assignment_spreads_the_generators_over_the_discriminators(self):
+        order = routing.assignment_order(16, 4, tf.constant(5)).numpy()
         pairs = np.bincount(order // 4 * 4 + np.arange(16) // 4, minlength=16)
         np.testing.assert_array_equal(pairs, np.ones(16))
 

@@ -227,7 +227,7 @@ class DCD(GAN):
                     real, Weighted(fake), labels, update=number, stream=inner, training=True
                 )
 
-            self._descend_discriminator(loss, real, fake, labels)
+            self._minimize_discriminator(loss, real, fake, labels)
 
         replicas.repeat(self.updates_per_batch, descend)
 

@@ -54,7 +54,7 @@ def frechet_distance(real: Any, fake: Any) -> float:
         moments = [_moments(rows) for rows in (first, second)]
         shift = float(np.square(moments[0][0] - moments[1][0]).sum())
         return _distance(shift, moments[0][1], moments[1][1])
-    return _of_few(first, second)
+    return _distance_of_low_rank(first, second)
 
 
 def frechet_distance_from_statistics(real: tuple[Any, Any], fake: tuple[Any, Any]) -> float:
@@ -126,7 +126,7 @@ def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return statistics.mean, statistics.covariance
 
 
-def _of_few(first: np.ndarray, second: np.ndarray) -> float:
+def _distance_of_low_rank(first: np.ndarray, second: np.ndarray) -> float:
     """Returns the distance if a covariance is singular, without computing covariances."""
     means = first.mean(axis=0), second.mean(axis=0)
     centered = [rows - mean for rows, mean in zip((first, second), means, strict=True)]

@@ -12,7 +12,7 @@ from tfgans.mixtures.mixture import Mixture
 from tfgans.types import Inputs, Shape
 from tfgans.weighted import Weighted
 
-# `(discriminator, rows, index of the network)` -> the price of each row.
+# `(discriminator, rows, index of the network)` -> the penalty of each row.
 ComponentPenalty: TypeAlias = Callable[
     [Callable[..., tf.Tensor], dict[str, tf.Tensor], int], tf.Tensor
 ]
@@ -107,7 +107,7 @@ class MixtureDiscriminator(Mixture):
 
         Args:
             batch: Float examples [rows, ...], or the list [examples, labels]. "slices" cuts them in
-                order: deal them first.
+                order: call `assign_rows` first.
             key: The int64[2] random key of this call: the same key gives row i the same component.
             training: Bool. Without training every discriminator judges every example, whatever the
                 routing, so a batch may be of any size.
@@ -124,19 +124,19 @@ class MixtureDiscriminator(Mixture):
         logits = self(batch, training=training)
         return Weighted(logits, tf.exp(self.log_probabilities())[tf.newaxis])
 
-    def deal(self, batch: routes.Rows, *, key: tf.Tensor, training: bool) -> routes.Rows:
+    def assign_rows(self, batch: routes.Rows, *, key: tf.Tensor, training: bool) -> routes.Rows:
         """Returns the rows, of a nest of tensors with as many each, in the order for `route`.
 
         In training with "slices", rows are assigned in turn from a random row on, so that each
         slice holds its share of every generator's examples; see
-        `tfgans.mixtures.routing.dealing_order`.
+        `tfgans.mixtures.routing.assignment_order`.
         """
         if not training or self.routing != "slices" or self.num_components == 1:
             return batch
         num_rows = shapes.batch_size(tf.nest.flatten(batch)[0])
         uniform = random.uniform([1], key)[0]
         shift = tf.cast(uniform * tf.cast(num_rows, tf.float32), tf.int32)
-        order = routes.dealing_order(num_rows, self.num_components, shift)
+        order = routes.assignment_order(num_rows, self.num_components, shift)
         return tf.nest.map_structure(lambda rows: tf.gather(rows, order), batch)
 
     def cut_by_discriminator(self, rows: tf.Tensor | None, *, training: bool) -> list[tf.Tensor]:
@@ -159,17 +159,17 @@ class MixtureDiscriminator(Mixture):
     ) -> tf.Tensor:
         """Returns the penalty of each row: float32 [rows, columns], columns as in `route`.
 
-        Each row has the logit of the component that judges it, so a penalty prices all rows at
-        once. With "all" it does so if the components run as one, on a copy of the rows for each of
-        them with the same draws; else component by component, as with slices where only a
-        `fraction` of the rows is priced.
+        Each row has the logit of the component that judges it, so a penalty is computed of all
+        rows at once. With "all" that is so if the components run as one, on a copy of the rows for
+        each of them with the same draws; else component by component, as with slices where only a
+        `fraction` of the rows is penalized.
 
         Args:
             penalty: Callable `(discriminator, batch, index) -> [rows]`.
-            batch: Tensors by name with as many rows each, dealt as for `route`.
+            batch: Tensors by name with as many rows each, assigned as for `route`.
             key: The key of `route`.
             training: Bool.
-            whole: Bool, whether the penalty prices every row.
+            whole: Bool, whether the penalty is of every row.
         """
         if training and self.routing == "categorical":
 

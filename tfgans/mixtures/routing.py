@@ -55,8 +55,8 @@ def run_slices(
     ]
 
 
-def dealing_order(num_rows: int | tf.Tensor, num_slices: int, shift: tf.Tensor) -> tf.Tensor:
-    """Returns int32 [num_rows]: row numbers in the order in which dealing puts them into slices.
+def assignment_order(num_rows: int | tf.Tensor, num_slices: int, shift: tf.Tensor) -> tf.Tensor:
+    """Returns int32 [num_rows]: row numbers in the order of the slices that they are assigned to.
 
     In turn: slice j gets rows j, j + num_slices, ... counted from row `shift`. Rows that belong
     together, say of the same generator, are spread evenly over the slices; and over a uniform shift

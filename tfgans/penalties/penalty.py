@@ -34,7 +34,7 @@ class Penalty(abc.ABC):
             update alone, n times as much, so its mean over many updates stays ("lazy"
             regularization, Karras et al. 2020, appendix B). Under a strategy of several replicas
             it does not go with `SpectralNormalization`, which synchronizes. Default: 1.
-        fraction: Float in (0, 1]. An approximation: only this part of the batch is priced, a
+        fraction: Float in (0, 1]. An approximation: only this part of the batch is penalized, a
             random subset, each row weighted up so that the expectation stays.
             Default: 1.
         epsilon: Float above 0, added to the squared norm under the root, whose gradient at zero
@@ -105,17 +105,17 @@ class Penalty(abc.ABC):
             key = tf.random.uniform([2], maxval=tf.int64.max, dtype=tf.int64)
         points = self.points(tf.cast(real, tf.float32), tf.cast(fake, tf.float32), key)
 
-        def price() -> tf.Tensor:
+        def compute() -> tf.Tensor:
             if not training or self.fraction == 1:
-                return self._prices(discriminator, points, labels, training)
-            return self._prices_of_some(discriminator, points, labels, key)
+                return self._penalties(discriminator, points, labels, training)
+            return self._penalties_of_some(discriminator, points, labels, key)
 
         if update is None or not training or self.every == 1:
-            return price()
+            return compute()
         rows = tf.shape(points)[:1]
         return tf.cond(
             tf.equal(tf.cast(update, tf.int64) % self.every, 0),
-            lambda: self.every * price(),
+            lambda: self.every * compute(),
             lambda: tf.zeros(rows),
         )
 
@@ -128,7 +128,7 @@ class Penalty(abc.ABC):
         """Makes a penalty from the result of `get_config`."""
         return cls(**config)
 
-    def _prices(
+    def _penalties(
         self,
         discriminator: Callable[..., tf.Tensor],
         points: tf.Tensor,
@@ -141,14 +141,14 @@ class Penalty(abc.ABC):
         excess = tf.sqrt(squared + self.epsilon) - self.target
         return tf.square(tf.nn.relu(excess) if self.one_sided else excess)
 
-    def _prices_of_some(
+    def _penalties_of_some(
         self,
         discriminator: Callable[..., tf.Tensor],
         points: tf.Tensor,
         labels: tf.Tensor | None,
         key: tf.Tensor,
     ) -> tf.Tensor:
-        """Returns scaled prices of evenly spread rows from a random start; 0 for the rest."""
+        """Returns scaled penalties of evenly spread rows from a random start; 0 for the rest."""
         rows = tf.shape(points)[0] if points.shape[0] is None else points.shape[0]
         if isinstance(rows, int):
             count = math.ceil(self.fraction * rows)
@@ -159,9 +159,9 @@ class Penalty(abc.ABC):
         chosen = (first + tf.range(count) * rows // count) % rows
         some = tf.gather(points, chosen)
         some_labels = None if labels is None else tf.gather(labels, chosen)
-        prices = self._prices(discriminator, some, some_labels, training=True)
+        penalties = self._penalties(discriminator, some, some_labels, training=True)
         scale = tf.cast(rows, tf.float32) / tf.cast(count, tf.float32)
-        return tf.scatter_nd(chosen[:, tf.newaxis], scale * prices, [rows])
+        return tf.scatter_nd(chosen[:, tf.newaxis], scale * penalties, [rows])
 
 
 def squared_gradient_norm(
