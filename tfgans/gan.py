@@ -696,15 +696,14 @@ class GAN(keras.Model):
         discriminator, objective = self.discriminator_player, self.objective
         examples = self._discriminator_examples(real, fake, labels, stream, training)
         fake = examples.fake
-        real_logits, fake_logits = discriminator.judge_both(
-            examples.real,
-            fake.values,
-            examples.real_labels,
-            examples.fake_labels,
-            stream=stream,
-            training=training,
+        # Real and fake are judged separately, as in the DCGAN authors' code: BatchNormalization
+        # normalizes each batch by its statistics.
+        real_logits = discriminator.judge(
+            examples.real, examples.real_labels, stream=stream, training=training
         )
-        fake_logits = fake_logits.times(fake.weights)
+        fake_logits = discriminator.judge(
+            fake.values, examples.fake_labels, stream=stream, training=training
+        ).times(fake.weights)
         on_real, on_fake = self._loss_terms(
             objective.discriminator_loss, real_logits, fake_logits, fake.weights, training
         )

@@ -20,7 +20,6 @@ from tfgans.mixtures import Mixture, MixtureDiscriminator, MixtureGenerator
 from tfgans.mixtures.idle_components import restore_idle_components
 from tfgans.mixtures.mixture import holds_mixture
 from tfgans.mixtures.routing import slice_sizes
-from tfgans.mixtures.stack import is_plain
 from tfgans.penalties import Penalty, PenaltySum, clip_weights
 from tfgans.random import Role, Stream
 from tfgans.types import Config, Inputs
@@ -471,44 +470,6 @@ class DiscriminatorPlayer(Player):
             # Losses are computed in float32 whatever the networks compute in.
             output = Weighted(tf.cast(self.network(inputs, training=training), tf.float32))
         return self._with_layer_loss(output)
-
-    def judge_both(
-        self,
-        real: tf.Tensor,
-        fake: tf.Tensor,
-        real_labels: tf.Tensor | None,
-        fake_labels: tf.Tensor | None,
-        *,
-        stream: Stream,
-        training: bool,
-    ) -> tuple[Weighted, Weighted]:
-        """Returns `judge` of real and of fake examples.
-
-        A perceptron without layer losses judges them in a single call: the logits are the same, and
-        small networks take less time, since an operation costs more than its arithmetic. Any other
-        network judges them separately, as in the DCGAN authors' code: BatchNormalization normalizes
-        each batch by its statistics.
-        """
-        if not self._judges_jointly or real_labels is not None:
-            return (
-                self.judge(real, real_labels, stream=stream, training=training),
-                self.judge(fake, fake_labels, stream=stream, training=training),
-            )
-        both = tf.concat([real, fake], axis=0)
-        logits = self.judge(both, None, stream=stream, training=training)
-        sizes = [shapes.batch_size(real), shapes.batch_size(fake)]
-        weights: Sequence[tf.Tensor | None] = [logits.weights] * 2
-        if self.routing in ("slices", "categorical"):
-            weights = tf.split(logits.weights, sizes)
-        on_real, on_fake = tf.split(logits.values, sizes)
-        return Weighted(on_real, weights[0]), Weighted(on_fake, weights[1])
-
-    @property
-    def _judges_jointly(self) -> bool:
-        """Whether a perceptron judges each example by itself, whatever its place in the batch."""
-        assigns_rows = self.routing in ("slices", "categorical") and self.num_components > 1
-        plain = all(is_plain(network) for network in self.components)
-        return plain and not assigns_rows and not self.has_layer_losses
 
     def mean_logits(self, examples: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         """Returns float32 [rows, 1]: logits at inference, of a mixture their weighted mean."""

@@ -39,34 +39,6 @@ def train(model, steps):
     return model
 
 
-def perceptron(normalization="none"):
-    return tfgans.networks.mlp_discriminator((2,), width=8, normalization=normalization)
-
-
-@pytest.mark.parametrize(
-    "network",
-    [
-        perceptron,
-        lambda: perceptron("batch"),
-        *(
-            lambda count=count, routing=routing: tfgans.MixtureDiscriminator.from_builder(
-                perceptron, count, routing=routing
-            )
-            for count, routing in ((1, "slices"), (2, "slices"), (2, "all"))
-        ),
-    ],
-)
-def test_real_and_fake_are_judged_as_if_separately(network):
-    player = players.DiscriminatorPlayer(network())
-    call = {"stream": Stream(random.key(3)), "training": True}
-    real, fake = tf.random.normal([6, 2]), 5.0 + tf.random.normal([6, 2])
-    both = player.judge_both(real, fake, None, None, **call)
-    for examples, judged in zip((real, fake), both, strict=True):
-        expected = player.judge(examples, None, **call)
-        np.testing.assert_allclose(judged.values, expected.values, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(judged.mean(), expected.mean(), rtol=1e-5)
-
-
 class TestOneComponent:
     @COMBINATIONS
     def test_equals_the_plain_network_to_the_bit(self, routing, weight_update):

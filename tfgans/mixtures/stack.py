@@ -74,7 +74,7 @@ def can_stack(components: Sequence[keras.Model]) -> bool:
     return (
         len(components) > 1
         and first.count_params() <= _MOST_PARAMETERS
-        and all(is_plain(network) for network in components)
+        and all(_is_plain(network) for network in components)
         and have_equal_architectures(components)
     )
 
@@ -92,7 +92,7 @@ def has_equal_slices(batch: Inputs, count: int) -> bool:
     )
 
 
-def is_plain(network: keras.Model) -> bool:
+def _is_plain(network: keras.Model) -> bool:
     """Returns whether a network has no state but its weights, and layers from `_LAYERS` alone."""
     return (
         type(network).__module__.startswith("keras.")  # Sequential or functional.
