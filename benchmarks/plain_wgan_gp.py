@@ -1,7 +1,6 @@
 """The reference of the benchmark: WGAN-GP as in the guides of keras.io, and its kernels alone."""
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,7 +13,7 @@ def adam() -> keras.optimizers.Adam:
     return keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9)
 
 
-def penalty(critic: Any, real: tf.Tensor, fake: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+def penalty(critic: keras.Model, real: tf.Tensor, fake: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
     """Returns the mean of (||grad D|| - 1)^2 on the lines between real and fake."""
     points = real + alpha * (fake - real)
     with tf.GradientTape() as tape:
@@ -26,7 +25,9 @@ def penalty(critic: Any, real: tf.Tensor, fake: tf.Tensor, alpha: tf.Tensor) -> 
     return tf.reduce_mean(tf.square(norm - 1.0))
 
 
-def critic_loss(critic: Any, real: tf.Tensor, fake: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+def critic_loss(
+    critic: keras.Model, real: tf.Tensor, fake: tf.Tensor, alpha: tf.Tensor
+) -> tf.Tensor:
     """Returns the loss of the critic."""
     gap = tf.reduce_mean(critic(fake, training=True)) - tf.reduce_mean(critic(real, training=True))
     return gap + PENALTY_WEIGHT * penalty(critic, real, fake, alpha)
@@ -44,7 +45,7 @@ class PlainWGANGP(keras.Model):
         critic_steps: Int.
     """
 
-    def __init__(self, generator: Any, critic: Any, critic_steps: int) -> None:
+    def __init__(self, generator: keras.Model, critic: keras.Model, critic_steps: int) -> None:
         super().__init__()
         self.generator = generator
         self.critic = critic
@@ -83,7 +84,7 @@ class PlainWGANGP(keras.Model):
 
 
 def kernels(
-    generator: Any, critic: Any, critic_steps: int, batch: int
+    generator: keras.Model, critic: keras.Model, critic_steps: int, batch: int
 ) -> tuple[Callable[..., list[tf.Tensor]], list[tf.Tensor]]:
     """Returns a function that computes every gradient of a training step, and its arguments.
 
@@ -118,7 +119,7 @@ def kernels(
 
 
 def bare_step(
-    generator: Any, critic: Any, critic_steps: int, batch: int
+    generator: keras.Model, critic: keras.Model, critic_steps: int, batch: int
 ) -> Callable[[], list[tf.Tensor]]:
     """Returns a compiled function without arguments of the `kernels`."""
     step, arguments = kernels(generator, critic, critic_steps, batch)
@@ -136,7 +137,9 @@ class KernelsUnderFit(keras.Model):
         batch: Int.
     """
 
-    def __init__(self, generator: Any, critic: Any, critic_steps: int, batch: int) -> None:
+    def __init__(
+        self, generator: keras.Model, critic: keras.Model, critic_steps: int, batch: int
+    ) -> None:
         super().__init__()
         self._kernels, self._arguments = kernels(generator, critic, critic_steps, batch)
         critics = critic_steps * critic.trainable_variables

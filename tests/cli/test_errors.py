@@ -64,6 +64,7 @@ FLAGS = [
     ("evaluate --run_dir={run}" + OF_ARRAY, "run_dir.*saved_model.*samples"),
     ("evaluate --value_range=0,1" + OF_ARRAY, "need --saved_model"),
     ("evaluate --checkpoint=best" + OF_ARRAY, "--checkpoint needs --run_dir"),
+    ("evaluate --samples_split=train --out={new}", "holds the real examples themselves"),
     ("export --format=onnx --keep=2" + OF_RUN, "--keep, --evaluation and --license need"),
     ("export --format=onnx --noverify" + OF_RUN, "--noverify needs --format=tf_saved_model"),
     ("export --evaluation=x --component=0" + OF_RUN, "of the whole mixture: leave out --component"),
