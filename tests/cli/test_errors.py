@@ -64,7 +64,6 @@ FLAGS = [
     ("evaluate --run_dir={run}" + OF_ARRAY, "run_dir.*saved_model.*samples"),
     ("evaluate --value_range=0,1" + OF_ARRAY, "need --saved_model"),
     ("evaluate --checkpoint=best" + OF_ARRAY, "--checkpoint needs --run_dir"),
-    ("evaluate --samples_split=train --out={new}", "holds the real examples themselves"),
     ("export --format=onnx --keep=2" + OF_RUN, "--keep, --evaluation and --license need"),
     ("export --format=onnx --noverify" + OF_RUN, "--noverify needs --format=tf_saved_model"),
     ("export --evaluation=x --component=0" + OF_RUN, "of the whole mixture: leave out --component"),
@@ -77,6 +76,7 @@ FLAGS = [
 ]
 # Code 1: what is wrong shows when the command runs.
 WORK = [
+    ("evaluate --samples_split=train --out={new}", "holds the real examples themselves"),
     ("train --augmentation=ada --gamma=2" + NEW, r"default with --augmentation=ada\). It applies"),
     ("train --model=minimax --penalty_weight=1" + NEW, "--penalty_weight does not apply to --mod"),
     ("train --model=wgan --refine=latent" + NEW, "--refine does not apply.*use dcd"),
