@@ -212,11 +212,18 @@ NOT_RUN = {
 }
 # Examples that take more than three seconds.
 SLOW = {
+    "augmentation/adaptive_augment.py: AdaptiveAugment",
+    "callbacks/backup.py: Backup",
+    "callbacks/doctor.py: Doctor",
+    "callbacks/evaluation.py: Evaluation",
+    "callbacks/mixture_monitor.py: MixtureMonitor",
     "evaluation/digits_classifier.py: DigitsClassifier",
     "evaluation/evaluator.py: evaluate",
     "evaluation/image_classifier.py: train",
+    "evaluation/record.py: Record",
     "games/neural_net_distance.py: neural_net_distance",
     "games/wasserstein_critic.py: wasserstein_critic",
+    "methods/dcd.py: DCD",
     "training/run.py: Run",
 }
 

@@ -117,7 +117,13 @@ def test_a_constant_schedule_is_a_model_without_one():
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"discriminator_steps": 2}, {"accumulate_steps": 4}], ids=["", "two", "parts"]
+    "options",
+    [
+        {},
+        {"discriminator_steps": 2},
+        pytest.param({"accumulate_steps": 4}, marks=pytest.mark.slow),
+    ],
+    ids=["", "two", "parts"],
 )
 def test_settings_follow_the_images(options):
     accumulate = options.pop("accumulate_steps", 1)
@@ -159,6 +165,7 @@ def test_augmentation_follows_the_images():
         scheduled(schedule, augmentation=low)
 
 
+@pytest.mark.slow
 def test_replicas_count_the_images_of_the_whole_batch():
     devices, to_one = ["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice()
     with tf.distribute.MirroredStrategy(devices, cross_device_ops=to_one).scope():
@@ -221,4 +228,4 @@ def test_what_a_schedule_sets_is_refused_elsewhere():
         with pytest.raises(ValueError, match=r"beta_2 is a variable.*ScheduledAdam"):
             gan.compile(*optimizers)
     with pytest.raises(ValueError, match="a `ScheduledAdam`, whose rate a schedule sets"):
-        gan.lower_learning_rates(0.5)
+        gan.optimizer.scale(0.5)

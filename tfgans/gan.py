@@ -245,8 +245,15 @@ class GAN(keras.Model):
 
     @property
     def rollbacks(self) -> int:
-        """Calls of `lower_learning_rates` so far; saved and resumed with the weights."""
+        """How often training has returned to a backup; saved and resumed with the weights."""
         return self._rollbacks
+
+    def count_rollback(self) -> None:
+        """Adds 1 to `rollbacks`, by which the backups after a rollback are told from those before.
+
+        `tfgans.callbacks.Doctor` calls it.
+        """
+        self._rollbacks += 1
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
@@ -390,22 +397,6 @@ class GAN(keras.Model):
                 "A GAN has two optimizers. Received: a single optimizer. Pass "
                 "`generator_optimizer` and `discriminator_optimizer` to `compile`"
             )
-
-    def lower_learning_rates(self, factor: float) -> None:
-        """Multiplies both players' learning rates, once after each rollback, and counts it.
-
-        The rate of a mixture's weights, which no optimizer moves, stays.
-
-        Args:
-            factor: Float above 0.
-
-        Raises:
-            ValueError: If a learning rate is a schedule, which would overwrite the change.
-        """
-        optimizers.LearningRates(self.generator_optimizer, self.discriminator_optimizer).scale(
-            factor
-        )
-        self._rollbacks += 1
 
     # The components of a mixture of generators.
 
@@ -1463,7 +1454,6 @@ class GAN(keras.Model):
             OSError: If the folder cannot be written.
         """
         checks.choice("format", format, ("tf_saved_model", "onnx", "litert"))
-        _check_export_path(path, format)
         generator = self.sampling_generator
         if component is not None:
             components = GeneratorPlayer(generator).components
@@ -1694,38 +1684,4 @@ class GAN(keras.Model):
                 else value
                 for name, value in config.items()
             }
-        )
-
-
-# Endings of files, and the format that writes them; None, if `GAN.export` does not.
-_FILE_FORMATS = {
-    ".onnx": "onnx",
-    ".tflite": "litert",
-    ".keras": None,
-    ".h5": None,
-    ".hdf5": None,
-    ".pb": None,
-}
-
-
-def _check_export_path(path: str | os.PathLike[str], format: str) -> None:  # noqa: A002
-    """Raises ValueError if a SavedModel, which is a folder, is to be written to a file."""
-    suffix = Path(path).suffix
-    if format != "tf_saved_model":
-        return  # `export.export_exchange` knows the endings of its formats.
-    if suffix in _FILE_FORMATS:
-        fitting = _FILE_FORMATS[suffix]
-        advice = (
-            f"Pass `format={fitting!r}`"
-            if fitting
-            else "`save` writes `.keras` files, for training on"
-        )
-        raise ValueError(
-            "A SavedModel is a folder, say 'exported/digits'. Received: the file path "
-            f"{os.fspath(path)!r} with format={format!r}. {advice}, or leave the ending out"
-        )
-    if files.path(path).is_file():
-        raise ValueError(
-            "A SavedModel is a folder, say 'exported/digits'. Received: the existing file "
-            f"{os.fspath(path)!r}. Take another path"
         )

@@ -93,6 +93,7 @@ def test_twice_differentiable_as_finite_differences(augment):
 
 # They hold the others, but for a flip.
 @pytest.mark.parametrize("name", ["DiffAugment", "AdaptiveAugment", "flip"])
+@pytest.mark.slow
 def test_same_eagerly_in_a_graph_and_under_xla(name):
     keras.config.set_dtype_policy("mixed_float16")  # Draws and arithmetic stay in float32.
     signature = [tf.TensorSpec([None, 8, 8, 3]), tf.TensorSpec([2], tf.int64)]

@@ -257,9 +257,10 @@ FAR = tfgans.data.GaussianMixture(name="far", modes=[[9.0, 9.0]], std=0.1)
             *(tfgans.LeastSquaresGAN, (SGD(1e-6), SGD(1e-6)), RING, shrink),
             *("collapse", "mean distance .* under 0.1 of the earlier .* lower the learning"),
         ),
-        (
+        pytest.param(
             *(tfgans.WGANGP, (ADAM(1e-4), ADAM(3.0)), RING, None),
             *("exploding penalty", "over 100 times the usual 1.* lower the discriminator's"),
+            marks=slow,
         ),
     ],
 )

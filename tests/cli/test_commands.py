@@ -321,6 +321,7 @@ def test_report_of_a_run_that_has_ended_and_of_one_that_has_not(finished, tmp_pa
     assert "Measured by the last evaluation of the training" in done.stdout
 
 
+@pytest.mark.slow
 def test_data_are_remembered(tmp_path, monkeypatch):
     """By a relative path, from another folder, with links and a damaged file; `~` is the home."""
     rng = np.random.default_rng(0)
@@ -381,6 +382,7 @@ def test_a_dataset_by_the_name_of_the_training_is_loaded_as_trained(tmp_path, mo
     assert loaded("--dataset=folder:others").data_shape == (10, 12, 3)
 
 
+@pytest.mark.slow
 def test_labels_are_drawn_as_in_the_data(tmp_path):
     labels = np.repeat(np.arange(4), [32, 0, 24, 8])
     names = ["red", "green", "0", "blue"]
@@ -412,6 +414,7 @@ def test_labels_are_drawn_as_in_the_data(tmp_path):
     assert "or a name: red, green, 0, blue. Received: 'pink'" in done.stderr
 
 
+@pytest.mark.slow
 def test_layers_of_a_keras_model_give_features_and_probabilities(finished, tmp_path):
     layers = [keras.layers.Dense(4, name="features"), keras.layers.Softmax(name="classes")]
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), *layers])

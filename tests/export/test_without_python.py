@@ -75,6 +75,7 @@ class Compiled(tf.Module):
         return {"doubled": 2 * t}
 
 
+@pytest.mark.slow
 def test_every_signature_gives_the_same_as_in_python(tmp_path):
     calls, expected = Calls(tmp_path), []
     for kind in ("plain", "mixture", "conditional"):

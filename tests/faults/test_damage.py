@@ -65,6 +65,7 @@ class Loads:
         self.loaded.append(path)
 
 
+@pytest.mark.slow
 def test_backups(run):
     older, newest = sorted(run.backups.iterdir())
     model, backup = Loads(), callbacks.Backup(run.backups)

@@ -113,6 +113,7 @@ def test_p_of_a_run_that_is_saved_in_mid_window_goes_on_to_the_same_bits(tmp_pat
     assert other.regularizers[0].anchors() == stopped.regularizers[0].anchors()
 
 
+@pytest.mark.slow
 def test_steps_per_execution_and_several_updates_of_the_discriminator():
     def trained(steps_per_execution):
         mlp = tfgans.networks

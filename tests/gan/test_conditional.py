@@ -142,6 +142,7 @@ def test_samples_have_the_classes_that_are_asked_for(make):
     assert not np.allclose(sevens[~kept], images[~kept])
 
 
+@pytest.mark.slow
 def test_exported_with_labels(tmp_path):
     model = mixed()
     loaded = tf.saved_model.load(str(model.export(tmp_path / "digits", verify=False)))

@@ -47,7 +47,7 @@ def fit(steps_per_execution, ends, cls=tfgans.NonSaturatingGAN, **options):
     ("options", "steps"),
     [
         ({"epochs": 3, "steps_per_epoch": 71, "cls": tfgans.WGANGP}, 213),
-        ({"epochs": 2, "unknown_length": True}, 160),
+        pytest.param({"epochs": 2, "unknown_length": True}, 160, marks=pytest.mark.slow),
     ],
 )
 def test_auto_is_a_step_at_a_time_to_the_bit(options, steps):

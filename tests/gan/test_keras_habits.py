@@ -181,7 +181,7 @@ class TestAveragingOptimizers:
     @pytest.mark.parametrize(
         ("optimizer", "weight_update"),
         [
-            ("FusedAdam", None),
+            pytest.param("FusedAdam", None, marks=pytest.mark.slow),
             ("scaled Adam", "exponentiated_gradient"),
             pytest.param("Adam", "softmax", marks=pytest.mark.slow),
         ],
@@ -253,7 +253,7 @@ class TestFiles:
             ("x.onnx", {"format": "onnx", "keep": 2}, "apply only to format='tf_saved_model'"),
             ("x.onnx", {"format": "litert"}, r"\.tflite"),
             ("x.onnx", {}, "format='onnx'"),
-            ("x.keras", {}, "`save`"),
+            ("x.keras", {}, r"`GAN\.save`"),
             ("file", {}, "existing file"),
         ],
     )

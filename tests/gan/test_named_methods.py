@@ -30,7 +30,7 @@ def rows(*fast):
     )
 
 
-@rows("WGANGP", "R3GAN", "DCD")
+@rows("WGANGP")
 def test_step_of_a_graph_is_the_eager_step(method):
     images = tfgans.data.from_array(tiny.digits())
     results = []
@@ -53,7 +53,7 @@ def test_step_of_a_graph_is_the_eager_step(method):
 
 
 @pytest.mark.parametrize("components", [1, pytest.param(3, marks=SLOW)])
-@rows("WGANGP", "DCD")
+@rows("WGANGP")
 def test_evaluates_samples_and_goes_on_to_the_same_bits(method, components, tmp_path):
     if components == 1:
         stopped = method.make_tiny(dropout=0.3)

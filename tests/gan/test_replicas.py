@@ -129,11 +129,11 @@ def on_one_device():
     [
         (FIRST, {"replicas": 2}),
         (FIRST, {"accumulate_steps": 4}),
-        ("augmented", {"replicas": 2}),
         ("augmented", {"accumulate_steps": 4}),
         *(
             pytest.param(game, execution, marks=SLOW)
             for game, execution in [
+                ("augmented", {"replicas": 2}),
                 (FIRST, {"replicas": 4}),
                 (FIRST, {"replicas": 2, "accumulate_steps": 2}),
                 (FIRST, {"jit_compile": True, "accumulate_steps": 2}),

@@ -59,6 +59,7 @@ def test_report_holds_figures_tables_and_verdicts(tmp_path, here):
     assert "seeds 0 to 0" in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_a_row_and_the_others_go_on(tmp_path):
     lab = tiny_lab.lab("raises", "dies", "forgets", "up")
     outcome = labs.run(lab, tmp_path, seeds=3, workers=2)

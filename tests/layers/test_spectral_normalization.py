@@ -198,6 +198,7 @@ def _small_model():
     )
 
 
+@pytest.mark.slow
 def test_gradient_penalty_is_the_same_eagerly_and_compiled():
     model, inputs = _small_model(), tf.random.stateless_normal((4, 6, 6, 2), [0, 0])
     start = model.get_weights()

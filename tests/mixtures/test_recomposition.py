@@ -65,6 +65,7 @@ def test_after_a_drop_training_goes_on_as_that_of_a_mixture_built_without(update
     tiny.assert_same_state(train(gan), train(by_hand))
 
 
+@pytest.mark.slow
 def test_a_split_halves_the_weight_and_keeps_the_distribution():
     gan = train(model(ema=0.5, run_eagerly=False))
     gan.generator.set_probabilities([0.5, 0.3, 0.2])

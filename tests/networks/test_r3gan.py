@@ -125,7 +125,9 @@ def test_only_the_last_convolutions_move_in_the_first_step_of_a_penalized_game()
         assert np.isfinite(0 if gradient is None else gradient).all()
 
 
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize(
+    "jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["graph", "xla"]
+)
 def test_second_derivative_of_grouped_convolutions_and_resampling(jit_compile):
     """The gradient of R1 against differences of R1; the networks themselves have kinks."""
     model = keras.Sequential(

@@ -149,7 +149,7 @@ ANY_BATCH = [tf.TensorSpec([None, 3], tf.float32), tf.TensorSpec([2], tf.int64)]
 @pytest.mark.parametrize(
     ("mode", "keys", "compiled"),
     [
-        ("sqrt_step", row_keys(), {"jit_compile": True}),
+        pytest.param("sqrt_step", row_keys(), {"jit_compile": True}, marks=pytest.mark.slow),
         ("gradient_norm", KEY, {"input_signature": ANY_BATCH}),
     ],
     ids=["XLA", "graph"],

@@ -114,6 +114,7 @@ def test_cpu_time_of_kept_steps_ends_a_run(tmp_path, monkeypatch):
         run(tmp_path, model(), cpu_seconds=7, **options).train()
 
 
+@pytest.mark.slow
 def test_minutes_end_a_run_and_more_minutes_continue_it(tmp_path, monkeypatch):
     clock = itertools.count(0, 0.5).__next__  # Each look at it takes half a second.
     monkeypatch.setattr(time_limit, "time", types.SimpleNamespace(monotonic=clock))

@@ -287,7 +287,8 @@ of its logits on real examples and its accuracy are at least `sign_limit` |
         backup.load(self.model, path)
         # A backup from before an earlier rollback has neither its count nor its rates.
         while self.model.rollbacks < count:
-            self.model.lower_learning_rates(self.learning_rate_factor)
+            self.model.optimizer.scale(self.learning_rate_factor)
+            self.model.count_rollback()
         backup.save(self.model)
         self.rolled_back = True
         self.model.stop_training = True

@@ -60,7 +60,7 @@ def write_card(
         "name": name,
         **{entry: _without_paths(value) for entry, value in entries.items()},
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "signatures": {key: _inputs(specs) for key, (_, specs) in signatures.items()},
+        "signatures": {key: _inputs(each.inputs) for key, each in signatures.items()},
         "versions": versions(),
         "checksums": checksums(folder),
     }

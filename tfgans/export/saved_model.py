@@ -17,9 +17,18 @@ from tfgans.export.graph_checks import check_graph
 from tfgans.export.model_card import sample_seeds, write_card
 from tfgans.export.publish import publish
 from tfgans.export.self_check import check_export, example_calls, tolerance_of
-from tfgans.export.signatures import GeneratorSignatures, Signature
+from tfgans.export.signatures import DRAWN, GeneratorSignatures, Signature
 from tfgans.export.warmup import write_warmup
 from tfgans.sampling import DrawLatents, Sampler, latent_shape
+
+# Endings of model files, and what writes them.
+_OTHER_FILES = {
+    ".onnx": "`format='onnx'` writes such a file",
+    ".tflite": "`format='litert'` writes such a file",
+    **dict.fromkeys(
+        (".keras", ".h5", ".hdf5", ".pb"), "`GAN.save` writes `.keras` files, for training on"
+    ),
+}
 
 
 def export_generator(
@@ -138,7 +147,11 @@ def export_generator(
         if verify:
             check_export(temporary, signatures, calls, tolerance=tolerance_of(generator))
         write_card(
-            temporary, signatures, card, name=path.absolute().name, samples=_samples(sampler)
+            temporary,
+            signatures,
+            card,
+            name=path.absolute().name,
+            samples=_samples(signatures["sample"]),
         )
         return publish(temporary, path, keep=keep)
     finally:
@@ -161,21 +174,25 @@ def checked_latent_shape(generator: keras.Model, num_classes: int | None) -> tup
     return latent_shape(generator)
 
 
-def _samples(sampler: Sampler) -> np.ndarray:
-    """Returns float32 [num, ...]: what the signature `sample` gives for the seeds of a card."""
+def _samples(signature: Signature) -> np.ndarray:
+    """Returns float32 [num, ...]: the images of the signature `sample` for the seeds of a card."""
     seeds = sample_seeds()
-    keys = tf.stack([seeds, tf.zeros_like(seeds)], axis=1)
-
-    def draw(keys: tf.Tensor) -> tf.Tensor:
-        return sampler.samples(keys, sampler.classes(keys), sampler.components(keys))
-
-    return tf.function(draw, autograph=False)(keys).numpy()
+    labels = [tf.fill(seeds.shape, DRAWN)] * (len(signature.inputs) > 1)
+    return signature.function(seeds, *labels)["images"].numpy()
 
 
 def _checked_folder(path: str | os.PathLike[str]) -> Path:
     path = files.path(path)
+    if path.suffix in _OTHER_FILES:
+        raise ValueError(
+            "A SavedModel is a folder, say 'exported/digits'. Received: the file path "
+            f"{os.fspath(path)!r}. {_OTHER_FILES[path.suffix]}, or leave the ending out"
+        )
     if path.exists() and not path.is_dir():
-        raise ValueError(f"`path` must be a folder of versions, or new. Received the file: {path}")
+        raise ValueError(
+            "A SavedModel is a folder, say 'exported/digits'. Received: the existing file "
+            f"{os.fspath(path)!r}. Take another path"
+        )
     if set("*?[]") & set(os.fspath(path.absolute())):
         raise ValueError(
             f"`path` must be without *, ?, [ and ]: TensorFlow reads them as a pattern. Received: "
@@ -212,8 +229,9 @@ def _make_readable(path: Path) -> None:
 def _write(generator: keras.Model, signatures: Mapping[str, Signature], folder: Path) -> None:
     archive = keras.export.ExportArchive()
     archive.track(generator)
-    for name, (function, specs) in signatures.items():
-        archive.add_endpoint(name, function, input_signature=specs)
+    for name, signature in signatures.items():
+        signature.function.get_concrete_function()  # `ExportArchive` takes traced functions.
+        archive.add_endpoint(name, signature.function)
     archive.write_out(str(folder), verbose=False)
 
 

@@ -1,6 +1,7 @@
 """The signatures of an exported generator: TensorFlow functions with named inputs."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -8,7 +9,19 @@ from tfgans.images import to_uint8
 from tfgans.sampling import Sampler, truncate
 
 Outputs = dict[str, tf.Tensor]
-Signature = tuple[Callable[..., Outputs], list[tf.TensorSpec]]
+
+
+class Signature(NamedTuple):
+    """A function of an export.
+
+    Attributes:
+        function: TensorFlow function of the inputs in the order of `inputs` to a dict of outputs.
+        inputs: List of the specs of the inputs, which have their names.
+    """
+
+    function: tf.types.experimental.PolymorphicFunction
+    inputs: list[tf.TensorSpec]
+
 
 # The most rows of `generate`: a number in a request must not exhaust the server's memory. For more
 # rows, call `sample_at` in batches.
@@ -50,12 +63,12 @@ class GeneratorSignatures:
         )
 
     def build(self) -> dict[str, Signature]:
-        """Returns the function and the input specs of each signature, by name."""
+        """Returns the signatures by name."""
         classes = [] if self._num_classes is None else [_rows("labels", tf.int32)]
         seed, index = _rows("seed", tf.int64), _rows("index", tf.int64)
         latents = _rows("latents", tf.float32, self._latent_shape)
         ends = [_rows("seed_a", tf.int64), _rows("seed_b", tf.int64), _rows("t", tf.float32)]
-        signatures: dict[str, Signature] = {
+        signatures: dict[str, tuple[Callable[..., Outputs], list[tf.TensorSpec]]] = {
             "serving_default": (self._serving_default, [latents, *classes]),
             "latents": (self._latents, [seed, index]),
             "sample": (self._sample, [seed, *classes]),
@@ -80,7 +93,10 @@ class GeneratorSignatures:
             signatures["sample_png"] = (self._sample_png, [seed, *classes])
         if self._class_names is not None:
             signatures["class_names"] = (self._names, [_rows("probe", tf.float32)])
-        return signatures
+        return {
+            name: Signature(tf.function(function, input_signature=specs, autograph=False), specs)
+            for name, (function, specs) in signatures.items()
+        }
 
     def _serving_default(self, latents: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         return {"images": self._routed(_finite("latents", latents), *self._checked(labels))}
