@@ -100,7 +100,7 @@ def test_numbers_of_the_table(table, tmp_path):
         assert [float(row[name]) for row in csv.DictReader(file)] == pytest.approx(numbers.ravel())
     page = (table / "out" / "report.html").read_text()
     assert not re.search(r'(src|href)="(?!data:)', page)
-    assert page.count("data:image/png") == 4
+    assert page.count("data:image/webp") == 4
     assert page.count("data:image/svg+xml") == 3  # No evaluations on the way.
     text = (table / "out" / "report.md").read_text()
     assert "![" not in text
@@ -121,6 +121,8 @@ def test_a_reference_is_a_row_and_must_compare(table):
         table / "real.json"
     )
     assert "the reference: real split" in run("compare", flags, runs=table).stderr
+    flags = "{runs} --reference={runs}/missing.json"
+    assert "missing.json, which does not exist. `tfgans" in run("compare", flags, runs=table).stderr
 
 
 def test_rank_test_and_baseline(table):

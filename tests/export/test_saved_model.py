@@ -300,6 +300,16 @@ def test_two_that_publish_at_once(small, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["39", "40"]
 
 
+def test_an_old_version_is_hidden_before_it_is_removed(small, tmp_path, monkeypatch):
+    """Else a server could find a version without some of its files."""
+    removed, remove = [], shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **_: (removed.append(path), remove(path)))
+    for _ in range(3):
+        published(small, tmp_path, keep=1)
+    assert len(removed) == 2
+    assert all(path.name.startswith(".tmp-") for path in removed)
+
+
 def test_a_reader_never_sees_part_of_a_model(small, tmp_path):
     published(small, tmp_path)
     seen = set()

@@ -46,6 +46,15 @@ def compare(parser: Parser, places: Sequence[str]) -> int:
     if values.out is not None:
         files.check_folder(values.out)
     runs = comparison.find_runs(places)
+    reference = None
+    if values.reference is not None:
+        if not files.path(values.reference).exists():
+            raise ValueError(
+                f"--reference must be a record. Received: {values.reference}, which does not "
+                "exist. `tfgans evaluate --samples_split=test --out=FOLDER` writes "
+                "FOLDER/evaluation.json"
+            )
+        reference = Record.load(values.reference)
     baseline = None
     if values.baseline is not None:
         chosen = comparison.find_runs([values.baseline])
@@ -62,7 +71,7 @@ def compare(parser: Parser, places: Sequence[str]) -> int:
         metrics=values.metrics,
         baseline=baseline,
         absent=comparison.absent_runs(places),
-        reference=None if values.reference is None else Record.load(values.reference),
+        reference=reference,
         test=values.test,
     )
     print(comparison.comparison_text(result))

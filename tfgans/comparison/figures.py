@@ -21,6 +21,7 @@ _WIDE_RANGE = 30.0
 _MAX_PANELS = 6
 _COLUMNS = 3
 _STYLES = ("-", "--", ":", "-.")
+_THUMBNAIL_WIDTH = 560
 # Of the animation.
 _MAX_FRAMES = 40
 _FRAME_MILLISECONDS = 350
@@ -229,6 +230,22 @@ def samples(comparison: Comparison) -> dict[str, list[Shown]]:
         else f"Close to step {target}: no step is recorded by all of these runs."
     )
     return {words: at_target} | ({"The last of each run." if last != at_target else words: last})
+
+
+def thumbnail(grid: Grid) -> bytes:
+    """Returns a picture of samples as a WebP file, as wide as a report shows it or smaller.
+
+    A comparison holds a picture of each group, several times.
+
+    Args:
+        grid: `Grid`.
+    """
+    file = io.BytesIO()
+    with Image.open(grid.path) as picture:
+        shown = picture.convert("RGB")
+    shown.thumbnail((_THUMBNAIL_WIDTH, _THUMBNAIL_WIDTH), Image.Resampling.LANCZOS)
+    shown.save(file, format="WEBP", quality=85)
+    return file.getvalue()
 
 
 def animation(grids: Sequence[Grid]) -> bytes:

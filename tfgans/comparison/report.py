@@ -488,7 +488,7 @@ def _grids(comparison: Comparison, pictures: dict[str, bytes]) -> list[Part]:
         listed = []
         for group, run, grid in chosen:
             name = f"samples-{len(pictures)}"
-            pictures[name] = grid.path.read_bytes()
+            pictures[name] = figures.thumbnail(grid)
             listed.append((name, f"{group.label or run.name}: seed {run.seed}, step {grid.step}"))
         parts += [Part(words, False), Part(_side_by_side(listed, pictures), False)]
     if not parts:
