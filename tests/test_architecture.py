@@ -81,7 +81,7 @@ IMPORTS = {
         *("engines", "regularizers", "reports", "step_clock"),
     },
     "reports": set(),
-    "comparison": {"evaluation", "reports", "sweep", "training"},
+    "comparison": {"callbacks", "evaluation", "reports", "sweep", "training"},
     "cli": {
         *("augmentation", "comparison", "regularizers"),
         *("data", "engines", "evaluation", "export", "gan", "labs", "layers", "objectives"),

@@ -195,6 +195,8 @@ def test_unfinished_failed_and_unmeasured_runs_are_rows(table):
     assert "| 0-9 | - | failed: ValueError: too wide | - |" in done.stdout
     assert "| wgangp | 1 | 5 (2 without record) | 40 [0, 40] |" in done.stdout
     assert f"tfgans evaluate --run_dir={table}/0-3 --extractor=digits\n" in done.stdout
+    done = run("report", "{runs}/0-3", runs=table)
+    assert "| stopped | lower the learning rates, or add a penalty or norm" in done.stdout
 
 
 @pytest.mark.parametrize(

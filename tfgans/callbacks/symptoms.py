@@ -11,7 +11,22 @@ from tfgans.callbacks.readings import Reading
 from tfgans.types import Config
 
 NOT_FINITE = "not finite"
+WON = "discriminator has won"
+COLLAPSE = "collapse"
 PENALTY = "exploding penalty"
+OVERFITS = "discriminator overfits"
+DEAD = "dead component"
+# What may help against each symptom.
+_CURES = {
+    NOT_FINITE: "lower the learning rates, or add a penalty or normalization",
+    WON: "take the non-saturating loss, add instance noise or a gradient penalty, or lower the "
+    "discriminator's learning rate or steps",
+    COLLAPSE: "lower the learning rates, add a gradient penalty, or take a mixture of generators",
+    PENALTY: "lower the discriminator's learning rate or the penalty's weight",
+    OVERFITS: "take an augmentation or a stronger one, a larger penalty, a smaller discriminator, "
+    "or `regularizers.LeCam`",
+    DEAD: "raise `entropy_weight`, or lower the rate of the mixture's weights",
+}
 # Without held-out examples, this many readings decide.
 SIGN_READINGS = 5
 # A component of a mixture of k is dead when its weight is under 1 / (20 k).
@@ -77,6 +92,15 @@ class Limits:
             raise ValueError(f"`penalty_growth` must be above 1. Received: {self.penalty_growth!r}")
 
 
+def cure(symptom: str) -> str:
+    """Returns what may help against a symptom, without knowing the model.
+
+    Args:
+        symptom: String, `Finding.symptom`.
+    """
+    return next(text for name, text in _CURES.items() if symptom.startswith(name))
+
+
 def not_finite(values: Mapping[str, SupportsFloat]) -> Finding | None:
     """Looks for NaN or infinity.
 
@@ -90,8 +114,7 @@ def not_finite(values: Mapping[str, SupportsFloat]) -> Finding | None:
     order = list(_CAUSES)
     name = min(broken, key=lambda name: order.index(name) if name in order else len(order))
     description = (
-        f"{_CAUSES.get(name, name)} broke ({name} is {numbers[name]}), so lower the "
-        "learning rates, or add a penalty or normalization"
+        f"{_CAUSES.get(name, name)} broke ({name} is {numbers[name]}), so {_CURES[NOT_FINITE]}"
     )
     return Finding(NOT_FINITE, numbers[name], math.inf, description)
 
@@ -110,10 +133,9 @@ def discriminator_won(
     description = (
         f"the discriminator has won (its accuracy is {reading.accuracy:.4g}, at least "
         f"{limits.accuracy_limit:g}, and the generator's gradient is {share:.3g} of its largest so "
-        f"far, under {limits.gradient_drop:g}), so take the non-saturating loss, add instance "
-        "noise or a gradient penalty, or lower the discriminator's learning rate or steps"
+        f"far, under {limits.gradient_drop:g}), so {_CURES[WON]}"
     )
-    return Finding("discriminator has won", share, limits.gradient_drop, description)
+    return Finding(WON, share, limits.gradient_drop, description)
 
 
 def samples_collapsed(
@@ -130,10 +152,10 @@ def samples_collapsed(
         return None
     description = (
         f"the samples have collapsed (their mean distance is {reading.diversity:.3g} of that of "
-        f"real examples, under {limits.diversity_drop:g} of the earlier {largest:.3g}), so lower "
-        "the learning rates, add a gradient penalty, or take a mixture of generators"
+        f"real examples, under {limits.diversity_drop:g} of the earlier {largest:.3g}), so "
+        f"{_CURES[COLLAPSE]}"
     )
-    return Finding("collapse", reading.diversity, limit, description)
+    return Finding(COLLAPSE, reading.diversity, limit, description)
 
 
 def penalty_exploded(
@@ -155,8 +177,7 @@ def penalty_exploded(
         return None
     description = (
         f"the penalty has exploded (it is {reading.penalty:.3g}, over {limits.penalty_growth:g} "
-        f"times the usual {usual:.3g}), so lower the discriminator's learning rate or the "
-        "penalty's weight"
+        f"times the usual {usual:.3g}), so {_CURES[PENALTY]}"
     )
     return Finding(PENALTY, reading.penalty, limit, description)
 
@@ -196,7 +217,7 @@ def discriminator_overfits(
     if not value >= limit:
         return None
     description = f"the discriminator overfits ({measured}), so {advice}"
-    return Finding("discriminator overfits", value, limit, description, rollback_may_cure=False)
+    return Finding(OVERFITS, value, limit, description, rollback_may_cure=False)
 
 
 def advice_on_overfitting(*, augmented: bool, images: bool, has_level: bool) -> str:
@@ -231,7 +252,7 @@ def dead_components(player: str, weights: Sequence[float], *, advice: str) -> li
     limit = 1 / (_DEAD_SHARE * len(weights)) if weights else 0.0
     return [
         Finding(
-            f"dead component {component} of the {player}",
+            f"{DEAD} {component} of the {player}",
             weight,
             limit,
             f"the {player}'s component {component} is hardly used any more (its "

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tfgans import files
+from tfgans.callbacks.symptoms import cure
 from tfgans.comparison import figures
 from tfgans.comparison.comparison import Comparison, Group, common_settings, evaluate_command
 from tfgans.comparison.figures import arrow
@@ -462,7 +463,7 @@ def _findings(run: RecordedRun) -> str:
         last = f", the last at step {checks.iloc[-1]:.0f}" if len(checks) else ""
         return f"No finding in {_count(len(checks), 'check')}{last}."
     table = run.findings.astype({"step": int, "rollbacks": int})
-    return markdown_table(table)
+    return markdown_table(table.assign(**{"what may help": table["symptom"].map(cure)}))
 
 
 def _figures(pictures: dict[str, bytes], drawn: dict[str, tuple[Figure | None, str]]) -> list[Part]:
