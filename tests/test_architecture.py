@@ -30,8 +30,9 @@ IMPORTS = {
     "backend": set(),
     "callback_checks": {"optimizers"},
     "data": set(),
-    "engines": set(),
+    "engines": {"freed_memory"},
     "executions": set(),
+    "freed_memory": set(),
     "layers": set(),
     "logs": set(),
     "mixtures": {"averages", "saving"},
@@ -91,8 +92,8 @@ IMPORTS = {
     },
     "__main__": {"cli"},
     "training": {
-        *("callbacks", "data", "evaluation", "gan", "players", "replicas", "sampling"),
-        "step_clock",
+        *("callbacks", "data", "evaluation", "freed_memory", "gan", "players", "replicas"),
+        *("sampling", "step_clock"),
     },
 }
 # The files of the model, its training and its samples.

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from tfgans import checks
+from tfgans.freed_memory import keep_freed_memory
 
 T = TypeVar("T")
 ENGINES = ("processes", "ray")
@@ -151,6 +152,7 @@ def _by_ray(
 def _prepare_process() -> None:
     """Gives a process a single thread, and leaves its end to the process that started it."""
     _one_thread()
+    keep_freed_memory()
     # Ctrl-C in a terminal reaches all processes; that of the engine then ends the others.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     threading.Thread(target=_end_with_parent, daemon=True).start()

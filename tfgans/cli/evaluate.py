@@ -60,6 +60,7 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
     from tfgans import pictures
 
     values = parser.values
+    tfgans.training.keep_freed_memory()
     path = _record_path(parser)
     notes: dict[str, Any] = {}
     generated: Any

@@ -24,6 +24,7 @@ def train(parser: Parser, _: Sequence[str]) -> int:
     from tfgans.training.local_cluster import TRY_AGAIN
 
     values = parser.values
+    training.keep_freed_memory()
     model.check(parser)
     with devices.scope(parser):
         source = data.load_source(parser)

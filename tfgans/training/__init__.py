@@ -1,6 +1,7 @@
 """Training runs: a directory, a plan, and everything needed to stop and continue."""
 
 from tfgans.callbacks.evaluation import EvaluatedNumber
+from tfgans.freed_memory import keep_freed_memory
 from tfgans.training.cluster import STRATEGIES, WorkerLost, make_strategy
 from tfgans.training.directory import CHECKPOINTS, RunDirectory, load_checkpoint, load_model
 from tfgans.training.run import Interrupted, Run
@@ -17,6 +18,7 @@ __all__ = [
     "Spent",
     "WorkerLost",
     "draw_labels",
+    "keep_freed_memory",
     "load_checkpoint",
     "load_model",
     "make_strategy",
