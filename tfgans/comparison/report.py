@@ -31,10 +31,12 @@ _FEW_PAIRS = 6
 # A picture that is as many times as wide as high takes the whole width.
 _WIDE = 2.5
 _INTERVALS = (
-    "Each number is the median over the seeds and its 95 % interval by order statistics, which of "
-    "up to eight seeds is their range; of a single seed it is the value and the 95 % interval of "
-    "its record, which does not contain the chance of the training. An arrow shows where a better "
-    "generator is; the best median is bold."
+    "Each number is the median over the seeds with its 95 % interval by order statistics, which of "
+    "six to eight seeds is their range. Fewer seeds have no such interval: the brackets hold their "
+    "range, which contains the median of all trainings with a probability of 94 % (5 seeds) or "
+    "less (75 %, 3 seeds). Of a single seed it is the value and the 95 % interval of its record, "
+    "which does not contain the chance of the training. An arrow shows where a better generator "
+    "is; the best median is bold."
 )
 _CPU = (
     "CPU seconds are those of the training steps, of all threads, without evaluations, pictures "

@@ -42,7 +42,7 @@ def define(parser: Parser) -> None:
     group.integer(
         "num_samples", None, "generated examples; default: as many as real ones", at_least=2
     )
-    group.integer("num_real", None, "real examples; default: all", at_least=2)
+    group.integer("num_real", None, "real examples; default: all, at most 50 000", at_least=2)
 
 
 def evaluator(parser: Parser, source: "Source") -> "Evaluator":
