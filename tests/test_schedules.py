@@ -229,3 +229,12 @@ def test_what_a_schedule_sets_is_refused_elsewhere():
             gan.compile(*optimizers)
     with pytest.raises(ValueError, match="a `ScheduledAdam`, whose rate a schedule sets"):
         gan.optimizer.scale(0.5)
+
+
+def test_a_dcd_has_the_penalty_that_the_pair_ended_with():
+    gan = scheduled(run_eagerly=True)
+    tiny.train(gan, 2)
+    gamma = SCHEDULE.at(gan.images_seen).gamma
+    assert gamma < 2.0
+    terms = tfgans.DCD.from_gan(gan).penalty.terms
+    assert [term.weight for term in terms] == [pytest.approx(float(gamma) / 2)] * 2

@@ -113,7 +113,7 @@ def _check_monitor(
 
 
 def check_model_path(path: str | os.PathLike[str]) -> None:
-    """Raises ValueError unless a whole model can be saved to the path: it must end in .keras."""
+    """Raises ValueError for a path of HDF5; Keras itself refuses other endings than .keras."""
     if Path(path).suffix in (".h5", ".hdf5"):
         raise ValueError(
             "A GAN is saved to a `.keras` file: HDF5 holds neither its two optimizers nor its "

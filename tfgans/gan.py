@@ -276,6 +276,11 @@ class GAN(keras.Model):
         return self._sampler
 
     @property
+    def present_penalty(self) -> Penalty | PenaltySum | None:
+        """The penalty with the weight of the next step: `penalty`, unless a schedule moves it."""
+        return self.penalty
+
+    @property
     def refinement(self) -> Langevin | None:
         """The default refinement of `sample`: None, no refinement."""
         return None
@@ -1113,7 +1118,8 @@ class GAN(keras.Model):
             initial_epoch: Int, the epoch to begin at.
             steps_per_epoch: Int, training steps in an epoch. Default: a pass over the data.
             validation_steps: Int, batches of an evaluation. Default: all.
-            validation_batch_size: Int, for an array. Default: `batch_size // accumulate_steps`.
+            validation_batch_size: Int, for an array. Default: `batch_size // accumulate_steps` if
+                `batch_size` is passed, else as in `evaluate`.
             validation_freq: Int, epochs between evaluations, or a list of epochs.
 
         Raises:

@@ -14,7 +14,7 @@ def count() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def num_workers(strategy: tf.distribute.Strategy) -> int:
+def num_workers(strategy: tf.distribute.Strategy | None) -> int:
     """Returns the number of processes that a strategy trains with."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return 1

@@ -175,11 +175,9 @@ class Sampler:
         """Returns int32 [rows]: the component of each sample; zeros for a plain generator."""
         return self._player.draw_components(keys)
 
-    def classes(
-        self, keys: tf.Tensor, probabilities: Sequence[float] | np.ndarray | None = None
-    ) -> tf.Tensor:
+    def classes(self, keys: tf.Tensor) -> tf.Tensor:
         """Returns int32 [rows]: the class of each sample; zeros if the model is not conditional."""
-        return draw_classes(keys, self.num_classes or 1, probabilities)
+        return draw_classes(keys, self.num_classes or 1)
 
     def examples(
         self,

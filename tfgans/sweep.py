@@ -233,6 +233,11 @@ def failures(folder: Path) -> dict[str, str]:
     }
 
 
+def _column(flag: str) -> str:
+    """Returns the column of a flag, which differs from that of a measured number."""
+    return f"--{flag}" if flag == "cpu_seconds" else flag
+
+
 def table_text(rows: Sequence[Row], commands: Sequence[str]) -> str:
     """Returns a CSV table of runs.
 
@@ -245,7 +250,7 @@ def table_text(rows: Sequence[Row], commands: Sequence[str]) -> str:
     metrics = _metric_names(rows)
     writer.writerow(
         [
-            *(rows[0].cell.values if rows else ()),
+            *(_column(name) for name in (rows[0].cell.values if rows else ())),
             *("seed", "state", "step", "cpu_seconds", "evaluated_step", *metrics),
             *("error", "run", "command"),
         ]

@@ -57,6 +57,10 @@ class TestBackup:
         assert callbacks.Backup(tmp_path).restore(resumed) == resumed.step == 2
         tiny.assert_same_state(train(resumed, 1), train(stopped, 1))
 
+    def test_a_backup_that_was_removed_is_missing_and_of_no_other_model(self, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            callbacks.Backup(tmp_path).load(toy.gan(), tmp_path / "step-3-x.weights.h5")
+
     def test_damaged_backup_gives_way_to_the_backup_before(self, tmp_path):
         toy.fit(toy.gan(), 6, callbacks.Backup(tmp_path, every_steps=3))
         newest = max(tmp_path.iterdir())

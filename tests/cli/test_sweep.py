@@ -54,6 +54,7 @@ def rows(path):
         ("--width=8,9 --depth=1,2", ["width=8,depth=1,seed=0", "width=8,depth=2,seed=0"], ""),
         ("--conditional --noconditional", ["conditional=true,seed=0", "conditional=false,s"], ""),
         ("--metrics=a,b --width=8", ["seed=0"], "--metrics=a,b --width=8"),
+        ("--augmentation_policy=color,flip", ["seed=0"], "--augmentation_policy=color,flip"),
         ("--image_size=8,9 --image_size=7", ["image_size=8,9,seed=0", "image_size=7,seed=0"], ""),
         ("--dataset=folder:a/b,ring", ["dataset=folder:a-b,seed=0", "dataset=ring,seed=0"], ""),
         ("--width=8,9 -- --dataset=folder:a,b", ["width=8,seed=0", "wi"], "--dataset=folder:a,b"),

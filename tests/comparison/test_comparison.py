@@ -11,7 +11,8 @@ from commands import run
 from PIL import Image
 from scipy import stats
 
-from tfgans.comparison import Comparison, find_runs
+from tfgans.comparison import Comparison, RecordedRun, comparison_text, find_runs
+from tfgans.comparison.comparison import evaluate_command
 from tfgans.evaluation import MetricValue, Record
 
 NAMES = {"frechet_distance[digits_classifier]": 20.0, "precision": 0.5, "recall": 0.3}
@@ -123,6 +124,37 @@ def test_a_reference_is_a_row_and_must_compare(table):
     assert "the reference: real split" in run("compare", flags, runs=table).stderr
     flags = "{runs} --reference={runs}/missing.json"
     assert "missing.json, which does not exist. `tfgans" in run("compare", flags, runs=table).stderr
+
+
+def test_paths_of_both_kinds(table, monkeypatch):
+    monkeypatch.chdir(table)
+    text = comparison_text(Comparison(find_runs(["0-0", table / "1-0"])))
+    assert "| 0-0 | 0 |" in text
+    assert "| 1-0 | 0 |" in text
+
+
+def test_a_switch_whose_name_begins_with_no(table):
+    (table / "0-0" / "flags.txt").write_text("--non_saturating\n--noflip\n")
+    assert RecordedRun(table / "0-0").flags == {"non_saturating": "true", "flip": "false"}
+
+
+def test_limits_that_differ_stand_beside_what_was_measured(table):
+    for name, limit in (("0-0", 60), ("0-1", 300)):
+        path = table / name / "run.json"
+        description = json.loads(path.read_text())
+        description["length"] |= {"steps": None, "cpu_seconds": limit}
+        path.write_text(json.dumps(description))
+    rows = Comparison(find_runs([table / "0-0", table / "0-1"])).rows
+    assert [*rows["--cpu_seconds"]] == ["60", "300"]
+    assert [*rows["cpu_seconds"]] == [40.0, 80.0]
+
+
+def test_the_command_for_a_record_names_the_extractor_of_the_run(table):
+    (table / "0-0" / "flags.txt").write_text("--extractor=keras:net.keras:pool\n")
+    like = record_of({"precision": 0.9})
+    like = dataclasses.replace(like, extractor=like.extractor | {"name": "net.pool"})
+    command = evaluate_command(RecordedRun(table / "0-0"), like=like)
+    assert "--extractor=keras:net.keras:pool" in command
 
 
 def test_rank_test_and_baseline(table):

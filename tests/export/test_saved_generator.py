@@ -88,3 +88,9 @@ def test_invalid_arguments(other, options, message):
         SavedGenerator(other, **options)
     with pytest.raises(ValueError, match=r"no SavedModel .* versions: 1"):
         SavedGenerator(served.export("points").version.parent)
+
+
+@pytest.mark.parametrize("signature", ["latents", "sample_truncated"])
+def test_signatures_that_draw_no_samples_are_refused(signature):
+    with pytest.raises(ValueError, match=f"'{signature}' does not draw samples by seed and index"):
+        SavedGenerator(served.export("mixture").version, signature=signature)

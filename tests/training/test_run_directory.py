@@ -21,9 +21,9 @@ SOURCE = tfgans.data.from_array(tiny.digits(64))
 SIZES = {"steps": 4, "batch_size": 16, "epoch_steps": 2}
 
 
-def model(judge=tiny.discriminator, **options):
+def model(judge=tiny.discriminator, accumulate_steps=1, **options):
     gan = tfgans.NonSaturatingGAN(tiny.generator(), judge(), **options)
-    gan.compile(run_eagerly=True)
+    gan.compile(run_eagerly=True, accumulate_steps=accumulate_steps)
     return gan
 
 
@@ -73,6 +73,9 @@ def everything(folder):
         ({"notes": {"backups/x": ""}}, "without folders"),
         ({"notes": {".lock": ""}}, "not hidden"),
         ({"notes": {"final.keras": ""}}, "`notes` must not replace a file of the run"),
+        ({"notes": {"doctor-readings.csv": ""}}, "`notes` must not replace a file of the run"),
+        ({"evaluate_every": 2}, "`evaluate_every` needs `evaluator`"),
+        ({"held_out": SOURCE}, "`held_out` is for the doctor"),
     ],
 )
 def test_bad_arguments(changed, message, tmp_path):
@@ -143,10 +146,20 @@ def test_bad_models_and_evaluations(tmp_path):
     gan.compile(steps_per_execution=3)
     with pytest.raises(ValueError, match="multiples of `steps_per_execution` = 3"):
         run(tmp_path / "new", gan)
+    gan.compile(keras.optimizers.Adam(use_ema=True), "adam")
+    with pytest.raises(ValueError, match=r"use_ema=True\. Use `ema=0\.999` of the model"):
+        run(tmp_path / "new", gan)
     evaluator = tfgans.evaluation.Evaluator(SOURCE, metrics=["near_copies"])
     with pytest.raises(ValueError, match="must be a multiple of `epoch_steps` = 2"):
         run(tmp_path / "new", evaluator=evaluator, evaluate_every=3)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_last_step_is_evaluated_due_or_not(tmp_path):
+    evaluator = tfgans.evaluation.Evaluator(SOURCE, metrics=["near_copies"])
+    run(tmp_path / "x", model(), evaluator=evaluator, evaluate_every=100).train()
+    assert {row.step for row in training.RunDirectory(tmp_path / "x").evaluations()} == {4}
+    assert (tmp_path / "x" / "best.keras").exists()
 
 
 @pytest.mark.parametrize(
@@ -154,6 +167,14 @@ def test_bad_models_and_evaluations(tmp_path):
     [
         (lambda path: run(path, batch_size=8), "batch_size is 16 there and 8 here"),
         (lambda path: run(path, model(seed=1)), "seed is 0 there and 1 here"),
+        (
+            lambda path: run(path, model(accumulate_steps=2)),
+            "accumulate_steps is None there and 2 here",
+        ),
+        (
+            lambda path: run(path, source=tfgans.data.from_array(tiny.digits(64)[::-1])),
+            "data is '[0-9a-f]{50}.* there and '",
+        ),
         (lambda path: run(path, model(label_smoothing=0.1)), r"smoothing\S* is 0.0 there and 0.1"),
         (lambda path: run(path, settings={"more": 1}), "more is None there and 1 here"),
         (

@@ -202,6 +202,8 @@ class Backup(Callback):
                 # Keras only warns if it cannot load a part, say another kind of optimizer.
                 warnings.simplefilter("error", UserWarning)
                 model.load_weights(path)
+        except FileNotFoundError:
+            raise  # The training process has removed it, for a newer backup.
         except (ValueError, KeyError, OSError, UserWarning) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(

@@ -27,7 +27,8 @@ class Doctor(Callback):
     """Checks the training every N steps, warns of symptoms, and may roll it back.
 
     At the beginning and every N steps it measures the model on the same real examples, latents and
-    labels, and compares with the earlier measurements. It checks the logs at every step.
+    labels, and compares with the earlier measurements. It checks the logs after every call of
+    TensorFlow (see `GAN.compile`).
 
     | symptom | begins where |
     |---|---|

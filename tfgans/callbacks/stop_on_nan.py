@@ -9,6 +9,8 @@ from tfgans.callbacks.callback import Callback, Logs
 class StopOnNaN(Callback):
     """Stops training when a log is NaN or infinite, and names the player and the step.
 
+    With several steps in a call of TensorFlow (see `GAN.compile`) that is the call's last step.
+
     Keras's `TerminateOnNaN` looks only at `loss`, which a GAN does not log.
 
     Attributes:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tfgans.sweep import Cell, Row, Sweep
 
 # Flags of `tfgans train` that the sweep sets itself.
+# Flags of text whose values have commas.
+_WITH_COMMAS = ("augmentation_policy", "consistency_policy")
 _OF_THE_SWEEP = ("run_dir", "seed", "dry_run", "resume")
 # With what the errors of `tfgans train` begin.
 _PREFIX = "tfgans train: "
@@ -69,8 +71,9 @@ def define(parser: Parser) -> None:
             "  Before a lone --, each flag of tfgans train may have several values, with commas",
             "  between them (--model=wgan_gp,r3gan) or by repeating it (--conditional",
             "  --noconditional). A repeated flag has one value each time, commas and all; so have",
-            "  --metrics and --image_size, whose values have commas. Runs are made of all",
-            "  combinations. After the --, flags are those of all runs and are never split.",
+            "  --metrics, --image_size, --augmentation_policy and --consistency_policy, whose",
+            "  values have commas. Runs are made of all combinations. After the --, flags are",
+            "  those of all runs and are never split.",
         ),
     )
     parser.require("run_dir")
@@ -189,7 +192,8 @@ def _table(parser: Parser, shared_words: Sequence[str]) -> "Sweep":
     line = _names(parser.words, known)
     for name in sorted(names, key=lambda name: line.index(name) if name in line else len(line)):
         texts = [str(text) for text in values[name].value]
-        if len(texts) == 1 and not isinstance(known[name].parser, flags.ListParser):
+        has_commas = name in _WITH_COMMAS or isinstance(known[name].parser, flags.ListParser)
+        if len(texts) == 1 and not has_commas:
             texts = texts[0].split(",")
         if len(texts) > 1:
             varied[name] = texts

@@ -19,6 +19,8 @@ from tfgans.reports.seeds import rank_test, sign_test, summary
 TESTS = ("sign", "rank")
 # The flag that names the folder of a run.
 _PLACE = "run_dir"
+# Columns of `Comparison.rows`, and flags that end a run.
+_MEASURED = ("steps", "cpu_seconds")
 # The flags of an evaluation.
 _EVALUATION = ("extractor", "extractor_sha256", "metrics", "num_samples", "num_real")
 # `--extractor` of the extractors that need no file.
@@ -262,7 +264,11 @@ class Comparison:
         for group in self.groups:
             for run in group.runs:
                 record = self.records.get(run.name)
-                row: dict[str, object] = {"run": run.name, **group.values, "seed": run.seed}
+                told = {
+                    f"--{name}" if name in _MEASURED else name: value
+                    for name, value in group.values.items()
+                }
+                row: dict[str, object] = {"run": run.name, **told, "seed": run.seed}
                 row |= {"state": run.state, "steps": run.steps, "seconds": run.seconds}
                 row |= {"cpu_seconds": run.cpu_seconds}
                 row |= {"evaluated_step": None if record is None else record.fake.get("step")}
@@ -308,7 +314,11 @@ def evaluate_command(run: RecordedRun, *, like: Record | None) -> str:
         extractor = _EXTRACTORS.get(like.extractor["name"])
         if "accuracy" in like.extractor and extractor is None:
             extractor = "classifier"
-        words += [] if extractor is None else [f"--extractor={extractor}"]
+        if extractor is not None:
+            words.append(f"--extractor={extractor}")
+        else:
+            named = ("extractor", "extractor_sha256")
+            words += [f"--{name}={run.flags[name]}" for name in named if name in run.flags]
         if like.real["split"] not in ("unknown", run.settings.get("split")):
             words.append(f"--split={like.real['split']}")
         counts = like.real["num_examples"], like.fake["num_examples"]

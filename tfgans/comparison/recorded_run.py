@@ -318,7 +318,8 @@ def _flags(path: Path) -> dict[str, str]:
         if match and match[2] is not None:
             flags[match[1]] = match[2]
         elif match:
-            off = match[1].startswith("no")
+            # The only switch that has a name with such a beginning when it is on.
+            off = match[1].startswith("no") and match[1] != "non_saturating"
             flags[match[1].removeprefix("no") if off else match[1]] = "false" if off else "true"
     return flags
 

@@ -390,7 +390,8 @@ def _tests(comparison: Comparison) -> str:
 def _run_table(comparison: Comparison) -> str:
     names = [*(run.name for run in comparison.runs), *comparison.absent]
     parents = {os.path.dirname(name) for name in names}
-    parent = os.path.commonpath(parents) if "" not in parents else ""
+    mixed = "" in parents or len({os.path.isabs(place) for place in parents}) > 1
+    parent = "" if mixed else os.path.commonpath(parents)
     rows = []
     for run in (run for group in comparison.groups for run in group.runs):
         record = comparison.records.get(run.name)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks
+from tfgans import checks, replicas
 from tfgans.data.array_inputs import ArrayLike, array_source, is_array_like
 from tfgans.data.batches import Batch, group_updates, split_element
 from tfgans.data.example_checks import check_shape
@@ -150,13 +150,13 @@ def training_data(
     steps = _steps_of_epoch(
         batches.num_batches, discriminator_steps, steps_per_epoch, steps_per_execution
     )
-    if strategy is not None and batches.load is not None and _num_workers(strategy) > 1:
+    if strategy is not None and batches.load is not None and replicas.num_workers(strategy) > 1:
         make = partial(_steps_of_worker, batches.load, batches.num_rows, discriminator_steps)
         return strategy.distribute_datasets_from_function(make), steps
     dataset = batches.dataset
     if batches.is_repeatable and steps is not None:
         dataset = dataset.repeat()
-        if batches.num_batches > 0 and _num_workers(strategy) == 1:
+        if batches.num_batches > 0 and replicas.num_workers(strategy) == 1:
             start = step_at_start * discriminator_steps
             dataset = _skip(dataset, lambda: (first_batch() - start) % batches.num_batches)
     elif batches.num_batches == tf.data.UNKNOWN_CARDINALITY:
@@ -488,12 +488,3 @@ def _steps_of_worker(
     steps = group_updates(batches, discriminator_steps, batch_size=num_rows // num_workers)
     rows_of_replica = num_rows // context.num_replicas_in_sync
     return steps if rows_of_replica == num_rows // num_workers else steps.rebatch(rows_of_replica)
-
-
-def _num_workers(strategy: tf.distribute.Strategy | None) -> int:
-    """Returns the number of processes that a strategy trains with."""
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        return 1
-    resolver = strategy.cluster_resolver
-    workers = resolver.cluster_spec().as_dict() if resolver is not None else {}
-    return max(1, sum(len(workers.get(kind, ())) for kind in ("chief", "worker")))

@@ -14,7 +14,7 @@ from tfgans.evaluation.extractors import Extractor, Features
 from tfgans.evaluation.extractors import checksum as checksum_of_arrays
 
 # Settings that Keras counts in a process, or that only its loading reads.
-_INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "shared_object_id"})
+INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "shared_object_id"})
 
 
 def keras_model(
@@ -120,13 +120,13 @@ class KerasExtractor(Extractor):
 
 def checksum_of(model: keras.Model) -> str:
     """Returns the SHA-256 of the layers' settings and weights."""
-    layers = [[type(layer).__name__, _essential(layer.get_config())] for layer in model.layers]
+    layers = [[type(layer).__name__, essential(layer.get_config())] for layer in model.layers]
     text = json.dumps(layers, sort_keys=True, default=lambda value: type(value).__name__)
     return checksum_of_arrays([np.frombuffer(text.encode(), np.uint8), *model.get_weights()])
 
 
-def _essential(config: Any) -> Any:
+def essential(config: Any) -> Any:
     """Returns a config without the settings that do not change the output."""
     if isinstance(config, dict):
-        return {key: _essential(value) for key, value in config.items() if key not in _INCIDENTAL}
+        return {key: essential(value) for key, value in config.items() if key not in INCIDENTAL}
     return config

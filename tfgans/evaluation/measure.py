@@ -162,7 +162,7 @@ def quantity_of(name: str) -> Quantity | None:
     True
     """
     quantities = [quantity for kind in _KINDS for quantity in kind.quantities]
-    plain = name.partition("[")[0]
+    plain = short_name(name)
     return next((each for each in quantities if plain in (each.name, each.official_name)), None)
 
 

@@ -159,6 +159,12 @@ class SavedGenerator:
     def _check_specs(self) -> None:
         specs = {name: (spec.dtype.name, spec.shape) for name, spec in self._specs.items()}
         if self._is_of_tfgans:
+            others = self._specs.keys() - {"seed", "index", "labels"}
+            if others or "images" not in self._function.structured_outputs:
+                raise ValueError(
+                    f"The signature {self._signature!r} does not draw samples by seed and index. "
+                    "Pass signature='sample_at'"
+                )
             if self.num_classes is not None:
                 raise ValueError(
                     "`num_classes` must be None for an export of tfgans, which draws classes from "

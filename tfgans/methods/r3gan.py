@@ -12,7 +12,7 @@ from tfgans.augmentation import AdaptiveAugment, Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Relativistic
-from tfgans.penalties import PenaltySum, R1Penalty, R2Penalty
+from tfgans.penalties import Penalty, PenaltySum, R1Penalty, R2Penalty
 from tfgans.random import Stream
 from tfgans.regularizers import Regularizer
 from tfgans.schedules import R3GANSchedule, ScheduledValues
@@ -116,6 +116,14 @@ class R3GAN(GAN):
     def images_seen(self) -> int:
         """Real examples in the updates of the discriminator so far, repeated ones too."""
         return int(tf.convert_to_tensor(self._images_seen.value))
+
+    @property
+    def present_penalty(self) -> Penalty | PenaltySum | None:
+        """`penalty`, with the present gamma of the schedule."""
+        if self.schedule is None:
+            return self.penalty
+        weight = float(self.schedule.at(self.images_seen).gamma) / 2
+        return PenaltySum((R1Penalty(weight=weight), R2Penalty(weight=weight)))
 
     def default_optimizers(self) -> tuple[Optimizer, Optimizer]:
         """Returns a new (generator, discriminator) optimizer pair: Adam with no momentum."""

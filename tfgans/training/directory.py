@@ -23,6 +23,8 @@ _NUM_LISTED = 5
 _LONGEST_VALUE = 60
 _ATTEMPTS = 5
 CHECKPOINTS = ("last", "best", "final")
+# Files that belong to another file of the run.
+_BESIDE = frozenset({"best.keras.json", "doctor-readings.csv", "evaluation.csv.json"})
 # The errors of Keras on files that are damaged or malicious.
 _UNLOADABLE = (ValueError, TypeError, OSError, KeyError, AttributeError, IndexError, RecursionError)
 
@@ -147,7 +149,8 @@ class RunDirectory:
     def check_note(self, name: str) -> None:
         """Raises ValueError unless a text file `name` replaces no file of the run."""
         checks.file_name("notes", name)
-        if name in {path.name for path in vars(self).values() if path.parent == self.path}:
+        names = {path.name for path in vars(self).values() if path.parent == self.path}
+        if name in names | _BESIDE:
             raise ValueError(f"`notes` must not replace a file of the run. Received: {name!r}")
 
     def drop_log_rows(self, first_epoch: int) -> None:

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
-from tfgans import callbacks, checks, files
+from tfgans import callbacks, checks, files, optimizers
 from tfgans.callbacks.progress import duration
 from tfgans.data import Source
 from tfgans.data.capacity import available_memory
@@ -257,6 +257,13 @@ class Run:
         gan = self._gan
         if not gan.compiled:
             raise ValueError("Compile the model before training. Received: no optimizers")
+        for player in gan.players.values():
+            if optimizers.inner_optimizer(player.optimizer).use_ema:
+                raise ValueError(
+                    "A run calls `fit` several times, and each call would end with the averages of "
+                    "the optimizer in the networks. Received: an optimizer with use_ema=True. Use "
+                    "`ema=0.999` of the model"
+                )
         for name in ("minutes", "cpu_seconds"):
             if self._length[name] is not None:
                 checks.non_negative(name, self._length[name])
@@ -286,6 +293,8 @@ class Run:
         self, evaluator: Evaluator | None, every_steps: int | None
     ) -> callbacks.Evaluation | None:
         if evaluator is None:
+            if every_steps is not None:
+                raise ValueError(f"`evaluate_every` needs `evaluator`. Received: {every_steps}")
             return None
         epoch_steps = self._epoch_steps
         every = checks.positive_int(
@@ -296,13 +305,15 @@ class Run:
                 f"`evaluate_every` must be a multiple of `epoch_steps` = {epoch_steps}. Received: "
                 f"{every_steps}"
             )
-        return callbacks.Evaluation(
+        evaluation = callbacks.Evaluation(
             evaluator,
             every_epochs=every // epoch_steps,
             path=self.directory.evaluation_log,
             best_model=self.directory.best_model,
             progress=True,
         )
+        evaluation.last_step = self._steps  # Without `steps` the time limit sets it at the end.
+        return evaluation
 
     def _make_monitor(self, *, warn: bool) -> callbacks.MixtureMonitor | None:
         if not any(player.is_mixture for player in self._gan.players.values()):
@@ -342,6 +353,11 @@ class Run:
             raise ValueError(
                 "`rollbacks` are for a single machine: in a cluster there is no doctor. "
                 f"Received: rollbacks={rollbacks} and {workers} workers. Leave them out"
+            )
+        if held_out is not None and (workers > 1 or doctor_every is None):
+            raise ValueError(
+                "`held_out` is for the doctor, and there is none without `doctor_every` or in a "
+                f"cluster. Received: {held_out.name!r}. Leave it out"
             )
         if workers > 1 or (doctor_every is None and not rollbacks):
             # A doctor would look, and stop, at the chief alone.

@@ -14,12 +14,11 @@ from tfgans import sampling
 from tfgans.data import Source
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.load_options import DECIDING
+from tfgans.evaluation.keras_extractor import INCIDENTAL, essential
 from tfgans.gan import GAN
 from tfgans.players import Player
 from tfgans.training.directory import RunDirectory
 
-# Keras counts names up in a process, and keeps the others to load a model: they decide no number.
-_INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "shared_object_id"})
 _NETWORKS = frozenset({"generator", "discriminator"})
 # Lists in the config of a functional model that refer to layers by name.
 _REFERENCES = frozenset({"keras_history", "input_layers", "output_layers"})
@@ -46,12 +45,14 @@ def describe(
     return {
         **(more or {}),
         "model": type(gan).__name__,
-        **_essential(model),
+        **essential(model),
         **{
-            f"{name}_optimizer": _essential(compiled[f"{name}_optimizer"])
+            f"{name}_optimizer": essential(compiled[f"{name}_optimizer"])
             for name in sorted(_NETWORKS)
         },
         "jit_compile": compiled["jit_compile"],
+        # Left out when it is 1, as runs from before it was a setting have it.
+        **({"accumulate_steps": parts} if (parts := compiled["accumulate_steps"]) > 1 else {}),
         **{name: _network(gan.players[name]) for name in sorted(_NETWORKS)},
         "compute_dtype": gan.generator.dtype_policy.name,
         **_class_shares(gan, source),
@@ -82,10 +83,11 @@ def hyperparameters(settings: Mapping[str, Any]) -> dict[str, bool | int | float
 
 
 def _source(source: Source) -> dict[str, Any]:
-    if source.load_options is None:
-        return {"source": source.name, "source_settings": _ADDRESS.sub("", repr(source))}
-    options = {option: source.load_options[option] for option in DECIDING}
     content = {"data": source.checksum()} if isinstance(source, IndexedSource) else {}
+    if source.load_options is None:
+        shown = _ADDRESS.sub("", repr(source))
+        return {"source": source.name, "source_settings": shown, **content}
+    options = {option: source.load_options[option] for option in DECIDING}
     return {"source": source.load_options["name"].partition(":")[0], **options, **content}
 
 
@@ -139,7 +141,7 @@ def _renamed(config: Any) -> Any:
             return {
                 key: rename(part, refers or key in _REFERENCES)
                 for key, part in value.items()
-                if key not in _INCIDENTAL
+                if key not in INCIDENTAL
             }
         if isinstance(value, list | tuple):
             return [rename(part, refers) for part in value]
@@ -194,9 +196,3 @@ def _checked_shares(shares: Any) -> np.ndarray:
             f"{shares!r:.100}. The file run.json is damaged"
         )
     return values / values.sum()
-
-
-def _essential(config: Any) -> Any:
-    if not isinstance(config, dict):
-        return config
-    return {key: _essential(value) for key, value in config.items() if key not in _INCIDENTAL}
