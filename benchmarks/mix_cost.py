@@ -90,6 +90,7 @@ def player(case: Case, row: Row) -> Any:
 def update(network: keras.Model, batch: int) -> Callable[[], object]:
     """Returns a function that takes one step of `network` on a batch drawn beforehand."""
     judges = network.output_shape[1:] == (1,) or isinstance(network, tfgans.MixtureDiscriminator)
+    player: GeneratorPlayer | DiscriminatorPlayer
     player = DiscriminatorPlayer(network) if judges else GeneratorPlayer(network)
     player.compile(optimizers.prepare(FusedAdam(1e-4), network), accumulate_steps=1)
     inputs = tf.random.normal([batch, *network.input_shape[1:]])
@@ -99,9 +100,9 @@ def update(network: keras.Model, batch: int) -> Callable[[], object]:
         stream = Stream(tfgans.random.key(0, 1))
 
         def loss(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            if judges:
-                (dealt,) = player.deal(inputs, stream=stream, training=True)
-                output = player.judge(dealt, None, stream=stream, training=True)
+            if isinstance(player, DiscriminatorPlayer):
+                (assigned,) = player.assign_rows(inputs, stream=stream, training=True)
+                output = player.judge(assigned, None, stream=stream, training=True)
                 terms = output.with_values(tf.square(output.values))
             else:
                 output = player.generate(inputs, None, stream=stream, training=True)

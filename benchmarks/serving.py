@@ -54,11 +54,15 @@ def server(folder: Path) -> Iterator[str]:
     """Runs bin/serve.py; yields the address for predictions."""
     command = [sys.executable, str(SERVE), f"--model_dir={folder}", "--port=0"]
     # The access log goes nowhere.
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, text=True, **pipes) as process:
+    with subprocess.Popen(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
         try:
-            address = re.search(r"http://\S+", process.stdout.readline())[0]
-            yield f"{address}v1/models/{folder.name}:predict"
+            line = process.stdout.readline() if process.stdout is not None else ""
+            address = re.search(r"http://\S+", line)
+            if address is None:
+                raise RuntimeError(f"the server did not start: it wrote {line!r}")
+            yield f"{address[0]}v1/models/{folder.name}:predict"
         finally:
             process.terminate()
 

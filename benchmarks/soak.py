@@ -80,11 +80,11 @@ class Watch(keras.callbacks.Callback):
 def train(run_dir: Path) -> Sequence[Reading]:
     """Trains until the time is up, and returns the readings."""
     source = tfgans.data.Ring(seed=0)
-    small = {"width": 16, "depth": 1}
     generators = [
-        tfgans.networks.mlp_generator((2,), latent_dim=2, seed=seed, **small) for seed in range(2)
+        tfgans.networks.mlp_generator((2,), latent_dim=2, width=16, depth=1, seed=seed)
+        for seed in range(2)
     ]
-    judge = tfgans.networks.mlp_discriminator((2,), seed=2, **small)
+    judge = tfgans.networks.mlp_discriminator((2,), width=16, depth=1, seed=2)
     mixture = tfgans.MixtureGenerator(generators)
     gan = tfgans.WGANGP(mixture, judge, discriminator_steps=1, ema=0.99)
     gan.compile(steps_per_execution=STEPS_PER_EXECUTION)

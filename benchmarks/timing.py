@@ -4,7 +4,8 @@ import dataclasses
 import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -14,6 +15,7 @@ import tensorflow as tf
 import tfgans
 
 CLOCKS = ("wall", "cpu")
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +81,7 @@ def time_calls(step: Callable[[], object], steps: int) -> Cost:
     return Cost((time.perf_counter() - wall) / steps, (time.process_time() - cpu) / steps)
 
 
-def alternate(runners: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
+def alternate(runners: Mapping[Name, Callable[[], Cost]], rounds: int) -> dict[Name, list[Cost]]:
     """Returns the costs of every runner, one per round; the order rotates from round to round.
 
     Starts with an untimed round, for the tracing and the first use of the memory.
@@ -87,7 +89,7 @@ def alternate(runners: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, 
     names = list(runners)
     for name in names:
         runners[name]()
-    costs: dict[str, list[Cost]] = {name: [] for name in names}
+    costs: dict[Name, list[Cost]] = {name: [] for name in names}
     for index in range(rounds):
         turn = index % len(names)
         for name in names[turn:] + names[:turn]:
