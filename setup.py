@@ -38,7 +38,7 @@ setup(
         "pillow>=11",
         "psutil>=6",
         "scikit-learn>=1.5",
-        "scipy>=1.13",
+        "scipy>=1.15",
         "simplejpeg>=1.8",
         "tensorboard>=2.21",
         "tensorflow>=2.21,<2.22",

@@ -133,7 +133,8 @@ def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
 def remove_temporaries(folder: Path, *, exclusive: tuple[str, ...] = ()) -> None:
     """Removes the temporary files that killed processes of this machine left in `folder`.
 
-    Keeps files that another living process, or another machine, may still be writing.
+    Keeps files that another living process, or another machine, may still be writing. Another
+    process may remove the same files.
 
     Args:
         folder: The folder to search, without subfolders.
@@ -143,9 +144,9 @@ def remove_temporaries(folder: Path, *, exclusive: tuple[str, ...] = ()) -> None
     for path in folder.glob(f"{_TEMPORARY_PREFIX}*"):
         if _is_left_over(path.name) or (path.name.endswith(exclusive) and not _is_ours(path.name)):
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
+                shutil.rmtree(path, ignore_errors=True)
             else:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
 
 def _is_left_over(name: str) -> bool:

@@ -363,7 +363,8 @@ def test_a_dataset_by_the_name_of_the_training_is_loaded_as_trained(tmp_path, mo
         Image.fromarray(np.zeros((10, 12, 3), np.uint8)).save(tmp_path / "photos" / f"{index}.png")
     monkeypatch.chdir(tmp_path)
     source = tfgans.data.load("folder:photos", image_size=8, fit="pad", split="train[:3]")
-    with training.RunDirectory("run").open({}, resume=True, data=source.load_options):
+    settings = {"source_seed": 3}
+    with training.RunDirectory("run").open(settings, resume=True, data=source.load_options):
         pass
 
     def loaded(*words):
@@ -374,7 +375,7 @@ def test_a_dataset_by_the_name_of_the_training_is_loaded_as_trained(tmp_path, mo
         return data.load_run_source(parser, "run")
 
     same = loaded("--dataset=folder:photos")
-    assert same.load_options == source.load_options
+    assert (same.load_options, same.seed) == (source.load_options, 3)
     assert loaded("--dataset=folder:photos", "--fit=crop").load_options["fit"] == "crop"
     assert loaded("--dataset=folder:./photos/../photos").data_shape == (8, 8, 3)
     # Another dataset has nothing of the run.

@@ -56,7 +56,9 @@ FLAGS = [
     ("train --doctor_every=0 --held_out=test" + NEW, "--held_out needs --doctor_every"),
     ("sample --server=http://x --name=x" + OF_RUN, "Exactly one of"),
     ("sample --server=http://x --out={new}.npy", "go together"),
-    ("sample --version=1" + OF_RUN, "--version needs --server"),
+    ("sample --version=1" + OF_RUN, "--version and --timeout need --server"),
+    ("sample --timeout=5" + OF_RUN, "--version and --timeout need --server"),
+    ("serve --model_dir={made} --max_rows=20000", "--max_waiting_rows must be at least"),
     ("sample --refine_steps=0" + OF_RUN, "need --refine"),
     ("data", "expected `tfgans data inspect --flag=value.*Received: nothing.*--help"),
     ("sample --server=http://x --name=x --checkpoint=last --out={new}", "needs --run_dir"),
@@ -115,6 +117,7 @@ WORK = [
     ("experiment --lab=none.py --out={new}", "must be a Python file. Received: .*none.py"),
     ("experiment --lab=mix --only=color=red --out={new}", "the settings are task, game"),
     ("serve --model_dir={made}/none", "must be the folder of a model's versions"),
+    ("launch --strategy=mirrored" + NEW, "sets --strategy=multi_worker. Received: .*mirrored"),
     ("card {made}", "must be an export"),
     ("serve --model_dir={made} --max_body_mb=nan", "--max_body_mb must be a number"),
 ]

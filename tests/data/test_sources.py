@@ -240,6 +240,9 @@ def test_splits_and_their_parts(row):
         load(split="vali")
     with pytest.raises(ValueError, match="must hold an example"):
         load(split="train[:0%]")
+    for beyond in ("train[:110%]", f"train[{N + 1}:]", f"train[-{N + 1}:]"):
+        with pytest.raises(ValueError, match="must lie in its split"):
+            load(split=beyond)
 
 
 @pytest.mark.parametrize("row", [("zip", False)], indirect=True)

@@ -11,7 +11,8 @@ import tfgans
 from tfgans import evaluation, metrics
 from tfgans.cli.options import evaluation as cli_options
 from tfgans.evaluation import Evaluator, evaluate
-from tfgans.evaluation.examples import Needs, View
+from tfgans.evaluation.examples import Needs, Real, View
+from tfgans.evaluation.intervals import interval
 
 RING = tfgans.data.load("ring")
 FRECHET = {"metrics": ["frechet_distance"]}
@@ -235,6 +236,19 @@ def test_intervals_cover_the_truth():
         )
         held += low <= 5 <= high
     assert held > 33
+
+
+def test_quantile_of_an_interval_is_that_of_the_degrees_of_freedom():
+    """Student's 97.5 % quantiles: 12.706 at 1, 2.262 at 9; 1.960 of the normal distribution."""
+    shift = metrics.Quantity("shift", low=-np.inf)
+    for degrees, expected in ((1, 12.706), (9, 2.262), (None, 1.960)):
+        estimate = metrics.Estimate(0.0, 1.0, "", degrees=degrees)
+        assert interval(estimate, shift) == pytest.approx((-expected, expected), abs=1e-3)
+
+
+def test_seeds_draw_other_real_examples():
+    drawn = [np.concatenate([*Real(RING, 600, if_endless=None, seed=s).chunks()]) for s in (0, 1)]
+    assert len(np.unique(np.concatenate(drawn), axis=0)) == 1200
 
 
 def test_bias_of_few_examples_is_told():

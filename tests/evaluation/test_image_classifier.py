@@ -110,7 +110,7 @@ def test_records_name_the_classifier_and_do_not_compare_with_those_of_another(cl
     assert 1.5 < record.metrics["inception_score[image_classifier]"].value <= 3
     assert record.extractor["accuracy"] == 1
     assert len(record.extractor["data_checksum"]) == 64
-    assert "right on 100.00% of 6 held-out images (a tenth of the training set" in record.table()
+    assert "right on 100.00% of 6 held-out images (6 of the training set" in record.table()
     other = evaluate(samples, source(), ImageClassifier(SHAPE, 3), **options)
     with pytest.raises(ValueError, match="extractor checksum"):
         record.compare(other)

@@ -283,7 +283,7 @@ def test_versions_count_up_and_are_never_overwritten(small, tmp_path):
         (tmp_path / name).mkdir()
     (tmp_path / "9").write_text("no folder")
     assert published(small, tmp_path, keep=2) == tmp_path / "10"
-    assert publish.versions(tmp_path) == [8, 10]
+    assert list(publish.version_folders(tmp_path)) == [8, 10]
     (tmp_path / str(2**63 - 1)).mkdir()
     with pytest.raises(ValueError, match="no version left"):
         published(small, tmp_path)
@@ -316,7 +316,7 @@ def test_a_reader_never_sees_part_of_a_model(small, tmp_path):
     with ThreadPoolExecutor(1) as pool:
         made = pool.submit(publish_many, small, tmp_path, 40, None)
         while not made.done() or len(seen) < 2:
-            newest = max(publish.versions(tmp_path))
+            newest = max(list(publish.version_folders(tmp_path)))
             assert tf.saved_model.load(str(tmp_path / str(newest))).signatures["default"]
             seen.add(newest)
     assert len(seen) >= 2

@@ -34,7 +34,8 @@ def test_bias_of_a_linear_critic(penalty_weight, shift, expected):
     assert result.distance == pytest.approx(expected, rel=1e-3)
     assert result.excess == pytest.approx(expected, rel=1e-3)
     zeros = result.standard_error, result.baseline, result.baseline_standard_error
-    assert zeros == pytest.approx((0, 0, 0), abs=1e-6)
+    zeros += (result.excess_standard_error,)
+    assert zeros == pytest.approx((0, 0, 0, 0), abs=1e-6)
     assert result.generalization_gap == pytest.approx(0, abs=1e-5)
 
 
@@ -49,6 +50,9 @@ def test_exact_distance_its_bias_and_the_baseline():
     assert result.standard_error < 0.08
     assert (result.num_train, result.num_held_out) == (750, 750)
     assert result.excess == result.distance - result.baseline
+    # The first half is in both numbers; so the error is not that of two independent numbers.
+    apart = np.hypot(result.standard_error, result.baseline_standard_error)
+    assert 0 < result.excess_standard_error < 1.5 * apart
     # Two halves of the real examples are not at distance 0, as a half against itself would be.
     assert 0 < abs(result.baseline) < 4 * result.baseline_standard_error
 

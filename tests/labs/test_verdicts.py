@@ -7,7 +7,7 @@ from scipy import stats
 
 from tfgans.labs.lab import Claim
 from tfgans.labs.verdicts import NO_RUNS, decide, sign_tests
-from tfgans.reports.seeds import summaries, summary
+from tfgans.reports.seeds import rank_test, summaries, summary
 
 NAN, INF = float("nan"), float("inf")
 
@@ -95,3 +95,19 @@ def test_sign_tests_are_against_the_first_arm_seed_by_seed():
     assert table.to_dict("records") == [
         {"task": "t", "arm": "b", "against": "a", "x": "3 of 4, p = 0.31", "y": "4 of 4, p = 0.062"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([8, 8, 8], [7, 7, 7], 2 / 20),
+        ([8] * 4, [7] * 4, 2 / 70),
+        ([1, 2], [1, 2], 1.0),
+        ([1, 1], [1, 1], 1.0),
+        ([1, 2, 3], [4, 5, 6], 2 / 20),
+        ([], [1.0], 1.0),
+    ],
+)
+def test_rank_test_is_exact_with_ties_too(first, second, expected):
+    """Of C(2n, n) equally likely splits the two most uneven ones."""
+    assert rank_test(first, second) == pytest.approx(expected)

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_gan
 from scipy import special
 
-from tfgans.metrics import inception_score
+from tfgans.metrics import Context, InceptionScoreMetric, inception_score
 
 
 def probabilities(num=200, classes=7, *, sharpness=2.0):
@@ -45,3 +45,13 @@ def test_float16_passes():
     low = inception_score(rows.astype(np.float16), splits=2)
     # Rows are rounded to 11 bits and divided by their sums.
     assert low.mean == pytest.approx(inception_score(rows, splits=2).mean, rel=2e-3)
+
+
+def test_error_is_that_of_a_mean_of_ten_scores():
+    rows = probabilities(200)[0]
+    parts = (rows[first : first + 20] for first in range(0, 200, 20))
+    scores = [inception_score(part, splits=1).mean for part in parts]
+    context = Context(data_shape=(8, 8, 1), feature_dim=4, has_probabilities=True)
+    estimate = InceptionScoreMetric().compute(rows, rows, context)["inception_score"]
+    assert estimate.standard_error == pytest.approx(np.std(scores, ddof=1) / np.sqrt(10))
+    assert estimate.degrees == 9

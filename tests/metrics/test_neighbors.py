@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from tfgans.metrics import nearest_neighbors, neighbors
+from tfgans.metrics import Context, NearCopiesMetric, nearest_neighbors, neighbors
 
 RNG = np.random.default_rng(0)
 REAL, FAKE = RNG.normal(size=(400, 16)), RNG.normal(size=(300, 16)) * 0.8 + 0.3
@@ -44,3 +44,19 @@ def test_closest_does_not_depend_on_the_chunks(size):
     np.testing.assert_array_equal(closest, REAL[whole.indices])
     apart, _ = neighbors.closest_in_chunks(REAL[:50], chunks, apart=True)
     np.testing.assert_allclose(apart, among_real(REAL[:50]))
+
+
+def test_error_of_near_copies_holds_that_of_the_threshold():
+    """Distances of one distribution: a share of 1000 below the 1 % quantile of 1000 others.
+
+    The standard deviation over 400 pairs is itself known to 4 %.
+    """
+    rng = np.random.default_rng(0)
+    context = Context(data_shape=(1,), feature_dim=1)
+    estimates = [
+        NearCopiesMetric().compute(*rng.exponential(size=(2, 1000)), context)["near_copies"]
+        for _ in range(400)
+    ]
+    spread = np.std([estimate.value for estimate in estimates])
+    stated = np.mean([estimate.standard_error for estimate in estimates])
+    assert stated == pytest.approx(spread, rel=0.16)

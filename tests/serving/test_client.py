@@ -322,6 +322,18 @@ def test_all_rows_are_of_a_single_version():
         client.sample(range(5))
 
 
+def test_a_new_version_that_takes_labels_is_learned():
+    code, body = metadata(2)
+    signatures = body["metadata"]["signature_def"]["signature_def"]
+    inputs = signatures["sample_at"]["inputs"]
+    inputs["labels"] = {**inputs["seed"], "dtype": "DT_INT32"}
+    with Scripted(metadata(1), (code, body), (200, {"outputs": [5.0]})) as server:
+        with server.client() as client:
+            assert client.metadata()[0] == 1
+            np.testing.assert_array_equal(client.generate(1, 0, labels=3), [5])
+        assert server.paths == ["/metadata", "/metadata", ":predict"]
+
+
 def test_signatures_of_a_new_version_are_learned():
     numbers, texts = (200, {"outputs": [5.0]}), (200, {"outputs": ["a"]})
     replies = metadata(1), numbers, texts, metadata(2, "DT_STRING"), texts

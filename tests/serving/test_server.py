@@ -230,6 +230,10 @@ class TestBatcher:
             np.testing.assert_array_equal(reply["y"], 2 * np.array(request))
         assert sizes == [4, 6]  # As many whole requests as fit into 8 rows.
 
+    def test_a_signature_that_does_not_keep_rows_gives_each_request_its_reply(self):
+        replies = self.submit(lambda inputs: {"y": np.repeat(inputs["x"], 2)}, [[1], [2, 3]])
+        assert [reply["y"].tolist() for reply in replies] == [[1, 1], [2, 2, 3, 3]]
+
     def test_an_invalid_request_fails_alone(self):
         runs = []
 
@@ -361,8 +365,15 @@ def test_folder_serves_the_newest_version_that_loads(small, tmp_path):
     put(small, tmp_path)  # The same number with other files.
     assert folder.refresh()
     assert folder.current.version == 3
+    put(small, tmp_path)
+    assert folder.refresh()
+    # Version 3 failed once, and was served since.
+    assert folder.status() == [(4, "AVAILABLE", "")]
+    shutil.rmtree(tmp_path / "4")
     shutil.rmtree(tmp_path / "3")
     assert folder.refresh()
+    assert folder.status() == [(2, "AVAILABLE", "")]
+    shutil.rmtree(tmp_path)
     assert folder.status() == [(2, "AVAILABLE", "")]
 
 
@@ -374,6 +385,29 @@ model_config_list {{
   }}
 }}
 """
+
+
+def test_a_refused_config_file_changes_no_model(small, tmp_path):
+    for name in ("a", "b"):
+        put(small, tmp_path / name)
+    config = (
+        'config {{ name: "{0}" base_path: "{1}/{0}" version_labels {{ key: "x" value: {2} }} }}'
+    )
+    file = tmp_path / "models.config"
+
+    def write(*versions):
+        rows = (config.format(*row) for row in zip("ab", [tmp_path] * 2, versions, strict=True))
+        file.write_text(f"model_config_list {{ {' '.join(rows)} }}")
+
+    write(1, 1)
+    models = ModelSet(read_models_config(file), file=file)
+    put(small, tmp_path / "a")
+    write(2, 9)
+    models.refresh()
+    assert models.folders["a"].model(label="x").version == 1
+    write(2, 1)
+    models.refresh()
+    assert models.folders["a"].model(label="x").version == 2
 
 
 def test_a_config_file_chooses_versions_and_rolls_back_by_label(small, tmp_path, caplog):

@@ -155,6 +155,32 @@ def test_bad_models_and_evaluations(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_finished_run_without_backups_is_not_begun_anew(copied):
+    before = (copied / "final.keras").read_bytes()
+    shutil.rmtree(copied / "backups")
+    with pytest.raises(ValueError, match="a finished run without backups"):
+        run(copied, model(), steps=6).train()
+    assert (copied / "final.keras").read_bytes() == before
+
+
+def test_a_kill_in_the_last_evaluation_of_a_limited_run_repeats_it(tmp_path, monkeypatch):
+    clock = itertools.count(0, 0.5).__next__
+    monkeypatch.setattr(time_limit, "time", types.SimpleNamespace(monotonic=clock))
+    options = {"steps": None, "minutes": 0.1, "epoch_steps": 10**6, "backup_every": 1}
+    options |= {"evaluator": tfgans.evaluation.Evaluator(SOURCE, metrics=["near_copies"])}
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tfgans.evaluation.Evaluator, "evaluate", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, model(), **options).train()
+    run(tmp_path, model(), **options).train()
+    (row,) = training.RunDirectory(tmp_path).evaluations()
+    assert row.step == training.load_checkpoint(tmp_path, "final").step
+
+
 def test_the_last_step_is_evaluated_due_or_not(tmp_path):
     evaluator = tfgans.evaluation.Evaluator(SOURCE, metrics=["near_copies"])
     run(tmp_path / "x", model(), evaluator=evaluator, evaluate_every=100).train()

@@ -90,7 +90,9 @@ class Backup(Callback):
         self._due = self._interval.due(self.model.step)
         # In float16 the weights may still be finite. Such a backup would replace a good backup.
         self._broken = self._broken or symptoms.not_finite(logs or {}) is not None
-        if self._due and batch + 1 != self.params.get("steps"):
+        # Where the training stops, a row of the log and an evaluation follow, and must come first.
+        ends = batch + 1 == self.params.get("steps") or self.model.stop_training
+        if self._due and not ends:
             self._save_due()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:

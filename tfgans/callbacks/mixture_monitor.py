@@ -117,7 +117,8 @@ class MixtureMonitor(Callback):
         self._interval.begin(step)
         if self.log_dir is not None:
             self._events = tf.summary.create_file_writer(os.fspath(self.log_dir))
-        # A resumed run leaves the same rows as an uninterrupted run.
+        # After a kill the rows are those of an uninterrupted run; a run that was stopped keeps the
+        # rows of the step at which it stopped.
         if not before or int(before[-1][0]) == step:
             self._table.begin(step)
             self._write()

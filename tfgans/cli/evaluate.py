@@ -128,19 +128,22 @@ def add_to_record(path: Path, record: "Record") -> "Record":
     A record of another model, or measured in another way, moves to a new name if it has metrics
     that the new record lacks.
     """
+    from tfgans import files
     from tfgans.evaluation import Record
 
-    if path.exists():
-        before = Record.load(path)
-        try:
-            record = before.merge(record)
-        except ValueError as error:
-            if before.metrics.keys() - record.metrics.keys():
-                numbered = (path.with_stem(f"{path.stem}-{number}") for number in range(1, 10_000))
-                kept = next(other for other in numbered if not other.exists())
-                path.rename(kept)
-                tell("evaluate", f"{path} is now {kept.name}. {error}")
-    record.save(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with files.locked(path.parent):  # Two evaluations of a run may end at once.
+        if path.exists():
+            before = Record.load(path)
+            try:
+                record = before.merge(record)
+            except ValueError as error:
+                if before.metrics.keys() - record.metrics.keys():
+                    stems = (path.with_stem(f"{path.stem}-{number}") for number in range(1, 10_000))
+                    kept = next(other for other in stems if not other.exists())
+                    path.rename(kept)
+                    tell("evaluate", f"{path} is now {kept.name}. {error}")
+        record.save(path)
     return record
 
 

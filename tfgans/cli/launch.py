@@ -21,6 +21,7 @@ def launch(parser: Parser, train_flags: Sequence[str]) -> int:
     from tfgans.training import local_cluster
 
     values = parser.values
+    _check_strategy(train_flags)
     code = local_cluster.launch(
         [sys.executable, "-m", "tfgans", "train", *train_flags, "--strategy=multi_worker"],
         num_workers=values.workers,
@@ -31,6 +32,19 @@ def launch(parser: Parser, train_flags: Sequence[str]) -> int:
         words = [*parser.words, *([] if "--resume" in parser.words else ["--resume"])]
         raise Exit(f"ended early. To continue: {resume_command('launch', words)}", code)
     return code
+
+
+def _check_strategy(train_flags: Sequence[str]) -> None:
+    """Raises ValueError for a strategy that would be ignored; "default" stands in flag files."""
+    for index, word in enumerate(train_flags):
+        name, equals, value = word.lstrip("-").partition("=")
+        if name == "strategy" and word.startswith("-"):
+            chosen = value if equals else next(iter(train_flags[index + 1 :]), "")
+            if chosen not in ("default", "multi_worker"):
+                raise ValueError(
+                    "tfgans launch sets --strategy=multi_worker. Received: --strategy="
+                    f"{chosen}. Leave it out"
+                )
 
 
 COMMAND = Command(

@@ -52,7 +52,9 @@ def define(parser: Parser) -> None:
         lambda values: (values["server"] is None) == (values["name"] is None),
         "--server and --name go together",
     )
-    parser.check_companions("server", ["version"], "--version needs --server")
+    parser.check_companions(
+        "server", ["version", "timeout"], "--version and --timeout need --server"
+    )
     parser.check_companions("run_dir", ["checkpoint"], "--checkpoint needs --run_dir")
 
 

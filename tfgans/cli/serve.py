@@ -60,6 +60,11 @@ def define(parser: Parser) -> None:
     )
     group.number("max_body_mb", MAX_BODY_MB, "MiB of a request", at_least=1 / 1024, at_most=4096)
     parser.require_exactly_one("model_dir", "models_config")
+    parser.check(
+        ["max_rows", "max_waiting_rows"],
+        lambda values: values["max_waiting_rows"] >= values["max_rows"],
+        "--max_waiting_rows must be at least --max_rows",
+    )
     parser.check_companions(
         "model_dir",
         ["name", "versions", "labels"],

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from tfgans.engines import Task
     from tfgans.sweep import Cell, Row, Sweep
 
-# Flags of `tfgans train` that the sweep sets itself.
 # Flags of text whose values have commas.
 _WITH_COMMAS = ("augmentation_policy", "consistency_policy")
+# Flags of `tfgans train` that the sweep sets itself.
 _OF_THE_SWEEP = ("run_dir", "seed", "dry_run", "resume")
 # With what the errors of `tfgans train` begin.
 _PREFIX = "tfgans train: "

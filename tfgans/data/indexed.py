@@ -89,7 +89,7 @@ class IndexedSource(Source):
         """Returns a SHA-256 of the examples, by which runs and evaluations recognize their data.
 
         It is of the shape, the number and the labels of all examples, and of the values of all up
-        to 256 MB, else of 1000 evenly spread ones: the same wherever the examples are held.
+        to 2^28 values, else of 1000 evenly spread ones: the same wherever the examples are held.
 
         Raises:
             ReadError: When an example cannot be read.

@@ -36,11 +36,16 @@ class Split(NamedTuple):
         not overlap have no example in common, whatever the seed of the training.
 
         Raises:
-            ValueError: When the part is empty.
+            ValueError: When the part is empty, or reaches beyond the split.
         """
+        bounds = [_position(text, num_examples) for text in (self.start, self.stop)]
+        if any(abs(bound or 0) > num_examples for bound in bounds):
+            raise ValueError(
+                f"A part must lie in its split. Received: {self} of {num_examples} examples"
+            )
         key = draws.key(0, Role.DATA_SPLIT)
         permutation = np.argsort(draws.uniform([num_examples], key).numpy(), kind="stable")
-        part = permutation[_position(self.start, num_examples) : _position(self.stop, num_examples)]
+        part = permutation[slice(*bounds)]
         if not len(part):
             raise ValueError(
                 f"A part of a split must hold an example. Received: {self} of {num_examples}"

@@ -82,8 +82,8 @@ class Real(Copyable):
             return
         if self._batches is None:
             # Made once, since TensorFlow keeps the functions of each dataset. Not from the batches
-            # of training, which start at step 0.
-            start = 2**40 + self._seed % 2**20
+            # of training, which start at step 0, and 2^20 batches of its own for each seed.
+            start = 2**40 + (self._seed % 2**20) * 2**20
             self._batches = self._source.batches(min(_CHUNK, self.num), start_step=start)
         left = self.num
         for batch in self._batches:

@@ -110,8 +110,8 @@ class ImageClassifier(KerasExtractor):
 
         Of data that `tfgans.data.load` read, the whole split "train" is the training set,
         whatever part of the data `source` is, and the split "test" is held out to state the
-        accuracy. If there is no such split, and of other sources, a tenth of the images is held
-        out, chosen by the seed.
+        accuracy. If there is no such split, and of other sources, a tenth of the images (at most
+        10 000) is held out, chosen by the seed.
 
         The training gives the same bits again on the same machine only. Records hold the checksum
         of the weights, and compare only if it is the same: copy the cached file to compare between
@@ -375,7 +375,7 @@ def _training_and_held_out(
     num = min(_MOST_HELD_OUT, math.ceil(_HELD_OUT * training.num_examples))
     held_out = subset(training, np.sort(order[:num]))
     training = subset(training, np.sort(order[num:]))
-    return training, held_out, _details(training, held_out, "a tenth of the training set")
+    return training, held_out, _details(training, held_out, f"{num} of the training set")
 
 
 def _load_split(source: IndexedSource, split: str) -> Source:

@@ -29,7 +29,7 @@ def inception_2015(
     Only numbers through this network have these names. Images of any size are resized to 299 x 299
     as in its graph, bilinear without antialiasing and with TensorFlow 1's corners; gray images are
     repeated over three channels. To check that it is the right network, compute the Inception score
-    of CIFAR-10's training set: it is 11.24 with a spread of 0.10 over ten splits (Salimans et al.
+    of CIFAR-10's training set: it is 11.24 with a spread of 0.12 over ten splits (Salimans et al.
     2016). Nothing is downloaded.
 
     Args:

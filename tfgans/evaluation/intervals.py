@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from scipy import stats
 
 from tfgans.metrics import Estimate, Quantity
 
@@ -15,7 +16,9 @@ _MIN_EXAMPLES = 2 * NUM_GROUPS
 
 
 def interval(estimate: Estimate, quantity: Quantity) -> tuple[float, float] | None:
-    """Returns the 95 % interval of a normal error; None if the error is not known.
+    """Returns the 95 % interval of a number; None if its error is not known.
+
+    It takes Student's quantile where the error has few degrees of freedom, else the normal one.
 
     Args:
         estimate: The number and its error.
@@ -23,7 +26,10 @@ def interval(estimate: Estimate, quantity: Quantity) -> tuple[float, float] | No
     """
     if estimate.standard_error is None:
         return None
-    margin = QUANTILE * estimate.standard_error
+    quantile = QUANTILE
+    if estimate.degrees is not None:
+        quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, estimate.degrees))
+    margin = quantile * estimate.standard_error
     return max(quantity.low, estimate.value - margin), min(quantity.high, estimate.value + margin)
 
 
@@ -54,7 +60,7 @@ def jackknife(
         error = float(np.sqrt(squares * (NUM_GROUPS - 1) / NUM_GROUPS))
         bias = float((NUM_GROUPS - 1) * (values.mean() - value))
         method = f"jackknife over {NUM_GROUPS} groups; bias about {bias:+.2g}"
-        estimates[name] = Estimate(float(value), error, method, bias)
+        estimates[name] = Estimate(float(value), error, method, bias, NUM_GROUPS - 1)
     return estimates
 
 
@@ -66,7 +72,9 @@ def at_least_binomial(share: Estimate, num: int) -> Estimate:
     """
     smoothed = (share.value * num + 2) / (num + 4)
     binomial = float(np.sqrt(smoothed * (1 - smoothed) / (num + 4)))
-    return share._replace(standard_error=max(share.standard_error or 0.0, binomial))
+    if binomial <= (share.standard_error or 0.0):
+        return share
+    return share._replace(standard_error=binomial, degrees=None)
 
 
 def groups_of(num: int) -> np.ndarray:

@@ -42,7 +42,7 @@ class Difference(NamedTuple):
 
     @property
     def is_clear(self) -> bool | None:
-        """Whether 0 lies outside the 95 % interval of the difference; None if it is not known."""
+        """Whether 0 lies outside the normal 95 % interval of the difference; None if not known."""
         if self.standard_error is None:
             return None
         return abs(self.second - self.first) > QUANTILE * self.standard_error

@@ -60,11 +60,6 @@ def version_folders(folder: Path) -> dict[int, Path]:
     return dict(sorted(named.items()))
 
 
-def versions(folder: Path) -> list[int]:
-    """Returns the versions below `folder` in ascending order."""
-    return list(version_folders(folder))
-
-
 def _is_number(name: str) -> bool:
     return name.isascii() and name.isdigit()
 

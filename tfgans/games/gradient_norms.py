@@ -21,7 +21,9 @@ class GradientNorms(NamedTuple):
     """The gradient of a cost over the generator's parameters.
 
     Attributes:
-        mean_norm: Float, the norm of the mean of all batches' gradients: the signal.
+        mean_norm: Float, the norm of the mean of all batches' gradients: the signal. It holds noise
+            too: its square exceeds that of the signal by P variance / num_batches on average, of P
+            parameters.
         batch_norm: Float, the mean of the batches' norms.
         batch_norm_std: Float, their standard deviation.
         variance: Float, the mean over the parameters of the variance over batches: the noise.

@@ -190,6 +190,6 @@ def standard_error(*samples: np.ndarray) -> float:
 
 def draw_indices(count: int, size: int, key: tf.Tensor) -> tf.Tensor:
     """Returns int32 [count], drawn uniformly from {0, ..., size - 1} with replacement."""
-    # In float32 the product can round up to the size.
+    # Of more than 2^24 the product can round up to the size, and not every index is drawn.
     drawn = tf.cast(random.uniform([count], key) * float(size), tf.int32)
     return tf.minimum(drawn, size - 1)

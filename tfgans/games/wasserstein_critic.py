@@ -28,6 +28,7 @@ class WassersteinCritic(NamedTuple):
         baseline: Float, the distance of two disjoint halves of the real examples.
         baseline_standard_error: Float, of the baseline.
         excess: Float, `distance - baseline`.
+        excess_standard_error: Float, of the excess.
         train_distance: Float, on the training examples.
         generalization_gap: Float, `train_distance - distance`.
         num_train: Int, training examples of each set.
@@ -39,6 +40,7 @@ class WassersteinCritic(NamedTuple):
     baseline: float
     baseline_standard_error: float
     excess: float
+    excess_standard_error: float
     train_distance: float
     generalization_gap: float
     num_train: int
@@ -61,8 +63,8 @@ def wasserstein_critic(
 
     The real examples are halved. Two critics are trained: the first on the first half against as
     many fakes, the second on the first half against the other half. Each is evaluated on the share
-    `held_out` of its examples. Both numbers have the same counts, and the second, `baseline`, is a
-    lower bound for any generator.
+    `held_out` of its examples. Both numbers have the same counts. The second, `baseline`, has mean
+    0, whatever the critic: its size shows the noise of the first.
 
     It is not the Wasserstein distance. A network is not the set of all 1-Lipschitz functions, and
     the soft penalty lets gradients exceed 1: a linear critic of a shift mu ends at `s |mu|` with
@@ -139,6 +141,10 @@ def wasserstein_critic(
         baseline=baseline,
         baseline_standard_error=standard_error(*among_real),
         excess=distance - baseline,
+        # Both numbers share the held-out examples of the first half.
+        excess_standard_error=standard_error(
+            measured[0] - among_real[0], measured[1], among_real[1]
+        ),
         train_distance=train_distance,
         generalization_gap=train_distance - distance,
         num_train=len(trained[0]),

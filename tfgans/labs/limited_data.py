@@ -94,7 +94,8 @@ The protocol is ours. It asks whether the gain of each arm depends on the number
   {TASKS[DIGITS].num_reference} on `digits`) in the features of a classifier: `ImageClassifier`,
   trained on all training images, or `DigitsClassifier`, trained on most digits.
 - `turned`: extremely randomized trees (scikit-learn, 50 of them) are trained to tell real images
-  from quarter turns of real images.
+  from quarter turns of real images. On `digits` they are trained on the images of `real_turned`
+  too, which is 0 there for that reason: compare the arms with each other.
 - Chosen at seed 100, which is not among the seeds: with `none` and 500 images, the size of the
   images, the rate and the steps (at 28x28 with a rate of 5e-4 the discriminator had learned nothing
   by heart after 1000 updates, AUC 0.49; at 16x16 with 1e-3 its AUC was 0.68 after 1500); with

@@ -96,4 +96,6 @@ class InceptionScoreMetric(Metric):
         del real, context
         mean, std = inception_score(fake)
         method = f"{_SPLITS} splits, whose spread is {std:.4g}"
-        return {"inception_score": Estimate(mean, std / _SPLITS**0.5, method)}
+        # `std` is the population's, as it is published.
+        error = std / (_SPLITS - 1) ** 0.5
+        return {"inception_score": Estimate(mean, error, method, degrees=_SPLITS - 1)}

@@ -20,12 +20,15 @@ class Estimate(NamedTuple):
         method: String, the method that gives the standard error.
         bias: Float, the expected excess of the value that few examples cause, as far as it falls
             with 1 / count; None if it is not estimated. It is not subtracted.
+        degrees: Int, the degrees of freedom of the standard error, for the quantile of an interval.
+            None, the default, is many.
     """
 
     value: float
     standard_error: float | None
     method: str
     bias: float | None = None
+    degrees: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

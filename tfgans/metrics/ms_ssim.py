@@ -90,7 +90,8 @@ def _over_batches(images: np.ndarray) -> Estimate:
     values = np.array([ms_ssim(batch) for batch in batches])
     error = None if len(values) < 2 else float(values.std(ddof=1) / np.sqrt(len(values)))
     method = f"{len(batches)} batches of {len(batches[0])}"
-    return Estimate(float(values.mean()), error, method)
+    degrees = None if error is None else len(values) - 1
+    return Estimate(float(values.mean()), error, method, degrees=degrees)
 
 
 class _Scale(NamedTuple):

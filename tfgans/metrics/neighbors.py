@@ -75,7 +75,8 @@ class NearCopiesMetric(Metric):
     """The share of 1000 samples that are near-copies of any real example.
 
     It is `copy_share` of `nearest_neighbors`, with the threshold from 1000 real examples. Of new
-    draws of the distribution it is 0.01.
+    draws of the distribution it is 0.01. The error has two parts: that of a share of the samples
+    (Agresti & Coull 1998), and that of the threshold, a quantile of few distances.
     """
 
     name = "near_copies"
@@ -87,9 +88,15 @@ class NearCopiesMetric(Metric):
     def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, Estimate]:
         """Returns the share of samples that are closer than the threshold."""
         del context
-        share = float((fake <= np.quantile(real, _COPY_QUANTILE)).mean())
-        method = "binomial, of samples against all real; chance gives 0.01"
-        return {"near_copies": Estimate(share, None, method)}
+        margin = math.sqrt(_COPY_QUANTILE * (1 - _COPY_QUANTILE) / len(real))
+        low, share, high = (
+            float((fake <= np.quantile(real, max(0.0, _COPY_QUANTILE + shift))).mean())
+            for shift in (-margin, 0.0, margin)
+        )
+        smoothed = (share * len(fake) + 2) / (len(fake) + 4)
+        binomial = math.sqrt(smoothed * (1 - smoothed) / (len(fake) + 4))
+        method = "binomial, and that of the threshold; chance gives 0.01"
+        return {"near_copies": Estimate(share, math.hypot(binomial, (high - low) / 2), method)}
 
 
 def _flat(examples: np.ndarray) -> np.ndarray:

@@ -76,6 +76,7 @@ def _run(command: Sequence[str], num_workers: int) -> tuple[list[int], bool]:
                 env={**common, "TF_CONFIG": config},
                 start_new_session=True,
                 text=True,
+                errors="replace",
                 **(output if index else {}),
             )
         )

@@ -452,6 +452,11 @@ class Run:
     def _restore(self) -> None:
         gan, run = self._gan, self.directory
         restored = self._backup.restore(gan)
+        if restored is None and run.is_finished and not any(run.backups.glob("damaged-*")):
+            raise ValueError(
+                f"{run.path} holds a finished run without backups, from which it could continue. "
+                "Choose another run directory, or remove final.keras to begin anew"
+            )
         self._check_steps_done(gan.step)
         if gan.step % gan.steps_per_execution:
             raise ValueError(

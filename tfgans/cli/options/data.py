@@ -115,14 +115,17 @@ def load_run_source(parser: Parser, run_dir: str) -> "Source":
             f"The data of {run_dir} ({run.settings().get('source')}) were not loaded by name, so "
             "they cannot be loaded again. Name the data to compare with: --dataset"
         )
-    options = _options(parser, tfgans.data.load)
+    options, seed = _options(parser, tfgans.data.load), None
     if not parser.is_set("dataset") or absolute_name(parser.values.dataset) == name:
+        # Of some data the seed decides the examples, too.
+        seed = run.settings().get("source_seed")
         options |= {
             option: value
             for option, value in remembered.items()
             if option in options and not parser.is_set(option)
         }
-    source = _load(parser, parser.values.dataset if parser.is_set("dataset") else name, options)
+    chosen = parser.values.dataset if parser.is_set("dataset") else name
+    source = _load(parser, chosen, options, seed=seed)
     before = run.settings().get("num_examples")
     same = not any(parser.is_set(flag) for flag in ("dataset", "split"))
     if same and source.num_examples != before:
@@ -151,12 +154,14 @@ def _size(parser: Parser) -> int | tuple[int, int] | None:
     return size[0] if len(size) == 1 else (size[0], size[1])
 
 
-def _load(parser: Parser, name: str, options: dict[str, Any]) -> "Source":
+def _load(
+    parser: Parser, name: str, options: dict[str, Any], *, seed: int | None = None
+) -> "Source":
     import tfgans
 
     if isinstance(options["image_size"], list):  # From JSON.
         options["image_size"] = tuple(options["image_size"])
-    return tfgans.data.load(name, seed=parser.values.seed, **options)
+    return tfgans.data.load(name, seed=parser.values.seed if seed is None else seed, **options)
 
 
 def load_folder(parser: Parser, path: str, like: "Source") -> "Source":

@@ -44,9 +44,10 @@ class Client:
         version: Int, the version to ask. Default: None, the newest.
         label: String, a version label of TensorFlow Serving instead of a version. Default: None.
         timeout: Float, seconds for a request, in (0, 86400]. Default: 30.
-        retries: Int of at least 0, repetitions of a request that did not reach the server, after
-            pauses of 0.1 s, 0.2 s, 0.4 s, ... Replies are final, except for gRPC's UNAVAILABLE,
-            which also stands for a server that cannot be reached. Default: 3.
+        retries: Int of at least 0, repetitions of a request without a whole reply, after pauses of
+            0.1 s, 0.2 s, 0.4 s, ...: a request changes nothing, so it may arrive twice. Replies are
+            final, except for gRPC's UNAVAILABLE, which also stands for a server that cannot be
+            reached. Default: 3.
         batch_size: Int of at least 1, rows per request. Default: 64.
 
     Raises:
@@ -211,7 +212,14 @@ class Client:
             checks.positive("truncation", truncation)
             inputs["truncation"] = np.full(len(seeds), truncation, np.float32)
             signature = "sample_truncated"
-        classes = self._labels(signature, labels, len(seeds))
+        before = self._known
+        try:
+            classes = self._labels(signature, labels, len(seeds))
+        except ValueError:
+            # A version that was published since may have the signature, or take labels.
+            if not self._is_outdated(before):
+                raise
+            classes = self._labels(signature, labels, len(seeds))
         if component is None:
             return self._in_batches(signature, {**inputs, **classes})["images"]
         if not is_int(component) or not 0 <= component < 2**31:

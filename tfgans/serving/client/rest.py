@@ -55,7 +55,7 @@ class RestTransport:
         if label is not None:
             self._pinned += f"/labels/{urllib.parse.quote(label, safe='')}"
         self._timeout = timeout
-        # `Client` retries, and only requests that did not reach the server.
+        # `Client` retries requests without a whole reply.
         self._pool = urllib3.PoolManager(
             retries=False, timeout=urllib3.Timeout(timeout), maxsize=_CONNECTIONS
         )

@@ -49,7 +49,7 @@ class Metadata(NamedTuple):
 class Transport(Protocol):
     """A connection to a model on a server.
 
-    All methods raise `ConnectionError` if a request does not reach the server, `TimeoutError` if
+    All methods raise `ConnectionError` if there is no whole reply, `TimeoutError` if
     the reply comes too late, and `ServingError` if the reply is an error.
     """
 

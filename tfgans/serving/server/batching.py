@@ -82,6 +82,10 @@ class Batcher:
             else:
                 _fail(batch, error)
         else:
+            rows = sum(request.rows for request in batch)
+            if any(len(value) != rows for value in outputs.values()):
+                await self._answer_alone(batch, outputs)
+                return
             start = 0
             for request in batch:
                 end = start + request.rows
@@ -90,6 +94,14 @@ class Batcher:
                         {name: value[start:end] for name, value in outputs.items()}
                     )
                 start = end
+
+    async def _answer_alone(self, batch: Sequence[_Request], outputs: Arrays) -> None:
+        """Answers the requests of a signature that does not keep rows, each by a separate call."""
+        if len(batch) > 1:
+            for request in batch:
+                await self._answer([request])
+        elif not batch[0].reply.done():
+            batch[0].reply.set_result(outputs)
 
 
 def _fail(batch: Sequence[_Request], error: Exception) -> None:

@@ -68,9 +68,14 @@ def run(
     async def drain_on_sigterm(_: web.Application) -> None:
         loop = asyncio.get_running_loop()
 
+        draining = False
+
         def on_sigterm() -> None:
-            drain()
-            loop.call_later(drain_seconds, _end)
+            nonlocal draining
+            if not draining:  # A second signal must not cut the requests that are being finished.
+                draining = True
+                drain()
+                loop.call_later(drain_seconds, _end)
 
         # In place of aiohttp's handler, which ends at once.
         loop.add_signal_handler(signal.SIGTERM, on_sigterm)

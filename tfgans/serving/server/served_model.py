@@ -162,6 +162,10 @@ class ModelFolder:
         except KeyError as error:
             raise UnknownVersionError(f"version {version}") from error
 
+    def check(self, config: ModelConfig) -> None:
+        """Raises ValueError if a label has a version that would not be served. Loads nothing."""
+        _check_labels(config.labels, self._wanted(config.policy) or list(self.models))
+
     def configure(self, config: ModelConfig) -> bool:
         """Takes over the policy and the labels; returns whether the served versions changed.
 
@@ -187,14 +191,17 @@ class ModelFolder:
 
     def status(self) -> list[VersionStatus]:
         """Returns the versions that are served, are loading or failed, newest first."""
+        loading = self._loading
         statuses = [VersionStatus(version, "AVAILABLE", "") for version in self.models]
-        present = version_folders(self.path)
+        try:
+            present = version_folders(self.path)
+        except OSError:  # What is loaded is served on.
+            present = {}
         statuses += [
             VersionStatus(version, "END", reason)
             for version, (reason, _) in self._failed.items()
-            if version in present and version not in self.models
+            if version in present and version not in self.models and version != loading
         ]
-        loading = self._loading
         statuses += [] if loading is None else [VersionStatus(loading, "LOADING", "")]
         return sorted(statuses, reverse=True)
 
@@ -221,9 +228,7 @@ class ModelFolder:
     def _load_wanted(self, policy: VersionPolicy, labels: Mapping[str, int]) -> list[int]:
         while True:
             folders = version_folders(self.path)
-            wanted = policy.choose(
-                version for version, folder in folders.items() if self._may_load(folder)
-            )
+            wanted = self._wanted(policy)
             # Without a version to serve, those that are served stay.
             _check_labels(labels, wanted or list(self.models))
             missing = [version for version in wanted if version not in self.models]
@@ -231,11 +236,20 @@ class ModelFolder:
                 return wanted
             self._load(folders[missing[-1]])
 
+    def _wanted(self, policy: VersionPolicy) -> list[int]:
+        folders = version_folders(self.path)
+        return policy.choose(
+            version for version, folder in folders.items() if self._may_load(folder)
+        )
+
     def _load(self, folder: Path) -> None:
         version = int(folder.name)
         self._loading, files = version, _files(folder)
         try:
             self.models = dict(sorted({**self.models, version: ServedModel(folder)}.items()))
+            self._failed = {
+                other: failure for other, failure in self._failed.items() if other != version
+            }
         except ValueError as error:
             self._failed = {**self._failed, version: (str(error), files)}
             _log.error("%s", error)
@@ -300,16 +314,22 @@ class ModelSet:
         return changed
 
     def _configure(self, configs: Sequence[ModelConfig]) -> list[str]:
-        folders, changed = {}, []
+        kept = {
+            config.name: folder
+            for config in configs
+            if (folder := self.folders.get(config.name)) is not None and folder.path == config.path
+        }
+        # All checks come before the first change: a refused file changes nothing.
         for config in configs:
-            folder = self.folders.get(config.name)
-            if folder is None or folder.path != config.path:
-                folders[config.name] = ModelFolder(config)
-                changed.append(config.name)
-            else:
-                folders[config.name] = folder
-                changed += [config.name] if folder.configure(config) else []
-        self.folders = folders
+            if config.name in kept:
+                kept[config.name].check(config)
+        added = {config.name: ModelFolder(config) for config in configs if config.name not in kept}
+        changed = [
+            config.name
+            for config in configs
+            if config.name in added or kept[config.name].configure(config)
+        ]
+        self.folders = {config.name: (kept | added)[config.name] for config in configs}
         return changed
 
 
