@@ -391,7 +391,8 @@ def test_a_refused_config_file_changes_no_model(small, tmp_path):
     for name in ("a", "b"):
         put(small, tmp_path / name)
     config = (
-        'config {{ name: "{0}" base_path: "{1}/{0}" version_labels {{ key: "x" value: {2} }} }}'
+        'config {{ name: "{0}" base_path: "{1}/{0}" model_version_policy {{ all {{ }} }} '
+        'version_labels {{ key: "x" value: {2} }} }}'
     )
     file = tmp_path / "models.config"
 
