@@ -64,7 +64,7 @@ IMPORTS = {
     },
     "methods": {
         *("augmentation", "regularizers"),
-        *("averages", "gan", "layers", "objectives", "optimizers", "penalties"),
+        *("averages", "data", "gan", "layers", "objectives", "optimizers", "penalties"),
         *("players", "refinement", "replicas", "schedules"),
     },
     "metrics": set(),

@@ -81,6 +81,25 @@ def test_of_optimizer_slots():
             assert {id(slot) for slot in group[1:]} == {id(moment) for moment in moments}
 
 
+def test_of_carry_weight_decay():
+    old, new = ([keras.Variable([1.0], name=name) for name in ("kernel", "bias")] for _ in range(2))
+    source, target = (keras.optimizers.AdamW(weight_decay=0.5) for _ in range(2))
+    source.exclude_from_weight_decay(var_list=old[1:])
+    source.build(old)
+    compat.carry_weight_decay(source, target, list(zip(new, old, strict=True)))
+    target.apply([tf.zeros([1])] * 2, new)
+    assert new[0].numpy() < 1 == new[1].numpy()
+    # Keras does not carry it.
+    assert not hasattr(type(source).from_config(source.get_config()), "_exclude_from_weight_decay")
+
+
+def test_of_profiles_batches(tmp_path):
+    for batches, expected in ((0, False), (5, True), ((2, 3), True)):
+        callback = keras.callbacks.TensorBoard(tmp_path, profile_batch=batches)
+        assert compat.profiles_batches(callback) is expected
+    assert not hasattr(callback, "should_trace")
+
+
 def test_of_inside_xla():
     seen = []
 

@@ -39,6 +39,17 @@ def test_fused_adam_is_adam(run):
         np.testing.assert_allclose(fused, plain, atol=1e-5)
 
 
+def test_fused_adam_accumulates_gradients_as_adam_does():
+    ends = []
+    for cls in (keras.optimizers.Adam, optimizers.FusedAdam):
+        variables = [keras.Variable([1.0, 2.0])]
+        optimizer = cls(0.1, gradient_accumulation_steps=2)
+        for _ in range(2):
+            three_updates(optimizer, variables)
+        ends.append(variables[0].numpy())
+    np.testing.assert_allclose(*ends, atol=1e-5)
+
+
 def test_both_learning_rates_move_together_and_keep_their_ratio():
     scaled = keras.optimizers.LossScaleOptimizer
     pair = keras.optimizers.SGD(0.1), scaled(keras.optimizers.SGD(0.4))

@@ -53,7 +53,7 @@ def check_callbacks(
     if callbacks is None:
         return
     listed = getattr(callbacks, "callbacks", callbacks)
-    for callback in listed if isinstance(listed, Sequence) else [listed]:
+    for callback in keras.tree.flatten(listed):
         for kind, reason in _REFUSED.items():
             if isinstance(callback, kind):
                 raise ValueError(f"`{kind.__name__}` does not work with a GAN: {reason}")

@@ -29,11 +29,13 @@ __all__ = [
     "SafeModeScope",
     "adam_moments",
     "all_layers",
+    "carry_weight_decay",
     "chooses_executions",
     "inside_xla",
     "op_def_registry",
     "optimized_variables",
     "optimizer_slots",
+    "profiles_batches",
     "refuses_saved_model",
     "remember_optimizer_attributes",
     "saves_to_hdf5",
@@ -175,6 +177,30 @@ def stored_precision() -> contextlib.AbstractContextManager[None]:
     for those of a layer that it wraps.
     """
     return AutocastScope(None)
+
+
+def carry_weight_decay(
+    source: keras.optimizers.Optimizer,
+    target: keras.optimizers.Optimizer,
+    pairs: Sequence[tuple[keras.Variable, keras.Variable]],
+) -> None:
+    """Excludes from weight decay what an optimizer excludes.
+
+    Keras 3.15 keeps the exclusions in private attributes, which are not in the config.
+
+    Args:
+        source: Built optimizer with weight decay.
+        target: Optimizer that is not built.
+        pairs: Pairs of a variable of `target` and the variable of `source` that it continues.
+    """
+    excluded = [new for new, old in pairs if not source._use_weight_decay(old)]
+    if excluded:
+        target.exclude_from_weight_decay(var_list=excluded)
+
+
+def profiles_batches(callback: keras.callbacks.TensorBoard) -> bool:
+    """Returns whether TensorBoard profiles batches, which Keras keeps in a private attribute."""
+    return bool(callback._should_trace)
 
 
 def untrack_layer(model: keras.Model, layer: keras.layers.Layer) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import keras
 import tensorflow as tf
 
+from tfgans import compat
 from tfgans.types import Inputs, Logs
 
 # The time that the calls approach: long beside the cost of a call, short for someone who waits.
@@ -68,7 +69,7 @@ def intervals(
     multiples, or is content with any step if it is None. Any other callback that has a hook of
     batches waits for every step, unless it belongs to Keras and acts at the end of epochs.
     """
-    listed = getattr(callbacks, "callbacks", callbacks) or []
+    listed = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
     waits = [_every_steps(callback) for callback in listed]
     return sorted({every for every in waits if every is not None})
 
@@ -145,5 +146,9 @@ def _acts_on_epochs(callback: keras.callbacks.Callback) -> bool:
     if kind in (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore):
         return callback.save_freq == "epoch"
     if kind is keras.callbacks.TensorBoard:
-        return callback.update_freq == "epoch" and not callback.write_steps_per_second
+        return (
+            callback.update_freq == "epoch"
+            and not callback.write_steps_per_second
+            and not compat.profiles_batches(callback)
+        )
     return False

@@ -312,7 +312,7 @@ class GAN(keras.Model):
                 last of them. Or "auto" (the default): as many as take about a tenth of a second,
                 and none beyond a step that a callback waits for. One with an attribute
                 `every_steps`, as those of tfgans, waits for its multiples; any other that has a
-                hook of batches sees each step. With several replicas, or eagerly, "auto" is 1.
+                hook of batches sees each step. Under a strategy, or eagerly, "auto" is 1.
             jit_compile: Bool, whether to compile the step with XLA.
             accumulate_steps: Int of at least 1, micro-batches per update, for batches larger than
                 memory: they are processed in turn, and their gradients are summed. The
@@ -339,12 +339,12 @@ class GAN(keras.Model):
                 "`discriminator_optimizer`, or nothing for those of the paper; its loss is the "
                 "objective"
             )
+        with self.distribute_strategy.scope():
+            defaults = self.default_optimizers()
         pair = [
             default if optimizer is None else optimizer
             for optimizer, default in zip(
-                (generator_optimizer, discriminator_optimizer),
-                self.default_optimizers(),
-                strict=True,
+                (generator_optimizer, discriminator_optimizer), defaults, strict=True
             )
         ]
         if pair[0] is pair[1] and not isinstance(pair[0], str):
@@ -353,7 +353,7 @@ class GAN(keras.Model):
             )
         if steps_per_execution != "auto":
             checks.positive_int("steps_per_execution", steps_per_execution)
-        self.accumulate_steps = checks.positive_int("accumulate_steps", accumulate_steps)
+        checks.positive_int("accumulate_steps", accumulate_steps)
         with self.distribute_strategy.scope():
             for player in self.players.values():
                 player.check_execution(jit_compile=jit_compile, accumulate_steps=accumulate_steps)
@@ -369,7 +369,9 @@ class GAN(keras.Model):
             steps_per_execution=1 if steps_per_execution == "auto" else steps_per_execution,
             jit_compile=jit_compile,
         )
+        self.accumulate_steps = accumulate_steps
         self.generator_optimizer, self.discriminator_optimizer = ready
+        self._learning_rates = optimizers.LearningRates(*ready)
         for player, optimizer in zip(self.players.values(), ready, strict=True):
             player.compile(optimizer, accumulate_steps=self.accumulate_steps)
         self._execution = {
@@ -392,7 +394,7 @@ class GAN(keras.Model):
         """
         if not self.compiled:
             return None
-        return optimizers.LearningRates(self.generator_optimizer, self.discriminator_optimizer)
+        return self._learning_rates
 
     @optimizer.setter
     def optimizer(self, value: None) -> None:
@@ -493,6 +495,9 @@ class GAN(keras.Model):
         self._set_generator(player, average)
         if self.compiled:
             self.generator_optimizer = player.optimizer
+            self._learning_rates = optimizers.LearningRates(
+                self.generator_optimizer, self.discriminator_optimizer
+            )
             self.make_train_function(force=True)
             self.test_function = self.predict_function = None
 
@@ -1259,9 +1264,7 @@ class GAN(keras.Model):
     def _check_callbacks(self, callbacks: callback_checks.Callbacks, *, validates: bool) -> None:
         callback_checks.check_callbacks(
             callbacks,
-            learning_rates=optimizers.LearningRates(
-                self.generator_optimizer, self.discriminator_optimizer
-            ),
+            learning_rates=self._learning_rates,
             log_names=self._log_means.names,
             validates=validates,
         )

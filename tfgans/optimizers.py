@@ -69,7 +69,9 @@ class FusedAdam(keras.optimizers.Adam):
     def _scalars_of(self, dtype: tf.DType, learning_rate: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the numbers of an update, computed once for all variables of a type."""
         if dtype not in self._scalars:
-            count = tf.cast(tf.convert_to_tensor(self.iterations.value) + 1, dtype)
+            # With `gradient_accumulation_steps` it is a tensor.
+            iterations = getattr(self.iterations, "value", self.iterations)
+            count = tf.cast(tf.convert_to_tensor(iterations) + 1, dtype)
             beta_1, beta_2 = (tf.cast(beta, dtype) for beta in (self.beta_1, self.beta_2))
             scalars = {
                 "lr": tf.cast(learning_rate, dtype),
@@ -161,6 +163,11 @@ def prepare(optimizer: Optimizer | str, network: keras.Model) -> Optimizer:
             "Under several replicas Keras clips before the gradients are summed, unlike on a "
             f"single device. Received: {optimizer.name!r} with {' or '.join(clips)}. Leave it out"
         )
+    if replicas.count() > 1 and not replicas.made_in_scope(inner.variables[0]):
+        raise ValueError(
+            "An optimizer that was made outside of `strategy.scope()` counts its iterations once "
+            f"for each replica. Received: {optimizer.name!r}. Make it inside, or pass its name"
+        )
     if not optimizer.built:
         optimizer.build(variables)
         return optimizer
@@ -191,6 +198,8 @@ def carry_over(
     """
     before, slots = _divided_state(optimizer)
     copy = type(optimizer).from_config(optimizer.get_config())
+    if inner_optimizer(optimizer).weight_decay is not None:
+        compat.carry_weight_decay(inner_optimizer(optimizer), inner_optimizer(copy), sources)
     copy.build([variable for variable, _ in sources])
     after, new_slots = _divided_state(copy)
     for old, new in zip(before, after, strict=True):
@@ -277,6 +286,8 @@ class LearningRates:
 
     def __init__(self, generator_optimizer: Optimizer, discriminator_optimizer: Optimizer) -> None:
         self._optimizers = (generator_optimizer, discriminator_optimizer)
+        # The last rates of which the generator's was not 0: a warm-up may begin at 0.
+        self._last_positive: tuple[float, ...] | None = None
 
     @property
     def learning_rate(self) -> keras.Variable | tf.Tensor:
@@ -285,17 +296,23 @@ class LearningRates:
 
     @learning_rate.setter
     def learning_rate(self, value: float | tf.Tensor) -> None:
-        before = float(keras.ops.convert_to_numpy(self.learning_rate))
         new = float(keras.ops.convert_to_numpy(value))
-        if before == 0:
+        self.check_constant()
+        before = tuple(
+            float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+            for optimizer in self._optimizers
+        )
+        if before[0] != 0:
+            self._last_positive = before
+        if self._last_positive is None:
             raise ValueError(
                 "A generator's learning rate of 0 has no ratio to the discriminator's. Received: "
                 f"{new}. Set `gan.generator_optimizer.learning_rate` and "
                 "`gan.discriminator_optimizer.learning_rate`"
             )
-        self.scale(new / before)
-        # Without the rounding of the product.
+        generator, discriminator = self._last_positive
         self._optimizers[0].learning_rate.assign(new)
+        self._optimizers[1].learning_rate.assign(discriminator * (new / generator))
 
     @property
     def iterations(self) -> keras.Variable:

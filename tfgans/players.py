@@ -60,6 +60,13 @@ class Player:
 
     def compile(self, optimizer: keras.optimizers.Optimizer, *, accumulate_steps: int) -> None:
         """Sets the optimizer, which `tfgans.optimizers.prepare` has made ready."""
+        accumulates = optimizers.inner_optimizer(optimizer).gradient_accumulation_steps
+        if self.routing == "categorical" and accumulates:
+            raise ValueError(
+                "routing='categorical' cannot tell an idle component from a component whose "
+                "gradients wait. Received: an optimizer with gradient_accumulation_steps="
+                f"{accumulates}. Use `accumulate_steps` of `compile`"
+            )
         self.optimizer = optimizer
         self.accumulate_steps = accumulate_steps
 
@@ -644,7 +651,8 @@ def _weight_losses(network: keras.Model) -> list[tf.Tensor]:
 
 def _has_layer_losses(network: keras.Model) -> bool:
     """Returns whether layers add to the loss: regularizers of weights or outputs, or `add_loss`."""
-    if any(variable.regularizer is not None for variable in network.trainable_variables):
+    # Of frozen layers too, which may be unfrozen later.
+    if any(variable.regularizer is not None for variable in network.variables):
         return True
     layers = compat.all_layers(network)
     if any(getattr(layer, "activity_regularizer", None) is not None for layer in layers):

@@ -23,6 +23,12 @@ def num_workers(strategy: tf.distribute.Strategy | None) -> int:
     return max(1, sum(len(workers.get(kind, ())) for kind in ("chief", "worker")))
 
 
+def made_in_scope(variable: keras.Variable) -> bool:
+    """Returns whether a variable was made in the scope of the present strategy."""
+    extended = tf.distribute.get_strategy().extended
+    return bool(extended.variable_created_in_scope(variable.value))
+
+
 def total(value: tf.Tensor) -> tf.Tensor:
     """Returns the sum over replicas; all replicas must call it, outside of branches."""
     if count() == 1:

@@ -403,7 +403,7 @@ def test_batch_passed_to_train_on_batch_follows_the_same_rule():
 
 
 def fitted(x, *, steps_per_execution=1, discriminator_steps=2, **options):
-    gan = tiny.gan(discriminator_steps=discriminator_steps, compiled=False)
+    gan = tiny.gan(tfgans.NonSaturatingGAN, discriminator_steps=discriminator_steps, compiled=False)
     # A few eager steps take less time than their graph.
     gan.compile(steps_per_execution=steps_per_execution, run_eagerly=steps_per_execution == 1)
     gan.fit(x, verbose=0, **options)

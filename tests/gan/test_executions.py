@@ -108,6 +108,10 @@ def test_intervals_of_callbacks(tmp_path):
     for busy in (
         keras_callbacks.ModelCheckpoint(tmp_path / "x.keras", save_freq=10),
         keras_callbacks.TensorBoard(tmp_path, update_freq="batch"),
+        keras_callbacks.TensorBoard(tmp_path, profile_batch=(2, 3)),
         keras_callbacks.LambdaCallback(on_train_batch_end=print),
     ):
         assert intervals([*idle, grid, busy]) == [1, 40]
+        # As Keras takes them: alone, and nested.
+        assert intervals(busy) == [1]
+        assert intervals([[*idle], [grid, busy]]) == [1, 40]

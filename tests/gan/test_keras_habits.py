@@ -45,6 +45,21 @@ class TestLearningRates:
         np.testing.assert_allclose(rates, [0.025, 0.1], rtol=1e-6)
         np.testing.assert_allclose(history.history["learning_rate"], [0.05, 0.025], rtol=1e-6)
 
+    def test_a_warm_up_from_zero_keeps_the_ratio(self):
+        gan = plain(compiled=False)
+        gan.compile(keras.optimizers.SGD(1e-4), keras.optimizers.SGD(4e-4))
+        for rate in (0.0, 0.0, 5e-5):
+            gan.optimizer.learning_rate = rate
+        pair = (gan.generator_optimizer, gan.discriminator_optimizer)
+        rates = [float(optimizer.learning_rate) for optimizer in pair]
+        np.testing.assert_allclose(rates, [5e-5, 2e-4], rtol=1e-6)
+
+    def test_a_compile_that_fails_changes_nothing(self):
+        gan = plain()
+        with pytest.raises(ValueError, match="no optimizer"):
+            gan.compile("no optimizer", "adam", accumulate_steps=4)
+        assert gan.accumulate_steps == 1
+
     @pytest.mark.parametrize(
         "callback",
         [
@@ -415,6 +430,19 @@ class TestLayerLosses:
         assert logs[name] == pytest.approx(l2 * np.square(start).sum(), 1e-5)
         terms = {"discriminator_loss", "generator_loss", "real_logits", "fake_logits"}
         assert set(logs) == {*terms, name}
+
+    def test_regularizer_of_a_layer_that_is_unfrozen_counts(self):
+        judge = keras.Sequential(
+            [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(1, name="last")]
+        )
+        last = judge.get_layer("last")
+        last.kernel.regularizer, last.trainable = keras.regularizers.L2(0.5), False
+        gan = tfgans.NonSaturatingGAN(networks()[0], judge)
+        last.trainable = True
+        gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), run_eagerly=True)
+        expected = 0.5 * np.square(last.kernel.numpy()).sum()
+        logs = train(gan).history
+        assert logs["discriminator_layer_loss"][-1] == pytest.approx(expected, 1e-5)
 
     @both
     def test_activity_regularizer_and_add_loss(self, player):

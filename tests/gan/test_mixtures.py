@@ -458,6 +458,12 @@ def test_a_run_with_other_mixture_settings_is_refused(tmp_path):
 
 
 def test_rows_are_matched_for_pairs():
-    real, fake = tf.zeros([4, 2]), tf.zeros([12, 2])
-    assert players.match_rows(real, fake).shape == (12, 2)
+    real, fake = tf.reshape(tf.range(8.0), [4, 2]), tf.zeros([12, 2])
+    np.testing.assert_array_equal(players.match_rows(real, fake), np.tile(real, [3, 1]))
     assert players.match_rows(real, real) is real
+
+
+def test_categorical_routing_refuses_gradients_that_wait():
+    gan = tfgans.NonSaturatingGAN(*tiny.mixtures(2, 2, routing="categorical"))
+    with pytest.raises(ValueError, match=r"gradient_accumulation_steps=2\. Use `accumulate_steps`"):
+        gan.compile(keras.optimizers.Adam(gradient_accumulation_steps=2), "adam")

@@ -153,6 +153,17 @@ def test_replicas_and_parts_follow_the_curve_of_one_device(on_one_device, game, 
     assert_alike(trained(GAMES[game], **execution), alone)
 
 
+def test_optimizers_count_an_update_once_and_belong_to_the_scope():
+    with replicated(2).scope():
+        model = tfgans.NonSaturatingGAN(*pair())
+    model.compile()  # Outside of the scope, as in `tf.distribute`'s guides.
+    model.fit(data.from_array(tiny.digits()), batch_size=BATCH, steps_per_epoch=2, verbose=0)
+    for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
+        assert int(tf.convert_to_tensor(optimizer.iterations.value)) == 2
+    with pytest.raises(ValueError, match=r"outside of `strategy\.scope\(\)`"):
+        model.compile(keras.optimizers.Adam(), keras.optimizers.Adam())
+
+
 @SLOW
 def test_parts_of_a_batch_in_float16():
     """Without an overflow, in which one of the two would skip a step and the other not."""

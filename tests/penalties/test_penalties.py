@@ -93,20 +93,6 @@ def small_critic():
     )
 
 
-def points_of(penalty, real, fake):
-    """Returns float32 [batch, 3] for each term: where it asks the critic, with `KEY`."""
-    asked = []
-
-    def critic(x, training):
-        asked.append(x)
-        return x[:, :1]
-
-    if not isinstance(penalty, penalties.PenaltySum):
-        penalty = dataclasses.replace(penalty, fraction=1.0)
-    penalty(critic, real, fake, key=KEY)
-    return asked
-
-
 def assert_prices(row, values, full):
     """Fails unless the rows that count have their prices: with a fraction scaled, 0 elsewhere."""
     if row.penalty.fraction < 1:
@@ -192,19 +178,6 @@ def test_second_order_gradient_by_finite_differences(row):
         size = np.abs(differences).max()
         assert size > 0.01
         np.testing.assert_allclose(gradient, differences, atol=1e-4 * size, rtol=0)
-
-
-@table
-def test_each_example_by_itself(row):
-    """The batch costs what its examples cost alone, at the same points."""
-    critic, (real, fake) = small_critic(), pairs((6, 3))
-    squared_norm = penalties.penalty.squared_gradient_norm
-    norms = [
-        np.sqrt([float(squared_norm(critic, at[i : i + 1])[0]) for i in range(6)])
-        for at in points_of(row.penalty, real, fake)
-    ]
-    values = row.penalty(critic, real, fake, key=KEY)
-    assert_prices(row, values, row.price(*norms))
 
 
 @table

@@ -57,27 +57,6 @@ def predict(connection, **body):
     return connection("POST", f"{MODEL}:predict", body)
 
 
-def test_rows_and_columns_of_an_export(connection):
-    export = served.export("mixture")
-    latents = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
-    images = export("serving_default", latents=latents)["images"]
-    for body, key in [({"instances": latents.tolist()}, "predictions"),
-                      ({"inputs": {"latents": latents.tolist()}}, "outputs")]:  # fmt: skip
-        code, reply = predict(connection, **body)
-        assert (code, reply.keys()) == (200, {key}), reply
-        np.testing.assert_allclose(reply[key], images, atol=1e-6)
-    made = export("sample", seed=np.array([1, 2]))
-    _, reply = predict(connection, signature_name="sample", instances=[1, 2])
-    for row, prediction in enumerate(reply["predictions"]):
-        np.testing.assert_allclose(prediction["images"], made["images"][row], atol=1e-6)
-        assert prediction["components"] == made["components"][row]
-    _, reply = predict(connection, signature_name="mixture_weights", inputs={"probe": [0, 0]})
-    np.testing.assert_allclose(reply["outputs"], [[0.5, 0.3, 0.2]] * 2, atol=1e-6)
-    _, reply = predict(connection, signature_name="generate", inputs={"num": 3, "seed": 7})
-    expected = export("generate", num=np.int32(3), seed=np.int64(7))["images"]
-    np.testing.assert_allclose(reply["outputs"]["images"], expected, atol=1e-6)
-
-
 def test_arrays_and_pictures(connection):
     """The header `Accept` asks for NumPy's format or a PNG file."""
     made = served.export("mixture")("sample", seed=np.array([1, 2]))
@@ -508,14 +487,12 @@ def test_work_for_clients_that_leave_is_dropped(rest_server):
         gone = Connection(rest_server)
         gone.http.request("POST", f"{MODEL}:predict", LARGE)
         gone.close()
-    started = time.monotonic()
     with Connection(rest_server) as connection:
         while predict(connection, signature_name="sample", instances=[1])[0] == 503:
             time.sleep(0.05)
         requests = request_counts(metric_families(connection))
     assert requests["mixture", "CANCELLED"] >= 1
     assert ("mixture", "INTERNAL") not in requests
-    assert time.monotonic() - started < 8  # All of them take half a minute.
 
 
 @pytest.mark.slow

@@ -184,7 +184,8 @@ def evaluation_data(
     """Returns the dataset of plain batches that `keras.Model.evaluate` takes.
 
     All examples of an array or a finite source come once, in their order, in batches of
-    `batch_size`, the last of which may be smaller. Datasets and `keras.utils.PyDataset`s keep their
+    `batch_size`, the last of which may be smaller; of a source that draws its batches, whole
+    batches in its order. Datasets and `keras.utils.PyDataset`s keep their
     batches and their order. The batches of a generator are kept in memory, so that each evaluation
     in `fit` is of the same examples.
 
@@ -299,7 +300,10 @@ def _split_pair(
     """Returns the examples and labels of `(x, y)`, but of no list or tuple of examples."""
     if y is not None or not isinstance(x, tuple | list) or len(x) < 2:
         return x, y
-    if np.isscalar(x[0]) or (is_array_like(x[0]) and np.ndim(x[0]) == len(data_shape)):
+    # An array of scalars, where an example is a vector of a single number.
+    scalars = data_shape == (1,) and is_array_like(x[0]) and np.shape(x[0]) not in ((), (1,))
+    is_example = np.isscalar(x[0]) or (is_array_like(x[0]) and np.ndim(x[0]) == len(data_shape))
+    if is_example and not scalars:
         return x, y  # A list of examples.
     return split_element(x)
 

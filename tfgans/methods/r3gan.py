@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgans import checks, optimizers, replicas, shapes
 from tfgans.augmentation import AdaptiveAugment, Augmentation
+from tfgans.data import batches
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Relativistic
@@ -139,17 +140,18 @@ class R3GAN(GAN):
     def train_step(self, data: Inputs) -> Logs:
         """Takes a training step, with the settings of the schedule at its start. See `GAN`."""
         if self.schedule is not None:
-            images = tf.convert_to_tensor(self._images_seen.value)
-            self._images_before.assign(images)
-            values = self.schedule.at(images)
-            for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
-                inner = optimizers.inner_optimizer(optimizer)
-                inner.learning_rate.assign(values.learning_rate)
-                inner.beta_2.assign(values.beta_2)
-            if self.schedule.augmentation is not None and isinstance(
-                self.augmentation, AdaptiveAugment
-            ):
-                self.augmentation.p.assign(values.augmentation)
+            with batches.after_data(data):
+                images = tf.convert_to_tensor(self._images_seen.value)
+                self._images_before.assign(images)
+                values = self.schedule.at(images)
+                for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
+                    inner = optimizers.inner_optimizer(optimizer)
+                    inner.learning_rate.assign(values.learning_rate)
+                    inner.beta_2.assign(values.beta_2)
+                if self.schedule.augmentation is not None and isinstance(
+                    self.augmentation, AdaptiveAugment
+                ):
+                    self.augmentation.p.assign(values.augmentation)
         return super().train_step(data)
 
     def discriminator_update(
