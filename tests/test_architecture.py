@@ -84,7 +84,7 @@ IMPORTS = {
     "reports": set(),
     "comparison": {"callbacks", "evaluation", "reports", "sweep", "training"},
     "cli": {
-        *("augmentation", "comparison", "regularizers"),
+        *("augmentation", "comparison", "freed_memory", "regularizers"),
         *("data", "engines", "evaluation", "export", "gan", "labs", "layers", "objectives"),
         *("penalties", "sweep"),
         *("pictures", "refinement", "schedules", "serving", "serving.server", "tfgans"),

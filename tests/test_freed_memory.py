@@ -8,7 +8,7 @@ import pytest
 # Frees eight blocks of 16 MiB, as a training step does, and prints how many pages the system maps
 # when the same blocks are allocated and written again.
 BLOCKS = """
-import ctypes, resource
+import ctypes, resource, threading
 {before}
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
@@ -21,15 +21,22 @@ def faults_of_a_round():
     for block in blocks:
         libc.free(block)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - first
-faults_of_a_round()
-print(faults_of_a_round(), end="")
+def rounds():
+    faults_of_a_round()
+    print(faults_of_a_round(), end="")
+if {threaded}:
+    thread = threading.Thread(target=rounds)
+    thread.start()
+    thread.join()
+else:
+    rounds()
 """
 KEEP = "from tfgans.freed_memory import keep_freed_memory; assert keep_freed_memory()"
 
 
-def faults(before):
+def faults(before, *, threaded):
     done = subprocess.run(
-        [sys.executable, "-c", BLOCKS.format(before=before)],
+        [sys.executable, "-c", BLOCKS.format(before=before, threaded=threaded)],
         env={},
         capture_output=True,
         text=True,
@@ -38,9 +45,10 @@ def faults(before):
     return int(done.stdout)
 
 
+@pytest.mark.parametrize("threaded", [False, True])
 @pytest.mark.skipif(sys.platform != "linux", reason="the allocator is that of Linux")
-def test_freed_blocks_are_used_without_being_mapped_again():
-    assert faults(KEEP) < faults("") / 10
+def test_freed_blocks_are_used_without_being_mapped_again(threaded):
+    assert faults(KEEP, threaded=threaded) < faults("", threaded=threaded) / 10
 
 
 @pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"])

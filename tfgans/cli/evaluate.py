@@ -56,11 +56,13 @@ def define(parser: Parser) -> None:
 
 def evaluate(parser: Parser, _: Sequence[str]) -> int:
     """Prints a table and writes evaluation.json and neighbors.png."""
+    from tfgans.freed_memory import keep_freed_memory
+
+    keep_freed_memory()
     import tfgans
     from tfgans import pictures
 
     values = parser.values
-    tfgans.training.keep_freed_memory()
     path = _record_path(parser)
     notes: dict[str, Any] = {}
     generated: Any

@@ -20,11 +20,13 @@ def define(parser: Parser) -> None:
 
 def train(parser: Parser, _: Sequence[str]) -> int:
     """Trains; if that ends early, says how to continue."""
+    from tfgans.freed_memory import keep_freed_memory
+
+    keep_freed_memory()
     from tfgans import training
     from tfgans.training.local_cluster import TRY_AGAIN
 
     values = parser.values
-    training.keep_freed_memory()
     model.check(parser)
     with devices.scope(parser):
         source = data.load_source(parser)
