@@ -361,6 +361,8 @@ class GAN(keras.Model):
                 optimizers.prepare(optimizer, player.network)
                 for optimizer, player in zip(pair, self.players.values(), strict=True)
             ]
+        for player, optimizer in zip(self.players.values(), ready, strict=True):
+            player.check_optimizer(optimizer)
         self._check_optimizers(ready)
         # `optimizer=None` keeps Keras from adding a third optimizer, RMSprop, to every checkpoint.
         super().compile(

@@ -60,6 +60,11 @@ class Player:
 
     def compile(self, optimizer: keras.optimizers.Optimizer, *, accumulate_steps: int) -> None:
         """Sets the optimizer, which `tfgans.optimizers.prepare` has made ready."""
+        self.optimizer = optimizer
+        self.accumulate_steps = accumulate_steps
+
+    def check_optimizer(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Raises ValueError if an optimizer does not fit the routing of a mixture."""
         accumulates = optimizers.inner_optimizer(optimizer).gradient_accumulation_steps
         if self.routing == "categorical" and accumulates:
             raise ValueError(
@@ -67,8 +72,6 @@ class Player:
                 "gradients wait. Received: an optimizer with gradient_accumulation_steps="
                 f"{accumulates}. Use `accumulate_steps` of `compile`"
             )
-        self.optimizer = optimizer
-        self.accumulate_steps = accumulate_steps
 
     def check_execution(self, *, jit_compile: bool, accumulate_steps: int) -> None:
         """Raises ValueError if TensorFlow cannot run the updates of this player like this."""

@@ -215,7 +215,8 @@ def test_settings_tell_groups_apart_without_flags(tmp_path):
 def test_unfinished_failed_and_unmeasured_runs_are_rows(table):
     write_run(table / "0-3", model="WGANGP", components=1, seed=3, finished=False, steps=20)
     write_run(table / "0-4", model="WGANGP", components=1, seed=4, finished=False, steps=0)
-    finding = "step,rollbacks,symptom,value,limit,action\n20,0,not finite,nan,inf,stopped\n"
+    finding = "step,rollbacks,symptom,value,limit,action\n10,0,of a later version,1,2,warned\n"
+    finding += "20,0,not finite,nan,inf,stopped\n"
     (table / "0-3" / "doctor.csv").write_text(finding)
     (table / "sweep.json").write_text("{}")
     row = "0-9,failed,ValueError: too wide\n"

@@ -467,3 +467,4 @@ def test_categorical_routing_refuses_gradients_that_wait():
     gan = tfgans.NonSaturatingGAN(*tiny.mixtures(2, 2, routing="categorical"))
     with pytest.raises(ValueError, match=r"gradient_accumulation_steps=2\. Use `accumulate_steps`"):
         gan.compile(keras.optimizers.Adam(gradient_accumulation_steps=2), "adam")
+    assert not gan.compiled

@@ -93,12 +93,12 @@ class Limits:
 
 
 def cure(symptom: str) -> str:
-    """Returns what may help against a symptom, without knowing the model.
+    """Returns what may help against a symptom, without knowing the model; "" of an unknown one.
 
     Args:
         symptom: String, `Finding.symptom`.
     """
-    return next(text for name, text in _CURES.items() if symptom.startswith(name))
+    return next((text for name, text in _CURES.items() if symptom.startswith(name)), "")
 
 
 def not_finite(values: Mapping[str, SupportsFloat]) -> Finding | None:

@@ -58,7 +58,7 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
     """Prints a table and writes evaluation.json and neighbors.png."""
     from tfgans.freed_memory import keep_freed_memory
 
-    keep_freed_memory()
+    keep_freed_memory()  # Before the first threads of TensorFlow.
     import tfgans
     from tfgans import pictures
 

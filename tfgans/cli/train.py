@@ -22,7 +22,7 @@ def train(parser: Parser, _: Sequence[str]) -> int:
     """Trains; if that ends early, says how to continue."""
     from tfgans.freed_memory import keep_freed_memory
 
-    keep_freed_memory()
+    keep_freed_memory()  # Before the first threads of TensorFlow.
     from tfgans import training
     from tfgans.training.local_cluster import TRY_AGAIN
 

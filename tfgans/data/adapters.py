@@ -185,9 +185,9 @@ def evaluation_data(
 
     All examples of an array or a finite source come once, in their order, in batches of
     `batch_size`, the last of which may be smaller; of a source that draws its batches, whole
-    batches in its order. Datasets and `keras.utils.PyDataset`s keep their
-    batches and their order. The batches of a generator are kept in memory, so that each evaluation
-    in `fit` is of the same examples.
+    batches in its order. Datasets and `keras.utils.PyDataset`s keep their batches and their order.
+    The batches of a generator are kept in memory, so that each evaluation in `fit` is of the same
+    examples.
 
     Args:
         x: As for `training_data`; or `(x, y)`, as `validation_data` is passed to `fit`.

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfgans import checks
 from tfgans.evaluation.extractors import Extractor, Features
 from tfgans.evaluation.extractors import checksum as checksum_of_arrays
+from tfgans.types import Config
 
 # Settings that Keras counts in a process, or that only its loading reads.
 INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "shared_object_id"})
@@ -125,8 +126,10 @@ def checksum_of(model: keras.Model) -> str:
     return checksum_of_arrays([np.frombuffer(text.encode(), np.uint8), *model.get_weights()])
 
 
-def essential(config: Any) -> Any:
-    """Returns a config without the settings that do not change the output."""
-    if isinstance(config, dict):
-        return {key: essential(value) for key, value in config.items() if key not in INCIDENTAL}
-    return config
+def essential(config: Config) -> Config:
+    """Returns a config without the settings that do not change the output, at any depth."""
+    return {
+        key: essential(value) if isinstance(value, dict) else value
+        for key, value in config.items()
+        if key not in INCIDENTAL
+    }

@@ -23,8 +23,8 @@ from tfgans.sampling import DrawLatents, Sampler, latent_shape
 
 # Endings of model files, and what writes them.
 _OTHER_FILES = {
-    ".onnx": "`format='onnx'` writes such a file",
-    ".tflite": "`format='litert'` writes such a file",
+    ".onnx": "`GAN.export(path, format='onnx')` writes such a file",
+    ".tflite": "`GAN.export(path, format='litert')` writes such a file",
     **dict.fromkeys(
         (".keras", ".h5", ".hdf5", ".pb"), "`GAN.save` writes `.keras` files, for training on"
     ),
