@@ -41,7 +41,8 @@ class Split(NamedTuple):
         bounds = [_position(text, num_examples) for text in (self.start, self.stop)]
         if any(abs(bound or 0) > num_examples for bound in bounds):
             raise ValueError(
-                f"A part must lie in its split. Received: {self} of {num_examples} examples"
+                f"A part must lie in its split. Received: {self} of {num_examples} examples. End "
+                "it at 100 %, or leave the end open, as in 'train[90%:]'"
             )
         key = draws.key(0, Role.DATA_SPLIT)
         permutation = np.argsort(draws.uniform([num_examples], key).numpy(), kind="stable")
