@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-# Frees eight blocks of 16 MiB, as a training step does, and prints how many pages the system maps
+# Frees blocks of `size` bytes, as a training step does, and prints how many pages the system maps
 # when the same blocks are allocated and written again.
 BLOCKS = """
 import ctypes, resource, threading
@@ -15,9 +15,9 @@ libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
 def faults_of_a_round():
     first = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    blocks = [libc.malloc(2**24) for _ in range(8)]
+    blocks = [libc.malloc({size}) for _ in range(4)]
     for block in blocks:
-        libc.memset(block, 1, 2**24)
+        libc.memset(block, 1, {size})
     for block in blocks:
         libc.free(block)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - first
@@ -34,9 +34,9 @@ else:
 KEEP = "from tfgans.freed_memory import keep_freed_memory; assert keep_freed_memory()"
 
 
-def faults(before, *, threaded):
+def faults(before, *, size, threaded):
     done = subprocess.run(
-        [sys.executable, "-c", BLOCKS.format(before=before, threaded=threaded)],
+        [sys.executable, "-c", BLOCKS.format(before=before, size=size, threaded=threaded)],
         env={},
         capture_output=True,
         text=True,
@@ -46,9 +46,11 @@ def faults(before, *, threaded):
 
 
 @pytest.mark.parametrize("threaded", [False, True])
+@pytest.mark.parametrize("size", [2**24, 2**26])
 @pytest.mark.skipif(sys.platform != "linux", reason="the allocator is that of Linux")
-def test_freed_blocks_are_used_without_being_mapped_again(threaded):
-    assert faults(KEEP, threaded=threaded) < faults("", threaded=threaded) / 10
+def test_freed_blocks_are_used_without_being_mapped_again(size, threaded):
+    kept = faults(KEEP, size=size, threaded=threaded)
+    assert kept < faults("", size=size, threaded=threaded) / 10
 
 
 @pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"])
