@@ -46,7 +46,7 @@ docs: $(VENV)/installed
 bench: $(VENV)/installed
 	$(RUN) benchmarks/train_step.py
 	$(RUN) benchmarks/mix_cost.py
-	$(RUN) benchmarks/freed_memory.py
+	$(RUN) benchmarks/process_settings.py
 	$(RUN) benchmarks/augmentation.py
 	$(RUN) benchmarks/import_time.py
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/metrics.py

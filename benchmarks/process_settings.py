@@ -1,8 +1,8 @@
-"""Times training steps of a DCGAN whose process keeps freed memory, and of one that does not.
+"""Times training steps under settings of the process: the memory that is kept, and oneDNN.
 
-benchmarks/freed_memory.py --rounds=3 --threads=1
+benchmarks/process_settings.py --rounds=3 --threads=1 --network=dcgan --model=non_saturating
 
-Each measurement is a new process, since the allocator is set for a whole process. The two kinds
+Each measurement is a new process, since these settings are those of a whole process. The kinds
 take turns. Page faults say how often the system had to map memory for a step.
 """
 
@@ -19,11 +19,19 @@ from absl import app, flags
 
 from tfgans.freed_memory import keep_freed_memory
 
+# Whether the process keeps freed memory, and its value of TF_ENABLE_ONEDNN_OPTS.
+KINDS = {"plain": (False, "0"), "kept": (True, "0"), "kept, oneDNN": (True, "1")}
+MODELS = {"non_saturating": "NonSaturatingGAN", "wgan_gp": "WGANGP", "r3gan": "R3GAN"}
+SHAPE = (28, 28, 1)
+
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("rounds", 3, "processes of each kind", lower_bound=1)
 flags.DEFINE_integer("steps", 40, "training steps that are timed in a process", lower_bound=1)
 flags.DEFINE_integer("threads", 0, "threads of TensorFlow; 0: its default", lower_bound=0)
-flags.DEFINE_enum("measure", None, ["kept", "returned"], "only measure this process, as JSON")
+flags.DEFINE_enum("network", "dcgan", ["dcgan", "r3gan", "mlp"], "kind of both networks")
+flags.DEFINE_integer("width", 32, "of both networks", lower_bound=1)
+flags.DEFINE_enum("model", "non_saturating", list(MODELS), "training method")
+flags.DEFINE_enum("measure", None, list(KINDS), "only measure this process, as JSON")
 
 
 def measure(*, keep: bool) -> dict[str, float]:
@@ -37,13 +45,16 @@ def measure(*, keep: bool) -> dict[str, float]:
 
     tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
     tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)
-    shape = (28, 28, 1)
-    gan = tfgans.NonSaturatingGAN(
-        tfgans.networks.dcgan_generator(shape, width=32, seed=0),
-        tfgans.networks.dcgan_discriminator(shape, width=32, seed=0),
+    generator, discriminator = (
+        getattr(tfgans.networks, f"{FLAGS.network}_{role}")
+        for role in ("generator", "discriminator")
+    )
+    gan = getattr(tfgans, MODELS[FLAGS.model])(
+        generator(SHAPE, width=FLAGS.width, seed=0),
+        discriminator(SHAPE, width=FLAGS.width, seed=0),
     )
     gan.compile(steps_per_execution=1)
-    images = np.random.default_rng(0).uniform(-1, 1, (2048, *shape)).astype(np.float32)
+    images = np.random.default_rng(0).uniform(-1, 1, (2048, *SHAPE)).astype(np.float32)
     gan.fit(images, batch_size=64, steps_per_epoch=5, verbose=0)
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     gan.fit(images, batch_size=64, steps_per_epoch=FLAGS.steps, verbose=0)
@@ -60,30 +71,31 @@ def measure(*, keep: bool) -> dict[str, float]:
 def main(argv: list[str]) -> None:
     """Measures each kind in turn, and prints medians and ranges."""
     if FLAGS.measure is not None:
-        print(json.dumps(measure(keep=FLAGS.measure == "kept")))
+        print(json.dumps(measure(keep=KINDS[FLAGS.measure][0])))
         return
     import timing
 
-    print(f"{timing.environment()}, threads {FLAGS.threads or 'default'}")
-    costs_of: dict[str, list[dict[str, float]]] = {"kept": [], "returned": []}
+    print(
+        f"{timing.environment()}, threads {FLAGS.threads or 'default'}, {FLAGS.network} of width "
+        f"{FLAGS.width}, {FLAGS.model}"
+    )
+    costs_of: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
+    names = ("rounds", "steps", "threads", "network", "width", "model")
+    words = [f"--{name}={FLAGS[name].value}" for name in names]
     for _ in range(FLAGS.rounds):
         for kind, costs in costs_of.items():
             done = subprocess.run(
-                [
-                    *(sys.executable, argv[0], f"--measure={kind}"),
-                    *(f"--steps={FLAGS.steps}", f"--threads={FLAGS.threads}"),
-                ],
+                [sys.executable, argv[0], f"--measure={kind}", *words],
+                env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": KINDS[kind][1]},
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,
             )
             costs.append(json.loads(done.stdout.splitlines()[-1]))
-    for name in costs_of["kept"][0]:
-        spreads = (
-            f"{kind} {timing.Spread.of([cost[name] for cost in costs])}"
-            for kind, costs in costs_of.items()
-        )
-        print(f"  {name:16}{'   '.join(spreads)}")
+    for name in costs_of["plain"][0]:
+        print(f"  {name}")
+        for kind, costs in costs_of.items():
+            print(f"    {kind:14}{timing.Spread.of([cost[name] for cost in costs])}")
 
 
 if __name__ == "__main__":
