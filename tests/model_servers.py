@@ -1,6 +1,7 @@
 """Servers of an export for tests: bin/serve.py, a double of TensorFlow Serving, and itself."""
 
 import contextlib
+import functools
 import http.client
 import json
 import re
@@ -26,6 +27,7 @@ from tensorflow_serving.apis import (
     predict_pb2,
     prediction_service_pb2_grpc,
 )
+from waiting import wait_for
 
 from tfgans.serving.client.rest_format import InvalidRequestError
 from tfgans.serving.server.served_model import ServedModel
@@ -88,18 +90,16 @@ def tf_serving(folder):
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             for port in (rest_port, grpc_port):
-                _wait_for(port)
+                wait_for(functools.partial(_listens, port), process=process)
             yield f"http://127.0.0.1:{rest_port}", f"grpc://127.0.0.1:{grpc_port}"
         finally:
             process.terminate()
 
 
-def _wait_for(port):
-    for _ in range(600):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.1)
-    raise TimeoutError(f"nothing listens on port {port}")
+def _listens(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
 
 
 @contextlib.contextmanager

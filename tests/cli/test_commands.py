@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import keras
@@ -16,6 +15,7 @@ import pytest
 import tiny
 from commands import ROOT, command, run
 from PIL import Image
+from waiting import wait_for
 
 import tfgans
 from tfgans import pictures, training
@@ -130,7 +130,7 @@ class TestTrain:
         path = tmp_path / "run"
         arguments = command("train", RUN + " --run_dir={path}", path=path)
         process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
-        wait_for(lambda: list((path / "backups").glob("step-*")), process)
+        wait_for(lambda: list((path / "backups").glob("step-*")), process=process)
         process.send_signal(number)
         _, errors = process.communicate(timeout=120)
         assert not (path / "final.keras").exists()
@@ -146,14 +146,6 @@ class TestTrain:
         assert (path / "evaluation.csv").read_text() == (finished / "evaluation.csv").read_text()
         best = (keras.saving.load_model(folder / "best.keras") for folder in (path, finished))
         tiny.assert_same_state(*best)
-
-
-def wait_for(condition, process):
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 class TestSampleAndExport:
@@ -458,7 +450,7 @@ class TestProcesses:
         flags, out = "--lab=many_paths --quick --seeds=1 --out={out}", tmp_path / "lab"
         arguments = command("experiment", flags, out=out)
         with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as lab:
-            wait_for((out / "rows.csv").exists, lab)
+            wait_for((out / "rows.csv").exists, process=lab)
             runs = psutil.Process(lab.pid).children(recursive=True)
             lab.send_signal(number)
             said = lab.communicate()[1]

@@ -6,12 +6,12 @@ import re
 import shlex
 import signal
 import subprocess
-import time
 
 import keras
 import numpy as np
 import pytest
 from commands import command, run
+from waiting import wait_for
 
 from tfgans import engines
 from tfgans.sweep import failures
@@ -167,9 +167,11 @@ def test_a_killed_sweep_ends_its_runs_and_continues(tmp_path):
     flags = f"--ema=0,.9 --workers=2 --run_dir={{path}} -- {SMALL} --steps=20000"
     line = command("sweep", flags, path=tmp_path)
     with subprocess.Popen(line, stderr=subprocess.PIPE, start_new_session=True) as process:
-        while len(list(tmp_path.glob("ema=*/backups/step-*"))) < 2:
-            assert process.poll() is None
-            time.sleep(0.1)
+        wait_for(
+            lambda: len(list(tmp_path.glob("ema=*/backups/step-*"))) >= 2,
+            process=process,
+            seconds=300,
+        )
         process.send_signal(signal.SIGKILL)
     # The folders are free once the runs have ended.
     done = subprocess.run(line, capture_output=True, text=True, timeout=900)

@@ -10,13 +10,13 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 import zlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
+from waiting import wait_for
 
 from tfgans import data
 from tfgans.data import capacity, decoding, indexed, paths
@@ -558,8 +558,7 @@ def test_a_process_that_is_killed_leaves_whole_rows_or_none(rows):
             for index in range(2000):
                 cache.write(index, row(index, size))
         os._exit(1)
-    while read(cache, 20, size) is None:
-        time.sleep(0.001)
+    wait_for(lambda: read(cache, 20, size) is not None)
     os.kill(child, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     present = [index for index in range(2000) if read(cache, index, size) is not None]

@@ -24,6 +24,7 @@ import tensorflow as tf
 from aiohttp import test_utils
 from model_servers import Connection
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import wait_for
 
 from tfgans.export import publish
 from tfgans.serving.client.rest_format import (
@@ -488,8 +489,8 @@ def test_work_for_clients_that_leave_is_dropped(rest_server):
         gone.http.request("POST", f"{MODEL}:predict", LARGE)
         gone.close()
     with Connection(rest_server) as connection:
-        while predict(connection, signature_name="sample", instances=[1])[0] == 503:
-            time.sleep(0.05)
+        asked = {"signature_name": "sample", "instances": [1]}
+        wait_for(lambda: predict(connection, **asked)[0] != 503)
         requests = request_counts(metric_families(connection))
     assert requests["mixture", "CANCELLED"] >= 1
     assert ("mixture", "INTERNAL") not in requests

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from waiting import wait_for
 
 import tfgans
 from tfgans.training import local_cluster
@@ -130,8 +131,7 @@ class TestLaunch:
         waits += " time.sleep(0.01)\nsys.exit(130)"
 
         def interrupt():
-            while len(list(tmp_path.glob("ready*"))) < 2:
-                time.sleep(0.01)
+            wait_for(lambda: len(list(tmp_path.glob("ready*"))) == 2)
             signal.raise_signal(signal.SIGINT)
 
         # A signal handler runs in the main thread, wherever the signal was raised.
