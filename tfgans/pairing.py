@@ -75,6 +75,12 @@ def check_game(
         )
 
 
+def check_groups(generator: GeneratorPlayer, discriminator: DiscriminatorPlayer) -> None:
+    """Raises ValueError if the examples of a group would come from a single component."""
+    if generator.num_components > 1 and generator.routing != "categorical":
+        refuse_groups(discriminator, f"a generator of routing={generator.routing!r}")
+
+
 def refuse_groups(discriminator: DiscriminatorPlayer, where: str) -> None:
     """Raises ValueError if examples are judged in groups (`MinibatchStdDev`).
 

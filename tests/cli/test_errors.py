@@ -94,6 +94,7 @@ WORK = [
     ("train --model=dcd --pretrained={made}" + NEW, "no final model.*Give the train command"),
     (NOISE, "--noise_decay_steps is needed"),
     ("train --image_size=8,8,8" + NEW, "takes a side, or height,width"),
+    ("train --image_size=8x8" + NEW, "takes a side, or height,width, in pixels. Received: 8x8"),
     ("train --dataset=swiss_roll --conditional" + NEW, "--conditional needs classes, and 'swiss_"),
     ("train --dataset=digit" + NEW, "must be one of digits"),
     ("train --dataset=ring --width=8 --depth=1 --run_dir={run}", "another run: .*choose another"),

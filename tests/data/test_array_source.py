@@ -44,7 +44,7 @@ def test_two_replicas_share_out_each_batch():
 
 
 def test_training_does_not_copy_the_examples():
-    source = data.from_array(np.ones([200_000, 1024], np.uint8))
+    source = data.from_array(np.full([200_000, 1024], 2, np.uint8))
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     resident = psutil.Process().memory_info().rss
     steps, _ = adapters.training_data(
@@ -155,6 +155,7 @@ def test_checksum_of_a_source_of_a_user():
         (np.zeros(3), {}, r"Received shape: \(3,\). Reshape scalars to \[n, 1\]"),
         (np.zeros((3, 2), np.int64), {}, r"must be uint8 .* Received: int64. Convert it"),
         (np.zeros((3, 2), bool), {}, "Received: bool"),
+        (np.ones((3, 2), np.uint8), {}, "uint8 with a maximum of 1. Scale"),
         ([["a"]], {}, "Received: <U1"),
         (np.array([[1.0, np.nan], [np.inf, 0]]), {}, "2 NaN or infinite values of 4"),
         (np.array([[1e300]]), {}, "1 NaN or infinite values of 1"),

@@ -117,6 +117,7 @@ def test_nested_folders_are_classes(tmp_path):
         (["train/x/1", "test/x/1"], "train", 1),
         (["Train/x/1", "VAL/x/1", "VAL/y/1"], "validation", 2),
         (["train/1", "valid/1", "valid/2"], "val", 2),
+        (["training/0/1", "training/1/1", "testing/0/1"], "train", 2),
         (["train/x/1", "train/y/1"], "train", 2),
         (["validation/1", "val/1", "val/2", "train/1"], "val", 2),
         # A single class that has the name of a split, beside others.
@@ -396,13 +397,17 @@ def jpeg(mode="RGB", **options):
 
 EXIF = Image.Exif()
 EXIF[0x0112] = 6  # A quarter turn.
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="r"><r:Description tiff:Orientation="6"/>'
+)
+XMP += b"</r:RDF></x:xmpmeta>"
 
 
 @pytest.mark.parametrize(
     "content",
     [jpeg(), jpeg("L"), jpeg("CMYK")]
     + [jpeg(subsampling=number) for number in (0, 1, 2)]
-    + [jpeg(progressive=True), jpeg(exif=EXIF), jpeg() + b"rest"],
+    + [jpeg(progressive=True), jpeg(exif=EXIF), jpeg(xmp=XMP), jpeg() + b"rest"],
 )
 def test_pixels_of_jpeg_are_those_of_pil(tmp_path, content):
     (tmp_path / "a.jpg").write_bytes(content)

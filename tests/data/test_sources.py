@@ -54,6 +54,12 @@ def zipped(root):
     return f"zip:{root}/a.zip"
 
 
+def zipped_on_windows(root):
+    with zipfile.ZipFile(root / "a.zip", "w") as archive:
+        in_folders(lambda name, content: archive.writestr(name.replace("/", "\\"), content))
+    return f"zip:{root}/a.zip"
+
+
 def style_gan(root):
     names = [f"{index // 5:05}/img{index:08}.png" for index in range(N)]
     with zipfile.ZipFile(root / "a.zip", "w") as archive:
@@ -157,6 +163,7 @@ BY_CLASS = np.argsort(LABELS, kind="stable")  # The order of folders.
 ROWS = {
     "folder": (folder, BY_CLASS, 3, ("a", "b"), True, True),
     "zip": (zipped, BY_CLASS, 3, ("a", "b"), True, True),
+    "zip of Windows": (zipped_on_windows, BY_CLASS, 3, ("a", "b"), True, True),
     "zip of StyleGAN": (style_gan, np.arange(N), 3, None, False, True),
     "idx": (idx, np.arange(N), 1, None, True, True),
     "idx.gz": (lambda root: idx(root, gzip.compress, ".gz"), np.arange(N), 1, None, True, False),

@@ -61,6 +61,19 @@ def test_same_seed_same_norms_and_nothing_changes():
     assert [metric.result() for metric in gan.metrics] == logged
 
 
+def test_latents_are_those_of_the_model():
+    class Twos(tfgans.GAN):
+        def draw_latents(self, draws):
+            return 0 * draws.normal(self.latent_shape) + 2
+
+    plain = linear_gan(objectives.Wasserstein())
+    gan = Twos(plain.generator, plain.discriminator, objective=plain.objective)
+    # The loss is -slope (w z + b): its gradient by (w, b) is -3 (2, 1) at each latent.
+    norms = generator_gradient_norms(gan, batch_size=4, num_batches=2)["objective"]
+    assert norms.mean_norm == pytest.approx(3 * 5**0.5, rel=1e-6)
+    assert norms.variance == pytest.approx(0, abs=1e-9)
+
+
 REAL = np.zeros([5, 1])
 
 

@@ -89,6 +89,11 @@ def test_what_needs_each_row_by_itself_is_refused():
     mixture = tfgans.MixtureDiscriminator([judge(1), judge(2)], routing="categorical")
     with pytest.raises(ValueError, match=r"categorical.*MinibatchStdDev"):
         gan(mixture)
+    for routing in ("slices", "all"):
+        generators = [tiny.generator(seed=seed, normalization=False) for seed in (1, 2)]
+        mixture = tfgans.MixtureGenerator(generators, routing=routing)
+        with pytest.raises(ValueError, match=rf"{routing}.*MinibatchStdDev"):
+            tfgans.NonSaturatingGAN(mixture, judge())
     model = gan(tfgans.MixtureDiscriminator([judge(1), judge(2)]))
     model.compile()
     for size, message in ((12, "parts of 6 to 6"), (18, "parts of 9 to 9")):

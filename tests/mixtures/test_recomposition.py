@@ -141,6 +141,18 @@ def test_an_export_has_the_components_that_are_left(tmp_path):
     np.testing.assert_allclose(*examples.values(), expected, atol=1e-6)
 
 
+def test_components_whose_layers_have_seeds_are_of_one_architecture():
+    generators = [
+        tfgans.networks.r3gan_generator((8, 8, 1), latent_dim=4, width=4, seed=seed)
+        for seed in range(2)
+    ]
+    judge = tfgans.networks.dcgan_discriminator((8, 8, 1), width=4, seed=9)
+    gan = tfgans.NonSaturatingGAN(tfgans.MixtureGenerator(generators), judge)
+    gan.compile()
+    gan.drop_component(0)
+    assert gan.generator.num_components == 1
+
+
 def other_components():
     generators = [toy.points()[0], tfgans.networks.mlp_generator((2,), latent_dim=4, width=3)]
     return tfgans.MixtureGenerator(generators)

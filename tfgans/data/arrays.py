@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgans.data.example_checks import check_pixels
 from tfgans.data.indexed import IndexedSource, normalize
 
 
@@ -108,6 +109,7 @@ def check_values(array: np.ndarray, name: str) -> np.ndarray:
             f"empty. Received shape: {array.shape}. Reshape scalars to [n, 1]"
         )
     if array.dtype == np.uint8:
+        check_pixels(array)
         return array
     if not np.issubdtype(array.dtype, np.floating):
         raise ValueError(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # The path of an image file, or the open file.
 ImageFile: TypeAlias = str | Path | BinaryIO
 
-VERSION = 1  # Counts up when a file becomes other pixels than before.
+VERSION = 2  # Counts up when a file becomes other pixels than before.
 # A quarter of a gigabyte in color, the figure at which PIL warns by default.
 MAX_PIXELS = 2**30 // 12
 _SMALL = 2**16  # Bytes.
@@ -152,11 +152,14 @@ def _plain_jpeg(content: bytes, mode: str) -> np.ndarray | None:
     """Returns the pixels of a JPEG file, or None where PIL must decide.
 
     They are PIL's pixels, in a quarter of its time: both decode with libjpeg-turbo. PIL decides
-    about files with EXIF data, which may turn the image, and says what is wrong with damaged ones.
+    about files with EXIF or XMP data, which may turn the image, and says what is wrong with
+    damaged ones.
     """
     from PIL import Image
 
-    if mode not in _JPEG or not content.startswith(b"\xff\xd8") or b"Exif\0\0" in content:
+    if mode not in _JPEG or not content.startswith(b"\xff\xd8"):
+        return None
+    if b"Exif\0\0" in content or b"http://ns.adobe.com/xap/1.0/" in content:
         return None
     name, convertible = _JPEG[mode]
     try:

@@ -40,7 +40,7 @@ SPLIT_WORDS = {
     "testing": "test",
     "t10k": "test",
 }
-_FOLDERS = frozenset({"train", "val", "valid", "validation", "test"})
+_FOLDERS = frozenset(SPLIT_WORDS) - {"t10k"}
 _ENCODING = ("utf-8", "surrogatepass")  # Names that are no UTF-8 come back as they were.
 _NUM_LISTED = 5
 
@@ -128,9 +128,9 @@ class SplitNotFoundError(ValueError):
 def split_folder(place: str, files: Iterable[str], split: str) -> str | None:
     """Returns the first-level folder that holds a split, or None if the folders are no splits.
 
-    The folders `train`, `val`, `valid`, `validation` and `test`, in any case, are splits, unless
-    there is only one of them, and it holds images directly, beside other folders: then all are
-    classes.
+    The folders `train`, `training`, `val`, `valid`, `validation`, `test` and `testing`, in any
+    case, are splits, unless there is only one of them, and it holds images directly, beside other
+    folders: then all are classes.
 
     Args:
         place: The folder or archive, for errors.

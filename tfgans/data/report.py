@@ -256,12 +256,11 @@ def _class_counts(
 ) -> dict[str, int] | None:
     if labels is None or labels.min() < 0:
         return None
-    counts = np.bincount(labels, minlength=len(class_names or ()))
     names = class_names or ()
-    return {
-        names[index] if index < len(names) else str(index): int(count)
-        for index, count in enumerate(counts)
-    }
+    counts = dict.fromkeys(names, 0)
+    for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
+        counts[names[label] if label < len(names) else str(label)] = int(count)
+    return counts
 
 
 def _suggest(num_examples: int | None, sizes: Mapping[tuple[int, int], int]) -> Suggestion:

@@ -43,21 +43,25 @@ class ZipStore(ImageStore):
         archive = self._opened()
         left_out: Counter[str] = Counter()
         members: dict[str, zipfile.ZipInfo] = {}
+        tables: dict[str, zipfile.ZipInfo] = {}
         for member in archive.infolist():
             _check(member, self._path)
-            if member.is_dir() or any(map(paths.is_skipped, member.filename.split("/"))):
+            name = _path(member)
+            if name.endswith("/") or any(map(paths.is_skipped, name.split("/"))):
                 continue
-            if paths.ending(member.filename) in paths.EXTENSIONS:
-                members[member.filename] = member
-            elif PurePosixPath(member.filename).name != dataset_json.NAME:
-                left_out[paths.ending(member.filename)] += 1
+            if paths.ending(name) in paths.EXTENSIONS:
+                members[name] = member
+            elif PurePosixPath(name).name == dataset_json.NAME:
+                tables[name] = member
+            else:
+                left_out[paths.ending(name)] += 1
         if not members:
             raise ValueError(
                 f"A zip archive must hold images. Received: {self._path} with "
                 f"{paths.counted(left_out) or 'no files'}"
             )
-        names, files = sorted(members), set(archive.namelist())
-        top = _top_folder(names, files)
+        names = sorted(members)
+        top = _top_folder(names, tables)
         inner = paths.PathList(name.removeprefix(top) for name in names)
         folder = paths.split_folder(str(self._path), inner, split)
         prefix = top if folder is None else f"{top}{folder}/"
@@ -65,19 +69,20 @@ class ZipStore(ImageStore):
             kept = [name for name in names if name.startswith(prefix)]
             inner = paths.PathList(name.removeprefix(prefix) for name in kept)
         labels, class_names = paths.classes(inner)
-        parent = next((path for path in (prefix, top) if path + dataset_json.NAME in files), None)
+        parent = next((path for path in (prefix, top) if path + dataset_json.NAME in tables), None)
         if parent is not None:
             file = parent + dataset_json.NAME
             labels = dataset_json.read_labels(
-                lambda: _content(archive, file),
+                lambda: _content(archive, tables[file]),
                 [(prefix + name).removeprefix(parent) for name in inner],
-                num_bytes=archive.getinfo(file).file_size,
+                num_bytes=tables[file].file_size,
                 place=f"{file} in {self._path}",
             )
             class_names = None
-        self._prefix = prefix
+        self._members = [members[prefix + name] for name in inner]
         self._state = tuple(
-            (name, members[prefix + name].CRC, members[prefix + name].file_size) for name in inner
+            (name, member.CRC, member.file_size)
+            for name, member in zip(inner, self._members, strict=True)
         )
         super().__init__(
             str(self._path), inner, labels=labels, class_names=class_names, left_out=left_out
@@ -86,7 +91,7 @@ class ZipStore(ImageStore):
     def open(self, index: int) -> BinaryIO:
         """Returns the content of an image, in memory."""
         try:
-            return io.BytesIO(_content(self._opened(), self._prefix + self.names[index]))
+            return io.BytesIO(_content(self._opened(), self._members[index]))
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
             raise ValueError(str(error)) from error
 
@@ -128,7 +133,7 @@ def _top_folder(names: list[str], files: Collection[str]) -> str:
 def _check(member: zipfile.ZipInfo, path: Path) -> None:
     """Raises ValueError if a member leads out of the archive, is too large, or cannot be read."""
     name = member.filename
-    parts = PurePosixPath(name.replace("\\", "/"))
+    parts = PurePosixPath(_path(member))
     is_link = stat.S_ISLNK(member.external_attr >> 16)
     if parts.is_absolute() or ".." in parts.parts or ":" in str(parts)[:2] or is_link:
         raise ValueError(
@@ -144,7 +149,12 @@ def _check(member: zipfile.ZipInfo, path: Path) -> None:
         )
 
 
-def _content(archive: zipfile.ZipFile, name: str) -> bytes:
+def _path(member: zipfile.ZipInfo) -> str:
+    """Returns the name of a member with slashes; archives made on Windows may have backslashes."""
+    return member.filename.replace("\\", "/")
+
+
+def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     """Returns the content of a member, no more than its entry says, whatever it expands to."""
-    with archive.open(name) as member:
-        return member.read(archive.getinfo(name).file_size)
+    with archive.open(member) as content:
+        return content.read(member.file_size)

@@ -182,7 +182,7 @@ def _real_examples(gan: GAN, real: Any, costs: Mapping[str, Objective]) -> tf.Te
 
 def _draw(gan: GAN, batch_size: int, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Returns latents, and labels if the model has classes."""
-    latents = random.normal([batch_size, *gan.latent_shape], random.fold(key, _LATENTS))
+    latents = gan.draw_latents(random.BatchDraws(batch_size, random.fold(key, _LATENTS)))
     if gan.num_classes is None:
         return latents, None
     return latents, draw_indices(batch_size, gan.num_classes, random.fold(key, _LABELS))

@@ -28,8 +28,10 @@ class MinibatchStdDev(keras.layers.Layer):
 
     A discriminator with this layer judges an example by its group. So a call must have a multiple
     of `group_size` rows, all real or all generated, and a gradient penalty takes the gradient of
-    the sum of a group's logits, as in the authors' code. Refinement, categorical routing and a
-    penalty's `fraction`, which need each row by itself, are refused.
+    the sum of a group's logits, as in the authors' code. Refinement, a discriminator of categorical
+    routing and a penalty's `fraction`, which need each row by itself, are refused. So is a mixture
+    of generators, unless its routing is categorical: the examples of each component lie together,
+    so a group would show how much one component's examples differ, not those of the mixture.
 
     Args:
         group_size: Integer of at least 2, examples in a group. Defaults to 4.

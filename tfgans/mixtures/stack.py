@@ -115,7 +115,7 @@ def _is_known(activation: str | dict[str, object]) -> bool:
 
 
 def _architecture(network: keras.Model) -> object:
-    """Returns the config of a network without its names and initial values.
+    """Returns the config of a network without its names, initial values and seeds.
 
     Nor does it have the numbers that Keras gives to objects while it loads or saves a model.
     """
@@ -128,7 +128,7 @@ def _without_names(value: object, places: dict[str, str]) -> object:
         return {
             key: _without_names(entry, places)
             for key, entry in value.items()
-            if not key.endswith("_initializer") and key != "shared_object_id"
+            if not key.endswith(("_initializer", "seed")) and key != "shared_object_id"
         }
     if isinstance(value, list | tuple):
         return [_without_names(entry, places) for entry in value]

@@ -171,11 +171,17 @@ class Run:
         self._guard = self._make_guard(doctor_every, rollbacks, held_out)
         self._limit = self._make_limit()
         adaptation = {"adapt_every": adapt_every, "max_generators": max_generators}
+        # They decide when a run goes back, and to which step; `rollbacks` itself may grow.
+        diagnosis = {"doctor_every": doctor_every, "backup_every": backup_every}
         self.settings = describe(
             gan,
             source,
             batch_size=batch_size,
-            more={**(settings or {}), **({} if adapt_every is None else adaptation)},
+            more={
+                **(settings or {}),
+                **({} if adapt_every is None else adaptation),
+                **(diagnosis if rollbacks else {}),
+            },
         )
 
     @property

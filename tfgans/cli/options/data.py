@@ -146,9 +146,12 @@ def _options(parser: Parser, function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _size(parser: Parser) -> int | tuple[int, int] | None:
-    size = [int(length) for length in parser.values.image_size or ()]
-    if len(size) > 2:
-        raise ValueError(f"--image_size takes a side, or height,width. Received: {size}")
+    words = parser.values.image_size or ()
+    if len(words) > 2 or not all(word.isdecimal() for word in words):
+        raise ValueError(
+            f"--image_size takes a side, or height,width, in pixels. Received: {','.join(words)}"
+        )
+    size = [int(length) for length in words]
     if not size:
         return None
     return size[0] if len(size) == 1 else (size[0], size[1])
