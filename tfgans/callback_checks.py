@@ -71,9 +71,9 @@ def check_callbacks(
 def _check_backup(callback: keras.callbacks.BackupAndRestore) -> None:
     if callback.save_freq != "epoch":
         raise ValueError(
-            "`BackupAndRestore` begins an epoch anew with the weights that it saved inside of it. "
+            "`BackupAndRestore` restarts an epoch with weights that were saved in the middle of it. "
             f"Received: save_freq={callback.save_freq!r}. Use `save_freq='epoch'`, or "
-            "`tfgans.callbacks.Backup(folder, every_steps=...)`, which goes on with the step"
+            "`tfgans.callbacks.Backup(folder, every_steps=...)`, which resumes at the saved step"
         )
 
 

@@ -414,8 +414,8 @@ class GAN(keras.Model):
         """Removes a component of a `MixtureGenerator`, between two training steps.
 
         The others keep their networks, their slots in the optimizer and their averages; their
-        weights are scaled to a sum of 1. `generator` is a new mixture, whose components and number
-        a file holds, and no component costs time or memory that is no longer there.
+        weights are rescaled to sum to 1. `generator` becomes a new mixture, which saved files
+        contain. A dropped component costs no more time or memory.
 
         Args:
             component: Int, its number; those after it move up.
@@ -482,8 +482,9 @@ class GAN(keras.Model):
         num_replicas = self.distribute_strategy.num_replicas_in_sync
         if num_replicas > 1:
             raise ValueError(
-                "The number of components can change on a single device. Received: a model in the "
-                f"scope of a strategy of {num_replicas} replicas. Keep the number"
+                "The number of components can be changed only on a single device. Received: a model "
+                f"in the scope of a strategy of {num_replicas} replicas. Train on one device, or "
+                "do not drop or split components"
             )
 
     def _recompose(self, origins: Sequence[int]) -> None:

@@ -249,8 +249,8 @@ def check_constant_rate(optimizer: Optimizer) -> None:
     if scheduled or not isinstance(optimizer.learning_rate, keras.Variable):
         reason = "a `ScheduledAdam`, whose rate a schedule sets" if scheduled else "with a schedule"
         raise ValueError(
-            "A learning rate that is to be changed must be a number: a schedule is a function of "
-            f"the step. Received: {optimizer.name!r}, {reason}. Use say "
+            "A learning rate that is changed during training must be a number, not a schedule. "
+            f"Received: {optimizer.name!r}, {reason}. Use, for example, "
             "`keras.optimizers.Adam(2e-4)` for both players"
         )
 
@@ -306,8 +306,8 @@ class LearningRates:
             self._last_positive = before
         if self._last_positive is None:
             raise ValueError(
-                "A generator's learning rate of 0 has no ratio to the discriminator's. Received: "
-                f"{new}. Set `gan.generator_optimizer.learning_rate` and "
+                "The ratio of the learning rates is undefined, because the generator's learning "
+                f"rate is 0. Received: a new learning rate of {new}. Set `gan.generator_optimizer.learning_rate` and "
                 "`gan.discriminator_optimizer.learning_rate`"
             )
         generator, discriminator = self._last_positive

@@ -70,8 +70,8 @@ def check_game(
     _check_groups(penalty, discriminator)
     if objective.weighs_fakes and categorical and discriminator.num_components > 1:
         raise ValueError(
-            "This game weighs each fake by the others that its discriminator judges, which "
-            f"categorical routing scatters. Received: {objective}. Use routing='slices' or 'all'"
+            "The objective weights each fake by the other fakes of the same discriminator, which "
+            f"routing='categorical' splits up. Received: {objective}. Use routing='slices' or 'all'"
         )
 
 
@@ -167,8 +167,8 @@ def _check_noise(instance_noise: InstanceNoise | None, objective: Objective) -> 
     )
     if instance_noise.is_adaptive and objective.decision_threshold is None:
         raise ValueError(
-            "Adaptive instance noise follows the discriminator's accuracy, which this game does "
-            f"not define: its logits have no level. Received: {objective}. Use another schedule"
+            "Adaptive instance noise follows the discriminator's accuracy, which needs an objective "
+            f"with a decision threshold. Received: {objective}. Use another schedule"
         )
 
 
@@ -189,8 +189,8 @@ def check_changes(
         if augmentation.is_adaptive and objective.decision_threshold is None:
             raise ValueError(
                 "An adaptive augmentation follows the sign of the logits on real images, which "
-                f"means nothing in this game: its logits have no level. Received: {objective}. Use "
-                "another game, `target=None` with a fixed `initial_p`, or `DiffAugment`"
+                f"needs an objective with a decision threshold. Received: {objective}. Use "
+                "another objective, `target=None` with a fixed `initial_p`, or `DiffAugment`"
             )
     if isinstance(regularizers, Regularizer) or not isinstance(regularizers, Sequence):
         raise ValueError(

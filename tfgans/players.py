@@ -96,7 +96,8 @@ class Player:
         layer = next((layer for layer in layers if isinstance(layer, synchronized)), None)
         if num_replicas > 1 and accumulate_steps > 1 and layer is not None:
             raise ValueError(
-                "A layer whose replicas synchronize cannot do so in micro-batches. "
+                "A layer that synchronizes its statistics across replicas does not support "
+                "micro-batches. "
                 f"Received: accumulate_steps={accumulate_steps} under a strategy of "
                 f"{num_replicas}, and {layer.name!r}, a {type(layer).__name__}. Use layer "
                 "normalization, more replicas, or no micro-batches"

@@ -81,7 +81,7 @@ class TestBackup:
         path.write_bytes(content)
         with (
             pytest.warns(UserWarning, match="damaged"),
-            pytest.raises(ValueError, match=r"Every backup in .* was damaged"),
+            pytest.raises(ValueError, match=r"All backups in .* are damaged"),
         ):
             callbacks.Backup(tmp_path).restore(toy.gan())
 

@@ -245,7 +245,7 @@ def test_records_that_do_not_compare_are_refused(table, part, change, reason):
     done = run("compare", "{runs}", runs=table)
     assert done.returncode == 1
     assert done.stderr.startswith(
-        f"tfgans compare: error: These records do not compare with that of {table}/0-0 (the "
+        f"tfgans compare: error: These records are not comparable with that of {table}/0-0 (the "
         f"first). {table}/2-1: "
     )
     assert reason in done.stderr

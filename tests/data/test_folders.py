@@ -76,9 +76,9 @@ def test_every_format_in_the_order_of_names_and_nothing_else(tmp_path):
     (tmp_path / "empty").mkdir()
     with (
         pytest.warns(
-            UserWarning, match=r"left out, for their format is not read: 1 \.svg\. Convert"
+            UserWarning, match=r"skipped, because their format is not supported: 1 \.svg\. Convert"
         ),
-        pytest.warns(UserWarning, match="hold no image and are no classes: empty"),
+        pytest.warns(UserWarning, match="contain no images and are not used as classes: empty"),
     ):
         load(tmp_path)
     report = data.inspect(f"folder:{tmp_path}")

@@ -177,7 +177,9 @@ def test_mixtures_and_conditional_models(make):
 
 @pytest.mark.parametrize("cls", [tfgans.WGANGP, tfgans.KLWGAN, tfgans.R3GAN])
 def test_losses_without_a_level_take_a_fixed_p_alone(cls):
-    with pytest.raises(ValueError, match=r"its logits have no level.*`target=None`"):
+    with pytest.raises(
+        ValueError, match=r"needs an objective with a decision threshold.*`target=None`"
+    ):
         model(ada(), cls=cls)
     gan = model(ada(target=None, initial_p=0.3), cls=cls, discriminator_steps=1)
     assert tiny.train(gan)["augmentation_p"] == pytest.approx(0.3)

@@ -37,7 +37,8 @@ class AdaptiveAugmentState(State):
 class AdaptiveAugment(Augmentation):
     """ADA: each transform changes an image with probability p, which follows the discriminator.
 
-    p rises while the discriminator is too sure of the images that it trains on, and falls else.
+    p increases while the discriminator is too confident on its training images, and decreases
+    otherwise.
     After every `every` updates of the discriminator, with r_t the mean sign of its logits on the
     real images of these updates, as it saw them:
 
@@ -45,8 +46,8 @@ class AdaptiveAugment(Augmentation):
 
     r_t = 0.6 means that 80 % of the training images are called real. Where the logit of an
     undecided discriminator is not 0, as with `LeastSquares`, the sign is of its distance to that
-    logit. Losses without such a level (Wasserstein, relativistic, KL-WGAN) are refused: use
-    `target=None`, which keeps p at `initial_p`, or `DiffAugment`.
+    logit. Objectives without a decision threshold (Wasserstein, relativistic, KL-WGAN) are refused:
+    use `target=None`, which keeps p at `initial_p`, or `DiffAugment`.
 
     As long as p is below 1, flips and turns act on distributions of images as invertible operators,
     so equal distributions of augmented images mean equal distributions of images. In practice the
@@ -76,7 +77,7 @@ any angle; saturation 2^N(0, 1). Of gray images the first three |
         p_max: Float in [0, 1], the largest p. Default: 0.8.
         kimg: Float above 0, the thousands of real images in which p would rise from 0 to 1.
             Default: 500, as published, for trainings of tens of millions of images; the authors
-            take 100 to train on from a trained GAN. With 200 000 images in all, say, take 20.
+            use 100 to fine-tune a trained GAN. With 200 000 images in all, say, take 20.
         every: Int of at least 1, updates of the discriminator between adjustments. Default: 4.
         initial_p: Float from 0 to p_max, where p starts. Default: 0.
         color_multiplier: Float in [0, 1], a factor of p for the group color; R3GAN's code has 0.5.

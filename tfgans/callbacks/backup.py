@@ -240,8 +240,8 @@ class Backup(Callback):
             return saved.step
         if backups and mend:
             raise ValueError(
-                f"Every backup in {self.directory} was damaged and is renamed. The next start "
-                "begins anew, at step 0, and replaces the models and tables of the run"
+                f"All backups in {self.directory} are damaged and were renamed. The next start "
+                "begins at step 0 and overwrites the models and tables of the run"
             )
         return None
 

@@ -136,7 +136,8 @@ of its logits on real examples and its accuracy are at least `sign_limit` |
         super().__init__()
         self.source = source if isinstance(source, data.Source) else data.from_array(source)
         if held_out is not None:
-            checks.instance("held_out", held_out, data.Source, "tfgans.data.load('digits', 'test')")
+            example = "tfgans.data.load('digits', split='test')"
+            checks.instance("held_out", held_out, data.Source, example)
         self.held_out = held_out
         self.num = checks.int_at_least("num", num, 2)
         self.seed = checks.integer("seed", seed)

@@ -12,7 +12,7 @@ def define(parser: Parser) -> None:
     group = parser.group("Run")
     runs.define(group)
     group.integer("num", 10_000, "real examples, at most as many as there are", at_least=2)
-    group.integer("seed", 0, "of the generated examples", at_least=0)
+    group.integer("seed", 0, "seed of the generated examples", at_least=0)
     data.define(parser, remembers=True)
     parser.require("run_dir")
 

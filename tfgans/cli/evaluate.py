@@ -40,7 +40,7 @@ def define(parser: Parser) -> None:
     data.define(parser, remembers=True)
     evaluation.define(parser)
     parser.group("Evaluation").integer(
-        "seed", 0, "of the generated examples and of random parts of metrics", at_least=0
+        "seed", 0, "seed of the generated examples and of the random parts of metrics", at_least=0
     )
     parser.group("Output").path(
         "out", None, "folder of the results; default: RUN_DIR/evaluation", value="FOLDER"

@@ -40,13 +40,13 @@ def define(parser: Parser) -> None:
         "CPU seconds of training, of labs that train for a time; default: the lab's",
         at_least=1,
     )
-    group.boolean("quick", False, "run a smaller form: to try it, not to quote it")
+    group.boolean("quick", False, "run a smaller version for a first try; do not cite its results")
     group.boolean("report_only", False, "report on the runs that are there, and run nothing")
     group = parser.group("Execution")
     group.integer(
         "workers",
         None,
-        "most runs at a time; default: the number of CPUs (1 where CPU time is compared)",
+        "maximum number of concurrent runs; default: the number of CPUs (1 where CPU time is compared)",
         at_least=1,
     )
     group.choice(

@@ -31,8 +31,8 @@ def define(parser: Parser) -> None:
     group.string(
         "label",
         None,
-        "class of the samples, by name or by number; default: drawn as often as in the run's data, "
-        "from a server all alike",
+        "class of the samples, by name or by number; default: drawn with the class shares of the "
+        "run's data; uniformly from a server",
         value="CLASS",
     )
     group.number(

@@ -36,7 +36,7 @@ def define(parser: Parser) -> None:
         value="FILE",
     )
     group.number(
-        "poll_seconds", 1.0, "time between looks for new versions", at_least=0.01, at_most=86400
+        "poll_seconds", 1.0, "seconds between checks for new versions", at_least=0.01, at_most=86400
     )
     group = parser.group("Server")
     group.string("host", "127.0.0.1", "address to listen on: all who reach it may use the model")
@@ -46,7 +46,7 @@ def define(parser: Parser) -> None:
     group.number(
         "drain_seconds",
         0.0,
-        "time from SIGTERM, with /readyz at 503, until requests are refused",
+        "seconds after SIGTERM in which requests are still accepted while /readyz returns 503",
         at_least=0,
         at_most=3600,
     )

@@ -51,7 +51,7 @@ def define(parser: Parser) -> None:
     group.integer(
         "workers",
         None,
-        "most runs at a time, each with a single thread; default: the number of CPUs, but 1 with "
+        "maximum number of concurrent runs, each with a single thread; default: the number of CPUs, but 1 with "
         "--cpu_seconds",
         at_least=1,
     )

@@ -378,8 +378,8 @@ def _check_records(records: Mapping[str, Record]) -> list[str]:
     if refused:
         listed = ". ".join(f"{_listed(names)}: {reasons}" for reasons, names in refused.items())
         raise ValueError(
-            f"These records do not compare with that of {first_name} (the first). {listed}. "
-            "Evaluate all runs alike, or leave these out"
+            f"These records are not comparable with that of {first_name} (the first). {listed}. "
+            "Evaluate all runs with the same protocol, or leave these out"
         )
     return [f"{doubt} ({_listed(names)})" for doubt, names in doubts.items()]
 

@@ -51,7 +51,7 @@ def refuse_weights(**weights: Array | Mapping[int, float] | None) -> None:
             raise ValueError(
                 f"`{name}` is not supported: the players' losses are means over real and generated "
                 f"examples, with no weight for each real one. Received: {name} of type "
-                f"{type(value).__name__}. Draw the examples that should count more more often, "
+                f"{type(value).__name__}. Draw examples with a larger weight more often, "
                 "for example with `tf.data.Dataset.sample_from_datasets`"
             )
 

@@ -248,13 +248,14 @@ def _warn_of_left_out(store: ImageStore) -> None:
     images = {name: num for name, num in store.left_out.items() if name in paths.OTHER_IMAGES}
     if images:
         warnings.warn(
-            f"Files in {store.place} are left out, for their format is not read: "
+            f"Files in {store.place} are skipped, because their format is not supported: "
             f"{paths.counted(images)}. Convert them to PNG",
             stacklevel=4,
         )
     if store.empty:
         warnings.warn(
-            f"Folders in {store.place} hold no image and are no classes: {', '.join(store.empty)}",
+            f"Folders in {store.place} contain no images and are not used as classes: "
+            f"{', '.join(store.empty)}",
             stacklevel=4,
         )
 

@@ -19,7 +19,7 @@ _DECIMALS = 3
 
 
 class Source(SettingsRepr, abc.ABC):
-    """Real examples, of which any batch can be asked for by its number.
+    """A source of real examples with random access to batches by number.
 
     Batch `t` is a pure function of the seed and `t`: a run that starts at step 1000 sees the
     batches that an uninterrupted run would have seen. Subclasses write `batch`.
@@ -115,7 +115,7 @@ class Source(SettingsRepr, abc.ABC):
             start_step: Integer of at least 0: the number of the first batch. Or a callable that
                 returns it: called whenever an iterator over the dataset is asked for its first
                 batch, so that a step count restored after the dataset was made is honored.
-            labels: Whether the class of each example comes along. Defaults to False.
+            labels: Whether to also return the class of each example. Defaults to False.
             part: (index, count): each batch is cut into `count` equal parts, and part `index` of
                 it is returned, for a worker that loads its share only. Of stored examples no
                 others are read. Defaults to None: the whole batch.

@@ -116,7 +116,8 @@ _RULE = (
     "A claim is reproduced if its measure lies beyond the bound at so many seeds that a one-sided "
     "sign test rejects chance at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. Verdicts are not "
     "corrected for their number. The interval is the 95 % one of the median, by order statistics: "
-    "of up to eight seeds it is their range."
+    "of six to eight seeds it is their range; of fewer it is the range too, which covers less "
+    "(94 % of 5)."
 )
 
 

@@ -41,7 +41,7 @@ class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
 
 
 class Run:
-    """A training run: a compiled model, its data, and the folder with all that comes of it.
+    """A training run: a compiled model, its data, and the folder for its outputs.
 
     A run that was killed, or stopped by Ctrl-C, continues from its last backup when it is made
     again with the same arguments, and ends with the same bits. With more `steps`, `minutes` or
@@ -186,7 +186,7 @@ class Run:
 
     @property
     def begins(self) -> bool:
-        """Whether `train` begins a new run in this process, the chief, and continues none."""
+        """Whether this process is the chief and `train` starts a new run, not a resumed one."""
         return self._cluster.is_chief and not self.directory.exists
 
     def plan(self) -> str:
@@ -461,13 +461,13 @@ class Run:
         if restored is None and run.is_finished and not any(run.backups.glob("damaged-*")):
             raise ValueError(
                 f"{run.path} holds a finished run without backups, from which it could continue. "
-                "Choose another run directory, or remove final.keras to begin anew"
+                "Choose another run directory, or remove final.keras to start over"
             )
         self._check_steps_done(gan.step)
         if gan.step % gan.steps_per_execution:
             raise ValueError(
-                f"{run.path} stands at step {gan.step}, which is no multiple of "
-                f"`steps_per_execution` = {gan.steps_per_execution}. Continue with 1"
+                f"{run.path} is at step {gan.step}, which is not a multiple of `steps_per_execution` "
+                f"= {gan.steps_per_execution}. Continue with steps_per_execution=1"
             )
         self._limit.restore(gan.step)
         if restored is not None:

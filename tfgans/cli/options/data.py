@@ -56,7 +56,7 @@ def _define_place(parser: Parser, title: str) -> Group:
     )
     group.words("image_size", "side, or height,width, to which images are resized", value="SIZE")
     group.choice(
-        "fit", "crop", FITS, "way to an image of another shape: cut it, add margins, or stretch it"
+        "fit", "crop", FITS, "how to fit images with another aspect ratio: crop, pad or stretch"
     )
     group.string(
         "background",

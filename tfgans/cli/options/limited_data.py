@@ -28,13 +28,13 @@ def define(parser: Parser) -> None:
         "augmentation",
         "none",
         AUGMENTATIONS,
-        "changes of the images that the discriminator sees; ada follows its logits, so the default "
-        "of --model is another",
+        "augmentation of the images that the discriminator sees; ada adapts to its logits, which "
+        "changes the default of --model",
     )
     group.string(
         "augmentation_policy",
         None,
-        "what changes, in this order: of diffaugment some of color,translation,cutout,flip, "
+        "transforms, in this order: of diffaugment some of color,translation,cutout,flip, "
         "default the first three; of ada bg, bgc or some of blit,geom,color,noise,cutout, default "
         "bgc, or bg for gray images",
         value="NAMES",
@@ -53,8 +53,8 @@ def define(parser: Parser) -> None:
     group.number(
         "augmentation_p",
         None,
-        "ada: probability of each change, fixed, or with --schedule_images its end; left out, it "
-        "follows the discriminator",
+        "ada: fixed probability of each transform, or its final value with --schedule_images; if "
+        "not set, it adapts to the discriminator",
         at_least=0,
         at_most=1,
     )
@@ -125,9 +125,9 @@ def check(parser: Parser, method: str) -> None:
     for flag, choice in (("model", method), ("objective", values.objective)):
         if choice in _WITHOUT_LEVEL[flag]:
             raise ValueError(
-                "--augmentation=ada follows the sign of the logits, which means nothing with "
-                f"--{flag}={choice}: its logits have no level. Take --model=non_saturating "
-                "--penalty=r1, or a fixed --augmentation_p=0.3, or --augmentation=diffaugment"
+                "--augmentation=ada follows the sign of the logits, which needs an objective with a "
+                f"decision threshold. Received: --{flag}={choice}. Use --model=non_saturating "
+                "--penalty=r1, or --augmentation_p=0.3, or --augmentation=diffaugment"
             )
 
 

@@ -156,8 +156,8 @@ def define(parser: Parser) -> None:
     group.integer(
         "discriminator_steps", None, "discriminator updates in a training step", at_least=1
     )
-    group.number("penalty_weight", None, "factor of the mean penalty", at_least=0)
-    group.number("penalty_target", None, "gradient norm without a penalty", at_least=0)
+    group.number("penalty_weight", None, "weight of the mean penalty", at_least=0)
+    group.number("penalty_target", None, "gradient norm at which the penalty is 0", at_least=0)
     group.boolean("penalty_one_sided", None, "penalize only norms above the target")
     group.integer("penalty_every", None, "compute the penalty in each n-th update only", at_least=1)
     group.number("penalty_fraction", None, "part of the batch that the penalty is computed on")
@@ -168,7 +168,8 @@ def define(parser: Parser) -> None:
     group.boolean(
         "critic_warmup",
         None,
-        "wgan: train the critic 100 updates before generator steps 1-25 and each 500th step",
+        "wgan: train the critic for 100 updates before each of generator steps 1-25 and before "
+        "every 500th step",
     )
     group.number("label_smoothing", None, "subtracted from the real target of 1")
     group.choice("divergence", None, DIVERGENCES, "fgan: divergence to minimize")

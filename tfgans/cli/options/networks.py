@@ -51,7 +51,9 @@ def define(parser: Parser) -> None:
         NORMALIZATIONS,
         f"in the discriminator; default: none; spectral with --model={' or '.join(SPECTRAL)}",
     )
-    group.boolean("conditional", False, "learn the examples of each class separately, by labels")
+    group.boolean(
+        "conditional", False, "train a class-conditional model; the dataset must have labels"
+    )
 
 
 def check(parser: Parser) -> None:

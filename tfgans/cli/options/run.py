@@ -21,19 +21,19 @@ def define(parser: Parser) -> None:
     group.number(
         "minutes",
         None,
-        "training time of the whole run, after which it ends as if all steps were done",
+        "limit of the training time of the whole run, after which it ends as after its last step",
         at_least=0,
     )
     group.number(
         "cpu_seconds",
         None,
-        "CPU time of the training steps of the whole run, after which it ends likewise: of all "
-        "threads, without tracing, evaluations, pictures and backups",
+        "limit of the CPU time of the training steps of the whole run, summed over threads, without "
+        "tracing, evaluations, pictures and backups",
         at_least=0,
     )
     group.integer("batch_size", 64, "examples in an update", at_least=1)
     group.integer(
-        "seed", 0, "of the order of the data, the initial weights and the noise", at_least=0
+        "seed", 0, "seed of the data order, the initial weights and the noise", at_least=0
     )
     group.boolean("resume", True, "continue a run that is in --run_dir")
     group.integer(

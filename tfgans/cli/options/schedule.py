@@ -18,9 +18,9 @@ def define(parser: Parser) -> None:
     group.integer(
         "schedule_images",
         None,
-        "real images, repeated ones too, until learning rate, beta_2, gamma and the half-life of "
-        "the average are at their ends: a quarter, 0.99, a tenth, and --ema_images; and p at "
-        "--augmentation_p, from 0",
+        "length of the schedule in real images, repeated ones included; at its end the learning "
+        "rate is a quarter and gamma a tenth of the start, beta_2 is 0.99, the half-life of the "
+        "average is --ema_images, and p has risen from 0 to --augmentation_p",
         at_least=1,
     )
     group.number(
