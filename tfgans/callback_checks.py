@@ -71,7 +71,7 @@ def check_callbacks(
 def _check_backup(callback: keras.callbacks.BackupAndRestore) -> None:
     if callback.save_freq != "epoch":
         raise ValueError(
-            "`BackupAndRestore` restarts an epoch with weights that were saved in the middle of it. "
+            "`BackupAndRestore` restarts an epoch with weights that were saved in its middle. "
             f"Received: save_freq={callback.save_freq!r}. Use `save_freq='epoch'`, or "
             "`tfgans.callbacks.Backup(folder, every_steps=...)`, which resumes at the saved step"
         )

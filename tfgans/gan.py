@@ -482,9 +482,9 @@ class GAN(keras.Model):
         num_replicas = self.distribute_strategy.num_replicas_in_sync
         if num_replicas > 1:
             raise ValueError(
-                "The number of components can be changed only on a single device. Received: a model "
-                f"in the scope of a strategy of {num_replicas} replicas. Train on one device, or "
-                "do not drop or split components"
+                "The number of components can be changed only on a single device. Received: a "
+                f"model in the scope of a strategy of {num_replicas} replicas. Train on one "
+                "device, or do not drop or split components"
             )
 
     def _recompose(self, origins: Sequence[int]) -> None:

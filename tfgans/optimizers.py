@@ -307,7 +307,8 @@ class LearningRates:
         if self._last_positive is None:
             raise ValueError(
                 "The ratio of the learning rates is undefined, because the generator's learning "
-                f"rate is 0. Received: a new learning rate of {new}. Set `gan.generator_optimizer.learning_rate` and "
+                f"rate is 0. Received: a new learning rate of {new}. Set "
+                "`gan.generator_optimizer.learning_rate` and "
                 "`gan.discriminator_optimizer.learning_rate`"
             )
         generator, discriminator = self._last_positive

@@ -167,8 +167,8 @@ def _check_noise(instance_noise: InstanceNoise | None, objective: Objective) -> 
     )
     if instance_noise.is_adaptive and objective.decision_threshold is None:
         raise ValueError(
-            "Adaptive instance noise follows the discriminator's accuracy, which needs an objective "
-            f"with a decision threshold. Received: {objective}. Use another schedule"
+            "Adaptive instance noise follows the discriminator's accuracy, which needs an "
+            f"objective with a decision threshold. Received: {objective}. Use another schedule"
         )
 
 

@@ -46,7 +46,8 @@ def define(parser: Parser) -> None:
     group.integer(
         "workers",
         None,
-        "maximum number of concurrent runs; default: the number of CPUs (1 where CPU time is compared)",
+        "maximum number of concurrent runs; default: the number of CPUs (1 where CPU time is "
+        "compared)",
         at_least=1,
     )
     group.choice(

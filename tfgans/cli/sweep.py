@@ -51,8 +51,8 @@ def define(parser: Parser) -> None:
     group.integer(
         "workers",
         None,
-        "maximum number of concurrent runs, each with a single thread; default: the number of CPUs, but 1 with "
-        "--cpu_seconds",
+        "maximum number of concurrent runs, each with a single thread; default: the number of "
+        "CPUs, but 1 with --cpu_seconds",
         at_least=1,
     )
     group.choice(

@@ -259,8 +259,8 @@ class Record:
         reasons = self.obstacles(other)
         if reasons:
             raise ValueError(
-                f"The records are not comparable: {'; '.join(reasons)}. Evaluate both with the same "
-                "protocol"
+                f"The records are not comparable: {'; '.join(reasons)}. Evaluate both with the "
+                "same protocol"
             )
         for doubt in self.doubts(other):
             warnings.warn(f"The records may not compare: {doubt}", stacklevel=2)

@@ -466,8 +466,9 @@ class Run:
         self._check_steps_done(gan.step)
         if gan.step % gan.steps_per_execution:
             raise ValueError(
-                f"{run.path} is at step {gan.step}, which is not a multiple of `steps_per_execution` "
-                f"= {gan.steps_per_execution}. Continue with steps_per_execution=1"
+                f"{run.path} is at step {gan.step}, which is not a multiple of "
+                f"`steps_per_execution` = {gan.steps_per_execution}. Continue with "
+                "steps_per_execution=1"
             )
         self._limit.restore(gan.step)
         if restored is not None:

@@ -125,8 +125,8 @@ def check(parser: Parser, method: str) -> None:
     for flag, choice in (("model", method), ("objective", values.objective)):
         if choice in _WITHOUT_LEVEL[flag]:
             raise ValueError(
-                "--augmentation=ada follows the sign of the logits, which needs an objective with a "
-                f"decision threshold. Received: --{flag}={choice}. Use --model=non_saturating "
+                "--augmentation=ada follows the sign of the logits, which needs an objective with "
+                f"a decision threshold. Received: --{flag}={choice}. Use --model=non_saturating "
                 "--penalty=r1, or --augmentation_p=0.3, or --augmentation=diffaugment"
             )
 

@@ -55,14 +55,15 @@ def define(parser: Parser) -> None:
     group.integer(
         "adapt_every",
         0,
-        "training steps between checks of the generators' weights; generators whose weight vanishes "
-        "are dropped; 0: never",
+        "training steps between checks of the generators' weights; generators whose weight "
+        "vanishes are dropped; 0: never",
         at_least=0,
     )
     group.integer(
         "max_generators",
         None,
-        "split the generator with the largest weight until there are this many; needs --adapt_every",
+        "split the generator with the largest weight until there are this many; needs "
+        "--adapt_every",
         at_least=2,
     )
     parser.check(

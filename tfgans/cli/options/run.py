@@ -27,8 +27,8 @@ def define(parser: Parser) -> None:
     group.number(
         "cpu_seconds",
         None,
-        "limit of the CPU time of the training steps of the whole run, summed over threads, without "
-        "tracing, evaluations, pictures and backups",
+        "limit of the CPU time of the training steps of the whole run, summed over threads, "
+        "without tracing, evaluations, pictures and backups",
         at_least=0,
     )
     group.integer("batch_size", 64, "examples in an update", at_least=1)
