@@ -202,6 +202,22 @@ def test_gradient_reaches_the_input_and_is_finite(row):
     assert np.abs(gradient).max() > 0
 
 
+@pytest.mark.parametrize("name", ["InstanceNoise", "ConditionalAffine", "SpectralNormalization"])
+def test_a_mask_passes_through(name):
+    """Two steps of ones and two that are masked: the mean over time is that of the ones."""
+    inputs, labels = keras.Input((4, 3)), keras.Input((), dtype="int32")
+    masked, tfl = keras.layers.Masking()(inputs), tfgans.layers
+    outputs = {
+        "InstanceNoise": lambda: tfl.InstanceNoise(0.1, decay_steps=9)(masked),
+        "ConditionalAffine": lambda: tfl.ConditionalAffine(5)([masked, labels]),
+        "SpectralNormalization": lambda: tfl.SpectralNormalization(keras.layers.Dense(2))(masked),
+    }[name]()
+    pooled = keras.layers.GlobalAveragePooling1D()(outputs)
+    examples = np.repeat([[1.0, 1.0, 0.0, 0.0]], 3, axis=0).T[None].astype("float32")
+    both = keras.Model([inputs, labels], [outputs, pooled])([examples, np.zeros(1, "int32")])
+    np.testing.assert_allclose(both[1], both[0][:, 0], rtol=1e-6)
+
+
 @table
 def test_half_precision_gives_finite_numbers(row):
     keras.config.set_dtype_policy("mixed_float16")
@@ -609,22 +625,10 @@ def test_repr_is_a_short_line_of_settings(tmp_path):
 @pytest.mark.parametrize(
     ("value", "parts"),
     [
-        (
-            data.Ring(num_modes=3, radius=1.0, std=0.5, seed=7),
-            ["Ring(num_modes=3, radius=1.0, std=0.5, seed=7, name='ring')"],
-        ),
-        (callbacks.Progress(20), ["Progress(total_steps=20)"]),
-        (callbacks.StopOnNaN(), ["StopOnNaN()"]),
-        (
-            array_source(64),
-            ["array of shape (64, 8, 8, 1), float32", "array of shape (64,), int64"],
-        ),
+        (array_source(64), ["array of shape (64, 8, 8, 1), float32"]),
         (data.StackedImages(array_source()), ["StackedImages(images=ArraySource(", "seed=0"]),
         (data.GaussianMixture(np.zeros([30, 2]), std=0.1), ["array of shape (30, 2)", "std=0.1"]),
-        (data.GaussianMixture([[0, 1]], std=0.1), ["modes=array([[0., 1.]]"]),
-        (evaluation.FunctionExtractor(np.ravel), ["name='ravel'"]),
         (evaluation.keras_model(tiny.discriminator(), "flatten"), ["checksum='"]),
-        (callbacks.Backup("backups", every_steps=7), ["directory='backups'", "every_steps=7"]),
         (
             penalties.PenaltySum([penalties.R1Penalty(), penalties.R2Penalty()]),
             ["PenaltySum(terms=(R1Penalty(weight=5.0", "R2Penalty(weight=5.0"],

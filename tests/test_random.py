@@ -108,14 +108,6 @@ def test_row_depends_on_its_key_alone():
     np.testing.assert_array_equal(uniform[1], random.uniform([6], keys[1]))
 
 
-def test_replicas_share_out_the_draws_of_one_device():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    key = random.key(4)
-    parts = strategy.run(tf.function(lambda: random.normal([3, 2], key)))
-    both = tf.concat(strategy.experimental_local_results(parts), axis=0)
-    np.testing.assert_allclose(both, random.normal([6, 2], key), atol=1e-6)
-
-
 def test_draws_outside_a_replica_are_refused():
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope(), pytest.raises(RuntimeError, match=r"inside `strategy.run`"):
@@ -139,21 +131,3 @@ def test_parts_share_out_the_draws_of_the_whole(shape, parts):
     np.testing.assert_array_equal(uniforms, random.uniform(shape, key))
     np.testing.assert_allclose(normals, random.normal(shape, key), atol=1e-6)
     np.testing.assert_array_equal(random.uniform(shape, key), random.uniform(shape, key))
-
-
-def test_parts_of_replicas_under_xla():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    key = random.key(6)
-
-    @tf.function(jit_compile=True)
-    def draw(index):
-        with random.part(index, 2):
-            return random.uniform([2, 3], key)
-
-    parts = [
-        strategy.experimental_local_results(strategy.run(draw, args=(tf.constant(index),)))
-        for index in range(2)
-    ]
-    # Replica by replica, and of each its parts in order.
-    shared = [parts[index][replica] for replica in range(2) for index in range(2)]
-    np.testing.assert_array_equal(tf.concat(shared, axis=0), random.uniform([8, 3], key))

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny
 from scipy import stats
 
 from tfgans import random, sampling
@@ -73,19 +72,6 @@ class TestClasses:
     def test_bad_probabilities(self, shares):
         with pytest.raises(ValueError, match=r"`probabilities` must (be probabilities|have shape)"):
             sampling.draw_classes(some_keys(2), 2, shares)
-
-
-def test_sampler_of_a_plain_generator():
-    sampler, keys = sampling.Sampler(tiny.generator(), num_classes=None), some_keys(3)
-    assert sampler.num_components == 1
-    np.testing.assert_array_equal(sampler.component_weights(), [1.0])
-    for zeros in (sampler.components(keys), sampler.classes(keys)):
-        assert zeros.dtype == tf.int32
-        np.testing.assert_array_equal(zeros, np.zeros(3))
-    latents = random.normal_rows(keys, [4])
-    np.testing.assert_array_equal(sampler.latents(keys), latents)
-    expected = tiny.generator()(latents)
-    np.testing.assert_allclose(sampler.samples(keys, None, None), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("limit", [0.05, 0.5, 1.0, 2.0, 6.0])

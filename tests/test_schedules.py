@@ -200,19 +200,6 @@ def test_gamma_and_the_average_by_hand():
         )
 
 
-def test_a_saved_model_goes_on_with_its_images(tmp_path):
-    gan = scheduled(run_eagerly=True)
-    tiny.train(gan, 3)
-    gan.save(tmp_path / "gan.keras")
-    loaded = keras.saving.load_model(tmp_path / "gan.keras")
-    assert (loaded.images_seen, loaded.schedule) == (48, SCHEDULE)
-    tiny.assert_same_state(gan, loaded)
-    for model in (gan, loaded):
-        tiny.train(model, 2)
-    tiny.assert_same_state(gan, loaded)
-    assert rates(loaded) == pytest.approx([float(value) for value in SCHEDULE.at(64)[:2]])
-
-
 def test_what_a_schedule_sets_is_refused_elsewhere():
     for name, value in (("gamma", 1.0), ("ema", 0.9)):
         with pytest.raises(

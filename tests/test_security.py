@@ -302,15 +302,6 @@ def test_server_that_sends_elsewhere():
     assert not asked
 
 
-def test_server_does_not_steer_the_terminal(tmp_path):
-    body = json.dumps({"error": "\x1b]0;owned\x07\x1b[2J\u202e"}).encode()
-    with hostile(body) as (address, _):
-        done = run("sample", f"--server={address} --name=m --out={{out}}", out=tmp_path / "s.npy")
-    assert done.returncode == 1
-    assert "owned" in done.stderr
-    assert done.stderr.rstrip("\n").isprintable()
-
-
 def test_address_names_no_file_of_the_server(tmp_path):
     (tmp_path / "secret").write_text("mine")
     server = Server(types.SimpleNamespace(folders={}, refresh=list), ui=True)

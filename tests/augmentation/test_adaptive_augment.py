@@ -173,11 +173,6 @@ def test_geometry_scales_turns_stretches_and_shifts():
     assert central.mean() == pytest.approx(0.5, abs=0.07)
 
 
-def test_a_turn_happens_with_probability_p():
-    """Where neither of the two does, rows are read from rows."""
-    assert_share(np.abs(maps(0.6, 1000)[:, 0, 1]) > 1e-3, 0.6)
-
-
 def test_warp_is_the_bilinear_interpolation_of_scipy():
     x = np.random.default_rng(0).normal(size=(49, 49)).astype(np.float32)
     images = changed("geom", 1.0, same(x[..., None], 30))[..., 0]

@@ -132,24 +132,6 @@ def test_a_resumed_run_continues_the_table(before, step, after, path):
         assert path.read_text() == after
 
 
-def test_killed_run_ends_with_the_table_of_an_uninterrupted_run(tmp_path):
-    weights = [[0.5 + 0.05 * step, 0.5 - 0.05 * step] for step in range(1, 7)]
-
-    def run(name, start, stop):
-        model = Untrained(generators(), step=start)
-        if start:
-            model.generator.set_probabilities(weights[start - 1])
-        monitor = begin(tmp_path / name, model, every_steps=2)
-        walk(monitor, *weights[start:stop])
-        return monitor
-
-    run("whole", 0, 6).on_train_end()
-    run("killed", 0, 5)
-    assert len(toy.table(tmp_path / "killed")) == 2 * 3  # Nothing waits in a buffer.
-    run("killed", 2, 6).on_train_end()
-    assert (tmp_path / "killed").read_text() == (tmp_path / "whole").read_text()
-
-
 def test_warns_once_each_time_a_weight_falls(path):
     monitor = begin(path, Untrained(generators()), every_steps=1)
     with warnings.catch_warnings(record=True) as caught:

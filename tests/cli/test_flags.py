@@ -300,12 +300,6 @@ def test_flag_file_of_a_command_line_is_taken(tmp_path):
     assert second.flag_file() == first.flag_file()
 
 
-def test_flags_of_two_calls_do_not_meet():
-    first, second = parsed(model="wgan", weight_clip=0.5), parsed()
-    assert (first.values.weight_clip, second.values.weight_clip) == (0.5, None)
-    assert not second.is_set("model")
-
-
 def test_flags_beside_a_file_have_priority(tmp_path):
     (tmp_path / "outer").write_text(f"--model=wgan\n--flagfile={tmp_path / 'inner'}\n")
     (tmp_path / "inner").write_text("--weight_clip=0.5\n--critic_warmup\n")

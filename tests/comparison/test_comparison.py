@@ -232,43 +232,32 @@ def test_unfinished_failed_and_unmeasured_runs_are_rows(table):
     assert "| stopped | lower the learning rates, or add a penalty or norm" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("part", "change", "reason"),
-    [
-        ("real", {"checksum": "z"}, "real checksum is a in the first and z"),
-    ],
-)
-def test_records_that_do_not_compare_are_refused(table, part, change, reason):
+def test_records_that_do_not_compare_are_refused(table):
     path = table / "2-1" / "evaluation" / "evaluation.json"
     record = Record.load(path)
-    dataclasses.replace(record, **{part: {**getattr(record, part), **change}}).save(path)
+    dataclasses.replace(record, real=record.real | {"checksum": "z"}).save(path)
     done = run("compare", "{runs}", runs=table)
     assert done.returncode == 1
     assert done.stderr.startswith(
         f"tfgans compare: error: These records are not comparable with that of {table}/0-0 (the "
         f"first). {table}/2-1: "
     )
-    assert reason in done.stderr
+    assert "real checksum is a in the first and z" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("flags", "message"),
+    ("command", "message"),
     [
-        ("{runs}/nothing", "Received: nothing of this name"),
-        ("{runs}/0-0/grids", "Received: no run.json in it or below"),
-        ("{runs} --metrics=FID", "The records have frechet_distance, precision, recall. Received"),
-        ("{runs}/0-* --baseline={runs}/1-0", "--baseline must be among the runs"),
-        ("{runs} --baseline={runs}", "--baseline must be a single run"),
+        ("compare {runs}/nothing", "Received: nothing of this name"),
+        ("compare {runs}/0-0/grids", "Received: no run.json in it or below"),
+        ("compare {runs} --metrics=FID", "have frechet_distance, precision, recall. Received"),
+        ("compare {runs}/0-* --baseline={runs}/1-0", "--baseline must be among the runs"),
+        ("compare {runs} --baseline={runs}", "--baseline must be a single run"),
+        ("report {runs}", "expected a single run"),
     ],
 )
-def test_bad_calls(table, flags, message):
-    done = run("compare", flags, runs=table)
+def test_bad_calls(table, command, message):
+    name, _, flags = command.partition(" ")
+    done = run(name, flags, runs=table)
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
-
-
-def test_report_of_several_runs_is_refused(table):
-    done = run("report", "{runs}", runs=table)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "expected a single run" in done.stderr
-    assert "`tfgans compare` shows several" in done.stderr

@@ -196,11 +196,6 @@ class TestLabels:
         with pytest.raises(ValueError, match=message):
             adapters.training_data(*make(), data_shape=(8, 8, 1), num_classes=10)
 
-    def test_are_not_taken_by_other_models(self):
-        for x, y in ((DIGITS, LABELS), (dataset((DIGITS, LABELS)), None)):
-            with pytest.raises(ValueError, match="labels are not taken"):
-                adapters.evaluation_data(x, y, data_shape=(8, 8, 1))
-
     def test_bad_label_after_the_first_batch_ends_training(self):
         labels = LABELS.copy()
         labels[200] = 10
@@ -456,46 +451,9 @@ class TestUnknownLength:
         assert fitted(made, steps_per_epoch=3).step == 3
 
 
-@pytest.mark.slow
-def test_backup_and_restore_resumes_the_data(tmp_path):
-    """Of a dataset, which must skip batches; arrays: see the tests of Keras's habits."""
-
-    def kill(epoch, logs):
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-    options = {"epochs": 2, "steps_per_epoch": 2}
-    backup = keras.callbacks.BackupAndRestore(tmp_path)
-    killer = keras.callbacks.LambdaCallback(on_epoch_begin=kill)
-    with pytest.raises(KeyboardInterrupt):
-        fitted(dataset(DIGITS, 16), callbacks=[backup, killer], **options)
-    backup = keras.callbacks.BackupAndRestore(tmp_path)
-    resumed = fitted(dataset(DIGITS, 16), callbacks=[backup], **options)
-    assert resumed.step == 4
-    tiny.assert_same_state(resumed, fitted(dataset(DIGITS, 16), **options))
-
-
-def test_generator_keeps_its_order_where_keras_looks_at_batches_first():
-    seen = []
-
-    class Spy(tfgans.WGANGP):
-        def discriminator_update(self, real, labels=None, **options):
-            seen.append(real.numpy())
-            super().discriminator_update(real, labels, **options)
-
-    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
-        gan = Spy(tiny.generator(), tiny.discriminator(), discriminator_steps=2)
-        gan.compile(run_eagerly=True)
-    gan.fit(generator(DIGITS[:32], size=8), steps_per_epoch=1, epochs=2, verbose=0)
-    np.testing.assert_array_equal(np.concatenate(seen), DIGITS[:32])
-
-
 def test_fit_takes_what_keras_takes_beside_the_data():
     gan = tiny.gan(run_eagerly=True)
     options = {"validation_split": 0.25, "validation_batch_size": 64, "validation_freq": 2}
     options |= {"shuffle": False, "epochs": 2, "verbose": 0}
     history = gan.fit(DIGITS[:64], batch_size=16, **options)
     assert len(history.history["val_generator_loss"]) == 1
-    for weights in ({"class_weight": {0: 1.0}}, {"sample_weight": np.ones(256)}):
-        with pytest.raises(ValueError, match="is not supported"):
-            gan.fit(DIGITS, verbose=0, **weights)

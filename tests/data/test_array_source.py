@@ -34,15 +34,6 @@ def test_batch_t_depends_on_neither_the_first_step_nor_the_batch_size():
     np.testing.assert_array_equal(take(numbered(10, seed=3), 10, 4).ravel(), expected.ravel())
 
 
-def test_two_replicas_share_out_each_batch():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
-        shared = iter(strategy.experimental_distribute_dataset(numbered(10).batches(4)))
-    for batch in take(numbered(10), 4, 5):
-        local = strategy.experimental_local_results(next(shared))
-        np.testing.assert_array_equal(np.concatenate(local), batch)
-
-
 def test_training_does_not_copy_the_examples():
     source = data.from_array(np.full([200_000, 1024], 2, np.uint8))
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -444,6 +444,7 @@ class Short:
         (lambda: Evaluator(RING, split=3), "`split` must be"),
         (lambda: Evaluator(RING, num_samples=1), "num_samples"),
         (lambda: Evaluator(RING, num_real=1), "num_real"),
+        (lambda: evaluate(np.zeros([9, 2]), Pair(np.zeros([64, 2])), num_real=99), "at most.*64"),
         (lambda: Evaluator(RING, seed="a"), "seed"),
         (lambda: Evaluator(RING, "inception"), "function of examples"),
     ],

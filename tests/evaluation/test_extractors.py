@@ -44,22 +44,6 @@ def test_damaged_weights_are_made_again(damage, tmp_path):
     np.testing.assert_array_equal(cached(), [[0, 0]])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("damage", [b"PK\x03\x04", b""])
-def test_digits_classifier_is_trained_to_the_same_bits(damage, tmp_path):
-    usual = DigitsClassifier()
-    (tmp_path / "extractors").mkdir()
-    cached = tmp_path / "extractors" / "digits-classifier-1.npz"
-    cached.write_bytes(damage)
-    with pytest.warns(UserWarning, match="damaged"):
-        trained = DigitsClassifier(data_dir=tmp_path)
-    stamp = cached.stat().st_mtime_ns
-    again = DigitsClassifier(data_dir=tmp_path)
-    assert cached.stat().st_mtime_ns == stamp
-    for extractor in (trained, again):
-        assert (extractor.checksum, extractor.accuracy) == (usual.checksum, usual.accuracy)
-
-
 def test_weights_of_another_name_are_made_at_the_same_time(tmp_path):
     def cached(name, make):
         return weights_cache.cached(name, [(2,)], make, data_dir=tmp_path)

@@ -93,16 +93,6 @@ def test_sample_at_and_generate_are_rows_of_a_sample(export):
         np.testing.assert_array_equal(each, [drawn[0], 3, 0])
 
 
-@pytest.mark.slow
-def test_xla_makes_the_same_samples(export):
-    inputs = {"seed": SEEDS, **export.labels([3] * len(SEEDS))}
-    made = export("sample", **inputs)
-    function = tf.function(export.loaded.signatures["sample"], jit_compile=True)
-    compiled = function(**{name: tf.constant(value) for name, value in inputs.items()})
-    np.testing.assert_allclose(compiled["images"], made["images"], atol=1e-6)
-    np.testing.assert_array_equal(compiled["components"], made["components"])
-
-
 def test_png_and_latents_lead_to_the_same_samples(export):
     inputs = {"seed": SEEDS, **export.labels([3] * len(SEEDS))}
     made = export("sample", **inputs)

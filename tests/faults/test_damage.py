@@ -1,6 +1,5 @@
 """A bit or an end that is lost on the disk is noticed, or does no harm."""
 
-import hashlib
 import random
 import shutil
 
@@ -93,16 +92,6 @@ def test_all_backups(run):
     kept = {path.name.removeprefix("damaged-"): path for path in run.backups.iterdir()}
     assert {name: path.read_bytes() for name, path in kept.items()} == backups
     assert all(path.read_bytes() == content for path, content in others.items())
-
-
-def test_sound_file_that_is_no_backup_is_refused_and_named(run):
-    newest = max(run.backups.iterdir())
-    content = b"no weights"
-    newest.unlink()
-    digest = hashlib.sha256(content).hexdigest()[:16]
-    (run.backups / f"step-00000009-{digest}.weights.h5").write_bytes(content)
-    with pytest.raises(ValueError, match=r"step-0+9.* does not fit this model"):
-        callbacks.Backup(run.backups).restore(small_runs.model())
 
 
 def test_record_of_the_run(run):

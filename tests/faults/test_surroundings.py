@@ -11,8 +11,6 @@ import tiny
 from commands import run
 from faults import small_runs
 
-from tfgans import files
-
 SMALL = (
     "--dataset=digits --model=wgan_gp --network=mlp --width=8 --depth=1 --latent_dim=4 "
     "--batch_size=16 --discriminator_steps=1 --steps=60 --epoch_steps=20 --backup_every=20 "
@@ -58,20 +56,6 @@ def test_no_room_for_any_file_in_turn_and_then_there_is(tmp_path):
     small_runs.train(path)
     tiny.assert_same_state(small_runs.final(path), small_runs.final(undisturbed))
     assert small_runs.names(path) == small_runs.names(undisturbed)
-
-
-def test_no_room_for_the_model_leaves_the_old_one(tmp_path):
-    (tmp_path / "final.keras").write_bytes(b"old")
-    gan = small_runs.model()
-
-    def save():
-        with files.atomic_write(tmp_path / "final.keras") as temporary:
-            gan.save(temporary)
-
-    with pytest.raises(OSError, match=r"final\.keras"), file_size(1000):
-        save()
-    assert [path.name for path in tmp_path.iterdir()] == ["final.keras"]
-    assert (tmp_path / "final.keras").read_bytes() == b"old"
 
 
 def test_folder_that_may_not_be_written(tmp_path):

@@ -194,13 +194,7 @@ def test_bad_arguments_are_refused():
     dataset = tf.data.Dataset.from_tensor_slices(DATA)
     for data, expected in [
         (DATA[:1], "at least two held-out examples. Received: 1"),
-        (DATA[:, :4], "discriminator's input shape"),
-        (np.full_like(DATA, np.nan), "must be finite"),
-        (["a", "b"], "must be numbers"),
-        ((DATA, np.zeros(50)), "labels are not taken"),
         (dataset.batch(10).repeat(), r"take\(num_batches\)"),
-        (dataset, "discriminator's input shape"),
-        (dataset.batch(10).take(0), "dataset is empty"),
     ]:
         with pytest.raises(ValueError, match=expected):
             games.payoff_matrix(gan, data)

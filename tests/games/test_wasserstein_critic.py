@@ -71,7 +71,6 @@ def test_images_of_uint8_and_spare_fakes():
 
 
 POINTS = np.random.default_rng(0).normal(size=(20, 2))
-NETWORK = linear((2,))()
 
 
 def with_batch_normalization():
@@ -85,10 +84,7 @@ def with_batch_normalization():
         ({"fake": POINTS[:9]}, "at least half as many as `real`. Received: 20 and 9"),
         ({"real": POINTS[:7]}, "at least 8 examples.*Received: 7 and 20"),
         ({"critic": with_batch_normalization}, "BatchNormalization"),
-        ({"critic": lambda: NETWORK}, "`critic` must build a new network at each call"),
         ({"penalty_weight": 0.0}, "`penalty_weight` must be above 0"),
-        ({"held_out": 0.1}, "held_out=0.1 of 10"),
-        ({"seed": None}, "`seed` must be an integer"),
     ],
 )
 def test_bad_input(changed, expected):

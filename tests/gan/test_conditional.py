@@ -142,30 +142,6 @@ def test_samples_have_the_classes_that_are_asked_for(make):
     assert not np.allclose(sevens[~kept], images[~kept])
 
 
-@pytest.mark.slow
-def test_exported_with_labels(tmp_path):
-    model = mixed()
-    loaded = tf.saved_model.load(str(model.export(tmp_path / "digits", verify=False)))
-    seeds, labels = np.array([5, -3]), np.array([1, 8], np.int32)
-    made = loaded.signatures["sample"](
-        seed=tf.constant(seeds, tf.int64), labels=tf.constant(labels)
-    )["images"]
-    for row, (seed, label) in enumerate(zip(seeds, labels, strict=True)):
-        expected = model.sample(1, seed=int(seed), labels=int(label))[0]
-        np.testing.assert_allclose(made[row], expected, atol=1e-5)
-    labels = tf.constant(labels)
-    latents = tf.constant(np.random.default_rng(0).normal(size=(2, 4)), tf.float32)
-    images = loaded.signatures["serving_default"](latents=latents, labels=labels)
-    np.testing.assert_allclose(images["images"], model([latents, labels]), atol=1e-5)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="classes from 0 to 9"):
-        loaded.signatures["serving_default"](latents=latents, labels=labels + 2)
-    pinned = loaded.signatures["component"](
-        latents=latents, labels=labels, components=tf.constant([1, 0])
-    )["images"]
-    expected = model.generator.components[0]([latents[1:], labels[1:]])
-    np.testing.assert_allclose(pinned[1:], expected, atol=1e-5)
-
-
 def test_payoff_of_held_out_pairs():
     model = mixed()
     array = tfgans.games.payoff_matrix(model, (IMAGES, LABELS))
@@ -194,9 +170,6 @@ LATER = np.where(np.arange(64) == 40, 10, LABELS)
     ("data", "message"),
     [
         (lambda: (IMAGES,), "needs a label from 0 to 9"),
-        (lambda: (pairs().map(lambda images, labels: images),), "needs a label from 0 to 9"),
-        (lambda: (IMAGES, LABELS + 5), "classes from 0 to 9"),
-        (lambda: (pairs(labels=LABELS + 5),), "classes from 0 to 9"),
         (lambda: (pairs(), LABELS), "`y` is for arrays"),
     ],
 )

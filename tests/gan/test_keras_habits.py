@@ -304,11 +304,12 @@ class TestCopies:
 
 def test_summary_names_the_average_and_counts_the_optimizers():
     lines = []
-    gan = plain(ema=0.9)
+    gan = plain(ema=0.9, penalty=None, augmentation=tfgans.augmentation.DiffAugment("color"))
     gan.summary(print_fn=lambda line, **_: lines.append(line), line_length=120)
     count = sum(int(np.prod(variable.shape)) for variable in gan.optimizer.variables)
     assert gan.ema_generator.name == "tiny_generator_average"
-    assert "tiny_generator_average" in "\n".join(lines)
+    for part in ("tiny_generator_average", "Objective: NonSaturating(", "Augmentation: DiffAug"):
+        assert part in "\n".join(lines)
     assert f"{count:,}" in "\n".join(lines)
     assert "NonSaturatingGAN" in repr(gan)
     assert "FusedAdam" in repr(gan.optimizer)

@@ -65,22 +65,6 @@ def gan(discriminator=None, **options):
     return tfgans.NonSaturatingGAN(generator, discriminator or judge(), **options)
 
 
-def test_a_whole_batch_and_its_parts_train_alike():
-    ends = []
-    for parts in (1, 4):
-        model = gan(penalty=penalties.R1Penalty(weight=0.1))
-        model.compile(
-            keras.optimizers.SGD(0.05),
-            keras.optimizers.SGD(0.05),
-            accumulate_steps=parts,
-            run_eagerly=True,
-        )
-        tiny.train(model)
-        ends.append(model.generator.get_weights() + model.discriminator.get_weights())
-    for whole, summed in zip(*ends, strict=True):
-        np.testing.assert_allclose(whole, summed, rtol=1e-4, atol=1e-6)
-
-
 def test_what_needs_each_row_by_itself_is_refused():
     with pytest.raises(ValueError, match=r"`fraction` .*MinibatchStdDev"):
         gan(penalty=penalties.R1Penalty(fraction=0.5))

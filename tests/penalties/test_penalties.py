@@ -54,6 +54,7 @@ ROWS = [
     Row("GradientPenalty", LINE(), ((1, two_sided),)),
     Row("one_sided", LINE(one_sided=True), ((1, one_sided),)),
     Row("target=0", LINE(target=0.0), ((1, squared),)),
+    Row("target=2", LINE(target=2.0), ((1, lambda norm: (norm - 2.0) ** 2),)),
     Row("every=3", LINE(every=3), ((1, two_sided),)),
     Row("fraction=.5", LINE(fraction=0.5), ((1, two_sided),)),
     Row("DRAGANPenalty", penalties.DRAGANPenalty(), ((1, two_sided),)),
