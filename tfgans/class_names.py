@@ -26,6 +26,25 @@ def of_all(num_classes: int, class_names: Sequence[str] | None) -> tuple[str, ..
     return (*names, *map(str, range(len(names), num_classes)))
 
 
+def check_equal(
+    place: str, class_names: Sequence[str] | None, expected: Sequence[str] | None
+) -> None:
+    """Raises ValueError if two data sets with names number their classes differently.
+
+    Args:
+        place: The data set, for the error.
+        class_names: The names of its classes 0, 1, ..., or None if they have no names.
+        expected: The names of the model's classes, alike.
+    """
+    if class_names is None or expected is None or list(class_names) == list(expected):
+        return
+    raise ValueError(
+        f"The classes of {place} must be those of the training data, in the same order: "
+        f"{checks.short(list(expected))}. Received: {checks.short(list(class_names))}. Give each "
+        "split a folder for each class, or name the classes in dataset.json"
+    )
+
+
 def number(label: Any, class_names: Sequence[str] | None) -> int:
     """Returns the number of the class that `label` names: its name, else its number as text.
 

@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from tfgans import data
 from tfgans.data import digits_builder
 from tfgans.data.load_options import LoadOptions
+from tfgans.data.splits import parse_split
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +132,26 @@ def test_digits_are_prepared_once_quietly_and_by_two_at_a_time(tmp_path, monkeyp
 
 
 # Other datasets.
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("train", "train[90%:]", True),
+        ("train[:90%]", "train[90%:]", False),
+        ("train[:91%]", "train[90%:]", True),
+        ("train[:-10%]", "train[-10%:]", False),
+        ("train[:-10%]", "train[80%:]", True),
+        ("train[:500]", "train[500:]", False),
+        ("train[:501]", "train[500:700]", True),
+        ("train[:-100]", "train[-100:]", False),
+        ("train[:50%]", "train[500:]", False),
+        ("train", "test", False),
+    ],
+)
+def test_parts_overlap(first, second, expected):
+    parts = parse_split(first), parse_split(second)
+    assert parts[0].overlaps(parts[1]) == parts[1].overlaps(parts[0]) == expected
 
 
 @pytest.mark.parametrize(

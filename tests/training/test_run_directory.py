@@ -223,6 +223,32 @@ def test_another_run_is_refused(other, message, copied):
     assert everything(copied) == before
 
 
+def test_held_out_classes_are_those_of_the_training_data(tmp_path):
+    networks = (
+        tiny.conditional_generator(num_classes=2),
+        tiny.conditional_discriminator(num_classes=2),
+    )
+    gan = tfgans.NonSaturatingGAN(*networks, num_classes=2)
+    gan.compile()
+    cats, dogs = (
+        tfgans.data.from_array(tiny.digits(64), labels=[0, 1] * 32, class_names=names)
+        for names in (("cat", "dog"), ("dog", "emu"))
+    )
+    with pytest.raises(
+        ValueError, match=r"in the same order.*'cat', 'dog'.*Received.*'dog', 'emu'"
+    ):
+        run(tmp_path / "new", gan, cats, held_out=dogs, doctor_every=2)
+
+
+@pytest.mark.slow
+def test_when_a_run_goes_back_is_a_setting(tmp_path):
+    options = {"rollbacks": 1, "doctor_every": 2, "backup_every": 2}
+    run(tmp_path, model(), **options).train()
+    with pytest.raises(ValueError, match="backup_every is 2 there and 4 here"):
+        run(tmp_path, model(), **{**options, "backup_every": 4}).plan()
+    run(tmp_path, model(), **{**options, "rollbacks": 2}).plan()
+
+
 def test_architecture_does_not_depend_on_names(tmp_path):
     """Keras counts layers: the second network of a process has other names than the first."""
     first, second = (run(tmp_path / "new", model()).settings for _ in range(2))

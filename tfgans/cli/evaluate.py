@@ -60,7 +60,7 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
 
     keep_freed_memory()  # Before the first threads of TensorFlow.
     import tfgans
-    from tfgans import pictures
+    from tfgans import class_names, pictures
 
     values = parser.values
     path = _record_path(parser)
@@ -69,6 +69,9 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
     if values.run_dir is not None:
         generated = runs.load_gan(parser)
         source = data.load_run_source(parser, values.run_dir)
+        if generated.num_classes is not None:
+            trained_on = tfgans.training.RunDirectory(values.run_dir).class_names()
+            class_names.check_equal(source.name, source.class_names, trained_on)
     else:
         source = data.load_source(parser)
     if values.saved_model is not None:
@@ -80,7 +83,7 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
     elif values.samples is not None:
         generated, notes = load_samples(parser, source)
     elif values.samples_split is not None:
-        generated = data.load_split(parser, values.samples_split)
+        generated = data.load_split(parser, "samples_split")
     evaluator = evaluation.evaluator(parser, source)
     record = evaluator.evaluate(generated, notes=notes, progress=True)
     record = add_to_record(path, record)

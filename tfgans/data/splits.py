@@ -53,6 +53,27 @@ class Split(NamedTuple):
             )
         return np.sort(part)
 
+    def overlaps(self, other: "Split") -> bool:
+        """Returns whether two parts of the same data share examples, whatever their number.
+
+        Parts whose bounds are percentages and counts may share some or none, which depends on the
+        number of examples: False.
+        """
+        if self.name != other.name:
+            return False
+        if (self.start, self.stop) == (None, None) or (other.start, other.stop) == (None, None):
+            return True
+        texts = [text for text in (*self[1:3], *other[1:3]) if text is not None]
+        is_relative = {text.endswith("%") for text in texts}
+        if len(is_relative) > 1 or (False in is_relative and any(text[0] == "-" for text in texts)):
+            return False
+        whole = 100 if True in is_relative else 2**62
+        (first, end), (other_first, other_end) = (
+            slice(*(_position(text, 100) for text in split[1:3])).indices(whole)[:2]
+            for split in (self, other)
+        )
+        return max(first, other_first) < min(end, other_end)
+
     def __str__(self) -> str:
         part = f"[{self.start or ''}:{self.stop or ''}]" if self.is_part else ""
         return f"{self.name}{part}"

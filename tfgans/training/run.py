@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
-from tfgans import callbacks, checks, files, optimizers
+from tfgans import callbacks, checks, class_names, files, optimizers
 from tfgans.callbacks.progress import duration
 from tfgans.data import Source
 from tfgans.data.capacity import available_memory
@@ -365,6 +365,8 @@ class Run:
                 "`held_out` is for the doctor, and there is none without `doctor_every` or in a "
                 f"cluster. Received: {held_out.name!r}. Leave it out"
             )
+        if held_out is not None and self._gan.num_classes is not None:
+            class_names.check_equal(held_out.name, held_out.class_names, self._source.class_names)
         if workers > 1 or (doctor_every is None and not rollbacks):
             # A doctor would look, and stop, at the chief alone.
             return callbacks.StopOnNaN()

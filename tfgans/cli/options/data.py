@@ -93,10 +93,22 @@ def load_source(parser: Parser) -> "Source":
     return _load(parser, parser.values.dataset, _options(parser, tfgans.data.load))
 
 
-def load_split(parser: Parser, split: str) -> "Source":
-    """Returns another split of the dataset that the flags name."""
-    import tfgans
+def load_split(parser: Parser, flag: str) -> "Source":
+    """Returns another split of the dataset that the flags name: that of `--flag`.
 
+    Raises:
+        ValueError: If it shares examples with that of `--split`.
+    """
+    import tfgans
+    from tfgans.data.splits import parse_split
+
+    split, present = parser.values[flag].value, parser.values.split
+    if parse_split(split).overlaps(parse_split(present)):
+        raise ValueError(
+            f"--{flag} must share no example with --split. Received: --{flag}={split} and "
+            f'--split={present}. Use parts that do not overlap, such as "--split=train[:90%]" and '
+            f'"--{flag}=train[90%:]"'
+        )
     options = {**_options(parser, tfgans.data.load), "split": split}
     return _load(parser, parser.values.dataset, options)
 

@@ -109,7 +109,7 @@ def options(parser: Parser, source: Any) -> dict[str, Any]:
         "adapt_every": values.adapt_every or None,
         "max_generators": values.max_generators,
         "doctor_every": values.doctor_every or None,
-        "held_out": data.load_split(parser, values.held_out) if values.held_out else None,
+        "held_out": data.load_split(parser, "held_out") if values.held_out else None,
         "show_augmented": values.show_augmented,
         "rollbacks": values.rollbacks,
         "resume": values.resume,
