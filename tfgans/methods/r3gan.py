@@ -26,11 +26,12 @@ Optimizer: TypeAlias = keras.optimizers.Optimizer
 class R3GAN(GAN):
     """R3GAN: compares each fake with a real example and penalizes the gradient at both.
 
-    The discriminator minimizes E softplus(D(G(z)) - D(x)) plus gamma / 2 times the squared
-    gradient norm at the real (R1) and at the fake examples (R2), the generator E softplus(D(x) -
-    D(G(z))). Any networks may be used; those of the paper are `tfgans.networks.r3gan_generator` and
-    `r3gan_discriminator`. `penalty` in the logs is the sum, weighted; with a schedule, weighted as
-    for a gamma of 1.
+    The discriminator minimizes E softplus(D(G(z)) - D(x)) plus gamma / 2 times the squared gradient
+    norm at the real (R1) and at the fake examples (R2), the generator E softplus(D(x) - D(G(z))).
+    Any networks may be used; those of the paper are `tfgans.networks.r3gan_generator` and
+    `r3gan_discriminator`. The generator is compared with the real batch of the last discriminator
+    update; the authors' code draws another batch for it. `penalty` in the logs is the sum,
+    weighted; with a schedule, weighted as for a gamma of 1.
 
     With a schedule, learning rates, beta_2 of Adam, gamma, the average of the generator and, if the
     schedule says so, p of an `AdaptiveAugment` are functions of `images_seen`. Then `sample` uses
