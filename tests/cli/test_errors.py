@@ -80,6 +80,10 @@ FLAGS = [
 WORK = [
     ("train --held_out=train[90%:]" + NEW, "--held_out must share no example with --split"),
     ("evaluate --samples_split=train --out={new}", "--samples_split must share no example with"),
+    (
+        "train --dataset=folder:{made} --run_dir={made}/run",
+        "--run_dir must lie outside of the folder of images",
+    ),
     ("train --augmentation=ada --gamma=2" + NEW, r"default with --augmentation=ada\). It applies"),
     ("train --model=minimax --penalty_weight=1" + NEW, "--penalty_weight does not apply to --mod"),
     ("train --model=wgan --refine=latent" + NEW, "--refine does not apply.*use dcd"),

@@ -175,7 +175,9 @@ def test_ada_changes_the_color_of_color_images_and_needs_logits_of_a_level():
         parser = parsed(**dict([flags[2:].split("=")]))
         objective = method.arguments(parser).get("objective", objectives.Relativistic())
         if objective.decision_threshold is None:
-            with pytest.raises(ValueError, match=r"which means nothing with --(model|objective)="):
+            with pytest.raises(
+                ValueError, match=r"decision threshold. Received: --(model|objective)="
+            ):
                 limited(f"--augmentation=ada {flags}")
         else:
             assert limited(f"--augmentation=ada {flags}")[0].is_adaptive

@@ -453,6 +453,13 @@ def some_labels(root):
     return f"tfrecord:{root}/a"
 
 
+def test_samples_of_a_webdataset_end_at_the_first_dot(tmp_path):
+    image = png(SETS["train"][0])
+    tar(tmp_path / "a.tar", {"a.png": image, "photo.1.png": image, "photo.2.png": image})
+    with pytest.warns(UserWarning, match=r"because of their names: 2 \.png\. .*first dot"):
+        assert data.load(f"webdataset:{tmp_path}/a.tar").num_examples == 1
+
+
 def tarred(**members):
     def write(root):
         tar(root / "a.tar", {name.replace("_", "."): value for name, value in members.items()})

@@ -127,7 +127,7 @@ def test_adaptive_level_follows_the_accuracy(logit, factor):
 
 def test_adaptive_noise_needs_a_game_with_an_accuracy():
     for cls in (tfgans.WGANGP, tfgans.KLWGAN, tfgans.R3GAN):
-        with pytest.raises(ValueError, match="which this game does not define"):
+        with pytest.raises(ValueError, match="needs an objective with a decision threshold"):
             noisy(InstanceNoise(0.2, schedule="adaptive"), cls=cls)
     with pytest.raises(ValueError, match=r"`instance_noise` must be a tfgans.layers.InstanceNoise"):
         noisy(0.2)

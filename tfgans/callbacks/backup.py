@@ -1,6 +1,7 @@
 """Backups from which an interrupted run continues to the same bits."""
 
 import hashlib
+import math
 import os
 import re
 import warnings
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from tfgans import checks, files
 from tfgans.callbacks import symptoms
@@ -287,7 +289,10 @@ def _max_bytes(model: GAN) -> int:
     optimizers = (model.generator_optimizer, model.discriminator_optimizer)
     variables = list(model.variables)
     variables += [variable for optimizer in optimizers for variable in optimizer.variables]
-    return _OVERHEAD + sum(variable.numpy().nbytes + _OVERHEAD for variable in variables)
+    return _OVERHEAD + sum(
+        math.prod(variable.shape) * tf.as_dtype(variable.dtype).size + _OVERHEAD
+        for variable in variables
+    )
 
 
 def _checksum(path: Path) -> str:

@@ -29,6 +29,7 @@ def train(parser: Parser, _: Sequence[str]) -> int:
     values = parser.values
     model.check(parser)
     with devices.scope(parser):
+        data.check_outside(parser, values.run_dir)
         source = data.load_source(parser)
         gan = model.build(parser, source)
     job = training.Run(

@@ -18,7 +18,7 @@ No run here: images of this size ask for a GPU, and the data for a download. Eac
 file with the paper's settings, as far as they are known to us; what is ours is said at its top:
 
     tfgans train --flagfile=tfgans/labs/recipes/NAME.flags --run_dir=runs/NAME
-    bin/evaluate.py --run_dir=runs/NAME --extractor=inception:PATH --metrics=frechet_distance
+    tfgans evaluate --run_dir=runs/NAME --extractor=inception:PATH --metrics=frechet_distance
 
 `cifar10_dcd` starts from `runs/cifar10_sngan`. Tests run every recipe for a few steps, on made-up
 images of the right size: that is all that is known of them.

@@ -93,6 +93,20 @@ def load_source(parser: Parser) -> "Source":
     return _load(parser, parser.values.dataset, _options(parser, tfgans.data.load))
 
 
+def check_outside(parser: Parser, run_dir: str) -> None:
+    """Raises ValueError if a run would write its pictures into its folder of images."""
+    from tfgans import files
+
+    kind, _, place = parser.values.dataset.partition(":")
+    if kind == "folder" and files.path(run_dir).resolve().is_relative_to(
+        files.path(place).resolve()
+    ):
+        raise ValueError(
+            "--run_dir must lie outside of the folder of images, since a run writes pictures. "
+            f"Received: --run_dir={run_dir} in --dataset=folder:{place}"
+        )
+
+
 def load_split(parser: Parser, flag: str) -> "Source":
     """Returns another split of the dataset that the flags name: that of `--flag`.
 

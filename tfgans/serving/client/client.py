@@ -31,7 +31,7 @@ _DRAWN = -1
 
 
 class Client:
-    """Draws samples from a generator that TensorFlow Serving or `bin/serve.py` serves.
+    """Draws samples from a generator that TensorFlow Serving or `tfgans serve` serves.
 
     The same seed gives the same images as in training: up to the rounding of float32,
     `generate(n, seed)` is `gan.sample(n, seed=seed)`. More rows than `batch_size` go in several
