@@ -20,7 +20,7 @@ from absl import app, flags
 from tfgans.freed_memory import keep_freed_memory
 
 # Whether the process keeps freed memory, and its value of TF_ENABLE_ONEDNN_OPTS.
-KINDS = {"plain": (False, "0"), "kept": (True, "0"), "kept, oneDNN": (True, "1")}
+KINDS = {"returned": (False, "0"), "kept": (True, "0"), "kept, oneDNN": (True, "1")}
 MODELS = {"non_saturating": "NonSaturatingGAN", "wgan_gp": "WGANGP", "r3gan": "R3GAN"}
 SHAPE = (28, 28, 1)
 
@@ -92,7 +92,7 @@ def main(argv: list[str]) -> None:
                 check=True,
             )
             costs.append(json.loads(done.stdout.splitlines()[-1]))
-    for name in costs_of["plain"][0]:
+    for name in costs_of["returned"][0]:
         print(f"  {name}")
         for kind, costs in costs_of.items():
             print(f"    {kind:14}{timing.Spread.of([cost[name] for cost in costs])}")

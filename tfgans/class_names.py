@@ -26,21 +26,22 @@ def of_all(num_classes: int, class_names: Sequence[str] | None) -> tuple[str, ..
     return (*names, *map(str, range(len(names), num_classes)))
 
 
-def check_equal(
+def check_order(
     place: str, class_names: Sequence[str] | None, expected: Sequence[str] | None
 ) -> None:
-    """Raises ValueError if two data sets with names number their classes differently.
+    """Raises ValueError if two datasets number the classes that both name differently.
 
     Args:
-        place: The data set, for the error.
+        place: The dataset, for the error.
         class_names: The names of its classes 0, 1, ..., or None if they have no names.
-        expected: The names of the model's classes, alike.
+        expected: The names of the model's classes, in the same form.
     """
-    if class_names is None or expected is None or list(class_names) == list(expected):
+    pairs = zip(class_names or (), expected or (), strict=False)
+    if all(name == other for name, other in pairs):
         return
     raise ValueError(
         f"The classes of {place} must be those of the training data, in the same order: "
-        f"{checks.short(list(expected))}. Received: {checks.short(list(class_names))}. Give each "
+        f"{checks.short(expected)}. Received: {checks.short(class_names)}. Give each "
         "split a folder for each class, or name the classes in dataset.json"
     )
 

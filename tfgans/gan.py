@@ -174,8 +174,9 @@ class GAN(keras.Model):
         generator_player = GeneratorPlayer(generator)
         discriminator_player = DiscriminatorPlayer(discriminator)
         pairing.check_networks(generator_player, discriminator_player, num_classes=num_classes)
-        pairing.check_game(objective, penalty, instance_noise, discriminator_player)
-        pairing.check_groups(generator_player, discriminator_player)
+        pairing.check_game(
+            objective, penalty, instance_noise, generator_player, discriminator_player
+        )
         pairing.check_changes(
             augmentation,
             regularizers,

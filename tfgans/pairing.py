@@ -60,6 +60,7 @@ def check_game(
     objective: Objective,
     penalty: Penalty | PenaltySum | None,
     instance_noise: InstanceNoise | None,
+    generator: GeneratorPlayer,
     discriminator: DiscriminatorPlayer,
 ) -> None:
     """Raises ValueError unless the parts of the game have the right types and are compatible."""
@@ -67,18 +68,12 @@ def check_game(
     categorical = discriminator.routing == "categorical"
     _check_penalty(penalty, discriminator.network, categorical=categorical)
     _check_noise(instance_noise, objective)
-    _check_groups(penalty, discriminator)
+    _check_groups(penalty, generator, discriminator)
     if objective.weighs_fakes and categorical and discriminator.num_components > 1:
         raise ValueError(
             "The objective weights each fake by the other fakes of the same discriminator, which "
             f"routing='categorical' splits up. Received: {objective}. Use routing='slices' or 'all'"
         )
-
-
-def check_groups(generator: GeneratorPlayer, discriminator: DiscriminatorPlayer) -> None:
-    """Raises ValueError if the examples of a group would come from a single component."""
-    if generator.num_components > 1 and generator.routing != "categorical":
-        refuse_groups(discriminator, f"a generator of routing={generator.routing!r}")
 
 
 def refuse_groups(discriminator: DiscriminatorPlayer, where: str) -> None:
@@ -96,11 +91,18 @@ def refuse_groups(discriminator: DiscriminatorPlayer, where: str) -> None:
         )
 
 
-def _check_groups(penalty: Penalty | PenaltySum | None, discriminator: DiscriminatorPlayer) -> None:
+def _check_groups(
+    penalty: Penalty | PenaltySum | None,
+    generator: GeneratorPlayer,
+    discriminator: DiscriminatorPlayer,
+) -> None:
     if penalty is not None and penalty.fraction < 1:
         refuse_groups(discriminator, "the `fraction` of a penalty")
     if discriminator.routing == "categorical":
         refuse_groups(discriminator, "routing='categorical'")
+    if generator.num_components > 1 and generator.routing != "categorical":
+        # The examples of a group would come from a single component.
+        refuse_groups(discriminator, f"a generator of routing={generator.routing!r}")
 
 
 def _check_labels(role: str, network: keras.Model, num_classes: int | None) -> None:

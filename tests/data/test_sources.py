@@ -453,6 +453,20 @@ def some_labels(root):
     return f"tfrecord:{root}/a"
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_zeros_and_ones_are_refused_but_not_single_rows_of_them(tmp_path, monkeypatch, in_memory):
+    monkeypatch.setattr(capacity, "fits_in_memory", lambda size: in_memory)
+    rows = np.full((2000, 3), 200, np.uint8)
+    rows[:1100] = 1
+    for name, content in (("vectors", rows), ("ones", rows[:1100])):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["images"] = content
+    first = data.load(f"hdf5:{tmp_path}/vectors.h5").rows(tf.constant([0, 1999])).numpy()
+    np.testing.assert_allclose(first.max(axis=1), [1 / 127.5 - 1, 200 / 127.5 - 1], rtol=1e-6)
+    with pytest.raises(ValueError, match="zeros and ones"):
+        data.load(f"hdf5:{tmp_path}/ones.h5")
+
+
 def test_samples_of_a_webdataset_end_at_the_first_dot(tmp_path):
     image = png(SETS["train"][0])
     tar(tmp_path / "a.tar", {"a.png": image, "photo.1.png": image, "photo.2.png": image})

@@ -238,6 +238,8 @@ def test_held_out_classes_are_those_of_the_training_data(tmp_path):
         ValueError, match=r"in the same order.*'cat', 'dog'.*Received.*'dog', 'emu'"
     ):
         run(tmp_path / "new", gan, cats, held_out=dogs, doctor_every=2)
+    only_cats = tfgans.data.from_array(tiny.digits(64), labels=[0] * 64, class_names=["cat"])
+    run(tmp_path / "new", gan, cats, held_out=only_cats, doctor_every=2)
 
 
 @pytest.mark.slow
@@ -246,7 +248,12 @@ def test_when_a_run_goes_back_is_a_setting(tmp_path):
     run(tmp_path, model(), **options).train()
     with pytest.raises(ValueError, match="backup_every is 2 there and 4 here"):
         run(tmp_path, model(), **{**options, "backup_every": 4}).plan()
-    run(tmp_path, model(), **{**options, "rollbacks": 2}).plan()
+    for rollbacks in (0, 2):
+        run(tmp_path, model(), **{**options, "rollbacks": rollbacks}).plan()
+
+
+def test_rollbacks_can_be_added_to_a_run(copied):
+    run(copied, rollbacks=1, doctor_every=2, backup_every=2).plan()
 
 
 def test_architecture_does_not_depend_on_names(tmp_path):

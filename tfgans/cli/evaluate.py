@@ -71,7 +71,7 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
         source = data.load_run_source(parser, values.run_dir)
         if generated.num_classes is not None:
             trained_on = tfgans.training.RunDirectory(values.run_dir).class_names()
-            class_names.check_equal(source.name, source.class_names, trained_on)
+            class_names.check_order(source.name, source.class_names, trained_on)
     else:
         source = data.load_source(parser)
     if values.saved_model is not None:

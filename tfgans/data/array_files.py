@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfgans.copies import Copyable
 from tfgans.data import capacity, paths, python_calls, resize
 from tfgans.data.arrays import ArraySource, check_values
+from tfgans.data.example_checks import check_pixels
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.load_options import LoadOptions
 from tfgans.data.resize import ImageOptions
@@ -17,6 +18,7 @@ from tfgans.data.stored import StoredSource
 
 _CHANNELS = (1, 3, 4)
 _CHUNK = 1024
+_NUM_CHECKED = 64  # Rows that show whether a large array holds zeros and ones.
 # Pairs of keys of images and labels, for a split where `{}` stands; the last are of `train` alone.
 _KEYS = (
     *(("{}_images", "{}_labels"), ("images_{}", "labels_{}"), ("{}/images", "{}/labels")),
@@ -82,6 +84,9 @@ class StoredArraySource(Copyable, StoredSource):
         _check_type(rows, self._options, name)
         first = self._convert(rows[:1], name)
         self._dtype = tf.as_dtype(first.dtype)
+        if first.dtype == np.uint8:
+            some = np.unique(np.linspace(0, rows.shape[0] - 1, _NUM_CHECKED).astype(int))
+            check_pixels(rows[some])
         super().__init__(
             name=name,
             data_shape=first.shape[1:],

@@ -40,6 +40,8 @@ class ArraySource(IndexedSource):
         name: str = "array",
     ) -> None:
         values = check_values(np.asarray(array), name)
+        if values.dtype == np.uint8:
+            check_pixels(values)
         super().__init__(
             name=name,
             data_shape=values.shape[1:],
@@ -109,7 +111,6 @@ def check_values(array: np.ndarray, name: str) -> np.ndarray:
             f"empty. Received shape: {array.shape}. Reshape scalars to [n, 1]"
         )
     if array.dtype == np.uint8:
-        check_pixels(array)
         return array
     if not np.issubdtype(array.dtype, np.floating):
         raise ValueError(

@@ -63,16 +63,17 @@ class Split(NamedTuple):
             return False
         if (self.start, self.stop) == (None, None) or (other.start, other.stop) == (None, None):
             return True
-        texts = [text for text in (*self[1:3], *other[1:3]) if text is not None]
-        is_relative = {text.endswith("%") for text in texts}
-        if len(is_relative) > 1 or (False in is_relative and any(text[0] == "-" for text in texts)):
+        bounds = [text for part in (self, other) for text in (part.start, part.stop) if text]
+        in_percent = {text.endswith("%") for text in bounds}
+        if len(in_percent) > 1 or (False in in_percent and any(text[0] == "-" for text in bounds)):
             return False
-        whole = 100 if True in is_relative else 2**62
-        (first, end), (other_first, other_end) = (
-            slice(*(_position(text, 100) for text in split[1:3])).indices(whole)[:2]
-            for split in (self, other)
+        # Of counts no part ends beyond this number.
+        num_examples = 100 if True in in_percent else 2**62
+        first, second = (
+            range(num_examples)[_position(part.start, 100) : _position(part.stop, 100)]
+            for part in (self, other)
         )
-        return max(first, other_first) < min(end, other_end)
+        return max(first.start, second.start) < min(first.stop, second.stop)
 
     def __str__(self) -> str:
         part = f"[{self.start or ''}:{self.stop or ''}]" if self.is_part else ""

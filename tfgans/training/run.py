@@ -171,8 +171,12 @@ class Run:
         self._guard = self._make_guard(doctor_every, rollbacks, held_out)
         self._limit = self._make_limit()
         adaptation = {"adapt_every": adapt_every, "max_generators": max_generators}
-        # They decide when a run goes back, and to which step; `rollbacks` itself may grow.
+        # They decide when a run goes back, and to which step. `rollbacks` itself may change, also
+        # from 0: then the run has no such settings.
         diagnosis = {"doctor_every": doctor_every, "backup_every": backup_every}
+        goes_back = bool(rollbacks)
+        if self.directory.exists:
+            goes_back = diagnosis.keys() <= self.directory.settings().keys()
         self.settings = describe(
             gan,
             source,
@@ -180,7 +184,7 @@ class Run:
             more={
                 **(settings or {}),
                 **({} if adapt_every is None else adaptation),
-                **(diagnosis if rollbacks else {}),
+                **(diagnosis if goes_back else {}),
             },
         )
 
@@ -366,7 +370,7 @@ class Run:
                 f"cluster. Received: {held_out.name!r}. Leave it out"
             )
         if held_out is not None and self._gan.num_classes is not None:
-            class_names.check_equal(held_out.name, held_out.class_names, self._source.class_names)
+            class_names.check_order(held_out.name, held_out.class_names, self._source.class_names)
         if workers > 1 or (doctor_every is None and not rollbacks):
             # A doctor would look, and stop, at the chief alone.
             return callbacks.StopOnNaN()
