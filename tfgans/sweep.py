@@ -19,6 +19,13 @@ FINISHED, FAILED, STOPPED, WAITING = "finished", "failed", "stopped", "waiting"
 # Bytes of a file name in most file systems, less a suffix.
 _LONGEST_NAME = 250
 _PLAIN = re.compile(r"[^\w.+:@=,-]+")
+# Flags that end a run.
+_LENGTHS = ("steps", "minutes", "cpu_seconds")
+_PER_CALL = "--steps_per_execution="
+
+
+def _folder_name(values: Mapping[str, str]) -> str:
+    return ",".join(f"{flag}={_PLAIN.sub('-', value)}" for flag, value in values.items())
 
 
 class Cell(NamedTuple):
@@ -37,8 +44,12 @@ class Cell(NamedTuple):
     @property
     def name(self) -> str:
         """The name of the run's folder, such as "model=r3gan,num_generators=4,seed=0"."""
-        parts = [*self.values.items(), ("seed", str(self.seed))]
-        return ",".join(f"{flag}={_PLAIN.sub('-', value)}" for flag, value in parts)
+        return _folder_name({**self.values, "seed": str(self.seed)})
+
+    @property
+    def combination(self) -> str:
+        """The name without the seed, such as "model=r3gan,num_generators=4"."""
+        return _folder_name(self.values)
 
 
 class Row(NamedTuple):
@@ -67,15 +78,22 @@ class Row(NamedTuple):
 class Sweep:
     """The definition of a table of runs.
 
+    With `equal_cpu_seconds`, all combinations of the flags get the same CPU time, as a number of
+    steps that is the same for all seeds of a combination and on all machines.
+
     Args:
         shared: The flags that all runs have, each as `--name=value`, by name.
         varied: The values of each flag that varies, by name.
         first_seed: Int of at least 0.
         num_seeds: Int of at least 1.
+        equal_cpu_seconds: Positive float, the CPU seconds of the training steps of each run.
+            Default: None, flags end the runs.
+        step_seconds: The timings of each combination so far, by `Cell.combination`: the CPU seconds
+            of a training step.
 
     Raises:
-        ValueError: If a flag has the same value twice, is shared and varied, or two runs would have
-            the same folder.
+        ValueError: If a flag has the same value twice, is shared and varied, two runs would have
+            the same folder, or flags end the runs beside `equal_cpu_seconds`.
 
     Example:
 
@@ -90,9 +108,19 @@ class Sweep:
     varied: Mapping[str, Sequence[str]]
     first_seed: int = 0
     num_seeds: int = 1
+    equal_cpu_seconds: float | None = None
+    step_seconds: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checks.positive_int("num_seeds", self.num_seeds)
+        if self.equal_cpu_seconds is not None:
+            checks.positive("equal_cpu_seconds", self.equal_cpu_seconds)
+            for name in _LENGTHS:
+                if name in self.shared or name in self.varied:
+                    raise ValueError(
+                        "With --equal_cpu_seconds the sweep sets the --steps of its runs. Received "
+                        f"--{name} as well: leave it out"
+                    )
         both = sorted(self.shared.keys() & self.varied.keys())
         if both:
             raise ValueError(
@@ -116,11 +144,34 @@ class Sweep:
         cells = []
         for combination in itertools.product(*self.varied.values()):
             values = dict(zip(self.varied, combination, strict=True))
-            varied = [f"--{name}={value}" for name, value in values.items()]
+            flags = [*self.shared.values(), *(f"--{flag}={text}" for flag, text in values.items())]
+            steps = self._steps(_folder_name(values), flags)
+            flags += [] if steps is None else [f"--steps={steps}"]
             for seed in range(self.first_seed, self.first_seed + self.num_seeds):
-                flags = (*self.shared.values(), *varied, f"--seed={seed}")
-                cells.append(Cell(values, seed, flags))
+                cells.append(Cell(values, seed, (*flags, f"--seed={seed}")))
         return cells
+
+    def with_step_seconds(self, combination: str, seconds: float) -> Self:
+        """Returns the definition with another timing of a combination.
+
+        Args:
+            combination: See `Cell.combination`.
+            seconds: Float, the CPU seconds of a training step.
+        """
+        before = self.step_seconds.get(combination, ())
+        timings = {**self.step_seconds, combination: [*before, seconds]}
+        return dataclasses.replace(self, step_seconds=timings)
+
+    def _steps(self, combination: str, flags: Sequence[str]) -> int | None:
+        """Returns the steps of a combination that take `equal_cpu_seconds`; None if unknown."""
+        timings = self.step_seconds.get(combination)
+        if self.equal_cpu_seconds is None or not timings:
+            return None
+        # Other processes of the machine can only make a step more expensive.
+        steps = self.equal_cpu_seconds / min(timings)
+        per_call = [flag.partition("=")[2] for flag in flags if flag.startswith(_PER_CALL)]
+        unit = int(per_call[0]) if per_call and per_call[0].isdecimal() else 1
+        return max(int(steps) // unit, 1) * unit
 
     def save(self, folder: Path) -> None:
         """Writes the definition into the folder of the table, in place of a smaller one."""
@@ -162,6 +213,12 @@ class Sweep:
             )
             if there != here:
                 yield f"{there} there and {here} here"
+        if before.equal_cpu_seconds != self.equal_cpu_seconds:
+            there, here = (
+                f"--equal_cpu_seconds={seconds:g}" if seconds else "no --equal_cpu_seconds"
+                for seconds in (before.equal_cpu_seconds, self.equal_cpu_seconds)
+            )
+            yield f"{there} there and {here} here"
         if list(self.varied) != list(before.varied):
             there, here = (", ".join(sweep.varied) or "no flag varies" for sweep in (before, self))
             yield f"the flags that vary are {there} there and {here} here"

@@ -1,10 +1,12 @@
 """`tfgans sweep`: trains a table of runs."""
 
 import contextlib
+import dataclasses
 import io
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,11 @@ _WITH_COMMAS = ("augmentation_policy", "consistency_policy")
 _OF_THE_SWEEP = ("run_dir", "seed", "dry_run", "resume")
 # With what the errors of `tfgans train` begin.
 _PREFIX = "tfgans train: "
+# Timings of a combination, each with this share of the CPU time of a run, and at least this many
+# CPU seconds.
+_TIMINGS = 2
+_TIMED_SHARE = 1 / 40
+_LEAST_TIMED = 3.0
 # Metrics in the line of a run that has ended.
 _NUM_SAID = 3
 # With these a run measures the CPU time that the engines' processes have: they have one thread.
@@ -46,6 +53,13 @@ def define(parser: Parser) -> None:
     group.path("run_dir", None, "folder of the table; each run is a folder in it (required)")
     group.integer("seeds", 1, "runs of each combination, each with another seed", at_least=1)
     group.integer("seed", 0, "the first seed", at_least=0)
+    group.number(
+        "equal_cpu_seconds",
+        None,
+        "CPU time of the training steps of each run, as a number of steps: each combination is "
+        "timed before the first run, and all its seeds train as many steps as take that time",
+        at_least=0,
+    )
     group.boolean("dry_run", False, "check all combinations, print the runs and stop")
     group = parser.group("Execution")
     group.integer(
@@ -110,13 +124,15 @@ def sweep(parser: Parser, shared_words: Sequence[str]) -> int:
 def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     from tfgans import engines, files
     from tfgans.evaluation import short_name
-    from tfgans.sweep import FINISHED, LOGS, WAITING, failures, read_row
+    from tfgans.sweep import DEFINITION, FINISHED, LOGS, WAITING, Sweep, failures, read_row
 
     values = parser.values
     engines.check(values.engine)
     folder = files.path(values.run_dir)
     table = _table(parser, shared_words)
     table.check_folder(folder)
+    if (folder / DEFINITION).exists():
+        table = dataclasses.replace(table, step_seconds=Sweep.load(folder).step_seconds)
     cells = table.cells()
     failed = failures(folder)
     rows = {cell.name: read_row(folder, cell, error=failed.get(cell.name, "")) for cell in cells}
@@ -138,11 +154,19 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
         _check(list(new.values()), folder, workers=checking, engine=values.engine)
         if values.dry_run:
             print(*(f"{cell.name}\n  {_command(cell, folder)}" for cell in cells), sep="\n")
+            if table.equal_cpu_seconds is not None:
+                print("The sweep adds --steps, after it has timed each combination")
             return 0
         folder.mkdir(parents=True, exist_ok=True)
         with files.locked(folder, wait=False):
             table.save(folder)
             (folder / LOGS).mkdir(exist_ok=True)
+            if table.equal_cpu_seconds is not None:
+                table = _timed(table, folder, engine=values.engine)
+                cells = table.cells()
+                rows = {cell.name: rows[cell.name]._replace(cell=cell) for cell in cells}
+                order = engines.alternate(cells, lambda cell: cell.seed)
+                missing = [cell for cell in order if rows[cell.name].state != FINISHED]
             _write_table(folder, list(rows.values()))
             sys.stderr.write(
                 f"{len(cells)} runs, {len(cells) - len(missing)} of them finished, {workers} at a "
@@ -214,7 +238,13 @@ def _table(parser: Parser, shared_words: Sequence[str]) -> "Sweep":
         for name, flag in _serialized([*shared_words, *once]).items()
         if name not in varied
     }
-    return Sweep(shared, varied, first_seed=values.seed, num_seeds=values.seeds)
+    return Sweep(
+        shared,
+        varied,
+        first_seed=values.seed,
+        num_seeds=values.seeds,
+        equal_cpu_seconds=values.equal_cpu_seconds,
+    )
 
 
 def _names(words: Sequence[str], known: flags.FlagValues) -> list[str]:
@@ -296,6 +326,87 @@ def _check(cells: Sequence["Cell"], folder: Path, *, workers: int, engine: str) 
         error = ended.error or (ended.measures or {}).get("error")
         if error:
             raise ValueError(f"{cells[index].name} cannot be trained: {error}")
+
+
+def _timed(table: "Sweep", folder: Path, *, engine: str) -> "Sweep":
+    """Returns a table whose combinations have all been timed, and writes it into its folder.
+
+    The timings are alone and in turns, so that no combination has a busier machine than the others.
+
+    Raises:
+        ValueError: If a combination cannot be trained.
+    """
+    from tfgans import engines
+    from tfgans.sweep import LOGS
+
+    first = {cell.combination: cell for cell in reversed(table.cells())}
+    combinations = list(first)[::-1]
+    seconds = max((table.equal_cpu_seconds or 0) * _TIMED_SHARE, _LEAST_TIMED)
+    waiting = [
+        name
+        for turn in range(_TIMINGS)
+        for name in combinations[:: -1 if turn % 2 else 1]
+        if len(table.step_seconds.get(name, ())) <= turn
+    ]
+    if waiting:
+        sys.stderr.write(f"timing {len(set(waiting))} combinations, {_TIMINGS} times each\n")
+    tasks = [
+        engines.Task(
+            time_steps,
+            {
+                "words": first[name].flags,
+                "seconds": seconds,
+                "log": os.fspath((folder / LOGS / f"timing,{name}.txt").absolute()),
+                "seed": table.first_seed,
+            },
+        )
+        for name in waiting
+    ]
+    for index, ended in engines.run_tasks(tasks, workers=1, engine=engine, fresh=True):
+        if ended.measures is None:
+            raise ValueError(f"{waiting[index]} cannot be timed: {ended.error}")
+        cost = float(ended.measures["step_seconds"])
+        table = table.with_step_seconds(waiting[index], cost)
+        table.save(folder)
+        sys.stderr.write(f"{waiting[index]}: {1e3 * cost:.1f} CPU ms a step\n")
+    return table
+
+
+def time_steps(*, words: Sequence[str], seconds: float, log: str, seed: int) -> dict[str, float]:
+    """Trains for a while in this process, and returns the CPU seconds of a step (`step_seconds`).
+
+    Evaluations, pictures, checks and backups are left out, as in `tfgans.training.Spent`.
+
+    Args:
+        words: The words after `tfgans train`.
+        seconds: CPU seconds of the training steps.
+        log: File to which the output is appended.
+        seed: The seed among the words.
+    """
+    from tfgans import training
+
+    del seed
+    parser = _train_parser()
+    parser.parse(words)
+    with (
+        open(log, "a", buffering=1, encoding="utf-8") as file,
+        contextlib.redirect_stdout(file),
+        contextlib.redirect_stderr(file),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        gan, source = train.build(parser)
+        job = training.Run(
+            folder,
+            gan,
+            source,
+            batch_size=parser.values.batch_size,
+            cpu_seconds=seconds,
+            epoch_steps=parser.values.epoch_steps,
+            doctor_every=None,
+        )
+        job.train()
+        spent = job.directory.time_spent()[-1]
+    return {"step_seconds": spent.cpu_seconds / spent.step}
 
 
 def train_run(*, words: Sequence[str], log: str | None, seed: int) -> dict[str, str]:

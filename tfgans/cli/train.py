@@ -2,10 +2,15 @@
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tfgans.cli.command import Command, Exit, resume_command
 from tfgans.cli.options import data, devices, model, run
 from tfgans.cli.parser import Parser
+
+if TYPE_CHECKING:
+    from tfgans.data import Source
+    from tfgans.gan import GAN
 
 
 def define(parser: Parser) -> None:
@@ -18,6 +23,19 @@ def define(parser: Parser) -> None:
     run.define(parser)
 
 
+def build(parser: Parser) -> "tuple[GAN, Source]":
+    """Returns the compiled model that the flags describe, and the data.
+
+    Raises:
+        ValueError: If a flag does not apply, or the data cannot be loaded.
+    """
+    model.check(parser)
+    with devices.scope(parser):
+        data.check_outside(parser, parser.values.run_dir)
+        source = data.load_source(parser)
+        return model.build(parser, source), source
+
+
 def train(parser: Parser, _: Sequence[str]) -> int:
     """Trains; if that ends early, says how to continue."""
     from tfgans.freed_memory import keep_freed_memory
@@ -27,11 +45,7 @@ def train(parser: Parser, _: Sequence[str]) -> int:
     from tfgans.training.local_cluster import TRY_AGAIN
 
     values = parser.values
-    model.check(parser)
-    with devices.scope(parser):
-        data.check_outside(parser, values.run_dir)
-        source = data.load_source(parser)
-        gan = model.build(parser, source)
+    gan, source = build(parser)
     job = training.Run(
         values.run_dir,
         gan,

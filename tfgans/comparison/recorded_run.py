@@ -6,7 +6,6 @@ import json
 import math
 import os
 import re
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +17,6 @@ from tfgans.comparison.settings import Value, flatten, is_seed
 from tfgans.evaluation import MetricValue, Record
 from tfgans.sweep import read_table
 from tfgans.training import EvaluatedNumber, RunDirectory, Spent
-from tfgans.training.settings import architecture
 
 _GRID = re.compile(r"step-(\d+)\.png")
 _BACKUP = re.compile(r"step-(\d+)-")
@@ -64,7 +62,6 @@ class RecordedRun:
         }
         ends = {name: self._length[name] for name in self._length if name != "epoch_steps"}
         self.settings: dict[str, Value] = flatten(description["settings"]) | ends
-        self.settings |= _architectures(self._directory.initial_model)
         self.versions: dict[str, str] = description["versions"]
         self.flags = _flags(self.path / "flags.txt")
 
@@ -292,20 +289,6 @@ def _by_number(path: Path) -> list[tuple[int, str]]:
     """Returns a key that sorts 9 before 10."""
     parts = re.split(r"(\d+)", os.fspath(path))
     return [(int(part) if part.isdecimal() else -1, part) for part in parts]
-
-
-def _architectures(initial_model: Path) -> dict[str, Value]:
-    """Returns checksums of both networks without their seeds, in place of those in `run.json`."""
-    try:
-        with zipfile.ZipFile(initial_model) as file:
-            config = json.loads(file.read("config.json"))["config"]
-        return {
-            f"{name}.architecture": architecture(config[name], seeds=False)
-            for name in ("generator", "discriminator")
-        }
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
-        # The run has not begun, or the file is damaged: then the checksums with seeds remain.
-        return {}
 
 
 def _flags(path: Path) -> dict[str, str]:

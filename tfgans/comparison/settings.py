@@ -41,7 +41,7 @@ def flatten(settings: Mapping[str, object], prefix: str = "") -> dict[str, Value
 
 def is_seed(name: str) -> bool:
     """Returns whether a setting is a seed, which makes no difference but by chance."""
-    return name.rpartition(".")[2].endswith("seed")
+    return name.rpartition(".")[2].endswith(("seed", "seeds"))
 
 
 def shown(value: Value) -> str:

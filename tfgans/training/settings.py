@@ -22,7 +22,7 @@ from tfgans.training.directory import RunDirectory
 _NETWORKS = frozenset({"generator", "discriminator"})
 # Lists in the config of a functional model that refer to layers by name.
 _REFERENCES = frozenset({"keras_history", "input_layers", "output_layers"})
-_CHECKSUMS = ("architecture", "data")
+_CHECKSUMS = ("architecture", "data", "seeds")
 _RATES = ("learning_rate", "beta_1", "beta_2")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _SHARE_DIGITS = 6
@@ -35,7 +35,7 @@ def describe(
 
     Args:
         gan: Compiled model. Its config and that of its optimizers are settings; of a network, the
-            number of parameters and a checksum of the architecture.
+            number of parameters, and checksums of the architecture and of its seeds.
         source: Its description is a setting, and for a conditional model the share of each class.
         batch_size: Int.
         more: Further settings, from the caller.
@@ -93,23 +93,18 @@ def _source(source: Source) -> dict[str, Any]:
 
 def _network(player: Player) -> dict[str, Any]:
     network = player.network
+    config = _renamed(keras.saving.serialize_keras_object(network))
     described: dict[str, Any] = {
         "parameters": network.count_params(),
-        "architecture": architecture(keras.saving.serialize_keras_object(network)),
+        "architecture": _checksum(_without_seeds(config)),
+        # Of the initial weights and of random layers: runs that differ by them alone are of one
+        # group.
+        "seeds": _checksum(config),
     }
     return described | ({"mixture": player.mixture_settings} if player.is_mixture else {})
 
 
-def architecture(config: Any, *, seeds: bool = True) -> str:
-    """Returns a checksum of a network's config, which does not depend on the names of layers.
-
-    Args:
-        config: JSON values, from `keras.saving.serialize_keras_object` or a .keras file.
-        seeds: Bool, whether the seeds of the initial weights and of random layers count.
-    """
-    config = _renamed(config)
-    if not seeds:
-        config = _without_seeds(config)
+def _checksum(config: Any) -> str:
     text = _ADDRESS.sub("", json.dumps(config, sort_keys=True, default=str))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
