@@ -145,8 +145,7 @@ class Sweep:
         for combination in itertools.product(*self.varied.values()):
             values = dict(zip(self.varied, combination, strict=True))
             flags = [*self.shared.values(), *(f"--{flag}={text}" for flag, text in values.items())]
-            steps = self._steps(_folder_name(values), flags)
-            flags += [] if steps is None else [f"--steps={steps}"]
+            flags += self._length(_folder_name(values), flags)
             for seed in range(self.first_seed, self.first_seed + self.num_seeds):
                 cells.append(Cell(values, seed, (*flags, f"--seed={seed}")))
         return cells
@@ -162,16 +161,18 @@ class Sweep:
         timings = {**self.step_seconds, combination: [*before, seconds]}
         return dataclasses.replace(self, step_seconds=timings)
 
-    def _steps(self, combination: str, flags: Sequence[str]) -> int | None:
-        """Returns the steps of a combination that take `equal_cpu_seconds`; None if unknown."""
+    def _length(self, combination: str, flags: Sequence[str]) -> list[str]:
+        """Returns the flag by which the sweep ends the runs of a combination, if it does."""
+        if self.equal_cpu_seconds is None:
+            return []
         timings = self.step_seconds.get(combination)
-        if self.equal_cpu_seconds is None or not timings:
-            return None
+        if not timings:
+            return [f"--cpu_seconds={self.equal_cpu_seconds:g}"]
         # Other processes of the machine can only make a step more expensive.
-        steps = self.equal_cpu_seconds / min(timings)
+        steps = int(self.equal_cpu_seconds / min(timings))
         per_call = [flag.partition("=")[2] for flag in flags if flag.startswith(_PER_CALL)]
         unit = int(per_call[0]) if per_call and per_call[0].isdecimal() else 1
-        return max(int(steps) // unit, 1) * unit
+        return [f"--steps={max(steps // unit, 1) * unit}"]
 
     def save(self, folder: Path) -> None:
         """Writes the definition into the folder of the table, in place of a smaller one."""

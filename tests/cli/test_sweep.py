@@ -14,6 +14,7 @@ from commands import command, run
 from waiting import wait_for
 
 from tfgans import engines
+from tfgans.cli import sweep
 from tfgans.sweep import failures
 
 SMALL = "--dataset=digits --network=mlp --width=8 --depth=1 --latent_dim=4 --batch_size=16"
@@ -106,11 +107,11 @@ def test_a_failed_run_is_a_row_and_more_runs_may_follow(tmp_path, here, monkeypa
 
 
 def test_values_and_seeds_may_be_added_and_nothing_else_may_change(tmp_path, unchecked):
-    def sweep(flags):
+    def added(flags):
         return run("sweep", f"--run_dir={{path}} {flags}", path=tmp_path)
 
-    assert sweep("--width=8,9").returncode == 0
-    assert sweep("--width=7,8,9 --seeds=3 --seed=0").returncode == 0
+    assert added("--width=8,9").returncode == 0
+    assert added("--width=7,8,9 --seeds=3 --seed=0").returncode == 0
     runs = [(row["width"], row["seed"], row["state"]) for row in rows(tmp_path)]
     assert runs == [(width, seed, "waiting") for width in "789" for seed in "012"]
     for flags, message in (
@@ -119,7 +120,7 @@ def test_values_and_seeds_may_be_added_and_nothing_else_may_change(tmp_path, unc
         ("--width=7,8,9 --seeds=3 -- --ema=0", "no --ema for all runs there and --ema=0.0 here"),
         ("--width=7,8,9 --seeds=3 --depth=1,2", "vary are width there and width, depth here"),
     ):
-        done = sweep(flags)
+        done = added(flags)
         assert done.returncode == 1
         assert message in done.stderr
 
@@ -137,6 +138,8 @@ def test_values_and_seeds_may_be_added_and_nothing_else_may_change(tmp_path, unc
         ("--width=8,8", "values of --width must differ"),
         ("--dataset=folder:a/b,folder:a?b", "differ in letters and digits"),
         ("--width=8,9 -- --width=3", "on one side of --. Received --width on both"),
+        ("--equal_cpu_seconds=9 -- --steps=3", "sets the --steps of its runs. Received --steps as"),
+        ("--equal_cpu_seconds=0", "`equal_cpu_seconds` must be above 0"),
         ("-- --seed=3", "The sweep sets --seed of each run"),
         ("-- --noresume", "The sweep sets --resume of each run"),
     ],
@@ -153,6 +156,34 @@ def test_runs_that_end_by_cpu_time_are_alone(seconds, tmp_path, unchecked, monke
     monkeypatch.setattr(engines, "num_cpus", lambda: 4)
     done = run("sweep", f"--run_dir={{path}} {seconds}", path=tmp_path)
     assert "1 at a time" in done.stderr
+
+
+def test_runs_of_equal_cpu_time_have_the_steps_that_take_it(tmp_path, here, monkeypatch):
+    costs = iter([0.01, 0.04, 0.05, 0.02, 1.0, 1.0])
+    monkeypatch.setattr(sweep, "time_steps", lambda **_: {"step_seconds": next(costs)})
+    runs = f"--run_dir={{path}} -- {SMALL} --steps_per_execution=3 --epoch_steps=3"
+    flags = f"--ema=0,.8 --equal_cpu_seconds=.1 {runs}"
+    done = run("sweep", flags, path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    # The cheaper of the timings, which take turns: .01 and .02 CPU seconds a step.
+    assert [(row["ema"], row["step"]) for row in rows(tmp_path)] == [("0", "9"), (".8", "3")]
+    assert "--steps=9 --seed=0" in rows(tmp_path)[0]["command"]
+    # More seeds have the same steps, and only what is new is timed.
+    more = f"--seeds=2 {flags.replace('0,.8', '0,.8,.9')}"
+    assert run("sweep", more, path=tmp_path).returncode == 0
+    steps = {(row["ema"], row["seed"]): row["step"] for row in rows(tmp_path)}
+    assert steps == {(e, s): n for e, n in (("0", "9"), (".8", "3"), (".9", "3")) for s in "01"}
+    other = run("sweep", more.replace("seconds=.1", "seconds=.2"), path=tmp_path)
+    assert "--equal_cpu_seconds=0.1 there and --equal_cpu_seconds=0.2 here" in other.stderr
+
+
+def test_a_step_is_timed_without_what_is_not_training(tmp_path):
+    words = f"{SMALL} --epoch_steps=5 --evaluate_every=5 --steps_per_execution=5".split()
+    log = tmp_path / "log.txt"
+    timed = sweep.time_steps(words=words, seconds=0.2, log=str(log), seed=0)
+    assert 0 < timed["step_seconds"] < 0.2
+    assert "frechet" not in log.read_text()
+    assert os.listdir(tmp_path) == ["log.txt"]
 
 
 def test_folders_of_something_else_are_refused(tmp_path, unchecked):

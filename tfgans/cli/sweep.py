@@ -155,7 +155,7 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
         if values.dry_run:
             print(*(f"{cell.name}\n  {_command(cell, folder)}" for cell in cells), sep="\n")
             if table.equal_cpu_seconds is not None:
-                print("The sweep adds --steps, after it has timed each combination")
+                print("Once a combination is timed, its runs have --steps instead of --cpu_seconds")
             return 0
         folder.mkdir(parents=True, exist_ok=True)
         with files.locked(folder, wait=False):
@@ -439,8 +439,8 @@ COMMAND = Command(
     summary="Trains a table of runs: all combinations of some flags, each from several seeds.",
     examples=(
         "--model=wgan_gp,r3gan --seeds=3 --run_dir=runs/table --dataset=digits --steps=2000",
-        "--model=wgan_gp,r3gan --num_generators=1,4 --seeds=5 --run_dir=runs/table -- "
-        "--dataset=fashion_mnist --cpu_seconds=300 --evaluate_every=500",
+        "--model=wgan_gp,r3gan --seeds=6 --equal_cpu_seconds=300 --run_dir=runs/table -- "
+        "--dataset=fashion_mnist --evaluate_every=500",
         "--learning_rate=1e-4,2e-4 --run_dir=runs/rates --dry_run",
     ),
     define=define,

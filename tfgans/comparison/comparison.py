@@ -17,8 +17,8 @@ from tfgans.evaluation import MetricValue, Record, quantity_of, short_name
 from tfgans.reports.seeds import rank_test, sign_test, summary
 
 TESTS = ("sign", "rank")
-# The flag that names the folder of a run.
-_PLACE = "run_dir"
+# Flags that tell no groups apart: the folder of a run, and its steps, which the table shows anyway.
+_UNTOLD = ("run_dir", "steps")
 # Columns of `Comparison.rows`, and flags that end a run.
 _MEASURED = ("steps", "cpu_seconds")
 # The flags of an evaluation.
@@ -398,7 +398,7 @@ def _flags_of(groups: Sequence[Sequence[RecordedRun]]) -> dict[str, list[str]]:
     for name in names:
         values = [{run.flags.get(name, "-") for run in ours} for ours in groups]
         within = all(len(each) == 1 for each in values)
-        if within and len(set().union(*values)) > 1 and name != _PLACE and not is_seed(name):
+        if within and len(set().union(*values)) > 1 and name not in _UNTOLD and not is_seed(name):
             flags[name] = [each.pop() for each in values]
     return flags
 
