@@ -37,7 +37,7 @@ IMPORTS = {
     "logs": set(),
     "mixtures": {"averages", "saving"},
     "objectives": set(),
-    "output_ranges": set(),
+    "last_activation": set(),
     "penalties": set(),
     "pictures": set(),
     "refinement": set(),
@@ -51,7 +51,7 @@ IMPORTS = {
     "optimizers": {"replicas"},
     "players": {"layers", "mixtures", "optimizers", "penalties", "replicas"},
     "pairing": {
-        *("augmentation", "layers", "objectives", "output_ranges", "penalties", "players"),
+        *("augmentation", "layers", "objectives", "last_activation", "penalties", "players"),
         "regularizers",
     },
     "sampling": {"players", "refinement"},

@@ -6,9 +6,9 @@ import keras
 
 from tfgans import checks, compat, shapes
 from tfgans.augmentation import Augmentation
+from tfgans.last_activation import check_image_generator, refuse_probabilities
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Objective
-from tfgans.output_ranges import check_image_generator, refuse_probabilities
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.penalties.penalty import refuse_batch_statistics
 from tfgans.players import DiscriminatorPlayer, GeneratorPlayer
