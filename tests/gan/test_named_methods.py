@@ -288,8 +288,12 @@ class TestDCD:
 
 
 def test_sngan_wants_spectral_normalization():
-    with pytest.raises(ValueError, match=r"must hold `tfgans.layers.SpectralNormalization`"):
-        tfgans.SNGAN(tiny.generator(), tiny.discriminator())
+    shape = tiny.discriminator().input_shape[1:]
+    layer = keras.layers.SpectralNormalization(keras.layers.Dense(1))
+    of_keras = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), layer])
+    for discriminator in (tiny.discriminator(), of_keras):
+        with pytest.raises(ValueError, match=r"must hold `tfgans.layers.SpectralNormalization`"):
+            tfgans.SNGAN(tiny.generator(), discriminator)
 
 
 def test_weighted_fakes_are_weighed_by_their_own_discriminator():

@@ -167,11 +167,6 @@ class SpectralNormalization(keras.layers.Wrapper):
         """Returns the constructor's arguments, the wrapped layer serialized."""
         return {**super().get_config(), "power_iterations": self.power_iterations}
 
-    def start_iteration_from(self, vector: tf.Tensor) -> None:
-        """Sets `u` to the leading singular vector, iterated from a vector of as many elements."""
-        start = _unit(ops.reshape(ops.cast(vector, self.estimate_dtype), self.vector_u.shape))
-        self.vector_u.assign(self._iterate(self._kernel_matrix(), start, _ITERATIONS_AT_BUILD))
-
     def _call_with_divided_kernel(self, inputs: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
         """Calls the wrapped layer in a scope in which its kernel reads as kernel / norm.
 
@@ -220,101 +215,6 @@ class SpectralNormalization(keras.layers.Wrapper):
             update = _unit(ops.matmul(vector_v, matrix))
             vector_u = ops.where(ops.any(update != 0), update, vector_u)
         return vector_u
-
-
-def replace_keras_spectral_normalization(network: keras.Model) -> keras.Model:
-    """Returns a network with `SpectralNormalization` for each layer of Keras of that name.
-
-    `keras.layers.SpectralNormalization` writes to the kernel at each training call, also in a
-    penalty. The layers that are returned instead divide by the norm and leave the kernel alone.
-    Where that norm is defined as in Keras, a trained network gives the same outputs; it differs for
-    transposed and depthwise convolutions and for some equations of EinsumDense, see
-    `SpectralNormalization`.
-
-    The new network shares all other layers with `network`, those inside the replaced layers
-    included, and so all kernels and biases. The power iteration starts from Keras's vector where
-    that has as many elements as ours.
-
-    The new network is another object: train it. Do not call `network` in training
-    afterwards, for its layers of Keras would write to the shared kernels.
-
-    Args:
-        network: `keras.Sequential` or functional model, which may hold other ones.
-
-    Returns:
-        The new network, of the same name; `network` itself, the same object, if it holds no
-        `keras.layers.SpectralNormalization`.
-
-    Raises:
-        ValueError: If the layers to replace are in a subclassed model or layer, which cannot be
-            taken apart.
-
-    Example:
-
-    >>> network = keras.Sequential(
-    ...     [keras.Input((4,)), keras.layers.SpectralNormalization(keras.layers.Dense(1))]
-    ... )
-    >>> replace_keras_spectral_normalization(network).layers
-    [<SpectralNormalization name=spectral_normalization, built=True>]
-    """
-    return _replace(network, {})
-
-
-def _replace(
-    layer: keras.layers.Layer, replaced: dict[int, keras.layers.Layer]
-) -> keras.layers.Layer:
-    """Returns a layer with replaced layers inside, cached by layer; operations stay as they are."""
-    if not isinstance(layer, keras.layers.Layer) or not any(
-        isinstance(nested, keras.layers.SpectralNormalization)
-        for nested in compat.all_layers(layer)
-    ):
-        return layer
-    if id(layer) not in replaced:
-        replaced[id(layer)] = _replacement(layer, replaced)
-    return replaced[id(layer)]
-
-
-def _replacement(
-    layer: keras.layers.Layer, replaced: dict[int, keras.layers.Layer]
-) -> keras.layers.Layer:
-    if isinstance(layer, keras.layers.SpectralNormalization):
-        return _from_keras(layer)
-    if not _is_graph_of_layers(layer):
-        raise ValueError(
-            "`keras.layers.SpectralNormalization` can be replaced in Sequential and functional "
-            f"models. Received: {layer!r} of {type(layer).__name__}, which holds it. Wrap its "
-            "layers in `tfgans.layers.SpectralNormalization` instead: Keras's layer writes to the "
-            "kernel at each training call"
-        )
-    network = keras.models.clone_model(
-        layer, clone_function=lambda nested: _replace(nested, replaced)
-    )
-    if not layer.trainable:
-        network.trainable = False
-    return network
-
-
-def _is_graph_of_layers(layer: keras.layers.Layer) -> bool:
-    """Returns whether a layer is a Sequential or functional model that overrides nothing."""
-    graph = isinstance(layer, keras.Sequential) or (
-        isinstance(layer, keras.Model) and isinstance(layer, keras.Function)
-    )
-    return graph and type(layer).__module__.partition(".")[0] == "keras"
-
-
-def _from_keras(layer: keras.layers.SpectralNormalization) -> SpectralNormalization:
-    ours = SpectralNormalization(
-        layer.layer,
-        power_iterations=layer.power_iterations,
-        name=layer.name,
-        trainable=layer.trainable,
-        dtype=layer.dtype_policy,
-    )
-    if layer.built:
-        ours.build_from_config(layer.get_build_config())
-        if math.prod(layer.vector_u.shape) == math.prod(ours.vector_u.shape):
-            ours.start_iteration_from(layer.vector_u)
-    return ours
 
 
 def _kernel(layer: keras.layers.Layer) -> keras.Variable | tf.Tensor | None:

@@ -8,7 +8,6 @@ from tfgans import compat, optimizers
 from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise, SpectralNormalization
-from tfgans.layers.spectral_normalization import replace_keras_spectral_normalization
 from tfgans.objectives import Hinge
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.regularizers import Regularizer
@@ -20,9 +19,8 @@ class SNGAN(GAN):
     """SNGAN: hinge losses, and a discriminator whose layers all have a spectral norm of 1.
 
     The discriminator must hold `tfgans.layers.SpectralNormalization`, as the builders of
-    `tfgans.networks` make it with `normalization="spectral"`. Keras's layer of that name writes to
-    the kernel at each call, also in a penalty: `tfgans.layers.SpectralNormalization` replaces it,
-    with the same weights, and `gan.discriminator` is then the network that trains.
+    `tfgans.networks` make it with `normalization="spectral"`. Keras's layer of that name does not
+    suffice: it writes to the kernel at each training call, also in a penalty.
 
     Args:
         generator: Built Keras model, latents -> examples.
@@ -61,15 +59,14 @@ class SNGAN(GAN):
         seed: int = 0,
         name: str | None = None,
     ) -> None:
-        if isinstance(discriminator, keras.layers.Layer):
-            discriminator = replace_keras_spectral_normalization(discriminator)
         if isinstance(discriminator, keras.layers.Layer) and not any(
             isinstance(layer, SpectralNormalization) for layer in compat.all_layers(discriminator)
         ):
             raise ValueError(
-                "The discriminator of `SNGAN` must hold `tfgans.layers.SpectralNormalization`. "
-                f"Received: {discriminator.name!r}, without. Build it with "
-                "`normalization='spectral'`, or use `HingeGAN`"
+                "The discriminator of `SNGAN` must hold `tfgans.layers.SpectralNormalization` "
+                "(Keras's layer of that name writes to the kernel in each call). Received: "
+                f"{discriminator.name!r}, without. Build it with `normalization='spectral'`, or "
+                "use `HingeGAN`"
             )
         super().__init__(
             generator,
