@@ -34,3 +34,16 @@ def _fresh_keras_state():
     keras.backend.clear_session(free_memory=next(_tests) % 100 == 0)
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Runs of labs and sweeps run in this process, which has TensorFlow."""
+    from tfgans import engines
+
+    def in_turn(tasks, workers, runs_of_a_process):
+        return ((index, engines._measure(task)) for index, task in enumerate(tasks))
+
+    monkeypatch.setattr(engines, "_by_processes", in_turn)
+    # Seconds a run in a process as large as this one.
+    monkeypatch.setattr(engines, "_forget_others", lambda seed: None)

@@ -41,6 +41,16 @@ def make(kind):
     return gan
 
 
+class Labeled(tf.Module):
+    """A model of another library, which returns its inputs."""
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, 2], name="z"), tf.TensorSpec([None], tf.int64, "y")]
+    )
+    def make(self, z, y):
+        return {"out": tf.concat([z, tf.cast(y, tf.float32)[:, tf.newaxis]], axis=1)}
+
+
 class Export:
     """A live model and its first version, which was not compared in a new process."""
 

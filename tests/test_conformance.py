@@ -230,29 +230,6 @@ def test_half_precision_gives_finite_numbers(row):
         assert {weight.dtype for weight in network.weights} == {"float32"}
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        # The exports of models hold mixtures and residual networks too.
-        pytest.param(
-            row,
-            marks=[pytest.mark.slow] * row.name.startswith(("Mixture", "r3gan", "resnet")),
-        )
-        for row in NETWORKS
-    ],
-    ids=lambda row: row.name,
-)
-def test_exported_by_keras(row, tmp_path):
-    expected = row.made(row.inputs())  # Keras exports only a model that was called.
-    row.made.export(tmp_path / "made", verbose=False)
-    signature = tf.saved_model.load(str(tmp_path / "made")).signatures["serving_default"]
-    specs = signature.structured_input_signature[1]
-    names = {spec.dtype: name for name, spec in specs.items()}
-    inputs = {names[tensor.dtype]: tensor for tensor in tf.nest.flatten(row.inputs())}
-    (outputs,) = signature(**inputs).values()
-    np.testing.assert_allclose(outputs, expected, atol=1e-5)
-
-
 # Sources.
 
 

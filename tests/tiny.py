@@ -1,5 +1,7 @@
 """Networks and data small enough that a test trains them in a second."""
 
+import math
+
 import keras
 import numpy as np
 from sklearn.datasets import load_digits
@@ -93,6 +95,17 @@ def mixtures(num_generators=3, num_discriminators=2, *, normalization=True, **op
             [discriminator(seed=30 + i) for i in range(num_discriminators)], **options
         ),
     )
+
+
+def constants(values, *, shape=(1,), latent_dim=2, **options):
+    """A mixture of generators that return a number each, whatever the latent."""
+    components = []
+    for value in values:
+        inputs = keras.Input((latent_dim,))
+        bias = keras.initializers.Constant(value)
+        outputs = layers.Dense(math.prod(shape), kernel_initializer="zeros", bias_initializer=bias)
+        components.append(keras.Model(inputs, layers.Reshape(shape)(outputs(inputs))))
+    return tfgans.MixtureGenerator(components, **options)
 
 
 def train(model, steps=1, *, batch_size=16):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from toy import assert_mean
 
 from tfgans import random
 from tfgans.augmentation import DiffAugment
@@ -17,11 +18,6 @@ def changed(policy, images, key=KEY):
 
 def some(num, *shape):
     return np.random.default_rng(0).normal(size=(num, *shape)).astype(np.float32)
-
-
-def assert_mean(samples, expected):
-    """Fails if independent samples have another mean: by 5 standard errors, 1 in 2 million."""
-    assert abs(np.mean(samples) - expected) < 5 * np.std(samples) / np.sqrt(np.size(samples))
 
 
 def test_color_of_gray_images_is_a_shift_and_a_contrast_around_the_mean():

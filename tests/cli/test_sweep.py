@@ -1,6 +1,5 @@
 """`tfgans sweep`: which runs a command line means, what becomes of them, and what is refused."""
 
-import csv
 import os
 import re
 import shlex
@@ -10,6 +9,7 @@ import subprocess
 import keras
 import numpy as np
 import pytest
+import toy
 from commands import command, run
 from waiting import wait_for
 
@@ -24,17 +24,6 @@ RUNS += " --metrics=frechet_distance"
 
 
 @pytest.fixture
-def here(monkeypatch):
-    """Runs run in this process, which has TensorFlow."""
-
-    def in_turn(tasks, workers, runs_of_a_process):
-        return ((index, engines._measure(task)) for index, task in enumerate(tasks))
-
-    monkeypatch.setattr(engines, "_by_processes", in_turn)
-    monkeypatch.setattr(engines, "_forget_others", lambda seed: None)
-
-
-@pytest.fixture
 def unchecked(monkeypatch):
     ended = engines.Ended({"error": ""})
     monkeypatch.setattr(
@@ -43,8 +32,7 @@ def unchecked(monkeypatch):
 
 
 def rows(path):
-    with (path / "table.csv").open() as file:
-        return list(csv.DictReader(file))
+    return toy.table(path / "table.csv")
 
 
 @pytest.mark.parametrize(

@@ -420,9 +420,7 @@ class TestUnknownLength:
 
     @pytest.mark.slow
     def test_on_replicas(self):
-        devices = [f"CPU:{index}" for index in range(2)]
-        to_one = tf.distribute.ReductionToOneDevice()
-        with tf.distribute.MirroredStrategy(devices, cross_device_ops=to_one).scope():
+        with tiny.replicas(2).scope():
             gan = tfgans.WGANGP(
                 tiny.generator(normalization=False), tiny.discriminator(), discriminator_steps=2
             )

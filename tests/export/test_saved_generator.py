@@ -23,19 +23,9 @@ def test_samples_are_those_of_the_live_model(kind, labels):
     assert (saved.takes_labels, saved.num_classes) == (kind == "conditional", None)
 
 
-class Labeled(tf.Module):
-    """A model of another library, which returns its inputs."""
-
-    @tf.function(
-        input_signature=[tf.TensorSpec([None, 2], name="z"), tf.TensorSpec([None], tf.int64, "y")]
-    )
-    def make(self, z, y):
-        return {"out": tf.concat([z, tf.cast(y, tf.float32)[:, tf.newaxis]], axis=1)}
-
-
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):
-    folder, module = tmp_path_factory.mktemp("other"), Labeled()
+    folder, module = tmp_path_factory.mktemp("other"), served.Labeled()
     tf.saved_model.save(module, str(folder), signatures=module.make)
     return folder
 

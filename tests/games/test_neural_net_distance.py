@@ -6,26 +6,16 @@ import pytest
 import tensorflow as tf
 from scipy import special
 from sklearn.linear_model import LogisticRegression
+from toy import linear
 
 from tfgans.games import neural_net_distance
-
-
-def linear(dim, **options):
-    """A class of logits w.x + b, its first weights seeded."""
-
-    def build():
-        initializer = keras.initializers.GlorotUniform(seed=1)
-        head = keras.layers.Dense(1, kernel_initializer=initializer, **options)
-        return keras.Sequential([keras.Input((dim,)), head])
-
-    return build
 
 
 def fixed(slope):
     """A class of a single function, the logit slope x: nothing is trained."""
 
     def build():
-        network = linear(1, use_bias=False)()
+        network = linear((1,), use_bias=False)()
         network.set_weights([np.array([[slope]])])
         network.trainable = False
         return network
@@ -60,7 +50,7 @@ def test_clipped_class_on_two_points(phi, clip):
     """Real at 1 and fake at -1: the best of the class is w = clip, b = 0."""
     real, fake = np.ones([8, 1]), -np.ones([8, 1])
     options = {"steps": 100, "learning_rate": 0.1, "weight_clip": clip}
-    result = neural_net_distance(real, fake, discriminator=linear(1), phi=phi, **options)
+    result = neural_net_distance(real, fake, discriminator=linear((1,)), phi=phi, **options)
     best = payoff(phi, np.array([clip]), np.array([-clip]))
     # b ends within 1e-2 of its optimum, where the payoff is flat.
     assert result.distance == pytest.approx(best, rel=1e-3)
@@ -71,7 +61,9 @@ def test_clipped_class_on_two_points(phi, clip):
 def test_distance_of_a_linear_class_is_logistic_regression():
     rng = np.random.default_rng(0)
     real, fake = rng.normal(size=(2000, 3)) + 0.5, rng.normal(size=(2000, 3))
-    result = neural_net_distance(real, fake, discriminator=linear(3), learning_rate=0.05, steps=200)
+    result = neural_net_distance(
+        real, fake, discriminator=linear((3,)), learning_rate=0.05, steps=200
+    )
     labels = np.repeat([1, 0], 2000)
     fitted = LogisticRegression(C=np.inf).fit(np.concatenate([real, fake]), labels)
     logits = fitted.decision_function(real), fitted.decision_function(fake)
@@ -86,7 +78,7 @@ def test_seeded_networks_repeat_and_leave_all_else_alone():
     before = real.copy(), fake.copy()
 
     def measure(**options):
-        return neural_net_distance(real, fake, discriminator=linear(2), steps=3, **options)
+        return neural_net_distance(real, fake, discriminator=linear((2,)), steps=3, **options)
 
     def draws():
         return [np.random.random(), float(tf.random.uniform([])), float(keras.random.uniform([]))]  # noqa: NPY002
@@ -105,7 +97,7 @@ def test_seeded_networks_repeat_and_leave_all_else_alone():
 
 def test_other_types():
     real, fake = np.random.default_rng(0).normal(size=(2, 60, 2)).astype(np.float16)
-    options = {"discriminator": linear(2), "steps": 2}
+    options = {"discriminator": linear((2,)), "steps": 2}
     doubles = neural_net_distance(real.astype(np.float64), fake.astype(np.float64), **options)
     assert neural_net_distance(real, fake, **options) == doubles
     pixels = np.random.default_rng(0).integers(0, 256, size=(60, 2)).astype(np.uint8)
@@ -115,7 +107,7 @@ def test_other_types():
 
 
 def test_a_network_that_is_not_new_is_refused_untouched():
-    network = linear(2)()
+    network = linear((2,))()
     before = network.get_weights()
     points = np.random.default_rng(0).normal(size=(20, 2))
     wrapped = lambda: keras.Sequential([keras.Input((2,)), network])  # noqa: E731
@@ -152,6 +144,6 @@ POINTS = np.random.default_rng(0).normal(size=(20, 2))
     ],
 )
 def test_bad_input(changed, expected):
-    arguments = {"real": POINTS, "fake": POINTS, "discriminator": linear(2), **changed}
+    arguments = {"real": POINTS, "fake": POINTS, "discriminator": linear((2,)), **changed}
     with pytest.raises(ValueError, match=expected):
         neural_net_distance(arguments.pop("real"), arguments.pop("fake"), **arguments)

@@ -3,19 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from toy import linear
 
 import tfgans
 from tfgans.games import wasserstein_critic
 from tfgans.metrics import wasserstein_distance
-
-
-def linear(shape):
-    def build():
-        initializer = keras.initializers.GlorotUniform(seed=1)
-        head = keras.layers.Dense(1, kernel_initializer=initializer)
-        return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), head])
-
-    return build
 
 
 def mlp(dim):

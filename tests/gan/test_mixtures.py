@@ -316,10 +316,7 @@ class TestTraining:
 
     @SLOW
     def test_two_replicas_hold_the_same_weights(self):
-        # Without collectives, whose keys TensorFlow does not keep apart for two strategies of one
-        # process: another test has the other.
-        to_one = tf.distribute.ReductionToOneDevice()
-        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=to_one)
+        strategy = tiny.replicas(2)
         with strategy.scope():
             graph = {"run_eagerly": False}
             model = gan(*tiny.mixtures(3, 2, normalization=False), execution=graph)

@@ -206,17 +206,6 @@ class TestWGAN:
         assert int(gan.generator_optimizer.iterations) == 1
 
 
-def constant_generators(k):
-    """A mixture whose component i returns images of the number i."""
-    components = []
-    for value in range(k):
-        inputs = keras.Input((4,))
-        bias = keras.initializers.Constant(value)
-        pixels = keras.layers.Dense(64, kernel_initializer="zeros", bias_initializer=bias)(inputs)
-        components.append(keras.Model(inputs, keras.layers.Reshape((8, 8, 1))(pixels)))
-    return tfgans.MixtureGenerator(components)
-
-
 class TestDCD:
     def test_tunes_a_copy_of_the_discriminator_and_freezes_the_generator(self):
         gan = tfgans.NonSaturatingGAN(*tiny.mixtures(2, 2), ema=0.9)
@@ -258,7 +247,8 @@ class TestDCD:
     def test_each_fake_comes_from_one_component_of_a_mixture(self):
         """The component is drawn once, not anew from each latent on the way."""
 
-        dcd = tfgans.DCD(constant_generators(3), tiny.discriminator(), langevin=named_methods.SHORT)
+        mixture = tiny.constants(range(3), shape=(8, 8, 1), latent_dim=4)
+        dcd = tfgans.DCD(mixture, tiny.discriminator(), langevin=named_methods.SHORT)
         dcd.generator.set_probabilities([0.6, 0.3, 0.1])
         fake = dcd.generate(500, stream=Stream(tfgans.random.key(1)), training=True)
         assert fake.weights is None

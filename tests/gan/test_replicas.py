@@ -72,6 +72,7 @@ GAMES = {
         *tiny.mixtures(2, 2, normalization=False, routing="all")
     ),
     "groups": lambda: NON_SATURATING(pair()[0], grouped()),
+    "WGAN": lambda: tfgans.WGAN(*pair(), weight_clip=0.05, discriminator_steps=2),
     "DCD": lambda: tfgans.DCD(*pair(), langevin=tfgans.refinement.Langevin(steps=3)),
 }
 

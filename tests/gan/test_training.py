@@ -7,7 +7,6 @@ import tensorflow as tf
 import tiny
 
 import tfgans
-from tfgans import replicas
 from tfgans.random import Role
 
 SLOW = pytest.mark.slow
@@ -102,19 +101,6 @@ def test_same_seed_same_bits_and_other_seed_other_bits():
     tiny.assert_same_state(first, again)
     other = trained(seed=1)
     assert not np.allclose(other.generator.weights[0], first.generator.weights[0])
-
-
-@pytest.mark.parametrize(("run", "traces"), [(tf.function, 1), (lambda plain: plain, 3)])
-def test_updates_of_a_step_come_in_order_and_a_graph_has_them_once(run, traces):
-    calls, seen = [], tf.Variable([0, 0, 0, 0])
-
-    def update(index):
-        calls.append(index)
-        seen.assign(tf.concat([seen[1:], [index + 1]], axis=0))
-
-    run(lambda: replicas.repeat(3, update))()
-    assert len(calls) == traces
-    assert seen.numpy().tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -15,18 +15,6 @@ from tfgans import engines, files, labs
 TIMES = ["cpu_seconds", "commit"]
 
 
-@pytest.fixture
-def here(monkeypatch):
-    """Runs run in this process, which has TensorFlow."""
-
-    def in_turn(tasks, workers, runs_of_a_process):
-        return ((index, engines._measure(task)) for index, task in enumerate(tasks))
-
-    monkeypatch.setattr(engines, "_by_processes", in_turn)
-    # Seconds a run in a process as large as this one.
-    monkeypatch.setattr(engines, "_forget_others", lambda seed: None)
-
-
 def rows(path):
     return pd.read_csv(path / "rows.csv", keep_default_na=False)
 

@@ -74,11 +74,6 @@ class TestDiversity:
         assert measures["copy_share"] == 1.0
         assert measures["precision"] is None
 
-    def test_collision_size(self):
-        # Of 6 pairs 2 lie within 0.5.
-        points = np.array([[0.0], [0.4], [10.0], [10.5]])
-        assert diversity.collision_size(points, 0.5) == pytest.approx(3)
-
 
 class TestEquilibrium:
     def test_pure_exploitability_is_the_least_of_all_pairs(self):
@@ -100,30 +95,6 @@ class TestEquilibrium:
         assert payoff == pytest.approx(games.equilibrium(gan, real).value, abs=0.05)
         assert pairs.shape == (k, k)
 
-    def test_oscillation(self):
-        assert equilibrium.oscillation([1.0, 3.0, 5.0, 7.0]) == pytest.approx(0, abs=1e-12)
-        # The line through 1, -1, 1, -1 falls by 2 / 5 a step and leaves 4 - 2 ** 2 / 5.
-        assert equilibrium.oscillation([1.0, -1.0, 1.0, -1.0]) == pytest.approx(np.sqrt(0.8))
-
-
-class TestGeneralization:
-    def test_divergence_of_samples(self):
-        first = np.arange(8.0).reshape(4, 2)
-        assert generalization.sample_divergence(first, first[::-1]) == 0
-        divergence = generalization.sample_divergence(first, first + 100)
-        assert divergence == pytest.approx(math.log(2))
-        half = np.concatenate([first[:2], first[:2] + 100])
-        # By the definition, of p = (1, 1, 1, 1, 0, 0) / 4 and q = (1, 1, 0, 0, 1, 1) / 4.
-        assert generalization.sample_divergence(first, half) == pytest.approx(math.log(2) / 2)
-
-    def test_power_laws(self):
-        assert generalization.slope([1, 10, 1000], [3.0, 0.3, 0.003]) == pytest.approx(-1)
-        # size^-1/2 is 0.1 at 100; before the first size, and after the last.
-        sizes, size_needed = [16, 64, 256], generalization.size_needed
-        assert size_needed(sizes, [size**-0.5 for size in sizes]) == pytest.approx(100)
-        assert size_needed(sizes, [0.05, 0.04, 0.03]) == pytest.approx(16)
-        assert math.isnan(size_needed(sizes, [0.9, 0.8, 0.7]))
-
 
 class TestKLWGAN:
     @pytest.mark.parametrize("task", ["grid", "rings", "ring", "banana"])
@@ -140,30 +111,10 @@ class TestKLWGAN:
             np.testing.assert_allclose(np.mean(near, axis=1), 1 / 3, atol=0.015)
             np.testing.assert_allclose(made.mean(axis=0), 0, atol=0.1)
 
-    def test_mmd_of_two_points(self):
-        # A pair at distance 2 in the plane: k = exp(-1).
-        mmd = kl_wgan.squared_mmd(np.array([[0.0, 0.0]]), np.array([[0.0, 2.0]]))
-        assert mmd == pytest.approx(2 - 2 * np.exp(-1))
-
     def test_log_likelihood_of_a_gaussian(self):
         first, second = np.random.default_rng(0).normal(size=(2, 4000, 2))
         # Minus its entropy, 1 + log 2 pi; the kernels blur it a little.
         assert kl_wgan.log_likelihood(first, second) == pytest.approx(-2.84, abs=0.1)
-
-
-class TestLimitedData:
-    def test_share_above_of_known_numbers(self):
-        # Of six pairs three are above and one ties.
-        share = limited_data.share_above(np.array([1.0, 2.0, 5.0]), np.array([2.0, 4.0]))
-        assert share == pytest.approx((2 + 0.5) / 6)
-        assert limited_data.share_above(np.arange(3.0), np.arange(3.0)) == 0.5
-
-    def test_filled_borders_and_boxes(self):
-        images = np.full((4, 8, 8, 1), -1.0)
-        images[0, :, 0] = 0.05
-        images[1, 3:5, 4:6] = 0.0
-        images[2, 0, :7] = 0.0
-        assert limited_data.filled(images) == (0.25, 0.25)
 
     def test_sets_are_nested_and_apart(self):
         few, others = limited_data.split(limited_data.DIGITS, 100, seed=3)
@@ -195,37 +146,6 @@ class TestParallelLines:
         assert set(points[:, 1]) == set(real[:, 0]) == set(real[:, 1]) == {0.0}
         for line in (points, real):
             assert stats.kstest(line[:, 2], "uniform").pvalue > 0.01
-
-    @pytest.mark.parametrize(
-        ("offset", "length", "expected"),
-        [
-            (-0.7, 1.0, 0.7),
-            (0.0, 0.4, 0.3),
-            (0.0, -1.0, 1.0),
-            # The mean of sqrt(1 + u^2).
-            (1.0, 2.0, (np.sqrt(2) + np.arcsinh(1)) / 2),
-        ],
-    )
-    def test_wasserstein_of_two_segments(self, offset, length, expected):
-        assert shapes.lines_distance(offset, length) == pytest.approx(expected)
-
-    @pytest.mark.parametrize(
-        ("distance", "stddev", "expected"),
-        [
-            *[(1.0, 1.0, 0.1114215), (2.0, 1.0, 0.3368308), (1.0, 0.25, 0.6327202)],
-            *[(1.0, 0.2, 0.6759426), (0.0, 1.0, 0.0), (0.0, 0.0, 0.0)],
-            *[(1e-9, 0.0, math.log(2)), (1.0, 1e-9, math.log(2))],
-        ],
-    )
-    def test_divergence_of_noisy_lines(self, distance, stddev, expected):
-        assert shapes.gaussian_divergence(distance, stddev) == pytest.approx(expected, abs=1e-6)
-
-    def test_bound_of_lines_without_noise_and_in_much(self):
-        # Without noise the divergence is log 2, and the diameter that of both segments.
-        expected = 2 * math.sqrt(2) * math.sqrt(math.log(2))
-        assert shapes.lines_bound(1.0, 0.0) == pytest.approx(expected)
-        assert shapes.lines_bound(0.0, 0.1) == pytest.approx(2 * math.sqrt(2) * 0.1)
-        assert all(shapes.lines_bound(1.0, level) > 1 for level in np.geomspace(0.01, 10, 20))
 
 
 @pytest.mark.parametrize(
@@ -298,7 +218,55 @@ def test_players_of_an_arm():
         assert not np.array_equal(kernels[0], kernels[2])
 
 
+FIRST = np.arange(8.0).reshape(4, 2)
+SIZES = [16, 64, 256]
+EXPECTED = [
+    # Of 6 pairs 2 lie within 0.5.
+    (diversity.collision_size(np.array([[0.0], [0.4], [10.0], [10.5]]), 0.5), 3),
+    (equilibrium.oscillation([1.0, 3.0, 5.0, 7.0]), 0),
+    # The line through 1, -1, 1, -1 falls by 2 / 5 a step and leaves 4 - 2 ** 2 / 5.
+    (equilibrium.oscillation([1.0, -1.0, 1.0, -1.0]), np.sqrt(0.8)),
+    (generalization.sample_divergence(FIRST, FIRST[::-1]), 0),
+    (generalization.sample_divergence(FIRST, FIRST + 100), math.log(2)),
+    # By the definition, of p = (1, 1, 1, 1, 0, 0) / 4 and q = (1, 1, 0, 0, 1, 1) / 4.
+    (
+        generalization.sample_divergence(FIRST, np.concatenate([FIRST[:2], FIRST[:2] + 100])),
+        math.log(2) / 2,
+    ),
+    (generalization.slope([1, 10, 1000], [3.0, 0.3, 0.003]), -1),
+    # size^-1/2 is 0.1 at 100; before the first size, and after the last.
+    (generalization.size_needed(SIZES, [size**-0.5 for size in SIZES]), 100),
+    (generalization.size_needed(SIZES, [0.05, 0.04, 0.03]), 16),
+    (generalization.size_needed(SIZES, [0.9, 0.8, 0.7]), math.nan),
+    # A pair at distance 2 in the plane: k = exp(-1).
+    (kl_wgan.squared_mmd(np.zeros((1, 2)), np.array([[0.0, 2.0]])), 2 - 2 * np.exp(-1)),
+    # Of six pairs three are above and one ties.
+    (limited_data.share_above(np.array([1.0, 2.0, 5.0]), np.array([2.0, 4.0])), 2.5 / 6),
+    (limited_data.share_above(np.arange(3.0), np.arange(3.0)), 0.5),
+    (shapes.lines_distance(-0.7, 1.0), 0.7),
+    (shapes.lines_distance(0.0, 0.4), 0.3),
+    (shapes.lines_distance(0.0, -1.0), 1.0),
+    # The mean of sqrt(1 + u^2).
+    (shapes.lines_distance(1.0, 2.0), (np.sqrt(2) + np.arcsinh(1)) / 2),
+    *(
+        (shapes.gaussian_divergence(distance, stddev), expected)
+        for distance, stddev, expected in [
+            *[(1.0, 1.0, 0.1114215), (2.0, 1.0, 0.3368308), (1.0, 0.25, 0.6327202)],
+            *[(1.0, 0.2, 0.6759426), (0.0, 1.0, 0.0), (0.0, 0.0, 0.0)],
+            *[(1e-9, 0.0, math.log(2)), (1.0, 1e-9, math.log(2))],
+        ]
+    ),
+    # Without noise the divergence is log 2, and the diameter that of both segments.
+    (shapes.lines_bound(1.0, 0.0), 2 * math.sqrt(2) * math.sqrt(math.log(2))),
+    (shapes.lines_bound(0.0, 0.1), 2 * math.sqrt(2) * 0.1),
+]
+
+
+@pytest.mark.parametrize(("received", "expected"), EXPECTED)
+def test_closed_forms(received, expected):
+    assert received == pytest.approx(expected, abs=1e-6, nan_ok=True)
+
+
 def test_classes_that_components_draw():
     shares = mix_images.drawn_classes(np.array([3, 3, 9, 0]), np.array([0, 0, 0, 2]))
-    assert shares.shape == (3, 10)
     assert (shares[0, 3], shares[0, 9], shares[1].sum(), shares[2, 0]) == (2 / 3, 1 / 3, 0, 1)

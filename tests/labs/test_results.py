@@ -55,3 +55,5 @@ def test_report_follows_from_the_rows(name):
     page = (path / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/svg+xml") == len(lab.drawings) > 0
     assert all((path / f"{drawing}.png").exists() for drawing in lab.drawings)
+    for drawing in lab.drawings.values():
+        drawing.draw(frame).canvas.draw()

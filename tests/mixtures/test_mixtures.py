@@ -6,6 +6,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 import tiny
+from tiny import constants
 
 import tfgans
 from tfgans import random
@@ -13,17 +14,6 @@ from tfgans.mixtures import MixtureDiscriminator, MixtureGenerator, routing
 from tfgans.mixtures.mixture import exponentiated_gradient
 
 KEY = random.key(0)
-
-
-def constants(values, **options):
-    """A mixture of generators that return one number each, whatever the latent."""
-    components = []
-    for value in values:
-        inputs = keras.Input((2,))
-        bias = keras.initializers.Constant(value)
-        outputs = keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer=bias)(inputs)
-        components.append(keras.Model(inputs, outputs))
-    return MixtureGenerator(components, **options)
 
 
 def points(k=2, **options):

@@ -10,6 +10,8 @@ from tfgans.networks import (
     dcgan_generator,
     mlp_discriminator,
     mlp_generator,
+    r3gan_discriminator,
+    r3gan_generator,
     resnet_discriminator,
     resnet_generator,
 )
@@ -220,82 +222,45 @@ def test_an_activation_is_that_of_the_library_and_its_gradient_too(ours, theirs)
 
 # -- Refusals ----------------------------------------------------------------------------------
 
-BAD = [
-    ({"image_shape": (7, 8, 1)}, r"`image_shape` must be .* 8 to 128 pixels.*\(7, 8, 1\).*Resize"),
-    ({"image_shape": (8, 129, 1)}, "8 to 128 pixels a side"),
-    ({"image_shape": (8, 8, 5)}, "1 to 4 channels"),
-    ({"image_shape": (8, 8)}, "`image_shape` must be a tuple of 3 positive integers"),
-    ({"image_shape": 8}, "`image_shape` must be a tuple of 3 positive integers"),
-    ({"depth": 4}, "`depth` must be at most 3 for a smaller side of 8 pixels.*Received: 4"),
-]
-BAD_OPTIONS = [
-    ({"depth": 0}, "`depth` must be an integer of at least 1"),
-    ({"width": 0}, "`width` must be an integer of at least 1. Received: 0"),
-    (
-        {"normalization": "Batch"},
-        "`normalization` must be one of 'none', 'batch', 'layer'.*'Batch'",
-    ),
-    ({"seed": -1}, "`seed` must be an integer of at least 0"),
-    ({"num_classes": 1}, "`num_classes` must be an integer of at least 2. Received: 1"),
-]
-
-
-@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
-def test_all_networks_refuse(options, message):
-    for builder in SMALL:
-        with pytest.raises(ValueError, match=message):
-            builder((8, 8, 1), **options)
-
-
-@pytest.mark.parametrize(("arguments", "message"), BAD)
-def test_image_networks_refuse(arguments, message):
-    arguments = {"image_shape": (8, 8, 1), **arguments}
-    image_shape = arguments.pop("image_shape")
-    for builder in [*SMALL][2:]:
-        with pytest.raises(ValueError, match=message):
-            builder(image_shape, **arguments)
+ALL, IMAGES, MLPS = [*SMALL], [*SMALL][2:], [mlp_generator, mlp_discriminator]
+RESNETS, R3GANS = [resnet_generator, resnet_discriminator], [r3gan_generator, r3gan_discriminator]
+SQUARE = (8, 8, 1)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("builders", "shape", "options", "message"),
     [
-        ({"data_shape": (2, 0)}, "`data_shape` must be a tuple of positive integers"),
-        ({"activation": "swish"}, "`activation` must be one of 'relu', 'leaky_relu', 'tanh'"),
+        (ALL, SQUARE, {"depth": 0}, "`depth` must be an integer of at least 1"),
+        (ALL, SQUARE, {"width": 0}, "`width` must be an integer of at least 1. Received: 0"),
+        (ALL, SQUARE, {"normalization": "Batch"}, "one of 'none', 'batch', 'layer'.*'Batch'"),
+        (ALL, SQUARE, {"seed": -1}, "`seed` must be an integer of at least 0"),
+        (ALL, SQUARE, {"num_classes": 1}, "`num_classes` must be an integer of at least 2"),
+        (IMAGES, (7, 8, 1), {}, r"must be .* 8 to 128 pixels.*\(7, 8, 1\).*Resize"),
+        (IMAGES, (8, 129, 1), {}, "8 to 128 pixels a side"),
+        (IMAGES, (8, 8, 5), {}, "1 to 4 channels"),
+        (IMAGES, (8, 8), {}, "`image_shape` must be a tuple of 3 positive integers"),
+        (IMAGES, 8, {}, "`image_shape` must be a tuple of 3 positive integers"),
+        (IMAGES, SQUARE, {"depth": 4}, "at most 3 for a smaller side of 8 pixels.*Received: 4"),
+        (MLPS, (2, 0), {}, "`data_shape` must be a tuple of positive integers"),
+        (MLPS, (2,), {"activation": "swish"}, "must be one of 'relu', 'leaky_relu', 'tanh'"),
+        (RESNETS, (33, 32, 1), {}, r"= 2: each of the 1 .*Received: \(33, 32, 1\)"),
+        (RESNETS, (32, 36, 3), {"depth": 3}, r"= 8: .* of the 3 .*depth=3\. .*\(32, 32\), or"),
+        (RESNETS, (100, 128, 1), {"depth": 4}, r"= 16: .*\(96, 128\), or take a smaller depth"),
+        (RESNETS, (28, 28, 1), {"depth": 4}, r"say to \(32, 32\)"),
+        (GENERATORS, SQUARE, {"latent_dim": 0}, "`latent_dim` must be an integer of at least 1"),
+        ([mlp_generator], (2,), {"output_activation": "sigmoid"}, "one of 'auto', 'linear'"),
+        (R3GANS, (6, 8, 1), {}, "8 to 256 pixels"),
+        (R3GANS, (8, 258, 1), {}, "8 to 256 pixels"),
+        (R3GANS, (33, 32, 1), {}, r"multiples of 2\*\*depth = 2"),
+        (R3GANS, (28, 28, 3), {"preset": "cifar10"}, "32x32 pixels.*pass `width` instead"),
+        (R3GANS, (32, 32, 3), {"preset": "cifar"}, "must be one of 'cifar10', 'ffhq64'"),
+        (R3GANS, SQUARE, {"width": 0}, "`width` must be an integer of at least 1"),
+        (R3GANS, SQUARE, {"width": (8, 8, 8)}, "or 2 integers, one for each stage"),
+        (R3GANS, SQUARE, {"group_width": 12}, "divide .* 128 .* of width 64. Received: 12. Take 4"),
+        (R3GANS, SQUARE, {"num_blocks": 0}, "`num_blocks` must be an integer of at least 1"),
     ],
 )
-@pytest.mark.parametrize("builder", [mlp_generator, mlp_discriminator])
-def test_mlp_refuses(builder, arguments, message):
-    arguments = {"data_shape": (2,), **arguments}
-    with pytest.raises(ValueError, match=message):
-        builder(arguments.pop("data_shape"), **arguments)
-
-
-@pytest.mark.parametrize(
-    ("image_shape", "depth", "message"),
-    [
-        (
-            (33, 32, 1),
-            None,
-            r"multiples of 2\*\*depth = 2: each of the 1 .*Received: \(33, 32, 1\)",
-        ),
-        (
-            (32, 36, 3),
-            3,
-            r"= 8: each of the 3 .*depth=3\. Resize the images, say to \(32, 32\), or",
-        ),
-        ((100, 128, 1), 4, r"= 16: .*say to \(96, 128\), or take a smaller depth"),
-        ((28, 28, 1), 4, r"say to \(32, 32\)"),
-    ],
-)
-@pytest.mark.parametrize("builder", [resnet_generator, resnet_discriminator])
-def test_resnets_say_which_sizes_fit(builder, image_shape, depth, message):
-    with pytest.raises(ValueError, match=message):
-        builder(image_shape, depth=depth)
-
-
-def test_generators_refuse_an_empty_latent_and_an_unknown_output():
-    for builder in GENERATORS:
-        with pytest.raises(ValueError, match="`latent_dim` must be an integer of at least 1"):
-            builder((8, 8, 1), latent_dim=0)
-    with pytest.raises(ValueError, match="`output_activation` must be one of 'auto', 'linear'"):
-        mlp_generator((2,), output_activation="sigmoid")
+def test_refuses(builders, shape, options, message):
+    for builder in builders:
+        with pytest.raises(ValueError, match=message):
+            builder(shape, **options)

@@ -270,23 +270,3 @@ def test_weights_are_a_pure_function_of_the_seed(builder):
     first, again, other = ([w for w in m.get_weights() if w.any()] for m in models)
     assert all(map(np.array_equal, first, again))
     assert not any(map(np.array_equal, first, other))
-
-
-@pytest.mark.parametrize(
-    ("shape", "options", "message"),
-    [
-        ((6, 8, 1), {}, "8 to 256 pixels"),
-        ((8, 258, 1), {}, "8 to 256 pixels"),
-        ((33, 32, 1), {}, r"multiples of 2\*\*depth = 2"),
-        ((28, 28, 3), {"preset": "cifar10"}, "images of 32x32 pixels.*pass `width` instead"),
-        ((32, 32, 3), {"preset": "cifar"}, "`preset` must be one of 'cifar10', 'ffhq64'"),
-        ((8, 8, 1), {"width": 0}, "`width` must be an integer of at least 1"),
-        ((8, 8, 1), {"width": (8, 8, 8)}, "or 2 integers, one for each stage of a network of de"),
-        ((8, 8, 1), {"group_width": 12}, "must divide .* 128 .* of width 64. Received: 12. Take 4"),
-        ((8, 8, 1), {"num_blocks": 0}, "`num_blocks` must be an integer of at least 1"),
-    ],
-)
-def test_refuses(shape, options, message):
-    for builder in BUILDERS:
-        with pytest.raises(ValueError, match=message):
-            builder(shape, **options)

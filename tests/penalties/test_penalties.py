@@ -56,6 +56,7 @@ ROWS = [
     Row("target=0", LINE(target=0.0), ((1, squared),)),
     Row("target=2", LINE(target=2.0), ((1, lambda norm: (norm - 2.0) ** 2),)),
     Row("every=3", LINE(every=3), ((1, two_sided),)),
+    Row("epsilon", LINE(epsilon=1e-4), ((1, lambda norm: (np.sqrt(norm**2 + 1e-4) - 1) ** 2),)),
     Row("fraction=.5", LINE(fraction=0.5), ((1, two_sided),)),
     Row("DRAGANPenalty", penalties.DRAGANPenalty(), ((1, two_sided),)),
     Row("symmetric", penalties.DRAGANPenalty(noise="symmetric"), ((1, two_sided),)),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from toy import assert_mean
 
 from tfgans import penalties, random
 
@@ -20,13 +21,6 @@ def images(num, seed=0):
 def half_square(x, training):
     """|x|^2 / 2, whose gradient norm is |x|."""
     return tf.reduce_sum(tf.reshape(x, [tf.shape(x)[0], -1]) ** 2, axis=1, keepdims=True) / 2
-
-
-def assert_mean(samples, expected):
-    """Fails if independent samples have another mean: by 5 standard errors, 1 in 2 million."""
-    samples = np.asarray(samples, np.float64).reshape(-1)
-    error = samples.std() / np.sqrt(samples.size)
-    assert abs(samples.mean() - expected) < 5 * error
 
 
 def offsets(noise, real, scale=0.5, key=KEY):
@@ -64,38 +58,32 @@ def test_on_the_real_and_on_the_fake():
         )
 
 
-def test_uniform_offsets_are_the_authors():
-    """alpha U / 2: mean 1/8, sd sqrt(1/9 - 1/16) / 2 = .110, one alpha an example."""
-    moved = offsets("uniform", images(NUM)[0]).reshape(NUM, -1)
-    assert moved.min() > -1e-6
-    assert moved.max() < 0.5 + 1e-6
-    # Numbers of one example share its alpha: only their means are independent.
-    assert_mean(moved.mean(axis=1), 0.125)
-    assert_mean((moved**2).mean(axis=1), 0.125**2 + 0.1102396**2)
-    # The greatest of 48 numbers is alpha / 2 times 48 / 49; with an alpha a number it is near 1/2.
-    assert_mean(moved.max(axis=1), 0.25 * 48 / 49)
-    assert_mean(moved[:-1].mean(axis=1) * moved[1:].mean(axis=1), 0.125**2)
-    assert_mean(moved[:, 0] * moved[:, 1], 0.25 / 3 / 4)  # E alpha^2 (E U)^2 / 4
-    # alpha and U are two draws: with one for both, the mean would be E U^2 / 2 = 1/6.
-    assert_mean(offsets("uniform", tf.reshape(images(NUM)[0], [-1, 1])), 0.125)
-
-
-def test_symmetric_offsets():
-    """U[-1, 1) / 2: mean 0, sd 1 / sqrt(12) = .2887, each number by itself."""
-    moved = offsets("symmetric", images(NUM)[0]).reshape(NUM, -1)
-    assert np.abs(moved).max() < 0.5 + 1e-6
-    assert_mean(moved, 0.0)
-    assert_mean(moved**2, 1 / 12)
-    assert_mean(moved[:, 0] * moved[:, 1], 0.0)
-    assert_mean(np.abs(moved).max(axis=1), 0.5 * 48 / 49)
-
-
-def test_gaussian_offsets():
-    """N(0, 1) / 2: moments 0, 1/4, 0, 3/16."""
-    moved = offsets("gaussian", images(NUM)[0]).reshape(NUM, -1)
-    for power, moment in enumerate((0.0, 1 / 4, 0.0, 3 / 16), 1):
-        assert_mean(moved**power, moment)
-    assert_mean(moved[:, 0] * moved[:, 1], 0.0)
+@pytest.mark.parametrize(
+    ("noise", "limit", "mean", "second", "of_two"),
+    [
+        # alpha U / 2: sd sqrt(1/9 - 1/16) / 2 = .110, one alpha an example: E alpha^2 (E U)^2 / 4.
+        ("uniform", 0.5, 0.125, 0.125**2 + 0.1102396**2, 0.25 / 3 / 4),
+        # U[-1, 1) / 2 and N(0, 1) / 2, each number by itself.
+        ("symmetric", 0.5, 0.0, 1 / 12, 0.0),
+        ("gaussian", np.inf, 0.0, 1 / 4, 0.0),
+    ],
+)
+def test_moments_of_offsets(noise, limit, mean, second, of_two):
+    moved = offsets(noise, images(NUM)[0]).reshape(NUM, -1)
+    assert np.abs(moved).max() < limit + 1e-6
+    # Numbers of one example may share an alpha: only their means are independent.
+    assert_mean(moved.mean(axis=1), mean)
+    assert_mean((moved**2).mean(axis=1), second)
+    assert_mean(moved[:, 0] * moved[:, 1], of_two)
+    assert_mean(moved[:-1].mean(axis=1) * moved[1:].mean(axis=1), mean**2)
+    if noise == "uniform":
+        assert moved.min() > -1e-6
+        # The greatest of 48 numbers is alpha / 2 times 48 / 49; with an alpha a number it is 1/2.
+        assert_mean(moved.max(axis=1), 0.25 * 48 / 49)
+        # alpha and U are two draws: with one for both, the mean would be E U^2 / 2 = 1/6.
+        assert_mean(offsets("uniform", tf.reshape(images(NUM)[0], [-1, 1])), 0.125)
+    if noise == "gaussian":
+        assert_mean(moved**4, 3 / 16)
 
 
 @noises

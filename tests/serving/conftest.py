@@ -30,3 +30,9 @@ def rest_server(tmp_path_factory):
     flags = f"--models_config={config}", "--ui", "--max_body_mb=1"
     with model_servers.rest(*flags) as (_, address):
         yield address
+
+
+@pytest.fixture(scope="module")
+def connection(rest_server):
+    with model_servers.Connection(rest_server) as connection:
+        yield connection

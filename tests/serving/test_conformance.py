@@ -4,10 +4,8 @@ The cases are written from https://www.tensorflow.org/tfx/serving/api_rest and t
 tensorflow-serving-api.
 """
 
-import contextlib
 import json
 
-import model_servers
 import pytest
 import served
 from google.protobuf import json_format
@@ -236,12 +234,6 @@ CASES = [
     post(b" " * (2**20 + 1), 413, "exceeded"),
     post({"instances": [0] * 1025}, 400, "at most 1024 rows"),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def connection(rest_server):
-    with contextlib.closing(model_servers.Connection(rest_server)) as connection:
-        yield connection
 
 
 @pytest.mark.parametrize(("method", "path", "body", "headers", "status", "expected"), CASES)

@@ -46,12 +46,6 @@ from tfgans.serving.server.server import Limits, Server
 MODEL = "/v1/models/mixture"
 
 
-@pytest.fixture(scope="module")
-def connection(rest_server):
-    with contextlib.closing(Connection(rest_server)) as connection:
-        yield connection
-
-
 def predict(connection, **body):
     return connection("POST", f"{MODEL}:predict", body)
 
