@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import re
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -168,8 +169,7 @@ class Sweep:
         timings = self.step_seconds.get(combination)
         if not timings:
             return [f"--cpu_seconds={self.equal_cpu_seconds:g}"]
-        # Other processes of the machine can only make a step more expensive.
-        steps = int(self.equal_cpu_seconds / min(timings))
+        steps = int(self.equal_cpu_seconds / statistics.median(timings))
         per_call = [flag.partition("=")[2] for flag in flags if flag.startswith(_PER_CALL)]
         unit = int(per_call[0]) if per_call and per_call[0].isdecimal() else 1
         return [f"--steps={max(steps // unit, 1) * unit}"]

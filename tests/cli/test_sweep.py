@@ -147,13 +147,13 @@ def test_runs_that_end_by_cpu_time_are_alone(seconds, tmp_path, unchecked, monke
 
 
 def test_runs_of_equal_cpu_time_have_the_steps_that_take_it(tmp_path, here, monkeypatch):
-    costs = iter([0.01, 0.04, 0.05, 0.02, 1.0, 1.0])
+    costs = iter([0.01, 0.03, 0.04, 0.02, 0.01, 0.09, *[1.0] * 3])
     monkeypatch.setattr(sweep, "time_steps", lambda **_: {"step_seconds": next(costs)})
     runs = f"--run_dir={{path}} -- {SMALL} --steps_per_execution=3 --epoch_steps=3"
     flags = f"--ema=0,.8 --equal_cpu_seconds=.1 {runs}"
     done = run("sweep", flags, path=tmp_path)
     assert done.returncode == 0, done.stderr
-    # The cheaper of the timings, which take turns: .01 and .02 CPU seconds a step.
+    # The median of the timings, which take turns: .01, .02 and .01 CPU seconds a step.
     assert [(row["ema"], row["step"]) for row in rows(tmp_path)] == [("0", "9"), (".8", "3")]
     assert "--steps=9 --seed=0" in rows(tmp_path)[0]["command"]
     # More seeds have the same steps, and only what is new is timed.

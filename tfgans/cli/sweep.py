@@ -29,8 +29,8 @@ _OF_THE_SWEEP = ("run_dir", "seed", "dry_run", "resume")
 _PREFIX = "tfgans train: "
 # Timings of a combination, each with this share of the CPU time of a run, and at least this many
 # CPU seconds.
-_TIMINGS = 2
-_TIMED_SHARE = 1 / 40
+_TIMINGS = 3
+_TIMED_SHARE = 1 / 20
 _LEAST_TIMED = 3.0
 # Metrics in the line of a run that has ended.
 _NUM_SAID = 3
