@@ -114,9 +114,16 @@ def test_all_rows_come_equally_often():
     penalty, count, num = LINE(fraction=0.4), 3, 7
     real, fake = pairs(num)
     keys = tf.stack([tf.range(REPEATS, dtype=tf.int64)] * 2, axis=1)
-    values = tf.map_fn(
-        lambda key: penalty(half_square, real, fake, key=key), keys, fn_output_signature=tf.float32
-    )
+
+    @tf.function
+    def prices():
+        return tf.map_fn(
+            lambda key: penalty(half_square, real, fake, key=key),
+            keys,
+            fn_output_signature=tf.float32,
+        )
+
+    values = prices()
     share = count / num
     # Binomial: 5 standard errors, one wrong alarm in 2 million.
     bound = 5 * np.sqrt(share * (1 - share) / REPEATS)
