@@ -96,7 +96,7 @@ def train(run_dir: Path) -> Sequence[Reading]:
         # More than there is time for.
         steps=10**8,
         batch_size=32,
-        epoch_steps=EPOCH_STEPS,
+        steps_per_epoch=EPOCH_STEPS,
         backup_every=EPOCH_STEPS,
         grid_every=10 * EPOCH_STEPS,
         evaluator=tfgans.evaluation.Evaluator(source, num_samples=500),

@@ -278,7 +278,7 @@ class GAN(keras.Model):
         return self._sampler
 
     @property
-    def present_penalty(self) -> Penalty | PenaltySum | None:
+    def current_penalty(self) -> Penalty | PenaltySum | None:
         """The penalty with the weight of the next step: `penalty`, unless a schedule moves it."""
         return self.penalty
 

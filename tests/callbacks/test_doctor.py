@@ -509,7 +509,7 @@ def test_a_run_continues_after_a_rollback(tmp_path):
             RING,
             steps=6,
             batch_size=4,
-            epoch_steps=3,
+            steps_per_epoch=3,
             backup_every=2,
             grid_every=100,
             doctor_every=2,

@@ -5,7 +5,7 @@ import pytest
 
 SMALL = "--dataset=digits --model=non_saturating --network=mlp --width=8 --depth=1 --latent_dim=4"
 SMALL += " --batch_size=16 --doctor_every=0"
-RUN = f"{SMALL} --steps=60 --epoch_steps=20 --backup_every=10 --grid_every=30"
+RUN = f"{SMALL} --steps=60 --steps_per_epoch=20 --backup_every=10 --grid_every=30"
 RUN += " --num_generators=2 --evaluate_every=20 --metrics=frechet_distance --doctor_every=30"
 RUN += " --adapt_every=20"
 

@@ -104,7 +104,7 @@ class TestTrain:
         path, tuned, out = tmp_path / "classes", tmp_path / "tuned", tmp_path / "s.npy"
         flags = (
             "--dataset=digits --model=sngan --network=resnet --width=4 --depth=1 --latent_dim=4 "
-            "--conditional --discriminator_steps=1 --steps=4 --epoch_steps=2 --batch_size=16 "
+            "--conditional --discriminator_steps=1 --steps=4 --steps_per_epoch=2 --batch_size=16 "
             "--instance_noise=0.1 --noise_decay_steps=4 --run_dir={path}"
         )
         ok("train", flags, path=path)
@@ -114,7 +114,7 @@ class TestTrain:
         ok("sample", "--run_dir={path} --num=5 --seed=3 --label=7 --out={out}", path=path, out=out)
         np.testing.assert_allclose(np.load(out), gan.sample(5, seed=3, labels=7), atol=1e-6)
         flags = "--model=dcd --pretrained={path} --refine=latent --refine_steps=2 --steps=2"
-        ok("train", flags + " --epoch_steps=2 --run_dir={tuned}", path=path, tuned=tuned)
+        ok("train", flags + " --steps_per_epoch=2 --run_dir={tuned}", path=path, tuned=tuned)
         dcd = final(tuned)
         assert dcd.langevin == tfgans.refinement.Langevin(steps=2)
         for weight, before in zip(

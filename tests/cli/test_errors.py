@@ -36,7 +36,10 @@ FLAGS = [
     ("train --dataset=ring", "--run_dir must have a value"),
     ("train --noise_schedule=constant" + NEW, "need --instance_noise"),
     ("train --metrics=near_copies" + NEW, "need --evaluate_every"),
-    ("train --evaluate_every=150" + NEW, "--evaluate_every must be a multiple of --epoch_steps"),
+    (
+        "train --evaluate_every=150" + NEW,
+        "--evaluate_every must be a multiple of --steps_per_epoch",
+    ),
     ("train --steps=7 --steps_per_execution=2" + NEW, "multiples of --steps_per_execution"),
     ("train --weight_update=softmax" + NEW, "need a mixture: pass --num_generators"),
     (

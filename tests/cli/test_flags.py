@@ -254,7 +254,7 @@ def test_defaults_in_help_are_those_of_the_library():
     parser.parse(["--run_dir=x"])
     defaults = tfgans.training.Run.__init__.__kwdefaults__
     for name in (
-        "epoch_steps",
+        "steps_per_epoch",
         "backup_every",
         "grid_every",
         "doctor_every",

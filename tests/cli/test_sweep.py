@@ -19,7 +19,7 @@ from tfgans.sweep import failures
 
 SMALL = "--dataset=digits --network=mlp --width=8 --depth=1 --latent_dim=4 --batch_size=16"
 SMALL += " --doctor_every=0 --model=non_saturating"
-RUNS = f"--run_dir={{path}} -- {SMALL} --steps=6 --epoch_steps=6 --evaluate_every=6"
+RUNS = f"--run_dir={{path}} -- {SMALL} --steps=6 --steps_per_epoch=6 --evaluate_every=6"
 RUNS += " --metrics=frechet_distance"
 
 
@@ -149,7 +149,7 @@ def test_runs_that_end_by_cpu_time_are_alone(seconds, tmp_path, unchecked, monke
 def test_runs_of_equal_cpu_time_have_the_steps_that_take_it(tmp_path, here, monkeypatch):
     costs = iter([0.01, 0.03, 0.04, 0.02, 0.01, 0.09, *[1.0] * 3])
     monkeypatch.setattr(sweep, "time_steps", lambda **_: {"step_seconds": next(costs)})
-    runs = f"--run_dir={{path}} -- {SMALL} --steps_per_execution=3 --epoch_steps=3"
+    runs = f"--run_dir={{path}} -- {SMALL} --steps_per_execution=3 --steps_per_epoch=3"
     flags = f"--ema=0,.8 --equal_cpu_seconds=.1 {runs}"
     done = run("sweep", flags, path=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -166,7 +166,7 @@ def test_runs_of_equal_cpu_time_have_the_steps_that_take_it(tmp_path, here, monk
 
 
 def test_a_step_is_timed_without_what_is_not_training(tmp_path):
-    words = f"{SMALL} --epoch_steps=5 --evaluate_every=5 --steps_per_execution=5".split()
+    words = f"{SMALL} --steps_per_epoch=5 --evaluate_every=5 --steps_per_execution=5".split()
     log = tmp_path / "log.txt"
     timed = sweep.time_steps(words=words, seconds=0.2, log=str(log), seed=0)
     assert 0 < timed["step_seconds"] < 0.2

@@ -42,7 +42,7 @@ def write_run(path, *, model, components, seed, values=None, finished=True, step
     settings = {"model": model, "seed": seed, "source_seed": seed, "split": "train"}
     settings |= {"generator": {"parameters": 10 * components, **mixture}, "num_examples": 100}
     settings |= {"generator_optimizer": rate, "discriminator_optimizer": rate}
-    length = {"steps": 40, "minutes": None, "cpu_seconds": None, "epoch_steps": 20}
+    length = {"steps": 40, "minutes": None, "cpu_seconds": None, "steps_per_epoch": 20}
     description = {"settings": settings, "length": length, "data": None, "versions": {}}
     (path / "run.json").write_text(json.dumps(description))
     if flags:

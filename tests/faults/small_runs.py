@@ -28,7 +28,7 @@ def model():
 
 def train(run_dir, *, steps=STEPS, gan=None, **options):
     gan = model() if gan is None else gan
-    sizes = {"batch_size": 8, "epoch_steps": 2, "backup_every": 2, "grid_every": 3, **options}
+    sizes = {"batch_size": 8, "steps_per_epoch": 2, "backup_every": 2, "grid_every": 3, **options}
     training.Run(run_dir, gan, source(), steps=steps, **sizes).train()
     return gan
 

@@ -14,7 +14,7 @@ from faults import small_runs
 EPOCH, STEPS = 20, 200
 SMALL = (
     "--dataset=digits --network=mlp --width=8 --depth=1 --latent_dim=4 --batch_size=16 "
-    f"--discriminator_steps=2 --epoch_steps={EPOCH} --backup_every=8 --grid_every=24 "
+    f"--discriminator_steps=2 --steps_per_epoch={EPOCH} --backup_every=8 --grid_every=24 "
     f"--model=wgan_gp --steps={STEPS} --run_dir={{path}} "
 )
 CASES = {

@@ -13,7 +13,7 @@ from faults import small_runs
 
 SMALL = (
     "--dataset=digits --model=wgan_gp --network=mlp --width=8 --depth=1 --latent_dim=4 "
-    "--batch_size=16 --discriminator_steps=1 --steps=60 --epoch_steps=20 --backup_every=20 "
+    "--batch_size=16 --discriminator_steps=1 --steps=60 --steps_per_epoch=20 --backup_every=20 "
     "--grid_every=40 --run_dir={path}"
 )
 

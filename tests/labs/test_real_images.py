@@ -15,7 +15,9 @@ from tfgans.labs import real_images
 TRAIN = Path(__file__).parents[2] / "bin" / "train.py"
 RECIPES = sorted(real_images.RECIPES.glob("*.flags"))
 SIZES = {"cifar10": 32, "celeb_a": 64, "color_mnist": 28, "stacked_mnist": 28}
-SHORT = "--steps=2 --epoch_steps=1 --backup_every=2 --grid_every=2 --doctor_every=0 --nodownload"
+SHORT = (
+    "--steps=2 --steps_per_epoch=1 --backup_every=2 --grid_every=2 --doctor_every=0 --nodownload"
+)
 
 
 @pytest.fixture(scope="module")

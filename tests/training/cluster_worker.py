@@ -58,7 +58,7 @@ if sys.argv[3:4] == [str(index)]:
     )
 try:
     tfgans.training.Run(
-        run_dir, gan, source, steps=steps, batch_size=16, epoch_steps=10, backup_every=10
+        run_dir, gan, source, steps=steps, batch_size=16, steps_per_epoch=10, backup_every=10
     ).train()
 except tfgans.training.WorkerLost as lost:
     # As `tfgans train` does.

@@ -18,7 +18,7 @@ from tfgans import step_clock, training
 from tfgans.training import time_limit
 
 SOURCE = tfgans.data.from_array(tiny.digits(64))
-SIZES = {"steps": 4, "batch_size": 16, "epoch_steps": 2}
+SIZES = {"steps": 4, "batch_size": 16, "steps_per_epoch": 2}
 
 
 def model(judge=tiny.discriminator, accumulate_steps=1, **options):
@@ -103,7 +103,7 @@ def test_cpu_time_of_kept_steps_ends_a_run(tmp_path, monkeypatch):
             if self.model.step == 7:
                 raise KeyboardInterrupt
 
-    options = {"steps": None, "epoch_steps": 4, "backup_every": 6}
+    options = {"steps": None, "steps_per_epoch": 4, "backup_every": 6}
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, model(), cpu_seconds=5, extra_callbacks=[Kill()], **options).train()
     spent = training.RunDirectory(tmp_path).time_spent
@@ -121,7 +121,7 @@ def test_cpu_time_of_kept_steps_ends_a_run(tmp_path, monkeypatch):
 def test_minutes_end_a_run_and_more_minutes_continue_it(tmp_path, monkeypatch):
     clock = itertools.count(0, 0.5).__next__  # Each look at it takes half a second.
     monkeypatch.setattr(time_limit, "time", types.SimpleNamespace(monotonic=clock))
-    options = {"epoch_steps": 10**6, "evaluate_every": 10**6, "grid_every": 10**6}
+    options = {"steps_per_epoch": 10**6, "evaluate_every": 10**6, "grid_every": 10**6}
     options["evaluator"] = tfgans.evaluation.Evaluator(SOURCE, metrics=["frechet_distance"])
     steps = []
     for minutes in (0.1, 0.1, 0.2):
@@ -150,7 +150,7 @@ def test_bad_models_and_evaluations(tmp_path):
     with pytest.raises(ValueError, match=r"use_ema=True\. Use `ema=0\.999` of the model"):
         run(tmp_path / "new", gan)
     evaluator = tfgans.evaluation.Evaluator(SOURCE, metrics=["near_copies"])
-    with pytest.raises(ValueError, match="must be a multiple of `epoch_steps` = 2"):
+    with pytest.raises(ValueError, match="must be a multiple of `steps_per_epoch` = 2"):
         run(tmp_path / "new", evaluator=evaluator, evaluate_every=3)
     assert not list(tmp_path.iterdir())
 
@@ -166,7 +166,7 @@ def test_a_finished_run_without_backups_is_not_begun_anew(copied):
 def test_a_kill_in_the_last_evaluation_of_a_limited_run_repeats_it(tmp_path, monkeypatch):
     clock = itertools.count(0, 0.5).__next__
     monkeypatch.setattr(time_limit, "time", types.SimpleNamespace(monotonic=clock))
-    options = {"steps": None, "minutes": 0.1, "epoch_steps": 10**6, "backup_every": 1}
+    options = {"steps": None, "minutes": 0.1, "steps_per_epoch": 10**6, "backup_every": 1}
     options |= {"evaluator": tfgans.evaluation.Evaluator(SOURCE, metrics=["near_copies"])}
 
     def killed(*_, **__):

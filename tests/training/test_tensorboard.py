@@ -23,7 +23,12 @@ METRIC = "frechet_distance[identity]"
 def train(run_dir, *, steps, **options):
     gan = tiny.gan(tfgans.NonSaturatingGAN, run_eagerly=True)
     source = tfgans.data.from_array(tiny.digits(64))
-    sizes = {"batch_size": 8, "epoch_steps": EPOCH_STEPS, "backup_every": 100, "grid_every": 100}
+    sizes = {
+        "batch_size": 8,
+        "steps_per_epoch": EPOCH_STEPS,
+        "backup_every": 100,
+        "grid_every": 100,
+    }
     measured = tfgans.evaluation.Evaluator(source, metrics=["frechet_distance"])
     training.Run(run_dir, gan, source, steps=steps, evaluator=measured, **sizes, **options).train()
 

@@ -401,7 +401,7 @@ def time_steps(*, words: Sequence[str], seconds: float, log: str, seed: int) -> 
             source,
             batch_size=parser.values.batch_size,
             cpu_seconds=seconds,
-            epoch_steps=parser.values.epoch_steps,
+            steps_per_epoch=parser.values.steps_per_epoch,
             doctor_every=None,
         )
         job.train()

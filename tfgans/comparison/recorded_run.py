@@ -60,7 +60,7 @@ class RecordedRun:
         self._length = {
             name: value for name, value in (description["length"] or {}).items() if value
         }
-        ends = {name: self._length[name] for name in self._length if name != "epoch_steps"}
+        ends = {name: self._length[name] for name in self._length if name != "steps_per_epoch"}
         self.settings: dict[str, Value] = flatten(description["settings"]) | ends
         self.versions: dict[str, str] = description["versions"]
         self.flags = _flags(self.path / "flags.txt")
@@ -98,10 +98,10 @@ class RecordedRun:
     def log(self) -> pd.DataFrame:
         """Table of `step` and the means of the logs; without rows if steps are not known."""
         table = _table(self._directory.log, ["epoch"])
-        epoch_steps = self._length.get("epoch_steps") or self.flags.get("epoch_steps")
-        if epoch_steps is None:
+        steps_per_epoch = self._length.get("steps_per_epoch") or self.flags.get("steps_per_epoch")
+        if steps_per_epoch is None:
             return table.iloc[:0].assign(step=[])
-        ends = (table.pop("epoch") + 1) * int(epoch_steps)
+        ends = (table.pop("epoch") + 1) * int(steps_per_epoch)
         return table.assign(step=ends.clip(upper=max(self.steps, 1)))
 
     @functools.cached_property

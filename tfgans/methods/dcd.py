@@ -149,7 +149,7 @@ class DCD(GAN):
             averages.copy_network(gan.sampling_generator),
             averages.copy_network(gan.discriminator),
             objective=gan.objective if objective is None else objective,
-            penalty=gan.present_penalty if penalty is None else penalty,
+            penalty=gan.current_penalty if penalty is None else penalty,
             weight_clip=gan.weight_clip if weight_clip is None else weight_clip,
             instance_noise=instance_noise,
             augmentation=augmentation,

@@ -120,7 +120,7 @@ class R3GAN(GAN):
         return int(tf.convert_to_tensor(self._images_seen.value))
 
     @property
-    def present_penalty(self) -> Penalty | PenaltySum | None:
+    def current_penalty(self) -> Penalty | PenaltySum | None:
         """`penalty`, with the present gamma of the schedule."""
         if self.schedule is None:
             return self.penalty

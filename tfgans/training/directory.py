@@ -140,7 +140,7 @@ class RunDirectory:
         """Notes what ends the run and the log's epochs: numbers by name, which may change.
 
         Args:
-            length: `steps`, `minutes` and `cpu_seconds` of the run, and `epoch_steps`.
+            length: `steps`, `minutes` and `cpu_seconds` of the run, and `steps_per_epoch`.
         """
         description = self.description()
         if description["length"] != length:

@@ -69,13 +69,14 @@ class Run:
             tracing of TensorFlow, evaluations, pictures and backups, so that runs of equal
             `cpu_seconds` compare. In a cluster, those of any of its processes. Default: None, no
             limit.
-        epoch_steps: Int, training steps in a row of the log; a multiple of `steps_per_execution`.
+        steps_per_epoch: Int, training steps in a row of the log, a multiple of
+            `steps_per_execution`.
         backup_every: Int, training steps between backups.
         grid_every: Int, training steps between pictures.
         evaluator: `tfgans.evaluation.Evaluator`, what is measured during the run; the model with
             the best first metric is kept. Default: None.
-        evaluate_every: Int, a multiple of `epoch_steps`: training steps between evaluations.
-            Default: `epoch_steps`.
+        evaluate_every: Int, a multiple of `steps_per_epoch`: training steps between evaluations.
+            Default: `steps_per_epoch`.
         adapt_every: Int, training steps between the readings of `tfgans.callbacks.AdaptComponents`,
             which drops generators of a mixture; `log.csv` then has their number. Default: None,
             the number stays.
@@ -121,7 +122,7 @@ class Run:
         steps: int | None = None,
         minutes: float | None = None,
         cpu_seconds: float | None = None,
-        epoch_steps: int = 100,
+        steps_per_epoch: int = 100,
         backup_every: int = 500,
         grid_every: int = 500,
         evaluator: Evaluator | None = None,
@@ -142,7 +143,7 @@ class Run:
         self._source = source
         self._batch_size = batch_size
         self._length = {"steps": steps, "minutes": minutes, "cpu_seconds": cpu_seconds}
-        self._epoch_steps = checks.positive_int("epoch_steps", epoch_steps)
+        self._steps_per_epoch = checks.positive_int("steps_per_epoch", steps_per_epoch)
         self._resume = resume
         self._notes = dict(notes or {})
         self._extra_callbacks = tuple(extra_callbacks)
@@ -251,7 +252,7 @@ class Run:
             if cluster.is_chief:
                 self._save_initial()
                 self._restore()
-                run.write_length({**self._length, "epoch_steps": self._epoch_steps})
+                run.write_length({**self._length, "steps_per_epoch": self._steps_per_epoch})
                 self._write_hyperparameters()
                 for name, text in self._notes.items():
                     files.write_text(run.path / name, text)
@@ -283,11 +284,11 @@ class Run:
             )
         if steps is not None:
             checks.positive_int("steps", steps)
-        if (steps or 0) % gan.steps_per_execution or self._epoch_steps % gan.steps_per_execution:
+        per_call = gan.steps_per_execution
+        if (steps or 0) % per_call or self._steps_per_epoch % per_call:
             raise ValueError(
-                "`steps` and `epoch_steps` must be multiples of `steps_per_execution` = "
-                f"{gan.steps_per_execution}. Received: steps={steps}, "
-                f"epoch_steps={self._epoch_steps}"
+                "`steps` and `steps_per_epoch` must be multiples of `steps_per_execution` = "
+                f"{per_call}. Received: steps={steps}, steps_per_epoch={self._steps_per_epoch}"
             )
         return steps
 
@@ -306,18 +307,18 @@ class Run:
             if every_steps is not None:
                 raise ValueError(f"`evaluate_every` needs `evaluator`. Received: {every_steps}")
             return None
-        epoch_steps = self._epoch_steps
+        steps_per_epoch = self._steps_per_epoch
         every = checks.positive_int(
-            "evaluate_every", epoch_steps if every_steps is None else every_steps
+            "evaluate_every", steps_per_epoch if every_steps is None else every_steps
         )
-        if every % epoch_steps:
+        if every % steps_per_epoch:
             raise ValueError(
-                f"`evaluate_every` must be a multiple of `epoch_steps` = {epoch_steps}. Received: "
-                f"{every_steps}"
+                f"`evaluate_every` must be a multiple of `steps_per_epoch` = {steps_per_epoch}. "
+                f"Received: {every_steps}"
             )
         evaluation = callbacks.Evaluation(
             evaluator,
-            every_epochs=every // epoch_steps,
+            every_epochs=every // steps_per_epoch,
             path=self.directory.evaluation_log,
             best_model=self.directory.best_model,
             progress=True,
@@ -330,7 +331,7 @@ class Run:
             return None
         return callbacks.MixtureMonitor(
             self.directory.mixture_log,
-            every_steps=self._epoch_steps,
+            every_steps=self._steps_per_epoch,
             warn=warn,
             log_dir=self.directory.tensorboard,
         )
@@ -437,7 +438,7 @@ class Run:
         return (
             f"{', '.join(metric.name for metric in evaluator.metrics)}; features of "
             f"{evaluator.extractor.name}; every "
-            f"{self._evaluation.every_epochs * self._epoch_steps} steps. The first takes about "
+            f"{self._evaluation.every_epochs * self._steps_per_epoch} steps. The first takes about "
             f"{duration(sum(costs.values()))}: "
             + ", ".join(f"{name} {duration(seconds)}" for name, seconds in costs.items())
         )
@@ -559,8 +560,8 @@ class Run:
         while begins and not self._is_over:
             begins = False
             if self._cluster.is_chief:
-                self.directory.drop_log_rows(self._gan.step // self._epoch_steps)
-            for segment in segments(self._gan.step, self._steps, self._epoch_steps):
+                self.directory.drop_log_rows(self._gan.step // self._steps_per_epoch)
+            for segment in segments(self._gan.step, self._steps, self._steps_per_epoch):
                 yield segment
                 begins = isinstance(guard, callbacks.Doctor) and guard.rolled_back
                 if begins or self._is_over:

@@ -15,7 +15,7 @@ class Segment(NamedTuple):
     steps_per_epoch: int
 
 
-def segments(done: int, steps: int | None, epoch_steps: int) -> Iterator[Segment]:
+def segments(done: int, steps: int | None, steps_per_epoch: int) -> Iterator[Segment]:
     """Yields the calls of `fit` that lead from step `done` to `steps`; with None they are endless.
 
     A run that stopped within an epoch finishes it first; then come the whole epochs, then the rest.
@@ -23,11 +23,11 @@ def segments(done: int, steps: int | None, epoch_steps: int) -> Iterator[Segment
     a mean over its steps after the stop only.
     """
     while steps is None or done < steps:
-        epoch, begun = divmod(done, epoch_steps)
-        left = _MANY_EPOCHS * epoch_steps if steps is None else steps - done
-        if begun or left < epoch_steps:
-            count, epochs = min(epoch_steps - begun, left), 1
+        epoch, begun = divmod(done, steps_per_epoch)
+        left = _MANY_EPOCHS * steps_per_epoch if steps is None else steps - done
+        if begun or left < steps_per_epoch:
+            count, epochs = min(steps_per_epoch - begun, left), 1
         else:
-            count, epochs = epoch_steps, left // epoch_steps
+            count, epochs = steps_per_epoch, left // steps_per_epoch
         yield Segment(initial_epoch=epoch, epochs=epoch + epochs, steps_per_epoch=count)
         done += count * epochs

@@ -54,7 +54,7 @@ def define(parser: Parser) -> None:
     )
     group = parser.group("Output")
     group.path("run_dir", None, "folder of the run (required)", value="FOLDER")
-    group.integer("epoch_steps", 100, "training steps in a row of log.csv", at_least=1)
+    group.integer("steps_per_epoch", 100, "training steps in a row of log.csv", at_least=1)
     group.integer("backup_every", 500, "training steps between backups", at_least=1)
     group.integer("grid_every", 500, "training steps between pictures of samples", at_least=1)
     group.boolean(
@@ -66,18 +66,18 @@ def define(parser: Parser) -> None:
     devices.define(parser)
     parser.require("run_dir")
     parser.check(
-        ["steps", "epoch_steps", "steps_per_execution"],
+        ["steps", "steps_per_epoch", "steps_per_execution"],
         lambda values: (
             not _break_executions(values["steps_per_execution"], values["steps"])
-            and not _break_executions(values["steps_per_execution"], values["epoch_steps"])
+            and not _break_executions(values["steps_per_execution"], values["steps_per_epoch"])
         ),
-        "--steps and --epoch_steps must be multiples of --steps_per_execution",
+        "--steps and --steps_per_epoch must be multiples of --steps_per_execution",
     )
     parser.check(
-        ["epoch_steps", "evaluate_every"],
-        lambda values: not values["evaluate_every"] % values["epoch_steps"],
-        "--evaluate_every must be a multiple of --epoch_steps, the steps in a row of the log: pass "
-        "the same number as both",
+        ["steps_per_epoch", "evaluate_every"],
+        lambda values: not values["evaluate_every"] % values["steps_per_epoch"],
+        "--evaluate_every must be a multiple of --steps_per_epoch, the steps in a row of the log: "
+        "pass the same number as both",
     )
     parser.check_companions(
         "evaluate_every",
@@ -101,7 +101,7 @@ def options(parser: Parser, source: Any) -> dict[str, Any]:
         "minutes": values.minutes,
         "cpu_seconds": values.cpu_seconds,
         "batch_size": values.batch_size,
-        "epoch_steps": values.epoch_steps,
+        "steps_per_epoch": values.steps_per_epoch,
         "backup_every": values.backup_every,
         "grid_every": values.grid_every,
         "evaluator": evaluation.evaluator(parser, source) if values.evaluate_every else None,
