@@ -431,7 +431,8 @@ def small_mixture(**options):
     return gan
 
 
-@pytest.mark.parametrize("steps_per_execution", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("steps_per_execution", [1, 2])
 def test_callbacks_and_their_copies_serve_several_trainings(steps_per_execution, tmp_path):
     used = {name: make(tmp_path) for name, make in CALLBACKS.items()}
     for name, callback in used.items():  # Before any training.

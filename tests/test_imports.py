@@ -85,14 +85,15 @@ def test_every_way_to_choose_another_backend(tmp_path):
     run(BACKENDS, home, KERAS_HOME=home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
         "import tfgans",
         # A package that imports Keras, and one that packages above it import.
-        pytest.param("import tfgans.layers", marks=pytest.mark.slow),
-        pytest.param("from tfgans.gan import GAN", marks=pytest.mark.slow),
-        pytest.param("import keras; import tfgans", marks=pytest.mark.slow),
+        "import tfgans.layers",
+        "from tfgans.gan import GAN",
+        "import keras; import tfgans",
     ],
 )
 def test_keras_loads_the_classes_after(statement):

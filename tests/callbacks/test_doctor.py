@@ -316,12 +316,13 @@ HEALTHY = {
     [
         ("R3GAN", "ring", 1),
         *(
-            pytest.param(game, *data, marks=slow)
+            (game, *data)
             for game in HEALTHY
             for data in [("ring", 0), ("digits", 0), ("digits", 1)]
         ),
     ],
 )
+@slow
 def test_silent_in_a_healthy_training(game, name, seed):
     source = tfgans.data.load(name, seed=seed)
     keras.utils.set_random_seed(seed)
@@ -439,7 +440,8 @@ class TestRollback:
         assert readings == [*([step, "0"] for step in "024"), *([s, "2"] for s in ("6", "8", "10"))]
         assert state_of(folder)["backups"] == ["step-00000008-r2", "step-00000011-r2"]
 
-    @pytest.mark.parametrize("which", ["first rollback", pytest.param("all", marks=slow)])
+    @slow
+    @pytest.mark.parametrize("which", ["first rollback", "all"])
     def test_killed_at_any_write_ends_with_the_same_bits(self, uninterrupted, tmp_path, which):
         snapshots = uninterrupted.snapshots
         if which == "first rollback":

@@ -172,6 +172,7 @@ def test_a_table_of_other_settings_is_refused_before_training(tmp_path):
         gan.fit(tiny.digits(), callbacks=[Evaluation(others["seed"], path=path)], **STEPS)
 
 
+@pytest.mark.slow
 def test_the_rule_of_the_classes_is_a_setting(tmp_path):
     gan = tfgans.NonSaturatingGAN(
         tiny.conditional_generator(), tiny.conditional_discriminator(), num_classes=10

@@ -66,6 +66,7 @@ class TestTrain:
         )
         assert "2 components" in done.stdout
 
+    @pytest.mark.slow
     def test_dry_run_builds_the_evaluator_too(self, tmp_path):
         done = ok("train", "--run_dir={path} --dry_run", path=tmp_path / "run")
         for text in ("1437 examples of shape (8, 8, 1)", method.METHODS[method.DEFAULT].name):
@@ -178,6 +179,7 @@ class TestSampleAndExport:
             assert text in card
         assert str(tmp_path) not in card
 
+    @pytest.mark.slow
     def test_a_changed_export_is_noticed(self, tmp_path):
         version = tiny.gan().export(tmp_path / "digits", verify=False)
         weights = version / "variables" / "variables.data-00000-of-00001"
@@ -189,6 +191,7 @@ class TestSampleAndExport:
             done = run(name, "{at}", at=version)
             assert (done.returncode, "is damaged" in done.stderr) == (1, True)
 
+    @pytest.mark.slow
     def test_while_it_trains(self, tmp_path):
         """The files of the run are what another process would see in the same moment."""
         path, out, seen = tmp_path / "run", tmp_path / "s.npy", {}

@@ -20,7 +20,7 @@ from tfgans.sweep import failures
 SMALL = "--dataset=digits --network=mlp --width=8 --depth=1 --latent_dim=4 --batch_size=16"
 SMALL += " --doctor_every=0 --model=non_saturating"
 RUNS = f"--run_dir={{path}} -- {SMALL} --steps=6 --steps_per_epoch=6 --evaluate_every=6"
-RUNS += " --metrics=frechet_distance"
+RUNS += " --metrics=frechet_distance --extractor=identity"
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_failed_run_is_a_row_and_more_runs_may_follow(tmp_path, here, monkeypa
     assert "1 of 2 runs failed: learning_rate=1e30,seed=0; see" in done.stderr
     good, bad = rows(tmp_path)
     assert (good["state"], good["step"], good["evaluated_step"]) == ("finished", "6", "6")
-    assert float(good["frechet_distance[digits_classifier]"]) > 0
+    assert float(good["frechet_distance[identity]"]) > 0
     assert bad["state"] == "failed"
     assert "generator_loss is nan" in bad["error"]
     assert "generator_loss is nan" in (tmp_path / "logs" / f"{bad['run']}.txt").read_text()
@@ -146,21 +146,31 @@ def test_runs_that_end_by_cpu_time_are_alone(seconds, tmp_path, unchecked, monke
     assert "1 at a time" in done.stderr
 
 
-def test_runs_of_equal_cpu_time_have_the_steps_that_take_it(tmp_path, here, monkeypatch):
+def test_runs_of_equal_cpu_time_have_the_steps_that_take_it(tmp_path, monkeypatch):
     costs = iter([0.01, 0.03, 0.04, 0.02, 0.01, 0.09, *[1.0] * 3])
-    monkeypatch.setattr(sweep, "time_steps", lambda **_: {"step_seconds": next(costs)})
-    runs = f"--run_dir={{path}} -- {SMALL} --steps_per_execution=3 --steps_per_epoch=3"
-    flags = f"--ema=0,.8 --equal_cpu_seconds=.1 {runs}"
-    done = run("sweep", flags, path=tmp_path)
-    assert done.returncode == 0, done.stderr
+
+    def ended(task):
+        timed = task.measure is sweep.time_steps
+        return engines.Ended({"step_seconds": next(costs)} if timed else {"error": ""})
+
+    monkeypatch.setattr(
+        engines, "run_tasks", lambda tasks, **_: ((i, ended(task)) for i, task in enumerate(tasks))
+    )
+
+    def steps():
+        """The steps of the runs by the varied flag and the seed."""
+        words = {(row["ema"], row["seed"]): row["command"].split() for row in rows(tmp_path)}
+        return {cell: [w for w in line if w.startswith("--steps=")] for cell, line in words.items()}
+
+    flags = "--ema=0,.8 --equal_cpu_seconds=.1 --run_dir={path} -- --steps_per_execution=3"
+    assert run("sweep", flags, path=tmp_path).returncode == 0
     # The median of the timings, which take turns: .01, .02 and .01 CPU seconds a step.
-    assert [(row["ema"], row["step"]) for row in rows(tmp_path)] == [("0", "9"), (".8", "3")]
-    assert "--steps=9 --seed=0" in rows(tmp_path)[0]["command"]
+    assert steps() == {("0", "0"): ["--steps=9"], (".8", "0"): ["--steps=3"]}
     # More seeds have the same steps, and only what is new is timed.
     more = f"--seeds=2 {flags.replace('0,.8', '0,.8,.9')}"
     assert run("sweep", more, path=tmp_path).returncode == 0
-    steps = {(row["ema"], row["seed"]): row["step"] for row in rows(tmp_path)}
-    assert steps == {(e, s): n for e, n in (("0", "9"), (".8", "3"), (".9", "3")) for s in "01"}
+    numbers = {"0": 9, ".8": 3, ".9": 3}
+    assert steps() == {(e, s): [f"--steps={numbers[e]}"] for e in numbers for s in "01"}
     other = run("sweep", more.replace("seconds=.1", "seconds=.2"), path=tmp_path)
     assert "--equal_cpu_seconds=0.1 there and --equal_cpu_seconds=0.2 here" in other.stderr
 

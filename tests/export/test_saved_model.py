@@ -52,6 +52,7 @@ def test_a_verified_version_gives_the_same_as_another(version):
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644)
 
 
+@pytest.mark.slow
 def test_warm_up_has_every_signature_at_several_sizes(version):
     other, sizes = served.export("conditional"), {}
     for call in read_warmup(version):

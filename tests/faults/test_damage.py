@@ -78,6 +78,7 @@ def test_backups(run):
     assert set(model.loaded) == {older}
 
 
+@pytest.mark.slow
 def test_all_backups(run):
     """Nothing is lost by it: neither the damaged files nor the rest of the run."""
     backups = {path.name: path.read_bytes()[:-1] for path in run.backups.iterdir()}

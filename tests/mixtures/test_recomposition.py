@@ -39,7 +39,9 @@ def slots(gan):
     return state
 
 
-@pytest.mark.parametrize("update", ["exponentiated_gradient", "softmax"])
+@pytest.mark.parametrize(
+    "update", ["exponentiated_gradient", pytest.param("softmax", marks=pytest.mark.slow)]
+)
 def test_after_a_drop_training_goes_on_as_that_of_a_mixture_built_without(update):
     gan = train(model(mixture(weight_update=update), ema=0.5))
     gan.generator.log_weights.assign([0.0, -50.0, 0.0])
@@ -107,6 +109,7 @@ def dropping(seed):
     return keras.Model(inputs, keras.layers.Dense(2)(x))
 
 
+@pytest.mark.slow
 def test_saved_and_resumed_to_the_same_bits(tmp_path):
     def make():
         return model(tfgans.MixtureGenerator([dropping(1), dropping(2)]), ema=0.9)

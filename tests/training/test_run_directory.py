@@ -93,6 +93,7 @@ def test_a_run_without_a_last_step_finishes_an_epoch_and_goes_on(tmp_path):
     assert "1 minutes; 0 steps are done" in plan
 
 
+@pytest.mark.slow
 def test_cpu_time_of_kept_steps_ends_a_run(tmp_path, monkeypatch):
     # Each look at the clock takes half a second, each step two looks.
     clock = itertools.count(0, 0.5).__next__
@@ -163,6 +164,7 @@ def test_a_finished_run_without_backups_is_not_begun_anew(copied):
     assert (copied / "final.keras").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_last_evaluation_of_a_limited_run_repeats_it(tmp_path, monkeypatch):
     clock = itertools.count(0, 0.5).__next__
     monkeypatch.setattr(time_limit, "time", types.SimpleNamespace(monotonic=clock))
