@@ -162,6 +162,9 @@ def test_a_finished_run_without_backups_is_not_begun_anew(copied):
     with pytest.raises(ValueError, match="a finished run without backups"):
         run(copied, model(), steps=6).train()
     assert (copied / "final.keras").read_bytes() == before
+    for path in copied.glob("*.keras"):
+        path.unlink()
+    assert training.RunDirectory(copied).is_finished
 
 
 @pytest.mark.slow

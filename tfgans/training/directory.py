@@ -129,6 +129,7 @@ class RunDirectory:
                 description = {
                     "settings": settings,
                     "length": None,
+                    "finished": False,
                     "data": data,
                     "class_names": class_names,
                     "versions": versions(),
@@ -145,6 +146,12 @@ class RunDirectory:
         description = self.description()
         if description["length"] != length:
             files.write_text(self._run_json, _to_json({**description, "length": length}) + "\n")
+
+    def write_finished(self, finished: bool) -> None:
+        """Notes whether the run has reached its end, which it may do again with more steps."""
+        description = self.description()
+        if description["finished"] != finished:
+            files.write_text(self._run_json, _to_json({**description, "finished": finished}) + "\n")
 
     def check_note(self, name: str) -> None:
         """Raises ValueError unless a text file `name` replaces no file of the run."""
@@ -232,7 +239,10 @@ class RunDirectory:
         return self.description()["class_names"]
 
     def description(self) -> dict[str, Any]:
-        """Returns the content of `run.json`: settings, length, data, class names, versions.
+        """Returns the content of `run.json`.
+
+        Returns:
+            Dict of `settings`, `length`, `finished`, `data`, `class_names` and `versions`.
 
         Raises:
             ValueError: If the folder holds no run, or the file is damaged.
@@ -252,7 +262,8 @@ class RunDirectory:
             names = content.get("class_names")
             if names is not None and not all(isinstance(name, str) for name in list(names)):
                 raise TypeError(f"expected a list of strings. Received: {names!r:.80}")
-            return {**parts, "class_names": names}
+            finished = bool(content.get("finished", self.final_model.exists()))
+            return {**parts, "finished": finished, "class_names": names}
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{self._run_json} is damaged. Choose another run directory, or remove this "
@@ -281,12 +292,12 @@ class RunDirectory:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run has reached its end."""
-        return self.final_model.exists()
+        """Whether the run has reached its end; also if its models have been removed since."""
+        return self.exists and bool(self.description()["finished"])
 
     def newest_checkpoint(self) -> str:
         """Returns "final" if the run has ended, else "last"."""
-        return "final" if self.is_finished else "last"
+        return "final" if self.final_model.exists() else "last"
 
     def _refuse_another(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         before, now = _flat(before), _flat(now)

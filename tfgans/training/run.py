@@ -262,6 +262,7 @@ class Run:
                 self._backup.remove_old(gan)
                 with files.atomic_write(run.final_model) as temporary:
                     gan.save(temporary)
+                run.write_finished(True)
             cluster.wait()
 
     def _checked_steps(self, steps: int | None) -> int | None:
@@ -468,7 +469,7 @@ class Run:
         if restored is None and run.is_finished and not any(run.backups.glob("damaged-*")):
             raise ValueError(
                 f"{run.path} holds a finished run without backups, from which it could continue. "
-                "Choose another run directory, or remove final.keras to start over"
+                "Choose another run directory, or remove this directory to start over"
             )
         self._check_steps_done(gan.step)
         if gan.step % gan.steps_per_execution:
@@ -483,6 +484,7 @@ class Run:
             sys.stderr.write(f"Continuing {run.path} at step {gan.step}{goal}\n")
         if not self._is_over:
             # That of a shorter run must not pass for the final model of this run.
+            run.write_finished(False)
             run.final_model.unlink(missing_ok=True)
 
     def _restore_others(self) -> None:
