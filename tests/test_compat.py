@@ -33,6 +33,18 @@ def test_of_all_layers():
     assert not hasattr(keras.layers.Layer, "flatten_layers")
 
 
+def test_of_producer():
+    inputs = keras.Input((2,))
+    shared = keras.layers.Dense(2)
+    first = shared(inputs)
+    second = shared(keras.ops.tanh(first))
+    operation, (source,) = compat.producer(second)
+    assert operation is shared
+    assert compat.producer(source)[1][0] is first
+    assert shared.output is first
+    assert not hasattr(second, "operation")
+
+
 def test_of_untrack_layer():
     model = keras.Model()
     model.first = layer = keras.layers.Dense(2)

@@ -25,6 +25,35 @@ def images(*last, activation=None, channels=3):
     return keras.Sequential([keras.Input((5,)), L.Dense(25), L.Reshape((5, 5, 1)), conv, *last])
 
 
+class Hidden(keras.Model):
+    """A model with an attribute `activation`, which is not at its end."""
+
+    def __init__(self, activation, last):
+        super().__init__()
+        self.hidden, self.activation, self.last = L.Dense(4), activation, last
+
+    def call(self, inputs):
+        return self.last(self.activation(self.hidden(inputs)))
+
+
+def built(model):
+    model(tf.zeros((2, 3)))
+    return model
+
+
+def two_heads():
+    """The logit of a network that also has a softmax."""
+    inputs = keras.Input((3,))
+    both = keras.Model(inputs, [L.Dense(1)(inputs), L.Dense(4, activation="softmax")(inputs)])
+    return keras.Model(inputs, both(inputs)[0])
+
+
+def shared_head():
+    """A layer that is called before and after a sigmoid."""
+    inputs, head = keras.Input((1,)), L.Dense(1)
+    return keras.Model(inputs, head(keras.ops.sigmoid(head(inputs))))
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -41,6 +70,10 @@ def images(*last, activation=None, channels=3):
         lambda: sequential(
             keras.Sequential([keras.Input((4,)), L.Dense(1, activation="sigmoid")], name="nested")
         ),
+        lambda: sequential(
+            L.Dense(1, activation="sigmoid"), keras.Sequential([keras.Input((1,)), L.Flatten()])
+        ),
+        lambda: sequential(L.Dense(1, "sigmoid"), L.Activation("linear", dtype="float32")),
         lambda: functional(keras.ops.hard_sigmoid),
         lambda: functional(
             lambda x: keras.ops.mean(keras.ops.sigmoid(x), axis=1, keepdims=True), units=3
@@ -60,6 +93,9 @@ def test_probabilities_are_refused(make):
         lambda: sequential(L.Softmax(), L.Dense(1)),
         lambda: sequential(L.Dense(1, activation="log_sigmoid")),
         lambda: functional(lambda x: 30 * keras.ops.tanh(x / 30)),
+        lambda: built(Hidden(tf.tanh, L.Dense(1))),
+        two_heads,
+        shared_head,
         lambda: functional(lambda x: x * keras.ops.sigmoid(x)),
         lambda: functional(lambda x: x + keras.ops.sigmoid(x)),
         tiny.spectral_discriminator,
@@ -100,6 +136,8 @@ def test_generators_that_miss_a_part_of_the_images_are_refused(make):
         lambda: images(activation="tanh"),
         lambda: images(L.Rescaling(2.0, -1.0), activation="sigmoid"),
         lambda: images(L.Conv2D(1, 1), activation="relu"),
+        lambda: images(L.ReLU(negative_slope=0.2)),
+        lambda: built(Hidden(tf.nn.relu, L.Reshape((2, 2, 1)))),
         tiny.conditional_generator,
         lambda: sequential(L.Dense(2, activation="sigmoid")),  # No images.
     ],

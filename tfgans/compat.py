@@ -35,6 +35,7 @@ __all__ = [
     "op_def_registry",
     "optimized_variables",
     "optimizer_slots",
+    "producer",
     "profiles_batches",
     "refuses_saved_model",
     "remember_optimizer_attributes",
@@ -121,6 +122,17 @@ def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     Keras has no public way to list nested layers.
     """
     return list(layer._flatten_layers())
+
+
+def producer(
+    tensor: keras.KerasTensor,
+) -> tuple[keras.Operation, Sequence[keras.KerasTensor]]:
+    """Returns the operation or layer that makes a symbolic tensor, and the inputs of this call.
+
+    `Operation.output` and `Operation.input` are those of the first call alone.
+    """
+    operation, index, _ = tensor._keras_history
+    return operation, operation._inbound_nodes[index].input_tensors
 
 
 def optimized_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:

@@ -1,8 +1,10 @@
 """The activation with which a network ends, and what it must not be."""
 
+import re
+
 import keras
 
-from tfgans import shapes
+from tfgans import compat, shapes
 
 # By names in lower case without underscores: the operation of `keras.ops.hard_sigmoid` is
 # `HardSigmoid`.
@@ -10,13 +12,13 @@ _SHARES = frozenset({"sigmoid", "hardsigmoid", "sparsesigmoid", "softmax", "soft
 _PROBABILITIES = _SHARES | {"tanh", "hardtanh", "softsign"}
 # Their values do not reach -1.
 _NO_IMAGES = _SHARES | {"relu", "relu6", "softplus", "exponential", "exp"}
-# Layers and operations that only select, move or average the values of their input.
-_PASSING = frozenset(
-    {"AveragePooling2D", "Cast", "Cropping2D", "Dropout", "ExpandDims", "Flatten"}
-    | {"GlobalAveragePooling1D", "GlobalAveragePooling2D", "Identity", "Mean", "Permute"}
-    | {"Reshape", "Squeeze", "Transpose", "UpSampling2D"}
+# Layers and operations whose outputs are values of their input, means of them, or zeros.
+_PASSING = re.compile(
+    r"((Global)?(Average|Max)Pooling|Cropping|UpSampling|ZeroPadding)[123]D|(Spatial)?Dropout.*"
+    r"|Cast|ExpandDims|Flatten|GetItem|Identity|Mean|Permute|RepeatVector|Reshape|Squeeze|Transpose"
 )
 _IMAGE_RANK = 3
+_UNKNOWN = ("", "")
 
 
 def refuse_probabilities(discriminator: keras.layers.Layer) -> None:
@@ -39,7 +41,7 @@ def refuse_probabilities(discriminator: keras.layers.Layer) -> None:
         raise ValueError(
             "The discriminator must return logits, before any sigmoid: the losses apply it. "
             f"Received: {discriminator.name!r}, which ends in the activation {name!r} in {layer!r}"
-            ". Remove it"
+            ". Remove that activation"
         )
 
 
@@ -70,9 +72,9 @@ def check_image_generator(generator: keras.layers.Layer) -> None:
 def last_activation(network: keras.layers.Layer) -> tuple[str, str]:
     """Returns the activation that a network ends in, and the layer or operation that has it.
 
-    It may be the `activation` of a layer, a layer, an operation of `keras.ops` or the function of a
-    `Lambda`, in nested or wrapped layers too, and before layers that reshape, cast or average. What
-    `call` of a subclassed model does is not known.
+    It may be the `activation` of a layer of Keras, a layer, an operation of `keras.ops` or a named
+    function in a `Lambda`, in nested or wrapped layers too, and before layers that reshape, cast or
+    pool. What `call` of another class does is not known.
 
     Args:
         network: Built network.
@@ -81,18 +83,40 @@ def last_activation(network: keras.layers.Layer) -> tuple[str, str]:
         The name of the function or operation, such as "sigmoid", and the name of its layer; ("",
         "") if the end of the network is not known.
     """
-    sequential = isinstance(network, keras.Sequential)
-    operations = network.layers if sequential else getattr(network, "operations", None)
-    if operations:
-        # In the order of the graph: before an operation of one input comes its input's.
-        for operation in reversed(operations):
-            if type(operation).__name__ not in _PASSING:
-                return last_activation(operation)
-        return "", ""
-    if isinstance(network, keras.layers.Wrapper):
-        return last_activation(network.layer)
-    function = getattr(network, "activation", getattr(network, "function", type(network)))
-    return str(getattr(function, "__name__", "")), network.name
+    return _end_of_layer(network) or _UNKNOWN
+
+
+def _end_of_layer(layer: keras.Operation) -> tuple[str, str] | None:
+    """Returns the last activation of a layer or operation; None if it passes its input on."""
+    if isinstance(layer, keras.layers.Wrapper):
+        return _end_of_layer(layer.layer)
+    if not type(layer).__module__.startswith("keras."):
+        return _UNKNOWN
+    kind = type(layer).__name__
+    if isinstance(layer, keras.Model):
+        # Sequential or functional.
+        outputs = layer.outputs or []
+        return _end_of_tensor(outputs[0]) if len(outputs) == 1 else _UNKNOWN
+    if kind == "InputLayer" or _PASSING.fullmatch(kind):
+        return None
+    if isinstance(layer, keras.layers.Lambda):
+        function = layer.function
+    elif isinstance(layer, keras.layers.ReLU) and layer.negative_slope:
+        return _UNKNOWN
+    else:
+        function = getattr(layer, "activation", type(layer))
+    name = str(getattr(function, "__name__", ""))
+    is_nothing = isinstance(layer, keras.layers.Activation) and name == "linear"
+    return None if is_nothing else (name, layer.name)
+
+
+def _end_of_tensor(tensor: keras.KerasTensor) -> tuple[str, str] | None:
+    """Returns the last activation before a tensor; None if it is an input, but for its shape."""
+    operation, inputs = compat.producer(tensor)
+    end = _end_of_layer(operation)
+    if end is not None or not inputs:
+        return end
+    return _end_of_tensor(inputs[0]) if len(inputs) == 1 else _UNKNOWN
 
 
 def _plain(name: str) -> str:

@@ -22,6 +22,8 @@ _LONGEST_NAME = 250
 _PLAIN = re.compile(r"[^\w.+:@=,-]+")
 # Flags that end a run.
 _LENGTHS = ("steps", "minutes", "cpu_seconds")
+# Flags that change the cost of a step on the way.
+_CHANGING = ("adapt_every",)
 _PER_CALL = "--steps_per_execution="
 
 
@@ -89,8 +91,8 @@ class Sweep:
         num_seeds: Int of at least 1.
         equal_cpu_seconds: Positive float, the CPU seconds of the training steps of each run.
             Default: None, flags end the runs.
-        step_seconds: The timings of each combination so far, by `Cell.combination`: the CPU seconds
-            of a training step.
+        step_seconds: The timings of each combination so far, by `Cell.combination`: in each, the
+            CPU seconds of a training step.
 
     Raises:
         ValueError: If a flag has the same value twice, is shared and varied, two runs would have
@@ -116,11 +118,11 @@ class Sweep:
         checks.positive_int("num_seeds", self.num_seeds)
         if self.equal_cpu_seconds is not None:
             checks.positive("equal_cpu_seconds", self.equal_cpu_seconds)
-            for name in _LENGTHS:
+            for name in (*_LENGTHS, *_CHANGING):
                 if name in self.shared or name in self.varied:
                     raise ValueError(
-                        "With --equal_cpu_seconds the sweep sets the --steps of its runs. Received "
-                        f"--{name} as well: leave it out"
+                        "With --equal_cpu_seconds the sweep sets the --steps of its runs, whose "
+                        f"steps must all cost the same. Received --{name} as well: leave it out"
                     )
         both = sorted(self.shared.keys() & self.varied.keys())
         if both:
@@ -245,8 +247,12 @@ def read_row(folder: Path, cell: Cell, *, error: str = "") -> Row:
         error: The failure of the run, in one line. Default: "", it did not fail.
     """
     run = RunDirectory(folder / cell.name)
+    try:
+        finished = run.is_finished
+    except ValueError as damage:
+        return Row(cell, FAILED, 0, 0.0, None, {}, error or str(damage))
     state = FAILED if error else STOPPED if run.exists else WAITING
-    if not error and run.is_finished:
+    if not error and finished:
         state = FINISHED
     spent = run.time_spent()
     step, cpu_seconds = (spent[-1].step, spent[-1].cpu_seconds) if spent else (0, 0.0)
@@ -287,8 +293,15 @@ def failures(folder: Path) -> dict[str, str]:
     return {
         row.run: row.error
         for row in read_table(folder)
-        if row.error and not RunDirectory(folder / row.run).is_finished
+        if row.error and not _is_finished(RunDirectory(folder / row.run))
     }
+
+
+def _is_finished(run: RunDirectory) -> bool:
+    try:
+        return run.is_finished
+    except ValueError:  # Its run.json is damaged.
+        return False
 
 
 def _column(flag: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import toy
 from commands import command, run
+from PIL import Image
 from waiting import wait_for
 
 from tfgans import engines
@@ -126,7 +127,8 @@ def test_values_and_seeds_may_be_added_and_nothing_else_may_change(tmp_path, unc
         ("--width=8,8", "values of --width must differ"),
         ("--dataset=folder:a/b,folder:a?b", "differ in letters and digits"),
         ("--width=8,9 -- --width=3", "on one side of --. Received --width on both"),
-        ("--equal_cpu_seconds=9 -- --steps=3", "sets the --steps of its runs. Received --steps as"),
+        ("--equal_cpu_seconds=9 -- --steps=3", "the --steps of its runs, .* Received --steps as"),
+        ("--equal_cpu_seconds=9 --adapt_every=5", "must all cost the same. Received --adapt_every"),
         ("--equal_cpu_seconds=0", "`equal_cpu_seconds` must be above 0"),
         ("-- --seed=3", "The sweep sets --seed of each run"),
         ("-- --noresume", "The sweep sets --resume of each run"),
@@ -173,6 +175,21 @@ def test_runs_of_equal_cpu_time_have_the_steps_that_take_it(tmp_path, monkeypatc
     assert steps() == {(e, s): [f"--steps={numbers[e]}"] for e in numbers for s in "01"}
     other = run("sweep", more.replace("seconds=.1", "seconds=.2"), path=tmp_path)
     assert "--equal_cpu_seconds=0.1 there and --equal_cpu_seconds=0.2 here" in other.stderr
+
+
+def test_a_combination_that_cannot_be_timed_is_a_failed_row(tmp_path, here, monkeypatch):
+    monkeypatch.setattr(sweep, "_LEAST_TIMED", 0.05)
+    (tmp_path / "images").mkdir()
+    for index in range(8):
+        pixels = np.random.default_rng(index).integers(0, 256, (8, 8), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{index}.png")
+    shared = SMALL.replace("digits", f"folder:{tmp_path / 'images'}").replace("=16", "=4")
+    flags = f"--learning_rate=1e-3,1e30 --equal_cpu_seconds=.1 --run_dir={{path}} -- {shared}"
+    done = run("sweep", f"{flags} --steps_per_epoch=2", path=tmp_path / "table")
+    assert done.returncode == 1
+    good, bad = rows(tmp_path / "table")
+    assert (good["state"], int(good["step"]) > 0, bad["state"]) == ("finished", True, "failed")
+    assert re.match("cannot be timed: .* generator_loss is nan", bad["error"])
 
 
 def test_a_step_is_timed_without_what_is_not_training(tmp_path):

@@ -95,3 +95,26 @@ def test_killed_again_and_again(case, tmp_path):
     assert_same_run(path, undisturbed, said)
     if case == "float16":
         assert small_runs.final(path).discriminator_optimizer.dynamic_scale != 2.0**15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0, 0.2, 2])
+def test_killed_export(tmp_path, delay):
+    path, out = tmp_path / "run", tmp_path / "exported"
+    small_runs.train(path)
+    verify = "--noverify" if delay < 1 else ""
+    arguments = command("export", f"--run_dir={{path}} --out={{out}} {verify}", path=path, out=out)
+    (out / "1").mkdir(parents=True)
+    (out / "1" / "saved_model.pb").write_bytes(b"served")
+    kill(arguments, out, ".tmp-*", delay)
+    finish(arguments)
+    names = sorted(version.name for version in out.iterdir())
+    # Killed between its appearance and the end, a version is there, whole, and the next one too.
+    assert names in (["1", "2"], ["1", "2", "3"])
+    assert (out / "1" / "saved_model.pb").read_bytes() == b"served"
+    trees = [
+        sorted(file.relative_to(out / name) for file in (out / name).rglob("*"))
+        for name in names[1:]
+    ]
+    assert all(tree == trees[0] for tree in trees)
+    assert (out / "2" / "saved_model.pb").exists()

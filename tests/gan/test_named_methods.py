@@ -279,11 +279,15 @@ class TestDCD:
 
 def test_sngan_wants_spectral_normalization():
     shape = tiny.discriminator().input_shape[1:]
-    layer = keras.layers.SpectralNormalization(keras.layers.Dense(1))
-    of_keras = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), layer])
-    for discriminator in (tiny.discriminator(), of_keras):
-        with pytest.raises(ValueError, match=r"must hold `tfgans.layers.SpectralNormalization`"):
-            tfgans.SNGAN(tiny.generator(), discriminator)
+    with pytest.raises(ValueError, match=r"must hold `tfgans.layers.SpectralNormalization`"):
+        tfgans.SNGAN(tiny.generator(), tiny.discriminator())
+    both = [
+        tfgans.layers.SpectralNormalization(keras.layers.Dense(4)),
+        keras.layers.SpectralNormalization(keras.layers.Dense(1), name="of_keras"),
+    ]
+    mixed = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), *both])
+    with pytest.raises(ValueError, match=r"writes to the kernel.*'of_keras'"):
+        tfgans.SNGAN(tiny.generator(), mixed)
 
 
 def test_weighted_fakes_are_weighed_by_their_own_discriminator():

@@ -93,7 +93,6 @@ def test_a_run_without_a_last_step_finishes_an_epoch_and_goes_on(tmp_path):
     assert "1 minutes; 0 steps are done" in plan
 
 
-@pytest.mark.slow
 def test_cpu_time_of_kept_steps_ends_a_run(tmp_path, monkeypatch):
     # Each look at the clock takes half a second, each step two looks.
     clock = itertools.count(0, 0.5).__next__
@@ -165,6 +164,11 @@ def test_a_finished_run_without_backups_is_not_begun_anew(copied):
     for path in copied.glob("*.keras"):
         path.unlink()
     assert training.RunDirectory(copied).is_finished
+    with pytest.raises(ValueError, match="its models have been removed"):
+        training.load_checkpoint(copied)
+    with pytest.raises(ValueError, match="a finished run without backups"):
+        run(copied, model(), steps=6).train()
+    assert not list(copied.glob("*.keras"))
 
 
 @pytest.mark.slow
@@ -259,6 +263,27 @@ def test_when_a_run_goes_back_is_a_setting(tmp_path):
 
 def test_rollbacks_can_be_added_to_a_run(copied):
     run(copied, rollbacks=1, doctor_every=2, backup_every=2).plan()
+
+
+class Table(keras.layers.Layer):
+    """A layer of which the config has keys that are no strings."""
+
+    def get_config(self):
+        return {**super().get_config(), "table": {0: 1.0, 1: 2.0}}
+
+
+def test_seeds_are_apart_from_the_architecture(tmp_path):
+    def judge(seed):
+        kernel = keras.initializers.GlorotUniform(seed=seed)
+        layers = [keras.layers.Flatten(), Table(), keras.layers.Dense(1, kernel_initializer=kernel)]
+        return keras.Sequential([keras.Input((8, 8, 1)), *layers])
+
+    first, second = (
+        run(tmp_path / "new", model(lambda seed=seed: judge(seed))).settings["discriminator"]
+        for seed in (1, 2)
+    )
+    assert first["architecture"] == second["architecture"]
+    assert first["seeds"] != second["seeds"]
 
 
 def test_architecture_does_not_depend_on_names(tmp_path):

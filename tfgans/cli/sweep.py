@@ -56,8 +56,8 @@ def define(parser: Parser) -> None:
     group.number(
         "equal_cpu_seconds",
         None,
-        "CPU time of the training steps of each run, as a number of steps: each combination is "
-        "timed before the first run, and all its seeds train as many steps as take that time",
+        "CPU seconds that each run may spend on training steps; each combination is timed first, "
+        "and all its seeds train the number of steps that fits",
         at_least=0,
     )
     group.boolean("dry_run", False, "check all combinations, print the runs and stop")
@@ -124,23 +124,19 @@ def sweep(parser: Parser, shared_words: Sequence[str]) -> int:
 def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     from tfgans import engines, files
     from tfgans.evaluation import short_name
-    from tfgans.sweep import DEFINITION, FINISHED, LOGS, WAITING, Sweep, failures, read_row
+    from tfgans.sweep import FINISHED, LOGS, WAITING, failures, read_row
 
     values = parser.values
     engines.check(values.engine)
     folder = files.path(values.run_dir)
     table = _table(parser, shared_words)
     table.check_folder(folder)
-    if (folder / DEFINITION).exists():
-        table = dataclasses.replace(table, step_seconds=Sweep.load(folder).step_seconds)
-    cells = table.cells()
     failed = failures(folder)
+    cells = table.cells()
     rows = {cell.name: read_row(folder, cell, error=failed.get(cell.name, "")) for cell in cells}
     workers = values.workers or (
         1 if "cpu_seconds" in {*table.shared, *table.varied} else engines.num_cpus()
     )
-    order = engines.alternate(cells, lambda cell: cell.seed)
-    missing = [cell for cell in order if rows[cell.name].state != FINISHED]
     with needs_extra("labs"):
         # One run for each combination that has not begun.
         new: dict[tuple[str, ...], Cell] = {}
@@ -153,24 +149,36 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
         checking = values.workers or engines.num_cpus()
         _check(list(new.values()), folder, workers=checking, engine=values.engine)
         if values.dry_run:
+            cells = _with_timings(table, folder).cells()
             print(*(f"{cell.name}\n  {_command(cell, folder)}" for cell in cells), sep="\n")
             if table.equal_cpu_seconds is not None:
                 print("Once a combination is timed, its runs have --steps instead of --cpu_seconds")
             return 0
         folder.mkdir(parents=True, exist_ok=True)
         with files.locked(folder, wait=False):
+            # Another process may have added to the folder since.
+            table.check_folder(folder)
+            table = _with_timings(table, folder)
             table.save(folder)
             (folder / LOGS).mkdir(exist_ok=True)
+            untimed: dict[str, str] = {}
             if table.equal_cpu_seconds is not None:
-                table = _timed(table, folder, engine=values.engine)
-                cells = table.cells()
-                rows = {cell.name: rows[cell.name]._replace(cell=cell) for cell in cells}
-                order = engines.alternate(cells, lambda cell: cell.seed)
-                missing = [cell for cell in order if rows[cell.name].state != FINISHED]
+                table, untimed = _timed(table, folder)
+            failed = failures(folder) | untimed
+            cells = table.cells()
+            rows = {
+                cell.name: read_row(folder, cell, error=failed.get(cell.name, "")) for cell in cells
+            }
             _write_table(folder, list(rows.values()))
+            order = engines.alternate(cells, lambda cell: cell.seed)
+            finished = [cell for cell in cells if rows[cell.name].state == FINISHED]
+            missing = [
+                cell
+                for cell in order
+                if rows[cell.name].state != FINISHED and cell.name not in untimed
+            ]
             sys.stderr.write(
-                f"{len(cells)} runs, {len(cells) - len(missing)} of them finished, {workers} at a "
-                "time\n"
+                f"{len(cells)} runs, {len(finished)} of them finished, {workers} at a time\n"
             )
             tasks = [_task(cell, folder) for cell in missing]
             ends = engines.run_tasks(tasks, workers=workers, engine=values.engine, fresh=True)
@@ -187,6 +195,15 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
                 said += [error] if error else []
                 sys.stderr.write(f"[{done}/{len(cells)}] {cell.name}: {', '.join(said)}\n")
     return _tell_result(folder, list(rows.values()))
+
+
+def _with_timings(table: "Sweep", folder: Path) -> "Sweep":
+    """Returns a table with the timings that its folder has."""
+    from tfgans.sweep import DEFINITION, Sweep
+
+    if not (folder / DEFINITION).exists():
+        return table
+    return dataclasses.replace(table, step_seconds=Sweep.load(folder).step_seconds)
 
 
 def _tell_result(folder: Path, rows: Sequence["Row"]) -> int:
@@ -328,18 +345,18 @@ def _check(cells: Sequence["Cell"], folder: Path, *, workers: int, engine: str) 
             raise ValueError(f"{cells[index].name} cannot be trained: {error}")
 
 
-def _timed(table: "Sweep", folder: Path, *, engine: str) -> "Sweep":
-    """Returns a table whose combinations have all been timed, and writes it into its folder.
+def _timed(table: "Sweep", folder: Path) -> tuple["Sweep", dict[str, str]]:
+    """Times the combinations of a table, alone and in turns: none has a busier machine.
 
-    The timings are alone and in turns, so that no combination has a busier machine than the others.
-
-    Raises:
-        ValueError: If a combination cannot be trained.
+    Returns:
+        The table, which is written into its folder after each timing, and the errors of the runs
+        whose combination cannot be timed, by their names.
     """
     from tfgans import engines
     from tfgans.sweep import LOGS
 
-    first = {cell.combination: cell for cell in reversed(table.cells())}
+    cells = table.cells()
+    first = {cell.combination: cell for cell in reversed(cells)}
     combinations = list(first)[::-1]
     seconds = max((table.equal_cpu_seconds or 0) * _TIMED_SHARE, _LEAST_TIMED)
     waiting = [
@@ -354,22 +371,28 @@ def _timed(table: "Sweep", folder: Path, *, engine: str) -> "Sweep":
         engines.Task(
             time_steps,
             {
-                "words": first[name].flags,
+                "words": _words(first[name], folder / first[name].name),
                 "seconds": seconds,
-                "log": os.fspath((folder / LOGS / f"timing,{name}.txt").absolute()),
+                "log": os.fspath((folder / LOGS / f"{first[name].name}.timing.txt").absolute()),
                 "seed": table.first_seed,
             },
         )
         for name in waiting
     ]
-    for index, ended in engines.run_tasks(tasks, workers=1, engine=engine, fresh=True):
+    errors: dict[str, str] = {}
+    # On this machine, also if the runs are spread over several.
+    for index, ended in engines.run_tasks(tasks, workers=1, fresh=True):
+        name = waiting[index]
         if ended.measures is None:
-            raise ValueError(f"{waiting[index]} cannot be timed: {ended.error}")
+            errors[name] = f"cannot be timed: {ended.error}"
+            continue
         cost = float(ended.measures["step_seconds"])
-        table = table.with_step_seconds(waiting[index], cost)
+        table = table.with_step_seconds(name, cost)
         table.save(folder)
-        sys.stderr.write(f"{waiting[index]}: {1e3 * cost:.1f} CPU ms a step\n")
-    return table
+        sys.stderr.write(f"{name or 'each run'}: {1e3 * cost:.1f} CPU ms a step\n")
+    return table, {
+        cell.name: errors[cell.combination] for cell in cells if cell.combination in errors
+    }
 
 
 def time_steps(*, words: Sequence[str], seconds: float, log: str, seed: int) -> dict[str, float]:

@@ -38,7 +38,7 @@ class SNGAN(GAN):
     Default optimizers: Adam 2e-4, betas (0, 0.9).
 
     Raises:
-        ValueError: If the discriminator has no spectral normalization.
+        ValueError: If the discriminator has no spectral normalization, or that of Keras.
 
     Reference: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks",
     Algorithm 1, equations 16 and 17.
@@ -59,15 +59,8 @@ class SNGAN(GAN):
         seed: int = 0,
         name: str | None = None,
     ) -> None:
-        if isinstance(discriminator, keras.layers.Layer) and not any(
-            isinstance(layer, SpectralNormalization) for layer in compat.all_layers(discriminator)
-        ):
-            raise ValueError(
-                "The discriminator of `SNGAN` must hold `tfgans.layers.SpectralNormalization` "
-                "(Keras's layer of that name writes to the kernel in each call). Received: "
-                f"{discriminator.name!r}, without. Build it with `normalization='spectral'`, or "
-                "use `HingeGAN`"
-            )
+        if isinstance(discriminator, keras.layers.Layer):
+            _check_normalization(discriminator)
         super().__init__(
             generator,
             discriminator,
@@ -94,3 +87,20 @@ class SNGAN(GAN):
             "penalty": keras.saving.serialize_keras_object(self.penalty),
             "discriminator_steps": self.discriminator_steps,
         }
+
+
+def _check_normalization(discriminator: keras.layers.Layer) -> None:
+    layers = compat.all_layers(discriminator)
+    for layer in layers:
+        if isinstance(layer, keras.layers.SpectralNormalization):
+            raise ValueError(
+                "`SNGAN` needs `tfgans.layers.SpectralNormalization`: Keras's layer of that name "
+                f"writes to the kernel in each training call. Received: {discriminator.name!r} "
+                f"with {layer.name!r}. Wrap its layer in that of tfgans"
+            )
+    if not any(isinstance(layer, SpectralNormalization) for layer in layers):
+        raise ValueError(
+            "The discriminator of `SNGAN` must hold `tfgans.layers.SpectralNormalization`. "
+            f"Received: {discriminator.name!r}, without. Build it with "
+            "`normalization='spectral'`, or use `HingeGAN`"
+        )

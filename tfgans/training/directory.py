@@ -34,7 +34,7 @@ class RunDirectory:
 
     | name | what |
     |---|---|
-    | `run.json` | settings that decide the result, its length, origin and classes of the data |
+    | `run.json` | settings that decide the result, its length, whether it is finished, its data |
     | `initial.keras` | the model before training: into it the backups load |
     | `time.csv` | seconds and CPU seconds of training, a row for each epoch of the log |
     | `backups/` | the last two backups; the same command continues from there |
@@ -297,7 +297,7 @@ class RunDirectory:
 
     def newest_checkpoint(self) -> str:
         """Returns "final" if the run has ended, else "last"."""
-        return "final" if self.final_model.exists() else "last"
+        return "final" if self.is_finished and self.final_model.exists() else "last"
 
     def _refuse_another(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         before, now = _flat(before), _flat(now)
@@ -338,7 +338,12 @@ def load_checkpoint(run_dir: str | os.PathLike[str], checkpoint: str | None = No
     name = run.newest_checkpoint() if checkpoint is None else checkpoint
     checks.choice("checkpoint", name, CHECKPOINTS)
     path = {"final": run.final_model, "best": run.best_model, "last": run.initial_model}[name]
-    if not path.exists():
+    if not path.exists() or (name == "final" and not run.is_finished):
+        if run.is_finished:
+            raise ValueError(
+                f"{run.path} holds no {name} model ({path.name}), though the run is finished: its "
+                "models have been removed. Train it again in another run directory"
+            )
         advice = {
             "final": "it has not ended. Give the train command again, or use checkpoint='last'",
             "best": "it was trained without evaluations (`--evaluate_every`), or is at its start",

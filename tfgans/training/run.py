@@ -250,6 +250,7 @@ class Run:
         )
         with cluster.translate_worker_errors(), opened:
             if cluster.is_chief:
+                self._check_backups()
                 self._save_initial()
                 self._restore()
                 run.write_length({**self._length, "steps_per_epoch": self._steps_per_epoch})
@@ -457,6 +458,14 @@ class Run:
             with files.atomic_write(self.directory.initial_model) as temporary:
                 self._gan.save(temporary)
 
+    def _check_backups(self) -> None:
+        run = self.directory
+        if run.is_finished and not any(run.backups.glob("*")):
+            raise ValueError(
+                f"{run.path} holds a finished run without backups, from which it could continue. "
+                "Choose another run directory, or remove this directory to start over"
+            )
+
     def _write_hyperparameters(self) -> None:
         """Gives TensorBoard's tab HParams a row for the run."""
         writer = tf.summary.create_file_writer(os.fspath(self.directory.tensorboard))
@@ -466,11 +475,6 @@ class Run:
     def _restore(self) -> None:
         gan, run = self._gan, self.directory
         restored = self._backup.restore(gan)
-        if restored is None and run.is_finished and not any(run.backups.glob("damaged-*")):
-            raise ValueError(
-                f"{run.path} holds a finished run without backups, from which it could continue. "
-                "Choose another run directory, or remove this directory to start over"
-            )
         self._check_steps_done(gan.step)
         if gan.step % gan.steps_per_execution:
             raise ValueError(

@@ -112,7 +112,9 @@ def _checksum(config: Any) -> str:
 def _without_seeds(config: Any) -> Any:
     if isinstance(config, dict):
         return {
-            key: _without_seeds(value) for key, value in config.items() if not key.endswith("seed")
+            key: _without_seeds(value)
+            for key, value in config.items()
+            if not str(key).endswith("seed")
         }
     return [_without_seeds(value) for value in config] if isinstance(config, list) else config
 
