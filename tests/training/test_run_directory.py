@@ -268,6 +268,9 @@ def test_rollbacks_can_be_added_to_a_run(copied):
 class Table(keras.layers.Layer):
     """A layer of which the config has keys that are no strings."""
 
+    def call(self, inputs):
+        return inputs
+
     def get_config(self):
         return {**super().get_config(), "table": {0: 1.0, 1: 2.0}}
 
