@@ -82,7 +82,7 @@ def telling(
 ) -> dict[str, Sequence[str]]:
     """Returns what tells all groups apart: the flags that differ, and as few settings as needed.
 
-    Flags are what the user has chosen, so all of them are shown. Settings that the flags do not
+    Flags are what the user has chosen, so all that are passed are shown. Settings that they do not
     tell apart, or all if there are no flags, are those with the most different values, of which
     those that are computed from others come last; the other settings follow from them.
 
