@@ -294,7 +294,8 @@ class TestEvaluate:
 
 def test_report_of_a_run_that_has_ended_and_of_one_that_has_not(finished, tmp_path):
     path = shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("evaluation"))
-    (path / "final.keras").unlink()
+    description = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps({**description, "finished": False}))
     done = ok("report", "{run_dir} --out={out}", run_dir=finished, out=tmp_path / "out")
     assert "| state | finished |" in done.stdout
     assert "No finding in 3 checks, the last at step 60." in done.stdout
