@@ -1,5 +1,6 @@
 """`tfgans sweep`: which runs a command line means, what becomes of them, and what is refused."""
 
+import json
 import os
 import re
 import shlex
@@ -173,6 +174,13 @@ def test_runs_of_equal_cpu_time_have_the_steps_that_take_it(tmp_path, monkeypatc
     assert run("sweep", more, path=tmp_path).returncode == 0
     numbers = {"0": 9, ".8": 3, ".9": 3}
     assert steps() == {(e, s): [f"--steps={numbers[e]}"] for e in numbers for s in "01"}
+    # Nor do runs that have begun with fewer timings change theirs.
+    definition = json.loads((tmp_path / "sweep.json").read_text())
+    definition["step_seconds"]["ema=0"].pop()
+    (tmp_path / "sweep.json").write_text(json.dumps(definition))
+    (tmp_path / "ema=0,seed=0").mkdir()
+    assert run("sweep", more, path=tmp_path).returncode == 0
+    assert json.loads((tmp_path / "sweep.json").read_text()) == definition
     other = run("sweep", more.replace("seconds=.1", "seconds=.2"), path=tmp_path)
     assert "--equal_cpu_seconds=0.1 there and --equal_cpu_seconds=0.2 here" in other.stderr
 

@@ -359,11 +359,14 @@ def _timed(table: "Sweep", folder: Path) -> tuple["Sweep", dict[str, str]]:
     first = {cell.combination: cell for cell in reversed(cells)}
     combinations = list(first)[::-1]
     seconds = max((table.equal_cpu_seconds or 0) * _TIMED_SHARE, _LEAST_TIMED)
+    # Another timing would change the steps of runs that have begun.
+    begun = {cell.combination for cell in cells if (folder / cell.name).exists()}
+    settled = begun & table.step_seconds.keys()
     waiting = [
         name
         for turn in range(_TIMINGS)
         for name in combinations[:: -1 if turn % 2 else 1]
-        if len(table.step_seconds.get(name, ())) <= turn
+        if len(table.step_seconds.get(name, ())) <= turn and name not in settled
     ]
     if waiting:
         sys.stderr.write(f"timing {len(set(waiting))} combinations, {_TIMINGS} times each\n")
