@@ -265,6 +265,29 @@ def test_rollbacks_can_be_added_to_a_run(copied):
     run(copied, rollbacks=1, doctor_every=2, backup_every=2).plan()
 
 
+def test_a_run_that_is_killed_before_it_is_called_finished_ends_again(tmp_path, monkeypatch):
+    def kill(directory, finished):
+        if finished:
+            raise KeyboardInterrupt
+
+    job = run(tmp_path / "run", model())
+    with monkeypatch.context() as patch:
+        patch.setattr(training.RunDirectory, "write_finished", kill)
+        with pytest.raises(KeyboardInterrupt):
+            job.train()
+    directory = training.RunDirectory(tmp_path / "run")
+    assert directory.final_model.exists()
+    assert (directory.is_finished, directory.newest_checkpoint()) == (False, "last")
+    run(tmp_path / "run", model()).train()
+    assert directory.is_finished
+    assert training.load_checkpoint(tmp_path / "run", "final").step == SIZES["steps"]
+
+
+def test_a_final_model_alone_can_be_loaded(finished, tmp_path):
+    shutil.copy(finished / "final.keras", tmp_path)
+    assert training.load_checkpoint(tmp_path).step == SIZES["steps"]
+
+
 class Table(keras.layers.Layer):
     """A layer of which the config has keys that are no strings."""
 

@@ -293,7 +293,10 @@ class RunDirectory:
     @property
     def is_finished(self) -> bool:
         """Whether the run has reached its end; also if its models have been removed since."""
-        return self.exists and bool(self.description()["finished"])
+        if not self.exists:
+            # A model that was copied alone.
+            return self.final_model.exists()
+        return bool(self.description()["finished"])
 
     def newest_checkpoint(self) -> str:
         """Returns "final" if the run has ended, else "last"."""
