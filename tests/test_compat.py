@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 
 from tfgans import compat
 
@@ -183,11 +184,6 @@ def test_of_SafeModeScope():
         assert not [name for name in dir(module) if "safemode" in name.lower().replace("_", "")]
 
 
-def two_replicas():
-    to_one = tf.distribute.ReductionToOneDevice()
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=to_one)
-
-
 class Measuring(keras.Model):
     """Has nothing to build."""
 
@@ -242,7 +238,7 @@ def test_models_of_a_class_that_chooses_executions_are_not_built():
         pass
 
     def evaluated(kind):
-        with two_replicas().scope():
+        with tiny.replicas(2).scope():
             model = kind()
             model.compile(loss=None)
         data = tf.data.Dataset.from_tensor_slices(np.ones((3, 1), "float32")).batch(3)

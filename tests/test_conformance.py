@@ -176,7 +176,7 @@ def test_same_eagerly_and_in_a_graph(row):
         return row.made(x, training=False)
 
     eager = call(row.inputs())
-    graph = tf.function(call)
+    graph = tf.function(call, autograph=False)
     np.testing.assert_allclose(graph(row.inputs()), eager, atol=1e-5)
     graph(tf.nest.map_structure(lambda tensor: tensor[::-1], row.inputs()))
     assert len(traces) == 2  # The second call of the graph does not trace again.
@@ -185,7 +185,7 @@ def test_same_eagerly_and_in_a_graph(row):
 @pytest.mark.slow
 @table
 def test_same_under_xla(row):
-    compiled = tf.function(lambda x: row.made(x, training=False), jit_compile=True)
+    compiled = tf.function(lambda x: row.made(x, training=False), autograph=False, jit_compile=True)
     expected = row.made(row.inputs(), training=False)
     np.testing.assert_allclose(compiled(row.inputs()), expected, atol=1e-4)
 

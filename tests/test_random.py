@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 from scipy import stats
 
 from tfgans import random
@@ -109,7 +110,7 @@ def test_row_depends_on_its_key_alone():
 
 
 def test_draws_outside_a_replica_are_refused():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = tiny.replicas(2)
     with strategy.scope(), pytest.raises(RuntimeError, match=r"inside `strategy.run`"):
         random.normal([3, 2], random.key(4))
 

@@ -167,8 +167,7 @@ def test_augmentation_follows_the_images():
 
 @pytest.mark.slow
 def test_replicas_count_the_images_of_the_whole_batch():
-    devices, to_one = ["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice()
-    with tf.distribute.MirroredStrategy(devices, cross_device_ops=to_one).scope():
+    with tiny.replicas(2).scope():
         generator = tfgans.networks.mlp_generator((8, 8, 1), width=8, depth=1)
         discriminator = tfgans.networks.mlp_discriminator((8, 8, 1), width=8, depth=1)
         gan = tfgans.R3GAN(generator, discriminator, schedule=SCHEDULE)

@@ -4,6 +4,7 @@ import math
 
 import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.datasets import load_digits
 
 import tfgans
@@ -94,6 +95,17 @@ def mixtures(num_generators=3, num_discriminators=2, *, normalization=True, **op
         tfgans.MixtureDiscriminator(
             [discriminator(seed=30 + i) for i in range(num_discriminators)], **options
         ),
+    )
+
+
+def replicas(count):
+    """A strategy of several replicas on this machine.
+
+    Without collectives, whose keys TensorFlow does not keep apart for two strategies of a process.
+    """
+    return tf.distribute.MirroredStrategy(
+        [f"CPU:{index}" for index in range(count)],
+        cross_device_ops=tf.distribute.ReductionToOneDevice(),
     )
 
 

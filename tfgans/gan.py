@@ -235,8 +235,12 @@ class GAN(keras.Model):
         )
         # By refinement, and by whether latents are truncated.
         self._sample_functions: dict[tuple[Langevin | None, bool], Callable[..., tf.Tensor]] = {}
-        self._components_function = tf.function(self._sampler.components, input_signature=[_KEYS])
-        self._classes_function = tf.function(self._sampler.classes, input_signature=[_KEYS])
+        self._components_function = tf.function(
+            self._sampler.components, input_signature=[_KEYS], autograph=False
+        )
+        self._classes_function = tf.function(
+            self._sampler.classes, input_signature=[_KEYS], autograph=False
+        )
 
     # State.
 

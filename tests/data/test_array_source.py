@@ -6,6 +6,7 @@ import numpy as np
 import psutil
 import pytest
 import tensorflow as tf
+import tiny
 
 from tfgans import data
 from tfgans.data import adapters, indexed
@@ -36,7 +37,7 @@ def test_batch_t_depends_on_neither_the_first_step_nor_the_batch_size():
 
 def test_training_does_not_copy_the_examples():
     source = data.from_array(np.full([200_000, 1024], 2, np.uint8))
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = tiny.replicas(2)
     resident = psutil.Process().memory_info().rss
     steps, _ = adapters.training_data(
         source, batch_size=8, data_shape=(1024,), steps_per_epoch=9, strategy=strategy

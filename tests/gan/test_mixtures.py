@@ -103,7 +103,7 @@ def estimates(model, num, batch=7):
             results += [loss, *gradients]
         return tf.concat([tf.reshape(result, [-1]) for result in results], axis=0)
 
-    @tf.function
+    @tf.function(autograph=False)
     def all_of_them():
         return tf.map_fn(estimate, tf.range(num), fn_output_signature=tf.float32)
 
@@ -148,7 +148,9 @@ class TestStack:
     def test_only_small_perceptrons_of_one_architecture_are_stacked(self, options, stacks):
         generator, _ = self.mixtures("slices", **options)
         key = random.key(0)
-        route = tf.function(lambda x: generator.route(x, key=key, training=True).values)
+        route = tf.function(
+            lambda x: generator.route(x, key=key, training=True).values, autograph=False
+        )
         graph = route.get_concrete_function(tf.TensorSpec([8, 2])).graph
         kinds = {operation.type for operation in graph.get_operations()}
         assert ("BatchMatMulV2" in kinds) == stacks
@@ -160,7 +162,9 @@ class TestStack:
         ]
         generator = tfgans.MixtureGenerator(networks)
         latents, key = random.normal([4, 2], random.key(0)), random.key(1)
-        route = tf.function(lambda x: generator.route(x, key=key, training=True).values)
+        route = tf.function(
+            lambda x: generator.route(x, key=key, training=True).values, autograph=False
+        )
         expected = tf.concat([networks[0](latents[:2]), networks[1](latents[2:])], axis=0)
         np.testing.assert_allclose(route(latents), expected, atol=1e-6)
 

@@ -77,14 +77,6 @@ GAMES = {
 }
 
 
-def replicated(count):
-    # Without collectives, whose keys TensorFlow does not keep apart for two strategies of one
-    # process.
-    devices = [f"CPU:{index}" for index in range(count)]
-    to_one = tf.distribute.ReductionToOneDevice()
-    return tf.distribute.MirroredStrategy(devices, cross_device_ops=to_one)
-
-
 def descent():
     return keras.optimizers.SGD(0.05)
 
@@ -92,7 +84,7 @@ def descent():
 def trained(make, *, replicas=1, epochs=STEPS, optimizer=descent, **compiled):
     """The model after some steps, and its logs at each of them; on one device without a graph."""
     compiled = {"run_eagerly": replicas == 1 and "jit_compile" not in compiled, **compiled}
-    strategy = replicated(replicas) if replicas > 1 else tf.distribute.get_strategy()
+    strategy = tiny.replicas(replicas) if replicas > 1 else tf.distribute.get_strategy()
     with strategy.scope():
         model = make()
         model.compile(optimizer(), optimizer(), **compiled)
@@ -155,7 +147,7 @@ def test_replicas_and_parts_follow_the_curve_of_one_device(on_one_device, game, 
 
 
 def test_optimizers_count_an_update_once_and_belong_to_the_scope():
-    with replicated(2).scope():
+    with tiny.replicas(2).scope():
         model = tfgans.NonSaturatingGAN(*pair())
     model.compile()  # Outside of the scope, as in `tf.distribute`'s guides.
     model.fit(data.from_array(tiny.digits()), batch_size=BATCH, steps_per_epoch=2, verbose=0)
@@ -195,12 +187,12 @@ def test_statistics_are_of_the_global_batch():
 
 
 def test_random_layers_are_told_of():
-    with replicated(2).scope(), pytest.warns(UserWarning, match="same numbers on every replica"):
+    with tiny.replicas(2).scope(), pytest.warns(UserWarning, match="same numbers on every replica"):
         tfgans.WGANGP(tiny.generator(normalization=False), tiny.discriminator(dropout=0.5))
 
 
 def test_batches_that_cannot_be_shared_out_are_refused():
-    with replicated(2).scope():
+    with tiny.replicas(2).scope():
         model = wgan_gp()
         model.compile(accumulate_steps=2)
     message = "must be a multiple of 4: 2 replicas times accumulate_steps=2. Received: 18"
@@ -221,7 +213,7 @@ def test_overflow_at_one_replica_is_a_step_that_none_takes(row):
     keras.config.set_dtype_policy("mixed_float16")
     images = tiny.digits(BATCH)
     images[row] = 6e4  # Within float16, but not what a convolution makes of it.
-    with replicated(2).scope():
+    with tiny.replicas(2).scope():
         model = wgan_gp()
         model.compile(descent(), descent())
     before = model.discriminator.get_weights()
@@ -240,7 +232,7 @@ def test_overflow_at_one_replica_is_a_step_that_none_takes(row):
 
 
 def evaluated(*, replicas, num, batch_size):
-    strategy = replicated(replicas) if replicas > 1 else tf.distribute.get_strategy()
+    strategy = tiny.replicas(replicas) if replicas > 1 else tf.distribute.get_strategy()
     with strategy.scope():
         model = wgan_gp()
         model.compile(run_eagerly=replicas == 1)
@@ -289,7 +281,7 @@ def test_evaluation_is_that_of_one_device(num, batch_size, replicas):
     ids=["XLA", "categorical", "statistics in parts", "clipping"],
 )
 def test_what_replicas_cannot_do_is_refused_at_once(make, compiled, message):
-    with replicated(2).scope():
+    with tiny.replicas(2).scope():
         model = make()
         with pytest.raises(ValueError, match=message):
             model.compile(**compiled)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 
 from tfgans.layers import SpectralNormalization
 
@@ -200,7 +201,7 @@ def test_gradient_penalty_is_the_same_eagerly_and_compiled():
 
 
 def test_replicas_of_a_mirrored_strategy_agree():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = tiny.replicas(2)
     with strategy.scope():
         layer = SpectralNormalization(L.Dense(4))
         layer.build((None, 3))

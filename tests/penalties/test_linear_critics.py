@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 
 from tfgans import penalties
 
@@ -45,7 +46,7 @@ def test_all_variables_are_clipped(execution):
 
 def test_clipping_in_a_loop_of_steps_of_two_replicas():
     """As `steps_per_execution` does: w grows by .1 a step, and stays at the limit."""
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = tiny.replicas(2)
     with strategy.scope():
         variable = keras.Variable(np.zeros(3, "float32"), aggregation="mean")
 

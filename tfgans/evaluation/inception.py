@@ -104,7 +104,7 @@ class _Inception(Extractor):
 
     @functools.cached_property
     def _outputs(self) -> _Network:
-        return tf.function(self._compute, reduce_retracing=True)
+        return tf.function(self._compute, autograph=False, reduce_retracing=True)
 
     def _compute(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         resized = tf.compat.v1.image.resize_bilinear(images, [_SIDE, _SIDE])

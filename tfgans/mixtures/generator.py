@@ -103,7 +103,7 @@ class MixtureGenerator(Mixture):
         shape = shapes.input_shape(self.components[0], "component")
         latents = tf.TensorSpec([None, *shape], tf.float32)
         self._components_of_latents_function = tf.function(
-            self._components_of_latents, input_signature=[latents]
+            self._components_of_latents, input_signature=[latents], autograph=False
         )
 
     @staticmethod
