@@ -14,12 +14,25 @@ def some_keys(num):
 
 
 SHARES = [0.0, 0.34, 0.13, 0.0, 0.48, 0.05, 0.0]
+# Shares, and the classes of the lowest and of the highest uniform number.
+ENDS = [
+    (SHARES, [1, 5]),
+    ([0.5, 0.5], [0, 1]),
+    ([1.0], [0, 0]),
+    ([0.0, 1.0, 0.0], [1, 1]),
+    # In float32 the edge before the last class rounds to 1, and in float64 the last edge of ten
+    # tenths is below it.
+    ([0.5, 0.5 - 1e-9, 1e-9], [0, 2]),
+    ([1e-9, 1 - 1e-9], [0, 1]),
+    ([0.1] * 10 + [0.0], [0, 9]),
+    (np.append(np.full(999, 1 / 999), 0.0), [0, 998]),
+]
 
 
 class TestClasses:
     def test_come_as_often_as_they_should(self):
         num = 20_000
-        draw = tf.function(lambda keys: sampling.draw_classes(keys, 7, SHARES))
+        draw = tf.function(lambda keys: sampling.draw_classes(keys, 7, SHARES), autograph=False)
         counts = np.bincount(draw(some_keys(num)), minlength=7)
         expected = np.array(SHARES) * num
         assert (counts[[0, 3, 6]] == 0).all()
@@ -35,28 +48,16 @@ class TestClasses:
         )
 
     @pytest.mark.parametrize("jit", [False, True])
-    @pytest.mark.parametrize(
-        ("shares", "lowest", "highest"),
-        [
-            (SHARES, 1, 5),
-            ([0.5, 0.5], 0, 1),
-            ([1.0], 0, 0),
-            ([0.0, 1.0, 0.0], 1, 1),
-            # In float32 the edge before the last class rounds to 1, and in float64 the last edge of
-            # ten tenths is below it.
-            ([0.5, 0.5 - 1e-9, 1e-9], 0, 2),
-            ([1e-9, 1 - 1e-9], 0, 1),
-            ([0.1] * 10 + [0.0], 0, 9),
-            (np.append(np.full(999, 1 / 999), 0.0), 0, 998),
-        ],
-    )
-    def test_the_first_and_the_last_draw(self, monkeypatch, shares, lowest, highest, jit):
-        ends = tf.constant([0.0, 1 - 2**-24])
-        monkeypatch.setattr(random, "uniform_rows", lambda *_: ends)
-        drawn = tf.function(
-            lambda: sampling.draw_classes(some_keys(2), len(shares), shares), jit_compile=jit
-        )()
-        assert drawn.numpy().tolist() == [lowest, highest]
+    def test_the_first_and_the_last_draw(self, monkeypatch, jit):
+        uniforms = tf.constant([0.0, 1 - 2**-24])
+        monkeypatch.setattr(random, "uniform_rows", lambda *_: uniforms)
+
+        @tf.function(autograph=False, jit_compile=jit)
+        def draw():
+            return [sampling.draw_classes(some_keys(2), len(shares), shares) for shares, _ in ENDS]
+
+        for drawn, (shares, expected) in zip(draw(), ENDS, strict=True):
+            assert drawn.numpy().tolist() == expected, shares
 
     def test_without_probabilities_as_ever(self):
         uniforms = random.uniform_rows(

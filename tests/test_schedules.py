@@ -13,8 +13,15 @@ from tfgans.schedules import R3GANSchedule
 SCHEDULE = R3GANSchedule(num_images=160, gamma=(2.0, 0.5), ema_half_life=(0.0, 40.0))
 
 
-def scheduled(schedule=SCHEDULE, **options):
-    return tiny.gan(tfgans.R3GAN, schedule=schedule, **options)
+def networks():
+    generator = tfgans.networks.mlp_generator((8, 8, 1), width=8, depth=1, seed=1)
+    return generator, tfgans.networks.mlp_discriminator((8, 8, 1), width=8, depth=1, seed=2)
+
+
+def scheduled(schedule=SCHEDULE, *, run_eagerly=False, **options):
+    gan = tfgans.R3GAN(*networks(), schedule=schedule, **options)
+    gan.compile(run_eagerly=run_eagerly)
+    return gan
 
 
 def rates(gan):
@@ -80,11 +87,10 @@ def test_scheduled_adam_is_adam_with_the_present_beta_2():
     optimizer = ScheduledAdam(0.1, beta_1=0.0, beta_2=0.9, epsilon=1e-8)
     optimizer.build([variable])
     expected, second = variable.numpy(), 0.0
-    step = tf.function(lambda gradient: optimizer.apply([gradient], [variable]))
     for count, (beta, scale) in enumerate([(0.9, 1.0), (0.95, -0.5), (0.99, 2.0)], start=1):
         optimizer.beta_2.assign(beta)
         gradient = scale * np.array([1.0, 3.0])
-        step(tf.constant(gradient, tf.float32))
+        optimizer.apply([tf.constant(gradient, tf.float32)], [variable])
         second = beta * second + (1 - beta) * gradient**2
         expected = expected - 0.1 * gradient / (np.sqrt(second / (1 - beta**count)) + 1e-8)
         np.testing.assert_allclose(variable, expected, rtol=1e-5)
@@ -102,8 +108,8 @@ def test_a_constant_schedule_is_a_model_without_one():
         ema_half_life=(16.0, 16.0),  # Half in each step of 16 images.
     )
     followed = scheduled(constant, run_eagerly=True)
-    plain, options = tiny.gan(tfgans.R3GAN, gamma=2.0, ema=0.5), {"beta_1": 0.0, "beta_2": 0.99}
-    adam = (FusedAdam(2e-4, **options, epsilon=1e-8) for _ in range(2))
+    plain = tfgans.R3GAN(*networks(), gamma=2.0, ema=0.5)
+    adam = (FusedAdam(2e-4, beta_1=0.0, beta_2=0.99, epsilon=1e-8) for _ in range(2))
     plain.compile(*adam, run_eagerly=True)
     for gan in (followed, plain):
         tiny.train(gan, 1)  # The decay of the other warms up: 2 / 11, 3 / 12, ..., 1 / 2 at 8.
@@ -168,10 +174,7 @@ def test_augmentation_follows_the_images():
 @pytest.mark.slow
 def test_replicas_count_the_images_of_the_whole_batch():
     with tiny.replicas(2).scope():
-        generator = tfgans.networks.mlp_generator((8, 8, 1), width=8, depth=1)
-        discriminator = tfgans.networks.mlp_discriminator((8, 8, 1), width=8, depth=1)
-        gan = tfgans.R3GAN(generator, discriminator, schedule=SCHEDULE)
-        gan.compile()
+        gan = scheduled()
     gan.fit(tiny.digits(), batch_size=16, steps_per_epoch=3, verbose=0)
     assert gan.images_seen == 48
     np.testing.assert_allclose(rates(gan), SCHEDULE.at(32)[:2], rtol=1e-6)

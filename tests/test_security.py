@@ -1,6 +1,5 @@
 """Attacks: what SECURITY.md says is not trusted tries to do harm, and fails."""
 
-import ast
 import asyncio
 import contextlib
 import gzip
@@ -20,7 +19,7 @@ import numpy as np
 import pytest
 import tiny
 from aiohttp import test_utils
-from commands import ROOT, run
+from commands import run
 from keras.src.saving.serialization_lib import SafeModeScope
 
 import tfgans
@@ -30,8 +29,6 @@ from tfgans.export import publish
 from tfgans.serving.client import rest
 from tfgans.serving.client.client import Client, ServingError
 from tfgans.serving.server.server import Server
-
-CODE = [*(ROOT / "tfgans").rglob("*.py"), *(ROOT / "bin").glob("*.py")]
 
 
 @pytest.fixture
@@ -146,24 +143,6 @@ def test_pickles_in_arrays_do_not_run(tmp_path, mark, monkeypatch):
     assert mark.exists()  # It would have run.
 
 
-def test_nothing_else_in_the_code_runs_what_it_reads():
-    banned = {"pickle", "marshal", "shelve", "dill", "joblib", "yaml", "cloudpickle"}
-    for path in CODE:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                found = [one.name for one in node.names] + [getattr(node, "module", None) or ""]
-                assert not banned & {name.split(".")[0] for name in found}, path
-            elif isinstance(node, ast.Call):
-                called = ast.unparse(node.func)
-                given = {one.arg: ast.unparse(one.value) for one in node.keywords}
-                assert called not in ("eval", "exec", "os.system"), path
-                assert "shell" not in given, path
-                if called == "np.load" or called.endswith(("np.save", "np.savez")):
-                    assert given.get("allow_pickle") == "False", (path, called)
-                if called.endswith("saving.load_model"):
-                    assert given.get("safe_mode") == "True", path
-
-
 @pytest.mark.parametrize("name", ["../x", "a/b", "..", ".", "", ".lock", "a\\b", "a\nb", "a\0b", 3])
 def test_names_stay_in_their_folder(name):
     with pytest.raises(ValueError, match="without folders"):
@@ -247,7 +226,8 @@ def hostile(body, headers=(), status=200):
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        # The interval is the time that the shutdown takes.
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}", asked

@@ -31,7 +31,7 @@ def copy_network(network: keras.Model) -> keras.Model:
 def warmed_up_decay(decay: float, step: keras.Variable) -> tf.Tensor:
     """Returns the decay in force: min(decay, (1 + step) / (10 + step)), float32 scalar.
 
-    So has it `tf.train.ExponentialMovingAverage`.
+    As in `tf.train.ExponentialMovingAverage`.
 
     Args:
         decay: Float in [0, 1).

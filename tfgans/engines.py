@@ -25,10 +25,11 @@ _SECONDS_TO_SAVE = 30
 
 
 class Task(NamedTuple):
-    """A run: the function to call, and its arguments by name, with its `seed` among them."""
+    """A run: the function to call, its arguments by name, and the seed of Keras's generator."""
 
     measure: Callable[..., Mapping[str, Any]]
     arguments: Mapping[str, Any]
+    seed: int
 
 
 class Ended(NamedTuple):
@@ -183,7 +184,7 @@ def _measure_alone(task: Task) -> Ended:
 
 
 def _measure(task: Task) -> Ended:
-    _forget_others(task.arguments["seed"])
+    _forget_others(task.seed)
     begun = time.process_time()
     try:
         measures = dict(task.measure(**task.arguments))

@@ -18,7 +18,7 @@ _SECONDS = 0.1
 _HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
-class Executions:
+class CallLength:
     """Chooses the number of steps of each call.
 
     The first call takes a step. The number doubles while a call takes less than half of the time

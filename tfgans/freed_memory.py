@@ -33,7 +33,7 @@ def keep_freed_memory() -> bool:
 
     ```python
     tfgans.training.keep_freed_memory()
-    gan.fit(source.batches(64), epochs=5, steps_per_epoch=100)
+    gan.fit(source, batch_size=64, epochs=5, steps_per_epoch=100)
     ```
     """
     chosen = (

@@ -77,7 +77,7 @@ class _Examples(NamedTuple):
 Optimizer: TypeAlias = keras.optimizers.Optimizer
 
 
-@compat.chooses_executions(lambda gan: gan._choose_executions())
+@compat.chooses_executions(lambda gan: gan._choose_call_length())
 @compat.refuses_saved_model
 @keras.saving.register_keras_serializable(package="tfgans")
 class GAN(keras.Model):
@@ -136,7 +136,7 @@ class GAN(keras.Model):
     ```python
     gan = tfgans.GAN(generator, discriminator, objective=tfgans.objectives.NonSaturating())
     gan.compile()
-    gan.fit(source.batches(64), epochs=5, steps_per_epoch=100)
+    gan.fit(source, batch_size=64, epochs=5, steps_per_epoch=100)
     images = gan.sample(16, seed=1)
     ```
 
@@ -177,7 +177,7 @@ class GAN(keras.Model):
         pairing.check_game(
             objective, penalty, instance_noise, generator_player, discriminator_player
         )
-        pairing.check_changes(
+        pairing.check_augmentation_and_regularizers(
             augmentation,
             regularizers,
             objective,
@@ -221,7 +221,7 @@ class GAN(keras.Model):
             aggregation="only_first_replica",
         )
         self._rollbacks = 0
-        self._executions = executions.Executions([])
+        self._call_length = executions.CallLength([])
         self._begins_training = False
         self.built = True
 
@@ -382,7 +382,7 @@ class GAN(keras.Model):
         self._learning_rates = optimizers.LearningRates(*ready)
         for player, optimizer in zip(self.players.values(), ready, strict=True):
             player.compile(optimizer, accumulate_steps=self.accumulate_steps)
-        self._execution = {
+        self._compile_options = {
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
@@ -731,7 +731,7 @@ class GAN(keras.Model):
             if self.instance_noise.is_adaptive:
                 logs["accuracy"] = self._accuracy(real_logits, fake_logits)
         if self.augmentation is not None:
-            logs |= self._augmentation_logs(real_logits, training)
+            logs |= self._augmentation_logs(self.augmentation, real_logits, training)
         if self.penalty is not None:
             values = discriminator.penalize(
                 self.penalty,
@@ -898,16 +898,11 @@ class GAN(keras.Model):
         assign = functools.partial(
             self.discriminator_player.assign_rows, stream=stream, training=training
         )
-        if paired_real is seen_real:
-            assigned_real, labels, assigned_fakes, weights, fake_labels = assign(
-                seen_real, labels, seen_fakes, fake.weights, fake_labels
-            )
-            penalized_real = assigned_real
-        else:
-            assigned_real, labels = assign(seen_real, labels)
-            penalized_real, assigned_fakes, weights, fake_labels = assign(
-                paired_real, seen_fakes, fake.weights, fake_labels
-            )
+        # Calls with one stream assign rows in the same order.
+        assigned_real, labels = assign(seen_real, labels)
+        penalized_real, assigned_fakes, weights, fake_labels = assign(
+            paired_real, seen_fakes, fake.weights, fake_labels
+        )
         penalized_fake = assigned_fakes
         if self._penalizes_raw:
             penalized_real, penalized_fake = assign(players.match_rows(real, fakes), fakes)
@@ -997,13 +992,15 @@ class GAN(keras.Model):
         accuracy = real_logits.with_values(right_on_real).mean()
         return (accuracy + fake_logits.with_values(right_on_fake).mean()) / 2.0
 
-    def _augmentation_logs(self, real_logits: Weighted, training: bool) -> Logs:
+    def _augmentation_logs(
+        self, augmentation: Augmentation, real_logits: Weighted, training: bool
+    ) -> Logs:
         """Returns the mean sign of the logits on real examples, and the probability of changes."""
-        augmentation, logs = self.augmentation, {}
-        if augmentation is not None and augmentation.is_adaptive:
+        logs: Logs = {}
+        if augmentation.is_adaptive:
             signs = tf.sign(real_logits.values - self.objective.decision_threshold)
             logs["r_t"] = real_logits.with_values(signs).mean()
-        if augmentation is not None and augmentation.p is not None and training:
+        if augmentation.p is not None and training:
             logs["augmentation_p"] = tf.convert_to_tensor(augmentation.p)
         return logs
 
@@ -1027,9 +1024,10 @@ class GAN(keras.Model):
                 fake = self.generate(num, labels, stream=stream, training=False)
                 _, logs = self.discriminator_loss(real, fake, labels, stream=stream, training=False)
                 if self._trains_generator:
-                    logs |= self.generator_loss(real, fake, labels, stream=stream, training=False)[
-                        1
-                    ]
+                    _, generator_logs = self.generator_loss(
+                        real, fake, labels, stream=stream, training=False
+                    )
+                    logs |= generator_logs
                 return self._log_means.sums(logs, num)
 
             if replicas.count() == 1:
@@ -1173,21 +1171,24 @@ class GAN(keras.Model):
             validation_data = self._evaluation_data(
                 validation_data, None, validation_batch_size, validation_steps
             )
-        self._executions = executions.Executions(executions.intervals(callbacks))
+        self._call_length = executions.CallLength(executions.intervals(callbacks))
         self._begins_training = True
-        with steady_rounding(), adapters.expect_end_of_data(steps):
-            history = super().fit(
-                dataset,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                shuffle=False,  # The dataset has its order; Keras would warn of shuffling it.
-                validation_data=validation_data,
-                initial_epoch=initial_epoch,
-                steps_per_epoch=steps,
-                validation_steps=validation_steps,
-                validation_freq=validation_freq,
-            )
+        try:
+            with steady_rounding(), adapters.expect_end_of_data(steps):
+                history = super().fit(
+                    dataset,
+                    epochs=epochs,
+                    verbose=verbose,
+                    callbacks=callbacks,
+                    shuffle=False,  # The dataset has its order; Keras would warn of shuffling it.
+                    validation_data=validation_data,
+                    initial_epoch=initial_epoch,
+                    steps_per_epoch=steps,
+                    validation_steps=validation_steps,
+                    validation_freq=validation_freq,
+                )
+        finally:
+            self._begins_training = False
         # After the callbacks, so that a backup at the end of training holds the unaveraged weights.
         for player in self.players.values():
             player.finalize_averages()
@@ -1240,32 +1241,34 @@ class GAN(keras.Model):
             )
 
     @property
-    def _chooses_executions(self) -> bool:
+    def _adapts_call_length(self) -> bool:
         with self.distribute_strategy.scope():
             is_single = not tf.distribute.has_strategy()
         return (
-            self._execution["steps_per_execution"] == "auto" and is_single and not self.run_eagerly
+            self._compile_options["steps_per_execution"] == "auto"
+            and is_single
+            and not self.run_eagerly
         )
 
-    def _choose_executions(self) -> Callable[[int | None], int] | None:
+    def _choose_call_length(self) -> Callable[[int | None], int] | None:
         """Returns the function that chooses the number of steps of each call, or None."""
         # Keras asks in `fit` first, then in evaluations.
         begins, self._begins_training = self._begins_training, False
-        if not begins or not self._chooses_executions:
+        if not begins or not self._adapts_call_length:
             return None
-        return lambda left: self._executions.choose(self.step, left)
+        return lambda left: self._call_length.choose(self.step, left)
 
     def make_train_function(self, force: bool = False) -> None:
         """Makes `train_function`, which `fit` calls with an iterator over the data."""
-        if not self._chooses_executions:
+        if not self._adapts_call_length:
             super().make_train_function(force)
         elif self.train_function is None or force:
             take_steps = executions.function_of_steps(self.train_step, jit_compile=self.jit_compile)
 
             def train_function(iterator: tf.data.Iterator) -> Logs:
                 began = time.perf_counter()
-                logs = take_steps(iterator, self._executions.count)
-                self._executions.record(time.perf_counter() - began)
+                logs = take_steps(iterator, self._call_length.count)
+                self._call_length.record(time.perf_counter() - began)
                 return logs
 
             self.train_function = train_function
@@ -1690,7 +1693,7 @@ class GAN(keras.Model):
         return {
             "generator_optimizer": serialize(self.generator_optimizer),
             "discriminator_optimizer": serialize(self.discriminator_optimizer),
-            **self._execution,
+            **self._compile_options,
         }
 
     def compile_from_config(self, config: Config) -> None:

@@ -174,7 +174,7 @@ def _check_noise(instance_noise: InstanceNoise | None, objective: Objective) -> 
         )
 
 
-def check_changes(
+def check_augmentation_and_regularizers(
     augmentation: Augmentation | None,
     regularizers: Sequence[Regularizer],
     objective: Objective,

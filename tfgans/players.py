@@ -158,7 +158,7 @@ class Player:
             return np.ones(1, np.float32)
         return self._mixture.probabilities
 
-    def weights(self) -> tf.Tensor:
+    def component_weights(self) -> tf.Tensor:
         """Returns `probabilities` as a tensor, so that a graph reads them when it runs."""
         if self._mixture is None:
             return tf.ones([1])
@@ -488,7 +488,7 @@ class DiscriminatorPlayer(Player):
         logits = tf.cast(self.network(inputs, training=False), tf.float32)
         if self._mixture is None:
             return logits
-        return tf.reduce_sum(logits * self.weights(), axis=1, keepdims=True)
+        return tf.reduce_sum(logits * self.component_weights(), axis=1, keepdims=True)
 
     def map_components(
         self,
@@ -517,7 +517,7 @@ class DiscriminatorPlayer(Player):
         stream: Stream,
         update: tf.Tensor | None,
         training: bool,
-        augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+        augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None,
     ) -> tf.Tensor:
         """Returns the penalty of each row: float32 [rows, columns], columns as those of `judge`.
 
@@ -591,7 +591,7 @@ def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
     times = shapes.batch_size(fake) // shapes.batch_size(rows)
     if isinstance(times, int) and times == 1:
         return rows
-    return tf.tile(rows, [times, *[1] * (len(rows.shape) - 1)])
+    return shapes.tile_rows(rows, times)
 
 
 def map_parts(

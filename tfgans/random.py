@@ -30,6 +30,8 @@ _PHILOX = 1  # Its number among `tf.random.Algorithm`.
 _BLOCK = 4
 # Where `fold` reads the counter of Philox: no draw is long enough to come here.
 _FOLD_BLOCK = 2**63
+# Children of a sample's key start above the roles that lie below the same key.
+_FIRST_CHILD = 1000
 # The index of the current part of this replica's examples, and the number of parts.
 _part: contextvars.ContextVar[tuple[int | tf.Tensor, int]] = contextvars.ContextVar(
     "part", default=(0, 1)
@@ -133,9 +135,9 @@ def fold_rows(parents: tf.Tensor, index: Integer) -> tf.Tensor:
 def keys_of_rows(rows: tf.Tensor, parent: tf.Tensor) -> tf.Tensor:
     """Returns int64 [num_rows, 2]: a key for each row, made from the bits of its values alone.
 
-    A latent from any origin thus decides a draw: equal rows get equal
-    keys, and rows that differ in a bit get independent ones (a multilinear hash with random
-    coefficients, then Philox where the key is used).
+    A latent from any origin thus decides a draw: equal rows get equal keys, and rows that differ in
+    a bit get independent ones (a multilinear hash with random coefficients, then Philox where the
+    key is used).
 
     Args:
         rows: Floats [num_rows, ...], of a static shape but for axis 0; read as float32.
@@ -241,11 +243,7 @@ class _NextKey:
 
     def take(self) -> tf.Tensor:
         index, self._count = self._count, self._count + 1
-        # Children of samples start above the roles that lie below the same key.
         return self._key if index == 0 else self._fold(self._key, _FIRST_CHILD + index)
-
-
-_FIRST_CHILD = 1000
 
 
 @contextlib.contextmanager

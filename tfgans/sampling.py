@@ -45,8 +45,8 @@ def draw_classes(
         keys: int64 [rows, 2], the keys of the samples.
         num_classes: Int of at least 1.
         probabilities: Floats [num_classes] of at least 0 with a sum of 1, the share of each class,
-            say `source.class_shares`, to 2^-24. A class of
-            share 0 is never drawn. Default: None, equal shares.
+            say `source.class_shares`, to 2^-24. A class of share 0 is never drawn. Default: None,
+            equal shares.
     """
     uniforms = random.uniform_rows(random.fold_rows(keys, Role.SAMPLE_CLASS), [])
     if probabilities is None:
@@ -159,7 +159,7 @@ class Sampler:
 
     def component_weights(self) -> tf.Tensor:
         """Returns float32 [num_components]: the weights of a mixture, read when a graph runs."""
-        return self._player.weights()
+        return self._player.component_weights()
 
     def latents(self, keys: tf.Tensor, limits: tf.Tensor | None = None) -> tf.Tensor:
         """Returns float32 [rows, *latent_shape] for int64 keys [rows, 2].

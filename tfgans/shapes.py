@@ -86,3 +86,10 @@ def _without_batch(shape: Any, role: str, kind: str) -> tuple[int | None, ...]:
             f"The {role} must have one {kind} tensor. Received: {kind} shapes {shape!r}"
         )
     return tuple(shape[1:])
+
+
+def tile_rows(batch: Inputs, times: int | tf.Tensor) -> Inputs:
+    """Returns copies of a batch, one after the other."""
+    return tf.nest.map_structure(
+        lambda rows: tf.tile(rows, [times, *[1] * (len(rows.shape) - 1)]), batch
+    )

@@ -170,7 +170,7 @@ class Sweep:
             return []
         timings = self.step_seconds.get(combination)
         if not timings:
-            return [f"--cpu_seconds={self.equal_cpu_seconds:g}"]
+            return [f"--cpu_seconds={self.equal_cpu_seconds:.15g}"]
         steps = int(self.equal_cpu_seconds / statistics.median(timings))
         per_call = [flag.partition("=")[2] for flag in flags if flag.startswith(_PER_CALL)]
         unit = int(per_call[0]) if per_call and per_call[0].isdecimal() else 1
@@ -218,7 +218,7 @@ class Sweep:
                 yield f"{there} there and {here} here"
         if before.equal_cpu_seconds != self.equal_cpu_seconds:
             there, here = (
-                f"--equal_cpu_seconds={seconds:g}" if seconds else "no --equal_cpu_seconds"
+                f"--equal_cpu_seconds={seconds:.15g}" if seconds else "no --equal_cpu_seconds"
                 for seconds in (before.equal_cpu_seconds, self.equal_cpu_seconds)
             )
             yield f"{there} there and {here} here"
@@ -288,7 +288,7 @@ def read_table(folder: Path) -> list[TableRow]:
 def failures(folder: Path) -> dict[str, str]:
     """Returns the errors of the runs that the table in a folder calls failed, by name.
 
-    A run that was finished since, by its command, is none of them.
+    Runs that have finished since, by their commands, are left out.
     """
     return {
         row.run: row.error

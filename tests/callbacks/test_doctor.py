@@ -17,7 +17,12 @@ from tfgans.callbacks.readings import Probe, Reading
 from tfgans.callbacks.step_table import StepTable
 
 LIMITS = symptoms.Limits(
-    accuracy_limit=0.99, gradient_drop=0.01, diversity_drop=0.1, penalty_growth=100.0
+    accuracy_limit=0.99,
+    gradient_drop=0.01,
+    diversity_drop=0.1,
+    penalty_growth=100.0,
+    memorization_limit=0.75,
+    sign_limit=0.95,
 )
 RING = tfgans.data.Ring()
 slow = pytest.mark.slow
@@ -209,7 +214,8 @@ def test_a_check_changes_no_bit():
             tfgans.MixtureGenerator(generators),
             tfgans.MixtureDiscriminator(discriminators),
         )
-        gan, seen = tfgans.R3GAN(*networks, ema=0.9), []
+        penalty, seen = tfgans.penalties.R1Penalty(), []
+        gan = tfgans.NonSaturatingGAN(*networks, penalty=penalty, ema=0.9)
         gan.compile(run_eagerly=True)
         record = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda _, logs, seen=seen: seen.append(
@@ -227,11 +233,10 @@ def test_gradients_in_float16_do_not_vanish():
     norms = []
     for policy in ("float32", "mixed_float16"):
         keras.config.set_dtype_policy(policy)
-        gan = tiny.gan(tfgans.NonSaturatingGAN)
+        gan = toy.gan()
         last = gan.discriminator.layers[-1]
-        last.set_weights([weight * 1e-5 for weight in last.get_weights()])
-        source = tfgans.data.from_array(tiny.digits())
-        norms.append(Probe(gan, source, num=16, seed=0).read().gradient_norm)
+        last.set_weights([weight * 1e-7 for weight in last.get_weights()])
+        norms.append(Probe(gan, RING, num=16, seed=0).read().gradient_norm)
     assert 0 < norms[1] == pytest.approx(norms[0], rel=0.05)
 
 
@@ -311,17 +316,8 @@ HEALTHY = {
 }
 
 
-@pytest.mark.parametrize(
-    ("game", "name", "seed"),
-    [
-        ("R3GAN", "ring", 1),
-        *(
-            (game, *data)
-            for game in HEALTHY
-            for data in [("ring", 0), ("digits", 0), ("digits", 1)]
-        ),
-    ],
-)
+@pytest.mark.parametrize(("name", "seed"), [("ring", 0), ("digits", 0), ("digits", 1)])
+@pytest.mark.parametrize("game", HEALTHY)
 @slow
 def test_silent_in_a_healthy_training(game, name, seed):
     source = tfgans.data.load(name, seed=seed)
@@ -440,13 +436,12 @@ class TestRollback:
         assert readings == [*([step, "0"] for step in "024"), *([s, "2"] for s in ("6", "8", "10"))]
         assert state_of(folder)["backups"] == ["step-00000008-r2", "step-00000011-r2"]
 
-    @slow
-    @pytest.mark.parametrize("which", ["first rollback", "all"])
+    @pytest.mark.parametrize("which", ["in a rollback", pytest.param("all", marks=slow)])
     def test_killed_at_any_write_ends_with_the_same_bits(self, uninterrupted, tmp_path, which):
         snapshots = uninterrupted.snapshots
-        if which == "first rollback":
-            snapshots = [snapshot for snapshot in snapshots if is_in_first_rollback(snapshot)][::3]
-        assert len(snapshots) >= (2 if which == "first rollback" else 25)
+        assert len(snapshots) >= 25
+        if which == "in a rollback":
+            snapshots = [next(filter(is_in_first_rollback, snapshots))]
         for index, snapshot in enumerate(snapshots):
             folder = tmp_path / str(index)
             for name, content in snapshot.items():
@@ -500,28 +495,27 @@ class TestRollback:
         assert float(gan.generator_optimizer.learning_rate) == pytest.approx(0.01 / 2 ** end[1])
         assert [row["action"] for row in toy.table(tmp_path / "doctor.csv")] == actions
 
-
-def test_a_run_continues_after_a_rollback(tmp_path):
-    gan = toy.gan()
-    collapse = toy.Act(lambda gan: (gan.rollbacks, gan.step) == (0, 3) and shrink(gan, 0.0))
-    with pytest.warns(UserWarning, match="rolled back to step 2 "):
-        tfgans.training.Run(
-            tmp_path / "run",
-            gan,
-            RING,
-            steps=6,
-            batch_size=4,
-            steps_per_epoch=3,
-            backup_every=2,
-            grid_every=100,
-            doctor_every=2,
-            rollbacks=1,
-            extra_callbacks=[collapse],
-        ).train()
-    assert (gan.step, gan.rollbacks) == (6, 1)
-    rows = toy.table(tmp_path / "run" / "log.csv")
-    assert [row["epoch"] for row in rows] == ["0", "1"]
-    tiny.assert_same_state(tfgans.training.load_checkpoint(tmp_path / "run"), gan)
+    def test_a_run_continues(self, tmp_path):
+        gan = toy.gan()
+        ruin = toy.Act(lambda gan: (gan.rollbacks, gan.step) == (0, 3) and shrink(gan, np.nan))
+        with pytest.warns(RuntimeWarning, match="rolled back to step 2 "):
+            tfgans.training.Run(
+                tmp_path / "run",
+                gan,
+                RING,
+                steps=6,
+                batch_size=4,
+                steps_per_epoch=3,
+                backup_every=2,
+                grid_every=100,
+                doctor_every=2,
+                rollbacks=1,
+                extra_callbacks=[ruin],
+            ).train()
+        assert (gan.step, gan.rollbacks) == (6, 1)
+        rows = toy.table(tmp_path / "run" / "log.csv")
+        assert [row["epoch"] for row in rows] == ["0", "1"]
+        tiny.assert_same_state(tfgans.training.load_checkpoint(tmp_path / "run"), gan)
 
 
 def test_schedules_are_refused_with_rollbacks(tmp_path):

@@ -43,6 +43,14 @@ def size_of(picture):
         return image.size
 
 
+def write_images(folder, images, size):
+    """Writes images in [-1, 1] as files of another size."""
+    folder.mkdir()
+    for index, image in enumerate(images[..., 0]):
+        pixels = Image.fromarray(((image + 1) * 127.5).astype(np.uint8))
+        pixels.resize(size).save(folder / f"{index}.png")
+
+
 def record_of(path, name="evaluation.json"):
     return tfgans.evaluation.Record.load(path / name).to_dict()
 
@@ -56,14 +64,12 @@ class TestTrain:
         assert len((finished / "log.csv").read_text().splitlines()) == 1 + 3
         assert size_of(finished / "grids" / "step-00000060.png") == (1637, 102)
 
-    def test_flag_file_describes_the_same_run(self, finished, tmp_path):
+    def test_flag_file_describes_the_same_run(self, finished):
         flags = "--run_dir={path} --dry_run --steps=80 --flagfile={file}"
         done = ok("train", flags, path=finished, file=finished / "flags.txt")
         assert "80 steps; 60 steps are done" in done.stdout
         assert "evaluation  frechet_distance" in done.stdout
-        assert re.search(
-            r"every 20 steps\. The first takes about \d+ s: real examples", done.stdout
-        )
+        assert re.search(r"every 20 steps\. The first takes about \d+ s: real", done.stdout)
         assert "2 components" in done.stdout
 
     @pytest.mark.slow
@@ -86,16 +92,10 @@ class TestTrain:
         assert not list(tmp_path.iterdir())
 
     def test_objective_with_penalty_and_bfloat16_on_vectors(self, tmp_path):
-        flags = (
-            "--objective=hinge --penalty=dragan --dragan_noise=gaussian --dataset=ring --minutes=2"
-        )
-        flags += " --dtype_policy=mixed_bfloat16 --num_discriminators=2 --dry_run"
+        flags = "--objective=hinge --penalty=dragan --dragan_noise=gaussian --dataset=ring"
+        flags += " --dtype_policy=mixed_bfloat16 --num_discriminators=2 --minutes=2 --dry_run"
         done = ok("train", flags + " --run_dir={path}", path=tmp_path)
-        for text in (
-            "objective Hinge, penalty DRAGANPenalty",
-            "ring, endless of shape (2,)",
-            "2 minutes",
-        ):
+        for text in ("objective Hinge, penalty DRAGANPenalty", "shape (2,)", "2 minutes"):
             assert text in done.stdout
         assert keras.config.dtype_policy().name == "float32"
 
@@ -169,14 +169,9 @@ class TestSampleAndExport:
         assert "exported without a check" in run("verify", "{at}/digits", **paths).stderr
         card = ok("card", "{at}/digits/1", **paths).stdout
         assert card == (folder / "1" / "assets.extra" / "model_card.md").read_text()
-        for text in (
-            "# Model card: digits",
-            "MIT",
-            "- num_examples: 1437",
-            "- step: 60",
-            "(samples.png)",
-        ):
+        for text in ("# Model card: digits", "MIT", "- num_examples: 1437", "- step: 60"):
             assert text in card
+        assert "(samples.png)" in card
         assert str(tmp_path) not in card
 
     @pytest.mark.slow
@@ -239,10 +234,7 @@ class TestEvaluate:
         real = tiny.digits(300)
         np.save(tmp_path / "a.npy", real)
         np.savez(tmp_path / "a.npz", images=((real + 1) * 127.5).astype(np.uint8))
-        (tmp_path / "images").mkdir()
-        for index, image in enumerate(real[:100, ..., 0]):
-            pixels = Image.fromarray(((image + 1) * 127.5).astype(np.uint8))
-            pixels.resize((16, 16)).save(tmp_path / "images" / f"{index}.png")
+        write_images(tmp_path / "images", real[:100], (16, 16))
         for origin in ("a.npy", "a.npz", "images"):
             flags = f"--samples={{at}}/{origin} --metrics=frechet_distance --num_samples=100"
             ok("evaluate", flags + " --out={at}/out", at=tmp_path)
@@ -253,14 +245,11 @@ class TestEvaluate:
         assert record["fake"]["samples_resizing"].endswith("bicubic, to (8, 8)")
 
     def test_samples_are_resized_as_the_real_images(self, tmp_path):
-        (tmp_path / "images").mkdir()
-        for index, image in enumerate(tiny.digits(40)[..., 0]):
-            pixels = Image.fromarray(((image + 1) * 127.5).astype(np.uint8))
-            pixels.resize((24, 16)).save(tmp_path / "images" / f"{index}.png")
+        write_images(tmp_path / "images", tiny.digits(40), (24, 16))
         flags = "--samples={at}/images --dataset=folder:{at}/images --image_size=8 --fit=pad"
         flags += " --background=black --metrics=frechet_distance --extractor=identity"
         ok("evaluate", flags + " --out={at}/out", at=tmp_path)
-        record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+        record = record_of(tmp_path / "out")
         assert record["metrics"]["frechet_distance[identity]"]["value"] < 1e-6
         assert record["fake"]["samples_resizing"] == "padding (black), bicubic, to (8, 8)"
 

@@ -157,7 +157,7 @@ def limited(flags, shape=(8, 8, 1)):
         ),
         (
             "--consistency=bcr --consistency_policy=translation",
-            (None, [ConsistencyRegularization("bcr", change=DiffAugment("translation"))]),
+            (None, [ConsistencyRegularization("bcr", augmentation=DiffAugment("translation"))]),
         ),
         (
             "--augmentation=ada --augmentation_p=0.9 --schedule_images=1000",
@@ -253,14 +253,8 @@ def test_defaults_in_help_are_those_of_the_library():
     main.load("train").define(parser)
     parser.parse(["--run_dir=x"])
     defaults = tfgans.training.Run.__init__.__kwdefaults__
-    for name in (
-        "steps_per_epoch",
-        "backup_every",
-        "grid_every",
-        "doctor_every",
-        "rollbacks",
-        "resume",
-    ):
+    intervals = ("steps_per_epoch", "backup_every", "grid_every", "doctor_every")
+    for name in (*intervals, "rollbacks", "resume"):
         assert parser.values[name].value == defaults[name], name
     for name, value in tfgans.data.load.__kwdefaults__.items():
         assert parser.values[name].value == value, name

@@ -1,7 +1,5 @@
 """What `fit`, `evaluate` and `validation_data` take, and in what order it is trained on."""
 
-import itertools
-
 import h5py
 import keras
 import numpy as np
@@ -9,6 +7,7 @@ import pandas
 import pytest
 import tensorflow as tf
 import tiny
+import toy
 
 import tfgans
 from tfgans import data
@@ -397,10 +396,9 @@ def test_batch_passed_to_train_on_batch_follows_the_same_rule():
 # From here on through `fit` and `evaluate`.
 
 
-def fitted(x, *, steps_per_execution=1, discriminator_steps=2, **options):
-    gan = tiny.gan(tfgans.NonSaturatingGAN, discriminator_steps=discriminator_steps, compiled=False)
-    # A few eager steps take less time than their graph.
-    gan.compile(steps_per_execution=steps_per_execution, run_eagerly=steps_per_execution == 1)
+def fitted(x, *, steps_per_execution=1, **options):
+    gan = toy.gan(discriminator_steps=2)
+    gan.compile(steps_per_execution=steps_per_execution, run_eagerly=True)
     gan.fit(x, verbose=0, **options)
     return gan
 
@@ -409,13 +407,13 @@ class TestUnknownLength:
     """Steps are batches trained: Keras would run one more at the end of each epoch."""
 
     def test_trains_as_known_length_does(self):
-        options = {"discriminator_steps": 2, "steps_per_execution": 4, "epochs": 2}
-        gan = fitted(of_unknown_length(DIGITS[:128], 16), **options)
+        options = {"steps_per_execution": 4, "epochs": 2}
+        gan = fitted(of_unknown_length(POINTS, 6), **options)
         assert int(gan.generator_optimizer.iterations) == gan.step == 2 * 8 // 2
-        tiny.assert_same_state(gan, fitted(dataset(DIGITS[:128], 16), **options))
+        tiny.assert_same_state(gan, fitted(dataset(POINTS, 6), **options))
 
     def test_last_execution_may_be_shorter(self):
-        gan = fitted(of_unknown_length(DIGITS[:96], 16), steps_per_execution=2, epochs=2)
+        gan = fitted(of_unknown_length(POINTS, 8), steps_per_execution=2, epochs=2)
         assert gan.step == 2 * 3
 
     @pytest.mark.slow
@@ -429,29 +427,21 @@ class TestUnknownLength:
         assert gan.step == int(tf.convert_to_tensor(gan.generator_optimizer.iterations.value)) == 8
 
     def test_is_evaluated_as_known_length(self):
-        gan = tiny.gan(run_eagerly=True)
+        gan = toy.gan()
         results = [
-            gan.evaluate(make(DIGITS[:40], 16), verbose=0, return_dict=True)
+            gan.evaluate(make(POINTS[:40], 16), verbose=0, return_dict=True)
             for make in (dataset, of_unknown_length)
         ]
         assert results[0] == results[1]
 
     def test_endless_in_fact_is_not_counted(self):
-        read = itertools.count()
-
-        def batches_without_end():
-            while True:
-                next(read)
-                yield DIGITS[:16]
-
-        spec = tf.TensorSpec([None, 8, 8, 1], tf.float32)
-        made = tf.data.Dataset.from_generator(batches_without_end, output_signature=spec)
+        spec = tf.TensorSpec([None, 2], tf.float64)
+        made = tf.data.Dataset.from_generator(endless_points, output_signature=spec)
         assert fitted(made, steps_per_epoch=3).step == 3
 
 
 def test_fit_takes_what_keras_takes_beside_the_data():
-    gan = tiny.gan(run_eagerly=True)
     options = {"validation_split": 0.25, "validation_batch_size": 64, "validation_freq": 2}
     options |= {"shuffle": False, "epochs": 2, "verbose": 0}
-    history = gan.fit(DIGITS[:64], batch_size=16, **options)
+    history = toy.gan().fit(POINTS, batch_size=12, **options)
     assert len(history.history["val_generator_loss"]) == 1

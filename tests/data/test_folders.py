@@ -603,6 +603,13 @@ def test_a_full_disk_is_reported_once(folder, monkeypatch, decoded):
     assert len(decoded) == 40
 
 
+def test_a_class_whose_name_is_not_utf8_can_be_printed(folder):
+    os.rename(folder / "0", os.fsencode(folder) + b"/caf\xe9")
+    source = load(folder, image_size=6)
+    assert source.class_names == ("1", "2", r"caf\xe9")
+    assert source.raw(np.arange(20)).shape == (20, 6, 6, 3)
+
+
 def test_a_changed_folder_has_another_cache(folder, cache_dir):
     def name(**options):
         load(folder, cache="disk", **{"image_size": 6, **options})

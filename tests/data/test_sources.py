@@ -245,6 +245,11 @@ def test_splits_and_their_parts(row):
         np.testing.assert_array_equal(test.raw(np.arange(N)), expected["test"])
     with pytest.raises(ValueError, match="vali"):
         load(split="vali")
+
+
+@pytest.mark.parametrize("row", [("npz", True)], indirect=True)
+def test_parts_must_hold_an_example_and_lie_in_their_split(row):
+    load, *_ = row
     with pytest.raises(ValueError, match="must hold an example"):
         load(split="train[:0%]")
     for beyond in ("train[:110%]", f"train[{N + 1}:]", f"train[-{N + 1}:]"):
@@ -595,6 +600,38 @@ def test_labels_of_style_gan_below_the_top_folder(tmp_path, place):
     source = data.load(f"zip:{tmp_path}/a.zip")
     np.testing.assert_array_equal(source.labels, [4, 5])
     assert source.class_names is None
+
+
+def test_each_split_has_a_cache(tmp_path):
+    style = {"image_size": 6, "cache": "disk", "cache_dir": tmp_path / "cache"}
+    for split, images in SETS.items():
+        for index, image in enumerate(images[:3]):
+            path = tmp_path / split / "a" / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png(image))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in sorted(tmp_path.glob("*/a/*.png")):
+            archive.write(path, path.relative_to(tmp_path))
+    for split in ("train", "test", "train[:2]"):
+        data.load(f"zip:{tmp_path}/a.zip", split=split, **style).raw(np.arange(2))
+    assert len(list((tmp_path / "cache").glob("*.rows"))) == 2
+
+
+def test_a_row_of_hf_without_an_image_is_named(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    images = [Image.fromarray(SETS["train"][0]), None]
+    features = datasets.Features({"image": datasets.Image()})
+    made = datasets.Dataset.from_dict({"image": images}, features=features)
+    datasets.DatasetDict({"train": made}).save_to_disk(str(tmp_path / "hf"))
+    with pytest.raises(ValueError, match=r"row 1.* no image"):
+        data.load(f"hf:{tmp_path}/hf")
+    with pytest.warns(UserWarning, match="row 1"):
+        assert data.load(f"hf:{tmp_path}/hf", skip_bad=True).num_examples == 1
+
+
+def test_a_file_may_have_brackets_in_its_name(tmp_path):
+    write_records(tmp_path / "run[1]", [{"image": png(TRAIN[0])}])
+    assert data.load(f"tfrecord:{tmp_path}/run[1]").num_examples == 1
 
 
 def test_images_of_another_key_have_another_cache(tmp_path):

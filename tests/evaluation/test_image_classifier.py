@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import tfgans
-from tfgans.evaluation import ImageClassifier, evaluate
+from tfgans.data import splits
+from tfgans.evaluation import ImageClassifier, evaluate, image_classifier
 
 SHAPE = (9, 12, 1)
 
@@ -20,7 +21,7 @@ def patches(num, *, classes=3, shape=SHAPE, seed=0):
     return images, labels
 
 
-def source(num=60, **options):
+def source(num=30, **options):
     images, labels = patches(num, **options)
     return tfgans.data.from_array(images, labels=labels, name="patches")
 
@@ -41,15 +42,15 @@ def test_it_learns_the_classes(classifier):
     assert (features.shape, probabilities.shape) == ((30, 128), (30, 3))
     np.testing.assert_array_equal(probabilities.argmax(axis=1), labels)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-    # A tenth of 60 images.
-    assert (classifier.accuracy, classifier.details["num_held_out"]) == (1, 6)
+    # A tenth of 30 images.
+    assert (classifier.accuracy, classifier.details["num_held_out"]) == (1, 3)
 
 
 def test_it_is_trained_once(classifier, cache, tmp_path):
     (path,) = cache.rglob("*.npz")
     stamp = path.stat().st_mtime_ns
     # The order of the source's batches does not matter.
-    images, labels = patches(60)
+    images, labels = patches(30)
     again = ImageClassifier.train(
         tfgans.data.from_array(images, labels=labels, name="patches", seed=9), data_dir=cache
     )
@@ -103,6 +104,19 @@ def test_a_split_that_cannot_be_used_is_reported_and_an_absent_split_is_not(labe
         assert ImageClassifier.load(loaded, data_dir=tmp_path / "new") is None
 
 
+def test_a_part_that_lacks_classes_has_the_classifier_of_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_classifier, "num_steps", lambda num: 10)
+    images, labels = patches(60, classes=2)
+    # An example that the first half lacks.
+    labels[splits.parse_split("train[30:]").indices(60)[0]] = 2
+    np.savez(tmp_path / "a.npz", x=images, y=labels)
+    name = f"npz:{tmp_path / 'a.npz'}"
+    whole, part = (tfgans.data.load(name, split=split) for split in ("train", "train[:30]"))
+    assert (whole.num_classes, part.num_classes) == (3, 2)
+    ImageClassifier.train(whole, data_dir=tmp_path)
+    assert ImageClassifier.load(part, data_dir=tmp_path).network.outputs[1].shape[-1] == 3
+
+
 def test_records_name_the_classifier_and_do_not_compare_with_those_of_another(classifier):
     samples, options = patches(60, seed=2)[0], {"metrics": ["inception_score"], "split": "train"}
     record = evaluate(samples, source(), classifier, **options)
@@ -110,7 +124,7 @@ def test_records_name_the_classifier_and_do_not_compare_with_those_of_another(cl
     assert 1.5 < record.metrics["inception_score[image_classifier]"].value <= 3
     assert record.extractor["accuracy"] == 1
     assert len(record.extractor["data_checksum"]) == 64
-    assert "right on 100.00% of 6 held-out images (6 of the training set" in record.table()
+    assert "right on 100.00% of 3 held-out images (3 of the training set" in record.table()
     other = evaluate(samples, source(), ImageClassifier(SHAPE, 3), **options)
     with pytest.raises(ValueError, match="extractor checksum"):
         record.compare(other)

@@ -12,8 +12,10 @@ import tiny
 
 import tfgans
 from tfgans import checks
-from tfgans.export import export_exchange
+from tfgans.export import exchange, export_exchange
 from tfgans.export.exchange import FORMATS, ExchangeFormat
+
+SLOW = pytest.mark.slow
 
 
 def run(format_name, path, **inputs):
@@ -56,19 +58,20 @@ class Scaled(keras.Model):
         return 2.0 * outputs
 
 
+def dcgan_generator():
+    return tfgans.networks.dcgan_generator((16, 16, 3), latent_dim=8)
+
+
 @pytest.mark.parametrize(
-    ("make", "latent_dim", "tolerance"),
+    ("make", "latent_dim", "tolerance", "format_name"),
     [
         # A value of tanh is the sum of 36 products at most: 8 * sqrt(36) * 2**-23 is 6e-6.
-        (tiny.generator, 4, 1e-5),
-        (Scaled, 4, 1e-5),
+        *((tiny.generator, 4, 1e-5, name) for name in FORMATS),
+        (Scaled, 4, 1e-5, "onnx"),
         # The square roots of the fan-ins sum to 51: times 8 * 2**-23 that is 5e-5.
-        pytest.param(
-            lambda: tfgans.networks.dcgan_generator((16, 16, 3), latent_dim=8),
-            *(8, 5e-5),
-            marks=pytest.mark.slow,
-        ),
+        *(pytest.param(dcgan_generator, 8, 5e-5, name, marks=SLOW) for name in FORMATS),
     ],
+    indirect=["format_name"],
 )
 def test_images_of_any_batch_size(make, latent_dim, tolerance, format_name, path):
     generator = make()
@@ -91,6 +94,9 @@ def test_conditional_generators(format_name, path):
     assert not np.allclose(run(format_name, path, latents=latents, labels=labels[::-1]), expected)
 
 
+@pytest.mark.parametrize(
+    "format_name", ["onnx", pytest.param("litert", marks=SLOW)], indirect=["format_name"]
+)
 def test_mixtures_take_the_component_of_each_row(format_name, path):
     generator, _ = tiny.mixtures(3, 1)
     export_exchange(generator, path, format=format_name)
@@ -186,7 +192,11 @@ class Unconvertible(keras.layers.Layer):
 
 @pytest.mark.parametrize(
     ("layer", "format_name"),
-    [(Drawing, "onnx"), *((Unconvertible, name) for name in FORMATS)],
+    [
+        (Drawing, "onnx"),
+        (Unconvertible, "onnx"),
+        pytest.param(Unconvertible, "litert", marks=SLOW),
+    ],
     indirect=["format_name"],
 )
 def test_a_failure_leaves_the_file_as_it_was(layer, format_name, path):
@@ -209,6 +219,7 @@ def test_other_images_are_refused(offset, factor, message, format_name, path, mo
     """The file gives images off by a hundredth, or the generator has diverged."""
     generator = tiny.generator()
     generator.set_weights([weight * factor for weight in generator.get_weights()])
+    monkeypatch.setattr(exchange, "_write", lambda *_: [2])  # Converts nothing.
     monkeypatch.setattr(
         ExchangeFormat,
         "run",

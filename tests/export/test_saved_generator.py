@@ -1,5 +1,7 @@
 """Samples from a SavedModel: of an export those of the model, of others by their inputs."""
 
+import functools
+
 import numpy as np
 import pytest
 import served
@@ -10,14 +12,19 @@ from tfgans.export import SavedGenerator
 LABELS = [3, 1, 4, 1, 5]
 
 
+@functools.cache
+def saved_generator(kind):
+    """That of an export, which takes a second to load."""
+    return SavedGenerator(served.export(kind).version)
+
+
 @pytest.mark.parametrize(
     ("kind", "labels"),
     [("mixture", None), ("points", None), ("conditional", None), ("conditional", LABELS)],
 )
 def test_samples_are_those_of_the_live_model(kind, labels):
-    export = served.export(kind)
-    saved = SavedGenerator(export.version)
-    expected = export.live.sample(5, seed=3, **({} if labels is None else {"labels": labels}))
+    saved = saved_generator(kind)
+    expected = served.export(kind).live.sample(5, seed=3, labels=labels)
     np.testing.assert_allclose(saved.sample(5, 3, labels=labels), expected, atol=1e-5)
     assert saved.describe()["signature"] == "sample_at"
     assert (saved.takes_labels, saved.num_classes) == (kind == "conditional", None)
@@ -57,12 +64,12 @@ def test_invalid_labels(other, labels):
     [
         ("conditional", 10, "refuses the labels: .*classes from 0 to 9"),
         ("conditional", -1, "from 0"),
-        ("plain", 1, "not conditional"),
+        ("points", 1, "not conditional"),
     ],
 )
 def test_invalid_labels_of_an_export(kind, label, message):
     with pytest.raises(ValueError, match=message):
-        SavedGenerator(served.export(kind).version).sample(2, 1, labels=label)
+        saved_generator(kind).sample(2, 1, labels=label)
 
 
 @pytest.mark.parametrize(
@@ -83,4 +90,4 @@ def test_invalid_arguments(other, options, message):
 @pytest.mark.parametrize("signature", ["latents", "sample_truncated"])
 def test_signatures_that_draw_no_samples_are_refused(signature):
     with pytest.raises(ValueError, match=f"'{signature}' does not draw samples by seed and index"):
-        SavedGenerator(served.export("mixture").version, signature=signature)
+        SavedGenerator(served.export("points").version, signature=signature)

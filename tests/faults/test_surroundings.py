@@ -59,11 +59,11 @@ def test_no_room_for_any_file_in_turn_and_then_there_is(tmp_path):
 
 
 def test_folder_that_may_not_be_written(tmp_path):
-    path = tmp_path / "disk"
+    path, gan = tmp_path / "disk", small_runs.model()
     with mounted(path, "-t", "tmpfs", "-o", "ro", "tmpfs"):
         for run_dir in (path, path / "new" / "run"):
             with pytest.raises(OSError, match=r"cannot be written.*Read-only file system"):
-                small_runs.train(run_dir)
+                small_runs.train(run_dir, gan=gan)
 
 
 @pytest.mark.slow

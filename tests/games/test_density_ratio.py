@@ -9,16 +9,16 @@ from tfgans import objectives
 from tfgans.games import density_ratio
 
 # P = N(1, 1) against Q = N(0, 1): log p / q = x - 1/2.
-POINTS = np.linspace(-2, 3, 11)[:, np.newaxis]
+POINTS = np.linspace(-2, 3, 6)[:, np.newaxis]
 P, Q = stats.norm(1, 1).pdf(POINTS[:, 0]), stats.norm(0, 1).pdf(POINTS[:, 0])
-DIVERGENCES = ("kl", "reverse_kl", "pearson", "squared_hellinger", "jensen_shannon", "gan")
 GAMES = [
     objectives.Minimax(),
     objectives.Minimax(label_smoothing=0.2),
     objectives.NonSaturating(label_smoothing=0.05),
     objectives.LeastSquares(),
     objectives.LeastSquares(label_smoothing=0.1),
-    *(objectives.FDivergence(name) for name in DIVERGENCES),
+    # The others are in objectives/test_divergences.py.
+    objectives.FDivergence("kl"),
 ]
 
 
@@ -83,7 +83,7 @@ def test_uint8_is_images_and_nothing_is_below_zero():
     ratios = density_ratio(network, pixels, objective=objectives.Minimax())
     np.testing.assert_allclose(ratios, np.exp(3 * (pixels[:, 0] / 127.5 - 1)), rtol=1e-6)
     for game in (objectives.Minimax(), objectives.FDivergence("reverse_kl")):
-        certain = density_ratio(fixed([-1e4] * 11), POINTS, objective=game)
+        certain = density_ratio(fixed([-1e4] * 6), POINTS, objective=game)
         assert ((certain >= 0) & (certain < 1e-300)).all()
 
 
@@ -113,7 +113,7 @@ def test_no_ratio(game, logits, expected):
 @pytest.mark.parametrize(
     ("examples", "options", "expected"),
     [
-        (np.zeros([11, 3]), {}, r"a logit per example.*\(11, 3\) for 11"),
+        (np.zeros([6, 3]), {}, r"a logit per example.*\(6, 3\) for 6"),
         (POINTS[:0], {}, "at least 1 examples"),
         (POINTS[:, 0], {}, r"shape \[num, ...\]"),
         ("digits", {}, "must be an array of numbers"),

@@ -21,22 +21,8 @@ def make(**changed):
     return tfgans.GAN(options.pop("generator"), options.pop("discriminator"), **options)
 
 
-def wrong_size():
-    return keras.Sequential([keras.Input((7, 8, 1)), layers.Flatten(), layers.Dense(1)])
-
-
-def ended(*last):
-    return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), *last])
-
-
-def no_logit():
-    return keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(1, 3)])
-
-
-def normalized():
-    return keras.Sequential(
-        [keras.Input((8, 8, 1)), layers.Flatten(), layers.BatchNormalization(), layers.Dense(1)]
-    )
+def network(*made, shape=(8, 8, 1)):
+    return keras.Sequential([keras.Input(shape), *made])
 
 
 def two_inputs():
@@ -45,29 +31,13 @@ def two_inputs():
 
 
 def any_length():
-    return keras.Sequential(
-        [
-            keras.Input((None, 4)),
-            layers.GlobalAveragePooling1D(),
-            layers.Dense(64),
-            layers.Reshape((8, 8, 1)),
-        ]
-    )
-
-
-class NoConfig(keras.Model):
-    def __init__(self, size):
-        super().__init__()
-        self.shape_up = layers.Reshape((8, 8, size))
-
-    def call(self, x):
-        return self.shape_up(x)
+    last = layers.Dense(64), layers.Reshape((8, 8, 1))
+    return network(layers.GlobalAveragePooling1D(), *last, shape=(None, 4))
 
 
 def not_clonable():
-    model = NoConfig(size=1)
-    model(tf.zeros([1, 64]))
-    model.get_config = None
+    model = tiny.generator()
+    model.layers[1].get_config = None
     return model
 
 
@@ -79,12 +49,13 @@ def dictionary(network, key):
     ("changed", "message"),
     [
         (
-            {"discriminator": wrong_size},
+            {"discriminator": lambda: network(layers.Flatten(), layers.Dense(1), shape=(7, 8, 1))},
             r"generator output \(8, 8, 1\), discriminator input \(7, 8",
         ),
-        ({"discriminator": no_logit}, r"of shape \[batch, 1\].*`Dense\(1\)`"),
-        ({"discriminator": lambda: ended(layers.Dense(2))}, r"Received: output shape \(None, 2\)"),
-        ({"discriminator": lambda: ended(layers.Dense(1, "sigmoid"))}, "before any sigmoid"),
+        (
+            {"discriminator": lambda: network(layers.Flatten(), layers.Dense(2))},
+            r"of shape \[batch, 1\].*output shape \(None, 2\).*`Dense\(1\)`",
+        ),
         ({"generator": lambda: keras.Sequential([layers.Dense(4)])}, "generator must be built"),
         ({"generator": two_inputs}, "one input tensor"),
         ({"generator": any_length}, "fixed shape but for the batch"),
@@ -93,10 +64,6 @@ def dictionary(network, key):
             r"a tfgans.objectives.Objective.*'wasserstein'",
         ),
         ({"penalty": lambda: 10.0}, r"a tfgans.penalties.Penalty, say.*Received: 10.0"),
-        (
-            {"discriminator": normalized, "penalty": tfgans.penalties.GradientPenalty},
-            "BatchNormalization. Use LayerNormalization",
-        ),
         (
             {"penalty": lambda: [tfgans.penalties.R1Penalty(), tfgans.penalties.R2Penalty()]},
             r"go into one `tfgans.penalties.PenaltySum`. Received: list of 2",
@@ -148,30 +115,30 @@ def test_named_methods(name, options, message):
         getattr(tfgans, name)(tiny.generator(), tiny.discriminator(), **options)
 
 
-def test_named_methods_refuse_a_misspelled_option():
-    with pytest.raises(TypeError, match="penalty_wieght"):
-        tiny.gan(penalty_wieght=1.0)
-
-
 def test_compile():
-    gan, adam = tiny.gan(compiled=False), keras.optimizers.Adam()
+    gan, compiled, adam = tiny.gan(compiled=False), tiny.gan(), keras.optimizers.Adam()
     with pytest.raises(ValueError, match="same object twice"):
         gan.compile(adam, adam)
     with pytest.raises(ValueError, match="adma"):
-        gan.compile("adam", "adma")
+        compiled.compile("adam", "adma", accumulate_steps=4)
     with pytest.raises(ValueError, match="already belongs to other variables"):
-        gan.compile(generator_optimizer=tiny.gan().generator_optimizer)
+        gan.compile(generator_optimizer=compiled.generator_optimizer)
+    # A compile that fails changes nothing.
     assert not gan.compiled
+    assert compiled.accumulate_steps == 1
+
+
+IMAGES = tiny.digits(32)
 
 
 def holding(value):
-    images = tiny.digits(32).copy()
+    images = IMAGES.copy()
     images[3, 2, 1, 0] = value
     return images
 
 
-def dataset(array, size=8):
-    return tf.data.Dataset.from_tensor_slices(array).batch(size)
+def dataset(array):
+    return tf.data.Dataset.from_tensor_slices(array).batch(8)
 
 
 @pytest.fixture(scope="module")
@@ -182,30 +149,34 @@ def untrained():
 # What data may look like is tested with `tfgans.data.adapters`; here, that `fit` and `evaluate` ask
 # there for all that they are passed, and before the first step.
 @pytest.mark.parametrize(
-    ("data", "options", "message"),
+    ("call", "message"),
     [
-        (lambda: holding(np.nan), {}, "NaN"),
-        (lambda: tiny.digits(32), {"batch_size": 33}, "33"),
-        (lambda: tiny.digits(32), {"y": np.zeros(32)}, "labels are not taken"),
-        (lambda: dataset(tiny.digits(32)).repeat(), {}, "`steps_per_epoch`"),
-        (lambda: tiny.digits(32), {"epochs": 0}, "`epochs` must be"),
-        (lambda: tiny.digits(32), {"class_weight": {0: 1.0}}, "`class_weight` is not supported"),
-        (lambda: tiny.digits(32), {"sample_weight": np.ones(32)}, "`sample_weight` is not supp"),
-        *(
-            (lambda: tiny.digits(32), {"validation_data": data}, message)
-            for data, message in [
-                (lambda: holding(np.nan), "NaN"),
-                (lambda: (tiny.digits(8), np.zeros(8)), "labels are not taken"),
-                (lambda: dataset(tiny.digits(8)).repeat(), "`validation_steps`"),
-            ]
+        (lambda gan: gan.fit(holding(np.nan)), "NaN"),
+        (lambda gan: gan.fit(IMAGES, batch_size=33), "33"),
+        (lambda gan: gan.fit(IMAGES, np.zeros(32)), "labels are not taken"),
+        (lambda gan: gan.fit(dataset(IMAGES).repeat()), "`steps_per_epoch`"),
+        (lambda gan: gan.fit(IMAGES, epochs=0), "`epochs` must be"),
+        (lambda gan: gan.fit(IMAGES, class_weight={0: 1.0}), "`class_weight` is not supported"),
+        (lambda gan: gan.fit(IMAGES, sample_weight=np.ones(32)), "`sample_weight` is not supp"),
+        (lambda gan: gan.fit(IMAGES, validation_data=holding(np.nan)), "NaN"),
+        (lambda gan: gan.fit(IMAGES, validation_data=(IMAGES, np.zeros(32))), "labels are not t"),
+        (
+            lambda gan: gan.fit(IMAGES, validation_data=dataset(IMAGES).repeat()),
+            "`validation_steps`",
         ),
+        (lambda gan: gan.evaluate(holding(np.nan)), "NaN"),
+        (lambda gan: gan.evaluate(dataset((IMAGES, np.zeros(32)))), "labels are not taken"),
+        (lambda gan: gan.evaluate(dataset(IMAGES).repeat()), "`steps`"),
+        (lambda gan: gan.evaluate(IMAGES, sample_weight=np.ones(32)), "`sample_weight` is not s"),
+        (lambda gan: gan.sample(0), "`n` must be an integer of at least 1"),
+        (lambda gan: gan.sample(1, "a"), "`seed` must be an integer"),
+        (lambda gan: gan.sample(1, refine=20), "`refine` must be a tfgans.refinement.*: 20"),
+        (lambda gan: gan.train_on_batch(tiny.digits(8)), r"\[batch, 2, ...\]"),
     ],
 )
-def test_fit(untrained, data, options, message):
-    if "validation_data" in options:
-        options = {"validation_data": options["validation_data"]()}
+def test_calls(untrained, call, message):
     with pytest.raises(ValueError, match=message):
-        untrained.fit(data(), verbose=0, **options)
+        call(untrained)
     assert untrained.step == 0
 
 
@@ -217,43 +188,11 @@ def test_steps_that_keras_would_overrun():
 
 
 @pytest.mark.parametrize(
-    ("data", "options", "message"),
-    [
-        (lambda: dataset((tiny.digits(32), np.zeros(32))), {}, "labels are not taken"),
-        (lambda: holding(np.nan), {}, "NaN"),
-        (lambda: dataset(tiny.digits(8)).repeat(), {}, "`steps`"),
-        (lambda: tiny.digits(8), {"sample_weight": np.ones(8)}, "`sample_weight` is not supported"),
-    ],
-)
-def test_evaluate(untrained, data, options, message):
-    with pytest.raises(ValueError, match=message):
-        untrained.evaluate(data(), verbose=0, **options)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((0,), "`n` must be an integer of at least 1"),
-        ((2.5,), "`n` must be an integer of at least 1"),
-        ((1, "a"), "`seed` must be an integer"),
-    ],
-)
-def test_sample(untrained, arguments, message):
-    with pytest.raises(ValueError, match=message):
-        untrained.sample(*arguments)
-
-
-def test_plain_batch_where_several_are_needed():
-    with pytest.raises(ValueError, match=r"\[batch, 2, ...\]"):
-        tiny.gan().train_on_batch(tiny.digits(8))
-
-
-@pytest.mark.parametrize(
     ("source", "batch_size", "compiled", "message"),
     [
-        (lambda: tfgans.data.from_array(tiny.digits(32)), 8, False, "Compile the model before"),
+        (lambda: tfgans.data.from_array(IMAGES), 8, False, "Compile the model before"),
         (lambda: tfgans.data.load("ring"), 8, True, "discriminator's input shape"),
-        (lambda: tfgans.data.from_array(tiny.digits(32)), 33, True, "33"),
+        (lambda: tfgans.data.from_array(IMAGES), 33, True, "33"),
     ],
 )
 def test_training_that_could_not_start(source, batch_size, compiled, message):

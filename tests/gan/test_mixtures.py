@@ -40,13 +40,14 @@ def train(model, steps):
 
 
 class TestOneComponent:
+    @pytest.mark.parametrize("run_eagerly", [True, pytest.param(False, marks=SLOW)])
     @COMBINATIONS
-    def test_equals_the_plain_network_to_the_bit(self, routing, weight_update):
+    def test_equals_the_plain_network_to_the_bit(self, routing, weight_update, run_eagerly):
         networks = tiny.generator(seed=10), tiny.discriminator(seed=30)
-        graph = {"run_eagerly": False}
-        plain = train(gan(*networks, tfgans.WGANGP, ema=0.9, execution=graph), 2)
+        options = {"ema": 0.9, "execution": {"run_eagerly": run_eagerly}}
+        plain = train(gan(*networks, tfgans.WGANGP, **options), 2)
         mixtures = tiny.mixtures(1, 1, routing=routing, weight_update=weight_update)
-        mixed = train(gan(*mixtures, tfgans.WGANGP, ema=0.9, execution=graph), 2)
+        mixed = train(gan(*mixtures, tfgans.WGANGP, **options), 2)
         for name in ("generator", "discriminator", "ema_generator"):
             (component,) = getattr(mixed, name).components
             for weight, twin in zip(
@@ -259,15 +260,13 @@ class TestTraining:
     def test_frozen_players_and_those_of_rate_zero_keep_their_weights(self):
         generators, discriminators = tiny.mixtures(3, 2)
         generators.trainable = False
-        slow = tiny.mixtures(1, 5, weight_learning_rate=0)[1]
-        slow.set_probabilities([0.5, 0.2, 0.1, 0.1, 0.1])
+        slow = tiny.mixtures(1, 3, weight_learning_rate=0)[1]
+        slow.set_probabilities([0.5, 0.3, 0.2])
         model = train(gan(generators, discriminators), 1)
         np.testing.assert_allclose(model.generator.probabilities, 1 / 3, rtol=1e-6)
         assert not np.allclose(model.discriminator.probabilities, 1 / 2, atol=1e-7)
         model = train(gan(tiny.generator(), slow), 1)
-        np.testing.assert_allclose(
-            model.discriminator.probabilities, [0.5, 0.2, 0.1, 0.1, 0.1], rtol=1e-5
-        )
+        np.testing.assert_allclose(model.discriminator.probabilities, [0.5, 0.3, 0.2], rtol=1e-5)
         # An evaluation may have batches that are smaller than the mixture.
         result = model.evaluate(tiny.digits(17), batch_size=16, return_dict=True, verbose=0)
         assert all(np.isfinite(value) for value in result.values())
@@ -309,7 +308,7 @@ class TestTraining:
         np.testing.assert_allclose(mixture.probabilities, [0.2689414, 0.7310586], atol=1e-6)
 
     def test_sampling_pins_and_tells_components(self):
-        model = train(gan(*tiny.mixtures(3, 2), ema=0.5), 1)
+        model = train(gan(*tiny.mixtures(3, 1), ema=0.5), 1)
         samples, drawn = model.sample(40, seed=3), model.sample_components(40, seed=3)
         np.testing.assert_allclose(model.sample(40, seed=3, batch_size=7), samples, atol=1e-6)
         assert not np.allclose(model.sample(7), model.sample(7))
@@ -365,7 +364,7 @@ class TestPersistence:
         options = {"routing": routing, "weight_update": weight_update}
         undisturbed = gan(*tiny.mixtures(2, 2, **options), ema=0.9)
         before = [variable.numpy() for variable in undisturbed.variables]
-        train(undisturbed, 2)
+        train(undisturbed, 1)
         trained = {
             id(variable)
             for network in (undisturbed.generator, undisturbed.discriminator)
@@ -377,10 +376,10 @@ class TestPersistence:
         for network in (undisturbed.generator, undisturbed.discriminator):
             assert network.probabilities.sum() == pytest.approx(1, abs=1e-6)
         undisturbed.save(tmp_path / "gan.keras")
-        train(undisturbed, 2)
+        train(undisturbed, 1)
         loaded = keras.saving.load_model(tmp_path / "gan.keras")
         assert loaded.generator.settings() == undisturbed.generator.settings()
-        tiny.assert_same_state(train(loaded, 2), undisturbed)
+        tiny.assert_same_state(train(loaded, 1), undisturbed)
 
     @SLOW
     def test_compiled_by_xla(self):
@@ -417,7 +416,7 @@ def with_batch_statistics():
     ("call", "message"),
     [
         (
-            lambda: gan(*tiny.mixtures(3, 2)).fit(tiny.digits(), batch_size=2, verbose=0),
+            lambda: gan(*tiny.mixtures(3, 1)).fit(tiny.digits(), batch_size=2, verbose=0),
             "3 components.*Received: a batch of 2",
         ),
         (
@@ -425,7 +424,7 @@ def with_batch_statistics():
             "'categorical'.*Received: jit_compile=True",
         ),
         (
-            lambda: gan(*tiny.mixtures(3, 2)).sample(2, seed=0, component=3),
+            lambda: gan(*tiny.mixtures(3, 1)).sample(2, seed=0, component=3),
             "`component` must be.*Received: 3",
         ),
         (lambda: tiny.gan().sample(2, seed=0, component=1), "the generator has 1 component"),

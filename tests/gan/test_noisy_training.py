@@ -14,24 +14,16 @@ from tfgans.weighted import Weighted
 STREAM = Stream(tfgans.random.key(5))
 
 
-class Watched(keras.Model):
-    """A discriminator that keeps what it has seen."""
+class Watched(keras.layers.Layer):
+    """Keeps what passes through it."""
 
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.logit = keras.layers.Dense(1)
+    def __init__(self):
+        super().__init__()
         self.seen = []
 
-    def build(self, input_shape):
-        self.logit.build((None, 64))
-        self.built = True
-
-    def call(self, images, training=False):
+    def call(self, images):
         self.seen.append(images)
-        return self.logit(tf.reshape(images, [-1, 64]))
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], 1)
+        return images
 
 
 def noisy(noise, *, discriminator=None, cls=tfgans.NonSaturatingGAN, **options):
@@ -41,33 +33,30 @@ def noisy(noise, *, discriminator=None, cls=tfgans.NonSaturatingGAN, **options):
     return model
 
 
-def watched():
-    judge = Watched()
-    judge.build((None, 8, 8, 1))
-    return judge
-
-
 @pytest.mark.parametrize("player", ["discriminator_loss", "generator_loss"])
 def test_real_and_fake_get_independent_noise_in_both_players_updates(player):
-    judge = watched()
+    watched = Watched()
+    judge = keras.Sequential(
+        [keras.Input((8, 8, 1)), watched, keras.layers.Flatten(), keras.layers.Dense(1)]
+    )
     relativistic = tfgans.objectives.Relativistic()  # Its generator sees the real examples too.
     noise = InstanceNoise(0.3, schedule="constant")
     model = noisy(noise, discriminator=judge, cls=tfgans.GAN, objective=relativistic)
     real, fake = tf.zeros([64, 8, 8, 1]), tf.ones([64, 8, 8, 1])
-    judge.seen.clear()
+    watched.seen.clear()
     getattr(model, player)(real, Weighted(fake), stream=STREAM, training=True)
     on_real, on_fake = (
-        seen.numpy() - level for seen, level in zip(judge.seen, (0, 1), strict=True)
+        seen.numpy() - level for seen, level in zip(watched.seen, (0, 1), strict=True)
     )
     for draws in (on_real, on_fake):
         # 4096 draws: the standard error of the standard deviation is .3 / sqrt(8192) = .0033.
         assert draws.std() == pytest.approx(0.3, abs=0.015)
     correlation = np.corrcoef(on_real.ravel(), on_fake.ravel())[0, 1]
     assert abs(correlation) < 0.08  # Standard error 1 / sqrt(4096) = .016.
-    judge.seen.clear()
+    watched.seen.clear()
     getattr(model, player)(real, Weighted(fake), stream=STREAM, training=False)
-    np.testing.assert_array_equal(judge.seen[0], real)
-    np.testing.assert_array_equal(judge.seen[1], fake)
+    np.testing.assert_array_equal(watched.seen[0], real)
+    np.testing.assert_array_equal(watched.seen[1], fake)
 
 
 def test_level_falls_is_logged_and_is_none_in_evaluation():
@@ -84,17 +73,12 @@ def test_level_falls_is_logged_and_is_none_in_evaluation():
     assert history["val_noise_level"] == [0.0] * 3
 
 
-@pytest.mark.parametrize(
-    "noise",
-    [
-        lambda: InstanceNoise(0.4, schedule="exponential", decay_steps=4),
-        lambda: InstanceNoise(0.4, schedule="adaptive", rate=0.3),
-    ],
-    ids=["exponential", "adaptive"],
-)
-def test_level_is_saved_and_resumed(noise, tmp_path):
+def test_level_is_saved_and_resumed(tmp_path):
+    def noise():
+        return InstanceNoise(0.4, schedule="adaptive", rate=0.3)
+
     stopped = noisy(noise())
-    assert 0 <= tiny.train(stopped, 2).get("accuracy", 0.5) <= 1
+    assert 0 <= tiny.train(stopped)["accuracy"] <= 1
     stopped.save(tmp_path / "gan.keras")
     stopped.save_weights(tmp_path / "gan.weights.h5")
     loaded = keras.saving.load_model(tmp_path / "gan.keras")
@@ -108,21 +92,19 @@ def test_level_is_saved_and_resumed(noise, tmp_path):
     tiny.assert_same_state(loaded, stopped)
 
 
-@pytest.mark.parametrize(("logit", "factor"), [(5.0, 1.0), (0.0, -1.0)])
-def test_adaptive_level_follows_the_accuracy(logit, factor):
-    """A discriminator that is always right gets more noise, one that guesses gets less."""
+def test_adaptive_level_follows_the_accuracy():
+    """A discriminator that is always right gets more noise."""
 
     class Fixed(tfgans.NonSaturatingGAN):
         def discriminator_loss(self, real, fake, labels=None, **options):
             loss, logs = super().discriminator_loss(real, fake, labels, **options)
-            return loss, logs | {"accuracy": tf.constant(1.0 if logit else 0.5)}
+            return loss, logs | {"accuracy": tf.constant(1.0)}
 
     model = noisy(InstanceNoise(0.5, schedule="adaptive", rate=0.1), cls=Fixed)
     tiny.train(model)
     level = float(model.instance_noise.level)
-    assert level == pytest.approx(0.5 * np.exp(0.1 * factor), rel=1e-5)
-    accuracy = float(model.get_metrics_result()["accuracy"])
-    assert accuracy == pytest.approx(1.0 if logit else 0.5)
+    assert level == pytest.approx(0.5 * np.exp(0.1), rel=1e-5)
+    assert float(model.get_metrics_result()["accuracy"]) == pytest.approx(1.0)
 
 
 def test_adaptive_noise_needs_a_game_with_an_accuracy():

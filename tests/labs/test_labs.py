@@ -7,13 +7,7 @@ import pandas as pd
 import pytest
 
 from tfgans import labs
-from tfgans.labs import (
-    dcd,
-    kl_wgan,
-    mix_images,
-    objectives_by_penalties,
-    verdicts,
-)
+from tfgans.labs import dcd, kl_wgan, mix_images, objectives_by_penalties, verdicts
 
 SEEDS = 5
 

@@ -5,7 +5,7 @@ import types
 
 import pandas as pd
 import pytest
-import tiny
+import toy
 
 import tfgans
 from tfgans import step_clock
@@ -14,11 +14,13 @@ from tfgans.labs import effects, training
 SETTINGS = {"batch_size": 16, "learning_rate": 1e-3, "betas": (0.5, 0.9)}
 
 
+def players():
+    """A model that is not compiled yet, and its data."""
+    return tfgans.NonSaturatingGAN(*toy.points()), tfgans.data.Ring()
+
+
 def test_looks_come_at_their_steps():
-    gan, source = (
-        tiny.gan(tfgans.NonSaturatingGAN, compiled=False),
-        tfgans.data.from_array(tiny.digits()),
-    )
+    gan, source = players()
     seen = training.train(gan, source, looks=[0, 4, 6], look=lambda gan: gan.step, **SETTINGS)
     assert seen == [0, 4, 6]
 
@@ -34,10 +36,7 @@ def test_a_budget_is_spent_while_the_rate_falls_to_zero(budget, monkeypatch):
     # A clock that shows a second more after each look: a call, of two steps, takes a second.
     clock = types.SimpleNamespace(process_time=itertools.count(100.0).__next__)
     monkeypatch.setattr(step_clock, "time", clock)
-    gan, source = (
-        tiny.gan(tfgans.NonSaturatingGAN, compiled=False),
-        tfgans.data.from_array(tiny.digits()),
-    )
+    gan, source = players()
     settings = {"batch_size": 16, "rate": 1e-3, "betas": (0.5, 0.9), "at_once": 2}
     assert training.spend(gan, source, **budget, **settings) == (10, pytest.approx(5.0), 1)
     assert gan.step == 10

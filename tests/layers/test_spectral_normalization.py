@@ -93,7 +93,7 @@ def _numpy_norm(layer):
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_divides_by_the_largest_singular_value_and_leaves_the_weights(kind):
-    layer, inputs = _built(kind, power_iterations=200)
+    layer, inputs = _built(kind, power_iterations=60)
     before = [weight.numpy() for weight in layer.trainable_weights]
     vector_u = layer.vector_u.numpy()
     layer(inputs, training=True)
@@ -157,7 +157,7 @@ def test_zero_kernel_is_the_zero_map_and_recovers():
     inputs = tf.ones((2, 3))
     np.testing.assert_array_equal(layer(inputs, training=True), np.zeros((2, 4)))
     layer.layer.kernel.assign(np.random.default_rng(0).normal(size=(3, 4)))
-    for _ in range(50):
+    for _ in range(20):
         layer(inputs, training=True)
     expected = inputs.numpy() @ layer.layer.kernel.numpy() / _numpy_norm(layer)
     np.testing.assert_allclose(layer(inputs), expected, rtol=1e-5, atol=1e-6)
@@ -192,7 +192,9 @@ def test_gradient_penalty_is_the_same_eagerly_and_compiled():
     moved = model.get_weights()
     assert any(np.any(weight != old) for weight, old in zip(moved, start, strict=True))
     model.set_weights(start)
-    other_loss, other_gradients = tf.function(_penalized, jit_compile=True)(model, inputs)
+    other_loss, other_gradients = tf.function(_penalized, autograph=False, jit_compile=True)(
+        model, inputs
+    )
     np.testing.assert_allclose(other_loss, loss, rtol=1e-4)
     for gradient, other in zip(gradients, other_gradients, strict=True):
         np.testing.assert_allclose(other, gradient, atol=1e-5)
@@ -207,7 +209,7 @@ def test_replicas_of_a_mirrored_strategy_agree():
         layer.build((None, 3))
         layer.vector_u.assign([0.5, 0.5, 0.5, 0.5])
 
-    @tf.function
+    @tf.function(autograph=False)
     def step():
         strategy.run(lambda: layer(tf.ones((2, 3)), training=True))
 
@@ -222,7 +224,6 @@ def test_replicas_of_a_mirrored_strategy_agree():
     [
         (lambda: SpectralNormalization(L.ReLU()), "must have one kernel.*Received: <Re"),
         (lambda: SpectralNormalization("dense"), "must have one kernel.*Received: 'dense'"),
-        (lambda: SpectralNormalization(L.Dense), "must have one kernel.*Received: <cl"),
         (
             lambda: SpectralNormalization(L.SeparableConv2D(2, 3)).build((1, 6, 6, 2)),
             "must have one kernel.*Received: <SeparableConv2D",
@@ -253,7 +254,7 @@ def test_refuses_a_kernel_that_is_no_weight():
 @pytest.mark.parametrize("mask_zero", [False, True])
 def test_embeddings_are_divided_by_their_largest_singular_value(mask_zero):
     wrapped = L.Embedding(7, 4, mask_zero=mask_zero, dtype="float64")
-    layer = SpectralNormalization(wrapped, power_iterations=200)
+    layer = SpectralNormalization(wrapped, power_iterations=60)
     inputs = tf.constant([[1, 2, 0], [6, 0, 0]])
     layer.build(inputs.shape)
     before = wrapped.embeddings.numpy()

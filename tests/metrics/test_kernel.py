@@ -1,9 +1,7 @@
-"""The kernel distance against scikit-learn, TF-GAN and its definition."""
+"""The kernel distance against scikit-learn and its definition."""
 
 import numpy as np
 import pytest
-import tensorflow as tf
-import tf_gan
 from sklearn.metrics.pairwise import polynomial_kernel
 
 from tfgans.metrics import kernel_distance
@@ -35,16 +33,6 @@ def test_agrees_with_scikit_learn(ours, theirs):
 def test_more_rows_than_a_block():
     real, fake = RNG.normal(size=(1500, 2)), RNG.normal(size=(1100, 2)) + 0.3
     assert kernel_distance(real, fake).value == pytest.approx(by_definition(real, fake, coef0=1))
-
-
-def test_agrees_with_tf_gan():
-    with tf_gan.leaf("eval.classifier_metrics") as theirs:
-        function = theirs.kernel_classifier_distance_from_activations
-        real, fake = tf.constant(REAL[:150]), tf.constant(FAKE)
-        whole, blocks = (function(real, fake, max_block_size=size).numpy() for size in (1000, 50))
-    assert kernel_distance(REAL[:150], FAKE).value == pytest.approx(whole, rel=1e-6)
-    ours = kernel_distance(REAL[:150], FAKE, estimator="blocks", subset_size=50)
-    assert ours.value == pytest.approx(blocks, rel=1e-6)
 
 
 def test_blocks_hold_every_example():

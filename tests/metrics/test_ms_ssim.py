@@ -19,12 +19,10 @@ def smooth(num, side, channels):
 
 @pytest.mark.parametrize(("side", "channels"), [(176, 1), (190, 3)])
 def test_agrees_with_tensorflow_on_large_images(side, channels):
-    images = smooth(3, side, channels)
-    shown = tf.constant((images + 1) * 127.5)
-    pairs = [(0, 1), (0, 2), (1, 2)]
-    theirs = [tf.image.ssim_multiscale(shown[i], shown[j], 255.0).numpy() for i, j in pairs]
+    images = smooth(2, side, channels)
+    theirs = tf.image.ssim_multiscale(*tf.constant((images + 1) * 127.5), 255.0).numpy()
     # Theirs is computed in float32.
-    assert ms_ssim(images) == pytest.approx(np.mean(theirs), abs=1e-4)
+    assert ms_ssim(images) == pytest.approx(theirs, abs=1e-4)
 
 
 def test_scales_of_a_small_image_are_scikit_images_ssim():

@@ -27,7 +27,7 @@ def model(generator=None, *, optimizer="adam", run_eagerly=True, **options):
     return gan
 
 
-def train(gan, steps=3, used=()):
+def train(gan, steps=1, used=()):
     data = tfgans.data.Grid(seed=1)
     gan.fit(data, batch_size=24, steps_per_epoch=steps, verbose=0, callbacks=[*used])
     return gan
@@ -218,10 +218,10 @@ class TestAdaptComponents:
             train(gan, steps, [adapt, logs])
             return gan, (tmp_path / name).read_text()
 
-        whole, table = fit(5, "whole.csv")
+        whole, table = fit(4, "whole.csv")
         half, _ = fit(3, "parts.csv")
-        assert half.generator.num_components == 3
-        resumed, joined = fit(2, "parts.csv", half)
+        assert (half.generator.num_components, whole.generator.num_components) == (3, 4)
+        resumed, joined = fit(1, "parts.csv", half)
         assert joined == table
         tiny.assert_same_state(resumed, whole)
         assert toy.table(tmp_path / "log-whole.csv")[0]["num_generators"] == str(

@@ -110,7 +110,7 @@ def test_only_the_last_convolutions_move_in_the_first_step_of_a_penalized_game()
     """As the gradient of the logit is the same at all images, R1 has one value."""
     model = r3gan_discriminator(SHAPE, seed=0, **SMALL)
 
-    @tf.function
+    @tf.function(autograph=False)
     def gradients():
         with tf.GradientTape() as tape:
             r1 = penalties.R1Penalty()(model, _images(), _images())
@@ -147,7 +147,7 @@ def test_second_derivative_of_grouped_convolutions_and_resampling(jit_compile):
     rng = np.random.default_rng(1)
     direction = [rng.normal(size=v.shape).astype("float32") for v in variables]
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(autograph=False, jit_compile=jit_compile)
     def value_and_gradients():
         with tf.GradientTape() as tape:
             r1 = tf.reduce_mean(penalties.R1Penalty()(model, images, images))

@@ -179,7 +179,7 @@ def test_training_graph_gives_tensorflow_nothing_to_complain_of(build_critic, ca
     generator = resnet_generator((16, 16, 1), latent_dim=3, width=2, normalization="none")
     critic = build_critic((16, 16, 1), width=2)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(latents):
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(critic(generator(latents, training=True), training=True))

@@ -71,7 +71,7 @@ def test_updates_that_do_not_count_cost_nothing():
         asked.assign_add(1)
         return half_square(x, training)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(update):
         return LINE(every=3)(critic, *pairs(4), key=KEY, update=update)
 
@@ -115,7 +115,7 @@ def test_all_rows_come_equally_often():
     real, fake = pairs(num)
     keys = tf.stack([tf.range(REPEATS, dtype=tf.int64)] * 2, axis=1)
 
-    @tf.function
+    @tf.function(autograph=False)
     def prices():
         return tf.map_fn(
             lambda key: penalty(half_square, real, fake, key=key),
@@ -135,7 +135,7 @@ def test_a_batch_of_unknown_size(fraction):
     """The same rows as with a known size, whatever float32 makes of fraction * rows."""
     penalty = LINE(fraction=fraction)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 3])] * 2)
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, 3])] * 2)
     def values(real, fake):
         return penalty(half_square, real, fake, key=KEY)
 

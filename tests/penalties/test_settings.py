@@ -57,10 +57,6 @@ def test_bad_numbers(options, message):
             "`scale` must be a finite number of at least",
         ),
         *(
-            (lambda limit=limit: penalties.clip_weights([], limit), "`limit` must be")
-            for limit in (0.0, -1.0, float("nan"), None)
-        ),
-        *(
             (lambda terms=terms: penalties.PenaltySum(terms), f"`terms` must be {message}")
             for terms, message in [
                 ([], r"two penalties or more. Received: \[\]"),

@@ -70,7 +70,7 @@ class Page:
         self.settle()
 
     def wait(self, condition):
-        WebDriverWait(self.driver, 20, 0.05).until(lambda _: condition())
+        WebDriverWait(self.driver, 20, 0.01).until(lambda _: condition())
 
     def settle(self):
         self.wait(lambda: self.find("#main")[0].get_attribute("aria-busy") == "false")

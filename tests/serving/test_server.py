@@ -27,11 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from waiting import wait_for
 
 from tfgans.export import publish
-from tfgans.serving.client.rest_format import (
-    InvalidRequestError,
-    SignatureInfo,
-    TensorInfo,
-)
+from tfgans.serving.client.rest_format import InvalidRequestError, SignatureInfo, TensorInfo
 from tfgans.serving.server.batching import Batcher
 from tfgans.serving.server.models_config import (
     ModelConfig,

@@ -21,8 +21,13 @@ SOURCE = tfgans.data.from_array(tiny.digits(64))
 SIZES = {"steps": 4, "batch_size": 16, "steps_per_epoch": 2}
 
 
-def model(judge=tiny.discriminator, accumulate_steps=1, **options):
-    gan = tfgans.NonSaturatingGAN(tiny.generator(), judge(), **options)
+def discriminator():
+    return tfgans.networks.mlp_discriminator((8, 8, 1), width=8, depth=1, seed=2)
+
+
+def model(judge=discriminator, accumulate_steps=1, **options):
+    generator = tfgans.networks.mlp_generator((8, 8, 1), latent_dim=4, width=8, depth=1, seed=1)
+    gan = tfgans.NonSaturatingGAN(generator, judge(), **options)
     gan.compile(run_eagerly=True, accumulate_steps=accumulate_steps)
     return gan
 
@@ -58,20 +63,15 @@ def everything(folder):
     ("changed", "message"),
     [
         ({"steps": 0}, "`steps` must be an integer of at least 1"),
-        ({"steps": "4"}, "`steps` must be an integer"),
         ({"steps": None}, "needs `steps`, `minutes` or `cpu_seconds`"),
         ({"cpu_seconds": -1}, "`cpu_seconds` must be"),
         ({"minutes": -1}, "`minutes` must be"),
-        ({"minutes": float("nan")}, "`minutes` must be"),
         ({"batch_size": 65}, "Use a smaller batch"),
-        ({"backup_every": 0}, "must be an integer of at least"),
         ({"max_generators": 2}, "`max_generators` needs `adapt_every`"),
         ({"adapt_every": 5}, "Only a mixture has components"),
         ({"rollbacks": 1}, "`rollbacks` need `doctor_every`"),
         ({"rollbacks": 1, "doctor_every": 3, "backup_every": 4}, "must divide `backup_every` = 4"),
-        ({"notes": {"../x": ""}}, "`notes` must be the na"),
         ({"notes": {"backups/x": ""}}, "without folders"),
-        ({"notes": {".lock": ""}}, "not hidden"),
         ({"notes": {"final.keras": ""}}, "`notes` must not replace a file of the run"),
         ({"notes": {"doctor-readings.csv": ""}}, "`notes` must not replace a file of the run"),
         ({"evaluate_every": 2}, "`evaluate_every` needs `evaluator`"),

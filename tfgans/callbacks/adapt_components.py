@@ -45,7 +45,7 @@ class AdaptComponents(Callback):
         patience: Int of at least 1, readings. Default: 5.
         min_components: Int of at least 1. Default: 1.
         max_components: Int of at least `min_components`, up to which components are split. Default:
-            None, none is.
+            None, no component is split.
         noise: Float of at least 0, of the copy; see `GAN.split_component`. Default: 0.1.
 
     Raises:

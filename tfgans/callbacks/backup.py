@@ -1,6 +1,5 @@
 """Backups from which an interrupted run continues to the same bits."""
 
-import hashlib
 import math
 import os
 import re
@@ -61,9 +60,7 @@ class Backup(Callback):
     backup = tfgans.callbacks.Backup("runs/x/backups")
     gan.compile()
     backup.restore(gan)
-    done = gan.step
-    data = source.batches(64, start_step=done * gan.discriminator_steps)
-    gan.fit(data, steps_per_epoch=10_000 - done, callbacks=[backup])
+    gan.fit(source, batch_size=64, steps_per_epoch=10_000 - gan.step, callbacks=[backup])
     ```
     """
 
@@ -140,7 +137,7 @@ class Backup(Callback):
         try:
             model.save_weights(temporary)
             rollbacks = f"-r{model.rollbacks}" if model.rollbacks else ""
-            name = f"step-{model.step:08d}{rollbacks}-{_checksum(temporary)}.weights.h5"
+            name = f"step-{model.step:08d}{rollbacks}-{files.sha256(temporary)[:16]}.weights.h5"
             path = self.directory / name
             files.move_into_place(temporary, path)
         finally:
@@ -174,8 +171,8 @@ class Backup(Callback):
     def keep_good(self, step: int | None) -> None:
         """Keeps a backup to roll back to, besides the newest backups.
 
-        This is the newest backup up to `step` that was due. A backup of an interruption is none to
-        roll back to, since an uninterrupted run would not have it.
+        This is the newest backup up to `step` that was due. A backup made when training was
+        interrupted does not count: an uninterrupted run would not have it.
 
         Args:
             step: Int, the last step at which the training was healthy, or None.
@@ -253,7 +250,7 @@ class Backup(Callback):
         """Yields the whole backups, and renames damaged backups before them."""
         for saved in backups:
             path = saved.path
-            if _checksum(path) in path.name:
+            if files.sha256(path)[:16] in path.name:
                 yield saved
                 continue
             if not mend:
@@ -293,8 +290,3 @@ def _max_bytes(model: GAN) -> int:
         math.prod(variable.shape) * tf.as_dtype(variable.dtype).size + _OVERHEAD
         for variable in variables
     )
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

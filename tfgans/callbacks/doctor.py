@@ -105,7 +105,7 @@ of its logits on real examples and its accuracy are at least `sign_limit` |
     ```python
     backup = tfgans.callbacks.Backup("runs/x/backups")
     doctor = tfgans.callbacks.Doctor(source, path="runs/x/doctor.csv", backup=backup, rollbacks=2)
-    gan.fit(source.batches(64), steps_per_epoch=10_000, callbacks=[doctor, backup])
+    gan.fit(source, batch_size=64, steps_per_epoch=10_000, callbacks=[doctor, backup])
     ```
     """
 

@@ -79,8 +79,8 @@ class Evaluation(Callback):
         progress: Bool, whether evaluations show a bar on stderr. Default: False.
 
     Attributes:
-        last_step: Int, a step that is evaluated when training ends at it, due or not. None, the
-            default, is none.
+        last_step: Int, a step at which an evaluation runs, even if none is due, when training ends
+            there. Default: None.
         record: The last `tfgans.evaluation.Record`; None before the first.
         best: Float, the best `monitor` so far; None before the first.
 
@@ -102,7 +102,7 @@ class Evaluation(Callback):
         source, tfgans.evaluation.DigitsClassifier(), metrics=["frechet_distance"]
     )
     evaluation = tfgans.callbacks.Evaluation(evaluator, every_epochs=2)
-    gan.fit(source.batches(64), epochs=4, steps_per_epoch=5, callbacks=[evaluation])
+    gan.fit(source, batch_size=64, epochs=4, steps_per_epoch=5, callbacks=[evaluation])
     print(evaluation.record.table())
     ```
     """

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from tfgans.callbacks.callback import Callback, Logs
 
-# Steps between two exchanges of the workers of a cluster.
-_EXCHANGE_STEPS = 10
+# Calls after a batch between two exchanges of the workers of a cluster.
+_CALLS_PER_EXCHANGE = 10
 
 
 class GracefulStop(Callback):
@@ -62,9 +62,9 @@ class GracefulStop(Callback):
         self._restore_handlers()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Stops training if a signal was received. In a cluster this takes up to 10 steps."""
+        """Stops training if a signal was received. In a cluster this takes up to 10 calls."""
         self._calls += 1
-        if self._total is None or self._calls % _EXCHANGE_STEPS == 0:
+        if self._total is None or self._calls % _CALLS_PER_EXCHANGE == 0:
             self._agree()
 
     def on_train_end(self, logs: Logs = None) -> None:

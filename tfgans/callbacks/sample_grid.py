@@ -40,7 +40,6 @@ class SampleGrid(Callback):
             step at which `fit` ends.
         class_names: List of strings, the names of the classes of a conditional model, as
             `source.class_names`. Default: None, numbers.
-
         augmented: `tfgans.data.Source` of real images, of which a second picture then shows how the
             model's augmentation changes them, `augmented-00000500.png`: the same images and draws
             in each, so only the probability of an adaptive augmentation makes a difference.

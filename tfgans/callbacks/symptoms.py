@@ -76,16 +76,14 @@ class Limits:
     gradient_drop: float
     diversity_drop: float
     penalty_growth: float
-    memorization_limit: float = 0.75
-    sign_limit: float = 0.95
+    memorization_limit: float
+    sign_limit: float
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             checks.positive(field.name, getattr(self, field.name))
-        for name in (
-            *("accuracy_limit", "gradient_drop", "diversity_drop", "memorization_limit"),
-            "sign_limit",
-        ):
+        shares = ("accuracy_limit", "gradient_drop", "diversity_drop", "memorization_limit")
+        for name in (*shares, "sign_limit"):
             if getattr(self, name) > 1:
                 raise ValueError(f"`{name}` must be at most 1. Received: {getattr(self, name)!r}")
         if self.penalty_growth <= 1:

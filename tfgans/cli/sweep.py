@@ -131,20 +131,18 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     folder = files.path(values.run_dir)
     table = _table(parser, shared_words)
     table.check_folder(folder)
-    failed = failures(folder)
     cells = table.cells()
-    rows = {cell.name: read_row(folder, cell, error=failed.get(cell.name, "")) for cell in cells}
+    rows = _rows(folder, cells, failures(folder))
     workers = values.workers or (
         1 if "cpu_seconds" in {*table.shared, *table.varied} else engines.num_cpus()
     )
     with needs_extra("labs"):
         # One run for each combination that has not begun.
-        new: dict[tuple[str, ...], Cell] = {}
+        begun = {cell.combination for cell in cells if rows[cell.name].state != WAITING}
+        new: dict[str, Cell] = {}
         for cell in cells:
-            new.setdefault(tuple(cell.values.values()), cell)
-        for cell in cells:
-            if rows[cell.name].state != WAITING:
-                new.pop(tuple(cell.values.values()), None)
+            if cell.combination not in begun:
+                new.setdefault(cell.combination, cell)
         sys.stderr.write(f"checking {len(new)} combinations\n" if new else "")
         checking = values.workers or engines.num_cpus()
         _check(list(new.values()), folder, workers=checking, engine=values.engine)
@@ -164,11 +162,8 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
             untimed: dict[str, str] = {}
             if table.equal_cpu_seconds is not None:
                 table, untimed = _timed(table, folder)
-            failed = failures(folder) | untimed
             cells = table.cells()
-            rows = {
-                cell.name: read_row(folder, cell, error=failed.get(cell.name, "")) for cell in cells
-            }
+            rows = _rows(folder, cells, failures(folder) | untimed)
             _write_table(folder, list(rows.values()))
             order = engines.alternate(cells, lambda cell: cell.seed)
             finished = [cell for cell in cells if rows[cell.name].state == FINISHED]
@@ -195,6 +190,13 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
                 said += [error] if error else []
                 sys.stderr.write(f"[{done}/{len(cells)}] {cell.name}: {', '.join(said)}\n")
     return _tell_result(folder, list(rows.values()))
+
+
+def _rows(folder: Path, cells: Sequence["Cell"], errors: Mapping[str, str]) -> dict[str, "Row"]:
+    """Returns the rows of the runs by name."""
+    from tfgans.sweep import read_row
+
+    return {cell.name: read_row(folder, cell, error=errors.get(cell.name, "")) for cell in cells}
 
 
 def _with_timings(table: "Sweep", folder: Path) -> "Sweep":
@@ -313,32 +315,21 @@ def _append(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _task(cell: "Cell", folder: Path) -> "Task":
+def _task(cell: "Cell", folder: Path, *, dry_run: bool = False) -> "Task":
     from tfgans import engines
 
-    arguments = {
-        "words": _words(cell, folder / cell.name),
-        "log": os.fspath(_log(folder, cell).absolute()),
-        "seed": cell.seed,
-    }
-    return engines.Task(train_run, arguments)
+    words = _words(cell, folder / cell.name)
+    if dry_run:
+        return engines.Task(train_run, {"words": [*words, "--dry_run"], "log": None}, cell.seed)
+    log = os.fspath(_log(folder, cell).absolute())
+    return engines.Task(train_run, {"words": words, "log": log}, cell.seed)
 
 
 def _check(cells: Sequence["Cell"], folder: Path, *, workers: int, engine: str) -> None:
     """Raises ValueError for a combination that `tfgans train --dry_run` refuses."""
     from tfgans import engines
 
-    tasks = [
-        engines.Task(
-            train_run,
-            {
-                "words": [*_words(cell, folder / cell.name), "--dry_run"],
-                "log": None,
-                "seed": cell.seed,
-            },
-        )
-        for cell in cells
-    ]
+    tasks = [_task(cell, folder, dry_run=True) for cell in cells]
     for index, ended in engines.run_tasks(tasks, workers=workers, engine=engine):
         error = ended.error or (ended.measures or {}).get("error")
         if error:
@@ -362,43 +353,43 @@ def _timed(table: "Sweep", folder: Path) -> tuple["Sweep", dict[str, str]]:
     # Another timing would change the steps of runs that have begun.
     begun = {cell.combination for cell in cells if (folder / cell.name).exists()}
     settled = begun & table.step_seconds.keys()
-    waiting = [
-        name
-        for turn in range(_TIMINGS)
-        for name in combinations[:: -1 if turn % 2 else 1]
-        if len(table.step_seconds.get(name, ())) <= turn and name not in settled
-    ]
-    if waiting:
-        sys.stderr.write(f"timing {len(set(waiting))} combinations, {_TIMINGS} times each\n")
-    tasks = [
-        engines.Task(
-            time_steps,
-            {
-                "words": _words(first[name], folder / first[name].name),
-                "seconds": seconds,
-                "log": os.fspath((folder / LOGS / f"{first[name].name}.timing.txt").absolute()),
-                "seed": table.first_seed,
-            },
-        )
-        for name in waiting
-    ]
     errors: dict[str, str] = {}
-    # On this machine, also if the runs are spread over several.
-    for index, ended in engines.run_tasks(tasks, workers=1, fresh=True):
-        name = waiting[index]
-        if ended.measures is None:
-            errors[name] = f"cannot be timed: {ended.error}"
-            continue
-        cost = float(ended.measures["step_seconds"])
-        table = table.with_step_seconds(name, cost)
-        table.save(folder)
-        sys.stderr.write(f"{name or 'each run'}: {1e3 * cost:.1f} CPU ms a step\n")
+    for turn in range(_TIMINGS):
+        waiting = [
+            name
+            for name in combinations[:: -1 if turn % 2 else 1]
+            if len(table.step_seconds.get(name, ())) <= turn and name not in settled | errors.keys()
+        ]
+        if waiting:
+            sys.stderr.write(f"timing {len(waiting)} combinations, turn {turn + 1} of {_TIMINGS}\n")
+        tasks = [
+            engines.Task(
+                time_steps,
+                {
+                    "words": _words(first[name], folder / first[name].name),
+                    "seconds": seconds,
+                    "log": os.fspath((folder / LOGS / f"{first[name].name}.timing.txt").absolute()),
+                },
+                table.first_seed,
+            )
+            for name in waiting
+        ]
+        # On this machine, also if the runs are spread over several.
+        for index, ended in engines.run_tasks(tasks, workers=1, fresh=True):
+            name = waiting[index]
+            if ended.measures is None:
+                errors[name] = f"cannot be timed: {ended.error}"
+                continue
+            cost = float(ended.measures["step_seconds"])
+            table = table.with_step_seconds(name, cost)
+            table.save(folder)
+            sys.stderr.write(f"{name or 'each run'}: {1e3 * cost:.1f} CPU ms a step\n")
     return table, {
         cell.name: errors[cell.combination] for cell in cells if cell.combination in errors
     }
 
 
-def time_steps(*, words: Sequence[str], seconds: float, log: str, seed: int) -> dict[str, float]:
+def time_steps(*, words: Sequence[str], seconds: float, log: str) -> dict[str, float]:
     """Trains for a while in this process, and returns the CPU seconds of a step (`step_seconds`).
 
     Evaluations, pictures, checks and backups are left out, as in `tfgans.training.Spent`.
@@ -407,11 +398,9 @@ def time_steps(*, words: Sequence[str], seconds: float, log: str, seed: int) -> 
         words: The words after `tfgans train`.
         seconds: CPU seconds of the training steps.
         log: File to which the output is appended.
-        seed: The seed among the words.
     """
     from tfgans import training
 
-    del seed
     parser = _train_parser()
     parser.parse(words)
     with (
@@ -435,15 +424,13 @@ def time_steps(*, words: Sequence[str], seconds: float, log: str, seed: int) -> 
     return {"step_seconds": spent.cpu_seconds / spent.step}
 
 
-def train_run(*, words: Sequence[str], log: str | None, seed: int) -> dict[str, str]:
+def train_run(*, words: Sequence[str], log: str | None) -> dict[str, str]:
     """Runs `tfgans train` in this process, and returns its `error` in one line; "" for none.
 
     Args:
         words: The words after `tfgans train`.
         log: File to which its output is appended; None for none.
-        seed: The seed among the words.
     """
-    del seed
     with (
         io.StringIO() if log is None else open(log, "a+", buffering=1, encoding="utf-8") as file,
         contextlib.redirect_stdout(file),

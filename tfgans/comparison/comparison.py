@@ -335,14 +335,14 @@ def _records(
     """Returns the records of runs by name, and which of them are of evaluations in training."""
     evaluated = {run.name: run.record for run in runs if run.record is not None}
     trained = {run.name: run.last_evaluation for run in runs if run.last_evaluation is not None}
-    if trained.keys() > evaluated.keys():
-        evaluated = {}
     # Evaluations in training do not know the counts of each number; those of records are the same.
     counts = {
         (name, record.real["num_examples"], record.fake["num_examples"]): number
         for record in [*evaluated.values(), *([] if reference is None else [reference])]
         for name, number in record.metrics.items()
     }
+    if trained.keys() > evaluated.keys():
+        evaluated = {}
     records: dict[str, Record] = {}
     for run in runs:
         if run.name in evaluated:

@@ -90,7 +90,7 @@ def training_data(
             `tfgans.data.Source`, a `tf.data.Dataset` of batches, a `keras.utils.PyDataset` or a
             Python generator of batches. Of a conditional model, datasets and generators
             yield pairs (examples, labels).
-        y: Integer labels [num_examples] of an array for a conditional model; else None.
+        y: Int labels [num_examples] of an array for a conditional model; else None.
         batch_size: Int, examples in one update, for arrays and sources only. Default: 32.
         shuffle: Bool, see above. Default: True.
         discriminator_steps: Int of at least 1, batches in one training step.
@@ -191,7 +191,7 @@ def evaluation_data(
 
     Args:
         x: As for `training_data`; or `(x, y)`, as `validation_data` is passed to `fit`.
-        y: Integer labels [num_examples] of an array for a conditional model; else None.
+        y: Int labels [num_examples] of an array for a conditional model; else None.
         batch_size: Int, for arrays and sources; other data keep their batches. Default: 32, or
             with `steps` so many that the whole array makes `steps` batches, as in Keras.
         data_shape: Shape of one example, as the discriminator takes it.

@@ -55,14 +55,14 @@ class StoredArraySource(Copyable, StoredSource):
     Args:
         open_rows: Function that returns the array; called once in each process.
         options: The size and background of images; without a size, rows are taken as they are.
-        labels: Integer array `[n]`, or None (default).
+        labels: Int array `[n]`, or None (default).
         class_names: Names of the classes 0, 1, ..., or None (default).
         flip: See `IndexedSource`.
-        seed: Integer. Decides the order. Defaults to 0.
-        name: String for errors and reports. Defaults to `"array"`.
+        seed: Int. Decides the order. Default: 0.
+        name: String for errors and reports. Default: `"array"`.
 
     Raises:
-        ValueError: When the array is of another type or shape, or the labels do not fit it.
+        ValueError: If the array is of another type or shape, or the labels do not fit it.
     """
 
     _left_out = ("_rows",)
@@ -104,7 +104,7 @@ class StoredArraySource(Copyable, StoredSource):
         """Returns the examples at integer `indices` `[k]` as they are held: uint8 or float32.
 
         Raises:
-            ReadError: When they cannot be read, or are not finite or out of range.
+            ReadError: If they cannot be read, or are not finite or out of range.
         """
         # HDF5 reads increasing rows only, each of them once.
         unique, places = np.unique(indices, return_inverse=True)
@@ -151,7 +151,7 @@ def load_array(
         name: String for errors and reports.
 
     Raises:
-        ValueError: When the array is of another type or shape, not finite or out of range, or the
+        ValueError: If the array is of another type or shape, not finite or out of range, or the
             labels do not fit it.
     """
     rows, images = open_rows(), options.of_images()
@@ -187,7 +187,7 @@ def convert(rows: np.ndarray, options: ImageOptions, name: str) -> np.ndarray:
     """Returns rows as examples: gray images get an axis for the channel, images are resized.
 
     Raises:
-        ValueError: When values are not finite or out of range.
+        ValueError: If values are not finite or out of range.
     """
     if rows.ndim == 3:
         rows = rows[..., np.newaxis]
@@ -214,8 +214,8 @@ def choose_keys(
     and `labels`, `x` and `y`, `data` and `labels`, or the only key that there is.
 
     Raises:
-        SplitNotFoundError: When there is no key of the split.
-        ValueError: When a key that the user names is absent.
+        SplitNotFoundError: If there is no key of the split.
+        ValueError: If a key that the user names is absent.
     """
     listed = ", ".join(sorted(keys)[:20])
     for option, value in (("image_key", image_key), ("label_key", label_key)):

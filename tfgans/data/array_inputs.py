@@ -82,7 +82,7 @@ def array_source(
 
     Args:
         x: Examples.
-        y: Integer labels [num_examples] of a conditional model, else None.
+        y: Int labels [num_examples] of a conditional model, else None.
         data_shape: Shape of one example.
         num_classes: Int of a conditional model, else None.
         shuffle: Bool, whether each pass is a new permutation.

@@ -17,15 +17,15 @@ class ArraySource(IndexedSource):
         array: Array `[n, ...]` of rank 2 or more. uint8 stays uint8 in memory and becomes
             `x / 127.5 - 1` in a batch. Floats become float32 and stay as they are; images (rank 4)
             must lie in [-1, 1] already.
-        labels: Integer array `[n]`, or None (default). A conditional model needs them to be
+        labels: Int array `[n]`, or None (default). A conditional model needs them to be
             0, 1, ...
         class_names: Names of the classes 0, 1, ..., or None (default).
         flip: See `IndexedSource`.
-        seed: Integer. Decides the order. Defaults to 0.
-        name: String for errors and reports. Defaults to `"array"`.
+        seed: Int. Decides the order. Default: 0.
+        name: String for errors and reports. Default: `"array"`.
 
     Raises:
-        ValueError: When the array is empty, of another type, not finite, or out of range, or when
+        ValueError: If the array is empty, of another type, not finite, or out of range, or when
             the labels do not fit it.
     """
 
@@ -82,12 +82,12 @@ def from_array(
 
     Args:
         array: uint8 or float array `[n, ...]` of rank 2 or more. See `ArraySource`.
-        labels: Integer array `[n]`, or None (default).
+        labels: Int array `[n]`, or None (default).
         class_names: Names of the classes 0, 1, ..., or None (default).
         flip: Whether `batches` mirrors images left to right with probability 1/2. Defaults to
             False.
-        seed: Integer. Decides the order. Defaults to 0.
-        name: String for errors and reports. Defaults to `"array"`.
+        seed: Int. Decides the order. Default: 0.
+        name: String for errors and reports. Default: `"array"`.
 
     Raises:
         ValueError: See `ArraySource`.

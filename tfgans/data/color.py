@@ -18,11 +18,11 @@ def tint(images: ArraySource, *, seed: int = 0, name: str | None = None) -> Arra
 
     Args:
         images: Gray uint8 images.
-        seed: Integer. Decides the colors and the order. Defaults to 0.
-        name: String for errors and reports. Defaults to `"color_"` and the name of `images`.
+        seed: Int. Decides the colors and the order. Default: 0.
+        name: String for errors and reports. Default: `"color_"` and the name of `images`.
 
     Raises:
-        ValueError: When the images are not gray or not uint8.
+        ValueError: If the images are not gray or not uint8.
     """
     gray = images.array
     if images.data_shape[2:] != (1,) or gray.dtype != np.uint8:

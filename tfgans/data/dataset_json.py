@@ -25,7 +25,7 @@ def read_labels(
         place: The path of the file, for errors.
 
     Raises:
-        ValueError: When the file is damaged or of another form, or an image has no label.
+        ValueError: If the file is damaged or of another form, or an image has no label.
     """
     if num_bytes > _MAX_BYTES:
         raise ValueError(f"{place} may have 1 GB at most. Received: {num_bytes} bytes. Remove it")

@@ -97,7 +97,7 @@ def decode(file: ImageFile, *, mode: str, options: ImageOptions | None = None) -
     Args:
         file: Path of the file, or the open file.
         mode: `"L"` for one channel, `"RGB"` for three, `"RGBA"` to keep transparency.
-        options: The size, how to fit it, and the background. Defaults to None: the size as stored,
+        options: The size, how to fit it, and the background. Default: None, the size as stored,
             on white.
 
     Returns:
@@ -105,7 +105,7 @@ def decode(file: ImageFile, *, mode: str, options: ImageOptions | None = None) -
 
     Raises:
         UnexpectedColor: When the file is in color, and the mode is `"L"`.
-        ValueError: When the file holds more than 16 bits a channel, or claims more than
+        ValueError: If the file holds more than 16 bits a channel, or claims more than
             `MAX_PIXELS` pixels.
     """
     from PIL import Image

@@ -26,7 +26,7 @@ def load_fashion_mnist(place: str, options: LoadOptions) -> IndexedSource:
             tensorflow-datasets.
 
     Raises:
-        ValueError: When the split is unknown, or the data are absent and `download` is False.
+        ValueError: If the split is unknown, or the data are absent and `download` is False.
 
     Reference:
         Xiao, Rasul and Vollgraf, arXiv 1708.07747.

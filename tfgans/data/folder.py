@@ -26,8 +26,8 @@ class FolderStore(ImageStore):
 
     Args:
         path: The folder.
-        split: See `paths.split_folder`. Defaults to `"train"`.
-        follow_links: Whether links may lead out of the folder. Defaults to False: such a link is
+        split: See `paths.split_folder`. Default: `"train"`.
+        follow_links: Whether links may lead out of the folder. Default: False, such a link is
             an error.
 
     Raises:

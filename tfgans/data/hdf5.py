@@ -24,7 +24,7 @@ def load_hdf5(path: str, options: LoadOptions) -> IndexedSource:
             the seed.
 
     Raises:
-        ValueError: When there is no such file or key, a dataset lies in another file, or see
+        ValueError: If there is no such file or key, a dataset lies in another file, or see
             `array_files.load_array`.
     """
     import h5py

@@ -25,14 +25,14 @@ class HuggingFaceStore(ImageStore):
     Args:
         name: Name on the hub; or a folder, of `Dataset.save_to_disk` or of files that the package
             reads.
-        split: Name of a split. Defaults to `"train"`.
+        split: Name of a split. Default: `"train"`.
         download: Whether to download a data set of the hub that is not in the package's cache.
-            Defaults to False.
-        image_key: Column of images. Defaults to None: the only one that there is.
-        label_key: Column of integer labels. Defaults to None: the only one of class labels.
+            Default: False.
+        image_key: Column of images. Default: None, the only one that there is.
+        label_key: Column of integer labels. Default: None, the only one of class labels.
 
     Raises:
-        ValueError: When the package is not installed, or there is no such data set, split or
+        ValueError: If the package is not installed, or there is no such data set, split or
             column.
     """
 
@@ -81,6 +81,8 @@ class HuggingFaceStore(ImageStore):
     def open(self, index: int) -> Path | BinaryIO:
         """Returns the content of an image, or its path in the cache of the package."""
         row = self._dataset[int(index)][self._key]
+        if row is None or (row["bytes"] is None and row["path"] is None):
+            raise ValueError("the row has no image")
         if row["bytes"] is not None:
             return io.BytesIO(row["bytes"])
         path = Path(row["path"]).resolve()

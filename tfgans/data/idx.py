@@ -39,11 +39,11 @@ def load_idx(
     Args:
         path: The folder.
         options: The split, the form of the images, and the seed.
-        name: String for errors and reports. Defaults to None: `"idx:PATH"`.
+        name: String for errors and reports. Default: None, `"idx:PATH"`.
         class_names: Names of the classes 0, 1, ..., or None (default).
 
     Raises:
-        ValueError: When there are no such files or several, or a file is cut short, of another
+        ValueError: If there are no such files or several, or a file is cut short, of another
             format, or of other examples than its labels.
 
     Reference:
@@ -86,7 +86,7 @@ def read_idx(path: Path, *, rank: int) -> np.ndarray:
         rank: Number of axes that are expected.
 
     Raises:
-        ValueError: When the file is cut short, too long, or of another format.
+        ValueError: If the file is cut short, too long, or of another format.
     """
     compressed = path.suffix == ".gz"
     try:

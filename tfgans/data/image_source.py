@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks
-from tfgans.data import capacity, decoding, paths, python_calls, row_cache, unreadable
+from tfgans.data import capacity, decoding, paths, python_calls, row_cache, splits, unreadable
 from tfgans.data.arrays import ArraySource
 from tfgans.data.image_store import ImageStore
 from tfgans.data.indexed import IndexedSource, spread
@@ -39,8 +39,8 @@ class ImageSource(StoredSource):
         cache: Where decoded images are kept, by their place in the store, or None (default).
         kept: Places of the images that count, or None (default): all.
         flip: See `IndexedSource`.
-        seed: Integer. Decides the order. Defaults to 0.
-        name: String for errors and reports. Defaults to `"images"`.
+        seed: Int. Decides the order. Default: 0.
+        name: String for errors and reports. Default: `"images"`.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class ImageSource(StoredSource):
         """Returns the examples at integer `indices` `[k]` as they are held: uint8.
 
         Raises:
-            ReadError: When an image cannot be read.
+            ReadError: If an image cannot be read.
         """
         images = np.empty((len(indices), *self.data_shape), np.uint8)
         places = self._places[indices]
@@ -163,6 +163,7 @@ def load_images(
     options: LoadOptions,
     *,
     name: str,
+    origin: str,
 ) -> IndexedSource:
     """Returns the source of the images of a store.
 
@@ -173,7 +174,8 @@ def load_images(
     to 1000 of them decide whether all are gray.
 
     The file on disk is below `cache_dir`, serves all processes that load the store at that size,
-    and is replaced when the state of the store has changed.
+    and is replaced when the state of the store has changed. Each split, size and `image_key` of an
+    origin has its own.
 
     Args:
         store: The images.
@@ -189,9 +191,10 @@ def load_images(
               error. On disk, this decodes all images before the first batch; with no cache it is
               refused.
         name: String for errors and reports.
+        origin: String, the name of the data in any folder.
 
     Raises:
-        ValueError: When images differ in size or do not fit in memory and there is no size, when
+        ValueError: If images differ in size or do not fit in memory and there is no size, when
             images are unreadable and `skip_bad` is False, or when the disk is full and `cache` is
             `"disk"`.
     """
@@ -212,7 +215,7 @@ def load_images(
     rows = None
     if cache != "none":
         cache_dir = capacity.cache_directory(options.cache_dir)
-        path = cache_dir / _cache_name(store, images, mode)
+        path = cache_dir / _cache_name(store, options, mode, origin)
         row_size = images.size[0] * images.size[1] * _CHANNELS[mode]
         rows = _row_cache(path, len(store), row_size, required=cache == "disk")
 
@@ -389,10 +392,12 @@ def _row_cache(
     return None
 
 
-def _cache_name(store: ImageStore, options: ImageOptions, mode: str) -> str:
+def _cache_name(store: ImageStore, options: LoadOptions, mode: str, origin: str) -> str:
     """Returns the name of the file of these images: their origin and form, and their state."""
     import PIL
 
-    made = (store.place, options, mode, decoding.VERSION, PIL.__version__)
+    split = splits.parse_split(options.split).name
+    form = (options.image_key, options.of_images(), mode, decoding.VERSION, PIL.__version__)
+    made = (origin, split, *form)
     parts = (hashlib.sha256(repr(part).encode()).hexdigest()[:24] for part in (made, store.state()))
     return "-".join(parts) + row_cache.SUFFIX

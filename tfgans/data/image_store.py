@@ -15,7 +15,7 @@ class ImageStore(Copyable, abc.ABC):
     Args:
         place: String for errors: the path of the folder or the file.
         names: Names of the images, in a fixed order, for errors.
-        labels: Integer array `[len(names)]`, or None (default).
+        labels: Int array `[len(names)]`, or None (default).
         class_names: Names of the classes 0, 1, ..., or None (default).
         left_out: Number of files that are no images, by ending in lower case.
         empty: Folders without images, which could have been classes.
@@ -43,7 +43,7 @@ class ImageStore(Copyable, abc.ABC):
         """Returns the path of an image file, or its content as an open file.
 
         Raises:
-            OSError, ValueError: When it cannot be read.
+            OSError, ValueError: If it cannot be read.
         """
 
     @abc.abstractmethod

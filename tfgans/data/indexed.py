@@ -34,16 +34,16 @@ class IndexedSource(Source):
     Args:
         name: String. What errors and reports call the source.
         data_shape: Tuple of positive integers, the shape of one example.
-        num_examples: Positive integer.
-        labels: Integer array `[num_examples]`, or None (default).
+        num_examples: Int of at least 1.
+        labels: Int array `[num_examples]`, or None (default).
         class_names: Names of the classes 0, 1, ..., or None (default).
         flip: Whether `batches` mirrors images left to right, each with probability 1/2 in each
             epoch: a pure function of the seed, the epoch and the index. `raw` and `rows`, which
-            evaluations read, do not. Defaults to False.
-        seed: Integer. Decides the order. Defaults to 0.
+            evaluations read, do not. Default: False.
+        seed: Int. Decides the order. Default: 0.
 
     Raises:
-        ValueError: When the labels do not fit the examples.
+        ValueError: If the labels do not fit the examples.
     """
 
     num_examples: int  # Never None here.
@@ -92,7 +92,7 @@ class IndexedSource(Source):
         to 2^28 values, else of 1000 evenly spread ones: the same wherever the examples are held.
 
         Raises:
-            ReadError: When an example cannot be read.
+            ReadError: If an example cannot be read.
         """
         result = hashlib.sha256(f"{self.data_shape} {self.num_examples}".encode())
         if self.labels is not None:

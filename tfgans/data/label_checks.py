@@ -77,7 +77,7 @@ def cast_labels(labels: tf.Tensor, num_classes: int) -> tf.Tensor:
     """Returns labels [batch] or [batch, 1] as int32 [batch], in a graph that checks their range.
 
     Raises:
-        tf.errors.InvalidArgumentError: When the graph runs on a label out of range.
+        tf.errors.InvalidArgumentError: If the graph runs on a label out of range.
     """
     labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
     message = f"`labels` must be classes from 0 to {num_classes - 1}"

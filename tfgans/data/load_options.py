@@ -58,7 +58,7 @@ class LoadOptions:
         """Returns the size, fit and background of images.
 
         Raises:
-            ValueError: When a value is out of range.
+            ValueError: If a value is out of range.
         """
         return ImageOptions(resize.parse_size(self.image_size), self.fit, self.background)
 

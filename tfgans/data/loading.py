@@ -132,32 +132,32 @@ def load(
             Hugging Face hub. `~` stands for the home folder.
         split: `"train"` (default), `"test"`, or another that the data have; or a part of it, such
             as `"train[:90%]"` or `"train[5000:]"`: a slice of a fixed permutation.
-        image_size: Integer or (height, width) that images are resized to without aliasing.
-            Defaults to None: their size as stored, for celeb_a 64.
-        data_dir: Folder of datasets prepared by tensorflow-datasets. Defaults to the environment
+        image_size: Int or (height, width) that images are resized to without aliasing.
+            Default: None, their size as stored, for celeb_a 64.
+        data_dir: Folder of datasets prepared by tensorflow-datasets. Default: the environment
             variable `TFGANS_DATA_DIR`, or else to `~/.cache/tfgans`.
-        download: Whether to download what `data_dir` lacks. Defaults to False.
-        seed: Integer. Decides the order of batches, or what is drawn. Defaults to 0.
+        download: Whether to download what `data_dir` lacks. Default: False.
+        seed: Int. Decides the order of batches, or what is drawn. Default: 0.
         fit: The way to an image of another shape: `"crop"` (default) cuts it about its center,
             `"pad"` adds margins, `"stretch"` changes the aspect ratio.
         background: Color behind transparent pixels and of margins: `"white"` (default), `"black"`,
             `"#rrggbb"`; or `"alpha"`, which keeps transparency as a fourth channel.
-        flip: Whether batches mirror images left to right with probability 1/2. Defaults to False.
+        flip: Whether batches mirror images left to right with probability 1/2. Default: False.
         image_key: Name of the images in an npz or HDF5 file, in records, or among columns.
-            Defaults to None: the usual names.
-        label_key: Name of the labels there. Defaults to None: the usual names, no labels if there
+            Default: None, the usual names.
+        label_key: Name of the labels there. Default: None, the usual names, no labels if there
             are none.
-        skip_bad: Whether to leave out unreadable images, with a warning. Defaults to False: they
+        skip_bad: Whether to leave out unreadable images, with a warning. Default: False, they
             are an error.
         cache: Where decoded images are held: `"memory"`, `"disk"`, `"none"`, or `"auto"`
             (default), the first of these with enough space. See `image_source.load_images`.
-        cache_dir: Folder of images on disk. Defaults to the environment variable
+        cache_dir: Folder of images on disk. Default: the environment variable
             `TFGANS_CACHE_DIR`, or else to `~/.cache/tfgans/folders`.
-        follow_links: Whether links in a folder may lead out of it. Defaults to False: such a
+        follow_links: Whether links in a folder may lead out of it. Default: False, such a
             link is an error.
 
     Raises:
-        ValueError: When the name is unknown, an option is out of range or means nothing for this
+        ValueError: If the name is unknown, an option is out of range or means nothing for this
             source, or the data are absent.
 
     Example:
@@ -184,7 +184,9 @@ def load(
     )
     data = read(name, options)
     if isinstance(data, ImageStore):
-        source: Source = image_source.load_images(data, options, name=name)
+        source: Source = image_source.load_images(
+            data, options, name=name, origin=absolute_name(name)
+        )
         source.origin = os.path.expanduser(data.place)
     else:
         source = data
@@ -199,7 +201,7 @@ def complete(source: Source, name: str, options: LoadOptions) -> Source:
     Takes the part of the split, and makes the derived source, such as stacked digits.
 
     Raises:
-        ValueError: When the part is empty.
+        ValueError: If the part is empty.
     """
     row, _ = _row(name)
     origin = source.origin

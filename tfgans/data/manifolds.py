@@ -28,12 +28,12 @@ class ParallelLines(DrawnSource):
     in the space around it, so there is no `log_prob`.
 
     Args:
-        dim: Integer of at least 2. Defaults to 2.
-        offset: Finite float. Defaults to 0.
+        dim: Int of at least 2. Default: 2.
+        offset: Finite float. Default: 0.
         basis_seed: None (default) for `w = (0, ..., 0, 1)` and `v = (1, 0, ..., 0)`, in the plane
             the points `(offset, t)`; an integer for a random orthonormal pair.
-        seed: Integer. Decides what `batches` draws. Defaults to 0.
-        name: String for errors and reports. Defaults to `"parallel_lines"`.
+        seed: Int. Decides what `batches` draws. Default: 0.
+        name: String for errors and reports. Default: `"parallel_lines"`.
 
     Attributes:
         direction: float32 `[dim]`, the vector `w`.
@@ -68,11 +68,11 @@ class LowRankGaussian(DrawnSource):
     Formula: `x = A z` with `z ~ N(0, I_rank)` and `A` Gaussian, scaled to `trace(A A^T) = rank`.
 
     Args:
-        dim: Positive integer, of the space. Defaults to 10.
-        rank: Positive integer of at most `dim`, of the subspace. Defaults to 1.
-        basis_seed: Integer. Decides `A`. Defaults to 0.
-        seed: Integer. Decides what `batches` draws. Defaults to 0.
-        name: String for errors and reports. Defaults to `"low_rank_gaussian"`.
+        dim: Int of at least 1, of the space. Default: 10.
+        rank: Int from 1 to `dim`, of the subspace. Default: 1.
+        basis_seed: Int. Decides `A`. Default: 0.
+        seed: Int. Decides what `batches` draws. Default: 0.
+        name: String for errors and reports. Default: `"low_rank_gaussian"`.
 
     Attributes:
         matrix: float32 `[dim, rank]`, the matrix `A`.
@@ -108,7 +108,7 @@ class LowRankGaussian(DrawnSource):
         Formula: `-(x^T C^-1 x + log det(2 pi C)) / 2` with `C = A A^T`
 
         Raises:
-            ValueError: When the rank is below `dim`: the distribution is degenerate.
+            ValueError: If the rank is below `dim`: the distribution is degenerate.
         """
         if self.rank < self.dim:
             raise ValueError(

@@ -24,7 +24,7 @@ def load_npz(path: str | os.PathLike[str], options: LoadOptions) -> IndexedSourc
             the seed.
 
     Raises:
-        ValueError: When the file is no archive of arrays, holds objects, or see
+        ValueError: If the file is no archive of arrays, holds objects, or see
             `array_files.load_array`.
     """
     file = files.path(path)

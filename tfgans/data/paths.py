@@ -138,8 +138,8 @@ def split_folder(place: str, files: Iterable[str], split: str) -> str | None:
         split: The split that is wanted.
 
     Raises:
-        SplitNotFoundError: When there is no such split.
-        ValueError: When folders are a mixture of splits and classes.
+        SplitNotFoundError: If there is no such split.
+        ValueError: If folders are a mixture of splits and classes.
     """
     is_deep: dict[str, bool] = {}
     for file in files:
@@ -179,10 +179,10 @@ def list_images(root: Path, split: str = "train", *, within: Path | None = None)
     Args:
         root: The folder.
         split: See `split_folder`.
-        within: Folder that links must not lead out of. Defaults to None: they may lead anywhere.
+        within: Folder that links must not lead out of. Default: None, they may lead anywhere.
 
     Raises:
-        ValueError: When there is no folder, split or image, a folder cannot be read, or a link
+        ValueError: If there is no folder, split or image, a folder cannot be read, or a link
             leads out of `within`.
     """
     if not root.is_dir():
@@ -282,4 +282,6 @@ def classes(files: Iterable[str]) -> tuple[np.ndarray | None, list[str] | None]:
     names = sorted(seen)
     rank = np.empty(len(names), np.int64)
     rank[[seen[name] for name in names]] = np.arange(len(names))
-    return rank[np.asarray(numbers)], names
+    # A name that is not UTF-8 must be printable.
+    printable = [os.fsencode(name).decode("utf-8", "backslashreplace") for name in names]
+    return rank[np.asarray(numbers)], printable

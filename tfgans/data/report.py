@@ -143,16 +143,16 @@ def inspect(
 
     Args:
         name: See `load`, as for the other arguments.
-        split: Name of a split, or a part of it such as `"train[:90%]"`. Defaults to `"train"`.
-        image_size: Integer or (height, width) of the samples. Defaults to None: the size of the
+        split: Name of a split, or a part of it such as `"train[:90%]"`. Default: `"train"`.
+        image_size: Int or (height, width) of the samples. Default: None, the size of the
             images, or of the suggestion where they differ.
         data_dir: Folder of datasets prepared by tensorflow-datasets.
-        download: Whether to download what `data_dir` lacks. Defaults to False.
+        download: Whether to download what `data_dir` lacks. Default: False.
         fit: `"crop"` (default), `"pad"` or `"stretch"`.
-        background: Color behind transparent pixels and of margins. Defaults to `"white"`.
+        background: Color behind transparent pixels and of margins. Default: `"white"`.
         image_key: Name of the images in the file.
         label_key: Name of the labels in the file.
-        follow_links: Whether links in a folder may lead out of it. Defaults to False.
+        follow_links: Whether links in a folder may lead out of it. Default: False.
 
     Raises:
         ValueError: See `load`; unreadable images are reported instead, unless all are.

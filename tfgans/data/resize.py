@@ -26,7 +26,7 @@ class ImageOptions:
             `"#rrggbb"`; or `"alpha"`, which keeps transparency as a fourth channel.
 
     Raises:
-        ValueError: When a value is out of range.
+        ValueError: If a value is out of range.
     """
 
     size: tuple[int, int] | None = None
@@ -89,7 +89,7 @@ def fit(
     Args:
         image: Image of mode L, RGB or RGBA.
         size: (height, width).
-        options: The fit and the color of margins. Defaults to None: `"crop"`.
+        options: The fit and the color of margins. Default: None, `"crop"`.
     """
     from PIL import Image
 

@@ -47,11 +47,11 @@ class RowCache(Copyable):
     Args:
         path: The file. Its name must be `KEY-STATE.rows`, and identify the rows: where the
             same key has another state, that file is out of date, and removed unless in use.
-        num_rows: Positive integer.
-        row_size: Positive integer, bytes.
+        num_rows: Int of at least 1.
+        row_size: Int of at least 1, bytes.
 
     Raises:
-        OSError: When the file cannot be written.
+        OSError: If the file cannot be written.
     """
 
     _left_out = ("_file", "_rows", "_checksums", "_known", "_rows_tensor", "_known_tensor")
@@ -127,7 +127,7 @@ class RowCache(Copyable):
         """Keeps a row, unless the disk is full: then it warns, once, and keeps no more.
 
         Args:
-            index: Integer.
+            index: Int.
             row: uint8, contiguous, of `row_size` bytes.
         """
         if self._is_full:

@@ -48,7 +48,10 @@ def find(kind: str, pattern: str, split: str) -> list[Path]:
         SplitNotFoundError: If no file is of the split.
         ValueError: If the glob matches nothing, or a file is compressed as a whole.
     """
-    names = sorted(glob.glob(os.path.expanduser(pattern)))
+    place = os.path.expanduser(pattern)
+    # The name of a file may have brackets.
+    matches = [place] if os.path.isfile(place) else glob.glob(place)
+    names = sorted(filter(os.path.isfile, matches))
     if not names:
         raise ValueError(
             f"`{kind}:GLOB` must match a file. Received: {pattern}, which matches none"

@@ -27,12 +27,12 @@ class Source(SettingsRepr, abc.ABC):
     Args:
         name: String. What errors and reports call the source.
         data_shape: Tuple of positive integers, the shape of one example.
-        num_examples: Positive integer, or None when examples are drawn without end.
-        labels: Integer array `[num_examples]`, or None.
-        num_classes: Positive integer, when every example is of one of the classes 0, 1, ...,
+        num_examples: Int of at least 1, or None when examples are drawn without end.
+        labels: Int array `[num_examples]`, or None.
+        num_classes: Int of at least 1, when every example is of one of the classes 0, 1, ...,
             num_classes - 1; else None. Then a conditional model can be trained on the source.
         class_names: Names of the classes 0, 1, ..., or None (default).
-        seed: Integer in the int64 range. Decides the order, or the draws.
+        seed: Int in the int64 range. Decides the order, or the draws.
 
     Attributes:
         origin: String, the place that the examples were read from, or None.
@@ -68,7 +68,7 @@ class Source(SettingsRepr, abc.ABC):
         """The (height, width, channels) of one image.
 
         Raises:
-            AttributeError: When the examples are not images.
+            AttributeError: If the examples are not images.
         """
         if len(self.data_shape) != 3:
             raise AttributeError(
@@ -111,14 +111,14 @@ class Source(SettingsRepr, abc.ABC):
         """Returns the endless dataset of batches `start_step`, `start_step + 1`, ...
 
         Args:
-            batch_size: Positive integer, at most `num_examples`.
-            start_step: Integer of at least 0: the number of the first batch. Or a callable that
+            batch_size: Int of at least 1, at most `num_examples`.
+            start_step: Int of at least 0: the number of the first batch. Or a callable that
                 returns it: called whenever an iterator over the dataset is asked for its first
                 batch, so that a step count restored after the dataset was made is honored.
-            labels: Whether to also return the class of each example. Defaults to False.
+            labels: Whether to also return the class of each example. Default: False.
             part: (index, count): each batch is cut into `count` equal parts, and part `index` of
                 it is returned, for a worker that loads its share only. Of stored examples no
-                others are read. Defaults to None: the whole batch.
+                others are read. Default: None, the whole batch.
 
         Returns:
             A `tf.data.Dataset` of float32 `[batch_size, *data_shape]`, static shape. Images lie
@@ -127,7 +127,7 @@ class Source(SettingsRepr, abc.ABC):
             bit.
 
         Raises:
-            ValueError: When an argument is out of range.
+            ValueError: If an argument is out of range.
         """
         size = checks.positive_int("batch_size", batch_size)
         numbers = _numbers_from(start_step)
@@ -204,7 +204,7 @@ class DrawnSource(Source):
         data_shape: See `Source`.
         num_classes: See `Source`. Subclasses that have some write `draw_labels` and
             `class_shares`.
-        seed: Integer. Decides what `batches` draws; `sample` takes another seed.
+        seed: Int. Decides what `batches` draws; `sample` takes another seed.
     """
 
     def __init__(
@@ -221,11 +221,11 @@ class DrawnSource(Source):
         """Returns float32 `[n, *data_shape]`, a pure function of `n` and `seed`.
 
         Args:
-            n: Positive integer.
-            seed: Integer in the int64 range.
+            n: Int of at least 1.
+            seed: Int in the int64 range.
 
         Raises:
-            ValueError: When an argument is out of range.
+            ValueError: If an argument is out of range.
         """
         num_examples = checks.positive_int("n", n)
         return self.draw(num_examples, self._sample_key(seed)).numpy()

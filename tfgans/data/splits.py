@@ -36,7 +36,7 @@ class Split(NamedTuple):
         not overlap have no example in common, whatever the seed of the training.
 
         Raises:
-            ValueError: When the part is empty, or reaches beyond the split.
+            ValueError: If the part is empty, or reaches beyond the split.
         """
         bounds = [_position(text, num_examples) for text in (self.start, self.stop)]
         if any(abs(bound or 0) > num_examples for bound in bounds):
@@ -84,7 +84,7 @@ def parse_split(split: str) -> Split:
     """Returns the split that `"train"` or `"train[:90%]"` says, as in tensorflow-datasets.
 
     Raises:
-        ValueError: When it is neither.
+        ValueError: If it is neither.
     """
     match = _PATTERN.fullmatch(split) if isinstance(split, str) else None
     if match is None:
@@ -107,7 +107,7 @@ class StoredSubset(IndexedSource):
 
     Args:
         source: The source.
-        indices: Integer array `[k]` of examples of the source.
+        indices: Int array `[k]` of examples of the source.
     """
 
     def __init__(self, source: IndexedSource, indices: np.ndarray) -> None:

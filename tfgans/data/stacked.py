@@ -18,15 +18,15 @@ class StackedImages(DrawnSource):
 
     Args:
         images: Gray images with labels 0, 1, ..., the largest, all of which occur.
-        seed: Integer. Decides what `batches` draws. Defaults to 0.
-        name: String for errors and reports. Defaults to `"stacked_"` and the name of `images`.
+        seed: Int. Decides what `batches` draws. Default: 0.
+        name: String for errors and reports. Default: `"stacked_"` and the name of `images`.
 
     Attributes:
-        num_channel_classes: Integer, the classes of one channel.
-        num_modes: Integer, `num_channel_classes**3`; a mode is a class of the source.
+        num_channel_classes: Int, the classes of one channel.
+        num_modes: Int, `num_channel_classes**3`; a mode is a class of the source.
 
     Raises:
-        ValueError: When the images are not gray or have no labels.
+        ValueError: If the images are not gray or have no labels.
 
     Reference:
         Metz et al., Unrolled Generative Adversarial Networks, arXiv 1611.02163.
@@ -71,8 +71,8 @@ class StackedImages(DrawnSource):
         """Returns `sample(n, seed)` and the modes of its images.
 
         Args:
-            n: Positive integer.
-            seed: Integer in the int64 range.
+            n: Int of at least 1.
+            seed: Int in the int64 range.
 
         Returns:
             float32 `[n, height, width, 3]` in [-1, 1], and int64 `[n]` in {0, ..., num_modes - 1}.

@@ -18,15 +18,15 @@ class GaussianMixture(DrawnSource):
         modes: Float array `[num_modes, dim]`, the centers.
         std: Positive float, the standard deviation of each coordinate about its center.
         proportions: Positive floats, one for each mode, that sum to 1: their probabilities.
-            Defaults to None, equally likely.
-        seed: Integer. Decides what `batches` draws. Defaults to 0.
+            Default: None, equally likely.
+        seed: Int. Decides what `batches` draws. Default: 0.
         name: String for errors and reports.
 
     Attributes:
         proportions: float64 `[num_modes]`, the probability of each mode.
 
     Raises:
-        ValueError: When an argument is out of range.
+        ValueError: If an argument is out of range.
 
     Example:
 
@@ -101,11 +101,11 @@ class Ring(GaussianMixture):
     1.414: every coordinate then has a standard deviation of 1.00025.
 
     Args:
-        num_modes: Positive integer. Defaults to 8.
-        radius: Positive float. Defaults to 2 / 1.414.
-        std: Positive float, of each coordinate about its center. Defaults to .02 / 1.414.
-        seed: Integer. Decides what `batches` draws. Defaults to 0.
-        name: String for errors and reports. Defaults to `"ring"`.
+        num_modes: Int of at least 1. Default: 8.
+        radius: Positive float. Default: 2 / 1.414.
+        std: Positive float, of each coordinate about its center. Default: .02 / 1.414.
+        seed: Int. Decides what `batches` draws. Default: 0.
+        name: String for errors and reports. Default: `"ring"`.
 
     Reference:
         `inf_train_gen` in gan_toy.py, github.com/igul222/improved_wgan_training.
@@ -135,11 +135,11 @@ class Grid(GaussianMixture):
     once; here the draws never repeat.
 
     Args:
-        side: Positive integer, centers along each of the two axes. Defaults to 5.
-        spacing: Positive float, between neighboring centers. Defaults to 2 / 2.828.
-        std: Positive float, of each coordinate about its center. Defaults to .05 / 2.828.
-        seed: Integer. Decides what `batches` draws. Defaults to 0.
-        name: String for errors and reports. Defaults to `"grid"`.
+        side: Int of at least 1, centers along each of the two axes. Default: 5.
+        spacing: Positive float, between neighboring centers. Default: 2 / 2.828.
+        std: Positive float, of each coordinate about its center. Default: .05 / 2.828.
+        seed: Int. Decides what `batches` draws. Default: 0.
+        name: String for errors and reports. Default: `"grid"`.
 
     Reference:
         `inf_train_gen` in gan_toy.py, github.com/igul222/improved_wgan_training.
@@ -169,9 +169,9 @@ class SwissRoll(DrawnSource):
     its density no closed form.
 
     Args:
-        std: Float of at least 0, of the noise on each coordinate. Defaults to .25 / 7.5.
-        seed: Integer. Decides what `batches` draws. Defaults to 0.
-        name: String for errors and reports. Defaults to `"swiss_roll"`.
+        std: Float of at least 0, of the noise on each coordinate. Default: .25 / 7.5.
+        seed: Int. Decides what `batches` draws. Default: 0.
+        name: String for errors and reports. Default: `"swiss_roll"`.
 
     Reference:
         `inf_train_gen` in gan_toy.py, github.com/igul222/improved_wgan_training.

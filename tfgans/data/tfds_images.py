@@ -62,18 +62,18 @@ def load_images(
     Args:
         name: A key of `DATASETS`.
         split: `"train"` (default), `"test"`, and for celeb_a `"validation"`.
-        image_size: Integer or (height, width) to resize to. Defaults to the size as stored, for
+        image_size: Int or (height, width) to resize to. Default: the size as stored, for
             celeb_a to 64.
-        data_dir: Folder of prepared datasets. Defaults to the environment variable
+        data_dir: Folder of prepared datasets. Default: the environment variable
             `TFGANS_DATA_DIR`, or else to `~/.cache/tfgans`.
-        download: Whether to download and prepare what the folder lacks. Defaults to False. The
+        download: Whether to download and prepare what the folder lacks. Default: False. The
             digits are prepared in either case: they come with scikit-learn.
         fit: See `ImageOptions`.
         flip: See `IndexedSource`.
-        seed: Integer. Decides the order. Defaults to 0.
+        seed: Int. Decides the order. Default: 0.
 
     Raises:
-        ValueError: When the split is unknown, or the data are absent and `download` is False.
+        ValueError: If the split is unknown, or the data are absent and `download` is False.
     """
     dataset = DATASETS[name]
     checks.choice("split", split, dataset.splits)

@@ -30,12 +30,12 @@ class TFRecordStore(ImageStore):
         split: `"train"` (default), `"test"`, ...: where words of the files' names say their split,
             such as `mnist-train.tfrecord-00000-of-00010`, those of all must, and the files of other
             splits are left out.
-        image_key: Feature of the encoded image. Defaults to None: `image`, `image/encoded`, ...
-        label_key: Feature of the label. Defaults to None: `label`, `image/class/label`, ...; no
+        image_key: Feature of the encoded image. Default: None, `image`, `image/encoded`, ...
+        label_key: Feature of the label. Default: None, `label`, `image/class/label`, ...; no
             labels if there is none.
 
     Raises:
-        ValueError: When there are no files, a file is damaged or compressed, a record has no such
+        ValueError: If there are no files, a file is damaged or compressed, a record has no such
             feature, or only some records have labels.
     """
 

@@ -31,12 +31,12 @@ class WebDatasetStore(ImageStore):
 
     Args:
         pattern: Glob of the files.
-        split: See `shards.find`. Defaults to `"train"`.
-        image_key: Ending of the images, say `"jpg"`. Defaults to None: the first image of a sample.
-        label_key: Ending of the labels. Defaults to None: `"cls"`; no labels if there are none.
+        split: See `shards.find`. Default: `"train"`.
+        image_key: Ending of the images, say `"jpg"`. Default: None, the first image of a sample.
+        label_key: Ending of the labels. Default: None, `"cls"`; no labels if there are none.
 
     Raises:
-        ValueError: When there are no files, a file is damaged or compressed, it holds no image, an
+        ValueError: If there are no files, a file is damaged or compressed, it holds no image, an
             image is no plain member or too large, or a label is absent or no integer.
     """
 

@@ -26,10 +26,10 @@ class ZipStore(ImageStore):
 
     Args:
         path: The archive.
-        split: See `paths.split_folder`. Defaults to `"train"`.
+        split: See `paths.split_folder`. Default: `"train"`.
 
     Raises:
-        ValueError: When it is no zip archive, holds no image, is encrypted, a member's name leads
+        ValueError: If it is no zip archive, holds no image, is encrypted, a member's name leads
             out of it, or a member would be too large.
     """
 

@@ -89,10 +89,11 @@ def _of_metric(
     num = min(num_real, num_fake, metric.max_examples or num_real)
     size = min(num, _MOST_TIMED)
     real, fake = (np.resize(rows, (size, *rows.shape[1:])) for rows in parts[metric.reads])
+    whole = _seconds(metric, real, fake, context)
+    if size == num:
+        return whole
     # Two sizes tell whether the time is linear or quadratic in the number of examples.
-    half, whole = (
-        _seconds(metric, real[:count], fake[:count], context) for count in (size // 2, size)
-    )
+    half = _seconds(metric, real[: size // 2], fake[: size // 2], context)
     power = min(max(math.log2(whole / half), 1.0), 2.0)
     return whole * (num / size) ** power
 

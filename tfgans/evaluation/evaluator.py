@@ -295,11 +295,11 @@ def evaluate(
     generator would be far from data whose classes are not alike. The record says so under
     "classes". If the source has no classes, the model draws them, and the record says "uniform".
 
-    Errors of numbers of nearest neighbors are rough: in simulations 1.2 to 2 times too large. With
-    fewer than 20 examples there are none.
+    Standard errors of nearest-neighbor metrics are rough: in simulations 1.2 to 2 times too large.
+    With fewer than 20 examples there are none.
 
-    The Frechet distance and the Inception score are of all examples, read in chunks; metrics of
-    pairs are of 10 000 at most, and the record says so.
+    The Frechet distance and the Inception score use all examples, read in chunks. Metrics of pairs
+    use at most 10 000; the record states the number.
 
     Only numbers through the Inception network of 2015 are called "FID", "KID" and "IS"; others name
     their extractor: "frechet_distance[digits_classifier]".

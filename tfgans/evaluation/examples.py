@@ -112,6 +112,11 @@ class HeldOut(Real):
                 f"The examples of {source.name!r} must have the shape of the real examples, "
                 f"{tuple(like.data_shape)}. Received shape: {tuple(source.data_shape)}"
             )
+        if source.num_examples == 1:
+            raise ValueError(
+                f"{source.name!r} must have at least two examples to stand in for samples. "
+                "Received: 1"
+            )
         super().__init__(source, min(num, source.num_examples or num), if_endless=None, seed=seed)
         if self.checksum == like.checksum():
             raise ValueError(

@@ -340,8 +340,10 @@ class _Task:
 
     def __init__(self, source: Source, seed: int) -> None:
         checked = _checked(source)
-        self.num_classes = int(source.num_classes or 0)
         self.training, self.held_out, self.details = _training_and_held_out(checked, seed)
+        # A part may lack the last classes.
+        parts = (checked, self.training, self.held_out)
+        self.num_classes = max(part.num_classes or 0 for part in parts)
         decisive = (
             *(_VERSION, seed, self.num_classes),
             *(self.details["data_checksum"], self.held_out.checksum()),
@@ -394,6 +396,10 @@ def _comparable(held_out: Source, training: IndexedSource) -> IndexedSource:
             f"its images have the shape {held_out.data_shape} and the classes "
             f"{held_out.class_names}, those of the training set {training.data_shape} and "
             f"{training.class_names}"
+        )
+    if (held_out.num_classes or 0) > (training.num_classes or 0):
+        raise ValueError(
+            f"it has {held_out.num_classes} classes, the training set {training.num_classes}"
         )
     return held_out
 

@@ -75,8 +75,7 @@ def inception_2015(
 def _checksum_of(path: Path) -> str:
     """Returns the SHA-256 of a frozen graph, or of a folder's `saved_model.pb`."""
     file = path / "saved_model.pb" if path.is_dir() else path
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    return files.sha256(file)
 
 
 class _Inception(Extractor):

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from tfgans.metrics import Estimate, Quantity
+from tfgans.metrics.metric import binomial_error
 
 CONFIDENCE = 0.95
 # Of a normal distribution, two-sided.
@@ -65,13 +66,8 @@ def jackknife(
 
 
 def at_least_binomial(share: Estimate, num: int) -> Estimate:
-    """Returns a share with the error of `num` independent draws, if its error is smaller.
-
-    Two successes and two failures are added (Agresti & Coull 1998), so that the error of a share of
-    0 or 1 is not 0.
-    """
-    smoothed = (share.value * num + 2) / (num + 4)
-    binomial = float(np.sqrt(smoothed * (1 - smoothed) / (num + 4)))
+    """Returns a share with the error of `num` independent draws, if its error is smaller."""
+    binomial = binomial_error(share.value, num)
     if binomial <= (share.standard_error or 0.0):
         return share
     return share._replace(standard_error=binomial, degrees=None)

@@ -32,6 +32,10 @@ def cached(
         data_dir: The folder of the cache. Default of None: that of `tfgans.data.load`.
     """
     path = cache_path(name, data_dir)
+    # The file is written as a whole, so reading needs no lock, and the folder may be read-only.
+    arrays = read(path, shapes)
+    if arrays is not None:
+        return arrays
     lock = path.with_suffix(".lock")
     lock.mkdir(parents=True, exist_ok=True)
     with files.locked(lock):

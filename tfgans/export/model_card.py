@@ -1,7 +1,6 @@
 """The model card of an export: origin, quality, limits, versions and checksums."""
 
 import datetime
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -44,8 +43,8 @@ def write_card(
 ) -> None:
     """Writes the card of a SavedModel whose other files are complete: as JSON and as Markdown.
 
-    Paths in the entries are cut to their last part, those of data too: `folder:/home/me/cats`
-    becomes `folder:cats`.
+    Absolute paths in the entries, and those that begin with ~ or a dot, are cut to their last part,
+    those of data too: `folder:/home/me/cats` becomes `folder:cats`.
 
     Args:
         folder: The SavedModel.
@@ -110,9 +109,7 @@ def checksums(folder: Path) -> dict[str, str]:
     """Returns the SHA-256 of each file of a SavedModel except its card, by relative path."""
     paths = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {
-        path.as_posix(): hashlib.sha256((folder / path).read_bytes()).hexdigest()
-        for path in paths
-        if path not in (CARD, TEXT)
+        path.as_posix(): files.sha256(folder / path) for path in paths if path not in (CARD, TEXT)
     }
 
 
@@ -192,13 +189,18 @@ def _value(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_value(part)}" for key, part in value.items()) or "none"
     if isinstance(value, list):
-        return " x ".join(map(str, value)) if len(value) < 5 else f"{len(value)} values"
+        is_shape = all(isinstance(part, int) for part in value)
+        listed = (" x " if is_shape else ", ").join(map(str, value))
+        return listed if len(value) < 5 else f"{len(value)} values"
     return "none" if value is None else str(value)
 
 
 def _without_paths(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_paths(part) for key, part in value.items()}
+        return {
+            key: part if key == "class_names" else _without_paths(part)
+            for key, part in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_without_paths(part) for part in value]
     if isinstance(value, str):

@@ -77,7 +77,8 @@ class SavedGenerator:
         digest = hashlib.sha256()
         for file in sorted(path for path in self.path.rglob("*") if path.is_file()):
             digest.update(file.relative_to(self.path).as_posix().encode())
-            digest.update(file.read_bytes())
+            with file.open("rb") as opened:
+                hashlib.file_digest(opened, lambda: digest)
         return {
             "model": f"SavedModel {self.path.name}",
             "checksum": digest.hexdigest(),

@@ -21,6 +21,8 @@ _TOLERANCE, _TOLERANCES = 1e-4, {"float16": 2e-2, "bfloat16": 1e-1}
 _PNG = b"\x89PNG"
 _SCRIPT = Path(__file__).with_name("replay.py")
 _RESULTS = Path("assets.extra", "self_check.npz")
+# Rows of the calls of a check.
+_BATCH_SIZES = (1, 4, 16)
 
 
 class Call(NamedTuple):
@@ -35,7 +37,6 @@ def example_calls(
     *,
     num_components: int,
     num_classes: int | None,
-    batch_sizes: Sequence[int] = (1, 4, 16),
 ) -> list[Call]:
     """Returns fixed calls of each signature at several batch sizes.
 
@@ -50,7 +51,7 @@ def example_calls(
             },
         )
         for name, signature in signatures.items()
-        for rows in batch_sizes
+        for rows in _BATCH_SIZES
     ]
 
 

@@ -144,7 +144,9 @@ def _comparable(frame: pd.DataFrame, settings: list[str]) -> pd.DataFrame:
     if not len(frame):
         return frame
     failed = frame["status"] == FAILED
-    dead = failed.groupby([frame[name] for name in settings], dropna=False).transform("all")
+    # A lab of a single cell may have no settings.
+    cells = [frame[name] for name in settings] or [pd.Series(0, index=frame.index)]
+    dead = failed.groupby(cells, dropna=False).transform("all")
     lost = frame["seed"].isin(frame["seed"][failed & ~dead])
     return frame[~dead & ~lost].reset_index(drop=True)
 
@@ -164,7 +166,7 @@ def _fill(
     if not missing:
         return
     commit = _commit()
-    tasks = [engines.Task(lab.measure, row) for row in missing]
+    tasks = [engines.Task(lab.measure, row, row["seed"]) for row in missing]
     bar = tqdm(total=len(tasks), unit="run", desc=lab.name, disable=not progress)
     with bar:
         for index, ended in engines.run_tasks(tasks, workers=workers, engine=engine):

@@ -500,7 +500,7 @@ def _draw_gains(rows: pd.DataFrame) -> Figure:
     sizes = sorted(rows["num"].unique())
     for axis, measure in zip(axes[0], ("best_frechet", "auc"), strict=True):
         wide = rows.pivot(index=["seed", "num"], columns="arm", values=measure)
-        for place, arm in enumerate(arm for arm in ARMS[1:] if arm in wide):
+        for place, arm in enumerate(arm for arm in ARMS[1:] if {NONE, arm} <= set(wide)):
             gains = wide[NONE] - wide[arm]
             if measure == "best_frechet":
                 gains = np.log2(wide[NONE] / wide[arm])

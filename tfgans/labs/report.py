@@ -52,8 +52,8 @@ def write(
         about: The origin of the report.
         folder: The folder to write to.
     """
-    pictures = _draw(lab, good, folder) if len(good) else {}
-    text = "\n\n".join(_sections(lab, frame, good, verdicts, about, list(pictures)))
+    pictures, missing = _draw(lab, good, folder) if len(good) else ({}, {})
+    text = "\n\n".join(_sections(lab, frame, good, verdicts, about, list(pictures), missing))
     files.write_text(folder / "report.md", text + "\n")
     files.write_text(folder / "report.html", document.page(lab.title, text, pictures))
 
@@ -85,6 +85,7 @@ def _sections(
     verdicts: Sequence[Verdict],
     about: About,
     pictures: Sequence[str],
+    missing: Mapping[str, str],
 ) -> list[str]:
     parts = [f"# {lab.title}"]
     if about.quick:
@@ -93,11 +94,15 @@ def _sections(
         parts += ["## Verdicts", verdict_table(verdicts), _RULE]
     for name in pictures:
         parts.append(f"![{name}]({name}.png)\n\n*{lab.drawings[name].caption}*")
-    if len(good):
-        tables = {heading: make(good) for heading, make in lab.tables.items()}
-        for heading, table in tables.items():
-            if len(table):
-                parts += [f"## {heading}", markdown_table(table)]
+    parts += [f"*No figure `{name}`: {reason}*" for name, reason in missing.items()]
+    for heading, make in lab.tables.items() if len(good) else ():
+        try:
+            table = make(good)
+        except Exception as error:  # As of a figure.
+            parts += [f"## {heading}", f"*No table: {_reason(error)}*"]
+            continue
+        if len(table):
+            parts += [f"## {heading}", markdown_table(table)]
     parts += ["## Protocol", lab.protocol.strip(), *_columns(lab), _origin(frame, about)]
     if lab.history:
         parts += ["## Earlier versions", lab.history.strip()]
@@ -147,14 +152,23 @@ def _origin(frame: pd.DataFrame, about: About) -> str:
     return "## Where it comes from\n\n" + "\n".join(fact for fact in facts if fact)
 
 
-def _draw(lab: Lab, good: pd.DataFrame, folder: Path) -> dict[str, bytes]:
-    """Writes the figures, and returns them as SVG by name."""
-    drawn = {}
+def _draw(lab: Lab, good: pd.DataFrame, folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Writes the figures; returns them as SVG by name, and why there are no others."""
+    drawn, missing = {}, {}
     for name, drawing in lab.drawings.items():
-        figure = drawing.draw(good)
-        drawn[name] = document.svg(figure, salt=lab.name)
+        # Rows that a figure needs may not be among these. That must not cost the report.
+        try:
+            figure = drawing.draw(good)
+            drawn[name] = document.svg(figure, salt=lab.name)
+        except Exception as error:
+            missing[name] = _reason(error)
+            continue
         with files.atomic_write(folder / f"{name}.svg") as path:
             path.write_bytes(drawn[name])
         with files.atomic_write(folder / f"{name}.png") as path:
             figure.savefig(path, dpi=_DPI, format="png", bbox_inches="tight")
-    return drawn
+    return drawn, missing
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -26,7 +26,7 @@ class ConditionalAffine(keras.layers.Layer):
     is then dense, which an optimizer updates in one pass, and which XLA takes.
 
     Args:
-        num_classes: Integer of at least 1. Labels lie in [0, num_classes); the layer cannot
+        num_classes: Int of at least 1. Labels lie in [0, num_classes); the layer cannot
             detect other labels, and turns their features to zero.
         **options: Those of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
 

@@ -34,7 +34,7 @@ class MinibatchStdDev(keras.layers.Layer):
     so a group would show how much one component's examples differ, not those of the mixture.
 
     Args:
-        group_size: Integer of at least 2, examples in a group. Defaults to 4.
+        group_size: Int of at least 2, examples in a group. Default: 4.
         **options: Those of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
 
     Call arguments:

@@ -25,14 +25,14 @@ class SelfAttention(keras.layers.Layer):
 
     Args:
         spectral: Bool, whether the four convolutions are wrapped in `SpectralNormalization`, as in
-            the paper. Defaults to True.
-        seed: Integer, of the initial weights; or None (the default), for Keras's global seed.
+            the paper. Default: True.
+        seed: Int, of the initial weights; or None (the default), for Keras's global seed.
         **options: Those of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
 
     Call arguments:
         inputs: Float [batch, height, width, channels]: sides of at least 2, at least 8 channels. A
             last odd row or column has no keys.
-        training: Bool, whether spectral normalization moves on. Defaults to False.
+        training: Bool, whether spectral normalization moves on. Default: False.
 
     Output shape: that of the inputs.
 

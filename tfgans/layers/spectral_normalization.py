@@ -62,17 +62,17 @@ class SpectralNormalization(keras.layers.Wrapper):
     Args:
         layer: A layer with a weight `kernel`, such as `keras.layers.Dense` or `Conv2D`, or
             `embeddings`, as `keras.layers.Embedding`.
-        power_iterations: Integer of at least 1, the iterations per training call. Defaults to 1.
+        power_iterations: Int of at least 1, the iterations per training call. Default: 1.
         name: String, the layer's name, or None for a name that Keras makes.
-        trainable: Boolean, whether the wrapped weights train and `u` moves. Defaults to True.
+        trainable: Boolean, whether the wrapped weights train and `u` moves. Default: True.
         dtype: Dtype policy or its name, as for every layer: inputs and outputs are cast to its
             compute dtype. `u` and the estimate are float64 if its variable dtype is float64, and
             else float32, since half precision is too coarse for the iteration. The wrapped layer
-            keeps its policy. Defaults to the policy of the wrapped layer.
+            keeps its policy. Default: the policy of the wrapped layer.
 
     Call arguments:
         inputs: Tensor that the wrapped layer takes.
-        training: Boolean, whether to move `u`. Defaults to False.
+        training: Boolean, whether to move `u`. Default: False.
 
     Output shape: that of the wrapped layer.
 

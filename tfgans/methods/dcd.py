@@ -60,7 +60,7 @@ class DCD(GAN):
     ```python
     dcd = tfgans.DCD.from_gan(gan)
     dcd.compile()
-    dcd.fit(source.batches(64), epochs=1, steps_per_epoch=500)
+    dcd.fit(source, batch_size=64, epochs=1, steps_per_epoch=500)
     images = dcd.sample(16, seed=1)
     ```
 

@@ -8,12 +8,12 @@ from scipy import linalg
 from scipy.linalg import blas
 
 from tfgans.metrics import arrays
+from tfgans.metrics.distances import blocks
 from tfgans.metrics.metric import Context, Metric, Quantity
 from tfgans.metrics.statistics import FeatureStatistics, check_moments
 
 # Eigenvalues below this part of the largest are rounding.
 _ROUNDING = 1e-10
-_ROWS = 1024
 # Products of products of larger numbers would overflow.
 _MOST = 1e50
 _MAX_DEFAULT_DIM = 4096
@@ -121,8 +121,8 @@ class FrechetMetric(Metric):
 
 def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     statistics = FeatureStatistics()
-    for start in range(0, len(rows), _ROWS):
-        statistics.update(rows[start : start + _ROWS])
+    for block in blocks(len(rows)):
+        statistics.update(rows[block])
     return statistics.mean, statistics.covariance
 
 

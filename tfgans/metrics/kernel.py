@@ -10,10 +10,10 @@ import numpy as np
 
 from tfgans import checks
 from tfgans.metrics import arrays
+from tfgans.metrics.distances import blocks
 from tfgans.metrics.metric import Context, Estimate, Metric, Quantity
 
 ESTIMATORS = ("full", "blocks", "subsets")
-_ROWS = 1024
 # Products of larger numbers, cubed, would overflow.
 _MOST = 1e50
 
@@ -150,10 +150,10 @@ def _full(first: np.ndarray, second: np.ndarray, kernel: _Kernel) -> KernelDista
     """Returns the U-statistic of all pairs."""
     among = [_among(rows, kernel) for rows in (first, second)]
     between = [np.zeros(len(first)), np.zeros(len(second))]
-    for start in range(0, len(first), _ROWS):
-        block = kernel(first[start : start + _ROWS], second)
-        between[0][start : start + _ROWS] = block.mean(axis=1)
-        between[1] += block.sum(axis=0) / len(first)
+    for block in blocks(len(first)):
+        part = kernel(first[block], second)
+        between[0][block] = part.mean(axis=1)
+        between[1] += part.sum(axis=0) / len(first)
     value = among[0].mean() + among[1].mean() - 2 * between[0].mean()
     variances = [
         np.var(2 * (within - across), ddof=1) / len(within)
@@ -165,9 +165,9 @@ def _full(first: np.ndarray, second: np.ndarray, kernel: _Kernel) -> KernelDista
 def _among(rows: np.ndarray, kernel: _Kernel) -> np.ndarray:
     """Returns float64 [num]: the mean kernel of each row with all other rows."""
     sums = np.empty(len(rows))
-    for start in range(0, len(rows), _ROWS):
-        block = kernel(rows[start : start + _ROWS], rows)
-        diagonal = np.arange(len(block))
-        block[diagonal, start + diagonal] = 0  # Not subtracted afterwards: no digits cancel.
-        sums[start : start + _ROWS] = block.sum(axis=1)
+    for block in blocks(len(rows)):
+        part = kernel(rows[block], rows)
+        diagonal = np.arange(len(part))
+        part[diagonal, block.start + diagonal] = 0  # Not subtracted afterwards: no digits cancel.
+        sums[block] = part.sum(axis=1)
     return sums / (len(rows) - 1)

@@ -179,3 +179,13 @@ class Metric(abc.ABC):
     def reads_features(self) -> bool:
         """Whether the numbers depend on the extractor, and so bear its name."""
         return self.reads in ("features", "statistics", "probabilities")
+
+
+def binomial_error(share: float, num: int) -> float:
+    """Returns the standard error of a share of `num` independent draws.
+
+    Two successes and two failures are added (Agresti & Coull 1998), so that the error of a share of
+    0 or 1 is not 0.
+    """
+    smoothed = (share * num + 2) / (num + 4)
+    return math.sqrt(smoothed * (1 - smoothed) / (num + 4))

@@ -12,7 +12,7 @@ _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _TAPS, _SIGMA = 11, 1.5
 # K1 and K2 times the range of [-1, 1].
 _C1, _C2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
-_SMALLEST = 8
+SMALLEST_SIDE = 8
 # Batches of an evaluation, and images in a batch.
 _NUM_BATCHES, _BATCH_SIZE = 5, 64
 
@@ -45,9 +45,9 @@ def ms_ssim(images: Any) -> float:
     Checked against: tf.image.ssim_multiscale, scikit-image.
     """
     batch = arrays.images("images", images, at_least=2, needed_by="pairs are compared")
-    if min(batch.shape[1:3]) < _SMALLEST:
+    if min(batch.shape[1:3]) < SMALLEST_SIDE:
         raise ValueError(
-            f"`images` must be at least {_SMALLEST} pixels high and wide. Received shape: "
+            f"`images` must be at least {SMALLEST_SIDE} pixels high and wide. Received shape: "
             f"{batch.shape}"
         )
     # Luminance is compared from black, 0, to white, 2.
@@ -77,7 +77,7 @@ class MSSSIMMetric(Metric):
 
     def suits(self, context: Context) -> bool:
         """Returns whether the examples are images of that size."""
-        return len(context.data_shape) == 3 and min(context.data_shape[:2]) >= _SMALLEST
+        return len(context.data_shape) == 3 and min(context.data_shape[:2]) >= SMALLEST_SIDE
 
     def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, Estimate]:
         """Returns the mean over batches of both sets, with the error of the mean."""

@@ -10,7 +10,7 @@ import numpy as np
 from tfgans import checks
 from tfgans.metrics import arrays
 from tfgans.metrics.distances import blocks, centered, squared_distances, squared_norms
-from tfgans.metrics.metric import Context, Estimate, Metric, Quantity
+from tfgans.metrics.metric import Context, Estimate, Metric, Quantity, binomial_error
 
 _COPY_QUANTILE = 0.01
 
@@ -93,8 +93,7 @@ class NearCopiesMetric(Metric):
             float((fake <= np.quantile(real, max(0.0, _COPY_QUANTILE + shift))).mean())
             for shift in (-margin, 0.0, margin)
         )
-        smoothed = (share * len(fake) + 2) / (len(fake) + 4)
-        binomial = math.sqrt(smoothed * (1 - smoothed) / (len(fake) + 4))
+        binomial = binomial_error(share, len(fake))
         method = "binomial, and that of the threshold; chance gives 0.01"
         return {"near_copies": Estimate(share, math.hypot(binomial, (high - low) / 2), method)}
 

@@ -58,7 +58,7 @@ def wasserstein_distance(real: Any, fake: Any, *, metric: str = "euclidean") -> 
     # Small numbers: the solver's tolerances are absolute.
     scale = costs.max() or 1.0
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         try:
             value = ot.emd2([], [], costs / scale, numItermax=_ITERATIONS)
         except UserWarning as error:

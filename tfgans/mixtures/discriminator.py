@@ -99,7 +99,7 @@ class MixtureDiscriminator(Mixture):
         count = self.num_components
         stack = self._stack_of_whole_batch(inputs, training=training)
         if stack is not None:
-            return tf.transpose(tf.reshape(stack(_repeated(inputs, count)), [count, -1]))
+            return tf.transpose(tf.reshape(stack(shapes.tile_rows(inputs, count)), [count, -1]))
         logits = [network(inputs, training=training) for network in self.components]
         return tf.cast(tf.concat(logits, axis=1), tf.float32)
 
@@ -161,7 +161,7 @@ class MixtureDiscriminator(Mixture):
         *,
         key: tf.Tensor,
         training: bool,
-        whole: bool = True,
+        whole: bool,
     ) -> tf.Tensor:
         """Returns the penalty of each row: float32 [rows, columns], columns as in `route`.
 
@@ -196,15 +196,8 @@ class MixtureDiscriminator(Mixture):
         count = self.num_components
         inputs = batch["real"] if "labels" not in batch else [*batch.values()]
         if whole and self._stack_of_whole_batch(inputs, training=training) is not None:
-            repeated = {name: _repeated(rows, count) for name, rows in batch.items()}
+            repeated = {name: shapes.tile_rows(rows, count) for name, rows in batch.items()}
             with random.repeated(count):
                 return tf.transpose(tf.reshape(penalty(judge_slices, repeated, 0), [count, -1]))
         costs = [penalty(network, batch, 0) for network in self.components]
         return tf.stack(costs, axis=1)
-
-
-def _repeated(batch: Inputs, times: int) -> Inputs:
-    """Returns copies of a batch, one after the other."""
-    return tf.nest.map_structure(
-        lambda rows: tf.tile(rows, [times, *[1] * (len(rows.shape) - 1)]), batch
-    )

@@ -33,11 +33,11 @@ class MixtureGenerator(Mixture):
       does not compile under XLA and runs on a single device.
 
     The weights are kept as log-probabilities. `weight_update="exponentiated_gradient"` (the paper)
-    moves them by w_i <- w_i exp(-rate dL/dw_i) / Z, the exponent clipped to [-1, 1];
-    "softmax" (the authors' code) makes them
-    logits under the generator's optimizer. Either way -(entropy_weight / k) sum_i log w_i is added
-    to the generator's loss, against collapse onto one component; the authors' code takes 0.1 with
-    "softmax", we 0.05 with the slower exponentiated gradient, which kept all components alive.
+    moves them by w_i <- w_i exp(-rate dL/dw_i) / Z, the exponent clipped to [-1, 1]; "softmax" (the
+    authors' code) makes them logits under the generator's optimizer. Either way
+    -(entropy_weight / k) sum_i log w_i is added to the generator's loss, against collapse onto one
+    component; the authors' code takes 0.1 with "softmax", we 0.05 with the slower exponentiated
+    gradient, which kept all components alive.
 
     Args:
         components: Sequence of built Keras models, latents -> examples, with separate weights

@@ -25,7 +25,6 @@ from tfgans.weighted import Weighted
 ROUTINGS = ("slices", "all", "categorical")
 WEIGHT_UPDATES = ("exponentiated_gradient", "softmax")
 DEFAULT_RATE = 0.01
-_SUM_TOLERANCE = 1e-4
 
 
 class MixtureOptions(TypedDict, total=False):
@@ -145,15 +144,13 @@ class Mixture(keras.Model):
         Raises:
             ValueError: If the probabilities are invalid.
         """
-        values = np.asarray(probabilities, np.float64)
-        total = values.sum()
-        positive = values.shape == (self.num_components,) and (values > 0).all()
-        if not (positive and abs(total - 1) <= _SUM_TOLERANCE):
+        values = checks.probabilities("probabilities", probabilities, self.num_components)
+        if not values.all():
             raise ValueError(
-                f"`probabilities` must be {self.num_components} numbers above 0 with a sum of 1. "
-                f"Received: {checks.short(probabilities)}"
+                "`probabilities` must be above 0: a weight of 0 stays 0. Received: "
+                f"{checks.short(probabilities)}"
             )
-        self.log_weights.assign(np.log(values / total).astype(np.float32))
+        self.log_weights.assign(np.log(values).astype(np.float32))
 
     def log_probabilities(self) -> tf.Tensor:
         """Returns log w: float32 [k]."""
@@ -176,11 +173,14 @@ class Mixture(keras.Model):
         Args:
             gradient: float32 [k], dL/d log_weights of this player's loss. By the softmax it is
                 w_i (dL/dw_i - c), and what is common to all i does not change w.
+
+        Reference: Kivinen & Warmuth 1997, "Exponentiated Gradient versus Gradient Descent"; Arora
+        et al. 2017, section 5, where mixture weights are kept as logarithms and updated like this.
         """
         log_weights = self.log_probabilities()
         slope = tf.math.divide_no_nan(gradient, tf.exp(log_weights))
-        exponent = self.weight_learning_rate * slope
-        moved = exponentiated_gradient(log_weights, tf.clip_by_value(exponent, -1.0, 1.0), 1.0)
+        exponent = tf.clip_by_value(self.weight_learning_rate * slope, -1.0, 1.0)
+        moved = tf.nn.log_softmax(log_weights - exponent)
         # NaN where a float16 optimizer skips a step because its gradients overflowed.
         finite = tf.reduce_all(tf.math.is_finite(moved))
         self.log_weights.assign(tf.where(finite, moved, log_weights))
@@ -215,7 +215,6 @@ class Mixture(keras.Model):
 
         Args:
             origins: Ints from 0 to k - 1.
-
         """
         networks = []
         for index, origin in enumerate(origins):
@@ -311,20 +310,6 @@ class Mixture(keras.Model):
         return routes.dispatch(
             self.components, batch, chosen, example_shape=example_shape, training=training
         )
-
-
-def exponentiated_gradient(log_weights: tf.Tensor, gradient: tf.Tensor, rate: float) -> tf.Tensor:
-    """Returns log(w_i exp(-rate gradient_i) / Z): float32 [k].
-
-    Args:
-        log_weights: float32 [k], log w.
-        gradient: float32 [k], dL/dw.
-        rate: Float of at least 0.
-
-    Reference: Kivinen & Warmuth 1997, "Exponentiated Gradient versus Gradient Descent"; Arora et
-    al. 2017, section 5, where mixture weights are kept as logarithms and updated like this.
-    """
-    return tf.nn.log_softmax(log_weights - rate * gradient)
 
 
 def check_components(components: Sequence[keras.Model]) -> list[keras.Model]:

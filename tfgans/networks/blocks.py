@@ -52,7 +52,7 @@ def layer_seeds(builder: str, seed: int | None) -> Iterator[int | None]:
     Args:
         builder: Name of the network, so that a generator and a discriminator of the same seed
             differ.
-        seed: Integer of at least 0, or None: then each seed is None, which Keras takes as a draw
+        seed: Int of at least 0, or None: then each seed is None, which Keras takes as a draw
             from its global seed.
 
     Raises:
@@ -92,10 +92,10 @@ def even_depth(depth: int | None, shape: tuple[int, ...], *, smallest_map: int) 
     """Returns a checked number of halvings that come out even.
 
     Args:
-        depth: Integer of at least 1, or None: halve at least once, and on while both sides are even
+        depth: Int of at least 1, or None: halve at least once, and on while both sides are even
             and the smaller one is above `smallest_map`.
         shape: The shape of the images.
-        smallest_map: Integer, pixels.
+        smallest_map: Int, pixels.
 
     Raises:
         ValueError: If a side is not a multiple of 2**depth.

@@ -38,17 +38,17 @@ def dcgan_generator(
 
     Args:
         image_shape: Tuple (height, width, channels): 8 to 128 pixels a side, 1 to 4 channels.
-        latent_dim: Integer of at least 1, the size of a latent vector. Defaults to 128.
-        width: Integer of at least 1, channels of the map that the last stage turns into the image.
-            Defaults to 64.
-        depth: Integer of at least 1, the number of stages, at most log2 of the smaller side.
-            Defaults to None: the fewest that start from a map of at most 4 pixels on the smaller
+        latent_dim: Int of at least 1, the size of a latent vector. Default: 128.
+        width: Int of at least 1, channels of the map that the last stage turns into the image.
+            Default: 64.
+        depth: Int of at least 1, the number of stages, at most log2 of the smaller side.
+            Default: None, the fewest that start from a map of at most 4 pixels on the smaller
             side, and at least 2: 2 for 8, 3 for 28 and 32, 4 for 64, 5 for 128 pixels.
-        normalization: "none", "batch", "layer" or "spectral". Defaults to "batch".
-        num_classes: Integer of at least 2, the number of classes, or None (the default) for no
+        normalization: "none", "batch", "layer" or "spectral". Default: "batch".
+        num_classes: Int of at least 2, the number of classes, or None (the default) for no
             labels. Each class has a separate gain and offset at every normalization, or in its
             place.
-        seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
+        seed: Int of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
         A `keras.Model` from float latents [batch, latent_dim] to float32 images
@@ -103,13 +103,13 @@ def dcgan_discriminator(
 
     Args:
         image_shape: Tuple (height, width, channels): 8 to 128 pixels a side, 1 to 4 channels.
-        width: Integer of at least 1, channels of the first convolution. Defaults to 64.
-        depth: Integer of at least 1, the number of convolutions, at most log2 of the smaller side.
-            Defaults to None, the rule of `dcgan_generator`.
-        normalization: "none", "batch", "layer" or "spectral". Defaults to "none".
-        num_classes: Integer of at least 2, the number of classes, or None (the default) for no
+        width: Int of at least 1, channels of the first convolution. Default: 64.
+        depth: Int of at least 1, the number of convolutions, at most log2 of the smaller side.
+            Default: None, the rule of `dcgan_generator`.
+        normalization: "none", "batch", "layer" or "spectral". Default: "none".
+        num_classes: Int of at least 2, the number of classes, or None (the default) for no
             labels. The logit is then a projection: w.h + b + V[label].h of the features h.
-        seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
+        seed: Int of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
         A `keras.Model` from images [batch, *image_shape] to float32 logits [batch, 1]. With classes

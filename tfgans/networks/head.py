@@ -33,7 +33,7 @@ class OneHot(keras.layers.Layer):
     """Returns labels as one-hot rows: int [batch] to float [batch, num_classes].
 
     Args:
-        num_classes: Integer of at least 1.
+        num_classes: Int of at least 1.
         **options: Those of `keras.layers.Layer`.
     """
 

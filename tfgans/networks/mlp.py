@@ -33,17 +33,17 @@ def mlp_generator(
 
     Args:
         data_shape: Tuple of positive integers, the shape of an example.
-        latent_dim: Integer of at least 1, the size of a latent vector. Defaults to 64.
-        width: Integer of at least 1, units per hidden layer. Defaults to 128.
-        depth: Integer of at least 1, the number of hidden layers. Defaults to 3.
-        normalization: "none", "batch", "layer" or "spectral". Defaults to "none".
-        activation: "relu", "leaky_relu" or "tanh", of the hidden layers. Defaults to "relu".
+        latent_dim: Int of at least 1, the size of a latent vector. Default: 64.
+        width: Int of at least 1, units per hidden layer. Default: 128.
+        depth: Int of at least 1, the number of hidden layers. Default: 3.
+        normalization: "none", "batch", "layer" or "spectral". Default: "none".
+        activation: "relu", "leaky_relu" or "tanh", of the hidden layers. Default: "relu".
         output_activation: "linear", "tanh", or "auto": tanh for images (rank 3), which lie in
-            [-1, 1], and linear for the rest. Defaults to "auto".
-        num_classes: Integer of at least 2, the number of classes, or None (the default) for no
+            [-1, 1], and linear for the rest. Default: "auto".
+        num_classes: Int of at least 2, the number of classes, or None (the default) for no
             labels. Each class has a separate gain and offset at every normalization, or in its
             place.
-        seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
+        seed: Int of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
         A `keras.Model` from float latents [batch, latent_dim] to float32 [batch, *data_shape].
@@ -95,14 +95,14 @@ def mlp_discriminator(
 
     Args:
         data_shape: Tuple of positive integers, the shape of an example.
-        width: Integer of at least 1, units per hidden layer. Defaults to 128.
-        depth: Integer of at least 1, the number of hidden layers. Defaults to 3.
-        normalization: "none", "batch", "layer" or "spectral". Defaults to "none".
+        width: Int of at least 1, units per hidden layer. Default: 128.
+        depth: Int of at least 1, the number of hidden layers. Default: 3.
+        normalization: "none", "batch", "layer" or "spectral". Default: "none".
         activation: "relu", "leaky_relu" (slope 0.2) or "tanh", of the hidden layers. Defaults to
             "leaky_relu".
-        num_classes: Integer of at least 2, the number of classes, or None (the default) for no
+        num_classes: Int of at least 2, the number of classes, or None (the default) for no
             labels. The logit is then a projection: w.h + b + V[label].h of the features h.
-        seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
+        seed: Int of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
         A `keras.Model` from [batch, *data_shape] to float32 logits [batch, 1]. With classes it

@@ -84,23 +84,23 @@ def r3gan_generator(
     Args:
         image_shape: Tuple (height, width, channels): 8 to 256 pixels a side, both sides divisible
             by 2**depth, 1 to 4 channels.
-        latent_dim: Integer of at least 1, the size of a latent vector. Defaults to 64.
+        latent_dim: Int of at least 1, the size of a latent vector. Default: 64.
         preset: "cifar10", "ffhq64", "ffhq256", "imagenet32" or "imagenet64": `width` and
             `group_width` of the published network for images of that size; arguments that are
-            passed have priority. Defaults to None.
-        width: Integer of at least 1, the channels at maps of up to 32 pixels (on the larger side),
+            passed have priority. Default: None.
+        width: Int of at least 1, the channels at maps of up to 32 pixels (on the larger side),
             half as many with each doubling beyond; or the channels of all stages, smallest map
-            first. Defaults to None: that of the preset, else 64, which suits a CPU.
-        depth: Integer of at least 1, the number of doublings. Defaults to None: halve the image
+            first. Default: None, that of the preset, else 64, which suits a CPU.
+        depth: Int of at least 1, the number of doublings. Default: None, halve the image
             while both sides are even and the smaller one is above 7. So 1 for 8, 2 for 28, 3 for
             32, 4 for 64, 6 for 256 pixels.
-        num_blocks: Integer of at least 1, blocks in a stage. Defaults to 2.
-        group_width: Integer of at least 1 that divides twice the width, channels in a group of the
-            3x3 convolutions; the paper's cardinality is the number of groups. Defaults to None:
+        num_blocks: Int of at least 1, blocks in a stage. Default: 2.
+        group_width: Int of at least 1 that divides twice the width, channels in a group of the
+            3x3 convolutions; the paper's cardinality is the number of groups. Default: None,
             that of the preset, else 16, or the largest power of two below that fits.
-        num_classes: Integer of at least 2, the number of classes, or None (the default) for no
+        num_classes: Int of at least 2, the number of classes, or None (the default) for no
             labels. A linear embedding of the label is concatenated to the latent.
-        seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
+        seed: Int of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
         A `keras.Model` from float latents [batch, latent_dim] to float32 images
@@ -162,15 +162,15 @@ def r3gan_discriminator(
             by 2**depth, 1 to 4 channels.
         preset: "cifar10", "ffhq64", "ffhq256", "imagenet32", "imagenet64" or None (the default).
             See `r3gan_generator`, as for the next arguments.
-        width: Integer of at least 1, or one for each stage, smallest map first; None (the default)
+        width: Int of at least 1, or one for each stage, smallest map first; None (the default)
             for that of the preset, or 64.
-        depth: Integer of at least 1, the number of halvings, or None (the default).
-        num_blocks: Integer of at least 1, blocks in a stage. Defaults to 2.
-        group_width: Integer of at least 1, channels in a group, or None (the default).
-        num_classes: Integer of at least 2, the number of classes, or None (the default) for no
+        depth: Int of at least 1, the number of halvings, or None (the default).
+        num_blocks: Int of at least 1, blocks in a stage. Default: 2.
+        group_width: Int of at least 1, channels in a group, or None (the default).
+        num_classes: Int of at least 2, the number of classes, or None (the default) for no
             labels. The logit is then V[label].h of linear features h: an example is judged only as
             one of its class.
-        seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
+        seed: Int of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
         A `keras.Model` from images [batch, *image_shape] to float32 logits [batch, 1]. With classes
@@ -241,7 +241,7 @@ class LearnedMap(keras.layers.Layer):
 
     Args:
         map_size: Tuple (height, width), the size of the map, which starts as N(0, 1).
-        seed: Integer, of the initial map; or None, for Keras's global seed.
+        seed: Int, of the initial map; or None, for Keras's global seed.
         **options: Those of `keras.layers.Layer`.
     """
 

@@ -53,17 +53,17 @@ def resnet_generator(
     Args:
         image_shape: Tuple (height, width, channels): 8 to 128 pixels a side, both sides divisible
             by 2**depth, 1 to 4 channels.
-        latent_dim: Integer of at least 1, the size of a latent vector. Defaults to 128.
-        width: Integer of at least 1, channels at full resolution. Defaults to None: 128 for images
+        latent_dim: Int of at least 1, the size of a latent vector. Default: 128.
+        width: Int of at least 1, channels at full resolution. Default: None, 128 for images
             of up to 32 pixels, where SNGAN takes 256, and 64 for larger ones.
-        depth: Integer of at least 1, the number of blocks, each of which doubles the map. Defaults
-            to None: halve the image while both sides are even and the smaller one is above 6. So 1
+        depth: Int of at least 1, the number of blocks, each of which doubles the map. Default:
+            None, halve the image while both sides are even and the smaller one is above 6. So 1
             for 8, 2 for 28, 3 for 32 and 48, 4 for 64, 5 for 128 pixels.
-        normalization: "none", "batch", "layer" or "spectral". Defaults to "batch".
-        num_classes: Integer of at least 2, the number of classes, or None (the default) for no
+        normalization: "none", "batch", "layer" or "spectral". Default: "batch".
+        num_classes: Int of at least 2, the number of classes, or None (the default) for no
             labels. Each class has a separate gain and offset at every normalization, or in its
             place.
-        seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
+        seed: Int of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
         A `keras.Model` from float latents [batch, latent_dim] to float32 images
@@ -127,16 +127,16 @@ def resnet_discriminator(
     Args:
         image_shape: Tuple (height, width, channels): 8 to 128 pixels a side, both sides divisible
             by 2**depth, 1 to 4 channels.
-        width: Integer of at least 1, channels of the first block. Defaults to None: 128 for images
+        width: Int of at least 1, channels of the first block. Default: None, 128 for images
             of up to 32 pixels, 64 for larger ones.
-        depth: Integer of at least 1, the number of blocks that halve. Defaults to None: halve while
+        depth: Int of at least 1, the number of blocks that halve. Default: None, halve while
             both sides are even and the smaller one is above 8 (4 for images of more than 32
             pixels), and at least once. So 1 for 8, 2 for 28 and 32, 4 for 48 and 64, 5 for 128
             pixels: not always what the generator has.
-        normalization: "none", "batch", "layer" or "spectral". Defaults to "none".
-        num_classes: Integer of at least 2, the number of classes, or None (the default) for no
+        normalization: "none", "batch", "layer" or "spectral". Default: "none".
+        num_classes: Int of at least 2, the number of classes, or None (the default) for no
             labels. The logit is then a projection: w.h + b + V[label].h of the features h.
-        seed: Integer of at least 0 that fixes the initial weights, or None for Keras's global seed.
+        seed: Int of at least 0 that fixes the initial weights, or None for Keras's global seed.
 
     Returns:
         A `keras.Model` from images [batch, *image_shape] to float32 logits [batch, 1]. With classes

@@ -36,6 +36,8 @@ generator | zcr, icr |
     discriminator costs another pass through it. bCR shows A to the discriminator alone: its
     changes may leak into the samples.
 
+    The weight of a term that the kind does not have changes nothing.
+
     Args:
         kind: "cr", "bcr", "zcr", or "icr", which is bCR and zCR. Default: "bcr".
         real_weight: Float of at least 0. Default: 10.
@@ -45,7 +47,7 @@ generator | zcr, icr |
         diversity_weight: Float of at least 0. Default: 0.5; StyleGAN2-ADA 0.02. The term has no
             bound but that of the images.
         latent_stddev: Float above 0. Default: 0.03. Codes have 0.03, 0.05 and 0.1.
-        change: `tfgans.augmentation.Augmentation`, A, not adaptive. Default:
+        augmentation: `tfgans.augmentation.Augmentation`, A, not adaptive. Default:
             `DiffAugment("flip,translation")`, as in the code of DiffAugment. For digits, which a
             mirror changes, take `DiffAugment("translation")`.
 
@@ -72,7 +74,9 @@ generator | zcr, icr |
     latent_weight: float = dataclasses.field(default=5.0, kw_only=True)
     diversity_weight: float = dataclasses.field(default=0.5, kw_only=True)
     latent_stddev: float = dataclasses.field(default=0.03, kw_only=True)
-    change: Augmentation = dataclasses.field(default=DiffAugment("flip,translation"), kw_only=True)
+    augmentation: Augmentation = dataclasses.field(
+        default=DiffAugment("flip,translation"), kw_only=True
+    )
 
     def __post_init__(self) -> None:
         checks.choice("kind", self.kind, KINDS)
@@ -80,11 +84,11 @@ generator | zcr, icr |
             checks.non_negative(name, getattr(self, name))
         checks.positive("latent_stddev", self.latent_stddev)
         example = 'tfgans.augmentation.DiffAugment("translation")'
-        checks.instance("change", self.change, Augmentation, example)
-        if self.change.is_adaptive:
+        checks.instance("augmentation", self.augmentation, Augmentation, example)
+        if self.augmentation.is_adaptive:
             raise ValueError(
-                "`change` must not be adaptive: no discriminator moves its p. Received: "
-                f"{self.change}. Use `DiffAugment`, or `AdaptiveAugment(..., target=None, "
+                "`augmentation` must not be adaptive: no discriminator moves its p. Received: "
+                f"{self.augmentation}. Use `DiffAugment`, or `AdaptiveAugment(..., target=None, "
                 "initial_p=0.5)`"
             )
 
@@ -106,14 +110,13 @@ generator | zcr, icr |
             gap = logits.with_values(tf.square(logits.values - changed)).mean()
             terms.append((weight, gap))
 
-        fake = tf.stop_gradient(judged.fake)
         if self.kind != "zcr":
             key = random.fold(judged.key, Role.CONSISTENCY_OF_REAL)
-            changed = self.change(judged.real, key)
+            changed = self.augmentation(judged.real, key)
             compare(self.real_weight, judged.real_logits, judged.judge_real(changed))
         if self.kind in ("bcr", "icr"):
             key = random.fold(judged.key, Role.CONSISTENCY_OF_FAKE)
-            changed = self.change(fake, key)
+            changed = self.augmentation(tf.stop_gradient(judged.fake), key)
             compare(self.fake_weight, judged.fake_logits, judged.judge_fake(changed))
         if self.generator_noise is not None:
             near = tf.stop_gradient(judged.fake_near(self.generator_noise))
@@ -133,7 +136,7 @@ generator | zcr, icr |
     def check(self, shape: Sequence[int | None], *, trains_generator: bool) -> None:
         """Raises ValueError unless examples of `shape` can be changed, and the generator learns."""
         if self.kind != "zcr":
-            self.change.check_shape(shape)
+            self.augmentation.check_shape(shape)
         if self.generator_noise is not None and not trains_generator:
             raise ValueError(
                 "zCR compares fakes of near latents, and this method refines its fakes and trains "
@@ -141,12 +144,12 @@ generator | zcr, icr |
             )
 
     def get_config(self) -> Config:
-        """Returns the settings, the change serialized."""
-        change = keras.saving.serialize_keras_object(self.change)
-        return {**super().get_config(), "change": change}
+        """Returns the settings, the augmentation serialized."""
+        augmentation = keras.saving.serialize_keras_object(self.augmentation)
+        return {**super().get_config(), "augmentation": augmentation}
 
     @classmethod
     def from_config(cls, config: Config) -> "ConsistencyRegularization":
         """Makes a regularizer from the result of `get_config`."""
-        change = keras.saving.deserialize_keras_object(config["change"])
-        return cls(**{**config, "change": change})
+        augmentation = keras.saving.deserialize_keras_object(config["augmentation"])
+        return cls(**{**config, "augmentation": augmentation})

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from tfgans import checks
+from tfgans import checks, replicas
 
 STRATEGIES = ("default", "mirrored", "multi_worker")
 _LOST = (
@@ -122,7 +122,7 @@ class Cluster:
     @property
     def num_workers(self) -> int:
         """The number of processes."""
-        return max(1, sum(map(len, self._addresses.values())))
+        return replicas.num_workers(self._strategy)
 
     @property
     def is_chief(self) -> bool:

@@ -35,6 +35,7 @@ class RunDirectory:
     | name | what |
     |---|---|
     | `run.json` | settings that decide the result, its length, whether it is finished, its data |
+    | `flags.txt` | of `tfgans train`: its flags, a file for `--flagfile` |
     | `initial.keras` | the model before training: into it the backups load |
     | `time.csv` | seconds and CPU seconds of training, a row for each epoch of the log |
     | `backups/` | the last two backups; the same command continues from there |
@@ -46,6 +47,7 @@ class RunDirectory:
     | `doctor-readings.csv` | its measurements, a row a check |
     | `final.keras` | the trained model, written at the end |
     | `evaluation.csv` | with an evaluator: a row a metric at each evaluation |
+    | `evaluation.csv.json` | the settings of the evaluations |
     | `best.keras` | with an evaluator: the model with the best first metric |
     | `best.keras.json` | its step, and the metric's value |
 
@@ -342,7 +344,7 @@ def load_checkpoint(run_dir: str | os.PathLike[str], checkpoint: str | None = No
     checks.choice("checkpoint", name, CHECKPOINTS)
     path = {"final": run.final_model, "best": run.best_model, "last": run.initial_model}[name]
     if not path.exists() or (name == "final" and not run.is_finished):
-        if run.is_finished:
+        if run.is_finished and (name != "best" or run.evaluation_log.exists()):
             raise ValueError(
                 f"{run.path} holds no {name} model ({path.name}), though the run is finished: its "
                 "models have been removed. Train it again in another run directory"

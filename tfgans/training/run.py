@@ -81,9 +81,10 @@ class Run:
             which drops generators of a mixture; `log.csv` then has their number. Default: None,
             the number stays.
         max_generators: Int, with `adapt_every`: the number up to which the best generator is split.
-            Default: None, none is.
+            Default: None, no component is split.
         doctor_every: Int, training steps between the checks of `tfgans.callbacks.Doctor`. Default:
-            500. With None, and in a cluster, there are none: only broken numbers are noticed.
+            500. With None, and in a cluster, there are none: only broken numbers and dying
+            components of a mixture are noticed.
         rollbacks: Int, times in the whole run that the doctor may return to the last good backup,
             with half the learning rates; a later call may allow more. Default: 0.
         held_out: `tfgans.data.Source` of examples that are not trained on, with which the doctor
@@ -167,9 +168,10 @@ class Run:
                 "Choose an augmentation, or leave it out"
             )
         self._evaluation = self._make_evaluation(evaluator, evaluate_every)
-        self._monitor = self._make_monitor(warn=doctor_every is None)
-        self._adaptation = self._make_adaptation(adapt_every, max_generators)
         self._guard = self._make_guard(doctor_every, rollbacks, held_out)
+        # A doctor warns of dying components too.
+        self._monitor = self._make_monitor(warn=not isinstance(self._guard, callbacks.Doctor))
+        self._adaptation = self._make_adaptation(adapt_every, max_generators)
         self._limit = self._make_limit()
         adaptation = {"adapt_every": adapt_every, "max_generators": max_generators}
         # They decide when a run goes back, and to which step. `rollbacks` itself may change, also
@@ -208,7 +210,7 @@ class Run:
         examples = "endless" if source.num_examples is None else f"{source.num_examples} examples"
         updates = f"{gan.discriminator_steps} discriminator updates and a generator update"
         length = [
-            f"{value:g} {name.replace('cpu_', 'CPU ')}"
+            f"{value:.15g} {name.replace('cpu_', 'CPU ')}"
             for name, value in self._length.items()
             if value is not None
         ]

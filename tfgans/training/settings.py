@@ -14,14 +14,13 @@ from tfgans import sampling
 from tfgans.data import Source
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.load_options import DECIDING
-from tfgans.evaluation.keras_extractor import INCIDENTAL, essential
+from tfgans.evaluation.keras_extractor import essential, renamed
 from tfgans.gan import GAN
 from tfgans.players import Player
 from tfgans.training.directory import RunDirectory
 
 _NETWORKS = frozenset({"generator", "discriminator"})
 # Lists in the config of a functional model that refer to layers by name.
-_REFERENCES = frozenset({"keras_history", "input_layers", "output_layers"})
 _CHECKSUMS = ("architecture", "data", "seeds")
 _RATES = ("learning_rate", "beta_1", "beta_2")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -93,7 +92,7 @@ def _source(source: Source) -> dict[str, Any]:
 
 def _network(player: Player) -> dict[str, Any]:
     network = player.network
-    config = _renamed(keras.saving.serialize_keras_object(network))
+    config = renamed(keras.saving.serialize_keras_object(network))
     described: dict[str, Any] = {
         "parameters": network.count_params(),
         "architecture": _checksum(_without_seeds(config)),
@@ -117,35 +116,6 @@ def _without_seeds(config: Any) -> Any:
             if not str(key).endswith("seed")
         }
     return [_without_seeds(value) for value in config] if isinstance(config, list) else config
-
-
-def _renamed(config: Any) -> Any:
-    """Returns a network's config without what differs between two builds of the same network."""
-    names: dict[str, int] = {}
-
-    def collect(value: Any) -> None:
-        if isinstance(value, dict):
-            if isinstance(value.get("name"), str):
-                names.setdefault(value["name"], len(names))
-            for part in value.values():
-                collect(part)
-        elif isinstance(value, list | tuple):
-            for part in value:
-                collect(part)
-
-    def rename(value: Any, refers: bool = False) -> Any:
-        if isinstance(value, dict):
-            return {
-                key: rename(part, refers or key in _REFERENCES)
-                for key, part in value.items()
-                if key not in INCIDENTAL
-            }
-        if isinstance(value, list | tuple):
-            return [rename(part, refers) for part in value]
-        return names.get(value, value) if refers and isinstance(value, str) else value
-
-    collect(config)
-    return rename(config)
 
 
 def _class_shares(gan: GAN, source: Source) -> dict[str, Any]:

@@ -48,12 +48,14 @@ def define(parser: Parser) -> None:
 def evaluator(parser: Parser, source: "Source") -> "Evaluator":
     """Returns the evaluator that the flags describe."""
     import tfgans
+    from tfgans.metrics.ms_ssim import SMALLEST_SIDE
 
     values = parser.values
     metrics = values.metrics
     extractor = values.extractor or _default_extractor(source)
     if extractor is None and metrics is None:
-        metrics = PIXEL_METRICS
+        is_large = min(source.data_shape[:2]) >= SMALLEST_SIDE
+        metrics = [name for name in PIXEL_METRICS if name != "ms_ssim" or is_large]
         if (source.num_classes or 0) > 1:
             warnings.warn(
                 "only pixels are measured. The images have labels: --extractor=classifier trains a "

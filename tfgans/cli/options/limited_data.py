@@ -170,6 +170,6 @@ def regularizers(parser: Parser) -> "list[Regularizer]":
         result.append(LeCam(weight=values.lecam_weight, start=start))
     if values.consistency != "none":
         policy = values.consistency_policy
-        change = DiffAugment("flip,translation" if policy is None else policy)
-        result.append(ConsistencyRegularization(values.consistency, change=change))
+        augmentation = DiffAugment("flip,translation" if policy is None else policy)
+        result.append(ConsistencyRegularization(values.consistency, augmentation=augmentation))
     return result

@@ -192,7 +192,10 @@ def _to_b64(value: bytes) -> dict[str, str]:
 
 def _to_bytes(name: str, value: Any) -> bytes:
     if isinstance(value, str):
-        return value.encode()
+        try:
+            return value.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidRequestError(f"{name!r} must be text. Received: {error}") from error
     if _is_b64(value):
         try:
             return base64.b64decode(value["b64"], validate=True)

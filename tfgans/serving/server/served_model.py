@@ -164,7 +164,8 @@ class ModelFolder:
 
     def check(self, config: ModelConfig) -> None:
         """Raises ValueError if a label has a version that would not be served. Loads nothing."""
-        _check_labels(config.labels, self._wanted(config.policy) or list(self.models))
+        wanted = self._wanted(config.policy, version_folders(self.path))
+        _check_labels(config.labels, wanted or list(self.models))
 
     def configure(self, config: ModelConfig) -> bool:
         """Takes over the policy and the labels; returns whether the served versions changed.
@@ -228,7 +229,7 @@ class ModelFolder:
     def _load_wanted(self, policy: VersionPolicy, labels: Mapping[str, int]) -> list[int]:
         while True:
             folders = version_folders(self.path)
-            wanted = self._wanted(policy)
+            wanted = self._wanted(policy, folders)
             # Without a version to serve, those that are served stay.
             _check_labels(labels, wanted or list(self.models))
             missing = [version for version in wanted if version not in self.models]
@@ -236,8 +237,7 @@ class ModelFolder:
                 return wanted
             self._load(folders[missing[-1]])
 
-    def _wanted(self, policy: VersionPolicy) -> list[int]:
-        folders = version_folders(self.path)
+    def _wanted(self, policy: VersionPolicy, folders: Mapping[int, Path]) -> list[int]:
         return policy.choose(
             version for version, folder in folders.items() if self._may_load(folder)
         )

@@ -142,7 +142,12 @@ class Server:
         while True:
             await asyncio.sleep(self._poll_seconds)
             # Not in the thread of the model, so that requests continue.
-            for name in await asyncio.to_thread(self._models.refresh):
+            try:
+                changed = await asyncio.to_thread(self._models.refresh)
+            except Exception:
+                _log.exception("new versions could not be looked for")
+                continue
+            for name in changed:
                 versions = ", ".join(map(str, self._models.folders[name].models))
                 _log.warning("serving %s version %s", name, versions)
 
