@@ -8,6 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import pytest
+import served
 import tensorflow as tf
 
 tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -34,6 +35,13 @@ def _fresh_keras_state():
     keras.backend.clear_session(free_memory=next(_tests) % 100 == 0)
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_exports(tmp_path_factory):
+    """The processes of pytest-xdist share the exports of small models."""
+    folder = tmp_path_factory.getbasetemp()
+    served.shared_folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
-"""Small generators and their exports, each made once in a process."""
+"""Small generators and their exports, each made once in a run of tests by one of its processes."""
 
-import atexit
 import functools
-import tempfile
 from pathlib import Path
 
 import keras
@@ -11,9 +9,12 @@ import tensorflow as tf
 import tiny
 
 import tfgans
+from tfgans import files
 
 ROOT = Path(__file__).parents[1]
 CLASS_NAMES = ["zero", "one", "zwölf", "three", "4", "five"]  # Four fewer than classes.
+# The folder of the exports, which `conftest.py` sets.
+shared_folder = Path()
 NUM_COMPONENTS = {"plain": 1, "mixture": 3, "conditional": 1, "points": 1}
 
 
@@ -54,10 +55,17 @@ class Labeled(tf.Module):
 class Export:
     """A live model and its first version, which was not compared in a new process."""
 
-    def __init__(self, kind, folder):
+    def __init__(self, kind):
         self.kind, self.live = kind, make(kind)
-        names = CLASS_NAMES if kind == "conditional" else None
-        self.version = self.live.export(folder / kind, class_names=names, verify=False)
+
+    @functools.cached_property
+    def version(self):
+        version = shared_folder / self.kind / "1"
+        names = CLASS_NAMES if self.kind == "conditional" else None
+        with files.locked(shared_folder):
+            if not version.exists():
+                self.live.export(version.parent, class_names=names, verify=False)
+        return version
 
     @functools.cached_property
     def loaded(self):
@@ -77,11 +85,4 @@ class Export:
 @functools.cache
 def export(kind):
     """Returns the export of a kind; its folder of versions has the kind as name."""
-    return Export(kind, _folder())
-
-
-@functools.cache
-def _folder():
-    folder = tempfile.TemporaryDirectory()
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
+    return Export(kind)

@@ -265,6 +265,14 @@ class TestEvaluate:
         # Uniform noise is 0.63 away from the real digits, their negatives are 1.2 away.
         assert metrics["sliced_wasserstein_distance"]["value"] < 0.3
 
+    def test_images_too_small_for_a_metric_have_the_others(self, tmp_path):
+        pixels = np.random.default_rng(0).integers(0, 256, [40, 4, 4, 1], np.uint8)
+        np.savez(tmp_path / "a.npz", x=pixels)
+        flags = "--dataset=npz:{at}/a.npz --samples={at}/a.npz --out={at}/out"
+        ok("evaluate", flags, at=tmp_path)
+        names = {"sliced_wasserstein_distance", "near_copies"}
+        assert record_of(tmp_path / "out")["metrics"].keys() == names
+
     def test_a_damaged_record_is_refused_before_the_work(self, tmp_path, monkeypatch):
         (tmp_path / "evaluation.json").write_text("{}")
         monkeypatch.setattr(tfgans.data, "load", None)

@@ -104,6 +104,7 @@ def test_a_split_that_cannot_be_used_is_reported_and_an_absent_split_is_not(labe
         assert ImageClassifier.load(loaded, data_dir=tmp_path / "new") is None
 
 
+@pytest.mark.slow
 def test_a_part_that_lacks_classes_has_the_classifier_of_all(tmp_path, monkeypatch):
     monkeypatch.setattr(image_classifier, "num_steps", lambda num: 10)
     images, labels = patches(60, classes=2)

@@ -29,6 +29,7 @@ CARD = {
     "note": "for the tests",
     "folder": ["/home/me/cats", "folder:/home/me/cats", "https://a/b"],
     "limits": ["Cats only."],
+    "evaluated": {"class_names": ["/m/0k4j", "dog"], "shape": [8, 8]},
 }
 
 
@@ -67,6 +68,7 @@ def test_model_card(version):
     card = json.loads((version / "assets.extra" / "model_card.json").read_text())
     assert (card["name"], card["note"]) == ("digits", "for the tests")
     assert card["folder"] == ["cats", "folder:cats", "https://a/b"]  # No path of this machine.
+    assert card["evaluated"] == CARD["evaluated"]
     assert card["model"].pop("parameters") > 100
     assert card["model"] == {
         "class": "NonSaturatingGAN",

@@ -11,6 +11,7 @@ import pytest
 import tiny_lab
 
 from tfgans import engines, files, labs
+from tfgans.labs.lab import Drawing
 
 TIMES = ["cpu_seconds", "commit"]
 
@@ -62,6 +63,27 @@ def test_a_failed_run_is_a_row_and_the_others_go_on(tmp_path):
     assert "## Failed runs" in (tmp_path / "report.md").read_text()
     # Seed 1 has failures and does not count; `forgets`, which always fails, is left out.
     assert outcome.verdicts[0].num_seeds == 6
+
+
+def test_a_figure_or_table_that_lacks_its_rows_does_not_cost_the_report(tmp_path, here):
+    lacking = {"tables": {"Wings": lambda rows: rows["wings"]}}
+    lacking["drawings"] = {"wings": Drawing("The wings.", lambda rows: rows["wings"])}
+    labs.run(tiny_lab.lab(**lacking), tmp_path, seeds=2)
+    text = (tmp_path / "report.md").read_text()
+    assert "*No figure `wings`: KeyError: 'wings'*" in text
+    assert "## Wings\n\n*No table: KeyError: 'wings'*" in text
+    assert "## Verdicts" in text
+
+
+def test_a_lab_of_one_cell_without_settings(tmp_path, here):
+    lab = tiny_lab.lab(
+        cells=lambda quick: [{}],
+        measure=lambda seed: {"path": [0.0, seed + 1.0], "end": seed + 1.0},
+        tables={},
+    )
+    outcome = labs.run(lab, tmp_path, seeds=2)
+    assert (outcome.num_runs, outcome.num_failed) == (2, 0)
+    assert outcome.verdicts[0].num_seeds == 2
 
 
 def test_only_failed_runs_run_again(tmp_path, here):

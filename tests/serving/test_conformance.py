@@ -124,6 +124,7 @@ CASES = [
     columns("text", [{"b64": "?"}], 400, "base64"),
     columns("text", [{"b64": 1}], 400),
     columns("text", [1], 400),
+    columns("text", ["\ud800"], 400, "must be text"),
     rows("text", ["a", {"b64": "YWJj"}], 200, ["a", "abc"]),
     rows("text", [{"text": "a"}], 200, ["a"]),
     columns("scalar_text", {"b64": "YWJj"}, 200, "abc"),

@@ -219,6 +219,31 @@ class TestBatcher:
         assert [type(reply) for reply in self.submit(fail, [[1], [2]])] == [MemoryError] * 2
 
 
+def test_a_failed_look_for_new_versions_is_not_the_last(caplog):
+    looks = iter([KeyError("2"), ["m"], []])
+    folder = types.SimpleNamespace(models={2: None})
+
+    def refresh():
+        look = next(looks, [])
+        if isinstance(look, Exception):
+            raise look
+        return look
+
+    models = types.SimpleNamespace(folders={"m": folder}, refresh=refresh)
+    server = Server(models, poll_seconds=0.01)
+
+    async def watch():
+        async with test_utils.TestClient(test_utils.TestServer(server.application())):
+            for _ in range(1000):
+                await asyncio.sleep(0.01)
+                if "serving m version 2" in caplog.text:
+                    return
+
+    asyncio.run(watch())
+    assert "could not be looked for" in caplog.text
+    assert "serving m version 2" in caplog.text
+
+
 def test_rows_that_may_wait():
     seed = {"seed": TensorInfo("int64", (None,))}
 

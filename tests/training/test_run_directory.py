@@ -365,6 +365,8 @@ class TestCheckpoints:
         (copied / "final.keras").unlink()
         last = training.load_checkpoint(copied)
         tiny.assert_same_state(final, last)
+        with pytest.raises(ValueError, match=r"no best model.*without evaluations"):
+            training.load_checkpoint(copied, "best")
         newest = max((copied / "backups").iterdir())
         newest.write_bytes(newest.read_bytes()[:1000])
         with pytest.raises(ValueError, match="no whole backup"):
