@@ -185,7 +185,8 @@ def test_site_builds_without_warnings_and_has_every_public_name(tmp_path):
     )
     packages = {page.stem: f"tfgans.{page.stem}" for page in (ROOT / "docs/api").glob("*.md")}
     packages |= {"client": "tfgans.serving.client"}
-    del packages["index"], packages["gan"], packages["random"]
+    # These pages choose what they show.
+    del packages["index"], packages["gan"], packages["optimizers"], packages["random"]
     for page, package in packages.items():
         text = (tmp_path / "api" / f"{page}.html").read_text(encoding="utf-8")
         headings = set(re.findall(r'<h\d id="tfgans\.[\w.]*?(\w+)"', text))
