@@ -51,7 +51,20 @@ def define(parser: Parser) -> None:
         ["num_classes", "value_range"],
         "--num_classes and --value_range need --saved_model",
     )
+    parser.check(
+        ["value_range"],
+        lambda values: values["value_range"] is None or _is_range(values["value_range"]),
+        "--value_range must be two numbers, the lower first, such as 0,1",
+    )
     parser.check_companions("run_dir", ["checkpoint"], "--checkpoint needs --run_dir")
+
+
+def _is_range(words: Sequence[str]) -> bool:
+    try:
+        low, high = map(float, words)
+    except ValueError:
+        return False
+    return low < high
 
 
 def evaluate(parser: Parser, _: Sequence[str]) -> int:
