@@ -19,7 +19,18 @@ SCRIPTS = sorted((ROOT / "bin").glob("*.py"))
 SOURCES = MODULES + SCRIPTS
 # A unit is a folder or a module of the package. Every unit may import these, which import no other.
 COMMON = {
-    *("checks", "class_names", "compat", "copies", "files", "images", "random", "reprs", "shapes"),
+    *(
+        "checks",
+        "class_names",
+        "compat",
+        "configs",
+        "copies",
+        "files",
+        "images",
+        "random",
+        "reprs",
+        "shapes",
+    ),
     *("state", "types", "versions", "weighted"),
 }
 # The other units that each unit imports.

@@ -10,14 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks
+from tfgans.configs import renamed
 from tfgans.evaluation.extractors import Extractor, Features
 from tfgans.evaluation.extractors import checksum as checksum_of_arrays
-from tfgans.types import Config
-
-# Settings that Keras counts in a process, or that only its loading reads.
-INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "shared_object_id"})
-# The settings of a network that refer to layers by name.
-_REFERENCES = frozenset({"keras_history", "input_layers", "output_layers"})
 
 
 def keras_model(
@@ -126,41 +121,3 @@ def checksum_of(model: keras.Model) -> str:
     layers = [[type(layer).__name__, renamed(layer.get_config())] for layer in model.layers]
     text = json.dumps(layers, sort_keys=True, default=lambda value: type(value).__name__)
     return checksum_of_arrays([np.frombuffer(text.encode(), np.uint8), *model.get_weights()])
-
-
-def essential(config: Config) -> Config:
-    """Returns a config without the settings that do not change the output, at any depth."""
-    return {
-        key: essential(value) if isinstance(value, dict) else value
-        for key, value in config.items()
-        if key not in INCIDENTAL
-    }
-
-
-def renamed(config: Any) -> Any:
-    """Returns a network's config without what differs between two builds of the same network."""
-    names: dict[str, int] = {}
-
-    def collect(value: Any) -> None:
-        if isinstance(value, dict):
-            if isinstance(value.get("name"), str):
-                names.setdefault(value["name"], len(names))
-            for part in value.values():
-                collect(part)
-        elif isinstance(value, list | tuple):
-            for part in value:
-                collect(part)
-
-    def rename(value: Any, refers: bool = False) -> Any:
-        if isinstance(value, dict):
-            return {
-                key: rename(part, refers or key in _REFERENCES)
-                for key, part in value.items()
-                if key not in INCIDENTAL
-            }
-        if isinstance(value, list | tuple):
-            return [rename(part, refers) for part in value]
-        return names.get(value, value) if refers and isinstance(value, str) else value
-
-    collect(config)
-    return rename(config)

@@ -1,5 +1,6 @@
 """Weights of trained extractors, kept in the cache folder."""
 
+import contextlib
 import os
 import warnings
 import zipfile
@@ -10,6 +11,9 @@ import numpy as np
 
 from tfgans import files
 from tfgans.data.tfds_images import data_directory
+
+# The errors of a file that is missing or damaged.
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def cached(
@@ -33,9 +37,8 @@ def cached(
     """
     path = cache_path(name, data_dir)
     # The file is written as a whole, so reading needs no lock, and the folder may be read-only.
-    arrays = read(path, shapes)
-    if arrays is not None:
-        return arrays
+    with contextlib.suppress(*_DAMAGED):
+        return _load(path, shapes)
     lock = path.with_suffix(".lock")
     lock.mkdir(parents=True, exist_ok=True)
     with files.locked(lock):
@@ -57,14 +60,18 @@ def read(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray] | No
     if not path.exists():
         return None
     try:
-        # Opened here: NumPy leaves a damaged file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = [stored[f"arr_{index}"] for index in range(len(shapes))]
-        if [array.shape for array in arrays] != list(shapes):
-            raise ValueError("the layers have other shapes")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        return _load(path, shapes)
+    except _DAMAGED as error:
         warnings.warn(
             f"The cached classifier {path} is damaged ({error}); it is trained again", stacklevel=4
         )
         return None
+
+
+def _load(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    # Opened here: NumPy leaves a damaged file open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        arrays = [stored[f"arr_{index}"] for index in range(len(shapes))]
+    if [array.shape for array in arrays] != list(shapes):
+        raise ValueError("the layers have other shapes")
     return arrays

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 
 from tfgans import sampling
+from tfgans.configs import essential, renamed
 from tfgans.data import Source
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.load_options import DECIDING
-from tfgans.evaluation.keras_extractor import essential, renamed
 from tfgans.gan import GAN
 from tfgans.players import Player
 from tfgans.training.directory import RunDirectory
