@@ -174,8 +174,8 @@ def test_runs_of_equal_cpu_time_have_the_steps_that_take_it(tmp_path, monkeypatc
     (tmp_path / "ema=0,seed=0").mkdir()
     assert run("sweep", more, path=tmp_path).returncode == 0
     assert json.loads((tmp_path / "sweep.json").read_text()) == definition
-    other = run("sweep", more.replace("seconds=.1", "seconds=.2"), path=tmp_path)
-    assert "--equal_cpu_seconds=0.1 there and --equal_cpu_seconds=0.2 here" in other.stderr
+    other = run("sweep", more.replace("seconds=.1", "seconds=1234567"), path=tmp_path)
+    assert "--equal_cpu_seconds=0.1 there and --equal_cpu_seconds=1234567 here" in other.stderr
 
 
 def test_a_combination_that_cannot_be_timed_is_a_failed_row(tmp_path, monkeypatch):
