@@ -80,7 +80,7 @@ IMPORTS = {
     },
     "metrics": set(),
     "evaluation": {"data", "gan", "metrics", "pictures", "sampling"},
-    "games": {"data", "gan", "metrics", "objectives", "optimizers", "penalties"},
+    "games": {"data", "gan", "layers", "metrics", "objectives", "optimizers", "penalties"},
     "serving": {"serving.client"},
     "serving.client": set(),
     "serving.server": {"export", "serving.client"},

@@ -84,22 +84,21 @@ def integer(name: str, value: Any) -> int:
     return int(value)
 
 
+def _is_finite(value: Any) -> bool:
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return number and math.isfinite(value)
+
+
 def finite(name: str, value: Any) -> float:
     """Returns `value` as a finite float, or raises ValueError."""
-    number = not isinstance(value, bool) and isinstance(value, numbers.Real)
-    if not number or not math.isfinite(value):
+    if not _is_finite(value):
         raise ValueError(f"`{name}` must be a finite number. Received: {short(value)}")
     return float(value)
 
 
 def non_negative(name: str, value: Any) -> float:
     """Returns `value` as a finite float of at least 0, or raises ValueError."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, numbers.Real)
-        or not math.isfinite(value)
-        or value < 0
-    ):
+    if not _is_finite(value) or value < 0:
         raise ValueError(
             f"`{name}` must be a finite number of at least 0. Received: {short(value)}"
         )

@@ -21,7 +21,7 @@ ENGINES = ("processes", "ray")
 # Runs before a process is replaced: TensorFlow frees little of what it traced.
 _RUNS_OF_A_PROCESS = 100
 # Seconds that a run which must end early has to save its state.
-_SECONDS_TO_SAVE = 30
+SECONDS_TO_SAVE = 30
 
 
 class Task(NamedTuple):
@@ -101,7 +101,7 @@ def _by_processes(
 ) -> Iterator[tuple[int, Ended]]:
     import pebble
 
-    pebble.CONSTS.term_timeout = _SECONDS_TO_SAVE
+    pebble.CONSTS.term_timeout = SECONDS_TO_SAVE
     pool = pebble.ProcessPool(
         max_workers=min(workers, max(len(tasks), 1)),
         max_tasks=runs_of_a_process,
@@ -165,7 +165,7 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(_SECONDS_TO_SAVE)
+        time.sleep(SECONDS_TO_SAVE)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -190,7 +190,7 @@ def _measure(task: Task) -> Ended:
         measures = dict(task.measure(**task.arguments))
     except Exception as error:
         log = traceback.format_exc()
-        line = f"{type(error).__name__}: {error}"
+        line = " ".join(f"{type(error).__name__}: {error}".split())
         return Ended(None, line, log, time.process_time() - begun)
     return Ended(measures, cpu_seconds=time.process_time() - begun)
 
@@ -210,5 +210,5 @@ def _forget_others(seed: int) -> None:
 
 
 def _died(error: BaseException) -> Ended:
-    line = f"its process died: {error}"
+    line = " ".join(f"its process died: {error}".split())
     return Ended(None, line, line)

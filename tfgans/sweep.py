@@ -249,14 +249,14 @@ def read_row(folder: Path, cell: Cell, *, error: str = "") -> Row:
     run = RunDirectory(folder / cell.name)
     try:
         finished = run.is_finished
+        spent = run.time_spent()
+        numbers = run.evaluations()
     except ValueError as damage:
         return Row(cell, FAILED, 0, 0.0, None, {}, error or str(damage))
     state = FAILED if error else STOPPED if run.exists else WAITING
     if not error and finished:
         state = FINISHED
-    spent = run.time_spent()
     step, cpu_seconds = (spent[-1].step, spent[-1].cpu_seconds) if spent else (0, 0.0)
-    numbers = run.evaluations()
     evaluated_step = numbers[-1].step if numbers else None
     metrics = {number.metric: number.value for number in numbers if number.step == evaluated_step}
     return Row(cell, state, step, cpu_seconds, evaluated_step, metrics, error)
@@ -277,12 +277,24 @@ class TableRow(NamedTuple):
 
 
 def read_table(folder: Path) -> list[TableRow]:
-    """Returns the runs in the table that a sweep has written into a folder; nothing without."""
+    """Returns the runs in the table that a sweep has written into a folder; nothing without.
+
+    Raises:
+        ValueError: If the table is damaged, or another program has written it.
+    """
     path = folder / TABLE
     if not (folder / DEFINITION).exists() or not path.exists():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [TableRow(row["run"], row["state"], row["error"]) for row in csv.DictReader(file)]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [
+                TableRow(row["run"], row["state"], row["error"]) for row in csv.DictReader(file)
+            ]
+    except (KeyError, ValueError, csv.Error) as error:
+        raise ValueError(
+            f"{path} must be the table that the sweep wrote. Received, of it: {error!r}. Remove "
+            "it: the sweep writes it again"
+        ) from error
 
 
 def failures(folder: Path) -> dict[str, str]:

@@ -80,6 +80,10 @@ FLAGS = [
     ("serve --model_dir={made} --port=70000", "--port=70000.*65535"),
     ("experiment --lab=alchemy --out={new}", "--lab must be all, many_paths, .* ends in .py"),
     ("experiment --out={new}", "lab.*must have a value"),
+    ("experiment --lab=all --only=size=2 --out={new}", "settings of a single lab: name it"),
+    ("experiment --lab=all --seconds=9 --out={new}", "settings of a single lab: name it"),
+    ("train --flagfile={made}/a.npy", "--flagfile must name a file of text. Received: 'utf-8'"),
+    ("data inspect --dataset=digits --out={new}.jpg", "--out must be a .png file"),
 ]
 # Code 1: what is wrong shows when the command runs.
 WORK = [
@@ -114,6 +118,8 @@ WORK = [
     ("evaluate --samples={made}/a.npy", "--out is needed"),
     ("evaluate --samples={made}/two.npz --out={new}", "2 arrays instead of a single"),
     ("evaluate --samples={made}/text.npz --out={new}", "is not an array of numbers"),
+    ("evaluate --samples={made}/damaged.npz --out={new}", "is not an array of numbers: Error -3"),
+    ("data inspect --dataset=ring --out={new}.png", "--out is for a data set of images"),
     ("evaluate --image_size=16 --metrics=frechet_distance" + OF_ARRAY, "--extractor=classifier"),
     ("evaluate --extractor=vgg" + OF_ARRAY, r"keras:FILE:LAYER\[:PROBABILITIES\]"),
     ("evaluate --extractor=keras:a.h5:x" + OF_ARRAY, "of a file that ends in .keras"),
@@ -137,6 +143,10 @@ def made(tmp_path_factory):
     np.save(root / "a.npy", real)
     np.savez(root / "two.npz", a=real, b=real)
     (root / "text.npz").write_text("no array")
+    np.savez_compressed(root / "damaged.npz", a=real)
+    content = bytearray((root / "damaged.npz").read_bytes())
+    content[200:220] = b"x" * 20
+    (root / "damaged.npz").write_bytes(content)
     return root
 
 
@@ -189,7 +199,12 @@ def test_port_that_is_taken(made, tmp_path):
     ("error", "code", "line"),
     [
         (ValueError("two\nlines \x1b[2J"), 1, r"tfgans x: error: two lines \x1b[2J"),
-        (MemoryError("1 GB"), 1, "tfgans x: error: out of memory: 1 GB. Use less of it"),
+        (
+            MemoryError("1 GB"),
+            1,
+            "tfgans x: error: out of memory: 1 GB. Use smaller batches, "
+            "smaller networks or, in training, --accumulate_steps",
+        ),
         (KeyboardInterrupt(), 130, "tfgans x: error: interrupted"),
         (command.Exit("stopped", 130), 130, "tfgans x: stopped"),
     ],
@@ -201,6 +216,29 @@ def test_errors_of_the_work_are_a_line(error, code, line, capsys):
     failing = command.Command("x", "", (), lambda _: None, work)
     assert failing.main([]) == code
     assert capsys.readouterr().err == f"{line}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyboardInterrupt, 130), (ImportError("no TensorFlow"), 1)]
+)
+def test_a_start_that_fails_is_a_line(error, code, monkeypatch, capsys):
+    def start():
+        raise error
+
+    monkeypatch.setattr(command.quiet, "start_tensorflow", start)
+    failing = command.Command("x", "", (), lambda _: None, lambda *_: 0)
+    assert failing.main([]) == code
+    assert capsys.readouterr().err.startswith("tfgans x: error: ")
+
+
+def test_a_worker_that_is_lost_before_the_training_is_one_to_start_again(monkeypatch, tmp_path):
+    def lose(_):
+        raise training.WorkerLost("worker 1 has ended")
+
+    monkeypatch.setattr(devices, "scope", lose)
+    said = run("train", "--dataset=ring --run_dir={new}", new=tmp_path / "new")
+    assert said.returncode == local_cluster.TRY_AGAIN
+    assert said.stderr == "tfgans train: error: worker 1 has ended\n"
 
 
 def test_an_early_end_says_how_to_continue(monkeypatch, tmp_path):
@@ -230,4 +268,6 @@ def test_overview(capsys):
     assert all(f"  {name} " in told for name in main.COMMANDS)
     assert main.main([]) == 2
     assert capsys.readouterr().out == told
+    assert main.main(["help", "sample"]) == 0
+    assert capsys.readouterr().out.startswith(main.load("sample").summary)
     assert main.main(["--version"]) == 0

@@ -19,6 +19,7 @@ from tfgans.cli.options import (
     limited_data,
     method,
     mixtures,
+    model,
     networks,
     noise,
     runs,
@@ -294,6 +295,19 @@ def test_flag_file_of_a_command_line_is_taken(tmp_path):
     second.parse([f"--flagfile={file}"])
     assert second.is_set("rollbacks")
     assert second.flag_file() == first.flag_file()
+
+
+def test_flag_file_of_a_fine_tuned_run_is_taken(tmp_path):
+    """It holds the defaults of the networks, which are those of the other run."""
+    file = tmp_path / "flags.txt"
+    first, second = Parser(), Parser()
+    for parser in (first, second):
+        main.load("train").define(parser)
+    first.parse(["--run_dir=x", "--model=dcd", "--pretrained=y"])
+    file.write_text(first.flag_file())
+    second.parse([f"--flagfile={file}"])
+    for parser in (first, second):
+        model.check(parser)
 
 
 def test_flags_beside_a_file_have_priority(tmp_path):

@@ -20,6 +20,17 @@ SMALL = "--dataset=digits --network=mlp --width=8 --depth=1 --latent_dim=4 --bat
 SMALL += " --doctor_every=0 --model=non_saturating"
 RUNS = f"--run_dir={{path}} -- {SMALL} --steps=6 --steps_per_epoch=6 --evaluate_every=6"
 RUNS += " --metrics=frechet_distance --extractor=identity"
+# What a run that has begun says about itself.
+DESCRIPTION = json.dumps(
+    {
+        "settings": {},
+        "length": None,
+        "finished": False,
+        "data": None,
+        "class_names": None,
+        "versions": {},
+    }
+)
 
 
 def replace_runs(monkeypatch, ended):
@@ -201,6 +212,79 @@ def test_a_step_is_timed_without_what_is_not_training(tmp_path, eager):
     assert 0 < timed["step_seconds"] < 0.2
     assert "frechet" not in log.read_text()
     assert os.listdir(tmp_path) == ["log.txt"]
+
+
+def test_runs_are_where_the_sweep_is_on_every_machine(tmp_path, monkeypatch):
+    """Workers of a cluster do not begin in the folder of the command."""
+    told = []
+
+    def ended(task):
+        told.extend(word for word in task.arguments["words"] if word.startswith("--run_dir"))
+        return engines.Ended({"error": ""})
+
+    replace_runs(monkeypatch, ended)
+    monkeypatch.chdir(tmp_path)
+    assert run("sweep", "--run_dir=table --width=8").returncode == 0
+    assert set(told) == {f"--run_dir={tmp_path}/table/seed=0"}
+
+
+@pytest.mark.parametrize(
+    ("flag", "is_fresh"), [("strategy=default,mirrored", True), ("ema=0,.9", 0)]
+)
+def test_devices_are_checked_in_processes_of_their_own(flag, is_fresh, tmp_path, monkeypatch):
+    freshness = []
+
+    def run_tasks(tasks, *, fresh=False, **_):
+        freshness.append(fresh)
+        return ((i, engines.Ended({"error": ""})) for i, _ in enumerate(tasks))
+
+    monkeypatch.setattr(engines, "run_tasks", run_tasks)
+    assert run("sweep", f"--run_dir={{path}} --dry_run --{flag}", path=tmp_path).returncode == 0
+    assert freshness == [is_fresh]
+
+
+def test_an_interrupted_sweep_writes_what_its_runs_have_done(tmp_path, monkeypatch):
+    def run_tasks(tasks, **_):
+        if "--dry_run" in tasks[0].arguments["words"]:
+            return ((i, engines.Ended({"error": ""})) for i, _ in enumerate(tasks))
+        return interrupted()
+
+    def interrupted():
+        folder = tmp_path / "ema=.9,seed=0"
+        folder.mkdir()
+        (folder / "run.json").write_text(DESCRIPTION)
+        signal.raise_signal(signal.SIGTERM)
+        yield
+
+    monkeypatch.setattr(engines, "run_tasks", run_tasks)
+    done = run("sweep", "--run_dir={path} --ema=0,.9", path=tmp_path)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert "To continue: " in done.stderr
+    assert [row["state"] for row in rows(tmp_path)] == ["waiting", "stopped"]
+
+
+@pytest.mark.parametrize("text", [b"run;state;error\na;failed;x\n", b"run,state,error\na,\xff,\n"])
+def test_a_table_of_another_program_is_named(text, tmp_path, unchecked):
+    assert run("sweep", "--run_dir={path} --width=8", path=tmp_path).returncode == 0
+    (tmp_path / "table.csv").write_bytes(text)
+    done = run("sweep", "--run_dir={path} --width=8", path=tmp_path)
+    assert done.returncode == 1
+    assert "table.csv must be the table that the sweep wrote" in done.stderr
+    (tmp_path / "table.csv").unlink()
+    assert run("sweep", "--run_dir={path} --width=8", path=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("file", ["run.json", "time.csv", "evaluation.csv"])
+def test_a_damaged_run_is_a_row(file, tmp_path, unchecked):
+    flags = "--run_dir={path} --width=8,9"
+    assert run("sweep", flags, path=tmp_path).returncode == 0
+    folder = tmp_path / "width=8,seed=0"
+    folder.mkdir()
+    (folder / "run.json").write_text(DESCRIPTION)
+    (folder / file).write_text("step,?\n1\n")
+    done = run("sweep", flags, path=tmp_path)
+    assert [row["state"] for row in rows(tmp_path)] == ["failed", "waiting"]
+    assert file in rows(tmp_path)[0]["error"], done.stderr
 
 
 def test_folders_of_something_else_are_refused(tmp_path, unchecked):

@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pytest
 import tiny
+from scipy import stats
 
 import tfgans
 from tfgans import evaluation, metrics
@@ -17,6 +18,7 @@ from tfgans.evaluation.intervals import interval
 RING = tfgans.data.load("ring")
 # Read at once, while endless data cost TensorFlow half a second.
 STORED = tfgans.data.from_array(RING.sample(300, 9))
+STORED_ARRAY = RING.sample(100, 8)
 FRECHET = {"metrics": ["frechet_distance"]}
 NAME = "frechet_distance[identity]"
 
@@ -116,6 +118,16 @@ def test_modes_of_other_classifiers_and_mixtures():
     source, extractor = tfgans.data.from_array(images), Shades("shades", checksum=None)
     coverage = evaluate(images, source, extractor, metrics=["classifier_mode_coverage"])
     assert coverage.metrics["classifier_mode_coverage.modes"].value == 2
+    # Of unequal classes, a generator that draws them alike is not the best.
+    gray = np.concatenate([np.full([90, 4, 4, 1], -0.5), np.full([10, 4, 4, 1], 0.5)])
+    labeled = tfgans.data.from_array(gray, labels=[0] * 90 + [1] * 10)
+    options = {"metrics": ["classifier_mode_coverage"]}
+    copies, balanced = (
+        evaluate(images, labeled, extractor, **options).metrics["classifier_mode_coverage.kl"].value
+        for images in (gray, np.concatenate([gray[:50], gray[-10:].repeat(5, axis=0)]))
+    )
+    assert copies == pytest.approx(0, abs=1e-12)
+    assert balanced == pytest.approx(stats.entropy([0.5, 0.5], [0.9, 0.1]))
     threes = np.full([60, 1], 3.0, np.float32)
     coverage = evaluate(threes, Pair(threes), metrics=["mode_coverage"])
     assert coverage.metrics["mode_coverage.modes"].value == 1
@@ -138,7 +150,10 @@ def test_only_the_examples_that_are_read_stay_in_memory():
     for part in ("features", "examples"):
         examples, sizes = Chunks(), {"features": 0, "examples": 0, part: 25}
         view = View(
-            examples, evaluation.Identity(), Needs(statistics=False, **sizes), lambda *_: None
+            examples,
+            evaluation.Identity(),
+            Needs(False, probabilities=False, **sizes),
+            lambda *_: None,
         )
         assert len(getattr(view, part)) == 25
         # The caller holds the last chunk.
@@ -200,6 +215,45 @@ def test_a_metric_that_knows_its_error_and_others_that_are_wrong():
         Evaluator(RING, metrics=[Shift("features"), Shift("examples")])
     with pytest.raises(ValueError, match="`metrics` must be a list"):
         Evaluator(RING, metrics="frechet_distance")
+
+
+@dataclasses.dataclass(frozen=True)
+class OfAll(metrics.Metric):
+    """A metric that fails without any of the examples."""
+
+    name = "of_all"
+    quantities = (metrics.Quantity("of_all"),)
+
+    def compute(self, real, fake, context):
+        return {"of_all": 1.0 if len(real) == len(STORED_ARRAY) else np.nan}
+
+
+def test_a_number_that_needs_all_examples_has_no_error(tmp_path):
+    samples, source = STORED_ARRAY, tfgans.data.from_array(STORED_ARRAY)
+    record = evaluate(samples, source, metrics=[OfAll()], path=tmp_path / "a.json")
+    number = evaluation.Record.load(tmp_path / "a.json").metrics["of_all[identity]"]
+    assert number == record.metrics["of_all[identity]"]
+    assert number.interval is number.standard_error is None
+    assert "not finite without some" in number.method
+
+
+def test_a_source_without_end_stands_in_for_samples():
+    """Though it has classes, it is asked for none."""
+    record = evaluate(tfgans.data.Ring(seed=5), STORED, num_samples=100, **FRECHET)
+    assert (record.fake["classes"], record.fake["model"]) == (None, "Ring")
+
+
+def test_unbounded_images_of_a_model_are_clipped(digits):
+    generator = tfgans.networks.mlp_generator(
+        (8, 8, 1), latent_dim=4, width=8, output_activation="linear"
+    )
+    gan = tfgans.NonSaturatingGAN(generator, tiny.discriminator())
+    generator.set_weights([20 * weight for weight in generator.get_weights()])
+    with pytest.warns(UserWarning, match=r"clipped to \[-1, 1\]"):
+        record = evaluate(gan, digits, metrics=["near_copies"], num_samples=300)
+    assert record.metrics["near_copies"].value <= 1
+    with pytest.raises(ValueError, match=r"must lie in \[-1, 1\]"):
+        evaluate(tiny.digits(300) * 5, digits, metrics=["near_copies"])
 
 
 def test_only_the_network_of_2015_gives_fid_kid_and_is(digits):
@@ -275,6 +329,8 @@ def test_shares_have_at_least_the_error_of_a_binomial():
     far = evaluate(RING.sample(40, 1) + 9, STORED, num_real=100, **options)
     # None of 40: up to three could be by chance.
     assert far.metrics["precision[identity]"].interval[1] > 0.05
+    for record in (six, far):
+        assert record.metrics["precision[identity]"].method.startswith("binomial")
 
 
 def test_copies_are_looked_for_among_all_real_examples():
@@ -384,6 +440,8 @@ def test_neighbors_to_look_at(digits):
     with pytest.raises(ValueError, match="before"):
         evaluator.neighbors()
     evaluator.evaluate(tiny.digits(300))
+    with pytest.raises(ValueError, match="at most 1000"):
+        evaluator.neighbors(1001)
     samples, closest = evaluator.neighbors(9)
     np.testing.assert_array_equal(samples, closest)
     small, picture = (evaluation.neighbors_picture(samples[:n], closest[:n]) for n in (5, 9))
@@ -441,7 +499,11 @@ class Short:
         (lambda: evaluate("samples", RING), "at least two"),
         (lambda: evaluate(np.zeros([300, 2]), "ring"), "Source"),
         (lambda: evaluate(Short(), RING, num_samples=300), "Expected 256 generated examples"),
-        (lambda: evaluate(np.zeros([5, 2]), RING, num_real=9), "at least 6 examples"),
+        (lambda: evaluate(np.zeros([5, 2]), RING, num_real=9), "at least 6 real and generated"),
+        (lambda: Evaluator(STORED, num_samples=5), "'precision_recall' needs at least 6 .*: 5"),
+        (lambda: evaluate(STORED_ARRAY, STORED, notes={"step": 3}), "other names .*: step"),
+        (lambda: evaluate(STORED_ARRAY, STORED, notes={"at": np.int64(3)}), "JSON values.*int64"),
+        (lambda: evaluate(STORED_ARRAY, STORED, path="."), "JSON file. Received: .*a folder"),
         (lambda: Evaluator(RING, metrics=["fid"]), "must be one of 'frechet_distance'"),
         (lambda: Evaluator(RING, metrics=["ms_ssim"]), "needs images"),
         (

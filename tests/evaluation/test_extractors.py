@@ -106,6 +106,10 @@ def test_functions_and_the_identity():
         (lambda: FunctionExtractor(lambda x: x)(tiny.digits(3)), r"features \[3, dim\]"),
         (lambda: FunctionExtractor(lambda x: x[:1, :, 0, 0])(tiny.digits(3)), r"\[3, dim\]"),
         (lambda: FunctionExtractor(lambda x: x[:, 0, 0] * np.nan)(tiny.digits(3)), "finite"),
+        (
+            lambda: FunctionExtractor(lambda x: (x[:, 0, 0], x[:, 0, 0]))(tiny.digits(3)),
+            "probabilities of <lambda>` must be at least 0 and sum to 1",
+        ),
         (lambda: keras_model(tiny.discriminator(), "last"), "layer of that name"),
         (lambda: keras_model("model", "last"), "Model"),
     ],
@@ -150,6 +154,19 @@ def test_checksum_of_a_keras_model_is_of_all_that_decides():
     assert checksums[0] == checksums[1]
     assert len(set(checksums)) == 3
     assert keras_model(first, "classes", preprocess=lambda images: 9 * images).checksum is None
+
+
+def test_checksum_is_of_the_layer_too():
+    inputs = keras.Input((8, 8, 1))
+    first = keras.layers.Flatten(name="first")(inputs)
+    second = keras.layers.Activation("relu", name="second")(first)
+    classes = keras.layers.Dense(3, "softmax", name="classes")(second)
+    model = keras.Model(inputs, classes)
+    of_first, of_second = (
+        keras_model(model, layer, probabilities="classes", name="features").checksum
+        for layer in ("first", "second")
+    )
+    assert of_first != of_second
 
 
 def test_checksum_does_not_depend_on_the_names_of_nested_layers():
@@ -241,9 +258,16 @@ def test_module_of_tf_hub_in_its_cache(tmp_path, monkeypatch):
     url = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
     folder = tmp_path / hashlib.sha1(url.encode()).hexdigest()
     tf.saved_model.save(Module(), str(folder))
+    digest = frozen_graph(tmp_path / "graph.pb")
+    white = np.ones([2, 8, 8, 1], np.float32)
+    # TF-GAN feeds the module, and the authors of the FID feed the graph, (x - 128) / 128.
+    expected = (255 - 128) / 128
+    graph = inception_2015(tmp_path / "graph.pb", sha256=digest)
+    np.testing.assert_allclose(graph(white).features, expected, rtol=2e-3)
     for place in (url, folder):
-        features, probabilities = inception_2015(place)(np.zeros([2, 8, 8, 1], np.float32))
+        features, probabilities = inception_2015(place)(white)
         assert features.shape == (2, 2048)
+        np.testing.assert_allclose(features, expected, rtol=2e-3)
         np.testing.assert_allclose(probabilities, 1 / 3)
     with pytest.raises(ValueError, match="Download it again"):
         inception_2015(folder, sha256="0" * 64)

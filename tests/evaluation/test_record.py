@@ -9,9 +9,10 @@ import warnings
 import numpy as np
 import pytest
 import tiny
+from scipy import stats
 
 import tfgans
-from tfgans.evaluation import Record, evaluate
+from tfgans.evaluation import Difference, Record, evaluate
 
 RING = tfgans.data.load("ring")
 NAME = "frechet_distance[identity]"
@@ -79,11 +80,40 @@ def test_difference_of_records(record, digits):
     numbers = [each.metrics[NAME] for each in (record, other)]
     errors = [number.standard_error for number in numbers]
     values = [number.value for number in numbers]
-    assert difference == (*values, pytest.approx(np.hypot(*errors)))
+    assert difference[:3] == (*values, pytest.approx(np.hypot(*errors)))
     assert difference.is_clear
     assert record.compare(record)[NAME].is_clear is False
     unknown = changed(record, "metrics", NAME, "standard_error", value=None)
     assert record.compare(unknown)[NAME].is_clear is None
+
+
+def test_errors_of_few_degrees_of_freedom_need_a_larger_difference(record):
+    """Welch's degrees of freedom, as of SciPy's test of two means of ten numbers."""
+    rng = np.random.default_rng(0)
+    samples = rng.normal(size=10), 3 * rng.normal(size=10)
+    records = [
+        dataclasses.replace(
+            record,
+            metrics={
+                NAME: dataclasses.replace(
+                    record.metrics[NAME], standard_error=stats.sem(sample), degrees=9
+                )
+            },
+        )
+        for sample in samples
+    ]
+    difference = records[0].compare(records[1])[NAME]
+    expected = stats.ttest_ind(*samples, equal_var=False).df
+    assert difference.degrees == pytest.approx(expected)
+    # Student's quantile at 10 degrees is 2.228, the normal one 1.960.
+    assert not Difference(0.0, 2.1, 1.0, degrees=10.0).is_clear
+    assert Difference(0.0, 2.3, 1.0, degrees=10.0).is_clear
+    assert Difference(0.0, 2.1, 1.0).is_clear
+
+
+def test_the_table_tells_the_accuracy_only_if_all_of_it_is_known(record):
+    some = dataclasses.replace(record, extractor={**record.extractor, "accuracy": 0.97})
+    assert "97.00%" not in some.table()
 
 
 @pytest.mark.parametrize(

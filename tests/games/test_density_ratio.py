@@ -69,12 +69,40 @@ def test_ratio_of_the_relativistic_game_at_the_minimum_of_its_loss():
 @pytest.mark.parametrize("temperature", [1.0, 5.0])
 def test_ratio_of_kl_wgan_is_normalized_by_the_fakes(temperature):
     fake = np.random.default_rng(0).normal(size=(1000, 1))
-    objective = objectives.KLWasserstein(temperature=temperature)
+    objective = objectives.KLWasserstein(
+        form="linear", weight_gradient=False, temperature=temperature
+    )
     # Known up to a constant, whatever its size.
     network = lambda x, training: temperature * x + 1e4  # noqa: E731
     ratios = density_ratio(network, fake, objective=objective, fake=fake)
     assert ratios.mean() == pytest.approx(1)
     np.testing.assert_allclose(ratios, np.exp(fake[:, 0]) / np.exp(fake).mean(), rtol=5e-3)
+
+
+@pytest.mark.parametrize("form", ["linear", "hinge"])
+@pytest.mark.parametrize("weight_gradient", [False, True])
+@pytest.mark.parametrize("temperature", [1.0, 5.0])
+def test_a_single_form_of_kl_wgan_is_stationary_at_the_ratio(form, weight_gradient, temperature):
+    """On four points, P = (1, 2, 3, 4) / 10 and Q = (4, 1, 2, 3) / 10."""
+    real, fake = (np.repeat(np.arange(4), counts) for counts in ([1, 2, 3, 4], [4, 1, 2, 3]))
+    ratio = np.array([1 / 4, 2, 3 / 2, 4 / 3])
+    objective = objectives.KLWasserstein(
+        form=form, weight_gradient=weight_gradient, temperature=temperature
+    )
+    # Up to a constant, with which the hinge of some points is flat.
+    logits = tf.Variable(temperature * np.log(ratio) + 1)
+    with tf.GradientTape() as tape:
+        terms = objective.discriminator_loss(
+            *(tf.gather(logits, points)[:, tf.newaxis] for points in (real, fake))
+        )
+        loss = tf.add_n([tf.reduce_mean(term) for term in terms])
+    slope = np.abs(tf.convert_to_tensor(tape.gradient(loss, logits))).max()
+    if objective.estimates_ratio:
+        assert slope < 1e-12
+        return
+    assert slope > 0.01
+    with pytest.raises(ValueError, match=f"form='{form}', weight_gradient={weight_gradient}"):
+        density_ratio(fixed(logits), POINTS[:4], objective=objective, fake=POINTS[:4])
 
 
 def test_uint8_is_images_and_nothing_is_below_zero():

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from toy import linear
 
 from tfgans.games import neural_net_distance
+from tfgans.layers import MinibatchStdDev
 
 
 def fixed(slope):
@@ -133,6 +134,10 @@ POINTS = np.random.default_rng(0).normal(size=(20, 2))
         ({"real": POINTS * 1e39}, "`real` must be within the range of float32"),
         ({"real": "digits"}, "`real` must be an array of numbers"),
         ({"discriminator": lambda: None}, "must build a Keras network. Received: None"),
+        (
+            {"discriminator": lambda: keras.Sequential([MinibatchStdDev(), keras.layers.Dense(1)])},
+            "judges each example by itself.*MinibatchStdDev",
+        ),
         ({"discriminator": "mlp"}, "must be a function that builds"),
         ({"weight_clip": 0}, "`weight_clip` must be above 0"),
         ({"phi": "hinge"}, "`phi` must be one of 'log', 'linear'"),

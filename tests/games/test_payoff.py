@@ -203,6 +203,19 @@ def test_bad_arguments_are_refused():
         games.payoff_matrix(gan.generator, DATA)
 
 
+def test_examples_that_are_judged_in_groups_have_no_payoff():
+    grouped = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            tfgans.layers.MinibatchStdDev(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1),
+        ]
+    )
+    with pytest.raises(ValueError, match="compares the examples of a group"):
+        games.payoff_matrix(plain(discriminator=grouped), DATA)
+
+
 def test_a_network_that_diverged_is_named():
     gan = plain(discriminator=constant_discriminator(np.nan))
     with pytest.raises(ValueError, match="`payoff` must be finite"):

@@ -31,6 +31,18 @@ def test_bias_of_a_linear_critic(penalty_weight, shift, expected):
     assert result.generalization_gap == pytest.approx(0, abs=1e-5)
 
 
+def test_a_critic_in_half_precision():
+    """Its logits are differences of float16, its loss and penalty are not."""
+
+    def critic():
+        layer = keras.layers.Dense(1, dtype="mixed_float16", kernel_initializer="ones")
+        return keras.Sequential([keras.Input((2,)), layer])
+
+    points = np.random.default_rng(0).normal(size=(40, 2))
+    result = wasserstein_critic(points + 1, points, critic=critic, steps=2, batch_size=8)
+    assert result.distance == pytest.approx(2, abs=0.05)
+
+
 def test_exact_distance_its_bias_and_the_baseline():
     rng = np.random.default_rng(0)
     real, fake = rng.normal([1.5, 0], size=(3000, 2)), rng.normal(size=(1500, 2))

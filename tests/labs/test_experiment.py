@@ -132,7 +132,8 @@ def test_runs_that_compare_cpu_time_come_one_at_a_time_in_turned_order(tmp_path,
     monkeypatch.setattr(engines, "_by_processes", in_turn)
     monkeypatch.setattr(engines, "_forget_others", lambda seed: None)
     lab = tiny_lab.lab("up", "none", one_at_a_time=True)
-    labs.run(lab, tmp_path, seeds=3, workers=4)
+    with pytest.warns(UserWarning, match="workers=4 has no effect"):
+        labs.run(lab, tmp_path, seeds=3, workers=4)
     order = [("up", 0), ("none", 0), ("none", 1), ("up", 1), ("up", 2), ("none", 2)]
     assert list(rows(tmp_path)[["arm", "seed"]].itertuples(index=False, name=None)) == order
 
@@ -148,10 +149,13 @@ def unimported(monkeypatch):
             del sys.modules[name]
 
 
-def test_a_file_with_a_lab_runs(tmp_path, here, unimported):
+def test_a_file_with_a_lab_runs(tmp_path, here, unimported, monkeypatch):
     text = "import tiny_lab\nLAB = tiny_lab.lab('up')\n"
     (tmp_path / "its_lab.py").write_text(text)
-    flags = "--lab={path}/its_lab.py --seeds=2 --out={path}/out"
+    # However the path is written.
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "folder").mkdir()
+    flags = "--lab={path}/folder/../its_lab.py --seeds=2 --out={path}/out"
     done = commands.run("experiment", flags, path=tmp_path)
     assert done.returncode == 0, done.stderr
     assert rows(tmp_path / "out")["status"].tolist() == ["ok", "ok"]

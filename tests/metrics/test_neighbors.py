@@ -35,6 +35,13 @@ def test_share_of_copies():
         assert result.copy_share == pytest.approx(0.5)
 
 
+def test_uint8_is_images():
+    pixels = RNG.integers(0, 256, size=(50, 4, 4, 1), dtype=np.uint8)
+    images = pixels / 127.5 - 1
+    for samples, real in ((images, pixels), (pixels, images), (pixels, pixels)):
+        assert nearest_neighbors(samples, real).distances.max() < 1e-12
+
+
 @pytest.mark.parametrize("size", [1, 7, 400])
 def test_closest_does_not_depend_on_the_chunks(size):
     chunks = [REAL[start : start + size] for start in range(0, len(REAL), size)]

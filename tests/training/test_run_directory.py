@@ -222,6 +222,10 @@ def test_the_last_step_is_evaluated_due_or_not(tmp_path):
         ),
         (lambda path: run(path, resume=False), "resuming is off. Choose another run directory"),
         (lambda path: run(path, model(), steps=2), "has done 4 steps already. Received: steps=2"),
+        (
+            lambda path: run(path, model(), steps=8, steps_per_epoch=4),
+            r"log.csv is the mean over `steps_per_epoch` steps, .* Received: 4 here and 2 there",
+        ),
     ],
 )
 def test_another_run_is_refused(other, message, copied):
@@ -288,6 +292,17 @@ def test_a_final_model_alone_can_be_loaded(finished, tmp_path):
     assert training.load_checkpoint(tmp_path).step == SIZES["steps"]
 
 
+class Columns(tfgans.data.DrawnSource):
+    """Data of a user, whose seed is its first argument."""
+
+    def __init__(self, seed, shade=0.5):
+        super().__init__(name="columns", data_shape=(8, 8, 1), seed=seed)
+        self.shade = shade
+
+    def draw(self, n, key):
+        return tfgans.random.uniform([n, 8, 8, 1], key)
+
+
 class Table(keras.layers.Layer):
     """A layer of which the config has keys that are no strings."""
 
@@ -310,6 +325,18 @@ def test_seeds_are_apart_from_the_architecture(tmp_path):
     )
     assert first["architecture"] == second["architecture"]
     assert first["seeds"] != second["seeds"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [lambda seed: tfgans.data.from_array(tiny.digits(64), seed=seed), lambda s: Columns(s)],
+)
+def test_the_seed_of_the_data_is_apart_from_the_data(source, tmp_path):
+    """Runs that differ by it alone are compared as seeds of a group."""
+    first, second = (run(tmp_path / "new", source=source(seed)).settings for seed in (1, -23))
+    assert first.pop("source_seed") == 1
+    assert second.pop("source_seed") == -23
+    assert first == second
 
 
 def test_architecture_does_not_depend_on_names(tmp_path):

@@ -85,9 +85,9 @@ class Evaluation(Callback):
         best: Float, the best `monitor` so far; None before the first.
 
     Raises:
-        ValueError: If an argument is out of range; when training begins, if the file is another
-            table or of other settings; at the first evaluation, if the record has no number named
-            `monitor`.
+        ValueError: If an argument is out of range, or the records of the evaluator have no number
+            named `monitor`; when training begins, if the file is another table or of other
+            settings.
 
     Example:
 
@@ -128,6 +128,9 @@ class Evaluation(Callback):
         self.every_epochs = checks.positive_int("every_epochs", every_epochs)
         self.path = path if path is None else files.path(path)
         self.best_model = best_model if best_model is None else files.path(best_model)
+        if monitor is not None:
+            checks.instance("monitor", monitor, str, "'recall[digits_classifier]'")
+            evaluator.higher_is_better(monitor)
         self.monitor = monitor
         self.mode = checks.choice("mode", mode, ("auto", "min", "max"))
         self.progress = checks.boolean("progress", progress)
@@ -179,10 +182,6 @@ class Evaluation(Callback):
         self.record = self.evaluator.evaluate(self.model, progress=self.progress)
         numbers = self.record.metrics
         self.monitor = next(iter(numbers)) if self.monitor is None else self.monitor
-        if self.monitor not in numbers:
-            raise ValueError(
-                f"`monitor` must be one of {', '.join(numbers)}. Received: {self.monitor!r}"
-            )
         if logs is not None:
             logs.update({name: number.value for name, number in numbers.items()})
         if self._table is not None:

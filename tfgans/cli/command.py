@@ -59,8 +59,8 @@ class Command:
         summary: What it does, a sentence.
         examples: Command lines, each after `tfgans NAME`.
         define: Declares the flags.
-        run: Does the work with the parsed flags. What remains of the command line, which is empty
-            without `passes_on`, is the second argument.
+        run: Does the work with the parsed flags. What remains of the command line is the second
+            argument; it is empty without `passes_on`, `operand` or `separates`.
         passes_on: Whether flags that are not declared are for another command.
         tensorflow: Whether the command uses TensorFlow.
         action: The word that must follow the name, before the flags. Default: "", none.
@@ -106,6 +106,8 @@ class Command:
             return 0
         try:
             left = parser.parse(words, known_only=self.passes_on)
+        except UnicodeDecodeError as error:
+            return self._fail(f"--flagfile must name a file of text. Received: {error}", 2)
         except (flags.Error, OSError) as error:
             return self._fail(f"{error} (tfgans {self.name} --help lists the flags)", 2)
         if self.operand and len(left) != 1 and not (left and self.operand.endswith("...")):
@@ -144,17 +146,20 @@ class Command:
         return " ".join(["tfgans", *words, *([] if self.operand else flags_of)])
 
     def _run(self, parser: Parser, left: Sequence[str]) -> int:
-        with self._session():
-            try:
+        try:
+            with self._session():
                 return self.run(parser, left)
-            except Exit as end:
-                return self._fail(str(end), end.code, prefix="" if end.code > 2 else "error: ")
-            except (ValueError, OSError, FloatingPointError, ImportError) as error:
-                return self._fail(str(error))
-            except _memory_errors() as error:
-                return self._fail(f"out of memory: {str(error)[:200]}. Use less of it")
-            except KeyboardInterrupt:
-                return self._fail("interrupted", 130)
+        except Exit as end:
+            return self._fail(str(end), end.code, prefix="" if end.code > 2 else "error: ")
+        except (ValueError, OSError, FloatingPointError, ImportError) as error:
+            return self._fail(str(error))
+        except _memory_errors() as error:
+            return self._fail(
+                f"out of memory: {str(error)[:200]}. Use smaller batches, smaller networks or, in "
+                "training, --accumulate_steps"
+            )
+        except KeyboardInterrupt:
+            return self._fail("interrupted", 130)
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[None]:

@@ -13,6 +13,11 @@ def define(parser: Parser) -> None:
     data.define_place(parser)
     group = parser.group("Output")
     group.path("out", None, "PNG file to write: a sheet of the first images", value="FILE")
+    parser.check(
+        ["out"],
+        lambda values: values["out"] is None or Path(values["out"]).suffix == ".png",
+        "--out must be a .png file",
+    )
 
 
 def inspect(parser: Parser, _: Sequence[str]) -> int:
@@ -21,12 +26,9 @@ def inspect(parser: Parser, _: Sequence[str]) -> int:
 
     values = parser.values
     report = data.inspect(parser)
-    is_image = report.samples.ndim == 4
     if values.out is not None:
-        if Path(values.out).suffix != ".png" or not is_image:
-            raise ValueError(
-                f"--out must be a .png file, for a data set of images. Received: {values.out}"
-            )
+        if report.samples.ndim != 4:
+            raise ValueError(f"--out is for a data set of images. Received: {values.dataset}")
         pictures.save_png(Path(values.out), report.samples)
     print(report)
     if values.out is not None:

@@ -1,6 +1,5 @@
 """`tfgans evaluate`: measures generated examples against real ones."""
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,6 +114,8 @@ def load_samples(parser: Parser, like: "Source") -> tuple["np.ndarray", dict[str
     """
     import numpy as np
 
+    from tfgans.data.npz import DAMAGED
+
     path = Path(parser.values.samples)
     notes = {"path": str(path), "samples_resizing": "none"}
     if path.suffix not in (".npy", ".npz"):
@@ -136,7 +137,7 @@ def load_samples(parser: Parser, like: "Source") -> tuple["np.ndarray", dict[str
             if len(loaded.files) != 1:
                 raise ValueError(f"it has {len(loaded.files)} arrays instead of a single array")
             return loaded[loaded.files[0]], notes
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, *DAMAGED) as error:
         raise ValueError(f"{path} is not an array of numbers: {error}") from error
 
 
@@ -151,6 +152,7 @@ def add_to_record(path: Path, record: "Record") -> "Record":
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.locked(path.parent):  # Two evaluations of a run may end at once.
+        files.remove_temporaries(path.parent)
         if path.exists():
             before = Record.load(path)
             try:

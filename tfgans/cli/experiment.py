@@ -46,8 +46,8 @@ def define(parser: Parser) -> None:
     group.integer(
         "workers",
         None,
-        "maximum number of concurrent runs; default: the number of CPUs (1 where CPU time is "
-        "compared)",
+        "maximum number of concurrent runs; default: the number of CPUs; labs that compare CPU "
+        "time take a run at a time",
         at_least=1,
     )
     group.choice(
@@ -64,6 +64,11 @@ def define(parser: Parser) -> None:
         ["lab"],
         lambda values: values["lab"] in (None, "all", *NAMES) or values["lab"].endswith(".py"),
         f"--lab must be all, {', '.join(NAMES)}, or a file that ends in .py",
+    )
+    parser.check(
+        ["lab", "only", "seconds"],
+        lambda values: values["lab"] != "all" or not (values["only"] or values["seconds"]),
+        "--only and --seconds are settings of a single lab: name it in place of all",
     )
 
 
@@ -101,10 +106,13 @@ def _run(parser: Parser) -> int:
         )
         for name in (NAMES if every else [values.lab])
     ]
-    table = report.verdict_table([verdict for outcome in outcomes for verdict in outcome.verdicts])
-    if every:
-        files.write_text(Path(values.out, "verdicts.md"), table + "\n")
-    print(f"{table}\n\n{values.out}")
+    verdicts = [verdict for outcome in outcomes for verdict in outcome.verdicts]
+    if verdicts:
+        table = report.verdict_table(verdicts)
+        if every:
+            files.write_text(Path(values.out, "verdicts.md"), table + "\n")
+        print(f"{table}\n")
+    print(values.out)
     failed = [
         f"{outcome.num_failed} in {outcome.folder}/log.txt"
         for outcome in outcomes

@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after `tfgans`. Default: those of this process.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["help"] and words[1:]:
+        words = [words[1], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
         sys.stdout.write(overview())
         return 0 if words else 2

@@ -202,13 +202,7 @@ class Parser:
         """
         self.check(
             [flag, *companions],
-            lambda values: (
-                bool(values[flag])
-                or not any(
-                    self.is_set(name) and values[name] != self.values[name].default
-                    for name in companions
-                )
-            ),
+            lambda values: bool(values[flag]) or not any(map(self.is_changed, companions)),
             message,
         )
 
@@ -231,6 +225,13 @@ class Parser:
     def is_set(self, name: str) -> bool:
         """Returns whether the command line or a flag file sets the flag."""
         return self.values[name].present > 0
+
+    def is_changed(self, name: str) -> bool:
+        """Returns whether a flag is set to another value than its default.
+
+        `flag_file` writes defaults, too, and they must pass where a flag does not apply.
+        """
+        return self.is_set(name) and self.values[name].value != self.values[name].default
 
     def flag_file(self, *left_out: str) -> str:
         """Returns the values of the flags as the text of a file for `--flagfile`."""

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,14 @@ from tfgans.cli.parser import Parser
 if TYPE_CHECKING:
     from tfgans.engines import Task
     from tfgans.sweep import Cell, Row, Sweep
+    from tfgans.training import RunDirectory
 
 # Flags of text whose values have commas.
 _WITH_COMMAS = ("augmentation_policy", "consistency_policy")
 # Flags of `tfgans train` that the sweep sets itself.
 _OF_THE_SWEEP = ("run_dir", "seed", "dry_run", "resume")
+# Flags that a process can follow once.
+_DEVICES = frozenset({"strategy", "num_replicas"})
 # With what the errors of `tfgans train` begin.
 _PREFIX = "tfgans train: "
 # Timings of a combination, each with this share of the CPU time of a run, and at least this many
@@ -34,6 +38,8 @@ _TIMED_SHARE = 1 / 20
 _LEAST_TIMED = 3.0
 # Metrics in the line of a run that has ended.
 _NUM_SAID = 3
+# Seconds between two looks at runs of another process.
+_POLL = 0.5
 # With these a run measures the CPU time that the engines' processes have: they have one thread.
 _ONE_THREAD = "TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1"
 
@@ -125,6 +131,7 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     from tfgans import engines, files
     from tfgans.evaluation import short_name
     from tfgans.sweep import FINISHED, LOGS, WAITING, failures, read_row
+    from tfgans.training import RunDirectory
 
     values = parser.values
     engines.check(values.engine)
@@ -154,6 +161,7 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
             return 0
         folder.mkdir(parents=True, exist_ok=True)
         with files.locked(folder, wait=False):
+            files.remove_temporaries(folder)
             # Another process may have added to the folder since.
             table.check_folder(folder)
             table = _with_timings(table, folder)
@@ -175,21 +183,38 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
             sys.stderr.write(
                 f"{len(cells)} runs, {len(finished)} of them finished, {workers} at a time\n"
             )
+            _wait_for_orphans([RunDirectory(folder / cell.name) for cell in missing])
             tasks = [_task(cell, folder) for cell in missing]
             ends = engines.run_tasks(tasks, workers=workers, engine=values.engine, fresh=True)
-            for done, (index, ended) in enumerate(ends, len(cells) - len(missing) + 1):
-                cell = missing[index]
-                error = ended.error or str((ended.measures or {}).get("error", ""))
-                if ended.log:
-                    _append(_log(folder, cell), ended.log)
-                rows[cell.name] = row = read_row(folder, cell, error=error)
-                _write_table(folder, list(rows.values()))
-                said = [row.state, f"{row.step} steps", f"{row.cpu_seconds:.1f} CPU s"]
-                numbers = list(row.metrics.items())[:_NUM_SAID]
-                said += [f"{short_name(name)} {value:.4g}" for name, value in numbers]
-                said += [error] if error else []
-                sys.stderr.write(f"[{done}/{len(cells)}] {cell.name}: {', '.join(said)}\n")
+            try:
+                for done, (index, ended) in enumerate(ends, len(cells) - len(missing) + 1):
+                    cell = missing[index]
+                    error = ended.error or str((ended.measures or {}).get("error", ""))
+                    if ended.log:
+                        _append(_log(folder, cell), ended.log)
+                    rows[cell.name] = row = read_row(folder, cell, error=error)
+                    _write_table(folder, list(rows.values()))
+                    said = [row.state, f"{row.step} steps", f"{row.cpu_seconds:.1f} CPU s"]
+                    numbers = list(row.metrics.items())[:_NUM_SAID]
+                    said += [f"{short_name(name)} {value:.4g}" for name, value in numbers]
+                    said += [error] if error else []
+                    sys.stderr.write(f"[{done}/{len(cells)}] {cell.name}: {', '.join(said)}\n")
+            finally:
+                # Runs that were interrupted have saved their state.
+                errors = {name: row.error for name, row in rows.items()}
+                _write_table(folder, list(_rows(folder, cells, errors).values()))
     return _tell_result(folder, list(rows.values()))
+
+
+def _wait_for_orphans(runs: Sequence["RunDirectory"]) -> None:
+    """Waits until the runs of a sweep that was killed have saved their state and ended."""
+    from tfgans.engines import SECONDS_TO_SAVE
+
+    deadline = time.monotonic() + SECONDS_TO_SAVE
+    if any(run.is_open for run in runs):
+        sys.stderr.write("waiting for runs that another process has begun\n")
+    while any(run.is_open for run in runs) and time.monotonic() < deadline:
+        time.sleep(_POLL)
 
 
 def _rows(folder: Path, cells: Sequence["Cell"], errors: Mapping[str, str]) -> dict[str, "Row"]:
@@ -318,7 +343,8 @@ def _append(path: Path, text: str) -> None:
 def _task(cell: "Cell", folder: Path, *, dry_run: bool = False) -> "Task":
     from tfgans import engines
 
-    words = _words(cell, folder / cell.name)
+    # On the machines of a cluster, the working folder is another.
+    words = _words(cell, (folder / cell.name).absolute())
     if dry_run:
         return engines.Task(train_run, {"words": [*words, "--dry_run"], "log": None}, cell.seed)
     log = os.fspath(_log(folder, cell).absolute())
@@ -330,7 +356,9 @@ def _check(cells: Sequence["Cell"], folder: Path, *, workers: int, engine: str) 
     from tfgans import engines
 
     tasks = [_task(cell, folder, dry_run=True) for cell in cells]
-    for index, ended in engines.run_tasks(tasks, workers=workers, engine=engine):
+    # TensorFlow divides the CPU once in a process.
+    fresh = any(not _DEVICES.isdisjoint(cell.values) for cell in cells)
+    for index, ended in engines.run_tasks(tasks, workers=workers, engine=engine, fresh=fresh):
         error = ended.error or (ended.measures or {}).get("error")
         if error:
             raise ValueError(f"{cells[index].name} cannot be trained: {error}")

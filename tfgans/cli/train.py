@@ -44,6 +44,15 @@ def train(parser: Parser, _: Sequence[str]) -> int:
     from tfgans import training
     from tfgans.training.local_cluster import TRY_AGAIN
 
+    try:
+        return _train(parser)
+    except training.WorkerLost as lost:
+        raise Exit(f"error: {lost}", TRY_AGAIN) from lost
+
+
+def _train(parser: Parser) -> int:
+    from tfgans import training
+
     values = parser.values
     gan, source = build(parser)
     job = training.Run(
@@ -69,8 +78,6 @@ def train(parser: Parser, _: Sequence[str]) -> int:
             raise Exit(str(stop), code) from stop
         words = [*parser.words, *([] if values.resume else ["--resume"])]
         raise Exit(f"{stop}. To continue: {resume_command('train', words)}", code) from stop
-    except training.WorkerLost as lost:
-        raise Exit(f"error: {lost}", TRY_AGAIN) from lost
     print(f"{values.run_dir}: {gan.step} steps, model in {values.run_dir}/final.keras")
     return 0
 

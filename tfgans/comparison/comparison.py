@@ -127,8 +127,8 @@ class Comparison:
         groups: Tuple of `Group`, the baseline first.
         metrics: Tuple of names of numbers in the records.
         records: Dict of the records by the name of the run: that of `tfgans evaluate`, or else the
-            last evaluation in training. If some run has only the latter and all have it, all
-            records are evaluations in training.
+            last evaluation in training. If more runs have the latter
+            than the former, all records are evaluations in training.
         reference: The `Record` below the groups, or None.
         in_training: Set of the names of the runs whose records are evaluations in training.
         settings: Dict of all settings that are not the same in all groups: their values by group.
@@ -232,7 +232,9 @@ class Comparison:
             for index, group in enumerate(self.groups)
             if len(group.numbers(name))
         }
-        if quantity is None or len(set(medians.values())) < 2:
+        if quantity is None or quantity.higher_is_better is None:
+            return []
+        if len(set(medians.values())) < 2:
             return []
         best = max(medians.values()) if quantity.higher_is_better else min(medians.values())
         return [self.groups[index] for index, median in medians.items() if median == best]
@@ -252,7 +254,7 @@ class Comparison:
         if self._test == "rank" or not len(shared):
             return Test("rank", rank_test(ours, others), (len(ours), len(others)))
         quantity = quantity_of(name)
-        sign = 1 if quantity is None or quantity.higher_is_better else -1
+        sign = -1 if quantity is not None and quantity.higher_is_better is False else 1
         gains = sign * (ours[shared] - others[shared]).to_numpy()
         wins, num = int((gains > 0).sum()), int(np.count_nonzero(gains))
         return Test("sign", sign_test(wins, num), (num, wins))
@@ -409,11 +411,11 @@ def _chosen(known: Sequence[str], chosen: Sequence[str] | None) -> tuple[str, ..
         return tuple(known)
     names: list[str] = []
     for wanted in chosen:
-        fits = [name for name in known if wanted in (name, short_name(name))]
-        if not fits:
+        matching = [name for name in known if wanted in (name, short_name(name))]
+        if not matching:
             listed = ", ".join(short_name(name) for name in known) or "none"
             raise ValueError(f"The records have {listed}. Received: metric {wanted!r}")
-        names += fits
+        names += matching
     return tuple(dict.fromkeys(names))
 
 

@@ -47,7 +47,7 @@ class Shown(NamedTuple):
 def arrow(name: str) -> str:
     """Returns the short name of a number with an arrow to where a better generator is."""
     quantity = quantity_of(name)
-    if quantity is None:
+    if quantity is None or quantity.higher_is_better is None:
         return short_name(name)
     return f"{short_name(name)} {'↑' if quantity.higher_is_better else '↓'}"
 

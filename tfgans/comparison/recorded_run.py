@@ -46,7 +46,6 @@ class RecordedRun:
         settings: Dict of what decides the result, with dotted names, seeds included: those of
             `run.json`, and `steps`, `minutes` and `cpu_seconds` that end the run.
         flags: Dict of the flags of `tfgans train`, as text. Empty for a run made in Python.
-        class_names: List of strings, or None.
         versions: Dict of version strings by package.
 
     Raises:

@@ -12,6 +12,9 @@ from tfgans.data import array_files, capacity
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.load_options import LoadOptions
 
+# What reading a damaged, encrypted or unknown archive raises.
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+
 
 def load_npz(path: str | os.PathLike[str], options: LoadOptions) -> IndexedSource:
     """Returns images and labels of an `.npz` file. Pickled objects are refused.
@@ -39,7 +42,7 @@ def load_npz(path: str | os.PathLike[str], options: LoadOptions) -> IndexedSourc
             )
             images = _read(archive, image, file)
             labels = None if label is None else _read(archive, label, file)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGED as error:
         raise ValueError(
             f"`npz:FILE` must name an archive of `numpy.savez`. Received: {file} ({error})"
         ) from error

@@ -18,8 +18,11 @@ def is_conditional(origin: Any) -> bool:
 
     Args:
         origin: A `tfgans.GAN` or another object with `sample`. It is conditional if `takes_labels`
-            is True, or if it has no such attribute and `num_classes` is not None; an array is not.
+            is True, or if it has no such attribute and `num_classes` is not None. Arrays and
+            sources are not.
     """
+    if isinstance(origin, Source):
+        return False
     if hasattr(origin, "takes_labels"):
         return bool(origin.takes_labels)
     return hasattr(origin, "sample") and getattr(origin, "num_classes", None) is not None

@@ -1,6 +1,7 @@
 """Evaluations of generators against real examples."""
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from tfgans import checks
+from tfgans import checks, files
 from tfgans.copies import Copyable
 from tfgans.data import Source
 from tfgans.evaluation import classes, costs
-from tfgans.evaluation.examples import Fake, HeldOut, Real, View, as_samples
+from tfgans.evaluation.examples import NUM_COMPARED, Fake, HeldOut, Real, View, as_samples
 from tfgans.evaluation.extractors import Extractor, Identity, as_extractor
 from tfgans.evaluation.measure import choose, measure, needs, record_name
-from tfgans.evaluation.record import MetricValue, Record
+from tfgans.evaluation.record import OF_SAMPLES, MetricValue, Record
 from tfgans.metrics import Context, GaussianModes, Metric
 from tfgans.reprs import SettingsRepr
 from tfgans.versions import versions
@@ -90,6 +91,7 @@ class Evaluator(SettingsRepr, Copyable):
         self.num_samples = self.real.num if num_samples is None else num_samples
         self._context = _context(source, self.extractor, self.real.first(2), self.seed)
         self.metrics = choose(metrics, self._context)
+        self._check_counts(min(self.real.num, self.num_samples))
 
     def evaluate(
         self,
@@ -110,9 +112,14 @@ class Evaluator(SettingsRepr, Copyable):
 
         Raises:
             ValueError: If the examples do not match each other or the extractor, there are too few
-                for a metric, or they are not finite; then nothing is written.
+                for a metric, they are not finite, the notes are no JSON values, or the path is that
+                of a folder; then nothing is written.
         """
+        added = _checked_notes(notes)
+        if path is not None:
+            _check_file(path)
         fake = as_samples(gan_or_samples, self.num_samples, seed=self.seed, source=self.source)
+        self._check_counts(fake.num)
         protocol, parts = self.protocol(), needs(self.metrics)
         with _progress_bar(self._work(fake), shown=progress) as advance:
             real_view = self._views[0] or View(self.real, self.extractor, parts, advance)
@@ -128,7 +135,7 @@ class Evaluator(SettingsRepr, Copyable):
             metrics=values,
             seed=self.seed,
             real=protocol["real"],
-            fake=fake.describe() | dict(notes or {}),
+            fake=fake.describe() | added,
             extractor=protocol["extractor"] | {"dim": real_view.dim},
             versions=versions(),
         )
@@ -201,35 +208,71 @@ class Evaluator(SettingsRepr, Copyable):
             name: String, the name of a number in the records of this evaluator.
 
         Raises:
-            ValueError: If the records have no such number.
+            ValueError: If the records have no such number, or it is of the real examples alone.
         """
-        quantities = {
-            record_name(metric, quantity, self.extractor): quantity
+        directions = {
+            record_name(metric, quantity, self.extractor): quantity.higher_is_better
             for metric in self.metrics
             for quantity in metric.quantities
         }
-        return quantities[checks.choice("name", name, quantities)].higher_is_better
+        higher = directions[checks.choice("name", name, directions)]
+        if higher is None:
+            raise ValueError(f"{name!r} is a number of the real examples, which no generator moves")
+        return higher
 
     def neighbors(self, num: int = 32) -> tuple[np.ndarray, np.ndarray]:
         """Returns the first samples of the last evaluation, and the closest real example of each.
 
         Args:
-            num: Int of at least 1, the samples. Default: 32.
+            num: Int from 1 to 1000, the samples; fewer if fewer were evaluated. Default: 32.
 
         Raises:
-            ValueError: If nothing has been evaluated yet.
+            ValueError: If nothing has been evaluated yet, or `num` is out of range.
         """
         real, fake = self._views
         if real is None or fake is None:
             raise ValueError("Call `evaluate` before `neighbors`: there are no samples yet")
-        samples = fake.examples[: checks.positive_int("num", num)]
+        if checks.positive_int("num", num) > NUM_COMPARED:
+            raise ValueError(f"`num` must be at most {NUM_COMPARED}. Received: {num}")
+        samples = fake.examples[:num]
         return samples, real.closest(samples)[1]
+
+    def _check_counts(self, num: int) -> None:
+        """Raises ValueError if a metric needs more examples than `num`."""
+        for metric in self.metrics:
+            if num < metric.min_examples:
+                raise ValueError(
+                    f"{metric.name!r} needs at least {metric.min_examples} real and generated "
+                    f"examples. Received: {num}. Take more, or leave it out of `metrics`"
+                )
 
     def _settings(self) -> dict[str, Any]:
         return {**super()._settings(), "num_real": self.real.num}
 
     def _work(self, fake: Fake | HeldOut) -> int:
         return fake.num + (self.real.num if self._views[0] is None else 0)
+
+
+def _checked_notes(notes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Returns notes for a record, or raises ValueError."""
+    checked = dict(notes or {})
+    taken = sorted(checked.keys() & (set(OF_SAMPLES) - {"model"}))
+    if taken:
+        raise ValueError(
+            f"`notes` must have other names than what a record states. Received: {', '.join(taken)}"
+        )
+    try:
+        json.dumps(checked, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`notes` must be a dict of JSON values. Received: {error}") from error
+    return checked
+
+
+def _check_file(path: str | os.PathLike[str]) -> None:
+    target = files.path(path)
+    if target.is_dir():
+        raise ValueError(f"`path` must be a JSON file. Received: {target}, which is a folder")
+    files.check_folder(target.parent)
 
 
 def _context(source: Source, extractor: Extractor, examples: np.ndarray, seed: int) -> Context:
@@ -244,6 +287,7 @@ def _context(source: Source, extractor: Extractor, examples: np.ndarray, seed: i
         gaussian_modes=None if modes is None else GaussianModes(*modes),
         classify=None if extractor.num_classes is None else extractor.probabilities,
         num_classes=extractor.num_classes,
+        class_shares=source.class_shares,
         seed=seed,
     )
 
@@ -296,7 +340,7 @@ def evaluate(
     "classes". If the source has no classes, the model draws them, and the record says "uniform".
 
     Standard errors of nearest-neighbor metrics are rough: in simulations 1.2 to 2 times too large.
-    With fewer than 20 examples there are none.
+    With fewer than 20 examples only shares have errors, the binomial ones.
 
     The Frechet distance and the Inception score use all examples, read in chunks. Metrics of pairs
     use at most 10 000; the record states the number.

@@ -34,11 +34,13 @@ class Needs(NamedTuple):
         statistics: Bool, whether running means and covariances are, whose size is the square of the
             dimension.
         features: Int, features that are kept, the first ones.
+        probabilities: Bool, whether the probabilities of all examples are kept.
         examples: Int, examples that are kept, the first ones.
     """
 
     statistics: bool
     features: int
+    probabilities: bool
     examples: int
 
 
@@ -151,11 +153,17 @@ class Fake:
         self._class_names = source.class_names
         self._array = None if hasattr(origin, "sample") else _as_examples(origin)
         self.num = num if self._array is None else min(num, len(self._array))
+        self._has_clipped = False
         # Before the real examples are read, which may take long.
-        self._checked(self._sample(2, seed) if self._array is None else self._array[:2], 2)
+        if self._array is None:
+            self._checked(self._sample(2, seed), 2)
+            return
+        for start in range(0, len(self._array), _CHUNK):
+            rows = self._array[start : start + _CHUNK]
+            self._checked(rows, len(rows))
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """Yields the examples, float32 [up to 256, ...]; images are checked to lie in [-1, 1].
+        """Yields the examples, float32 [up to 256, ...]; images lie in [-1, 1].
 
         An array comes in an order of the seed: files often come class by class.
         """
@@ -195,8 +203,21 @@ class Fake:
                 "examples at that size (`image_size`)"
             )
         examples = from_uint8(examples) if examples.dtype == np.uint8 else examples
+        if isinstance(self._origin, GAN) and examples.ndim == 4:
+            examples = self._clipped(examples)
         check = arrays.images if examples.ndim == 4 else arrays.finite
         return check("generated examples", examples).astype(np.float32)
+
+    def _clipped(self, images: np.ndarray) -> np.ndarray:
+        """Returns images in [-1, 1]: the output of a generator may have no bound."""
+        if not self._has_clipped and np.abs(images).max() > arrays.LARGEST_PIXEL:
+            warnings.warn(
+                f"Generated images have values in [{images.min():g}, {images.max():g}]. They are "
+                "clipped to [-1, 1], as in pictures. A generator that ends in tanh has no others",
+                stacklevel=2,
+            )
+            self._has_clipped = True
+        return np.clip(images, -1.0, 1.0)
 
     def describe(self) -> dict[str, Any]:
         """Returns the origin of the examples as JSON values."""
@@ -261,7 +282,7 @@ class View:
         dim: Int, the dimension of a feature.
         statistics: A `FeatureStatistics` for each group, of all examples; empty if not needed.
         features: float32 [at most `needs.features`, dim]; empty if not needed.
-        probabilities: float32 [num, num_classes]; empty if the extractor is not a classifier.
+        probabilities: float32 [num, num_classes]; empty if not needed.
         examples: float32 [at most `needs.examples`, ...].
     """
 
@@ -288,7 +309,7 @@ class View:
                 features.append(extracted.features[: needs.features - self.num].copy())
             if needs.examples > self.num:
                 kept.append(chunk[: needs.examples - self.num].copy())
-            if extracted.probabilities is not None:
+            if needs.probabilities and extracted.probabilities is not None:
                 probabilities.append(extracted.probabilities)
             self.num, self.dim = self.num + len(chunk), extracted.features.shape[1]
             advance(len(chunk), "reading examples")

@@ -77,7 +77,8 @@ class Extractor(SettingsRepr, Copyable, abc.ABC):
         """Returns checked features of examples [num, ...].
 
         Raises:
-            ValueError: If the features are not finite, or not a row an example.
+            ValueError: If the features are not finite, or not a row an example; or the
+                probabilities do not sum to 1.
         """
         inputs = np.asarray(examples)
         inputs = from_uint8(inputs) if inputs.dtype == np.uint8 else inputs
@@ -89,6 +90,8 @@ class Extractor(SettingsRepr, Copyable, abc.ABC):
                     f"shape: {rows.shape}"
                 )
         arrays.finite(f"features of {self.name}", features)
+        if probabilities is not None:
+            arrays.check_probabilities(f"probabilities of {self.name}", probabilities)
         return Features(
             features.astype(np.float32, copy=False),
             None if probabilities is None else probabilities.astype(np.float32, copy=False),

@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import layers
 
 from tfgans import checks
-from tfgans.data import IndexedSource, Source, load
+from tfgans.data import IndexedSource, Source, load, plain_errors
 from tfgans.data.paths import SplitNotFoundError
 from tfgans.data.splits import subset
 from tfgans.evaluation import weights_cache
@@ -282,13 +282,16 @@ def _fit(network: keras.Model, source: IndexedSource, seed: int, *, progress: bo
         keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY),
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=_LABEL_SMOOTHING),
     )
-    with tqdm(
-        total=steps,
-        desc=f"training a classifier of {source.name}",
-        unit="step",
-        dynamic_ncols=True,
-        disable=not progress,
-    ) as bar:
+    with (
+        tqdm(
+            total=steps,
+            desc=f"training a classifier of {source.name}",
+            unit="step",
+            dynamic_ncols=True,
+            disable=not progress,
+        ) as bar,
+        plain_errors(),
+    ):
         trained.fit(batches, shuffle=False, verbose=0, callbacks=[_Advance(bar)])
 
 

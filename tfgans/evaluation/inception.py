@@ -107,7 +107,8 @@ class _Inception(Extractor):
 
     def _compute(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         resized = tf.compat.v1.image.resize_bilinear(images, [_SIDE, _SIDE])
-        pool, logits = self._network(resized)
+        # As TF-GAN and the authors of the FID feed it: pixels x as (x - 128) / 128.
+        pool, logits = self._network(((resized + 1.0) * 127.5 - 128.0) / 128.0)
         return tf.reshape(pool, [tf.shape(images)[0], -1]), tf.nn.softmax(logits)
 
     def extract(self, examples: np.ndarray) -> Features:
@@ -157,8 +158,7 @@ def _from_frozen_graph(path: Path) -> _Network:
     pruned = wrapped.prune(f"{_INPUT}:0", [f"{_POOL}:0", kernel])
 
     def network(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # The nodes that are cut off map pixels x to (x - 128) / 128, not to x / 127.5 - 1.
-        pool, weights = pruned(((images + 1.0) * 127.5 - 128.0) / 128.0)
+        pool, weights = pruned(images)
         # Without the bias, as in the authors' code of the Inception score.
         return pool, tf.reshape(pool, [tf.shape(images)[0], -1]) @ weights
 

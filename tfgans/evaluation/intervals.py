@@ -27,11 +27,13 @@ def interval(estimate: Estimate, quantity: Quantity) -> tuple[float, float] | No
     """
     if estimate.standard_error is None:
         return None
-    quantile = QUANTILE
-    if estimate.degrees is not None:
-        quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, estimate.degrees))
-    margin = quantile * estimate.standard_error
+    margin = quantile(estimate.degrees) * estimate.standard_error
     return max(quantity.low, estimate.value - margin), min(quantity.high, estimate.value + margin)
+
+
+def quantile(degrees: float | None) -> float:
+    """Returns Student's quantile of a 95 % interval; the normal one if `degrees` is None."""
+    return QUANTILE if degrees is None else float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees))
 
 
 def jackknife(
@@ -57,6 +59,10 @@ def jackknife(
     estimates = {}
     for name, value in whole.items():
         values = np.array([numbers[name] for numbers in replicates])
+        if not np.isfinite(values).all():
+            method = "no error: not finite without some of the examples"
+            estimates[name] = Estimate(float(value), None, method)
+            continue
         squares = np.square(values - values.mean()).sum()
         error = float(np.sqrt(squares * (NUM_GROUPS - 1) / NUM_GROUPS))
         bias = float((NUM_GROUPS - 1) * (values.mean() - value))
@@ -70,7 +76,10 @@ def at_least_binomial(share: Estimate, num: int) -> Estimate:
     binomial = binomial_error(share.value, num)
     if binomial <= (share.standard_error or 0.0):
         return share
-    return share._replace(standard_error=binomial, degrees=None)
+    method = "binomial (Agresti & Coull)"
+    if share.bias is not None:
+        method += f"; bias about {share.bias:+.2g}"
+    return share._replace(standard_error=binomial, degrees=None, method=method)
 
 
 def groups_of(num: int) -> np.ndarray:

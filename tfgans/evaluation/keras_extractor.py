@@ -117,7 +117,7 @@ class KerasExtractor(Extractor):
 
 
 def checksum_of(model: keras.Model) -> str:
-    """Returns the SHA-256 of the layers' settings and weights."""
-    layers = [[type(layer).__name__, renamed(layer.get_config())] for layer in model.layers]
-    text = json.dumps(layers, sort_keys=True, default=lambda value: type(value).__name__)
+    """Returns the SHA-256 of the network's layers, connections, outputs and weights."""
+    config = renamed(model.get_config())
+    text = json.dumps(config, sort_keys=True, default=lambda value: type(value).__name__)
     return checksum_of_arrays([np.frombuffer(text.encode(), np.uint8), *model.get_weights()])

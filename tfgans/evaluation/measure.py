@@ -93,6 +93,7 @@ def needs(chosen: Sequence[Metric]) -> Needs:
     return Needs(
         statistics="statistics" in limits,
         features=max(limits.get("features", [0])),
+        probabilities="probabilities" in limits,
         examples=max([NUM_COMPARED, *limits.get("examples", [])]),
     )
 
@@ -126,6 +127,7 @@ def measure(
             method=estimate.method,
             num_real=num_real,
             num_fake=num_fake,
+            degrees=None if estimate.standard_error is None else estimate.degrees,
         )
     return values
 

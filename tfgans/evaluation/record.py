@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from tfgans import checks, class_names, files
-from tfgans.evaluation.intervals import CONFIDENCE, QUANTILE
+from tfgans.evaluation.intervals import CONFIDENCE, quantile
 
 FORMAT = 1
 _NUM_CLASSES = 10
@@ -20,7 +20,7 @@ _DECISIVE = {
     "real": ("source", "split", "num_examples", "data_shape", "checksum"),
 }
 # And those that must be equal for two numbers to be of the same evaluation.
-_OF_SAMPLES = (
+OF_SAMPLES = (
     *("model", "checksum", "step", "ema", "refinement", "num_examples", "seed"),
     *("classes", "class_shares"),
 )
@@ -34,18 +34,21 @@ class Difference(NamedTuple):
         second: Float, in the second.
         standard_error: Float, of `second - first`, if the errors are independent; None if either
             is not known.
+        degrees: Float, the degrees of freedom of the standard error by Welch and Satterthwaite;
+            None if they are many.
     """
 
     first: float
     second: float
     standard_error: float | None
+    degrees: float | None = None
 
     @property
     def is_clear(self) -> bool | None:
-        """Whether 0 lies outside the normal 95 % interval of the difference; None if not known."""
+        """Whether 0 lies outside the 95 % interval of the difference; None if it is not known."""
         if self.standard_error is None:
             return None
-        return abs(self.second - self.first) > QUANTILE * self.standard_error
+        return abs(self.second - self.first) > quantile(self.degrees) * self.standard_error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +64,7 @@ class MetricValue:
         method: String, the method that gives the standard error.
         num_real: Int, real examples that the number depends on.
         num_fake: Int, generated examples that the number depends on.
+        degrees: Int, the degrees of freedom of the standard error; None if they are many.
     """
 
     value: float
@@ -70,6 +74,7 @@ class MetricValue:
     method: str
     num_real: int
     num_fake: int
+    degrees: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns JSON values."""
@@ -81,6 +86,7 @@ class MetricValue:
             "method": self.method,
             "num_real": self.num_real,
             "num_fake": self.num_fake,
+            "degrees": self.degrees,
         }
 
     @classmethod
@@ -95,6 +101,7 @@ class MetricValue:
             method=values["method"],
             num_real=values["num_real"],
             num_fake=values["num_fake"],
+            degrees=values.get("degrees"),
         )
 
 
@@ -325,7 +332,7 @@ class Record:
             "seed": (self.seed, other.seed),
             "confidence": (self.confidence, other.confidence),
         }
-        for name in _OF_SAMPLES:
+        for name in OF_SAMPLES:
             values[f"fake {name}"] = (self.fake.get(name), other.fake.get(name))
         for name in sorted({*self.versions, *other.versions}):
             values[name] = (self.versions.get(name), other.versions.get(name))
@@ -357,8 +364,8 @@ def _class_line(fake: Mapping[str, Any]) -> list[str]:
 
 
 def _accuracy(extractor: Mapping[str, Any]) -> list[str]:
-    """Returns the line of a table that tells how good a classifier is; none without accuracy."""
-    if "accuracy" not in extractor:
+    """Returns the line of a table that tells how good an `ImageClassifier` is; none of others."""
+    if not {"accuracy", "num_held_out", "held_out", "data", "data_checksum"} <= extractor.keys():
         return []
     return [
         f"           right on {extractor['accuracy']:.2%} of {extractor['num_held_out']} held-out "
@@ -398,4 +405,15 @@ def _difference(first: MetricValue, second: MetricValue) -> Difference:
     if first.standard_error is None or second.standard_error is None:
         return Difference(first.value, second.value, None)
     error = math.hypot(first.standard_error, second.standard_error)
-    return Difference(first.value, second.value, error)
+    return Difference(first.value, second.value, error, _degrees(first, second))
+
+
+def _degrees(first: MetricValue, second: MetricValue) -> float | None:
+    """Returns the degrees of freedom of the error of a difference (Welch 1947)."""
+    squares = [(number.standard_error or 0.0) ** 2 for number in (first, second)]
+    spread = sum(
+        square**2 / number.degrees
+        for square, number in zip(squares, (first, second), strict=True)
+        if number.degrees is not None
+    )
+    return sum(squares) ** 2 / spread if spread else None

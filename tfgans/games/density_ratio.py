@@ -37,8 +37,13 @@ def density_ratio(
     | `Minimax`, `NonSaturating` | exp(v) / (1 - s - s exp(v)) |
     | `LeastSquares` | v / (1 - s - v) |
     | `FDivergence` | the u with f'(u) = g(v), see its table |
-    | `KLWasserstein` | exp(v / t) / mean over `fake` of exp(v / t) |
+    | `KLWasserstein("linear")`, `weight_gradient=False` | exp(v / t) / mean over `fake` of \
+exp(v / t) |
     | `Relativistic` | the same with t = 1 |
+
+    The other forms of `KLWasserstein` have another optimum, whose logit is not that of a ratio:
+    for N(1, 1) against N(0, 1) the linear form with the gradient of the weights ends at half the
+    logarithm.
 
     A discriminator that is trained alternately is not at its optimum, and the ratio is an
     approximation. To check it, take the mean over the generator's samples, which is 1 for the true
@@ -55,9 +60,9 @@ def density_ratio(
         float64 [num], of at least 0.
 
     Raises:
-        ValueError: If the game implies no ratio (Wasserstein, hinge, total variation), no optimal
-            discriminator has such a logit, `fake` is missing or has no use, or a ratio is beyond
-            exp(30).
+        ValueError: If the game implies no ratio (Wasserstein, hinge, total variation, the other
+            forms of KL-WGAN), no optimal discriminator has such a logit, `fake` is missing or has
+            no use, or a ratio is beyond exp(30).
 
     Example: N(1, 1) against N(0, 1), whose optimal logit is x - 1/2.
 
@@ -78,6 +83,12 @@ def density_ratio(
             "`KLWasserstein` and `Relativistic` need `fake`, and other objectives do not take it. "
             f"Received: objective={objective} and "
             f"fake={'None' if fake is None else 'an array'}"
+        )
+    if isinstance(objective, KLWasserstein) and not objective.estimates_ratio:
+        raise ValueError(
+            "The optimal critic of `KLWasserstein` is the logarithm of the density ratio only for "
+            "form='linear' and weight_gradient=False. Received: "
+            f"form={objective.form!r}, weight_gradient={objective.weight_gradient}"
         )
     logits = held_out.logits(discriminator, held_out.examples("examples", examples))
     if up_to_a_constant:

@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, random
+from tfgans import checks, compat, random
 from tfgans.images import from_uint8
+from tfgans.layers import MinibatchStdDev
 from tfgans.metrics import arrays
 from tfgans.optimizers import FusedAdam
 from tfgans.penalties import clip_weights
@@ -93,6 +94,11 @@ def build(name: str, builder: Any, data_shape: tuple[int, ...]) -> Any:
     network, other = builder(), builder()
     if not isinstance(network, keras.layers.Layer):
         raise ValueError(f"`{name}` must build a Keras network. Received: {checks.short(network)}")
+    if any(isinstance(layer, MinibatchStdDev) for layer in compat.all_layers(network)):
+        raise ValueError(
+            f"`{name}` must build a network that judges each example by itself. Received: "
+            f"{network.name!r} with a `MinibatchStdDev`. Leave it out"
+        )
     outputs = network(np.zeros([2, *data_shape], np.float32), training=False)
     if tuple(outputs.shape) != (2, 1):
         raise ValueError(

@@ -129,7 +129,8 @@ def neural_net_distance(
 
 
 def _loss(phi: str, network: Any, real: tf.Tensor, fake: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-    on_real, on_fake = network(real, training=True), -network(fake, training=True)
+    on_real = tf.cast(network(real, training=True), tf.float32)
+    on_fake = -tf.cast(network(fake, training=True), tf.float32)
     if phi == "log":
         on_real, on_fake = tf.math.log_sigmoid(on_real), tf.math.log_sigmoid(on_fake)
     else:

@@ -99,7 +99,7 @@ def payoff_matrix(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) 
 
     Args:
         gan: `tfgans.GAN`, any combination of mixtures and plain networks. Its game must be a mean
-            over examples or pairs of them: `KLWasserstein` is not.
+            over examples or pairs of them: with `KLWasserstein` or `MinibatchStdDev` it is not.
         data: Held-out examples: array [num_examples, ...] of floats, images in [-1, 1] (or uint8),
             or a finite `tf.data.Dataset` of batches. At least two. For a conditional model a pair
             of arrays, or a dataset of pairs (examples, labels); fakes have the same labels.
@@ -130,6 +130,11 @@ def payoff_matrix(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) 
         raise ValueError(
             "A payoff is a mean over examples, but in this game the term of a fake depends on the "
             f"other fakes of its batch. Received: {gan.objective}"
+        )
+    if gan.players["discriminator"].group_size > 1:
+        raise ValueError(
+            "A payoff is a mean over examples, but this discriminator compares the examples of a "
+            f"group. Received: {gan.discriminator.name!r} with a `MinibatchStdDev`"
         )
     size = checks.positive_int("batch_size", batch_size)
     first_word = checks.integer("seed", seed)

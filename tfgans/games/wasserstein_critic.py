@@ -118,7 +118,10 @@ def wasserstein_critic(
     penalty = GradientPenalty(weight=checks.positive("penalty_weight", penalty_weight))
 
     def loss(network: Any, real: tf.Tensor, fake: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-        gap = tf.reduce_mean(network(real, training=True) - network(fake, training=True))
+        on_real, on_fake = (
+            tf.cast(network(rows, training=True), tf.float32) for rows in (real, fake)
+        )
+        gap = tf.reduce_mean(on_real - on_fake)
         cost = tf.reduce_mean(penalty(network, real, fake, key=key))
         return penalty.weight * cost - gap
 

@@ -57,9 +57,9 @@ def _load_file(path: Path) -> Lab:
         sys.path.append(str(path.parent))
     importlib.invalidate_caches()
     # The processes of the runs import it by this name, as pickle needs it.
-    found_spec = importlib.util.find_spec(path.stem) if path.stem.isidentifier() else None
-    if found_spec is None or Path(found_spec.origin or "") != path:
-        other = "a module cannot have this name" if found_spec is None else found_spec.origin
+    spec = importlib.util.find_spec(path.stem) if path.stem.isidentifier() else None
+    if spec is None or Path(spec.origin or "").resolve() != path.resolve():
+        other = "a module cannot have this name" if spec is None else spec.origin
         raise ValueError(
             f"The file of a lab is imported by its name, {path.stem!r}. Received: {path}, and "
             f"{other}. Rename the file"

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,9 @@ def run(
         only: Settings as "name=value": run the cells that have them. Of several values of a name,
             any. Default: all cells.
         seconds: CPU seconds of training, of labs that train for a time. Default: the lab's.
-        workers: Most single-threaded runs at a time. Default: the number of CPUs. A lab that
-            compares CPU seconds takes a run at a time.
+        workers: Int of at least 1, the maximum number of concurrent single-threaded runs. Default:
+            the number of CPUs. A lab that compares CPU seconds takes a run at a time, with a
+            warning if more are asked for.
         engine: "processes" or "ray"; see `engines.run_tasks`.
         report_only: Whether to report on the rows that are there, and to run nothing.
         command: The command line, for the report.
@@ -83,12 +85,19 @@ def run(
     """
     checks.positive_int("seeds", seeds)
     wanted = lab.runs(seeds, quick=quick, only=only, seconds=seconds)
+    if lab.one_at_a_time and checks.positive_int("workers", workers or 1) > 1:
+        warnings.warn(
+            f"The lab {lab.name} compares CPU seconds, so its runs are executed one at a time: "
+            f"workers={workers} has no effect",
+            stacklevel=2,
+        )
     workers = engines.num_cpus() if workers is None else checks.positive_int("workers", workers)
     engines.check(engine)
     folder = files.path(out)
     files.check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with files.locked(folder, wait=False):
+        files.remove_temporaries(folder)
         rows = _open(lab, folder, quick=quick)
         done = rows.done()
         missing = [row for row in wanted if rows.key(row) not in done]

@@ -116,7 +116,7 @@ def train_falling(
 _ENDLESS = 10**9  # Calls of TensorFlow in an epoch that a callback ends.
 
 
-class Spent(NamedTuple):
+class Cost(NamedTuple):
     """The cost of a training run.
 
     Attributes:
@@ -136,7 +136,7 @@ class _Budget(keras.callbacks.Callback):
 
     def __init__(self, rate: float, *, updates: int | None, seconds: float | None) -> None:
         super().__init__()
-        self.spent = Spent(0, 0.0)
+        self.spent = Cost(0, 0.0)
         self._rate = rate
         self._updates = updates
         self._seconds = seconds
@@ -151,7 +151,7 @@ class _Budget(keras.callbacks.Callback):
         before, step = self.spent.updates, int(self.model.step)
         self._clock.end(step - before)
         seconds = self._clock.seconds
-        self.spent = Spent(step, seconds, self._clock.tracing_seconds)
+        self.spent = Cost(step, seconds, self._clock.tracing_seconds)
         # Half a call early: on average neither too early nor too late.
         share, ahead = self._share(step, seconds), (step - before) / step / 2
         self.model.optimizer.learning_rate = self._rate * max(0.0, 1.0 - share)
@@ -172,7 +172,7 @@ def spend(
     betas: tuple[float, float],
     at_once: int = 20,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> Spent:
+) -> Cost:
     """Trains both players with Adam until a budget of updates or of CPU seconds is spent.
 
     The learning rate falls linearly to 0 as the budget is spent, in steps of a call. CPU seconds

@@ -18,9 +18,10 @@ from tfgans.types import Config
 class KLWGAN(GAN):
     """KL-WGAN: WGAN, with the fakes of a batch weighted by exp(D(G(z))), normalized.
 
-    The weights estimate the density ratio of data and fakes, and the optimum of the linear form is
-    KL(P || Q). As in the authors' code, the critic must be kept smooth: build it with
-    spectral normalization (`normalization="spectral"`), or pass a penalty.
+    The weights are modeled on the density ratio of data and fakes, which the linear form without
+    the gradient of the weights estimates; see `tfgans.objectives.KLWasserstein`. As in the
+    authors' code, the critic must be kept smooth: build it with spectral normalization
+    (`normalization="spectral"`), or pass a penalty.
 
     Args:
         generator: Built Keras model, latents -> examples.

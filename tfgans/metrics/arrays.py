@@ -8,6 +8,11 @@ import numpy as np
 from tfgans import checks
 from tfgans.images import from_uint8
 
+# Float32 and half precision may round a little beyond 1.
+LARGEST_PIXEL = 1.01
+# Of half precision too.
+_SUM_TOLERANCE = 1e-3
+
 
 def numbers(name: str, values: Any) -> np.ndarray:
     """Returns `values` as a float64 array, or raises ValueError."""
@@ -98,14 +103,26 @@ def images(name: str, values: Any, *, at_least: int = 1, needed_by: str = "") ->
         raise ValueError(
             f"`{name}` must be images [num, height, width, channels]. Received shape: {array.shape}"
         )
-    # Float32 and half precision may round a little beyond.
-    if np.abs(array).max() > 1.01:
+    if np.abs(array).max() > LARGEST_PIXEL:
         raise ValueError(
             f"`{name}` must lie in [-1, 1], or be uint8. Received values in "
             f"[{array.min():g}, {array.max():g}]. Rescale them: `x / 127.5 - 1`"
         )
     _check_count(name, len(array), at_least, needed_by)
     return array
+
+
+def check_probabilities(name: str, rows: np.ndarray) -> None:
+    """Raises ValueError unless each row [num, num_classes] is a distribution, within 1e-3."""
+    sums = rows.sum(axis=1)
+    wrong = (rows.min(axis=1) < -1e-6) | ~(np.abs(sums - 1) <= _SUM_TOLERANCE)
+    bad = np.flatnonzero(wrong)
+    if bad.size:
+        raise ValueError(
+            f"`{name}` must be at least 0 and sum to 1 in each row. Received: row {bad[0]} sums to "
+            f"{sums[bad[0]]:g}, its least is {rows[bad[0]].min():g}; {bad.size} rows are wrong. Of "
+            "logits take the softmax"
+        )
 
 
 def _check_count(name: str, count: int, at_least: int, needed_by: str) -> None:

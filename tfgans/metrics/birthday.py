@@ -10,7 +10,7 @@ from tfgans import checks
 from tfgans.metrics import arrays
 from tfgans.metrics.distances import blocks, squared_distances, squared_norms
 
-# Two are enough to tell a generator of a single example.
+# Two samples suffice to find a generator that makes a single example.
 _FIRST_BATCH = 2
 _PILOTS = 32
 # The largest support that is searched for.

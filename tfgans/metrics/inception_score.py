@@ -11,7 +11,6 @@ from tfgans import checks
 from tfgans.metrics import arrays
 from tfgans.metrics.metric import Context, Estimate, Metric, Quantity
 
-_SUM_TOLERANCE = 1e-3
 _SPLITS = 10
 
 
@@ -20,7 +19,7 @@ class InceptionScore(NamedTuple):
 
     Attributes:
         mean: Float, from 1 to the number of classes.
-        std: Float, the standard deviation over the splits (divided by their number, as always).
+        std: Float, the standard deviation over the splits, of the population, as it is published.
     """
 
     mean: float
@@ -55,14 +54,7 @@ def inception_score(probabilities: Any, *, splits: int = _SPLITS) -> InceptionSc
     rows = arrays.points(
         "probabilities", probabilities, at_least=count, needed_by="each split needs some"
     )
-    sums = rows.sum(axis=1)
-    bad = np.flatnonzero((rows.min(axis=1) < -1e-6) | (np.abs(sums - 1) > _SUM_TOLERANCE))
-    if bad.size:
-        raise ValueError(
-            f"`probabilities` must be at least 0 and sum to 1 in each row. Received: row {bad[0]} "
-            f"sums to {sums[bad[0]]:g}, its least is {rows[bad[0]].min():g}; {bad.size} rows are "
-            "wrong. Of logits take the softmax"
-        )
+    arrays.check_probabilities("probabilities", rows)
     rows = np.maximum(rows, 0) / np.maximum(rows, 0).sum(axis=1, keepdims=True)
     scores = []
     # The cuts of the authors' code.
@@ -84,6 +76,7 @@ class InceptionScoreMetric(Metric):
     name = "inception_score"
     quantities = (Quantity("inception_score", low=1.0, higher_is_better=True, official_name="IS"),)
     reads = "probabilities"
+    min_examples = _SPLITS
     by_default = True
     requirement = "an extractor that gives probabilities"
 

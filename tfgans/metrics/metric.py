@@ -39,7 +39,8 @@ class Quantity:
         name: String, by which `Metric.compute` returns the number.
         low: Float, the least possible value. Default: 0.
         high: Float, the greatest possible value. Default: infinity.
-        higher_is_better: Bool, whether a better generator has a larger value. Default: False.
+        higher_is_better: Bool, whether a better generator has a larger value; None if the number
+            does not depend on the generator. Default: False.
         is_share: Bool, whether the number is a share of independent examples: its error is then at
             least that of a binomial distribution. Default: False.
         official_name: String, the name of the number if the features come from the Inception
@@ -49,7 +50,7 @@ class Quantity:
     name: str
     low: float = 0.0
     high: float = math.inf
-    higher_is_better: bool = False
+    higher_is_better: bool | None = False
     is_share: bool = False
     official_name: str | None = None
 
@@ -82,6 +83,8 @@ class Context:
         classify: Function from float32 images [num, height, width, 1] in [-1, 1] to probabilities
             [num, num_classes] of a single channel; None if the extractor has none.
         num_classes: Int, the classes of `classify`; None without.
+        class_shares: float64 [num_classes], the probability of each class of the real examples (of
+            stacked images, of each mode); None if they have no classes.
         seed: Int, for the random draws of the metric.
     """
 
@@ -92,6 +95,7 @@ class Context:
     gaussian_modes: GaussianModes | None = None
     classify: Callable[[np.ndarray], np.ndarray] | None = None
     num_classes: int | None = None
+    class_shares: np.ndarray | None = None
     seed: int = 0
 
 
@@ -119,6 +123,7 @@ class Metric(abc.ABC):
               real examples, and from real examples to the closest other real example.
         max_examples: Int, the examples of each set that are read, the first ones of a random order.
             Default: None, all of them.
+        min_examples: Int, the fewest examples of each set. Default: 2.
         by_default: Bool, whether an evaluation measures it unless metrics are named. Default:
             False.
         requirement: String that completes "needs ...", for the error if the metric does not suit
@@ -150,6 +155,7 @@ class Metric(abc.ABC):
     quantities: ClassVar[tuple[Quantity, ...]]
     reads: ClassVar[Reads] = "features"
     max_examples: ClassVar[int | None] = None
+    min_examples: ClassVar[int] = 2
     by_default: ClassVar[bool] = False
     requirement: ClassVar[str] = ""
 

@@ -226,7 +226,11 @@ class ModeCoverageMetric(Metric):
 
 @dataclasses.dataclass(frozen=True)
 class ClassCoverageMetric(Metric):
-    """`classifier_mode_coverage` of at most 10 000 samples, by the extractor's classifier."""
+    """`classifier_mode_coverage` of at most 10 000 samples, by the extractor's classifier.
+
+    The proportions are the shares of the classes in the data. All modes count alike if the data
+    have no classes, other classes than the classifier, or none of some class.
+    """
 
     name = "classifier_mode_coverage"
     quantities = (
@@ -240,15 +244,22 @@ class ClassCoverageMetric(Metric):
     requirement = "an extractor that classifies single channels, as DigitsClassifier"
 
     def suits(self, context: Context) -> bool:
-        """Returns whether there is a classifier of single channels."""
-        return context.classify is not None and context.num_classes is not None
+        """Returns whether there is a classifier of single channels, and not too many modes."""
+        if context.classify is None or context.num_classes is None or len(context.data_shape) != 3:
+            return False
+        return context.num_classes ** context.data_shape[-1] <= _MOST_MODES
 
     def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, float]:
         """Returns the coverage by the samples; the real examples are not read."""
         del real
         if context.classify is None or context.num_classes is None:
             raise ValueError(f"{self.name!r} needs {self.requirement}")
-        coverage = classifier_mode_coverage(fake, context.classify, num_classes=context.num_classes)
+        num_modes, shares = context.num_classes ** fake.shape[-1], context.class_shares
+        if shares is not None and (len(shares) != num_modes or not shares.all()):
+            shares = None
+        coverage = classifier_mode_coverage(
+            fake, context.classify, num_classes=context.num_classes, proportions=shares
+        )
         return {
             "classifier_mode_coverage.modes": coverage.modes,
             "classifier_mode_coverage.kl": coverage.kl,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfgans import checks
+from tfgans.images import from_uint8
 from tfgans.metrics import arrays
 from tfgans.metrics.distances import blocks, centered, squared_distances, squared_norms
 from tfgans.metrics.metric import Context, Estimate, Metric, Quantity, binomial_error
@@ -42,8 +43,9 @@ def nearest_neighbors(
     also near-duplicates.
 
     Args:
-        samples: Array [num, ...]; all axes but the first are flattened.
-        real: Array [num_real, ...] of the training examples; at least two.
+        samples: Array [num, ...]; all axes but the first are flattened. uint8 is mapped from {0,
+            ..., 255} onto [-1, 1].
+        real: Array [num_real, ...] of the training examples, as `samples`; at least two.
         copy_quantile: Float in [0, 1]. Default: 0.01.
 
     Raises:
@@ -56,7 +58,12 @@ def nearest_neighbors(
     """
     if checks.non_negative("copy_quantile", copy_quantile) > 1:
         raise ValueError(f"`copy_quantile` must be in [0, 1]. Received: {copy_quantile}")
-    first, second = arrays.numbers("samples", samples), arrays.numbers("real", real)
+    first, second = (
+        from_uint8(np.asarray(rows), "float64")
+        if getattr(rows, "dtype", None) == np.uint8
+        else arrays.numbers(name, rows)
+        for name, rows in (("samples", samples), ("real", real))
+    )
     if first.shape[1:] != second.shape[1:] or first.ndim < 2:
         raise ValueError(
             "`samples` and `real` must be examples of the same shape, [num, ...]. Received: "

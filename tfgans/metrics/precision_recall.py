@@ -14,9 +14,10 @@ from tfgans.metrics.metric import Context, Metric, Quantity
 _SMALL = 1e-3
 # Numbers in a chunk of differences: 32 MB.
 _CHUNK = 2**22
+_NEAREST = 5
 
 
-def precision_recall(real: Any, fake: Any, *, nearest_k: int = 5) -> dict[str, float]:
+def precision_recall(real: Any, fake: Any, *, nearest_k: int = _NEAREST) -> dict[str, float]:
     """Returns precision, recall, density and coverage of features.
 
     The manifold of a set is the union of balls about its examples, each as wide as the distance to
@@ -84,6 +85,7 @@ class PrecisionRecallMetric(Metric):
         Quantity("coverage", high=1.0, higher_is_better=True, is_share=True),
     )
     max_examples = 10_000
+    min_examples = _NEAREST + 1
     by_default = True
 
     def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, float]:

@@ -54,7 +54,7 @@ class FeatureStatistics:
             self._begin(rows.mean(axis=0))
         shifted = rows - self._shift
         self._sum += shifted.sum(axis=0)
-        # In place and half of the products; the transpose has the order that BLAS wants.
+        # In place, and half of the products. BLAS expects the column-major transpose.
         self._products = blas.dsyrk(
             1.0, shifted.T, beta=1.0, c=self._products, lower=1, overwrite_c=1
         )

@@ -17,8 +17,10 @@ class KLWasserstein(Objective):
     """Weights each fake by r = exp(D / t) / mean exp(D / t), the critic's estimate of p / q.
 
     Between f-GAN and WGAN. Over weights r of mean 1, E_P D - E_Q r D + E_Q r log r is least at this
-    r, and there it is the Donsker-Varadhan bound of KL(P || Q), P the data and Q the generator;
-    with all weights at 1 the game is `Hinge`'s or `Wasserstein`'s. The means are over the batch
+    r, and there it is the Donsker-Varadhan bound of KL(P || Q), P the data and Q the generator.
+    Only a "linear" critic without the gradient of the weights climbs this bound, and has log p / q
+    as its optimum; with the default settings D is no log ratio, and r a heuristic. With all weights
+    at 1 the game is `Hinge`'s or `Wasserstein`'s. The means are over the batch
     (axis 0), each column by itself. The multiplied logit is not divided by the temperature t.
 
     Args:
@@ -27,8 +29,7 @@ class KLWasserstein(Objective):
         temperature: Float above 0, default 1. Higher brings the weights nearer to 1. The authors
             use 5 for images.
         weight_gradient: Bool, default True: gradients flow through r, as in the authors' training
-            code. Their notebook on density ratios stops them: then the "linear" discriminator at
-            temperature 1 climbs exactly the Donsker-Varadhan bound.
+            code. Their notebook on density ratios stops them.
 
     Call arguments:
         fake_weights: Float [batch, 1], the weight of each fake, or None for equal weights. The mean
@@ -68,10 +69,15 @@ class KLWasserstein(Objective):
         """None: a constant added to all logits leaves the weights as they are."""
         return None
 
+    @property
+    def estimates_ratio(self) -> bool:
+        """Whether the optimal D / t is log p / q plus a constant."""
+        return self.form == "linear" and not self.weight_gradient
+
     def importance_weights(
         self, fake_logits: tf.Tensor, *, fake_weights: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Returns r, of the logits' shape: at temperature 1 the estimate of p / q at each fake.
+        """Returns r, of the logits' shape; with `estimates_ratio` it estimates p / q at each fake.
 
         Args:
             fake_logits: Float [batch, columns].
@@ -118,9 +124,10 @@ class KLWasserstein(Objective):
 def donsker_varadhan(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
     """Returns E D(x) - log E exp(D(G(z))), a lower bound of KL(P_real || P_fake).
 
-    Equal to it for D = log p / q + any constant. Use it with a critic that `KLWasserstein` trained;
-    unlike the authors' `kl_r()`, it does not divide by the normalizer twice. On a
-    finite batch the log of a mean is biased low, so the estimate is biased high: use many fakes.
+    Equal to it for D = log p / q + any constant. Use it with a critic that `KLWasserstein` trained
+    in its linear form without the gradient of the weights, at temperature 1; unlike the authors'
+    `kl_r()`, it does not divide by the normalizer twice. On a finite batch the log of a mean is
+    biased low, so the estimate is biased high: use many fakes.
 
     Args:
         real_logits: Float [batch, columns].

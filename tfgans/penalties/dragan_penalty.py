@@ -19,7 +19,7 @@ class DRAGANPenalty(Penalty):
     """(||grad D(x_hat)||_2 - 1)^2 at real examples that are moved by noise; fakes do not enter.
 
     With s the standard deviation of all numbers of the real batch (of the part of it that a replica
-    sees; with `fraction` below 1, that the penalty is computed on) and r = `scale`:
+    sees) and r = `scale`:
 
     | `noise` | x_hat | offset | source |
     |---|---|---|---|

@@ -30,10 +30,11 @@ class Penalty(abc.ABC):
             `t^2` gives the same loss. Default: 1, where both agree.
         one_sided: Bool. Whether only a norm above the target costs. Default: False; Gulrajani et
             al. prefer the two-sided form.
-        every: Int of at least 1. An approximation: the penalty counts in every n-th discriminator
-            update alone, n times as much, so its mean over many updates stays ("lazy"
-            regularization, Karras et al. 2020, appendix B). Under a strategy of several replicas
-            it does not go with `SpectralNormalization`, which synchronizes. Default: 1.
+        every: Int of at least 1. An approximation: the penalty is computed only in every n-th
+            update of the discriminator, with n times the weight, which keeps its mean over many
+            updates ("lazy" regularization, Karras et al. 2020, appendix B). Under a strategy of
+            several replicas it cannot be combined with `SpectralNormalization`, which
+            synchronizes the replicas. Default: 1.
         fraction: Float in (0, 1]. An approximation: only this part of the batch is penalized, a
             random subset, each row weighted up so that the expectation stays.
             Default: 1.
@@ -42,8 +43,9 @@ class Penalty(abc.ABC):
 
     Call arguments:
         discriminator: Callable `(inputs, training) -> logits` of shape [batch, 1], usually a
-            Keras model. It must treat each example by itself: with batch statistics the gradient
-            of one example's logit is not defined, and such a model is refused.
+            Keras model. It must treat each example by itself, since the gradient of one example's
+            logit is not defined otherwise: a model with `BatchNormalization` is refused, even if
+            that is frozen. `MinibatchStdDev` is accepted, and makes the penalty approximate.
         real: Float tensor [batch, ...].
         fake: Float tensor of the same shape.
         labels: Int tensor [batch], of a conditional discriminator, whose inputs are then the list
@@ -58,7 +60,7 @@ class Penalty(abc.ABC):
     Returns (of the call): float32 tensor [batch].
 
     Raises:
-        ValueError: On a number out of its range, or a discriminator with batch statistics.
+        ValueError: On a number out of its range, or a discriminator with `BatchNormalization`.
     """
 
     weight: float = 10.0

@@ -41,6 +41,7 @@ def make_strategy(name: str, *, num_replicas: int | None = None) -> tf.distribut
     Raises:
         ValueError: If the name is unknown, there are not so many devices, or `TF_CONFIG` is missing
             or no cluster.
+        WorkerLost: If TensorFlow cannot start its server, or reach those of the other workers.
     """
     checks.choice("strategy", name, STRATEGIES)
     if num_replicas is not None and name != "mirrored":
@@ -58,6 +59,11 @@ def make_strategy(name: str, *, num_replicas: int | None = None) -> tf.distribut
     except RuntimeError as error:
         raise ValueError(
             "A 'multi_worker' strategy must be made before TensorFlow runs anything. Make it first"
+        ) from error
+    except tf.errors.OpError as error:
+        raise WorkerLost(
+            "The cluster cannot be started: another worker cannot be reached, or the port of this "
+            f"worker in TF_CONFIG is taken. Received: {error.message.splitlines()[0]}"
         ) from error
 
 

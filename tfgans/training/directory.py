@@ -300,6 +300,17 @@ class RunDirectory:
             return self.final_model.exists()
         return bool(self.description()["finished"])
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a process trains in it."""
+        if not self.path.is_dir():
+            return False
+        try:
+            with self._locked():
+                return False
+        except ValueError:
+            return True
+
     def newest_checkpoint(self) -> str:
         """Returns "final" if the run has ended, else "last"."""
         return "final" if self.is_finished and self.final_model.exists() else "last"

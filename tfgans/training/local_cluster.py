@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from tfgans import checks
@@ -64,43 +64,58 @@ def _run(command: Sequence[str], num_workers: int) -> tuple[list[int], bool]:
     # TensorFlow's lines about lost connections would bury ours.
     common = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(num_workers)]
-    workers = []
-    for index in range(num_workers):
-        task = {"type": "worker", "index": index}
-        config = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        output: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        # In separate sessions: a Ctrl-C reaches each once, through this process.
-        workers.append(
-            subprocess.Popen(  # noqa: S603 (the caller's command)
-                command,
-                env={**common, "TF_CONFIG": config},
-                start_new_session=True,
-                text=True,
-                errors="replace",
-                **(output if index else {}),
-            )
-        )
+    workers: list[subprocess.Popen[str]] = []
+    threads: list[threading.Thread] = []
+    with _signals_passed_on(workers) as received:
+        try:
+            for index in range(num_workers):
+                if received:
+                    break
+                task = {"type": "worker", "index": index}
+                config = json.dumps({"cluster": {"worker": addresses}, "task": task})
+                environment = {**common, "TF_CONFIG": config}
+                workers.append(_start(command, environment, quiet=index > 0))
+                threads += _passing_on(index, workers[-1])
+            _wait(workers)
+        finally:
+            for worker in workers:
+                worker.kill()
+            for thread in threads:
+                thread.join()
+            for worker in workers:
+                for pipe in (worker.stdout, worker.stderr):
+                    if pipe is not None:
+                        pipe.close()
+    return [worker.wait() for worker in workers], bool(received)
+
+
+def _start(
+    command: Sequence[str], environment: Mapping[str, str], *, quiet: bool
+) -> subprocess.Popen[str]:
+    """Starts a worker; the output of a quiet one is passed on by `_passing_on`."""
+    output = subprocess.PIPE if quiet else None
+    return subprocess.Popen(  # noqa: S603 (the caller's command)
+        command,
+        env=environment,
+        # In a separate session: a Ctrl-C reaches it once, through this process.
+        start_new_session=True,
+        text=True,
+        errors="replace",
+        stdout=output,
+        stderr=output,
+    )
+
+
+def _passing_on(index: int, worker: subprocess.Popen[str]) -> list[threading.Thread]:
+    """Returns threads, which run, that pass on the output of a quiet worker."""
     threads = [
         threading.Thread(target=_pass_on, args=(index, pipe, out))
-        for index, worker in enumerate(workers)
         for pipe, out in ((worker.stdout, sys.stdout), (worker.stderr, sys.stderr))
         if pipe is not None
     ]
     for thread in threads:
         thread.start()
-    try:
-        with _signals_passed_on(workers) as received:
-            _wait(workers)
-    finally:
-        for worker in workers:
-            worker.kill()
-        for thread in threads:
-            thread.join()
-        for worker in workers:
-            for pipe in (worker.stdout, worker.stderr):
-                if pipe is not None:
-                    pipe.close()
-    return [worker.wait() for worker in workers], bool(received)
+    return threads
 
 
 def _wait(workers: Sequence[subprocess.Popen[str]]) -> None:

@@ -71,7 +71,7 @@ def estimate(gan: GAN, source: Source, *, batch_size: int) -> MemoryEstimate:
 
 def megabytes(count: int) -> str:
     """Returns bytes as text."""
-    return f"{count / 2**20:.1f} MB"
+    return f"{count / 1e6:.1f} MB"
 
 
 def _output_sizes(player: Player) -> int:

@@ -205,7 +205,7 @@ class Run:
         """
         self.directory.check(self.settings, resume=self._resume)
         done = self._backup.newest_step() or 0
-        self._check_steps_done(done)
+        self._check_progress(done)
         gan, source = self._gan, self._source
         examples = "endless" if source.num_examples is None else f"{source.num_examples} examples"
         updates = f"{gan.discriminator_steps} discriminator updates and a generator update"
@@ -447,12 +447,21 @@ class Run:
             + ", ".join(f"{name} {duration(seconds)}" for name, seconds in costs.items())
         )
 
-    def _check_steps_done(self, done: int) -> None:
+    def _check_progress(self, done: int) -> None:
         if self._steps is not None and done > self._steps:
             raise ValueError(
                 f"{self.directory.path} has done {done} steps already. Received: "
                 f"steps={self._steps}. Ask for more to continue, or choose another run directory "
                 "to train less"
+            )
+        log = self.directory.log
+        if not done or not log.exists():
+            return
+        before = (self.directory.description()["length"] or {}).get("steps_per_epoch")
+        if before not in (None, self._steps_per_epoch):
+            raise ValueError(
+                f"A row of {log} is the mean over `steps_per_epoch` steps, which must not change. "
+                f"Received: {self._steps_per_epoch} here and {before} there"
             )
 
     def _save_initial(self) -> None:
@@ -477,7 +486,7 @@ class Run:
     def _restore(self) -> None:
         gan, run = self._gan, self.directory
         restored = self._backup.restore(gan)
-        self._check_steps_done(gan.step)
+        self._check_progress(gan.step)
         if gan.step % gan.steps_per_execution:
             raise ValueError(
                 f"{run.path} is at step {gan.step}, which is not a multiple of "

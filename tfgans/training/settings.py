@@ -20,10 +20,10 @@ from tfgans.players import Player
 from tfgans.training.directory import RunDirectory
 
 _NETWORKS = frozenset({"generator", "discriminator"})
-# Lists in the config of a functional model that refer to layers by name.
 _CHECKSUMS = ("architecture", "data", "seeds")
 _RATES = ("learning_rate", "beta_1", "beta_2")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+_SEED = re.compile(r"\bseed=-?\d+(, )?")
 _SHARE_DIGITS = 6
 
 
@@ -84,7 +84,8 @@ def hyperparameters(settings: Mapping[str, Any]) -> dict[str, bool | int | float
 def _source(source: Source) -> dict[str, Any]:
     content = {"data": source.checksum()} if isinstance(source, IndexedSource) else {}
     if source.load_options is None:
-        shown = _ADDRESS.sub("", repr(source))
+        # The seed is a setting of its own.
+        shown = _SEED.sub("", _ADDRESS.sub("", repr(source)))
         return {"source": source.name, "source_settings": shown, **content}
     options = {option: source.load_options[option] for option in DECIDING}
     return {"source": source.load_options["name"].partition(":")[0], **options, **content}

@@ -30,7 +30,9 @@ def define(parser: Parser, *, remembers: bool = False) -> None:
     """
     title = "Data (left out: as the run was trained)" if remembers else "Data"
     group = _define_place(parser, title)
-    group.boolean("flip", False, "mirror images of a batch left to right with probability 1/2")
+    group.boolean(
+        "flip", False, "in training, mirror each image left to right with probability 1/2"
+    )
     group.boolean("skip_bad", False, "leave out the unreadable images of a folder")
     group.choice(
         "cache", "auto", CACHES, "where decoded images of a folder are kept; auto picks by size"

@@ -60,7 +60,7 @@ def check(parser: Parser) -> None:
     method.choose_defaults(parser)
     values, model = parser.values, method.name(parser)
     for flag in _NOT_DCD if model == "dcd" else _DCD:
-        if parser.is_set(flag):
+        if parser.is_changed(flag):
             reason = "it takes the networks of --pretrained" if model == "dcd" else "use dcd"
             raise ValueError(f"--{flag} does not apply to {method.flag_in_words(parser)}: {reason}")
     if model == "dcd" and values.pretrained is None:

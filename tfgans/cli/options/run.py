@@ -37,7 +37,10 @@ def define(parser: Parser) -> None:
     )
     group.boolean("resume", True, "continue a run that is in --run_dir")
     group.integer(
-        "doctor_every", 500, "steps between checks for known problems; 0: none", at_least=0
+        "doctor_every",
+        500,
+        "steps between checks for known problems; 0: none; a cluster has no checks",
+        at_least=0,
     )
     group.integer(
         "rollbacks",
