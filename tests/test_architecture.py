@@ -311,7 +311,7 @@ def test_advice_to_install_names_this_distribution_and_its_extras():
     for path in [*SOURCES, *(ROOT / "docs").glob("*.md"), ROOT / "README.md"]:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"\btfgans\[|pip install (?!'?tfgans-keras|'\.\[)", text), path
-        extras |= set(re.findall(r"tfgans-keras\[(\w+)\]", text))
+        extras |= set(re.findall(r"extra `(\w+)`", text))
         extras |= set(re.findall(r"install_command\([\"'](\w+)[\"']\)", text))
     assert extras == {"exchange", "hf", "labs", "loggers", "ray", "search", "serving"}
     setup = (ROOT / "setup.py").read_text(encoding="utf-8")
