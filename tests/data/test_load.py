@@ -205,8 +205,7 @@ def test_absent_data_fail_at_once_and_say_where(tmp_path, monkeypatch):
 def test_stacked_modes_are_the_digits_of_the_channels(digits):
     stacked = data.load("stacked_digits")
     assert (stacked.image_shape, stacked.num_modes) == ((8, 8, 3), 1000)
-    images, labels = stacked.sample_with_labels(500, 7)
-    np.testing.assert_array_equal(images, stacked.sample(500, 7))
+    images, labels = (part.numpy() for part in next(iter(stacked.batches(500, labels=True))))
     by_image = dict(zip((image.tobytes() for image in digits.array), digits.labels, strict=True))
     bytes_ = np.rint((images + 1) * 127.5).astype(np.uint8)
     classes = [
@@ -215,7 +214,8 @@ def test_stacked_modes_are_the_digits_of_the_channels(digits):
     ]
     np.testing.assert_array_equal(classes @ np.array([100, 10, 1]), labels)
     # Digits are nearly balanced, channels independent: 50 a mode, and 7 of standard deviation.
-    counts = np.bincount(stacked.sample_with_labels(50_000, 0)[1], minlength=1000)
+    key = np.array([3, 5])
+    counts = np.bincount(stacked.draw_labels(50_000, key), minlength=1000)
     assert counts.min() > 0
     assert 6 < counts.std() < 9
 

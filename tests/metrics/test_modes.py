@@ -72,7 +72,7 @@ def test_divergences_are_scipys():
 
 def test_stacked_digits_by_their_labels():
     source = tfgans.data.load("stacked_digits")
-    images, labels = source.sample_with_labels(500, 1)
+    images, labels = (part.numpy() for part in next(iter(source.batches(500, labels=True))))
     coverage = classifier_mode_coverage(images, DigitsClassifier().probabilities)
     assert coverage.num_modes == 1000
     # It was trained on these digits and knows them all.

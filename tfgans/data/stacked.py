@@ -67,19 +67,6 @@ class StackedImages(DrawnSource):
         shares = self._channel_shares
         return np.kron(np.kron(shares, shares), shares)
 
-    def sample_with_labels(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns `sample(n, seed)` and the modes of its images.
-
-        Args:
-            n: Int of at least 1.
-            seed: Int in the int64 range.
-
-        Returns:
-            float32 `[n, height, width, 3]` in [-1, 1], and int64 `[n]` in {0, ..., num_modes - 1}.
-        """
-        images = self.sample(n, seed)
-        return images, self.draw_labels(images.shape[0], self._sample_key(seed)).numpy()
-
     def _indices(self, n: int, key: tf.Tensor) -> tf.Tensor:
         return draws.integers([n, _NUM_CHANNELS], key, self._images.num_examples)
 
