@@ -193,11 +193,9 @@ class GAN(keras.Model):
         self.instance_noise = instance_noise
         self.augmentation = augmentation
         self.regularizers = tuple(regularizers)
-        self._moving_state = [
-            part.state
-            for part in (augmentation, *regularizers)
-            if part is not None and part.state is not None
-        ]
+        states = [part.state for part in (augmentation, *regularizers) if part is not None]
+        # A regularizer may have the augmentation of the model.
+        self._moving_state = list(dict.fromkeys(state for state in states if state is not None))
         self.num_classes = num_classes
         self.ema = None if ema is None else float(ema)
         self.seed = checks.integer("seed", seed)
@@ -1474,7 +1472,7 @@ class GAN(keras.Model):
             ValueError: If an argument is not as above, or the export fails a check.
             OSError: If the folder cannot be written.
         """
-        checks.choice("format", format, ("tf_saved_model", "onnx", "litert"))
+        checks.choice("format", format, ("tf_saved_model", *export.FORMATS))
         generator = self.sampling_generator
         if component is not None:
             components = GeneratorPlayer(generator).components

@@ -78,6 +78,7 @@ def test_invalid_labels_of_an_export(kind, label, message):
         ({}, "num_classes=None"),
         ({"signature": "sample"}, "must have the signature"),
         ({"num_classes": 3, "value_range": (1, 0)}, "`value_range` must be"),
+        ({"num_classes": 0}, "`num_classes` must be an integer of at least 1"),
     ],
 )
 def test_invalid_arguments(other, options, message):
@@ -85,6 +86,26 @@ def test_invalid_arguments(other, options, message):
         SavedGenerator(other, **options)
     with pytest.raises(ValueError, match=r"no SavedModel .* versions: 1"):
         SavedGenerator(served.export("points").version.parent)
+
+
+def test_the_output_of_another_library_must_be_clear(tmp_path):
+    module = tf.Module()
+    spec = tf.TensorSpec([None, 3], tf.float32)
+    for outputs, message in (
+        (("made", "seen"), "Received: made, seen"),
+        (("made", "images"), None),
+    ):
+        module.make = tf.function(
+            lambda z, names=outputs: {name: z * index for index, name in enumerate(names)},
+            input_signature=[spec],
+        )
+        folder = tmp_path / "-".join(outputs)
+        tf.saved_model.save(module, str(folder), signatures=module.make)
+        if message is None:
+            assert np.ptp(SavedGenerator(folder).sample(5, 1)) > 0
+            continue
+        with pytest.raises(ValueError, match=message):
+            SavedGenerator(folder)
 
 
 @pytest.mark.parametrize("signature", ["latents", "sample_truncated"])

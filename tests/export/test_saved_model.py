@@ -18,7 +18,7 @@ import tensorflow as tf
 import tiny
 from PIL import Image
 
-from tfgans import export, files, pictures
+from tfgans import export, files, networks, pictures
 from tfgans.export import publish, self_check
 from tfgans.export.graph_checks import check_graph
 from tfgans.export.model_card import card_text, checksums, read_card
@@ -149,6 +149,18 @@ def test_mixed_precision_exports_compute_float32_outputs(tmp_path):
         ("new", {"keep": 0}, "keep"),
         ("new", {"card": {"a": float("nan")}}, "JSON"),
         ("new", {"card": {"a": object()}}, "JSON"),
+        (
+            "new",
+            {"card": {"created": "today", "name": "x"}},
+            "every card has. Received: created, n",
+        ),
+        (
+            "new",
+            {"card": {"evaluation": {"fid": 12.3}}},
+            r"`Record.to_dict\(\)`. Received: KeyErro",
+        ),
+        ("new", {"card": {"model": "a text"}}, "as `tfgans export` writes them"),
+        ("new", {"card": {"limits": "not for faces"}}, "'limits' of `card` must be a list of str"),
         ("new[1]", {}, "without"),
         ("new", {"num_classes": 10}, "num_classes"),
     ],
@@ -158,6 +170,30 @@ def test_invalid_arguments(name, options, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         export.export_generator(tiny.generator(), tmp_path / name, **options)
     assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "has_picture"), [((6,), True), ((4, 6), False), ((2, 2, 2, 1), False)]
+)
+def test_examples_that_are_no_images_have_no_picture(shape, has_picture, tmp_path):
+    generator = networks.mlp_generator(shape, latent_dim=2, width=4, depth=1)
+    version = export.export_generator(generator, tmp_path / "model", verify=False)
+    assert (version / "assets.extra" / "samples.png").exists() == has_picture
+    assert ("![" in card_text(read_card(version))) == has_picture
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        functools.partial(networks.dcgan_generator, width=4),
+        functools.partial(networks.resnet_generator, width=4),
+        # Keras compiles groups, and inputs whose channels it does not know, with XLA.
+        functools.partial(networks.r3gan_generator, width=34, group_width=4, num_blocks=1),
+    ],
+    ids=lambda build: build.func.__name__,
+)
+def test_generators_of_the_library_can_be_served(build, tmp_path):
+    export.export_generator(build((8, 8, 1), latent_dim=2), tmp_path / "model", verify=False)
 
 
 def refused(message):
@@ -190,7 +226,11 @@ COMPILED = tf.function(tf.tanh, jit_compile=True)
         ),
         (lambda x, count: x + tf.cast(tf.timestamp(), tf.float32), "Timestamp"),
         (lambda x, count: COMPILED(x), "compiled by XLA"),
-        (lambda x, count: tf.io.read_file(__file__) + tf.as_string(x), "no path of this machine"),
+        (lambda x, count: __file__ + tf.as_string(x), "no path of this machine"),
+        (
+            lambda x, count: tf.io.read_file("/data/a.txt") + tf.as_string(x),
+            "ReadFile.*no file|no f",
+        ),
         (lambda x, count: tf.cast(x, tf.float64), "its output 'y' is float64"),
         (lambda x, count: x * count, None),
     ],

@@ -121,6 +121,7 @@ def test_versions_and_refusals(address):
         (lambda c: c.sample([1], labels=3), "is not conditional"),
         (lambda c: c.predict("component", {"latents": LATENTS, "components": [2**31]}), "of int32"),
         (lambda c: c.predict("serving_default", {"latents": [["a"]]}), "of float32"),
+        (lambda c: c.predict("serving_default", {"latents": [[1e300]]}), "of float32"),
     ],
 )
 def test_invalid_calls(double, call, message):
@@ -165,6 +166,7 @@ def test_labels():
         for labels, numbers in (
             *((None, None), (7, 7), ([3, 1, 4, 1, 5], [3, 1, 4, 1, 5])),
             *(("zwölf", 2), ("3", 3), (["five", "one", "9", "4", "0"], [5, 1, 9, 4, 0])),
+            (np.array(["five"] * 5, object), 5),
         ):
             expected = export.live.sample(5, seed=3, labels=numbers)
             made = client.generate(5, seed=3, labels=labels)
@@ -175,6 +177,7 @@ def test_labels():
             ({"labels": 2**32 + 3}, "`labels` must be of int32"),
             ({"labels": [1, 2, 3]}, "a class for each of the 2 examples"),
             ({"labels": "six"}, "or a name: zero, one, zwölf, .* Received: 'six'"),
+            ({"labels": -1}, "`labels` must be classes, from 0 on"),
             ({"component": 0}, "`labels` must be set"),
         ):
             with pytest.raises(ValueError, match=message):

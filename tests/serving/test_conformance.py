@@ -99,6 +99,10 @@ CASES = [
     post({"instances": [2**24 + 1]}, 400, "precision"),
     columns("double", [1e300, 2**53 - 1], 200, [1e300, 2.0**53 - 1]),
     columns("double", [2**53 + 1], 400, "precision"),
+    # Beyond 64 bits a number is a float.
+    columns("double", [10**20, -(10**30)], 200, [1e20, -1e30]),
+    columns("double", [10**400], 400, "precision"),
+    post({"instances": [10**39]}, 400, "precision"),
     *[
         columns(name, [low, high], 200, [low, high])
         for name, low, high in (
@@ -121,7 +125,8 @@ CASES = [
     columns("text", [{"b64": "YWJj"}], 200, ["abc"]),
     columns("text", {"b64": "YWJj"}, 400),
     columns("text", [{"b64": "/w=="}], 200, [{"b64": "/w=="}]),
-    columns("text", [{"b64": "?"}], 400, "base64"),
+    columns("text", [{"b64": "YQ"}, {"b64": "YQ=="}, {"b64": ""}], 200, ["a", "a", ""]),
+    *[columns("text", [{"b64": text}], 400, "base64") for text in ("?", "é", "YWJjZ")],
     columns("text", [{"b64": 1}], 400),
     columns("text", [1], 400),
     columns("text", ["\ud800"], 400, "must be text"),

@@ -28,6 +28,7 @@ from waiting import wait_for
 
 from tfgans.export import publish
 from tfgans.serving.client.rest_format import InvalidRequestError, SignatureInfo, TensorInfo
+from tfgans.serving.server import served_model
 from tfgans.serving.server.batching import Batcher
 from tfgans.serving.server.models_config import (
     ModelConfig,
@@ -44,6 +45,14 @@ MODEL = "/v1/models/mixture"
 
 def predict(connection, **body):
     return connection("POST", f"{MODEL}:predict", body)
+
+
+def test_an_empty_list_has_no_rows_of_latents(connection):
+    """As in TensorFlow Serving, where its shape is [0]."""
+    status, reply = predict(connection, signature_name="serving_default", inputs=[])
+    assert status == 400
+    assert "another number of axes" in reply["error"]
+    assert predict(connection, signature_name="sample", inputs=[])[0] == 200
 
 
 def test_arrays_and_pictures(connection):
@@ -368,6 +377,62 @@ def test_a_refused_config_file_changes_no_model(small, tmp_path):
     write(2, 1)
     models.refresh()
     assert models.folders["a"].model(label="x").version == 2
+
+
+def test_a_refused_config_file_is_tried_again_when_something_changes(small, tmp_path, monkeypatch):
+    loaded = []
+
+    class Counted(served_model.ServedModel):
+        def __init__(self, folder):
+            loaded.append(folder)
+            super().__init__(folder)
+
+    monkeypatch.setattr(served_model, "ServedModel", Counted)
+    for name in ("a", "b"):
+        put(small, tmp_path / name)
+    file = tmp_path / "models.config"
+    config = 'config {{ name: "{0}" base_path: "{1}/{0}" }}'
+
+    def write(names):
+        rows = (config.format(name, tmp_path) for name in names)
+        file.write_text(f"model_config_list {{ {' '.join(rows)} }}")
+
+    write("a")
+    models = ModelSet(read_models_config(file), file=file)
+    write("abc")  # There is no c yet.
+    for _ in range(3):
+        assert models.refresh() == []
+    assert len(loaded) == 2
+    assert list(models.folders) == ["a"]
+    put(small, tmp_path / "c")
+    assert models.refresh() == ["b", "c"]
+    assert list(models.folders) == ["a", "b", "c"]
+
+
+def test_a_config_file_with_a_version_that_does_not_load_changes_no_model(small, tmp_path):
+    for name in "ab":
+        for _ in range(2):
+            last = put(small, tmp_path / name)
+    (last / "saved_model.pb").write_bytes(b"no proto")
+    file = tmp_path / "models.config"
+    config = 'config {{ name: "{0}" base_path: "{1}/{0}" model_version_policy {{ {2} }} {3} }}'
+
+    def write(first, second, labels=""):
+        rows = (
+            config.format("a", tmp_path, f"specific {{ versions: {first} }}", ""),
+            config.format("b", tmp_path, second, labels),
+        )
+        file.write_text(f"model_config_list {{ {' '.join(rows)} }}")
+
+    write(1, "specific { versions: 1 }")
+    models = ModelSet(read_models_config(file), file=file)
+    label = 'version_labels { key: "canary" value: 2 }'
+    write(2, "specific { versions: 1 versions: 2 }", label)
+    assert models.refresh() == []
+    assert {name: list(each.models) for name, each in models.folders.items()} == {
+        "a": [1],
+        "b": [1],
+    }
 
 
 def test_a_config_file_chooses_versions_and_rolls_back_by_label(small, tmp_path, caplog):

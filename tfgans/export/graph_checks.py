@@ -21,6 +21,8 @@ _HARMLESS = re.compile(
     r"|If|While|Case|Assert|Print(V2)?|NoOp|Placeholder"
     r"|(Anonymous)?(Mutable)?(Dense)?HashTable(V2)?|LookupTable(Find|Size)(V2)?"
 )
+# Operations that read files, though TensorFlow does not mark them as stateful.
+_READING = frozenset({"ReadFile", "MatchingFiles"})
 _OUTPUT_DTYPES = (tf.float32, tf.int32, tf.string)
 
 
@@ -58,6 +60,8 @@ def _check_node(signature: str, node: node_def_pb2.NodeDef, functions: Functions
     if any(_must_compile(item) for item in [node, *called]):
         _refuse(signature, f"{node.name} must be compiled by XLA", "no jit_compile=True")
     definition = compat.op_def_registry.get(node.op)
+    if node.op in _READING:
+        _refuse(signature, f"{node.name} ({node.op}), which reads a file", "no files but its own")
     if definition is not None and definition.is_stateful and not _HARMLESS.fullmatch(node.op):
         received = f"{node.name} ({node.op}), which draws at random or has side effects"
         _refuse(signature, received, "a pure function of the inputs")

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgans import files, pictures
+from tfgans import checks, files, pictures
 from tfgans.export.publish import version_folders
 from tfgans.export.signatures import Signature
 from tfgans.versions import versions
 
+# What `write_card` adds.
+WRITTEN = ("name", "picture", "created", "signatures", "versions", "checksums")
 CARD = Path("assets.extra", "model_card.json")
 TEXT = Path("assets.extra", "model_card.md")
 SAMPLES = Path("assets.extra", "samples.png")
@@ -31,6 +33,36 @@ _LIMITS = (
     "them, and for no other use.",
     "The discriminator is not part of the export: served samples are not refined by it.",
 )
+
+
+def check_entries(entries: Mapping[str, object]) -> None:
+    """Raises ValueError unless the entries of a card can be written and shown.
+
+    Args:
+        entries: Values by name, see `export_generator`.
+    """
+    try:
+        json.dumps(entries, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`card` must hold JSON values. Received: {error}") from error
+    reserved = sorted(entries.keys() & set(WRITTEN))
+    if reserved:
+        raise ValueError(
+            f"`card` must not have the entries that every card has. Received: {', '.join(reserved)}"
+        )
+    limits = entries.get("limits") or []
+    if not isinstance(limits, list | tuple) or not all(isinstance(text, str) for text in limits):
+        raise ValueError(
+            "The entry 'limits' of `card` must be a list of strings. Received: "
+            f"{checks.short(limits)}"
+        )
+    try:
+        card_text({**{name: {} for name in WRITTEN}, **entries})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            "The entries 'model', 'run' and 'evaluation' of `card` must be as `tfgans export` "
+            f"writes them: the last is `Record.to_dict()`. Received: {error!r}"
+        ) from error
 
 
 def write_card(
@@ -54,10 +86,14 @@ def write_card(
         samples: Float32 [num, ...], samples of the model for the picture.
     """
     (folder / CARD).parent.mkdir(exist_ok=True)
-    pictures.save_png(folder / SAMPLES, samples)
+    # Of vectors and images; there is no picture of other examples.
+    has_picture = samples.ndim in (2, 4)
+    if has_picture:
+        pictures.save_png(folder / SAMPLES, samples)
     card = {
         "name": name,
         **{entry: _without_paths(value) for entry, value in entries.items()},
+        "picture": SAMPLES.name if has_picture else None,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "signatures": {key: _inputs(each.inputs) for key, each in signatures.items()},
         "versions": versions(),
@@ -126,10 +162,10 @@ def card_text(card: Mapping[str, Any]) -> str:
             f"{', '.join(sorted(missing))} too. Export the model again"
         )
     model, run = card.get("model") or {}, card.get("run") or {}
-    names = card.get("class_names")
+    names, picture = card.get("class_names"), card.get("picture")
     sections = [
         f"# Model card: {card['name']}",
-        f"![Samples of the seeds 0 to {_NUM_SAMPLES - 1}]({SAMPLES.name})",
+        *([f"![Samples of the seeds 0 to {_NUM_SAMPLES - 1}]({picture})"] if picture else []),
         "## Model",
         _list(model),
         "## Data",

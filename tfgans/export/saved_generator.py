@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfgans import checks, files, random
+from tfgans.export.publish import version_folders
 from tfgans.export.signatures import DRAWN
 from tfgans.serving.client.inputs import ints
 
@@ -56,6 +57,8 @@ class SavedGenerator:
             )
         low, high = self._value_range
         self._scale, self._offset = 2.0 / (high - low), (high + low) / (high - low)
+        if num_classes is not None:
+            checks.positive_int("num_classes", num_classes)
         self.num_classes = num_classes
         # The signatures do not keep the loaded object alive.
         self._loaded = _load(self.path)
@@ -70,6 +73,7 @@ class SavedGenerator:
             )
         self._function = signatures[self._signature]
         self._specs = self._function.structured_input_signature[1]
+        self._output = "images"
         self._check_specs()
 
     def describe(self) -> dict[str, object]:
@@ -126,7 +130,7 @@ class SavedGenerator:
             # Only the graph of an export of tfgans knows the number of classes.
             reason = " ".join(error.message.split()).rpartition("assertion failed: ")[2]
             raise ValueError(f"{self.path} refuses the labels: {reason:.200}") from error
-        images = outputs.get("images", next(iter(outputs.values()))).numpy()
+        images = outputs[self._output].numpy()
         return images.astype(np.float32) * np.float32(self._scale) - np.float32(self._offset)
 
     @property
@@ -172,6 +176,14 @@ class SavedGenerator:
                     f"the seed. Received: {self.num_classes}"
                 )
             return
+        if "images" not in self._function.structured_outputs:
+            outputs = list(self._function.structured_outputs)
+            if len(outputs) != 1:
+                raise ValueError(
+                    f"The signature {self._signature!r} must have a single output, or one that is "
+                    f"named 'images'. Received: {', '.join(outputs)}"
+                )
+            (self._output,) = outputs
         labels = [name for name, spec in self._specs.items() if spec.dtype.is_integer]
         latents = [spec for spec in self._specs.values() if spec.dtype.is_floating]
         known = all(None not in spec.shape[1:] for spec in latents)
@@ -190,7 +202,7 @@ class SavedGenerator:
 
 def _load(path: Path) -> tf.Module:
     if not (path / "saved_model.pb").is_file():
-        versions = sorted(entry.name for entry in path.glob("[0-9]*")) if path.is_dir() else []
+        versions = [str(version) for version in version_folders(path)] if path.is_dir() else []
         hint = f". Pass one of its versions: {', '.join(versions)}" if versions else ""
         raise ValueError(f"{path} holds no SavedModel (no saved_model.pb){hint}")
     try:

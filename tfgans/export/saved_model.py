@@ -1,7 +1,6 @@
 """Exports a generator as a SavedModel that TensorFlow Serving loads without further files."""
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ import tensorflow as tf
 from tfgans import checks, files, shapes
 from tfgans import class_names as names
 from tfgans.export.graph_checks import check_graph
-from tfgans.export.model_card import sample_seeds, write_card
+from tfgans.export.model_card import check_entries, sample_seeds, write_card
 from tfgans.export.publish import publish
 from tfgans.export.self_check import check_export, example_calls, tolerance_of
 from tfgans.export.signatures import DRAWN, GeneratorSignatures, Signature
@@ -54,8 +53,10 @@ def export_generator(
     | `sample_png` | `seed` | `image_bytes`: string [batch], a PNG file per row |
     | `latents` | `seed`, `index` | `latents`: float32 [batch, ...] |
     | `component` | `latents`, `components`: int32 [batch] | `images` |
-    | `interpolate` | `seed_a`, `seed_b`: int64 [batch], `t`: float32 [batch] | as `sample` |
-    | `sample_truncated` | `seed`, `index`, `truncation`: float32 [batch] | and `latents` |
+    | `interpolate` | `seed_a`, `seed_b`: int64 [batch], `t`: float32 [batch] | as `sample`, but \
+no `labels` |
+    | `sample_truncated` | `seed`, `index`, `truncation`: float32 [batch] | as `sample`, and \
+`latents` |
     | `mixture_weights` | `probe`: float32 [batch], any values | `weights`: float32 [batch, k] |
     | `generate` | `num`: int32 [], `seed`: int64 [] | `images`, `components`: `num` rows |
     | `class_names` | `probe` | `names`: string [batch, num_classes], with `class_names` only |
@@ -80,8 +81,8 @@ def export_generator(
     **Classes.** For a conditional generator, each signature that makes images also takes `labels`:
     int32 [batch] (in `generate` one class, or `num`). Where there is a seed, -1 draws the class
     from the seed (in `interpolate`, from `seed_a`) as `gan.sample` does: uniformly, not by the
-    class frequencies of the training data. `sample`, `sample_at` and `generate` then also return
-    `labels`, the classes of the rows.
+    class frequencies of the training data. `sample`, `sample_at`, `generate` and `sample_truncated`
+    then also return `labels`, the classes of the rows.
 
     **Invalid inputs.** A class or component out of range, a number that is not finite, or too many
     rows fails the call. With batching, TensorFlow Serving then fails the whole batch.
@@ -126,7 +127,8 @@ def export_generator(
     path = _checked_folder(path)
     if keep is not None:
         checks.positive_int("keep", keep)
-    card = _checked_card(card or {})
+    card = card or {}
+    check_entries(card)
     checked_latent_shape(generator, num_classes)
     if class_names is not None:
         class_names = _checked_names(class_names, num_classes)
@@ -199,14 +201,6 @@ def _checked_folder(path: str | os.PathLike[str]) -> Path:
             f"{path}"
         )
     return path
-
-
-def _checked_card(card: Mapping[str, object]) -> Mapping[str, object]:
-    try:
-        json.dumps(card, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"`card` must hold JSON values. Received: {error}") from error
-    return card
 
 
 def _checked_names(class_names: Sequence[str], num_classes: int | None) -> tuple[str, ...]:

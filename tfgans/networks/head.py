@@ -16,7 +16,7 @@ from tfgans.types import Config, Shape
 class GlobalSumPooling2D(keras.layers.Layer):
     """Returns the sum of a map over its positions: [batch, height, width, c] to [batch, c].
 
-    Keras has the mean alone.
+    Keras has the mean and the maximum.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -37,9 +37,12 @@ class SmoothUpsampling2D(_Resampling2D):
         """Returns the enlarged map."""
         sizes = tf.shape(inputs) * [1, 2, 2, 1]
         # The adjoint of the convolution below, and four times as much: a pixel becomes four.
-        return tf.nn.depthwise_conv2d_backprop_input(
+        enlarged = tf.nn.depthwise_conv2d_backprop_input(
             sizes, 4 * self._filter(inputs), inputs, _STRIDES, "SAME"
         )
+        # Keras compiles a convolution with XLA if the channels of its input are not known.
+        enlarged.set_shape(self.compute_output_shape(inputs.shape))
+        return enlarged
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns (batch, 2 height, 2 width, channels)."""

@@ -98,6 +98,11 @@ generator | zcr, icr |
         return ("consistency", *["diversity"] * (self.generator_noise is not None))
 
     @property
+    def state(self) -> keras.layers.Layer | None:
+        """The layer that holds the p of the augmentation, if it has one."""
+        return self.augmentation.state
+
+    @property
     def generator_noise(self) -> float | None:
         """The noise on the latents of zCR."""
         return self.latent_stddev if self.kind in ("zcr", "icr") else None

@@ -247,11 +247,16 @@ class Client:
                 )
             return {}
         texts = np.asarray(labels)
-        if texts.dtype.kind == "U":
+        if texts.size and all(isinstance(text, str) for text in texts.ravel().tolist()):
             known = self.class_names()
             numbers = [number(name, known) for name in texts.ravel().tolist()]
             labels = numbers if texts.ndim else numbers[0]
         classes = ints("labels", [_DRAWN] if labels is None else np.atleast_1d(labels), "int32")
+        if labels is not None and classes.min() < 0:
+            raise ValueError(
+                f"`labels` must be classes, from 0 on. Received: {checks.short(labels)}. Leave "
+                "them out to have them drawn"
+            )
         if labels is not None and np.ndim(labels) and len(classes) != rows:
             raise ValueError(
                 f"`labels` must have a class for each of the {rows} examples. Received: "

@@ -31,20 +31,27 @@ def ints(name: str, values: ArrayLike, dtype: str = "int64") -> np.ndarray:
 
 
 def converted(name: str, value: ArrayLike, info: TensorInfo) -> np.ndarray:
-    """Returns `value` as an array of the input's dtype.
+    """Returns `value` as an array of the input's dtype; floats are rounded to it.
 
     Raises:
-        ValueError: If the conversion would change values.
+        ValueError: If the values are of another kind or beyond the range of the dtype, or NumPy has
+            no such dtype.
     """
     if info.dtype == "string":
         return np.asarray(value, object)
     array = np.asarray(value)
-    dtype = np.dtype(info.dtype)
+    try:
+        dtype = np.dtype(info.dtype)
+    except TypeError as error:
+        raise ValueError(f"`{name}` is of {info.dtype}, which the client cannot send") from error
     kinds = "fiu" if dtype.kind == "f" else "iu" if dtype.kind in "iu" else dtype.kind
     fits = array.dtype.kind in kinds
     if fits and dtype.kind in "iu" and array.size:
         limits = np.iinfo(dtype)
         fits = limits.min <= int(array.min()) and int(array.max()) <= limits.max
+    if fits and dtype.kind == "f" and array.dtype.kind == "f":
+        largest = np.abs(array[np.isfinite(array)]).max(initial=0.0)
+        fits = largest <= np.finfo(dtype).max
     if not fits:
         raise ValueError(f"`{name}` must be of {info.dtype}. Received: {checks.short(value)}")
     return array.astype(dtype)

@@ -5,7 +5,6 @@ https://www.tensorflow.org/tfx/serving/api_rest#json_mapping: tensors are nested
 """
 
 import base64
-import binascii
 import io
 import itertools
 import math
@@ -98,8 +97,17 @@ def to_json(name: str, array: np.ndarray) -> Any:
     return encoded.reshape(array.shape).tolist()
 
 
-def from_json(name: str, value: Any, info: TensorInfo) -> np.ndarray:
+def from_json(
+    name: str, value: Any, info: TensorInfo, *, completes_empty: bool = False
+) -> np.ndarray:
     """Returns the array of a JSON value.
+
+    Args:
+        name: Of the tensor, for errors.
+        value: Nested lists, or a single value.
+        info: The type and the shape.
+        completes_empty: Whether an empty list may stand for an array without elements whose other
+            axes are those of `info`, as in replies. Default: False.
 
     Raises:
         InvalidRequestError: If the type or the shape differs from `info`.
@@ -117,6 +125,8 @@ def from_json(name: str, value: Any, info: TensorInfo) -> np.ndarray:
             raise InvalidRequestError(
                 f"{name!r} must be a tensor. Received: lists of unequal lengths"
             )
+        if not sizes and not completes_empty:
+            break
         shape.append(sizes.pop() if sizes else size or 0)
         leaves = list(itertools.chain.from_iterable(leaves))
     expected = info.shape or ()
@@ -167,9 +177,15 @@ def _depth(value: Any) -> int:
 def _check_precision(name: str, leaves: list[Any], dtype: str) -> None:
     """Raises InvalidRequestError for an integer that a float rounds, or a number too large."""
     info = np.finfo(dtype)
-    # All integers below 2 to the number of digits are exact.
+    # All integers below 2 to the number of digits are exact. TensorFlow Serving reads those beyond
+    # 64 bits as floats.
     ints = [leaf for leaf in leaves if type(leaf) is int]
-    bad: list[Any] = [leaf for leaf in ints if abs(leaf) >= 2 ** (info.nmant + 1)]
+    bad: list[Any] = [
+        leaf
+        for leaf in ints
+        if (abs(leaf) >= 2 ** (info.nmant + 1) and -(2**63) <= leaf < 2**64)
+        or abs(leaf) > int(info.max)
+    ]
     if dtype != "float64":
         wide = np.array([leaf for leaf in leaves if type(leaf) is float], np.float64)
         bad += wide[np.isfinite(wide) & (np.abs(wide) > info.max)].tolist()
@@ -197,9 +213,11 @@ def _to_bytes(name: str, value: Any) -> bytes:
         except UnicodeEncodeError as error:
             raise InvalidRequestError(f"{name!r} must be text. Received: {error}") from error
     if _is_b64(value):
+        # TensorFlow Serving takes it without padding, too.
+        text = value["b64"].rstrip("=")
         try:
-            return base64.b64decode(value["b64"], validate=True)
-        except binascii.Error as error:
+            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        except ValueError as error:
             raise InvalidRequestError(f"{name!r} must be base64. Received: {error}") from error
     raise InvalidRequestError(
         f'{name!r} must be text or {{"b64": ...}}. Received: {type(value).__name__}'
@@ -294,7 +312,10 @@ def outputs_from_json(reply: Mapping[str, Any], info: SignatureInfo) -> dict[str
     """
     value = reply["outputs"]
     columns = value if len(info.outputs) > 1 else {next(iter(info.outputs)): value}
-    return {name: from_json(name, columns[name], tensor) for name, tensor in info.outputs.items()}
+    return {
+        name: from_json(name, columns[name], tensor, completes_empty=True)
+        for name, tensor in info.outputs.items()
+    }
 
 
 def outputs_from_npy(body: bytes, info: SignatureInfo) -> dict[str, np.ndarray]:

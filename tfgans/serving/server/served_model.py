@@ -32,6 +32,7 @@ from tfgans.serving.server.models_config import (
 _log = logging.getLogger(__name__)
 # Path, inode, size in bytes, time of the last change in nanoseconds.
 _FileState = tuple[Path, int, int, int]
+_FolderState = dict[int, list[_FileState]] | None
 # What a request causes.
 _REFUSALS = (
     tf.errors.InvalidArgumentError,
@@ -117,7 +118,7 @@ class ModelFolder:
     def __init__(self, config: ModelConfig) -> None:
         self.path = config.path
         self._policy, self._labels = config.policy, dict(config.labels)
-        self.models: dict[int, ServedModel] = {}
+        self.models: Mapping[int, ServedModel] = {}
         # Reason and files by version. Replaced and never modified: `status` and `refresh` run in
         # different threads.
         self._failed: dict[int, tuple[str, list[_FileState]]] = {}
@@ -167,17 +168,25 @@ class ModelFolder:
         wanted = self._wanted(config.policy, version_folders(self.path))
         _check_labels(config.labels, wanted or list(self.models))
 
-    def configure(self, config: ModelConfig) -> bool:
-        """Takes over the policy and the labels; returns whether the served versions changed.
+    def load(self, config: ModelConfig) -> Mapping[int, ServedModel]:
+        """Returns the versions that a configuration chooses, without serving them yet.
 
         Raises:
-            ValueError: If a label has a version that is not served. The policy, the labels and the
-                served versions stay as they were.
+            ValueError: If a label has none of these versions.
         """
         with self._lock:
-            changed = self._serve(config.policy, config.labels)
+            return self._load_wanted(config.policy, config.labels)
+
+    def configure(self, config: ModelConfig, models: Mapping[int, ServedModel]) -> bool:
+        """Serves by another configuration; returns whether the served versions changed.
+
+        Args:
+            config: The policy and the labels.
+            models: The result of `load`.
+        """
+        with self._lock:
             self._policy, self._labels = config.policy, dict(config.labels)
-            return changed
+            return self._replace(models)
 
     def refresh(self) -> bool:
         """Loads and drops versions as the policy says; returns whether any changed.
@@ -211,50 +220,54 @@ class ModelFolder:
 
         Raises ValueError if a label has none of these versions. All stay as they were.
         """
-        before = self.models
-        try:
-            wanted = self._load_wanted(policy, labels)
-        except ValueError:
-            self.models = before
-            raise
-        if wanted:
-            self.models = {version: self.models[version] for version in wanted}
-        if before.keys() == self.models.keys():
+        return self._replace(self._load_wanted(policy, labels))
+
+    def _replace(self, models: Mapping[int, ServedModel]) -> bool:
+        if models.keys() == self.models.keys():
             return False
+        self.models = models
         # Frees the old versions, whose functions are in reference cycles.
-        del before
         gc.collect()
         return True
 
-    def _load_wanted(self, policy: VersionPolicy, labels: Mapping[str, int]) -> list[int]:
+    def _load_wanted(
+        self, policy: VersionPolicy, labels: Mapping[str, int]
+    ) -> Mapping[int, ServedModel]:
+        models = dict(self.models)
         while True:
             folders = version_folders(self.path)
             wanted = self._wanted(policy, folders)
             # Without a version to serve, those that are served stay.
             _check_labels(labels, wanted or list(self.models))
-            missing = [version for version in wanted if version not in self.models]
+            missing = [version for version in wanted if version not in models]
             if not missing:
-                return wanted
-            self._load(folders[missing[-1]])
+                chosen = {version: models[version] for version in sorted(wanted)}
+                return chosen or self.models
+            model = self._load(folders[missing[-1]])
+            if model is not None:
+                models[model.version] = model
 
     def _wanted(self, policy: VersionPolicy, folders: Mapping[int, Path]) -> list[int]:
         return policy.choose(
             version for version, folder in folders.items() if self._may_load(folder)
         )
 
-    def _load(self, folder: Path) -> None:
+    def _load(self, folder: Path) -> ServedModel | None:
+        """Returns a version; None if it does not load, which is logged and remembered."""
         version = int(folder.name)
         self._loading, files = version, _files(folder)
         try:
-            self.models = dict(sorted({**self.models, version: ServedModel(folder)}.items()))
-            self._failed = {
-                other: failure for other, failure in self._failed.items() if other != version
-            }
+            model = ServedModel(folder)
         except ValueError as error:
             self._failed = {**self._failed, version: (str(error), files)}
             _log.error("%s", error)
+            return None
         finally:
             self._loading = None
+        self._failed = {
+            other: failure for other, failure in self._failed.items() if other != version
+        }
+        return model
 
     def _may_load(self, folder: Path) -> bool:
         _, files = self._failed.get(int(folder.name), ("", None))
@@ -281,13 +294,15 @@ class ModelSet:
         # The text that is applied; None if the last one was refused, for a reason.
         self._text = None if file is None else file.read_bytes()
         self._refusal = ""
+        # The models of the last attempt with the files that they had.
+        self._attempt: list[tuple[ModelConfig, _FolderState]] = []
         self.folders = {config.name: ModelFolder(config.check()) for config in configs}
 
     def refresh(self) -> list[str]:
         """Follows the file and the folders; returns the names of the models that changed.
 
         A file or a folder that cannot be read or served is logged, and what is served stays. A
-        refused file is tried again, as a folder that it names may appear later.
+        refused file is tried again when it or the folders that it names change.
         """
         changed = self._follow_file()
         for name, folder in self.folders.items():
@@ -304,7 +319,12 @@ class ModelSet:
             text = self._file.read_bytes()
             if text == self._text:
                 return []
-            changed = self._configure(read_models_config(self._file))
+            configs = read_models_config(self._file)
+            attempt = [(config, _folder_state(config.path)) for config in configs]
+            if self._text is None and attempt == self._attempt:
+                return []
+            self._attempt = attempt
+            changed = self._configure(configs)
         except (OSError, ValueError) as error:
             if self._refusal != str(error):
                 _log.error("%s is not applied: %s", self._file, error)
@@ -324,10 +344,13 @@ class ModelSet:
             if config.name in kept:
                 kept[config.name].check(config)
         added = {config.name: ModelFolder(config) for config in configs if config.name not in kept}
+        loaded = {
+            config.name: kept[config.name].load(config) for config in configs if config.name in kept
+        }
         changed = [
             config.name
             for config in configs
-            if config.name in added or kept[config.name].configure(config)
+            if config.name in added or kept[config.name].configure(config, loaded[config.name])
         ]
         self.folders = {config.name: (kept | added)[config.name] for config in configs}
         return changed
@@ -347,6 +370,13 @@ def _files(folder: Path) -> list[_FileState]:
     """Returns the states of all files of a folder, which differ after a file is written."""
     stats = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
     return [(path, stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+
+
+def _folder_state(folder: Path) -> _FolderState:
+    """Returns the files of all versions below a folder; None if there is no folder."""
+    if not folder.is_dir():
+        return None
+    return {version: _files(path) for version, path in version_folders(folder).items()}
 
 
 def _metadata(folder: Path) -> dict[str, Any]:

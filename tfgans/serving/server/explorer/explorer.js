@@ -429,6 +429,7 @@ function showModel() {
   if (component !== null) chosen.component = Number(component);
   if (!(chosen.component in model.weights)) chosen.component = null;
   $("truncation-box").hidden = !("sample_truncated" in model.signatures);
+  if (!("sample_truncated" in model.signatures)) [$("truncation").value, chosen.truncation] = ["", null];
   showComponents();
 }
 
