@@ -18,7 +18,7 @@ class NonSaturatingGAN(GAN):
     """The non-saturating GAN: the generator minimizes -E log sigma(D(G(z))).
 
     The game of DCGAN. The generator's gradient is largest where the discriminator is most certain,
-    and training succeeds even where no divergence decreases in every step (Fedus et al. 2018).
+    and training can succeed even where no divergence decreases in every step (Fedus et al. 2018).
 
     Args:
         generator: Built Keras model, latents -> examples.

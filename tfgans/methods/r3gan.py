@@ -57,8 +57,9 @@ class R3GAN(GAN):
     Raises:
         ValueError: If `gamma` or `ema` is passed beside a schedule.
 
-    Default optimizers: Adam 2e-4, betas (0, 0.99); with a schedule its start, and epsilon 1e-8, as
-    in the authors' code.
+    Default optimizers: Adam 2e-4, betas (0, 0.99), our choice of constants between the start and
+    the end of the authors' schedules; with a schedule its start, and epsilon 1e-8, as in the
+    authors' code.
 
     Example:
 

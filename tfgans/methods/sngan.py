@@ -16,7 +16,7 @@ from tfgans.types import Config
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class SNGAN(GAN):
-    """SNGAN: hinge losses, and a discriminator whose layers all have a spectral norm of 1.
+    """SNGAN: hinge losses, and a discriminator with spectral normalization in all layers.
 
     The discriminator must hold `tfgans.layers.SpectralNormalization`, as the builders of
     `tfgans.networks` make it with `normalization="spectral"`. Keras's layer of that name does not

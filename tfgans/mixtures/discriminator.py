@@ -30,8 +30,8 @@ class MixtureDiscriminator(Mixture):
 
     * `routing="slices"` (the default) assigns the rows of a batch to the discriminators in turn;
       discriminator j judges its rows, which are weighted by k w_j: an unbiased estimate of
-      sum_ij w_i w_j F(G_i, D_j) at the cost of a single network. A batch must hold k examples or
-      more.
+      sum_ij v_i w_j F(G_i, D_j), with the weights v_i of the generators, at about the cost of a
+      single network. A batch must hold k examples or more.
     * "all" has every discriminator judge the whole batch, as the paper writes it: k times the cost.
       In the same CPU time slices came nearer to 25 Gaussians than "all" for the non-saturating
       game, R3GAN and WGAN-GP, and a single discriminator nearer than both (by the medians; for WGAN

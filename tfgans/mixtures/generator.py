@@ -16,17 +16,21 @@ from tfgans.weighted import Weighted
 class MixtureGenerator(Mixture):
     """k generators with learned weights: each latent goes to generator i with probability w_i.
 
-    A small mixture has an approximate equilibrium against discriminators of bounded size where a
-    single generator may have none, and covers modes that a single generator leaves out. It is a
-    network: every `GAN` accepts it as a generator, beside a single discriminator or
+    Against discriminators of bounded size, mixtures of generators have an approximate equilibrium
+    where single generators may have none; the theorem needs many more components than are used in
+    practice. A mixture can cover more modes than a single generator: it did on 25 Gaussians, while
+    on images it more often had less recall. The page on mixtures has the measurements.
+
+    A mixture is a network: every `GAN` accepts it as a generator, beside a single discriminator or
     a `MixtureDiscriminator`. With one component it is that component, to the bit.
 
     In training:
 
     * `routing="slices"` (the default) cuts a batch into k slices; generator i makes slice i, and
       its examples have weight k w_i. The mean over the batch is an unbiased estimate of the
-      mixture's payoff with an exact gradient to the weights, at the cost of a single network. A
-      batch must hold k examples or more.
+      mixture's payoff with an exact gradient to the weights, at about the cost of a single
+      network if that is convolutional; perceptrons cost more. A batch must hold k examples or
+      more.
     * "all" makes the whole batch with every generator, as the paper writes it: k times the cost.
     * "categorical" draws a generator for each latent, as sampling does; the gradient to w goes
       through w_i / stop_gradient(w_i). Generators that receive no latent do not change. It

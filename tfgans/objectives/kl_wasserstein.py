@@ -66,7 +66,7 @@ class KLWasserstein(Objective):
 
     @property
     def decision_threshold(self) -> None:
-        """None: a constant added to all logits leaves the weights as they are."""
+        """None: no logit is known at which an example is as likely real as generated."""
         return None
 
     @property

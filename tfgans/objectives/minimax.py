@@ -28,7 +28,7 @@ class _LogisticDiscriminator(Objective):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns softplus(-real) + s real and softplus(fake): a plain sum, not its half.
 
-        Chance level is 2 log 2, whatever s is.
+        At logits of 0 it is 2 log 2, whatever s is.
         """
         # -log sigma(x) = softplus(-x) and -log(1 - sigma(x)) = softplus(x): finite at any logit.
         on_real, on_fake = tf.nn.softplus(-real_logits), tf.nn.softplus(fake_logits)
@@ -83,7 +83,7 @@ class NonSaturating(_LogisticDiscriminator):
     Args:
         label_smoothing: Float in [0, 1), default 0. The discriminator's target for real examples
             is 1 less this; that for fakes stays 0, and the generator's 1 (one-sided, Salimans et
-            al. 2016, section 3.4). Keeps the discriminator's logits bounded. TF-GAN's
+            al. 2016, section 3.4). Keeps the best logits below log((1 - s) / s). TF-GAN's
             `label_smoothing` s makes the target 1 - s / 2: it is twice this.
 
     Raises:

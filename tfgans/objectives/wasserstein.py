@@ -13,9 +13,9 @@ from tfgans.objectives.objective import Objective
 class Wasserstein(Objective):
     """The Kantorovich-Rubinstein dual: the critic minimizes E D(G(z)) - E D(x).
 
-    The negated loss estimates a multiple of the Wasserstein-1 distance as long as something keeps
-    the critic Lipschitz (a gradient penalty, weight clipping, spectral normalization). Alone the
-    objective is unbounded.
+    If something keeps the critic K-Lipschitz (a gradient penalty, weight clipping, spectral
+    normalization), the negated loss is a lower bound of K times the Wasserstein-1 distance. Alone
+    the objective is unbounded.
 
     Example:
 

@@ -25,7 +25,7 @@ class DRAGANPenalty(Penalty):
     |---|---|---|---|
     | "uniform" | x + alpha r s U[0, 1)^dims, one alpha ~ U[0, 1) per example | in [0, r s) | the authors' code |
     | "symmetric" | x + r s U[-1, 1)^dims | in [-r s, r s) | compare_gan, which clips it to the range of images besides |
-    | "gaussian" | x + r s N(0, 1)^dims | any | the form x + N(0, c I) that later papers describe |
+    | "gaussian" | x + r s N(0, 1)^dims | any | the form x + N(0, c I) of the paper |
 
     Args:
         weight: Float, default 10.

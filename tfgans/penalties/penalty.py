@@ -32,7 +32,8 @@ class Penalty(abc.ABC):
             al. prefer the two-sided form.
         every: Int of at least 1. An approximation: the penalty is computed only in every n-th
             update of the discriminator, with n times the weight, which keeps its mean over many
-            updates ("lazy" regularization, Karras et al. 2020, appendix B). Under a strategy of
+            updates ("lazy" regularization; StyleGAN2, Karras et al. 2020, appendix B, also adapts
+            the rate and the betas of Adam, which is not done here). Under a strategy of
             several replicas it cannot be combined with `SpectralNormalization`, which
             synchronizes the replicas. Default: 1.
         fraction: Float in (0, 1]. An approximation: only this part of the batch is penalized, a
