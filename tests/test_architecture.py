@@ -76,7 +76,7 @@ IMPORTS = {
     "methods": {
         *("augmentation", "regularizers"),
         *("averages", "data", "gan", "layers", "objectives", "optimizers", "penalties"),
-        *("players", "refinement", "replicas", "schedules"),
+        *("pairing", "players", "refinement", "replicas", "schedules"),
     },
     "metrics": set(),
     "evaluation": {"data", "gan", "metrics", "pictures", "sampling"},

@@ -52,8 +52,9 @@ def check_callbacks(
     """
     if callbacks is None:
         return
-    listed = getattr(callbacks, "callbacks", callbacks)
-    for callback in keras.tree.flatten(listed):
+    listed = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
+    _check_recomposition(listed)
+    for callback in listed:
         for kind, reason in _REFUSED.items():
             if isinstance(callback, kind):
                 raise ValueError(f"`{kind.__name__}` does not work with a GAN: {reason}")
@@ -66,6 +67,21 @@ def check_callbacks(
             check_model_path(callback.filepath)
         if not saves_models or callback.save_best_only:
             _check_monitor(callback, log_names, validates)
+
+
+def _check_recomposition(callbacks: Collection[keras.callbacks.Callback]) -> None:
+    """Raises ValueError if weights would be restored into another number of components."""
+    restoring = [
+        callback
+        for callback in callbacks
+        if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights
+    ]
+    if restoring and any(getattr(callback, "recomposes", False) for callback in callbacks):
+        raise ValueError(
+            "`EarlyStopping(restore_best_weights=True)` cannot restore weights once "
+            "`AdaptComponents` has changed the components. Keep the best model with "
+            "`tfgans.callbacks.Evaluation(best_model=...)` instead"
+        )
 
 
 def _check_backup(callback: keras.callbacks.BackupAndRestore) -> None:

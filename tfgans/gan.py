@@ -200,6 +200,8 @@ class GAN(keras.Model):
         self.ema = None if ema is None else float(ema)
         self.seed = checks.integer("seed", seed)
         self.data_shape = shapes.input_shape(discriminator, "discriminator")
+        # Examples of a micro-batch on a replica, once `fit` has checked its batches.
+        self._rows_of_part: int | None = None
         for network in (generator, discriminator):
             replicas.synchronize_batch_statistics(network)
             replicas.warn_of_random_layers(network, stacklevel=2)
@@ -479,9 +481,21 @@ class GAN(keras.Model):
         )
         perturbation.perturb(copy, average, noise=noise, key=key)
 
-    def check_recomposition(self) -> None:
-        """Raises ValueError if no component of the generator can be dropped or split."""
-        self.generator_player.check_recomposition()
+    def check_recomposition(self, max_components: int | None = None) -> None:
+        """Raises ValueError if no component of the generator can be dropped or split.
+
+        Args:
+            max_components: Int, the components that there may be; each needs an example in each
+                part of the batches that `fit` has begun with. Default: None, not checked.
+        """
+        player, rows = self.generator_player, self._rows_of_part
+        player.check_recomposition()
+        if max_components and rows and player.routing == "slices" and max_components > rows:
+            raise ValueError(
+                "With routing='slices' each component needs an example of each part of a batch. "
+                f"Received: up to {max_components} components, and parts of {rows} examples. Use "
+                "larger batches, fewer micro-batches or fewer components"
+            )
         num_replicas = self.distribute_strategy.num_replicas_in_sync
         if num_replicas > 1:
             raise ValueError(
@@ -493,6 +507,7 @@ class GAN(keras.Model):
     def _recompose(self, origins: Sequence[int]) -> None:
         """Changes the components of the generator: number j is, or is a copy of, `origins[j]`."""
         player = self.generator_player.recomposed(origins)
+        pairing.check_groups(self.penalty, player, self.discriminator_player)
         average = self.ema_generator
         if average is not None:
             average = GeneratorPlayer(average).recomposed(origins).network
@@ -1300,6 +1315,7 @@ class GAN(keras.Model):
         both, parts = self.players.values(), self.accumulate_steps
         num_replicas = self.distribute_strategy.num_replicas_in_sync
         players.check_batch_size(num, *both, num_replicas=num_replicas, accumulate_steps=parts)
+        self._rows_of_part = num // (num_replicas * parts)
         return players.needs_equal_batches(*both, num_shares=num_replicas * parts)
 
     def check_training(self, source: Source, batch_size: int) -> None:

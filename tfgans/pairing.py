@@ -68,7 +68,7 @@ def check_game(
     categorical = discriminator.routing == "categorical"
     _check_penalty(penalty, discriminator.network, categorical=categorical)
     _check_noise(instance_noise, objective)
-    _check_groups(penalty, generator, discriminator)
+    check_groups(penalty, generator, discriminator)
     if objective.weighs_fakes and categorical and discriminator.num_components > 1:
         raise ValueError(
             "The objective weights each fake by the other fakes of the same discriminator, which "
@@ -91,11 +91,12 @@ def refuse_groups(discriminator: DiscriminatorPlayer, where: str) -> None:
         )
 
 
-def _check_groups(
+def check_groups(
     penalty: Penalty | PenaltySum | None,
     generator: GeneratorPlayer,
     discriminator: DiscriminatorPlayer,
 ) -> None:
+    """Raises ValueError if examples are judged in groups, and these are not as the layer needs."""
     if penalty is not None and penalty.fraction < 1:
         refuse_groups(discriminator, "the `fraction` of a penalty")
     if discriminator.routing == "categorical":

@@ -200,6 +200,17 @@ def test_evaluations_in_training_take_the_place_of_records(table, also_of, from_
     assert result.groups[0].numbers("recall").tolist() == [first, 0.7]
 
 
+def test_a_schedule_moves_an_average(table):
+    """So it is no doubt that another run has an average of a constant decay."""
+    evaluate_in_training(table / "0-0", {"recall": 0.6})
+    description = json.loads((table / "0-0" / "run.json").read_text())
+    schedule = {"class_name": "R3GANSchedule", "config": {"num_images": 9}}
+    description["settings"] |= {"ema": None, "schedule": schedule}
+    (table / "0-0" / "run.json").write_text(json.dumps(description))
+    (run,) = find_runs([table / "0-0"])
+    assert run.last_evaluation.doubts(run.record) == []
+
+
 def test_settings_tell_groups_apart_without_flags(tmp_path):
     for seed, (model, components) in enumerate([("R3GAN", 1), ("WGANGP", 2), ("WGANGP", 1)]):
         path = tmp_path / f"{seed}"

@@ -62,12 +62,19 @@ def dcgan_generator():
     return tfgans.networks.dcgan_generator((16, 16, 3), latent_dim=8)
 
 
+def r3gan_generator():
+    return tfgans.networks.r3gan_generator((8, 8, 1), latent_dim=4, width=8, num_blocks=1)
+
+
 @pytest.mark.parametrize(
     ("make", "latent_dim", "tolerance", "format_name"),
     [
         # A value of tanh is the sum of 36 products at most: 8 * sqrt(36) * 2**-23 is 6e-6.
         *((tiny.generator, 4, 1e-5, name) for name in FORMATS),
         (Scaled, 4, 1e-5, "onnx"),
+        # Values of up to 1, through some ten layers.
+        (r3gan_generator, 4, 1e-4, "onnx"),
+        pytest.param(r3gan_generator, 4, 1e-4, "litert", marks=SLOW),
         # The square roots of the fan-ins sum to 51: times 8 * 2**-23 that is 5e-5.
         *(pytest.param(dcgan_generator, 8, 5e-5, name, marks=SLOW) for name in FORMATS),
     ],

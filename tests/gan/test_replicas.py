@@ -288,8 +288,13 @@ def test_evaluation_is_that_of_one_device(untrained, num, batch_size, replicas):
             {"generator_optimizer": keras.optimizers.SGD(clipnorm=1.0)},
             "clips before the gradients are summed",
         ),
+        (
+            lambda: tfgans.WGAN(tiny.generator(), tiny.discriminator(), critic_warmup=True),
+            {},
+            "`critic_warmup` runs on a single device",
+        ),
     ],
-    ids=["XLA", "categorical", "statistics in parts", "clipping"],
+    ids=["XLA", "categorical", "statistics in parts", "clipping", "warm-up"],
 )
 def test_what_replicas_cannot_do_is_refused_at_once(make, compiled, message):
     with tiny.replicas(2).scope():

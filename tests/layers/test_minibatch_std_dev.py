@@ -65,11 +65,24 @@ def gan(discriminator=None, **options):
     return tfgans.NonSaturatingGAN(generator, discriminator or judge(), **options)
 
 
+def test_the_doctor_measures_whole_groups():
+    model = gan(judge())
+    model.compile(run_eagerly=True)
+    few, fewer = (tfgans.data.from_array(tiny.digits(num)) for num in (50, 21))
+    doctor = tfgans.callbacks.Doctor(few, every_steps=1, held_out=fewer)
+    model.fit(few, batch_size=16, steps_per_epoch=2, callbacks=[doctor], verbose=0)
+    too_few = tfgans.callbacks.Doctor(tfgans.data.from_array(tiny.digits(3)))
+    with pytest.raises(ValueError, match=r"groups of 4 .*Received: 3 of"):
+        model.fit(few, batch_size=16, steps_per_epoch=2, callbacks=[too_few], verbose=0)
+
+
 def test_what_needs_each_row_by_itself_is_refused():
     with pytest.raises(ValueError, match=r"`fraction` .*MinibatchStdDev"):
         gan(penalty=penalties.R1Penalty(fraction=0.5))
     with pytest.raises(ValueError, match=r"refine.*MinibatchStdDev"):
         gan().sample(4, seed=1, refine=tfgans.refinement.Langevin(steps=1))
+    with pytest.raises(ValueError, match=r"refinement of DCD.*MinibatchStdDev"):
+        tfgans.DCD(tiny.generator(normalization=False), judge())
     mixture = tfgans.MixtureDiscriminator([judge(1), judge(2)], routing="categorical")
     with pytest.raises(ValueError, match=r"categorical.*MinibatchStdDev"):
         gan(mixture)

@@ -19,11 +19,11 @@ def mixture(k=3, **options):
     return tfgans.MixtureGenerator(components, **options)
 
 
-def model(generator=None, *, optimizer="adam", run_eagerly=True, **options):
+def model(generator=None, *, optimizer="adam", run_eagerly=True, accumulate_steps=1, **options):
     """Eager, since a few steps cost less than their tracing."""
     judge = tfgans.networks.mlp_discriminator((2,), width=8, depth=1, seed=9)
     gan = tfgans.NonSaturatingGAN(generator or mixture(), judge, seed=5, **options)
-    gan.compile(optimizer, "adam", run_eagerly=run_eagerly)
+    gan.compile(optimizer, "adam", run_eagerly=run_eagerly, accumulate_steps=accumulate_steps)
     return gan
 
 
@@ -173,6 +173,59 @@ def other_components():
 def test_what_cannot_change_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make().drop_component(0)
+
+
+def adapting(**options):
+    return callbacks.AdaptComponents(every_steps=1, **options)
+
+
+def fine_tuned():
+    dcd = tfgans.DCD.from_gan(model(mixture(2)))
+    dcd.compile(run_eagerly=True)
+    return dcd
+
+
+@pytest.mark.parametrize(
+    ("make", "used", "message"),
+    [
+        (
+            lambda: model(mixture(2), accumulate_steps=8),
+            [adapting(max_components=4)],
+            "up to 4 components, and parts of 3 examples",
+        ),
+        (fine_tuned, [adapting()], "a DCD whose generator does not train"),
+        (
+            lambda: model(mixture(2)),
+            [
+                adapting(),
+                keras.callbacks.EarlyStopping(
+                    "generator_loss", mode="min", restore_best_weights=True
+                ),
+            ],
+            r"restore_best_weights=True.*Evaluation\(best_model",
+        ),
+    ],
+)
+def test_what_would_fail_in_training_is_refused_before_it(make, used, message):
+    with pytest.raises(ValueError, match=message):
+        train(make(), used=used)
+
+
+def test_a_split_does_not_make_groups_of_a_component():
+    judge = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            tfgans.layers.MinibatchStdDev(2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1),
+        ]
+    )
+    generator = tfgans.MixtureGenerator([tiny.generator(normalization=False)])
+    gan = tfgans.NonSaturatingGAN(generator, judge)
+    gan.compile()
+    with pytest.raises(ValueError, match=r"routing='slices'.*MinibatchStdDev"):
+        gan.split_component(0)
+    assert gan.generator.num_components == 1
 
 
 class TestAdaptComponents:

@@ -38,6 +38,13 @@ def untrained():
     return model()
 
 
+def scheduled():
+    gan = model()
+    rate = keras.optimizers.schedules.PolynomialDecay(1e-3, 10)
+    gan.compile(keras.optimizers.Adam(rate), keras.optimizers.Adam(1e-3))
+    return gan
+
+
 def run(path, gan=None, source=SOURCE, **changed):
     options = {"doctor_every": None, "grid_every": 100, **SIZES, **changed}
     return training.Run(path, untrained() if gan is None else gan, source, **options)
@@ -76,11 +83,17 @@ def everything(folder):
         ({"notes": {"doctor-readings.csv": ""}}, "`notes` must not replace a file of the run"),
         ({"evaluate_every": 2}, "`evaluate_every` needs `evaluator`"),
         ({"held_out": SOURCE}, "`held_out` is for the doctor"),
+        (
+            {"gan": scheduled, "rollbacks": 1, "doctor_every": 2, "backup_every": 2},
+            "must be a number, not a schedule",
+        ),
     ],
 )
 def test_bad_arguments(changed, message, tmp_path):
+    make = changed.get("gan")
+    arguments = changed if make is None else {**changed, "gan": make()}
     with pytest.raises(ValueError, match=message):
-        run(tmp_path / "new", **changed)
+        run(tmp_path / "new", **arguments)
     assert not list(tmp_path.iterdir())
 
 
@@ -337,6 +350,31 @@ def test_the_seed_of_the_data_is_apart_from_the_data(source, tmp_path):
     assert first.pop("source_seed") == 1
     assert second.pop("source_seed") == -23
     assert first == second
+
+
+def test_settings_beside_the_metrics_name_classes_and_their_arguments(tmp_path):
+    penalty = tfgans.penalties.R1Penalty(weight=0.5)
+    gan = model(penalty=penalty, regularizers=[tfgans.regularizers.LeCam(weight=0.25)])
+    shown = training.settings.hyperparameters(run(tmp_path / "new", gan).settings)
+    assert shown["penalty.class"] == "R1Penalty"
+    assert shown["penalty.weight"] == 0.5
+    assert shown["regularizers.0.weight"] == 0.25
+    assert shown["generator_optimizer.learning_rate"] == pytest.approx(2e-4)
+    assert {"class", "epsilon"}.isdisjoint(
+        key.rpartition(".")[2] for key in shown if key.startswith("generator_optimizer")
+    )
+    wrapped = {
+        "generator_optimizer": {
+            "class_name": "X",
+            "config": {
+                "inner_optimizer": {
+                    "class_name": "Adam",
+                    "config": {"learning_rate": 0.5, "epsilon": 1e-7},
+                }
+            },
+        }
+    }
+    assert training.settings.hyperparameters(wrapped) == {"generator_optimizer.learning_rate": 0.5}
 
 
 def test_architecture_does_not_depend_on_names(tmp_path):

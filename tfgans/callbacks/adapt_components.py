@@ -63,6 +63,8 @@ class AdaptComponents(Callback):
     """
 
     every_steps: int
+    # Other callbacks must not count on the number of weights.
+    recomposes = True
 
     def __init__(
         self,
@@ -93,7 +95,12 @@ class AdaptComponents(Callback):
 
     def check(self, gan: GAN) -> None:
         """Raises ValueError if the callback does not fit the model; see the class."""
-        gan.check_recomposition()
+        gan.check_recomposition(self.max_components)
+        if not gan.generator.trainable:
+            raise ValueError(
+                "`AdaptComponents` decides by weights that learn. Received: a "
+                f"{type(gan).__name__} whose generator does not train"
+            )
         player = gan.players["generator"]
         settings, count = player.mixture_settings, player.num_components
         learns = settings["weight_update"] == "softmax" or settings["weight_learning_rate"] > 0

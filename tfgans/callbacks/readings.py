@@ -109,7 +109,7 @@ class Probe:
                 "outside of it"
             )
         self.gan = gan
-        self._num = num if source.num_examples is None else min(num, source.num_examples)
+        self._num = self._whole_groups(num, source)
         labeled = gan.num_classes is not None
         batch = next(iter(source.batches(self._num, labels=labeled)))
         self._labels: tf.Tensor | None = None
@@ -178,9 +178,20 @@ class Probe:
                 f"{source.data_shape}"
             )
         labeled = self.gan.num_classes is not None
-        num = self._num if source.num_examples is None else min(self._num, source.num_examples)
+        num = self._whole_groups(self._num, source)
         batch = next(iter(source.batches(num, labels=labeled)))
         return batch if labeled else (batch, None)
+
+    def _whole_groups(self, num: int, source: Source) -> int:
+        """Returns at most `num` examples of a source that `MinibatchStdDev` can judge."""
+        most = num if source.num_examples is None else min(num, source.num_examples)
+        group = self.gan.players["discriminator"].group_size
+        if most < group:
+            raise ValueError(
+                f"The discriminator judges groups of {group} examples (`MinibatchStdDev`). "
+                f"Received: {most} of {source.name!r}"
+            )
+        return most // group * group
 
     def _logits(self, examples: tf.Tensor, labels: tf.Tensor | None) -> np.ndarray:
         """Returns the logits of examples that are not augmented: float64 [num, 1]."""

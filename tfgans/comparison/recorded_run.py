@@ -73,6 +73,13 @@ class RecordedRun:
         return os.fspath(self.path)
 
     @property
+    def _ema(self) -> float | None:
+        """The decay of the average, as of `GAN.ema`: 0 with a schedule, which moves it."""
+        scheduled = any(name.startswith("schedule.") for name in self.settings)
+        ema = self.settings.get("ema")
+        return 0.0 if scheduled else ema if isinstance(ema, float) else None
+
+    @property
     def seed(self) -> int | None:
         """The seed of the model; None if `run.json` has none."""
         seed = self.settings.get("seed")
@@ -222,7 +229,7 @@ class RecordedRun:
                 },
                 seed=protocol["seed"],
                 real=protocol["real"],
-                fake={"num_examples": counts[1], "step": int(step), "ema": self.settings.get("ema")}
+                fake={"num_examples": counts[1], "step": int(step), "ema": self._ema}
                 | {"classes": None}
                 | fake,
                 extractor=protocol["extractor"],

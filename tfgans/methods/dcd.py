@@ -6,7 +6,7 @@ from typing import Self
 import keras
 import tensorflow as tf
 
-from tfgans import averages, checks, optimizers, players, replicas, shapes
+from tfgans import averages, checks, optimizers, pairing, players, replicas, shapes
 from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
@@ -106,6 +106,7 @@ class DCD(GAN):
         self.langevin = Langevin() if langevin is None else langevin
         self.updates_per_batch = checks.positive_int("updates_per_batch", updates_per_batch)
         self.generator.trainable = False
+        pairing.refuse_groups(self.discriminator_player, "the refinement of DCD")
 
     @classmethod
     def from_gan(

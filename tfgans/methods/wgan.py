@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from tfgans import checks, optimizers, replicas
+from tfgans import checks, optimizers
 from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
@@ -90,6 +90,16 @@ class WGAN(GAN):
         """Returns a new (generator, discriminator) optimizer pair: RMSprop of the paper."""
         return optimizers.rmsprop_pair(5e-5)
 
+    def _check_optimizers(
+        self, generator_and_discriminator: Sequence[optimizers.Optimizer]
+    ) -> None:
+        if self.critic_warmup and self.distribute_strategy.num_replicas_in_sync > 1:
+            raise ValueError(
+                "`critic_warmup` runs on a single device: under a strategy an optimizer must not "
+                "be called in a branch. Received: several replicas. Leave it out"
+            )
+        super()._check_optimizers(generator_and_discriminator)
+
     def generator_update(
         self, real: tf.Tensor, labels: tf.Tensor | None = None, *, stream: Stream
     ) -> None:
@@ -98,11 +108,6 @@ class WGAN(GAN):
         if not self.critic_warmup:
             update(real, labels, stream=stream)
             return
-        if replicas.count() > 1:
-            raise ValueError(
-                "`critic_warmup` runs on a single device: under a strategy an optimizer must not "
-                "be called in a branch. Received: several replicas. Leave it out"
-            )
 
         def run() -> tf.Tensor:
             update(real, labels, stream=stream)

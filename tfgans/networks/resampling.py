@@ -35,20 +35,28 @@ class SmoothUpsampling2D(_Resampling2D):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the enlarged map."""
-        sizes = tf.shape(inputs) * [1, 2, 2, 1]
-        # The adjoint of the convolution below, and four times as much: a pixel becomes four.
-        enlarged = tf.nn.depthwise_conv2d_backprop_input(
-            sizes, 4 * self._filter(inputs), inputs, _STRIDES, "SAME"
-        )
-        # Keras compiles a convolution with XLA if the channels of its input are not known.
-        enlarged.set_shape(self.compute_output_shape(inputs.shape))
-        return enlarged
+        # The adjoint of the convolution below, and four times as much: a pixel becomes four. Its
+        # operation in TensorFlow cannot be converted to ONNX and LiteRT.
+        return _doubled(_doubled(inputs, axis=1), axis=2)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns (batch, 2 height, 2 width, channels)."""
         batch, height, width, channels = input_shape
         doubled = [None if side is None else 2 * side for side in (height, width)]
         return (batch, *doubled, channels)
+
+
+def _doubled(maps: tf.Tensor, axis: int) -> tf.Tensor:
+    """Returns maps of twice the size along an axis: 3/4 of each value and 1/4 of its neighbor."""
+    known = tf.shape(maps)
+    sizes = [known[index] if size is None else size for index, size in enumerate(maps.shape)]
+    padded = tf.pad(maps, [[1, 1] if index == axis else [0, 0] for index in range(4)])
+    halves = []
+    for offset in (0, 2):  # The neighbor before, and the one after.
+        neighbors = tf.slice(padded, [offset * (index == axis) for index in range(4)], sizes)
+        halves.append(0.75 * maps + 0.25 * neighbors)
+    doubled = [size * (1 + (index == axis)) for index, size in enumerate(sizes)]
+    return tf.reshape(tf.stack(halves, axis=axis + 1), doubled)
 
 
 @keras.saving.register_keras_serializable(package="tfgans")

@@ -54,7 +54,8 @@ class Run:
 
     Args:
         run_dir: Folder of the run; `RunDirectory` lists its files.
-        gan: Compiled model.
+        gan: Compiled model. To continue a run, build it anew: the settings of a trained model may
+            have moved, such as the rate of a schedule.
         source: The real examples.
         batch_size: Int, examples in an update, of all replicas together.
         steps: Int, training steps of the whole run; a multiple of the model's
@@ -349,10 +350,12 @@ class Run:
                     f"`max_generators` needs `adapt_every`. Received: {max_generators}"
                 )
             return None
-        if max_generators is not None and max_generators > self._batch_size:
+        parts = self._gan.accumulate_steps
+        if max_generators is not None and max_generators > self._batch_size // parts:
             raise ValueError(
-                "Each generator needs an example of a batch. Received: "
-                f"max_generators={max_generators} and batch_size={self._batch_size}"
+                "Each generator needs an example of each part of a batch. Received: "
+                f"max_generators={max_generators}, batch_size={self._batch_size} and "
+                f"accumulate_steps={parts}"
             )
         adaptation = callbacks.AdaptComponents(
             self.directory.components_log, every_steps=adapt_every, max_components=max_generators
@@ -381,6 +384,9 @@ class Run:
             return callbacks.StopOnNaN()
         if doctor_every is None:
             raise ValueError(f"`rollbacks` need `doctor_every`. Received: rollbacks={rollbacks}")
+        if rollbacks:
+            for optimizer in (self._gan.generator_optimizer, self._gan.discriminator_optimizer):
+                optimizers.check_constant_rate(optimizer)
         if rollbacks and self._backup.every_steps % doctor_every:
             raise ValueError(
                 "With `rollbacks` the doctor must check each state that is backed up: "

@@ -67,18 +67,29 @@ def describe(
 def hyperparameters(settings: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
     """Returns the settings that TensorBoard shows beside a run's metrics, by dotted name.
 
-    Left out are lists, what is off (None), checksums, and most settings of the optimizers.
+    Left out are lists of numbers, what is off (None), checksums, and most settings of the
+    optimizers.
     """
     chosen: dict[str, bool | int | float | str] = {}
     for name, value in settings.items():
+        if isinstance(value, list) and all(isinstance(part, dict) for part in value):
+            value = {str(index): part for index, part in enumerate(value)}
         if isinstance(value, dict):
-            inner = hyperparameters(value.get("config", value))
-            if "config" in value:
-                inner = {key: inner[key] for key in _RATES if key in inner}
+            inner = hyperparameters(_arguments(value))
+            if name.endswith("_optimizer"):
+                rates = {key.rpartition(".")[2]: part for key, part in inner.items()}
+                inner = {key: rates[key] for key in _RATES if key in rates}
             chosen |= {f"{name}.{key}": part for key, part in inner.items()}
         elif isinstance(value, bool | int | float | str) and name not in _CHECKSUMS:
             chosen[name] = value
     return chosen
+
+
+def _arguments(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the class and the arguments of a serialized object; of other values themselves."""
+    if "config" not in value:
+        return value
+    return {"class": value.get("class_name"), **value["config"]}
 
 
 def _source(source: Source) -> dict[str, Any]:
