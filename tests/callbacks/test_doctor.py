@@ -39,6 +39,7 @@ def reading(step=0, **values):
         "memorization": None,
         "generator_weights": (),
         "discriminator_weights": (),
+        "generator_diversities": (),
     }
     return Reading(step=step, **{**default, **values})
 
@@ -152,6 +153,10 @@ def test_a_discriminator_that_knows_its_examples_is_told_of_with_the_cure(
         ("penalty", [1.0, *[1e4] * 9], [0, 1, *[0] * 8], 0),
         # A rollback does not revive a component.
         ("generator_weights", [(0.5, 0.5), (0.99, 0.01)], [0, 1], 1),
+        # Of two components that are hardly more than constant at first, one spreads and collapses.
+        ("generator_diversities", [(0.01, 0.01), (0.8, 0.01), (0.07, 0.4)], [0, 0, 1], 2),
+        # A single component is the whole generator; others come after a split.
+        ("generator_diversities", [(0.8,), (0.01,), (0.01, 0.02)], [0, 0, 0], 2),
     ],
 )
 def test_diagnosis(name, values, begun, healthy_step):
@@ -163,9 +168,28 @@ def test_diagnosis(name, values, begun, healthy_step):
 
 @pytest.mark.parametrize("missing", [{}, {"accuracy": None}, {"gradient_norm": None}])
 def test_rows_keep_every_bit(missing):
-    weights = {"discriminator_weights": (1 / 3, 2 / 3)}
+    weights = {"discriminator_weights": (1 / 3, 2 / 3), "generator_diversities": (0.1 + 0.2, 1.0)}
     original = reading(3, diversity=0.1 + 0.2, penalty=1 / 3, **weights, **missing)
     assert Reading.from_cells(original.to_row().rstrip("\n").split(",")) == original
+
+
+def test_a_component_that_makes_a_single_example_is_named(tmp_path):
+    generator = tfgans.MixtureGenerator(
+        [tiny.generator(seed=seed, normalization=False) for seed in (1, 2)]
+    )
+    gan = tfgans.NonSaturatingGAN(generator, tiny.discriminator())
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), run_eagerly=True)
+    source = tfgans.data.from_array(tiny.digits(64))
+    path = tmp_path / "doctor.csv"
+    fit(gan, 1, callbacks.Doctor(source, path=path, every_steps=1), source=source)
+    collapsed = generator.components[1]
+    collapsed.set_weights([np.zeros_like(weight) for weight in collapsed.get_weights()])
+    doctor = callbacks.Doctor(source, path=path, every_steps=1)
+    with pytest.warns(UserWarning, match="component 1 of the generator has collapsed") as caught:
+        fit(gan, 1, doctor, source=source)
+    assert len(messages(caught)) == 1
+    assert "2,0,collapsed component 1 of the generator,0," in path.read_text()
+    assert "take fewer generators" in symptoms.cure("collapsed component 1 of the generator")
 
 
 def test_readings_in_closed_form():

@@ -56,6 +56,7 @@ class Diagnosis:
             symptoms.discriminator_overfits(
                 reading, earlier, limits, advice=self._advice.get("overfitting", "")
             ),
+            *symptoms.collapsed_components(reading, earlier, limits),
         ]
         for player in ("generator", "discriminator"):
             weights = getattr(reading, f"{player}_weights")

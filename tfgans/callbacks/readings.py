@@ -14,7 +14,7 @@ from tfgans.data import Source
 from tfgans.gan import GAN
 from tfgans.logs import LogMeans
 from tfgans.players import Player
-from tfgans.random import ReservedStep, Stream
+from tfgans.random import ReservedStep, Role, Stream
 from tfgans.weighted import Weighted
 
 
@@ -38,6 +38,8 @@ class Reading(NamedTuple):
             held-out examples.
         generator_weights: Floats, the probabilities of the components. Empty without a mixture.
         discriminator_weights: See `generator_weights`.
+        generator_diversities: Floats, the `diversity` of each component's examples. Empty without a
+            mixture.
     """
 
     step: int
@@ -50,10 +52,11 @@ class Reading(NamedTuple):
     memorization: float | None
     generator_weights: tuple[float, ...]
     discriminator_weights: tuple[float, ...]
+    generator_diversities: tuple[float, ...]
 
     @property
     def scalars(self) -> dict[str, float]:
-        """The measured values by name, without the weights of mixtures."""
+        """The measured values by name, without those of the components of mixtures."""
         names = ("accuracy", "gradient_norm", "diversity", "penalty", "real_sign", "memorization")
         values = {name: getattr(self, name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
@@ -66,8 +69,10 @@ class Reading(NamedTuple):
     def from_cells(cls, cells: Sequence[str]) -> Self:
         """Returns the reading from the cells of its row."""
         step, rollbacks, accuracy, gradient_norm, diversity, penalty, *others = cells
-        real_sign, memorization, *weights = others
-        generator, discriminator = (tuple(map(float, cell.split())) for cell in weights)
+        real_sign, memorization, *components = others
+        generator, discriminator, diversities = (
+            tuple(map(float, cell.split())) for cell in components
+        )
         return cls(
             int(step),
             int(rollbacks),
@@ -79,6 +84,7 @@ class Reading(NamedTuple):
             float(memorization) if memorization else None,
             generator,
             discriminator,
+            diversities,
         )
 
 
@@ -149,6 +155,7 @@ class Probe:
             else _share_above(real_logits, self._logits(*self._held_out)),
             generator_weights=_weights(players["generator"]),
             discriminator_weights=_weights(players["discriminator"]),
+            generator_diversities=self._component_diversities(),
         )
 
     def _generate(self) -> tuple[Weighted, float | None]:
@@ -168,6 +175,19 @@ class Probe:
             return fake, None
         norm = player.gradient_norm(loss)
         return generated[0], norm if math.isfinite(norm) else None
+
+    def _component_diversities(self) -> tuple[float, ...]:
+        """Returns the diversity of the examples of each component of a mixture."""
+        gan, player = self.gan, self.gan.generator_player
+        if not player.is_mixture:
+            return ()
+        draws = random.BatchDraws(self._num, self._stream.key(Role.LATENTS))
+        latents = gan.draw_latents(draws)
+        return tuple(
+            self._mean_distance(player.examples(latents, self._labels, tf.fill([self._num], index)))
+            / self._real_distance
+            for index in range(player.num_components)
+        )
 
     def _held_out_examples(self, source: Source) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Returns as many held-out examples, and their labels."""

@@ -16,6 +16,7 @@ COLLAPSE = "collapse"
 PENALTY = "exploding penalty"
 OVERFITS = "discriminator overfits"
 DEAD = "dead component"
+COLLAPSED = "collapsed component"
 # What may help against each symptom.
 _CURES = {
     NOT_FINITE: "lower the learning rates, or add a penalty or normalization",
@@ -26,6 +27,7 @@ _CURES = {
     OVERFITS: "take an augmentation or a stronger one, a larger penalty, a smaller discriminator, "
     "or `regularizers.LeCam`",
     DEAD: "raise `entropy_weight`, or lower the rate of the mixture's weights",
+    COLLAPSED: "take fewer generators, lower the learning rates, or add a gradient penalty",
 }
 # Without held-out examples, this many readings decide.
 SIGN_READINGS = 5
@@ -96,7 +98,8 @@ def cure(symptom: str) -> str:
     Args:
         symptom: String, `Finding.symptom`.
     """
-    return next((text for name, text in _CURES.items() if symptom.startswith(name)), "")
+    names = [name for name in _CURES if symptom.startswith(name)]
+    return _CURES[max(names, key=len)] if names else ""
 
 
 def not_finite(values: Mapping[str, SupportsFloat]) -> Finding | None:
@@ -260,6 +263,37 @@ def dead_components(player: str, weights: Sequence[float], *, advice: str) -> li
         for component, weight in enumerate(weights)
         if weight < limit
     ]
+
+
+def collapsed_components(
+    reading: Reading, earlier: Sequence[Reading], limits: Limits
+) -> list[Finding]:
+    """Looks for generators of a mixture whose examples have become alike.
+
+    The examples of the other generators hide it from `samples_collapsed`. Earlier readings count
+    if they have as many components.
+    """
+    now = reading.generator_diversities
+    comparable = [
+        before.generator_diversities
+        for before in earlier
+        if len(before.generator_diversities) == len(now)
+    ]
+    findings = []
+    for component, diversity in enumerate(now if len(now) > 1 else ()):
+        largest = min(1.0, max((before[component] for before in comparable), default=0.0))
+        limit = limits.diversity_drop * largest
+        if diversity < limit:
+            description = (
+                f"component {component} of the generator has collapsed (the mean distance of its "
+                f"samples is {diversity:.3g} of that of real examples, under "
+                f"{limits.diversity_drop:g} of the earlier {largest:.3g}), so {_CURES[COLLAPSED]}"
+            )
+            symptom = f"{COLLAPSED} {component} of the generator"
+            findings.append(
+                Finding(symptom, diversity, limit, description, rollback_may_cure=False)
+            )
+    return findings
 
 
 def advice_on_weights(player: str, settings: Config) -> str:
