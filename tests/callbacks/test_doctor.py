@@ -154,7 +154,7 @@ def test_a_discriminator_that_knows_its_examples_is_told_of_with_the_cure(
         # A rollback does not revive a component.
         ("generator_weights", [(0.5, 0.5), (0.99, 0.01)], [0, 1], 1),
         # Of two components that are hardly more than constant at first, one spreads and collapses.
-        ("generator_diversities", [(0.01, 0.01), (0.8, 0.01), (0.07, 0.4)], [0, 0, 1], 2),
+        ("generator_diversities", [(0.01, 0.01), (0.8, 0.01), (0.19, 0.4)], [0, 0, 1], 2),
         # A single component is the whole generator; others come after a split.
         ("generator_diversities", [(0.8,), (0.01,), (0.01, 0.02)], [0, 0, 0], 2),
     ],

@@ -56,7 +56,7 @@ class Diagnosis:
             symptoms.discriminator_overfits(
                 reading, earlier, limits, advice=self._advice.get("overfitting", "")
             ),
-            *symptoms.collapsed_components(reading, earlier, limits),
+            *symptoms.collapsed_components(reading, earlier),
         ]
         for player in ("generator", "discriminator"):
             weights = getattr(reading, f"{player}_weights")

@@ -43,6 +43,8 @@ values (or 1, if that is larger) |
 held-out examples in `memorization_limit` of all pairs; without: over five checks the mean sign \
 of its logits on real examples and its accuracy are at least `sign_limit` |
     | `dead component` | a component of a mixture of k has a weight under 1 / (20 k) |
+    | `collapsed component` | of the samples of a generator in a mixture, the mean distance of two \
+is under a quarter of its largest so far (of that of two real examples, where it was larger) |
 
     Some losses have no decision threshold (Wasserstein, relativistic, KL-WGAN). They have no
     accuracy and do not saturate, so no discriminator wins. Diversity shows samples that become
@@ -53,8 +55,8 @@ of its logits on real examples and its accuracy are at least `sign_limit` |
     it begins, and again only after it was gone. Numbers that are not finite stop the training, so
     `StopOnNaN` is not needed.
 
-    **Rollbacks.** With `backup` and `rollbacks`, findings other than a dead component and
-    overfitting roll the training back; a lower learning rate cures neither. A rollback loads the
+    **Rollbacks.** With `backup` and `rollbacks`, findings other than those of components and
+    overfitting roll the training back. A rollback loads the
     newest whole backup up to the last check without such a finding, multiplies both learning rates
     by `learning_rate_factor`, increases `model.rollbacks`, saves the result as the newest backup,
     sets `rolled_back` and stops `fit`. Call `fit` again with the data from `model.step` on, as
