@@ -177,7 +177,7 @@ class SavedGenerator:
                 )
             return
         if "images" not in self._function.structured_outputs:
-            outputs = list(self._function.structured_outputs)
+            outputs = sorted(self._function.structured_outputs)
             if len(outputs) != 1:
                 raise ValueError(
                     f"The signature {self._signature!r} must have a single output, or one that is "
