@@ -164,7 +164,7 @@ def test_augmentation_follows_the_images():
         tfgans.augmentation.AdaptiveAugment("bg"),
         tfgans.augmentation.DiffAugment(),
     ):
-        with pytest.raises(ValueError, match=r"`target=None`. Received|level"):
+        with pytest.raises(ValueError, match="`target=None`"):
             scheduled(schedule, augmentation=other)
     low = tfgans.augmentation.AdaptiveAugment("bg", target=None, p_max=0.4)
     with pytest.raises(ValueError, match=r"`p_max`.* is 0.4.*\(0.1, 0.5\)\). Pass .*p_max=0.5\)"):
@@ -204,9 +204,7 @@ def test_gamma_and_the_average_by_hand():
 
 def test_what_a_schedule_sets_is_refused_elsewhere():
     for name, value in (("gamma", 1.0), ("ema", 0.9)):
-        with pytest.raises(
-            ValueError, match=f"With a schedule, .*`{name}` must be None.*half|gamma"
-        ):
+        with pytest.raises(ValueError, match=f"With a schedule, .*`{name}` must be None"):
             scheduled(**{name: value})
     with pytest.raises(
         ValueError, match=r"`schedule` must be a tfgans\.schedules\.R3GANSchedule, say"

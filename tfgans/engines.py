@@ -1,6 +1,6 @@
 """Executes runs in single-threaded processes on this machine, or on a Ray cluster."""
 
-import concurrent.futures
+import concurrent.futures.process
 import gc
 import importlib.util
 import multiprocessing
@@ -10,16 +10,26 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from tfgans import checks
 from tfgans.freed_memory import keep_freed_memory
 
 T = TypeVar("T")
+# Of `run_tasks`: the index of a task and how it ended.
+Results: TypeAlias = Generator[tuple[int, "Ended"], None, None]
 ENGINES = ("processes", "ray")
 # Runs before a process is replaced: TensorFlow frees little of what it traced.
 _RUNS_OF_A_PROCESS = 100
+# Environment variables with the number of threads of a library, for TensorFlow and for the linear
+# algebra of NumPy, SciPy and scikit-learn.
+THREAD_VARIABLES = (
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+)
 # Seconds that a run which must end early has to save its state.
 SECONDS_TO_SAVE = 30
 
@@ -50,7 +60,7 @@ class Ended(NamedTuple):
 
 def run_tasks(
     tasks: Sequence[Task], *, workers: int, engine: str = "processes", fresh: bool = False
-) -> Iterator[tuple[int, Ended]]:
+) -> Results:
     """Yields (index, result) as runs end. A run that crashes its process counts as failed.
 
     Args:
@@ -58,7 +68,7 @@ def run_tasks(
         workers: Number of runs at a time.
         engine: "processes" or "ray". Ray uses the cluster at the environment variable RAY_ADDRESS,
             or starts a local cluster. All machines of the cluster need this package.
-        fresh: Whether each run has a process of its own, that no other run was in.
+        fresh: Whether each run gets a new process.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -71,7 +81,7 @@ def run_tasks(
 
 
 def alternate(runs: Sequence[T], seed_of: Callable[[T], int]) -> list[T]:
-    """Returns runs seed by seed, each second seed's in reverse: no setting is always the first.
+    """Returns runs seed by seed, every second seed in reverse, so that no setting is always first.
 
     Args:
         runs: The runs.
@@ -96,34 +106,43 @@ def check(engine: str) -> None:
         raise ImportError(f"The engine 'ray' needs Ray: {checks.install_command('ray')}")
 
 
-def _by_processes(
-    tasks: Sequence[Task], workers: int, runs_of_a_process: int
-) -> Iterator[tuple[int, Ended]]:
+def _by_processes(tasks: Sequence[Task], workers: int, runs_of_a_process: int) -> Results:
     import pebble
 
     pebble.CONSTS.term_timeout = SECONDS_TO_SAVE
-    pool = pebble.ProcessPool(
-        max_workers=min(workers, max(len(tasks), 1)),
-        max_tasks=runs_of_a_process,
-        initializer=_prepare_process,
-        context=multiprocessing.get_context("spawn"),
-    )
-    try:
-        futures: dict[Any, int] = {
-            pool.schedule(_measure, args=(task,)): index for index, task in enumerate(tasks)
-        }
-        for future in concurrent.futures.as_completed(futures):
-            error = future.exception()
-            # `_measure` catches every exception: what arrives here killed the process.
-            yield futures[future], future.result() if error is None else _died(error)
-    finally:
-        pool.stop()
-        pool.join()
+    waiting = dict(enumerate(tasks))
+    while waiting:
+        broken: BaseException | None = None
+        before = len(waiting)
+        pool = pebble.ProcessPool(
+            max_workers=min(workers, len(waiting)),
+            max_tasks=runs_of_a_process,
+            initializer=_prepare_process,
+            context=multiprocessing.get_context("spawn"),
+        )
+        try:
+            futures: dict[Any, int] = {
+                pool.schedule(_measure, args=(task,)): index for index, task in waiting.items()
+            }
+            for future in concurrent.futures.as_completed(futures):
+                error = future.exception()
+                # A process that dies between two runs breaks the pool: runs wait for the next.
+                if isinstance(error, concurrent.futures.process.BrokenProcessPool):
+                    broken = error
+                    continue
+                index = futures[future]
+                del waiting[index]
+                # `_measure` catches every exception: any other error killed the process.
+                yield index, future.result() if error is None else _died(error)
+        finally:
+            pool.stop()
+            pool.join()
+        if broken is not None and len(waiting) == before:
+            yield from ((index, _died(broken)) for index in waiting)
+            return
 
 
-def _by_ray(
-    tasks: Sequence[Task], workers: int, runs_of_a_process: int
-) -> Iterator[tuple[int, Ended]]:
+def _by_ray(tasks: Sequence[Task], workers: int, runs_of_a_process: int) -> Results:
     import ray
 
     quiet: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}
@@ -172,9 +191,10 @@ def _end_with_parent() -> None:
 def _one_thread() -> None:
     import threadpoolctl
 
-    # TensorFlow reads these when its first operation runs. The other libraries are imported by
-    # now, and read nothing more.
-    os.environ.update({"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"})
+    # TensorFlow reads its variables when its first operation runs, other libraries read theirs
+    # when they are imported.
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    # Those that are imported by now.
     threadpoolctl.threadpool_limits(1)
 
 

@@ -63,11 +63,11 @@ class CallLength:
 def intervals(
     callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.CallbackList | None,
 ) -> list[int]:
-    """Returns the numbers at whose multiples callbacks wait for a step.
+    """Returns the intervals, in steps, at which callbacks must see a step.
 
-    A callback with an attribute `every_steps` (all of `tfgans.callbacks` have it) waits for its
-    multiples, or is content with any step if it is None. Any other callback that has a hook of
-    batches waits for every step, unless it belongs to Keras and acts at the end of epochs.
+    A callback with an attribute `every_steps` (all of `tfgans.callbacks` have it) must see its
+    multiples; if it is None, any step will do. Any other callback with batch-level hooks must see
+    every step, unless it belongs to Keras and acts at the end of epochs.
     """
     listed = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
     waits = [_every_steps(callback) for callback in listed]

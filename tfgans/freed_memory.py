@@ -16,8 +16,8 @@ def keep_freed_memory() -> bool:
     Linux systems, returns them to the system when they are freed, which maps and clears them again
     for the next step. That was half of the time of a step of a DCGAN on a virtual machine with
     2 cores. The process grows by a few percent, and keeps the memory of its largest step. All
-    threads then allocate from one arena, since those of other threads return memory in any case,
-    and no block has a mapping of its own, however large.
+    threads then allocate from one arena, since the arenas of other threads return memory in any
+    case, and no block, however large, gets a separate mapping.
 
     The commands that train call it. In a program of your own call it once, before the first
     operation of TensorFlow. The numbers that are computed do not change.

@@ -84,12 +84,14 @@ class GAN(keras.Model):
     """Trains two networks against each other.
 
     One training step is `discriminator_steps` updates of the discriminator, each on fresh real
-    examples and fresh latents, then one update of the generator. All noise is a pure function of
-    (`seed`, step), so a run repeats, and a saved and reloaded model continues to the same bits.
+    examples and fresh latents, then one update of the generator. All random draws are a pure
+    function of (`seed`, step), so runs are reproducible, and training a saved and reloaded model
+    further gives bit-identical results.
 
-    Any Keras models fit, and so do mixtures of them (`MixtureGenerator`, `MixtureDiscriminator`):
-    every term of the game is then the sum over pairs of players, weighted by both. The losses that
-    the layers of a network add (regularizers, `add_loss`) count in the loss of its player.
+    The networks can be any Keras models, or mixtures of them (`MixtureGenerator`,
+    `MixtureDiscriminator`). With mixtures, each loss term is a sum over pairs of components,
+    weighted by both. Losses that the layers of a network add (regularizers, `add_loss`) are part of
+    the loss of its player.
 
     To change a part of the step, override its method: `draw_latents`, `generate`,
     `discriminator_loss`, `generator_loss`, `discriminator_update`, `generator_update`,
@@ -117,10 +119,11 @@ class GAN(keras.Model):
             and the fakes of an update get the labels of its real examples. Default: None.
         ema: Float in [0, 1), the decay of an exponential moving average of the generator's
             weights (BatchNormalization statistics included), which `sample`, `predict` and
-            `export` then use. The decay in force is min(ema, (1 + step) / (10 + step)), as in
-            `tf.train.ExponentialMovingAverage`: the first weights are soon forgotten. Default:
-            None, no average.
-        seed: Int, of all noise. It does not seed the networks' first weights.
+            `export` then use. The effective decay is min(ema, (1 + step) / (10 + step)), as in
+            `tf.train.ExponentialMovingAverage`, so that the initial weights are soon forgotten.
+            Default: None, no average.
+        seed: Int, the seed of all random draws. It does not seed the networks' initial weights.
+            Default: 0.
         name: String, optional.
 
     Call arguments:
@@ -128,8 +131,8 @@ class GAN(keras.Model):
             labels]. Returns the examples that the sampling generator makes.
 
     Raises:
-        ValueError: If the networks do not fit each other or the labels, a penalty meets
-            BatchNormalization, or a number is out of its range.
+        ValueError: If the networks do not match each other or the labels, a penalty is combined
+            with a discriminator that uses BatchNormalization, or a number is out of range.
 
     Example:
 
@@ -255,7 +258,7 @@ class GAN(keras.Model):
         return self._rollbacks
 
     def count_rollback(self) -> None:
-        """Adds 1 to `rollbacks`, by which the backups after a rollback are told from those before.
+        """Adds 1 to `rollbacks`, which distinguishes backups made after a rollback from older ones.
 
         `tfgans.callbacks.Doctor` calls it.
         """
@@ -311,17 +314,19 @@ class GAN(keras.Model):
         """Sets the optimizers (by default those of the paper) and the execution of steps.
 
         Args:
-            generator_optimizer: `keras.optimizers.Optimizer` or its name. Schedules go inside.
-            discriminator_optimizer: The same; not the same object.
+            generator_optimizer: `keras.optimizers.Optimizer` or its name. To use a learning rate
+                schedule, pass it to the optimizer.
+            discriminator_optimizer: As `generator_optimizer`, but a separate object.
             run_eagerly: Bool, for debugging.
-            steps_per_execution: Int, training steps per call of TensorFlow; callbacks see only the
-                last of them. Or "auto" (the default): as many as take about a tenth of a second,
-                and none beyond a step that a callback waits for. One with an attribute
-                `every_steps`, as those of tfgans, waits for its multiples; any other that has a
-                hook of batches sees each step. Under a strategy, or eagerly, "auto" is 1.
+            steps_per_execution: Int, training steps per call of the compiled function; callbacks
+                see only the last of them. Or "auto" (the default): as many steps as take about a
+                tenth of a second, but never past a step that a callback must see. A callback with
+                an attribute `every_steps`, such as those of tfgans, must see its multiples; any
+                other callback with batch-level hooks must see every step. Under a strategy, or with
+                `run_eagerly`, "auto" is 1.
             jit_compile: Bool, whether to compile the step with XLA.
-            accumulate_steps: Int of at least 1, micro-batches per update, for batches larger than
-                memory: they are processed in turn, and their gradients are summed. The
+            accumulate_steps: Int of at least 1, micro-batches per update, for batches that do not
+                fit in memory: they are processed in turn, and their gradients are summed. The
                 gradient equals that of the whole batch up to the order of summation, except for
                 anything computed over the batch, which is then computed per micro-batch: batch
                 statistics, activity regularizers, the power iterations of spectral normalization,
@@ -426,9 +431,9 @@ class GAN(keras.Model):
             component: Int, its number; those after it move up.
 
         Raises:
-            ValueError: If there is no such component or no other, the generator is no mixture of
-                components of one architecture, its optimizer keeps state that does not belong to
-                single weights, or the model trains on several replicas.
+            ValueError: If the component does not exist or is the only one, the generator is not a
+                mixture of components with the same architecture, its optimizer has state that is
+                not specific to one variable, or the model trains on several replicas.
 
         Example:
 
@@ -449,11 +454,12 @@ class GAN(keras.Model):
     def split_component(self, component: int, *, noise: float = 0.1) -> None:
         """Adds a perturbed copy of a component of a `MixtureGenerator`, between two training steps.
 
-        The copy comes last. Each of the two has half of the weight, so at `noise=0` the
-        distribution of the samples stays the same. To each of its variables that are trained, the
-        copy has normal noise added, of a standard deviation of `noise` times their root mean
-        square. It is a function of `seed`, the step and the number of components. The copy's slots
-        in the optimizer are those of the original; its average has the same noise added.
+        The copy comes last. Each of the two gets half of the weight, so with `noise=0` the
+        distribution of the samples does not change. Normal noise is added to each trainable
+        variable of the copy, with a standard deviation of `noise` times the variable's root mean
+        square. The noise is a function of `seed`, the step and the number of components, and is
+        also added to the copy's moving average. The copy starts with the original's optimizer
+        slots.
 
         Args:
             component: Int, the number of the component to copy.
@@ -485,8 +491,9 @@ class GAN(keras.Model):
         """Raises ValueError if no component of the generator can be dropped or split.
 
         Args:
-            max_components: Int, the components that there may be; each needs an example in each
-                part of the batches that `fit` has begun with. Default: None, not checked.
+            max_components: Int, the largest number of components to allow. With "slices" routing,
+                each needs an example in each part of the batches of `fit`. Default: None, not
+                checked.
         """
         player, rows = self.generator_player, self._rows_of_part
         player.check_recomposition()
@@ -560,8 +567,8 @@ class GAN(keras.Model):
     ) -> None:
         """Updates the discriminator once, on `real` [batch, ...] and as many new fakes.
 
-        In a graph, a loop calls this method for the updates of a step, so an override must pass
-        values from update to update through variables.
+        In a graph, this method is called in a loop over the updates of a step, so an override must
+        use variables to pass values from one update to the next.
 
         Args:
             real: Float [batch, ...].
@@ -655,7 +662,7 @@ class GAN(keras.Model):
             plain network; for a mixture float32 [rows, 1] with a gradient to its probabilities
             ("all" routing makes `num` times k rows).
 
-        Example: fakes of 8 bits, as the real images are; the gradient passes the rounding.
+        Example: round the fakes to 8 bits, like the real images; the gradient skips the rounding.
 
         ```python
         class EightBits(tfgans.NonSaturatingGAN):
@@ -688,8 +695,8 @@ class GAN(keras.Model):
             fake: `tfgans.weighted.Weighted` examples, from `generate`.
             labels: Int [batch], the classes of the real examples and of the fakes. Default: None,
                 the model is not conditional.
-            update: Scalar int tensor, the number of the update; a penalty may count by it.
-                Default: None.
+            update: Scalar int tensor, the number of the update, by which a penalty's `every`
+                counts. Default: None.
             stream: The randomness of the update.
             training: Bool, passed on to the discriminator.
 
@@ -783,7 +790,7 @@ class GAN(keras.Model):
 
         The arguments are those of `discriminator_loss`; "generator_loss" is the game's term alone.
 
-        Example: the loss also pulls the mean fake to the mean real example.
+        Example: also pull the mean of the fakes towards the mean of the real examples.
 
         ```python
         class MatchedMeans(tfgans.NonSaturatingGAN):
@@ -825,11 +832,11 @@ class GAN(keras.Model):
         return self.generator_player.add_entropy(loss), logs
 
     def after_step(self) -> None:
-        """Counts the step, moves the generator's average and anneals instance noise.
+        """Counts the step, updates the generator's average and anneals instance noise.
 
-        Called once a training step.
+        Called once per training step.
 
-        Example: the generator's weights decay, before the average follows them.
+        Example: decay the generator's weights before the average is updated.
 
         ```python
         class DecayingGenerator(tfgans.NonSaturatingGAN):
@@ -856,7 +863,7 @@ class GAN(keras.Model):
     def _minimize_discriminator(
         self, loss: Callable[..., tuple[tf.Tensor, Logs]], *examples: tf.Tensor | None
     ) -> None:
-        """Takes a step of the discriminator's optimizer, adapts what follows, clips the weights."""
+        """Updates the discriminator, adapts what depends on its logits, and clips its weights."""
         sums = self._minimize(self.discriminator_player, loss, *examples)
         noise, augmentation = self.instance_noise, self.augmentation
         adapts_noise = noise is not None and noise.is_adaptive
@@ -1073,21 +1080,21 @@ class GAN(keras.Model):
     def metrics(self) -> list[keras.metrics.Metric]:
         """The running means behind the logs.
 
-        `discriminator_loss` and `generator_loss` are the game's terms, without the penalty;
-        `penalty` is the mean penalty before its weight (of a `PenaltySum` the weighted sum);
-        `discriminator_layer_loss` and `generator_layer_loss` what regularizers and `add_loss` of
-        the layers add; `noise_level` the standard deviation of instance noise, 0 in evaluation, and
-        `accuracy` the discriminator's, that adaptive noise follows. `r_t` is the mean sign of the
-        logits on real examples, that an adaptive augmentation follows, and `augmentation_p` its
-        probability; in evaluation `r_t` is that on held-out examples, without augmentation.
-        Regularizers add theirs, 0 in evaluation.
-        Metrics that a subclass adds come after.
+        `discriminator_loss` and `generator_loss` are the terms of the objective, without the
+        penalty. `penalty` is the mean penalty before its weight (for a `PenaltySum`, the weighted
+        sum). `discriminator_layer_loss` and `generator_layer_loss` are what the layers'
+        regularizers and `add_loss` add. `noise_level` is the standard deviation of instance noise,
+        0 in evaluation, and `accuracy` is the discriminator's accuracy, to which adaptive noise
+        adapts. `r_t` is the mean sign of the logits on real examples, to which an adaptive
+        augmentation adapts (in evaluation, on held-out examples without augmentation), and
+        `augmentation_p` is the probability of the augmentation. Regularizers add their logs, which
+        are 0 in evaluation. Metrics that a subclass adds come last.
         """
         # Keras adds a mean of "loss" that is never updated: a GAN has two losses.
         return [metric for metric in super().metrics if metric.name != "loss"]
 
     def get_metrics_result(self) -> Logs:
-        """Returns the logs; with several workers, of rank 1, as Keras reduces them."""
+        """Returns the logs; with several workers they have rank 1, since Keras reduces them."""
         logs = super().get_metrics_result()
         several = replicas.num_workers(tf.distribute.get_strategy()) > 1
         if tf.distribute.in_cross_replica_context() or not several:
@@ -1116,16 +1123,16 @@ class GAN(keras.Model):
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
     ) -> keras.callbacks.History:
-        """Trains the model, as `keras.Model.fit` with the differences listed here.
+        """Trains the model like `keras.Model.fit`, with the differences listed here.
 
         Args:
             x: A `tfgans.data.Source`; an array-like [num_examples, ...] (NumPy, TensorFlow, lists,
                 pandas, h5py): floats, images in [-1, 1], or uint8, which is scaled; or batches: a
                 `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator. A training step takes
-                `discriminator_steps` batches. `tfgans.data.adapters.training_data` says in which
-                order, and where training goes on after an interruption.
-            y: Of a conditional model with an array: ints [num_examples], the classes. A dataset
-                then holds pairs (examples, labels). Else None.
+                `discriminator_steps` batches. `tfgans.data.adapters.training_data` documents their
+                order, and where training resumes after an interruption.
+            y: Ints [num_examples], the classes, for a conditional model trained on an array; a
+                dataset must yield pairs (examples, labels) instead. Otherwise None.
             batch_size: Int, examples in one update, of all replicas together; for sources and
                 arrays. Default: 32.
             epochs: Int, the epoch to stop at.
@@ -1335,7 +1342,7 @@ class GAN(keras.Model):
         ):
             raise ValueError(
                 f"{source.name!r} must have examples of the discriminator's input shape "
-                f"{expected}. Received: {received}. Take other data, or networks of that shape"
+                f"{expected}. Received: {received}. Use other data, or networks for that shape"
             )
         self._check_batch_size(batch_size)
         # Refuses a batch that is larger than the data, and labels that the source does not have.
@@ -1343,7 +1350,8 @@ class GAN(keras.Model):
         if self.num_classes is not None and (source.num_classes or 0) > self.num_classes:
             raise ValueError(
                 f"{source.name!r} has {source.num_classes} classes. Received: a model with "
-                f"num_classes={self.num_classes}. Build the networks and the model for as many"
+                f"num_classes={self.num_classes}. Build the networks and the model for the classes "
+                "of the data"
             )
 
     # Samples and exports.
@@ -1382,9 +1390,10 @@ class GAN(keras.Model):
             batch_size: Int, examples per call of the generator.
 
         Raises:
-            ValueError: If `n` or `batch_size` is not a positive int, `seed` is no int, there is
-                no such component or class, the model is not conditional and gets labels, or
-                `truncation` is not above 0 or the model overrides `draw_latents`.
+            ValueError: If `n` or `batch_size` is not a positive int, `seed` is not an int, the
+                component or a class does not exist, `labels` is passed to a model that is not
+                conditional, or `truncation` is not above 0, or is passed to a model that overrides
+                `draw_latents`.
         """
         checks.positive_int("batch_size", batch_size)
         if truncation is not None:
@@ -1459,7 +1468,7 @@ class GAN(keras.Model):
     ) -> Path:
         """Writes the sampling generator in a form that needs neither tfgans nor Keras.
 
-        The discriminator stays behind, so exported samples are not refined.
+        The discriminator is not exported, so exported samples are not refined.
 
         * "tf_saved_model" (the default) publishes the next SavedModel version under `path`, with
           the signatures and checks that `tfgans.export.export_generator` lists.
@@ -1633,8 +1642,8 @@ class GAN(keras.Model):
     def load_own_variables(self, store: Store) -> None:
         """Loads what `save_own_variables` saved.
 
-        If the file has another number of generators, a mixture gets as many, before Keras loads
-        their weights.
+        If the file has a different number of generators, a mixture is resized to that number before
+        Keras loads the weights.
         """
         if "step" not in list(store.keys()):
             raise ValueError(

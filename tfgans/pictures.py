@@ -46,8 +46,8 @@ def image_grid(images: np.ndarray) -> np.ndarray:
 def component_rows(samples: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Returns a picture, uint8 [height, width, 1 or 3], of the samples of each component.
 
-    Images have a row for each component, its weight at the left. Vectors have a single plot, as in
-    `picture`, with a color a component and a legend of the weights.
+    Images have one row per component, with its weight at the left. Vectors have a single plot, as
+    in `picture`, with one color per component and a legend of the weights.
 
     Args:
         samples: float [num_components, num, height, width, channels], shown as by `image_grid`, or

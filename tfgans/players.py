@@ -69,8 +69,8 @@ class Player:
         if self.routing == "categorical" and accumulates:
             raise ValueError(
                 "routing='categorical' cannot tell an idle component from a component whose "
-                "gradients wait. Received: an optimizer with gradient_accumulation_steps="
-                f"{accumulates}. Use `accumulate_steps` of `compile`"
+                "gradients are not applied yet. Received: an optimizer with "
+                f"gradient_accumulation_steps={accumulates}. Use `accumulate_steps` of `compile`"
             )
 
     def check_execution(self, *, jit_compile: bool, accumulate_steps: int) -> None:
@@ -120,15 +120,16 @@ class Player:
         return self._mixture
 
     def recomposed(self, origins: Sequence[int]) -> Self:
-        """Returns the player of a mixture with other components, and their optimizer's state.
+        """Returns a player with other components of the mixture; it keeps the optimizer's state.
 
         Args:
-            origins: For each component the number of the present one that it is, or is a copy of;
-                see `Mixture.recomposed`. A copy takes over the slots of its original.
+            origins: For each new component, the index of the present component that it is or
+                copies; see `Mixture.recomposed`. A copy starts with the optimizer slots of its
+                original.
 
         Raises:
-            ValueError: If the network is no mixture of components of one architecture, or the
-                optimizer keeps state that does not belong to single weights.
+            ValueError: If the network is not a mixture of components with the same architecture, or
+                the optimizer has state that is not specific to one variable.
         """
         mixture = self._recomposable()
         changed = mixture.recomposed(origins)
@@ -200,10 +201,10 @@ class Player:
     def minimize(self, loss: Loss, *examples: tf.Tensor | None) -> tf.Tensor:
         """Takes an optimizer step to minimize the mean of a loss over a batch.
 
-        With `accumulate_steps` the batch is processed in micro-batches, one in memory at a time.
-        Each draws the noise of its examples (`tfgans.random.part`), so where no example's
-        term depends on the other examples the update is that of the whole batch, up to the order of
-        summation.
+        With `accumulate_steps`, the batch is processed in micro-batches, one in memory at a time.
+        Each example gets the same random numbers as in the whole batch (`tfgans.random.part`). So
+        if the loss of an example does not depend on the other examples, the update equals that of
+        the whole batch, up to the order of summation.
 
         Args:
             loss: Callable `(*examples) -> (loss, logged)`: the mean over the examples that it
@@ -457,9 +458,10 @@ class DiscriminatorPlayer(Player):
     def assign_rows(
         self, *batch: tf.Tensor | None, stream: Stream, training: bool
     ) -> list[tf.Tensor | None]:
-        """Returns tensors of as many rows each, in the order in which a mixture slices the rows.
+        """Returns the tensors with their rows in the order in which a mixture slices them.
 
-        None stays None. Tensors that are assigned with the same stream stay paired.
+        All tensors must have the same number of rows; None stays None. Tensors that are assigned
+        with the same stream stay paired.
         """
         if not isinstance(self.network, MixtureDiscriminator):
             return list(batch)
@@ -496,10 +498,10 @@ class DiscriminatorPlayer(Player):
         *batches: tf.Tensor | None,
         training: bool,
     ) -> tf.Tensor | tuple[tf.Tensor, ...]:
-        """Returns `function(*batches)`, called once for each network whose logits are rows.
+        """Returns `function(*batches)`, computed separately on the rows of each discriminator.
 
-        For losses in which an example's term depends on other examples of the batch: each call
-        sees only the examples that the same discriminator judged.
+        For losses in which an example's term depends on other examples of the batch: a column of
+        logits in a call is always from a single discriminator.
         """
         if not isinstance(self.network, MixtureDiscriminator):
             return function(*batches)
@@ -521,7 +523,8 @@ class DiscriminatorPlayer(Player):
     ) -> tf.Tensor:
         """Returns the penalty of each row: float32 [rows, columns], columns as those of `judge`.
 
-        With `augment`, `(examples, key) -> examples`, it is that of the discriminator after it.
+        With `augment`, a callable `(examples, key) -> examples`, the penalty is that of the
+        discriminator applied to augmented examples.
         """
         batch = {"real": real, "fake": fake} | ({} if labels is None else {"labels": labels})
 
@@ -638,8 +641,8 @@ def _check_place(network: keras.Model, kind: type[Mixture]) -> None:
         return
     if holds_mixture(network):
         raise ValueError(
-            f"A mixture in this place must be a `tfgans.{kind.__name__}` itself: inside another "
-            f"network its weights would not learn. Received: {network!r}. Put further layers into "
+            f"A mixture must be passed as a `tfgans.{kind.__name__}`, not inside another network, "
+            f"where its weights would not learn. Received: {network!r}. Put further layers into "
             "the components"
         )
 

@@ -1,13 +1,13 @@
 """Random draws that are a pure function of a key, so that runs repeat and resume exactly.
 
 A key is an int64 tensor of shape [2]. Nothing here holds state, so nothing needs to be saved: the
-same key gives the same numbers before and after a restart, eagerly and in a `tf.function`. Under
-XLA too, up to the rounding of a logarithm: TensorFlow's float draws differ there (measured with
-2.21, Philox as well), its integer bits do not, so this module makes floats from the bits.
+same key gives the same numbers before and after a restart, eagerly and in a `tf.function`. XLA
+gives them too, up to the rounding of a logarithm: there TensorFlow's float draws differ (measured
+with 2.21, Philox as well) but its integer bits do not, so this module makes floats from the bits.
 
-A key may be drawn from, and folded into keys below it: `fold` reads blocks of Philox that no draw
-reaches. `Role` and `ReservedStep` list every branch below the keys of the package, so that no two
-draws share a key.
+A key can be used both for draws and to derive child keys: `fold` reads blocks of Philox that no
+draw reaches. `Role` and `ReservedStep` list every branch below the keys of the package, so that no
+two draws share a key.
 
 Axis 0 is the example axis. A replica under `tf.distribute`, and a part of a batch (`part`), draws
 the rows of its examples in the global batch: no two share noise, and the numbers that an
@@ -155,8 +155,8 @@ class Stream:
 
     Args:
         key: The int64[2] key of the update, say `tfgans.random.key(seed, step, update)`.
-        latent_noise: Float, the standard deviation of noise on the latents that `GAN.generate`
-            draws, for fakes near to those without. Default: 0, none.
+        latent_noise: Float, the standard deviation of noise that is added to the latents that
+            `GAN.generate` draws, for fakes near those of the unchanged latents. Default: 0, none.
     """
 
     def __init__(self, key: tf.Tensor, *, latent_noise: float = 0.0) -> None:

@@ -96,9 +96,9 @@ def truncate(latents: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
 
     A value z becomes the value of the same quantile under the normal distribution truncated to
     [-t, t], F^-1(F(-t) + F(z) (F(t) - F(-t))), where F is the normal distribution function. So the
-    latents are those of Brock et al. 2019 ("Large Scale GAN Training for High Fidelity Natural
-    Image Synthesis", section 3.1), which are drawn again where they are outside, but a continuous
-    function of the latent of the seed.
+    latents have the same distribution as those of Brock et al. 2019 ("Large Scale GAN Training for
+    High Fidelity Natural Image Synthesis", section 3.1), who redraw values outside the interval,
+    but they are a continuous function of the latent of the seed.
 
     Args:
         latents: float32 [rows, ...].

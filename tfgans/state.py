@@ -1,4 +1,4 @@
-"""The settings of an augmentation or a regularizer, what moves in training, and copies of it."""
+"""The settings and the state of augmentations and regularizers, and how these are copied."""
 
 import dataclasses
 from collections.abc import Callable

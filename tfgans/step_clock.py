@@ -4,7 +4,7 @@ import time
 
 
 class StepClock:
-    """Measures the CPU seconds of training steps, without the tracing and without all between them.
+    """Measures the CPU seconds of training steps, without tracing and without what is between them.
 
     CPU seconds are those of all threads of the process, by `time.process_time`. TensorFlow traces
     the step in its first call in a process, and again after the model has changed: such a call
@@ -58,7 +58,7 @@ class StepClock:
 
     @property
     def seconds(self) -> float:
-        """The CPU seconds so far; the first call counts from the second on."""
+        """The CPU seconds so far; calls that traced count once another call has been measured."""
         if not self._steps:
             return self._before
         return self._before + self._seconds / self._steps * (self._steps + self._traced_steps)

@@ -17,13 +17,13 @@ from tfgans.training import RunDirectory
 
 DEFINITION, TABLE, LOGS = "sweep.json", "table.csv", "logs"
 FINISHED, FAILED, STOPPED, WAITING = "finished", "failed", "stopped", "waiting"
-# Bytes of a file name in most file systems, less a suffix.
-_LONGEST_NAME = 250
+# Bytes of a file name in most file systems, less the suffix ".timing.txt" of a log.
+_LONGEST_NAME = 244
 _PLAIN = re.compile(r"[^\w.+:@=,-]+")
 # Flags that end a run.
 _LENGTHS = ("steps", "minutes", "cpu_seconds")
-# Flags that change the cost of a step on the way.
-_CHANGING = ("adapt_every",)
+# Flags that change the cost of a step on the way, or train steps again.
+_CHANGING = ("adapt_every", "rollbacks")
 _PER_CALL = "--steps_per_execution="
 
 
@@ -122,7 +122,8 @@ class Sweep:
                 if name in self.shared or name in self.varied:
                     raise ValueError(
                         "With --equal_cpu_seconds the sweep sets the --steps of its runs, whose "
-                        f"steps must all cost the same. Received --{name} as well: leave it out"
+                        "steps must all cost the same and be trained once. Received --"
+                        f"{name} as well: leave it out"
                     )
         both = sorted(self.shared.keys() & self.varied.keys())
         if both:
@@ -154,7 +155,7 @@ class Sweep:
         return cells
 
     def with_step_seconds(self, combination: str, seconds: float) -> Self:
-        """Returns the definition with another timing of a combination.
+        """Returns the definition with a further timing of a combination.
 
         Args:
             combination: See `Cell.combination`.

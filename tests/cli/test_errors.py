@@ -29,7 +29,7 @@ FLAGS = [
     ("train --step=3" + NEW, "flag 'step'. Did you mean: steps.*--help"),
     ("train digits" + NEW, "flags only, as --name=value. Received: digits"),
     ("train --flagfile={made}/none" + NEW, "none.*--help"),
-    ("train --network=vgg" + NEW, "one of <dcgan|mlp|r3gan|resnet>"),
+    ("train --network=vgg" + NEW, r"one of <dcgan\|mlp\|r3gan\|resnet>"),
     ("train --steps=0" + NEW, "--steps=0: 0 is not a positive integer"),
     ("train --ema=2" + NEW, r"--ema=2: 2.0 is not a number in the range \[0, 1\]"),
     ("train --dataset=ring", "--run_dir must have a value"),

@@ -17,7 +17,7 @@ def _random(rows, *, columns=1, seed=0):
 
 
 def test_known_values():
-    """methods.md 10.5.28: the weights of f = (0, 1, 2), and the means of the terms."""
+    """The weights of f = (0, 1, 2), and the means of the terms."""
     game = KLWasserstein()
     np.testing.assert_allclose(
         game.importance_weights(FAKE)[:, 0], [0.2700917, 0.7341854, 1.9957228], atol=1e-7
@@ -135,7 +135,7 @@ def test_stopped_weights_climb_the_donsker_varadhan_bound():
 
 
 def test_donsker_varadhan_between_gaussians():
-    """methods.md 10.5.29: P = N(1, 1), Q = N(0, 1): f = x - 1/2 gives KL = 1/2, another less."""
+    """P = N(1, 1), Q = N(0, 1): f = x - 1/2 gives KL = 1/2, another less."""
     quantiles = scipy.stats.norm.ppf((np.arange(100_000) + 0.5) / 100_000)[:, np.newaxis]
 
     def bound(critic):

@@ -1,4 +1,4 @@
-"""Weight clipping: methods.md 10.2, items 6 and 11."""
+"""Weight clipping: closed forms of its effect."""
 
 import keras
 import numpy as np

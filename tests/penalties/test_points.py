@@ -1,4 +1,4 @@
-"""Where the points of each penalty lie: closed forms from methods.md 10.2, items 7 and 8."""
+"""Where the points of each penalty lie, against closed forms."""
 
 import numpy as np
 import pytest

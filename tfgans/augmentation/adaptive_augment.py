@@ -16,7 +16,7 @@ _ROUNDING = 1e-6
 
 
 class AdaptiveAugmentState(State):
-    """What moves in the training of an `AdaptiveAugment`.
+    """The state of an `AdaptiveAugment` that changes during training.
 
     Attributes:
         p: Float32 variable, the probability of each transform.
@@ -44,14 +44,14 @@ class AdaptiveAugment(Augmentation):
 
         p <- clip(p + sign(r_t - target) * (number of these images) / (1000 kimg), 0, p_max)
 
-    r_t = 0.6 means that 80 % of the training images are called real. Where the logit of an
-    undecided discriminator is not 0, as with `LeastSquares`, the sign is of its distance to that
-    logit. Objectives without a decision threshold (Wasserstein, relativistic, KL-WGAN) are refused:
+    r_t = 0.6 means that 80 % of the training images are classified as real. Where the decision
+    threshold is not 0, as with `LeastSquares`, it is subtracted from the logit before the sign is
+    taken. Objectives without a decision threshold (Wasserstein, relativistic, KL-WGAN) are refused:
     use `target=None`, which keeps p at `initial_p`, or `DiffAugment`.
 
-    As long as p is below 1, flips and turns act on distributions of images as invertible operators,
-    so equal distributions of augmented images mean equal distributions of images. In practice the
-    transforms leak from about 0.8 on, hence `p_max`; the authors' codes have no bound.
+    As long as p is below 1, flips and turns act on distributions of images as invertible operators:
+    if the distributions of augmented images are equal, so are those of the images. In practice, the
+    transforms leak into samples from about p = 0.8, hence `p_max`; the authors' code has no bound.
 
     | group | transforms, in the order in which they run |
     |---|---|
@@ -75,9 +75,9 @@ any angle; saturation 2^N(0, 1). Of gray images the first three |
             "bg".
         target: Float in (-1, 1), the r_t that p aims at; or None, p does not move. Default: 0.6.
         p_max: Float in [0, 1], the largest p. Default: 0.8.
-        kimg: Float above 0, the thousands of real images in which p would rise from 0 to 1.
-            Default: 500, as published, for trainings of tens of millions of images; the authors
-            use 100 to fine-tune a trained GAN. With 200 000 images in all, say, take 20.
+        kimg: Float above 0, the number of real images, in thousands, in which p can rise from 0 to
+            1. Default: 500, as published, for runs of tens of millions of images; the authors use
+            100 to fine-tune a trained GAN. For a run of 200 000 images, for example, use 20.
         every: Int of at least 1, updates of the discriminator between adjustments. Default: 4.
         initial_p: Float from 0 to p_max, where p starts. Default: 0.
         color_multiplier: Float in [0, 1], a factor of p for the group color; R3GAN's code has 0.5.
@@ -88,7 +88,7 @@ any angle; saturation 2^N(0, 1). Of gray images the first three |
         p: Variable, float32 scalar. To follow a schedule of your own, use `target=None` and
             `p.assign(value)`.
 
-    Under `tf.distribute` make it within the scope of the strategy, as the networks.
+    Under `tf.distribute`, create it in the scope of the strategy, like the networks.
 
     Raises:
         ValueError: If an argument is not as above.
@@ -178,11 +178,11 @@ any angle; saturation 2^N(0, 1). Of gray images the first three |
         return made.apply(images, self.groups)
 
     def adapt(self, sign: float | tf.Tensor, num: int | tf.Tensor) -> None:
-        """Counts an update of the discriminator, and moves p where a window is full.
+        """Counts an update of the discriminator, and adjusts p at the end of a window.
 
         Args:
-            sign: Scalar in [-1, 1], the mean sign of the logits on the real images of the update.
-                Under `tf.distribute` of all replicas. NaN counts no images.
+            sign: Scalar in [-1, 1], the mean sign of the logits on the real images of the update;
+                under `tf.distribute`, over all replicas. If it is NaN, the images are not counted.
             num: Scalar, the number of these images.
         """
         if self.target is None:

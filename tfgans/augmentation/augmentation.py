@@ -18,13 +18,13 @@ PENALTY_AT = ("augmented", "raw")
 class Augmentation(abc.ABC):
     """A random change T of the images that the discriminator sees, real and fake alike.
 
-    With few images a discriminator learns them by heart. It cannot if it sees each of them changed
-    in another way at every update. `GAN(augmentation=...)` replaces D(x) by D(T(x)) in the updates
+    A discriminator memorizes a small training set. It cannot do so if it sees each image changed
+    differently at every update. `GAN(augmentation=...)` replaces D(x) by D(T(x)) in the updates
     of both players: the gradient of the generator passes through T. Samples, exports and
     evaluations are never augmented.
 
-    An augmentation is immutable and serializable; what moves in training is in `state`. Make a
-    new one for each model: two models that share one share its state.
+    An augmentation is immutable and serializable; what changes during training is in `state`.
+    Create a separate one for each model: models with the same augmentation share its state.
 
     To add one: subclass it as a frozen dataclass (its fields are its config), define `augment`,
     register it with `keras.saving.register_keras_serializable(package="tfgans")`, and add a row to
@@ -33,8 +33,8 @@ class Augmentation(abc.ABC):
     Args:
         penalty_at: Where a gradient penalty takes the gradient. "augmented" (the default): at the
             images that the discriminator sees, T(x); penalties between two images mix augmented
-            images. "raw": at x, through T, with a second derivative of T; NVIDIA's codes of ADA do
-            that. The authors of DiffAugment have both, in different codes.
+            images. "raw": at x, through T, with a second derivative of T, as in NVIDIA's code of
+            ADA. The code of the DiffAugment authors has both variants.
 
     Call arguments:
         images: Float tensor [batch, height, width, channels], in [-1, 1]; the sizes but for the

@@ -21,8 +21,8 @@ class DiffAugment(Augmentation):
 
     | operation | change of each image |
     |---|---|
-    | `color` | x + b, b ~ U[-1/2, 1/2); then the distance of each pixel to its mean over channels \
-times U[0, 2); then the distance of all numbers to their mean times U[1/2, 3/2) |
+    | `color` | x + b, b ~ U[-1/2, 1/2); then the deviation of each value from its pixel's mean \
+over channels times U[0, 2); then the deviation from the image's mean times U[1/2, 3/2) |
     | `translation` | moved by whole pixels, up to 1/8 of each side; uncovered pixels become \
 `fill` |
     | `cutout` | a box of half of each side, anywhere, becomes `fill` |
@@ -40,8 +40,8 @@ times U[0, 2); then the distance of all numbers to their mean times U[1/2, 3/2) 
             "color,translation,cutout".
         strength: Float in [0, 1], a factor of all ranges, of the side of the hole and of the
             probability of a flip; 0 is the identity. Default: 1, as published.
-        fill: Float, the value of uncovered pixels. Default: 0, as published: middle gray, which
-            shows on images with another background, equally on real and on fake.
+        fill: Float, the value of uncovered pixels. Default: 0, as published: middle gray, which is
+            visible on images with another background, on real and fake images alike.
         penalty_at: "augmented" or "raw", see `Augmentation`. Default: "augmented".
 
     Raises:

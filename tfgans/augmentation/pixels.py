@@ -1,6 +1,6 @@
 """Images whose pixels come from other places of the same image.
 
-`tf.gather` has the exact adjoint as its gradient, any number of times. The gradient of
+The gradient of `tf.gather` is its exact adjoint, at any order of derivative. The gradient of
 `tf.raw_ops.ImageProjectiveTransformV3`, and so of `keras.ops.image.affine_transform` and of Keras's
 random layers, is an inverse warp, which is not the adjoint: a generator would train on it without
 an error.
@@ -83,7 +83,7 @@ def warp(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, blit: Blit) -> 
     """Returns images whose pixels are interpolated between those of the moved images.
 
     Bilinear, without a low-pass filter: images that shrink show aliasing. Beyond the border the
-    image is reflected. Whole numbers give the very pixels, so the identity is exact.
+    image is reflected. Integer coordinates return the pixels unchanged, so the identity is exact.
 
     Args:
         images: Float [batch, height, width, channels].
@@ -123,7 +123,7 @@ def take(images: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
 
 
 def _neighbors(places: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns the whole numbers around each place, reflected, and the share of the second."""
+    """Returns the integers around each coordinate, reflected, and the weight of the second."""
     last = size - 1
     if not last:
         zeros = tf.zeros_like(places)

@@ -128,8 +128,9 @@ class Transforms:
     def _color(self, images: tf.Tensor) -> tf.Tensor:
         """Brightness, contrast about middle gray, luma flip, hue and saturation, in this order.
 
-        With v the direction of gray, all but brightness keep v and the plane across it apart. The
-        luma flip negates the part along v, hue turns the plane and saturation scales it.
+        With v the direction of gray, all but brightness act separately on v and on the plane
+        orthogonal to it: the luma flip negates the component along v, hue rotates the plane, and
+        saturation scales it.
         """
         p = self._p * self._color_multiplier
         brightness = 0.2 * self._gate("brightness", p) * self._normals["brightness"]

@@ -26,10 +26,10 @@ class AdaptComponents(Callback):
     * Else, with fewer than `max_components`, the component of the largest weight is split
       (`GAN.split_component`): its perturbed copy gets half of its weight.
 
-    A component that is gone costs nothing more. Each change makes TensorFlow trace the training
-    step again, which takes some seconds. At rest a weight is under 1 / (4 k) only if the loss of
-    its component is more than 3 `entropy_weight` above the mean of the mixture: with a large
-    `entropy_weight`, no component is dropped.
+    A dropped component has no further cost. Each change makes TensorFlow trace the training step
+    again, which takes a few seconds. Once the weights have settled, a weight is under 1 / (4 k)
+    only if the loss of its component is more than 3 `entropy_weight` above the mean of the mixture:
+    with a large `entropy_weight`, no component is dropped.
 
     **Resuming.** With `path`, a killed run ends with the same bits as an uninterrupted run: the
     change is a function of the seed and the step, and the readings so far are in the table. List

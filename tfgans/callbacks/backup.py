@@ -34,10 +34,10 @@ class Backup(Callback):
     """Saves the whole state of training every N steps and at the end.
 
     A file holds the networks, both optimizers, the average, the random state of dropout and the
-    step count, so a resumed run continues to the same bits. Files are written to a temporary name
-    and renamed. The name carries a checksum, so a damaged file is noticed and the backup before it
-    is used. In contrast, Keras's `BackupAndRestore` restarts the random state and the order of the
-    data, and its files are not written atomically.
+    step count, so a resumed run gives bit-identical results. Files are written under a temporary
+    name and then renamed. The name contains a checksum, so that a damaged file is detected and the
+    previous backup is used. In contrast, Keras's `BackupAndRestore` restarts the random state and
+    the order of the data, and its files are not written atomically.
 
     After a rollback by a `Doctor`, the names of backups include the number of rollbacks. Such a
     backup is newer than all backups before the rollback, and replaces those of later steps.

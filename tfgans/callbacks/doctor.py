@@ -35,25 +35,25 @@ class Doctor(Callback):
     | `not finite` | a log, the samples or the logits are NaN or infinite |
     | `discriminator has won` | its accuracy is at least `accuracy_limit`, and the gradient of the \
 generator's loss under `gradient_drop` of its largest so far |
-    | `collapse` | the mean distance of two samples is under `diversity_drop` of its largest so \
-far (of that of two real examples, where it was larger) |
+    | `collapse` | the mean distance between two samples is under `diversity_drop` times its \
+maximum so far, capped at the mean distance between two real examples |
     | `exploding penalty` | the penalty is over `penalty_growth` times the median of its earlier \
 values (or 1, if that is larger) |
     | `discriminator overfits` | with `held_out`: training examples have a higher logit than \
 held-out examples in `memorization_limit` of all pairs; without: over five checks the mean sign \
 of its logits on real examples and its accuracy are at least `sign_limit` |
     | `dead component` | a component of a mixture of k has a weight under 1 / (20 k) |
-    | `collapsed component` | of the samples of a generator in a mixture, the mean distance of two \
-is under a quarter of its largest so far (of that of two real examples, where it was larger) |
+    | `collapsed component` | the mean distance between two samples of a generator in a mixture is \
+under a quarter of its maximum so far, capped at the mean distance between two real examples |
 
-    Some losses have no decision threshold (Wasserstein, relativistic, KL-WGAN). They have no
-    accuracy and do not saturate, so no discriminator wins. Diversity shows samples that become
-    alike, but not missing modes: measure those with an `Evaluation`. For conditional models it is
-    the diversity within a class.
+    Objectives without a decision threshold (Wasserstein, relativistic, KL-WGAN) have no accuracy
+    and do not saturate, so `discriminator has won` is never reported for them. The distance between
+    samples shows that samples become alike, but not that modes are missing: measure those with an
+    `Evaluation`. For conditional models, distances are within a class.
 
-    **Warnings.** Each finding is a `UserWarning` (`RuntimeWarning` if numbers are not finite) when
-    it begins, and again only after it was gone. Numbers that are not finite stop the training, so
-    `StopOnNaN` is not needed.
+    **Warnings.** Each finding is reported as a `UserWarning` (`RuntimeWarning` if numbers are not
+    finite) when it begins, and again only if it goes away and returns. Numbers that are not finite
+    stop the training, so `StopOnNaN` is not needed.
 
     **Rollbacks.** With `backup` and `rollbacks`, findings other than those of components and
     overfitting roll the training back. A rollback loads the
@@ -78,17 +78,17 @@ is under a quarter of its largest so far (of that of two real examples, where it
         num: Int of at least 2, number of real and of generated examples. Default: 64.
         seed: Int, decides the latents. Default: 0.
         backup: `tfgans.callbacks.Backup` of the same `fit`, to roll back to. Default: None.
-        rollbacks: Int of at least 0, the most rollbacks in the whole run. Default: 0.
+        rollbacks: Int of at least 0, the maximum number of rollbacks in the whole run. Default: 0.
         learning_rate_factor: Float in (0, 1). Default: 0.5.
-        accuracy_limit: Float in (0, 1]. Default: 0.99, a single error in the default `num`.
+        accuracy_limit: Float in (0, 1]. Default: 0.99, at most one error with the default `num`.
         gradient_drop: Float in (0, 1]. Default: 0.01. In 400 steps on the ring and on digits, the
             lowest value of healthy games was 0.04; if a discriminator wins, it soon falls under
             0.001.
         diversity_drop: Float in (0, 1]. Default: 0.1. The lowest value of nine such games was 0.27.
         penalty_growth: Float above 1. Default: 100. The largest penalty of such games was 0.4.
         held_out: `tfgans.data.Source` of examples that are not trained on. Default: None.
-        memorization_limit: Float in (0, 1]. Default: 0.75; of 64 and 64 examples that do not differ
-            the share has a standard error of 0.05.
+        memorization_limit: Float in (0, 1]. Default: 0.75; for two sets of 64 examples from the
+            same distribution, the share has a standard error of 0.05.
         sign_limit: Float in (0, 1]. Default: 0.95.
         log_dir: Folder of TensorBoard events, which then show `doctor/accuracy`,
             `doctor/gradient_norm`, `doctor/diversity`, `doctor/penalty`, `doctor/real_sign` and

@@ -53,9 +53,9 @@ class MixtureMonitor(Callback):
     resumed run replaces the rows from its first step on. Rows are written at once, so a kill loses
     none.
 
-    When the rows of a step show that the weight of a component of a mixture of k has fallen under
-    1 / (20 k), there is a `UserWarning`, once each time the weight falls. A large `every_steps`
-    delays it. `SampleGrid` shows the samples of each component.
+    A `UserWarning` is issued when the weight of a component falls below 1 / (20 k) in a mixture of
+    k components, once each time it does. Weights are read every `every_steps` steps, so a large
+    value delays the warning. `SampleGrid` shows the samples of each component.
 
     Args:
         path: The CSV file. Its folder is made if missing.

@@ -31,11 +31,11 @@ class Reading(NamedTuple):
         diversity: Float, mean distance of two generated examples, divided by that of two real
             examples. For a conditional model, of two examples of the same class.
         penalty: Float, mean penalty before its weight. None if the model has no penalty.
-        real_sign: Float in [-1, 1], the mean sign of the logits on the real examples, from the
+        real_sign: Float in [-1, 1], the mean sign of the logits on the real examples, less the
             `decision_threshold`: r_t of ADA. None if the objective has no threshold.
-        memorization: Float in [0, 1], how often the logit of a training example is above that of a
-            held-out example: 0.5 of a discriminator that does not tell them apart. None without
-            held-out examples.
+        memorization: Float in [0, 1], the fraction of pairs in which the logit of a training
+            example is above that of a held-out example: 0.5 if the discriminator cannot tell them
+            apart. None without held-out examples.
         generator_weights: Floats, the probabilities of the components. Empty without a mixture.
         discriminator_weights: See `generator_weights`.
         generator_diversities: Floats, the `diversity` of each component's examples. Empty without a

@@ -96,7 +96,7 @@ class Limits:
 
 
 def cure(symptom: str) -> str:
-    """Returns what may help against a symptom, without knowing the model; "" of an unknown one.
+    """Returns general advice on a symptom, whatever the model; "" for an unknown symptom.
 
     Args:
         symptom: String, `Finding.symptom`.
@@ -147,8 +147,8 @@ def samples_collapsed(
 ) -> Finding | None:
     """Looks for samples that have become alike.
 
-    Earlier diversity counts up to that of the real examples, since samples that are more diverse
-    must become less so in a good training.
+    Earlier diversity is capped at that of the real examples, since samples that are more diverse
+    than these must become less so when training goes well.
     """
     largest = min(1.0, max((before.diversity for before in earlier), default=0.0))
     limit = limits.diversity_drop * largest
@@ -230,8 +230,8 @@ def advice_on_overfitting(*, augmented: bool, images: bool, has_level: bool) -> 
     Args:
         augmented: Bool, whether there is an augmentation.
         images: Bool, whether the examples are images.
-        has_level: Bool, whether the game's logits have a level, which an adaptive augmentation
-            needs.
+        has_level: Bool, whether the objective has a decision threshold, which an adaptive
+            augmentation needs.
     """
     others = "a larger penalty, a smaller discriminator, or `regularizers.LeCam`"
     if not images:
@@ -271,8 +271,8 @@ def dead_components(player: str, weights: Sequence[float], *, advice: str) -> li
 def collapsed_components(reading: Reading, earlier: Sequence[Reading]) -> list[Finding]:
     """Looks for generators of a mixture whose examples have become alike.
 
-    The examples of the other generators hide it from `samples_collapsed`. Earlier readings count
-    if they have as many components.
+    The examples of the other generators hide this from `samples_collapsed`. Only earlier readings
+    with the same number of components are compared.
     """
     now = reading.generator_diversities
     comparable = [

@@ -35,10 +35,10 @@ class Exit(Exception):  # noqa: N818 (some ends are no errors)
 
 @contextlib.contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
-    """Turns a failed import of a package into an end that says how to install it.
+    """Turns a failed import into an `Exit` that says how to install the missing packages.
 
     Args:
-        extra: The extra of this package that has it.
+        extra: The extra of tfgans that installs them.
     """
     from tfgans import checks
 
@@ -64,10 +64,9 @@ class Command:
         passes_on: Whether flags that are not declared are for another command.
         tensorflow: Whether the command uses TensorFlow.
         action: The word that must follow the name, before the flags. Default: "", none.
-        operand: The name of a word that must stand beside the flags; one that ends in "..." stands
-            for several words, at least one. `run` gets them as what remains of the command line.
-            Default: "", none.
-        separates: Whether what stands after a lone `--` is for another command, and remains.
+        operand: The name of a required positional argument; a name that ends in "..." accepts one
+            or more. `run` gets them as the rest of the command line. Default: "", none.
+        separates: Whether the words after a lone `--` are left for another command.
     """
 
     name: str

@@ -10,7 +10,7 @@ def define(parser: Parser) -> None:
     """Declares the flags."""
     group = parser.group("Comparison")
     group.words(
-        "metrics", "numbers of the table, as frechet_distance,recall; default: all of the records"
+        "metrics", "metrics in the table, such as frechet_distance,recall; default: all recorded"
     )
     group.path(
         "baseline",

@@ -124,7 +124,7 @@ class Group:
         self._explain(f"--[no]{name}", text, "on" if default else None)
 
     def choice(self, name: str, default: str | None, choices: Sequence[str], text: str) -> None:
-        """Declares a flag that takes a name out of some."""
+        """Declares a flag that takes one of several names."""
         flags.DEFINE_enum(name, default, list(choices), text, flag_values=self._values)
         self._explain(f"--{name}=NAME", text, default, choices)
 

@@ -39,7 +39,9 @@ def define(parser: Parser) -> None:
         "poll_seconds", 1.0, "seconds between checks for new versions", at_least=0.01, at_most=86400
     )
     group = parser.group("Server")
-    group.string("host", "127.0.0.1", "address to listen on: all who reach it may use the model")
+    group.string(
+        "host", "127.0.0.1", "address to listen on: anyone who can reach it can use the model"
+    )
     group.integer("port", 8501, "port; 0: any free port", at_least=0, at_most=65535)
     group.boolean("ui", False, "serve a page that shows samples")
     group.boolean("access_log", True, "write a line for each request to stderr")
@@ -55,7 +57,7 @@ def define(parser: Parser) -> None:
     group.integer(
         "max_waiting_rows",
         MAX_WAITING_ROWS,
-        "rows that may wait; beyond, the reply is 503",
+        "rows that may wait; requests beyond this limit get the reply 503",
         at_least=1,
     )
     group.number("max_body_mb", MAX_BODY_MB, "MiB of a request", at_least=1 / 1024, at_most=4096)
@@ -84,7 +86,7 @@ def serve(parser: Parser, _: Sequence[str]) -> int:
         raise ValueError(f"--max_body_mb must be a number. Received: {values.max_body_mb}")
     if not http.is_loopback(values.host):
         warnings.warn(
-            f"all who reach {values.host} can use the models: there are no passwords and no TLS",
+            f"anyone who reaches {values.host} can use the models: there is no password and no TLS",
             stacklevel=1,
         )
     models = _models(parser)

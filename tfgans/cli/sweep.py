@@ -29,7 +29,7 @@ _WITH_COMMAS = ("augmentation_policy", "consistency_policy")
 _OF_THE_SWEEP = ("run_dir", "seed", "dry_run", "resume")
 # Flags that a process can follow once.
 _DEVICES = frozenset({"strategy", "num_replicas"})
-# With what the errors of `tfgans train` begin.
+# The beginning of the errors of `tfgans train`.
 _PREFIX = "tfgans train: "
 # Timings of a combination, each with this share of the CPU time of a run, and at least this many
 # CPU seconds.
@@ -40,8 +40,6 @@ _LEAST_TIMED = 3.0
 _NUM_SAID = 3
 # Seconds between two looks at runs of another process.
 _POLL = 0.5
-# With these a run measures the CPU time that the engines' processes have: they have one thread.
-_ONE_THREAD = "TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1"
 
 
 class _Values(flags.MultiFlag):
@@ -72,7 +70,7 @@ def define(parser: Parser) -> None:
         "workers",
         None,
         "maximum number of concurrent runs, each with a single thread; default: the number of "
-        "CPUs, but 1 with --cpu_seconds",
+        "CPUs, but 1 with --cpu_seconds or --minutes",
         at_least=1,
     )
     group.choice(
@@ -90,10 +88,10 @@ def define(parser: Parser) -> None:
         (
             "  Before a lone --, each flag of tfgans train may have several values, with commas",
             "  between them (--model=wgan_gp,r3gan) or by repeating it (--conditional",
-            "  --noconditional). A repeated flag has one value each time, commas and all; so have",
-            "  --metrics, --image_size, --augmentation_policy and --consistency_policy, whose",
-            "  values have commas. Runs are made of all combinations. After the --, flags are",
-            "  those of all runs and are never split.",
+            "  --noconditional). Values of a repeated flag are not split at commas, nor are those",
+            "  of --metrics, --image_size, --augmentation_policy and --consistency_policy. The",
+            "  sweep runs all combinations. Flags after the -- apply to all runs, and are never",
+            "  split.",
         ),
     )
     parser.require("run_dir")
@@ -129,8 +127,7 @@ def sweep(parser: Parser, shared_words: Sequence[str]) -> int:
 
 def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     from tfgans import engines, files
-    from tfgans.evaluation import short_name
-    from tfgans.sweep import FINISHED, LOGS, WAITING, failures, read_row
+    from tfgans.sweep import FINISHED, LOGS, WAITING, failures
     from tfgans.training import RunDirectory
 
     values = parser.values
@@ -140,9 +137,9 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     table.check_folder(folder)
     cells = table.cells()
     rows = _rows(folder, cells, failures(folder))
-    workers = values.workers or (
-        1 if "cpu_seconds" in {*table.shared, *table.varied} else engines.num_cpus()
-    )
+    # Runs that end by time would get fewer steps beside others.
+    timed = {"cpu_seconds", "minutes"} & {*table.shared, *table.varied}
+    workers = values.workers or (1 if timed else engines.num_cpus())
     with needs_extra("labs"):
         # One run for each combination that has not begun.
         begun = {cell.combination for cell in cells if rows[cell.name].state != WAITING}
@@ -167,6 +164,7 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
             table = _with_timings(table, folder)
             table.save(folder)
             (folder / LOGS).mkdir(exist_ok=True)
+            _wait_for_orphans([RunDirectory(folder / cell.name) for cell in cells])
             untimed: dict[str, str] = {}
             if table.equal_cpu_seconds is not None:
                 table, untimed = _timed(table, folder)
@@ -183,27 +181,44 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
             sys.stderr.write(
                 f"{len(cells)} runs, {len(finished)} of them finished, {workers} at a time\n"
             )
-            _wait_for_orphans([RunDirectory(folder / cell.name) for cell in missing])
-            tasks = [_task(cell, folder) for cell in missing]
-            ends = engines.run_tasks(tasks, workers=workers, engine=values.engine, fresh=True)
             try:
-                for done, (index, ended) in enumerate(ends, len(cells) - len(missing) + 1):
-                    cell = missing[index]
-                    error = ended.error or str((ended.measures or {}).get("error", ""))
-                    if ended.log:
-                        _append(_log(folder, cell), ended.log)
-                    rows[cell.name] = row = read_row(folder, cell, error=error)
-                    _write_table(folder, list(rows.values()))
-                    said = [row.state, f"{row.step} steps", f"{row.cpu_seconds:.1f} CPU s"]
-                    numbers = list(row.metrics.items())[:_NUM_SAID]
-                    said += [f"{short_name(name)} {value:.4g}" for name, value in numbers]
-                    said += [error] if error else []
-                    sys.stderr.write(f"[{done}/{len(cells)}] {cell.name}: {', '.join(said)}\n")
+                _run(missing, folder, rows, workers=workers, engine=values.engine)
             finally:
                 # Runs that were interrupted have saved their state.
                 errors = {name: row.error for name, row in rows.items()}
                 _write_table(folder, list(_rows(folder, cells, errors).values()))
     return _tell_result(folder, list(rows.values()))
+
+
+def _run(
+    cells: Sequence["Cell"],
+    folder: Path,
+    rows: dict[str, "Row"],
+    *,
+    workers: int,
+    engine: str,
+) -> None:
+    """Trains runs and says how each ended; `rows`, of all runs by name, and the table follow."""
+    from tfgans import engines
+    from tfgans.evaluation import short_name
+    from tfgans.sweep import read_row
+
+    tasks = [_task(cell, folder) for cell in cells]
+    ends = engines.run_tasks(tasks, workers=workers, engine=engine, fresh=True)
+    # Whatever ends the loop, no run goes on after it.
+    with contextlib.closing(ends):
+        for done, (index, ended) in enumerate(ends, len(rows) - len(cells) + 1):
+            cell = cells[index]
+            error = ended.error or str((ended.measures or {}).get("error", ""))
+            if ended.log:
+                _append(_log(folder, cell), ended.log)
+            rows[cell.name] = row = read_row(folder, cell, error=error)
+            _write_table(folder, list(rows.values()))
+            said = [row.state, f"{row.step} steps", f"{row.cpu_seconds:.1f} CPU s"]
+            numbers = list(row.metrics.items())[:_NUM_SAID]
+            said += [f"{short_name(name)} {value:.4g}" for name, value in numbers]
+            said += [error] if error else []
+            sys.stderr.write(f"[{done}/{len(rows)}] {cell.name}: {', '.join(said)}\n")
 
 
 def _wait_for_orphans(runs: Sequence["RunDirectory"]) -> None:
@@ -318,7 +333,11 @@ def _words(cell: "Cell", run_dir: Path) -> list[str]:
 
 
 def _command(cell: "Cell", folder: Path) -> str:
-    return f"{_ONE_THREAD} {resume_command('train', _words(cell, folder / cell.name))}"
+    from tfgans.engines import THREAD_VARIABLES
+
+    # Like the processes of the engines, so that a run's CPU time compares.
+    one_thread = " ".join(f"{name}=1" for name in THREAD_VARIABLES)
+    return f"{one_thread} {resume_command('train', _words(cell, folder / cell.name))}"
 
 
 def _write_table(folder: Path, rows: Sequence["Row"]) -> None:
@@ -333,6 +352,12 @@ def _log(folder: Path, cell: "Cell") -> Path:
     from tfgans.sweep import LOGS
 
     return folder / LOGS / f"{cell.name}.txt"
+
+
+def _timing_log(folder: Path, cell: "Cell") -> Path:
+    from tfgans.sweep import LOGS
+
+    return folder / LOGS / f"{cell.name}.timing.txt"
 
 
 def _append(path: Path, text: str) -> None:
@@ -365,14 +390,13 @@ def _check(cells: Sequence["Cell"], folder: Path, *, workers: int, engine: str) 
 
 
 def _timed(table: "Sweep", folder: Path) -> tuple["Sweep", dict[str, str]]:
-    """Times the combinations of a table, alone and in turns: none has a busier machine.
+    """Times the combinations one at a time, in turns, so that the machine is as busy for each.
 
     Returns:
         The table, which is written into its folder after each timing, and the errors of the runs
         whose combination cannot be timed, by their names.
     """
     from tfgans import engines
-    from tfgans.sweep import LOGS
 
     cells = table.cells()
     first = {cell.combination: cell for cell in reversed(cells)}
@@ -396,7 +420,7 @@ def _timed(table: "Sweep", folder: Path) -> tuple["Sweep", dict[str, str]]:
                 {
                     "words": _words(first[name], folder / first[name].name),
                     "seconds": seconds,
-                    "log": os.fspath((folder / LOGS / f"{first[name].name}.timing.txt").absolute()),
+                    "log": os.fspath(_timing_log(folder, first[name]).absolute()),
                 },
                 table.first_seed,
             )
@@ -407,6 +431,7 @@ def _timed(table: "Sweep", folder: Path) -> tuple["Sweep", dict[str, str]]:
             name = waiting[index]
             if ended.measures is None:
                 errors[name] = f"cannot be timed: {ended.error}"
+                _append(_timing_log(folder, first[name]), ended.log)
                 continue
             cost = float(ended.measures["step_seconds"])
             table = table.with_step_seconds(name, cost)

@@ -33,9 +33,9 @@ class Test(NamedTuple):
     Attributes:
         name: "sign", of the pairs of runs with the same seed, or "rank".
         p_value: Float.
-        num: Ints: of a sign test the pairs without ties, and how many of them the first group wins
-            by the metric's direction (or by the larger value, if it has none); of a rank test the
-            values of the first and of the second group.
+        num: Pair of ints. For a sign test: the number of pairs without ties, and the number of
+            these in which the first group is better (larger, if the metric has no direction). For a
+            rank test: the numbers of values in the first and in the second group.
     """
 
     name: str
@@ -127,8 +127,8 @@ class Comparison:
         groups: Tuple of `Group`, the baseline first.
         metrics: Tuple of names of numbers in the records.
         records: Dict of the records by the name of the run: that of `tfgans evaluate`, or else the
-            last evaluation in training. If more runs have the latter
-            than the former, all records are evaluations in training.
+            last evaluation during training. If all runs with the former also have the latter, and
+            further runs have only the latter, all records are evaluations during training.
         reference: The `Record` below the groups, or None.
         in_training: Set of the names of the runs whose records are evaluations in training.
         settings: Dict of all settings that are not the same in all groups: their values by group.
@@ -261,7 +261,7 @@ class Comparison:
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
-        """A table with a row a run: its settings, its state, its times, its numbers."""
+        """A table with one row per run: its settings, its state, its times and its numbers."""
         rows: list[dict[str, object]] = []
         for group in self.groups:
             for run in group.runs:

@@ -206,9 +206,9 @@ def mixture_weights(run: RecordedRun) -> Figure | None:
 def samples(comparison: Comparison) -> dict[str, list[Shown]]:
     """Returns pictures of samples of each group, by what they show, in words.
 
-    First those at the same step, the last that all groups have recorded; if there is none after
-    step 0, the closest ones to the last step of the shortest run. Then, if they are others, the
-    last ones of each.
+    First the pictures at the last step that all groups have recorded, or, if there is no such step
+    after step 0, those closest to the last step of the shortest run. Then the last picture of each
+    group, if these differ from the first.
     """
     first = [next((run for run in group.runs if run.grids), None) for group in comparison.groups]
     pairs = [

@@ -112,7 +112,7 @@ class RecordedRun:
 
     @functools.cached_property
     def evaluations(self) -> pd.DataFrame:
-        """Table of `step`, `metric`, `value`, `low` and `high` of the evaluations on the way."""
+        """Table of `step`, `metric`, `value`, `low` and `high` of evaluations during training."""
         return pd.DataFrame(self._directory.evaluations(), columns=EvaluatedNumber._fields)
 
     @functools.cached_property
@@ -198,10 +198,10 @@ class RecordedRun:
 
     @functools.cached_property
     def last_evaluation(self) -> Record | None:
-        """The last evaluation on the way, as a record; None without.
+        """The last evaluation during training, as a record; None if there is none.
 
-        Its numbers are those of `tfgans evaluate` at that step, but it does not know from how many
-        of the examples each of them is.
+        Its numbers are those that `tfgans evaluate` would give at that step, but it does not say
+        how many of the examples each number is computed from.
         """
         protocol_file = self._directory.evaluation_log.with_name("evaluation.csv.json")
         if not len(self.evaluations) or not protocol_file.exists():

@@ -57,8 +57,9 @@ def shown(value: Value) -> str:
 def differing(groups: Sequence[Mapping[str, Value]]) -> dict[str, list[str]]:
     """Returns the settings that are not the same in all groups: their values by short name.
 
-    Settings with the same values throughout and the same last part of their name, such as the
-    learning rates of both players, are one. A name is as short as is unique.
+    Settings with equal values in every group and the same last part of their name, such as the
+    learning rates of both players, are merged into one. A name is shortened to its last part if
+    that is unique.
 
     Args:
         groups: The settings of each group.
@@ -82,9 +83,9 @@ def telling(
 ) -> dict[str, Sequence[str]]:
     """Returns what tells all groups apart: the flags that differ, and as few settings as needed.
 
-    Flags are what the user has chosen, so all that are passed are shown. Settings that they do not
-    tell apart, or all if there are no flags, are those with the most different values, of which
-    those that are computed from others come last; the other settings follow from them.
+    All flags that are passed are kept, since the user has chosen them. Settings are added only
+    while they separate groups that are still equal: first those with the most different values, and
+    last those that are computed from others.
 
     Args:
         settings: Values of the groups by setting, as of `differing`.

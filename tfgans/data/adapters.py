@@ -76,13 +76,13 @@ def training_data(
     - `keras.utils.PyDataset`: the same with its batches. `shuffle` decides whether the batches of a
       finite one come in a new order in each pass. Training resumes exactly if all batches are of
       one size.
-    - `tf.data.Dataset` of known length: repeated; what a pass leaves over, too little for a step,
-      comes first in the next pass. If the step count has changed since this call (a callback such
-      as `keras.callbacks.BackupAndRestore` restored it), the batches of the restored steps
-      are skipped, as far as they lie in an unfinished pass. `shuffle` has no effect.
+    - `tf.data.Dataset` of known length: repeated; batches that are left over at the end of a pass,
+      too few for a step, begin the next pass. If the step count has changed since this call (a
+      callback such as `keras.callbacks.BackupAndRestore` restored it), the batches of the restored
+      steps are skipped, as far as they lie in an unfinished pass. `shuffle` has no effect.
     - `tf.data.Dataset` of unknown length: an epoch is one pass, in which a remainder too small for
-      a step is dropped; with `steps_per_epoch` it is repeated as above. Of unknown or infinite
-      length it begins anew in each call of `fit`.
+      a step is dropped; with `steps_per_epoch` it is repeated as above. A dataset of unknown or
+      infinite length starts again from the beginning in each call of `fit`.
     - A Python generator: never repeated and never rewound.
 
     Args:
@@ -183,17 +183,16 @@ def evaluation_data(
 ) -> tf.data.Dataset:
     """Returns the dataset of plain batches that `keras.Model.evaluate` takes.
 
-    All examples of an array or a finite source come once, in their order, in batches of
-    `batch_size`, the last of which may be smaller; of a source that draws its batches, whole
-    batches in its order. Datasets and `keras.utils.PyDataset`s keep their batches and their order.
-    The batches of a generator are kept in memory, so that each evaluation in `fit` is of the same
-    examples.
+    An array or a finite source yields each example once, in order, in batches of `batch_size`, the
+    last of which may be smaller. A source that draws its examples yields whole batches, in order.
+    Datasets and `keras.utils.PyDataset`s keep their batches and their order. The batches of a
+    generator are kept in memory, so that all evaluations in a `fit` use the same examples.
 
     Args:
         x: As for `training_data`; or `(x, y)`, as `validation_data` is passed to `fit`.
         y: Int labels [num_examples] of an array for a conditional model; else None.
-        batch_size: Int, for arrays and sources; other data keep their batches. Default: 32, or
-            with `steps` so many that the whole array makes `steps` batches, as in Keras.
+        batch_size: Int, for arrays and sources; other data keep their batches. Default: 32, or,
+            with `steps`, the size that splits the whole array into `steps` batches, as in Keras.
         data_shape: Shape of one example, as the discriminator takes it.
         num_classes: Int of a conditional model, else None.
         steps: Int, the batches that will be evaluated; required for endless data. Default: all.

@@ -140,7 +140,7 @@ def load_array(
     class_names: Sequence[str] | None = None,
     name: str,
 ) -> IndexedSource:
-    """Returns the source of an array in a file, in memory if it takes a quarter of it at most.
+    """Returns the source of an array in a file, in memory if at most a quarter of it is needed.
 
     Args:
         open_rows: Function that returns the array: uint8 images `[n, height, width]` or `[n,
@@ -207,14 +207,14 @@ def choose_keys(
     *,
     place: str,
 ) -> tuple[str, str | None]:
-    """Returns the keys of the images and the labels of a split; no labels may be None.
+    """Returns the keys of a split's images and labels; the key of the labels is None without any.
 
-    Without a key by the user these are looked for: `train_images` and `train_labels`, `x_train` and
-    `y_train`, `train/images` and so on, for the words of the split; and for `"train"` also `images`
-    and `labels`, `x` and `y`, `data` and `labels`, or the only key that there is.
+    Keys that the user does not name are searched for: `train_images` and `train_labels`, `x_train`
+    and `y_train`, `train/images` and so on, with all words for the split. For `"train"`, `images`
+    and `labels`, `x` and `y`, `data` and `labels`, or the only key in the file are found too.
 
     Raises:
-        SplitNotFoundError: If there is no key of the split.
+        SplitNotFoundError: If no key belongs to the split.
         ValueError: If a key that the user names is absent.
     """
     listed = ", ".join(sorted(keys)[:20])

@@ -155,7 +155,7 @@ def after_data(element: Batch) -> AbstractContextManager[None]:
 def group_updates(
     dataset: tf.data.Dataset, discriminator_steps: int, *, batch_size: int
 ) -> tf.data.Dataset:
-    """Returns elements [batch, discriminator_steps, ...] of a dataset of batches, labels alike.
+    """Groups batches, and their labels if any, into elements [batch, discriminator_steps, ...].
 
     Args:
         dataset: Batches of examples, or pairs with labels.

@@ -27,7 +27,7 @@ _SMALL = 2**16  # Bytes.
 # By mode: the name of its pixels in simplejpeg, and the pixels of files that become those.
 _JPEG = {"L": ("GRAY", {"Gray"}), "RGB": ("RGB", {"Gray", "YCbCr", "RGB"})}
 
-# By content, whatever the name says. PIL knows more; some of those start other programs.
+# Detected by content, not by file name. PIL reads more formats, some through other programs.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 _GRAY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I;16L"})
 _ORIENTATION = 0x0112

@@ -63,8 +63,8 @@ def load_idx(
     rows = read_idx(images, rank=3)
     if classes is not None and len(classes) != len(rows):
         raise ValueError(
-            f"The files of images and labels must be of as many examples. Received: {len(rows)} in "
-            f"{images} and {len(classes)} in {labels}. Download them again"
+            "The files of images and labels must have the same number of examples. Received: "
+            f"{len(rows)} in {images} and {len(classes)} in {labels}. Download them again"
         )
     is_compressed = images.suffix == ".gz"
     return array_files.load_array(
@@ -113,7 +113,7 @@ def read_idx(path: Path, *, rank: int) -> np.ndarray:
     if length != size:
         kind = "more" if length > size else str(length)
         raise ValueError(
-            f"{path} must hold {size} bytes, for its head says {shape}. Received: {kind}. "
+            f"{path} must hold {size} bytes, since its header says {shape}. Received: {kind}. "
             "Download it again"
         )
     if compressed:

@@ -37,7 +37,7 @@ class ImageSource(StoredSource):
         options: Their size, which is required, fit and background.
         mode: `"L"` for one channel, `"RGB"` for three, `"RGBA"` for four.
         cache: Where decoded images are kept, by their place in the store, or None (default).
-        kept: Places of the images that count, or None (default): all.
+        kept: Places of the images to use, or None (default) for all.
         flip: See `IndexedSource`.
         seed: Int. Decides the order. Default: 0.
         name: String for errors and reports. Default: `"images"`.
@@ -175,7 +175,7 @@ def load_images(
 
     The file on disk is below `cache_dir`, serves all processes that load the store at that size,
     and is replaced when the state of the store has changed. Each split, size and `image_key` of an
-    origin has its own.
+    origin has a separate file.
 
     Args:
         store: The images.
@@ -191,7 +191,7 @@ def load_images(
               error. On disk, this decodes all images before the first batch; with no cache it is
               refused.
         name: String for errors and reports.
-        origin: String, the name of the data in any folder.
+        origin: String, the name of the data, independent of the working directory.
 
     Raises:
         ValueError: If images differ in size or do not fit in memory and there is no size, when

@@ -17,7 +17,7 @@ class ImageStore(Copyable, abc.ABC):
         names: Names of the images, in a fixed order, for errors.
         labels: Int array `[len(names)]`, or None (default).
         class_names: Names of the classes 0, 1, ..., or None (default).
-        left_out: Number of files that are no images, by ending in lower case.
+        left_out: Number of files that are not images, by lowercase file extension.
         empty: Folders without images, which could have been classes.
     """
 

@@ -27,8 +27,8 @@ class IndexedSource(Source):
     """A source over examples 0, 1, ..., n - 1, shuffled anew in every epoch.
 
     Batch `t` holds the examples at positions `t * batch_size, ..., (t + 1) * batch_size - 1` of an
-    endless row of epochs, each epoch a permutation of all examples. A batch may join the end of
-    one epoch to the start of the next, so no example is ever left out. Subclasses write `raw` and
+    endless sequence of epochs, each a permutation of all examples. A batch may span the end of one
+    epoch and the start of the next, so no example is ever left out. Subclasses write `raw` and
     `rows`.
 
     Args:
@@ -88,8 +88,9 @@ class IndexedSource(Source):
     def checksum(self) -> str:
         """Returns a SHA-256 of the examples, by which runs and evaluations recognize their data.
 
-        It is of the shape, the number and the labels of all examples, and of the values of all up
-        to 2^28 values, else of 1000 evenly spread ones: the same wherever the examples are held.
+        It covers the shape, the number and the labels of all examples, and the values of all
+        examples, or of 1000 evenly spread ones if there are more than 2^28 values. It does not
+        depend on where the examples are held.
 
         Raises:
             ReadError: If an example cannot be read.

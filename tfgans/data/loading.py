@@ -135,11 +135,11 @@ def load(
         image_size: Int or (height, width) that images are resized to without aliasing.
             Default: None, their size as stored, for celeb_a 64.
         data_dir: Folder of datasets prepared by tensorflow-datasets. Default: the environment
-            variable `TFGANS_DATA_DIR`, or else to `~/.cache/tfgans`.
+            variable `TFGANS_DATA_DIR`, or else `~/.cache/tfgans`.
         download: Whether to download what `data_dir` lacks. Default: False.
         seed: Int. Decides the order of batches, or what is drawn. Default: 0.
-        fit: The way to an image of another shape: `"crop"` (default) cuts it about its center,
-            `"pad"` adds margins, `"stretch"` changes the aspect ratio.
+        fit: How to fit images with another aspect ratio: `"crop"` (default) crops them about the
+            center, `"pad"` adds margins, `"stretch"` changes the aspect ratio.
         background: Color behind transparent pixels and of margins: `"white"` (default), `"black"`,
             `"#rrggbb"`; or `"alpha"`, which keeps transparency as a fourth channel.
         flip: Whether batches mirror images left to right with probability 1/2. Default: False.
@@ -152,7 +152,7 @@ def load(
         cache: Where decoded images are held: `"memory"`, `"disk"`, `"none"`, or `"auto"`
             (default), the first of these with enough space. See `image_source.load_images`.
         cache_dir: Folder of images on disk. Default: the environment variable
-            `TFGANS_CACHE_DIR`, or else to `~/.cache/tfgans/folders`.
+            `TFGANS_CACHE_DIR`, or else `~/.cache/tfgans/folders`.
         follow_links: Whether links in a folder may lead out of it. Default: False, such a
             link is an error.
 

@@ -67,7 +67,7 @@ def _read(archive: zipfile.ZipFile, key: str, file: Path) -> np.ndarray:
     if dtype.hasobject:
         raise ValueError(
             f"Arrays must hold numbers. Received: {key!r} in {file}, which holds Python objects. "
-            "They are not loaded, for that could run a program: save numbers"
+            "They are not loaded, since that could run a program. Save numbers"
         )
     num_bytes = int(np.prod([dtype.itemsize, *shape], dtype=object))
     if not capacity.fits_in_memory(num_bytes):

@@ -84,7 +84,7 @@ class Listing(NamedTuple):
         root: The folder, or its subfolder of the split.
         files: Paths of the images, relative to `root`.
         folders: Paths of the folders that were listed, each link to a folder as often as it is met.
-        left_out: Number of files that are no images, by ending in lower case.
+        left_out: Number of files that are not images, by lowercase file extension.
         empty: First-level folders of `root` without an image, sorted.
     """
 
@@ -159,8 +159,8 @@ def split_folder(place: str, files: Iterable[str], split: str) -> str | None:
     if not splits:
         if split != "train":
             raise SplitNotFoundError(
-                f"`split` must be 'train', for {place} does not contain folders such as `train` "
-                f"and `test`. Received: {split!r}. Move the images into such folders"
+                f"`split` must be 'train', since {place} contains no folders such as `train` and "
+                f"`test`. Received: {split!r}. Move the images into such folders"
             )
         return None
     same = [folder for folder in splits if folder == split]

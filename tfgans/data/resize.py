@@ -20,8 +20,9 @@ class ImageOptions:
 
     Args:
         size: (height, width), or None (default) for the size as stored.
-        fit: The way to an image of another shape: `"crop"` (default) cuts it about its center,
-            `"pad"` adds margins in the background color, `"stretch"` changes the aspect ratio.
+        fit: How to fit images with another aspect ratio: `"crop"` (default) crops them about the
+            center, `"pad"` adds margins in the background color, `"stretch"` changes the aspect
+            ratio.
         background: Color behind transparent pixels, and of margins: `"white"` (default), `"black"`,
             `"#rrggbb"`; or `"alpha"`, which keeps transparency as a fourth channel.
 
@@ -81,7 +82,7 @@ def parse_size(image_size: Any) -> tuple[int, int] | None:
 def fit(
     image: "Image.Image", size: tuple[int, int], options: ImageOptions | None = None
 ) -> "Image.Image":
-    """Returns the image resized to `size`, after the crop or the margins that `options.fit` asks.
+    """Returns the image, cropped or padded as `options.fit` says, and resized to `size`.
 
     The filter is PIL's bicubic one, which widens with the reduction and so does not alias, as
     Parmar et al. (arXiv 2104.11222) recommend.

@@ -2,9 +2,9 @@
 
 The file is a head of 4096 bytes that says what it holds, then the CRC-32 of each row, then, from a
 multiple of 4096, the rows. It is sparse: a row that has not been written takes no space and reads
-as zeros. It is written by offset: on a full disk a write to mapped memory ends the process. A row
-is written by the process that decodes it first, or twice, and its checksum after it; a row that is
-torn in between fails its checksum, and is made again.
+as zeros. It is written by offset, since on a full disk a write to mapped memory ends the process. A
+row is written by the process that decodes it first, or by two that decode it at the same time, and
+its checksum follows. A row whose writing was interrupted fails its checksum, and is made again.
 
 The rows are mapped into memory as a tensor, and TensorFlow gathers batches from it without a call
 of Python and without a copy of the file, once this process has written them or compared their
@@ -81,8 +81,8 @@ class RowCache(Copyable):
             self._file = os.open(path, os.O_RDWR)
             fcntl.flock(self._file, fcntl.LOCK_SH)  # In use, as long as it is open.
         weakref.finalize(self, os.close, self._file)
-        # Open for writing, for DLPack knows no other arrays; shared, for the system reserves memory
-        # for private ones. Nothing is written to it.
+        # Writable, since DLPack does not take read-only arrays; shared, since the system reserves
+        # memory for private mappings. Nothing is written to it.
         content = mmap.mmap(self._file, 0)
         self._checksums = np.frombuffer(content, "<u4", num_rows, _PAGE)
         start, shape = _start(num_rows), (num_rows, row_size)

@@ -36,8 +36,8 @@ class Names(Sequence[str]):
 def find(kind: str, pattern: str, split: str) -> list[Path]:
     """Returns the files of a split that a glob matches, sorted.
 
-    Where words of the files' names say their split, such as `mnist-train-00000.tar`, those of all
-    must, and the files of other splits are left out.
+    If a file's name contains its split, as in `mnist-train-00000.tar`, the names of all files must,
+    and the files of other splits are left out.
 
     Args:
         kind: The source, "tfrecord" or "webdataset", for errors.

@@ -82,8 +82,8 @@ class Source(SettingsRepr, abc.ABC):
     def class_shares(self) -> np.ndarray | None:
         """The probability of each class: float64 `[num_classes]`, with sum 1.
 
-        Of stored examples these are the parts of the labels, 0 for a class without examples; of
-        examples that are drawn, the probabilities by which the class is drawn. None where the
+        For stored examples, these are the relative frequencies of the labels, 0 for a class without
+        examples; for drawn examples, the probabilities with which classes are drawn. None if the
         source has no classes.
 
         Example:
@@ -123,8 +123,8 @@ class Source(SettingsRepr, abc.ABC):
         Returns:
             A `tf.data.Dataset` of float32 `[batch_size, *data_shape]`, static shape. Images lie
             in [-1, 1]. With `labels`, of pairs (examples, int32 `[batch_size]`); the examples are
-            the same. With `part`, the parts 0, 1, ... of a batch in a row are the batch, to the
-            bit.
+            the same. The parts 0, 1, ... of a batch, concatenated, are bit-identical to the whole
+            batch.
 
         Raises:
             ValueError: If an argument is out of range.

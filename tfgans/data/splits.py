@@ -19,8 +19,8 @@ class Split(NamedTuple):
 
     Attributes:
         name: Name of the split.
-        start: First example, such as `"10%"`, `"5000"` or `"-100"`, or None: the first of all.
-        stop: End of the part, alike, or None: the end of all.
+        start: Start of the part, such as `"10%"`, `"5000"` or `"-100"`, or None: that of the split.
+        stop: End of the part, in the same form, or None: that of the split.
         is_part: Whether it is a part.
     """
 
@@ -54,10 +54,10 @@ class Split(NamedTuple):
         return np.sort(part)
 
     def overlaps(self, other: "Split") -> bool:
-        """Returns whether two parts of the same data share examples, whatever their number.
+        """Returns whether two parts of the same data share examples, however many there are.
 
-        Parts whose bounds are percentages and counts may share some or none, which depends on the
-        number of examples: False.
+        Returns False if that depends on the number of examples, as for a bound in percent and
+        another that is a count.
         """
         if self.name != other.name:
             return False

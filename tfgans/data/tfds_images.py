@@ -62,10 +62,10 @@ def load_images(
     Args:
         name: A key of `DATASETS`.
         split: `"train"` (default), `"test"`, and for celeb_a `"validation"`.
-        image_size: Int or (height, width) to resize to. Default: the size as stored, for
-            celeb_a to 64.
+        image_size: Int or (height, width) to resize to. Default: the size as stored; for celeb_a,
+            64.
         data_dir: Folder of prepared datasets. Default: the environment variable
-            `TFGANS_DATA_DIR`, or else to `~/.cache/tfgans`.
+            `TFGANS_DATA_DIR`, or else `~/.cache/tfgans`.
         download: Whether to download and prepare what the folder lacks. Default: False. The
             digits are prepared in either case: they come with scikit-learn.
         fit: See `ImageOptions`.

@@ -27,9 +27,9 @@ class TFRecordStore(ImageStore):
 
     Args:
         pattern: Glob of the files.
-        split: `"train"` (default), `"test"`, ...: where words of the files' names say their split,
-            such as `mnist-train.tfrecord-00000-of-00010`, those of all must, and the files of other
-            splits are left out.
+        split: `"train"` (default), `"test"`, ...: if a file's name contains its split, as in
+            `mnist-train.tfrecord-00000-of-00010`, the names of all files must, and the files of
+            other splits are left out.
         image_key: Feature of the encoded image. Default: None, `image`, `image/encoded`, ...
         label_key: Feature of the label. Default: None, `label`, `image/class/label`, ...; no
             labels if there is none.
@@ -131,7 +131,7 @@ def _example(record: bytes, file: Path) -> tf.train.Example:
         return tf.train.Example.FromString(record)
     except DecodeError as error:
         raise ValueError(
-            f"Records must be of `tf.train.Example`. Received: {file} with another ({error})"
+            f"Records must hold `tf.train.Example`. Received: {file} with other data ({error})"
         ) from error
 
 

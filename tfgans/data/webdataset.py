@@ -22,7 +22,7 @@ _CHUNK = 2**16
 
 
 class WebDatasetStore(ImageStore):
-    """The images in tar files of WebDataset: a sample is a row of members of the same name.
+    """The images in WebDataset's tar files: a sample is successive members with the same name.
 
     A sample `000017` has an image such as `000017.jpg` and, if the data have labels, a file
     `000017.cls` with an integer as text. Other members are left out. The package webdataset reads

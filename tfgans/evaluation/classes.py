@@ -1,4 +1,4 @@
-"""The classes of the samples of a conditional model: as often as the data have them."""
+"""The classes of a conditional model's samples, drawn with the class frequencies of the data."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -107,7 +107,7 @@ def _seconds(metric: Metric, real: Any, fake: Any, context: Context) -> float:
 
 
 def _second_chunk(chunks: Iterator[np.ndarray]) -> tuple[np.ndarray, float]:
-    """Returns a chunk and its time; of the second, since the first one compiles."""
+    """Returns the second chunk and its time, since the first compiles; the first if it is alone."""
     first, seconds = _timed(lambda: next(chunks))
     second, later = _timed(lambda: next(chunks, None))
     return (first, seconds) if second is None else (second, later)

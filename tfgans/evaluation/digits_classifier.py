@@ -27,8 +27,8 @@ class DigitsClassifier(Extractor):
     separately and their features are joined, so that it also fits the stacked digits; only images
     with a single channel have probabilities.
 
-    The training gives the same bits again on the same machine only: records hold the checksum of
-    the weights, and compare only if it is the same.
+    Training is bit-reproducible only on the same machine. Records hold the checksum of the weights,
+    and are comparable only if it is the same.
 
     Args:
         data_dir: Path, the folder of the cached weights and the digits. Default: that of

@@ -329,15 +329,17 @@ def evaluate(
 ) -> Record:
     """Returns, and writes, a record of a generator measured against real examples.
 
-    A record holds each number with its 95 % interval, its standard error and the method that gives
-    it, an estimate of the bias that few examples cause (which is not subtracted), and the counts of
-    examples; beside them what decides the numbers: real data, split, seed, extractor with checksum
-    and resizing, model with checksum, step and averaging, versions.
+    For each number, a record holds its 95 % interval, its standard error and the method by which
+    that is computed, an estimate of the small-sample bias (which is not subtracted), and the counts
+    of examples. It also holds what determines the numbers: the real data, the split, the seed, the
+    extractor with its checksum and resizing, the model with its checksum, step and averaging, and
+    versions.
 
-    The classes of a conditional model are drawn from the seed as often as the data have them
-    (`source.class_shares`): with all classes alike, as the model samples without labels, a perfect
-    generator would be far from data whose classes are not alike. The record says so under
-    "classes". If the source has no classes, the model draws them, and the record says "uniform".
+    The classes of a conditional model are drawn from the seed with the class frequencies of the
+    data (`source.class_shares`). With equally frequent classes, which the model samples without
+    labels, even a perfect generator would be far from data with unequal class frequencies. The
+    record states this under "classes". If the source has no classes, the model draws them, and the
+    record says "uniform".
 
     Standard errors of nearest-neighbor metrics are rough: in simulations 1.2 to 2 times too large.
     With fewer than 20 examples only shares have errors, the binomial ones.

@@ -31,11 +31,11 @@ class Needs(NamedTuple):
     """The parts of a set of examples that metrics read.
 
     Attributes:
-        statistics: Bool, whether running means and covariances are, whose size is the square of the
-            dimension.
-        features: Int, features that are kept, the first ones.
+        statistics: Bool, whether running means and covariances are kept. The size of a covariance
+            is the square of the dimension.
+        features: Int, the number of examples, from the first, whose features are kept.
         probabilities: Bool, whether the probabilities of all examples are kept.
-        examples: Int, examples that are kept, the first ones.
+        examples: Int, the number of examples, from the first, that are kept.
     """
 
     statistics: bool
@@ -45,7 +45,7 @@ class Needs(NamedTuple):
 
 
 class Real(Copyable):
-    """Real examples of a source, in an order of the seed: files often come class by class."""
+    """Real examples of a source, shuffled by the seed, since files are often sorted by class."""
 
     _left_out = ("_batches",)
     _batches: tf.data.Dataset | None = None
@@ -165,7 +165,7 @@ class Fake:
     def chunks(self) -> Iterator[np.ndarray]:
         """Yields the examples, float32 [up to 256, ...]; images lie in [-1, 1].
 
-        An array comes in an order of the seed: files often come class by class.
+        An array is shuffled by the seed, since files are often sorted by class.
         """
         lowest = np.inf
         order = _order(0 if self._array is None else len(self._array), self._seed)

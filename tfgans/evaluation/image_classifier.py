@@ -113,9 +113,9 @@ class ImageClassifier(KerasExtractor):
         accuracy. If there is no such split, and of other sources, a tenth of the images (at most
         10 000) is held out, chosen by the seed.
 
-        The training gives the same bits again on the same machine only. Records hold the checksum
-        of the weights, and compare only if it is the same: copy the cached file to compare between
-        machines.
+        Training is bit-reproducible only on the same machine. Records hold the checksum of the
+        weights, and are comparable only if it is the same: copy the cached file to compare results
+        between machines.
 
         Args:
             source: `tfgans.data.Source` of stored images with labels.

@@ -35,7 +35,7 @@ class Difference(NamedTuple):
         standard_error: Float, of `second - first`, if the errors are independent; None if either
             is not known.
         degrees: Float, the degrees of freedom of the standard error by Welch and Satterthwaite;
-            None if they are many.
+            None for the normal approximation.
     """
 
     first: float

@@ -125,10 +125,10 @@ def export_exchange(
 
     The file holds the function `latents` -> `images` at inference, with `latents` float32
     [batch, ...] and `images` float32 [batch, ...]. A conditional generator also takes `labels`,
-    int32 [batch], and a mixture `components`, int32 [batch], the component that makes each image:
-    the draw of a component by the mixture weights stays with the caller. The file of a mixture runs
-    all k components on all rows and selects, which takes k times as long. An ONNX file uses these
-    names for its inputs and its output, a LiteRT file in the signature `serving_default`. The file
+    int32 [batch], and a mixture `components`, int32 [batch], the component that makes each image,
+    which the caller must draw by the mixture weights. The file of a mixture runs all k components
+    on all rows and selects, which takes k times as long. An ONNX file uses these names for its
+    inputs and its output, a LiteRT file uses them in the signature `serving_default`. The file
     does not check its inputs: pass classes in range and finite latents. A component out of range
     gives the images of component 0.
 

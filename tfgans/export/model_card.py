@@ -27,10 +27,10 @@ _HIDDEN_SETTINGS = {
     *("model", "num_classes", "source", "split", "num_examples", "data_shape", "data"),
 }
 _LIMITS = (
-    "Samples follow the training data, with its gaps and biases. They show nothing that exists, "
-    "and may repeat training examples.",
-    "The metrics hold for the data, the extractor and the number of examples that stand beside "
-    "them, and for no other use.",
+    "Samples follow the training data, with its gaps and biases. They do not depict anything that "
+    "exists, except that they may repeat training examples.",
+    "The metrics hold only for the data, the extractor and the numbers of examples that are stated "
+    "with them.",
     "The discriminator is not part of the export: served samples are not refined by it.",
 )
 

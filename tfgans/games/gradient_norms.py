@@ -21,9 +21,9 @@ class GradientNorms(NamedTuple):
     """The gradient of a cost over the generator's parameters.
 
     Attributes:
-        mean_norm: Float, the norm of the mean of all batches' gradients: the signal. It holds noise
-            too: its square exceeds that of the signal by P variance / num_batches on average, of P
-            parameters.
+        mean_norm: Float, the norm of the mean of all batches' gradients: the signal, with some
+            noise. With P parameters, its square exceeds that of the signal by P variance /
+            num_batches on average.
         batch_norm: Float, the mean of the batches' norms.
         batch_norm_std: Float, their standard deviation.
         variance: Float, the mean over the parameters of the variance over batches: the noise.
@@ -66,8 +66,8 @@ def generator_gradient_norms(
         Dict of `GradientNorms` by name.
 
     Raises:
-        ValueError: If the model holds a mixture or nothing to train, `real` is missing, has another
-            shape or no use, or a gradient is not finite.
+        ValueError: If the model holds a mixture or no trainable weights, `real` is missing, not
+            used or of another shape, or a gradient is not finite.
 
     Example:
 
@@ -146,7 +146,7 @@ def _check_networks(gan: GAN) -> None:
     if any(player.is_mixture for player in gan.players.values()):
         raise ValueError(
             "The gradient is that of a single generator against a single discriminator. "
-            "Received: a mixture. Make a model of two of its components"
+            "Received: a mixture. Build a model from one generator and one discriminator"
         )
     if not gan.generator.trainable_variables:
         raise ValueError(

@@ -51,12 +51,12 @@ def neural_net_distance(
     """Returns how well a class of discriminators separates two samples on held-out examples.
 
     Formula: `sup_{D in F} E_real phi(D(x)) + E_fake phi(1 - D(x)) - 2 phi(1/2)`, with
-    `D = sigmoid(logit)`. With phi = log and all functions it is twice the Jensen-Shannon
-    divergence, at most 2 log 2; with phi(t) = t it is at most 1. The supremum is approximated by
-    training on the other examples: a lower bound, but for the noise of the held-out part. It is a
-    pseudo-metric: 0 means that this class of networks does not separate the distributions, not that
-    they are equal. Unlike the Wasserstein distance it generalizes from few samples in many
-    dimensions.
+    `D = sigmoid(logit)`. With phi = log and F the set of all functions, it is twice the
+    Jensen-Shannon divergence, at most 2 log 2; with phi(t) = t it is at most 1. The supremum is
+    approximated by training on the other examples, so the result is a lower bound, up to the noise
+    of the held-out examples. It is a pseudo-metric: 0 means that this class of networks does not
+    separate the distributions, not that they are equal. Unlike the Wasserstein distance, it
+    generalizes from few samples in many dimensions.
 
     Args:
         real: Array [num_real, ...] of floats, images in [-1, 1] or uint8; four examples at least.

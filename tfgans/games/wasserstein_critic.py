@@ -63,8 +63,8 @@ def wasserstein_critic(
 
     The real examples are halved. Two critics are trained: the first on the first half against as
     many fakes, the second on the first half against the other half. Each is evaluated on the share
-    `held_out` of its examples. Both numbers have the same counts. The second, `baseline`, has mean
-    0, whatever the critic: its size shows the noise of the first.
+    `held_out` of its examples. Both distances use the same numbers of examples. The second,
+    `baseline`, has mean 0 for any critic, so its size shows how noisy the first is.
 
     It is not the Wasserstein distance. A network is not the set of all 1-Lipschitz functions, and
     the soft penalty lets gradients exceed 1: a linear critic of a shift mu ends at `s |mu|` with

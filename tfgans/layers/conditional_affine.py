@@ -22,8 +22,8 @@ class ConditionalAffine(keras.layers.Layer):
     normalization, conditional batch normalization. All classes start with gain 1 and offset 0, and
     so are equal at first.
 
-    The rows are picked by a product with one-hot labels, not by an index. The gradient of a table
-    is then dense, which an optimizer updates in one pass, and which XLA takes.
+    The rows are selected by a product with one-hot labels, not by an index. The gradient of each
+    table is then dense, so that an optimizer applies it in one pass, and XLA can compile it.
 
     Args:
         num_classes: Int of at least 1. Labels lie in [0, num_classes); the layer cannot

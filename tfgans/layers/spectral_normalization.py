@@ -1,4 +1,4 @@
-"""Spectral normalization that leaves the kernel alone."""
+"""Spectral normalization that never writes to the kernel."""
 
 import math
 

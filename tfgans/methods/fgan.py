@@ -17,9 +17,9 @@ from tfgans.types import Config
 class FGAN(GAN):
     """f-GAN: the saddle point of the variational bound on an f-divergence.
 
-    At its optimum the discriminator knows the density ratio of data and fakes, but for
-    "total_variation": `gan.objective.density_ratio(logits)`. With "jensen_shannon" and "gan" the
-    game is that of `MinimaxGAN`, up to a constant.
+    At its optimum, the discriminator determines the density ratio of data and fakes, which
+    `gan.objective.density_ratio(logits)` returns (except for "total_variation"). With
+    "jensen_shannon" and "gan", the game is that of `MinimaxGAN`, up to a constant.
 
     Args:
         generator: Built Keras model, latents -> examples.

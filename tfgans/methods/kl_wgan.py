@@ -27,13 +27,13 @@ class KLWGAN(GAN):
         generator: Built Keras model, latents -> examples.
         discriminator: Built Keras model, examples -> logits [batch, 1]; the critic.
         form: "hinge", which the authors train with, or "linear". Default: "hinge".
-        temperature: Float above 0, by which the logits in the weights are divided. Default: 1;
-            the authors' images take 5.
+        temperature: Float above 0, by which the logits in the weights are divided. Default: 1; the
+            authors use 5 for images.
         weight_gradient: Bool, whether the gradient passes through the weights. Default: True, as
             in the authors' training code.
         penalty: `tfgans.penalties.Penalty`, or None (the default).
-        discriminator_steps: Int. Default: 5, of the synthetic experiments, each on a fresh batch
-            here; the authors take the same batch for all five. Their images take 4.
+        discriminator_steps: Int. Default: 5, as in the synthetic experiments, each on a fresh batch
+            here; the authors use the same batch for all five. For images they use 4.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
         augmentation: `tfgans.augmentation.Augmentation`, or None (the default), see `GAN`.
         regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.

@@ -18,7 +18,7 @@ class LeastSquaresGAN(GAN):
     """LSGAN: the discriminator regresses to labels, with no sigmoid.
 
     Fakes far on the real side of the boundary are pulled back to it; a logistic loss would have
-    almost no gradient there. With the labels 0, 1 and 1 of the paper's equation 9.
+    almost no gradient there. The labels are 0, 1 and 1, as in the paper's equation 9.
 
     Args:
         generator: Built Keras model, latents -> examples.

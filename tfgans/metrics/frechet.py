@@ -24,8 +24,9 @@ def frechet_distance(real: Any, fake: Any) -> float:
     """Returns the squared Frechet distance between Gaussians fitted to two sets of features.
 
     Formula: `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))`, means and unbiased covariances. With few
-    examples it is biased upward, the more the larger the dimension: compare only values of equal
-    counts. Only through the Inception network of 2015 is it FID; name the extractor otherwise.
+    examples it is biased upward, more so in higher dimensions: compare only values from equal
+    numbers of examples. Call it FID only if the features are those of the Inception network of
+    2015; otherwise name the extractor.
 
     Args:
         real: Array [num_real, dim] of features; at least two.
@@ -88,8 +89,8 @@ def frechet_distance_from_statistics(real: tuple[Any, Any], fake: tuple[Any, Any
 class FrechetMetric(Metric):
     """`frechet_distance` of the features of all examples.
 
-    Its sums have dim^2 entries: beyond 4096 dimensions it is measured only if it is asked for. Of
-    pixels it takes minutes and says little beyond 1024 dimensions: it is refused there.
+    Its sums have dim^2 entries, so beyond 4096 dimensions it is measured only on request. For
+    pixels, it takes minutes and says little beyond 1024 dimensions, so it is refused.
     """
 
     name = "frechet_distance"

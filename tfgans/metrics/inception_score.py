@@ -30,8 +30,9 @@ def inception_score(probabilities: Any, *, splits: int = _SPLITS) -> InceptionSc
     """Returns the Inception score of a classifier's probabilities, mean and spread over splits.
 
     Formula: `exp(E_x KL(p(y|x) || p(y)))` in each split, p(y) the split's mean. It does not depend
-    on real data: a generator of a single perfect image for each class has the highest score. Only
-    with the Inception network of 2015 is it IS. With few examples in a split it is biased downward.
+    on real data: a generator of a single perfect image for each class has the highest score. Call
+    it IS only with the Inception network of 2015. With few examples in a split it is biased
+    downward.
 
     Args:
         probabilities: Array [num, num_classes], rows that sum to 1 within 1e-3.

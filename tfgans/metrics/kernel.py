@@ -47,8 +47,9 @@ def kernel_distance(
     """Returns the unbiased squared MMD between two sets of features, with its standard error.
 
     Formula: `mean_{i != j} k(x_i, x_j) + mean_{i != j} k(y_i, y_j) - 2 mean k(x_i, y_j)`, with
-    `k(x, y) = (gamma x.y + coefficient)^degree`. Unlike the Frechet distance it has no bias of the
-    count. Only through the Inception network of 2015 is it KID.
+    `k(x, y) = (gamma x.y + coefficient)^degree`. Unlike the Frechet distance, it is unbiased for
+    any number of examples. Call it KID only if the features are those of the Inception network of
+    2015.
 
     Estimators:
         - "full": all pairs. The error is that of the U-statistic's first-order (Hoeffding) terms,

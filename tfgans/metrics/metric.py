@@ -21,7 +21,7 @@ class Estimate(NamedTuple):
         bias: Float, the expected excess of the value that few examples cause, as far as it falls
             with 1 / count; None if it is not estimated. It is not subtracted.
         degrees: Int, the degrees of freedom of the standard error, for the quantile of an interval.
-            None, the default, is many.
+            Default: None, the quantile of a normal distribution.
     """
 
     value: float
@@ -112,7 +112,7 @@ class Metric(abc.ABC):
     `tfgans.evaluation.METRICS` and a row in the contract table of the tests.
 
     Attributes:
-        name: String, the name by which an evaluation is asked for it.
+        name: String, the name that requests the metric in an evaluation.
         quantities: Tuple with a `Quantity` for each number that `compute` returns.
         reads: What `compute` receives of the real and of the generated examples.
             - "features": float32 [num, feature_dim], the default;

@@ -67,9 +67,10 @@ def mode_coverage(
 ) -> ModeCoverage:
     """Returns the modes of a mixture of Gaussians that samples cover, and in what proportions.
 
-    A sample is near its nearest mode if it lies within `radius * std` of it; by default .989 of
-    real draws are: within 3 standard deviations in two dimensions, within more in more. A mode is
-    covered if the samples near it are at least `min_share` of its proportion of all samples.
+    A sample is near its nearest mode if it lies within `radius * std` of it. By default, .989 of
+    real draws do: the radius is 3 standard deviations in two dimensions, and larger in higher
+    dimensions. A mode is covered if the number of samples near it is at least `min_share` times the
+    number expected from its proportion.
 
     KL of the shares is finite where a mode is missed (0 log 0 = 0). The reverse is infinite there,
     so 1 is added to each count (Laplace's rule): its value depends on the number of samples. If no

@@ -37,10 +37,11 @@ def nearest_neighbors(
 ) -> NearestNeighbors:
     """Returns the closest real example of each sample, and the share of near-copies.
 
-    A sample is a near-copy if it is as close to a real example as only `copy_quantile` of the real
-    examples are to another. About that share of new draws of the same distribution are near-copies;
-    a larger share indicates memorization. Distances of pixels detect copies, distances of features
-    also near-duplicates.
+    A sample is a near-copy if its distance to the closest real example is at most the
+    `copy_quantile` quantile of the distances from real examples to their closest other. About that
+    share of new draws of the same distribution are near-copies; a larger share indicates
+    memorization. Distances between pixels detect copies; distances between features also detect
+    near-duplicates.
 
     Args:
         samples: Array [num, ...]; all axes but the first are flattened. uint8 is mapped from {0,

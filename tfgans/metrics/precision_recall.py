@@ -27,11 +27,11 @@ def precision_recall(real: Any, fake: Any, *, nearest_k: int = _NEAREST) -> dict
     outliers among the real examples weigh less than in precision. `coverage` is the share of real
     balls that hold a fake. All depend on the counts.
 
-    Where distances tie, as those of integers or of repeated rows do, it matters whether an example
-    on a ball's surface lies in the ball. Here the authors of each pair of numbers are followed: in
-    precision and recall it does (`<=`), so that a set against itself scores 1; in density and
-    coverage it does not (`<`). The package `prdc` has `<` in all four, and so less precision and
-    recall where distances tie. Ties are decided by exact differences, not by rounded products.
+    If distances tie, as for integers or repeated rows, it matters whether an example on the surface
+    of a ball lies in the ball. This function follows the authors of each pair of numbers: for
+    precision and recall it does (`<=`), so that a set against itself scores 1; for density and
+    coverage it does not (`<`). The package `prdc` uses `<` for all four, so its precision and
+    recall are lower if distances tie. Ties are decided by exact differences, not rounded products.
 
     Args:
         real: Array [num_real, dim] of features; more than `nearest_k`.

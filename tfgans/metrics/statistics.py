@@ -15,8 +15,8 @@ from tfgans.metrics import arrays
 class FeatureStatistics:
     """Running mean and covariance: the memory does not grow with the number of features.
 
-    Sums are float64 and about the mean of the first batch, so that an offset cancels no digits. The
-    sizes of the batches change the result by rounding only.
+    Sums are float64 and relative to the mean of the first batch, so that a large offset does not
+    cause cancellation. The batch sizes change the result by rounding only.
 
     Attributes:
         count: Int, the features seen; None if a file did not say it.

@@ -71,8 +71,8 @@ def sliced_wasserstein_distance(
 ) -> float:
     """Returns the mean over random directions of the exact W1 of the projected samples.
 
-    It is at most W1, the farther below the more dimensions there are, and cheap at any count. A
-    shift by v gives `|v| Gamma(d / 2) / (pi^(1/2) Gamma((d + 1) / 2))`: in two dimensions
+    It is at most W1, with a gap that grows with the dimension, and cheap for any number of points.
+    A shift by v gives `|v| Gamma(d / 2) / (pi^(1/2) Gamma((d + 1) / 2))`: in two dimensions
     0.6366 |v|.
 
     Args:

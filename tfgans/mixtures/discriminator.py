@@ -32,11 +32,11 @@ class MixtureDiscriminator(Mixture):
       discriminator j judges its rows, which are weighted by k w_j: an unbiased estimate of
       sum_ij v_i w_j F(G_i, D_j), with the weights v_i of the generators, at about the cost of a
       single network. A batch must hold k examples or more.
-    * "all" has every discriminator judge the whole batch, as the paper writes it: k times the cost.
-      In the same CPU time slices came nearer to 25 Gaussians than "all" for the non-saturating
-      game, R3GAN and WGAN-GP, and a single discriminator nearer than both (by the medians; for WGAN
-      there was no clear difference): so slices are the default, and one discriminator is the first
-      to try.
+    * "all" has every discriminator judge the whole batch, as in the paper, at k times the cost. On
+      25 Gaussians, with equal CPU time, "slices" came closer to the data than "all" for the
+      non-saturating game, R3GAN and WGAN-GP, and a single discriminator came closer than both
+      (comparing medians; for WGAN there was no clear difference). So "slices" is the default, but
+      try a single discriminator first.
     * "categorical" draws a discriminator for each example; see `MixtureGenerator`, also for the
       updates of the weights.
 
@@ -146,10 +146,10 @@ class MixtureDiscriminator(Mixture):
         return tf.nest.map_structure(lambda rows: tf.gather(rows, order), batch)
 
     def cut_by_discriminator(self, rows: tf.Tensor | None, *, training: bool) -> list[tf.Tensor]:
-        """Returns the rows that each call of a loss may see together: of the same discriminator.
+        """Returns the rows of each call of a loss, such that a column is from one discriminator.
 
-        With "slices" in training k slices; else all rows, each column of which is of one
-        discriminator.
+        With "slices" in training, these are k slices of the rows; otherwise all rows at once, with
+        a column for each discriminator.
         """
         num_slices = self.num_components if training and self.routing == "slices" else 1
         return [None] * num_slices if rows is None else routes.cut(rows, num_slices)
@@ -165,10 +165,11 @@ class MixtureDiscriminator(Mixture):
     ) -> tf.Tensor:
         """Returns the penalty of each row: float32 [rows, columns], columns as in `route`.
 
-        Each row has the logit of the component that judges it, so a penalty is computed of all
-        rows at once. With "all" that is so if the components run as one, on a copy of the rows for
-        each of them with the same draws; else component by component, as with slices where only a
-        `fraction` of the rows is penalized.
+        With "categorical" and "slices", the logit of a row is that of the component that judges it,
+        so the penalty is computed for all rows at once. With "all", it is computed at once if the
+        components can run as one network: each gets a copy of the rows, with the same random draws.
+        Otherwise, and with "slices" if only a `fraction` of the rows is penalized, it is computed
+        component by component.
 
         Args:
             penalty: Callable `(discriminator, batch, index) -> [rows]`.

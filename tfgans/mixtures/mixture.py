@@ -210,8 +210,8 @@ class Mixture(keras.Model):
     def recomposed(self, origins: Sequence[int]) -> Self:
         """Returns a mixture whose component j is component `origins[j]` of this one, or its copy.
 
-        The first that comes from a component is that network itself; others are copies, and share
-        its weight in equal parts. The weights of all are scaled to a sum of 1.
+        The first component with a given origin is that network itself; further ones are copies.
+        They share the weight of the origin equally. All weights are then rescaled to sum to 1.
 
         Args:
             origins: Ints from 0 to k - 1.

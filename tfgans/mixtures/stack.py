@@ -41,7 +41,7 @@ class Stack:
         """Returns outputs [k * rows, ...] in training.
 
         Args:
-            batch: Float [k * rows, ...], of a static length: network i gets the i-th k-th of it.
+            batch: Float [k * rows, ...], of a static length: network i gets the i-th of k slices.
         """
         weights = self._stacked() if self._weights is None else self._weights
         network, count = self._components[0], len(self._components)

@@ -89,10 +89,10 @@ def image_depth(depth: int, shape: tuple[int, ...]) -> int:
 
 
 def even_depth(depth: int | None, shape: tuple[int, ...], *, smallest_map: int) -> int:
-    """Returns a checked number of halvings that come out even.
+    """Returns a checked number of halvings, by which both sides can be divided.
 
     Args:
-        depth: Int of at least 1, or None: halve at least once, and on while both sides are even
+        depth: Int of at least 1, or None: halve at least once, and as long as both sides are even
             and the smaller one is above `smallest_map`.
         shape: The shape of the images.
         smallest_map: Int, pixels.

@@ -96,10 +96,10 @@ def dcgan_discriminator(
     """Returns a convolutional discriminator (or critic) with one logit per image.
 
     `depth` 5x5 convolutions of stride 2 with LeakyReLU(0.2), channels doubling from `width`, then a
-    logit. "batch" and "layer" leave out the first convolution, which sees the pixels, and the
-    logit; "spectral" bounds every layer. The default is no normalization, which goes with every
-    objective and penalty; DCGAN itself takes "batch", which mixes the examples of a batch and so
-    does not go with a gradient penalty.
+    logit. "batch" and "layer" do not normalize the first convolution, which sees the pixels, or the
+    logit; "spectral" bounds every layer. The default is no normalization, which works with every
+    objective and penalty. DCGAN itself uses "batch", which mixes the examples of a batch and so
+    cannot be combined with a gradient penalty.
 
     Args:
         image_shape: Tuple (height, width, channels): 8 to 128 pixels a side, 1 to 4 channels.

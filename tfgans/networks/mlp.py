@@ -90,8 +90,8 @@ def mlp_discriminator(
     """Returns a fully connected discriminator (or critic) with one logit per example.
 
     `depth` hidden layers of `width` units with He initialization, then a logit with Glorot
-    initialization. "spectral" bounds every layer, the logit's too. "batch" mixes the examples of a
-    batch and does not go with a gradient penalty.
+    initialization. "spectral" bounds every layer, including that of the logit. "batch" mixes the
+    examples of a batch and cannot be combined with a gradient penalty.
 
     Args:
         data_shape: Tuple of positive integers, the shape of an example.

@@ -120,9 +120,9 @@ def resnet_discriminator(
     positions, as in SNGAN, and a logit; WGAN-GP takes the mean.
 
     "batch" and "layer" normalize before the ReLUs of all blocks but the first; "spectral" bounds
-    every layer, shortcuts and logit too, and is SNGAN. The default is no normalization, which goes
-    with every objective and penalty; "batch" mixes the examples of a batch and so does not go with
-    a gradient penalty. Kernels start as in `resnet_generator`.
+    every layer, including shortcuts and the logit, as in SNGAN. The default is no normalization,
+    which works with every objective and penalty; "batch" mixes the examples of a batch and so
+    cannot be combined with a gradient penalty. Kernels start as in `resnet_generator`.
 
     Args:
         image_shape: Tuple (height, width, channels): 8 to 128 pixels a side, both sides divisible

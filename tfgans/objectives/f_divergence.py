@@ -155,8 +155,8 @@ class FDivergence(Objective):
         """
         if self._divergence.ratio is None:
             raise ValueError(
-                f"`density_ratio` needs a divergence whose optimum tells p / q; that of "
-                f"{self.name!r} only tells on which side of 1 it lies: take 'kl', say. "
+                "`density_ratio` needs a divergence whose optimum determines p / q; that of "
+                f"{self.name!r} only shows whether p / q is above 1. Use another, such as 'kl'. "
                 f"Received: {self!r}"
             )
         # Only the square in the Hellinger ratio can reach this, in float16.

@@ -16,12 +16,13 @@ FORMS = ("hinge", "linear")
 class KLWasserstein(Objective):
     """Weights each fake by r = exp(D / t) / mean exp(D / t), the critic's estimate of p / q.
 
-    Between f-GAN and WGAN. Over weights r of mean 1, E_P D - E_Q r D + E_Q r log r is least at this
-    r, and there it is the Donsker-Varadhan bound of KL(P || Q), P the data and Q the generator.
-    Only a "linear" critic without the gradient of the weights climbs this bound, and has log p / q
-    as its optimum; with the default settings D is no log ratio, and r a heuristic. With all weights
-    at 1 the game is `Hinge`'s or `Wasserstein`'s. The means are over the batch
-    (axis 0), each column by itself. The multiplied logit is not divided by the temperature t.
+    The game lies between f-GAN and WGAN. Let P be the data and Q the generator. Over weights r with
+    mean 1, E_P D - E_Q r D + E_Q r log r is smallest at this r, where it is the Donsker-Varadhan
+    bound of KL(P || Q). Only a "linear" critic without the gradient of the weights maximizes this
+    bound, and has log p / q as its optimum; with the default settings, D is not a log ratio, and r
+    is a heuristic. With all weights at 1, the game is that of `Hinge` or `Wasserstein`. The means
+    are over the batch (axis 0), separately for each column. The logit that r multiplies is not
+    divided by the temperature t.
 
     Args:
         form: "hinge" (default, what the authors train) or "linear", the discriminator's loss:

@@ -37,8 +37,7 @@ class Penalty(abc.ABC):
             several replicas it cannot be combined with `SpectralNormalization`, which
             synchronizes the replicas. Default: 1.
         fraction: Float in (0, 1]. An approximation: only this part of the batch is penalized, a
-            random subset, each row weighted up so that the expectation stays.
-            Default: 1.
+            random subset, each row weighted up so that the expectation does not change. Default: 1.
         epsilon: Float above 0, added to the squared norm under the root, whose gradient at zero
             would otherwise be NaN. The authors' codes use none. Not used with a target of 0.
 

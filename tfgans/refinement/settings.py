@@ -19,8 +19,8 @@ class Langevin:
     """The settings of a refinement: the space, the number and size of steps, and the noise.
 
     Immutable, without state, and it never sees a network: `run` is `langevin` with these settings.
-    The defaults are those of the authors' code of DCD, which refines latents. In `for_images` are
-    the ones for pixels.
+    The defaults are those of the authors' code of DCD, which refines latents. `for_images` returns
+    their settings for pixels.
 
     Args:
         space: "latent" or "data", where the points lie. Default: "latent".

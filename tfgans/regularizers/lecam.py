@@ -31,13 +31,13 @@ class LeCam(Regularizer):
     """LeCam: weight (E relu(D(x) - a_F)^2 + E relu(a_R - D(G(z)))^2) in the discriminator's loss.
 
     The anchors a_R and a_F are moving averages of the logits of real examples and of fakes, without
-    a gradient: each kind is pulled to the level of the other, which keeps a discriminator that
-    knows its examples by heart from moving them apart. Under the Wasserstein loss and with
-    `relu=False` the game then minimizes a LeCam divergence; for other losses there is no such
-    theory. With augmentation the logits are those of augmented examples.
+    a gradient. The logits of each kind are pulled to the level of the other, so that a
+    discriminator that has memorized its examples cannot move them apart. Under the Wasserstein loss
+    with `relu=False`, the game then minimizes a LeCam divergence; for other losses there is no such
+    theory. With augmentation, the logits are those of augmented examples.
 
     The anchors of an update are the averages over the updates before it, so they are the same on
-    any number of replicas and micro-batches. They are not biased to 0 (as Adam's averages), and
+    any number of replicas and micro-batches. They are bias-corrected, like the moments of Adam, and
     all discriminators of a mixture share them.
 
     Args:

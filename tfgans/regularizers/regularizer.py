@@ -42,9 +42,9 @@ class Judged(NamedTuple):
 class Regularizer(abc.ABC):
     """A term of the discriminator's loss in training, and perhaps of the generator's.
 
-    A regularizer is immutable and serializable; what moves in training is in `state`. In
-    evaluations there is none. Make a new one for each model: two models that share one share its
-    state.
+    A regularizer is immutable and serializable; what changes during training is in `state`. It does
+    not apply in evaluations. Create a separate one for each model: models with the same regularizer
+    share its state.
 
     To add one: subclass it as a frozen dataclass (its fields are its config), define `log_names`
     and `discriminator_term`, register it with

@@ -22,7 +22,7 @@ class ScheduledValues(NamedTuple):
         learning_rate: Of both players.
         beta_2: Of both Adam optimizers.
         gamma: Twice the weight of R1 and of R2.
-        ema_half_life: Images after which a weight has half its share in the generator's average.
+        ema_half_life: Half-life, in images, of a weight's share in the generator's average.
         augmentation: The probability of each transform; 0 where the schedule does not move it.
     """
 
@@ -38,9 +38,9 @@ class ScheduledValues(NamedTuple):
 class R3GANSchedule:
     """Moves settings from a start to an end along half a cosine, by the images seen.
 
-    After t images a setting is end + (1 + cos(pi t / T)) / 2 * (start - end), and from T images on
-    its end. All are functions of t alone, whatever the batch size, so a resumed run goes on as it
-    would have.
+    After t images, a setting is end + (1 + cos(pi t / T)) / 2 * (start - end); from T images on, it
+    stays at its end. All settings are functions of t alone, whatever the batch size, so a resumed
+    run continues as if it had not been interrupted.
 
     Args:
         num_images: Int of at least 1, T: the real examples, repeated ones too, in the updates of

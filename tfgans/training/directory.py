@@ -36,7 +36,7 @@ class RunDirectory:
     |---|---|
     | `run.json` | settings that decide the result, its length, whether it is finished, its data |
     | `flags.txt` | of `tfgans train`: its flags, a file for `--flagfile` |
-    | `initial.keras` | the model before training: into it the backups load |
+    | `initial.keras` | the model before training, into which backups are loaded |
     | `time.csv` | seconds and CPU seconds of training, a row for each epoch of the log |
     | `backups/` | the last two backups; the same command continues from there |
     | `grids/` | pictures of the samples |

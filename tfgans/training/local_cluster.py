@@ -28,7 +28,7 @@ def launch(
     restarts: int = 0,
     when_restarted: Sequence[str] = (),
 ) -> int:
-    """Runs a command in `num_workers` processes on loopback, and all again when a worker is lost.
+    """Runs a command in `num_workers` processes on loopback; restarts all when a worker is lost.
 
     Each process reads the cluster from `TF_CONFIG`. The output of the first is passed on as it is,
     that of the others with the worker's number before each line. Signals are passed on to all.

@@ -54,8 +54,8 @@ class Run:
 
     Args:
         run_dir: Folder of the run; `RunDirectory` lists its files.
-        gan: Compiled model. To continue a run, build it anew: the settings of a trained model may
-            have moved, such as the rate of a schedule.
+        gan: Compiled model. To continue a run, build the model again: the settings of a trained
+            model may have changed, such as a learning rate that a schedule sets.
         source: The real examples.
         batch_size: Int, examples in an update, of all replicas together.
         steps: Int, training steps of the whole run; a multiple of the model's
@@ -67,9 +67,9 @@ class Run:
             no limit.
         cpu_seconds: Float of at least 0, CPU seconds of the training steps of the whole run, after
             which it ends as after `minutes`: those of all threads of the process, without the
-            tracing of TensorFlow, evaluations, pictures and backups, so that runs of equal
-            `cpu_seconds` compare. In a cluster, those of any of its processes. Default: None, no
-            limit.
+            tracing of TensorFlow, evaluations, pictures and backups, so that runs with equal
+            `cpu_seconds` are comparable. In a cluster, the run ends when any process reaches the
+            limit. Default: None, no limit.
         steps_per_epoch: Int, training steps in a row of the log, a multiple of
             `steps_per_execution`.
         backup_every: Int, training steps between backups.
@@ -92,8 +92,8 @@ class Run:
             sees whether the discriminator overfits. Default: None.
         show_augmented: Bool, whether pictures also show real images as the model's augmentation
             changes them. Default: False.
-        settings: JSON values that decide the result beside the model's and the data's. Default:
-            None.
+        settings: Dict of JSON values, further settings that decide the result besides those of the
+            model and the data. Default: None.
         notes: Text files for the run directory, by plain name. Default: None.
         resume: Whether to continue a run that is in `run_dir`. Default: True.
         extra_callbacks: More Keras callbacks.

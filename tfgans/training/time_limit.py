@@ -32,9 +32,9 @@ class Spent(NamedTuple):
 class TimeLimit(Callback):
     """Measures the time of a run, over all its processes, and stops it when the time is over.
 
-    The time that belongs to a backup is written before the backup: a killed run continues with the
-    time of the steps that it keeps. List this callback first, so that the time of a step is not
-    that of the callbacks.
+    The time is written before the backup it belongs to, so that a killed run continues with the
+    time of the steps that it keeps. List this callback first, so that step times do not include the
+    other callbacks.
 
     Args:
         path: CSV file of the time after each epoch, read by a process that continues the run.

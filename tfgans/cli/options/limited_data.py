@@ -34,9 +34,9 @@ def define(parser: Parser) -> None:
     group.string(
         "augmentation_policy",
         None,
-        "transforms, in this order: of diffaugment some of color,translation,cutout,flip, "
-        "default the first three; of ada bg, bgc or some of blit,geom,color,noise,cutout, default "
-        "bgc, or bg for gray images",
+        "transforms; for diffaugment: some of color,translation,cutout,flip, in the order in which "
+        "they run (default: the first three); for ada: bg, bgc or some of "
+        "blit,geom,color,noise,cutout (default: bgc, or bg for gray images)",
         value="NAMES",
     )
     group.number(
@@ -70,14 +70,12 @@ def define(parser: Parser) -> None:
     group.integer(
         "lecam_start", None, "discriminator updates before LeCam; default: 1000", at_least=0
     )
-    group.choice(
-        "consistency", "none", CONSISTENCIES, "consistency of the logits of changed examples"
-    )
+    group.choice("consistency", "none", CONSISTENCIES, "kind of consistency regularization")
     group.string(
         "consistency_policy",
         None,
-        "the changes: some of color,translation,cutout,flip; flip mirrors the images: not for "
-        "digits or letters; default: flip,translation",
+        "transforms for --consistency: some of color,translation,cutout,flip; flip mirrors images, "
+        "so do not use it for digits or letters; default: flip,translation",
         value="NAMES",
     )
     parser.check(

@@ -159,7 +159,7 @@ def define(parser: Parser) -> None:
     group.number("penalty_weight", None, "weight of the mean penalty", at_least=0)
     group.number("penalty_target", None, "gradient norm at which the penalty is 0", at_least=0)
     group.boolean("penalty_one_sided", None, "penalize only norms above the target")
-    group.integer("penalty_every", None, "compute the penalty in each n-th update only", at_least=1)
+    group.integer("penalty_every", None, "compute the penalty only every n updates", at_least=1)
     group.number("penalty_fraction", None, "part of the batch that the penalty is computed on")
     group.choice("dragan_noise", None, NOISES, "distribution of DRAGAN's perturbed points")
     group.number("dragan_scale", None, "scale of DRAGAN's perturbation", at_least=0)
@@ -171,7 +171,7 @@ def define(parser: Parser) -> None:
         "wgan: train the critic for 100 updates before each of generator steps 1-25 and before "
         "every 500th step",
     )
-    group.number("label_smoothing", None, "subtracted from the real target of 1")
+    group.number("label_smoothing", None, "subtracted from the target of real examples, 1")
     group.choice("divergence", None, DIVERGENCES, "fgan: divergence to minimize")
     group.boolean("non_saturating", None, "fgan: use the alternative generator loss")
     group.choice("form", None, FORMS, "kl_wgan: form of the loss")

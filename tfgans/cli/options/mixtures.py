@@ -47,7 +47,7 @@ def define(parser: Parser) -> None:
         "update rule of the weights; default: exponentiated_gradient",
     )
     group.number(
-        "entropy_weight", None, "pull of the weights to uniform; default: 0.05", at_least=0
+        "entropy_weight", None, "pull of the weights towards uniform; default: 0.05", at_least=0
     )
     group.number(
         "weight_learning_rate", None, "learning rate of the weights; default: 0.01", at_least=0

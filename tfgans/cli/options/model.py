@@ -34,7 +34,9 @@ def define(parser: Parser) -> None:
     limited_data.define(parser)
     refinement.define(parser)
     group = parser.group("Optimization")
-    group.number("learning_rate", None, "of both players; default: the method's", at_least=1e-12)
+    group.number(
+        "learning_rate", None, "rate of both players; default: the method's", at_least=1e-12
+    )
     group.number(
         "ema",
         None,

@@ -17,7 +17,7 @@ def define(parser: Parser) -> None:
     group.number(
         "instance_noise", None, "initial standard deviation of noise on real and generated examples"
     )
-    group.choice("noise_schedule", None, SCHEDULES, "course of the noise; default: linear")
+    group.choice("noise_schedule", None, SCHEDULES, "schedule of the noise; default: linear")
     group.integer(
         "noise_decay_steps",
         None,

@@ -23,7 +23,8 @@ def define(parser: Parser) -> None:
         "refine",
         None,
         SPACES,
-        "where samples follow the gradient of the discriminator; images is data in [-1, 1]",
+        "space in which samples climb the discriminator's logit; images: data space, with the "
+        "settings for pixels in [-1, 1]",
     )
     group.integer("refine_steps", None, "Langevin steps; default: 20", at_least=0)
     group.number("refine_step_size", None, "size of a step; default: 1")
