@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -56,7 +56,7 @@ class Group:
     Attributes:
         values: Dict of the values of the settings that tell the groups apart, as text.
         runs: Tuple of `RecordedRun`, by seed.
-        records: Dict of the records of the runs that have any, by the name of the run.
+        records: Dict of the records that count, by the name of the run; see `Comparison`.
     """
 
     values: Mapping[str, str]
@@ -84,7 +84,7 @@ class Group:
     def numbers(self, name: str) -> pd.Series:
         """Returns a number of the records by seed: float64, without the runs that lack it.
 
-        Several runs with a seed count as their mean.
+        Repetitions of a run, with all seeds the same, count as their mean.
 
         Args:
             name: String, a name in the records.
@@ -94,21 +94,27 @@ class Group:
     @functools.cached_property
     def _numbers(self) -> dict[str, pd.Series]:
         """All numbers by name."""
-        known: dict[str, list[tuple[int | None, float]]] = {}
+        known: dict[str, list[tuple[int | None, str, float]]] = {}
         for run in self.runs:
             if run.name in self.records:
                 for name, number in self.records[run.name].metrics.items():
-                    known.setdefault(name, []).append((run.seed, number.value))
+                    row = run.seed, repr(run.seeds), number.value
+                    known.setdefault(name, []).append(row)
         return {
-            name: pd.DataFrame(pairs, columns=["seed", "value"])
-            .groupby("seed", dropna=False)["value"]
+            name: pd.DataFrame(rows, columns=["seed", "seeds", "value"])
+            .groupby(["seed", "seeds"], dropna=False)["value"]
             .mean()
-            for name, pairs in known.items()
+            .droplevel("seeds")
+            for name, rows in known.items()
         }
 
 
 class Comparison:
     """Runs side by side.
+
+    The numbers of a run that has not finished are those of an earlier step, often the best before
+    a failure. So they count only if no run has finished; otherwise they are shown with the run, but
+    enter no median and no test.
 
     Args:
         runs: List of `RecordedRun`.
@@ -130,9 +136,11 @@ class Comparison:
             last evaluation during training. If all runs with the former also have the latter, and
             further runs have only the latter, all records are evaluations during training.
         reference: The `Record` below the groups, or None.
+        unfinished: Set of the names of the runs whose records do not count.
         in_training: Set of the names of the runs whose records are evaluations in training.
         settings: Dict of all settings that are not the same in all groups: their values by group.
-        doubts: List of strings, what else may make a difference between records.
+        doubts: List of strings, what else may make a difference between records, and which
+            records do not count.
 
     Raises:
         ValueError: If records do not compare, with the reason and the runs; or a name is unknown.
@@ -152,10 +160,28 @@ class Comparison:
         self.runs = tuple(runs)
         self._test = test
         self.absent = dict(absent or {})
-        self.records, self.in_training = _records(self.runs, reference)
+        self.records, self.in_training = _records(self.runs, reference, metrics)
         self.reference = reference
         compared = {"the reference": reference} if reference is not None else {}
         self.doubts = _check_records(self.records | compared)
+        recorded = [run for run in self.runs if run.name in self.records]
+        running = [run.name for run in recorded if not run.is_finished]
+        self.unfinished = frozenset(running if len(running) < len(recorded) else ())
+        if running:
+            counted = "do not count" if self.unfinished else "count, since no run has finished"
+            self.doubts.append(f"the numbers of unfinished runs {counted} ({_listed(running)})")
+        replaced = [
+            run.name for run in recorded if run.name in self.in_training and run.record is not None
+        ]
+        if replaced:
+            self.doubts.append(
+                "records of `tfgans evaluate` do not count, since other runs have only evaluations "
+                f"during training ({_listed(replaced)})"
+            )
+        if self.absent:
+            self.doubts.append(
+                f"runs without a folder belong to no group here ({_listed([*self.absent])})"
+            )
         by_settings: dict[tuple[tuple[str, str], ...], list[RecordedRun]] = {}
         for run in [*([] if baseline is None else [baseline]), *self.runs]:
             ours = by_settings.setdefault(run.deciding, [])
@@ -171,7 +197,11 @@ class Comparison:
             Group(
                 {name: values[index] for name, values in told.items()},
                 tuple(ours),
-                {run.name: self.records[run.name] for run in ours if run.name in self.records},
+                {
+                    run.name: self.records[run.name]
+                    for run in ours
+                    if run.name in self.records and run.name not in self.unfinished
+                },
             )
             for index, ours in enumerate(grouped)
         )
@@ -198,15 +228,15 @@ class Comparison:
 
     @property
     def repeated(self) -> list[str]:
-        """The runs that have the settings and the seed of another, in words."""
+        """The runs that have the settings and the seeds of another, in words."""
         texts = []
         for group in self.groups:
-            by_seed: dict[int | None, list[str]] = {}
+            by_seeds: dict[tuple[tuple[str, str], ...], list[str]] = {}
             for run in group.runs:
-                by_seed.setdefault(run.seed, []).append(run.name)
+                by_seeds.setdefault(run.seeds, []).append(run.name)
             texts += [
-                f"{' and '.join(names)} have the same settings and seed"
-                for names in by_seed.values()
+                f"{' and '.join(names)} have the same settings and seeds, and count as their mean"
+                for names in by_seeds.values()
                 if len(names) > 1
             ]
         return texts
@@ -250,7 +280,9 @@ class Comparison:
         ours, others = first.numbers(name), second.numbers(name)
         if not len(ours) or not len(others):
             return None
-        shared = ours.index.intersection(others.index).dropna()
+        # A seed that several runs of a group have, which differ by other seeds, makes no pair.
+        paired = [values.index[~values.index.duplicated(keep=False)] for values in (ours, others)]
+        shared = paired[0].intersection(paired[1]).dropna()
         if self._test == "rank" or not len(shared):
             return Test("rank", rank_test(ours, others), (len(ours), len(others)))
         quantity = quantity_of(name)
@@ -332,7 +364,7 @@ def evaluate_command(run: RecordedRun, *, like: Record | None) -> str:
 
 
 def _records(
-    runs: Sequence[RecordedRun], reference: Record | None
+    runs: Sequence[RecordedRun], reference: Record | None, metrics: Sequence[str] | None
 ) -> tuple[dict[str, Record], frozenset[str]]:
     """Returns the records of runs by name, and which of them are of evaluations in training."""
     evaluated = {run.name: run.record for run in runs if run.record is not None}
@@ -343,7 +375,9 @@ def _records(
         for record in [*evaluated.values(), *([] if reference is None else [reference])]
         for name, number in record.metrics.items()
     }
-    if trained.keys() > evaluated.keys():
+    names = {name for record in trained.values() for name in record.metrics}
+    wanted = metrics or ()
+    if trained.keys() > evaluated.keys() and all(_matching(names, name) for name in wanted):
         evaluated = {}
     records: dict[str, Record] = {}
     for run in runs:
@@ -366,24 +400,36 @@ def _records(
 
 def _check_records(records: Mapping[str, Record]) -> list[str]:
     """Raises ValueError unless all records compare; returns what else may make a difference."""
-    if not records:
-        return []
-    (first_name, first), *others = records.items()
-    refused: dict[str, list[str]] = {}
     doubts: dict[str, list[str]] = {}
-    for name, record in others:
-        reasons = first.obstacles(record)
-        if reasons:
-            refused.setdefault("; ".join(reasons), []).append(name)
-        for doubt in first.doubts(record):
+    # Two records may compare with a third and not with each other. Those of equal protocols compare
+    # with the same ones, so the first of each protocol stands for them.
+    bases: dict[str, str] = {}
+    for name, record in records.items():
+        bases.setdefault(_protocol(record), name)
+    for base in bases.values():
+        refused: dict[str, list[str]] = {}
+        for name, record in records.items():
+            reasons = records[base].obstacles(record) if name != base else []
+            if reasons:
+                refused.setdefault("; ".join(reasons), []).append(name)
+        if refused:
+            listed = ". ".join(f"{_listed(names)}: {reasons}" for reasons, names in refused.items())
+            raise ValueError(
+                f"These records are not comparable with that of {base}, the first here. {listed}. "
+                "Evaluate all runs with the same protocol, or leave these out"
+            )
+    for name, record in list(records.items())[1:]:
+        for doubt in next(iter(records.values())).doubts(record):
             doubts.setdefault(doubt, []).append(name)
-    if refused:
-        listed = ". ".join(f"{_listed(names)}: {reasons}" for reasons, names in refused.items())
-        raise ValueError(
-            f"These records are not comparable with that of {first_name} (the first). {listed}. "
-            "Evaluate all runs with the same protocol, or leave these out"
-        )
     return [f"{doubt} ({_listed(names)})" for doubt, names in doubts.items()]
+
+
+def _protocol(record: Record) -> str:
+    """Returns what of a record decides which others it compares with."""
+    of_model = ("model", "checksum", "step", "seed", "ema")
+    fake = {name: value for name, value in record.fake.items() if name not in of_model}
+    counts = {name: (number.num_real, number.num_fake) for name, number in record.metrics.items()}
+    return repr((record.real, fake, record.extractor, record.versions, counts))
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:
@@ -411,12 +457,17 @@ def _chosen(known: Sequence[str], chosen: Sequence[str] | None) -> tuple[str, ..
         return tuple(known)
     names: list[str] = []
     for wanted in chosen:
-        matching = [name for name in known if wanted in (name, short_name(name))]
+        matching = _matching(known, wanted)
         if not matching:
             listed = ", ".join(short_name(name) for name in known) or "none"
             raise ValueError(f"The records have {listed}. Received: metric {wanted!r}")
         names += matching
     return tuple(dict.fromkeys(names))
+
+
+def _matching(names: Iterable[str], wanted: str) -> list[str]:
+    """Returns the names of numbers that are, with or without the extractor, the wanted one."""
+    return [name for name in names if wanted in (name, short_name(name))]
 
 
 def common_settings(runs: Sequence[RecordedRun]) -> dict[str, Value]:

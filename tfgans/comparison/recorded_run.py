@@ -1,5 +1,6 @@
 """What the folder of a run holds, read for reports. The run may be training, stopped or failed."""
 
+import fnmatch
 import functools
 import glob
 import json
@@ -15,7 +16,7 @@ import pandas as pd
 from tfgans import files
 from tfgans.comparison.settings import Value, flatten, is_seed
 from tfgans.evaluation import MetricValue, Record
-from tfgans.sweep import read_table
+from tfgans.sweep import TABLE, read_table
 from tfgans.training import EvaluatedNumber, RunDirectory, Spent
 
 _GRID = re.compile(r"step-(\d+)\.png")
@@ -84,6 +85,13 @@ class RecordedRun:
         """The seed of the model; None if `run.json` has none."""
         seed = self.settings.get("seed")
         return seed if isinstance(seed, int) else None
+
+    @functools.cached_property
+    def seeds(self) -> tuple[tuple[str, str], ...]:
+        """All seeds by name: runs with the same settings and seeds are repetitions."""
+        return tuple(
+            sorted((name, repr(value)) for name, value in self.settings.items() if is_seed(name))
+        )
 
     @functools.cached_property
     def deciding(self) -> tuple[tuple[str, str], ...]:
@@ -157,9 +165,14 @@ class RecordedRun:
         return int(max(known, default=0))
 
     @property
+    def is_finished(self) -> bool:
+        """Whether the run has trained to its end."""
+        return self._directory.is_finished
+
+    @property
     def state(self) -> str:
         """Where the run stands, in words: "finished", or how far it is, or why it stopped."""
-        if self._directory.is_finished:
+        if self.is_finished:
             return "finished"
         if self.error:
             return f"failed at step {self.steps}: {self.error}"
@@ -243,14 +256,28 @@ def absent_runs(places: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
     """Returns the runs of sweeps that have no folder yet: their state, with the error, by path.
 
     Args:
-        places: Folders; those that hold no sweep have none.
+        places: Those of `find_runs`.
     """
     absent: dict[str, str] = {}
-    for folder in map(files.path, places):
-        for run, state, error in read_table(folder):
-            if not (folder / run / "run.json").exists():
-                absent[os.fspath(folder / run)] = f"{state}: {error}" if error else state
+    for path in map(files.path, places):
+        sweeps = [table.parent for root in _matching(path) for table in root.rglob(TABLE)]
+        # A pattern may be of the runs in a sweep.
+        pattern = os.fspath(path)
+        sweeps += [] if path.exists() else _matching(path.parent)
+        for folder in dict.fromkeys(sweeps):
+            inside = any(folder.is_relative_to(root) for root in _matching(path))
+            for run, state, error in read_table(folder):
+                named = inside or fnmatch.fnmatch(os.fspath(folder / run), pattern)
+                if named and not (folder / run / "run.json").exists():
+                    absent[os.fspath(folder / run)] = f"{state}: {error}" if error else state
     return absent
+
+
+def _matching(path: Path) -> list[Path]:
+    """Returns the path itself if it exists, else those that match it as a pattern."""
+    if path.exists():
+        return [path]
+    return sorted(map(Path, glob.glob(os.fspath(path))), key=_by_number)
 
 
 def find_runs(places: Sequence[str | os.PathLike[str]]) -> list[RecordedRun]:
@@ -264,12 +291,7 @@ def find_runs(places: Sequence[str | os.PathLike[str]]) -> list[RecordedRun]:
     """
     runs: dict[Path, RecordedRun] = {}
     for place in places:
-        path = files.path(place)
-        roots = (
-            [path]
-            if path.exists()
-            else sorted(map(Path, glob.glob(os.fspath(path))), key=_by_number)
-        )
+        roots = _matching(files.path(place))
         folders = [folder for root in roots for folder in _run_folders(root)]
         if not folders:
             raise ValueError(

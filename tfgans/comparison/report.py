@@ -254,7 +254,7 @@ def _protocol(comparison: Comparison) -> str:
 def _group_tables(comparison: Comparison) -> tuple[str, str]:
     """Returns the groups with their first numbers, and tables with the others."""
     leading = [
-        {**(group.values or {"group": "all runs"}), "seeds": _seeds_of(group)}
+        {**(group.values or {"group": "all runs"}), "seeds": _seeds_of(comparison, group)}
         for group in comparison.groups
     ]
     spent = [
@@ -319,10 +319,13 @@ def _width(column: pd.Series) -> int:
     return max(map(len, [str(column.name), *column.astype(str)])) + 3
 
 
-def _seeds_of(group: Group) -> str:
-    """Returns how many runs a group has, and how many of them have no number."""
-    lacking = len(group.runs) - len(group.records)
-    return f"{len(group.runs)}" + f" ({lacking} without record)" * bool(lacking)
+def _seeds_of(comparison: Comparison, group: Group) -> str:
+    """Returns how many runs a group has, and how many of them do not count."""
+    unfinished = sum(run.name in comparison.unfinished for run in group.runs)
+    lacking = len(group.runs) - len(group.records) - unfinished
+    left_out = [f"{unfinished} unfinished"] * bool(unfinished)
+    left_out += [f"{lacking} without record"] * bool(lacking)
+    return f"{len(group.runs)}" + f" ({', '.join(left_out)})" * bool(left_out)
 
 
 def _cell(comparison: Comparison, group: Group, name: str, *, is_best: bool) -> str:
