@@ -108,7 +108,7 @@ def _check_monitor(
         return
     monitor = callback.monitor
     kind, name = type(callback).__name__, monitor.removeprefix("val_")
-    if name == "loss":
+    if name == "loss" and name not in log_names:
         raise ValueError(
             f"`{kind}` monitors {monitor!r}, which a GAN does not log: it has two losses. Monitor "
             f"one of {', '.join(log_names)} (of validation data with `val_` before the name) with "

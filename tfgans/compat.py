@@ -116,6 +116,11 @@ def refuses_saved_model(cls: type[Model]) -> type[Model]:
     return cls
 
 
+def is_loss_tracker(model: keras.Model, metric: keras.metrics.Metric) -> bool:
+    """Returns whether a metric is the mean of the loss that Keras gives each compiled model."""
+    return metric is getattr(model, "_loss_tracker", None)
+
+
 def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Returns the layer and all layers nested in it.
 

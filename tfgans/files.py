@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import functools
 import hashlib
 import os
 import secrets
@@ -113,8 +114,20 @@ def sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems do not sync folders. The file itself is on the disk by then.
+        if not path.is_dir() or error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
+
+
+def without_locks(folder: Path, error: OSError) -> str:
+    """Returns what to say where the file system of a folder has no locks."""
+    return (
+        f"{folder} cannot be locked against other processes. Mount its file system with locks, or "
+        f"choose another folder. Received: {error}"
+    )
 
 
 @contextlib.contextmanager
@@ -132,6 +145,8 @@ def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
             raise ValueError(
                 f"Another process has {folder} open. Wait for it, or choose another folder"
             ) from error
+        except OSError as error:
+            raise OSError(without_locks(folder, error)) from error
         yield
     finally:
         os.close(descriptor)
@@ -167,7 +182,16 @@ def _is_ours(name: str) -> bool:
 
 
 def _host_prefix() -> str:
-    return f"{_TEMPORARY_PREFIX}{socket.gethostname()}."
+    return f"{_TEMPORARY_PREFIX}{socket.gethostname()}.{_pid_namespace()}."
+
+
+@functools.cache
+def _pid_namespace() -> int:
+    """Returns what tells containers apart that share the name of a host: 0 if not known."""
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return 0
 
 
 def _is_alive(pid: int, *, run: str) -> bool:

@@ -202,6 +202,7 @@ class GAN(keras.Model):
         self.num_classes = num_classes
         self.ema = None if ema is None else float(ema)
         self.seed = checks.integer("seed", seed)
+        self._check_scope(generator)
         self.data_shape = shapes.input_shape(discriminator, "discriminator")
         # Examples of a micro-batch on a replica, once `fit` has checked its batches.
         self._rows_of_part: int | None = None
@@ -226,7 +227,24 @@ class GAN(keras.Model):
         self._rollbacks = 0
         self._call_length = executions.CallLength([])
         self._begins_training = False
+        # Whether `latents_of_update` was called with noise; see `_generate_near`.
+        self._has_drawn_near = False
         self.built = True
+
+    def _check_scope(self, generator: keras.Model) -> None:
+        """Raises ValueError if the strategy in scope did not create the variables of a part."""
+        parts = {
+            "The generator": generator,
+            "The discriminator": self.discriminator,
+            "`instance_noise`": self.instance_noise,
+            **{f"The state of `{part.name}`": part for part in self._moving_state},
+        }
+        for name, part in parts.items():
+            if part is not None and not all(map(replicas.made_in_scope, part.variables)):
+                raise ValueError(
+                    f"{name} was created outside of the scope of the strategy. Create the "
+                    "networks, the model and all of its parts in `with strategy.scope():`"
+                )
 
     def _set_generator(self, player: GeneratorPlayer, average: keras.Model | None) -> None:
         """Sets the generator and its average, and what draws samples from them."""
@@ -348,7 +366,7 @@ class GAN(keras.Model):
                 f"`{type(self).__name__}.compile` got an unexpected argument `{argument}`. A "
                 "`tfgans.GAN` has two players: pass `generator_optimizer` and "
                 "`discriminator_optimizer`, or nothing for those of the paper; its loss is the "
-                "objective"
+                "objective. A `keras.metrics.Metric` that a subclass sets as an attribute is logged"
             )
         with self.distribute_strategy.scope():
             defaults = self.default_optimizers()
@@ -362,6 +380,8 @@ class GAN(keras.Model):
             raise ValueError(
                 "Each player needs a separate optimizer. Received the same object twice"
             )
+        checks.boolean("run_eagerly", run_eagerly)
+        checks.boolean("jit_compile", jit_compile)
         if steps_per_execution != "auto":
             checks.positive_int("steps_per_execution", steps_per_execution)
         checks.positive_int("accumulate_steps", accumulate_steps)
@@ -588,6 +608,7 @@ class GAN(keras.Model):
         """
 
         def loss(real: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, Logs]:
+            real, labels = self.generator_player.spread_classes(real, labels, stream=stream)
             fake = self.generate(shapes.batch_size(real), labels, stream=stream, training=True)
             return self.discriminator_loss(
                 real, fake, labels, update=update, stream=stream, training=True
@@ -619,6 +640,7 @@ class GAN(keras.Model):
         """
 
         def loss(real: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, Logs]:
+            real, labels = self.generator_player.spread_classes(real, labels, stream=stream)
             fake = self.generate(shapes.batch_size(real), labels, stream=stream, training=True)
             return self.generator_loss(real, fake, labels, stream=stream, training=True)
 
@@ -672,11 +694,40 @@ class GAN(keras.Model):
                 return fake.with_values(fake.values + tf.stop_gradient(rounded - fake.values))
         ```
         """
-        latents = self.draw_latents(random.BatchDraws(num, stream.key(Role.LATENTS)))
-        if stream.latent_noise:
-            noise_key = stream.key(Role.LATENT_NOISE)
-            latents += stream.latent_noise * random.normal([num, *latents.shape[1:]], noise_key)
+        latents = self.latents_of_update(num, stream=stream)
         return self.generator_player.generate(latents, labels, stream=stream, training=training)
+
+    def latents_of_update(self, num: int | tf.Tensor, *, stream: Stream) -> tf.Tensor:
+        """Returns float32 latents [num, *latent_shape] for an update.
+
+        They are those of `draw_latents`, with the noise that a regularizer needs where it compares
+        fakes of latents near each other. An override of `generate` that does not call
+        `super().generate` must get its latents here.
+
+        Args:
+            num: Int or scalar tensor.
+            stream: The randomness of the update.
+        """
+        latents = self.draw_latents(random.BatchDraws(num, stream.key(Role.LATENTS)))
+        if not stream.latent_noise:
+            return latents
+        noise_key = stream.key(Role.LATENT_NOISE)
+        self._has_drawn_near = True
+        return latents + stream.latent_noise * random.normal([num, *latents.shape[1:]], noise_key)
+
+    def _generate_near(
+        self, num: int | tf.Tensor, labels: tf.Tensor | None, *, stream: Stream, stddev: float
+    ) -> tf.Tensor:
+        """Returns the examples of an update's latents with noise of `stddev` added to them."""
+        self._has_drawn_near = False
+        near = self.generate(num, labels, stream=stream.near(stddev), training=True)
+        if not self._has_drawn_near:
+            raise ValueError(
+                "A regularizer compares fakes of latents near each other, and "
+                f"`{type(self).__name__}.generate` draws latents without their noise. Get them "
+                "from `self.latents_of_update(num, stream=stream)`"
+            )
+        return near.values
 
     def discriminator_loss(
         self,
@@ -761,7 +812,7 @@ class GAN(keras.Model):
                 stream=stream,
                 update=update,
                 training=training,
-                augment=self.augmentation if training and self._penalizes_raw else None,
+                augment=self._augmented_for_penalty if training and self._penalizes_raw else None,
             )
             logs["penalty"] = fake_logits.with_values(values).mean()
             loss += self._penalty_weight() * logs["penalty"]
@@ -821,13 +872,13 @@ class GAN(keras.Model):
             loss += layer_loss
         for regularizer in self.regularizers if training else ():
             if regularizer.generator_noise is not None:
-                near = self.generate(
+                near = self._generate_near(
                     shapes.batch_size(real),
                     labels,
-                    stream=stream.near(regularizer.generator_noise),
-                    training=True,
+                    stream=stream,
+                    stddev=regularizer.generator_noise,
                 )
-                term, more = regularizer.generator_term(generated, near.values)
+                term, more = regularizer.generator_term(generated, near)
                 loss, logs = loss + term, logs | more
         return self.generator_player.add_entropy(loss), logs
 
@@ -940,6 +991,15 @@ class GAN(keras.Model):
         """Whether penalties take the gradient before the augmentation."""
         return self.augmentation is not None and self.augmentation.penalty_at == "raw"
 
+    def _augmented_for_penalty(self, examples: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+        """Returns examples as `_augmented` does, by a key of their own."""
+        if self.augmentation is not None:
+            examples = self.augmentation(examples, key)
+        if self.instance_noise is not None:
+            noise_key = random.fold(key, Role.NOISE_ON_PENALIZED)
+            examples = self.instance_noise(examples, key=noise_key, training=True)
+        return examples
+
     def _augmented(
         self,
         examples: tf.Tensor,
@@ -971,7 +1031,7 @@ class GAN(keras.Model):
             return player.judge(examples, labels, stream=stream, training=True).values
 
         def fake_near(stddev: float) -> tf.Tensor:
-            fake = self.generate(num, labels, stream=stream.near(stddev), training=True).values
+            fake = self._generate_near(num, labels, stream=stream, stddev=stddev)
             seen = self._augmented(fake, stream, _ROLES_OF_FAKE, training=True)
             (assigned,) = player.assign_rows(seen, stream=stream, training=True)
             return assigned
@@ -1091,7 +1151,13 @@ class GAN(keras.Model):
         are 0 in evaluation. Metrics that a subclass adds come last.
         """
         # Keras adds a mean of "loss" that is never updated: a GAN has two losses.
-        return [metric for metric in super().metrics if metric.name != "loss"]
+        return [metric for metric in super().metrics if not compat.is_loss_tracker(self, metric)]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` and `test_on_batch` return in a list, in its order."""
+        others = [metric.name for metric in self.metrics if metric is not self._log_means]
+        return [*others, *sorted(self._log_means.names)]
 
     def get_metrics_result(self) -> Logs:
         """Returns the logs; with several workers they have rank 1, since Keras reduces them."""
@@ -1297,7 +1363,7 @@ class GAN(keras.Model):
         callback_checks.check_callbacks(
             callbacks,
             learning_rates=self._learning_rates,
-            log_names=self._log_means.names,
+            log_names=[*self._log_means.names, *({"loss"} & set(self.metrics_names))],
             validates=validates,
         )
 
@@ -1398,7 +1464,7 @@ class GAN(keras.Model):
         checks.positive_int("batch_size", batch_size)
         if truncation is not None:
             checks.positive("truncation", truncation)
-            if not self._sampler.can_truncate:
+            if not self._sampler.draws_standard_normal:
                 raise ValueError(
                     "`truncation` needs standard normal latents, and the model overrides "
                     "`draw_latents`. Leave it out"
@@ -1457,7 +1523,7 @@ class GAN(keras.Model):
 
     def export(
         self,
-        path: str | os.PathLike[str],
+        filepath: str | os.PathLike[str],
         format: str = "tf_saved_model",  # noqa: A002 (Keras's name)
         *,
         class_names: Sequence[str] | None = None,
@@ -1470,15 +1536,15 @@ class GAN(keras.Model):
 
         The discriminator is not exported, so exported samples are not refined.
 
-        * "tf_saved_model" (the default) publishes the next SavedModel version under `path`, with
-          the signatures and checks that `tfgans.export.export_generator` lists.
+        * "tf_saved_model" (the default) publishes the next SavedModel version under `filepath`,
+          with the signatures and checks that `tfgans.export.export_generator` lists.
         * "onnx" and "litert" write a file with the function of latents to images, by Keras's
           exporters, compared with the live model before it is in place; see
           `tfgans.export.export_exchange`.
 
         Args:
-            path: For a SavedModel the model's folder, say "exported/digits", whose versions are the
-                folders 1, 2, ...; else a file that ends in .onnx or .tflite.
+            filepath: For a SavedModel the model's folder, say "exported/digits", whose versions are
+                the folders 1, 2, ...; else a file that ends in .onnx or .tflite.
             format: "tf_saved_model", "onnx" or "litert".
             class_names: List of strings, the names of the classes of a conditional model, say
                 `source.class_names`, for clients of a SavedModel. Default: None, without names.
@@ -1509,11 +1575,11 @@ class GAN(keras.Model):
                     f"Received: format={format!r}. Leave them out"
                 )
             return export.export_exchange(
-                generator, path, format=format, num_classes=self.num_classes
+                generator, filepath, format=format, num_classes=self.num_classes
             )
         return export.export_generator(
             generator,
-            path,
+            filepath,
             num_classes=self.num_classes,
             draw_latents=self._latent_draws,
             class_names=class_names,
@@ -1571,6 +1637,7 @@ class GAN(keras.Model):
         if refine is False:
             return None
         checks.instance("refine", refine, Langevin, "tfgans.refinement.Langevin(steps=20)")
+        self._sampler.check_prior(refine)
         pairing.refuse_groups(self.discriminator_player, "a refinement (`refine`)")
         return refine
 
@@ -1622,7 +1689,7 @@ class GAN(keras.Model):
         )
         parts = {
             "Objective": self.objective,
-            "Penalty": self.penalty,
+            "Penalty": self.current_penalty,
             "Augmentation": self.augmentation,
             "Regularizers": ", ".join(map(repr, self.regularizers)) or None,
         }
@@ -1631,8 +1698,9 @@ class GAN(keras.Model):
                 (print_fn or print)(f" {name}: {part}")
 
     def save_own_variables(self, store: Store) -> None:
-        """Saves the step, the rollbacks and the random states of the layers."""
+        """Saves the model's variables, the rollbacks and the random states of the layers."""
         compat.remember_optimizer_attributes()
+        super().save_own_variables(store)
         store["step"] = np.asarray(self.step, np.int64)
         store["rollbacks"] = np.asarray(self.rollbacks, np.int64)
         if self.generator_player.is_mixture:
@@ -1654,7 +1722,9 @@ class GAN(keras.Model):
                 "The file must be of tfgans 0.2 or later. Received: a file of 0.1, without a count "
                 "of rollbacks. Train again"
             )
-        self._step.assign(np.asarray(store["step"]))
+        # Keras names variables by their number: the step, and those that a subclass adds.
+        names = [name for name in list(store.keys()) if name.isdigit()]
+        super().load_own_variables({name: store[name] for name in names})
         self._rollbacks = int(np.asarray(store["rollbacks"]))
         count = self.generator_player.num_components
         if "components" in list(store.keys()) and self.generator_player.is_mixture:

@@ -228,8 +228,9 @@ def _divided_state(
     shared = next((variable for variable in others if len(variable.shape)), None)
     if shared is not None:
         raise ValueError(
-            "The state of an optimizer whose network changes must belong to single weights, in "
-            f"their shape. Received: a {type(optimizer).__name__} with {shared.path!r}. Use say "
+            "The state of this optimizer must belong to single weights, in their shape, since "
+            "components of a mixture can be idle or change. "
+            f"Received: a {type(optimizer).__name__} with {shared.path!r}. Use say "
             "Adam, RMSprop or SGD"
         )
     return others, slots

@@ -1,10 +1,11 @@
 """A player of the game: a network, its calls in training, and its updates.
 
 A plain network is a player whose outputs have one column and weight 1; a mixture of k networks is
-a player too. This file and `tfgans/mixtures` are the only places that tell the two apart.
+a player too. How both are called and updated differs in this file and in `tfgans/mixtures` only.
 """
 
 import contextlib
+import functools
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -19,7 +20,7 @@ from tfgans.layers import MinibatchStdDev, SpectralNormalization
 from tfgans.mixtures import Mixture, MixtureDiscriminator, MixtureGenerator
 from tfgans.mixtures.idle_components import restore_idle_components
 from tfgans.mixtures.mixture import holds_mixture
-from tfgans.mixtures.routing import slice_sizes
+from tfgans.mixtures.routing import assignment_order, slice_sizes
 from tfgans.penalties import Penalty, PenaltySum, clip_weights
 from tfgans.random import Role, Stream
 from tfgans.types import Config, Inputs
@@ -50,13 +51,27 @@ class Player:
         )
         self.optimizer: keras.optimizers.Optimizer | None = None
         self.accumulate_steps = 1
-        self.has_layer_losses = _has_layer_losses(network)
-        if self.has_layer_losses and self.routing == "categorical":
+        if self.routing == "categorical" and self.has_layer_losses:
             raise ValueError(
                 "routing='categorical' runs a component only where it is drawn, so the losses of "
                 f"its layers cannot be summed. Received: {network.name!r} with a regularizer or "
                 "`add_loss`. Use routing='slices', or leave them out"
             )
+
+    @functools.cached_property
+    def has_layer_losses(self) -> bool:
+        """Whether layers add to the loss: regularizers of weights or outputs, or `add_loss`."""
+        # Of frozen layers too, which may be unfrozen later.
+        if any(variable.regularizer is not None for variable in self.network.variables):
+            return True
+        layers = compat.all_layers(self.network)
+        if any(getattr(layer, "activity_regularizer", None) is not None for layer in layers):
+            return True
+        packages = {type(layer).__module__.partition(".")[0] for layer in layers}
+        if packages <= {"keras", "tfgans"}:
+            return False
+        # Whether custom layers add losses shows only in a call.
+        return any(_adds_losses(network, self.group_size) for network in self.components)
 
     def compile(self, optimizer: keras.optimizers.Optimizer, *, accumulate_steps: int) -> None:
         """Sets the optimizer, which `tfgans.optimizers.prepare` has made ready."""
@@ -72,6 +87,9 @@ class Player:
                 "gradients are not applied yet. Received: an optimizer with "
                 f"gradient_accumulation_steps={accumulates}. Use `accumulate_steps` of `compile`"
             )
+        if self.routing == "categorical":
+            # Idle components keep their state.
+            optimizers.check_carry_over(optimizer)
 
     def check_execution(self, *, jit_compile: bool, accumulate_steps: int) -> None:
         """Raises ValueError if TensorFlow cannot run the updates of this player like this."""
@@ -416,6 +434,22 @@ class GeneratorPlayer(Player):
             output = Weighted(tf.cast(self.network(inputs, training=training), tf.float32))
         return self._with_layer_loss(output)
 
+    def spread_classes(
+        self, real: tf.Tensor, labels: tf.Tensor | None, *, stream: Stream
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Returns real examples and labels in an order that gives each generator all classes.
+
+        A mixture makes slices of a batch, whose classes are the labels. If the labels are sorted,
+        a generator would never see the classes of other slices.
+        """
+        if labels is None or self.routing != "slices" or self.num_components == 1:
+            return real, labels
+        num_rows = shapes.batch_size(real)
+        draw = stream.uniform(Role.CLASS_ASSIGNMENT, [1])[0]
+        shift = tf.cast(draw * tf.cast(num_rows, tf.float32), tf.int32)
+        order = assignment_order(num_rows, self.num_components, shift)
+        return tf.gather(real, order), tf.gather(labels, order)
+
     def draw_components(self, keys: tf.Tensor) -> tf.Tensor:
         """Returns int32 [rows]: the component of each sample, from its int64 key [rows, 2]."""
         if isinstance(self.network, MixtureGenerator):
@@ -616,6 +650,11 @@ def map_parts(
 def _in_parts(batch: tf.Tensor, parts: int) -> tf.Tensor:
     """Returns [parts, rows, ...]; the length of the batch is a multiple."""
     num_rows = batch.shape[0]
+    if num_rows is not None and num_rows % parts:
+        raise ValueError(
+            f"The batch must be a multiple of accumulate_steps={parts}. Received: {num_rows} "
+            "examples"
+        )
     size = -1 if num_rows is None else num_rows // parts
     return tf.reshape(batch, [parts, size, *batch.shape[1:]])
 
@@ -656,27 +695,17 @@ def _weight_losses(network: keras.Model) -> list[tf.Tensor]:
     ]
 
 
-def _has_layer_losses(network: keras.Model) -> bool:
-    """Returns whether layers add to the loss: regularizers of weights or outputs, or `add_loss`."""
-    # Of frozen layers too, which may be unfrozen later.
-    if any(variable.regularizer is not None for variable in network.variables):
-        return True
-    layers = compat.all_layers(network)
-    if any(getattr(layer, "activity_regularizer", None) is not None for layer in layers):
-        return True
-    packages = {type(layer).__module__.partition(".")[0] for layer in layers}
-    if packages <= {"keras", "tfgans"}:
-        return False
-    # Whether custom layers add losses shows only in a call.
-    components = network.components if isinstance(network, Mixture) else [network]
-    return any(_adds_losses(component) for component in components)
+def _adds_losses(network: keras.Model, num_rows: int) -> bool:
+    """Returns whether a call adds losses, by a trace: sizes of axes may be unknown."""
+    inputs = tf.TensorSpec([num_rows, *shapes.input_shape(network, "network")], tf.float32)
+    labels = tf.TensorSpec([num_rows], tf.int32) if shapes.takes_labels(network) else None
+    losses: list[tf.Tensor] = []
 
+    def call(inputs: tf.Tensor, labels: tf.Tensor | None) -> None:
+        # In a stateless scope neither statistics nor random states of the network change.
+        with keras.StatelessScope(collect_losses=True) as scope:
+            network(shapes.with_labels(inputs, labels), training=True)
+        losses.extend(scope.losses)
 
-def _adds_losses(network: keras.Model) -> bool:
-    shape = shapes.input_shape(network, "network")
-    inputs = tf.zeros([1, *(8 if size is None else size for size in shape)])
-    labels = tf.zeros([1], tf.int32) if shapes.takes_labels(network) else None
-    # In a stateless scope neither statistics nor random states of the network move.
-    with keras.StatelessScope(collect_losses=True) as scope:
-        network(shapes.with_labels(inputs, labels), training=True)
-    return bool(scope.losses)
+    tf.function(call, autograph=False).get_concrete_function(inputs, labels)
+    return bool(losses)

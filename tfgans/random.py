@@ -48,6 +48,7 @@ _first_row: contextvars.ContextVar[tf.Tensor | None] = contextvars.ContextVar(
 Integer: TypeAlias = int | np.integer | tf.Tensor
 
 
+@enum.unique
 class Role(enum.IntEnum):
     """The purpose of a draw: the branch of its key below the key of an update or a sample."""
 
@@ -66,6 +67,7 @@ class Role(enum.IntEnum):
     AUGMENTATION_OF_REAL = 16
     AUGMENTATION_OF_FAKE = 17
     AUGMENTATION_OF_PENALTY = 18
+    CLASS_ASSIGNMENT = 27
     # Below the key of a penalty.
     PENALTY_TERM = 11
     PENALTY_FRACTION = 12
@@ -78,6 +80,8 @@ class Role(enum.IntEnum):
     # Below the key of an augmentation.
     AUGMENTATION_NORMALS = 14
     AUGMENTATION_NOISE = 15
+    # Below the key of the augmentation of a penalty.
+    NOISE_ON_PENALIZED = 23
     # Below the key of a sample, (seed, index). Its latent is drawn from the key itself.
     SAMPLE_COMPONENT = 20
     SAMPLE_CLASS = 21
@@ -94,6 +98,7 @@ class Role(enum.IntEnum):
     DATA_SPLIT = 46
 
 
+@enum.unique
 class ReservedStep(enum.IntEnum):
     """Numbers that no training step has, for draws outside of training."""
 
@@ -156,7 +161,8 @@ class Stream:
     Args:
         key: The int64[2] key of the update, say `tfgans.random.key(seed, step, update)`.
         latent_noise: Float, the standard deviation of noise that is added to the latents that
-            `GAN.generate` draws, for fakes near those of the unchanged latents. Default: 0, none.
+            `GAN.latents_of_update` draws, for fakes near those of the unchanged latents. Default:
+            0, none.
     """
 
     def __init__(self, key: tf.Tensor, *, latent_noise: float = 0.0) -> None:

@@ -24,7 +24,9 @@ def num_workers(strategy: tf.distribute.Strategy | None) -> int:
 
 
 def made_in_scope(variable: keras.Variable) -> bool:
-    """Returns whether a variable was made in the scope of the present strategy."""
+    """Returns whether a variable is of the strategy in scope, if that has several replicas."""
+    if count() == 1:
+        return True
     extended = tf.distribute.get_strategy().extended
     return bool(extended.variable_created_in_scope(variable.value))
 

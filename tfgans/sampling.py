@@ -134,7 +134,8 @@ class Sampler:
     Attributes:
         latent_shape: The shape of a latent.
         example_shape: The shape of an example.
-        can_truncate: Bool, whether latents are standard normal, so that they can be truncated.
+        draws_standard_normal: Bool, whether latents are standard normal: only these can be
+            truncated, or refined with their density.
     """
 
     def __init__(
@@ -149,8 +150,16 @@ class Sampler:
         self.latent_shape = latent_shape(generator)
         self.example_shape = shapes.output_shape(generator, "generator")
         self._player = players.GeneratorPlayer(generator)
-        self.can_truncate = draw_latents is None
+        self.draws_standard_normal = draw_latents is None
         self._draw_latents = draw_latents or (lambda draws: draws.normal(self.latent_shape))
+
+    def check_prior(self, refinement: Langevin) -> None:
+        """Raises ValueError if a refinement has the density of other latents than those drawn."""
+        if refinement.prior and not self.draws_standard_normal:
+            raise ValueError(
+                "`prior=True` adds the density of standard normal latents, and the model overrides "
+                f"`draw_latents`. Received: {refinement!r}. Use `prior=False`"
+            )
 
     @property
     def num_components(self) -> int:

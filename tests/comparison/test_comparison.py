@@ -250,8 +250,8 @@ def test_records_that_do_not_compare_are_refused(table):
     done = run("compare", "{runs}", runs=table)
     assert done.returncode == 1
     assert done.stderr.startswith(
-        f"tfgans compare: error: These records are not comparable with that of {table}/0-0 (the "
-        f"first). {table}/2-1: "
+        f"tfgans compare: error: These records are not comparable with that of {table}/0-0, the "
+        f"first here. {table}/2-1: "
     )
     assert "real checksum is a in the first and z" in done.stderr
 

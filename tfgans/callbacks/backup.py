@@ -79,10 +79,22 @@ class Backup(Callback):
         self._broken = False
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Starts to count steps, and completes a rollback that was interrupted."""
+        """Starts to count steps, and completes a rollback that was interrupted.
+
+        Raises:
+            ValueError: If the directory has a backup of a later step, say of another training.
+        """
         self._interval.begin(self.model.step)
         self._broken = False
         self._remove_abandoned(self.model)
+        newest = next(iter(self._backups()), None)
+        present = (self.model.rollbacks, self.model.step)
+        if newest is not None and (newest.rollbacks, newest.step) > present:
+            raise ValueError(
+                f"{self.directory} holds backups up to step {newest.step}, and the model is at "
+                f"step {self.model.step}. Call `restore` first to continue, or choose another "
+                "directory"
+            )
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Saves when a backup is due, except at the last batch of an epoch."""
@@ -142,25 +154,28 @@ class Backup(Callback):
             files.move_into_place(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-        self.remove_old(model)
+        self.remove_old(model, saved=path)
         return path
 
-    def remove_old(self, model: GAN) -> None:
+    def remove_old(self, model: GAN, *, saved: Path | None = None) -> None:
         """Removes backups that are no longer needed.
 
         `save` calls it, but a run may be killed between the two.
 
         Args:
             model: The compiled model.
+            saved: Path of a backup to keep in any case. Default: None.
         """
         self._remove_abandoned(model)
         kept = self._backups()[: self.keep]
+        # A callback such as `EarlyStopping` may have restored weights of an earlier step.
+        kept += [backup for backup in self._backups() if backup.path == saved]
         if self._good_step is not None:
             # The newest due backup becomes the good backup if the next check finds nothing.
             kept += [*self._due_backups(model)[:1], *self._good_backups(model)[:1]]
-        for saved in self._backups():
-            if saved not in kept:
-                saved.path.unlink()
+        for backup in self._backups():
+            if backup not in kept:
+                backup.path.unlink()
 
     def _remove_abandoned(self, model: GAN) -> None:
         """Removes the backups of steps that a rollback has undone."""

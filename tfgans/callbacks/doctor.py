@@ -208,8 +208,10 @@ under a quarter of its maximum so far, capped at the mean distance between two r
             before = []
         if self._readings is not None and self._findings is not None:
             # Drops the readings of steps that a rollback has undone.
-            before = [Reading.from_cells(row) for row in self._readings.begin(model.step + 1)]
-            self._findings.begin(model.step + 1, rollbacks=model.rollbacks)
+            # At step 0 a training begins anew: rows of step 0 are of another.
+            first = model.step + 1 if model.step or model.rollbacks else 0
+            before = [Reading.from_cells(row) for row in self._readings.begin(first)]
+            self._findings.begin(first, rollbacks=model.rollbacks)
         advice = {
             name: symptoms.advice_on_weights(name, player.mixture_settings)
             for name, player in model.players.items()

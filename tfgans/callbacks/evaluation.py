@@ -12,6 +12,7 @@ from tfgans import checks, files
 from tfgans.callbacks.callback import Callback
 from tfgans.callbacks.step_table import StepTable
 from tfgans.evaluation import Evaluator, MetricValue, Record
+from tfgans.metrics.arrays import NotFiniteError
 
 _HEADER = "step,metric,value,low,high"
 
@@ -179,7 +180,11 @@ class Evaluation(Callback):
                 f"Step {self.model.step} is not evaluated: its weights are not finite", stacklevel=2
             )
             return
-        self.record = self.evaluator.evaluate(self.model, progress=self.progress)
+        try:
+            self.record = self.evaluator.evaluate(self.model, progress=self.progress)
+        except NotFiniteError as error:
+            warnings.warn(f"Step {self.model.step} is not evaluated: {error}", stacklevel=2)
+            return
         numbers = self.record.metrics
         self.monitor = next(iter(numbers)) if self.monitor is None else self.monitor
         if logs is not None:

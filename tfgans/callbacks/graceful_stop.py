@@ -1,5 +1,6 @@
-"""Stops a training after the running step when the process receives Ctrl-C or SIGTERM."""
+"""Stops a training after the running step when the process receives a signal to end."""
 
+import contextlib
 import signal
 import sys
 from collections.abc import Callable
@@ -13,10 +14,11 @@ _CALLS_PER_EXCHANGE = 10
 
 
 class GracefulStop(Callback):
-    """Turns the first Ctrl-C (or SIGTERM) into a stop after the running step.
+    """Turns the first Ctrl-C (or SIGTERM, or SIGHUP) into a stop after the running step.
 
-    Training ends as usual, so other callbacks save their state. A second signal acts at once. Use
-    the callback as a context manager around `fit`, in the main thread.
+    A signal that the process ignores, as SIGHUP under `nohup`, stays ignored. Training ends as
+    usual, so other callbacks save their state. A second signal acts at once. Use the callback as a
+    context manager around `fit`, in the main thread.
 
     Args:
         total: Callable from a float to its sum over all workers of a cluster, which all workers
@@ -49,8 +51,12 @@ class GracefulStop(Callback):
         return self
 
     def __enter__(self) -> Self:
-        signals = (signal.SIGINT, signal.SIGTERM)
-        self._previous = {number: signal.signal(number, self._receive) for number in signals}
+        self.signal, self._calls = None, 0
+        self._previous = {
+            number: signal.signal(number, self._receive)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            if signal.getsignal(number) is not signal.SIG_IGN
+        }
         return self
 
     def __exit__(
@@ -82,7 +88,9 @@ class GracefulStop(Callback):
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.signal = signal.Signals(number)
         self._restore_handlers()
-        sys.stderr.write(f"\n{self.signal.name}: stopping after this step (again: at once)\n")
+        # The reader of stderr may have ended by the same signal.
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
+            sys.stderr.write(f"\n{self.signal.name}: stopping after this step (again: at once)\n")
 
     def _restore_handlers(self) -> None:
         while self._previous:

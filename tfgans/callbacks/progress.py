@@ -1,5 +1,6 @@
 """Shows the progress of a run."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -90,8 +91,10 @@ class Progress(Callback):
             left.append((self.total_steps - step) / rate)
         if left:
             parts.append(f"{duration(min(left))} left")
-        sys.stderr.write(", ".join(parts) + "\n")
-        sys.stderr.flush()
+        # A training must not end because nobody reads about it any more.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(", ".join(parts) + "\n")
+            sys.stderr.flush()
 
 
 def _losses(logs: dict[str, Any] | None) -> dict[str, str]:

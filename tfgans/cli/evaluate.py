@@ -161,7 +161,8 @@ def add_to_record(path: Path, record: "Record") -> "Record":
                 if before.metrics.keys() - record.metrics.keys():
                     stems = (path.with_stem(f"{path.stem}-{number}") for number in range(1, 10_000))
                     kept = next(other for other in stems if not other.exists())
-                    path.rename(kept)
+                    # Copied: a kill must not leave the run without a record.
+                    files.write_text(kept, path.read_text(encoding="utf-8"))
                     tell("evaluate", f"{path} is now {kept.name}. {error}")
         record.save(path)
     return record

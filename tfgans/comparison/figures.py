@@ -131,13 +131,17 @@ def metric_curves(comparison: Comparison) -> Figure | None:
         }
         for place, values in curves.items():
             _draw(axes[0, column], values, place, comparison.groups[place].label)
-            seconds = _cpu_seconds(comparison.groups[place], values.columns)
+            seconds = _cpu_seconds(comparison.groups[place], values)
             if timed and len(seconds):
                 _draw(axes[1, column], values.set_axis(seconds, axis=1), place, "")
         for axis, label in zip(axes[:, column], ("training steps", "CPU seconds"), strict=False):
             axis.set_title(arrow(name), fontsize=10)
             axis.set_xlabel(label)
-            _scale(axis.set_yscale, name, [values.stack() for values in curves.values()])
+            _scale(
+                axis.set_yscale,
+                name,
+                [values.stack().dropna() for values in curves.values() if values.size],
+            )
     _legend(figure, axes[0, 0])
     return figure
 
@@ -158,7 +162,8 @@ def log_curves(comparison: Comparison) -> Figure | None:
     for axis, name in zip(axes.flat, names, strict=False):
         for place, group in enumerate(comparison.groups):
             series = [
-                run.log.set_index("step")[name].dropna() for run in group.runs if name in run.log
+                run.log.set_index("step")[name] if name in run.log else pd.Series(dtype="float64")
+                for run in group.runs
             ]
             _draw(axis, _aligned(series), place, group.label)
         axis.set_title(name, fontsize=10)
@@ -300,28 +305,43 @@ def _style(place: int) -> tuple[str, str]:
 
 
 def _metric_table(group: Group, name: str) -> pd.DataFrame:
-    """Returns a number on the way: a row a run, a column a step that all its runs have."""
-    tables = (run.evaluations for run in group.runs)
+    """Returns a number on the way, as of `_aligned`."""
     return _aligned(
-        [table[table["metric"] == name].set_index("step")["value"].dropna() for table in tables]
+        [
+            run.evaluations[run.evaluations["metric"] == name].set_index("step")["value"]
+            for run in group.runs
+        ]
     )
 
 
 def _aligned(series: Sequence[pd.Series]) -> pd.DataFrame:
-    """Returns the values of runs by step: a row a run, of the steps that all of them have."""
-    known = [each[~each.index.duplicated(keep="last")] for each in series if len(each)]
-    if not known:
-        return pd.DataFrame()
-    return pd.concat(known, axis=1, join="inner").sort_index().T
+    """Returns the values of runs by step: a row a run that has any, by its place in the group.
+
+    A run that has ended early, or measures at other steps, has NaN in the columns of the others.
+    """
+    known = {
+        place: values[~values.index.duplicated(keep="last")].dropna()
+        for place, values in enumerate(series)
+    }
+    known = {place: values for place, values in known.items() if len(values)}
+    return pd.concat(known, axis=1).sort_index().T if known else pd.DataFrame()
 
 
-def _cpu_seconds(group: Group, steps: pd.Index) -> np.ndarray:
-    """Returns the median CPU seconds of a group's runs at steps; empty if they are not known."""
-    timed = [run.times for run in group.runs if len(run.times)]
-    if not timed or not len(steps):
-        return np.empty(0)
-    seconds = [np.interp(steps, table["step"], table["cpu_seconds"]) for table in timed]
-    return np.median(seconds, axis=0)
+def _cpu_seconds(group: Group, values: pd.DataFrame) -> np.ndarray:
+    """Returns the median CPU seconds of runs at the steps of their values; empty if not known.
+
+    Args:
+        group: `Group`.
+        values: Those of `_aligned`: a run counts at the steps at which it has a value.
+    """
+    rows = {}
+    for place in values.index:
+        times = group.runs[place].times
+        if len(times):
+            seconds = np.interp(values.columns, times["step"], times["cpu_seconds"])
+            rows[place] = pd.Series(seconds, values.columns).where(values.loc[place].notna())
+    known = pd.DataFrame(rows).median(axis=1) if rows else pd.Series(dtype="float64")
+    return known.to_numpy() if known.notna().all() else np.empty(0)
 
 
 def _draw(axis: Axes, values: pd.DataFrame, place: int, label: str) -> None:

@@ -72,11 +72,13 @@ class Report(NamedTuple):
     @property
     def text(self) -> str:
         """The report as Markdown without figures."""
-        return "\n\n".join([f"# {self.title}", *(part.text for part in self.parts if part.in_text)])
+        parts = (part.text for part in self.parts if part.in_text)
+        return "\n\n".join([f"# {document.plain(self.title)}", *parts])
 
     def write(self, folder: Path) -> None:
         """Writes `report.md` and `report.html`."""
-        whole = "\n\n".join([f"# {self.title}", *(part.text for part in self.parts)])
+        title = document.plain(self.title)
+        whole = "\n\n".join([f"# {title}", *(part.text for part in self.parts)])
         files.write_text(folder / "report.md", self.text + "\n")
         page = document.page(self.title, whole, self.pictures, numbers=True)
         files.write_text(folder / "report.html", page)
@@ -142,11 +144,12 @@ def comparison_report(comparison: Comparison, command: str) -> Report:
         {
             "metrics": (
                 figures.metric_curves(comparison),
-                "Evaluations on the way: median over the seeds, and their range.",
+                "Evaluations during training: median and range of the runs that have the step.",
             ),
             "losses": (
                 figures.log_curves(comparison),
-                "Means over the steps of a row of the log: median over the seeds, and their range.",
+                "Means over the steps of a row of the log: median and range of the runs that have "
+                "it.",
             ),
         },
     )
@@ -211,7 +214,7 @@ def _comparison_parts(comparison: Comparison, command: str) -> list[Part]:
         parts += [Part("## Runs without a record"), Part(f"{words}\n\n{commands}")]
     notes = [*comparison.doubts, *comparison.stale_records(), *comparison.repeated]
     if notes:
-        parts += [Part("## Notes"), Part("\n".join(f"- {note}" for note in notes))]
+        parts += [Part("## Notes"), Part("\n".join(f"- {document.plain(note)}" for note in notes))]
     parts += [Part("## Runs"), Part(_run_table(comparison))]
     if comparison.settings:
         table = pd.DataFrame([{"group": group.label} for group in comparison.groups]).assign(
@@ -368,8 +371,8 @@ def _tests(comparison: Comparison) -> str:
         ],
     )
     words = [
-        f"Each group against **{base.label}**; p values are two-sided and not corrected for "
-        "the number of tests."
+        f"Each group against **{document.plain(base.label)}**; p values are two-sided and not "
+        "corrected for the number of tests."
     ]
     if "sign" in kinds:
         words.append(

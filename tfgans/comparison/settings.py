@@ -73,9 +73,17 @@ def differing(groups: Sequence[Mapping[str, Value]]) -> dict[str, list[str]]:
             merged.setdefault((last, repr(values[name])), name)
     lasts = [last for last, _ in merged]
     return {
-        (last if lasts.count(last) == 1 else name): [shown(value) for value in values[name]]
+        (last if lasts.count(last) == 1 else name): _told_apart(values[name])
         for (last, _), name in merged.items()
     }
+
+
+def _told_apart(values: Sequence[Value]) -> list[str]:
+    """Returns values as texts, short ones unless different values would have the same."""
+    short = [shown(value) for value in values]
+    if len(set(short)) == len(set(map(repr, values))):
+        return short
+    return [ABSENT if value is None else str(value) for value in values]
 
 
 def telling(

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfgans import checks
 from tfgans.data.example_checks import check_dtype, to_float
-from tfgans.data.label_checks import refuse_labels, require_labels
+from tfgans.data.label_checks import checked_labels, refuse_labels, require_labels
 
 Array: TypeAlias = np.ndarray | tf.Tensor
 Batch: TypeAlias = tf.Tensor | tuple[tf.Tensor, tf.Tensor]
@@ -195,4 +195,5 @@ def _unpack(
         refuse_labels(labels)
         return examples, None
     require_labels(labels, num_classes)
-    return examples, tf.cast(labels, tf.int32)
+    is_batch = len(examples.shape) == len(data_shape) + 1
+    return examples, checked_labels(labels, num_classes, flat=is_batch)

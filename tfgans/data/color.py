@@ -38,6 +38,7 @@ def tint(images: ArraySource, *, seed: int = 0, name: str | None = None) -> Arra
         tinted.astype(np.uint8),
         labels=images.labels,
         class_names=images.class_names,
+        flip=images.flip,
         seed=seed,
         name=f"color_{images.name}" if name is None else name,
     )

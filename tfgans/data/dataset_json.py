@@ -33,7 +33,7 @@ def read_labels(
         content: Any = json.loads(read())
         pairs = content["labels"]
         labels = None if pairs is None else dict(pairs)
-    except (*unreadable.ERRORS, zipfile.BadZipFile, KeyError, TypeError) as error:
+    except (*unreadable.ERRORS, zipfile.BadZipFile, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f'{place} must hold {{"labels": [["name", class], ...]}} or {{"labels": null}}, as '
             f"StyleGAN's. Received: {error!r}. Rename it if it is something else"
@@ -46,7 +46,10 @@ def read_labels(
             f"{place} must hold a label for each image. Received: none for {len(absent)}, such as "
             f"{absent[0]}"
         )
-    values = np.asarray([labels[name] for name in names])
+    try:
+        values = np.asarray([labels[name] for name in names])
+    except ValueError:  # Lists of several lengths.
+        values = np.asarray([labels[name] for name in names], object)
     if values.dtype.kind not in "iu" or values.ndim != 1:
         raise ValueError(
             f"The labels in {place} must be integers. Received: {values.dtype} of shape "

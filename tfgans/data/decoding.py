@@ -2,8 +2,10 @@
 
 import functools
 import io
+import os
+import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
@@ -24,6 +26,8 @@ VERSION = 2  # Counts up when a file becomes other pixels than before.
 # A quarter of a gigabyte in color, the figure at which PIL warns by default.
 MAX_PIXELS = 2**30 // 12
 _SMALL = 2**16  # Bytes.
+# What PIL raises for damaged EXIF data: the image then has no orientation.
+_EXIF_ERRORS = (SyntaxError, ValueError, KeyError, TypeError, EOFError, struct.error)
 # By mode: the name of its pixels in simplejpeg, and the pixels of files that become those.
 _JPEG = {"L": ("GRAY", {"Gray"}), "RGB": ("RGB", {"Gray", "YCbCr", "RGB"})}
 
@@ -69,7 +73,11 @@ def read_header(file: ImageFile, *, with_size: bool) -> Header:
     with _opened(file) as image:
         size = None
         if with_size:
-            turned = image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
+            if image.format == "PNG":
+                image.load()  # Damaged pixels are an error, damaged EXIF data is not.
+            turned = False
+            with suppress(*_EXIF_ERRORS):
+                turned = image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
             size = image.size if turned else image.size[::-1]
         return Header(
             is_gray=image.mode in _GRAY_MODES,
@@ -125,12 +133,17 @@ def _decode(file: ImageFile, mode: str, options: ImageOptions) -> "Image.Image":
     with _opened(file) as image:
         stored = image.mode
         image.load()
-        ImageOps.exif_transpose(image, in_place=True)  # Without a copy where nothing turns.
+        with suppress(*_EXIF_ERRORS):
+            ImageOps.exif_transpose(image, in_place=True)  # Without a copy where nothing turns.
     if mode == "L" and stored not in _GRAY_MODES:
         raise UnexpectedColor(f"it is in color (mode {stored})")
     if image.mode.startswith("I;16"):
         wide = np.asarray(image).astype(np.uint32)
+        transparent = image.info.get("transparency")
         image = Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
+        if transparent is not None:
+            alpha = np.where(wide == transparent, 0, 255).astype(np.uint8)
+            image.putalpha(Image.fromarray(alpha))
     if image.mode in ("I", "F"):
         raise ValueError(f"mode {image.mode} has more than 16 bits a channel")
     if image.has_transparency_data and mode != "RGBA":
@@ -145,7 +158,9 @@ def _in_memory(file: ImageFile) -> ImageFile:
     # Without a buffer, in a single call: the calls before a buffered read cost as much again.
     with open(file, "rb", buffering=0) as opened:
         content = opened.read(_SMALL + 1)
-    return file if len(content) > _SMALL else io.BytesIO(content)
+        size = os.fstat(opened.fileno()).st_size
+    # A file system may return less than is asked for.
+    return io.BytesIO(content) if len(content) == size else file
 
 
 def _plain_jpeg(content: bytes, mode: str) -> np.ndarray | None:

@@ -6,8 +6,8 @@ import tensorflow as tf
 from tfgans.data.batches import Batch, split_element
 from tfgans.data.example_checks import check_dtype, check_shape, check_values, to_float
 from tfgans.data.label_checks import (
-    cast_labels,
     check_label_range,
+    checked_labels,
     refuse_labels,
     require_labels,
 )
@@ -108,6 +108,6 @@ def standardize(
     def convert(*parts: tf.Tensor) -> Batch:
         examples, labels = split_element(parts)
         examples = to_float(examples, data_shape)
-        return examples if num_classes is None else (examples, cast_labels(labels, num_classes))
+        return examples if num_classes is None else (examples, checked_labels(labels, num_classes))
 
     return dataset.map(convert)

@@ -51,6 +51,7 @@ class HuggingFaceStore(ImageStore):
                 f"with `{checks.install_command('hf')}`"
             )
         import datasets
+        import huggingface_hub
 
         dataset = _load(name, split, download=checks.boolean("download", download))
         images = [
@@ -70,7 +71,12 @@ class HuggingFaceStore(ImageStore):
             labels = np.asarray(dataset[label_key])
             class_names = getattr(dataset.features[label_key], "names", None)
         self._dataset = dataset.cast_column(self._key, datasets.Image(decode=False))
-        self._caches = [Path(datasets.config.HF_CACHE_HOME), files.path(name)]
+        config = datasets.config
+        self._caches = [
+            *(Path(config.HF_CACHE_HOME), Path(config.HF_DATASETS_CACHE)),
+            *(Path(config.DOWNLOADED_DATASETS_PATH), Path(huggingface_hub.constants.HF_HUB_CACHE)),
+            files.path(name),
+        ]
         super().__init__(
             name,
             [f"row {index}" for index in range(len(dataset))],

@@ -2,11 +2,12 @@
 
 import dataclasses
 import hashlib
+import itertools
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +20,10 @@ from tfgans.data.indexed import IndexedSource, spread
 from tfgans.data.load_options import LoadOptions
 from tfgans.data.resize import ImageOptions
 from tfgans.data.stored import NUM_THREADS, StoredSource, threads
+
+T = TypeVar("T")
+# Images that are read before they are taken.
+_READ_AHEAD = 256
 
 CACHES = ("auto", "memory", "disk", "none")
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
@@ -276,12 +281,33 @@ def read_headers(
 ) -> dict[int, decoding.Header]:
     """Returns the headers of images by place; adds the reasons of unreadable ones to `bad`."""
     headers = {}
-    for place in places:
-        try:
-            headers[place] = decoding.read_header(store.open(place), with_size=with_size)
-        except unreadable.ERRORS as error:
-            bad[store.names[place]] = unreadable.reason(error)
+
+    def read(place: int) -> decoding.Header:
+        return decoding.read_header(store.open(place), with_size=with_size)
+
+    for place, header in _in_threads(read, places):
+        if isinstance(header, Exception):
+            bad[store.names[place]] = unreadable.reason(header)
+        else:
+            headers[place] = header
     return headers
+
+
+def _in_threads(
+    read: Callable[[int], T], places: Iterable[int]
+) -> Iterator[tuple[int, T | Exception]]:
+    """Yields what `read` returns of each place, in order, or why it cannot be read."""
+
+    def attempt(place: int) -> T | Exception:
+        try:
+            return read(place)
+        except unreadable.ERRORS as error:
+            return error
+
+    remaining = iter(places)
+    # A few at a time: what is read and not yet taken needs memory.
+    while chunk := list(itertools.islice(remaining, _READ_AHEAD)):
+        yield from zip(chunk, threads().map(attempt, chunk), strict=True)
 
 
 def _load_into_memory(
@@ -342,13 +368,16 @@ def _decode_all(
     images = np.empty((len(headers), *size, _CHANNELS[mode]), np.uint8)
     kept: list[int] = []
     options = dataclasses.replace(options, size=size)
-    for place in headers:
-        try:
-            images[len(kept)] = decoding.decode(store.open(place), mode=mode, options=options)
-        except unreadable.ERRORS as error:
-            bad[store.names[place]] = unreadable.reason(error)
-            continue
-        kept.append(place)
+
+    def read(place: int) -> np.ndarray:
+        return decoding.decode(store.open(place), mode=mode, options=options)
+
+    for place, image in _in_threads(read, headers):
+        if isinstance(image, Exception):
+            bad[store.names[place]] = unreadable.reason(image)
+        else:
+            images[len(kept)] = image
+            kept.append(place)
     # The only files in color may have turned out to be bad.
     channels = _CHANNELS[decoding.common_mode((headers[place] for place in kept), options)]
     return images[: len(kept), ..., :channels], kept
@@ -397,7 +426,8 @@ def _cache_name(store: ImageStore, options: LoadOptions, mode: str, origin: str)
     import PIL
 
     split = splits.parse_split(options.split).name
-    form = (options.image_key, options.of_images(), mode, decoding.VERSION, PIL.__version__)
-    made = (origin, split, *form)
-    parts = (hashlib.sha256(repr(part).encode()).hexdigest()[:24] for part in (made, store.state()))
+    made = (origin, split, options.image_key, options.of_images(), mode)
+    # A file of another state is replaced.
+    state = (store.state(), decoding.VERSION, PIL.__version__)
+    parts = (hashlib.sha256(repr(part).encode()).hexdigest()[:24] for part in (made, state))
     return "-".join(parts) + row_cache.SUFFIX

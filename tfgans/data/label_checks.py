@@ -73,13 +73,22 @@ def require_labels(labels: Labels | int | None, num_classes: int) -> None:
         )
 
 
-def cast_labels(labels: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """Returns labels [batch] or [batch, 1] as int32 [batch], in a graph that checks their range.
+def checked_labels(labels: Labels | tf.Tensor, num_classes: int, *, flat: bool = True) -> tf.Tensor:
+    """Returns labels as int32, in a graph that checks their range when it runs.
+
+    Args:
+        labels: Integers [batch] or [batch, 1].
+        num_classes: Int, the classes are 0 to `num_classes` - 1.
+        flat: Whether to return [batch], or labels of any shape as they are. Default: True.
 
     Raises:
+        ValueError: If the labels are not integers.
         tf.errors.InvalidArgumentError: If the graph runs on a label out of range.
     """
-    labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
+    labels = tf.convert_to_tensor(labels)
+    if not labels.dtype.is_integer:
+        raise ValueError(f"`labels` must be integers. Received: {labels.dtype.name}")
+    labels = tf.cast(tf.reshape(labels, [-1]) if flat else labels, tf.int32)
     message = f"`labels` must be classes from 0 to {num_classes - 1}"
     assertions = [
         tf.debugging.assert_non_negative(labels, message),

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import numpy as np
+
 from tfgans import files
 from tfgans.data import resize
 from tfgans.data.resize import ImageOptions
@@ -83,7 +85,11 @@ class LoadOptions:
             value = getattr(self, option.name)
             if option.metadata.get("is_path") and value is not None:
                 value = os.path.abspath(files.path(value))
-            values[option.name] = list(value) if isinstance(value, tuple) else value
+            if isinstance(value, np.integer | np.ndarray):
+                value = value.tolist()
+            elif isinstance(value, tuple):
+                value = [np.asarray(part).item() for part in value]
+            values[option.name] = value
         del values["seed"]
         return values
 

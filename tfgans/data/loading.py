@@ -47,7 +47,13 @@ class _Row:
     place: str = ""
     convert: Callable[[Any, int], Source] | None = None
 
+    @property
+    def is_path(self) -> bool:
+        """Whether the place is in the file system."""
+        return self.place not in ("", _HUB_NAME)
 
+
+_HUB_NAME = "NAME"
 _IMAGES = ("split", "image_size", "fit", "flip")
 _BASE = ("split", "image_size", "data_dir")
 _PREPARED = (*_IMAGES, "data_dir", "download")
@@ -98,7 +104,7 @@ _SOURCES: Mapping[str, _Row] = {
     "tfrecord": _Row(tfrecord.open_tfrecord, (*_ENCODED, *_KEYS), "GLOB"),
     "zip": _Row(zip_images.open_zip, _ENCODED, "FILE"),
     "webdataset": _Row(webdataset.open_webdataset, (*_ENCODED, *_KEYS), "GLOB"),
-    "hf": _Row(hugging_face.open_hf, (*_ENCODED, *_KEYS, "download"), "NAME"),
+    "hf": _Row(hugging_face.open_hf, (*_ENCODED, *_KEYS, "download"), _HUB_NAME),
 }
 
 NAMES = tuple(f"{name}:{row.place}" if row.place else name for name, row in _SOURCES.items())
@@ -231,10 +237,12 @@ def read(name: str, options: LoadOptions) -> Source | ImageStore:
     """
     row, place = _row(name)
     _check_options(name, row.options, options)
+    # Examples may be read after the working folder has changed.
+    absolute = os.path.abspath(os.path.expanduser(place)) if row.is_path else place
     options.of_images()  # Before files are listed.
     if "split" in row.options:
         options = replace(options, split=splits.parse_split(options.split).name)
-    source = row.read(place, options)
+    source = row.read(absolute, options)
     if isinstance(source, Source) and source.origin is None and place:
         source.origin = os.path.expanduser(place)
     return source

@@ -178,9 +178,10 @@ def _make(path: Path, head: bytes, size: int) -> None:
 
 
 def _is_used(path: Path) -> bool:
-    with path.open("rb") as file:
-        try:
+    try:
+        # NFS locks only what is open for writing.
+        with path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except OSError:
+        return True
     return False

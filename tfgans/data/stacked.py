@@ -39,6 +39,10 @@ class StackedImages(DrawnSource):
                 f"`images` must be gray and have labels. Received: {images.name!r} of shape "
                 f"{images.data_shape}, with {has_labels}"
             )
+        if images.flip:
+            raise ValueError(
+                "The channels of stacked images are not mirrored. Received: `images` with flip=True"
+            )
         self.num_channel_classes = len(np.unique(images.labels))
         if images.labels.min() != 0 or images.labels.max() != self.num_channel_classes - 1:
             raise ValueError(

@@ -6,11 +6,9 @@ import numpy as np
 from scipy import stats
 
 from tfgans.metrics import Estimate, Quantity
-from tfgans.metrics.metric import binomial_error
+from tfgans.metrics.metric import QUANTILE, wilson
 
 CONFIDENCE = 0.95
-# Of a normal distribution, two-sided.
-QUANTILE = 1.959964
 NUM_GROUPS = 10
 # Each group then has at least two examples of each set.
 _MIN_EXAMPLES = 2 * NUM_GROUPS
@@ -28,7 +26,10 @@ def interval(estimate: Estimate, quantity: Quantity) -> tuple[float, float] | No
     if estimate.standard_error is None:
         return None
     margin = quantile(estimate.degrees) * estimate.standard_error
-    return max(quantity.low, estimate.value - margin), min(quantity.high, estimate.value + margin)
+    center = estimate.value if estimate.center is None else estimate.center
+    # Rounding must not leave a share of 0 or 1 outside of its interval.
+    low, high = min(center - margin, estimate.value), max(center + margin, estimate.value)
+    return max(quantity.low, low), min(quantity.high, high)
 
 
 def quantile(degrees: float | None) -> float:
@@ -72,14 +73,14 @@ def jackknife(
 
 
 def at_least_binomial(share: Estimate, num: int) -> Estimate:
-    """Returns a share with the error of `num` independent draws, if its error is smaller."""
-    binomial = binomial_error(share.value, num)
-    if binomial <= (share.standard_error or 0.0):
+    """Returns a share with the interval of `num` independent draws, if its interval is shorter."""
+    center, error = wilson(share.value, num)
+    if QUANTILE * error <= quantile(share.degrees) * (share.standard_error or 0.0):
         return share
-    method = "binomial (Agresti & Coull)"
+    method = "binomial (Wilson)"
     if share.bias is not None:
         method += f"; bias about {share.bias:+.2g}"
-    return share._replace(standard_error=binomial, degrees=None, method=method)
+    return share._replace(standard_error=error, degrees=None, method=method, center=center)
 
 
 def groups_of(num: int) -> np.ndarray:

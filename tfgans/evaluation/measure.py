@@ -26,6 +26,7 @@ from tfgans.metrics import (
     SlicedWassersteinMetric,
     WassersteinMetric,
 )
+from tfgans.metrics.arrays import NotFiniteError
 
 _ALL = 2**62
 # In the order of a record: the first number decides which model is the best by default.
@@ -118,7 +119,7 @@ def measure(
             num = min(num_real, num_fake) if jackknifed else num_fake
             estimate = at_least_binomial(estimate, num)
         if not np.isfinite(estimate.value):
-            raise ValueError(f"{name} is not finite: {estimate.value}")
+            raise NotFiniteError(f"{name} is not finite: {estimate.value}")
         values[record_name(metric, quantity, extractor)] = MetricValue(
             value=float(estimate.value),
             interval=interval(estimate, quantity),

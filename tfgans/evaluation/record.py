@@ -14,6 +14,12 @@ from tfgans.evaluation.intervals import CONFIDENCE, quantile
 FORMAT = 1
 _NUM_CLASSES = 10
 _PARTS = ("extractor", "fake", "metrics", "real", "versions")
+# Entries without which a record cannot be compared.
+_ENTRIES = {
+    "extractor": ("name", "checksum"),
+    "real": ("source", "split", "num_examples"),
+    "fake": ("num_examples",),
+}
 # The settings that must be equal for two numbers to compare.
 _DECISIVE = {
     "extractor": ("name", "checksum", "resizing"),
@@ -171,6 +177,12 @@ class Record:
             )
         missing = [name for name in _PARTS if not isinstance(values.get(name), dict)]
         missing += [name for name in ("seed", "confidence") if name not in values]
+        missing += [
+            f"{part}.{name}"
+            for part, names in _ENTRIES.items()
+            for name in names
+            if part not in missing and name not in values[part]
+        ]
         if missing:
             raise ValueError(
                 f"A record must have the parts {', '.join(missing)}. Received a record without them"
@@ -306,8 +318,11 @@ class Record:
         doubts = [
             _differs(name, self.versions.get(name), version)
             for name, version in other.versions.items()
-            if name != "tfgans" and self.versions.get(name) != version
+            if name not in ("tfgans", "commit") and self.versions.get(name) != version
         ]
+        commits = [record.versions.get("commit") for record in (self, other)]
+        if None not in commits and commits[0] != commits[1]:
+            doubts.append(_differs("the commit of tfgans", *commits))
         if self.real["split"] == "unknown":
             doubts.append("neither says which split of the data it saw")
         if self.extractor["checksum"] is None:

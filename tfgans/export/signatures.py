@@ -83,7 +83,7 @@ class GeneratorSignatures:
                 [_scalar("num", tf.int32), _scalar("seed", tf.int64), *classes],
             ),
         }
-        if self._sampler.can_truncate:
+        if self._sampler.draws_standard_normal:
             truncation = _rows("truncation", tf.float32)
             signatures["sample_truncated"] = (
                 self._sample_truncated,

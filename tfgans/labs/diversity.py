@@ -160,8 +160,8 @@ def _growth(rows: pd.DataFrame) -> list[float]:
     ]
 
 
-def _of(name: str, *, width: int = 16, k: int = 1) -> Callable[[pd.DataFrame], list[float]]:
-    return lambda rows: list(column(rows, name, task=TRAINED, width=width, k=k))
+def _of(name: str, *, width: int = 16, k: int = 1) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda rows: column(rows, name, task=TRAINED, width=width, k=k)
 
 
 CLAIMS = (

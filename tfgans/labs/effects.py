@@ -14,8 +14,8 @@ def select(rows: pd.DataFrame, **cell: Any) -> pd.DataFrame:
 
 
 def column(rows: pd.DataFrame, name: str, **cell: Any) -> pd.Series:
-    """Returns a column of the rows of these settings, by seed."""
-    return select(rows, **cell)[name]
+    """Returns a column of the rows of these settings, with the seeds as its index."""
+    return select(rows, **cell).set_index("seed")[name]
 
 
 def last(rows: pd.DataFrame, name: str, **cell: Any) -> list[float]:
@@ -33,21 +33,32 @@ def at_end(rows: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
 
 
 def differences(first: Iterable[float], second: Iterable[float]) -> list[float]:
-    """Returns `first - second`, seed by seed.
-
-    Raises:
-        ValueError: If their numbers of seeds differ.
-    """
-    return [left - right for left, right in zip(first, second, strict=True)]
+    """Returns `first - second`, seed by seed. See `paired`."""
+    return [left - right for left, right in paired(first, second)]
 
 
 def ratios(first: Iterable[float], second: Iterable[float]) -> list[float]:
-    """Returns `first / second`, seed by seed.
+    """Returns `first / second`, seed by seed. See `paired`."""
+    return [left / right for left, right in paired(first, second)]
+
+
+def paired(first: Iterable[float], second: Iterable[float]) -> list[tuple[float, float]]:
+    """Returns the pairs of the same seed.
+
+    Args:
+        first: Series with the seeds as its index, as of `column`; or numbers by seed.
+        second: The same. Of two series the seeds count that are in both.
 
     Raises:
-        ValueError: If their numbers of seeds differ.
+        ValueError: If these are no series, and their numbers of seeds differ; or a seed is twice in
+            a series.
     """
-    return [left / right for left, right in zip(first, second, strict=True)]
+    if not (isinstance(first, pd.Series) and isinstance(second, pd.Series)):
+        return list(zip(first, second, strict=True))
+    if first.index.has_duplicates or second.index.has_duplicates:
+        raise ValueError("Several runs of a seed have these settings")
+    both = pd.concat([first, second], axis=1, join="inner")
+    return list(both.itertuples(index=False, name=None))
 
 
 def difference(

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import subprocess
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from tfgans.labs import report
 from tfgans.labs.lab import Lab
 from tfgans.labs.rows import FAILED, OK, Rows
 from tfgans.labs.verdicts import Verdict, decide
-from tfgans.versions import versions
+from tfgans.versions import checkout_commit, versions
 
 ROWS, LOG, RECORD = "rows.csv", "log.txt", "lab.json"
 
@@ -109,7 +108,8 @@ def run(
         _fill(lab, rows, missing, workers=workers, engine=engine, progress=progress)
         frame = rows.frame(wanted)
         good = _comparable(frame, lab.settings())
-        verdicts = tuple(decide(claim, good) for claim in lab.claims)
+        num_failed = frame["seed"].nunique() - good["seed"].nunique()
+        verdicts = tuple(decide(claim, good, num_failed=num_failed) for claim in lab.claims)
         full = len(lab.runs(seeds, quick=quick))
         about = report.About(command, quick, versions(), time.strftime("%Y-%m-%d"), full)
         report.write(lab, frame, good, verdicts, about, folder)
@@ -174,7 +174,7 @@ def _fill(
 
     if not missing:
         return
-    commit = _commit()
+    commit = checkout_commit() or versions()["tfgans"]
     tasks = [engines.Task(lab.measure, row, row["seed"]) for row in missing]
     bar = tqdm(total=len(tasks), unit="run", desc=lab.name, disable=not progress)
     with bar:
@@ -194,14 +194,3 @@ def _fill(
 def _log(path: Path, row: Mapping[str, Any], text: str) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write(f"{json.dumps(row)}\n{text.rstrip()}\n\n")
-
-
-def _commit() -> str:
-    """Returns the commit of the checkout, or the version of the package without a checkout."""
-    here = Path(__file__).parent
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=10"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
-    except OSError:
-        return versions()["tfgans"]
-    return done.stdout.strip() or versions()["tfgans"]

@@ -185,7 +185,11 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
 def _signs(rows: pd.DataFrame) -> pd.DataFrame:
     better = {"modes": "greater", "variation": "less", "sliced": "less", "high_quality": "greater"}
     return sign_tests(
-        arms.named(rows, ARMS, Arm._fields), by=["task", "game"], arm="arm", better=better
+        arms.named(rows, ARMS, Arm._fields),
+        by=["task", "game"],
+        arm="arm",
+        baseline="4 fixed",
+        better=better,
     )
 
 

@@ -567,6 +567,7 @@ def _signs(rows: pd.DataFrame) -> pd.DataFrame:
         effects.at_end(_sorted(rows), ["auc"]),
         by=_BY[:3],
         arm="arm",
+        baseline=NONE,
         better={**better, "recall": "greater"},
     )
 

@@ -327,7 +327,7 @@ def _rare(rows: pd.DataFrame) -> pd.DataFrame:
 def _signs(rows: pd.DataFrame) -> pd.DataFrame:
     rows = _named(rows[rows["task"] == GRID])
     better = {"modes": "greater", "high_quality": "greater", "sliced": "less"}
-    return sign_tests(rows, by=["game", "budget"], arm="arm", better=better)
+    return sign_tests(rows, by=["game", "budget"], arm="arm", baseline="1x1", better=better)
 
 
 LAB = Lab(

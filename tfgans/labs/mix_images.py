@@ -240,6 +240,7 @@ def _signs(rows: pd.DataFrame) -> pd.DataFrame:
         arms.named(rows, ARMS, arms.Arm._fields),
         by=["dataset", "game", "seconds"],
         arm="arm",
+        baseline="1x1",
         better=better,
     )
 

@@ -10,7 +10,7 @@ from tfgans.labs.lab import Claim
 from tfgans.reports.seeds import LEVEL, sign_test, summary
 
 REPRODUCED, NOT_REPRODUCED, UNTESTABLE = "reproduced", "not reproduced", "not testable here"
-NO_RUNS = "its runs are not among these"
+NO_RUNS = "its runs are not among these, or all of them failed"
 # All of five seeds beyond the margin have probability 1/32 by chance, all of four 1/16.
 _FEWEST = 5
 
@@ -21,7 +21,7 @@ class Verdict(NamedTuple):
     Attributes:
         claim: The claim.
         word: "reproduced", "not reproduced" or "not testable here".
-        reason: Why the claim is not testable, else "".
+        reason: Why the claim is not testable, or at how many more seeds runs failed; else "".
         median: Median of the effects; NaN without effects.
         low: Lower end of the exact 95 % interval of the median. Fewer than six seeds have no such
             interval: then the least effect.
@@ -47,53 +47,63 @@ class Verdict(NamedTuple):
         return f"{numbers}, {self.num_seeds} seeds"
 
 
-def decide(claim: Claim, rows: pd.DataFrame) -> Verdict:
+def decide(claim: Claim, rows: pd.DataFrame, *, num_failed: int = 0) -> Verdict:
     """Returns the verdict on a claim.
 
     A claim is reproduced if its effect lies beyond the margin at so many seeds that a sign test
     rejects a fair coin at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. The test assumes no
-    distribution. A seed whose effect is NaN counts against the claim.
+    distribution. A seed whose effect is NaN counts against the claim. If the claim would not be
+    reproduced once the seeds with failed runs count against it too, it is not testable.
 
     Args:
         claim: The claim.
         rows: The rows of the seeds at which no run failed.
+        num_failed: Int, the number of further seeds, at which a run failed. Default: 0.
     """
     if claim.effect is None:
         return Verdict(claim, UNTESTABLE, claim.measure)
     if not len(rows):
         return Verdict(claim, UNTESTABLE, "no seed of which all runs ended well")
     try:
-        values = np.asarray(claim.effect(rows), np.float64)
+        values = np.array(claim.effect(rows), np.float64)
     except Exception as error:  # A faulty effect must not cost the other verdicts.
         return Verdict(claim, UNTESTABLE, f"failed: {type(error).__name__}: {error}")
     values[np.isnan(values)] = np.inf if claim.above is None else -np.inf
     count = len(values)
     if count < _FEWEST:
         reason = f"{count} seeds, of at least {_FEWEST}" if count else NO_RUNS
+        reason += f"; runs failed at {num_failed} more" * bool(num_failed)
         return Verdict(claim, UNTESTABLE, reason, *summary(values), count)
     num_beyond = sum(map(claim.holds_at, values))
     p_value = sign_test(num_beyond, count, alternative="greater")
-    word = REPRODUCED if p_value < LEVEL else NOT_REPRODUCED
-    return Verdict(claim, word, "", *summary(values), count, p_value)
+    word, reason = REPRODUCED if p_value < LEVEL else NOT_REPRODUCED, ""
+    if num_failed:
+        reason = f"runs failed at {num_failed} more seeds"
+        if sign_test(num_beyond, count + num_failed, alternative="greater") >= LEVEL > p_value:
+            word = UNTESTABLE
+    return Verdict(claim, word, reason, *summary(values), count, p_value)
 
 
 def sign_tests(
-    rows: pd.DataFrame, *, by: Sequence[str], arm: str, better: Mapping[str, str]
+    rows: pd.DataFrame, *, by: Sequence[str], arm: str, baseline: str, better: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Returns a table with a row per arm: one-sided sign tests against the first arm, by seed.
+    """Returns a table with a row per arm: one-sided sign tests against the baseline, by seed.
 
     Args:
         rows: Rows of a lab.
         by: Columns. Arms are compared within each group of equal values.
-        arm: The column that names the arms. The first arm of a group is the baseline.
+        arm: The column that names the arms.
+        baseline: The arm to compare with. Groups without it have no rows.
         better: "greater" or "less" by measure. A seed where both arms are equal, or one of them
             has no value, counts against the arm.
     """
     tests = []
     for group, ours in rows.groupby(list(by), sort=False):
-        (base, first), *others = ours.groupby(arm, sort=False)
-        for name, second in others:
-            row = {**dict(zip(by, group, strict=True)), arm: name, "against": base}
+        first = ours[ours[arm] == baseline]
+        for name, second in ours[ours[arm] != baseline].groupby(arm, sort=False):
+            if not len(first):
+                continue
+            row = {**dict(zip(by, group, strict=True)), arm: name, "against": baseline}
             pairs = second.merge(first, on="seed", suffixes=("", "_base"))
             for measure, direction in better.items():
                 gain = pairs[measure] - pairs[f"{measure}_base"]

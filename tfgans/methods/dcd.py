@@ -106,6 +106,7 @@ class DCD(GAN):
         self.langevin = Langevin() if langevin is None else langevin
         self.updates_per_batch = checks.positive_int("updates_per_batch", updates_per_batch)
         self.generator.trainable = False
+        self.sampler.check_prior(self.langevin)
         pairing.refuse_groups(self.discriminator_player, "the refinement of DCD")
 
     @classmethod

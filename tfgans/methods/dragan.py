@@ -45,6 +45,8 @@ class DRAGAN(GAN):
     of the authors' notebook at github.com/kodalinaveen3/DRAGAN.
     """
 
+    penalty: DRAGANPenalty
+
     def __init__(
         self,
         generator: keras.Model,
@@ -77,10 +79,26 @@ class DRAGAN(GAN):
             seed=seed,
             name=name,
         )
-        self.penalty_weight = penalty_weight
-        self.noise = noise
-        self.scale = scale
-        self.minimax = minimax
+
+    @property
+    def penalty_weight(self) -> float:
+        """The weight of the penalty."""
+        return self.penalty.weight
+
+    @property
+    def noise(self) -> str:
+        """The noise of the perturbed examples, "uniform" or "normal"."""
+        return self.penalty.noise
+
+    @property
+    def scale(self) -> float:
+        """The scale of this noise."""
+        return self.penalty.scale
+
+    @property
+    def minimax(self) -> bool:
+        """Whether the losses are those of the minimax game."""
+        return isinstance(self.objective, Minimax)
 
     def default_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
         """Returns a new (generator, discriminator) optimizer pair: Adam of the notebook."""

@@ -45,6 +45,8 @@ class FGAN(GAN):
     Variational Divergence Minimization", equation 6, tables 1 and 2, Algorithm 1.
     """
 
+    objective: FDivergence
+
     def __init__(
         self,
         generator: keras.Model,
@@ -76,8 +78,16 @@ class FGAN(GAN):
             seed=seed,
             name=name,
         )
-        self.divergence = divergence
-        self.non_saturating = non_saturating
+
+    @property
+    def divergence(self) -> str:
+        """The name of the divergence."""
+        return self.objective.name
+
+    @property
+    def non_saturating(self) -> bool:
+        """Whether the generator has the non-saturating loss."""
+        return self.objective.non_saturating
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, networks included."""

@@ -40,6 +40,8 @@ class GANGP(GAN):
     Divergence At Every Step", section 2.3.
     """
 
+    penalty: GradientPenalty
+
     def __init__(
         self,
         generator: keras.Model,
@@ -69,7 +71,11 @@ class GANGP(GAN):
             seed=seed,
             name=name,
         )
-        self.penalty_weight = penalty_weight
+
+    @property
+    def penalty_weight(self) -> float:
+        """The weight of the penalty."""
+        return self.penalty.weight
 
     def default_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
         """Returns a new (generator, discriminator) optimizer pair: Adam of `DRAGAN`."""

@@ -48,6 +48,8 @@ class KLWGAN(GAN):
     authors' code at github.com/ermongroup/f-wgan.
     """
 
+    objective: KLWasserstein
+
     def __init__(
         self,
         generator: keras.Model,
@@ -82,9 +84,21 @@ class KLWGAN(GAN):
             seed=seed,
             name=name,
         )
-        self.form = form
-        self.temperature = temperature
-        self.weight_gradient = weight_gradient
+
+    @property
+    def form(self) -> str:
+        """The form of the losses, "hinge" or "linear"."""
+        return self.objective.form
+
+    @property
+    def temperature(self) -> float:
+        """By what the logits in the weights are divided."""
+        return self.objective.temperature
+
+    @property
+    def weight_gradient(self) -> bool:
+        """Whether the weights have a gradient."""
+        return self.objective.weight_gradient
 
     def default_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
         """Returns a new (generator, discriminator) optimizer pair: RMSprop of the authors."""

@@ -39,6 +39,8 @@ class LeastSquaresGAN(GAN):
     Reference: Mao et al. 2017, "Least Squares Generative Adversarial Networks", equation 9.
     """
 
+    objective: LeastSquares
+
     def __init__(
         self,
         generator: keras.Model,
@@ -69,7 +71,11 @@ class LeastSquaresGAN(GAN):
             seed=seed,
             name=name,
         )
-        self.label_smoothing = label_smoothing
+
+    @property
+    def label_smoothing(self) -> float:
+        """How much is subtracted from the target of real examples, 1."""
+        return self.objective.label_smoothing
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, networks included."""

@@ -39,6 +39,8 @@ class MinimaxGAN(GAN):
     Reference: Goodfellow et al. 2014, "Generative Adversarial Nets", equation 1.
     """
 
+    objective: Minimax
+
     def __init__(
         self,
         generator: keras.Model,
@@ -69,7 +71,11 @@ class MinimaxGAN(GAN):
             seed=seed,
             name=name,
         )
-        self.label_smoothing = label_smoothing
+
+    @property
+    def label_smoothing(self) -> float:
+        """How much is subtracted from the target of real examples, 1."""
+        return self.objective.label_smoothing
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, networks included."""

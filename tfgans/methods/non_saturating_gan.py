@@ -40,6 +40,8 @@ class NonSaturatingGAN(GAN):
     Chintala 2016, "Unsupervised Representation Learning with DCGANs".
     """
 
+    objective: NonSaturating
+
     def __init__(
         self,
         generator: keras.Model,
@@ -70,7 +72,11 @@ class NonSaturatingGAN(GAN):
             seed=seed,
             name=name,
         )
-        self.label_smoothing = label_smoothing
+
+    @property
+    def label_smoothing(self) -> float:
+        """How much is subtracted from the target of real examples, 1."""
+        return self.objective.label_smoothing
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, networks included."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, optimizers, replicas, shapes
@@ -17,7 +16,7 @@ from tfgans.penalties import Penalty, PenaltySum, R1Penalty, R2Penalty
 from tfgans.random import Stream
 from tfgans.regularizers import Regularizer
 from tfgans.schedules import R3GANSchedule, ScheduledValues
-from tfgans.types import Config, Inputs, Logs, Store
+from tfgans.types import Config, Inputs, Logs
 
 Optimizer: TypeAlias = keras.optimizers.Optimizer
 
@@ -72,6 +71,8 @@ class R3GAN(GAN):
     section 2; Jolicoeur-Martineau 2019, "The relativistic discriminator".
     """
 
+    penalty: PenaltySum
+
     def __init__(
         self,
         generator: keras.Model,
@@ -109,11 +110,15 @@ class R3GAN(GAN):
             seed=seed,
             name=name,
         )
-        self.gamma = gamma
         self.schedule = schedule
         self._images_seen = self._count("images_seen")
         # What `images_seen` was at the start of the present step.
         self._images_before = self._count("images_before")
+
+    @property
+    def gamma(self) -> float | None:
+        """Twice the weight of each of both penalties; None with a schedule, which sets it."""
+        return None if self.schedule is not None else 2 * self.penalty.terms[0].weight
 
     @property
     def images_seen(self) -> int:
@@ -189,11 +194,18 @@ class R3GAN(GAN):
     def _check_optimizers(self, generator_and_discriminator: Sequence[Optimizer]) -> None:
         for optimizer in generator_and_discriminator:
             inner = optimizers.inner_optimizer(optimizer)
-            if self.schedule is not None and not isinstance(inner, optimizers.ScheduledAdam):
+            if self.schedule is None:
+                continue
+            if not isinstance(inner, optimizers.ScheduledAdam):
                 raise ValueError(
                     "A schedule moves beta_2, so it needs optimizers where beta_2 is a variable. "
                     f"Received: {optimizer.name!r}. Use "
                     "`tfgans.optimizers.ScheduledAdam`, or call `compile` without optimizers"
+                )
+            if not isinstance(inner.learning_rate, keras.Variable):
+                raise ValueError(
+                    "The schedule of the model sets the learning rate. Received: "
+                    f"{optimizer.name!r} with a schedule of its learning rate. Pass a float"
                 )
 
     def _count(self, name: str) -> keras.Variable:
@@ -205,18 +217,6 @@ class R3GAN(GAN):
             trainable=False,
             aggregation="only_first_replica",
         )
-
-    def save_own_variables(self, store: Store) -> None:
-        """Saves what `GAN` saves, and the images seen: until now, and until the last step."""
-        super().save_own_variables(store)
-        for count in (self._images_seen, self._images_before):
-            store[count.name] = np.asarray(tf.convert_to_tensor(count.value))
-
-    def load_own_variables(self, store: Store) -> None:
-        """Loads what `save_own_variables` saved."""
-        super().load_own_variables(store)
-        for count in (self._images_seen, self._images_before):
-            count.assign(np.asarray(store[count.name]))
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, networks included."""

@@ -1,5 +1,6 @@
 """SNGAN: the hinge game with a spectrally normalized discriminator."""
 
+import warnings
 from collections.abc import Sequence
 
 import keras
@@ -13,13 +14,24 @@ from tfgans.penalties import Penalty, PenaltySum
 from tfgans.regularizers import Regularizer
 from tfgans.types import Config
 
+# Layers with a kernel, which the paper normalizes.
+_LAYERS = (
+    keras.layers.Dense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.SeparableConv2D,
+    keras.layers.DepthwiseConv2D,
+)
+
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class SNGAN(GAN):
     """SNGAN: hinge losses, and a discriminator with spectral normalization in all layers.
 
-    The discriminator must hold `tfgans.layers.SpectralNormalization`, as the builders of
-    `tfgans.networks` make it with `normalization="spectral"`. Keras's layer of that name does not
+    The discriminator must have `tfgans.layers.SpectralNormalization` around its layers, as the
+    builders of `tfgans.networks` make it with `normalization="spectral"`; there is a warning if a
+    dense or convolutional layer is without. Keras's layer of that name does not
     suffice: it writes to the kernel at each training call, also in a penalty.
 
     Args:
@@ -98,7 +110,19 @@ def _check_normalization(discriminator: keras.layers.Layer) -> None:
                 f"writes to the kernel in each training call. Received: {discriminator.name!r} "
                 f"with {layer.name!r}. Wrap its layer in that of tfgans"
             )
-    if not any(isinstance(layer, SpectralNormalization) for layer in layers):
+    normalized = [layer for layer in layers if isinstance(layer, SpectralNormalization)]
+    wrapped = {id(layer.layer) for layer in normalized}
+    free = [
+        layer.name for layer in layers if isinstance(layer, _LAYERS) and id(layer) not in wrapped
+    ]
+    if normalized and free:
+        warnings.warn(
+            f"The discriminator {discriminator.name!r} has layers without spectral normalization, "
+            f"so its slope is not bounded as the paper's is: {', '.join(free)}. Wrap them in "
+            "`tfgans.layers.SpectralNormalization`",
+            stacklevel=3,
+        )
+    if not normalized:
         raise ValueError(
             "The discriminator of `SNGAN` must hold `tfgans.layers.SpectralNormalization`. "
             f"Received: {discriminator.name!r}, without. Build it with "

@@ -41,6 +41,8 @@ class WGANGP(GAN):
     Reference: Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", Algorithm 1.
     """
 
+    penalty: GradientPenalty
+
     def __init__(
         self,
         generator: keras.Model,
@@ -70,7 +72,11 @@ class WGANGP(GAN):
             seed=seed,
             name=name,
         )
-        self.penalty_weight = penalty_weight
+
+    @property
+    def penalty_weight(self) -> float:
+        """The weight of the penalty."""
+        return self.penalty.weight
 
     def default_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
         """Returns a new (generator, discriminator) optimizer pair: Adam of Algorithm 1."""

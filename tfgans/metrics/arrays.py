@@ -14,6 +14,10 @@ LARGEST_PIXEL = 1.01
 _SUM_TOLERANCE = 1e-3
 
 
+class NotFiniteError(ValueError):
+    """Numbers are NaN or infinite: the model that gave them has diverged."""
+
+
 def numbers(name: str, values: Any) -> np.ndarray:
     """Returns `values` as a float64 array, or raises ValueError."""
     try:
@@ -30,7 +34,7 @@ def finite(name: str, values: Any) -> np.ndarray:
     array = numbers(name, values)
     num_bad = array.size - int(np.count_nonzero(np.isfinite(array)))
     if num_bad:
-        raise ValueError(
+        raise NotFiniteError(
             f"`{name}` must be finite. Received: {num_bad} NaN or infinite values of {array.size}. "
             "A model that gives them has diverged"
         )

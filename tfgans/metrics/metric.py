@@ -10,6 +10,9 @@ import numpy as np
 
 Reads = Literal["features", "statistics", "probabilities", "examples", "distances"]
 
+# Of a normal distribution, for two-sided intervals of 95 %.
+QUANTILE = 1.959964
+
 
 class Estimate(NamedTuple):
     """A number and its error.
@@ -22,6 +25,7 @@ class Estimate(NamedTuple):
             with 1 / count; None if it is not estimated. It is not subtracted.
         degrees: Int, the degrees of freedom of the standard error, for the quantile of an interval.
             Default: None, the quantile of a normal distribution.
+        center: Float, the center of the interval. Default: None, the value.
     """
 
     value: float
@@ -29,6 +33,7 @@ class Estimate(NamedTuple):
     method: str
     bias: float | None = None
     degrees: int | None = None
+    center: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +58,14 @@ class Quantity:
     higher_is_better: bool | None = False
     is_share: bool = False
     official_name: str | None = None
+
+    def __post_init__(self) -> None:
+        # Tables in files have it in a cell.
+        if not self.name or set(self.name) & set(",\r\n"):
+            raise ValueError(
+                "`name` of a quantity must be a text without commas and line ends. Received: "
+                f"{self.name!r}"
+            )
 
 
 class GaussianModes(NamedTuple):
@@ -187,11 +200,15 @@ class Metric(abc.ABC):
         return self.reads in ("features", "statistics", "probabilities")
 
 
-def binomial_error(share: float, num: int) -> float:
-    """Returns the standard error of a share of `num` independent draws.
+def wilson(share: float, num: int) -> tuple[float, float]:
+    """Returns the center of Wilson's 95 % interval of a share of `num` draws, and its error.
 
-    Two successes and two failures are added (Agresti & Coull 1998), so that the error of a share of
-    0 or 1 is not 0.
+    The interval is center +- 1.96 error. For a share of 0 or 1 its other end is not at the share.
+
+    Reference: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
     """
-    smoothed = (share * num + 2) / (num + 4)
-    return math.sqrt(smoothed * (1 - smoothed) / (num + 4))
+    square = QUANTILE**2
+    scale = 1.0 + square / num
+    center = (share + square / (2 * num)) / scale
+    variance = share * (1.0 - share) / num + square / (4 * num**2)
+    return center, math.sqrt(variance) / scale

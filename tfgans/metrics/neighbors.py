@@ -11,7 +11,7 @@ from tfgans import checks
 from tfgans.images import from_uint8
 from tfgans.metrics import arrays
 from tfgans.metrics.distances import blocks, centered, squared_distances, squared_norms
-from tfgans.metrics.metric import Context, Estimate, Metric, Quantity, binomial_error
+from tfgans.metrics.metric import Context, Estimate, Metric, Quantity, wilson
 
 _COPY_QUANTILE = 0.01
 
@@ -84,7 +84,7 @@ class NearCopiesMetric(Metric):
 
     It is `copy_share` of `nearest_neighbors`, with the threshold from 1000 real examples. Of new
     draws of the distribution it is 0.01. The error has two parts: that of a share of the samples
-    (Agresti & Coull 1998), and that of the threshold, a quantile of few distances.
+    (Wilson 1927), and that of the threshold, a quantile of few distances.
     """
 
     name = "near_copies"
@@ -101,9 +101,10 @@ class NearCopiesMetric(Metric):
             float((fake <= np.quantile(real, max(0.0, _COPY_QUANTILE + shift))).mean())
             for shift in (-margin, 0.0, margin)
         )
-        binomial = binomial_error(share, len(fake))
+        center, binomial = wilson(share, len(fake))
         method = "binomial, and that of the threshold; chance gives 0.01"
-        return {"near_copies": Estimate(share, math.hypot(binomial, (high - low) / 2), method)}
+        error = math.hypot(binomial, (high - low) / 2)
+        return {"near_copies": Estimate(share, error, method, center=center)}
 
 
 def _flat(examples: np.ndarray) -> np.ndarray:

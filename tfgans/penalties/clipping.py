@@ -38,4 +38,7 @@ def clip_weights(variables: Iterable[keras.Variable], limit: float) -> None:
                 target, lambda copy: copy.assign(tf.clip_by_value(copy, -limit, limit)), group=False
             )
 
-    tf.distribute.get_replica_context().merge_call(clip)
+    if tf.distribute.in_cross_replica_context():
+        clip(tf.distribute.get_strategy())
+    else:
+        tf.distribute.get_replica_context().merge_call(clip)

@@ -11,7 +11,7 @@ from tfgans.state import State, reduce_stateful
 
 
 class LeCamState(State):
-    """What moves in the training of `LeCam`.
+    """The state of a `LeCam` that changes during training.
 
     Attributes:
         means: Float32 [2] variable, the moving averages of real and fake logits, biased to 0.

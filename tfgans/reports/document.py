@@ -33,7 +33,12 @@ def markdown_table(table: pd.DataFrame) -> str:
 
 def _cell(value: object) -> str:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return " ".join(text.split()).replace("|", "\\|")
+    return plain(" ".join(text.split())).replace("|", "\\|")
+
+
+def plain(text: str) -> str:
+    """Returns a text in which Markdown finds no HTML."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def svg(figure: Figure, *, salt: str) -> bytes:

@@ -38,13 +38,16 @@ def curve(
     color: str,
     style: str = "-",
 ) -> None:
-    """Draws the median of lists of the same length, and the range of their values."""
-    values = np.array(runs.tolist(), np.float64)
+    """Draws the median of lists of the same length, and the range of their values.
+
+    NaN counts as absent: at each place of the lists there is a number in one of them.
+    """
+    values = pd.DataFrame(runs.tolist(), dtype="float64")
     if not len(values):
         return
     marker = "." if len(x) == 1 else ""
-    axis.plot(x, np.median(values, axis=0), style, marker=marker, color=color, label=label)
-    axis.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, lw=0)
+    axis.plot(x, values.median(), style, marker=marker, color=color, label=label)
+    axis.fill_between(x, values.min(), values.max(), color=color, alpha=0.15, lw=0)
 
 
 def boxes(axis: Axes, groups: Mapping[str, Sequence[float]]) -> None:

@@ -68,14 +68,15 @@ def summary(values: Sequence[float] | np.ndarray | pd.Series) -> tuple[float, fl
 def summaries(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
     """Returns a table with a row per group: the seeds, and each measure as "median [low, high]".
 
-    "-" stands for a measure that no run of the group has. The number of runs without it is added.
+    "-" stands for a measure that no run of the group has. Of others the median and the interval are
+    of the runs that have it, and the number of runs without it is added.
     """
 
     def text(values: Any) -> str:
         missing = int(values.isna().sum())
         if missing == len(values):
             return "-"
-        median, low, high = summary(values)
+        median, low, high = summary(values.dropna())
         return f"{median:.3g} [{low:.3g}, {high:.3g}]" + f"; {missing} NaN" * bool(missing)
 
     groups = rows.groupby(list(by), sort=False, dropna=False)

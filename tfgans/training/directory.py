@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,8 @@ CHECKPOINTS = ("last", "best", "final")
 _BESIDE = frozenset({"best.keras.json", "doctor-readings.csv", "evaluation.csv.json"})
 # The errors of Keras on files that are damaged or malicious.
 _UNLOADABLE = (ValueError, TypeError, OSError, KeyError, AttributeError, IndexError, RecursionError)
+# How often, and in which intervals of seconds, a locked run is tried again.
+_LOCK_ATTEMPTS, _LOCK_PAUSE = 10, 0.1
 
 
 class RunDirectory:
@@ -177,6 +180,19 @@ class RunDirectory:
         kept = [row for row in whole if int(row.split(",")[0]) < first_epoch]
         files.write_text(self.log, "".join([header, *kept]))
 
+    def _lock(self, file: int) -> None:
+        """Locks an open file. `is_open` of another process may hold it for a moment."""
+        for attempts_left in range(_LOCK_ATTEMPTS, -1, -1):
+            try:
+                return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if not attempts_left:
+                    raise ValueError(f"Another process is training in {self.path}") from error
+                time.sleep(_LOCK_PAUSE)
+            except OSError as error:
+                raise OSError(files.without_locks(self.path, error)) from error
+        return None
+
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         try:
@@ -189,10 +205,7 @@ class RunDirectory:
                 f"The run directory cannot be written. Choose another place. Received: {error}"
             ) from error
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ValueError(f"Another process is training in {self.path}") from error
+            self._lock(lock)
             yield
         finally:
             os.close(lock)
@@ -303,13 +316,14 @@ class RunDirectory:
     @property
     def is_open(self) -> bool:
         """Whether a process trains in it."""
-        if not self.path.is_dir():
-            return False
         try:
-            with self._locked():
-                return False
-        except ValueError:
+            with (self.path / ".lock").open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
             return True
+        return False
 
     def newest_checkpoint(self) -> str:
         """Returns "final" if the run has ended, else "last"."""

@@ -75,6 +75,9 @@ def _run(command: Sequence[str], num_workers: int) -> tuple[list[int], bool]:
                 config = json.dumps({"cluster": {"worker": addresses}, "task": task})
                 environment = {**common, "TF_CONFIG": config}
                 workers.append(_start(command, environment, quiet=index > 0))
+                if received:
+                    # It came while the worker was started, and reached the others.
+                    workers[-1].send_signal(received[-1])
                 threads += _passing_on(index, workers[-1])
             _wait(workers)
         finally:
@@ -139,8 +142,12 @@ def _signals_passed_on(workers: Sequence[subprocess.Popen[str]]) -> Iterator[lis
         for worker in workers:
             worker.send_signal(number)
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, pass_on) for number in numbers}
+    before = {
+        number: signal.signal(number, pass_on)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        # Workers inherit that a signal is ignored, as SIGHUP under `nohup`.
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield received
     finally:

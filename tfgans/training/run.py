@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from tfgans import callbacks, checks, class_names, files, optimizers
+from tfgans.callbacks.callback import Logs
 from tfgans.callbacks.progress import duration
 from tfgans.data import Source
 from tfgans.data.capacity import available_memory
@@ -21,6 +22,7 @@ from tfgans.players import Player
 from tfgans.training import memory
 from tfgans.training.cluster import Cluster
 from tfgans.training.directory import RunDirectory
+from tfgans.training.early_end import EarlyEnd
 from tfgans.training.segments import Segment, segments
 from tfgans.training.settings import describe, hyperparameters
 from tfgans.training.time_limit import TimeLimit
@@ -96,7 +98,8 @@ class Run:
             model and the data. Default: None.
         notes: Text files for the run directory, by plain name. Default: None.
         resume: Whether to continue a run that is in `run_dir`. Default: True.
-        extra_callbacks: More Keras callbacks.
+        extra_callbacks: More Keras callbacks. If one stops the training, as `EarlyStopping` does,
+            the run ends at that step.
 
     Attributes:
         directory: `RunDirectory`.
@@ -174,6 +177,10 @@ class Run:
         self._monitor = self._make_monitor(warn=not isinstance(self._guard, callbacks.Doctor))
         self._adaptation = self._make_adaptation(adapt_every, max_generators)
         self._limit = self._make_limit()
+        self._stop = callbacks.GracefulStop(
+            total=self._cluster.total if self._cluster.num_workers > 1 else None
+        )
+        self._early_end = EarlyEnd(self._stops, when_reached=self._end_early)
         adaptation = {"adapt_every": adapt_every, "max_generators": max_generators}
         # They decide when a run goes back, and to which step. `rollbacks` itself may change, also
         # from 0: then the run has no such settings.
@@ -420,9 +427,31 @@ class Run:
         if self._evaluation is not None:
             self._evaluation.last_step = self._gan.step
 
+    def _stops(self) -> bool:
+        """Returns whether a callback of the run has stopped the training."""
+        rolled_back = isinstance(self._guard, callbacks.Doctor) and self._guard.rolled_back
+        failed = self._guard.message is not None
+        return self._limit.reached or self._stop.signal is not None or rolled_back or failed
+
+    def _end_early(self, epoch: int, logs: Logs) -> None:
+        """Ends the run at this step, because a callback of the user has stopped the training."""
+        if self._cluster.num_workers > 1:
+            raise ValueError(
+                "A callback stopped the training of the chief, of which the other workers know "
+                "nothing. Leave it out, or set the length of the run"
+            )
+        step = self._gan.step
+        self._end_at_this_step()
+        evaluation = self._evaluation
+        if evaluation is not None and (
+            evaluation.record is None or evaluation.record.fake["step"] != step
+        ):
+            evaluation.on_epoch_end(epoch, logs)
+
     @property
     def _is_over(self) -> bool:
-        return self._limit.reached or (self._steps is not None and self._gan.step >= self._steps)
+        at_last_step = self._steps is not None and self._gan.step >= self._steps
+        return self._limit.reached or self._early_end.reached or at_last_step
 
     def _memory(self) -> str:
         needed = memory.estimate(self._gan, self._source, batch_size=self._batch_size)
@@ -528,11 +557,10 @@ class Run:
         log = keras.callbacks.CSVLogger(str(run.log), append=True)
         tensorboard = keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)
         try:
-            total = cluster.total if cluster.num_workers > 1 else None
-            with callbacks.GracefulStop(total=total) as stop:
+            with self._stop as stop:
                 watching: list[keras.callbacks.Callback] = [self._limit, guard, stop]
                 if cluster.is_chief:
-                    watching = self._watching(log, tensorboard, progress, stop)
+                    watching = self._watching(log, tensorboard, progress)
                 for segment in self._segments():
                     gan.fit(
                         self._source,
@@ -557,7 +585,6 @@ class Run:
         log: keras.callbacks.Callback,
         tensorboard: keras.callbacks.Callback,
         progress: keras.callbacks.Callback,
-        stop: keras.callbacks.Callback,
     ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks of the chief in their order.
 
@@ -570,11 +597,12 @@ class Run:
         evaluation = [] if self._evaluation is None else [self._evaluation]
         monitor = [] if self._monitor is None else [self._monitor]
         adaptation = [] if self._adaptation is None else [self._adaptation]
-        measuring = [*evaluation, *self._extra_callbacks]
+        # These may stop the training; what measures and writes after them then ends with it.
+        measuring = [*evaluation, *self._extra_callbacks, self._early_end]
         writing = [*monitor, self._grid, self._backup]
         return [
             *(self._limit, self._guard, *adaptation, log, *measuring),
-            *(tensorboard, *writing, progress, stop),
+            *(tensorboard, *writing, progress, self._stop),
         ]
 
     def _segments(self) -> Iterator[Segment]:
