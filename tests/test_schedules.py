@@ -171,6 +171,13 @@ def test_augmentation_follows_the_images():
         scheduled(schedule, augmentation=low)
 
 
+def test_a_schedule_sets_the_learning_rate_alone():
+    rate = keras.optimizers.schedules.PolynomialDecay(1e-3, 10)
+    gan = tfgans.R3GAN(*networks(), schedule=SCHEDULE)
+    with pytest.raises(ValueError, match=r"sets the learning rate\. Received: 'scheduled"):
+        gan.compile(*(tfgans.optimizers.ScheduledAdam(rate) for _ in range(2)))
+
+
 @pytest.mark.slow
 def test_replicas_count_the_images_of_the_whole_batch():
     with tiny.replicas(2).scope():

@@ -41,6 +41,21 @@ class TestBackup:
         toy.fit(gan, 12, callbacks.Backup(tmp_path, every_steps=5, keep=9))
         assert steps_of(tmp_path) == [8, 12]  # After 5 and after 10.
 
+    def test_backups_of_another_training_are_not_overwritten(self, tmp_path):
+        toy.fit(toy.gan(), 6, callbacks.Backup(tmp_path, every_steps=3))
+        before = sorted(tmp_path.iterdir())
+        with pytest.raises(ValueError, match="up to step 6, and the model is at step 0"):
+            toy.fit(toy.gan(), 3, callbacks.Backup(tmp_path, every_steps=3))
+        assert sorted(tmp_path.iterdir()) == before
+
+    def test_a_step_that_was_restored_is_saved(self, tmp_path):
+        def restore(gan):
+            if gan.step == 6:
+                gan._step.assign(3)
+
+        toy.fit(toy.gan(), 6, toy.Act(restore), callbacks.Backup(tmp_path, every_steps=2, keep=1))
+        assert 3 in steps_of(tmp_path)
+
     def test_a_backup_that_was_removed_is_missing_and_of_no_other_model(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             callbacks.Backup(tmp_path).load(toy.gan(), tmp_path / "step-3-x.weights.h5")
@@ -162,6 +177,29 @@ def test_a_second_signal_acts_at_once():
             toy.fit(toy.gan(), 9, kick(signal.SIGINT), kick(signal.SIGINT), stop)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class Closed:
+    """A terminal that has ended."""
+
+    def write(self, text):
+        raise BrokenPipeError
+
+
+def test_a_signal_stops_once_and_needs_no_terminal(monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    monkeypatch.setattr("sys.stderr", Closed())
+    try:
+        stop = callbacks.GracefulStop()
+        for _ in range(2):  # A stop is forgotten when it begins again.
+            with stop:
+                assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+                gan = toy.fit(
+                    toy.gan(), 5, toy.Act(lambda gan: signal.raise_signal(signal.SIGTERM)), stop
+                )
+            assert (gan.step, stop.signal) == (1, signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_progress_counts_the_whole_run(capsys):

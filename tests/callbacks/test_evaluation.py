@@ -144,6 +144,17 @@ def test_an_epoch_cut_short_and_a_broken_model_are_not_evaluated():
     assert evaluation.record is None
 
 
+def test_a_model_whose_samples_overflow_is_not_evaluated():
+    gan = eager()
+    gan.generator.set_weights([np.full_like(x, 1e30) for x in gan.generator.get_weights()])
+    evaluation = Evaluation(evaluator())
+    evaluation.set_model(gan)
+    evaluation.last_step = 0
+    with pytest.warns(UserWarning, match=r"Step 0 is not evaluated: `generated examples` must be"):
+        evaluation.on_epoch_end(0)
+    assert evaluation.record is None
+
+
 def test_data_of_unknown_length():
     def batches():
         for _ in range(3):

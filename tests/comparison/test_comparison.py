@@ -11,7 +11,15 @@ from commands import run
 from PIL import Image
 from scipy import stats
 
-from tfgans.comparison import Comparison, RecordedRun, comparison_text, find_runs
+from tfgans.comparison import (
+    Comparison,
+    RecordedRun,
+    absent_runs,
+    comparison_text,
+    figures,
+    find_runs,
+    write_comparison,
+)
 from tfgans.comparison.comparison import evaluate_command
 from tfgans.evaluation import MetricValue, Record
 
@@ -241,6 +249,83 @@ def test_unfinished_failed_and_unmeasured_runs_are_rows(table):
     assert f"tfgans evaluate --run_dir={table}/0-3 --extractor=digits\n" in done.stdout
     done = run("report", "{runs}/0-3", runs=table)
     assert "| stopped | lower the learning rates, or add a penalty or norm" in done.stdout
+
+
+def test_numbers_of_unfinished_runs_do_not_count(table):
+    values = dict.fromkeys(NAMES, 0.0)
+    write_run(
+        table / "0-3", model="WGANGP", components=1, seed=3, values=values, finished=False, steps=20
+    )
+    compared = Comparison(find_runs([table]))
+    assert compared.groups[0].numbers("recall").index.tolist() == [0, 1, 2]
+    text = comparison_text(compared)
+    assert "| wgangp | 1 | 4 (1 unfinished) |" in text
+    assert f"- the numbers of unfinished runs do not count ({table}/0-3)" in text
+    assert "| 0-3 | 3 | unfinished: step 20 of 40 | 20 | 80 | 0 [-0.1, 0.1] |" in text
+    # As long as no run has finished, the numbers of all count.
+    for path in table.glob("*/final.keras"):
+        path.unlink()
+    assert Comparison(find_runs([table])).groups[0].numbers("recall").tolist()[3] == 0.0
+
+
+def test_runs_with_the_same_seed_of_the_model_are_no_repetitions(table):
+    """`GAN(seed=0)` does not seed the networks; those of `run.json` do."""
+    paths = [table / f"0-{seed}" for seed in range(3)]
+    for path in paths:
+        description = json.loads((path / "run.json").read_text())
+        description["settings"] |= {"seed": 0, "source_seed": 0}
+        description["settings"]["generator"]["seeds"] = [path.name]
+        (path / "run.json").write_text(json.dumps(description))
+    compared = Comparison(find_runs(paths))
+    assert len(compared.groups[0].numbers("recall")) == 3
+    assert compared.repeated == []
+    write_run(table / "1-3", model="WGANGP", components=4, seed=2, values=values_of(1, 2))
+    other = Comparison(find_runs([table / "1-*"]))
+    (text,) = other.repeated
+    assert text.startswith(f"{table}/1-2 and {table}/1-3 have the same settings and seeds")
+    assert len(other.groups[0].numbers("recall")) == 3
+
+
+def test_two_records_that_compare_with_a_third_must_compare(table):
+    def record(path, names, num):
+        numbers = {name: dataclasses.replace(number(0.5), num_fake=num[name]) for name in names}
+        dataclasses.replace(record_of({}), metrics=numbers).save(
+            table / path / "evaluation" / "evaluation.json"
+        )
+
+    record("0-0", ["recall"], {"recall": 100})
+    record("0-1", ["recall", "precision"], {"recall": 100, "precision": 100})
+    record("0-2", ["recall", "precision"], {"recall": 100, "precision": 50})
+    with pytest.raises(ValueError, match=r"0-1, the first here\. .*0-2: precision is of"):
+        Comparison(find_runs([table / "0-*"]))
+
+
+def test_failures_without_a_folder_are_listed_by_any_place(table):
+    (table / "sweep.json").write_text("{}")
+    (table / "table.csv").write_text("run,state,error\n0-9,failed,too wide\n1-9,waiting,\n")
+    failed, waiting = f"{table}/0-9", f"{table}/1-9"
+    both = {failed: "failed: too wide", waiting: "waiting"}
+    for places in ([table], [table.parent], [f"{table}*"], [table / "*-9"]):
+        assert absent_runs(places) == both
+    assert absent_runs([table / "0-*"]) == {failed: "failed: too wide"}
+    assert absent_runs([table / "0-0"]) == {}
+
+
+def test_text_of_runs_is_no_html(table):
+    (table / "0-0").rename(table / "<script>")
+    write_comparison(Comparison(find_runs([table])), table / "out", "tfgans compare")
+    assert "<script>" not in (table / "out" / "report.html").read_text()
+
+
+def test_runs_that_end_early_stay_in_the_curves(table):
+    for name, steps in (("0-0", (20, 40)), ("0-1", (20,)), ("0-2", (10, 40))):
+        evaluate_in_training(table / name, {"recall": 0.5})
+        rows = [f"{step},recall,{step / 100},0,1" for step in steps]
+        text = "\n".join(["step,metric,value,low,high", *rows, ""])
+        (table / name / "evaluation.csv").write_text(text)
+    (axes, _) = figures.metric_curves(Comparison(find_runs([table / "0-*"]))).axes
+    (line,) = axes.lines
+    np.testing.assert_allclose(line.get_xydata(), [[10, 0.1], [20, 0.2], [40, 0.4]])
 
 
 def test_records_that_do_not_compare_are_refused(table):

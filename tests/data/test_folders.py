@@ -227,6 +227,27 @@ def test_palettes_and_orientation(tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "b").array[0], np.rot90(stored, -1))
 
 
+def test_damaged_exif_data_is_no_orientation(tmp_path):
+    def chunk(kind, content):
+        check = zlib.crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + check
+
+    stored = write(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    end = content.index(b"IDAT") - 4
+    for damaged in (b"garbage", bytes(12), b"MM\0*\0\0\0\x08\xff\xff"):
+        text = content[:end] + chunk(b"eXIf", damaged) + content[end:]
+        (tmp_path / "a.png").write_bytes(text)
+        np.testing.assert_array_equal(load(tmp_path).array[0], stored)
+
+
+def test_the_working_folder_may_change(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    source = load(folder.name, cache="none", image_size=8)
+    monkeypatch.chdir("/")
+    assert next(iter(source.batches(4))).shape == (4, 8, 8, 3)
+
+
 @pytest.mark.parametrize(
     ("background", "color"), [("white", [255] * 3), ("black", [0] * 3), ("#0A141e", [10, 20, 30])]
 )
@@ -249,6 +270,10 @@ def test_transparent_palettes_and_grays(tmp_path):
     np.testing.assert_array_equal(load(tmp_path).array[0, 0], [[10, 20, 30], [255, 255, 255]])
     Image.fromarray(np.array([[[7, 255], [7, 0]]], np.uint8), mode="LA").save(tmp_path / "a.png")
     np.testing.assert_array_equal(load(tmp_path).array[0, 0], [[7], [255]])
+    wide = Image.fromarray(np.array([[257, 514]], np.uint16))
+    wide.save(tmp_path / "a.png", transparency=514)
+    np.testing.assert_array_equal(load(tmp_path).array[0, 0], [[1], [255]])
+    Image.fromarray(np.array([[[7, 255], [7, 0]]], np.uint8), mode="LA").save(tmp_path / "a.png")
     # On a color, gray images are in color.
     colored = load(tmp_path, background="#ff0000").array[0, 0]
     np.testing.assert_array_equal(colored, [[7, 7, 7], [255, 0, 0]])

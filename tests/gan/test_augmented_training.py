@@ -91,6 +91,22 @@ def test_a_penalty_takes_the_gradient_at_augmented_or_at_raw_images(routing):
     assert abs(mean_square_of_contrast - 1) > 1e-3
 
 
+def test_a_penalty_at_raw_images_takes_the_gradient_at_noisy_ones():
+    """D(x) = |x|^2 / 2 after noise n at x = 0: the squared gradient is |n|^2, on average 64 s^2."""
+    inputs = keras.Input((8, 8, 1))
+    halves = keras.layers.Flatten()(keras.ops.square(inputs) / 2)
+    gan = model(
+        DiffAugment("translation", penalty_at="raw"),
+        networks=(tiny.generator(), keras.Model(inputs, keras.ops.sum(halves, 1, keepdims=True))),
+        penalty=tfgans.penalties.R1Penalty(),
+        instance_noise=tfgans.layers.InstanceNoise(0.5, schedule="constant"),
+    )
+    images = tf.zeros([64, 8, 8, 1])
+    loss = gan.discriminator_loss(images, Weighted(images), stream=STREAM, training=True)
+    # 64 x 64 squares of N(0, .5^2), but of pixels that were not shifted out of the image.
+    assert 0.4 * 16 < float(loss[1]["penalty"]) < 1.1 * 16
+
+
 def test_p_of_a_run_that_is_saved_in_mid_window_goes_on_to_the_same_bits(tmp_path):
     lecam = tfgans.regularizers.LeCam(start=2)
     stopped = model(ada(every=2), regularizers=[lecam])

@@ -91,6 +91,46 @@ def test_constructor(changed, message):
         make(**{name: maker() for name, maker in changed.items()})
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"jit_compile": "auto"}, "`jit_compile` must be True or False. Received: 'auto'"),
+        ({"run_eagerly": 1}, "`run_eagerly` must be True or False"),
+        (
+            {"generator_optimizer": "adafactor", "routing": "categorical"},
+            "must belong to single weights.* Adafactor",
+        ),
+    ],
+)
+def test_compile_options(options, message):
+    routing = options.pop("routing", "slices")
+    gan = tfgans.NonSaturatingGAN(*tiny.mixtures(routing=routing))
+    with pytest.raises(ValueError, match=message):
+        gan.compile(**options)
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (np.zeros(8), ValueError, "`labels` must be integers. Received: float64"),
+        (np.full(8, 10), tf.errors.InvalidArgumentError, "classes from 0 to 9"),
+    ],
+)
+def test_labels_of_a_batch(labels, error, message):
+    networks = tiny.conditional_generator(), tiny.conditional_discriminator()
+    gan = tfgans.NonSaturatingGAN(*networks, num_classes=10)
+    gan.compile(run_eagerly=True)
+    with pytest.raises(error, match=message):
+        gan.train_on_batch(tiny.digits(8), labels)
+
+
+def test_batch_that_cannot_be_divided():
+    gan = tiny.gan(tfgans.NonSaturatingGAN, compiled=False)
+    gan.compile(accumulate_steps=4, run_eagerly=True)
+    with pytest.raises(ValueError, match="multiple of accumulate_steps=4"):
+        gan.train_on_batch(tiny.digits(10))
+
+
 def test_one_network_twice():
     network = tiny.discriminator()
     with pytest.raises(ValueError, match="two networks"):

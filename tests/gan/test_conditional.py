@@ -216,3 +216,20 @@ def test_source_with_more_classes():
     source = tfgans.data.from_array(IMAGES, labels=LABELS + 3)
     with pytest.raises(ValueError, match=r"has 13 classes. Received: a model with num_classes=10"):
         gan().check_training(source, 8)
+
+
+def test_sorted_labels_reach_every_generator_of_a_mixture():
+    components = [tiny.conditional_generator(seed=seed) for seed in range(2)]
+    gan = tfgans.NonSaturatingGAN(
+        tfgans.MixtureGenerator(components), tiny.conditional_discriminator(), num_classes=10
+    )
+    images, labels = tiny.digits(16), np.sort(tiny.digit_labels(16))
+    stream = Stream(tfgans.random.key(0))
+    spread, classes = gan.generator_player.spread_classes(
+        tf.constant(images), tf.constant(labels), stream=stream
+    )
+    # Each label keeps its image, and a slice has every second label.
+    order = [np.flatnonzero((images == image).all(axis=(1, 2, 3)))[0] for image in spread.numpy()]
+    assert sorted(order) == list(range(16))
+    np.testing.assert_array_equal(classes, labels[order])
+    assert len({place % 2 for place in order[:8]}) == 1

@@ -288,6 +288,29 @@ def test_sngan_wants_spectral_normalization():
     with pytest.raises(ValueError, match=r"writes to the kernel.*'of_keras'"):
         tfgans.SNGAN(tiny.generator(), mixed)
 
+    part = tiny.spectral_discriminator()
+    part = keras.Sequential([part.input, *part.layers[1:-1], keras.layers.Dense(1, name="free")])
+    with pytest.warns(UserWarning, match=r"without spectral normalization, .*: free\. Wrap"):
+        tfgans.SNGAN(tiny.generator(), part)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [method for method in named_methods.METHODS if method.name != "GAN" and not method.label],
+    ids=str,
+)
+def test_arguments_are_those_of_the_parts_in_use(method):
+    """A second copy of a setting would be saved and not trained with."""
+    networks = named_methods.small_networks(tfgans.data.from_array(tiny.digits()), method)
+    gan = method.cls(*networks, **method.options)
+    parts = {"penalty_weight", "noise", "scale", "minimax", "divergence", "non_saturating", "form"}
+    parts |= {"temperature", "weight_gradient", "label_smoothing", "gamma"}
+    config = gan.get_config()
+    for name in parts & config.keys():
+        assert getattr(gan, name) == config[name]
+        with pytest.raises(AttributeError):
+            setattr(gan, name, config[name])
+
 
 def test_weighted_fakes_are_weighed_by_their_own_discriminator():
     """KL-WGAN over sliced discriminators: the weights of each slice have a mean of 1."""

@@ -206,3 +206,63 @@ def test_a_subclass_is_saved_and_goes_on_to_the_same_bits(method, tmp_path):
     for model in (gan, loaded):
         train(model)
     tiny.assert_same_state(loaded, gan)
+
+
+def test_a_prior_is_that_of_the_latents():
+    gan = make(example("draw_latents"))
+    with pytest.raises(ValueError, match="`prior=True` adds the density of standard normal"):
+        gan.sample(2, seed=0, refine=tfgans.refinement.Langevin(prior=True))
+
+
+@pytest.mark.parametrize("with_noise", [True, False])
+def test_regularizers_need_the_noise_on_the_latents_of_an_override(with_noise):
+    class Own(tfgans.NonSaturatingGAN):
+        def generate(self, num, labels=None, *, stream, training):
+            if with_noise:
+                latents = self.latents_of_update(num, stream=stream)
+            else:
+                latents = tfgans.random.normal([num, 4], stream.key(0))
+            return self.generator_player.generate(latents, labels, stream=stream, training=training)
+
+    regularizer = tfgans.regularizers.ConsistencyRegularization("zcr")
+    gan = make(Own, regularizers=[regularizer])
+    if with_noise:
+        assert float(train(gan)["diversity"]) > 0
+    else:
+        with pytest.raises(ValueError, match=r"`Own.generate` draws latents without their noise"):
+            train(gan)
+
+
+def test_a_metric_may_be_called_loss():
+    class Summed(tfgans.NonSaturatingGAN):
+        def __init__(self, *networks, **options):
+            super().__init__(*networks, **options)
+            self.total = keras.metrics.Mean("loss")
+
+        def discriminator_loss(self, *arguments, **options):
+            loss, logs = super().discriminator_loss(*arguments, **options)
+            self.total.update_state(loss)
+            return loss, logs
+
+    gan = make(Summed)
+    logs = train(gan, 2)
+    assert float(logs["loss"]) == pytest.approx(float(logs["discriminator_loss"]))
+    values = gan.evaluate(tiny.digits(16), verbose=0)
+    named = dict(zip(gan.metrics_names, values, strict=True))
+    assert named == gan.evaluate(tiny.digits(16), verbose=0, return_dict=True)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Scaled(layers.Layer):
+    def call(self, inputs):
+        return 2.0 * inputs
+
+
+def test_layers_of_users_beside_the_spread_of_a_batch():
+    """Whether they add losses shows in a call, of as many examples as the spread needs."""
+    keras.utils.set_random_seed(0)
+    judge = [Scaled(), tfgans.layers.MinibatchStdDev(4), layers.Flatten(), layers.Dense(1)]
+    discriminator = keras.Sequential([keras.Input((8, 8, 1)), *judge])
+    gan = tfgans.NonSaturatingGAN(networks()[0], discriminator)
+    gan.compile(run_eagerly=True)
+    assert "discriminator_layer_loss" not in train(gan)

@@ -122,3 +122,21 @@ def test_subclassed_networks_fit_too(tmp_path):
     )
     tiny.assert_same_state(loaded, gan)
     assert tf.io.gfile.exists(str(gan.export(tmp_path / "exported", verify=False)))
+
+
+@keras.saving.register_keras_serializable("tests")
+class Counting(tfgans.NonSaturatingGAN):
+    def __init__(self, *networks, **options):
+        super().__init__(*networks, **options)
+        self.count = self.add_weight(name="count", shape=(), initializer="zeros", trainable=False)
+
+
+def test_variables_of_a_subclass_are_saved(tmp_path):
+    gan = tiny.gan(Counting)
+    gan.count.assign(7.0)
+    gan.save(tmp_path / "gan.keras")
+    gan.save_weights(tmp_path / "gan.weights.h5")
+    fresh = tiny.gan(Counting)
+    fresh.load_weights(tmp_path / "gan.weights.h5")
+    for again in (fresh, keras.saving.load_model(tmp_path / "gan.keras")):
+        assert float(again.count) == 7.0

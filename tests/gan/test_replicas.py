@@ -150,6 +150,23 @@ def test_optimizers_belong_to_the_scope():
         model.compile(keras.optimizers.Adam(), keras.optimizers.Adam())
 
 
+@pytest.mark.parametrize("outside", ["generator", "discriminator", "instance_noise", "LeCam"])
+def test_all_parts_belong_to_the_scope(outside):
+    """Otherwise each replica would update the variables, or training would fail in a step."""
+
+    def parts():
+        networks = dict(zip(("generator", "discriminator"), pair(), strict=True))
+        noise, lecam = tfgans.layers.InstanceNoise(0.1, decay_steps=9), tfgans.regularizers.LeCam()
+        return {**networks, "instance_noise": noise, "LeCam": lecam}
+
+    made_outside = parts()
+    with tiny.replicas(2).scope():
+        chosen = {**parts(), outside: made_outside[outside]}
+        lecam = chosen.pop("LeCam")
+        with pytest.raises(ValueError, match=r"outside of the scope of the strategy\. Create"):
+            tfgans.NonSaturatingGAN(**chosen, regularizers=[lecam])
+
+
 @SLOW
 def test_parts_of_a_batch_in_float16():
     """Without an overflow, in which one of the two would skip a step and the other not."""

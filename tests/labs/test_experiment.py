@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import threading
 
 import commands
 import pandas as pd
@@ -46,6 +47,21 @@ def test_report_holds_figures_tables_and_verdicts(tmp_path, here):
     # Rows of more seeds than asked for are left out.
     assert labs.run(tiny_lab.lab(), tmp_path, seeds=1).num_runs == 4
     assert "seeds 0 to 0" in (tmp_path / "report.md").read_text()
+
+
+def end_badly(path):
+    """Returns, and ends the process with a failure once the result has been sent."""
+    path.touch()
+    threading.Timer(0.5, os._exit, args=(3,)).start()
+    return {}
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_between_two_runs_costs_no_run(tmp_path):
+    tasks = [engines.Task(end_badly, {"path": tmp_path / f"{index}"}, 0) for index in range(3)]
+    ended = dict(engines.run_tasks(tasks, workers=1, fresh=True))
+    assert [ended[index].error for index in range(3)] == ["", "", ""]
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 @pytest.mark.slow

@@ -60,6 +60,11 @@ def test_effects_are_by_seed():
     assert effects.select(rows, arm="a")["x"].tolist() == [5.0, 3.0]
     assert effects.last(rows, "y", arm="a") == [2, 2]
     assert effects.difference("x", {"arm": "a"}, {"arm": "b"})(rows) == [1.0, 2.0]
+    # Only the seeds that both have.
+    other = pd.DataFrame({"arm": "c", "seed": [2, 1], "x": [9.0, 2.0]})
+    first, second = (effects.column(pd.concat([rows, other]), "x", arm=arm) for arm in "ac")
+    assert effects.differences(first, second) == [1.0]
+    assert effects.ratios(first, second) == [1.5]
     with pytest.raises(ValueError, match="zip"):
         effects.differences([1], [1, 2])
     with pytest.raises(ValueError, match="Several runs of a seed"):

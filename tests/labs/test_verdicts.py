@@ -87,10 +87,25 @@ def test_table_of_groups():
     assert list(table) == ["arm", "seeds", "x"]
 
 
-def test_sign_tests_are_against_the_first_arm_seed_by_seed():
+def test_seeds_with_failed_runs():
+    rows = pd.DataFrame({"seed": range(6), "x": 1.0})
+
+    def of_failed(num_failed, value=1.0):
+        effect = claim(lambda rows: value * rows["x"], above=0.0)
+        return decide(effect, rows, num_failed=num_failed)
+
+    assert of_failed(0)[1:3] == ("reproduced", "")
+    # 6 of 7 seeds have a probability of 8/128 by chance, more than 5 %.
+    assert of_failed(1)[1:3] == ("not testable here", "runs failed at 1 of 7 seeds")
+    assert of_failed(1, value=-1.0).word == "not reproduced"
+
+
+def test_sign_tests_are_against_the_baseline_seed_by_seed():
     rows = pd.DataFrame({"task": "t", "arm": list("aaaabbbb"), "seed": [0, 1, 2, 3, 3, 2, 1, 0]})
     rows = rows.assign(x=[1, 1, 1, 1, 0, 0, 0, 1.0], y=[1, 2, 3, 4, 5, 4, 3, 2.0])
-    table = sign_tests(rows, by=["task"], arm="arm", better={"x": "less", "y": "greater"})
+    better = {"x": "less", "y": "greater"}
+    table = sign_tests(rows, by=["task"], arm="arm", baseline="a", better=better)
+    assert not len(sign_tests(rows, by=["task"], arm="arm", baseline="c", better=better))
     # Three of four seeds, with one tie; and all, with a probability of 1/16 by chance.
     assert table.to_dict("records") == [
         {"task": "t", "arm": "b", "against": "a", "x": "3 of 4, p = 0.31", "y": "4 of 4, p = 0.062"}

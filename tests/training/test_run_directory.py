@@ -50,6 +50,33 @@ def run(path, gan=None, source=SOURCE, **changed):
     return training.Run(path, untrained() if gan is None else gan, source, **options)
 
 
+class StopAt(keras.callbacks.Callback):
+    """Stops the training, as `EarlyStopping` does."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == self.epoch
+
+
+def test_a_callback_that_stops_training_ends_the_run(tmp_path):
+    evaluator = tfgans.evaluation.Evaluator(SOURCE, metrics=["near_copies"])
+    options = {"steps": 9, "evaluator": evaluator, "evaluate_every": 8}
+    stopped = run(tmp_path, model(), extra_callbacks=[StopAt(1)], **options)
+    stopped.train()
+    directory = stopped.directory
+    assert directory.is_finished
+    assert [number.step for number in directory.evaluations()] == [4]
+    assert [spent.step for spent in directory.time_spent()][-1] == 4
+    assert (directory.grids / "step-00000004.png").exists()
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
+    # Without the callback, the same run continues.
+    run(tmp_path, model(), **options).train()
+    assert [number.step for number in directory.evaluations()] == [4, 8, 9]
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "run"

@@ -72,13 +72,13 @@ def decide(claim: Claim, rows: pd.DataFrame, *, num_failed: int = 0) -> Verdict:
     count = len(values)
     if count < _FEWEST:
         reason = f"{count} seeds, of at least {_FEWEST}" if count else NO_RUNS
-        reason += f"; runs failed at {num_failed} more" * bool(num_failed)
+        reason += f"; runs failed at {num_failed} of {count + num_failed}" * bool(num_failed)
         return Verdict(claim, UNTESTABLE, reason, *summary(values), count)
     num_beyond = sum(map(claim.holds_at, values))
     p_value = sign_test(num_beyond, count, alternative="greater")
     word, reason = REPRODUCED if p_value < LEVEL else NOT_REPRODUCED, ""
     if num_failed:
-        reason = f"runs failed at {num_failed} more seeds"
+        reason = f"runs failed at {num_failed} of {count + num_failed} seeds"
         if sign_test(num_beyond, count + num_failed, alternative="greater") >= LEVEL > p_value:
             word = UNTESTABLE
     return Verdict(claim, word, reason, *summary(values), count, p_value)
