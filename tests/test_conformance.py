@@ -552,6 +552,7 @@ ELSEWHERE = {
     *("WorkerLost", "DataReport", "Suggestion", "GaussianModes", "EvaluatedNumber"),
     *("Comparison", "Grid", "Group", "RecordedRun", "Test"),
     *("Claim", "Drawing", "Lab", "Outcome", "Verdict"),
+    "NotFiniteError",
     *("Context", "Estimate", "Metric", "MetricValue", "Quantity", "Record"),
     # Their contract table is in metrics/test_metric_contract.py.
     *(metric.__name__ for metric in tfgans.evaluation.METRICS.values()),

@@ -1,7 +1,6 @@
 """A file is whole or not there, and killed writers leave nothing for long."""
 
 import os
-import socket
 import subprocess
 import sys
 
@@ -37,16 +36,16 @@ def test_temporaries_of_the_dead_go_and_of_the_living_stay(tmp_path):
     dead = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
     )
-    host = socket.gethostname()
+    prefix = files.temporary_prefix()
     names = {
-        "dead": f".tmp-{host}.{int(dead.stdout)}-x",
-        "living": f".tmp-{host}.{os.getppid()}-x",
+        "dead": f"{prefix}{int(dead.stdout)}-x",
+        "living": f"{prefix}{os.getppid()}-x",
         "elsewhere": ".tmp-another-host.1-x",
-        "before us": f".tmp-{host}.{os.getpid()}-00000000-0-x",
+        "before us": f"{prefix}{os.getpid()}-00000000-0-x",
         "ours": files.temporary_sibling(tmp_path / "x").name,
     }
     for name in names.values():
         (tmp_path / name).write_text("")
-    (tmp_path / f".tmp-{host}.{int(dead.stdout)}-folder").mkdir()
+    (tmp_path / f"{prefix}{int(dead.stdout)}-folder").mkdir()
     files.remove_temporaries(tmp_path)
     assert set(os.listdir(tmp_path)) == {names[key] for key in ("living", "elsewhere", "ours")}

@@ -1,4 +1,4 @@
-"""The names of classes: what stands in pictures and pages, and how a user asks for a class."""
+"""The names of classes, as pictures and pages show them, and the lookup of a class by its name."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -26,7 +26,7 @@ def temporary_sibling(path: Path) -> Path:
     """Returns an unused hidden path in the folder of `path`, with the suffix of `path`."""
     # A random name, so that nobody can guess it and put a link there.
     token = secrets.token_hex(8)
-    return path.with_name(f"{_host_prefix()}{os.getpid()}-{_RUN}-{token}-{path.name}")
+    return path.with_name(f"{temporary_prefix()}{os.getpid()}-{_RUN}-{token}-{path.name}")
 
 
 @contextlib.contextmanager
@@ -172,16 +172,17 @@ def remove_temporaries(folder: Path, *, exclusive: tuple[str, ...] = ()) -> None
 
 
 def _is_left_over(name: str) -> bool:
-    owner, _, rest = name.removeprefix(_host_prefix()).partition("-")
+    owner, _, rest = name.removeprefix(temporary_prefix()).partition("-")
     # A name without the prefix of this host does not begin with a digit either.
     return owner.isdigit() and not _is_alive(int(owner), run=rest.split("-", 1)[0])
 
 
 def _is_ours(name: str) -> bool:
-    return name.startswith(f"{_host_prefix()}{os.getpid()}-{_RUN}-")
+    return name.startswith(f"{temporary_prefix()}{os.getpid()}-{_RUN}-")
 
 
-def _host_prefix() -> str:
+def temporary_prefix() -> str:
+    """Returns how names of temporary files of this machine begin; a process ID follows."""
     return f"{_TEMPORARY_PREFIX}{socket.gethostname()}.{_pid_namespace()}."
 
 

@@ -329,7 +329,7 @@ class GAN(keras.Model):
         accumulate_steps: int = 1,
         **unknown: object,
     ) -> None:
-        """Sets the optimizers (by default those of the paper) and the execution of steps.
+        """Sets the optimizers (by default those of the paper) and how steps are executed.
 
         Args:
             generator_optimizer: `keras.optimizers.Optimizer` or its name. To use a learning rate
@@ -532,7 +532,7 @@ class GAN(keras.Model):
             )
 
     def _recompose(self, origins: Sequence[int]) -> None:
-        """Changes the components of the generator: number j is, or is a copy of, `origins[j]`."""
+        """Makes component j of the generator the present component `origins[j]`, or its copy."""
         player = self.generator_player.recomposed(origins)
         pairing.check_groups(self.penalty, player, self.discriminator_player)
         average = self.ema_generator
@@ -757,7 +757,7 @@ class GAN(keras.Model):
             weight. To log other numbers, a subclass creates a `keras.metrics.Metric`, which is
             logged and reset as in any Keras model.
 
-        Example: the norm of the logit's gradient at the real examples is logged.
+        Example: log the norm of the logit's gradient at the real examples.
 
         ```python
         class LoggedSlopes(tfgans.NonSaturatingGAN):

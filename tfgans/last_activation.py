@@ -1,4 +1,4 @@
-"""The activation with which a network ends, and what it must not be."""
+"""Finds the activation that a network ends in, and refuses those that do not fit its role."""
 
 import re
 

@@ -51,7 +51,7 @@ class LogMeans(keras.metrics.Metric):
         self.totals.assign_add(sums)
 
     def mean_of(self, name: str, sums: tf.Tensor) -> tf.Tensor:
-        """Returns the mean of an entry of `sums`; 0 of no examples."""
+        """Returns the mean of an entry of `sums`; 0 if it has no examples."""
         index = self.names.index(name)
         return tf.math.divide_no_nan(sums[0, index], sums[1, index])
 

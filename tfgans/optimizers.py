@@ -287,7 +287,7 @@ class LearningRates:
 
     def __init__(self, generator_optimizer: Optimizer, discriminator_optimizer: Optimizer) -> None:
         self._optimizers = (generator_optimizer, discriminator_optimizer)
-        # The last rates of which the generator's was not 0: a warm-up may begin at 0.
+        # The last pair of rates in which the generator's was not 0: a warm-up may begin at 0.
         self._last_positive: tuple[float, ...] | None = None
 
     @property

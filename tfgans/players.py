@@ -122,7 +122,7 @@ class Player:
             )
 
     def check_recomposition(self) -> None:
-        """Raises ValueError if `recomposed` would, whatever its components."""
+        """Raises ValueError if `recomposed` would raise it for any `origins`."""
         self._recomposable()
 
     def _recomposable(self) -> Mixture:
@@ -624,7 +624,7 @@ def needs_equal_batches(*players: Player, num_shares: int) -> bool:
 
 
 def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """Returns `rows`, repeated to as many as `fake` has: a multiple, with "all" routing."""
+    """Returns `rows`, tiled to the number of rows of `fake`: a multiple with "all" routing."""
     times = shapes.batch_size(fake) // shapes.batch_size(rows)
     if isinstance(times, int) and times == 1:
         return rows
@@ -680,8 +680,8 @@ def _check_place(network: keras.Model, kind: type[Mixture]) -> None:
         return
     if holds_mixture(network):
         raise ValueError(
-            f"A mixture must be passed as a `tfgans.{kind.__name__}`, not inside another network, "
-            f"where its weights would not learn. Received: {network!r}. Put further layers into "
+            f"A mixture passed here must be a `tfgans.{kind.__name__}` itself: inside another "
+            f"network, its weights would not learn. Received: {network!r}. Put further layers into "
             "the components"
         )
 

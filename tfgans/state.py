@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def settings(instance: "DataclassInstance") -> Config:
-    """Returns the arguments that make a dataclass again."""
+    """Returns the constructor's arguments of a dataclass instance, by name."""
     return {
         field.name: getattr(instance, field.name)
         for field in dataclasses.fields(instance)

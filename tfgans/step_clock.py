@@ -4,7 +4,7 @@ import time
 
 
 class StepClock:
-    """Measures the CPU seconds of training steps, without tracing and without what is between them.
+    """Measures the CPU seconds of training steps, without tracing or what lies between them.
 
     CPU seconds are those of all threads of the process, by `time.process_time`. TensorFlow traces
     the step in its first call in a process, and again after the model has changed: such a call

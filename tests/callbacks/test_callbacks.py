@@ -11,7 +11,7 @@ import toy
 from PIL import Image
 
 import tfgans
-from tfgans import callbacks, pictures
+from tfgans import callbacks, files, pictures
 
 
 def steps_of(folder):
@@ -30,7 +30,7 @@ def with_dropout():
 
 class TestBackup:
     def test_every_steps_and_the_end_keeping_the_last_two(self, tmp_path):
-        dead = f".tmp-{os.uname().nodename}.999999999-backup.weights.h5"
+        dead = f"{files.temporary_prefix()}999999999-backup.weights.h5"
         (tmp_path / dead).write_text("half")  # What a killed process leaves.
         toy.fit(toy.gan(), 7, callbacks.Backup(tmp_path, every_steps=3))
         assert steps_of(tmp_path) == [6, 7]

@@ -145,9 +145,14 @@ def test_an_epoch_cut_short_and_a_broken_model_are_not_evaluated():
 
 
 def test_a_model_whose_samples_overflow_is_not_evaluated():
-    gan = eager()
+    gan = eager(
+        (
+            tfgans.networks.mlp_generator((2,), latent_dim=2),
+            tfgans.networks.mlp_discriminator((2,)),
+        )
+    )
     gan.generator.set_weights([np.full_like(x, 1e30) for x in gan.generator.get_weights()])
-    evaluation = Evaluation(evaluator())
+    evaluation = Evaluation(Evaluator(tfgans.data.Ring(), num_samples=50, num_real=50))
     evaluation.set_model(gan)
     evaluation.last_step = 0
     with pytest.warns(UserWarning, match=r"Step 0 is not evaluated: `generated examples` must be"):

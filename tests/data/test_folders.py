@@ -227,6 +227,7 @@ def test_palettes_and_orientation(tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "b").array[0], np.rot90(stored, -1))
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # PIL, and then an error.
 def test_damaged_exif_data_is_no_orientation(tmp_path):
     def chunk(kind, content):
         check = zlib.crc32(kind + content).to_bytes(4, "big")

@@ -432,7 +432,10 @@ def with_batch_statistics():
             lambda: gan(wrapped(tiny.mixtures(2, 1)[0]), tiny.discriminator()),
             "`tfgans.MixtureGenerator` itself",
         ),
-        (lambda: gan(tiny.generator(), tiny.mixtures(2, 1)[0]), "MixtureDiscriminator` itself"),
+        (
+            lambda: gan(tiny.generator(), tiny.mixtures(2, 1)[0]),
+            "`tfgans.MixtureDiscriminator` itself",
+        ),
         (lambda: tfgans.WGANGP(tiny.generator(), with_sigmoid()), "before any sigmoid"),
         (lambda: tfgans.WGANGP(tiny.generator(), with_batch_statistics()), "BatchNormalization"),
     ],

@@ -236,8 +236,8 @@ class Backup(Callback):
 
         Args:
             model: The compiled model.
-            mend: Bool, whether to rename damaged backups. Of several processes that share the
-                folder, only one may. Default: True.
+            mend: Bool, whether to rename damaged backups. If several processes share the folder,
+                only one of them may do this. Default: True.
 
         Returns:
             The step of the backup, or None if there is no backup.

@@ -1,4 +1,4 @@
-"""Finds the symptoms of a failing training, and optionally rolls it back to a lower rate."""
+"""Detects symptoms of failing training, and optionally rolls back with lower learning rates."""
 
 import dataclasses
 import os
@@ -47,9 +47,9 @@ of its logits on real examples and its accuracy are at least `sign_limit` |
 under a quarter of its maximum so far, capped at the mean distance between two real examples |
 
     Objectives without a decision threshold (Wasserstein, relativistic, KL-WGAN) have no accuracy
-    and do not saturate, so `discriminator has won` is never reported for them. The distance between
-    samples shows that samples become alike, but not that modes are missing: measure those with an
-    `Evaluation`. For conditional models, distances are within a class.
+    and do not saturate, so `discriminator has won` is never reported for them. Diversity, the
+    distance between samples, shows that samples become alike, but not that modes are missing:
+    measure those with an `Evaluation`. For conditional models, it is measured within classes.
 
     **Warnings.** Each finding is reported as a `UserWarning` (`RuntimeWarning` if numbers are not
     finite) when it begins, and again only if it goes away and returns. Numbers that are not finite

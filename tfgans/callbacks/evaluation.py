@@ -11,8 +11,7 @@ import numpy as np
 from tfgans import checks, files
 from tfgans.callbacks.callback import Callback
 from tfgans.callbacks.step_table import StepTable
-from tfgans.evaluation import Evaluator, MetricValue, Record
-from tfgans.metrics.arrays import NotFiniteError
+from tfgans.evaluation import Evaluator, MetricValue, NotFiniteError, Record
 
 _HEADER = "step,metric,value,low,high"
 

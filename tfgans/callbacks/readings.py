@@ -31,8 +31,8 @@ class Reading(NamedTuple):
         diversity: Float, mean distance of two generated examples, divided by that of two real
             examples. For a conditional model, of two examples of the same class.
         penalty: Float, mean penalty before its weight. None if the model has no penalty.
-        real_sign: Float in [-1, 1], the mean sign of the logits on the real examples, less the
-            `decision_threshold`: r_t of ADA. None if the objective has no threshold.
+        real_sign: Float in [-1, 1], the mean over the real examples of the sign of
+            (logit - `decision_threshold`): r_t of ADA. None if the objective has no threshold.
         memorization: Float in [0, 1], the fraction of pairs in which the logit of a training
             example is above that of a held-out example: 0.5 if the discriminator cannot tell them
             apart. None without held-out examples.

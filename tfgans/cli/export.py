@@ -45,7 +45,7 @@ def define(parser: Parser) -> None:
     group.integer(
         "keep",
         None,
-        "number of newest versions that stay, 2 or more beside a running server; default: all",
+        "number of newest versions to keep; use 2 or more while a server runs; default: all",
         at_least=1,
     )
     group.boolean("verify", True, "run the export in a new process before it is published")

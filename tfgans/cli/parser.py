@@ -147,7 +147,7 @@ class Group:
         return rows
 
     def _explain(self, usage: str, text: str, default: Any, choices: Sequence[str] = ()) -> None:
-        """Adds a row; a default that another place chooses stands in the text."""
+        """Adds a row to the help; the text states a default that is chosen elsewhere."""
         meaning, _, chosen = text.partition("; default: ")
         listed = f": {', '.join(choices)}" if choices else ""
         usual = chosen or default

@@ -53,7 +53,7 @@ def define(parser: Parser) -> None:
         at_most=3600,
     )
     group = parser.group("Limits")
-    group.integer("max_rows", MAX_ROWS, "rows of a request and of a batch", at_least=1)
+    group.integer("max_rows", MAX_ROWS, "maximum rows of a request and of a batch", at_least=1)
     group.integer(
         "max_waiting_rows",
         MAX_WAITING_ROWS,

@@ -184,7 +184,7 @@ class RecordedRun:
 
     @functools.cached_property
     def error(self) -> str:
-        """The failure of the run by the table of its sweep; "" without."""
+        """The error of the run in the table of its sweep; "" if there is none."""
         return next(
             (row.error for row in read_table(self.path.parent) if row.run == self.path.name), ""
         )

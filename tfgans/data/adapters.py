@@ -65,7 +65,7 @@ def training_data(
 
     An element is float32 [batch, discriminator_steps, *data_shape]: fresh real examples for each
     update of the discriminator; for a conditional model a pair of it and int32 [batch,
-    discriminator_steps]. uint8 is scaled to [-1, 1] whatever holds it.
+    discriminator_steps]. uint8 is scaled to [-1, 1], whatever the container.
 
     The data of a training step, and the position after an interruption:
 

@@ -140,7 +140,9 @@ def load_array(
     class_names: Sequence[str] | None = None,
     name: str,
 ) -> IndexedSource:
-    """Returns the source of an array in a file, in memory if at most a quarter of it is needed.
+    """Returns the source of an array in a file.
+
+    It is held in memory if it takes at most a quarter of the available memory.
 
     Args:
         open_rows: Function that returns the array: uint8 images `[n, height, width]` or `[n,

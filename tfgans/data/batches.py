@@ -132,7 +132,7 @@ def batches_of_step(
 
 
 def after_data(element: Batch) -> AbstractContextManager[None]:
-    """Returns a context in which no operation runs before its data are there.
+    """Returns a context in which no operation runs before the data are available.
 
     For the whole body of `train_step` and `test_step`. Keras learns that a dataset of unknown
     length has ended when `iterator.get_next()` fails inside the compiled step. Without this context

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # The path of an image file, or the open file.
 ImageFile: TypeAlias = str | Path | BinaryIO
 
-VERSION = 2  # Counts up when a file becomes other pixels than before.
+VERSION = 2  # Increased when files decode to other pixels than before.
 # A quarter of a gigabyte in color, the figure at which PIL warns by default.
 MAX_PIXELS = 2**30 // 12
 _SMALL = 2**16  # Bytes.
@@ -39,7 +39,7 @@ _QUARTER_TURNS = frozenset({5, 6, 7, 8})  # Orientations that swap width and hei
 
 
 class UnexpectedColor(ValueError):  # noqa: N818 (of the file)
-    """A file in color where all were to be gray."""
+    """A color file, where only gray files were expected."""
 
 
 @dataclass(frozen=True)

@@ -384,7 +384,7 @@ def _decode_all(
 
 
 def _mode_of_some(store: ImageStore, options: ImageOptions, *, skip_bad: bool) -> str:
-    """Returns the mode of the images, by some of them. Those that will be left out do not count."""
+    """Returns the mode of the images, judged by up to 1000; images to be left out do not count."""
     places = spread(len(store))
     bad: dict[str, str] = {}
     headers = read_headers(store, places, bad, with_size=False)

@@ -52,7 +52,7 @@ class StackedImages(DrawnSource):
         self.num_modes = self.num_channel_classes**_NUM_CHANNELS
         self._images = images
         self._channel_shares = np.bincount(images.labels) / images.num_examples
-        # What a class of the red, green and blue image counts in the number of the mode.
+        # The place values of the red, green and blue classes in the number of the mode.
         self._place_values = self.num_channel_classes ** np.arange(_NUM_CHANNELS)[::-1]
         super().__init__(
             name=f"stacked_{images.name}" if name is None else name,

@@ -161,7 +161,7 @@ def _prepared_digits(directory: Path) -> Any:
 
 
 def _is_prepared(builder: Any) -> bool:
-    # Asked for a folder that does not exist, tfds logs a warning.
+    # tfds would log a warning about a folder that does not exist.
     return builder.data_path.exists() and builder.is_prepared()
 
 

@@ -131,7 +131,7 @@ def _example(record: bytes, file: Path) -> tf.train.Example:
         return tf.train.Example.FromString(record)
     except DecodeError as error:
         raise ValueError(
-            f"Records must hold `tf.train.Example`. Received: {file} with other data ({error})"
+            f"Records must be of `tf.train.Example`. Received: {file} with other data ({error})"
         ) from error
 
 

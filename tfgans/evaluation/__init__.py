@@ -11,6 +11,7 @@ from tfgans.evaluation.mean_kernel_distance import MeanKernelDistance
 from tfgans.evaluation.measure import METRICS, quantity_of, short_name
 from tfgans.evaluation.neighbors_picture import neighbors_picture
 from tfgans.evaluation.record import Difference, MetricValue, Record
+from tfgans.metrics.arrays import NotFiniteError
 
 __all__ = [
     "METRICS",
@@ -24,6 +25,7 @@ __all__ = [
     "ImageClassifier",
     "MeanKernelDistance",
     "MetricValue",
+    "NotFiniteError",
     "Record",
     "evaluate",
     "inception_2015",

@@ -41,7 +41,7 @@ def estimate(
         real: The real examples.
         fake: The generated examples.
         extractor: The extractor. A classifier that is not trained yet counts its training.
-        context: What metrics are told.
+        context: The `Context` of the metrics.
         num_training: Int, the examples of its training set.
     """
     read, real_seconds = _second_chunk(real.chunks())

@@ -172,7 +172,7 @@ class Evaluator(SettingsRepr, Copyable):
         )
 
     def protocol(self, gan: Any = None) -> dict[str, Any]:
-        """Returns what decides the numbers beside the model's weights, as JSON values.
+        """Returns what determines the numbers besides the model's weights, as JSON values.
 
         Args:
             gan: The model that is to be evaluated. If it is conditional, the result has the rule by

@@ -17,7 +17,7 @@ class MeanKernelDistance(keras.metrics.Metric):
 
     Args:
         name: String, optional.
-        dtype: As of all Keras metrics; the result is float64 whatever it is.
+        dtype: As for all Keras metrics; the result is always float64.
 
     Raises:
         ValueError: If a batch holds a single example, which has no pairs (in a graph that does not

@@ -130,7 +130,7 @@ def train(
     seed: int,
     weight_clip: float | None = None,
 ) -> None:
-    """Trains a network in place on random batches, Adam's rate falling linearly to 0.
+    """Trains a network in place on random batches, with Adam at a rate that falls linearly to 0.
 
     Args:
         network: Built Keras model.

@@ -18,8 +18,8 @@ from tfgans.types import Config
 class DRAGAN(GAN):
     """DRAGAN: a discriminator held near slope 1 in a neighborhood of the data.
 
-    Sharp gradients around some real examples go with mode collapse; the penalty flattens them
-    there, and leaves the rest of space alone.
+    Sharp gradients around some real examples accompany mode collapse; the penalty flattens them
+    there, and does not constrain the discriminator elsewhere.
 
     Args:
         generator: Built Keras model, latents -> examples.

@@ -124,7 +124,7 @@ def check_probabilities(name: str, rows: np.ndarray) -> None:
     if bad.size:
         raise ValueError(
             f"`{name}` must be at least 0 and sum to 1 in each row. Received: row {bad[0]} sums to "
-            f"{sums[bad[0]]:g}, its minimum is {rows[bad[0]].min():g}; {bad.size} rows are wrong. "
+            f"{sums[bad[0]]:g}, its least is {rows[bad[0]].min():g}; {bad.size} rows are wrong. "
             "Apply a softmax to logits"
         )
 

@@ -90,7 +90,7 @@ class FrechetMetric(Metric):
     """`frechet_distance` of the features of all examples.
 
     Its sums have dim^2 entries, so beyond 4096 dimensions it is measured only on request. For
-    pixels, it takes minutes and says little beyond 1024 dimensions, so it is refused.
+    pixels, it takes minutes and says little beyond 1024 dimensions, so it is refused there.
     """
 
     name = "frechet_distance"

@@ -117,7 +117,7 @@ class Metric(abc.ABC):
     """A measure of generated examples against real ones, for `tfgans.evaluation.Evaluator`.
 
     A metric is immutable, and knows neither a model nor a data set: it takes arrays and returns
-    numbers. Everything that an evaluation must know about it stands on its class.
+    numbers. Everything that an evaluation must know about it is defined on its class.
 
     To add a metric: subclass it as a frozen dataclass (its fields, if any, are its parameters), set
     `name`, `quantities` and `reads`, and write `compute`. A metric of the library also has an

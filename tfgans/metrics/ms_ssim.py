@@ -23,7 +23,7 @@ def ms_ssim(images: Any) -> float:
     A generator that has collapsed has a larger value than real data. Formula of a pair: `l_5^w5
     prod_s cs_s^ws` over five scales, each half of the scale before (means of 2x2), with a Gaussian
     window of 11 taps and sigma 1.5; negative contrasts count as 0; channels are averaged. To
-    support images from 8x8 pixels, the window is no larger than the image at each scale, and only
+    support images as small as 8x8, the window is no larger than the image at each scale, and only
     scales of at least two pixels a side are used, with weights divided by their sum: three at 8x8.
     From 176 pixels on, it is the usual MS-SSIM. Values of different image sizes are not comparable.
 

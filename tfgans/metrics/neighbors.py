@@ -142,7 +142,8 @@ def _closest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the index of the closest other and its exact distance.
 
-    `itself` is the index of the row among the others, which is skipped; beyond them it has none.
+    `itself` is the index of each row among the others, where it is skipped. An index out of range
+    means that the row is not among them.
     """
     left, right = centered(rows, others)
     indices, norms = np.empty(len(rows), np.int64), squared_norms(right)

@@ -89,7 +89,7 @@ def image_depth(depth: int, shape: tuple[int, ...]) -> int:
 
 
 def even_depth(depth: int | None, shape: tuple[int, ...], *, smallest_map: int) -> int:
-    """Returns a checked number of halvings, by which both sides can be divided.
+    """Returns the number of halvings, checked: both sides must be multiples of 2**depth.
 
     Args:
         depth: Int of at least 1, or None: halve at least once, and as long as both sides are even

@@ -156,7 +156,7 @@ class FDivergence(Objective):
         if self._divergence.ratio is None:
             raise ValueError(
                 "`density_ratio` needs a divergence whose optimum determines p / q; that of "
-                f"{self.name!r} only shows whether p / q is above 1. Use another, such as 'kl'. "
+                f"{self.name!r} only tells on which side of 1 it lies. Use another, such as 'kl'. "
                 f"Received: {self!r}"
             )
         # Only the square in the Hellinger ratio can reach this, in float16.

@@ -74,8 +74,8 @@ def langevin(
         prior: Bool, whether to add the gradient -x of a standard normal prior. For latents: then
             the density is that of DDLS, p0(z) exp D(G(z)). The DCD authors leave it out.
             Default: False.
-        temperature: Float above 0, the factor before the log density. The authors' name: it is the
-            inverse of a physical temperature, and more of it pulls harder. Default: 1.
+        temperature: Float above 0, the factor of the log density. The name is the authors': it is
+            the inverse of a physical temperature, and larger values pull harder. Default: 1.
         annealing: "none"; "thirds", noise times 1, 0.7, 0.4 in the thirds of the run (the authors'
             for pixels); or "tenths", step size and noise scale times 0.1 after each fifth (the
             authors' for latents). Default: "none".

@@ -36,7 +36,7 @@ generator | zcr, icr |
     discriminator costs another pass through it. bCR shows A to the discriminator alone: its
     changes may leak into the samples.
 
-    The weight of a term that the kind does not have changes nothing.
+    Weights of terms that `kind` does not include have no effect.
 
     Args:
         kind: "cr", "bcr", "zcr", or "icr", which is bCR and zCR. Default: "bcr".

@@ -116,7 +116,7 @@ class LeCam(Regularizer):
         return self.weight * term, logs
 
     def adapt(self, real_mean: tf.Tensor, fake_mean: tf.Tensor) -> None:
-        """Averages the mean logits of an update; numbers that are not finite count as none."""
+        """Averages the mean logits of an update, which is skipped if one of them is not finite."""
         received = tf.stack([real_mean, fake_mean])
         means = tf.convert_to_tensor(self._state.means)
         updates = tf.convert_to_tensor(self._state.updates)

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import re
 from collections.abc import Mapping
 
 import matplotlib as mpl
@@ -20,6 +21,8 @@ img { max-width: 100% } code { background: #f3f3f3 }
 summary { cursor: pointer; font-weight: bold }
 body.numbers { max-width: 80rem } h1 { overflow-wrap: anywhere } .numbers td { white-space: nowrap }
 """
+# Where a tag and an entity of HTML begin.
+_TAG, _ENTITY = re.compile("<(?=[a-zA-Z/!?])"), re.compile(r"&(?=#?\w+;)")
 # The first bytes of the formats of pictures.
 _TYPES = {b"\x89PNG": "image/png", b"RIFF": "image/webp"}
 
@@ -38,7 +41,7 @@ def _cell(value: object) -> str:
 
 def plain(text: str) -> str:
     """Returns a text in which Markdown finds no HTML."""
-    return text.replace("&", "&amp;").replace("<", "&lt;")
+    return _TAG.sub("&lt;", _ENTITY.sub("&amp;", text))
 
 
 def svg(figure: Figure, *, salt: str) -> bytes:

@@ -205,7 +205,7 @@ class ModelFolder:
         statuses = [VersionStatus(version, "AVAILABLE", "") for version in self.models]
         try:
             present = version_folders(self.path)
-        except OSError:  # What is loaded is served on.
+        except OSError:  # Loaded versions are still served.
             present = {}
         statuses += [
             VersionStatus(version, "END", reason)
