@@ -1,5 +1,6 @@
 """The committed reports of the labs, whose verdicts follow from the rows."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +27,25 @@ FIVE_SEEDS = ("limited_data",)
 def test_these_are_all():
     # `fashion_mnist` is of `tfgans sweep` and `tfgans compare`.
     assert {path.name for path in RESULTS.iterdir() if path.is_dir()} == {*NAMES, "fashion_mnist"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_overview_counts_the_runs_and_the_verdicts(name):
+    overview = (RESULTS / "README.md").read_text()
+    (line,) = (line for line in overview.splitlines() if line.startswith(f"| [`{name}`]"))
+    _, runs, seeds, cpu_seconds, *counts = line.strip("| ").split(" | ")
+    text = (RESULTS / name / "report.md").read_text()
+    assert f"- {runs} runs, seeds {seeds}, {cpu_seconds} CPU seconds" in text
+    decided = re.findall(r"^\|[^|]*\| (.*?) \|.*\*\*(reproduced|not reproduced)\*\*", text, re.M)
+    by_origin = {"papers": [], "partly ours": [], "ours": []}
+    for origin, word in decided:
+        partly = "partly ours" if "ours" in origin else "papers"
+        by_origin["ours" if origin.startswith("ours") else partly].append(word)
+    expected = [
+        f"{words.count('reproduced')} of {len(words)}" if words else "-"
+        for words in by_origin.values()
+    ]
+    assert counts == expected
 
 
 @pytest.mark.parametrize(
