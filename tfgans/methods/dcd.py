@@ -127,8 +127,8 @@ class DCD(GAN):
     ) -> Self:
         """Returns a DCD over copies of a trained GAN's networks.
 
-        The game is that of `gan`: its objective, penalty and weight clipping. Noise, augmentation and
-        regularizers are not taken over.
+        The game is that of `gan`: its objective, penalty and weight clipping. Noise, augmentation
+        and regularizers are not taken over.
 
         Args:
             gan: The trained `tfgans.GAN`; of its generator the average, if it has one.
