@@ -18,7 +18,7 @@ from tfgans.freed_memory import keep_freed_memory
 
 T = TypeVar("T")
 # Of `run_tasks`: the index of a task and how it ended.
-Results: TypeAlias = Generator[tuple[int, "Ended"], None, None]
+Results: TypeAlias = Generator[tuple[int, "TaskResult"], None, None]
 ENGINES = ("processes", "ray")
 # Runs before a process is replaced: TensorFlow frees little of what it traced.
 _RUNS_OF_A_PROCESS = 100
@@ -42,7 +42,7 @@ class Task(NamedTuple):
     seed: int
 
 
-class Ended(NamedTuple):
+class TaskResult(NamedTuple):
     """The result of a run.
 
     Attributes:
@@ -198,12 +198,12 @@ def _one_thread() -> None:
     threadpoolctl.threadpool_limits(1)
 
 
-def _measure_alone(task: Task) -> Ended:
+def _measure_alone(task: Task) -> TaskResult:
     _one_thread()
     return _measure(task)
 
 
-def _measure(task: Task) -> Ended:
+def _measure(task: Task) -> TaskResult:
     _forget_others(task.seed)
     begun = time.process_time()
     try:
@@ -211,8 +211,8 @@ def _measure(task: Task) -> Ended:
     except Exception as error:
         log = traceback.format_exc()
         line = " ".join(f"{type(error).__name__}: {error}".split())
-        return Ended(None, line, log, time.process_time() - begun)
-    return Ended(measures, cpu_seconds=time.process_time() - begun)
+        return TaskResult(None, line, log, time.process_time() - begun)
+    return TaskResult(measures, cpu_seconds=time.process_time() - begun)
 
 
 def _forget_others(seed: int) -> None:
@@ -229,6 +229,6 @@ def _forget_others(seed: int) -> None:
     tf.get_logger().setLevel("ERROR")
 
 
-def _died(error: BaseException) -> Ended:
+def _died(error: BaseException) -> TaskResult:
     line = " ".join(f"its process died: {error}".split())
-    return Ended(None, line, line)
+    return TaskResult(None, line, line)

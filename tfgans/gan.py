@@ -720,7 +720,7 @@ class GAN(keras.Model):
     ) -> tf.Tensor:
         """Returns the examples of an update's latents with noise of `stddev` added to them."""
         self._has_drawn_near = False
-        near = self.generate(num, labels, stream=stream.near(stddev), training=True)
+        near = self.generate(num, labels, stream=stream.with_latent_noise(stddev), training=True)
         if not self._has_drawn_near:
             raise ValueError(
                 "A regularizer compares fakes of latents near each other, and "
@@ -784,13 +784,13 @@ class GAN(keras.Model):
         )
         fake_logits = discriminator.judge(
             fake.values, examples.fake_labels, stream=stream, training=training
-        ).times(fake.weights)
+        ).scaled_by(fake.weights)
         on_real, on_fake = self._loss_terms(
             objective.discriminator_loss, real_logits, fake_logits, fake.weights, training
         )
         # Where a game pairs real with fake, its term on the real has the weight of the pair.
         paired = fake.weights if objective.pairs_real_with_fake else None
-        loss = real_logits.with_values(on_real).times(paired).mean()
+        loss = real_logits.with_values(on_real).scaled_by(paired).mean()
         loss += fake_logits.with_values(on_fake).mean()
         logs = {
             "discriminator_loss": loss,
@@ -865,7 +865,7 @@ class GAN(keras.Model):
         on_fake = self._loss_terms(
             objective.generator_loss, real_logits, fake_logits, fake.weights, training
         )
-        loss = fake_logits.with_values(on_fake).times(fake.weights).mean()
+        loss = fake_logits.with_values(on_fake).scaled_by(fake.weights).mean()
         logs = {"generator_loss": loss}
         if layer_loss is not None:
             logs["generator_layer_loss"] = layer_loss
@@ -1030,7 +1030,7 @@ class GAN(keras.Model):
         def judge(examples: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
             return player.judge(examples, labels, stream=stream, training=True).values
 
-        def fake_near(stddev: float) -> tf.Tensor:
+        def perturbed_fakes(stddev: float) -> tf.Tensor:
             fake = self._generate_near(num, labels, stream=stream, stddev=stddev)
             seen = self._augmented(fake, stream, _ROLES_OF_FAKE, training=True)
             (assigned,) = player.assign_rows(seen, stream=stream, training=True)
@@ -1043,7 +1043,7 @@ class GAN(keras.Model):
             fake_logits=fake_logits,
             judge_real=lambda rows: judge(rows, examples.real_labels),
             judge_fake=lambda rows: judge(rows, examples.fake_labels),
-            fake_near=fake_near,
+            perturbed_fakes=perturbed_fakes,
             key=stream.key(Role.REGULARIZER),
         )
 

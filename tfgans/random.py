@@ -179,7 +179,7 @@ class Stream:
         """Returns float32 draws of U[0, 1); `shape[0]` counts the examples of this replica."""
         return uniform(shape, self.key(role))
 
-    def near(self, latent_noise: float) -> "Stream":
+    def with_latent_noise(self, latent_noise: float) -> "Stream":
         """Returns the stream of the same draws, with noise on the latents."""
         return Stream(self._key, latent_noise=latent_noise)
 

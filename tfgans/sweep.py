@@ -62,7 +62,7 @@ class Row(NamedTuple):
         cell: The run.
         state: "finished", "failed", "stopped" (it goes on from its last backup) or "waiting".
         step: Int, training steps, 0 before the first backup.
-        cpu_seconds: Float, see `tfgans.training.Spent`.
+        cpu_seconds: Float, see `tfgans.training.TimeSpent`.
         evaluated_step: Int, the step of its last evaluation; None before the first.
         metrics: The numbers of this evaluation by name.
         error: The failure in one line; "" for other states.

@@ -26,7 +26,7 @@ class Weighted(NamedTuple):
         """Returns other values with the same weights."""
         return self._replace(values=values)
 
-    def times(self, weights: tf.Tensor | None) -> Self:
+    def scaled_by(self, weights: tf.Tensor | None) -> Self:
         """Returns the values with their weights multiplied by `weights`; None is 1."""
         if weights is None:
             return self

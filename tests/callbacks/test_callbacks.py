@@ -65,7 +65,7 @@ class TestBackup:
         newest = max(tmp_path.iterdir())
         newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
         # Another worker of a cluster leaves the file to the chief.
-        assert callbacks.Backup(tmp_path).restore(toy.gan(), mend=False) == 3
+        assert callbacks.Backup(tmp_path).restore(toy.gan(), rename_damaged=False) == 3
         assert newest.exists()
         gan = toy.gan()
         with pytest.warns(UserWarning, match=r"step-00000006.* is damaged .* the one before"):

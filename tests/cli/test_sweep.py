@@ -42,7 +42,7 @@ def replace_runs(monkeypatch, ended):
 
 @pytest.fixture
 def unchecked(monkeypatch):
-    replace_runs(monkeypatch, lambda task: engines.Ended({"error": ""}))
+    replace_runs(monkeypatch, lambda task: engines.TaskResult({"error": ""}))
 
 
 def rows(path):
@@ -162,7 +162,7 @@ def test_runs_of_equal_cpu_time_have_the_steps_that_take_it(tmp_path, monkeypatc
 
     def ended(task):
         timed = task.measure is sweep.time_steps
-        return engines.Ended({"step_seconds": next(costs)} if timed else {"error": ""})
+        return engines.TaskResult({"step_seconds": next(costs)} if timed else {"error": ""})
 
     replace_runs(monkeypatch, ended)
 
@@ -194,10 +194,10 @@ def test_runs_of_equal_cpu_time_have_the_steps_that_take_it(tmp_path, monkeypatc
 def test_a_combination_that_cannot_be_timed_is_a_failed_row(tmp_path, monkeypatch):
     def ended(task):
         if task.measure is not sweep.time_steps:
-            return engines.Ended({"error": ""})
+            return engines.TaskResult({"error": ""})
         if "--learning_rate=1e30" in task.arguments["words"]:
-            return engines.Ended(None, "FloatingPointError: generator_loss is nan")
-        return engines.Ended({"step_seconds": 0.01})
+            return engines.TaskResult(None, "FloatingPointError: generator_loss is nan")
+        return engines.TaskResult({"step_seconds": 0.01})
 
     replace_runs(monkeypatch, ended)
     flags = "--learning_rate=1e-3,1e30 --equal_cpu_seconds=.1 --run_dir={path}"
@@ -222,7 +222,7 @@ def test_runs_are_where_the_sweep_is_on_every_machine(tmp_path, monkeypatch):
 
     def ended(task):
         told.extend(word for word in task.arguments["words"] if word.startswith("--run_dir"))
-        return engines.Ended({"error": ""})
+        return engines.TaskResult({"error": ""})
 
     replace_runs(monkeypatch, ended)
     monkeypatch.chdir(tmp_path)
@@ -238,7 +238,7 @@ def test_devices_are_checked_in_processes_of_their_own(flag, is_fresh, tmp_path,
 
     def run_tasks(tasks, *, fresh=False, **_):
         freshness.append(fresh)
-        return ((i, engines.Ended({"error": ""})) for i, _ in enumerate(tasks))
+        return ((i, engines.TaskResult({"error": ""})) for i, _ in enumerate(tasks))
 
     monkeypatch.setattr(engines, "run_tasks", run_tasks)
     assert run("sweep", f"--run_dir={{path}} --dry_run --{flag}", path=tmp_path).returncode == 0
@@ -248,7 +248,7 @@ def test_devices_are_checked_in_processes_of_their_own(flag, is_fresh, tmp_path,
 def test_an_interrupted_sweep_writes_what_its_runs_have_done(tmp_path, monkeypatch):
     def run_tasks(tasks, **_):
         if "--dry_run" in tasks[0].arguments["words"]:
-            return ((i, engines.Ended({"error": ""})) for i, _ in enumerate(tasks))
+            return ((i, engines.TaskResult({"error": ""})) for i, _ in enumerate(tasks))
         return interrupted()
 
     def interrupted():

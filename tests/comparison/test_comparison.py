@@ -216,7 +216,7 @@ def test_a_schedule_moves_an_average(table):
     description["settings"] |= {"ema": None, "schedule": schedule}
     (table / "0-0" / "run.json").write_text(json.dumps(description))
     (run,) = find_runs([table / "0-0"])
-    assert run.last_evaluation.doubts(run.record) == []
+    assert run.last_evaluation.possible_differences(run.record) == []
 
 
 def test_settings_tell_groups_apart_without_flags(tmp_path):

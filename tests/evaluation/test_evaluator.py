@@ -84,7 +84,7 @@ def test_held_out_examples_stand_in_for_samples():
     assert (record.fake["split"], record.fake["num_examples"]) == ("test", 360)
     by_hand = evaluate(test.array, train, **FRECHET, num_real=500)
     assert record.metrics[NAME].value == pytest.approx(by_hand.metrics[NAME].value, rel=1e-6)
-    assert by_hand.obstacles(record) == []
+    assert by_hand.incompatibilities(record) == []
     with pytest.raises(ValueError, match="holds the real examples themselves"):
         evaluate(train, train, **FRECHET)
     with pytest.raises(ValueError, match=r"must have the shape .*\(8, 8, 1\). Received"):

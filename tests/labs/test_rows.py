@@ -58,7 +58,7 @@ def test_an_unfinished_row_is_removed(tmp_path, cut):
         ours.append(row(seed, path=[1.0, 2.0], error="of no use"))
     whole = ours.path.read_bytes()
     ours.path.write_bytes(whole[:-cut])
-    ours.mend()
+    ours.repair()
     left = ours.path.read_bytes() if ours.path.exists() else b""
     assert whole.startswith(left)
     assert left.endswith(b"\n") or not left
@@ -70,6 +70,6 @@ def test_an_unfinished_row_is_removed(tmp_path, cut):
 def test_another_file_is_refused(tmp_path):
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match=r"other columns.*Choose another"):
-        rows(tmp_path).mend()
+        rows(tmp_path).repair()
     with pytest.raises(ValueError, match="Unknown columns: what"):
         rows(tmp_path).append(row(what=1))

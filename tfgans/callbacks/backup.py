@@ -231,12 +231,12 @@ class Backup(Callback):
         """Returns the step of the newest backup, damaged or not, or None if there is no backup."""
         return next((saved.step for saved in self._backups()), None)
 
-    def restore(self, model: GAN, *, mend: bool = True) -> int | None:
+    def restore(self, model: GAN, *, rename_damaged: bool = True) -> int | None:
         """Loads the newest whole backup into a compiled model.
 
         Args:
             model: The compiled model.
-            mend: Bool, whether to rename damaged backups. If several processes share the folder,
+            rename_damaged: Bool, whether to rename damaged backups. If several processes share the folder,
                 only one of them may do this. Default: True.
 
         Returns:
@@ -249,10 +249,10 @@ class Backup(Callback):
         if not model.compiled:
             raise ValueError("Compile the model before `restore`: a backup holds its optimizers")
         backups = self._backups()
-        for saved in self._whole(backups, mend=mend):
+        for saved in self._whole(backups, rename_damaged=rename_damaged):
             self.load(model, saved.path)
             return saved.step
-        if backups and mend:
+        if backups and rename_damaged:
             raise ValueError(
                 f"All backups in {self.directory} are damaged and were renamed. The next start "
                 "begins at step 0 and overwrites the models and tables of the run"
@@ -260,7 +260,7 @@ class Backup(Callback):
         return None
 
     def _whole(
-        self, backups: Iterable[_SavedBackup], *, mend: bool = True
+        self, backups: Iterable[_SavedBackup], *, rename_damaged: bool = True
     ) -> Iterator[_SavedBackup]:
         """Yields the whole backups, and renames damaged backups before them."""
         for saved in backups:
@@ -268,7 +268,7 @@ class Backup(Callback):
             if files.sha256(path)[:16] in path.name:
                 yield saved
                 continue
-            if not mend:
+            if not rename_damaged:
                 continue
             # The same step will be saved again.
             path.rename(path.with_name(f"damaged-{path.name}"))

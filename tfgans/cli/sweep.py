@@ -445,7 +445,7 @@ def _timed(table: "Sweep", folder: Path) -> tuple["Sweep", dict[str, str]]:
 def time_steps(*, words: Sequence[str], seconds: float, log: str) -> dict[str, float]:
     """Trains for a while in this process, and returns the CPU seconds of a step (`step_seconds`).
 
-    Evaluations, pictures, checks and backups are left out, as in `tfgans.training.Spent`.
+    Evaluations, pictures, checks and backups are left out, as in `tfgans.training.TimeSpent`.
 
     Args:
         words: The words after `tfgans train`.

@@ -12,7 +12,7 @@ import pandas as pd
 
 from tfgans import checks
 from tfgans.comparison.recorded_run import RecordedRun
-from tfgans.comparison.settings import Value, differing, is_seed, telling
+from tfgans.comparison.settings import Value, differing, distinguishing, is_seed
 from tfgans.evaluation import MetricValue, Record, quantity_of, short_name
 from tfgans.reports.seeds import rank_test, sign_test, summary
 
@@ -139,7 +139,7 @@ class Comparison:
         unfinished: Set of the names of the runs whose records do not count.
         in_training: Set of the names of the runs whose records are evaluations in training.
         settings: Dict of all settings that are not the same in all groups: their values by group.
-        doubts: List of strings, what else may make a difference between records, and which
+        notes: List of strings, what else may make a difference between records, and which
             records do not count.
 
     Raises:
@@ -163,23 +163,23 @@ class Comparison:
         self.records, self.in_training = _records(self.runs, reference, metrics)
         self.reference = reference
         compared = {"the reference": reference} if reference is not None else {}
-        self.doubts = _check_records(self.records | compared)
+        self.notes = _check_records(self.records | compared)
         recorded = [run for run in self.runs if run.name in self.records]
         running = [run.name for run in recorded if not run.is_finished]
         self.unfinished = frozenset(running if len(running) < len(recorded) else ())
         if running:
             counted = "do not count" if self.unfinished else "count, since no run has finished"
-            self.doubts.append(f"the numbers of unfinished runs {counted} ({_listed(running)})")
+            self.notes.append(f"the numbers of unfinished runs {counted} ({_listed(running)})")
         replaced = [
             run.name for run in recorded if run.name in self.in_training and run.record is not None
         ]
         if replaced:
-            self.doubts.append(
+            self.notes.append(
                 "records of `tfgans evaluate` do not count, since other runs have only evaluations "
                 f"during training ({_listed(replaced)})"
             )
         if self.absent:
-            self.doubts.append(
+            self.notes.append(
                 f"runs without a folder belong to no group here ({_listed([*self.absent])})"
             )
         by_settings: dict[tuple[tuple[str, str], ...], list[RecordedRun]] = {}
@@ -192,7 +192,7 @@ class Comparison:
             for ours in by_settings.values()
         ]
         self.settings = differing([ours[0].settings for ours in grouped])
-        told = telling(self.settings, _flags_of(grouped))
+        told = distinguishing(self.settings, _flags_of(grouped))
         self.groups = tuple(
             Group(
                 {name: values[index] for name, values in told.items()},
@@ -409,7 +409,7 @@ def _check_records(records: Mapping[str, Record]) -> list[str]:
     for base in bases.values():
         refused: dict[str, list[str]] = {}
         for name, record in records.items():
-            reasons = records[base].obstacles(record) if name != base else []
+            reasons = records[base].incompatibilities(record) if name != base else []
             if reasons:
                 refused.setdefault("; ".join(reasons), []).append(name)
         if refused:
@@ -419,7 +419,7 @@ def _check_records(records: Mapping[str, Record]) -> list[str]:
                 "Evaluate all runs with the same protocol, or leave these out"
             )
     for name, record in list(records.items())[1:]:
-        for doubt in next(iter(records.values())).doubts(record):
+        for doubt in next(iter(records.values())).possible_differences(record):
             doubts.setdefault(doubt, []).append(name)
     return [f"{doubt} ({_listed(names)})" for doubt, names in doubts.items()]
 

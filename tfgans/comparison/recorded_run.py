@@ -17,7 +17,7 @@ from tfgans import files
 from tfgans.comparison.settings import Value, flatten, is_seed
 from tfgans.evaluation import MetricValue, Record
 from tfgans.sweep import TABLE, read_table
-from tfgans.training import EvaluatedNumber, RunDirectory, Spent
+from tfgans.training import EvaluatedNumber, RunDirectory, TimeSpent
 
 _GRID = re.compile(r"step-(\d+)\.png")
 _BACKUP = re.compile(r"step-(\d+)-")
@@ -105,7 +105,7 @@ class RecordedRun:
     @functools.cached_property
     def times(self) -> pd.DataFrame:
         """Table of `step`, `seconds` and `cpu_seconds`, as of `RunDirectory.time_spent`."""
-        table = pd.DataFrame(self._directory.time_spent(), columns=Spent._fields)
+        table = pd.DataFrame(self._directory.time_spent(), columns=TimeSpent._fields)
         return table.drop_duplicates("step", keep="last", ignore_index=True)
 
     @functools.cached_property

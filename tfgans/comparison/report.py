@@ -212,7 +212,7 @@ def _comparison_parts(comparison: Comparison, command: str) -> list[Part]:
         some = "No run has" if record is None else "These runs have no"
         words = f"{some} numbers from `tfgans evaluate` yet; these commands add them:"
         parts += [Part("## Runs without a record"), Part(f"{words}\n\n{commands}")]
-    notes = [*comparison.doubts, *comparison.stale_records(), *comparison.repeated]
+    notes = [*comparison.notes, *comparison.stale_records(), *comparison.repeated]
     if notes:
         parts += [Part("## Notes"), Part("\n".join(f"- {document.plain(note)}" for note in notes))]
     parts += [Part("## Runs"), Part(_run_table(comparison))]

@@ -86,7 +86,7 @@ def _told_apart(values: Sequence[Value]) -> list[str]:
     return [ABSENT if value is None else str(value) for value in values]
 
 
-def telling(
+def distinguishing(
     settings: Mapping[str, Sequence[str]], flags: Mapping[str, Sequence[str]]
 ) -> dict[str, Sequence[str]]:
     """Returns what tells all groups apart: the flags that differ, and as few settings as needed.
@@ -101,8 +101,8 @@ def telling(
 
     Example:
 
-    >>> from tfgans.comparison.settings import telling
-    >>> telling({"model": ["GAN", "WGAN", "WGAN"], "critics": ["1", "5", "5"]}, {})
+    >>> from tfgans.comparison.settings import distinguishing
+    >>> distinguishing({"model": ["GAN", "WGAN", "WGAN"], "critics": ["1", "5", "5"]}, {})
     {'model': ['GAN', 'WGAN', 'WGAN']}
     """
     order = list(settings)

@@ -275,18 +275,18 @@ class Record:
         Raises:
             ValueError: If the records do not compare, with the reasons; or share no metric.
         """
-        reasons = self.obstacles(other)
+        reasons = self.incompatibilities(other)
         if reasons:
             raise ValueError(
                 f"The records are not comparable: {'; '.join(reasons)}. Evaluate both with the "
                 "same protocol"
             )
-        for doubt in self.doubts(other):
+        for doubt in self.possible_differences(other):
             warnings.warn(f"The records may not compare: {doubt}", stacklevel=2)
         shared = [name for name in self.metrics if name in other.metrics]
         return {name: _difference(self.metrics[name], other.metrics[name]) for name in shared}
 
-    def obstacles(self, other: "Record") -> list[str]:
+    def incompatibilities(self, other: "Record") -> list[str]:
         """Returns why the numbers of two records do not compare; nothing if they do.
 
         Args:
@@ -309,7 +309,7 @@ class Record:
                 )
         return reasons if shared else [*reasons, "they have no metric in common"]
 
-    def doubts(self, other: "Record") -> list[str]:
+    def possible_differences(self, other: "Record") -> list[str]:
         """Returns what may make a difference between two records beside their models.
 
         Args:

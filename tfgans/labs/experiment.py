@@ -140,7 +140,7 @@ def _open(lab: Lab, folder: Path, *, quick: bool) -> Rows:
         columns=lab.columns(),
         lists=list(lab.measures),
     )
-    rows.mend()
+    rows.repair()
     return rows
 
 

@@ -40,7 +40,7 @@ class Rows:
             raise ValueError(f"Unknown columns: {', '.join(unknown)}")
         new = not self.path.exists()
         lines = [self._columns] * new + [[_text(row.get(name)) for name in self._columns]]
-        # A single write: a kill leaves at most an unfinished last line, which `mend` removes.
+        # A single write: a kill leaves at most an unfinished last line, which `repair` removes.
         data = _csv(lines)
         with self.path.open("ab", buffering=0) as file:
             if file.write(data) != len(data):
@@ -49,7 +49,7 @@ class Rows:
                 )
             os.fsync(file.fileno())
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Removes the unfinished row that a kill may have left.
 
         Raises:
@@ -117,7 +117,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        # A row is a line, so that `mend` recognizes an unfinished row by its missing end.
+        # A row is a line, so that `repair` recognizes an unfinished row by its missing end.
         return " ".join(value.split())
     if isinstance(value, list | tuple):
         return json.dumps([float(number) for number in value])

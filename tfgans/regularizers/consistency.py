@@ -124,7 +124,7 @@ generator | zcr, icr |
             changed = self.augmentation(tf.stop_gradient(judged.fake), key)
             compare(self.fake_weight, judged.fake_logits, judged.judge_fake(changed))
         if self.generator_noise is not None:
-            near = tf.stop_gradient(judged.fake_near(self.generator_noise))
+            near = tf.stop_gradient(judged.perturbed_fakes(self.generator_noise))
             compare(self.latent_weight, judged.fake_logits, judged.judge_fake(near))
         total = tf.add_n([weight * gap for weight, gap in terms])
         return total, {"consistency": tf.add_n([gap for _, gap in terms])}

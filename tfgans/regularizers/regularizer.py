@@ -23,7 +23,7 @@ class Judged(NamedTuple):
         fake_logits: `Weighted` logits of the fakes.
         judge_real: Callable, examples in the place of the real examples -> logits [rows, columns].
         judge_fake: The same for examples in the place of the fakes.
-        fake_near: Callable `(stddev)` -> fakes of latents that noise has moved, as the
+        perturbed_fakes: Callable `(stddev)` -> fakes of latents that noise has moved, as the
             discriminator sees them: with the augmentation and the noise of the fakes.
         key: The int64[2] random key of the regularizer in this update.
     """
@@ -34,7 +34,7 @@ class Judged(NamedTuple):
     fake_logits: Weighted
     judge_real: Callable[[tf.Tensor], tf.Tensor]
     judge_fake: Callable[[tf.Tensor], tf.Tensor]
-    fake_near: Callable[[float], tf.Tensor]
+    perturbed_fakes: Callable[[float], tf.Tensor]
     key: tf.Tensor
 
 

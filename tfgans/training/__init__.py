@@ -6,7 +6,7 @@ from tfgans.training.cluster import STRATEGIES, WorkerLost, make_strategy
 from tfgans.training.directory import CHECKPOINTS, RunDirectory, load_checkpoint, load_model
 from tfgans.training.run import Interrupted, Run
 from tfgans.training.settings import draw_labels
-from tfgans.training.time_limit import Spent
+from tfgans.training.time_limit import TimeSpent
 
 __all__ = [
     "CHECKPOINTS",
@@ -15,7 +15,7 @@ __all__ = [
     "Interrupted",
     "Run",
     "RunDirectory",
-    "Spent",
+    "TimeSpent",
     "WorkerLost",
     "draw_labels",
     "keep_freed_memory",

@@ -17,7 +17,7 @@ from tfgans import checks, compat, files
 from tfgans.callbacks import Backup
 from tfgans.callbacks.evaluation import EvaluatedNumber, read_evaluations
 from tfgans.gan import GAN
-from tfgans.training.time_limit import Spent, read_time
+from tfgans.training.time_limit import TimeSpent, read_time
 from tfgans.versions import versions
 
 _NUM_LISTED = 5
@@ -285,11 +285,11 @@ class RunDirectory:
                 "directory"
             ) from error
 
-    def time_spent(self) -> list[Spent]:
+    def time_spent(self) -> list[TimeSpent]:
         """Returns the time of the run after each epoch of the log, and at its backups.
 
         Returns:
-            A list of `Spent` (`step`, `seconds`, `cpu_seconds`) in the order of the steps; empty
+            A list of `TimeSpent` (`step`, `seconds`, `cpu_seconds`) in the order of the steps; empty
             before the first.
 
         Raises:
@@ -392,7 +392,7 @@ def _load_newest_backup(gan: GAN, folder: Path) -> None:
     # The training process may remove a backup that is about to be read: then a newer one exists.
     for attempt in range(_ATTEMPTS):
         try:
-            if Backup(folder).restore(gan, mend=False) is None:
+            if Backup(folder).restore(gan, rename_damaged=False) is None:
                 raise ValueError(f"{folder} holds no whole backup yet. Wait for the first")
             return
         except FileNotFoundError:

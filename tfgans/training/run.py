@@ -542,7 +542,7 @@ class Run:
         cluster, gan = self._cluster, self._gan
         cluster.wait()
         if not cluster.is_chief:
-            self._backup.restore(gan, mend=False)
+            self._backup.restore(gan, rename_damaged=False)
             self._limit.restore(gan.step)
         if cluster.total(gan.step) != gan.step * cluster.num_workers:
             raise ValueError(

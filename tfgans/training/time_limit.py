@@ -15,7 +15,7 @@ _AGREE_EVERY = 10
 _HEADER = "step,seconds,cpu_seconds"
 
 
-class Spent(NamedTuple):
+class TimeSpent(NamedTuple):
     """The time of a run up to a step.
 
     Attributes:
@@ -160,18 +160,18 @@ class TimeLimit(Callback):
         self._table.append([f"{step},{self._elapsed():.3f},{self._clock.seconds:.3f}\n"])
 
 
-def read_time(path: Path) -> list[Spent]:
+def read_time(path: Path) -> list[TimeSpent]:
     """Returns the time of a run after each of its epochs, from its `time.csv`.
 
     Returns:
-        A list of `Spent` in the order of the steps; empty if the run has not begun.
+        A list of `TimeSpent` in the order of the steps; empty if the run has not begun.
 
     Raises:
         ValueError: If the file is damaged.
     """
     rows = StepTable(path, _HEADER, writer="TimeLimit").rows()
     try:
-        return [Spent(int(step), float(wall), float(cpu)) for step, wall, cpu in rows]
+        return [TimeSpent(int(step), float(wall), float(cpu)) for step, wall, cpu in rows]
     except ValueError as error:
         raise ValueError(
             f"{path} is damaged: {error}. Remove it to begin the time of the run anew"
