@@ -289,8 +289,8 @@ class RunDirectory:
         """Returns the time of the run after each epoch of the log, and at its backups.
 
         Returns:
-            A list of `TimeSpent` (`step`, `seconds`, `cpu_seconds`) in the order of the steps; empty
-            before the first.
+            A list of `TimeSpent` (`step`, `seconds`, `cpu_seconds`) in the order of the steps;
+            empty before the first.
 
         Raises:
             ValueError: If the file is damaged.
