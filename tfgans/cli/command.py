@@ -197,9 +197,15 @@ def tell(name: str, message: str) -> None:
 
 @contextlib.contextmanager
 def interrupting_signals() -> Iterator[None]:
-    """Raises KeyboardInterrupt at SIGTERM too: the processes of the runs must end with it."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, _interrupt) for number in numbers}
+    """Raises KeyboardInterrupt at other signals too: the processes of the runs must end with it.
+
+    A signal that the process ignores, as SIGHUP under `nohup`, stays ignored.
+    """
+    before = {
+        number: signal.signal(number, _interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:

@@ -243,7 +243,7 @@ class Run:
 
         Raises:
             ValueError: If the folder holds another run, or more steps than `steps`.
-            Interrupted: After SIGINT or SIGTERM; everything is saved.
+            Interrupted: After SIGINT, SIGTERM or SIGHUP; everything is saved.
             WorkerLost: If another process of the cluster has ended early.
             FloatingPointError: If a loss became NaN or infinite; the last good backup stays.
         """
