@@ -85,8 +85,9 @@ class GAN(keras.Model):
 
     One training step is `discriminator_steps` updates of the discriminator, each on fresh real
     examples and fresh latents, then one update of the generator. All random draws are a pure
-    function of (`seed`, step), so runs are reproducible, and training a saved and reloaded model
-    further gives bit-identical results.
+    function of (`seed`, step), except those of random layers such as Dropout, whose states are
+    saved. So runs are reproducible, and training a saved and reloaded model further gives
+    bit-identical results.
 
     The networks can be any Keras models, or mixtures of them (`MixtureGenerator`,
     `MixtureDiscriminator`). With mixtures, each loss term is a sum over pairs of components,
@@ -122,8 +123,8 @@ class GAN(keras.Model):
             `export` then use. The effective decay is min(ema, (1 + step) / (10 + step)), as in
             `tf.train.ExponentialMovingAverage`, so that the initial weights are soon forgotten.
             Default: None, no average.
-        seed: Int, the seed of all random draws. It does not seed the networks' initial weights.
-            Default: 0.
+        seed: Int, the seed of these draws. It seeds neither the networks' initial weights nor their
+            random layers. Default: 0.
         name: String, optional.
 
     Call arguments:

@@ -46,7 +46,7 @@ def refuse_probabilities(discriminator: keras.layers.Layer) -> None:
 
 
 def check_image_generator(generator: keras.layers.Layer) -> None:
-    """Raises ValueError if a generator of images ends in an activation that cannot reach [-1, 1].
+    """Raises ValueError if a generator of images ends in an activation that misses part of [-1, 1].
 
     Images lie in [-1, 1]. Outputs that do not have the rank of images [batch, height, width,
     channels] are not checked.

@@ -1,7 +1,7 @@
 """A player of the game: a network, its calls in training, and its updates.
 
 A plain network is a player whose outputs have one column and weight 1; a mixture of k networks is
-a player too. How both are called and updated differs in this file and in `tfgans/mixtures` only.
+a player too. Only this file and `tfgans/mixtures` call and update the two differently.
 """
 
 import contextlib

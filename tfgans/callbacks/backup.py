@@ -236,8 +236,8 @@ class Backup(Callback):
 
         Args:
             model: The compiled model.
-            rename_damaged: Bool. If several processes share the folder, only one of them may do
-                this. Default: True.
+            rename_damaged: Bool, whether to rename damaged backups. If several processes share the
+                folder, only one of them may do this. Default: True.
 
         Returns:
             The step of the backup, or None if there is no backup.

@@ -47,11 +47,11 @@ def paired(first: Iterable[float], second: Iterable[float]) -> list[tuple[float,
 
     Args:
         first: Series with the seeds as its index, as of `column`; or numbers by seed.
-        second: The same. Of two series the seeds count that are in both.
+        second: The same. Of two series, only the seeds that are in both count.
 
     Raises:
-        ValueError: If these are no series, and their numbers of seeds differ; or a seed is twice in
-            a series.
+        ValueError: If these are not both series, and their numbers of seeds differ; or a seed
+            occurs twice in a series.
     """
     if not (isinstance(first, pd.Series) and isinstance(second, pd.Series)):
         return list(zip(first, second, strict=True))

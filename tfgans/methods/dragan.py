@@ -87,7 +87,7 @@ class DRAGAN(GAN):
 
     @property
     def noise(self) -> str:
-        """The noise of the perturbed examples, "uniform" or "normal"."""
+        """The noise of the perturbed examples, "uniform", "symmetric" or "gaussian"."""
         return self.penalty.noise
 
     @property

@@ -92,7 +92,7 @@ class KLWGAN(GAN):
 
     @property
     def temperature(self) -> float:
-        """By what the logits in the weights are divided."""
+        """The number by which the logits in the weights are divided."""
         return self.objective.temperature
 
     @property

@@ -117,7 +117,7 @@ class R3GAN(GAN):
 
     @property
     def gamma(self) -> float | None:
-        """Twice the weight of each of both penalties; None with a schedule, which sets it."""
+        """Twice the weight of each of the two penalties; None with a schedule, which sets it."""
         return None if self.schedule is not None else 2 * self.penalty.terms[0].weight
 
     @property

@@ -203,7 +203,7 @@ class Metric(abc.ABC):
 def wilson(share: float, num: int) -> tuple[float, float]:
     """Returns the center of Wilson's 95 % interval of a share of `num` draws, and its error.
 
-    The interval is center +- 1.96 error. For a share of 0 or 1 its other end is not at the share.
+    The interval is center +- 1.96 error. Even for a share of 0 or 1, its length is above 0.
 
     Reference: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
     """

@@ -40,7 +40,7 @@ def curve(
 ) -> None:
     """Draws the median of lists of the same length, and the range of their values.
 
-    NaN counts as absent: at each place of the lists there is a number in one of them.
+    NaN counts as absent; at each place, at least one of the lists must have a number.
     """
     values = pd.DataFrame(runs.tolist(), dtype="float64")
     if not len(values):

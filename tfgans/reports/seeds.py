@@ -68,8 +68,8 @@ def summary(values: Sequence[float] | np.ndarray | pd.Series) -> tuple[float, fl
 def summaries(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
     """Returns a table with a row per group: the seeds, and each measure as "median [low, high]".
 
-    "-" stands for a measure that no run of the group has. Of others the median and the interval are
-    of the runs that have it, and the number of runs without it is added.
+    "-" stands for a measure that no run of the group has. Of any other measure, the median and the
+    interval are over the runs that have it, and the number of runs without it is added.
     """
 
     def text(values: Any) -> str:
