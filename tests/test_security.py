@@ -176,7 +176,7 @@ def test_removal_does_not_follow_links(tmp_path):
     (victim / "file").write_text("mine")
     versions = tmp_path / "versions"
     versions.mkdir()
-    (versions / f"{files._host_prefix()}999999999-x").symlink_to(victim)
+    (versions / f"{files.temporary_prefix()}999999999-x").symlink_to(victim)
     files.remove_temporaries(versions)
     (versions / "1").symlink_to(victim)
     (versions / "new").mkdir()

@@ -1,5 +1,6 @@
 """Executes runs in single-threaded processes on this machine, or on a Ray cluster."""
 
+import collections
 import concurrent.futures.process
 import gc
 import importlib.util
@@ -32,6 +33,8 @@ THREAD_VARIABLES = (
 )
 # Seconds that a run which must end early has to save its state.
 SECONDS_TO_SAVE = 30
+# Seconds between two looks at the runs.
+_POLL = 0.5
 
 
 class Task(NamedTuple):
@@ -110,35 +113,38 @@ def _by_processes(tasks: Sequence[Task], workers: int, runs_of_a_process: int) -
     import pebble
 
     pebble.CONSTS.term_timeout = SECONDS_TO_SAVE
-    waiting = dict(enumerate(tasks))
+    waiting = collections.deque(range(len(tasks)))
     while waiting:
-        broken: BaseException | None = None
-        before = len(waiting)
+        num_waiting = len(waiting)
         pool = pebble.ProcessPool(
-            max_workers=min(workers, len(waiting)),
+            max_workers=min(workers, num_waiting),
             max_tasks=runs_of_a_process,
             initializer=_prepare_process,
             context=multiprocessing.get_context("spawn"),
         )
+        running: dict[concurrent.futures.Future[TaskResult], int] = {}
         try:
-            futures: dict[Any, int] = {
-                pool.schedule(_measure, args=(task,)): index for index, task in waiting.items()
-            }
-            for future in concurrent.futures.as_completed(futures):
-                error = future.exception()
-                # A process that dies between two runs breaks the pool: runs wait for the next.
-                if isinstance(error, concurrent.futures.process.BrokenProcessPool):
-                    broken = error
-                    continue
-                index = futures[future]
-                del waiting[index]
-                # `_measure` catches every exception: any other error killed the process.
-                yield index, future.result() if error is None else _died(error)
+            while pool.active and (waiting or running):
+                # No more than the pool takes at once: it forgets others if it breaks.
+                while waiting and len(running) < 2 * workers:
+                    index = waiting.popleft()
+                    running[pool.schedule(_measure, args=(tasks[index],))] = index
+                done, _ = concurrent.futures.wait(
+                    running, timeout=_POLL, return_when=concurrent.futures.FIRST_COMPLETED
+                )
+                for future in done:
+                    error = future.exception()
+                    if isinstance(error, concurrent.futures.process.BrokenProcessPool):
+                        continue
+                    # `_measure` catches every exception: any other error killed the process.
+                    yield running.pop(future), future.result() if error is None else _died(error)
         finally:
             pool.stop()
             pool.join()
-        if broken is not None and len(waiting) == before:
-            yield from ((index, _died(broken)) for index in waiting)
+        # A process that dies between two runs breaks the pool. The next one takes its runs.
+        waiting.extendleft(sorted(running.values(), reverse=True))
+        if len(waiting) == num_waiting:
+            yield from ((index, _died(RuntimeError("no process starts"))) for index in waiting)
             return
 
 
@@ -173,8 +179,8 @@ def _prepare_process() -> None:
     """Gives a process a single thread, and leaves its end to the process that started it."""
     _one_thread()
     keep_freed_memory()
-    # Ctrl-C in a terminal reaches all processes; that of the engine then ends the others.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    # Signals of a terminal reach all processes; that of the engine then ends the others.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGHUP])
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

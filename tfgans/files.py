@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import fcntl
-import functools
 import hashlib
 import os
 import secrets
@@ -183,16 +182,7 @@ def _is_ours(name: str) -> bool:
 
 def temporary_prefix() -> str:
     """Returns how names of temporary files of this machine begin; a process ID follows."""
-    return f"{_TEMPORARY_PREFIX}{socket.gethostname()}.{_pid_namespace()}."
-
-
-@functools.cache
-def _pid_namespace() -> int:
-    """Returns what tells containers apart that share the name of a host: 0 if not known."""
-    try:
-        return os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        return 0
+    return f"{_TEMPORARY_PREFIX}{socket.gethostname()}."
 
 
 def _is_alive(pid: int, *, run: str) -> bool:

@@ -228,8 +228,6 @@ class GAN(keras.Model):
         self._rollbacks = 0
         self._call_length = executions.CallLength([])
         self._begins_training = False
-        # Whether `latents_of_update` was called with noise; see `_generate_near`.
-        self._has_drawn_near = False
         self.built = True
 
     def _check_scope(self, generator: keras.Model) -> None:
@@ -713,16 +711,15 @@ class GAN(keras.Model):
         if not stream.latent_noise:
             return latents
         noise_key = stream.key(Role.LATENT_NOISE)
-        self._has_drawn_near = True
         return latents + stream.latent_noise * random.normal([num, *latents.shape[1:]], noise_key)
 
     def _generate_near(
         self, num: int | tf.Tensor, labels: tf.Tensor | None, *, stream: Stream, stddev: float
     ) -> tf.Tensor:
         """Returns the examples of an update's latents with noise of `stddev` added to them."""
-        self._has_drawn_near = False
-        near = self.generate(num, labels, stream=stream.with_latent_noise(stddev), training=True)
-        if not self._has_drawn_near:
+        noisy = stream.with_latent_noise(stddev)
+        near = self.generate(num, labels, stream=noisy, training=True)
+        if not noisy.has_read_noise:
             raise ValueError(
                 "A regularizer compares fakes of latents near each other, and "
                 f"`{type(self).__name__}.generate` draws latents without their noise. Get them "
@@ -1157,8 +1154,9 @@ class GAN(keras.Model):
     @property
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` and `test_on_batch` return in a list, in its order."""
-        others = [metric.name for metric in self.metrics if metric is not self._log_means]
-        return [*others, *sorted(self._log_means.names)]
+        logs = self.get_metrics_result()
+        first = [metric.name for metric in self.metrics if metric.name in logs]
+        return [*first, *sorted(logs.keys() - set(first))]
 
     def get_metrics_result(self) -> Logs:
         """Returns the logs; with several workers they have rank 1, since Keras reduces them."""
@@ -1725,6 +1723,11 @@ class GAN(keras.Model):
             )
         # Keras names variables by their number: the step, and those that a subclass adds.
         names = [name for name in list(store.keys()) if name.isdigit()]
+        if not names:
+            raise ValueError(
+                "The file must be of this version of tfgans. Received: a file without the "
+                "variables of the model. Train again"
+            )
         super().load_own_variables({name: store[name] for name in names})
         self._rollbacks = int(np.asarray(store["rollbacks"]))
         count = self.generator_player.num_components

@@ -166,7 +166,15 @@ class Stream:
     """
 
     def __init__(self, key: tf.Tensor, *, latent_noise: float = 0.0) -> None:
-        self._key, self.latent_noise = key, latent_noise
+        self._key, self._latent_noise = key, latent_noise
+        # Whether the noise has been asked for: latents without it would be those of the update.
+        self.has_read_noise = False
+
+    @property
+    def latent_noise(self) -> float:
+        """The standard deviation of the noise on latents, 0 if there is none."""
+        self.has_read_noise = True
+        return self._latent_noise
 
     def key(self, role: Integer, *path: Integer) -> tf.Tensor:
         """Returns the int64[2] key of a role, folded along `path`."""

@@ -24,11 +24,11 @@ def num_workers(strategy: tf.distribute.Strategy | None) -> int:
 
 
 def made_in_scope(variable: keras.Variable) -> bool:
-    """Returns whether a variable is of the strategy in scope, if that has several replicas."""
-    if count() == 1:
+    """Returns whether a variable is of the strategy in scope, if that has variables of its kind."""
+    strategy = tf.distribute.get_strategy()
+    if not tf.distribute.has_strategy() or isinstance(strategy, tf.distribute.OneDeviceStrategy):
         return True
-    extended = tf.distribute.get_strategy().extended
-    return bool(extended.variable_created_in_scope(variable.value))
+    return bool(strategy.extended.variable_created_in_scope(variable.value))
 
 
 def total(value: tf.Tensor) -> tf.Tensor:

@@ -119,7 +119,7 @@ class Sweep:
         if self.equal_cpu_seconds is not None:
             checks.positive("equal_cpu_seconds", self.equal_cpu_seconds)
             for name in (*_LENGTHS, *_CHANGING):
-                if name in self.shared or name in self.varied:
+                if self.shared.get(name, f"--{name}=0") != f"--{name}=0" or name in self.varied:
                     raise ValueError(
                         "With --equal_cpu_seconds the sweep sets the --steps of its runs, whose "
                         "steps must all cost the same and be trained once. Received --"

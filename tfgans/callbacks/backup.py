@@ -78,23 +78,30 @@ class Backup(Callback):
         self._good_step: int | None = None
         self._broken = False
 
-    def on_train_begin(self, logs: Logs = None) -> None:
-        """Starts to count steps, and completes a rollback that was interrupted.
+    def set_model(self, model: GAN) -> None:
+        """Attaches the model, before any callback begins.
 
         Raises:
-            ValueError: If the directory has a backup of a later step, say of another training.
+            ValueError: If the directory has backups of another training, of later steps.
         """
+        super().set_model(model)
+        present = (model.rollbacks, model.step)
+        later = [saved for saved in self._backups() if not self._is_abandoned(saved, model)]
+        later = [saved for saved in later if saved[:2] > present]
+        # A callback such as `EarlyStopping` may have restored weights, which were then saved.
+        if later and all(saved[:2] != present for saved in self._backups()):
+            raise ValueError(
+                f"{self.directory} holds backups up to step {later[0].step}, and the model is at "
+                f"step {model.step}. Call `restore` first to continue, or choose another directory"
+            )
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Starts to count steps, and completes a rollback that was interrupted."""
         self._interval.begin(self.model.step)
         self._broken = False
-        self._remove_abandoned(self.model)
-        newest = next(iter(self._backups()), None)
-        present = (self.model.rollbacks, self.model.step)
-        if newest is not None and (newest.rollbacks, newest.step) > present:
-            raise ValueError(
-                f"{self.directory} holds backups up to step {newest.step}, and the model is at "
-                f"step {self.model.step}. Call `restore` first to continue, or choose another "
-                "directory"
-            )
+        for saved in self._backups():
+            if self._is_abandoned(saved, self.model):
+                saved.path.unlink()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Saves when a backup is due, except at the last batch of an epoch."""
@@ -154,34 +161,33 @@ class Backup(Callback):
             files.move_into_place(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-        self.remove_old(model, saved=path)
+        self.remove_old(model)
         return path
 
-    def remove_old(self, model: GAN, *, saved: Path | None = None) -> None:
-        """Removes backups that are no longer needed.
+    def remove_old(self, model: GAN) -> None:
+        """Removes backups that are no longer needed, and those of steps that training has left.
 
         `save` calls it, but a run may be killed between the two.
 
         Args:
             model: The compiled model.
-            saved: Path of a backup to keep in any case. Default: None.
         """
-        self._remove_abandoned(model)
+        present = (model.rollbacks, model.step)
+        for saved in self._backups():
+            if self._is_abandoned(saved, model) or saved[:2] > present:
+                saved.path.unlink()
         kept = self._backups()[: self.keep]
-        # A callback such as `EarlyStopping` may have restored weights of an earlier step.
-        kept += [backup for backup in self._backups() if backup.path == saved]
         if self._good_step is not None:
             # The newest due backup becomes the good backup if the next check finds nothing.
             kept += [*self._due_backups(model)[:1], *self._good_backups(model)[:1]]
-        for backup in self._backups():
-            if backup not in kept:
-                backup.path.unlink()
-
-    def _remove_abandoned(self, model: GAN) -> None:
-        """Removes the backups of steps that a rollback has undone."""
         for saved in self._backups():
-            if saved.rollbacks < model.rollbacks and saved.step > model.step:
+            if saved not in kept:
                 saved.path.unlink()
+
+    @staticmethod
+    def _is_abandoned(saved: _SavedBackup, model: GAN) -> bool:
+        """Returns whether a backup is of a step that a rollback has undone."""
+        return saved.rollbacks < model.rollbacks and saved.step > model.step
 
     def keep_good(self, step: int | None) -> None:
         """Keeps a backup to roll back to, besides the newest backups.

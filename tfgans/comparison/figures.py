@@ -94,11 +94,14 @@ def precision_recall(comparison: Comparison) -> Figure | None:
     figure, axes = _panels(1, 1, size=(6.4, 4.2))
     axis = axes[0, 0]
     for place, group in enumerate(comparison.groups):
-        points = pd.concat(
-            {name: group.numbers(names[name]) for name in ("recall", "precision")}, axis=1
-        ).dropna()
+        recorded = [record.metrics for record in group.records.values()]
+        points = [
+            (numbers[names["recall"]].value, numbers[names["precision"]].value)
+            for numbers in recorded
+            if {names["recall"], names["precision"]} <= numbers.keys()
+        ]
         color, marker = _style(place)[0], "osD^vPX*"[place // len(plots.COLORS) % 8]
-        axis.plot(points["recall"], points["precision"], marker, color=color, label=group.label)
+        axis.plot(*np.array(points).reshape(-1, 2).T, marker, color=color, label=group.label)
     if comparison.reference is not None:
         known = comparison.reference.metrics
         if names["precision"] in known and names["recall"] in known:
@@ -119,7 +122,9 @@ def metric_curves(comparison: Comparison) -> Figure | None:
         if any(evaluated_often(run.evaluations, name) for run in comparison.runs)
     ]
     names = [name for name in comparison.metrics if name in recorded] or recorded
-    names = [name for name in names if evaluated.loc[evaluated["metric"] == name, "value"].std()]
+    names = [
+        name for name in names if evaluated.loc[evaluated["metric"] == name, "value"].std() > 0
+    ]
     names = names[:_COLUMNS]
     if not names:
         return None
@@ -131,9 +136,8 @@ def metric_curves(comparison: Comparison) -> Figure | None:
         }
         for place, values in curves.items():
             _draw(axes[0, column], values, place, comparison.groups[place].label)
-            seconds = _cpu_seconds(comparison.groups[place], values)
-            if timed and len(seconds):
-                _draw(axes[1, column], values.set_axis(seconds, axis=1), place, "")
+            if timed:
+                _draw(axes[1, column], _by_cpu_seconds(comparison.groups[place], values), place, "")
         for axis, label in zip(axes[:, column], ("training steps", "CPU seconds"), strict=False):
             axis.set_title(arrow(name), fontsize=10)
             axis.set_xlabel(label)
@@ -327,21 +331,20 @@ def _aligned(series: Sequence[pd.Series]) -> pd.DataFrame:
     return pd.concat(known, axis=1).sort_index().T if known else pd.DataFrame()
 
 
-def _cpu_seconds(group: Group, values: pd.DataFrame) -> np.ndarray:
-    """Returns the median CPU seconds of runs at the steps of their values; empty if not known.
+def _by_cpu_seconds(group: Group, values: pd.DataFrame) -> pd.DataFrame:
+    """Returns values as of `_aligned` with the median CPU seconds in place of the steps.
 
-    Args:
-        group: `Group`.
-        values: Those of `_aligned`: a run counts at the steps at which it has a value.
+    Of the runs whose time is known, at the steps that all of them have: the seconds then rise.
     """
-    rows = {}
-    for place in values.index:
-        times = group.runs[place].times
-        if len(times):
-            seconds = np.interp(values.columns, times["step"], times["cpu_seconds"])
-            rows[place] = pd.Series(seconds, values.columns).where(values.loc[place].notna())
-    known = pd.DataFrame(rows).median(axis=1) if rows else pd.Series(dtype="float64")
-    return known.to_numpy() if known.notna().all() else np.empty(0)
+    timed = [place for place in values.index if len(group.runs[place].times)]
+    values = values.loc[timed].dropna(axis=1)
+    if values.empty:
+        return pd.DataFrame()
+    seconds = [
+        np.interp(values.columns, times["step"], times["cpu_seconds"])
+        for times in (group.runs[place].times for place in timed)
+    ]
+    return values.set_axis(np.median(seconds, axis=0), axis=1)
 
 
 def _draw(axis: Axes, values: pd.DataFrame, place: int, label: str) -> None:
@@ -355,7 +358,7 @@ def _draw(axis: Axes, values: pd.DataFrame, place: int, label: str) -> None:
 def _scale(set_scale: Callable[[str], None], name: str, series: Sequence[pd.Series]) -> None:
     """Makes an axis logarithmic if its numbers have no upper end, and span orders of magnitude."""
     quantity = quantity_of(name)
-    if quantity is not None and math.isfinite(quantity.high):
+    if not len(series) or (quantity is not None and math.isfinite(quantity.high)):
         return
     values = np.concatenate([np.asarray(each, np.float64) for each in series])
     if len(values) and values.min() > 0 and values.max() / values.min() > _WIDE_RANGE:

@@ -243,6 +243,9 @@ def read(name: str, options: LoadOptions) -> Source | ImageStore:
     if "split" in row.options:
         options = replace(options, split=splits.parse_split(options.split).name)
     source = row.read(absolute, options)
+    if isinstance(source, Source) and row.is_path:
+        # As the user named it: records compare wherever the files lie.
+        source.name = name
     if isinstance(source, Source) and source.origin is None and place:
         source.origin = os.path.expanduser(place)
     return source

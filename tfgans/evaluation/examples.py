@@ -205,7 +205,8 @@ class Fake:
         examples = from_uint8(examples) if examples.dtype == np.uint8 else examples
         if isinstance(self._origin, GAN) and examples.ndim == 4:
             examples = self._clipped(examples)
-        check = arrays.images if examples.ndim == 4 else arrays.finite
+        arrays.finite("generated examples", examples, error=arrays.NotFiniteError)
+        check = arrays.images if examples.ndim == 4 else arrays.numbers
         return check("generated examples", examples).astype(np.float32)
 
     def _clipped(self, images: np.ndarray) -> np.ndarray:

@@ -349,7 +349,7 @@ class Record:
         }
         for name in OF_SAMPLES:
             values[f"fake {name}"] = (self.fake.get(name), other.fake.get(name))
-        for name in sorted({*self.versions, *other.versions}):
+        for name in sorted({*self.versions, *other.versions} - {"commit"}):
             values[name] = (self.versions.get(name), other.versions.get(name))
         reasons += [_differs(name, *pair) for name, pair in values.items() if pair[0] != pair[1]]
         if self.fake.get("checksum") is None:

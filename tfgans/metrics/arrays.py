@@ -29,12 +29,12 @@ def numbers(name: str, values: Any) -> np.ndarray:
         ) from error
 
 
-def finite(name: str, values: Any) -> np.ndarray:
-    """Returns `values` as a float64 array without NaN and infinities, or raises ValueError."""
+def finite(name: str, values: Any, *, error: type[ValueError] = ValueError) -> np.ndarray:
+    """Returns `values` as a float64 array without NaN and infinities, or raises `error`."""
     array = numbers(name, values)
     num_bad = array.size - int(np.count_nonzero(np.isfinite(array)))
     if num_bad:
-        raise NotFiniteError(
+        raise error(
             f"`{name}` must be finite. Received: {num_bad} NaN or infinite values of {array.size}. "
             "A model that gives them has diverged"
         )

@@ -52,8 +52,9 @@ def _doubled(maps: tf.Tensor, axis: int) -> tf.Tensor:
     sizes = [known[index] if size is None else size for index, size in enumerate(maps.shape)]
     padded = tf.pad(maps, [[1, 1] if index == axis else [0, 0] for index in range(4)])
     halves = []
-    for offset in (0, 2):  # The neighbor before, and the one after.
-        neighbors = tf.slice(padded, [offset * (index == axis) for index in range(4)], sizes)
+    for part in (slice(None, -2), slice(2, None)):  # The neighbor before, and the one after.
+        # Not `tf.slice`, which has no second derivative under XLA.
+        neighbors = padded[tuple(part if index == axis else slice(None) for index in range(4))]
         halves.append(0.75 * maps + 0.25 * neighbors)
     doubled = [size * (1 + (index == axis)) for index, size in enumerate(sizes)]
     return tf.reshape(tf.stack(halves, axis=axis + 1), doubled)

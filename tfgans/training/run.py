@@ -532,6 +532,10 @@ class Run:
         if restored is not None:
             goal = "" if self._steps is None else f" of {self._steps}"
             sys.stderr.write(f"Continuing {run.path} at step {gan.step}{goal}\n")
+        # A run that a callback has ended stays finished while its length is the same.
+        length = {**self._length, "steps_per_epoch": self._steps_per_epoch}
+        same = run.is_finished and run.description()["length"] == length
+        self._early_end.reached = same and bool(self._extra_callbacks)
         if not self._is_over:
             # That of a shorter run must not pass for the final model of this run.
             run.write_finished(False)
