@@ -44,17 +44,25 @@ class TestBackup:
     def test_backups_of_another_training_are_not_overwritten(self, tmp_path):
         toy.fit(toy.gan(), 6, callbacks.Backup(tmp_path, every_steps=3))
         before = sorted(tmp_path.iterdir())
+        begun = []
+        first = keras.callbacks.LambdaCallback(on_train_begin=begun.append)
         with pytest.raises(ValueError, match="up to step 6, and the model is at step 0"):
-            toy.fit(toy.gan(), 3, callbacks.Backup(tmp_path, every_steps=3))
+            toy.fit(toy.gan(), 3, first, callbacks.Backup(tmp_path, every_steps=3))
+        assert not begun  # Other callbacks have lost nothing, either.
         assert sorted(tmp_path.iterdir()) == before
 
-    def test_a_step_that_was_restored_is_saved(self, tmp_path):
-        def restore(gan):
-            if gan.step == 6:
-                gan._step.assign(3)
-
-        toy.fit(toy.gan(), 6, toy.Act(restore), callbacks.Backup(tmp_path, every_steps=2, keep=1))
-        assert 3 in steps_of(tmp_path)
+    def test_training_continues_from_a_step_that_was_restored(self, tmp_path):
+        """As `EarlyStopping(restore_best_weights=True)` does."""
+        gan, early = toy.gan(), toy.gan()
+        toy.fit(early, 3)
+        backup = callbacks.Backup(tmp_path, every_steps=2)
+        restore = keras.callbacks.LambdaCallback(
+            on_train_end=lambda logs: gan.set_weights(early.get_weights())
+        )
+        toy.fit(gan, 6, restore, backup)
+        assert steps_of(tmp_path) == [3]
+        toy.fit(gan, 2, backup)
+        assert steps_of(tmp_path) == [4, 5]
 
     def test_a_backup_that_was_removed_is_missing_and_of_no_other_model(self, tmp_path):
         with pytest.raises(FileNotFoundError):

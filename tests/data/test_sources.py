@@ -458,6 +458,13 @@ def some_labels(root):
     return f"tfrecord:{root}/a"
 
 
+def test_the_name_is_as_typed(tmp_path, monkeypatch):
+    """Records of the same data compare, wherever the project lies."""
+    monkeypatch.chdir(tmp_path)
+    np.savez("a.npz", x_train=np.zeros((4, 2), np.float32))
+    assert data.load("npz:a.npz").name == "npz:a.npz"
+
+
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_zeros_and_ones_are_refused_but_not_single_rows_of_them(tmp_path, monkeypatch, in_memory):
     monkeypatch.setattr(capacity, "fits_in_memory", lambda size: in_memory)

@@ -172,7 +172,9 @@ def test_merged_records_lose_no_number(record, digits):
     assert dataclasses.replace(merged, metrics=record.metrics) == record
     assert merged.merge(record) == record.merge(merged).merge(fuller) == merged
     value = dataclasses.replace(record.metrics[NAME], value=3.0)
-    newer = dataclasses.replace(record, metrics={NAME: value})
+    newer = dataclasses.replace(
+        record, metrics={NAME: value}, versions={**record.versions, "commit": "of later"}
+    )
     assert merged.merge(newer).metrics[NAME].value == 3
 
 

@@ -58,9 +58,11 @@ def end_badly(path):
 
 @pytest.mark.slow
 def test_a_process_that_dies_between_two_runs_costs_no_run(tmp_path):
+    # More than fit into the pipe to the processes.
     tasks = [engines.Task(end_badly, {"path": tmp_path / f"{index}"}, 0) for index in range(3)]
+    tasks += [engines.Task(dict, {"text": "x" * 10_000}, 0)] * 20
     ended = dict(engines.run_tasks(tasks, workers=1, fresh=True))
-    assert [ended[index].error for index in range(3)] == ["", "", ""]
+    assert [ended[index].error for index in range(23)] == [""] * 23
     assert len(list(tmp_path.iterdir())) == 3
 
 

@@ -72,7 +72,10 @@ def test_a_callback_that_stops_training_ends_the_run(tmp_path):
     assert [spent.step for spent in directory.time_spent()][-1] == 4
     assert (directory.grids / "step-00000004.png").exists()
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
-    # Without the callback, the same run continues.
+    # The same run again stays as it is; without the callback, it continues.
+    run(tmp_path, model(), extra_callbacks=[StopAt(1)], **options).train()
+    assert directory.is_finished
+    assert [number.step for number in directory.evaluations()] == [4]
     run(tmp_path, model(), **options).train()
     assert [number.step for number in directory.evaluations()] == [4, 8, 9]
 
