@@ -120,8 +120,7 @@ class MixtureMonitor(Callback):
         # After a kill the rows are those of an uninterrupted run; a run that was stopped keeps the
         # rows of the step at which it stopped.
         if not before or int(before[-1][0]) == step:
-            self._table.begin(step)
-            self._write()
+            self._write(begins=True)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Writes rows when they are due."""
@@ -138,10 +137,15 @@ class MixtureMonitor(Callback):
     def _mixtures(self) -> dict[str, Player]:
         return {name: player for name, player in self.model.players.items() if player.is_mixture}
 
-    def _write(self) -> None:
+    def _write(self, *, begins: bool = False) -> None:
+        """Writes the rows of the present step; if the training begins, in place of those before."""
         step, mixtures = self.model.step, self._mixtures()
         readings = [self._read(name, player) for name, player in mixtures.items()]
-        self._table.append([row for reading in readings for row in _rows(step, reading)])
+        rows = [row for reading in readings for row in _rows(step, reading)]
+        if begins:
+            self._table.begin(step, rows=rows)
+        else:
+            self._table.append(rows)
         if self._events is not None:
             with self._events.as_default(step):
                 _write_scalars(readings)

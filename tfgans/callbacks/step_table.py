@@ -23,11 +23,15 @@ class StepTable:
         self._header = f"{header}\n"
         self._writer = writer
 
-    def begin(self, first_step: int, *, rollbacks: int | None = None) -> list[list[str]]:
+    def begin(
+        self, first_step: int, *, rollbacks: int | None = None, rows: Sequence[str] = ()
+    ) -> list[list[str]]:
         """Keeps the header and the complete rows before `first_step`, and returns their cells.
 
         Args:
             first_step: Int.
+            rows: Rows of `first_step` to write after those that are kept, each with its end of
+                line: a kill leaves either these or the rows that were there. Default: none.
             rollbacks: Int, for a table whose second column counts rollbacks: rows with fewer
                 rollbacks stay, whatever their step. Default: None, no such column.
 
@@ -36,7 +40,7 @@ class StepTable:
         """
         kept = [cells for cells in self.rows() if _is_before(cells, first_step, rollbacks)]
         lines = [",".join(cells) + "\n" for cells in kept]
-        files.write_text(self.path, "".join([self._header, *lines]))
+        files.write_text(self.path, "".join([self._header, *lines, *rows]))
         return kept
 
     def rows(self) -> list[list[str]]:

@@ -154,10 +154,12 @@ class TimeLimit(Callback):
         if not self._writes:
             return
         step = self.model.step
+        row = f"{step},{self._elapsed():.3f},{self._clock.seconds:.3f}\n"
         if self._written_step is None or step <= self._written_step:
-            self._table.begin(step)
+            self._table.begin(step, rows=[row])
+        else:
+            self._table.append([row])
         self._written_step = step
-        self._table.append([f"{step},{self._elapsed():.3f},{self._clock.seconds:.3f}\n"])
 
 
 def read_time(path: Path) -> list[TimeSpent]:
