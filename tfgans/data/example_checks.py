@@ -82,7 +82,8 @@ def check_pixels(examples: np.ndarray) -> None:
     if examples.max() == 1:
         raise ValueError(
             "uint8 examples are pixels from 0 to 255 and become `x / 127.5 - 1`. Received: uint8 "
-            "with a maximum of 1. Scale zeros and ones yourself: `2 * tf.cast(x, tf.float32) - 1`"
+            "with a maximum of 1. Scale zeros and ones yourself: `2 * tf.cast(x, tf.float32) - 1`, "
+            "or save image files with 0 and 255"
         )
 
 
