@@ -1154,9 +1154,9 @@ class GAN(keras.Model):
     @property
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` and `test_on_batch` return in a list, in its order."""
-        logs = self.get_metrics_result()
-        first = [metric.name for metric in self.metrics if metric.name in logs]
-        return [*first, *sorted(logs.keys() - set(first))]
+        # Not by the results: several workers would have to read them together.
+        others = [metric.name for metric in self.metrics if metric is not self._log_means]
+        return [*others, *sorted(self._log_means.names)]
 
     def get_metrics_result(self) -> Logs:
         """Returns the logs; with several workers they have rank 1, since Keras reduces them."""
