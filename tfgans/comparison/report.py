@@ -31,12 +31,12 @@ _FEW_PAIRS = 6
 # A picture that is as many times as wide as high takes the whole width.
 _WIDE = 2.5
 _INTERVALS = (
-    "Each number is the median over the seeds with its 95 % interval by order statistics, which of "
-    "six to eight seeds is their range. Fewer seeds have no such interval: the brackets hold their "
-    "range, which contains the median of all trainings with a probability of 94 % (5 seeds) or "
-    "less (75 %, 3 seeds). Of a single seed it is the value and the 95 % interval of its record, "
-    "which does not contain the chance of the training. An arrow shows where a better generator "
-    "is; the best median is bold."
+    "Each number is the median over the seeds with its 95 % interval by order statistics, which "
+    "for six to eight seeds is their range. With fewer seeds there is no such interval: the brackets "
+    "then hold the range, which contains the median of all training runs with a probability of "
+    "94 % (5 seeds) or less (75 % for 3 seeds). For a single seed, they hold the 95 % interval of "
+    "its record, which does not include the differences between training runs. An arrow shows the "
+    "direction of a better generator; the best median is bold."
 )
 _CPU = (
     "CPU seconds are those of the training steps, of all threads, without evaluations, pictures "
@@ -504,7 +504,8 @@ def _grids(comparison: Comparison, pictures: dict[str, bytes]) -> list[Part]:
     if not parts:
         return []
     text = (
-        "Of the first seed of each group. Of a mixture, a row is a component, its weight at left."
+        "Samples of the first seed of each group. For a mixture, each row shows one component, "
+        "with its weight on the left."
     )
     return [Part("## Samples", False), Part(text, False), *parts]
 
