@@ -32,11 +32,11 @@ _FEW_PAIRS = 6
 _WIDE = 2.5
 _INTERVALS = (
     "Each number is the median over the seeds with its 95 % interval by order statistics, which "
-    "for six to eight seeds is their range. With fewer seeds there is no such interval: the brackets "
-    "then hold the range, which contains the median of all training runs with a probability of "
-    "94 % (5 seeds) or less (75 % for 3 seeds). For a single seed, they hold the 95 % interval of "
-    "its record, which does not include the differences between training runs. An arrow shows the "
-    "direction of a better generator; the best median is bold."
+    "for six to eight seeds is their range. With fewer seeds there is no such interval: the "
+    "brackets then hold the range, which contains the median of all training runs with a "
+    "probability of 94 % (5 seeds) or less (75 % for 3 seeds). For a single seed, they hold the "
+    "95 % interval of its record, which does not include the differences between training runs. "
+    "An arrow shows the direction of a better generator; the best median is bold."
 )
 _CPU = (
     "CPU seconds are those of the training steps, of all threads, without evaluations, pictures "
