@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # The path of an image file, or the open file.
 ImageFile: TypeAlias = str | Path | BinaryIO
 
-VERSION = 2  # Increased when files decode to other pixels than before.
+VERSION = 3  # Increased when files decode to other pixels than before.
 # A quarter of a gigabyte in color, the figure at which PIL warns by default.
 MAX_PIXELS = 2**30 // 12
 _SMALL = 2**16  # Bytes.
