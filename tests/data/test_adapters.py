@@ -441,6 +441,13 @@ class TestUnknownLength:
         assert fitted(made, steps_per_epoch=3).step == 3
 
 
+def test_fit_and_evaluate_of_a_source_log_no_warning(caplog):
+    source = data.from_array(POINTS)
+    gan = fitted(source, batch_size=8, steps_per_epoch=2)
+    gan.evaluate(source, verbose=0)
+    assert not caplog.records
+
+
 def test_fit_takes_what_keras_takes_beside_the_data():
     options = {"validation_split": 0.25, "validation_batch_size": 64, "validation_freq": 2}
     options |= {"shuffle": False, "epochs": 2, "verbose": 0}

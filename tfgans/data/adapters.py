@@ -164,11 +164,6 @@ def training_data(
     if is_same_size and tf.nest.flatten(dataset.element_spec)[0].shape[0] is None:
         dataset = dataset.rebatch(batches.num_rows, drop_remainder=True)
     grouped = group_updates(dataset, discriminator_steps, batch_size=batches.num_rows)
-    if batches.load is not None:
-        # One worker takes all. To share them out, a strategy would copy the examples in memory.
-        options = tf.data.Options()
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-        grouped = grouped.with_options(options)
     return grouped, steps
 
 
@@ -345,14 +340,15 @@ def _of_source(
         "batch_size", _DEFAULT_BATCH_SIZE if batch_size is None else batch_size
     )
 
-    def read(part: tuple[int, int] | None = None) -> tf.data.Dataset:
+    def read(part: tuple[int, int]) -> tf.data.Dataset:
         has_labels = num_classes is not None
         return source.batches(size, start_step=first_batch, labels=has_labels, part=part)
 
     def load(part: tuple[int, int]) -> tf.data.Dataset:
         return standardize(read(part), data_shape, num_classes)
 
-    whole = read()
+    # A single worker takes all: to share them out, a strategy would copy the examples in memory.
+    whole = read((0, 1))
     num_rows = check_first_batch(whole, data_shape, num_classes)
 
     num_batches = tf.data.INFINITE_CARDINALITY

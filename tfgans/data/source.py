@@ -153,9 +153,10 @@ class Source(SettingsRepr, abc.ABC):
 
         options = tf.data.Options()
         options.deterministic = True
-        # There are no files to share out among the workers.
+        # There are no files to share out among the workers, and a part is one worker's share.
+        policies = tf.data.experimental.AutoShardPolicy
         options.experimental_distribute.auto_shard_policy = (
-            tf.data.experimental.AutoShardPolicy.DATA
+            policies.DATA if part is None else policies.OFF
         )
         # The optimizations gain nothing here, and each iterator would copy the examples in memory.
         options.experimental_optimization.apply_default_optimizations = False
