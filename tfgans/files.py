@@ -108,6 +108,16 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_of_folder(folder: Path) -> str:
+    """Returns the SHA-256 of all files in a folder, of their relative paths and contents."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode())
+        with path.open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()
+
+
 def sync(path: Path) -> None:
     """Forces a file, or a folder's list of names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -271,6 +271,12 @@ def test_module_of_tf_hub_in_its_cache(tmp_path, monkeypatch):
         np.testing.assert_allclose(probabilities, 1 / 3)
     with pytest.raises(ValueError, match="Download it again"):
         inception_2015(folder, sha256="0" * 64)
+    extractor = inception_2015(folder)
+    assert inception_2015(folder, sha256=extractor.checksum).checksum == extractor.checksum
+    weights = folder / "variables" / "variables.data-00000-of-00001"
+    weights.write_bytes(weights.read_bytes() + b" ")
+    with pytest.raises(ValueError, match="replaced"):
+        copy.deepcopy(extractor)(white)
     tf.saved_model.save(Module(7), str(tmp_path / "other"))
     with pytest.raises(ValueError, match="2048"):
         inception_2015(tmp_path / "other")

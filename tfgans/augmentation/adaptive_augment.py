@@ -73,7 +73,8 @@ any angle; saturation 2^N(0, 1). Of gray images the first three |
         transforms: String, groups with commas between, or "bg" for "blit,geom", or "bgc" for
             "blit,geom,color". Default: "bgc", as in the paper; for small gray images we recommend
             "bg".
-        target: Float in (-1, 1), the r_t that p aims at; or None, p does not move. Default: 0.6.
+        target: Float in (-1, 1), the r_t that p aims at; or None, which keeps p and leaves `kimg`
+            and `every` without effect. Default: 0.6.
         p_max: Float in [0, 1], the largest p. Default: 0.8.
         kimg: Float above 0, the number of real images, in thousands, in which p can rise from 0 to
             1. Default: 500, as published, for runs of tens of millions of images; the authors use

@@ -39,9 +39,9 @@ def inception_2015(
             - a folder with `saved_model.pb`, that module unpacked;
             - the frozen graph of 2015-12-05, `classify_image_graph_def.pb` (from
               `inception-2015-12-05.tgz`), with `sha256`.
-        sha256: String, the expected SHA-256 of the frozen graph, or of a folder's
-            `saved_model.pb`. It is required for a frozen graph, since a graph is a program.
-            Default: None.
+        sha256: String, the expected SHA-256 of the frozen graph, or of all files of a folder (an
+            error that refuses it shows the present one). It is required for a frozen graph, since
+            a graph is a program. Default: None.
 
     Raises:
         ValueError: If the file is missing (the error says where to put it), its checksum differs,
@@ -62,7 +62,7 @@ def inception_2015(
     checksum = _checksum_of(path)
     if sha256 is not None and sha256.lower() != checksum:
         raise ValueError(
-            f"{file} must have the SHA-256 {sha256}. Received: {checksum}. Download it again"
+            f"{path} must have the SHA-256 {sha256}. Received: {checksum}. Download it again"
         )
     if sha256 is None and not path.is_dir():
         raise ValueError(
@@ -73,9 +73,8 @@ def inception_2015(
 
 
 def _checksum_of(path: Path) -> str:
-    """Returns the SHA-256 of a frozen graph, or of a folder's `saved_model.pb`."""
-    file = path / "saved_model.pb" if path.is_dir() else path
-    return files.sha256(file)
+    """Returns the SHA-256 of a frozen graph, or of a folder with all weights."""
+    return files.sha256_of_folder(path) if path.is_dir() else files.sha256(path)
 
 
 class _Inception(Extractor):

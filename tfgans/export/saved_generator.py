@@ -1,6 +1,5 @@
 """Draws samples from a SavedModel, exported by tfgans or by another library."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,14 +77,9 @@ class SavedGenerator:
 
     def describe(self) -> dict[str, object]:
         """Returns the source of the samples as JSON values."""
-        digest = hashlib.sha256()
-        for file in sorted(path for path in self.path.rglob("*") if path.is_file()):
-            digest.update(file.relative_to(self.path).as_posix().encode())
-            with file.open("rb") as opened:
-                hashlib.file_digest(opened, lambda: digest)
         return {
             "model": f"SavedModel {self.path.name}",
-            "checksum": digest.hexdigest(),
+            "checksum": files.sha256_of_folder(self.path),
             "signature": self._signature,
             "value_range": self._value_range,
         }
