@@ -102,7 +102,7 @@ def update(network: keras.Model, batch: int) -> Callable[[], object]:
         def loss(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             if isinstance(player, DiscriminatorPlayer):
                 (assigned,) = player.assign_rows(inputs, stream=stream, training=True)
-                output = player.judge(assigned, None, stream=stream, training=True)
+                output = player.logits(assigned, None, stream=stream, training=True)
                 terms = output.with_values(tf.square(output.values))
             else:
                 output = player.generate(inputs, None, stream=stream, training=True)

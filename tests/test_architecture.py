@@ -52,7 +52,7 @@ IMPORTS = {
     "penalties": set(),
     "pictures": set(),
     "refinement": set(),
-    "rounding": set(),
+    "determinism": set(),
     "regularizers": {"augmentation"},
     "replicas": set(),
     "saving": set(),
@@ -61,7 +61,7 @@ IMPORTS = {
     "networks": {"layers"},
     "optimizers": {"replicas"},
     "players": {"layers", "mixtures", "optimizers", "penalties", "replicas"},
-    "pairing": {
+    "compatibility": {
         *("augmentation", "layers", "objectives", "last_activation", "penalties", "players"),
         "regularizers",
     },
@@ -70,13 +70,21 @@ IMPORTS = {
     "gan": {
         *("augmentation", "regularizers"),
         *("averages", "callback_checks", "data", "executions", "export", "layers", "logs"),
-        *("mixtures", "objectives", "optimizers", "pairing", "penalties", "players", "refinement"),
-        *("replicas", "rounding", "sampling", "saving"),
+        *(
+            "mixtures",
+            "objectives",
+            "optimizers",
+            "compatibility",
+            "penalties",
+            "players",
+            "refinement",
+        ),
+        *("replicas", "determinism", "sampling", "saving"),
     },
     "methods": {
         *("augmentation", "regularizers"),
         *("averages", "data", "gan", "layers", "objectives", "optimizers", "penalties"),
-        *("pairing", "players", "refinement", "replicas", "schedules"),
+        *("compatibility", "players", "refinement", "replicas", "schedules"),
     },
     "metrics": set(),
     "evaluation": {"data", "gan", "metrics", "pictures", "sampling"},
@@ -112,7 +120,7 @@ IMPORTS = {
 CORE = [
     *(
         PACKAGE / f"{name}.py"
-        for name in ("gan", "players", "sampling", "random", "weighted", "logs", "pairing")
+        for name in ("gan", "players", "sampling", "random", "weighted", "logs", "compatibility")
     ),
     *sorted((PACKAGE / "methods").glob("*.py")),
     *sorted((PACKAGE / "mixtures").glob("*.py")),

@@ -220,7 +220,7 @@ def test_of_chooses_executions():
         def on_train_batch_end(self, batch, logs=None):
             self.model.ranges[-1].append(batch)
 
-    counting = compat.chooses_executions(lambda model: model.choose)(Counting)()
+    counting = compat.tunes_steps_per_execution(lambda model: model.choose)(Counting)()
     counting.compile()
     data = tf.data.Dataset.range(99).batch(1)
     options = {"shuffle": False, "verbose": 0}
@@ -233,7 +233,7 @@ def test_of_chooses_executions():
 
 
 def test_models_of_a_class_that_chooses_executions_are_not_built():
-    @compat.chooses_executions(lambda model: None)
+    @compat.tunes_steps_per_execution(lambda model: None)
     class Built(Measuring):
         pass
 

@@ -535,7 +535,7 @@ def test_settings_are_frozen_and_come_back_equal(value):
 # Classes with tests in their folder: results, shared bases, errors, and what holds files open.
 ELSEWHERE = {
     *(
-        *("Augmentation", "Judged", "Regularizer"),
+        *("Augmentation", "RegularizerInputs", "Regularizer"),
         "DrawnSource",
         "IndexedSource",
         "ReadError",
@@ -557,8 +557,8 @@ ELSEWHERE = {
         "RunDirectory",
         "TimeSpent",
     ),
-    *("WorkerLost", "DataReport", "Suggestion", "GaussianModes", "EvaluatedNumber"),
-    *("Comparison", "Grid", "Group", "RecordedRun", "Test"),
+    *("WorkerLost", "DataReport", "Suggestion", "GaussianModes", "EvaluationRow"),
+    *("Comparison", "GridFile", "Group", "RecordedRun", "SignificanceTest"),
     *("Claim", "Drawing", "Lab", "Outcome", "Verdict"),
     "NotFiniteError",
     *("Context", "Estimate", "Metric", "MetricValue", "Quantity", "Record"),

@@ -122,7 +122,7 @@ def test_parts_share_out_the_draws_of_the_whole(shape, parts):
 
     @tf.function(autograph=False)
     def draw(index, num):
-        with random.part(index, parts):
+        with random.micro_batch(index, parts):
             rows = [num, *shape[1:]]
             return random.uniform(rows, key), random.normal(rows, key)
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 import tfgans
-from tfgans import rounding
+from tfgans import determinism
 
 layers = keras.layers
 
@@ -134,7 +134,7 @@ def train(model, steps=1, *, batch_size=16):
         batch = [images[rows]] if model.num_classes is None else [images[rows], classes[rows]]
         if shape[0] > 1:
             batch = [np.swapaxes(array.reshape(*shape, *array.shape[1:]), 0, 1) for array in batch]
-        with rounding.steady_rounding():
+        with determinism.deterministic_compilation():
             logs = model.train_on_batch(*batch, return_dict=True)
     return {name: float(value) for name, value in logs.items()}
 

@@ -53,7 +53,7 @@ def check_callbacks(
     if callbacks is None:
         return
     listed = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
-    _check_recomposition(listed)
+    _check_resizable(listed)
     for callback in listed:
         for kind, reason in _REFUSED.items():
             if isinstance(callback, kind):
@@ -69,14 +69,16 @@ def check_callbacks(
             _check_monitor(callback, log_names, validates)
 
 
-def _check_recomposition(callbacks: Collection[keras.callbacks.Callback]) -> None:
+def _check_resizable(callbacks: Collection[keras.callbacks.Callback]) -> None:
     """Raises ValueError if weights would be restored into another number of components."""
     restoring = [
         callback
         for callback in callbacks
         if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights
     ]
-    if restoring and any(getattr(callback, "recomposes", False) for callback in callbacks):
+    if restoring and any(
+        getattr(callback, "changes_num_components", False) for callback in callbacks
+    ):
         raise ValueError(
             "`EarlyStopping(restore_best_weights=True)` cannot restore weights once "
             "`AdaptComponents` has changed the components. Keep the best model with "

@@ -6,7 +6,7 @@ from typing import Any
 from tfgans import checks
 
 
-def of_all(num_classes: int, class_names: Sequence[str] | None) -> tuple[str, ...]:
+def fill(num_classes: int, class_names: Sequence[str] | None) -> tuple[str, ...]:
     """Returns a name for each of `num_classes` classes: its number if it has no other.
 
     Args:

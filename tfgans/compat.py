@@ -30,7 +30,6 @@ __all__ = [
     "adam_moments",
     "all_layers",
     "carry_weight_decay",
-    "chooses_executions",
     "inside_xla",
     "op_def_registry",
     "optimized_variables",
@@ -41,11 +40,12 @@ __all__ = [
     "remember_optimizer_attributes",
     "saves_to_hdf5",
     "stored_precision",
+    "tunes_steps_per_execution",
     "untrack_layer",
 ]
 
 
-def chooses_executions(
+def tunes_steps_per_execution(
     choice: Callable[[Model], ChooseCount | None],
 ) -> Callable[[type[Model]], type[Model]]:
     """Lets models of a class choose how many steps `fit` takes in a call of the train function.

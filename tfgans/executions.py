@@ -18,12 +18,15 @@ _SECONDS = 0.1
 _HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
-class CallLength:
+class StepsPerExecutionTuner:
     """Chooses the number of steps of each call.
 
     The first call takes a step. The number doubles while a call takes less than half of the time
     that is aimed at, and is halved when it takes twice as long. The steps are the same whatever the
     numbers: randomness and data are functions of the step.
+
+    `fit` makes a tuner. Keras's iterator over the data calls `choose` before each call of the train
+    function, which takes `count` steps and calls `record`.
 
     Args:
         intervals: Ints of at least 1. No call goes beyond a multiple of any of them.
@@ -74,7 +77,7 @@ def intervals(
     return sorted({every for every in waits if every is not None})
 
 
-def function_of_steps(
+def make_multi_step_function(
     train_step: Callable[[Inputs], Logs], *, jit_compile: bool
 ) -> Callable[[Iterator[Inputs], int], Logs]:
     """Returns a function of an iterator and a number of steps, which it takes in a single call.

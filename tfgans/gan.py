@@ -17,11 +17,11 @@ from tfgans import (
     callback_checks,
     checks,
     compat,
+    compatibility,
     executions,
     export,
     files,
     optimizers,
-    pairing,
     players,
     random,
     replicas,
@@ -34,6 +34,7 @@ from tfgans.data import Source, adapters, batches, plain_errors
 from tfgans.data.adapters import Data
 from tfgans.data.array_inputs import ArrayLike, split_validation
 from tfgans.data.label_checks import check_labels
+from tfgans.determinism import deterministic_compilation
 from tfgans.layers import InstanceNoise
 from tfgans.logs import LogMeans
 from tfgans.mixtures import perturbation
@@ -42,8 +43,7 @@ from tfgans.penalties import Penalty, PenaltySum
 from tfgans.players import DiscriminatorPlayer, GeneratorPlayer, Player
 from tfgans.random import ReservedStep, Role, RowDraws, Stream
 from tfgans.refinement import Langevin
-from tfgans.regularizers import Judged, Regularizer
-from tfgans.rounding import steady_rounding
+from tfgans.regularizers import Regularizer, RegularizerInputs
 from tfgans.types import Config, Inputs, Logs, Store
 from tfgans.weighted import Weighted
 
@@ -77,7 +77,7 @@ class _Examples(NamedTuple):
 Optimizer: TypeAlias = keras.optimizers.Optimizer
 
 
-@compat.chooses_executions(lambda gan: gan._choose_call_length())
+@compat.tunes_steps_per_execution(lambda gan: gan._choose_steps_per_call())
 @compat.refuses_saved_model
 @keras.saving.register_keras_serializable(package="tfgans")
 class GAN(keras.Model):
@@ -123,8 +123,9 @@ class GAN(keras.Model):
             `export` then use. The effective decay is min(ema, (1 + step) / (10 + step)), as in
             `tf.train.ExponentialMovingAverage`, so that the initial weights are soon forgotten.
             Default: None, no average.
-        seed: Int, the seed of these draws. It seeds neither the networks' initial weights nor their
-            random layers. Default: 0.
+        seed: Int, the seed of the draws of training. Others have seeds of their own: the networks'
+            initial weights and random layers, the components of a `MixtureGenerator`, and the
+            examples of `sample` and of exports. Default: 0.
         name: String, optional.
 
     Call arguments:
@@ -177,11 +178,13 @@ class GAN(keras.Model):
             checks.positive("weight_clip", weight_clip)
         generator_player = GeneratorPlayer(generator)
         discriminator_player = DiscriminatorPlayer(discriminator)
-        pairing.check_networks(generator_player, discriminator_player, num_classes=num_classes)
-        pairing.check_game(
+        compatibility.check_networks(
+            generator_player, discriminator_player, num_classes=num_classes
+        )
+        compatibility.check_game(
             objective, penalty, instance_noise, generator_player, discriminator_player
         )
-        pairing.check_augmentation_and_regularizers(
+        compatibility.check_augmentation_and_regularizers(
             augmentation,
             regularizers,
             objective,
@@ -205,8 +208,8 @@ class GAN(keras.Model):
         self.seed = checks.integer("seed", seed)
         self._check_scope(generator)
         self.data_shape = shapes.input_shape(discriminator, "discriminator")
-        # Examples of a micro-batch on a replica, once `fit` has checked its batches.
-        self._rows_of_part: int | None = None
+        # Examples of a micro-batch on a replica, once the batches of a training are known.
+        self._micro_batch_size: int | None = None
         for network in (generator, discriminator):
             replicas.synchronize_batch_statistics(network)
             replicas.warn_of_random_layers(network, stacklevel=2)
@@ -226,7 +229,7 @@ class GAN(keras.Model):
             aggregation="only_first_replica",
         )
         self._rollbacks = 0
-        self._call_length = executions.CallLength([])
+        self._tuner = executions.StepsPerExecutionTuner([])
         self._begins_training = False
         self.built = True
 
@@ -395,6 +398,7 @@ class GAN(keras.Model):
             player.check_optimizer(optimizer)
         self._check_optimizers(ready)
         # `optimizer=None` keeps Keras from adding a third optimizer, RMSprop, to every checkpoint.
+        # For "auto" Keras takes single steps, which `executions` puts together.
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
@@ -460,7 +464,7 @@ class GAN(keras.Model):
         gan.drop_component(int(np.argmin(gan.generator.probabilities)))
         ```
         """
-        self.check_recomposition()
+        self.check_resizable()
         self._checked_component(component)
         count = self._sampler.num_components
         if count == 1:
@@ -468,7 +472,7 @@ class GAN(keras.Model):
                 "A mixture needs at least one component. Received: the only component to drop. "
                 "Split it first"
             )
-        self._recompose([index for index in range(count) if index != component])
+        self._take_components([index for index in range(count) if index != component])
 
     def split_component(self, component: int, *, noise: float = 0.1) -> None:
         """Adds a perturbed copy of a component of a `MixtureGenerator`, between two training steps.
@@ -494,11 +498,11 @@ class GAN(keras.Model):
         gan.split_component(int(np.argmax(gan.generator.probabilities)))
         ```
         """
-        self.check_recomposition()
+        self.check_resizable()
         self._checked_component(component)
         checks.non_negative("noise", noise)
         count = self._sampler.num_components
-        self._recompose([*range(count), component])
+        self._take_components([*range(count), component])
         key = random.key(self.seed, ReservedStep.PERTURBATION, self.step, count)
         copy, average = (
             None if network is None else GeneratorPlayer(network).components[-1]
@@ -506,7 +510,7 @@ class GAN(keras.Model):
         )
         perturbation.perturb(copy, average, noise=noise, key=key)
 
-    def check_recomposition(self, max_components: int | None = None) -> None:
+    def check_resizable(self, max_components: int | None = None) -> None:
         """Raises ValueError if no component of the generator can be dropped or split.
 
         Args:
@@ -514,13 +518,13 @@ class GAN(keras.Model):
                 each needs an example in each part of the batches of `fit`. Default: None, not
                 checked.
         """
-        player, rows = self.generator_player, self._rows_of_part
-        player.check_recomposition()
-        if max_components and rows and player.routing == "slices" and max_components > rows:
+        player, num_rows = self.generator_player, self._micro_batch_size
+        player.check_resizable()
+        if max_components and num_rows and player.routing == "slices" and max_components > num_rows:
             raise ValueError(
-                "With routing='slices' each component needs an example of each part of a batch. "
-                f"Received: up to {max_components} components, and parts of {rows} examples. Use "
-                "larger batches, fewer micro-batches or fewer components"
+                "With routing='slices' each component needs an example of each micro-batch. "
+                f"Received: up to {max_components} components, and micro-batches of {num_rows} "
+                "examples. Use larger batches, fewer micro-batches or fewer components"
             )
         num_replicas = self.distribute_strategy.num_replicas_in_sync
         if num_replicas > 1:
@@ -530,13 +534,13 @@ class GAN(keras.Model):
                 "device, or do not drop or split components"
             )
 
-    def _recompose(self, origins: Sequence[int]) -> None:
-        """Makes component j of the generator the present component `origins[j]`, or its copy."""
-        player = self.generator_player.recomposed(origins)
-        pairing.check_groups(self.penalty, player, self.discriminator_player)
+    def _take_components(self, indices: Sequence[int]) -> None:
+        """Makes component j of the generator the present component `indices[j]`, or its copy."""
+        player = self.generator_player.take_components(indices)
+        compatibility.check_groups(self.penalty, player, self.discriminator_player)
         average = self.ema_generator
         if average is not None:
-            average = GeneratorPlayer(average).recomposed(origins).network
+            average = GeneratorPlayer(average).take_components(indices).network
         for network in (self.generator, self.ema_generator):
             if network is not None:
                 compat.untrack_layer(self, network)
@@ -708,10 +712,11 @@ class GAN(keras.Model):
             stream: The randomness of the update.
         """
         latents = self.draw_latents(random.BatchDraws(num, stream.key(Role.LATENTS)))
-        if not stream.latent_noise:
+        stddev = stream.take_latent_noise()
+        if not stddev:
             return latents
-        noise_key = stream.key(Role.LATENT_NOISE)
-        return latents + stream.latent_noise * random.normal([num, *latents.shape[1:]], noise_key)
+        noise = random.normal([num, *latents.shape[1:]], stream.key(Role.LATENT_NOISE))
+        return latents + stddev * noise
 
     def _generate_near(
         self, num: int | tf.Tensor, labels: tf.Tensor | None, *, stream: Stream, stddev: float
@@ -719,7 +724,7 @@ class GAN(keras.Model):
         """Returns the examples of an update's latents with noise of `stddev` added to them."""
         noisy = stream.with_latent_noise(stddev)
         near = self.generate(num, labels, stream=noisy, training=True)
-        if not noisy.has_read_noise:
+        if not noisy.latent_noise_was_taken:
             raise ValueError(
                 "A regularizer compares fakes of latents near each other, and "
                 f"`{type(self).__name__}.generate` draws latents without their noise. Get them "
@@ -774,20 +779,20 @@ class GAN(keras.Model):
         """
         discriminator, objective = self.discriminator_player, self.objective
         examples = self._discriminator_examples(real, fake, labels, stream, training)
-        fake = examples.fake
+        seen_fake = examples.fake
         # Real and fake are judged separately, as in the DCGAN authors' code: BatchNormalization
         # normalizes each batch by its statistics.
-        real_logits = discriminator.judge(
+        real_logits = discriminator.logits(
             examples.real, examples.real_labels, stream=stream, training=training
         )
-        fake_logits = discriminator.judge(
-            fake.values, examples.fake_labels, stream=stream, training=training
-        ).scaled_by(fake.weights)
+        fake_logits = discriminator.logits(
+            seen_fake.values, examples.fake_labels, stream=stream, training=training
+        ).scaled_by(seen_fake.weights)
         on_real, on_fake = self._loss_terms(
-            objective.discriminator_loss, real_logits, fake_logits, fake.weights, training
+            objective.discriminator_loss, real_logits, fake_logits, seen_fake.weights, training
         )
         # Where a game pairs real with fake, its term on the real has the weight of the pair.
-        paired = fake.weights if objective.pairs_real_with_fake else None
+        paired = seen_fake.weights if objective.pairs_real_with_fake else None
         loss = real_logits.with_values(on_real).scaled_by(paired).mean()
         loss += fake_logits.with_values(on_fake).mean()
         logs = {
@@ -813,12 +818,14 @@ class GAN(keras.Model):
                 augment=self._augmented_for_penalty if training and self._penalizes_raw else None,
             )
             logs["penalty"] = fake_logits.with_values(values).mean()
-            loss += self._penalty_weight() * logs["penalty"]
+            loss += self._penalty_weight(self.penalty) * logs["penalty"]
         if self.regularizers and training:
             num = shapes.batch_size(real)
-            judged = self._judged(examples, real_logits, fake_logits, labels, num, stream)
+            inputs = self._regularizer_inputs(
+                examples, real_logits, fake_logits, labels, num, stream
+            )
             for regularizer in self.regularizers:
-                term, more = regularizer.discriminator_term(judged)
+                term, more = regularizer.discriminator_term(inputs)
                 loss, logs = loss + term, logs | more
         layer_loss = discriminator.layer_loss(real_logits, fake_logits)
         if layer_loss is not None:
@@ -852,18 +859,18 @@ class GAN(keras.Model):
         discriminator, objective = self.discriminator_player, self.objective
         layer_loss = self.generator_player.layer_loss(fake)
         examples = self._discriminator_examples(real, fake, labels, stream, training)
-        generated, fake, real_logits = fake, examples.fake, None
+        seen_fake, real_logits = examples.fake, None
         if objective.pairs_real_with_fake:
-            real_logits = discriminator.judge(
+            real_logits = discriminator.logits(
                 examples.real, examples.real_labels, stream=stream, training=training
             )
-        fake_logits = discriminator.judge(
-            fake.values, examples.fake_labels, stream=stream, training=training
-        )
+        fake_logits = discriminator.logits(
+            seen_fake.values, examples.fake_labels, stream=stream, training=training
+        ).scaled_by(seen_fake.weights)
         on_fake = self._loss_terms(
-            objective.generator_loss, real_logits, fake_logits, fake.weights, training
+            objective.generator_loss, real_logits, fake_logits, seen_fake.weights, training
         )
-        loss = fake_logits.with_values(on_fake).scaled_by(fake.weights).mean()
+        loss = fake_logits.with_values(on_fake).mean()
         logs = {"generator_loss": loss}
         if layer_loss is not None:
             logs["generator_layer_loss"] = layer_loss
@@ -876,7 +883,7 @@ class GAN(keras.Model):
                     stream=stream,
                     stddev=regularizer.generator_noise,
                 )
-                term, more = regularizer.generator_term(generated, near)
+                term, more = regularizer.generator_term(fake, near)
                 loss, logs = loss + term, logs | more
         return self.generator_player.add_entropy(loss), logs
 
@@ -905,20 +912,25 @@ class GAN(keras.Model):
         """Returns the decay of the generator's average in this step."""
         return averages.warmed_up_decay(0.0 if self.ema is None else self.ema, self._step)
 
-    def _penalty_weight(self) -> float | tf.Tensor:
-        """Returns the factor of the mean penalty."""
-        return 0.0 if self.penalty is None else self.penalty.weight
+    def _penalty_weight(self, penalty: Penalty | PenaltySum) -> float | tf.Tensor:
+        """Returns the factor of the mean penalty in this step."""
+        return penalty.weight
 
     def _minimize_discriminator(
         self, loss: Callable[..., tuple[tf.Tensor, Logs]], *examples: tf.Tensor | None
     ) -> None:
         """Updates the discriminator, adapts what depends on its logits, and clips its weights."""
-        sums = self._minimize(self.discriminator_player, loss, *examples)
+        self._adapt_to_logits(self._minimize(self.discriminator_player, loss, *examples))
+        if self.weight_clip is not None:
+            self.discriminator_player.clip(self.weight_clip)
+
+    def _adapt_to_logits(self, sums: tf.Tensor) -> None:
+        """Adapts noise, augmentation and regularizers, with the sums behind an update's logs."""
         noise, augmentation = self.instance_noise, self.augmentation
         adapts_noise = noise is not None and noise.is_adaptive
         adapts_augmentation = augmentation is not None and augmentation.is_adaptive
         if adapts_noise or adapts_augmentation or self.regularizers:
-            sums, means = replicas.total(sums), self._log_means
+            sums, means = replicas.sum_over_replicas(sums), self._log_means
             if noise is not None and adapts_noise:
                 noise.adapt(means.mean_of("accuracy", sums))
             if augmentation is not None and adapts_augmentation:
@@ -927,8 +939,6 @@ class GAN(keras.Model):
                 regularizer.adapt(
                     means.mean_of("real_logits", sums), means.mean_of("fake_logits", sums)
                 )
-        if self.weight_clip is not None:
-            self.discriminator_player.clip(self.weight_clip)
 
     def _minimize(
         self,
@@ -1013,7 +1023,7 @@ class GAN(keras.Model):
             examples = self.instance_noise(examples, key=stream.key(noise_role), training=True)
         return examples
 
-    def _judged(
+    def _regularizer_inputs(
         self,
         examples: _Examples,
         real_logits: Weighted,
@@ -1021,12 +1031,12 @@ class GAN(keras.Model):
         labels: tf.Tensor | None,
         num: int | tf.Tensor,
         stream: Stream,
-    ) -> Judged:
+    ) -> RegularizerInputs:
         """Returns an update of the discriminator as regularizers see it."""
         player = self.discriminator_player
 
-        def judge(examples: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-            return player.judge(examples, labels, stream=stream, training=True).values
+        def logits(examples: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+            return player.logits(examples, labels, stream=stream, training=True).values
 
         def perturbed_fakes(stddev: float) -> tf.Tensor:
             fake = self._generate_near(num, labels, stream=stream, stddev=stddev)
@@ -1034,14 +1044,14 @@ class GAN(keras.Model):
             (assigned,) = player.assign_rows(seen, stream=stream, training=True)
             return assigned
 
-        return Judged(
+        return RegularizerInputs(
             real=examples.real,
             fake=examples.fake.values,
             real_logits=real_logits,
             fake_logits=fake_logits,
-            judge_real=lambda rows: judge(rows, examples.real_labels),
-            judge_fake=lambda rows: judge(rows, examples.fake_labels),
-            perturbed_fakes=perturbed_fakes,
+            real_logits_fn=lambda rows: logits(rows, examples.real_labels),
+            fake_logits_fn=lambda rows: logits(rows, examples.fake_labels),
+            perturbed_fakes_fn=perturbed_fakes,
             key=stream.key(Role.REGULARIZER),
         )
 
@@ -1095,7 +1105,7 @@ class GAN(keras.Model):
             )
             num = shapes.batch_size(real)
             # Each replica counts its examples.
-            num_seen = replicas.total(self._log_means.count_of("discriminator_loss"))
+            num_seen = replicas.sum_over_replicas(self._log_means.count_of("discriminator_loss"))
             stream = Stream(random.key(self.seed, ReservedStep.EVALUATION, num_seen))
 
             def measure() -> tf.Tensor:
@@ -1118,6 +1128,7 @@ class GAN(keras.Model):
             return self.get_metrics_result()
 
     def _log_names(self) -> list[str]:
+        """Returns the names of the logs of both losses, under the same conditions as there."""
         names = ["discriminator_loss"]
         names += ["generator_loss"] * self._trains_generator
         names += ["real_logits", "fake_logits"]
@@ -1247,7 +1258,8 @@ class GAN(keras.Model):
             epochs=epochs - initial_epoch,
             steps_per_epoch=steps_per_epoch,
             steps_per_execution=self.steps_per_execution,
-            check_batch=self._check_batch_size,
+            check_batch=self._set_batch_size,
+            needs_equal_batches=self._needs_equal_batches,
             strategy=self.distribute_strategy,
         )
         if validation_data is not None:
@@ -1256,10 +1268,10 @@ class GAN(keras.Model):
             validation_data = self._evaluation_data(
                 validation_data, None, validation_batch_size, validation_steps
             )
-        self._call_length = executions.CallLength(executions.intervals(callbacks))
+        self._tuner = executions.StepsPerExecutionTuner(executions.intervals(callbacks))
         self._begins_training = True
         try:
-            with steady_rounding(), adapters.expect_end_of_data(steps):
+            with deterministic_compilation(), adapters.expect_end_of_data(steps):
                 history = super().fit(
                     dataset,
                     epochs=epochs,
@@ -1326,7 +1338,7 @@ class GAN(keras.Model):
             )
 
     @property
-    def _adapts_call_length(self) -> bool:
+    def _tunes_steps_per_execution(self) -> bool:
         with self.distribute_strategy.scope():
             is_single = not tf.distribute.has_strategy()
         return (
@@ -1335,25 +1347,27 @@ class GAN(keras.Model):
             and not self.run_eagerly
         )
 
-    def _choose_call_length(self) -> Callable[[int | None], int] | None:
+    def _choose_steps_per_call(self) -> Callable[[int | None], int] | None:
         """Returns the function that chooses the number of steps of each call, or None."""
         # Keras asks in `fit` first, then in evaluations.
         begins, self._begins_training = self._begins_training, False
-        if not begins or not self._adapts_call_length:
+        if not begins or not self._tunes_steps_per_execution:
             return None
-        return lambda left: self._call_length.choose(self.step, left)
+        return lambda left: self._tuner.choose(self.step, left)
 
     def make_train_function(self, force: bool = False) -> None:
         """Makes `train_function`, which `fit` calls with an iterator over the data."""
-        if not self._adapts_call_length:
+        if not self._tunes_steps_per_execution:
             super().make_train_function(force)
         elif self.train_function is None or force:
-            take_steps = executions.function_of_steps(self.train_step, jit_compile=self.jit_compile)
+            take_steps = executions.make_multi_step_function(
+                self.train_step, jit_compile=self.jit_compile
+            )
 
             def train_function(iterator: tf.data.Iterator) -> Logs:
                 began = time.perf_counter()
-                logs = take_steps(iterator, self._call_length.count)
-                self._call_length.record(time.perf_counter() - began)
+                logs = take_steps(iterator, self._tuner.count)
+                self._tuner.record(time.perf_counter() - began)
                 return logs
 
             self.train_function = train_function
@@ -1382,13 +1396,26 @@ class GAN(keras.Model):
             steps=steps,
         )
 
-    def _check_batch_size(self, num: int) -> bool:
-        """Raises ValueError if an update cannot have `num` examples; returns whether all must."""
-        both, parts = self.players.values(), self.accumulate_steps
-        num_replicas = self.distribute_strategy.num_replicas_in_sync
-        players.check_batch_size(num, *both, num_replicas=num_replicas, accumulate_steps=parts)
-        self._rows_of_part = num // (num_replicas * parts)
-        return players.needs_equal_batches(*both, num_shares=num_replicas * parts)
+    @property
+    def _num_micro_batches(self) -> int:
+        """The micro-batches of an update, on all replicas."""
+        return self.distribute_strategy.num_replicas_in_sync * self.accumulate_steps
+
+    @property
+    def _needs_equal_batches(self) -> bool:
+        """Whether all batches must have the same size."""
+        both = self.players.values()
+        return players.needs_equal_batches(*both, num_micro_batches=self._num_micro_batches)
+
+    def _set_batch_size(self, num: int) -> None:
+        """Sets the examples of an update; raises ValueError if it cannot have so many."""
+        players.check_batch_size(
+            num,
+            *self.players.values(),
+            num_replicas=self.distribute_strategy.num_replicas_in_sync,
+            accumulate_steps=self.accumulate_steps,
+        )
+        self._micro_batch_size = num // self._num_micro_batches
 
     def check_training(self, source: Source, batch_size: int) -> None:
         """Raises ValueError unless `fit(source, batch_size=batch_size)` could start.
@@ -1409,7 +1436,7 @@ class GAN(keras.Model):
                 f"{source.name!r} must have examples of the discriminator's input shape "
                 f"{expected}. Received: {received}. Use other data, or networks for that shape"
             )
-        self._check_batch_size(batch_size)
+        self._set_batch_size(batch_size)
         # Refuses a batch that is larger than the data, and labels that the source does not have.
         source.batches(batch_size, labels=self.num_classes is not None)
         if self.num_classes is not None and (source.num_classes or 0) > self.num_classes:
@@ -1608,10 +1635,10 @@ class GAN(keras.Model):
     def _sample_function(
         self, refinement: Langevin | None, *, truncates: bool
     ) -> Callable[..., tf.Tensor]:
-        """Returns the graph of `Sampler.samples`, cached."""
+        """Returns the graph of `Sampler.from_keys`, cached."""
         key = refinement, truncates
         if key not in self._sample_functions:
-            judge = self.discriminator_player.mean_logits
+            logits_fn = self.discriminator_player.mean_logits
 
             def samples(
                 keys: tf.Tensor,
@@ -1619,8 +1646,13 @@ class GAN(keras.Model):
                 components: tf.Tensor,
                 limits: tf.Tensor | None = None,
             ) -> tf.Tensor:
-                return self._sampler.samples(
-                    keys, classes, components, limits=limits, refinement=refinement, judge=judge
+                return self._sampler.from_keys(
+                    keys,
+                    classes,
+                    components,
+                    limits=limits,
+                    refinement=refinement,
+                    logits_fn=logits_fn,
                 )
 
             rows = tf.TensorSpec([None], tf.int32)
@@ -1637,7 +1669,7 @@ class GAN(keras.Model):
             return None
         checks.instance("refine", refine, Langevin, "tfgans.refinement.Langevin(steps=20)")
         self._sampler.check_prior(refine)
-        pairing.refuse_groups(self.discriminator_player, "a refinement (`refine`)")
+        compatibility.refuse_groups(self.discriminator_player, "a refinement (`refine`)")
         return refine
 
     def _checked_component(self, component: int) -> int:
@@ -1734,8 +1766,8 @@ class GAN(keras.Model):
         if "components" in list(store.keys()) and self.generator_player.is_mixture:
             saved = int(np.asarray(store["components"]))
             if saved != count:
-                self.check_recomposition()
-                self._recompose([index if index < count else 0 for index in range(saved)])
+                self.check_resizable()
+                self._take_components([index if index < count else 0 for index in range(saved)])
         saving.load_seed_states(self, store)
 
     def get_config(self) -> Config:

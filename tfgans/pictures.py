@@ -96,7 +96,7 @@ def class_rows(samples: np.ndarray, labels: np.ndarray, class_names: Sequence[st
     Args:
         samples: float [num, height, width, channels], shown as by `image_grid`, or [num, dim].
         labels: Int [num], the class of each.
-        class_names: List of strings, the name of each class, as `tfgans.class_names.of_all` gives.
+        class_names: List of strings, the name of each class, as `tfgans.class_names.fill` gives.
 
     Raises:
         ValueError: If the samples are neither, there are none, or the labels are not as many.

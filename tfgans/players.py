@@ -26,7 +26,7 @@ from tfgans.random import Role, Stream
 from tfgans.types import Config, Inputs
 from tfgans.weighted import Weighted
 
-# `(*examples) -> (loss, logged)`: a scalar to minimize and a tensor that is summed over parts.
+# `(*examples) -> (loss, logged)`: a scalar to minimize and a tensor that micro-batches sum up.
 Loss: TypeAlias = Callable[..., tuple[tf.Tensor, tf.Tensor]]
 
 
@@ -121,46 +121,46 @@ class Player:
                 "normalization, more replicas, or no micro-batches"
             )
 
-    def check_recomposition(self) -> None:
-        """Raises ValueError if `recomposed` would raise it for any `origins`."""
-        self._recomposable()
+    def check_resizable(self) -> None:
+        """Raises ValueError if `take_components` would raise it for any `indices`."""
+        self._resizable_mixture()
 
-    def _recomposable(self) -> Mixture:
+    def _resizable_mixture(self) -> Mixture:
         if self._mixture is None:
             raise ValueError(
                 "Only a mixture has components to drop or to split. Received: "
                 f"{self.network.name!r}, a {type(self.network).__name__}. Use say "
                 "`tfgans.MixtureGenerator.from_builder(builder, 4)`"
             )
-        self._mixture.check_recomposition()
+        self._mixture.check_resizable()
         if self.optimizer is not None:
             optimizers.check_carry_over(self.optimizer)
         return self._mixture
 
-    def recomposed(self, origins: Sequence[int]) -> Self:
+    def take_components(self, indices: Sequence[int]) -> Self:
         """Returns a player with other components of the mixture; it keeps the optimizer's state.
 
         Args:
-            origins: For each new component, the index of the present component that it is or
-                copies; see `Mixture.recomposed`. A copy starts with the optimizer slots of its
+            indices: For each new component, the index of the present component that it is or
+                copies; see `Mixture.take_components`. A copy starts with the optimizer slots of its
                 original.
 
         Raises:
             ValueError: If the network is not a mixture of components with the same architecture, or
                 the optimizer has state that is not specific to one variable.
         """
-        mixture = self._recomposable()
-        changed = mixture.recomposed(origins)
+        mixture = self._resizable_mixture()
+        changed = mixture.take_components(indices)
         player = type(self)(changed)
         if self.optimizer is not None:
             sources = {id(changed.log_weights): mixture.log_weights}
-            for origin, component in zip(origins, player.components, strict=True):
+            for origin, component in zip(indices, player.components, strict=True):
                 pairs = zip(component.variables, self.components[origin].variables, strict=True)
                 sources |= {id(variable): source for variable, source in pairs}
             optimizer = optimizers.carry_over(
                 self.optimizer,
                 [(x, sources[id(x)]) for x in player.network.trainable_variables],
-                lambda slot: slot[list(origins)],
+                lambda slot: slot[list(indices)],
             )
             player.compile(optimizer, accumulate_steps=self.accumulate_steps)
         return player
@@ -220,17 +220,17 @@ class Player:
         """Takes an optimizer step to minimize the mean of a loss over a batch.
 
         With `accumulate_steps`, the batch is processed in micro-batches, one in memory at a time.
-        Each example gets the same random numbers as in the whole batch (`tfgans.random.part`). So
-        if the loss of an example does not depend on the other examples, the update equals that of
-        the whole batch, up to the order of summation.
+        Each example gets the same random numbers as in the whole batch
+        (`tfgans.random.micro_batch`). So if the loss of an example does not depend on the other
+        examples, the update equals that of the whole batch, up to the order of summation.
 
         Args:
             loss: Callable `(*examples) -> (loss, logged)`: the mean over the examples that it
-                receives, and a tensor to be summed over the parts.
+                receives, and a tensor to be summed over the micro-batches.
             *examples: Tensors of equal length on axis 0; None stays None.
 
         Returns:
-            The sum of `logged` over the parts.
+            The sum of `logged` over the micro-batches.
         """
         if self.accumulate_steps == 1:
             gradients, logged = self._gradients(loss, examples)
@@ -280,10 +280,12 @@ class Player:
             self.optimizer.finalize_variable_values(self.network.trainable_variables)
 
     @property
-    def _moves_weights(self) -> bool:
-        """Whether there are mixture weights that the optimizer does not move."""
+    def _separate_weights(self) -> keras.Variable | None:
+        """The mixture weights that `Mixture.update_weights` moves instead of the optimizer."""
         mixture = self._mixture
-        return mixture is not None and mixture.trainable and mixture.weight_update != "softmax"
+        if mixture is None or not mixture.trainable or mixture.weight_update == "softmax":
+            return None
+        return mixture.log_weights
 
     def _with_layer_loss(self, output: Weighted) -> Weighted:
         """Returns the output of the last call together with the losses that its layers added."""
@@ -310,12 +312,12 @@ class Player:
     def _sources(self) -> list[tf.Variable]:
         """Returns the variables that an update moves: trainable variables and mixture weights."""
         variables = [variable.value for variable in self.network.trainable_variables]
-        if self._mixture is not None and self._moves_weights:
-            variables.append(self._mixture.log_weights.value)
+        if self._separate_weights is not None:
+            variables.append(self._separate_weights.value)
         return variables
 
     def _gradients(
-        self, loss: Loss, examples: Sequence[tf.Tensor | None], *, parts: int = 1
+        self, loss: Loss, examples: Sequence[tf.Tensor | None], *, count: int = 1
     ) -> tuple[list[tf.Tensor | None], tf.Tensor]:
         sources = self._sources()
         # The weights of the other network need no gradient, so the tape does not record them.
@@ -323,38 +325,38 @@ class Player:
             tape.watch(sources)
             with self._shared_weights():
                 value, logged = loss(*examples)
-            scaled = self._scale(value if parts == 1 else value / parts)
+            scaled = self._scale(value if count == 1 else value / count)
         return tape.gradient(scaled, sources), logged
 
     def _summed_gradients(
         self, loss: Loss, examples: Sequence[tf.Tensor | None]
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
-        parts = self.accumulate_steps
-        cut = [None if tensor is None else _in_parts(tensor, parts) for tensor in examples]
+        count = self.accumulate_steps
+        cut = [None if tensor is None else _micro_batches(tensor, count) for tensor in examples]
 
-        def part(index: int | tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+        def gradients_of(index: int | tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
             rows = [None if tensor is None else tensor[index] for tensor in cut]
-            with random.part(index, parts):
-                gradients, logged = self._gradients(loss, rows, parts=parts)
+            with random.micro_batch(index, count):
+                gradients, logged = self._gradients(loss, rows, count=count)
             # A variable that the loss does not depend on has the gradient None: use zeros.
             return [
                 tf.zeros_like(source) if gradient is None else tf.convert_to_tensor(gradient)
                 for gradient, source in zip(gradients, self._sources(), strict=True)
             ], logged
 
-        def add_part(
+        def add(
             index: tf.Tensor, sums: list[tf.Tensor], logged: tf.Tensor
         ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
-            gradients, logged_of_part = part(index)
+            gradients, more = gradients_of(index)
             sums = [total + gradient for total, gradient in zip(sums, gradients, strict=True)]
-            return index + 1, sums, logged + logged_of_part
+            return index + 1, sums, logged + more
 
         _, sums, logged = tf.while_loop(
-            lambda index, *_: index < parts,
-            add_part,
-            (tf.constant(1), *part(0)),
+            lambda index, *_: index < count,
+            add,
+            (tf.constant(1), *gradients_of(0)),
             parallel_iterations=1,
-            maximum_iterations=parts - 1,
+            maximum_iterations=count - 1,
         )
         return sums, logged
 
@@ -365,8 +367,8 @@ class Player:
             raise ValueError("You must call `compile()` before training. Received: no optimizer")
         gradients = self._agreed(gradients)
         weight_gradient = None
-        if self._moves_weights:
-            # Before the optimizer, which may change the loss scale for the next step.
+        if self._separate_weights is not None:
+            # The last of `_sources`; before the optimizer, which may change the loss scale.
             *gradients, scaled = gradients
             weight_gradient = self._unscaled(scaled, gradients)
         variables = self.network.trainable_variables
@@ -376,7 +378,7 @@ class Player:
         else:
             optimizer.apply(gradients, variables)
         if mixture is not None and weight_gradient is not None:
-            mixture.update_weights(replicas.total(weight_gradient))
+            mixture.update_weights(replicas.sum_over_replicas(weight_gradient))
 
     def _agreed(self, gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
         """Returns NaN for all gradients where those of any replica have overflowed in float16.
@@ -387,7 +389,7 @@ class Player:
         if replicas.count() == 1 or not scales:
             return gradients
         overflowed = tf.logical_not(optimizers.all_finite(gradients))
-        anywhere = replicas.total(tf.cast(overflowed, tf.float32)) > 0
+        anywhere = replicas.sum_over_replicas(tf.cast(overflowed, tf.float32)) > 0
         return [
             None if gradient is None else tf.where(anywhere, float("nan"), gradient)
             for gradient in gradients
@@ -462,7 +464,7 @@ class GeneratorPlayer(Player):
             return self.network.choose(uniforms)
         return tf.zeros(tf.shape(uniforms), tf.int32)
 
-    def examples(
+    def generate_at_inference(
         self, latents: tf.Tensor, labels: tf.Tensor | None, components: tf.Tensor | None
     ) -> tf.Tensor:
         """Returns float32 [rows, ...]: what the generator makes at inference.
@@ -505,7 +507,7 @@ class DiscriminatorPlayer(Player):
         remaining = iter(assigned)
         return [None if rows is None else next(remaining) for rows in batch]
 
-    def judge(
+    def logits(
         self, examples: tf.Tensor, labels: tf.Tensor | None, *, stream: Stream, training: bool
     ) -> Weighted:
         """Returns float32 logits [rows, columns] of examples, and their weights."""
@@ -555,7 +557,7 @@ class DiscriminatorPlayer(Player):
         training: bool,
         augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None,
     ) -> tf.Tensor:
-        """Returns the penalty of each row: float32 [rows, columns], columns as those of `judge`.
+        """Returns the penalty of each row: float32 [rows, columns], columns as those of `logits`.
 
         With `augment`, a callable `(examples, key) -> examples`, the penalty is that of the
         discriminator applied to augmented examples.
@@ -611,14 +613,14 @@ def check_batch_size(num: int, *players: Player, num_replicas: int, accumulate_s
         if any(size % player.group_size for size in sizes):
             raise ValueError(
                 f"{player.network.name!r} sees examples in groups of {player.group_size} "
-                "(`MinibatchStdDev`), so it needs multiples of them in each part of a batch. "
+                "(`MinibatchStdDev`), so it needs multiples of them in each slice or micro-batch. "
                 f"Received: {num} examples, which make parts of {min(sizes)} to {max(sizes)}"
             )
 
 
-def needs_equal_batches(*players: Player, num_shares: int) -> bool:
-    """Returns whether all batches must have the same size, because they are cut into shares."""
-    return num_shares > 1 or any(
+def needs_equal_batches(*players: Player, num_micro_batches: int) -> bool:
+    """Returns whether all batches must have the same size, because they are cut into parts."""
+    return num_micro_batches > 1 or any(
         player.routing == "slices" or player.group_size > 1 for player in players
     )
 
@@ -631,32 +633,32 @@ def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
     return shapes.tile_rows(rows, times)
 
 
-def map_parts(
-    function: Callable[..., tf.Tensor], *examples: tf.Tensor | None, parts: int
+def map_micro_batches(
+    function: Callable[..., tf.Tensor], *examples: tf.Tensor | None, count: int
 ) -> tf.Tensor:
     """Returns `function(*examples)` [batch, ...], computed in micro-batches."""
-    if parts == 1:
+    if count == 1:
         return function(*examples)
-    cut = [None if tensor is None else _in_parts(tensor, parts) for tensor in examples]
+    cut = [None if tensor is None else _micro_batches(tensor, count) for tensor in examples]
 
     def make(index: tf.Tensor) -> tf.Tensor:
-        with random.part(index, parts):
+        with random.micro_batch(index, count):
             return function(*[None if tensor is None else tensor[index] for tensor in cut])
 
-    made = tf.map_fn(make, tf.range(parts), fn_output_signature=tf.float32, parallel_iterations=1)
-    return tf.concat(tf.unstack(made, num=parts), axis=0)
+    made = tf.map_fn(make, tf.range(count), fn_output_signature=tf.float32, parallel_iterations=1)
+    return tf.concat(tf.unstack(made, num=count), axis=0)
 
 
-def _in_parts(batch: tf.Tensor, parts: int) -> tf.Tensor:
-    """Returns [parts, rows, ...]; the length of the batch is a multiple."""
+def _micro_batches(batch: tf.Tensor, count: int) -> tf.Tensor:
+    """Returns [count, rows, ...]; the length of the batch is a multiple."""
     num_rows = batch.shape[0]
-    if num_rows is not None and num_rows % parts:
+    if num_rows is not None and num_rows % count:
         raise ValueError(
-            f"The batch must be a multiple of accumulate_steps={parts}. Received: {num_rows} "
+            f"The batch must be a multiple of accumulate_steps={count}. Received: {num_rows} "
             "examples"
         )
-    size = -1 if num_rows is None else num_rows // parts
-    return tf.reshape(batch, [parts, size, *batch.shape[1:]])
+    size = -1 if num_rows is None else num_rows // count
+    return tf.reshape(batch, [count, size, *batch.shape[1:]])
 
 
 def _after(

@@ -9,9 +9,9 @@ A key can be used both for draws and to derive child keys: `fold` reads blocks o
 draw reaches. `Role` and `ReservedStep` list every branch below the keys of the package, so that no
 two draws share a key.
 
-Axis 0 is the example axis. A replica under `tf.distribute`, and a part of a batch (`part`), draws
-the rows of its examples in the global batch: no two share noise, and the numbers that an
-example sees do not depend on the number of replicas or parts.
+Axis 0 is the example axis. A replica under `tf.distribute`, and a micro-batch (`micro_batch`),
+draws the rows of its examples in the global batch: no two share noise, and the numbers that an
+example sees do not depend on the number of replicas or micro-batches.
 """
 
 import contextlib
@@ -32,9 +32,9 @@ _BLOCK = 4
 _FOLD_BLOCK = 2**63
 # Children of a sample's key start above the roles that lie below the same key.
 _FIRST_CHILD = 1000
-# The index of the current part of this replica's examples, and the number of parts.
-_part: contextvars.ContextVar[tuple[int | tf.Tensor, int]] = contextvars.ContextVar(
-    "part", default=(0, 1)
+# The index of the current micro-batch of this replica's examples, and their number.
+_micro_batch: contextvars.ContextVar[tuple[int | tf.Tensor, int]] = contextvars.ContextVar(
+    "micro_batch", default=(0, 1)
 )
 
 # The number of copies of the rows, all of which see the same draws.
@@ -167,14 +167,17 @@ class Stream:
 
     def __init__(self, key: tf.Tensor, *, latent_noise: float = 0.0) -> None:
         self._key, self._latent_noise = key, latent_noise
-        # Whether the noise has been asked for: latents without it would be those of the update.
-        self.has_read_noise = False
+        self._latent_noise_was_taken = False
+
+    def take_latent_noise(self) -> float:
+        """Returns the standard deviation of the noise to add to latents, 0 for none."""
+        self._latent_noise_was_taken = True
+        return self._latent_noise
 
     @property
-    def latent_noise(self) -> float:
-        """The standard deviation of the noise on latents, 0 if there is none."""
-        self.has_read_noise = True
-        return self._latent_noise
+    def latent_noise_was_taken(self) -> bool:
+        """Whether latents have the noise: without it they are those of the unchanged stream."""
+        return self._latent_noise_was_taken
 
     def key(self, role: Integer, *path: Integer) -> tf.Tensor:
         """Returns the int64[2] key of a role, folded along `path`."""
@@ -214,7 +217,7 @@ class BatchDraws:
     """`RowDraws` with a single key for all rows of a batch.
 
     Args:
-        num_rows: Int or scalar tensor, the rows of this replica or part.
+        num_rows: Int or scalar tensor, the rows of this replica or micro-batch.
         key: The int64[2] key.
     """
 
@@ -261,18 +264,18 @@ class _NextKey:
 
 
 @contextlib.contextmanager
-def part(index: Integer, count: int) -> Iterator[None]:
-    """Makes `normal` and `uniform` draw for part `index` of this replica's examples.
+def micro_batch(index: Integer, count: int) -> Iterator[None]:
+    """Makes `normal` and `uniform` draw for micro-batch `index` of this replica's examples.
 
     Args:
         index: Scalar integer or integer tensor, from 0.
-        count: Int, the parts of equal size that the examples are cut into.
+        count: Int, the micro-batches of equal size that the examples are cut into.
     """
-    token = _part.set((index, count))
+    token = _micro_batch.set((index, count))
     try:
         yield
     finally:
-        _part.reset(token)
+        _micro_batch.reset(token)
 
 
 @contextlib.contextmanager
@@ -306,12 +309,12 @@ def repeated(count: int) -> Iterator[None]:
 
 
 def normal(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:
-    """Returns float32 draws of N(0, 1); `shape[0]` counts the examples of this replica or part."""
+    """Returns float32 draws of N(0, 1); `shape[0]` rows of this replica or micro-batch."""
     return _box_muller(_rows_of_this_replica([*shape, 2], key))
 
 
 def uniform(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:
-    """Returns float32 draws of U[0, 1); `shape[0]` counts the examples of this replica or part."""
+    """Returns float32 draws of U[0, 1); `shape[0]` rows of this replica or micro-batch."""
     return _unit_interval(_rows_of_this_replica(shape, key))
 
 
@@ -345,13 +348,13 @@ def _bits(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:
 
 
 def _rows_of_this_replica(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:
-    """Returns the rows of `_bits` of the global batch that belong to this replica and part."""
+    """Returns the rows of `_bits` of the global batch for this replica and micro-batch."""
     copies = _copies.get()
     if copies > 1:
         with repeated(1):
             bits = _rows_of_this_replica([shape[0] // copies, *shape[1:]], key)
         return tf.tile(bits, [copies, *[1] * (len(shape) - 1)])
-    index, parts = _part.get()
+    index, count = _micro_batch.get()
     replica = 0
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         context = tf.distribute.get_replica_context()
@@ -360,10 +363,10 @@ def _rows_of_this_replica(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> t
                 "Random draws must be made inside `strategy.run`, one replica at a time"
             )
         replica = context.replica_id_in_sync_group
-    elif parts == 1:
+    elif count == 1:
         return _bits(shape, key)
     size = tf.reduce_prod(tf.cast(tf.stack(shape), tf.int64))
-    first = tf.cast(replica * parts + index, tf.int64) * size
+    first = tf.cast(replica * count + index, tf.int64) * size
     first_row = _first_row.get()  # AutoGraph cannot read a walrus.
     if first_row is not None:
         row_size = tf.reduce_prod(tf.cast(tf.stack([1, *shape[1:]]), tf.int64))

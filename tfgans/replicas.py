@@ -31,7 +31,7 @@ def made_in_scope(variable: keras.Variable) -> bool:
     return bool(strategy.extended.variable_created_in_scope(variable.value))
 
 
-def total(value: tf.Tensor) -> tf.Tensor:
+def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
     """Returns the sum over replicas; all replicas must call it, outside of branches."""
     if count() == 1:
         return value
@@ -95,5 +95,5 @@ def first_row(num_rows: int | tf.Tensor) -> tf.Tensor:
         num_rows: Int or scalar tensor, the rows of this replica. Called by all replicas.
     """
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-    sizes = total(tf.one_hot(replica, count(), on_value=num_rows, off_value=0, dtype=tf.int32))
-    return tf.cumsum(sizes, exclusive=True)[replica]
+    sizes = tf.one_hot(replica, count(), on_value=num_rows, off_value=0, dtype=tf.int32)
+    return tf.cumsum(sum_over_replicas(sizes), exclusive=True)[replica]

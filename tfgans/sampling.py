@@ -23,7 +23,7 @@ _LARGEST_UNIFORM = 1.0 - 2.0**-24
 
 DrawLatents: TypeAlias = Callable[[random.RowDraws], tf.Tensor]
 # Float32 [rows, ...] -> float32 [rows, 1].
-Judge: TypeAlias = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
+LogitsFn: TypeAlias = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]
 
 
 def sample_keys(seed: int, n: int) -> np.ndarray:
@@ -188,14 +188,14 @@ class Sampler:
         """Returns int32 [rows]: the class of each sample; zeros if the model is not conditional."""
         return draw_classes(keys, self.num_classes or 1)
 
-    def examples(
+    def from_latents(
         self,
         latents: tf.Tensor,
         classes: tf.Tensor | None,
         components: tf.Tensor | None,
         *,
         refinement: Langevin | None = None,
-        judge: Judge | None = None,
+        logits_fn: LogitsFn | None = None,
         key: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Returns float32 [rows, ...] examples.
@@ -204,26 +204,26 @@ class Sampler:
             latents: Float [rows, *latent_shape].
             classes: Int [rows]; ignored if the model is not conditional.
             components: Int32 [rows]. None: the latent alone decides.
-            refinement: Settings with which examples, or their latents, climb the logit of `judge`.
-                Default: None, no refinement.
-            judge: Callable `(examples, classes) -> float32 [rows, 1]`, for a refinement.
+            refinement: Settings with which examples, or their latents, climb the logit. Default:
+                None, no refinement.
+            logits_fn: Callable `(examples, classes) -> float32 [rows, 1]`, for a refinement.
             key: Int64 [2], or [rows, 2] for noise that belongs to the row; for a refinement.
         """
         classes = None if self.num_classes is None else classes
 
         def make(points: tf.Tensor) -> tf.Tensor:
-            return self._player.examples(points, classes, components)
+            return self._player.generate_at_inference(points, classes, components)
 
         if refinement is None:
             return make(latents)
-        if judge is None or key is None:
-            raise ValueError("A refinement needs `judge` and `key`. Received: None")
+        if logits_fn is None or key is None:
+            raise ValueError("A refinement needs `logits_fn` and `key`. Received: None")
         if refinement.space == "latent":
-            refined = refinement.run(latents, lambda z: judge(make(z), classes), key=key)
+            refined = refinement.run(latents, lambda z: logits_fn(make(z), classes), key=key)
             return make(refined)
-        return refinement.run(make(latents), lambda x: judge(x, classes), key=key)
+        return refinement.run(make(latents), lambda x: logits_fn(x, classes), key=key)
 
-    def samples(
+    def from_keys(
         self,
         keys: tf.Tensor,
         classes: tf.Tensor | None,
@@ -231,7 +231,7 @@ class Sampler:
         *,
         limits: tf.Tensor | None = None,
         refinement: Langevin | None = None,
-        judge: Judge | None = None,
+        logits_fn: LogitsFn | None = None,
     ) -> tf.Tensor:
         """Returns float32 [rows, ...]: the examples of int64 keys [rows, 2], all from the key.
 
@@ -240,12 +240,12 @@ class Sampler:
         noise_keys = None
         if refinement is not None:
             noise_keys = random.fold_rows(keys, Role.SAMPLE_REFINEMENT)
-        return self.examples(
+        return self.from_latents(
             self.latents(keys, limits),
             classes,
             components,
             refinement=refinement,
-            judge=judge,
+            logits_fn=logits_fn,
             key=noise_keys,
         )
 

@@ -44,7 +44,7 @@ def test_the_key_decides_and_each_image_has_its_draw(augment, shape):
     assert len(np.unique(first, axis=0)) > 1
     assert np.abs(first - other).max() > 0.01
     # The rows of a part of the batch, or of a replica, are those of the whole.
-    with random.part(1, 2):
+    with random.micro_batch(1, 2):
         part = augment(equal[10:], KEY)
         np.testing.assert_allclose(part, first[10:], atol=1e-5)
 

@@ -298,7 +298,7 @@ class TestOrder:
         np.testing.assert_array_equal(rows, np.concatenate([POINTS[:20]] * 2))
 
     def test_batches_are_cut_to_one_size_where_they_must_be(self):
-        options = {"check_batch": lambda rows: rows == 4, "steps_per_epoch": 5}
+        options = {"needs_equal_batches": True, "steps_per_epoch": 5}
         steps = steps_of(dataset(POINTS[:10], 4), num=5, **options)
         np.testing.assert_array_equal(steps.reshape(20, 2), np.concatenate([POINTS[:10]] * 2))
 

@@ -82,7 +82,7 @@ def test_every_format_in_the_order_of_names_and_nothing_else(tmp_path):
     ):
         load(tmp_path)
     report = data.inspect(f"folder:{tmp_path}")
-    assert report.left_out == {".csv": 1, ".svg": 1, ".txt": 2}
+    assert report.skipped_files == {".csv": 1, ".svg": 1, ".txt": 2}
     assert report.empty == ("empty",)
 
 
@@ -94,10 +94,10 @@ def test_report_of_a_split(tmp_path):
     (tmp_path / "val" / "a" / "1.svg").write_text("")
     report = data.inspect(f"folder:{tmp_path}")
     assert dict(report.class_counts) == {"a": 2, "b": 2}
-    assert (report.left_out, report.num_resized) == ({}, 1)
+    assert (report.skipped_files, report.num_resized) == ({}, 1)
     assert report.modes == {"L": 3, "RGB": 1}
     assert (report.suggestion.image_size, report.samples.shape) == (12, (4, 12, 12, 3))
-    assert data.inspect(f"folder:{tmp_path}", split="val").left_out == {".svg": 1}
+    assert data.inspect(f"folder:{tmp_path}", split="val").skipped_files == {".svg": 1}
 
 
 def test_nested_folders_are_classes(tmp_path):
@@ -195,7 +195,7 @@ def test_labels_of_style_gan(tmp_path):
         source = load(folder)
         np.testing.assert_array_equal(source.labels, [3, 1, 2])
         assert source.class_names is None
-        assert data.inspect(f"folder:{folder}").left_out == {}
+        assert data.inspect(f"folder:{folder}").skipped_files == {}
     (root / "dataset.json").unlink()
     write_labels(tmp_path, [["train/00000/1.png", 5], ["train/00000/2.png", 5]])
     with pytest.raises(ValueError, match=r"none for 1, such as train/00001/3\.png"):

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tiny
 
 import tfgans
-from tfgans.executions import CallLength, intervals
+from tfgans.executions import StepsPerExecutionTuner, intervals
 
 POINTS = np.random.default_rng(0).uniform(-1, 1, (640, 2)).astype("float32")
 
@@ -72,7 +72,7 @@ def test_auto_is_a_step_at_a_time_to_the_bit(options, steps):
 )
 def test_calls_approach_a_tenth_of_a_second(seconds_of_a_step, counts):
     """And end at the multiples of 100."""
-    executions, step, chosen = CallLength([100]), 0, []
+    executions, step, chosen = StepsPerExecutionTuner([100]), 0, []
     for _ in counts:
         chosen.append(executions.choose(step, None))
         step += chosen[-1]

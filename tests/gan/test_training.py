@@ -153,7 +153,7 @@ def test_evaluation_repeats_and_changes_nothing():
 
 
 def test_optimizer_that_breaks_repeatability_is_off_in_training_and_then_as_before():
-    """Two compilations of a penalized step must round alike; see `rounding.steady_rounding`."""
+    """Two compilations of a penalized step must round alike; see `tfgans.determinism`."""
     name, seen = "dependency_optimization", []
 
     class Look(keras.callbacks.Callback):

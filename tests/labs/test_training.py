@@ -21,14 +21,16 @@ def players():
 
 def test_looks_come_at_their_steps():
     gan, source = players()
-    seen = training.train(gan, source, looks=[0, 4, 6], look=lambda gan: gan.step, **SETTINGS)
+    seen = training.train(
+        gan, source, measure_steps=[0, 4, 6], measure=lambda gan: gan.step, **SETTINGS
+    )
     assert seen == [0, 4, 6]
 
 
-@pytest.mark.parametrize("looks", [[0], [3, 2], [2, 2]])
-def test_looks_must_rise(looks):
-    with pytest.raises(ValueError, match="`looks` must rise"):
-        training.train(None, None, looks=looks, look=None, **SETTINGS)
+@pytest.mark.parametrize("measure_steps", [[0], [3, 2], [2, 2]])
+def test_looks_must_rise(measure_steps):
+    with pytest.raises(ValueError, match="`measure_steps` must rise"):
+        training.train(None, None, measure_steps=measure_steps, measure=None, **SETTINGS)
 
 
 @pytest.mark.parametrize("budget", [{"updates": 10}, {"seconds": 5.0}])

@@ -12,7 +12,7 @@ import tiny
 import tfgans
 from tfgans.augmentation import AdaptiveAugment, Augmentation, DiffAugment
 from tfgans.random import Stream
-from tfgans.regularizers import ConsistencyRegularization, Judged, LeCam
+from tfgans.regularizers import ConsistencyRegularization, LeCam, RegularizerInputs
 from tfgans.weighted import Weighted
 
 STREAM = Stream(tfgans.random.key(3))
@@ -65,10 +65,12 @@ def test_bad_settings(make, message):
 # LeCam.
 
 
-def judged(real, fake):
+def inputs(real, fake):
     logits = [Weighted(tf.convert_to_tensor(values)) for values in (real, fake)]
     same = tf.identity
-    return Judged(*(x.values for x in logits), *logits, same, same, same, tfgans.random.key(0))
+    return RegularizerInputs(
+        *(x.values for x in logits), *logits, same, same, same, tfgans.random.key(0)
+    )
 
 
 def column(*values):
@@ -86,7 +88,7 @@ def test_lecam_by_hand(relu, value, real_slopes):
     real, fake = column(1, 2, -1), column(-2, 0, 1)
     with tf.GradientTape() as tape:
         tape.watch([real, fake])
-        term, logs = lecam.discriminator_term(judged(real, fake))
+        term, logs = lecam.discriminator_term(inputs(real, fake))
     assert float(logs["lecam"]) == pytest.approx(value, rel=1e-5)
     assert float(term) == pytest.approx(2 * value, rel=1e-5)
     slopes = tape.gradient(term, [real, fake])
@@ -146,7 +148,7 @@ def test_logits_of_separable_data_settle_at_the_fixed_point(objective, weight, l
     with tf.GradientTape() as tape:
         tape.watch([real, fake])
         loss = tf.add_n([tf.reduce_mean(t) for t in objective.discriminator_loss(real, fake)])
-        loss += lecam.discriminator_term(judged(real, fake))[0]
+        loss += lecam.discriminator_term(inputs(real, fake))[0]
     np.testing.assert_allclose(tape.gradient(loss, [real, fake]), np.zeros((2, 1, 1)), atol=1e-3)
 
 

@@ -1,5 +1,6 @@
 """What is in the folder of a run, and what is refused: another run, damaged and malicious files."""
 
+import contextlib
 import fcntl
 import functools
 import itertools
@@ -125,6 +126,23 @@ def test_bad_arguments(changed, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         run(tmp_path / "new", **arguments)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("routing", "is_refused"), [("slices", True), ("all", False)])
+def test_slices_bound_the_number_of_generators(tmp_path, routing, is_refused):
+    components = [
+        tfgans.networks.mlp_generator((8, 8, 1), latent_dim=4, width=8, depth=1, seed=seed)
+        for seed in range(2)
+    ]
+    gan = tfgans.NonSaturatingGAN(
+        tfgans.MixtureGenerator(components, routing=routing), discriminator()
+    )
+    gan.compile(run_eagerly=True)
+    expected = contextlib.nullcontext()
+    if is_refused:
+        expected = pytest.raises(ValueError, match="up to 17 components, and micro-batches of 16")
+    with expected:
+        run(tmp_path / "new", gan, adapt_every=4, max_generators=17)
 
 
 def test_a_run_without_a_last_step_finishes_an_epoch_and_goes_on(tmp_path):

@@ -64,7 +64,7 @@ class AdaptComponents(Callback):
 
     every_steps: int
     # Other callbacks must not count on the number of weights.
-    recomposes = True
+    changes_num_components = True
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class AdaptComponents(Callback):
 
     def check(self, gan: GAN) -> None:
         """Raises ValueError if the callback does not fit the model; see the class."""
-        gan.check_recomposition(self.max_components)
+        gan.check_resizable(self.max_components)
         if not gan.generator.trainable:
             raise ValueError(
                 "`AdaptComponents` decides by weights that learn. Received: a "

@@ -111,7 +111,7 @@ under a quarter of its maximum so far, capped at the mean distance between two r
     ```
     """
 
-    _left_out = ("_probe", "_events")
+    _transient = ("_probe", "_events")
     _probe: Probe | None = None
     _events: tf.summary.SummaryWriter | None = None
 
@@ -220,7 +220,7 @@ under a quarter of its maximum so far, capped at the mean distance between two r
         advice["overfitting"] = symptoms.advice_on_overfitting(
             augmented=model.augmentation is not None,
             images=len(model.data_shape) == 3,
-            has_level=model.objective.decision_threshold is not None,
+            has_threshold=model.objective.decision_threshold is not None,
         )
         self._diagnosis = Diagnosis(self._limits, advice)
         self._diagnosis.add_all(reading for reading in before if reading.step <= model.step)

@@ -16,7 +16,7 @@ from tfgans.evaluation import Evaluator, MetricValue, NotFiniteError, Record
 _HEADER = "step,metric,value,low,high"
 
 
-class EvaluatedNumber(NamedTuple):
+class EvaluationRow(NamedTuple):
     """A number of an evaluation during training.
 
     Attributes:
@@ -34,7 +34,7 @@ class EvaluatedNumber(NamedTuple):
     high: float
 
 
-def read_evaluations(path: Path) -> list[EvaluatedNumber]:
+def read_evaluations(path: Path) -> list[EvaluationRow]:
     """Returns the numbers in the file of `Evaluation(path=...)`, in the order of the steps.
 
     Args:
@@ -46,7 +46,7 @@ def read_evaluations(path: Path) -> list[EvaluatedNumber]:
     rows = StepTable(path, _HEADER, writer="Evaluation").rows()
     try:
         return [
-            EvaluatedNumber(
+            EvaluationRow(
                 int(step), metric, float(value), float(low or "nan"), float(high or "nan")
             )
             for step, metric, value, low, high in rows

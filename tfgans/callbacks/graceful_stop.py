@@ -37,7 +37,7 @@ class GracefulStop(Callback):
     ```
     """
 
-    _left_out = ("_previous",)
+    _transient = ("_previous",)
     _previous: dict[signal.Signals, Any] | None = None  # Handlers as `signal.signal` returns them.
 
     def __init__(self, *, total: Callable[[float], float] | None = None) -> None:

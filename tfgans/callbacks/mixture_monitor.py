@@ -78,7 +78,7 @@ class MixtureMonitor(Callback):
     ```
     """
 
-    _left_out = ("_events",)
+    _transient = ("_events",)
     _events: tf.summary.SummaryWriter | None = None
 
     def __init__(

@@ -26,7 +26,7 @@ class Progress(Callback):
             or None if only the steps end it. Default: None, the steps end it.
     """
 
-    _left_out = ("_bar",)
+    _transient = ("_bar",)
     _bar: Any = None  # tqdm has no types.
 
     def __init__(

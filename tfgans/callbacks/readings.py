@@ -14,7 +14,7 @@ from tfgans.data import Source
 from tfgans.gan import GAN
 from tfgans.logs import LogMeans
 from tfgans.players import Player
-from tfgans.random import ReservedStep, Role, Stream
+from tfgans.random import ReservedStep, Stream
 from tfgans.weighted import Weighted
 
 
@@ -181,10 +181,11 @@ class Probe:
         gan, player = self.gan, self.gan.generator_player
         if not player.is_mixture:
             return ()
-        draws = random.BatchDraws(self._num, self._stream.key(Role.LATENTS))
-        latents = gan.draw_latents(draws)
+        latents = gan.latents_of_update(self._num, stream=self._stream)
         return tuple(
-            self._mean_distance(player.examples(latents, self._labels, tf.fill([self._num], index)))
+            self._mean_distance(
+                player.generate_at_inference(latents, self._labels, tf.fill([self._num], index))
+            )
             / self._real_distance
             for index in range(player.num_components)
         )

@@ -57,7 +57,7 @@ class SampleGrid(Callback):
     ```
     """
 
-    _left_out = ("_events",)
+    _transient = ("_events",)
     _events: tf.summary.SummaryWriter | None = None
 
     def __init__(
@@ -152,6 +152,6 @@ class SampleGrid(Callback):
             return pictures.class_rows(
                 np.concatenate(rows),
                 np.repeat(np.arange(num_classes), num),
-                names.of_all(num_classes, self.class_names),
+                names.fill(num_classes, self.class_names),
             )
         return pictures.picture(self.model.sample(self.num, seed=self.seed))

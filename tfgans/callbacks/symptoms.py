@@ -224,13 +224,13 @@ def discriminator_overfits(
     return Finding(OVERFITS, value, limit, description, rollback_may_cure=False)
 
 
-def advice_on_overfitting(*, augmented: bool, images: bool, has_level: bool) -> str:
+def advice_on_overfitting(*, augmented: bool, images: bool, has_threshold: bool) -> str:
     """Returns what to change if the discriminator overfits.
 
     Args:
         augmented: Bool, whether there is an augmentation.
         images: Bool, whether the examples are images.
-        has_level: Bool, whether the objective has a decision threshold, which an adaptive
+        has_threshold: Bool, whether the objective has a decision threshold, which an adaptive
             augmentation needs.
     """
     others = "a larger penalty, a smaller discriminator, or `regularizers.LeCam`"
@@ -238,7 +238,7 @@ def advice_on_overfitting(*, augmented: bool, images: bool, has_level: bool) -> 
         return f"take more examples, {others}"
     if augmented:
         return f"take a stronger augmentation (more transforms), {others}"
-    name, flag = ("AdaptiveAugment", "ada") if has_level else ("DiffAugment", "diffaugment")
+    name, flag = ("AdaptiveAugment", "ada") if has_threshold else ("DiffAugment", "diffaugment")
     return (
         f"pass `augmentation=tfgans.augmentation.{name}()` to the model (--augmentation={flag} of "
         f"the command); or take {others}"

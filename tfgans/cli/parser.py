@@ -233,10 +233,10 @@ class Parser:
         """
         return self.is_set(name) and self.values[name].value != self.values[name].default
 
-    def flag_file(self, *left_out: str) -> str:
+    def flag_file(self, *exclude: str) -> str:
         """Returns the values of the flags as the text of a file for `--flagfile`."""
         lines = (
-            self.values[name].serialize() for name in sorted(self.values) if name not in left_out
+            self.values[name].serialize() for name in sorted(self.values) if name not in exclude
         )
         return "".join(f"{line}\n" for line in lines if line)
 

@@ -109,7 +109,7 @@ def _of_run(parser: Parser) -> _Samples:
     )
     if labels is None or gan.num_classes is None:
         return samples, None
-    return samples, (labels, class_names.of_all(gan.num_classes, names))
+    return samples, (labels, class_names.fill(gan.num_classes, names))
 
 
 def _of_server(parser: Parser) -> _Samples:

@@ -1,7 +1,7 @@
 """Comparisons of training runs, and reports of a run, from what their folders hold."""
 
-from tfgans.comparison.comparison import Comparison, Group, Test
-from tfgans.comparison.recorded_run import Grid, RecordedRun, absent_runs, find_runs
+from tfgans.comparison.comparison import Comparison, Group, SignificanceTest
+from tfgans.comparison.recorded_run import GridFile, RecordedRun, absent_runs, find_runs
 from tfgans.comparison.report import (
     comparison_text,
     run_text,
@@ -11,10 +11,10 @@ from tfgans.comparison.report import (
 
 __all__ = [
     "Comparison",
-    "Grid",
+    "GridFile",
     "Group",
     "RecordedRun",
-    "Test",
+    "SignificanceTest",
     "absent_runs",
     "comparison_text",
     "find_runs",

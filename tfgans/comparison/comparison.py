@@ -27,7 +27,7 @@ _EVALUATION = ("extractor", "extractor_sha256", "metrics", "num_samples", "num_r
 _EXTRACTORS = {"digits_classifier": "digits", "identity": "identity"}
 
 
-class Test(NamedTuple):
+class SignificanceTest(NamedTuple):
     """A two-sided test of a number between two groups.
 
     Attributes:
@@ -269,7 +269,7 @@ class Comparison:
         best = max(medians.values()) if quantity.higher_is_better else min(medians.values())
         return [self.groups[index] for index, median in medians.items() if median == best]
 
-    def test(self, name: str, first: Group, second: Group) -> Test | None:
+    def test(self, name: str, first: Group, second: Group) -> SignificanceTest | None:
         """Returns a two-sided test of a number between two groups; None if a group lacks it.
 
         Args:
@@ -284,12 +284,12 @@ class Comparison:
         paired = [values.index[~values.index.duplicated(keep=False)] for values in (ours, others)]
         shared = paired[0].intersection(paired[1]).dropna()
         if self._test == "rank" or not len(shared):
-            return Test("rank", rank_test(ours, others), (len(ours), len(others)))
+            return SignificanceTest("rank", rank_test(ours, others), (len(ours), len(others)))
         quantity = quantity_of(name)
         sign = -1 if quantity is not None and quantity.higher_is_better is False else 1
         gains = sign * (ours[shared] - others[shared]).to_numpy()
         wins, num = int((gains > 0).sum()), int(np.count_nonzero(gains))
-        return Test("sign", sign_test(wins, num), (num, wins))
+        return SignificanceTest("sign", sign_test(wins, num), (num, wins))
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from tfgans.comparison.comparison import Comparison, Group
-from tfgans.comparison.recorded_run import Grid, RecordedRun
+from tfgans.comparison.recorded_run import GridFile, RecordedRun
 from tfgans.evaluation import quantity_of, short_name
 from tfgans.reports import plots
 
@@ -36,12 +36,12 @@ class Shown(NamedTuple):
     Attributes:
         group: `Group`.
         run: `RecordedRun`, whose samples these are.
-        grid: `Grid`.
+        grid: `GridFile`.
     """
 
     group: Group
     run: RecordedRun
-    grid: Grid
+    grid: GridFile
 
 
 def arrow(name: str) -> str:
@@ -241,13 +241,13 @@ def samples(comparison: Comparison) -> dict[str, list[Shown]]:
     return {words: at_target} | ({"The last of each run." if last != at_target else words: last})
 
 
-def thumbnail(grid: Grid) -> bytes:
+def thumbnail(grid: GridFile) -> bytes:
     """Returns a picture of samples as a WebP file, as wide as a report shows it or smaller.
 
     A comparison holds a picture of each group, several times.
 
     Args:
-        grid: `Grid`.
+        grid: `GridFile`.
     """
     file = io.BytesIO()
     with Image.open(grid.path) as picture:
@@ -257,13 +257,13 @@ def thumbnail(grid: Grid) -> bytes:
     return file.getvalue()
 
 
-def animation(grids: Sequence[Grid]) -> bytes:
+def animation(grids: Sequence[GridFile]) -> bytes:
     """Returns pictures of samples as an animated WebP file, each with its step above.
 
     Of more than 40 pictures some are left out, evenly.
 
     Args:
-        grids: List of `Grid`, not empty.
+        grids: List of `GridFile`, not empty.
     """
     places = np.unique(np.linspace(0, len(grids) - 1, _MAX_FRAMES).round().astype(int))
     chosen = [grids[place] for place in places]

@@ -17,14 +17,14 @@ from tfgans import files
 from tfgans.comparison.settings import Value, flatten, is_seed
 from tfgans.evaluation import MetricValue, Record
 from tfgans.sweep import TABLE, read_table
-from tfgans.training import EvaluatedNumber, RunDirectory, TimeSpent
+from tfgans.training import EvaluationRow, RunDirectory, TimeSpent
 
 _GRID = re.compile(r"step-(\d+)\.png")
 _BACKUP = re.compile(r"step-(\d+)-")
 _FLAG = re.compile(r"--(\w+)(?:=(.*))?")
 
 
-class Grid(NamedTuple):
+class GridFile(NamedTuple):
     """A picture of samples.
 
     Attributes:
@@ -121,7 +121,7 @@ class RecordedRun:
     @functools.cached_property
     def evaluations(self) -> pd.DataFrame:
         """Table of `step`, `metric`, `value`, `low` and `high` of evaluations during training."""
-        return pd.DataFrame(self._directory.evaluations(), columns=EvaluatedNumber._fields)
+        return pd.DataFrame(self._directory.evaluations(), columns=EvaluationRow._fields)
 
     @functools.cached_property
     def readings(self) -> pd.DataFrame:
@@ -146,11 +146,11 @@ class RecordedRun:
         return self._directory.doctor_log.exists()
 
     @functools.cached_property
-    def grids(self) -> list[Grid]:
+    def grids(self) -> list[GridFile]:
         """The pictures of samples by step."""
         paths = self._directory.grids.glob("step-*")
         pairs = ((_GRID.fullmatch(path.name), path) for path in paths)
-        return sorted(Grid(int(match[1]), path) for match, path in pairs if match)
+        return sorted(GridFile(int(match[1]), path) for match, path in pairs if match)
 
     @functools.cached_property
     def steps(self) -> int:

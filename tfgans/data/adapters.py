@@ -58,7 +58,8 @@ def training_data(
     epochs: int = 1,
     steps_per_epoch: int | None = None,
     steps_per_execution: int = 1,
-    check_batch: Callable[[int], bool] = lambda num_rows: False,  # noqa: ARG005
+    check_batch: Callable[[int], None] | None = None,
+    needs_equal_batches: bool = False,
     strategy: tf.distribute.Strategy | None = None,
 ) -> tuple[tf.data.Dataset | tf.distribute.DistributedDataset, int | None]:
     """Returns the dataset of training steps, and the number of steps in an epoch.
@@ -103,8 +104,10 @@ def training_data(
         epochs: Int of at least 1, the number of epochs to train.
         steps_per_epoch: Int, or None for one pass over the data.
         steps_per_execution: Int, of the model. Keras runs whole executions only.
-        check_batch: Callable: int, rows of the first batch -> bool, whether all batches must have
-            as many, to which they are then cut. Raises ValueError for a size that cannot be used.
+        check_batch: Callable that takes the number of rows of the first batch, and raises
+            ValueError if it cannot be used. Default: None, all can.
+        needs_equal_batches: Whether all batches must have as many rows as the first, to which they
+            are then cut. Default: False.
         strategy: The model's `tf.distribute.Strategy`, or None. Each of several workers reads its
             rows of a source or an array only.
 
@@ -129,24 +132,25 @@ def training_data(
     checks.boolean("shuffle", shuffle)
     step_at_start = start_step()
 
-    def first_batch() -> int:
+    def first_batch_index() -> int:
         return start_step() * discriminator_steps
 
     if is_array_like(x) or isinstance(x, Source):
         source = _to_source(x, y, data_shape, num_classes, shuffle=shuffle, seed=seed)
-        batches = _of_source(source, batch_size, first_batch, data_shape, num_classes)
+        batches = _of_source(source, batch_size, first_batch_index, data_shape, num_classes)
     else:
         _refuse_array_arguments(x, y, batch_size)
         if isinstance(x, tf.data.Dataset):
             batches = _of_dataset(x, data_shape, num_classes)
         elif isinstance(x, keras.utils.PyDataset):
             batches = _of_py_dataset(
-                x, first_batch, data_shape, num_classes, shuffle=shuffle, seed=seed
+                x, first_batch_index, data_shape, num_classes, shuffle=shuffle, seed=seed
             )
         else:
             generator = _as_iterator(x, epochs, steps_per_epoch)
             batches = _of_generator(generator, start_step, data_shape, num_classes)
-    is_same_size = check_batch(batches.num_rows)
+    if check_batch is not None:
+        check_batch(batches.num_rows)
     steps = _steps_of_epoch(
         batches.num_batches, discriminator_steps, steps_per_epoch, steps_per_execution
     )
@@ -158,10 +162,10 @@ def training_data(
         dataset = dataset.repeat()
         if batches.num_batches > 0 and replicas.num_workers(strategy) == 1:
             start = step_at_start * discriminator_steps
-            dataset = _skip(dataset, lambda: (first_batch() - start) % batches.num_batches)
+            dataset = _skip(dataset, lambda: (first_batch_index() - start) % batches.num_batches)
     elif batches.num_batches == tf.data.UNKNOWN_CARDINALITY:
         _require_one_step(dataset, batches.num_rows, discriminator_steps)
-    if is_same_size and tf.nest.flatten(dataset.element_spec)[0].shape[0] is None:
+    if needs_equal_batches and tf.nest.flatten(dataset.element_spec)[0].shape[0] is None:
         dataset = dataset.rebatch(batches.num_rows, drop_remainder=True)
     grouped = group_updates(dataset, discriminator_steps, batch_size=batches.num_rows)
     return grouped, steps
@@ -332,7 +336,7 @@ def _to_source(
 def _of_source(
     source: Source,
     batch_size: int | None,
-    first_batch: Callable[[], int],
+    first_batch_index: Callable[[], int],
     data_shape: tuple[int | None, ...],
     num_classes: int | None,
 ) -> _Batches:
@@ -342,7 +346,7 @@ def _of_source(
 
     def read(part: tuple[int, int]) -> tf.data.Dataset:
         has_labels = num_classes is not None
-        return source.batches(size, start_step=first_batch, labels=has_labels, part=part)
+        return source.batches(size, start_step=first_batch_index, labels=has_labels, part=part)
 
     def load(part: tuple[int, int]) -> tf.data.Dataset:
         return standardize(read(part), data_shape, num_classes)
@@ -368,7 +372,7 @@ def _of_dataset(
 
 def _of_py_dataset(
     dataset: keras.utils.PyDataset,
-    first_batch: Callable[[], int] | None,
+    first_batch_index: Callable[[], int] | None,
     data_shape: tuple[int | None, ...],
     num_classes: int | None,
     *,
@@ -377,7 +381,7 @@ def _of_py_dataset(
 ) -> _Batches:
     batches, first = from_py_dataset(
         dataset,
-        first_batch=first_batch,
+        first_batch_index=first_batch_index,
         shuffle=shuffle,
         seed=seed,
         data_shape=data_shape,

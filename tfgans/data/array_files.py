@@ -65,7 +65,7 @@ class StoredArraySource(Copyable, StoredSource):
         ValueError: If the array is of another type or shape, or the labels do not fit it.
     """
 
-    _left_out = ("_rows",)
+    _transient = ("_rows",)
     _rows: ArrayRows | None = None
 
     def __init__(

@@ -113,6 +113,7 @@ def batches_of_step(
         real, labels = batch(0)
     ```
     """
+    # Checked again, and converted to float: `train_on_batch` does not pass through `fit`.
     examples, labels = _unpack(element, data_shape, num_classes)
     if len(examples.shape) == len(data_shape) + 1 and discriminator_steps == 1:
         examples = to_float(examples, data_shape)

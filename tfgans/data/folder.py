@@ -50,7 +50,7 @@ class FolderStore(ImageStore):
             self._listing.files,
             labels=labels,
             class_names=class_names,
-            left_out=self._listing.left_out,
+            skipped_files=self._listing.skipped_files,
             empty=self._listing.empty,
         )
 

@@ -205,7 +205,7 @@ def load_images(
     """
     checks.choice("cache", options.cache, CACHES)
     checks.boolean("skip_bad", options.skip_bad)
-    _warn_of_left_out(store, chosen=options.image_key is not None)
+    _warn_of_skipped_files(store, chosen=options.image_key is not None)
     cache, images = options.cache, options.of_images()
     if cache == "memory" or (
         cache == "auto" and capacity.fits_in_memory(_estimated_size(store, images))
@@ -251,16 +251,16 @@ def load_images(
     return make(np.delete(np.arange(len(store)), list(bad)))
 
 
-def _warn_of_left_out(store: ImageStore, *, chosen: bool) -> None:
+def _warn_of_skipped_files(store: ImageStore, *, chosen: bool) -> None:
     """Warns of images that are not read, unless others were `chosen`, and of empty folders."""
-    images = {name: num for name, num in store.left_out.items() if name in paths.OTHER_IMAGES}
+    images = {name: num for name, num in store.skipped_files.items() if name in paths.OTHER_IMAGES}
     if images:
         warnings.warn(
             f"Files in {store.place} are skipped, because their format is not supported: "
             f"{paths.counted(images)}. Convert them to PNG",
             stacklevel=4,
         )
-    names = {name: num for name, num in store.left_out.items() if name in paths.EXTENSIONS}
+    names = {name: num for name, num in store.skipped_files.items() if name in paths.EXTENSIONS}
     if names and not chosen:
         warnings.warn(
             f"Files in {store.place} are skipped, because of their names: {paths.counted(names)}. "

@@ -17,7 +17,7 @@ class ImageStore(Copyable, abc.ABC):
         names: Names of the images, in a fixed order, for errors.
         labels: Int array `[len(names)]`, or None (default).
         class_names: Names of the classes 0, 1, ..., or None (default).
-        left_out: Number of files that are not images, by lowercase file extension.
+        skipped_files: Number of files that are not images, by lowercase file extension.
         empty: Folders without images, which could have been classes.
     """
 
@@ -28,12 +28,12 @@ class ImageStore(Copyable, abc.ABC):
         *,
         labels: np.ndarray | None = None,
         class_names: Sequence[str] | None = None,
-        left_out: Mapping[str, int] | None = None,
+        skipped_files: Mapping[str, int] | None = None,
         empty: Sequence[str] = (),
     ) -> None:
         self.place, self.names, self.labels = place, names, labels
         self.class_names = None if class_names is None else tuple(class_names)
-        self.left_out, self.empty = dict(left_out or {}), tuple(empty)
+        self.skipped_files, self.empty = dict(skipped_files or {}), tuple(empty)
 
     def __len__(self) -> int:
         return len(self.names)

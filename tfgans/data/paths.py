@@ -84,14 +84,14 @@ class Listing(NamedTuple):
         root: The folder, or its subfolder of the split.
         files: Paths of the images, relative to `root`.
         folders: Paths of the folders that were listed, each link to a folder as often as it is met.
-        left_out: Number of files that are not images, by lowercase file extension.
+        skipped_files: Number of files that are not images, by lowercase file extension.
         empty: First-level folders of `root` without an image, sorted.
     """
 
     root: Path
     files: PathList
     folders: list[str]
-    left_out: Counter[str]
+    skipped_files: Counter[str]
     empty: list[str]
 
 
@@ -193,8 +193,8 @@ def list_images(root: Path, split: str = "train", *, within: Path | None = None)
     real = None if within is None else os.path.realpath(within)
     files = PathList(_walk(root, folders.append, others.append, real))
     if not files:
-        left_out = Counter(map(ending, others))
-        other = f", but {counted(left_out)}" if left_out else ""
+        skipped_files = Counter(map(ending, others))
+        other = f", but {counted(skipped_files)}" if skipped_files else ""
         raise ValueError(
             f"A folder of images must contain files that end in {', '.join(sorted(EXTENSIONS))}. "
             f"Received: {root}, which has none{other}"
@@ -209,10 +209,10 @@ def list_images(root: Path, split: str = "train", *, within: Path | None = None)
     return Listing(root, files, folders, Counter(map(ending, others)), empty)
 
 
-def counted(left_out: Mapping[str, int]) -> str:
+def counted(skipped_files: Mapping[str, int]) -> str:
     """Returns one line such as `3 .svg, 1 .txt` of files counted by ending."""
     return ", ".join(
-        f"{number} {name or 'without ending'}" for name, number in sorted(left_out.items())
+        f"{number} {name or 'without ending'}" for name, number in sorted(skipped_files.items())
     )
 
 

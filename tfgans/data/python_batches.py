@@ -97,7 +97,7 @@ def from_generator(
 def from_py_dataset(
     dataset: keras.utils.PyDataset,
     *,
-    first_batch: Callable[[], int] | None,
+    first_batch_index: Callable[[], int] | None,
     shuffle: bool,
     seed: int,
     data_shape: tuple[int | None, ...],
@@ -108,8 +108,8 @@ def from_py_dataset(
     Args:
         dataset: Of `x`, `(x,)` or `(x, y)`. Its `workers` and `use_multiprocessing` are honored.
             `on_epoch_begin` and `on_epoch_end` are called around each pass over it.
-        first_batch: Callable -> int, the number of the first batch in the endless row of passes,
-            called for each new iterator. None: a single pass.
+        first_batch_index: Callable -> int, the number of the first batch in the endless row of
+            passes, called for each new iterator. None: a single pass.
         shuffle: Bool, whether each pass over a finite dataset has the batches in a new order.
         seed: Int, of that order, a function of the seed and the number of the pass.
         data_shape: Shape of one example.
@@ -123,7 +123,7 @@ def from_py_dataset(
         raise ValueError("The `PyDataset` must hold at least one batch. Received: length 0")
 
     def batches() -> Iterator[Element]:
-        first = 0 if first_batch is None else first_batch()
+        first = 0 if first_batch_index is None else first_batch_index()
         if num_batches is None:
             yield from _pass(dataset, itertools.count(first))
             return
@@ -134,13 +134,13 @@ def from_py_dataset(
                 key = np.random.SeedSequence([seed % 2**64, number])
                 order = np.random.default_rng(key).permutation(num_batches)
             yield from _pass(dataset, order[offset:].tolist())
-            if first_batch is None:
+            if first_batch_index is None:
                 return
             first = (number + 1) * num_batches
 
     sample = _to_numpy(dataset[0], data_shape, num_classes)
     made = _dataset(batches, sample, data_shape, num_classes)
-    length = num_batches if first_batch is None else None
+    length = num_batches if first_batch_index is None else None
     cardinality = tf.data.INFINITE_CARDINALITY if length is None else length
     return made.apply(tf.data.experimental.assert_cardinality(cardinality)), sample
 

@@ -57,7 +57,7 @@ class DataReport:
         sizes: Number of these images by (height, width).
         modes: Number of these images by PIL's mode, such as `"L"`, `"RGB"` or `"I;16"`.
         num_transparent: Number of these images that may have transparent pixels.
-        left_out: Number of files that are no images, by ending.
+        skipped_files: Number of files that are no images, by ending.
         empty: Folders without images.
         unreadable: Reasons of the unreadable images among these, by name.
         options: The form that images are converted to.
@@ -73,7 +73,7 @@ class DataReport:
     sizes: Mapping[tuple[int, int], int]
     modes: Mapping[str, int]
     num_transparent: int
-    left_out: Mapping[str, int]
+    skipped_files: Mapping[str, int]
     empty: tuple[str, ...]
     unreadable: Mapping[str, str]
     options: ImageOptions
@@ -103,8 +103,8 @@ class DataReport:
         if self.num_transparent:
             form = "kept" if self.options.keeps_alpha else f"set on {self.options.background}"
             rows.append(("transparent", f"{self.num_transparent}, {form}"))
-        if self.left_out:
-            rows.append(("left out", paths.counted(self.left_out)))
+        if self.skipped_files:
+            rows.append(("left out", paths.counted(self.skipped_files)))
         if self.empty:
             rows.append(("without images", ", ".join(self.empty)))
         if self.unreadable:
@@ -216,7 +216,7 @@ def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> Data
         sizes=sizes,
         modes=Counter(header.mode for header in headers.values()),
         num_transparent=sum(header.has_alpha for header in headers.values()),
-        left_out=store.left_out,
+        skipped_files=store.skipped_files,
         empty=store.empty,
         unreadable=bad,
         options=form,
@@ -242,7 +242,7 @@ def _report_of_source(source: Source, options: LoadOptions, name: str) -> DataRe
         sizes={} if num is None else sizes,
         modes={_MODES.get(source.data_shape[-1], "other"): num} if is_image and num else {},
         num_transparent=0,
-        left_out={},
+        skipped_files={},
         empty=(),
         unreadable={},
         options=options.of_images(),

@@ -54,7 +54,7 @@ class RowCache(Copyable):
         OSError: If the file cannot be written.
     """
 
-    _left_out = ("_file", "_rows", "_checksums", "_known", "_rows_tensor", "_known_tensor")
+    _transient = ("_file", "_rows", "_checksums", "_known", "_rows_tensor", "_known_tensor")
 
     def __init__(self, path: Path, *, num_rows: int, row_size: int) -> None:
         self.path, self._num_rows, self._row_size = path, num_rows, row_size

@@ -52,9 +52,9 @@ class WebDatasetStore(ImageStore):
         images = frozenset({_ending(image_key)}) if image_key else paths.EXTENSIONS
         label = _ending(label_key) if label_key else _LABEL_ENDING
         file_numbers, offsets, sizes, labels = [], [], [], []
-        left_out: dict[str, int] = {}
+        skipped_files: dict[str, int] = {}
         for number, file in enumerate(self._files):
-            samples, texts = _list(file, images, label, left_out)
+            samples, texts = _list(file, images, label, skipped_files)
             for name, member in samples.items():
                 file_numbers.append(number)
                 offsets.append(member.offset_data)
@@ -64,7 +64,7 @@ class WebDatasetStore(ImageStore):
         if not sizes:
             raise ValueError(
                 f"`webdataset:GLOB` must match tar files with images. Received: {pattern} with "
-                f"{paths.counted(left_out) or 'no files'}"
+                f"{paths.counted(skipped_files) or 'no files'}"
             )
         if len(labels) not in ([len(sizes)] if label_key else [0, len(sizes)]):
             raise ValueError(
@@ -78,7 +78,7 @@ class WebDatasetStore(ImageStore):
             pattern,
             shards.Names("image", self._files, self._file_numbers),
             labels=np.asarray(labels, np.int64) if labels else None,
-            left_out=left_out,
+            skipped_files=skipped_files,
         )
 
     def open(self, index: int) -> BinaryIO:
@@ -109,11 +109,11 @@ def _ending(key: str) -> str:
 
 
 def _list(
-    file: Path, images: frozenset[str], label: str, left_out: dict[str, int]
+    file: Path, images: frozenset[str], label: str, skipped_files: dict[str, int]
 ) -> tuple[dict[str, tarfile.TarInfo], dict[str, bytes]]:
     """Returns the image members and the texts of the labels of a tar file by sample.
 
-    Counts the other members in `left_out`, by ending.
+    Counts the other members in `skipped_files`, by ending.
     """
     samples: dict[str, tarfile.TarInfo] = {}
     texts: dict[str, bytes] = {}
@@ -132,7 +132,7 @@ def _list(
                     texts[sample] = b"" if text is None else text.read(_LONGEST_LABEL)
                 elif kind not in images or sample in samples:
                     ending = os.path.splitext(path.name)[1].lower()
-                    left_out[ending] = left_out.get(ending, 0) + 1
+                    skipped_files[ending] = skipped_files.get(ending, 0) + 1
                 else:
                     samples[sample] = _checked(member, file)
             _check_end(content, archive.offset)

@@ -33,7 +33,7 @@ class ZipStore(ImageStore):
             out of it, or a member would be too large.
     """
 
-    _left_out = ("_archive",)
+    _transient = ("_archive",)
     _archive: zipfile.ZipFile | None = None
 
     def __init__(self, path: str | os.PathLike[str], *, split: str = "train") -> None:
@@ -41,7 +41,7 @@ class ZipStore(ImageStore):
         if not self._path.is_file():
             raise ValueError(f"`zip:FILE` must name a file. Received: {self._path}, which is none")
         archive = self._opened()
-        left_out: Counter[str] = Counter()
+        skipped_files: Counter[str] = Counter()
         members: dict[str, zipfile.ZipInfo] = {}
         tables: dict[str, zipfile.ZipInfo] = {}
         for member in archive.infolist():
@@ -54,11 +54,11 @@ class ZipStore(ImageStore):
             elif PurePosixPath(name).name == dataset_json.NAME:
                 tables[name] = member
             else:
-                left_out[paths.ending(name)] += 1
+                skipped_files[paths.ending(name)] += 1
         if not members:
             raise ValueError(
                 f"A zip archive must hold images. Received: {self._path} with "
-                f"{paths.counted(left_out) or 'no files'}"
+                f"{paths.counted(skipped_files) or 'no files'}"
             )
         names = sorted(members)
         top = _top_folder(names, tables)
@@ -85,7 +85,11 @@ class ZipStore(ImageStore):
             for name, member in zip(inner, self._members, strict=True)
         )
         super().__init__(
-            str(self._path), inner, labels=labels, class_names=class_names, left_out=left_out
+            str(self._path),
+            inner,
+            labels=labels,
+            class_names=class_names,
+            skipped_files=skipped_files,
         )
 
     def open(self, index: int) -> BinaryIO:

@@ -63,7 +63,7 @@ class Evaluator(SettingsRepr, Copyable):
     ```
     """
 
-    _left_out = ("_views",)
+    _transient = ("_views",)
     _views: tuple[View | None, View | None] = (None, None)
 
     def __init__(

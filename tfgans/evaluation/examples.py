@@ -47,7 +47,7 @@ class Needs(NamedTuple):
 class Real(Copyable):
     """Real examples of a source, shuffled by the seed, since files are often sorted by class."""
 
-    _left_out = ("_batches",)
+    _transient = ("_batches",)
     _batches: tf.data.Dataset | None = None
 
     def __init__(

@@ -81,7 +81,7 @@ class _Inception(Extractor):
     """See `inception_2015`; a copy reads the network again."""
 
     is_inception_2015 = True
-    _left_out = ("_network", "_outputs")
+    _transient = ("_network", "_outputs")
 
     def __init__(self, path: Path, checksum: str) -> None:
         resizing = f"({_SIDE}, {_SIDE}), bilinear, not antialiased, TensorFlow 1 corners"

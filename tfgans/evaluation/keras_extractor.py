@@ -78,7 +78,7 @@ def keras_model(
 class KerasExtractor(Extractor):
     """See `keras_model`."""
 
-    _left_out = ("_outputs",)
+    _transient = ("_outputs",)
 
     def __init__(
         self,

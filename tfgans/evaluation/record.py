@@ -371,7 +371,7 @@ def _class_line(fake: Mapping[str, Any]) -> list[str]:
     shares, names = fake.get("class_shares"), fake.get("class_names")
     if shares is None or names is None:
         return []
-    items = list(zip(class_names.of_all(len(shares), names), shares, strict=True))
+    items = list(zip(class_names.fill(len(shares), names), shares, strict=True))
     if len(items) > _NUM_CLASSES:
         items = sorted(items, key=lambda item: -item[1])[:_NUM_CLASSES]
     more = f", and {len(shares) - len(items)} more" if len(shares) > len(items) else ""

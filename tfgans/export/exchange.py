@@ -306,7 +306,7 @@ def _compare(
     # The file runs on the CPU too: a GPU may multiply in lower precision.
     with tf.device("CPU:0"):
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
-        examples = player.examples(
+        examples = player.generate_at_inference(
             tensors["latents"], tensors.get("labels"), tensors.get("components")
         )
     images = examples.numpy()

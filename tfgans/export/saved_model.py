@@ -209,7 +209,7 @@ def _checked_names(class_names: Sequence[str], num_classes: int | None) -> tuple
             "`class_names` are for a conditional generator, and this generator has no classes. "
             f"Received: {checks.short(class_names)}. Leave them out"
         )
-    return names.of_all(num_classes, class_names)
+    return names.fill(num_classes, class_names)
 
 
 def _make_readable(path: Path) -> None:

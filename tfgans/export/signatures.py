@@ -173,10 +173,10 @@ class GeneratorSignatures:
     def _pinned_images(
         self, latents: tf.Tensor, components: tf.Tensor, *labels: tf.Tensor
     ) -> tf.Tensor:
-        return self._sampler.examples(latents, labels[0] if labels else None, components)
+        return self._sampler.from_latents(latents, labels[0] if labels else None, components)
 
     def _routed_images(self, latents: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
-        return self._sampler.examples(latents, labels[0] if labels else None, None)
+        return self._sampler.from_latents(latents, labels[0] if labels else None, None)
 
     def _checked(self, labels: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
         return [self._checked_labels(values, first=0) for values in labels]

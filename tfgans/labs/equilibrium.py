@@ -21,7 +21,7 @@ BATCH, LATENTS, DEPTH, WIDTH = 256, 2, 3, 32
 # Components of the mixture, and the width of a single network with as many parameters.
 K, WIDE = 8, 94
 RATE, BETAS = 1e-3, (0.5, 0.999)
-NUM_HELD_OUT, NUM_LOOKED_AT = 4096, 2048
+NUM_HELD_OUT, NUM_EVALUATED = 4096, 2048
 GAME_VALUE = -2 * math.log(2)
 PAPER = "Arora et al. 2017"
 
@@ -45,7 +45,7 @@ mixtures of enough generators, whatever the discriminator.
   1000 steps of Adam (falling to 0), against the frozen generators, on {NUM_HELD_OUT} draws of each
   side; what it earns above -2 log 2 is taken on as many others. It is a neural net distance of
   phi = log, and a lower bound on how far the generators are from an equilibrium.
-- `payoff` is looked at 20 times over the training, on {NUM_LOOKED_AT} examples: of a game that has
+- `payoff` is looked at 20 times over the training, on {NUM_EVALUATED} examples: of a game that has
   settled it stands still, or drifts as the generators learn.
 """
 
@@ -75,13 +75,13 @@ def measure(*, k: int, width: int, updates: int, seed: int) -> dict[str, Any]:
     """Returns the measures of a run."""
     source = data.Grid(seed=seed)
     gan = NonSaturatingGAN(*_players(k, width, seed), seed=seed)
-    real = source.sample(NUM_LOOKED_AT, seed=-1)
-    looks = list(range(updates // 20, updates + 1, updates // 20))
+    real = source.sample(NUM_EVALUATED, seed=-1)
+    measure_steps = list(range(updates // 20, updates + 1, updates // 20))
     seen = training.train(
         gan,
         source,
-        looks=looks,
-        look=lambda gan: _look(gan, real),
+        measure_steps=measure_steps,
+        measure=lambda gan: _measure(gan, real),
         batch_size=BATCH,
         learning_rate=RATE,
         betas=BETAS,
@@ -93,7 +93,7 @@ def measure(*, k: int, width: int, updates: int, seed: int) -> dict[str, Any]:
     values = result.payoff.values
     samples = gan.sample(10_000, seed=seed + 1, batch_size=10_000)
     return {
-        "step": looks,
+        "step": measure_steps,
         "payoff": payoffs,
         "oscillation": oscillation(payoffs[late:]),
         "pair_oscillation": float(np.mean([oscillation(pair[late:]) for pair in pairs])),
@@ -113,10 +113,12 @@ def _players(k: int, width: int, seed: int) -> tuple[Any, Any]:
     generators = [
         networks.mlp_generator((2,), latent_dim=LATENTS, seed=first + i, **shape) for i in range(k)
     ]
-    judges = [networks.mlp_discriminator((2,), seed=first + 500 + i, **shape) for i in range(k)]
+    discriminators = [
+        networks.mlp_discriminator((2,), seed=first + 500 + i, **shape) for i in range(k)
+    ]
     if k == 1:
-        return generators[0], judges[0]
-    return MixtureGenerator(generators), MixtureDiscriminator(judges)
+        return generators[0], discriminators[0]
+    return MixtureGenerator(generators), MixtureDiscriminator(discriminators)
 
 
 def _payoffs(gan: Any, real: np.ndarray) -> np.ndarray:
@@ -137,7 +139,7 @@ def _weights(player: Any) -> np.ndarray:
     return np.asarray(getattr(player, "probabilities", np.ones(1)), np.float64)
 
 
-def _look(gan: Any, real: np.ndarray) -> tuple[float, np.ndarray]:
+def _measure(gan: Any, real: np.ndarray) -> tuple[float, np.ndarray]:
     payoffs = _payoffs(gan, real)
     return float(_weights(gan.generator) @ payoffs @ _weights(gan.discriminator)), payoffs
 

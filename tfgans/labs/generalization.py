@@ -106,24 +106,24 @@ def _memory(dim: int, width: int, _: int, seed: int) -> dict[str, Any]:
 def _trained(dim: int, width: int, num: int, seed: int) -> dict[str, Any]:
     known, fresh = _normal(num, dim, seed, 0), _normal(8192, dim, seed, 1)
     generator = networks.mlp_generator((dim,), latent_dim=dim, width=32, depth=2, seed=seed)
-    judge = networks.mlp_discriminator((dim,), width=width, depth=2, seed=seed + 1000)
+    discriminator = networks.mlp_discriminator((dim,), width=width, depth=2, seed=seed + 1000)
 
     def excess(gan: Any) -> float:
         logits = map(gan.discriminator.predict_on_batch, (known, fresh))
         on_known, on_fresh = (float(special.expit(values).mean()) for values in logits)
         return on_known - on_fresh
 
-    looks = list(range(STEPS // 10, STEPS + 1, STEPS // 10))
+    measure_steps = list(range(STEPS // 10, STEPS + 1, STEPS // 10))
     values = training.train(
-        NonSaturatingGAN(generator, judge, seed=seed),
+        NonSaturatingGAN(generator, discriminator, seed=seed),
         data.from_array(known, seed=seed),
-        looks=looks,
-        look=excess,
+        measure_steps=measure_steps,
+        measure=excess,
         batch_size=BATCH,
         learning_rate=1e-3,
         betas=(0.5, 0.999),
     )
-    return {"step": looks, "train_excess": values}
+    return {"step": measure_steps, "train_excess": values}
 
 
 def _normal(count: int, dim: int, *entropy: int) -> np.ndarray:

@@ -35,7 +35,7 @@ FEW_DIGITS = 100
 BATCH, RATE, BETAS, LATENT_DIM = 32, 1e-3, (0.0, 0.99), 64
 # The half-life of the generator's average, in parts of the run.
 HALF_LIFE = 0.05
-NUM_LOOKS = 8
+NUM_TIMES = 8
 # Most images of each kind whose logits are compared, and in which copies are sought.
 NUM_JUDGED, NUM_NEIGHBORS = 500, 2500
 TARGET, P_MAX, KIMG = 0.6, 0.8, 20.0
@@ -88,7 +88,7 @@ The protocol is ours. It asks whether the gain of each arm depends on the number
 - Arms: `none`; `diffaugment` with the policy "{TASKS[FASHION].policy}", on `digits`
   "{TASKS[DIGITS].policy}"; `ada` with "bg", target {TARGET}, p at most {P_MAX}, `kimg` {KIMG:g};
   `lecam` of weight {LECAM_WEIGHT:g}, from 1/12 of the run on.
-- At {NUM_LOOKS} steps the discriminator judges up to {NUM_JUDGED} training images, as many held-out
+- At {NUM_TIMES} steps the discriminator judges up to {NUM_JUDGED} training images, as many held-out
   images and samples, none of them augmented. {TASKS[FASHION].num_samples} samples are compared with
   {TASKS[FASHION].num_reference} held-out images ({TASKS[DIGITS].num_samples} with
   {TASKS[DIGITS].num_reference} on `digits`) in the features of a classifier: `ImageClassifier`,
@@ -155,13 +155,13 @@ def measure(*, dataset: str, num: int, arm: str, steps: int, seed: int) -> dict[
     """Returns the measures of a run."""
     train, held_out = split(dataset, num, seed)
     gan = make_gan(dataset, arm, steps, seed)
-    look = _Look(dataset, train, held_out, seed)
-    looks = [steps * (index + 1) // NUM_LOOKS for index in range(NUM_LOOKS)]
+    measurements = _Measurements(dataset, train, held_out, seed)
+    measure_steps = [steps * (index + 1) // NUM_TIMES for index in range(NUM_TIMES)]
     seen = training.train(
         gan,
         data.from_array(train, seed=seed),
-        looks=looks,
-        look=look,
+        measure_steps=measure_steps,
+        measure=measurements,
         batch_size=BATCH,
         learning_rate=RATE,
         betas=BETAS,
@@ -173,14 +173,14 @@ def measure(*, dataset: str, num: int, arm: str, steps: int, seed: int) -> dict[
     last = {name: values[-1] for name, values in columns.items()}
     spread = last["train_logit"] - last["fake_logit"]
     return {
-        "step": looks,
+        "step": measure_steps,
         "p": None,
         **columns,
         "best_frechet": min(distances),
         "rise": distances[-1] / min(distances),
         "gap": last["accepted_train"] - last["accepted_held_out"],
         "overfitting": (last["train_logit"] - last["held_out_logit"]) / max(spread, 1e-8),
-        **look.at_end(gan),
+        **measurements.at_end(gan),
     }
 
 
@@ -248,7 +248,7 @@ def _flat(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1)
 
 
-class _Look:
+class _Measurements:
     """Measures a game on the way, and once more at the end."""
 
     def __init__(self, dataset: str, train: np.ndarray, held_out: np.ndarray, seed: int) -> None:

@@ -109,13 +109,19 @@ def measure(
         weight_clip=CLIP if game == "wasserstein" and make_penalty is None else None,
         seed=seed,
     )
-    looks = list(range(0, last_step + 1, last_step // 20))
-    look = _look_at_line if task == LINES else _look_at_gaussian(source, seed)
+    measure_steps = list(range(0, last_step + 1, last_step // 20))
+    measure = _measure_line if task == LINES else _measure_gaussian(source, seed)
     seen = training.train(
-        gan, source, looks=looks, look=look, batch_size=BATCH, learning_rate=rate, betas=BETAS
+        gan,
+        source,
+        measure_steps=measure_steps,
+        measure=measure,
+        batch_size=BATCH,
+        learning_rate=rate,
+        betas=BETAS,
     )
     columns = {name: [measures[name] for measures in seen] for name in seen[0]}
-    return {**dict.fromkeys(MEASURES), "steps": looks, **columns}
+    return {**dict.fromkeys(MEASURES), "steps": measure_steps, **columns}
 
 
 def _players(task: str, size: int, seed: int) -> tuple[Any, Any]:
@@ -126,7 +132,7 @@ def _players(task: str, size: int, seed: int) -> tuple[Any, Any]:
     return source, shapes.affine(size, AMBIENT, seed=seed)
 
 
-def _look_at_line(gan: GAN) -> dict[str, float]:
+def _measure_line(gan: GAN) -> dict[str, float]:
     line = gan.generator.layers[-1]
     offset, length = abs(float(line.offset.numpy())), float(line.length.numpy())
     return {
@@ -140,11 +146,11 @@ def _look_at_line(gan: GAN) -> dict[str, float]:
     }
 
 
-def _look_at_gaussian(source: data.LowRankGaussian, seed: int) -> Any:
+def _measure_gaussian(source: data.LowRankGaussian, seed: int) -> Any:
     latents = np.random.default_rng(seed).normal(size=(2048, source.rank))
     real = source.sample(2048, seed=-1)
 
-    def look(gan: GAN) -> dict[str, float]:
+    def measure(gan: GAN) -> dict[str, float]:
         kernel, bias = (
             weights.astype(np.float64) for weights in gan.generator.layers[-1].get_weights()
         )
@@ -154,7 +160,7 @@ def _look_at_gaussian(source: data.LowRankGaussian, seed: int) -> Any:
             "w1": metrics.sliced_wasserstein_distance(real, latents @ kernel + bias),
         }
 
-    return look
+    return measure
 
 
 def _worst(rows: pd.DataFrame, **cell: Any) -> pd.Series:

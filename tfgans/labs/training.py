@@ -35,52 +35,54 @@ class FrozenGenerator:
         """Does not update the generator."""
 
 
-class _Looks(keras.callbacks.Callback):
-    def __init__(self, steps: Sequence[int], look: Callable[[GAN], Any]) -> None:
+class _MeasureAtSteps(keras.callbacks.Callback):
+    def __init__(self, steps: Sequence[int], measure: Callable[[GAN], Any]) -> None:
         super().__init__()
         self.every_steps = math.gcd(*steps)
         self.seen: list[Any] = []
         self._steps = set(steps)
-        self._look = look
+        self._measure = measure
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         del batch, logs
         if self.model.step in self._steps:
-            self.seen.append(self._look(self.model))
+            self.seen.append(self._measure(self.model))
 
 
 def train(
     gan: GAN,
     source: data.Source,
     *,
-    looks: Sequence[int],
-    look: Callable[[GAN], Any],
+    measure_steps: Sequence[int],
+    measure: Callable[[GAN], Any],
     batch_size: int,
     learning_rate: Any,
     betas: tuple[float, float],
 ) -> list[Any]:
-    """Trains both players with Adam, and returns the results of `look` at the steps of `looks`.
+    """Trains both players with Adam, and returns the results of `measure` at some steps.
 
     Args:
         gan: The model, not compiled yet.
         source: The data.
-        looks: Steps in rising order, from 0. Training ends at the last step.
-        look: Function of the model.
+        measure_steps: Steps in rising order, from 0. Training ends at the last step.
+        measure: Function of the model.
         batch_size: Examples per update of the discriminator.
         learning_rate: Float or Keras schedule; or a pair, the generator's first.
         betas: `beta_1` and `beta_2` of Adam.
 
     Raises:
-        ValueError: If `looks` do not rise, or end at 0.
+        ValueError: If `measure_steps` do not rise, or end at 0.
     """
-    steps = looks[-1]
-    if list(looks) != sorted(set(looks)) or steps < 1:
-        raise ValueError(f"`looks` must rise, and end above 0. Received: {checks.short(looks)}")
+    steps = measure_steps[-1]
+    if list(measure_steps) != sorted(set(measure_steps)) or steps < 1:
+        raise ValueError(
+            f"`measure_steps` must rise, and end above 0. Received: {checks.short(measure_steps)}"
+        )
     rates = learning_rate if isinstance(learning_rate, tuple) else (learning_rate, learning_rate)
     pair = [optimizers.FusedAdam(rate, beta_1=betas[0], beta_2=betas[1]) for rate in rates]
     gan.compile(*pair)
-    watch = _Looks(looks, look)
-    first = [look(gan)] if looks[0] == 0 else []
+    watch = _MeasureAtSteps(measure_steps, measure)
+    first = [measure(gan)] if measure_steps[0] == 0 else []
     gan.fit(source.batches(batch_size), steps_per_epoch=steps, callbacks=[watch], verbose=0)
     return first + watch.seen
 
@@ -105,8 +107,8 @@ def train_falling(
     train(
         gan,
         source,
-        looks=[steps],
-        look=lambda _: None,
+        measure_steps=[steps],
+        measure=lambda _: None,
         batch_size=batch_size,
         learning_rate=(falling(rate, steps), falling(rate, updates)),
         betas=betas,

@@ -25,7 +25,7 @@ BETAS = (0.5, 0.9)
 RATE = 1e-3
 SETTINGS: Any = {"batch_size": BATCH, "learning_rate": RATE, "betas": BETAS}
 NOISE = 0.5
-NUM_LOOKED_AT = 360
+NUM_EVALUATED = 360
 REACHED = 0.05  # The distance below which the lines count as met.
 OLDEST = {"task": DIGITS, "epochs": 25, "noise": 0.0}
 COSTS = {"minimax": Minimax(), "non_saturating": NonSaturating()}
@@ -37,7 +37,7 @@ figures and theorems are from memory.)
 
 - `digits`: a DCGAN (8x8, width {WIDTH}, latents {LATENTS}) is trained on scikit-learn's digits with
   the non-saturating cost for `epochs`, and frozen. A new discriminator is trained against it, on
-  the 1437 training digits; {NUM_LOOKED_AT} others tell its accuracy.
+  the 1437 training digits; {NUM_EVALUATED} others tell its accuracy.
 - `lines`: data (0, t), generator frozen at (1, u), t and u ~ U(0, 1). JSD = log 2, W1 = 1. The
   discriminator is an MLP 2-64-64-1.
 - `noise` is the standard deviation of Gaussian noise on both sides while the discriminator learns.
@@ -56,7 +56,7 @@ after the full run: they had compared runs with noise to runs without.
 
 MEASURES = {
     "steps": "discriminator updates (in `annealing`: generator updates) at which it was looked",
-    "accuracy": f"of the discriminator on {NUM_LOOKED_AT} new real and as many fake, with noise",
+    "accuracy": f"of the discriminator on {NUM_EVALUATED} new real and as many fake, with noise",
     "loss": "its minimax loss there, a plain sum, nats: 2 log 2 by guessing",
     "minimax_norm": "norm of the mean gradient of E log(1 - D)",
     "non_saturating_norm": "norm of the mean gradient of -E log D",
@@ -90,21 +90,21 @@ def measure(*, task: str, epochs: int, noise: float, last_step: int, seed: int) 
     level = InstanceNoise(noise, schedule="constant") if noise else None
     gan = _Frozen(generator, discriminator, instance_noise=level, seed=seed)
     test: Any = data.load("digits", split="test")
-    num = NUM_LOOKED_AT
+    num = NUM_EVALUATED
     real = source.sample(num, -1) if task == LINES else test.rows(np.arange(num)).numpy()
     fake = gan.sample(num, seed)
-    looks = [step for step in (0, 50, 100, 250, 500, 1000) if step <= last_step]
-    look = functools.partial(_look, real=real, fake=fake, noise=noise)
-    seen = training.train(gan, source, looks=looks, look=look, **SETTINGS)
+    measure_steps = [step for step in (0, 50, 100, 250, 500, 1000) if step <= last_step]
+    measure = functools.partial(_measure, real=real, fake=fake, noise=noise)
+    seen = training.train(gan, source, measure_steps=measure_steps, measure=measure, **SETTINGS)
     columns = {name: [measures[name] for measures in seen] for name in seen[0]}
-    return {"steps": looks, **columns, "offset": None, "bound": None}
+    return {"steps": measure_steps, **columns, "offset": None, "bound": None}
 
 
 def _players(task: str, epochs: int, seed: int) -> tuple[Any, Any, Any]:
     if task == LINES:
-        judge = networks.mlp_discriminator((2,), width=64, depth=2, seed=seed)
+        discriminator = networks.mlp_discriminator((2,), width=64, depth=2, seed=seed)
         source: Any = data.ParallelLines(seed=seed)
-        return source, shapes.parallel_line(source), judge
+        return source, shapes.parallel_line(source), discriminator
     source = data.load("digits", seed=seed)
     generator = networks.dcgan_generator((8, 8, 1), latent_dim=LATENTS, width=WIDTH, seed=seed)
     first, second = (
@@ -113,11 +113,11 @@ def _players(task: str, epochs: int, seed: int) -> tuple[Any, Any, Any]:
     )
     gan = NonSaturatingGAN(generator, first, seed=seed)
     steps = math.ceil(epochs * len(source.array) / BATCH)
-    training.train(gan, source, looks=[steps], look=lambda _: None, **SETTINGS)
+    training.train(gan, source, measure_steps=[steps], measure=lambda _: None, **SETTINGS)
     return source, gan.generator, second
 
 
-def _look(gan: Any, real: np.ndarray, fake: np.ndarray, noise: float) -> dict[str, float]:
+def _measure(gan: Any, real: np.ndarray, fake: np.ndarray, noise: float) -> dict[str, float]:
     rng = np.random.default_rng(0)
     on_real, on_fake = (
         gan.discriminator.predict_on_batch(
@@ -140,15 +140,17 @@ def _look(gan: Any, real: np.ndarray, fake: np.ndarray, noise: float) -> dict[st
 def _anneal(noise: float, last_step: int, seed: int) -> dict[str, Any]:
     source = data.ParallelLines(seed=seed)
     generator = shapes.parallel_line(source)
-    judge = networks.mlp_discriminator((2,), width=64, depth=2, seed=seed)
+    discriminator = networks.mlp_discriminator((2,), width=64, depth=2, seed=seed)
     ends = 3 * last_step // 4
     level = InstanceNoise(noise, schedule="linear", decay_steps=ends) if noise else None
-    gan = MinimaxGAN(generator, judge, discriminator_steps=5, instance_noise=level, seed=seed)
-    looks = list(range(0, last_step + 1, last_step // 20))
-    offsets = training.train(gan, source, looks=looks, look=_offset, **SETTINGS)
-    levels = [noise * max(0.0, 1 - step / ends) for step in looks]
+    gan = MinimaxGAN(
+        generator, discriminator, discriminator_steps=5, instance_noise=level, seed=seed
+    )
+    measure_steps = list(range(0, last_step + 1, last_step // 20))
+    offsets = training.train(gan, source, measure_steps=measure_steps, measure=_offset, **SETTINGS)
+    levels = [noise * max(0.0, 1 - step / ends) for step in measure_steps]
     bounds = [shapes.lines_bound(*pair) for pair in zip(offsets, levels, strict=True)]
-    return {**dict.fromkeys(MEASURES), "steps": looks, "offset": offsets, "bound": bounds}
+    return {**dict.fromkeys(MEASURES), "steps": measure_steps, "offset": offsets, "bound": bounds}
 
 
 def _offset(gan: Any) -> float:

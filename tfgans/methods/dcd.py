@@ -6,13 +6,13 @@ from typing import Self
 import keras
 import tensorflow as tf
 
-from tfgans import averages, checks, optimizers, pairing, players, replicas, shapes
+from tfgans import averages, checks, compatibility, optimizers, players, replicas, shapes
 from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import Hinge, Objective
 from tfgans.penalties import Penalty, PenaltySum
-from tfgans.random import BatchDraws, Role, Stream
+from tfgans.random import Role, Stream
 from tfgans.refinement import Langevin
 from tfgans.regularizers import Regularizer
 from tfgans.types import Config, Logs
@@ -49,7 +49,7 @@ class DCD(GAN):
         augmentation: `tfgans.augmentation.Augmentation`, or None (the default), see `GAN`.
         regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
-        seed: Int, of all noise. Default: 0.
+        seed: Int, of the draws of training, see `GAN`. Default: 0.
         name: String, optional.
 
     Default optimizers: Adam 2e-4, betas (0, 0.9), that falls linearly to 0 over 50 000 training
@@ -107,7 +107,7 @@ class DCD(GAN):
         self.updates_per_batch = checks.positive_int("updates_per_batch", updates_per_batch)
         self.generator.trainable = False
         self.sampler.check_prior(self.langevin)
-        pairing.refuse_groups(self.discriminator_player, "the refinement of DCD")
+        compatibility.refuse_groups(self.discriminator_player, "the refinement of DCD")
 
     @classmethod
     def from_gan(
@@ -140,7 +140,7 @@ class DCD(GAN):
             augmentation: See `GAN`.
             regularizers: See `GAN`.
             updates_per_batch: See the class.
-            seed: Int, of all noise.
+            seed: Int, of the draws of training, see `GAN`.
             name: String, optional.
         """
         checks.instance("gan", gan, GAN, "tfgans.training.load_checkpoint('runs/x')")
@@ -187,17 +187,17 @@ class DCD(GAN):
     ) -> Weighted:
         """Returns refined examples of equal weight; a mixture draws its components. See `GAN`."""
         del training
-        latents = self.draw_latents(BatchDraws(num, stream.key(Role.LATENTS)))
+        latents = self.latents_of_update(num, stream=stream)
         components = None
         if self.sampler.num_components > 1:
             # Drawn once: left to the latent, it would change as the latent moves.
             components = self.generator_player.choose(stream.uniform(Role.COMPONENTS, [num]))
-        examples = self.sampler.examples(
+        examples = self.sampler.from_latents(
             latents,
             labels,
             components,
             refinement=self.langevin,
-            judge=self.discriminator_player.mean_logits,
+            logits_fn=self.discriminator_player.mean_logits,
             key=stream.key(Role.REFINEMENT),
         )
         return Weighted(examples)
@@ -217,7 +217,7 @@ class DCD(GAN):
                 shapes.batch_size(real), labels, stream=stream, training=True
             ).values
 
-        fake = players.map_parts(refined, real, labels, parts=self.accumulate_steps)
+        fake = players.map_micro_batches(refined, real, labels, count=self.accumulate_steps)
 
         def descend(index: int | tf.Tensor) -> None:
             number = None

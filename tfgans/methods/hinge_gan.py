@@ -31,7 +31,7 @@ class HingeGAN(GAN):
         regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.
-        seed: Int, of all noise. Default: 0.
+        seed: Int, of the draws of training, see `GAN`. Default: 0.
         name: String, optional.
 
     Default optimizers: Adam 2e-4, betas (0, 0.9), those of `SNGAN`.

@@ -39,7 +39,7 @@ class KLWGAN(GAN):
         regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`.
-        seed: Int, of all noise. Default: 0.
+        seed: Int, of the draws of training, see `GAN`. Default: 0.
         name: String, optional.
 
     Default optimizers: RMSprop 2e-4, of the synthetic experiments.

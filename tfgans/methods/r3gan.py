@@ -50,7 +50,7 @@ class R3GAN(GAN):
         regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
         num_classes: Int of at least 2, or None (the default), see `GAN`.
         ema: Float in [0, 1), or None (the default), see `GAN`. None with a schedule, which sets it.
-        seed: Int, of all noise. Default: 0.
+        seed: Int, of the draws of training, see `GAN`. Default: 0.
         name: String, optional.
 
     Raises:
@@ -172,11 +172,11 @@ class R3GAN(GAN):
         """Updates the discriminator once, and counts the real examples. See `GAN`."""
         super().discriminator_update(real, labels, update=update, stream=stream)
         num_rows = tf.cast(shapes.batch_size(real), tf.int64)
-        self._images_seen.assign_add(replicas.total(num_rows))
+        self._images_seen.assign_add(replicas.sum_over_replicas(num_rows))
 
-    def _penalty_weight(self) -> float | tf.Tensor:
+    def _penalty_weight(self, penalty: Penalty | PenaltySum) -> float | tf.Tensor:
         if self.schedule is None:
-            return super()._penalty_weight()
+            return super()._penalty_weight(penalty)
         return self._values(self.schedule).gamma
 
     def _average_decay(self) -> tf.Tensor:

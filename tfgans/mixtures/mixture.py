@@ -195,7 +195,7 @@ class Mixture(keras.Model):
         """Returns outputs and their weights, with a gradient to the mixture's weights."""
         raise NotImplementedError(f"{type(self).__name__} must implement `route`")
 
-    def check_recomposition(self) -> None:
+    def check_resizable(self) -> None:
         """Raises ValueError unless all components have the same architecture.
 
         A file of weights has only the number of components.
@@ -207,27 +207,27 @@ class Mixture(keras.Model):
                 "`from_builder`, or keep the number"
             )
 
-    def recomposed(self, origins: Sequence[int]) -> Self:
-        """Returns a mixture whose component j is component `origins[j]` of this one, or its copy.
+    def take_components(self, indices: Sequence[int]) -> Self:
+        """Returns a mixture whose component j is component `indices[j]` of this one, or its copy.
 
         The first component with a given origin is that network itself; further ones are copies.
         They share the weight of the origin equally. All weights are then rescaled to sum to 1.
 
         Args:
-            origins: Ints from 0 to k - 1.
+            indices: Ints from 0 to k - 1.
         """
         networks = []
-        for index, origin in enumerate(origins):
+        for index, origin in enumerate(indices):
             network = self.components[origin]
-            if origin in origins[:index]:
+            if origin in indices[:index]:
                 name, network = network.name, averages.copy_network(network)
                 network.name = name
             networks.append(network)
         mixture = type(self)(networks, **self.settings(), name=self.name)
         if not self.trainable:
             mixture.trainable = False
-        shares = -np.log([origins.count(origin) for origin in origins])
-        log_weights = self.log_weights.numpy()[list(origins)] + shares
+        shares = -np.log([indices.count(origin) for origin in indices])
+        log_weights = self.log_weights.numpy()[list(indices)] + shares
         mixture.log_weights.assign(log_weights.astype(np.float32))
         return mixture
 

@@ -2,11 +2,11 @@
 
 from tfgans.regularizers.consistency import ConsistencyRegularization
 from tfgans.regularizers.lecam import LeCam
-from tfgans.regularizers.regularizer import Judged, Regularizer
+from tfgans.regularizers.regularizer import Regularizer, RegularizerInputs
 
 __all__ = [
     "ConsistencyRegularization",
-    "Judged",
     "LeCam",
     "Regularizer",
+    "RegularizerInputs",
 ]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfgans import checks, random
 from tfgans.augmentation import Augmentation, DiffAugment
 from tfgans.random import Role
-from tfgans.regularizers.regularizer import Judged, Regularizer
+from tfgans.regularizers.regularizer import Regularizer, RegularizerInputs
 from tfgans.types import Config
 from tfgans.weighted import Weighted
 
@@ -107,7 +107,9 @@ generator | zcr, icr |
         """The noise on the latents of zCR."""
         return self.latent_stddev if self.kind in ("zcr", "icr") else None
 
-    def discriminator_term(self, judged: Judged) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    def discriminator_term(
+        self, inputs: RegularizerInputs
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Returns the weighted terms, and the logs."""
         terms = []
 
@@ -116,16 +118,16 @@ generator | zcr, icr |
             terms.append((weight, gap))
 
         if self.kind != "zcr":
-            key = random.fold(judged.key, Role.CONSISTENCY_OF_REAL)
-            changed = self.augmentation(judged.real, key)
-            compare(self.real_weight, judged.real_logits, judged.judge_real(changed))
+            key = random.fold(inputs.key, Role.CONSISTENCY_OF_REAL)
+            changed = self.augmentation(inputs.real, key)
+            compare(self.real_weight, inputs.real_logits, inputs.real_logits_fn(changed))
         if self.kind in ("bcr", "icr"):
-            key = random.fold(judged.key, Role.CONSISTENCY_OF_FAKE)
-            changed = self.augmentation(tf.stop_gradient(judged.fake), key)
-            compare(self.fake_weight, judged.fake_logits, judged.judge_fake(changed))
+            key = random.fold(inputs.key, Role.CONSISTENCY_OF_FAKE)
+            changed = self.augmentation(tf.stop_gradient(inputs.fake), key)
+            compare(self.fake_weight, inputs.fake_logits, inputs.fake_logits_fn(changed))
         if self.generator_noise is not None:
-            near = tf.stop_gradient(judged.perturbed_fakes(self.generator_noise))
-            compare(self.latent_weight, judged.fake_logits, judged.judge_fake(near))
+            near = tf.stop_gradient(inputs.perturbed_fakes_fn(self.generator_noise))
+            compare(self.latent_weight, inputs.fake_logits, inputs.fake_logits_fn(near))
         total = tf.add_n([weight * gap for weight, gap in terms])
         return total, {"consistency": tf.add_n([gap for _, gap in terms])}
 

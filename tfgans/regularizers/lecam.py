@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks
-from tfgans.regularizers.regularizer import Judged, Regularizer
+from tfgans.regularizers.regularizer import Regularizer, RegularizerInputs
 from tfgans.state import State, reduce_stateful
 
 
@@ -101,15 +101,17 @@ class LeCam(Regularizer):
         real, fake = tf.unstack(tf.stop_gradient(means))
         return real, fake
 
-    def discriminator_term(self, judged: Judged) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    def discriminator_term(
+        self, inputs: RegularizerInputs
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Returns the weighted term, and the logs."""
         real_anchor, fake_anchor = self.anchors()
-        above = judged.real_logits.values - fake_anchor
-        below = real_anchor - judged.fake_logits.values
+        above = inputs.real_logits.values - fake_anchor
+        below = real_anchor - inputs.fake_logits.values
         if self.relu:
             above, below = tf.nn.relu(above), tf.nn.relu(below)
-        term = judged.real_logits.with_values(tf.square(above)).mean()
-        term += judged.fake_logits.with_values(tf.square(below)).mean()
+        term = inputs.real_logits.with_values(tf.square(above)).mean()
+        term += inputs.fake_logits.with_values(tf.square(below)).mean()
         updates = tf.convert_to_tensor(self._state.updates)
         term = tf.where(updates >= max(1, self.start), term, 0.0)
         logs = {"lecam": term, "real_anchor": real_anchor, "fake_anchor": fake_anchor}

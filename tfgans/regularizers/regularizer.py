@@ -13,7 +13,7 @@ from tfgans.types import Config
 from tfgans.weighted import Weighted
 
 
-class Judged(NamedTuple):
+class RegularizerInputs(NamedTuple):
     """The examples of an update of the discriminator, and its logits.
 
     Attributes:
@@ -21,9 +21,9 @@ class Judged(NamedTuple):
         fake: Float [rows, ...], the fakes as the discriminator saw them.
         real_logits: `Weighted` logits of the real examples.
         fake_logits: `Weighted` logits of the fakes.
-        judge_real: Callable, examples in the place of the real examples -> logits [rows, columns].
-        judge_fake: The same for examples in the place of the fakes.
-        perturbed_fakes: Callable `(stddev)` -> fakes of latents that noise has moved, as the
+        real_logits_fn: Callable, examples in the place of the real ones -> logits [rows, columns].
+        fake_logits_fn: The same for examples in the place of the fakes.
+        perturbed_fakes_fn: Callable `(stddev)` -> fakes of latents that noise has moved, as the
             discriminator sees them: with the augmentation and the noise of the fakes.
         key: The int64[2] random key of the regularizer in this update.
     """
@@ -32,9 +32,9 @@ class Judged(NamedTuple):
     fake: tf.Tensor
     real_logits: Weighted
     fake_logits: Weighted
-    judge_real: Callable[[tf.Tensor], tf.Tensor]
-    judge_fake: Callable[[tf.Tensor], tf.Tensor]
-    perturbed_fakes: Callable[[float], tf.Tensor]
+    real_logits_fn: Callable[[tf.Tensor], tf.Tensor]
+    fake_logits_fn: Callable[[tf.Tensor], tf.Tensor]
+    perturbed_fakes_fn: Callable[[float], tf.Tensor]
     key: tf.Tensor
 
 
@@ -58,7 +58,9 @@ class Regularizer(abc.ABC):
         """The names of the logs, which no other regularizer of the model may have."""
 
     @abc.abstractmethod
-    def discriminator_term(self, judged: Judged) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    def discriminator_term(
+        self, inputs: RegularizerInputs
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Returns a scalar to add to the discriminator's loss, and scalars to log by name."""
 
     @property

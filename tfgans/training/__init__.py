@@ -1,6 +1,6 @@
 """Training runs: a directory, a plan, and everything needed to stop and continue."""
 
-from tfgans.callbacks.evaluation import EvaluatedNumber
+from tfgans.callbacks.evaluation import EvaluationRow
 from tfgans.freed_memory import keep_freed_memory
 from tfgans.training.cluster import STRATEGIES, WorkerLost, make_strategy
 from tfgans.training.directory import CHECKPOINTS, RunDirectory, load_checkpoint, load_model
@@ -11,7 +11,7 @@ from tfgans.training.time_limit import TimeSpent
 __all__ = [
     "CHECKPOINTS",
     "STRATEGIES",
-    "EvaluatedNumber",
+    "EvaluationRow",
     "Interrupted",
     "Run",
     "RunDirectory",

@@ -136,7 +136,7 @@ class Cluster:
         kind = "chief" if "chief" in self._addresses else "worker"
         return not self._addresses or self._task == (kind, 0)
 
-    def total(self, value: float) -> float:
+    def sum_over_workers(self, value: float) -> float:
         """Returns the sum of the values of all processes; each waits here for the others."""
         if self.num_workers == 1:
             return float(value)
@@ -145,7 +145,7 @@ class Cluster:
 
     def wait(self) -> None:
         """Waits until all processes have called this."""
-        self.total(0.0)
+        self.sum_over_workers(0.0)
 
     @tf.function(autograph=False)
     def _summed(self, value: tf.Tensor) -> tf.Tensor:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfgans import checks, compat, files
 from tfgans.callbacks import Backup
-from tfgans.callbacks.evaluation import EvaluatedNumber, read_evaluations
+from tfgans.callbacks.evaluation import EvaluationRow, read_evaluations
 from tfgans.gan import GAN
 from tfgans.training.time_limit import TimeSpent, read_time
 from tfgans.versions import versions
@@ -297,7 +297,7 @@ class RunDirectory:
         """
         return read_time(self.time)
 
-    def evaluations(self) -> list[EvaluatedNumber]:
+    def evaluations(self) -> list[EvaluationRow]:
         """Returns the numbers of the evaluations of the run (`step`, `metric`, `value`, ...).
 
         Raises:

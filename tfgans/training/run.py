@@ -178,7 +178,7 @@ class Run:
         self._adaptation = self._make_adaptation(adapt_every, max_generators)
         self._limit = self._make_limit()
         self._stop = callbacks.GracefulStop(
-            total=self._cluster.total if self._cluster.num_workers > 1 else None
+            total=self._cluster.sum_over_workers if self._cluster.num_workers > 1 else None
         )
         self._early_end = EarlyEnd(self._stops, when_reached=self._end_early)
         adaptation = {"adapt_every": adapt_every, "max_generators": max_generators}
@@ -357,13 +357,6 @@ class Run:
                     f"`max_generators` needs `adapt_every`. Received: {max_generators}"
                 )
             return None
-        parts = self._gan.accumulate_steps
-        if max_generators is not None and max_generators > self._batch_size // parts:
-            raise ValueError(
-                "Each generator needs an example of each part of a batch. Received: "
-                f"max_generators={max_generators}, batch_size={self._batch_size} and "
-                f"accumulate_steps={parts}"
-            )
         adaptation = callbacks.AdaptComponents(
             self.directory.components_log, every_steps=adapt_every, max_components=max_generators
         )
@@ -418,7 +411,9 @@ class Run:
             backup_every=self._backup.every_steps,
             writes=self._cluster.is_chief,
             when_reached=self._end_at_this_step,
-            total=self._cluster.total if limited and self._cluster.num_workers > 1 else None,
+            total=self._cluster.sum_over_workers
+            if limited and self._cluster.num_workers > 1
+            else None,
             **limits,
         )
 
@@ -548,7 +543,7 @@ class Run:
         if not cluster.is_chief:
             self._backup.restore(gan, rename_damaged=False)
             self._limit.restore(gan.step)
-        if cluster.total(gan.step) != gan.step * cluster.num_workers:
+        if cluster.sum_over_workers(gan.step) != gan.step * cluster.num_workers:
             raise ValueError(
                 "All workers must share the run directory, where the chief writes the backups that "
                 f"they begin from. Received: step {gan.step} in {self._backup.directory} here, and "

@@ -15,7 +15,7 @@ PENALTY_AT = ("augmented", "raw")
 # Ours: with the 500 of the paper p would hardly move in the default number of steps.
 KIMG = 50.0
 _OF_ADA = ("augmentation_target", "augmentation_kimg", "augmentation_p")
-_WITHOUT_LEVEL = {
+_WITHOUT_THRESHOLD = {
     "model": ("wgan", "wgan_gp", "kl_wgan", "r3gan"),
     "objective": ("wasserstein", "kl_wasserstein", "relativistic"),
 }
@@ -121,7 +121,7 @@ def check(parser: Parser, method: str) -> None:
     if not is_adaptive(parser):
         return
     for flag, choice in (("model", method), ("objective", values.objective)):
-        if choice in _WITHOUT_LEVEL[flag]:
+        if choice in _WITHOUT_THRESHOLD[flag]:
             raise ValueError(
                 "--augmentation=ada follows the sign of the logits, which needs an objective with "
                 f"a decision threshold. Received: --{flag}={choice}. Use --model=non_saturating "

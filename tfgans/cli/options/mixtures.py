@@ -99,7 +99,7 @@ def _check_routing(parser: Parser, count: str, routing: str) -> None:
     )
 
 
-def player(
+def network_or_mixture(
     parser: Parser, mixture: Callable[..., Any], build: Callable[[int], Any], count: str
 ) -> Any:
     """Returns the network `build(seed)`, or a mixture of as many as the flag `count` says."""

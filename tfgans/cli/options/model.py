@@ -103,7 +103,7 @@ def build(parser: Parser, source: "Source") -> "GAN":
         else:
             common |= {"schedule": course, "gamma": None}
         gan = method.method_class(model)(
-            *networks.build_players(parser, source, model),
+            *networks.build_networks(parser, source, model),
             num_classes=networks.num_classes(parser, source),
             **common,
         )

@@ -72,7 +72,7 @@ def check(parser: Parser) -> None:
         )
 
 
-def build_players(parser: Parser, source: "Source", model: str) -> tuple[Any, Any]:
+def build_networks(parser: Parser, source: "Source", model: str) -> tuple[Any, Any]:
     """Returns the generator and the discriminator of a method for the shape of `source`."""
     import tfgans
 
@@ -99,13 +99,13 @@ def build_players(parser: Parser, source: "Source", model: str) -> tuple[Any, An
     discriminator = _set(normalization=values.discriminator_normalization or usual)
     shape = source.data_shape
     return (
-        mixtures.player(
+        mixtures.network_or_mixture(
             parser,
             tfgans.MixtureGenerator,
             lambda seed: build_generator(shape, seed=seed, **common, **generator),
             "num_generators",
         ),
-        mixtures.player(
+        mixtures.network_or_mixture(
             parser,
             tfgans.MixtureDiscriminator,
             lambda seed: build_discriminator(shape, seed=seed, **common, **discriminator),

@@ -191,7 +191,7 @@ def fine_tuned():
         (
             lambda: model(mixture(2), accumulate_steps=8),
             [adapting(max_components=4)],
-            "up to 4 components, and parts of 3 examples",
+            "up to 4 components, and micro-batches of 3 examples",
         ),
         (fine_tuned, [adapting()], "a DCD whose generator does not train"),
         (

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 @contextlib.contextmanager
-def steady_rounding() -> Iterator[None]:
+def deterministic_compilation() -> Iterator[None]:
     """Makes TensorFlow compile equal graphs to equal kernels, within the block.
 
     Its dependency optimizer does not always leave the same graph, and which operations are then
