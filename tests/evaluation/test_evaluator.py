@@ -79,7 +79,7 @@ def test_the_order_of_metrics_does_not_depend_on_imports():
 
 def test_held_out_examples_stand_in_for_samples():
     train, test = (tfgans.data.load("digits", split=split) for split in ("train", "test"))
-    record = evaluate(test, train, **FRECHET, num_real=500, num_samples=10_000)
+    record = evaluate(test, train, **FRECHET, num_real=500)
     assert record.fake["model"] == "real examples"
     assert (record.fake["split"], record.fake["num_examples"]) == ("test", 360)
     by_hand = evaluate(test.array, train, **FRECHET, num_real=500)
@@ -89,6 +89,11 @@ def test_held_out_examples_stand_in_for_samples():
         evaluate(train, train, **FRECHET)
     with pytest.raises(ValueError, match=r"must have the shape .*\(8, 8, 1\). Received"):
         evaluate(tfgans.data.from_array(np.zeros([9, 6, 6, 1], "float32")), train, **FRECHET)
+    part = tfgans.data.load("digits", split="train[:50%]")
+    with pytest.warns(UserWarning, match="overlap with the real examples"):
+        evaluate(part, train, **FRECHET)
+    other = tfgans.data.load("digits", split="train[50%:]")
+    evaluate(part, other, **FRECHET)
 
 
 def test_the_split_is_that_of_the_source(digits):
@@ -128,9 +133,66 @@ def test_modes_of_other_classifiers_and_mixtures():
     )
     assert copies == pytest.approx(0, abs=1e-12)
     assert balanced == pytest.approx(stats.entropy([0.5, 0.5], [0.9, 0.1]))
+    # Of data without a class, the others count by their shares; samples of that class do not.
+    alone = tfgans.data.from_array(gray[:90], labels=[0] * 90, class_names=["dark", "light"])
+    for samples in (gray[:90], gray):
+        coverage = evaluate(samples, alone, extractor, **options).metrics
+        assert coverage["classifier_mode_coverage.modes"].value == 1
+        assert coverage["classifier_mode_coverage.kl"].value == pytest.approx(0, abs=1e-12)
     threes = np.full([60, 1], 3.0, np.float32)
     coverage = evaluate(threes, Pair(threes), metrics=["mode_coverage"])
-    assert coverage.metrics["mode_coverage.modes"].value == 1
+    number = coverage.metrics["mode_coverage.modes"]
+    assert (number.value, number.interval) == (1, (pytest.approx(1, abs=1e-3), 1))
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaled(metrics.Metric):
+    """A user's metric with a parameter."""
+
+    factor: float
+    name = "scaled"
+    quantities = (metrics.Quantity("scaled"),)
+    reads = "examples"
+
+    def compute(self, real, fake, context):
+        return {"scaled": self.factor * float(np.abs(fake).mean())}
+
+
+def test_parameters_of_metrics_are_recorded_and_compared():
+    evaluators = [Evaluator(STORED, metrics=[Scaled(factor)]) for factor in (1.0, 2.0)]
+    first, second = (each.evaluate(STORED_ARRAY) for each in evaluators)
+    assert evaluators[0].protocol() != evaluators[1].protocol()
+    assert first.metrics["scaled"].parameters == {"factor": 1.0}
+    assert evaluation.Record.from_dict(first.to_dict()) == first
+    for refused in (first.compare, first.merge):
+        with pytest.raises(ValueError, match=r"parameters of scaled is \{'factor': 1.0\} in the f"):
+            refused(second)
+
+
+@pytest.mark.parametrize("num", [2000, 10_000])
+def test_error_of_the_number_of_modes_is_that_of_other_samples(num):
+    """A mode of share .007 counts from .05 / 8 = .00625 on: about half of the draws."""
+    rng, modes = np.random.default_rng(0), 10.0 * np.arange(8)[:, np.newaxis]
+    shares = np.append(0.007, np.full(7, 0.993 / 7))
+    drawn = [
+        metrics.mode_coverage(modes[rng.choice(8, num, p=shares)], modes, 0.1) for _ in range(200)
+    ]
+    spread = np.std([coverage.modes for coverage in drawn])
+    stated = np.sqrt(np.mean([coverage.modes_error**2 for coverage in drawn]))
+    # The spread of 200 draws is known to 5 %; the error is an estimate from a single draw.
+    assert 0.3 < spread < 0.6
+    assert stated == pytest.approx(spread, rel=0.25)
+
+
+def test_records_of_all_seeds_have_the_same_directions():
+    """Along others, the distance of the same samples differs by more than its error."""
+    source, samples = tfgans.data.from_array(np.zeros([100, 50])), np.ones([100, 50])
+    options = {"metrics": ["sliced_wasserstein_distance"]}
+    values = {
+        evaluate(samples, source, seed=seed, **options).metrics["sliced_wasserstein_distance"].value
+        for seed in range(3)
+    }
+    assert len(values) == 1
 
 
 def test_only_the_examples_that_are_read_stay_in_memory():
@@ -196,6 +258,8 @@ def test_a_metric_of_the_user(reads):
 
 @dataclasses.dataclass(frozen=True)
 class Sure(Shift):
+    max_examples = None
+
     def compute(self, real, fake, context):
         return {"shift": metrics.Estimate(1.0, 0.25, "known")}
 
@@ -209,6 +273,8 @@ class Misnamed(Shift):
 def test_a_metric_that_knows_its_error_and_others_that_are_wrong():
     number = evaluate(RING.sample(50, 1), STORED, metrics=[Sure("probabilities")])
     assert number.metrics["shift[identity]"].standard_error == 0.25
+    with pytest.raises(ValueError, match=r"must have no `max_examples`\. Received: 150"):
+        Evaluator(RING, metrics=[Shift("statistics")])
     with pytest.raises(ValueError, match=r"'shift' must return shift\. Received: distance"):
         evaluate(RING.sample(50, 1), STORED, metrics=[Misnamed("examples")])
     with pytest.raises(ValueError, match=r"different names\. Received: shift, shift"):
@@ -499,6 +565,8 @@ class Short:
         (lambda: evaluate("samples", RING), "at least two"),
         (lambda: evaluate(np.zeros([300, 2]), "ring"), "Source"),
         (lambda: evaluate(Short(), RING, num_samples=300), "Expected 256 generated examples"),
+        (lambda: evaluate(STORED_ARRAY, STORED, num_samples=101), "at most .* samples, 100. .*101"),
+        (lambda: evaluate(STORED, STORED, num_samples=301), "at most .* samples, 300. .*301"),
         (lambda: evaluate(np.zeros([5, 2]), RING, num_real=9), "at least 6 real and generated"),
         (lambda: Evaluator(STORED, num_samples=5), "'precision_recall' needs at least 6 .*: 5"),
         (lambda: evaluate(STORED_ARRAY, STORED, notes={"step": 3}), "other names .*: step"),

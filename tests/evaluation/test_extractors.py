@@ -112,11 +112,21 @@ def test_functions_and_the_identity():
         ),
         (lambda: keras_model(tiny.discriminator(), "last"), "layer of that name"),
         (lambda: keras_model("model", "last"), "Model"),
+        (
+            lambda: keras_model(keras.Sequential([keras.layers.Dense(1)]), "dense"),
+            "must be a built",
+        ),
+        (lambda: keras_model(two_inputs(), "sum"), "with a single input"),
     ],
 )
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def two_inputs():
+    inputs = [keras.Input((8, 8, 1)), keras.Input((8, 8, 1))]
+    return keras.Model(inputs, keras.layers.Add(name="sum")(inputs))
 
 
 def small_model(activation="softmax"):

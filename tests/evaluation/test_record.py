@@ -13,10 +13,18 @@ from scipy import stats
 
 import tfgans
 from tfgans.evaluation import Difference, Record, evaluate
+from tfgans.versions import versions
 
 RING = tfgans.data.load("ring")
 NAME = "frechet_distance[identity]"
+WITHOUT_SCIPY = {name: version for name, version in versions().items() if name != "scipy"}
 OPTIONS = {"metrics": ["frechet_distance"], "split": "train"}
+
+
+def number(**entries):
+    """A number of a record as JSON values."""
+    common = {"value": 1.0, "interval": None, "standard_error": None, "bias": None, "method": ""}
+    return {**common, "num_real": 9, "num_fake": 9, **entries}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +67,9 @@ def test_is_a_value_that_files_keep(record, digits, tmp_path):
         ({"format": 1, "metrics": []}, "must have the parts extractor, fake, metrics, real"),
         ({"metrics": {NAME: {"value": 1.0}}}, "number of the record is damaged: KeyError"),
         ({"metrics": {NAME: 3}}, "number of the record is damaged: TypeError"),
+        ({"metrics": {NAME: number(value="high")}}, "damaged: .*finite number. Received: 'high'"),
+        ({"metrics": {NAME: number(bias=float("nan"))}}, "damaged: .*finite number.*nan"),
+        ({"extractor": {"name": "a", "checksum": None}}, "the parts extractor.resizing"),
     ],
 )
 def test_files_that_are_no_records(values, message, record, tmp_path):
@@ -140,6 +151,8 @@ def test_records_that_do_not_compare(record, path, value, message):
     ("path", "value", "message"),
     [
         (("versions", "numpy"), "1.0", "numpy"),
+        (("versions",), WITHOUT_SCIPY, "scipy is .* and None in the second"),
+        (("fake", "samples_resizing"), "stretched", "resizing of the samples is none in the f"),
         (("fake", "ema"), 0.9, "averaged"),
         (("real", "split"), "unknown", "which split"),
         (("extractor", "checksum"), None, "no checksum"),

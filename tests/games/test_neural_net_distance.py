@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers
 from scipy import special
 from sklearn.linear_model import LogisticRegression
 from toy import linear
@@ -137,6 +138,10 @@ POINTS = np.random.default_rng(0).normal(size=(20, 2))
         (
             {"discriminator": lambda: keras.Sequential([MinibatchStdDev(), keras.layers.Dense(1)])},
             "judges each example by itself.*MinibatchStdDev",
+        ),
+        (
+            {"discriminator": lambda: keras.Sequential([layers.BatchNormalization()])},
+            "without BatchNormalization: .*'layer', 'spectral' or 'none'",
         ),
         ({"discriminator": "mlp"}, "must be a function that builds"),
         ({"weight_clip": 0}, "`weight_clip` must be above 0"),

@@ -52,3 +52,18 @@ def test_error_is_that_of_a_mean_of_ten_scores():
     estimate = InceptionScoreMetric().compute(rows, rows, context)["inception_score"]
     assert estimate.standard_error == pytest.approx(np.std(scores, ddof=1) / np.sqrt(10))
     assert estimate.degrees == 9
+
+
+def test_bias_of_splits_and_few_examples_are_told():
+    """Sure of each of 10 classes: the score of all draws is 10, that of 30 in a split lower."""
+    rng, context = np.random.default_rng(0), Context(data_shape=(8, 8, 1), feature_dim=4)
+    compute = InceptionScoreMetric().compute
+    estimates = [
+        compute(rows, rows, context)["inception_score"]
+        for rows in (np.eye(10)[rng.integers(10, size=300)] for _ in range(20))
+    ]
+    left = [10 - (estimate.value - estimate.bias) for estimate in estimates]
+    assert np.mean([estimate.bias for estimate in estimates]) < -1
+    assert abs(np.mean(left)) < 0.3
+    few = compute(np.eye(10), np.eye(10), context)["inception_score"]
+    assert (few.value, few.standard_error) == (1, None)

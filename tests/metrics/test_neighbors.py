@@ -26,7 +26,7 @@ def test_closest_is_that_of_scikit_learn():
 def test_share_of_copies():
     fresh, pool = RNG.normal(size=(2, 1000, 2))
     # Of new draws 1 % are expected; binomial, so 4 standard errors are 1.3 %.
-    assert nearest_neighbors(fresh, pool).copy_share < 0.025
+    assert 0.001 < nearest_neighbors(fresh, pool).copy_share < 0.025
     images = pool.reshape(-1, 2, 1, 1)
     half = np.concatenate([images[:500], images[:500] + 100])
     # With an offset products of float32 have no correct digit.
@@ -67,3 +67,16 @@ def test_error_of_near_copies_holds_that_of_the_threshold():
     spread = np.std([estimate.value for estimate in estimates])
     stated = np.mean([estimate.standard_error for estimate in estimates])
     assert stated == pytest.approx(spread, rel=0.16)
+    # The 11th of 1000 others is the threshold: 11 of 1001 are below on average.
+    mean = np.mean([estimate.value for estimate in estimates])
+    assert mean == pytest.approx(11 / 1001, abs=4 * spread / 20)
+
+
+def test_chance_of_a_near_copy_is_told():
+    rng, context = np.random.default_rng(0), Context(data_shape=(1,), feature_dim=1)
+    for num, chance in ((1000, "0.011"), (100, "0.02"), (21, "0.055")):
+        real, fake = rng.exponential(size=(2, num))
+        number = NearCopiesMetric().compute(real, fake, context)["near_copies"]
+        assert number.method.endswith(f"about {chance}")
+    tied = NearCopiesMetric().compute(np.zeros(100), np.zeros(100), context)["near_copies"]
+    assert "the threshold is 0" in tied.method

@@ -32,8 +32,8 @@ def define(parser: Parser) -> None:
     group.string(
         "samples_split",
         None,
-        "another split of the data, whose examples stand in for samples: what a perfect generator "
-        "would score",
+        "another split of the data, whose examples stand in for samples: about what a perfect "
+        "generator would score",
         value="NAME",
     )
     data.define(parser, remembers=True)

@@ -37,7 +37,8 @@ class Evaluator(SettingsRepr, Copyable):
         metrics: List of names out of `tfgans.evaluation.METRICS` and of `tfgans.metrics.Metric`.
             Default: None, the metrics that suit the examples and the extractor and are cheap.
         num_samples: Int of at least 2, generated examples. Default: as many as there are real
-            examples, at most 50 000; 10 000 if the source draws without end.
+            examples, at most 50 000; 10 000 if the source draws without end. Of an array or a
+            finite source, at most as many as it has, chosen by the seed.
         num_real: Int of at least 2, real examples. Default: all, at most 50 000; if the source
             draws without end, as many as are generated. Fewer than all are chosen by the seed.
         split: String, the part of the data that `source` is, for the record. Default: None, the
@@ -89,6 +90,7 @@ class Evaluator(SettingsRepr, Copyable):
         self.split = split
         self.real = Real(source, num_real, if_endless=num_samples, seed=self.seed)
         self.num_samples = self.real.num if num_samples is None else num_samples
+        self._requires_all_samples = num_samples is not None
         self._context = _context(source, self.extractor, self.real.first(2), self.seed)
         self.metrics = choose(metrics, self._context)
         self._check_counts(min(self.real.num, self.num_samples))
@@ -118,7 +120,7 @@ class Evaluator(SettingsRepr, Copyable):
         added = _checked_notes(notes)
         if path is not None:
             _check_file(path)
-        fake = as_samples(gan_or_samples, self.num_samples, seed=self.seed, source=self.source)
+        fake = self._samples(gan_or_samples)
         self._check_counts(fake.num)
         protocol, parts = self.protocol(), needs(self.metrics)
         with _progress_bar(self._work(fake), shown=progress) as advance:
@@ -165,7 +167,7 @@ class Evaluator(SettingsRepr, Copyable):
         return costs.estimate(
             self.metrics,
             self.real,
-            as_samples(gan_or_samples, self.num_samples, seed=self.seed, source=self.source),
+            self._samples(gan_or_samples),
             extractor=self.extractor,
             context=self._context,
             num_training=self.source.num_examples or self.real.num,
@@ -180,10 +182,14 @@ class Evaluator(SettingsRepr, Copyable):
         """
         extractor = self.extractor
         rule = classes.describe(gan, classes.shares_for(gan, self.source))
+        parameters = {
+            metric.name: metric.parameters for metric in self.metrics if metric.parameters
+        }
         return {
             **(rule if classes.is_conditional(gan) else {}),
             "seed": self.seed,
             "metrics": [metric.name for metric in self.metrics],
+            **({"parameters": parameters} if parameters else {}),
             "num_samples": self.num_samples,
             "real": {
                 "source": self.source.name,
@@ -208,7 +214,8 @@ class Evaluator(SettingsRepr, Copyable):
             name: String, the name of a number in the records of this evaluator.
 
         Raises:
-            ValueError: If the records have no such number, or it is of the real examples alone.
+            ValueError: If the records have no such number, or neither a larger nor a smaller value
+                is better.
         """
         directions = {
             record_name(metric, quantity, self.extractor): quantity.higher_is_better
@@ -217,7 +224,10 @@ class Evaluator(SettingsRepr, Copyable):
         }
         higher = directions[checks.choice("name", name, directions)]
         if higher is None:
-            raise ValueError(f"{name!r} is a number of the real examples, which no generator moves")
+            raise ValueError(
+                f"{name!r} must be a number of which more, or less, is better. Received: a number "
+                "that describes the real examples, or is best at their value"
+            )
         return higher
 
     def neighbors(self, num: int = 32) -> tuple[np.ndarray, np.ndarray]:
@@ -236,6 +246,15 @@ class Evaluator(SettingsRepr, Copyable):
             raise ValueError(f"`num` must be at most {NUM_COMPARED}. Received: {num}")
         samples = fake.examples[:num]
         return samples, real.closest(samples)[1]
+
+    def _samples(self, gan_or_samples: Any) -> Fake | HeldOut:
+        return as_samples(
+            gan_or_samples,
+            self.num_samples,
+            requires_all=self._requires_all_samples,
+            seed=self.seed,
+            source=self.source,
+        )
 
     def _check_counts(self, num: int) -> None:
         """Raises ValueError if a metric needs more examples than `num`."""
@@ -342,7 +361,8 @@ def evaluate(
     record says "uniform".
 
     Standard errors of nearest-neighbor metrics are rough: in simulations 1.2 to 2 times too large.
-    With fewer than 20 examples only shares have errors, the binomial ones.
+    With fewer than 20 examples the jackknife gives no errors: only numbers with an error of their
+    own, such as shares (binomial), have them.
 
     The Frechet distance and the Inception score use all examples, read in chunks. Metrics of pairs
     use at most 10 000; the record states the number.
@@ -352,9 +372,11 @@ def evaluate(
 
     Args:
         gan_or_samples: `tfgans.GAN`; an array of examples [num, ...], images uint8 or in [-1, 1];
-            an object with `sample(n, seed)` that returns such arrays; or a `tfgans.data.Source` of
-            other real examples, as of the test split: what a perfect generator would score. An
-            object with `num_classes` is conditional: `sample(n, seed, labels=...)` takes int32 [n].
+            an object with `sample(n, seed)` that returns such arrays, with seeds from 0 to
+            2^62 - 1; or a `tfgans.data.Source` of other real examples, as of the test split: about
+            what a perfect generator would score, and less where splits have the same number of each
+            class, since draws of a generator have not. An object with `num_classes` is conditional:
+            `sample(n, seed, labels=...)` takes int32 [n].
         source: `tfgans.data.Source` of the real examples.
         extractor: See `Evaluator`.
         metrics: See `Evaluator`.

@@ -12,6 +12,7 @@ from tfgans import checks, sampling
 from tfgans.copies import Copyable
 from tfgans.data import Source
 from tfgans.data.indexed import IndexedSource
+from tfgans.data.splits import parse_split
 from tfgans.evaluation import classes
 from tfgans.evaluation.extractors import Extractor, checksum
 from tfgans.evaluation.intervals import NUM_GROUPS, groups_of
@@ -84,8 +85,8 @@ class Real(Copyable):
             return
         if self._batches is None:
             # Made once, since TensorFlow keeps the functions of each dataset. Not from the batches
-            # of training, which start at step 0, and 2^20 batches of its own for each seed.
-            start = 2**40 + (self._seed % 2**20) * 2**20
+            # of training, which start at step 0, and 2^20 batches of its own for almost each seed.
+            start = 2**40 + (_seed_of(self._seed, 0) % 2**40) * 2**20
             self._batches = self._source.batches(min(_CHUNK, self.num), start_step=start)
         left = self.num
         for batch in self._batches:
@@ -96,7 +97,9 @@ class Real(Copyable):
 
 
 class HeldOut(Real):
-    """Real examples that stand in for generated ones: what a perfect generator would score.
+    """Real examples that stand in for generated ones: about what a perfect generator would score.
+
+    Splits that have the same number of each class score better than independent draws would.
 
     Args:
         source: `Source` of the examples.
@@ -124,6 +127,12 @@ class HeldOut(Real):
             raise ValueError(
                 f"{source.name!r} holds the real examples themselves. Compare them with another "
                 "part of the data, as of `split='test'`"
+            )
+        if _share_examples(source, like):
+            warnings.warn(
+                f"The examples of {source.name!r} overlap with the real examples: they are parts "
+                "of the same split. They score better than new examples would",
+                stacklevel=2,
             )
 
     def describe(self) -> dict[str, Any]:
@@ -241,19 +250,47 @@ class Fake:
         return common | {"model": type(origin).__name__, **described, "seed": self._seed}
 
 
-def as_samples(origin: Any, num: int, *, seed: int, source: Source) -> Fake | HeldOut:
+def as_samples(
+    origin: Any, num: int, *, requires_all: bool, seed: int, source: Source
+) -> Fake | HeldOut:
     """Returns the examples that are compared with those of a source.
 
     Args:
         origin: See `tfgans.evaluation.evaluate`.
-        num: Int, the number of examples.
+        num: Int, the number of examples; fewer if an array or a finite source has fewer.
+        requires_all: Bool, whether it must not have fewer.
         seed: Int, of the examples and of their order.
         source: `Source` of the real examples.
+
+    Raises:
+        ValueError: If there are fewer examples than required, or they do not match the source.
     """
+    available = _available(origin)
+    if requires_all and available is not None and available < num:
+        raise ValueError(
+            f"`num_samples` must be at most the number of samples, {available}. Received: {num}. "
+            "Leave it out to take all"
+        )
     # A source without end draws other examples from another seed, as a generator does.
     if isinstance(origin, Source) and origin.num_examples is not None:
         return HeldOut(origin, num, seed=seed, like=source)
     return Fake(origin, num, seed, source)
+
+
+def _share_examples(first: Source, second: Source) -> bool:
+    """Returns whether two sources that `tfgans.data.load` read are overlapping parts of a split."""
+    options = [dict(source.load_options or {}) for source in (first, second)]
+    splits = [each.pop("split", None) for each in options]
+    if None in splits or options[0] != options[1]:
+        return False
+    return parse_split(splits[0]).overlaps(parse_split(splits[1]))
+
+
+def _available(origin: Any) -> int | None:
+    """Returns the number of examples of an array or a source; None if they are drawn."""
+    if isinstance(origin, Source):
+        return origin.num_examples
+    return None if hasattr(origin, "sample") else len(_as_examples(origin))
 
 
 def model_checksum(gan: GAN, *, refined: bool) -> str:

@@ -29,7 +29,8 @@ def interval(estimate: Estimate, quantity: Quantity) -> tuple[float, float] | No
     center = estimate.value if estimate.center is None else estimate.center
     # Rounding must not leave a share of 0 or 1 outside of its interval.
     low, high = min(center - margin, estimate.value), max(center + margin, estimate.value)
-    return max(quantity.low, low), min(quantity.high, high)
+    highest = quantity.high if estimate.high is None else estimate.high
+    return max(quantity.low, low), min(highest, high)
 
 
 def quantile(degrees: float | None) -> float:

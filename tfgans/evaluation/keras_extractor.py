@@ -61,6 +61,12 @@ def keras_model(
     ```
     """
     checks.instance("model", model, keras.Model, "keras.saving.load_model(path)")
+    # A `Sequential` without a built input has no attribute `inputs`.
+    if len(getattr(model, "inputs", None) or ()) != 1:
+        raise ValueError(
+            "`model` must be a built functional or `Sequential` model with a single input. "
+            f"Received: {model!r}"
+        )
     names = [known.name for known in model.layers]
     wanted = [layer] if probabilities is None else [layer, probabilities]
     for layer_name in wanted:

@@ -73,6 +73,11 @@ def choose(chosen: Sequence[str | Metric] | None, context: Context) -> tuple[Met
         metric = item
         if not isinstance(metric, Metric):
             metric = METRICS[checks.choice("metrics", metric, METRICS)]()
+        if metric.max_examples and metric.reads in ("statistics", "probabilities"):
+            raise ValueError(
+                f"{metric.name!r} reads the {metric.reads} of all examples, so it must have no "
+                f"`max_examples`. Received: {metric.max_examples}"
+            )
         if not metric.suits(context):
             raise ValueError(
                 f"{metric.name!r} needs {metric.requirement}. Received examples of shape "
@@ -129,6 +134,7 @@ def measure(
             num_real=num_real,
             num_fake=num_fake,
             degrees=None if estimate.standard_error is None else estimate.degrees,
+            parameters=metric.parameters,
         )
     return values
 

@@ -16,8 +16,8 @@ _NUM_CLASSES = 10
 _PARTS = ("extractor", "fake", "metrics", "real", "versions")
 # Entries without which a record cannot be compared.
 _ENTRIES = {
-    "extractor": ("name", "checksum"),
-    "real": ("source", "split", "num_examples"),
+    "extractor": ("name", "checksum", "resizing"),
+    "real": ("source", "split", "num_examples", "data_shape"),
     "fake": ("num_examples",),
 }
 # The settings that must be equal for two numbers to compare.
@@ -68,9 +68,11 @@ class MetricValue:
         bias: Float, the expected excess of the value that few examples cause; None if it is not
             estimated. Neither the value nor the interval is corrected for it.
         method: String, the method that gives the standard error.
-        num_real: Int, real examples that the number depends on.
+        num_real: Int, real examples that were read. Some metrics, such as the Inception score, do
+            not depend on them.
         num_fake: Int, generated examples that the number depends on.
         degrees: Int, the degrees of freedom of the standard error; None if they are many.
+        parameters: Dict of JSON values, the parameters of the metric. Default: {}, it has none.
     """
 
     value: float
@@ -81,6 +83,7 @@ class MetricValue:
     num_real: int
     num_fake: int
     degrees: int | None = None
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns JSON values."""
@@ -93,12 +96,23 @@ class MetricValue:
             "num_real": self.num_real,
             "num_fake": self.num_fake,
             "degrees": self.degrees,
+            "parameters": dict(self.parameters),
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "MetricValue":
-        """Returns the number that `to_dict` gave."""
+        """Returns the number that `to_dict` gave.
+
+        Raises:
+            KeyError: If an entry is missing.
+            ValueError: If an entry is not a finite number.
+        """
         interval = values["interval"]
+        required = [values["value"], values["num_real"], values["num_fake"], *(interval or [])]
+        optional = [values["standard_error"], values["bias"], values.get("degrees")]
+        for number in [*required, *(each for each in optional if each is not None)]:
+            if not isinstance(number, int | float) or not math.isfinite(number):
+                raise ValueError(f"Expected a finite number. Received: {number!r}")
         return cls(
             value=values["value"],
             interval=None if interval is None else (interval[0], interval[1]),
@@ -108,6 +122,7 @@ class MetricValue:
             num_real=values["num_real"],
             num_fake=values["num_fake"],
             degrees=values.get("degrees"),
+            parameters=values.get("parameters", {}),
         )
 
 
@@ -191,7 +206,7 @@ class Record:
             numbers = {
                 name: MetricValue.from_dict(value) for name, value in values["metrics"].items()
             }
-        except (KeyError, TypeError, IndexError) as error:
+        except (KeyError, TypeError, IndexError, ValueError) as error:
             raise ValueError(f"A number of the record is damaged: {error!r}") from error
         return cls(
             metrics=numbers,
@@ -307,6 +322,7 @@ class Record:
                 reasons.append(
                     f"{name} is of {counts[0]} and of {counts[1]} real and fake examples"
                 )
+        reasons += _other_parameters(self, other)
         return reasons if shared else [*reasons, "they have no metric in common"]
 
     def possible_differences(self, other: "Record") -> list[str]:
@@ -315,10 +331,11 @@ class Record:
         Args:
             other: `Record`.
         """
+        packages = {*self.versions, *other.versions} - {"tfgans", "commit"}
         doubts = [
-            _differs(name, self.versions.get(name), version)
-            for name, version in other.versions.items()
-            if name not in ("tfgans", "commit") and self.versions.get(name) != version
+            _differs(name, self.versions.get(name), other.versions.get(name))
+            for name in sorted(packages)
+            if self.versions.get(name) != other.versions.get(name)
         ]
         commits = [record.versions.get("commit") for record in (self, other)]
         if None not in commits and commits[0] != commits[1]:
@@ -329,6 +346,9 @@ class Record:
             doubts.append(f"the extractor {self.extractor['name']} has no checksum")
         if (self.fake.get("ema") is None) != (other.fake.get("ema") is None):
             doubts.append("only one of the models is averaged (ema)")
+        resized = [record.fake.get("samples_resizing", "none") for record in (self, other)]
+        if resized[0] != resized[1]:
+            doubts.append(_differs("the resizing of the samples", *resized))
         return doubts
 
     def merge(self, other: "Record") -> "Record":
@@ -352,6 +372,7 @@ class Record:
         for name in sorted({*self.versions, *other.versions} - {"commit"}):
             values[name] = (self.versions.get(name), other.versions.get(name))
         reasons += [_differs(name, *pair) for name, pair in values.items() if pair[0] != pair[1]]
+        reasons += _other_parameters(self, other)
         if self.fake.get("checksum") is None:
             reasons.append("the samples have no checksum")
         if self.extractor["checksum"] is None:
@@ -400,6 +421,20 @@ def _other_protocol(first: Record, second: Record) -> list[str]:
         for part, names in _DECISIVE.items()
         for name in names
         if getattr(first, part).get(name) != getattr(second, part).get(name)
+    ]
+
+
+def _other_parameters(first: Record, second: Record) -> list[str]:
+    """Returns the numbers that both records have, but of metrics with other parameters."""
+    pairs = {
+        name: (dict(first.metrics[name].parameters), dict(second.metrics[name].parameters))
+        for name in first.metrics
+        if name in second.metrics
+    }
+    return [
+        _differs(f"the parameters of {name}", *pair)
+        for name, pair in pairs.items()
+        if pair[0] != pair[1]
     ]
 
 

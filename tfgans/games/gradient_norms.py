@@ -60,7 +60,8 @@ def generator_gradient_norms(
             latents. Default: None, the objective of the model, as "objective".
         num_batches: Int of at least 2. Default: 10.
         batch_size: Int of at least 1, latents in a batch. Default: 64.
-        seed: Int, of the latents. Default: 0.
+        seed: Int, of the latents, and of the labels of a conditional model, which are uniform: with
+            unequal classes the gradient is not that of training. Default: 0.
 
     Returns:
         Dict of `GradientNorms` by name.

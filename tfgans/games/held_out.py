@@ -29,7 +29,9 @@ def examples(name: str, values: Any, *, at_least: int = 1) -> np.ndarray:
     """
     if getattr(values, "dtype", None) == np.uint8:
         values = from_uint8(np.asarray(values), "float64")
-    array = arrays.finite(name, values)
+    is_checked = getattr(values, "dtype", None) == np.float32 and np.isfinite(values).all()
+    # Conversion to float64 takes twice the memory.
+    array = np.asarray(values) if is_checked else arrays.finite(name, values)
     if array.ndim < 2 or len(array) < at_least:
         raise ValueError(
             f"`{name}` must have shape [num, ...] with at least {at_least} examples. Received "
@@ -94,10 +96,17 @@ def build(name: str, builder: Any, data_shape: tuple[int, ...]) -> Any:
     network, other = builder(), builder()
     if not isinstance(network, keras.layers.Layer):
         raise ValueError(f"`{name}` must build a Keras network. Received: {checks.short(network)}")
-    if any(isinstance(layer, MinibatchStdDev) for layer in compat.all_layers(network)):
+    layers = list(compat.all_layers(network))
+    if any(isinstance(layer, MinibatchStdDev) for layer in layers):
         raise ValueError(
             f"`{name}` must build a network that judges each example by itself. Received: "
             f"{network.name!r} with a `MinibatchStdDev`. Leave it out"
+        )
+    if any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers):
+        raise ValueError(
+            f"`{name}` must build a network without BatchNormalization: it normalizes real and "
+            "generated batches separately in training, and alike afterwards. Received: "
+            f"{network.name!r}. Use normalization='layer', 'spectral' or 'none'"
         )
     outputs = network(np.zeros([2, *data_shape], np.float32), training=False)
     if tuple(outputs.shape) != (2, 1):

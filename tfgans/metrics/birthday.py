@@ -58,8 +58,8 @@ def birthday_paradox(
     If n examples are equally likely, a batch of s has no duplicates with probability
     `prod_{i < s} (1 - i / n)`. The estimate is the n for which this probability is the share of
     batches without a duplicate; its interval comes from that of Clopper and Pearson for the share.
-    If examples are not equally likely, the estimate is about `1 / sum p^2`, a lower bound on the
-    support.
+    If examples are not equally likely, the estimate lies between about `1 / sum p^2` and the size
+    of the support, and depends on the batch size.
 
     Two examples are duplicates if they lie within `threshold` of each other. The default, 0, is for
     finite supports; a trained generator needs a distance at which a person would call two samples

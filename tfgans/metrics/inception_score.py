@@ -12,6 +12,8 @@ from tfgans.metrics import arrays
 from tfgans.metrics.metric import Context, Estimate, Metric, Quantity
 
 _SPLITS = 10
+# With fewer, the spread over splits says little: of single examples all scores are 1.
+_FEWEST_IN_SPLIT = 10
 
 
 class InceptionScore(NamedTuple):
@@ -72,7 +74,11 @@ def inception_score(probabilities: Any, *, splits: int = _SPLITS) -> InceptionSc
 
 @dataclasses.dataclass(frozen=True)
 class InceptionScoreMetric(Metric):
-    """`inception_score` of all generated examples in 10 splits."""
+    """`inception_score` of all generated examples in 10 splits.
+
+    The bias is that of splits, as far as it falls with 1 / count: with the score of all examples in
+    a single split, two counts are known.
+    """
 
     name = "inception_score"
     quantities = (Quantity("inception_score", low=1.0, higher_is_better=True, official_name="IS"),)
@@ -89,7 +95,12 @@ class InceptionScoreMetric(Metric):
         """Returns the mean over the splits."""
         del real, context
         mean, std = inception_score(fake)
+        if len(fake) < _FEWEST_IN_SPLIT * _SPLITS:
+            method = f"no error: under {_FEWEST_IN_SPLIT} examples in a split"
+            return {"inception_score": Estimate(mean, None, method)}
         method = f"{_SPLITS} splits, whose spread is {std:.4g}"
         # `std` is the population's, as it is published.
         error = std / (_SPLITS - 1) ** 0.5
-        return {"inception_score": Estimate(mean, error, method, degrees=_SPLITS - 1)}
+        # bias(num / 10) = 10 bias(num).
+        bias = (mean - inception_score(fake, splits=1).mean) * _SPLITS / (_SPLITS - 1)
+        return {"inception_score": Estimate(mean, error, method, bias, degrees=_SPLITS - 1)}

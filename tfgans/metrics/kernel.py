@@ -14,8 +14,8 @@ from tfgans.metrics.distances import blocks
 from tfgans.metrics.metric import Context, Estimate, Metric, Quantity
 
 ESTIMATORS = ("full", "blocks", "subsets")
-# Products of larger numbers, cubed, would overflow.
-_MOST = 1e50
+# The largest exponent of 10 of squared values of the kernel: sums of them must not overflow.
+_LARGEST_EXPONENT = 300
 
 _Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -93,10 +93,9 @@ def kernel_distance(
     size = checks.int_at_least("subset_size", subset_size, 2)
     checks.int_at_least("num_subsets", num_subsets, 2)
     fewest = 2 if estimator == "full" else size
-    first, second = arrays.pair(
-        real, fake, at_least=fewest, needed_by="pairs are averaged", most=_MOST
-    )
-    kernel = _polynomial(first.shape[1], degree, gamma, coefficient)
+    first, second = arrays.pair(real, fake, at_least=fewest, needed_by="pairs are averaged")
+    largest = max(float(np.abs(rows).max()) for rows in (first, second))
+    kernel = _polynomial(first.shape[1], degree, gamma, coefficient, largest=largest)
     if estimator == "full":
         return _full(first, second, kernel)
     if estimator == "blocks":
@@ -130,10 +129,21 @@ class KernelMetric(Metric):
         return {"kernel_distance": Estimate(value, error, "variance of the U-statistic")}
 
 
-def _polynomial(dim: int, degree: int, gamma: float | None, coefficient: float) -> _Kernel:
+def _polynomial(
+    dim: int, degree: int, gamma: float | None, coefficient: float, *, largest: float
+) -> _Kernel:
+    """Returns the kernel, or raises ValueError if it may overflow for numbers up to `largest`."""
     power = checks.positive_int("degree", degree)
     scale = 1 / dim if gamma is None else checks.positive("gamma", gamma)
     offset = checks.non_negative("coefficient", coefficient)
+    terms = [math.log10(offset)] if offset else []
+    terms += [math.log10(scale) + math.log10(dim) + 2 * math.log10(largest)] if largest else []
+    if 2 * power * (max(terms, default=0.0) + math.log10(2)) > _LARGEST_EXPONENT:
+        raise ValueError(
+            "The kernel must not overflow. Received: features of up to "
+            f"{largest:g} with degree={power}, gamma={scale:g} and coefficient={offset:g}. Divide "
+            "the features by a common number"
+        )
     return lambda first, second: (scale * (first @ second.T) + offset) ** power
 
 

@@ -26,6 +26,8 @@ class Estimate(NamedTuple):
         degrees: Int, the degrees of freedom of the standard error, for the quantile of an interval.
             Default: None, the quantile of a normal distribution.
         center: Float, the center of the interval. Default: None, the value.
+        high: Float, the greatest possible value, where it depends on the data. Default: None, that
+            of the `Quantity`.
     """
 
     value: float
@@ -34,6 +36,7 @@ class Estimate(NamedTuple):
     bias: float | None = None
     degrees: int | None = None
     center: float | None = None
+    high: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +47,9 @@ class Quantity:
         name: String, by which `Metric.compute` returns the number.
         low: Float, the least possible value. Default: 0.
         high: Float, the greatest possible value. Default: infinity.
-        higher_is_better: Bool, whether a better generator has a larger value; None if the number
-            does not depend on the generator. Default: False.
+        higher_is_better: Bool, whether a better generator has a larger value; None if neither is
+            true: the number does not depend on the generator, or its best value lies between.
+            Default: False.
         is_share: Bool, whether the number is a share of independent examples: its error is then at
             least that of a binomial distribution. Default: False.
         official_name: String, the name of the number if the features come from the Inception
@@ -135,7 +139,7 @@ class Metric(abc.ABC):
             - "distances": float64 [at most 1000]: from generated examples to the closest of all
               real examples, and from real examples to the closest other real example.
         max_examples: Int, the examples of each set that are read, the first ones of a random order.
-            Default: None, all of them.
+            Default: None, all of them; "statistics" and "probabilities" are always of all.
         min_examples: Int, the fewest examples of each set. Default: 2.
         by_default: Bool, whether an evaluation measures it unless metrics are named. Default:
             False.
@@ -193,6 +197,16 @@ class Metric(abc.ABC):
             fake: The same of the generated examples.
             context: `Context`.
         """
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The fields of the dataclass as JSON values: numbers compare only if these are equal."""
+        compared = [field.name for field in dataclasses.fields(self) if field.compare]
+        values = {name: getattr(self, name) for name in compared}
+        return {
+            name: value if isinstance(value, str | int | float | None) else repr(value)
+            for name, value in values.items()
+        }
 
     @property
     def reads_features(self) -> bool:

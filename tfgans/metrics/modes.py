@@ -10,7 +10,7 @@ from scipy import stats
 from tfgans import checks
 from tfgans.checks import probabilities
 from tfgans.metrics import arrays
-from tfgans.metrics.metric import Context, Metric, Quantity
+from tfgans.metrics.metric import Context, Estimate, Metric, Quantity
 
 _MOST_MODES = 10**6
 _CHUNK = 1024
@@ -28,6 +28,7 @@ class ModeCoverage(NamedTuple):
         kl: Float, KL(shares of the samples near a mode || proportions), in nats.
         reverse_kl: Float, KL(proportions || shares), each count raised by 1.
         shares: float64 [num_modes], of all samples, each counted at its nearest mode.
+        modes_error: Float, the standard error of `modes` over draws of the samples.
     """
 
     modes: int
@@ -36,6 +37,7 @@ class ModeCoverage(NamedTuple):
     kl: float
     reverse_kl: float
     shares: np.ndarray
+    modes_error: float
 
 
 class ClassCoverage(NamedTuple):
@@ -43,7 +45,7 @@ class ClassCoverage(NamedTuple):
 
     Attributes:
         modes: Int, the modes with at least one sample.
-        num_modes: Int, num_classes ** channels.
+        num_modes: Int, num_classes ** channels, without those of proportion 0.
         kl: Float, KL(shares || proportions), in nats.
         reverse_kl: Float, KL(proportions || shares), each count raised by 1.
         counts: int64 [num_modes], samples.
@@ -85,6 +87,9 @@ def mode_coverage(
         min_share: Float in [0, 1]. Default: 0.05. With 0 a single sample is enough.
         proportions: Array [num_modes] that sums to 1. Default: all modes alike.
 
+    `modes_error` treats the modes as independent: each is covered in another draw of the samples
+    with its beta-binomial probability under Jeffreys's prior. A mode without samples adds nothing.
+
     Raises:
         ValueError: If the points are not finite or not of the same dimension, or an argument is out
             of range.
@@ -125,6 +130,7 @@ def mode_coverage(
         kl=_divergence(counts, fair),
         reverse_kl=_reverse(counts, fair),
         shares=np.bincount(nearest, minlength=len(centers)) / len(points),
+        modes_error=_error_of_modes(counts, np.ceil(needed), len(points)),
     )
 
 
@@ -148,7 +154,8 @@ def classifier_mode_coverage(
         classifier: Function from float32 [num, height, width, 1] in [-1, 1] to probabilities or
             logits [num, num_classes], say `DigitsClassifier().probabilities`.
         num_classes: Int of at least 2. Default: 10.
-        proportions: Array [num_modes] that sums to 1. Default: all modes alike.
+        proportions: Array [num_modes] that sums to 1. Default: all modes alike. Modes of proportion
+            0 count neither in `modes` nor, with their samples, in `kl` and `reverse_kl`.
 
     Raises:
         ValueError: If the images or the outputs of the classifier are not as above, or there would
@@ -180,12 +187,15 @@ def classifier_mode_coverage(
         classes = _classes(pixels[..., channel : channel + 1], classifier, num_classes)
         modes = modes * num_classes + classes
     counts = np.bincount(modes, minlength=num_modes)
-    fair = _proportions(proportions, num_modes)
+    fair = np.full(num_modes, 1 / num_modes)
+    if proportions is not None:
+        fair = probabilities("proportions", proportions, num_modes)
+    present = fair > 0
     return ClassCoverage(
-        modes=int((counts > 0).sum()),
-        num_modes=num_modes,
-        kl=_divergence(counts, fair),
-        reverse_kl=_reverse(counts, fair),
+        modes=int((counts[present] > 0).sum()),
+        num_modes=int(present.sum()),
+        kl=_divergence(counts[present], fair[present]),
+        reverse_kl=_reverse(counts[present], fair[present]),
         counts=counts,
     )
 
@@ -210,7 +220,9 @@ class ModeCoverageMetric(Metric):
         """Returns whether the real examples come from a mixture of Gaussians."""
         return context.gaussian_modes is not None
 
-    def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, float]:
+    def compute(
+        self, real: np.ndarray, fake: np.ndarray, context: Context
+    ) -> dict[str, float | Estimate]:
         """Returns the coverage by the samples; the real examples are not read."""
         del real
         if context.gaussian_modes is None:
@@ -218,7 +230,12 @@ class ModeCoverageMetric(Metric):
         modes, std, proportions = context.gaussian_modes
         coverage = mode_coverage(fake, modes, std, proportions=proportions)
         return {
-            "mode_coverage.modes": coverage.modes,
+            "mode_coverage.modes": Estimate(
+                coverage.modes,
+                coverage.modes_error,
+                "beta-binomial, of each mode",
+                high=coverage.num_modes,
+            ),
             "mode_coverage.high_quality": coverage.high_quality,
             "mode_coverage.kl": coverage.kl,
             "mode_coverage.reverse_kl": coverage.reverse_kl,
@@ -230,7 +247,7 @@ class ClassCoverageMetric(Metric):
     """`classifier_mode_coverage` of at most 10 000 samples, by the extractor's classifier.
 
     The proportions are the shares of the classes in the data. All modes count alike if the data
-    have no classes, other classes than the classifier, or none of some class.
+    have no classes, or another number of them than the classifier.
     """
 
     name = "classifier_mode_coverage"
@@ -256,7 +273,7 @@ class ClassCoverageMetric(Metric):
         if context.classify is None or context.num_classes is None:
             raise ValueError(f"{self.name!r} needs {self.requirement}")
         num_modes, shares = context.num_classes ** fake.shape[-1], context.class_shares
-        if shares is not None and (len(shares) != num_modes or not shares.all()):
+        if shares is not None and len(shares) != num_modes:
             shares = None
         coverage = classifier_mode_coverage(
             fake, context.classify, num_classes=context.num_classes, proportions=shares
@@ -303,6 +320,13 @@ def _proportions(proportions: Any, count: int) -> np.ndarray:
     if checked.min() == 0:
         raise ValueError("`proportions` must be above 0: leave out what is never drawn")
     return checked
+
+
+def _error_of_modes(counts: np.ndarray, needed: np.ndarray, num: int) -> float:
+    """Returns the standard error of the number of modes with at least `needed` of `num` samples."""
+    hit = counts > 0
+    again = stats.betabinom.sf(needed[hit] - 1, num, counts[hit] + 0.5, num - counts[hit] + 0.5)
+    return float(np.sqrt((again * (1 - again)).sum()))
 
 
 def _divergence(counts: np.ndarray, fair: np.ndarray) -> float:

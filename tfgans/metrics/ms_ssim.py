@@ -62,12 +62,13 @@ def ms_ssim(images: Any) -> float:
 class MSSSIMMetric(Metric):
     """The mean `ms_ssim` of 5 batches of 64 images, generated and real.
 
-    A generator with less variety than the data has a larger `ms_ssim` than `ms_ssim(real)`.
+    A generator with less variety than the data has a larger `ms_ssim` than `ms_ssim(real)`, and
+    noise has a smaller value.
     """
 
     name = "ms_ssim"
     quantities = (
-        Quantity("ms_ssim", high=1.0),
+        Quantity("ms_ssim", high=1.0, higher_is_better=None),
         Quantity("ms_ssim(real)", high=1.0, higher_is_better=None),
     )
     reads = "examples"

@@ -38,10 +38,12 @@ def nearest_neighbors(
     """Returns the closest real example of each sample, and the share of near-copies.
 
     A sample is a near-copy if its distance to the closest real example is at most the
-    `copy_quantile` quantile of the distances from real examples to their closest other. About that
-    share of new draws of the same distribution are near-copies; a larger share indicates
-    memorization. Distances between pixels detect copies; distances between features also detect
-    near-duplicates.
+    `copy_quantile` quantile of the distances from real examples to their closest other. Of new
+    draws of the same distribution, about `(1 + copy_quantile (num_real - 1)) / (1 + num_real)` are
+    near-copies if distances do not tie; a larger share indicates memorization. If the threshold is
+    0 (more real examples than that share have an exact copy), all exact copies are near-copies,
+    also those that new draws make. Distances between pixels detect copies; distances between
+    features also detect near-duplicates.
 
     Args:
         samples: Array [num, ...]; all axes but the first are flattened. uint8 is mapped from {0,
@@ -83,8 +85,9 @@ class NearCopiesMetric(Metric):
     """The share of 1000 samples that are near-copies of any real example.
 
     It is `copy_share` of `nearest_neighbors`, with the threshold from 1000 real examples. Of new
-    draws of the distribution it is 0.01. The error has two parts: that of a share of the samples
-    (Wilson 1927), and that of the threshold, a quantile of few distances.
+    draws of the distribution it is about 0.01 with 1000 real examples or more, and larger with
+    fewer: the record has the expected share. The error has two parts: that of a share of the
+    samples (Wilson 1927), and that of the threshold, a quantile of few distances.
     """
 
     name = "near_copies"
@@ -102,7 +105,13 @@ class NearCopiesMetric(Metric):
             for shift in (-margin, 0.0, margin)
         )
         center, binomial = wilson(share, len(fake))
-        method = "binomial, and that of the threshold; chance gives 0.01"
+        num = len(real)
+        chance = (1 + _COPY_QUANTILE * (num - 1)) / (1 + num)
+        method = f"binomial, and that of the threshold; chance gives about {chance:.2g}"
+        if np.quantile(real, _COPY_QUANTILE) == 0:
+            method = (
+                "binomial; the threshold is 0, as real examples are equal: chance may give more"
+            )
         error = math.hypot(binomial, (high - low) / 2)
         return {"near_copies": Estimate(share, error, method, center=center)}
 

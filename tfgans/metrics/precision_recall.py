@@ -1,6 +1,7 @@
 """Precision, recall, density and coverage: nearest neighbors of features."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,8 @@ class PrecisionRecallMetric(Metric):
     quantities = (
         Quantity("precision", high=1.0, higher_is_better=True, is_share=True),
         Quantity("recall", high=1.0, higher_is_better=True, is_share=True),
-        Quantity("density", higher_is_better=True),
+        # 1 is the best: a generator that collapses onto the densest examples has far more.
+        Quantity("density", higher_is_better=None),
         Quantity("coverage", high=1.0, higher_is_better=True, is_share=True),
     )
     max_examples = 10_000
@@ -112,6 +114,12 @@ class _Balls:
         eps = float(np.finfo(rounded.dtype).eps)
         errors = 4 * eps * np.sqrt(rounded.shape[1]) * (6 * self.norms + 4 * self.radii)
         self.errors = errors.astype(rounded.dtype)
+        self._known_radii = np.full(len(exact), np.nan)
+
+    @functools.cached_property
+    def _ids(self) -> np.ndarray:
+        """Int [num]: equal rows have equal numbers, so that their distances are computed once."""
+        return np.unique(self.exact, axis=0, return_inverse=True)[1].reshape(-1)
 
     @property
     def are_large(self) -> bool:
@@ -131,14 +139,14 @@ class _Balls:
         Returns:
             Bool [num]: inside; and bool [num]: inside or on the surface.
         """
-        squares = _exact_squares(self.exact, centers, other.exact, others)
-        wanted, places = np.unique(centers, return_inverse=True)
-        radii = self._exact_radii(wanted)[places]
+        squares = self._exact_squares(centers, other, others)
+        wanted = np.unique(centers)
+        self._find_radii(wanted[np.isnan(self._known_radii[wanted])])
+        radii = self._known_radii[centers]
         return squares < radii, squares <= radii
 
-    def _exact_radii(self, wanted: np.ndarray) -> np.ndarray:
-        """Returns the squared radii of some balls by differences of the examples."""
-        radii = np.empty(len(wanted))
+    def _find_radii(self, wanted: np.ndarray) -> None:
+        """Computes the squared radii of some balls by differences of the examples."""
         for block in distances.blocks(len(wanted)):
             chosen = wanted[block]
             squares = distances.squared_distances(self.rounded[chosen], self.rounded, self.norms)
@@ -146,23 +154,24 @@ class _Balls:
             # All that may be among the k closest.
             within = squares <= (self.radii + 2 * self.errors)[chosen, np.newaxis]
             rows, columns = np.nonzero(within)
-            candidates = _exact_squares(self.exact, chosen[rows], self.exact, columns)
+            candidates = self._exact_squares(chosen[rows], self, columns)
             order = np.lexsort((candidates, rows))
             starts = np.searchsorted(rows, np.arange(len(chosen)))
-            radii[block] = candidates[order][starts + self._k - 1]
-        return radii
+            self._known_radii[chosen] = candidates[order][starts + self._k - 1]
 
-
-def _exact_squares(
-    first: np.ndarray, rows: np.ndarray, second: np.ndarray, others: np.ndarray
-) -> np.ndarray:
-    """Returns the squared distances of pairs of rows by differences: equal pairs tie exactly."""
-    squares = np.empty(len(rows))
-    size = max(1, _CHUNK // first.shape[1])
-    for start in range(0, len(rows), size):
-        part = slice(start, start + size)
-        squares[part] = np.square(first[rows[part]] - second[others[part]]).sum(axis=1)
-    return squares
+    def _exact_squares(
+        self, centers: np.ndarray, other: "_Balls", others: np.ndarray
+    ) -> np.ndarray:
+        """Returns the squared distances of pairs by differences: equal pairs tie exactly."""
+        pairs = self._ids[centers] * np.int64(len(other.exact)) + other._ids[others]
+        _, first, places = np.unique(pairs, return_index=True, return_inverse=True)
+        squares = np.empty(len(first))
+        size = max(1, _CHUNK // self.exact.shape[1])
+        for start in range(0, len(first), size):
+            part = first[start : start + size]
+            differences = self.exact[centers[part]] - other.exact[others[part]]
+            squares[start : start + size] = np.square(differences).sum(axis=1)
+        return squares[places.reshape(-1)]
 
 
 def _counted(real: _Balls, fake: _Balls, k: int) -> dict[str, float]:

@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import linalg
 from scipy.linalg import blas
 
 from tfgans import files
 from tfgans.metrics import arrays
+
+# Products of larger numbers would overflow.
+_LARGEST_MOMENT = 1e100
 
 
 class FeatureStatistics:
@@ -169,9 +173,21 @@ def check_moments(name: str, mean: np.ndarray, covariance: np.ndarray) -> None:
             f"{mean.shape} and {covariance.shape}"
         )
     scale = np.abs(covariance).max() or 1.0
+    largest = max(scale, np.abs(mean).max())
+    if not largest <= _LARGEST_MOMENT:
+        raise ValueError(
+            f"{name} must have numbers of at most {_LARGEST_MOMENT:g} in size. Received: "
+            f"{largest:g}"
+        )
     if np.abs(covariance - covariance.T).max() > 1e-6 * scale or np.diag(covariance).min() < 0:
         raise ValueError(
             f"The covariance of {name} must be symmetric, with no negative variance. Received: "
             f"variances from {np.diag(covariance).min():g}, and entries that differ from their "
             f"mirror images by up to {np.abs(covariance - covariance.T).max():g}"
+        )
+    lowest = float(linalg.eigvalsh(covariance / scale, subset_by_index=[0, 0])[0])
+    if lowest < -1e-6 * len(mean):
+        raise ValueError(
+            f"The covariance of {name} must have no negative eigenvalue. Received: {lowest:g} "
+            "times its largest entry"
         )
