@@ -282,6 +282,23 @@ def test_of_saves_to_hdf5(tmp_path):
     assert not [name for name in dir(keras.saving) if "hdf5" in name or "legacy" in name]
 
 
+def test_of_shares_objects():
+    policy = keras.DTypePolicy("mixed_float16")
+    serialize, deserialize = (
+        keras.saving.serialize_keras_object,
+        keras.saving.deserialize_keras_object,
+    )
+    with compat.shares_objects():
+        with compat.shares_objects():
+            configs = [serialize(policy)]
+        configs += [serialize(policy)]
+    with compat.shares_objects():
+        first, second = map(deserialize, configs)
+    assert first is second
+    assert deserialize(configs[0]) is not deserialize(configs[1])
+    assert not [name for name in dir(keras.saving) if "shar" in name.lower()]
+
+
 def test_of_op_def_registry():
     assert not compat.op_def_registry.get("MatMul").is_stateful
     assert compat.op_def_registry.get("ReadFile") is not None

@@ -50,6 +50,21 @@ def test_fused_adam_accumulates_gradients_as_adam_does():
     np.testing.assert_allclose(*ends, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-4, 1e-6, 1e-8])
+def test_rmsprop_takes_the_steps_of_pytorch(size):
+    """v <- .99 v + .01 g^2; x <- x - rate g / (sqrt(v) + 1e-8)."""
+    for optimizer in optimizers.rmsprop_pair(1e-3):
+        x = keras.Variable([0.0], dtype="float64")
+        expected, v = 0.0, 0.0
+        for factor in (1.0, -0.5, 2.0):
+            g = factor * size
+            optimizer.apply([tf.constant([g], tf.float64)], [x])
+            v = 0.99 * v + 0.01 * g**2
+            expected -= 1e-3 * g / (np.sqrt(v) + 1e-8)
+        # sqrt(v + e^2) is at most 1 and at least 1 / sqrt(2) of sqrt(v) + e, and equal far from e.
+        assert x.numpy() == pytest.approx([expected], rel=0.01 if size > 1e-5 else 0.42)
+
+
 def test_both_learning_rates_move_together_and_keep_their_ratio():
     scaled = keras.optimizers.LossScaleOptimizer
     pair = keras.optimizers.SGD(0.1), scaled(keras.optimizers.SGD(0.4))

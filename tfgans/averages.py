@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+_HALF = ("float16", "bfloat16")
+
 
 def copy_network(network: keras.Model) -> keras.Model:
     """Returns a network of the same architecture with the same weights.
@@ -26,6 +28,17 @@ def copy_network(network: keras.Model) -> keras.Model:
         copy.build(network.input_shape)
     copy.set_weights(network.get_weights())
     return copy
+
+
+def check_precision(network: keras.Model) -> None:
+    """Raises ValueError if the weights are too coarse for a moving average."""
+    half = next((variable for variable in network.weights if variable.dtype in _HALF), None)
+    if half is not None:
+        raise ValueError(
+            "`ema` needs weights of float32 or more: in half precision an average stands still. "
+            f"Received: {network.name!r} with {half.path!r} in {half.dtype}. Use the policy "
+            "'mixed_float16' or 'mixed_bfloat16', or leave `ema` out"
+        )
 
 
 def warmed_up_decay(decay: float, step: keras.Variable) -> tf.Tensor:

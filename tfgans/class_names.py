@@ -14,7 +14,8 @@ def fill(num_classes: int, class_names: Sequence[str] | None) -> tuple[str, ...]
         class_names: Names of the classes 0, 1, ..., at most `num_classes`; or None.
 
     Raises:
-        ValueError: If these are no strings, there are too many, or two are equal.
+        ValueError: If these are no strings, there are too many, or two are equal, also a name and
+            the number of a class without a name.
     """
     names = tuple(class_names or ())
     is_text = not isinstance(class_names, str) and all(isinstance(name, str) for name in names)
@@ -23,7 +24,15 @@ def fill(num_classes: int, class_names: Sequence[str] | None) -> tuple[str, ...]
             f"`class_names` must be different strings, at most as many as the {num_classes} "
             f"classes. Received: {checks.short(class_names)}"
         )
-    return (*names, *map(str, range(len(names), num_classes)))
+    filled = (*names, *map(str, range(len(names), num_classes)))
+    repeated = next((name for name in names if name in filled[len(names) :]), None)
+    if repeated is not None:
+        raise ValueError(
+            f"Class {repeated} has no name, and {repeated!r} is the name of class "
+            f"{names.index(repeated)}. Received: {checks.short(class_names)}. Name all "
+            f"{num_classes} classes in `class_names`"
+        )
+    return filled
 
 
 def check_order(

@@ -6,13 +6,14 @@ an internal disappears, or a public equivalent appears.
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TypeAlias, TypeVar
 
 import keras
 import tensorflow as tf
 from keras.src.backend import AutocastScope
 from keras.src.backend.common import global_state
-from keras.src.saving.serialization_lib import SafeModeScope
+from keras.src.saving.serialization_lib import ObjectSharingScope, SafeModeScope
 from keras.src.trainers.epoch_iterator import EpochIterator
 from tensorflow.python.framework import op_def_registry
 from tensorflow.python.ops import control_flow_util
@@ -39,6 +40,7 @@ __all__ = [
     "refuses_saved_model",
     "remember_optimizer_attributes",
     "saves_to_hdf5",
+    "shares_objects",
     "stored_precision",
     "tunes_steps_per_execution",
     "untrack_layer",
@@ -91,6 +93,16 @@ def _choose_executions(epochs: EpochIterator, choose: ChooseCount) -> None:
                 next(steps, None)
 
     epochs._enumerate_iterator = enumerate_executions
+
+
+def shares_objects() -> AbstractContextManager[None]:
+    """Returns a context in which an object that is serialized twice is loaded as the same object.
+
+    Keras has its scope in `save_model`, `load_model` and functional models only. That scope forgets
+    the objects of a scope around it, so within one there is nothing to do.
+    """
+    is_shared = global_state.get_global_attribute("shared_objects/id_to_obj_map") is not None
+    return contextlib.nullcontext() if is_shared else ObjectSharingScope()
 
 
 def refuses_saved_model(cls: type[Model]) -> type[Model]:

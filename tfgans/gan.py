@@ -215,6 +215,7 @@ class GAN(keras.Model):
             replicas.warn_of_random_layers(network, stacklevel=2)
         average = None
         if ema is not None:
+            averages.check_precision(generator)
             average = averages.copy_network(generator)
             average.trainable = False
         self._set_generator(generator_player, average)
@@ -388,8 +389,14 @@ class GAN(keras.Model):
             checks.positive_int("steps_per_execution", steps_per_execution)
         checks.positive_int("accumulate_steps", accumulate_steps)
         with self.distribute_strategy.scope():
-            for player in self.players.values():
-                player.check_execution(jit_compile=jit_compile, accumulate_steps=accumulate_steps)
+            for name, player in self.players.items():
+                player.check_execution(
+                    jit_compile=jit_compile,
+                    accumulate_steps=accumulate_steps,
+                    lazy_penalty=name == "discriminator"
+                    and self.penalty is not None
+                    and self.penalty.is_lazy,
+                )
             ready = [
                 optimizers.prepare(optimizer, player.network)
                 for optimizer, player in zip(pair, self.players.values(), strict=True)
@@ -570,9 +577,8 @@ class GAN(keras.Model):
             def update_discriminator(index: int | tf.Tensor) -> None:
                 real, labels = batch(index)
                 number = self._step * count + tf.cast(index, self._step.dtype)
-                self.discriminator_update(
-                    real, labels, update=number, stream=stream.substream(index)
-                )
+                substream = stream.substream(index, update=number)
+                self.discriminator_update(real, labels, stream=substream)
 
             replicas.repeat(count, update_discriminator)
             real, labels = batch(count - 1)
@@ -585,7 +591,6 @@ class GAN(keras.Model):
         real: tf.Tensor,
         labels: tf.Tensor | None = None,
         *,
-        update: tf.Tensor | None = None,
         stream: Stream,
     ) -> None:
         """Updates the discriminator once, on `real` [batch, ...] and as many new fakes.
@@ -596,26 +601,24 @@ class GAN(keras.Model):
         Args:
             real: Float [batch, ...].
             labels: Int [batch], of a conditional model; else None.
-            update: Scalar int tensor, the number of this update among all of the discriminator's.
-            stream: `tfgans.random.Stream`, from which all randomness of the update comes.
+            stream: `tfgans.random.Stream`, from which all randomness of the update comes, with the
+                number of the update.
 
         Example: two updates on each batch, each with new fakes.
 
         ```python
         class TwoUpdates(tfgans.NonSaturatingGAN):
-            def discriminator_update(self, real, labels=None, *, update=None, stream):
+            def discriminator_update(self, real, labels=None, *, stream):
                 for index in range(2):
                     substream = stream.substream(tfgans.random.Role.INNER_UPDATES, index)
-                    super().discriminator_update(real, labels, update=update, stream=substream)
+                    super().discriminator_update(real, labels, stream=substream)
         ```
         """
 
         def loss(real: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, Logs]:
             real, labels = self.generator_player.spread_classes(real, labels, stream=stream)
             fake = self.generate(shapes.batch_size(real), labels, stream=stream, training=True)
-            return self.discriminator_loss(
-                real, fake, labels, update=update, stream=stream, training=True
-            )
+            return self.discriminator_loss(real, fake, labels, stream=stream, training=True)
 
         self._minimize_discriminator(loss, real, labels)
 
@@ -738,7 +741,6 @@ class GAN(keras.Model):
         fake: Weighted,
         labels: tf.Tensor | None = None,
         *,
-        update: tf.Tensor | None = None,
         stream: Stream,
         training: bool,
     ) -> tuple[tf.Tensor, Logs]:
@@ -749,9 +751,7 @@ class GAN(keras.Model):
             fake: `tfgans.weighted.Weighted` examples, from `generate`.
             labels: Int [batch], the classes of the real examples and of the fakes. Default: None,
                 the model is not conditional.
-            update: Scalar int tensor, the number of the update, by which a penalty's `every`
-                counts. Default: None.
-            stream: The randomness of the update.
+            stream: The randomness of the update, and its number.
             training: Bool, passed on to the discriminator.
 
         Returns:
@@ -813,7 +813,6 @@ class GAN(keras.Model):
                 examples.penalized_fake,
                 examples.fake_labels,
                 stream=stream,
-                update=update,
                 training=training,
                 augment=self._augmented_for_penalty if training and self._penalizes_raw else None,
             )
@@ -1551,6 +1550,7 @@ class GAN(keras.Model):
         self,
         filepath: str | os.PathLike[str],
         format: str = "tf_saved_model",  # noqa: A002 (Keras's name)
+        verbose: bool | None = None,
         *,
         class_names: Sequence[str] | None = None,
         component: int | None = None,
@@ -1572,6 +1572,8 @@ class GAN(keras.Model):
             filepath: For a SavedModel the model's folder, say "exported/digits", whose versions are
                 the folders 1, 2, ...; else a file that ends in .onnx or .tflite.
             format: "tf_saved_model", "onnx" or "litert".
+            verbose: Bool, whether to print what was written, with its signatures or inputs.
+                Default: None, as False.
             class_names: List of strings, the names of the classes of a conditional model, say
                 `source.class_names`, for clients of a SavedModel. Default: None, without names.
             component: Int, the only component of a mixture to export, as a plain generator.
@@ -1580,7 +1582,7 @@ class GAN(keras.Model):
             keep: Int of at least 1, the number of versions to keep, newest first. Default: None,
                 all.
             verify: Whether a SavedModel runs in a new process before it is published. Files of the
-                other formats are always compared. Default: True.
+                other formats are always compared, and refuse False. Default: True.
 
         Returns:
             The `pathlib.Path` of the new version, or of the file.
@@ -1590,6 +1592,8 @@ class GAN(keras.Model):
             OSError: If the folder cannot be written.
         """
         checks.choice("format", format, ("tf_saved_model", *export.FORMATS))
+        checks.boolean("verify", verify)
+        verbose = False if verbose is None else verbose
         generator = self.sampling_generator
         if component is not None:
             components = GeneratorPlayer(generator).components
@@ -1600,18 +1604,27 @@ class GAN(keras.Model):
                     "`class_names`, `card` and `keep` apply only to format='tf_saved_model'. "
                     f"Received: format={format!r}. Leave them out"
                 )
+            if not verify:
+                raise ValueError(
+                    "`verify=False` applies only to format='tf_saved_model': other files are "
+                    f"always compared. Received: format={format!r}. Leave it out"
+                )
             return export.export_exchange(
-                generator, filepath, format=format, num_classes=self.num_classes
+                generator, filepath, format=format, num_classes=self.num_classes, verbose=verbose
             )
+        # `export_generator` refuses a card that is no dictionary.
+        if card is None or isinstance(card, Mapping):
+            card = {"model": self._description(generator, component), **(card or {})}
         return export.export_generator(
             generator,
             filepath,
             num_classes=self.num_classes,
             draw_latents=self._latent_draws,
             class_names=class_names,
-            card={"model": self._description(generator, component), **(card or {})},
+            card=card,
             keep=keep,
             verify=verify,
+            verbose=verbose,
         )
 
     def _description(self, exported: keras.Model, component: int | None) -> Config:
@@ -1789,12 +1802,16 @@ class GAN(keras.Model):
                 "step. Use `save('gan.keras')` of the model"
             )
         serialize = keras.saving.serialize_keras_object
+        with compat.shares_objects():
+            # A regularizer may have the augmentation of the model.
+            augmentation = serialize(self.augmentation)
+            regularizers = [serialize(regularizer) for regularizer in self.regularizers]
         return {
             "generator": serialize(self.generator),
             "discriminator": serialize(self.discriminator),
             "instance_noise": serialize(self.instance_noise),
-            "augmentation": serialize(self.augmentation),
-            "regularizers": [serialize(regularizer) for regularizer in self.regularizers],
+            "augmentation": augmentation,
+            "regularizers": regularizers,
             "num_classes": self.num_classes,
             "ema": self.ema,
             "seed": self.seed,
@@ -1812,7 +1829,9 @@ class GAN(keras.Model):
                 return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
             return value
 
-        return cls(**{name: made(value) for name, value in config.items()})
+        with compat.shares_objects():
+            arguments = {name: made(value) for name, value in config.items()}
+        return cls(**arguments)
 
     def get_compile_config(self) -> Config | None:
         """Returns the arguments of `compile`, so that a loaded model is compiled again."""

@@ -125,13 +125,21 @@ def adam_pair(
     )
 
 
+# Of PyTorch's RMSprop, outside of the root.
+_TORCH_EPSILON = 1e-8
+
+
 def rmsprop_pair(
     learning_rate: float,
 ) -> tuple[keras.optimizers.RMSprop, keras.optimizers.RMSprop]:
-    """Returns two new RMSprop optimizers with PyTorch's settings, as the WGAN authors use."""
+    """Returns two new RMSprop optimizers with PyTorch's settings, as the WGAN authors use.
+
+    PyTorch divides by `sqrt(v) + 1e-8`, Keras by `sqrt(v + epsilon)`: with the square as epsilon,
+    the steps are the same but where v is about as small.
+    """
     return (
-        keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=1e-8),
-        keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=1e-8),
+        keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=_TORCH_EPSILON**2),
+        keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=_TORCH_EPSILON**2),
     )
 
 

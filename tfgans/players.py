@@ -91,8 +91,16 @@ class Player:
             # Idle components keep their state.
             optimizers.check_carry_over(optimizer)
 
-    def check_execution(self, *, jit_compile: bool, accumulate_steps: int) -> None:
-        """Raises ValueError if TensorFlow cannot run the updates of this player like this."""
+    def check_execution(
+        self, *, jit_compile: bool, accumulate_steps: int, lazy_penalty: bool = False
+    ) -> None:
+        """Raises ValueError if TensorFlow cannot run the updates of this player like this.
+
+        Args:
+            jit_compile: Bool, whether XLA compiles the step.
+            accumulate_steps: Int, the micro-batches of an update.
+            lazy_penalty: Bool, whether the loss has a penalty with `every` above 1.
+        """
         num_replicas = replicas.count()
         if jit_compile and num_replicas > 1:
             raise ValueError(
@@ -112,6 +120,13 @@ class Player:
         synchronized = (keras.layers.BatchNormalization, SpectralNormalization)
         layers = compat.all_layers(self.network)
         layer = next((layer for layer in layers if isinstance(layer, synchronized)), None)
+        if num_replicas > 1 and lazy_penalty and layer is not None:
+            raise ValueError(
+                "A layer that synchronizes its statistics across replicas does not support a "
+                "penalty in some of the updates. Received: a penalty with `every` above 1 under a "
+                f"strategy of {num_replicas}, and {layer.name!r}, a {type(layer).__name__}. Use "
+                "`every=1`, or a discriminator without such layers"
+            )
         if num_replicas > 1 and accumulate_steps > 1 and layer is not None:
             raise ValueError(
                 "A layer that synchronizes its statistics across replicas does not support "
@@ -372,7 +387,7 @@ class Player:
             *gradients, scaled = gradients
             weight_gradient = self._unscaled(scaled, gradients)
         variables = self.network.trainable_variables
-        if mixture is not None and mixture.routing == "categorical":
+        if mixture is not None and mixture.routing == "categorical" and self.num_components > 1:
             with restore_idle_components(self.components, variables, optimizer, gradients):
                 optimizer.apply(gradients, variables)
         else:
@@ -553,7 +568,6 @@ class DiscriminatorPlayer(Player):
         labels: tf.Tensor | None,
         *,
         stream: Stream,
-        update: tf.Tensor | None,
         training: bool,
         augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None,
     ) -> tf.Tensor:
@@ -573,7 +587,7 @@ class DiscriminatorPlayer(Player):
             if augment is not None:
                 changes = stream.key(Role.AUGMENTATION_OF_PENALTY, index)
                 discriminator = _after(augment, changes, discriminator)
-            return penalty(discriminator, key=key, update=update, training=training, **rows)
+            return penalty(discriminator, key=key, update=stream.update, training=training, **rows)
 
         if isinstance(self.network, MixtureDiscriminator):
             routing_key = stream.key(Role.DISCRIMINATOR_ROUTING)

@@ -156,16 +156,21 @@ def keys_of_rows(rows: tf.Tensor, parent: tf.Tensor) -> tf.Tensor:
 
 
 class Stream:
-    """The randomness of an update: a key for each role, and draws by role.
+    """The randomness of an update: a key for each role, draws by role, and the update's number.
 
     Args:
         key: The int64[2] key of the update, say `tfgans.random.key(seed, step, update)`.
+        update: Scalar int tensor, the number of this update among all of the discriminator's, by
+            which the `every` of a penalty counts. Default: None, each update has the penalty.
         latent_noise: Float, the standard deviation of noise that is added to the latents that
             `GAN.latents_of_update` draws, for fakes near those of the unchanged latents. Default:
             0, none.
     """
 
-    def __init__(self, key: tf.Tensor, *, latent_noise: float = 0.0) -> None:
+    def __init__(
+        self, key: tf.Tensor, *, update: tf.Tensor | None = None, latent_noise: float = 0.0
+    ) -> None:
+        self.update = update
         self._key, self._latent_noise = key, latent_noise
         self._latent_noise_was_taken = False
 
@@ -192,11 +197,18 @@ class Stream:
 
     def with_latent_noise(self, latent_noise: float) -> "Stream":
         """Returns the stream of the same draws, with noise on the latents."""
-        return Stream(self._key, latent_noise=latent_noise)
+        return Stream(self._key, update=self.update, latent_noise=latent_noise)
 
-    def substream(self, role: Integer, *path: Integer) -> "Stream":
-        """Returns the stream below a role, for updates within the update."""
-        return Stream(self.key(role, *path))
+    def substream(self, role: Integer, *path: Integer, update: tf.Tensor | None = None) -> "Stream":
+        """Returns the stream below a role, for updates within the update.
+
+        Args:
+            role: Integer or scalar integer tensor.
+            *path: More of them.
+            update: Scalar int tensor, the number of the inner update. Default: None, that of this
+                stream.
+        """
+        return Stream(self.key(role, *path), update=self.update if update is None else update)
 
 
 class RowDraws(Protocol):

@@ -93,3 +93,13 @@ def tile_rows(batch: Inputs, times: int | tf.Tensor) -> Inputs:
     return tf.nest.map_structure(
         lambda rows: tf.tile(rows, [times, *[1] * (len(rows.shape) - 1)]), batch
     )
+
+
+def check_data_format() -> None:
+    """Raises ValueError if Keras's layers take the channels first."""
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            "Images must have their channels last. Received: the Keras setting "
+            "image_data_format='channels_first'. Call "
+            "`keras.config.set_image_data_format('channels_last')`"
+        )

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 
 import keras
 import numpy as np
@@ -64,6 +65,13 @@ def dcgan_generator():
 
 def r3gan_generator():
     return tfgans.networks.r3gan_generator((8, 8, 1), latent_dim=4, width=8, num_blocks=1)
+
+
+def pixel_generator():
+    """Makes pixels of 0 to 255."""
+    inputs = keras.Input((4,))
+    pixels = keras.layers.Lambda(lambda x: tf.cast(100.0 * tf.nn.sigmoid(x), tf.uint8))
+    return keras.Model(inputs, pixels(keras.layers.Dense(2)(inputs)))
 
 
 @pytest.mark.parametrize(
@@ -152,11 +160,25 @@ def test_litert_takes_single_rows_of_what_it_cannot_resize(tmp_path):
         (tiny.generator, "digits.onnx", {"format": "torch"}, "'onnx', 'litert'"),
         (tiny.conditional_generator, "digits.onnx", {}, "num_classes=None"),
         (tiny.generator, "digits.onnx", {"num_classes": 10}, "num_classes=10"),
+        (tiny.conditional_generator, "digits.onnx", {"num_classes": 19}, "fails for .* 0 and 18"),
+        (pixel_generator, "digits.onnx", {}, r"floats.*uint8\. Remove the cast"),
+        (tiny.generator, "folder.onnx", {}, "existing folder .*folder.onnx"),
+        (tiny.generator, "digits.onnx", {"verbose": "no"}, "`verbose` must be True or False"),
     ],
 )
 def test_invalid_arguments(make, name, options, message, tmp_path):
+    (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(ValueError, match=message):
         export_exchange(make(), tmp_path / name, **{"format": "onnx", **options})
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder.onnx"]
+
+
+def test_arguments_of_saved_models_are_refused(tmp_path):
+    live = served.export("plain").live
+    with pytest.raises(ValueError, match="`verify=False` applies only to"):
+        live.export(tmp_path / "digits.onnx", "onnx", verify=False)
+    with pytest.raises(ValueError, match="`class_names`, `card` and `keep` apply only to"):
+        live.export(tmp_path / "digits.onnx", "onnx", keep=1)
     assert not list(tmp_path.iterdir())
 
 
@@ -226,12 +248,73 @@ def test_other_images_are_refused(offset, factor, message, format_name, path, mo
     """The file gives images off by a hundredth, or the generator has diverged."""
     generator = tiny.generator()
     generator.set_weights([weight * factor for weight in generator.get_weights()])
-    monkeypatch.setattr(exchange, "_write", lambda *_: [2])  # Converts nothing.
+    monkeypatch.setattr(exchange, "_write", lambda *_: 16)  # Converts nothing.
     monkeypatch.setattr(
         ExchangeFormat,
         "run",
-        lambda self, path, inputs: generator(inputs["latents"]).numpy() + offset,
+        lambda self, path, batches: [
+            generator(inputs["latents"]).numpy() + offset for inputs in batches
+        ],
     )
     with pytest.raises(ValueError, match=message):
         export_exchange(generator, path, format=format_name)
     assert not list(path.parent.iterdir())
+
+
+@pytest.mark.parametrize("format_name", ["onnx"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "wrong", "rows"),
+    [
+        *(("labels", wrong, 16) for wrong in (0, 40, 99)),
+        *(("components", wrong, 16) for wrong in (0, 4)),
+        ("components", 4, 1),
+    ],
+)
+def test_every_component_and_the_last_class_are_compared(
+    name, wrong, rows, format_name, path, monkeypatch
+):
+    """The file gives other images for a class or a component; it takes batches of `rows`."""
+    components = [tiny.conditional_generator(num_classes=100, seed=seed) for seed in range(5)]
+    generator, sizes = tfgans.MixtureGenerator(components), []
+
+    def run(self, path, batches):
+        images = []
+        for inputs in batches:
+            sizes.append(len(inputs["latents"]))
+            made = generator([inputs["latents"], inputs["labels"]], component=inputs["components"])
+            offset = 0.01 * (inputs[name] == wrong)
+            images.append(made.numpy() + np.float32(offset[:, np.newaxis, np.newaxis, np.newaxis]))
+        return images
+
+    monkeypatch.setattr(exchange, "_write", lambda *_: rows)  # Converts nothing.
+    monkeypatch.setattr(ExchangeFormat, "run", run)
+    with pytest.raises(ValueError, match=r"differ by 0\.01"):
+        export_exchange(generator, path, format=format_name, num_classes=100)
+    # The first 64 classes and the last.
+    assert sizes == ([1] * 65 if rows == 1 else [1, 16, 16, 16, 16])
+
+
+@pytest.mark.parametrize("format_name", FORMATS, indirect=True)
+def test_a_generator_without_weights(format_name, path, capsys):
+    layers = [keras.layers.Reshape((4, 4, 1)), keras.layers.Activation("tanh")]
+    generator = keras.Sequential([keras.Input((16,)), *layers])
+    export_exchange(generator, path, format=format_name, verbose=True)
+    assert capsys.readouterr().out.splitlines()[-1] == f"Saved {path} with the inputs latents"
+
+
+@pytest.mark.parametrize(
+    ("layer", "num_products"),
+    [
+        (keras.layers.Conv2D(3, 4), 4 * 4 * 64),
+        (keras.layers.Conv2DTranspose(3, 4), 4 * 4 * 64),
+        (keras.layers.Conv2DTranspose(3, 4, strides=2), 2 * 2 * 64),
+        (keras.layers.Conv2DTranspose(3, (5, 2), strides=(2, 3)), 3 * 1 * 64),
+        (tfgans.layers.SpectralNormalization(keras.layers.Conv2DTranspose(3, 4)), 4 * 4 * 64),
+    ],
+)
+def test_tolerance_of_convolutions(layer, num_products):
+    """The bias has a fan-in of 1, as has the vector of spectral normalization."""
+    generator = keras.Sequential([keras.Input((8, 8, 64)), layer])
+    vectors = len(generator.weights) - 1
+    expected = 8 * 2.0**-23 * (1 + math.sqrt(num_products) + vectors)
+    assert exchange._tolerance(generator) == pytest.approx(expected)

@@ -2,6 +2,7 @@
 
 import functools
 
+import keras
 import numpy as np
 import pytest
 import served
@@ -78,6 +79,10 @@ def test_invalid_labels_of_an_export(kind, label, message):
         ({}, "num_classes=None"),
         ({"signature": "sample"}, "must have the signature"),
         ({"num_classes": 3, "value_range": (1, 0)}, "`value_range` must be"),
+        ({"num_classes": 3, "value_range": 5}, r"`value_range` must be \(low, high\).*: 5"),
+        ({"num_classes": 3, "value_range": (0, 1, 2)}, r"`value_range` must be \(low, high\)"),
+        ({"num_classes": 3, "value_range": (0, np.inf)}, r"`value_range\[1\]` must be a finite"),
+        ({"num_classes": 3, "value_range": "01"}, r"`value_range\[0\]` must be a finite"),
         ({"num_classes": 0}, "`num_classes` must be an integer of at least 1"),
     ],
 )
@@ -106,6 +111,84 @@ def test_the_output_of_another_library_must_be_clear(tmp_path):
             continue
         with pytest.raises(ValueError, match=message):
             SavedGenerator(folder)
+
+
+def saved(folder, function, *specs):
+    """Saves a function of another library."""
+    module = tf.Module()
+    module.make = tf.function(lambda *inputs: {"images": function(*inputs)}, input_signature=specs)
+    tf.saved_model.save(module, str(folder), signatures=module.make)
+    return folder
+
+
+Z = tf.TensorSpec([None, 4], tf.float32, "z")
+LABELED = "single float input .* nothing else"
+
+
+@pytest.mark.parametrize(
+    ("function", "specs", "options", "message"),
+    [
+        (lambda z, x: z, [Z, tf.TensorSpec([None], tf.bool, "flag")], {}, LABELED),
+        (lambda z, x: z, [Z, tf.TensorSpec([None], tf.string, "text")], {}, LABELED),
+        (lambda z, x: z, [Z, tf.TensorSpec([], tf.int32, "y")], {"num_classes": 2}, LABELED),
+        (lambda z: z, [tf.TensorSpec(None, tf.float32, "z")], {}, LABELED),
+        (lambda z: z[:, tf.newaxis], [tf.TensorSpec([None], tf.float32, "z")], {}, LABELED),
+        (tf.as_string, [Z], {}, r"must return numbers .* string \(None, 4\)"),
+        (lambda z: z[:, 0], [Z], {}, r"must return numbers .* float32 \(None,\)"),
+        (lambda z: z > 0, [Z], {}, "must return numbers .* bool"),
+        (
+            *(lambda z: tf.cast(z, tf.uint8), [Z], {}),
+            r"must be \(0, 255\) for .* uint8\. Received: \(-1\.0, 1\.0\)",
+        ),
+        (lambda z: tf.cast(z, tf.int32), [Z], {"value_range": (0, 1)}, r"must be \(0, 255\)"),
+    ],
+)
+def test_signatures_of_others_that_do_not_match(function, specs, options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        SavedGenerator(saved(tmp_path, function, *specs), **options)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z: z[:1],
+        # The rank is unknown before the model runs.
+        lambda z: tf.cond(tf.size(z) > 0, lambda: z[:, 0], lambda: z),
+    ],
+)
+def test_a_model_must_return_an_example_for_each_latent(function, tmp_path):
+    generator = SavedGenerator(saved(tmp_path, function, Z))
+    with pytest.raises(ValueError, match="an example for each of the 3 latents"):
+        generator.sample(3, 1)
+
+
+def test_pixels_of_another_library(tmp_path):
+    saved(tmp_path, lambda z: tf.cast(255.0 * tf.sigmoid(z), tf.uint8), Z)
+    samples = SavedGenerator(tmp_path, value_range=(0, 255)).sample(100, 1)
+    assert samples.dtype == np.float32
+    assert -1 <= samples.min() < -0.8 < 0.8 < samples.max() <= 1
+
+
+@pytest.mark.parametrize("label_shape", [None, (), (1,)])
+def test_models_that_keras_exports(label_shape, tmp_path):
+    """Their labels may be [batch] or [batch, 1]."""
+    latents = keras.Input((4,))
+    inputs, outputs, num_classes = latents, keras.layers.Dense(4)(latents), None
+    if label_shape is not None:
+        labels, num_classes = keras.Input(label_shape, dtype="int32"), 5
+        classes = keras.layers.Flatten()(keras.layers.Embedding(5, 4)(labels))
+        inputs, outputs = [latents, labels], keras.layers.Add()([outputs, classes])
+    keras.Model(inputs, outputs).export(tmp_path, verbose=False)
+    saved_generator = SavedGenerator(tmp_path, num_classes=num_classes)
+    assert saved_generator.sample(3, 1).shape == (3, 4)
+    if num_classes is not None:
+        pair = saved_generator.sample(2, 1, labels=[0, 1])
+        np.testing.assert_array_equal(pair[1], saved_generator.sample(2, 1, labels=1)[1])
+
+
+def test_a_signature_of_an_export_that_makes_no_images():
+    with pytest.raises(ValueError, match=LABELED):
+        SavedGenerator(served.export("points").version, signature="mixture_weights")
 
 
 @pytest.mark.parametrize("signature", ["latents", "sample_truncated"])

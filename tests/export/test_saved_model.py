@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import commands
@@ -17,11 +18,12 @@ import served
 import tensorflow as tf
 import tiny
 from PIL import Image
+from tensorflow_serving.apis import prediction_log_pb2
 
 from tfgans import export, files, networks, pictures
-from tfgans.export import publish, self_check
+from tfgans.export import publish, saved_model, self_check, warmup
 from tfgans.export.graph_checks import check_graph
-from tfgans.export.model_card import card_text, checksums, read_card
+from tfgans.export.model_card import card_text, checksums, read_card, write_card
 from tfgans.export.signatures import Signature
 from tfgans.export.warmup import read_warmup
 
@@ -97,6 +99,23 @@ def test_model_card(version):
         assert np.abs(np.asarray(picture).astype(int) - expected[..., 0]).max() <= 1
 
 
+def test_texts_of_a_card_are_not_paths(tmp_path):
+    entries = {
+        "license": "/see LICENSE in repo/x",
+        "limits": ["~5 % of samples mix black/white"],
+        "notes": ["/ or /", "~5 % black/white", "see /a/b", "a: /or b", "../cats"],
+        "paths": ["/home/me/my cats", "~/cats", "~me/cats/", "hdf5:/data/cats.h5", "npz:~/x.npz"],
+    }
+    write_card(tmp_path, {}, entries, name="x", samples=np.zeros([4, 2]))
+    card = read_card(tmp_path)
+    assert {key: card[key] for key in ("license", "limits", "notes")} == {
+        key: entries[key] for key in ("license", "limits", "notes")
+    }
+    assert card["paths"] == ["my cats", "cats", "cats", "hdf5:cats.h5", "npz:x.npz"]
+    for text in ("/see LICENSE in repo/x", "- ~5 % of samples mix black/white"):
+        assert text in card_text(card)
+
+
 def in_this_process(monkeypatch, function):
     """Exports are replayed by a function of the calls' inputs, which returns the outputs by key."""
 
@@ -163,6 +182,9 @@ def test_mixed_precision_exports_compute_float32_outputs(tmp_path):
         ("new", {"card": {"limits": "not for faces"}}, "'limits' of `card` must be a list of str"),
         ("new[1]", {}, "without"),
         ("new", {"num_classes": 10}, "num_classes"),
+        ("new", {"card": ["x"]}, r"`card` must be a dictionary .* Received: \['x'\]"),
+        ("new", {"verify": "no"}, "`verify` must be True or False. Received: 'no'"),
+        ("new", {"verbose": "no"}, "`verbose` must be True or False"),
     ],
 )
 def test_invalid_arguments(name, options, message, tmp_path):
@@ -170,6 +192,61 @@ def test_invalid_arguments(name, options, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         export.export_generator(tiny.generator(), tmp_path / name, **options)
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_invalid_arguments_of_the_method(tmp_path):
+    live = served.export("plain").live
+    for options in ({"card": ["x"]}, {"verify": "no"}, {"verbose": "no"}):
+        with pytest.raises(ValueError, match=f"`{next(iter(options))}` must be"):
+            live.export(tmp_path / "new", **options)
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_empty_path_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="Received: an empty path"):
+        export.export_generator(tiny.generator(), "")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_version_is_no_folder_of_versions(small):
+    with pytest.raises(ValueError, match=f"SavedModel itself. Pass its parent .* {small.parent},"):
+        export.export_generator(tiny.generator(), small)
+
+
+@pytest.mark.parametrize("keep", [None, 2])
+def test_numbered_folders_of_data_are_refused(keep, tmp_path):
+    """Exports of a folder of classes as versions would remove the classes with `keep`."""
+    for label in range(10):
+        (tmp_path / str(label)).mkdir()
+        (tmp_path / str(label) / "image.png").write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"must be versions of a model.*'0', '1', .*'9'"):
+        export.export_generator(tiny.generator(), tmp_path, keep=keep)
+    assert len(list(tmp_path.glob("*/image.png"))) == len(os.listdir(tmp_path)) == 10
+
+
+def test_generators_of_pixels_are_refused(tmp_path):
+    inputs = keras.Input((2,))
+    pixels = keras.layers.Lambda(lambda x: tf.cast(100.0 * tf.nn.sigmoid(x), tf.uint8))
+    with pytest.raises(ValueError, match=r"return floats.* outputs of uint8\. Remove the cast"):
+        export.export_generator(keras.Model(inputs, pixels(inputs)), tmp_path / "x")
+    assert os.listdir(tmp_path) == []
+
+
+def test_classes_that_the_generator_does_not_know_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"fails for the classes 0 and 18\. .*num_classes=19\. "):
+        export.export_generator(tiny.conditional_generator(), tmp_path / "x", num_classes=19)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_version_is_printed(tmp_path, capsys):
+    live = served.export("points").live
+    live.export(tmp_path, verify=False)
+    assert capsys.readouterr().out == ""
+    version = live.export(tmp_path, verbose=True, verify=False)
+    text, _, names = capsys.readouterr().out.strip().partition(" with the signatures ")
+    assert text == f"Saved {version}"
+    assert set(names.split(", ")) == set(read_card(version)["signatures"])
 
 
 @pytest.mark.parametrize(
@@ -227,6 +304,11 @@ COMPILED = tf.function(tf.tanh, jit_compile=True)
         (lambda x, count: x + tf.cast(tf.timestamp(), tf.float32), "Timestamp"),
         (lambda x, count: COMPILED(x), "compiled by XLA"),
         (lambda x, count: __file__ + tf.as_string(x), "no path of this machine"),
+        (
+            lambda x, count: f"file://{tempfile.gettempdir()}/b" + tf.as_string(x),
+            "no path of this machine",
+        ),
+        (lambda x, count: f"a{tempfile.gettempdir()}/b" + tf.as_string(x), None),
         (
             lambda x, count: tf.io.read_file("/data/a.txt") + tf.as_string(x),
             "no files but its own.*ReadFile",
@@ -315,6 +397,57 @@ def test_larger_example_batches_begin_with_smaller_batches():
     assert (third.inputs["seed_a"] != third.inputs["seed_b"]).all()
 
 
+def test_example_calls_have_drawn_classes_and_the_last():
+    labels = tf.TensorSpec([None], tf.int32, "labels")
+    signatures = {
+        "seeded": [tf.TensorSpec([None], tf.int64, "seed"), labels],
+        "ends": [tf.TensorSpec([None], tf.int64, "seed_a"), labels],
+        "fixed": [tf.TensorSpec([None, 3], tf.float32, "latents"), labels],
+    }
+    calls = self_check.example_calls(
+        {name: Signature(lambda *inputs: {}, specs) for name, specs in signatures.items()},
+        num_components=1,
+        num_classes=1000,
+    )
+    received = {}
+    for call in calls:
+        received.setdefault(call.signature, []).append(call.inputs["labels"].tolist())
+    drawn = [[0], [0, 999, -1, 1], [0, 999, -1, *range(1, 14)]]
+    fixed = [[0], [0, 999, 1, 2], [0, 999, *range(1, 15)]]
+    assert received == {"seeded": drawn, "ends": drawn, "fixed": fixed}
+
+
+def test_every_component_is_compared(tmp_path, monkeypatch):
+    """Also those of a mixture with more components than a warm-up request has rows."""
+    compared = []
+    monkeypatch.setattr(
+        saved_model, "check_export", lambda folder, signatures, calls, **_: compared.extend(calls)
+    )
+    generator = tiny.constants(np.linspace(-1, 1, 18))
+    version = export.export_generator(generator, tmp_path / "x")
+    calls = [call.inputs["components"] for call in compared if call.signature == "component"]
+    assert [len(components) for components in calls] == [1, 4, 16, 18]
+    assert set(calls[-1]) == set(range(18))
+    rows = {len(value) for call in read_warmup(version) for value in call.inputs.values()}
+    assert rows == {1, 4, 16}
+
+
+def test_warm_up_of_other_requests_is_left_out(tmp_path):
+    """Servers of other libraries classify too; those records are no calls of signatures."""
+    calls = [self_check.Call("default", {"x": np.float32([1, 2])})]
+    warmup.write_warmup(tmp_path, calls)
+    (path,) = (tmp_path / "assets.extra").iterdir()
+    records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+    other = prediction_log_pb2.PredictionLog()
+    other.classify_log.request.model_spec.signature_name = "serving_default"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in (other.SerializeToString(), *records):
+            writer.write(record)
+    (call,) = read_warmup(tmp_path)
+    assert call.signature == "default"
+    np.testing.assert_array_equal(call.inputs["x"], [1, 2])
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
@@ -335,7 +468,9 @@ def test_versions_count_up_and_are_never_overwritten(small, tmp_path):
         (tmp_path / name).mkdir()
     (tmp_path / "9").write_text("no folder")
     assert published(small, tmp_path, keep=2) == tmp_path / "10"
-    assert list(publish.version_folders(tmp_path)) == [8, 10]
+    # Folders that are no SavedModels stay.
+    assert list(publish.version_folders(tmp_path)) == [3, 7, 8, 10]
+    assert [path.name for path in publish.saved_models(tmp_path)] == ["3", "10"]
     (tmp_path / str(2**63 - 1)).mkdir()
     with pytest.raises(ValueError, match="no version left"):
         published(small, tmp_path)

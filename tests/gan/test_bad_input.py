@@ -41,6 +41,15 @@ def not_clonable():
     return model
 
 
+def in_half_precision(build):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("bfloat16")
+    try:
+        return build()
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def dictionary(network, key):
     return keras.Model(network.inputs, {key: network.output})
 
@@ -74,6 +83,10 @@ def dictionary(network, key):
         ({"ema": lambda: 1.0}, r"`ema` must be None or a float in \[0, 1\)"),
         ({"ema": lambda: -0.1}, "`ema` must be"),
         ({"generator": not_clonable, "ema": lambda: 0.9}, "`ema` keeps one of the generator"),
+        (
+            {"generator": lambda: in_half_precision(tiny.generator), "ema": lambda: 0.9},
+            r"`ema` needs weights of float32 or more.*in bfloat16\. Use the policy",
+        ),
         ({"seed": lambda: 1.5}, "`seed` must be an integer"),
         (
             {"generator": lambda: dictionary(tiny.generator(), "images")},

@@ -63,6 +63,31 @@ class TestOneComponent:
         assert results[0] == results[1]
 
 
+def test_a_single_drawn_component_moves_where_the_loss_is_flat():
+    """Beyond the margin of the hinge loss there is no gradient, but momentum moves the weights."""
+
+    def line(**options):
+        inputs = keras.Input((1,))
+        return keras.Model(inputs, keras.layers.Dense(1, **options)(inputs))
+
+    def trained(routing):
+        generator = line(
+            kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(-1)
+        )
+        generator.trainable = False
+        discriminator = line(kernel_initializer=keras.initializers.Constant(0.9))
+        mixture = tfgans.MixtureDiscriminator([discriminator], routing=routing)
+        model = tfgans.HingeGAN(generator, mixture)
+        model.compile(run_eagerly=True, discriminator_optimizer=keras.optimizers.Adam(0.3, 0.5))
+        for _ in range(3):
+            model.train_on_batch(np.ones([8, 1], np.float32))
+        return discriminator.get_weights()
+
+    drawn, sliced = map(trained, ("categorical", "slices"))
+    np.testing.assert_array_equal(drawn[0], sliced[0])
+    assert drawn[0] > 1.25
+
+
 def pair_of_mixtures(routing, cls, *, generator_routing=None):
     """Three generators and two discriminators of points, with weights far from uniform."""
     make = tfgans.networks

@@ -91,12 +91,12 @@ DEFAULTS = {
     "NonSaturatingGAN": (objectives.NonSaturating(), None, 1, (2e-4, 0.5, 0.999)),
     "LeastSquaresGAN": (objectives.LeastSquares(), None, 1, (2e-4, 0.5, 0.999)),
     "HingeGAN": (objectives.Hinge(), None, 1, (2e-4, 0.0, 0.9)),
-    "WGAN": (objectives.Wasserstein(), None, 5, (5e-5, 0.99, 1e-8)),
+    "WGAN": (objectives.Wasserstein(), None, 5, (5e-5, 0.99, 1e-8**2)),
     "WGANGP": (objectives.Wasserstein(), penalties.GradientPenalty(), 5, (1e-4, 0.0, 0.9)),
     "GANGP": (objectives.NonSaturating(), penalties.GradientPenalty(), 1, (1e-4, 0.5, 0.9)),
     "DRAGAN": (objectives.NonSaturating(), penalties.DRAGANPenalty(), 1, (1e-4, 0.5, 0.9)),
     "FGAN": (objectives.FDivergence("jensen_shannon"), None, 1, (2e-4, 0.5, 0.999)),
-    "KLWGAN": (objectives.KLWasserstein(), None, 5, (2e-4, 0.99, 1e-8)),
+    "KLWGAN": (objectives.KLWasserstein(), None, 5, (2e-4, 0.99, 1e-8**2)),
     "R3GAN": (
         objectives.Relativistic(),
         penalties.PenaltySum((penalties.R1Penalty(weight=0.5), penalties.R2Penalty(weight=0.5))),
@@ -292,6 +292,13 @@ def test_sngan_wants_spectral_normalization():
     part = keras.Sequential([part.input, *part.layers[1:-1], keras.layers.Dense(1, name="free")])
     with pytest.warns(UserWarning, match=r"without spectral normalization, .*: free\. Wrap"):
         tfgans.SNGAN(tiny.generator(), part)
+    inputs = keras.Input(shape)
+    attended = keras.layers.Reshape((8, 8))(inputs)
+    attended = keras.layers.MultiHeadAttention(2, 4)(attended, attended)
+    last = tfgans.layers.SpectralNormalization(keras.layers.Dense(1))
+    attentive = keras.Model(inputs, last(keras.layers.Flatten()(attended)))
+    with pytest.warns(UserWarning, match="without spectral normalization, .*: attention_output, "):
+        tfgans.SNGAN(tiny.generator(), attentive)
 
 
 @pytest.mark.parametrize(
@@ -358,10 +365,10 @@ def test_every_counts_the_updates_of_the_discriminator():
     seen = []
 
     class Spy(tfgans.GAN):
-        def discriminator_update(self, real, labels=None, *, update, stream):
+        def discriminator_update(self, real, labels=None, *, stream):
             before = self.get_metrics_result()["penalty"]
-            super().discriminator_update(real, labels, update=update, stream=stream)
-            seen.append((int(update), float(self.get_metrics_result()["penalty"] - before)))
+            super().discriminator_update(real, labels, stream=stream)
+            seen.append((int(stream.update), float(self.get_metrics_result()["penalty"] - before)))
 
     gan = Spy(
         tiny.generator(),

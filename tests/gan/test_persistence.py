@@ -140,3 +140,18 @@ def test_variables_of_a_subclass_are_saved(tmp_path):
     fresh.load_weights(tmp_path / "gan.weights.h5")
     for again in (fresh, keras.saving.load_model(tmp_path / "gan.keras")):
         assert float(again.count) == 7.0
+
+
+def test_an_augmentation_that_a_regularizer_shares_stays_shared(tmp_path):
+    ada = tfgans.augmentation.AdaptiveAugment("bg", target=None, initial_p=0.3)
+    consistency = tfgans.regularizers.ConsistencyRegularization(augmentation=ada)
+    gan = tiny.gan(augmentation=ada, regularizers=[consistency])
+    ada.p.assign(0.6)
+    gan.save(tmp_path / "gan.keras")
+    gan.save_weights(tmp_path / "gan.weights.h5")
+    copies = [type(gan).from_config(gan.get_config()), keras.models.clone_model(gan)]
+    for copy in copies:
+        copy.load_weights(tmp_path / "gan.weights.h5")
+    for copy in (*copies, keras.saving.load_model(tmp_path / "gan.keras")):
+        assert copy.augmentation is copy.regularizers[0].augmentation
+        assert float(copy.augmentation.p) == pytest.approx(0.6)

@@ -301,6 +301,15 @@ def test_evaluation_is_that_of_one_device(untrained, num, batch_size, replicas):
             "a BatchNormalization. Use layer normalization",
         ),
         (
+            lambda: tfgans.SNGAN(
+                tiny.generator(normalization=False),
+                tiny.spectral_discriminator(),
+                penalty=tfgans.penalties.R1Penalty(every=2),
+            ),
+            {},
+            "`every` above 1 .*a SpectralNormalization. Use `every=1`",
+        ),
+        (
             wgan_gp,
             {"generator_optimizer": keras.optimizers.SGD(clipnorm=1.0)},
             "clips before the gradients are summed",
@@ -311,7 +320,7 @@ def test_evaluation_is_that_of_one_device(untrained, num, batch_size, replicas):
             "`critic_warmup` runs on a single device",
         ),
     ],
-    ids=["XLA", "categorical", "statistics in parts", "clipping", "warm-up"],
+    ids=["XLA", "categorical", "statistics in parts", "lazy penalty", "clipping", "warm-up"],
 )
 def test_what_replicas_cannot_do_is_refused_at_once(make, compiled, message):
     with tiny.replicas(2).scope():

@@ -150,6 +150,10 @@ def test_refuses_options(options, message):
     ("call", "message"),
     [
         (lambda: LAYERS["linear"]()(examples(4, 3), training=True), "`key` must be .* in training"),
+        (
+            lambda: LAYERS["linear"]()(tf.cast(examples(4, 3), "uint8"), key=KEY, training=True),
+            "added to floats only. Received: examples of uint8",
+        ),
         (lambda: LAYERS["linear"]().anneal(-1), "`step` must be an integer of at least 0"),
         (lambda: LAYERS["linear"]().anneal(1.5), "`step` must be an integer of at least 0"),
         (lambda: LAYERS["adaptive"]().adapt(75.0), r"`accuracy` must lie in \[0, 1\]"),

@@ -61,3 +61,8 @@ def test_examples_do_not_see_each_other_and_r1_has_a_gradient():
 def test_refuses(shape):
     with pytest.raises(ValueError, match="sides of at least 2 and at least 8 channels"):
         SelfAttention()(np.zeros((2, *shape), "float32"))
+
+
+def test_refuses_a_seed_that_is_no_integer():
+    with pytest.raises(ValueError, match="`seed` must be an integer"):
+        SelfAttention(seed="x")

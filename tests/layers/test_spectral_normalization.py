@@ -307,6 +307,15 @@ def test_dtype_is_that_of_the_output_and_the_estimate_is_never_of_half_precision
     assert again.power_iterations == 50
 
 
+def test_small_kernels_do_not_overflow_in_float16():
+    """A kernel of 1e-6 has a norm of some 1e-5: inputs of 1 divided by it are above 65504."""
+    kernel = keras.initializers.RandomNormal(stddev=1e-6, seed=0)
+    layer = SpectralNormalization(L.Dense(64, kernel_initializer=kernel, dtype="mixed_float16"))
+    outputs = layer(np.ones((2, 64), "float16")).numpy()
+    expected = np.ones((2, 64)) @ (layer.layer.kernel.numpy() / _numpy_norm(layer))
+    np.testing.assert_allclose(outputs, expected, atol=0.02)
+
+
 def test_stands_in_time_distributed():
     layer = SpectralNormalization(L.Conv2D(2, 3))
     model = keras.Sequential([keras.Input((3, 5, 5, 1)), L.TimeDistributed(layer)])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfgans
 from tfgans.networks import (
     dcgan_discriminator,
     dcgan_generator,
@@ -264,3 +265,14 @@ def test_refuses(builders, shape, options, message):
     for builder in builders:
         with pytest.raises(ValueError, match=message):
             builder(shape, **options)
+
+
+def test_channels_first_is_refused():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match=r"channels last\. Received: .*'channels_first'"):
+            tfgans.networks.dcgan_discriminator((32, 32, 3), width=4)
+        with pytest.raises(ValueError, match="channels last"):
+            tfgans.layers.SelfAttention().build((None, 8, 8, 16))
+    finally:
+        keras.config.set_image_data_format("channels_last")

@@ -1,16 +1,26 @@
 """The development server answers as TensorFlow Serving does.
 
 The cases are written from https://www.tensorflow.org/tfx/serving/api_rest and the protos of
-tensorflow-serving-api.
+tensorflow-serving-api, and from TensorFlow Serving's `json_tensor.cc` and its tests.
 """
 
 import json
 
+import numpy as np
 import pytest
 import served
 from google.protobuf import json_format
 from tensorflow.python.saved_model import loader_impl
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
+
+from tfgans.serving.client.rest_format import (
+    InvalidRequestError,
+    SignatureInfo,
+    TensorInfo,
+    UnsupportedTypeError,
+    inputs_from_json,
+    reply_of,
+)
 
 M, ODD = "/v1/models/mixture", "/v1/models/odd"
 
@@ -36,6 +46,13 @@ def rows(signature, instances, status, expected=None):
 def columns(signature, inputs, status, expected=None):
     reply = {"outputs": expected} if status == 200 else expected
     return named(signature, status, reply, inputs=inputs)
+
+
+def nested(depth):
+    value = 1.0
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
 CASES = [
@@ -90,19 +107,31 @@ CASES = [
     # Bodies that are not JSON, or no object.
     *[post(body, 400, "must be JSON") for body in (b"", b"\xff")],
     post(b"[]", 400, "a JSON object"),
+    *[
+        post(text.encode(encoding), status, expected)
+        for text in ('{"instances": [1.0]}',)
+        for encoding, status, expected in (
+            ("utf-8-sig", 200, {"predictions": [2.5]}), ("utf-16", 400, "must be JSON"),
+            ("utf-16-le", 400, "must be JSON"), ("utf-32", 400, "must be JSON"),
+        )
+    ],
+    # What comes after the object is ignored.
+    *[
+        post(b' \r\n\t{"instances": [1.0]}' + end, 200, {"predictions": [2.5]})
+        for end in (b"x", b"}", b' {"instances": 1}', b"\x00")
+    ],
+    post(b'x{"instances": [1.0]}', 400, "must be JSON"),
     # Numbers.
     post({"instances": [True]}, 400, "bool"),
     post({"instances": ["1.0"]}, 400, "str"),
     post({"instances": [{"b64": "AAAA"}]}, 400),
-    post({"instances": [1e39]}, 400, "precision"),
-    post({"instances": [2**24 - 1]}, 200, {"predictions": [8388610.0]}),
-    post({"instances": [2**24 + 1]}, 400, "precision"),
-    columns("double", [1e300, 2**53 - 1], 200, [1e300, 2.0**53 - 1]),
-    columns("double", [2**53 + 1], 400, "precision"),
-    # Beyond 64 bits a number is a float.
-    columns("double", [10**20, -(10**30)], 200, [1e20, -1e30]),
-    columns("double", [10**400], 400, "precision"),
-    post({"instances": [10**39]}, 400, "precision"),
+    # Floats are rounded, and infinite beyond their range.
+    columns("any_rank", [2**24 + 1, 0.1], 200, [2.0**24, 0.1]),
+    named("any_rank", 200, inputs=[1435774380]),
+    columns("any_rank", [1e39, 10**39, -1e39], 200, [np.inf, np.inf, -np.inf]),
+    columns("double", [1e300, 2**53 + 1, 10**20], 200, [1e300, 2.0**53, 1e20]),
+    columns("double", [10**400], 400, "beyond the range of float64"),
+    *[post(b'{"inputs": [%s]}' % text, 400, "must be JSON") for text in (b"1e400", b"-1e400")],
     *[
         columns(name, [low, high], 200, [low, high])
         for name, low, high in (
@@ -117,9 +146,12 @@ CASES = [
     *[columns("int64", [value], 400) for value in (2**63, True)],
     columns("int32", [2**31], 400, "range"),
     columns("uint32", [-1], 400, "range"),
+    # TensorFlow Serving drops the upper bits.
+    *[columns(name, [2**15], 400, "range") for name in ("int8", "uint8", "int16")],
     # Types that JSON does not support.
     columns("bfloat16_input", [1.0], 501, "DT_BFLOAT16"),
     columns("bfloat16_output", [1.0], 400, "bfloat16"),
+    rows("bfloat16_input", [1.0], 400, "DT_BFLOAT16"),
     # Strings.
     columns("text", ["a", "ä", ""], 200, ["a", "ä", ""]),
     columns("text", [{"b64": "YWJj"}], 200, ["abc"]),
@@ -139,6 +171,8 @@ CASES = [
     # Any number of axes.
     columns("any_rank", [[1.0, 2.0]], 200, [[1.0, 2.0]]),
     columns("any_rank", 1.0, 200, 1.0),
+    columns("any_rank", nested(64), 200, nested(64)),
+    columns("any_rank", nested(65), 400, "at most 64 axes. Received: 65"),
     # What the model refuses.
     columns("refusing", [-1.0], 400, "not negative"),
     # Names of models, versions and labels.
@@ -190,7 +224,9 @@ CASES = [
     get(f"{ODD}/versions/1", 404, "Could not find version 1 of model odd"),
     get("/v1/models/other/metadata", 404, "Servable"),
     get(f"{ODD}/versions/1/metadata", 404, "Servable"),
-    get(f"{ODD}/labels/canary", 400, "label"),
+    # The status by label is that of all versions, also for a label that does not exist.
+    get(f"{ODD}/labels/canary", 200),
+    get("/v1/models/other/labels/stable", 404, "Could not find any versions of model other"),
     get(f"{ODD}/labels/canary/metadata", 400, "label"),
     get(f"{ODD}/versions/{2**63}", 400, "to numeric"),
     get("/v1/models", 400, "Missing model name"),
@@ -236,7 +272,7 @@ def test_replies(connection, method, path, body, headers, status, expected):
 
 
 def test_status_and_metadata_are_the_protos(connection):
-    for path in (M, f"{M}/versions/1", f"{M}/labels/stable"):
+    for path in (M, f"{M}/versions/1", f"{M}/labels/stable", f"{M}/labels/canary"):
         _, reply = connection("GET", path)
         json_format.ParseDict(reply, get_model_status_pb2.GetModelStatusResponse())
         # In the JSON of protos int64 is text, and empty fields are present.
@@ -251,6 +287,24 @@ def test_status_and_metadata_are_the_protos(connection):
     )
     saved = loader_impl.parse_saved_model(str(served.export("mixture").version))
     assert dict(definitions.signature_def) == dict(saved.meta_graphs[0].signature_def)
+
+
+def test_uint16_is_not_supported():
+    info = SignatureInfo({"x": TensorInfo("uint16", (None,))}, {})
+    with pytest.raises(UnsupportedTypeError, match="uint16, which the REST API does not support"):
+        inputs_from_json({"inputs": [1]}, info)
+    with pytest.raises(InvalidRequestError, match="uint16") as caught:
+        inputs_from_json({"instances": [1]}, info)
+    assert type(caught.value) is InvalidRequestError
+    with pytest.raises(InvalidRequestError, match="uint16"):
+        reply_of({"y": np.array([1], np.uint16)}, as_rows=False)
+
+
+def test_exports_refuse_numbers_that_become_infinite(connection):
+    body = {"signature_name": "serving_default", "inputs": [[1e39, 0.0, 0.0, 0.0]]}
+    status, reply = connection("POST", f"{M}:predict", body)
+    assert status == 400
+    assert "must be finite" in reply["error"]
 
 
 def test_not_a_number_is_a_token(connection):

@@ -11,6 +11,8 @@ import random
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 import types
 import weakref
@@ -131,6 +133,7 @@ def test_health_and_metrics(connection):
     assert connection("GET", "/readyz") == (200, {"status": "ready", "versions": versions})
     connection("GET", "/v1/models/never")
     predict(connection, signature_name="sample", instances=[1])
+    assert connection("GET", MODEL)[0] == 200
     refused = of("sample_png", instances=[1])
     assert connection("POST", f"{MODEL}:predict", refused, Accept="application/x-npy")[0] == 406
     families = metric_families(connection)
@@ -139,15 +142,18 @@ def test_health_and_metrics(connection):
     assert requests["mixture", "INVALID_ARGUMENT"] >= 1
     assert ("mixture", "INTERNAL") not in requests
     assert requests["", "NOT_FOUND"] >= 1
-    for name, labels in (("request_latency", "REST"), ("runtime_latency", "TF2")):
+    for name, last, labels in (
+        ("request_latency", "entrypoint", {("predict", "REST"), ("", "REST")}),
+        ("runtime_latency", "runtime", {("Predict", "TF1")}),
+    ):
         family = families[f":tensorflow:serving:{name}"]
-        (count,) = [
-            sample.value
+        counts = {
+            (sample.labels["API"], sample.labels[last]): sample.value
             for sample in family.samples
             if sample.name.endswith("_count") and sample.labels["model_name"] == "mixture"
-        ]
-        assert (family.type, count >= 1) == ("histogram", True)
-        assert any(labels in sample.labels.values() for sample in family.samples)
+        }
+        assert (family.type, counts.keys()) == ("histogram", labels)
+        assert min(counts.values()) >= 1
     assert families["tfgans:serving:waiting_rows"].samples[0].value == 0
 
 
@@ -345,6 +351,26 @@ def test_folder_serves_the_newest_version_that_loads(small, tmp_path):
     assert folder.status() == [(2, "AVAILABLE", "")]
 
 
+def test_a_requested_version_that_is_missing_is_logged(small, tmp_path, caplog):
+    put(small, tmp_path / "points")
+    file = tmp_path / "models.config"
+
+    def write(*versions):
+        policy = " ".join(f"versions: {version}" for version in versions)
+        policy = f"specific {{ {policy} }}"
+        file.write_text(CONFIG.format(path=tmp_path / "points", policy=policy, labels=""))
+
+    write(1, 7)
+    models = ModelSet(read_models_config(file), file=file)
+    assert list(models.folders["points"].models) == [1]
+    models.refresh()
+    assert caplog.text.count("points has no version 7, which is requested. It has: 1") == 1
+    write(1, 8)
+    for _ in range(2):
+        models.refresh()
+    assert caplog.text.count("no version 8") == 1
+
+
 CONFIG = """
 model_config_list {{
   config {{
@@ -511,7 +537,13 @@ def test_labels(text):
         ("x", {}, "holds no version"),
         ("1", {}, "1 cannot be served"),
         ("saved_model.pb", {}, "give the folder above"),
-        ("1", {"policy": VersionPolicy(None, (2,))}, "holds no version"),
+        (
+            "1",
+            {"policy": VersionPolicy(None, (2, 7))},
+            "none of the requested versions: 2, 7. It has: 1.",
+        ),
+        (None, {"policy": VersionPolicy(None, (2,))}, "no folder"),
+        ("x", {"policy": VersionPolicy(None, (2,))}, "holds no version"),
         ("1", {"name": "a/b"}, "The name of a model must be plain text"),
         ("1", {"labels": {"a:b": 1}}, "The label of a model must be plain text"),
     ],
@@ -522,6 +554,18 @@ def test_folder_without_a_model(tmp_path, name, options, message):
         (folder / name).mkdir(parents=True)
     with pytest.raises(ValueError, match=message):
         ModelSet([ModelConfig(**{"name": "m", "path": folder, **options})])
+
+
+@pytest.mark.slow
+def test_addresses_quote_the_name_of_the_model(small, tmp_path):
+    put(small, tmp_path / "two words")
+    script = served.ROOT / "bin" / "serve.py"
+    command = [sys.executable, script, "--port=0", f"--model_dir={tmp_path / 'two words'}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        curl, address = process.stdout.readline().split()
+        process.terminate()
+    assert (curl, address.partition("/v1/")[2]) == ("curl", "models/two%20words")
 
 
 LARGE = json.dumps(of("generate", inputs={"num": 1024, "seed": 1}))

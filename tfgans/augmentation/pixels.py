@@ -118,8 +118,10 @@ def take(images: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
         index: Int32 [batch, height, width], row times width plus column.
     """
     height, width, channels = images.shape[1:]
-    flat = tf.reshape(images, [-1, height * width, channels])
-    return tf.gather(flat, index, batch_dims=1)
+    # Not with `batch_dims`, of which XLA cannot compile the second derivative in a loop.
+    first = height * width * tf.range(tf.shape(images)[0])
+    flat = tf.reshape(images, [-1, channels])
+    return tf.gather(flat, index + first[:, tf.newaxis, tf.newaxis])
 
 
 def _neighbors(places: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

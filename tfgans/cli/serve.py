@@ -2,6 +2,7 @@
 
 import logging
 import math
+import urllib.parse
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,7 +76,7 @@ def define(parser: Parser) -> None:
 
 
 def serve(parser: Parser, _: Sequence[str]) -> int:
-    """Serves until Ctrl-C or SIGTERM, and then finishes the requests in progress."""
+    """Serves until Ctrl-C or SIGTERM, and then gives running requests 20 s to complete."""
     with needs_extra("serving"):
         from tfgans.serving.server import http
         from tfgans.serving.server.server import Limits, Server
@@ -103,7 +104,7 @@ def serve(parser: Parser, _: Sequence[str]) -> int:
         for name, folder in models.folders.items():
             versions = ", ".join(map(str, folder.models))
             print(f"serving {name} version {versions} at {address}")
-            print(f"  curl {address}v1/models/{name}", flush=True)
+            print(f"  curl {address}v1/models/{urllib.parse.quote(name, safe='')}", flush=True)
         http.run(
             server.application(),
             listening,

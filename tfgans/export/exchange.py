@@ -3,10 +3,11 @@
 import contextlib
 import dataclasses
 import importlib
+import itertools
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -20,12 +21,17 @@ from tfgans.players import GeneratorPlayer
 
 Arrays = Mapping[str, np.ndarray]
 
-# Batch sizes that are compared with the live generator.
-_BATCH_SIZES = (1, 3)
+# Rows that are compared with the live generator: at least, in a batch, and for classes.
+_MIN_ROWS, _BATCH_ROWS, _MAX_CLASSES = 4, 16, 64
 _SEED = 0
 # Rounding errors allowed, in standard deviations.
 _STANDARD_DEVIATIONS = 8.0
 _MAX_REASON = 400
+_TRANSPOSED = (
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +42,7 @@ class ExchangeFormat:
         name: The name in `keras.Model.export`.
         suffix: The ending of the files.
         packages: The modules that write a file, and last the runtime.
-        runner: Function (runtime, path, inputs) -> images.
+        runner: Function (runtime, path, batches of inputs) -> images of each batch.
         options: Arguments of Keras's exporter.
         tries_single_rows: Whether to convert for a fixed batch of 1 where a free batch size fails.
     """
@@ -44,7 +50,7 @@ class ExchangeFormat:
     name: str
     suffix: str
     packages: tuple[str, ...]
-    runner: Callable[[ModuleType, Path, Arrays], np.ndarray]
+    runner: Callable[[ModuleType, Path, Sequence[Arrays]], list[np.ndarray]]
     options: dict[str, object] = dataclasses.field(default_factory=dict)
     tries_single_rows: bool = False
 
@@ -53,14 +59,14 @@ class ExchangeFormat:
         for package in self.packages:
             self._imported(package)
 
-    def run(self, path: Path, inputs: Arrays) -> np.ndarray:
-        """Returns the images of a file.
+    def run(self, path: Path, batches: Sequence[Arrays]) -> list[np.ndarray]:
+        """Returns the images of a file for each batch of inputs.
 
         Raises:
             ValueError: If the runtime refuses the file.
         """
         with self.refusals("The runtime of the format cannot run the file"):
-            return self.runner(self._imported(self.packages[-1]), path, inputs)
+            return self.runner(self._imported(self.packages[-1]), path, batches)
 
     def refusal(self, problem: str) -> ValueError:
         """Returns the error for a file that is not written."""
@@ -90,14 +96,14 @@ class ExchangeFormat:
             ) from error
 
 
-def _run_onnx(runtime: ModuleType, path: Path, inputs: Arrays) -> np.ndarray:
+def _run_onnx(runtime: ModuleType, path: Path, batches: Sequence[Arrays]) -> list[np.ndarray]:
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return session.run(["images"], dict(inputs))[0]
+    return [session.run(["images"], dict(inputs))[0] for inputs in batches]
 
 
-def _run_litert(runtime: ModuleType, path: Path, inputs: Arrays) -> np.ndarray:
+def _run_litert(runtime: ModuleType, path: Path, batches: Sequence[Arrays]) -> list[np.ndarray]:
     signature = runtime.Interpreter(str(path)).get_signature_runner("serving_default")
-    return signature(**inputs)["images"]
+    return [signature(**inputs)["images"] for inputs in batches]
 
 
 FORMATS = {
@@ -120,6 +126,7 @@ def export_exchange(
     *,
     format: str,  # noqa: A002 (the name in `keras.Model.export`)
     num_classes: int | None = None,
+    verbose: bool = False,
 ) -> Path:
     """Writes the generator as a single ONNX or LiteRT file, and returns its path.
 
@@ -137,11 +144,14 @@ def export_exchange(
     takes batches of 1 only, with a warning.
 
     Before the file is put in place, it runs in ONNX Runtime or the LiteRT interpreter on seeded
-    latents, in batches of 1 and 3, and must reproduce the images of `generator`. Both runtimes sum
-    in another order than TensorFlow. In float32, the sum of n products then differs by about
-    sqrt(n) eps with eps = 2^-23, and the layers add up, so the allowed difference is 8 eps (sum
-    over the weights of sqrt(fan-in)), relative to values above 1. This is about 1e-5 for two small
-    layers and 2e-4 for a DCGAN of 64 x 64 pixels.
+    latents, and must reproduce the images of `generator`: each component, the first 64 classes and
+    the last, in a batch of 1 and in batches of up to 16 rows. Both runtimes sum in another order
+    than TensorFlow. In float32, the sum of n products then differs by about sqrt(n) eps with
+    eps = 2^-23, and the layers add up, so the allowed difference is 8 eps (1 + sum over the weights
+    of sqrt(n)), relative to values above 1. Here n is the product of the sizes of a weight without
+    the last. For the kernel of a transposed convolution, it is the number of input channels times
+    size / stride, rounded up, of each axis. This is about 1e-5 for two small layers and 1e-4 for a
+    DCGAN of 64 x 64 pixels.
 
     An existing file at `path` is replaced, or stays as it is if the export fails.
 
@@ -153,6 +163,7 @@ def export_exchange(
         format: "onnx" or "litert".
         num_classes: Int of at least 1, for a conditional generator, which takes
             [latents, labels]. Default: None, not conditional.
+        verbose: Bool, whether to print the file and its inputs. Default: False.
 
     Returns:
         The `pathlib.Path` of the file.
@@ -177,6 +188,11 @@ def export_exchange(
         raise ValueError(
             f"`path` must end in {target.suffix} for format={format!r}. Received: {path}"
         )
+    if path.is_dir():
+        raise ValueError(
+            f"`path` must be a file. Received: the existing folder {path}. Take another path"
+        )
+    checks.boolean("verbose", verbose)
     _check_network(generator, target)
     latent_shape = checked_latent_shape(generator, num_classes)
     target.check_packages()
@@ -184,10 +200,12 @@ def export_exchange(
     function = _ImageFunction(player, takes_labels=num_classes is not None)
     tolerance = max(map(_tolerance, player.components))
     with files.atomic_write(path) as temporary:
-        batch_sizes = _write(function, latent_shape, temporary, target)
-        for rows in batch_sizes:
-            inputs = _examples(rows, latent_shape, num_classes, player.num_components)
-            _compare(player, inputs, temporary, target, tolerance=tolerance)
+        rows = _write(function, latent_shape, temporary, target)
+        batches = _batches(_examples(latent_shape, num_classes, player.num_components), rows)
+        for inputs, images in zip(batches, target.run(temporary, batches), strict=True):
+            _compare(player, inputs, images, target, tolerance=tolerance)
+    if verbose:
+        print(f"Saved {path} with the inputs {', '.join(batches[0])}")  # noqa: T201 (asked for)
     return path
 
 
@@ -246,11 +264,11 @@ def _check_network(generator: keras.Model, target: ExchangeFormat) -> None:
 
 def _write(
     function: _ImageFunction, latent_shape: tuple[int, ...], path: Path, target: ExchangeFormat
-) -> tuple[int, ...]:
-    """Writes the file by Keras's exporter, and returns the batch sizes to compare."""
+) -> int:
+    """Writes the file by Keras's exporter, and returns the rows of the batches to compare."""
     try:
         _convert(function, None, latent_shape, path, target)
-        return _BATCH_SIZES
+        return _BATCH_ROWS
     except ValueError:
         if not target.tries_single_rows:
             raise
@@ -259,7 +277,7 @@ def _write(
         "The file takes one latent at a time: the converter needs a fixed batch for this generator",
         stacklevel=3,
     )
-    return _BATCH_SIZES[:1]
+    return 1
 
 
 def _convert(
@@ -284,25 +302,40 @@ def _convert(
 
 
 def _examples(
-    rows: int, latent_shape: tuple[int, ...], num_classes: int | None, num_components: int
+    latent_shape: tuple[int, ...], num_classes: int | None, num_components: int
 ) -> dict[str, np.ndarray]:
-    """Returns seeded inputs by name."""
+    """Returns seeded inputs by name, with all components, and classes up to the last."""
+    classes = sorted({*range(min(num_classes or 1, _MAX_CLASSES)), (num_classes or 1) - 1})
+    rows = max(_MIN_ROWS, len(classes), num_components)
     rng = np.random.default_rng(_SEED)
     inputs: dict[str, np.ndarray] = {
         "latents": rng.normal(size=(rows, *latent_shape)).astype(np.float32)
     }
-    count = np.arange(rows, dtype=np.int32)
     if num_classes is not None:
-        inputs["labels"] = count % num_classes
+        inputs["labels"] = np.resize(np.array(classes, np.int32), rows)
     if num_components > 1:
-        inputs["components"] = count % num_components
+        inputs["components"] = np.arange(rows, dtype=np.int32) % num_components
     return inputs
 
 
+def _batches(inputs: Arrays, rows: int) -> list[dict[str, np.ndarray]]:
+    """Returns inputs as a batch of 1, and batches of at most `rows` rows."""
+    edges = [0, *range(1, len(inputs["latents"]), rows), len(inputs["latents"])]
+    return [
+        {name: array[start:end] for name, array in inputs.items()}
+        for start, end in itertools.pairwise(edges)
+    ]
+
+
 def _compare(
-    player: GeneratorPlayer, inputs: Arrays, path: Path, target: ExchangeFormat, *, tolerance: float
+    player: GeneratorPlayer,
+    inputs: Arrays,
+    received: np.ndarray,
+    target: ExchangeFormat,
+    *,
+    tolerance: float,
 ) -> None:
-    """Raises ValueError unless the file reproduces the live generator."""
+    """Raises ValueError unless the images of the file are those of the live generator."""
     # The file runs on the CPU too: a GPU may multiply in lower precision.
     with tf.device("CPU:0"):
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
@@ -312,7 +345,6 @@ def _compare(
     images = examples.numpy()
     if not np.isfinite(images).all():
         raise ValueError("The generator gives NaN or infinity. Export a model that is trained")
-    received = target.run(path, inputs)
     if received.shape != images.shape:
         raise target.refusal(
             f"Expected images of shape {images.shape}. Received shape: {received.shape}"
@@ -329,6 +361,15 @@ def _compare(
 
 def _tolerance(generator: keras.Model) -> float:
     """Returns the allowed difference: float32 rounding, added over the layers."""
-    fan_ins = [math.prod(weight.shape[:-1]) for weight in generator.weights]
+    fan_ins = {id(weight): math.prod(weight.shape[:-1]) for weight in generator.weights}
+    for layer in compat.all_layers(generator):
+        if isinstance(layer, _TRANSPOSED) and layer.built:
+            # Kernels are [*sizes, filters, channels]. The stride leaves out products with zeros.
+            taps = (
+                math.ceil(size / stride)
+                for size, stride in zip(layer.kernel_size, layer.strides, strict=True)
+            )
+            fan_ins[id(layer.kernel)] = layer.kernel.shape[-1] * math.prod(taps)
     eps = float(np.finfo(np.float32).eps)
-    return _STANDARD_DEVIATIONS * eps * sum(map(math.sqrt, fan_ins))
+    # The last activation rounds too, also that of a generator without weights.
+    return _STANDARD_DEVIATIONS * eps * (1.0 + sum(map(math.sqrt, fan_ins.values())))

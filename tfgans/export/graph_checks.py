@@ -39,7 +39,7 @@ def check_graph(folder: Path) -> None:
     (meta_graph,) = saved.meta_graphs
     graph = meta_graph.graph_def
     functions = {function.signature.name: function for function in graph.library.function}
-    prefixes = _local_path_prefixes()
+    local_path = _local_path_pattern()
     for name, signature in meta_graph.signature_def.items():
         if name.startswith("__"):  # The loader's internal signatures.
             continue
@@ -51,7 +51,7 @@ def check_graph(folder: Path) -> None:
         for node in _reachable(graph.node, functions, outputs):
             _check_node(name, node, functions)
             for text in _texts(node):
-                if any(prefix in text for prefix in prefixes):
+                if local_path.search(text):
                     _refuse(name, f"{node.name} holds {text!r}", "no path of this machine")
 
 
@@ -67,11 +67,14 @@ def _check_node(signature: str, node: node_def_pb2.NodeDef, functions: Functions
         _refuse(signature, received, "a pure function of the inputs")
 
 
-def _local_path_prefixes() -> set[str]:
+def _local_path_pattern() -> re.Pattern[str]:
+    """Returns a pattern of absolute paths in the home, temporary and working directories."""
     places = {os.path.expanduser("~"), tempfile.gettempdir()}
     with contextlib.suppress(FileNotFoundError):  # The working directory may be removed.
         places.add(os.getcwd())
-    return {f"{place}{os.sep}" for place in places if len(place) > 1}
+    prefixes = "|".join(re.escape(f"{place}{os.sep}") for place in places if len(place) > 1)
+    # Not inside another path, as in "a/tmp/b", but in the address "file:///tmp/b".
+    return re.compile(rf"(?:(?<![\w./~-])|(?<=://))(?:{prefixes})")
 
 
 def _refuse(signature: str, received: str, expected: str) -> None:

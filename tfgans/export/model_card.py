@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, files, pictures
-from tfgans.export.publish import version_folders
+from tfgans.export.publish import is_saved_model, version_folders
 from tfgans.export.signatures import Signature
 from tfgans.versions import versions
 
@@ -21,7 +22,10 @@ CARD = Path("assets.extra", "model_card.json")
 TEXT = Path("assets.extra", "model_card.md")
 SAMPLES = Path("assets.extra", "samples.png")
 _NUM_SAMPLES = 64
-_PATH_STARTS = ("/", "~", "./", "../")
+# Text for people, which may hold slashes.
+_TEXTS = ("license", "limits")
+# The first name without spaces: "/ or /" and "~5 % black/white" are text.
+_ABSOLUTE_PATH = re.compile(r"/+[^/\s]+(/.*)?|~([A-Za-z_][\w.-]*)?/.*")
 # Settings that tell little about a model, or that another entry has.
 _HIDDEN_SETTINGS = {
     *("model", "num_classes", "source", "split", "num_examples", "data_shape", "data"),
@@ -41,6 +45,10 @@ def check_entries(entries: Mapping[str, object]) -> None:
     Args:
         entries: Values by name, see `export_generator`.
     """
+    if not isinstance(entries, Mapping):
+        raise ValueError(
+            f"`card` must be a dictionary of JSON values by name. Received: {checks.short(entries)}"
+        )
     try:
         json.dumps(entries, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -75,8 +83,9 @@ def write_card(
 ) -> None:
     """Writes the card of a SavedModel whose other files are complete: as JSON and as Markdown.
 
-    Absolute paths in the entries, and those that begin with ~ or a dot, are cut to their last part,
-    those of data too: `folder:/home/me/cats` becomes `folder:cats`.
+    Strings that are absolute paths are cut to their last part, those of data too:
+    `folder:/home/me/cats` becomes `folder:cats`. The entries "license" and "limits" stay as they
+    are.
 
     Args:
         folder: The SavedModel.
@@ -92,7 +101,10 @@ def write_card(
         pictures.save_png(folder / SAMPLES, samples)
     card = {
         "name": name,
-        **{entry: _without_paths(value) for entry, value in entries.items()},
+        **{
+            entry: value if entry in _TEXTS else _without_paths(value)
+            for entry, value in entries.items()
+        },
         "picture": SAMPLES.name if has_picture else None,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "signatures": {key: _inputs(each.inputs) for key, each in signatures.items()},
@@ -133,7 +145,7 @@ def version_folder(path: str | os.PathLike[str]) -> Path:
         ValueError: If there is no version.
     """
     folder = files.path(path)
-    if (folder / "saved_model.pb").is_file():
+    if is_saved_model(folder):
         return folder
     folders = version_folders(folder) if folder.is_dir() else {}
     if not folders:
@@ -240,11 +252,11 @@ def _without_paths(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_paths(part) for part in value]
     if isinstance(value, str):
-        if value.startswith(_PATH_STARTS):
+        if _ABSOLUTE_PATH.fullmatch(value):
             return Path(value).name
-        kind, colon, place = value.partition(":")
-        # Not the address of a page, say of a license.
-        if colon and kind.isalnum() and place.startswith(_PATH_STARTS) and place[:2] != "//":
+        kind, _, place = value.partition(":")
+        # Not the address of a page.
+        if kind.isalnum() and _ABSOLUTE_PATH.fullmatch(place) and not place.startswith("//"):
             return f"{kind}:{Path(place).name}"
     return value
 

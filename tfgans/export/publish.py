@@ -16,7 +16,8 @@ def publish(temporary: Path, folder: Path, *, keep: int | None = None) -> Path:
     Args:
         temporary: The complete SavedModel, beside the versions.
         folder: The folder of versions.
-        keep: Int of at least 1, the number of newest versions to keep. Default: None, all.
+        keep: Int of at least 1, the number of newest versions to keep. Numbered folders without a
+            SavedModel are no versions: they stay, and do not count. Default: None, all.
 
     Returns:
         The folder of the version.
@@ -36,7 +37,7 @@ def publish(temporary: Path, folder: Path, *, keep: int | None = None) -> Path:
         version = folder / str(number)
         temporary.rename(version)
         files.sync(folder)
-        for old in list(version_folders(folder).values())[:-keep] if keep is not None else []:
+        for old in saved_models(folder)[:-keep] if keep is not None else []:
             # Rename first: a reader must never see part of a version.
             hidden = files.temporary_sibling(old)
             old.rename(hidden)
@@ -58,6 +59,16 @@ def version_folders(folder: Path) -> dict[int, Path]:
         if _is_number(entry.name) and int(entry.name) <= _LAST_VERSION and entry.is_dir()
     }
     return dict(sorted(named.items()))
+
+
+def saved_models(folder: Path) -> list[Path]:
+    """Returns those of `version_folders` that hold a SavedModel, in ascending order."""
+    return [path for path in version_folders(folder).values() if is_saved_model(path)]
+
+
+def is_saved_model(folder: Path) -> bool:
+    """Returns whether a folder holds a SavedModel."""
+    return (folder / "saved_model.pb").is_file()
 
 
 def _is_number(name: str) -> bool:

@@ -1,7 +1,7 @@
 """Draws samples from a SavedModel, exported by tfgans or by another library."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfgans import checks, files, random
-from tfgans.export.publish import version_folders
+from tfgans.export.publish import is_saved_model, saved_models
 from tfgans.export.signatures import DRAWN
 from tfgans.serving.client.inputs import ints
 
@@ -19,7 +19,8 @@ class SavedGenerator:
 
     From an export of tfgans, `sample` draws the samples of `gan.sample`. A signature of another
     library must take a single float input [batch, ...] of known size, which receives latents from
-    N(0, I), and may take an integer input [batch], which receives classes.
+    N(0, I), and may take an integer input [batch] or [batch, 1], which receives classes. It must
+    return a row for each latent.
 
     A SavedModel is a program: load only what you trust.
 
@@ -30,7 +31,8 @@ class SavedGenerator:
         num_classes: Int, for a model of another library that takes labels: classes are drawn
             uniformly from 0, ..., num_classes - 1 unless `sample` receives labels. Exports of
             tfgans draw classes from the seed themselves.
-        value_range: (low, high), the range of the model's images. Default: (-1, 1).
+        value_range: (low, high), the range of the model's images. Outputs of integers must be
+            pixels, with (0, 255). Default: (-1, 1).
 
     Attributes:
         num_classes: The argument. None for exports of tfgans, also conditional ones.
@@ -49,11 +51,7 @@ class SavedGenerator:
         value_range: Sequence[float] = (-1.0, 1.0),
     ) -> None:
         self.path = files.path(path)
-        self._value_range = [float(end) for end in value_range]
-        if len(self._value_range) != 2 or not self._value_range[0] < self._value_range[1]:
-            raise ValueError(
-                f"`value_range` must be (low, high). Received: {checks.short(value_range)}"
-            )
+        self._value_range = _checked_range(value_range)
         low, high = self._value_range
         self._scale, self._offset = 2.0 / (high - low), (high + low) / (high - low)
         if num_classes is not None:
@@ -99,7 +97,8 @@ class SavedGenerator:
                 uniformly from the seed.
 
         Raises:
-            ValueError: If an argument is invalid, or a label is no class of the model.
+            ValueError: If an argument is invalid, a label is no class of the model, or the model
+                does not return `n` examples.
         """
         checks.positive_int("n", n)
         key = random.key(checks.integer("seed", seed))
@@ -115,7 +114,7 @@ class SavedGenerator:
             inputs = {name: self._draw(spec, n, key) for name, spec in self._specs.items()}
             if classes is not None:
                 (name,) = (name for name, spec in self._specs.items() if spec.dtype.is_integer)
-                inputs[name] = tf.cast(classes, self._specs[name].dtype)
+                inputs[name] = _as_labels(classes, self._specs[name])
         try:
             outputs = self._function(**inputs)
         except tf.errors.InvalidArgumentError as error:
@@ -125,6 +124,11 @@ class SavedGenerator:
             reason = " ".join(error.message.split()).rpartition("assertion failed: ")[2]
             raise ValueError(f"{self.path} refuses the labels: {reason:.200}") from error
         images = outputs[self._output].numpy()
+        if images.ndim < 2 or len(images) != n:
+            raise ValueError(
+                f"The signature {self._signature!r} of {self.path} must return an example for each "
+                f"of the {n} latents. Received: {self._output!r} of shape {images.shape}"
+            )
         return images.astype(np.float32) * np.float32(self._scale) - np.float32(self._offset)
 
     @property
@@ -153,10 +157,9 @@ class SavedGenerator:
         if spec.dtype.is_floating:
             return tf.cast(random.normal([n, *spec.shape[1:]], random.fold(key, 0)), spec.dtype)
         bits, count = random.uniform([n], random.fold(key, 2)), self.num_classes or 0
-        return tf.cast(tf.minimum(tf.cast(bits * count, tf.int32), count - 1), spec.dtype)
+        return _as_labels(tf.minimum(tf.cast(bits * count, tf.int32), count - 1), spec)
 
     def _check_specs(self) -> None:
-        specs = {name: (spec.dtype.name, spec.shape) for name, spec in self._specs.items()}
         if self._is_of_tfgans:
             others = self._specs.keys() - {"seed", "index", "labels"}
             if others or "images" not in self._function.structured_outputs:
@@ -178,14 +181,35 @@ class SavedGenerator:
                     f"named 'images'. Received: {', '.join(outputs)}"
                 )
             (self._output,) = outputs
-        labels = [name for name, spec in self._specs.items() if spec.dtype.is_integer]
-        latents = [spec for spec in self._specs.values() if spec.dtype.is_floating]
-        known = all(None not in spec.shape[1:] for spec in latents)
-        if len(latents) != 1 or len(labels) > 1 or not known:
+        self._check_output()
+        self._check_inputs()
+
+    def _check_output(self) -> None:
+        """Raises ValueError unless the output is an array of numbers for each row."""
+        spec = self._function.structured_outputs[self._output]
+        has_rows = spec.shape.rank is None or spec.shape.rank >= 2
+        if not has_rows or not (spec.dtype.is_floating or spec.dtype.is_integer):
+            raise ValueError(
+                f"The signature {self._signature!r} must return numbers [batch, ...]. Received: "
+                f"the output {self._output!r} of {spec.dtype.name} {spec.shape}. Pass another "
+                "`signature`"
+            )
+        if spec.dtype.is_integer and self._value_range != [0.0, 255.0]:
+            raise ValueError(
+                f"`value_range` must be (0, 255) for a model that returns integers, here "
+                f"{self._output!r} of {spec.dtype.name}. Received: {tuple(self._value_range)}"
+            )
+
+    def _check_inputs(self) -> None:
+        """Raises ValueError unless the inputs are latents, and labels of a conditional model."""
+        specs = {name: (spec.dtype.name, spec.shape) for name, spec in self._specs.items()}
+        latents = [spec for spec in self._specs.values() if _is_of_latents(spec)]
+        labels = [spec for spec in self._specs.values() if _is_of_labels(spec)]
+        if len(latents) != 1 or len(labels) > 1 or len(specs) > 1 + len(labels):
             raise ValueError(
                 f"The signature {self._signature!r} must be `sample_at` of tfgans, or take a "
-                "single float input of known size and at most one integer input for labels. "
-                f"Received: {specs}"
+                "single float input [batch, ...] of known size, at most one integer input [batch] "
+                f"for labels, and nothing else. Received: {specs}"
             )
         if bool(labels) != (self.num_classes is not None):
             raise ValueError(
@@ -194,9 +218,36 @@ class SavedGenerator:
             )
 
 
+def _checked_range(value_range: Sequence[float]) -> list[float]:
+    """Returns [low, high], or raises ValueError."""
+    ends = list(value_range) if isinstance(value_range, Iterable) else []
+    if len(ends) == 2:
+        low, high = (checks.finite(f"value_range[{index}]", end) for index, end in enumerate(ends))
+        if low < high:
+            return [low, high]
+    raise ValueError(
+        "`value_range` must be (low, high), two finite numbers in ascending order. Received: "
+        f"{checks.short(value_range)}"
+    )
+
+
+def _is_of_latents(spec: tf.TensorSpec) -> bool:
+    rank = spec.shape.rank
+    return spec.dtype.is_floating and rank is not None and rank >= 2 and None not in spec.shape[1:]
+
+
+def _is_of_labels(spec: tf.TensorSpec) -> bool:
+    return spec.dtype.is_integer and spec.shape.rank in (1, 2) and set(spec.shape[1:]) <= {1}
+
+
+def _as_labels(classes: ArrayLike, spec: tf.TensorSpec) -> tf.Tensor:
+    """Returns classes [rows] as the input of labels takes them, which may be [batch, 1]."""
+    return tf.reshape(tf.cast(classes, spec.dtype), [-1, *spec.shape[1:]])
+
+
 def _load(path: Path) -> tf.Module:
-    if not (path / "saved_model.pb").is_file():
-        versions = [str(version) for version in version_folders(path)] if path.is_dir() else []
+    if not is_saved_model(path):
+        versions = [version.name for version in saved_models(path)] if path.is_dir() else []
         hint = f". Pass one of its versions: {', '.join(versions)}" if versions else ""
         raise ValueError(f"{path} holds no SavedModel (no saved_model.pb){hint}")
     try:

@@ -14,10 +14,16 @@ from tfgans import checks, files, shapes
 from tfgans import class_names as names
 from tfgans.export.graph_checks import check_graph
 from tfgans.export.model_card import check_entries, sample_seeds, write_card
-from tfgans.export.publish import publish
-from tfgans.export.self_check import check_export, example_calls, tolerance_of
+from tfgans.export.publish import is_saved_model, publish, saved_models, version_folders
+from tfgans.export.self_check import (
+    all_component_calls,
+    check_export,
+    example_calls,
+    tolerance_of,
+)
 from tfgans.export.signatures import DRAWN, GeneratorSignatures, Signature
 from tfgans.export.warmup import write_warmup
+from tfgans.players import GeneratorPlayer
 from tfgans.sampling import DrawLatents, Sampler, latent_shape
 
 # Endings of model files, and what writes them.
@@ -40,6 +46,7 @@ def export_generator(
     card: Mapping[str, object] | None = None,
     keep: int | None = None,
     verify: bool = True,
+    verbose: bool = False,
 ) -> Path:
     """Publishes `generator` below `path` as the next version, and returns the version's folder.
 
@@ -89,8 +96,8 @@ no `labels` |
 
     **Checks.** Before publication, the graph is searched for operations that TensorFlow Serving
     cannot run or that would not repeat. A new process without Keras then loads the export and must
-    reproduce the outputs of `generator`. The version appears complete, by a rename, and never
-    replaces another version.
+    reproduce the outputs of `generator`, among them those of every component and of the first and
+    last class. The version appears complete, by a rename, and never replaces another version.
 
     **Extra files.** `assets.extra` holds the model card as `model_card.json` and `model_card.md`
     with the picture `samples.png`, calls with their results in `self_check.npz`, which `tfgans
@@ -111,11 +118,14 @@ no `labels` |
             say `source.class_names`; the model card has them too. Default: None, without names.
         card: Entries of the model card besides versions and checksums: JSON values by name. The
             text has "model", "run" and "evaluation" as `tfgans export` writes them, "license" (a
-            string) and "limits" (strings). Absolute paths are cut to their last part.
+            string) and "limits" (strings). In the other entries, a string that is an absolute path
+            is cut to its last part.
         keep: Int of at least 1, the number of newest versions to keep. Use at least 2, so that a
-            version stays while a server loads it. Default: None, all.
+            version stays while a server loads it. Only folders that hold a `saved_model.pb` count
+            and are removed. Default: None, all.
         verify: Bool, whether to run the export in a new process, which takes as long as TensorFlow
             takes to start. Default: True.
+        verbose: Bool, whether to print the version and its signatures. Default: False.
 
     Returns:
         The `pathlib.Path` of the new version.
@@ -127,7 +137,9 @@ no `labels` |
     path = _checked_folder(path)
     if keep is not None:
         checks.positive_int("keep", keep)
-    card = card or {}
+    checks.boolean("verify", verify)
+    checks.boolean("verbose", verbose)
+    card = {} if card is None else card
     check_entries(card)
     checked_latent_shape(generator, num_classes)
     if class_names is not None:
@@ -147,6 +159,10 @@ no `labels` |
             write_warmup(temporary, calls)
         check_graph(temporary)
         if verify:
+            # A server may refuse as many rows, so they are no warm-up.
+            calls += all_component_calls(
+                signatures, num_components=sampler.num_components, num_classes=num_classes
+            )
             check_export(temporary, signatures, calls, tolerance=tolerance_of(generator))
         write_card(
             temporary,
@@ -155,16 +171,22 @@ no `labels` |
             name=path.absolute().name,
             samples=_samples(signatures["sample"]),
         )
-        return publish(temporary, path, keep=keep)
+        version = publish(temporary, path, keep=keep)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    if verbose:
+        print(f"Saved {version} with the signatures {', '.join(signatures)}")  # noqa: T201 (asked for)
+    return version
 
 
 def checked_latent_shape(generator: keras.Model, num_classes: int | None) -> tuple[int, ...]:
     """Returns the shape of a latent of a generator that can be exported.
 
+    It calls the generator once, on the first and the last class.
+
     Raises:
-        ValueError: If the shape is not fixed, or `num_classes` does not match the inputs.
+        ValueError: If the shape is not fixed, `num_classes` does not match the inputs or the
+            classes that the generator knows, or the outputs are no floats.
     """
     if shapes.takes_labels(generator) != (num_classes is not None):
         raise ValueError(
@@ -173,7 +195,39 @@ def checked_latent_shape(generator: keras.Model, num_classes: int | None) -> tup
         )
     if num_classes is not None:
         checks.positive_int("num_classes", num_classes)
-    return latent_shape(generator)
+    shape = latent_shape(generator)
+    shapes.output_shape(generator, "generator")  # Raises ValueError unless there is one output.
+    labels = None if num_classes is None else tf.constant([0, num_classes - 1])
+    inputs = shapes.with_labels(tf.zeros([2, *shape]), labels)
+    # A GPU does not check the classes of an embedding.
+    with tf.device("CPU:0"), _as_unknown_classes(num_classes):
+        for component in GeneratorPlayer(generator).components:
+            _check_output_type(component(inputs, training=False))
+    return shape
+
+
+@contextlib.contextmanager
+def _as_unknown_classes(num_classes: int | None) -> Iterator[None]:
+    """Raises ValueError for TensorFlow's error of a class that the generator does not know."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        if num_classes is None:
+            raise
+        raise ValueError(
+            "`num_classes` must be the number of classes of the generator, which fails for the "
+            f"classes 0 and {num_classes - 1}. Received: num_classes={num_classes}. Pass the size "
+            "of its embedding"
+        ) from error
+
+
+def _check_output_type(images: tf.Tensor) -> None:
+    """Raises ValueError for images of integers, which are not in [-1, 1]."""
+    if not images.dtype.is_floating:
+        raise ValueError(
+            "The generator must return floats, images in [-1, 1]. Received: outputs of "
+            f"{images.dtype.name}. Remove the cast (and the scaling to pixels) from its last layers"
+        )
 
 
 def _samples(signature: Signature) -> np.ndarray:
@@ -184,6 +238,11 @@ def _samples(signature: Signature) -> np.ndarray:
 
 
 def _checked_folder(path: str | os.PathLike[str]) -> Path:
+    if not os.fspath(path):
+        raise ValueError(
+            "`path` must be a folder, say 'exported/digits'. Received: an empty path. Pass '.' for "
+            "the working directory"
+        )
     path = files.path(path)
     if path.suffix in _OTHER_FILES:
         raise ValueError(
@@ -200,7 +259,25 @@ def _checked_folder(path: str | os.PathLike[str]) -> Path:
             f"`path` must be without *, ?, [ and ]: TensorFlow reads them as a pattern. Received: "
             f"{path}"
         )
+    if is_saved_model(path):
+        raise ValueError(
+            f"`path` must be the folder of a model's versions. Received: {path}, which is a "
+            f"SavedModel itself. Pass its parent folder, {path.absolute().parent}, to publish the "
+            "next version"
+        )
+    _check_versions(path)
     return path
+
+
+def _check_versions(path: Path) -> None:
+    """Raises ValueError if no numbered folder is a SavedModel, as in a folder of classes."""
+    numbered = [folder.name for folder in version_folders(path).values()] if path.is_dir() else []
+    if numbered and not saved_models(path):
+        raise ValueError(
+            "The numbered folders in `path` must be versions of a model, with a saved_model.pb. "
+            f"Received: {path}, with the folders {checks.short(numbered)}, none of which has one. "
+            "Choose another folder"
+        )
 
 
 def _checked_names(class_names: Sequence[str], num_classes: int | None) -> tuple[str, ...]:

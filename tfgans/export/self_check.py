@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import compat
-from tfgans.export.signatures import Signature
+from tfgans.export.signatures import DRAWN, Signature
 
 # Allowed differences, relative to values above 1: what another order of sums may change.
 _TOLERANCE, _TOLERANCES = 1e-4, {"float16": 2e-2, "bfloat16": 1e-1}
@@ -23,6 +23,8 @@ _SCRIPT = Path(__file__).with_name("replay.py")
 _RESULTS = Path("assets.extra", "self_check.npz")
 # Rows of the calls of a check.
 _BATCH_SIZES = (1, 4, 16)
+# Inputs from which a class can be drawn.
+_SEEDS = {"seed", "seed_a"}
 
 
 class Call(NamedTuple):
@@ -40,18 +42,29 @@ def example_calls(
 ) -> list[Call]:
     """Returns fixed calls of each signature at several batch sizes.
 
-    The rows of a batch are the first rows of the next larger batch.
+    The rows of a batch are the first rows of the next larger batch. Batches of 4 have the first and
+    the last class and, in signatures with a seed, a class that is drawn.
     """
     return [
-        Call(
-            name,
-            {
-                spec.name: _example(spec, rows, num_components, num_classes)
-                for spec in signature.inputs
-            },
-        )
+        _example_call(name, signature.inputs, rows, num_components, num_classes)
         for name, signature in signatures.items()
         for rows in _BATCH_SIZES
+    ]
+
+
+def all_component_calls(
+    signatures: Mapping[str, Signature],
+    *,
+    num_components: int,
+    num_classes: int | None,
+) -> list[Call]:
+    """Returns calls with a row for each component, where `example_calls` has too few rows."""
+    if num_components <= max(_BATCH_SIZES):
+        return []
+    return [
+        _example_call(name, signature.inputs, num_components, num_components, num_classes)
+        for name, signature in signatures.items()
+        if any(spec.name == "components" for spec in signature.inputs)
     ]
 
 
@@ -209,10 +222,33 @@ def _difference(expected: np.ndarray, received: np.ndarray, tolerance: float) ->
     return None if excess.max() <= tolerance else f"they differ by {excess.max():.2g}"
 
 
+def _example_call(
+    name: str,
+    inputs: Sequence[tf.TensorSpec],
+    rows: int,
+    num_components: int,
+    num_classes: int | None,
+) -> Call:
+    classes = _class_cycle(num_classes or 1, draws=any(spec.name in _SEEDS for spec in inputs))
+    return Call(name, {spec.name: _example(spec, rows, num_components, classes) for spec in inputs})
+
+
+def _class_cycle(num_classes: int, *, draws: bool) -> list[int]:
+    """Returns all classes, those first that a small batch should have."""
+    return list(dict.fromkeys([0, num_classes - 1, *[DRAWN] * draws, *range(num_classes)]))
+
+
 def _example(
-    spec: tf.TensorSpec, rows: int, num_components: int, num_classes: int | None
+    spec: tf.TensorSpec, rows: int, num_components: int, classes: Sequence[int]
 ) -> np.ndarray:
-    """Returns an input that is valid for its name and differs from row to row."""
+    """Returns an input that is valid for its name and differs from row to row.
+
+    Args:
+        spec: The input.
+        rows: Int, its length.
+        num_components: Int, components of the generator.
+        classes: The labels of the first rows, which then repeat.
+    """
     if spec.shape.rank == 0:
         value = {"num": rows, "seed": 7}[spec.name]
         return np.array(value, spec.dtype.as_numpy_dtype)
@@ -222,7 +258,7 @@ def _example(
         "latents": lambda: rng.normal(size=shape),
         "t": lambda: rng.uniform(size=shape),
         "truncation": lambda: rng.uniform(0.5, 2.0, size=shape),
-        "labels": lambda: np.arange(rows) % (num_classes or 1),
+        "labels": lambda: np.resize(classes, rows),
         "components": lambda: np.arange(rows) % num_components,
         "index": lambda: np.arange(rows) // 2,
     }

@@ -125,11 +125,8 @@ class GeneratorSignatures:
     ) -> Outputs:
         limits = _checked(truncation, truncation > 0.0, "`truncation` must be above 0")
         keys = _keys(seed, index)
-        components, classes = self._components_of(keys), self._drawn(labels, keys)
         latents = truncate(self._latents_of(keys), limits)
-        images = self._pinned(latents, components, *classes)
-        labels_output = {"labels": classes[0]} if classes else {}
-        return {"images": images, "components": components, "latents": latents, **labels_output}
+        return {**self._rows_of_latents(keys, latents, labels), "latents": latents}
 
     def _sample_png(self, seed: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         images = self._sample(seed, *labels)["images"]
@@ -150,7 +147,8 @@ class GeneratorSignatures:
     ) -> Outputs:
         t = _checked(t, (t >= 0.0) & (t <= 1.0), "`t` must be from 0 to 1")
         keys_a, keys_b = (_keys(seed, tf.zeros_like(seed)) for seed in (seed_a, seed_b))
-        # Each half takes the component of its end, so that both ends are those of `sample`.
+        # Each half takes the component of its end, so that both ends are those of `sample` for a
+        # fixed class. A class that is drawn is that of `seed_a` all the way.
         components = tf.where(t < 0.5, self._components_of(keys_a), self._components_of(keys_b))
         latents = _slerp(self._latents_of(keys_a), self._latents_of(keys_b), t)
         images = self._pinned(latents, components, *self._drawn(labels, keys_a))
@@ -165,8 +163,14 @@ class GeneratorSignatures:
         return {"names": tf.broadcast_to(names, [tf.shape(probe)[0], tf.size(names)])}
 
     def _rows_of_keys(self, keys: tf.Tensor, *labels: tf.Tensor) -> Outputs:
+        return self._rows_of_latents(keys, self._latents_of(keys), labels)
+
+    def _rows_of_latents(
+        self, keys: tf.Tensor, latents: tf.Tensor, labels: tuple[tf.Tensor, ...]
+    ) -> Outputs:
+        """Returns the rows of latents, with the components and classes of the keys."""
         components, classes = self._components_of(keys), self._drawn(labels, keys)
-        images = self._pinned(self._latents_of(keys), components, *classes)
+        images = self._pinned(latents, components, *classes)
         labels_output = {"labels": classes[0]} if classes else {}
         return {"images": images, "components": components, **labels_output}
 

@@ -37,13 +37,20 @@ def write_warmup(folder: Path, calls: Sequence[Call]) -> None:
 
 
 def read_warmup(folder: Path) -> list[Call]:
-    """Returns the warm-up calls of a version of any library, empty if it has no such file."""
+    """Returns the predict requests of a version's warm-up file, which any library may have written.
+
+    It is empty without such a file. Records of other requests (classify, regress, ...) are left
+    out.
+    """
     path = folder / _FILE
     if not path.exists():
         return []
     calls = []
     for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        if not log.HasField("predict_log"):
+            continue
+        request = log.predict_log.request
         inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
         calls.append(Call(request.model_spec.signature_name or "serving_default", inputs))
     return calls

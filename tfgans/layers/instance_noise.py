@@ -128,6 +128,11 @@ class InstanceNoise(keras.layers.Layer):
                 "`tfgans.random.key(seed, step, index)`, a different key for each batch. "
                 "Received: None"
             )
+        if not tf.as_dtype(examples.dtype).is_floating:
+            raise ValueError(
+                "Noise can be added to floats only. Received: examples of "
+                f"{tf.as_dtype(examples.dtype).name}. Scale images to [-1, 1] first"
+            )
         noise = random.normal([tf.shape(examples)[0], *examples.shape[1:]], key)
         level = tf.stop_gradient(tf.convert_to_tensor(self.level))
         return tf.cast(tf.cast(examples, tf.float32) + level * noise, examples.dtype)
@@ -163,10 +168,10 @@ class InstanceNoise(keras.layers.Layer):
         self.level.assign(self.stddev * factor)
 
     def adapt(self, accuracy: float | tf.Tensor) -> None:
-        """Moves an adaptive level after a step of training; any other stays as it is.
+        """Moves an adaptive level after an update of the discriminator; any other stays as it is.
 
         Args:
-            accuracy: Scalar in [0, 1], the fraction of this step's noisy examples that the
+            accuracy: Scalar in [0, 1], the fraction of the noisy examples of the update that the
                 discriminator classified correctly. Under `tf.distribute` that of the global batch.
         """
         if self.target_accuracy is None or self.rate is None:

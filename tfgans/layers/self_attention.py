@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgans import checks
+from tfgans import checks, shapes
 from tfgans.layers.spectral_normalization import SpectralNormalization
 from tfgans.types import Config, Shape
 
@@ -51,10 +51,11 @@ class SelfAttention(keras.layers.Layer):
     def __init__(self, spectral: bool = True, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.spectral = checks.boolean("spectral", spectral)
-        self.seed = seed
+        self.seed = None if seed is None else checks.integer("seed", seed)
 
     def build(self, input_shape: Shape) -> None:
         """Makes the convolutions and the scale."""
+        shapes.check_data_format()
         shape = tuple(input_shape)
         channels = shape[-1] or 0
         small = any(side is None or side < 2 for side in shape[1:3])

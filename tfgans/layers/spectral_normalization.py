@@ -136,9 +136,9 @@ class SpectralNormalization(keras.layers.Wrapper):
             vector_u = self._iterate(matrix, vector_u, self.power_iterations)
             self.vector_u.assign(vector_u)
         norm = _spectral_norm(matrix, vector_u)
-        if _is_bilinear(self.layer):
+        if _is_bilinear(self.layer) and self.layer.compute_dtype != "float16":
             # Dividing the inputs is dividing the kernel, and leaves bias, activation, strides and
-            # padding to the layer.
+            # padding to the layer. Float16 overflows where the norm is small.
             outputs = self.layer(ops.cast(inputs, self.estimate_dtype) / norm)
         else:
             outputs = self._call_with_divided_kernel(inputs, norm)
@@ -215,6 +215,11 @@ class SpectralNormalization(keras.layers.Wrapper):
             update = _unit(ops.matmul(vector_v, matrix))
             vector_u = ops.where(ops.any(update != 0), update, vector_u)
         return vector_u
+
+
+def has_kernel(layer: keras.layers.Layer) -> bool:
+    """Returns whether a layer has embeddings, a kernel, or two as a separable convolution."""
+    return _kernel(layer) is not None or hasattr(layer, "depthwise_kernel")
 
 
 def _kernel(layer: keras.layers.Layer) -> keras.Variable | tf.Tensor | None:

@@ -207,7 +207,6 @@ class DCD(GAN):
         real: tf.Tensor,
         labels: tf.Tensor | None = None,
         *,
-        update: tf.Tensor | None = None,
         stream: Stream,
     ) -> None:
         """Updates the discriminator several times on a real and a refined batch."""
@@ -220,16 +219,16 @@ class DCD(GAN):
         fake = players.map_micro_batches(refined, real, labels, count=self.accumulate_steps)
 
         def descend(index: int | tf.Tensor) -> None:
-            number = None
-            if update is not None:
-                number = update * self.updates_per_batch + tf.cast(index, update.dtype)
-            inner = stream.substream(Role.INNER_UPDATES, index)
+            number = stream.update
+            if number is not None:
+                number = number * self.updates_per_batch + tf.cast(index, number.dtype)
+            inner = stream.substream(Role.INNER_UPDATES, index, update=number)
 
             def loss(
                 real: tf.Tensor, fake: tf.Tensor, labels: tf.Tensor | None
             ) -> tuple[tf.Tensor, Logs]:
                 return self.discriminator_loss(
-                    real, Weighted(fake), labels, update=number, stream=inner, training=True
+                    real, Weighted(fake), labels, stream=inner, training=True
                 )
 
             self._minimize_discriminator(loss, real, fake, labels)

@@ -166,11 +166,10 @@ class R3GAN(GAN):
         real: tf.Tensor,
         labels: tf.Tensor | None = None,
         *,
-        update: tf.Tensor | None = None,
         stream: Stream,
     ) -> None:
         """Updates the discriminator once, and counts the real examples. See `GAN`."""
-        super().discriminator_update(real, labels, update=update, stream=stream)
+        super().discriminator_update(real, labels, stream=stream)
         num_rows = tf.cast(shapes.batch_size(real), tf.int64)
         self._images_seen.assign_add(replicas.sum_over_replicas(num_rows))
 

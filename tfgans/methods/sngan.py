@@ -9,20 +9,11 @@ from tfgans import compat, optimizers
 from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise, SpectralNormalization
+from tfgans.layers.spectral_normalization import has_kernel
 from tfgans.objectives import Hinge
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.regularizers import Regularizer
 from tfgans.types import Config
-
-# Layers with a kernel, which the paper normalizes.
-_LAYERS = (
-    keras.layers.Dense,
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-    keras.layers.SeparableConv2D,
-    keras.layers.DepthwiseConv2D,
-)
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -31,8 +22,8 @@ class SNGAN(GAN):
 
     The discriminator must have `tfgans.layers.SpectralNormalization` around its layers, as the
     builders of `tfgans.networks` make it with `normalization="spectral"`; there is a warning if a
-    dense or convolutional layer is without. Keras's layer of that name does not
-    suffice: it writes to the kernel at each training call, also in a penalty.
+    layer with a kernel or embeddings is without. Keras's layer of that name does not suffice: it
+    writes to the kernel at each training call, also in a penalty.
 
     Args:
         generator: Built Keras model, latents -> examples.
@@ -113,13 +104,17 @@ def _check_normalization(discriminator: keras.layers.Layer) -> None:
     normalized = [layer for layer in layers if isinstance(layer, SpectralNormalization)]
     wrapped = {id(layer.layer) for layer in normalized}
     free = [
-        layer.name for layer in layers if isinstance(layer, _LAYERS) and id(layer) not in wrapped
+        layer.name
+        for layer in layers
+        if has_kernel(layer) and not isinstance(layer, SpectralNormalization)
+        if id(layer) not in wrapped
     ]
     if normalized and free:
         warnings.warn(
             f"The discriminator {discriminator.name!r} has layers without spectral normalization, "
             f"so its slope is not bounded as the paper's is: {', '.join(free)}. Wrap them in "
-            "`tfgans.layers.SpectralNormalization`",
+            "`tfgans.layers.SpectralNormalization`, and replace separable convolutions, which it "
+            "cannot normalize",
             stacklevel=3,
         )
     if not normalized:

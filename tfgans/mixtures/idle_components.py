@@ -1,4 +1,4 @@
-"""Keeps an update from changing components of a mixture that received no example."""
+"""Keeps an update from changing components of a mixture that have no gradient."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -18,8 +18,9 @@ def restore_idle_components(
 ) -> Iterator[None]:
     """Restores components whose gradient is zero throughout after the update in the block.
 
-    A zero gradient does not leave a weight as it is: an optimizer with momentum moves it by what it
-    remembers, and forgets a part of that.
+    Such a component received no example, or only examples whose loss is flat, as beyond the margin
+    of the hinge loss. A zero gradient does not leave a weight as it is: an optimizer with momentum
+    moves it by what it remembers, and forgets a part of that.
 
     Args:
         components: The networks of the mixture.

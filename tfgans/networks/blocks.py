@@ -10,7 +10,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from tfgans import checks
+from tfgans import checks, shapes
 from tfgans.layers.conditional_affine import ConditionalAffine
 from tfgans.layers.spectral_normalization import SpectralNormalization
 
@@ -66,6 +66,7 @@ def layer_seeds(builder: str, seed: int | None) -> Iterator[int | None]:
 
 def image_shape(value: Sequence[int], *, largest: int = _LARGEST) -> tuple[int, ...]:
     """Returns an image shape as a tuple; raises ValueError if the builder does not support it."""
+    shapes.check_data_format()
     shape = checks.shape("image_shape", value, rank=3)
     if min(shape[:2]) < _SMALLEST or max(shape[:2]) > largest or shape[2] > _MOST_CHANNELS:
         raise ValueError(

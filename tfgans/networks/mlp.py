@@ -57,7 +57,7 @@ def mlp_generator(
     >>> mlp_generator((2,), latent_dim=2, width=512).output_shape
     (None, 2)
 
-    Reference: [Gulrajani et al. 2017](https://arxiv.org/abs/1704.00028), section 5.1 and its code.
+    Reference: [Gulrajani et al. 2017](https://arxiv.org/abs/1704.00028), section 3.1 and its code.
     """
     data_shape = checks.shape("data_shape", data_shape)
     checks.choice("output_activation", output_activation, _OUTPUT_ACTIVATIONS)
@@ -116,7 +116,7 @@ def mlp_discriminator(
     >>> mlp_discriminator((2,), width=512, activation="relu").output_shape
     (None, 1)
 
-    Reference: [Gulrajani et al. 2017](https://arxiv.org/abs/1704.00028), section 5.1 and its code.
+    Reference: [Gulrajani et al. 2017](https://arxiv.org/abs/1704.00028), section 3.1 and its code.
     """
     data_shape = checks.shape("data_shape", data_shape)
     recipe = blocks.Recipe(normalization, blocks.layer_seeds("mlp_discriminator", seed))

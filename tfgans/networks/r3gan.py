@@ -256,7 +256,7 @@ class LearnedMap(keras.layers.Layer):
     ) -> None:
         super().__init__(name=name, dtype=dtype, trainable=trainable)
         self.map_size = checks.shape("map_size", map_size, rank=2)
-        self.seed = seed
+        self.seed = None if seed is None else checks.integer("seed", seed)
 
     def build(self, input_shape: Shape) -> None:
         """Makes the map."""

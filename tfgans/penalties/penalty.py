@@ -90,6 +90,11 @@ class Penalty(abc.ABC):
     def points(self, real: tf.Tensor, fake: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
         """Returns the float32 points [batch, ...] at which the gradient is taken."""
 
+    @property
+    def is_lazy(self) -> bool:
+        """Whether some updates are without the penalty."""
+        return self.every > 1
+
     def __call__(
         self,
         discriminator: Callable[..., tf.Tensor],

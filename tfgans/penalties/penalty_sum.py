@@ -53,6 +53,11 @@ class PenaltySum:
         return 1.0
 
     @property
+    def is_lazy(self) -> bool:
+        """Whether some updates are without one of the penalties."""
+        return any(term.is_lazy for term in self.terms)
+
+    @property
     def fraction(self) -> float:
         """The smallest fraction of the terms."""
         return min(term.fraction for term in self.terms)

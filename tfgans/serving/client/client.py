@@ -1,8 +1,9 @@
 """Draws samples from a served generator over REST or gRPC."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 import urllib3
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from tfgans import checks
 from tfgans.class_names import number
-from tfgans.serving.client.inputs import converted, ints, is_int, is_name
+from tfgans.serving.client.inputs import checked_headers, converted, ints, is_int, is_name
 from tfgans.serving.client.rest import RestTransport
 from tfgans.serving.client.rest_format import SignatureInfo, joined_names
 from tfgans.serving.client.transport import Metadata, ServingError, Transport, VersionStatus
@@ -18,16 +19,28 @@ from tfgans.serving.client.transport import Metadata, ServingError, Transport, V
 __all__ = ["Client", "Metadata", "ServingError", "VersionStatus"]
 
 _T = TypeVar("_T")
-_FIRST_PAUSE_S = 0.1
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 _LONGEST_TIMEOUT_S = 86400
 # Codes for a missing model or version, and for all errors that may come from a request or a reply
 # of another version.
 _NOT_FOUND = {"404", "NOT_FOUND"}
-_REFUSALS = {"200", "400", "INVALID_ARGUMENT", *_NOT_FOUND}
-# The number of versions to try when a version disappears between two requests of a batch.
+_REFUSALS = {"200", "OK", "400", "INVALID_ARGUMENT", *_NOT_FOUND}
+# The number of versions to try when a version disappears between two requests of a call.
 _VERSIONS_TRIED = 3
 # The label for a class drawn from the seed, as in the signatures.
 _DRAWN = -1
+
+
+class _Target(NamedTuple):
+    """The version that answers the requests of a call.
+
+    Attributes:
+        version: Int, or None for the client's version, label or the newest.
+        signatures: The `SignatureInfo` of the version by name.
+    """
+
+    version: int | None
+    signatures: Mapping[str, SignatureInfo]
 
 
 class Client:
@@ -35,7 +48,8 @@ class Client:
 
     The same seed gives the same images as in training: up to the rounding of float32,
     `generate(n, seed)` is `gan.sample(n, seed=seed)`. More rows than `batch_size` go in several
-    requests, all answered by the same version.
+    requests. All requests of a call, also those for a component and for names of classes, are
+    answered by the same version.
 
     Args:
         address: "http://HOST:8501" or "https://HOST" (REST), or "grpc://HOST:8500". gRPC needs the
@@ -43,12 +57,16 @@ class Client:
         model: String, the name of the served model.
         version: Int, the version to ask. Default: None, the newest.
         label: String, a version label of TensorFlow Serving instead of a version. Default: None.
-        timeout: Float, seconds for a request, in (0, 86400]. Default: 30.
+        timeout: Float, seconds for a request and its whole reply, in (0, 86400]. A host name is
+            looked up, and each of its addresses is tried, before the time can end. Default: 30.
         retries: Int of at least 0, repetitions of a request without a whole reply, after pauses of
-            0.1 s, 0.2 s, 0.4 s, ...: a request changes nothing, so it may arrive twice. Replies are
-            final, except for gRPC's UNAVAILABLE, which also stands for a server that cannot be
-            reached. Default: 3.
+            0.1 s, 0.2 s, 0.4 s, ..., at most 5 s: a request changes nothing, so it may arrive
+            twice. Replies are final, except for gRPC's UNAVAILABLE, which also stands for a server
+            that cannot be reached. Default: 3.
         batch_size: Int of at least 1, rows per request. Default: 64.
+        headers: Strings by name: headers of all requests, in gRPC their metadata, for a proxy that
+            asks for a password or token. Use them with "https://" only: other addresses send them
+            in the clear. Default: None, no further headers.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -65,6 +83,9 @@ class Client:
 
     with Client("http://localhost:8501", model="digits") as client:
         images = client.generate(64, seed=1)  # float32 [64, height, width, channels] in [-1, 1]
+
+    headers = {"Authorization": "Bearer TOKEN"}
+    client = Client("https://images.example.org", model="digits", headers=headers)
     ```
     """
 
@@ -78,6 +99,7 @@ class Client:
         timeout: float = 30.0,
         retries: int = 3,
         batch_size: int = 64,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         if not is_name(model):
             raise ValueError(
@@ -89,16 +111,19 @@ class Client:
             raise ValueError(f"`label` must be a version label. Received: {checks.short(label)}")
         if version is not None and label is not None:
             raise ValueError("Give `version` or `label`, not both")
-        if not isinstance(timeout, int | float) or not 0 < timeout <= _LONGEST_TIMEOUT_S:
+        seconds = checks.positive("timeout", timeout)
+        if seconds > _LONGEST_TIMEOUT_S:
             raise ValueError(
-                f"`timeout` must be seconds above 0, up to {_LONGEST_TIMEOUT_S}. Received: "
-                f"{checks.short(timeout)}"
+                f"`timeout` must be at most {_LONGEST_TIMEOUT_S} seconds. Received: {seconds}"
             )
         self._retries = checks.int_at_least("retries", retries, 0)
         self._batch_size = checks.positive_int("batch_size", batch_size)
-        self._transport = _transport(address, model, version, label, timeout)
+        self._transport = _transport(
+            address, model, version, label, seconds, checked_headers(headers or {})
+        )
         self._version = version
         self._known: Metadata | None = None
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +132,8 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections. Later calls raise ValueError."""
+        self._is_closed = True
         self._transport.close()
 
     def sample(
@@ -162,14 +188,15 @@ class Client:
 
     def mixture_weights(self) -> np.ndarray:
         """Returns the probability of each component: float32 [k], [1.0] for a plain generator."""
-        return self.predict("mixture_weights", {"probe": [0.0]})["weights"][0]
+        weights: np.ndarray = self._on_one_version(
+            lambda target: self._rows(target, "mixture_weights", "weights", {"probe": np.zeros(1)}),
+            is_single=True,
+        )[0]
+        return weights
 
     def class_names(self) -> list[str]:
         """Returns the names of the classes 0, 1, ..., empty if the export has none."""
-        if "class_names" not in self.metadata().signatures:
-            return []
-        names = self.predict("class_names", {"probe": [0.0]})["names"][0]
-        return [name.decode() for name in names.tolist()]
+        return self._on_one_version(self._class_names, is_single=False)
 
     def predict(self, signature: str, inputs: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
         """Returns the outputs of any signature by name, in a single request.
@@ -181,14 +208,9 @@ class Client:
         Raises:
             ValueError: If the model has no such signature, or the inputs do not match.
         """
-        before = self._known
-        try:
-            return self._predict(signature, inputs)
-        except (ServingError, ValueError) as error:
-            # A new version may have other signatures.
-            if getattr(error, "code", "400") not in _REFUSALS or not self._is_outdated(before):
-                raise
-            return self._predict(signature, inputs)
+        return self._on_one_version(
+            lambda target: self._predict(target, signature, inputs), is_single=True
+        )
 
     def status(self) -> list[VersionStatus]:
         """Returns a `VersionStatus` (version, state, error) for each version on the server."""
@@ -207,39 +229,62 @@ class Client:
         component: int | None,
         truncation: float | None,
     ) -> np.ndarray:
-        inputs, signature = {"seed": seeds, "index": index}, "sample_at"
         if truncation is not None:
             checks.positive("truncation", truncation)
-            inputs["truncation"] = np.full(len(seeds), truncation, np.float32)
-            signature = "sample_truncated"
-        before = self._known
-        try:
-            classes = self._labels(signature, labels, len(seeds))
-        except ValueError:
-            # A version that was published since may have the signature, or take labels.
-            if not self._is_outdated(before):
-                raise
-            classes = self._labels(signature, labels, len(seeds))
-        if component is None:
-            return self._in_batches(signature, {**inputs, **classes})["images"]
-        if not is_int(component) or not 0 <= component < 2**31:
+        if component is not None and (not is_int(component) or not 0 <= component < 2**31):
             raise ValueError(
                 f"`component` must be an int of at least 0. Received: {checks.short(component)}"
             )
+        # With labels, the version must be known: over REST, a version without this input would
+        # ignore them.
+        is_single = len(seeds) <= self._batch_size and labels is None and component is None
+        return self._on_one_version(
+            lambda target: self._images(target, seeds, index, labels, component, truncation),
+            is_single=is_single,
+        )
+
+    def _images(
+        self,
+        target: _Target,
+        seeds: np.ndarray,
+        index: np.ndarray,
+        labels: ArrayLike | None,
+        component: int | None,
+        truncation: float | None,
+    ) -> np.ndarray:
+        inputs, signature = {"seed": seeds, "index": index}, "sample_at"
+        if truncation is not None:
+            inputs["truncation"] = np.full(len(seeds), truncation, np.float32)
+            signature = "sample_truncated"
+        classes = self._labels(target, signature, labels, len(seeds))
+        if component is None:
+            return self._rows(target, signature, "images", {**inputs, **classes})
         if classes and labels is None:
             raise ValueError(
                 "`labels` must be set with `component` for a conditional model. Received: None"
             )
         if truncation is None:
-            latents = self._in_batches("latents", inputs)["latents"]
+            latents = self._rows(target, "latents", "latents", inputs)
         else:
-            latents = self._in_batches(signature, {**inputs, **classes})["latents"]
+            latents = self._rows(target, signature, "latents", {**inputs, **classes})
         components = np.full(len(seeds), component, np.int32)
-        pinned = {"latents": latents, "components": components, **classes}
-        return self._in_batches("component", pinned)["images"]
+        return self._rows(
+            target,
+            "component",
+            "images",
+            {"latents": latents, "components": components, **classes},
+        )
 
-    def _labels(self, signature: str, labels: ArrayLike | None, rows: int) -> dict[str, np.ndarray]:
-        if "labels" not in self._signature(signature).inputs:
+    def _class_names(self, target: _Target) -> list[str]:
+        if "class_names" not in target.signatures:
+            return []
+        (names,) = self._rows(target, "class_names", "names", {"probe": np.zeros(1)})
+        return [name.decode() for name in names.tolist()]
+
+    def _labels(
+        self, target: _Target, signature: str, labels: ArrayLike | None, rows: int
+    ) -> dict[str, np.ndarray]:
+        if "labels" not in _signature(target, signature).inputs:
             if labels is not None:
                 raise ValueError(
                     "The served model is not conditional: it takes no labels. Received: "
@@ -248,7 +293,7 @@ class Client:
             return {}
         texts = np.asarray(labels)
         if texts.size and all(isinstance(text, str) for text in texts.ravel().tolist()):
-            known = self.class_names()
+            known = self._class_names(target)
             numbers = [number(name, known) for name in texts.ravel().tolist()]
             labels = numbers if texts.ndim else numbers[0]
         classes = ints("labels", [_DRAWN] if labels is None else np.atleast_1d(labels), "int32")
@@ -264,76 +309,125 @@ class Client:
             )
         return {"labels": np.broadcast_to(classes, rows)}
 
-    def _in_batches(
-        self, signature: str, inputs: Mapping[str, np.ndarray]
-    ) -> dict[str, np.ndarray]:
-        """Returns rows that all come from the same version, in as many requests as they need."""
+    def _rows(
+        self, target: _Target, signature: str, output: str, inputs: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Returns an output with a row for each row of the inputs, in as many requests as needed.
+
+        Raises ServingError if a reply has another number of rows.
+        """
+        if output not in (outputs := _signature(target, signature).outputs):
+            raise ValueError(
+                f"The outputs of {signature!r} must include {output!r}, as in exports of tfgans. "
+                f"Received: {joined_names(outputs)}"
+            )
         rows = len(next(iter(inputs.values())))
-        if rows <= self._batch_size:
-            return self.predict(signature, inputs)
-        slices = [slice(at, at + self._batch_size) for at in range(0, rows, self._batch_size)]
-        attempts = _VERSIONS_TRIED
-        while True:
-            attempts -= 1
-            version = self.metadata().version if self._version is None else self._version
-            try:
-                parts = [
-                    self._predict(
-                        signature, {name: value[part] for name, value in inputs.items()}, version
-                    )
-                    for part in slices
-                ]
-                return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            except ServingError as error:
-                # A newer version has replaced this version.
-                if error.code not in _NOT_FOUND or not attempts:
-                    raise
+        parts = []
+        for start in range(0, rows, self._batch_size):
+            batch = {
+                name: value[start : start + self._batch_size] for name, value in inputs.items()
+            }
+            sent = min(self._batch_size, rows - start)
+            part = self._predict(target, signature, batch)[output]
+            if part.shape[:1] != (sent,):
+                raise ServingError(
+                    f"The server must answer {sent} rows with as many rows of {output!r}. "
+                    f"Received: shape {part.shape}",
+                    code=self._transport.ok,
+                )
+            parts.append(part)
+        return np.concatenate(parts)
 
     def _predict(
-        self, signature: str, inputs: Mapping[str, ArrayLike], version: int | None = None
+        self, target: _Target, signature: str, inputs: Mapping[str, ArrayLike]
     ) -> dict[str, np.ndarray]:
-        info = self._signature(signature)
+        info = _signature(target, signature)
         if inputs.keys() != info.inputs.keys():
             raise ValueError(
                 f"The inputs of {signature!r} are: {joined_names(info.inputs)}. Received: "
                 f"{joined_names(inputs)}"
             )
         arrays = {name: converted(name, inputs[name], info.inputs[name]) for name in info.inputs}
-        return self._with_retries(lambda: self._transport.predict(signature, arrays, info, version))
+        return self._with_retries(
+            lambda: self._transport.predict(signature, arrays, info, target.version)
+        )
 
-    def _is_outdated(self, known: Metadata | None) -> bool:
+    def _on_one_version(self, call: Callable[[_Target], _T], *, is_single: bool) -> _T:
+        """Returns the result of a call whose requests are all answered by the same version.
+
+        The call is repeated if another version has taken the place of the expected one.
+
+        Args:
+            call: Function of a `_Target` that builds and sends the requests.
+            is_single: Bool, whether it sends a single request, for which the signatures that are
+                known do: a newer version with others refuses it.
+        """
+        is_pinned = self._version is None and not is_single
+        known = None if is_pinned else self._known
+        attempts = _VERSIONS_TRIED
+        while True:
+            attempts -= 1
+            model = known or self.metadata()
+            try:
+                return call(_Target(model.version if is_pinned else None, model.signatures))
+            except (ServingError, ValueError) as error:
+                code = error.code if isinstance(error, ServingError) else None
+                is_gone = is_pinned and code in _NOT_FOUND
+                may_be_outdated = known is not None and (code is None or code in _REFUSALS)
+                is_outdated = is_gone or (may_be_outdated and self._is_outdated(model))
+                if not attempts or not is_outdated:
+                    raise
+                known = None if is_pinned else self._known
+
+    def _is_outdated(self, known: Metadata) -> bool:
         try:
-            return known is not None and self.metadata() != known
+            return self.metadata() != known
         except OSError:
             return False  # The caller raises the first error, which says more.
 
-    def _signature(self, name: str) -> SignatureInfo:
-        signatures = (self._known or self.metadata()).signatures
-        if name not in signatures:
-            raise ValueError(
-                f"The served model has no signature {name!r}, but: {joined_names(signatures)}"
-            )
-        return signatures[name]
-
     def _with_retries(self, call: Callable[[], _T]) -> _T:
-        for attempt in range(self._retries):
+        if self._is_closed:
+            raise ValueError("The client is closed. Make a new `Client`")
+        pause = _FIRST_PAUSE_S
+        for _ in range(self._retries):
             try:
                 return call()
             except ConnectionError:
-                time.sleep(_FIRST_PAUSE_S * 2**attempt)
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
         return call()
 
 
+def _signature(target: _Target, name: str) -> SignatureInfo:
+    if name not in target.signatures:
+        raise ValueError(
+            f"The served model has no signature {name!r}, but: {joined_names(target.signatures)}"
+        )
+    return target.signatures[name]
+
+
 def _transport(
-    address: str, model: str, version: int | None, label: str | None, timeout: float
+    address: str,
+    model: str,
+    version: int | None,
+    label: str | None,
+    timeout: float,
+    headers: Mapping[str, str],
 ) -> Transport:
     expected = "`address` must be http://HOST:PORT, https://HOST or grpc://HOST:PORT"
+    # Errors do not repeat a password.
+    received = checks.short(re.sub(r"//.*@", "//...@", str(address)))
     try:
         url = urllib3.util.parse_url(str(address))
-    except urllib3.exceptions.LocationParseError as error:
-        raise ValueError(f"{expected}. Received: {checks.short(address)}") from error
+    except urllib3.exceptions.LocationParseError:
+        raise ValueError(f"{expected}. Received: {received}") from None
+    if (url.auth, url.query, url.fragment) != (None, None, None):
+        raise ValueError(
+            f"{expected}, without a user, query or fragment. Received: {received}. Credentials go "
+            "into `headers`"
+        )
     if url.scheme in ("http", "https") and url.host:
-        return RestTransport(str(address), model, version, label, timeout)
+        return RestTransport(str(address), model, version, label, timeout, headers)
     if url.scheme == "grpc" and url.host and url.port and url.path in (None, "/"):
         try:
             from tfgans.serving.client.grpc_transport import GrpcTransport
@@ -342,5 +436,5 @@ def _transport(
                 f"gRPC needs more packages: {checks.install_command('serving')}. "
                 f"Missing: {error.name}"
             ) from error
-        return GrpcTransport(f"{url.host}:{url.port}", model, version, label, timeout)
-    raise ValueError(f"{expected}. Received: {checks.short(address)}")
+        return GrpcTransport(f"{url.host}:{url.port}", model, version, label, timeout, headers)
+    raise ValueError(f"{expected}. Received: {received}")

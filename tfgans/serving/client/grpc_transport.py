@@ -3,13 +3,15 @@
 The stubs import TensorFlow: the REST transport is the way without it.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc
 import numpy as np
 import tensorflow as tf
-from google.protobuf import json_format
+from google.protobuf import json_format, message
+from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -19,8 +21,23 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tfgans.serving.client.rest_format import SignatureInfo, signatures_from_json
-from tfgans.serving.client.transport import Metadata, ServingError, VersionStatus
+from tfgans.serving.client.rest_format import (
+    SignatureInfo,
+    check_tensor,
+    dtype_name,
+    signatures_from_json,
+)
+from tfgans.serving.client.transport import (
+    Metadata,
+    ServingError,
+    VersionStatus,
+    parsed,
+)
+
+_METADATA_FIELD = "signature_def"
+# Of a tensor, since the server may be malicious: equal elements may come as a single one. 64 images
+# of 1024 x 1024 pixels have less than half of it.
+_MOST_ELEMENTS = 2**29
 
 _OPTIONS = [
     # A batch of images is larger than gRPC's limit of 4 MB.
@@ -43,12 +60,23 @@ class GrpcTransport:
         version: Int or None, the version to ask.
         label: String or None, the version label to ask.
         timeout: Float, seconds for a request and its reply.
+        headers: Metadata of all requests, by name.
     """
 
+    ok = "OK"
+
     def __init__(
-        self, address: str, model: str, version: int | None, label: str | None, timeout: float
+        self,
+        address: str,
+        model: str,
+        version: int | None,
+        label: str | None,
+        timeout: float,
+        headers: Mapping[str, str],
     ) -> None:
         self._server, self._timeout = address, timeout
+        # gRPC takes names in lower case only.
+        self._metadata = [(name.lower(), value) for name, value in headers.items()]
         self._spec = model_pb2.ModelSpec(name=model)
         if version is not None:
             self._spec.version.value = version
@@ -74,7 +102,7 @@ class GrpcTransport:
             dtype = tf.as_dtype(info.inputs[name].dtype)
             request.inputs[name].CopyFrom(tf.make_tensor_proto(value, dtype=dtype))
         reply = self._request(self._predictions.Predict, request)
-        return {name: tf.make_ndarray(value) for name, value in reply.outputs.items()}
+        return parsed(self._server, self.ok, lambda: _outputs(reply, info))
 
     def status(self) -> list[VersionStatus]:
         """See `Transport.status`."""
@@ -88,15 +116,11 @@ class GrpcTransport:
 
     def metadata(self) -> Metadata:
         """See `Transport.metadata`."""
-        field = "signature_def"
         request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=self._spec, metadata_field=[field]
+            model_spec=self._spec, metadata_field=[_METADATA_FIELD]
         )
         reply = self._request(self._predictions.GetModelMetadata, request)
-        definitions = get_model_metadata_pb2.SignatureDefMap()
-        reply.metadata[field].Unpack(definitions)
-        as_json = json_format.MessageToDict(definitions, preserving_proto_field_name=True)
-        signatures = signatures_from_json(as_json["signature_def"])
+        signatures = parsed(self._server, self.ok, lambda: _signatures(reply))
         return Metadata(reply.model_spec.version.value, signatures)
 
     def close(self) -> None:
@@ -106,7 +130,7 @@ class GrpcTransport:
     # gRPC's stubs have no types.
     def _request(self, call: Callable[..., Any], request: Any) -> Any:
         try:
-            return call(request, timeout=self._timeout)
+            return call(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             code, details = error.code(), error.details()
             if code == grpc.StatusCode.UNAVAILABLE:
@@ -118,3 +142,29 @@ class GrpcTransport:
                 ) from error
             message = f"{self._server} answered {code.name}: {details}"
             raise ServingError(message, code=code.name) from error
+
+
+def _signatures(reply: get_model_metadata_pb2.GetModelMetadataResponse) -> dict[str, SignatureInfo]:
+    definitions = get_model_metadata_pb2.SignatureDefMap()
+    try:
+        is_complete = reply.metadata[_METADATA_FIELD].Unpack(definitions)
+    except message.DecodeError as error:
+        raise ValueError(f"expected a SignatureDefMap. Received: {error}") from error
+    if not is_complete:
+        raise ValueError("expected a SignatureDefMap. Received: none")
+    as_json = json_format.MessageToDict(definitions, preserving_proto_field_name=True)
+    return signatures_from_json(as_json.get("signature_def", {}))
+
+
+def _outputs(reply: predict_pb2.PredictResponse, info: SignatureInfo) -> dict[str, np.ndarray]:
+    outputs = {}
+    for name, tensor in info.outputs.items():
+        if name not in reply.outputs:
+            raise ValueError(f"the output {name!r} is missing")
+        value = reply.outputs[name]
+        shape = [dim.size for dim in value.tensor_shape.dim]
+        check_tensor(name, tensor, dtype_name(types_pb2.DataType.Name(value.dtype)), shape)
+        if math.prod(shape) > _MOST_ELEMENTS:
+            raise ValueError(f"{name!r} must have at most {_MOST_ELEMENTS:,} elements")
+        outputs[name] = tf.make_ndarray(value)
+    return outputs

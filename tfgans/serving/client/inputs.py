@@ -1,10 +1,18 @@
 """Converts the client's arguments to the arrays that a signature takes."""
 
+import re
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tfgans import checks
 from tfgans.serving.client.rest_format import TensorInfo
+
+# Names that are valid in HTTP and in gRPC.
+_HEADER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+# Headers that the client sets.
+_SET_HEADERS = {"accept", "content-length", "content-type", "transfer-encoding"}
 
 
 def is_name(value: object) -> bool:
@@ -18,6 +26,29 @@ def is_name(value: object) -> bool:
 def is_int(value: object) -> bool:
     """Returns whether `value` is an integer of Python or NumPy, and not a bool."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Returns `headers`, or raises ValueError without their values, which may be secret."""
+    if not isinstance(headers, Mapping):
+        raise ValueError(f"`headers` must be strings by name. Received: {type(headers).__name__}")
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ValueError(
+                "The names of `headers` must be letters, digits, ., _ and -. Received: "
+                f"{checks.short(name)}"
+            )
+        key = name.lower()
+        if key in _SET_HEADERS or key.startswith("grpc-") or key.endswith("-bin"):
+            raise ValueError(
+                "`headers` must not contain what the client sets or gRPC reserves. Received: "
+                f"{name!r}. Leave it out"
+            )
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+            raise ValueError(
+                f"The value of the header {name!r} must be a string of printable ASCII characters"
+            )
+    return dict(headers)
 
 
 def ints(name: str, values: ArrayLike, dtype: str = "int64") -> np.ndarray:
@@ -38,7 +69,10 @@ def converted(name: str, value: ArrayLike, info: TensorInfo) -> np.ndarray:
             no such dtype.
     """
     if info.dtype == "string":
-        return np.asarray(value, object)
+        texts = np.asarray(value, object)
+        if not all(isinstance(text, str | bytes) for text in texts.ravel().tolist()):
+            raise ValueError(f"`{name}` must be str or bytes. Received: {checks.short(value)}")
+        return texts
     array = np.asarray(value)
     try:
         dtype = np.dtype(info.dtype)

@@ -1,14 +1,14 @@
 """TensorFlow Serving's REST API: https://www.tensorflow.org/tfx/serving/api_rest."""
 
 import json
-import time
 import urllib.parse
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import urllib3
 
+from tfgans.serving.client.deadline import POOLS, Deadline
 from tfgans.serving.client.rest_format import (
     NPY,
     SignatureInfo,
@@ -17,9 +17,13 @@ from tfgans.serving.client.rest_format import (
     signatures_from_json,
     to_json,
 )
-from tfgans.serving.client.transport import Metadata, ServingError, VersionStatus
+from tfgans.serving.client.transport import (
+    Metadata,
+    ServingError,
+    VersionStatus,
+    parsed,
+)
 
-_T = TypeVar("_T")
 _LONGEST_MESSAGE = 500
 # `tfgans serve` sends numbers as arrays; TensorFlow Serving ignores the header and sends JSON.
 _HEADERS = {"Content-Type": "application/json", "Accept": f"{NPY}, application/json"}
@@ -29,8 +33,6 @@ _READ_BYTES = 2**20
 _LARGEST_REPLY = 2**32
 # Open connections, for threads that share a client.
 _CONNECTIONS = 16
-# What parsing raises on a reply that is not TensorFlow Serving's.
-_PARSE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration)
 
 
 class RestTransport:
@@ -42,10 +44,19 @@ class RestTransport:
         version: Int or None, the version to ask.
         label: String or None, the version label to ask.
         timeout: Float, seconds for a request and its reply.
+        headers: Headers of all requests, by name.
     """
 
+    ok = "200"
+
     def __init__(
-        self, address: str, model: str, version: int | None, label: str | None, timeout: float
+        self,
+        address: str,
+        model: str,
+        version: int | None,
+        label: str | None,
+        timeout: float,
+        headers: Mapping[str, str],
     ) -> None:
         self._server = address.rstrip("/")
         self._model = f"{self._server}/v1/models/{urllib.parse.quote(model, safe='')}"
@@ -54,11 +65,12 @@ class RestTransport:
             self._pinned += f"/versions/{version}"
         if label is not None:
             self._pinned += f"/labels/{urllib.parse.quote(label, safe='')}"
-        self._timeout = timeout
+        self._timeout, self._headers = timeout, headers
         # `Client` retries requests without a whole reply.
         self._pool = urllib3.PoolManager(
             retries=False, timeout=urllib3.Timeout(timeout), maxsize=_CONNECTIONS
         )
+        self._pool.pool_classes_by_scheme = POOLS
 
     def predict(
         self,
@@ -74,34 +86,40 @@ class RestTransport:
         url = f"{model}:predict"
         status, media_type, data = self._exchange("POST", url, json.dumps(body).encode())
         if status == 200 and media_type == NPY:
-            return self._parsed(lambda: outputs_from_npy(data, info))
+            return parsed(self._server, self.ok, lambda: outputs_from_npy(data, info))
         reply = self._json(url, status, data)
-        return self._parsed(lambda: outputs_from_json(reply, info))
+        return parsed(self._server, self.ok, lambda: outputs_from_json(reply, info))
 
     def status(self) -> list[VersionStatus]:
         """See `Transport.status`."""
         reply = self._request("GET", self._pinned)
-        return self._parsed(
+        return parsed(
+            self._server,
+            self.ok,
             lambda: [
                 VersionStatus(
                     int(entry["version"]), entry["state"], entry["status"].get("error_message", "")
                 )
                 for entry in reply["model_version_status"]
-            ]
+            ],
         )
 
     def metadata(self) -> Metadata:
         """See `Transport.metadata`."""
         reply = self._request("GET", f"{self._pinned}/metadata")
-        return self._parsed(
+        return parsed(
+            self._server,
+            self.ok,
             lambda: Metadata(
                 int(reply["model_spec"]["version"]),
                 signatures_from_json(reply["metadata"]["signature_def"]["signature_def"]),
-            )
+            ),
         )
 
     def close(self) -> None:
         """See `Transport.close`."""
+        # `clear` alone leaves connections open as long as an error refers to them.
+        self._pool.connection_from_url(self._server).close()
         self._pool.clear()
 
     def _request(self, method: str, url: str) -> Any:
@@ -126,23 +144,27 @@ class RestTransport:
 
     def _exchange(self, method: str, url: str, body: bytes | None = None) -> tuple[int, str, bytes]:
         """Returns status, media type and body of a reply."""
-        try:
-            return self._received(method, url, body)
-        except urllib3.exceptions.NewConnectionError as error:  # A subclass of its TimeoutError.
-            raise ConnectionError(f"{self._server} cannot be reached: {error}") from error
-        except urllib3.exceptions.TimeoutError as error:
-            raise TimeoutError(f"{self._server} did not answer within {self._timeout} s") from error
-        except urllib3.exceptions.HTTPError as error:
-            raise ConnectionError(f"{self._server} cannot be reached: {error}") from error
+        with Deadline(self._timeout) as deadline:
+            try:
+                reply = self._received(method, url, body)
+            except urllib3.exceptions.HTTPError as error:
+                if deadline.is_over or _is_timeout(error):
+                    raise self._late() from error
+                raise ConnectionError(f"{self._server} cannot be reached: {error}") from error
+        # urllib3 takes headers that the deadline cut for whole ones.
+        if deadline.is_over:
+            raise self._late()
+        return reply
+
+    def _late(self) -> TimeoutError:
+        return TimeoutError(f"{self._server} did not answer within {self._timeout} s")
 
     def _received(self, method: str, url: str, body: bytes | None) -> tuple[int, str, bytes]:
-        """Returns a reply within the timeout; urllib3 limits each read alone."""
-        deadline = time.monotonic() + self._timeout
         reply = self._pool.request(
             method,
             url,
             body=body,
-            headers={} if body is None else _HEADERS,
+            headers=self._headers if body is None else {**self._headers, **_HEADERS},
             redirect=False,
             preload_content=False,
         )
@@ -157,8 +179,6 @@ class RestTransport:
                         "fewer rows per request (`batch_size`)",
                         code=str(reply.status),
                     )
-                if time.monotonic() > deadline:
-                    raise urllib3.exceptions.TimeoutError
         except BaseException:
             reply.close()
             raise
@@ -166,10 +186,9 @@ class RestTransport:
         media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip()
         return reply.status, media_type, b"".join(parts)
 
-    def _parsed(self, parse: Callable[[], _T]) -> _T:
-        try:
-            return parse()
-        except _PARSE_ERRORS as error:
-            raise ServingError(
-                f"{self._server} did not answer as TF Serving does: {error!r}", code="200"
-            ) from error
+
+def _is_timeout(error: urllib3.exceptions.HTTPError) -> bool:
+    # urllib3's error for a refused connection is a subclass of its TimeoutError.
+    return isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(
+        error, urllib3.exceptions.NewConnectionError
+    )

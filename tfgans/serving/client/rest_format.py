@@ -8,7 +8,8 @@ import base64
 import io
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+import tokenize
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,12 @@ _DTYPES = {
     "DT_BOOL": "bool",
     "DT_STRING": "string",
 }
+# TensorFlow Serving's REST API has no uint16.
+_JSON_DTYPES = set(_DTYPES.values()) - {"uint16"}
+# NumPy's limit.
+_MOST_AXES = 64
+# The header of an array of 64 axes is shorter.
+_LONGEST_NPY_HEADER = 1024
 
 
 class InvalidRequestError(ValueError):
@@ -43,8 +50,8 @@ class TensorInfo(NamedTuple):
     """Type and shape of an input or output.
 
     Attributes:
-        dtype: NumPy's name of the type, or "string" for bytes. A type that JSON does not support
-            has the name of its proto, say "DT_BFLOAT16".
+        dtype: NumPy's name of the type, or "string" for bytes. A type that the client does not
+            support has the name of its proto, say "DT_BFLOAT16".
         shape: Ints, None where the size is free. None if the number of axes is free.
     """
 
@@ -77,9 +84,32 @@ def _tensors_from_json(infos: Mapping[str, Any]) -> dict[str, TensorInfo]:
         sizes = [int(dim["size"]) for dim in info["tensor_shape"].get("dim", [])]
         shape = tuple(None if size < 0 else size for size in sizes)
         is_free = info["tensor_shape"].get("unknown_rank", False)
-        dtype = str(info["dtype"])
-        tensors[name] = TensorInfo(_DTYPES.get(dtype, dtype), None if is_free else shape)
+        tensors[name] = TensorInfo(dtype_name(str(info["dtype"])), None if is_free else shape)
     return tensors
+
+
+def dtype_name(proto_name: str) -> str:
+    """Returns the name in `TensorInfo` of a type of TensorFlow's protos, say "DT_FLOAT"."""
+    return _DTYPES.get(proto_name, proto_name)
+
+
+def check_tensor(name: str, info: TensorInfo, dtype: str, shape: Sequence[int]) -> None:
+    """Raises InvalidRequestError unless a tensor has the type and the shape of `info`.
+
+    Args:
+        name: Of the tensor, for errors.
+        info: The expected type and shape.
+        dtype: The received type, named as in `TensorInfo`.
+        shape: Ints, the received shape.
+    """
+    sizes_match = info.shape is None or (
+        len(info.shape) == len(shape)
+        and all(wanted in (None, size) for wanted, size in zip(info.shape, shape, strict=True))
+    )
+    if dtype != info.dtype or not sizes_match or min(shape, default=0) < 0:
+        raise InvalidRequestError(
+            f"{name!r} must be {info.dtype} {info.shape}. Received: {dtype} {tuple(shape)}"
+        )
 
 
 def to_json(name: str, array: np.ndarray) -> Any:
@@ -112,10 +142,17 @@ def from_json(
     Raises:
         InvalidRequestError: If the type or the shape differs from `info`.
     """
-    if info.dtype not in _DTYPES.values():
-        raise UnsupportedTypeError(f"{name!r} is of {info.dtype}, which JSON cannot hold")
+    if info.dtype not in _JSON_DTYPES:
+        raise UnsupportedTypeError(
+            f"{name!r} is of {info.dtype}, which the REST API does not support"
+        )
     if info.shape is None:
-        info = TensorInfo(info.dtype, (None,) * _depth(value))
+        depth = _depth(value)
+        if depth > _MOST_AXES:
+            raise InvalidRequestError(
+                f"{name!r} must have at most {_MOST_AXES} axes. Received: {depth}"
+            )
+        info = TensorInfo(info.dtype, (None,) * depth)
     shape, leaves = [], [value]
     for size in info.shape or ():
         if not all(isinstance(leaf, list) for leaf in leaves):
@@ -155,8 +192,8 @@ def _array(name: str, leaves: list[Any], dtype: str) -> np.ndarray:
             f"{name!r} must be of {dtype}. Received: JSON values of type {received}"
         )
     if np.dtype(dtype).kind == "f":
-        _check_precision(name, leaves, dtype)
-    elif np.dtype(dtype).kind in "iu" and leaves:
+        return _floats(name, leaves, dtype)
+    if np.dtype(dtype).kind in "iu" and leaves:
         limits = np.iinfo(dtype)
         if min(leaves) < limits.min or max(leaves) > limits.max:
             raise InvalidRequestError(
@@ -174,25 +211,16 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def _check_precision(name: str, leaves: list[Any], dtype: str) -> None:
-    """Raises InvalidRequestError for an integer that a float rounds, or a number too large."""
-    info = np.finfo(dtype)
-    # All integers below 2 to the number of digits are exact. TensorFlow Serving reads those beyond
-    # 64 bits as floats.
-    ints = [leaf for leaf in leaves if type(leaf) is int]
-    bad: list[Any] = [
-        leaf
-        for leaf in ints
-        if (abs(leaf) >= 2 ** (info.nmant + 1) and -(2**63) <= leaf < 2**64)
-        or abs(leaf) > int(info.max)
-    ]
-    if dtype != "float64":
-        wide = np.array([leaf for leaf in leaves if type(leaf) is float], np.float64)
-        bad += wide[np.isfinite(wide) & (np.abs(wide) > info.max)].tolist()
-    if bad:
+def _floats(name: str, leaves: list[Any], dtype: str) -> np.ndarray:
+    """Returns numbers, rounded to `dtype` or infinite beyond its range, as TensorFlow Serving."""
+    try:
+        numbers = np.array(leaves, np.float64)
+    except OverflowError as error:
         raise InvalidRequestError(
-            f"{name!r} must be of {dtype} without loss of precision. Received: {bad[0]!s:.40}"
-        )
+            f"{name!r} must be of {dtype}. Received: an integer beyond the range of float64"
+        ) from error
+    with np.errstate(over="ignore"):
+        return numbers.astype(dtype)
 
 
 def _to_text(value: bytes) -> str | dict[str, str]:
@@ -230,6 +258,7 @@ def inputs_from_json(body: Mapping[str, Any], info: SignatureInfo) -> dict[str, 
     As in TensorFlow Serving, columns that are no inputs are ignored, but in rows they are errors.
 
     Raises:
+        UnsupportedTypeError: If a column is of a type that the REST API does not support.
         InvalidRequestError: If the signature has no inputs, if the request has neither rows nor
             columns or both, or if an input is missing or of another type.
     """
@@ -252,7 +281,13 @@ def inputs_from_json(body: Mapping[str, Any], info: SignatureInfo) -> dict[str, 
         raise InvalidRequestError(
             f"The inputs must be: {joined_names(info.inputs)}. Missing: {joined_names(missing)}"
         )
-    return {name: from_json(name, inputs[name], info.inputs[name]) for name in info.inputs}
+    try:
+        return {name: from_json(name, inputs[name], info.inputs[name]) for name in info.inputs}
+    except UnsupportedTypeError as error:
+        if "inputs" in body:
+            raise
+        # All errors of rows have the same code in TensorFlow Serving.
+        raise InvalidRequestError(str(error)) from error
 
 
 def _columns(rows: Any, info: SignatureInfo) -> Any:
@@ -282,11 +317,13 @@ def reply_of(outputs: Mapping[str, np.ndarray], *, as_rows: bool) -> dict[str, A
 
     Raises:
         InvalidRequestError: If a reply in rows is impossible, since the outputs have no rows, or if
-            JSON cannot hold the type of an output.
+            the REST API does not support the type of an output.
     """
     for name, value in outputs.items():
-        if value.dtype.kind not in "OSU" and value.dtype.name not in _DTYPES.values():
-            raise InvalidRequestError(f"{name!r} is of {value.dtype.name}, which JSON cannot hold")
+        if value.dtype.kind not in "OSU" and value.dtype.name not in _JSON_DTYPES:
+            raise InvalidRequestError(
+                f"{name!r} is of {value.dtype.name}, which the REST API does not support"
+            )
     columns: dict[str, Any] = {
         name: to_json(name, value) if value.dtype.kind in "OSU" else np.asarray(value, order="C")
         for name, value in outputs.items()
@@ -327,18 +364,7 @@ def outputs_from_npy(body: bytes, info: SignatureInfo) -> dict[str, np.ndarray]:
     outputs, start = {}, 0
     for name, tensor in sorted(info.outputs.items()):
         array, start = _array_from_npy(body, start)
-        sizes_match = tensor.shape is None or (
-            len(tensor.shape) == array.ndim
-            and all(
-                size in (None, received)
-                for size, received in zip(tensor.shape, array.shape, strict=True)
-            )
-        )
-        if array.dtype.name != tensor.dtype or not sizes_match:
-            raise InvalidRequestError(
-                f"{name!r} must be {tensor.dtype} {tensor.shape}. Received: {array.dtype} "
-                f"{array.shape}"
-            )
+        check_tensor(name, tensor, array.dtype.name, array.shape)
         outputs[name] = array
     return outputs
 
@@ -352,9 +378,14 @@ def _array_from_npy(body: bytes, start: int) -> tuple[np.ndarray, int]:
     stream.seek(start)
     if np.lib.format.read_magic(stream) != (1, 0):
         raise InvalidRequestError("Expected version 1.0 of NumPy's format")
-    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    if is_fortran or dtype.hasobject:
-        raise InvalidRequestError("Expected numbers in C order")
+    try:
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(
+            stream, max_header_size=_LONGEST_NPY_HEADER
+        )
+    except (tokenize.TokenError, RecursionError, MemoryError) as error:
+        raise InvalidRequestError(f"Expected a header of NumPy's format: {error!r}") from error
+    if is_fortran or dtype.hasobject or min(shape, default=0) < 0:
+        raise InvalidRequestError("Expected numbers in C order, and sizes of at least 0")
     count = math.prod(shape)
     array = np.frombuffer(body, dtype, count, stream.tell()).reshape(shape)
     return array.copy(), stream.tell() + count * dtype.itemsize

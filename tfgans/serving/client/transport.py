@@ -1,11 +1,15 @@
 """The interface of the client to a server, independent of the protocol."""
 
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from tfgans.serving.client.rest_format import SignatureInfo
+
+_T = TypeVar("_T")
+# What parsing raises on a reply that is not TensorFlow Serving's.
+_PARSE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration)
 
 
 class ServingError(OSError):
@@ -18,6 +22,22 @@ class ServingError(OSError):
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def parsed(server: str, code: str, parse: Callable[[], _T]) -> _T:
+    """Returns the result of `parse`, or raises ServingError if it fails.
+
+    Args:
+        server: String, the server's address, for the error.
+        code: String, the code of the reply.
+        parse: Function without arguments that parses the reply.
+    """
+    try:
+        return parse()
+    except _PARSE_ERRORS as error:
+        raise ServingError(
+            f"{server} did not answer as TF Serving does: {error!r}", code=code
+        ) from error
 
 
 class VersionStatus(NamedTuple):
@@ -50,8 +70,14 @@ class Transport(Protocol):
     """A connection to a model on a server.
 
     All methods raise `ConnectionError` if there is no whole reply, `TimeoutError` if
-    the reply comes too late, and `ServingError` if the reply is an error.
+    the reply comes too late, and `ServingError` if the reply is an error or does not match the
+    signature.
+
+    Attributes:
+        ok: String, the code of replies that are no errors.
     """
+
+    ok: str
 
     def predict(
         self,

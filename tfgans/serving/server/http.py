@@ -50,7 +50,7 @@ def run(
     drain_seconds: float,
     access_log: bool,
 ) -> None:
-    """Serves until SIGINT or SIGTERM, and then completes the running requests.
+    """Serves until SIGINT or SIGTERM, and then gives running requests 20 s to complete.
 
     Args:
         application: The application.

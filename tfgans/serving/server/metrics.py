@@ -72,12 +72,15 @@ class Metrics:
         self._requests[model, _CODES.get(status, "INTERNAL")] += 1
 
     def time_request(self, model: str, method: str, seconds: float) -> None:
-        """Records the time of a successful request."""
+        """Records the time of a successful request; `method` is empty for GET requests."""
         self._request_latency.labels(model, method, "REST").observe(1e6 * seconds)
 
     def time_run(self, model: str, seconds: float) -> None:
-        """Records the time of a run of the model, which may answer several requests."""
-        self._runtime_latency.labels(model, "predict", "TF2").observe(1e6 * seconds)
+        """Records the time of a run of the model, which may answer several requests.
+
+        TensorFlow Serving's labels for a run in a session are "Predict" and "TF1".
+        """
+        self._runtime_latency.labels(model, "Predict", "TF1").observe(1e6 * seconds)
 
     def page(self) -> bytes:
         """Returns all metrics in Prometheus's text format."""

@@ -133,11 +133,8 @@ class ModelFolder:
         self._serve(self._policy, self._labels)
         if not self.models:
             reasons = "; ".join(reason for reason, _ in self._failed.values())
-            raise ValueError(
-                reasons
-                or f"{self.path} holds no version to serve: expected folders named 1, 2, ..., as "
-                "`tfgans export` makes them"
-            )
+            raise ValueError(reasons or self._reason_for_no_version())
+        self._warn_of_missing_versions(self._policy)
 
     @property
     def current(self) -> ServedModel:
@@ -175,7 +172,9 @@ class ModelFolder:
             ValueError: If a label has none of these versions.
         """
         with self._lock:
-            return self._load_wanted(config.policy, config.labels)
+            models = self._load_wanted(config.policy, config.labels)
+            self._warn_of_missing_versions(config.policy)
+            return models
 
     def configure(self, config: ModelConfig, models: Mapping[int, ServedModel]) -> bool:
         """Serves by another configuration; returns whether the served versions changed.
@@ -214,6 +213,30 @@ class ModelFolder:
         ]
         statuses += [] if loading is None else [VersionStatus(loading, "LOADING", "")]
         return sorted(statuses, reverse=True)
+
+    def _reason_for_no_version(self) -> str:
+        present = version_folders(self.path)
+        if self._policy.specific and present:
+            requested = ", ".join(map(str, self._policy.specific))
+            return (
+                f"{self.path} has none of the requested versions: {requested}. It has: "
+                f"{', '.join(map(str, sorted(present)))}. Request one of these"
+            )
+        return (
+            f"{self.path} holds no version to serve: expected folders named 1, 2, ..., as "
+            "`tfgans export` makes them"
+        )
+
+    def _warn_of_missing_versions(self, policy: VersionPolicy) -> None:
+        present = version_folders(self.path)
+        for version in policy.specific:
+            if version not in present:
+                _log.warning(
+                    "%s has no version %d, which is requested. It has: %s",
+                    self.path,
+                    version,
+                    ", ".join(map(str, sorted(present))),
+                )
 
     def _serve(self, policy: VersionPolicy, labels: Mapping[str, int]) -> bool:
         """Loads and drops versions as a policy says; returns whether any changed.

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -36,6 +37,7 @@ _T = TypeVar("_T")
 # JSON of more bytes is parsed and written outside the event loop.
 _LARGE = 2**17
 _PAGE = Path(__file__).with_name("explorer")
+_JSON_SPACE = " \t\n\r"
 _CONTENT_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -160,8 +162,9 @@ class Server:
             name = address.model if address.model in self._models.folders else ""
             reply = await self._dispatch(request, address)
             status = 200
-            if address.method == "predict":
-                self._metrics.time_request(name, address.method, time.perf_counter() - started)
+            # TensorFlow Serving names the methods of POST requests only.
+            method = address.method if address.method == "predict" else ""
+            self._metrics.time_request(name, method, time.perf_counter() - started)
             return reply
         except BaseException as error:
             status = http.status_of(error)
@@ -280,13 +283,11 @@ class Server:
         folder = self._models.folders.get(address.model)
         if folder is None:
             raise web.HTTPNotFound(text=f"Could not find any versions of model {address.model}")
-        version = address.version
-        if address.label is not None:
-            version = self._model(address).version
-        statuses = [s for s in folder.status() if version in (None, s.version)]
+        # TensorFlow Serving ignores the label here, also one that does not exist.
+        statuses = [s for s in folder.status() if address.version in (None, s.version)]
         if not statuses:
             raise web.HTTPNotFound(
-                text=f"Could not find version {version} of model {address.model}"
+                text=f"Could not find version {address.version} of model {address.model}"
             )
         return {"model_version_status": [_status_json(status) for status in statuses]}
 
@@ -347,9 +348,20 @@ def _file_handler(file: Path) -> Callable[[web.Request], Awaitable[web.Response]
     return answer
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"the number {text:.40}, which is beyond the range of float64")
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite)
+
+
 def _parsed(body: bytes) -> dict[str, Any]:
+    """Returns the JSON object at the start of a body. Like TensorFlow Serving, ignores the rest."""
     try:
-        request = json.loads(body)
+        request, _ = _DECODER.raw_decode(body.decode("utf-8-sig").lstrip(_JSON_SPACE))
     except (ValueError, RecursionError) as error:
         raise InvalidRequestError(f"The body must be JSON. Received: {error}") from error
     if not isinstance(request, dict):
