@@ -222,8 +222,14 @@ def test_bad_options(options, message):
         Evaluation(**{"evaluator": evaluator(), **options})
 
 
-def test_a_number_of_the_real_examples_decides_nothing():
+def test_a_number_without_a_better_direction_decides_only_with_a_mode():
     source = tfgans.data.from_array(tiny.digits(130))
     images = tfgans.evaluation.Evaluator(source, metrics=["ms_ssim"])
-    with pytest.raises(ValueError, match="no generator moves"):
+    with pytest.raises(ValueError, match="of which more, or less, is better"):
         Evaluation(images, monitor="ms_ssim(real)")
+    with pytest.raises(ValueError, match=r"`monitor` and `mode` must be set .* ms_ssim, ms_ssim"):
+        Evaluation(images, best_model="best.keras")
+    assert Evaluation(images, monitor="ms_ssim", mode="min").monitor == "ms_ssim"
+    assert Evaluation(images).monitor is None
+    both = tfgans.evaluation.Evaluator(source, metrics=["ms_ssim", "near_copies"])
+    assert Evaluation(both).monitor == "near_copies"

@@ -73,7 +73,8 @@ class Evaluation(Callback):
             `Doctor` rolled back the steps that led to it. Its step and number are in
             `best_model`.json. With `path`, a resumed run goes on from the best number so far.
             Default: None.
-        monitor: String, the number that decides. Default: None, the first of the record.
+        monitor: String, the number that decides. Default: None, the first of the record of which
+            more, or less, is better.
         mode: "min" or "max", which values of it are better. Default: "auto", the direction of the
             metric.
         progress: Bool, whether evaluations show a bar on stderr. Default: False.
@@ -128,11 +129,21 @@ class Evaluation(Callback):
         self.every_epochs = checks.positive_int("every_epochs", every_epochs)
         self.path = path if path is None else files.path(path)
         self.best_model = best_model if best_model is None else files.path(best_model)
-        if monitor is not None:
-            checks.instance("monitor", monitor, str, "'recall[digits_classifier]'")
-            evaluator.higher_is_better(monitor)
-        self.monitor = monitor
         self.mode = checks.choice("mode", mode, ("auto", "min", "max"))
+        directions = evaluator.directions
+        if monitor is None:
+            monitor = next((name for name, up in directions.items() if up is not None), None)
+        else:
+            checks.instance("monitor", monitor, str, "'recall[digits_classifier]'")
+            checks.choice("monitor", monitor, directions)
+            if mode == "auto":
+                evaluator.higher_is_better(monitor)
+        if monitor is None and best_model is not None:
+            raise ValueError(
+                "`monitor` and `mode` must be set to keep the best model: of none of the numbers "
+                f"{', '.join(directions)} more, or less, is better. Received: None"
+            )
+        self.monitor = monitor
         self.progress = checks.boolean("progress", progress)
         self.last_step: int | None = None
         self.record: Record | None = None
@@ -151,9 +162,7 @@ class Evaluation(Callback):
         rows = self._table.begin(self.model.step + 1)
         self._check_settings(self._table.path, before=bool(rows))
         for _, metric, value, *_ in rows:
-            if metric == (self.monitor or metric):
-                # The default of `monitor` is the first number of the table.
-                self.monitor = metric
+            if metric == self.monitor:
                 self._is_best(_number(value, self._table.path))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -185,12 +194,13 @@ class Evaluation(Callback):
             warnings.warn(f"Step {self.model.step} is not evaluated: {error}", stacklevel=2)
             return
         numbers = self.record.metrics
-        self.monitor = next(iter(numbers)) if self.monitor is None else self.monitor
         if logs is not None:
             logs.update({name: number.value for name, number in numbers.items()})
         if self._table is not None:
             step = self.model.step
             self._table.append([_row(step, name, number) for name, number in numbers.items()])
+        if self.monitor is None:
+            return
         if self._is_best(numbers[self.monitor].value) and self.best_model is not None:
             with files.atomic_write(self.best_model) as temporary:
                 self.model.save(temporary)
@@ -203,10 +213,8 @@ class Evaluation(Callback):
         if not (path.exists() and Path(best_model).exists()):
             return
         note = _object_in(path, remedy="Remove it to start again")
-        if isinstance(note.get("metric"), str) and isinstance(note.get("value"), float):
-            self.monitor = self.monitor or note["metric"]
-            if self.monitor == note["metric"]:
-                self.best = note["value"]
+        if note.get("metric") == self.monitor and isinstance(note.get("value"), float):
+            self.best = note["value"]
 
     def _check_settings(self, path: Path, *, before: bool) -> None:
         """Raises ValueError if the evaluations in the table have other settings."""

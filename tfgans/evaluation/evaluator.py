@@ -207,6 +207,18 @@ class Evaluator(SettingsRepr, Copyable):
             },
         }
 
+    @property
+    def directions(self) -> dict[str, bool | None]:
+        """Whether a better generator has a larger value, by the name of each number in a record.
+
+        None if neither a larger nor a smaller value is better; see `tfgans.metrics.Quantity`.
+        """
+        return {
+            record_name(metric, quantity, self.extractor): quantity.higher_is_better
+            for metric in self.metrics
+            for quantity in metric.quantities
+        }
+
     def higher_is_better(self, name: str) -> bool:
         """Returns whether a better generator has a larger value of a number.
 
@@ -217,11 +229,7 @@ class Evaluator(SettingsRepr, Copyable):
             ValueError: If the records have no such number, or neither a larger nor a smaller value
                 is better.
         """
-        directions = {
-            record_name(metric, quantity, self.extractor): quantity.higher_is_better
-            for metric in self.metrics
-            for quantity in metric.quantities
-        }
+        directions = self.directions
         higher = directions[checks.choice("name", name, directions)]
         if higher is None:
             raise ValueError(

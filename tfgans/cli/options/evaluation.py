@@ -1,6 +1,5 @@
 """Flags of what is measured, and the evaluator that they describe."""
 
-import math
 import re
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,6 @@ METRICS = (
 )
 # Of images without an extractor: what pixels say without a network.
 PIXEL_METRICS = ("sliced_wasserstein_distance", "ms_ssim", "near_copies")
-# Beyond this many numbers in an image, projections take minutes and gigabytes.
-_MOST_PROJECTED = 4096
 FLAGS = ("extractor", "extractor_sha256", "metrics", "num_samples", "num_real")
 
 
@@ -57,11 +54,8 @@ def evaluator(parser: Parser, source: "Source") -> "Evaluator":
     metrics = values.metrics
     extractor = values.extractor or _default_extractor(source)
     if extractor is None and metrics is None:
-        suits = {
-            "sliced_wasserstein_distance": math.prod(source.data_shape) <= _MOST_PROJECTED,
-            "ms_ssim": min(source.data_shape[:2]) >= SMALLEST_SIDE,
-        }
-        metrics = [name for name in PIXEL_METRICS if suits.get(name, True)]
+        is_large = min(source.data_shape[:2]) >= SMALLEST_SIDE
+        metrics = [name for name in PIXEL_METRICS if name != "ms_ssim" or is_large]
         if (source.num_classes or 0) > 1:
             warnings.warn(
                 "only pixels are measured. The images have labels: --extractor=classifier trains a "
