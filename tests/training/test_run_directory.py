@@ -81,6 +81,23 @@ def test_a_callback_that_stops_training_ends_the_run(tmp_path):
     assert [number.step for number in directory.evaluations()] == [4, 8, 9]
 
 
+def test_a_refused_continuation_changes_nothing(tmp_path):
+    def evaluated(metrics, steps, note):
+        evaluator = tfgans.evaluation.Evaluator(SOURCE, metrics=metrics)
+        options = {"evaluator": evaluator, "evaluate_every": 4, "notes": {"flags.txt": note}}
+        return run(tmp_path / "run", model(), steps=steps, **options)
+
+    evaluated(["ms_ssim"], 4, "first").train()  # No number decides which model is the best.
+    before = everything(tmp_path / "run")
+    refused = evaluated(["near_copies"], 8, "second")
+    with pytest.raises(ValueError, match=r"evaluations of other settings \(metrics differ\)"):
+        refused.train()
+    assert (tmp_path / "run" / "final.keras").exists()
+    assert (tmp_path / "run" / "flags.txt").read_text() == "first"
+    assert refused.directory.is_finished
+    assert everything(tmp_path / "run").keys() == before.keys()
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "run"

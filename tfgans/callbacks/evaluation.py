@@ -12,6 +12,7 @@ from tfgans import checks, files
 from tfgans.callbacks.callback import Callback
 from tfgans.callbacks.step_table import StepTable
 from tfgans.evaluation import Evaluator, MetricValue, NotFiniteError, Record
+from tfgans.gan import GAN
 
 _HEADER = "step,metric,value,low,high"
 
@@ -216,10 +217,25 @@ class Evaluation(Callback):
         if note.get("metric") == self.monitor and isinstance(note.get("value"), float):
             self.best = note["value"]
 
+    def check(self, model: GAN) -> None:
+        """Raises ValueError if the table holds evaluations of other settings; changes nothing.
+
+        Args:
+            model: The model that training continues with, at its step.
+        """
+        if self._table is not None:
+            rows = self._table.rows() if self._table.path.exists() else []
+            before = any(row[0].isdigit() and int(row[0]) <= model.step for row in rows)
+            self._check_protocol(self._table.path, self.evaluator.protocol(model), before=before)
+
     def _check_settings(self, path: Path, *, before: bool) -> None:
-        """Raises ValueError if the evaluations in the table have other settings."""
-        file = path.with_name(f"{path.name}.json")
+        """Writes the settings, or raises ValueError if the table has evaluations of others."""
         protocol = self.evaluator.protocol(self.model)
+        self._check_protocol(path, protocol, before=before)
+        files.write_text(_settings_of(path), json.dumps(protocol, indent=2) + "\n")
+
+    def _check_protocol(self, path: Path, protocol: dict[str, Any], *, before: bool) -> None:
+        file = _settings_of(path)
         if before and file.exists():
             other = _object_in(file, remedy="Remove it and the table to start a new table")
             different = sorted(key for key in protocol if other.get(key) != protocol[key])
@@ -228,7 +244,6 @@ class Evaluation(Callback):
                     f"{path} holds evaluations of other settings ({', '.join(different)} differ). "
                     "Evaluate with the same settings, or remove the file to start a new table"
                 )
-        files.write_text(file, json.dumps(protocol, indent=2) + "\n")
 
     def _is_best(self, value: float) -> bool:
         higher = self.mode == "max" or (
@@ -238,6 +253,11 @@ class Evaluation(Callback):
         if better:
             self.best = value
         return better
+
+
+def _settings_of(table: Path) -> Path:
+    """Returns the file of the settings of the evaluations in a table."""
+    return table.with_name(f"{table.name}.json")
 
 
 def _number(cell: str, path: Path) -> float:

@@ -98,8 +98,11 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
         generated = data.load_split(parser, "samples_split")
     evaluator = evaluation.evaluator(parser, source)
     record = evaluator.evaluate(generated, notes=notes, progress=True)
-    record = add_to_record(path, record)
-    print(record.table())
+    try:
+        record = add_to_record(path, record)
+    finally:
+        # Also if the folder cannot be written: an evaluation may have taken hours.
+        print(record.table())
     if len(source.data_shape) == 3:
         picture = tfgans.evaluation.neighbors_picture(*evaluator.neighbors())
         pictures.write_png(path.with_name("neighbors.png"), picture)

@@ -217,7 +217,7 @@ def _run(
             said = [row.state, f"{row.step} steps", f"{row.cpu_seconds:.1f} CPU s"]
             numbers = list(row.metrics.items())[:_NUM_SAID]
             said += [f"{short_name(name)} {value:.4g}" for name, value in numbers]
-            said += [error] if error else []
+            said += [row.error] if row.error else []
             sys.stderr.write(f"[{done}/{len(rows)}] {cell.name}: {', '.join(said)}\n")
 
 

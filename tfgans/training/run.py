@@ -328,11 +328,13 @@ class Run:
                 f"`evaluate_every` must be a multiple of `steps_per_epoch` = {steps_per_epoch}. "
                 f"Received: {every_steps}"
             )
+        decides = any(higher is not None for higher in evaluator.directions.values())
         evaluation = callbacks.Evaluation(
             evaluator,
             every_epochs=every // steps_per_epoch,
             path=self.directory.evaluation_log,
-            best_model=self.directory.best_model,
+            # Of some numbers neither more nor less is better.
+            best_model=self.directory.best_model if decides else None,
             progress=True,
         )
         evaluation.last_step = self._steps  # Without `steps` the time limit sets it at the end.
@@ -517,6 +519,8 @@ class Run:
         gan, run = self._gan, self.directory
         restored = self._backup.restore(gan)
         self._check_progress(gan.step)
+        if self._evaluation is not None:
+            self._evaluation.check(gan)
         if gan.step % gan.steps_per_execution:
             raise ValueError(
                 f"{run.path} is at step {gan.step}, which is not a multiple of "
