@@ -212,7 +212,7 @@ class Counting(keras.Model):
         self.train_function = lambda iterator: [next(iterator) for _ in range(self.count)] and {}
 
 
-def test_of_chooses_executions():
+def test_of_tunes_steps_per_execution():
     class Ranges(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
             self.model.ranges.append([batch])

@@ -174,12 +174,14 @@ def test_removal_does_not_follow_links(tmp_path):
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "file").write_text("mine")
+    (victim / "saved_model.pb").write_bytes(b"")
     versions = tmp_path / "versions"
     versions.mkdir()
     (versions / f"{files.temporary_prefix()}999999999-x").symlink_to(victim)
     files.remove_temporaries(versions)
     (versions / "1").symlink_to(victim)
     (versions / "new").mkdir()
+    (versions / "new" / "saved_model.pb").write_bytes(b"")
     publish.publish(versions / "new", versions, keep=1)
     assert os.listdir(versions) == ["2"]
     assert (victim / "file").read_text() == "mine"

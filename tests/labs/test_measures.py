@@ -91,7 +91,7 @@ class TestEquilibrium:
             gan.discriminator.set_probabilities([0.8, 0.2])
             gan.generator.set_probabilities([0.3, 0.7])
         real = np.random.default_rng(0).normal(size=(4096, 2)).astype(np.float32)
-        payoff, pairs = equilibrium._look(gan, real)
+        payoff, pairs = equilibrium._measure(gan, real)
         assert payoff == pytest.approx(games.equilibrium(gan, real).value, abs=0.05)
         assert pairs.shape == (k, k)
 

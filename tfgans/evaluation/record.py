@@ -17,7 +17,7 @@ _PARTS = ("extractor", "fake", "metrics", "real", "versions")
 # Entries without which a record cannot be compared.
 _ENTRIES = {
     "extractor": ("name", "checksum", "resizing"),
-    "real": ("source", "split", "num_examples", "data_shape"),
+    "real": ("source", "split", "num_examples"),
     "fake": ("num_examples",),
 }
 # The settings that must be equal for two numbers to compare.
@@ -253,6 +253,7 @@ class Record:
             for row in rows
         ]
         real, extractor = self.real, self.extractor
+        shape = real.get("data_shape", "unknown")
         hidden = {"checksum", "class_shares", "class_names"}
         if self.fake.get("classes") is None:
             hidden.add("classes")
@@ -263,7 +264,7 @@ class Record:
             [
                 *lines,
                 "",
-                f"real       {real['source']}, split {real['split']}, shape {real['data_shape']}",
+                f"real       {real['source']}, split {real['split']}, shape {shape}",
                 f"fake       {shown}",
                 *_class_line(self.fake),
                 f"extractor  {extractor['name']}, resizing {extractor['resizing']}, checksum "
