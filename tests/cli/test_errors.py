@@ -123,6 +123,7 @@ WORK = [
     ("evaluate --image_size=16 --metrics=frechet_distance" + OF_ARRAY, "--extractor=classifier"),
     ("evaluate --extractor=vgg" + OF_ARRAY, r"keras:FILE:LAYER\[:PROBABILITIES\]"),
     ("evaluate --extractor=keras:a.h5:x" + OF_ARRAY, "of a file that ends in .keras"),
+    ("evaluate --flip" + OF_ARRAY, "--flip mirrors images in training only"),
     ("evaluate --extractor_sha256=0" + OF_ARRAY, "goes with --extractor=inception"),
     ("evaluate --samples={made}/a.npy --out={made}/a.npy/x", "a.npy is a file"),
     ("evaluate --run_dir={python} --out={new}", "not loaded by name.*--dataset"),

@@ -75,6 +75,10 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
     from tfgans import class_names, pictures
 
     values = parser.values
+    if values["flip"].present:
+        raise ValueError(
+            "--flip mirrors images in training only: an evaluation has no use for it. Leave it out"
+        )
     path = _record_path(parser)
     notes: dict[str, Any] = {}
     generated: Any
