@@ -6,6 +6,8 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -272,3 +274,11 @@ def test_overview(capsys):
     assert main.main(["help", "sample"]) == 0
     assert capsys.readouterr().out.startswith(main.load("sample").summary)
     assert main.main(["--version"]) == 0
+
+
+def test_a_reader_that_stops_reading_ends_a_command_without_a_word():
+    arguments = [sys.executable, "-m", "tfgans", "train", "--help"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE

@@ -472,7 +472,7 @@ def test_folders_of_other_things_are_refused(copied, tmp_path):
 )
 def test_damaged_records(text, copied):
     (copied / "run.json").write_text(text, errors="surrogateescape")
-    with pytest.raises(ValueError, match=r"is damaged\. Choose another"):
+    with pytest.raises(ValueError, match=r"is damaged\. Restore it"):
         run(copied).plan()
 
 

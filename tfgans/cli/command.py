@@ -89,6 +89,16 @@ class Command:
         Returns:
             The exit code: 0 done, 1 failed, 2 wrong flags, 128 + n ended by signal n.
         """
+        try:
+            code = self._main(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # `head` and its like have read enough. At its exit Python would write the rest again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + signal.SIGPIPE
+        return code
+
+    def _main(self, arguments: Sequence[str] | None) -> int:
         words = list(sys.argv[1:] if arguments is None else arguments)
         if self.action and not _HELP.intersection(words):
             if words[:1] != [self.action]:
@@ -150,6 +160,8 @@ class Command:
                 return self.run(parser, left)
         except Exit as end:
             return self._fail(str(end), end.code, prefix="" if end.code > 2 else "error: ")
+        except BrokenPipeError:
+            raise
         except (ValueError, OSError, FloatingPointError, ImportError) as error:
             return self._fail(str(error))
         except _memory_errors() as error:

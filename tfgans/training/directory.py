@@ -281,8 +281,7 @@ class RunDirectory:
             return {**parts, "finished": finished, "class_names": names}
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
-                f"{self._run_json} is damaged. Choose another run directory, or remove this "
-                "directory"
+                f"{self._run_json} is damaged. Restore it, or take another folder"
             ) from error
 
     def time_spent(self) -> list[TimeSpent]:
