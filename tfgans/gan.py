@@ -123,9 +123,9 @@ class GAN(keras.Model):
             `export` then use. The effective decay is min(ema, (1 + step) / (10 + step)), as in
             `tf.train.ExponentialMovingAverage`, so that the initial weights are soon forgotten.
             Default: None, no average.
-        seed: Int, the seed of the draws of training. Others have seeds of their own: the networks'
-            initial weights and random layers, the components of a `MixtureGenerator`, and the
-            examples of `sample` and of exports. Default: 0.
+        seed: Int, the seed of the draws of training. It does not seed the networks' initial weights
+            and random layers, the components that a `MixtureGenerator` draws, or the examples of
+            `sample` and of exports. Default: 0.
         name: String, optional.
 
     Call arguments:

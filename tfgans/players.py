@@ -332,7 +332,7 @@ class Player:
         return variables
 
     def _gradients(
-        self, loss: Loss, examples: Sequence[tf.Tensor | None], *, count: int = 1
+        self, loss: Loss, examples: Sequence[tf.Tensor | None], *, num_micro_batches: int = 1
     ) -> tuple[list[tf.Tensor | None], tf.Tensor]:
         sources = self._sources()
         # The weights of the other network need no gradient, so the tape does not record them.
@@ -340,19 +340,22 @@ class Player:
             tape.watch(sources)
             with self._shared_weights():
                 value, logged = loss(*examples)
-            scaled = self._scale(value if count == 1 else value / count)
+            scaled = self._scale(value if num_micro_batches == 1 else value / num_micro_batches)
         return tape.gradient(scaled, sources), logged
 
     def _summed_gradients(
         self, loss: Loss, examples: Sequence[tf.Tensor | None]
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
-        count = self.accumulate_steps
-        cut = [None if tensor is None else _micro_batches(tensor, count) for tensor in examples]
+        num_micro_batches = self.accumulate_steps
+        cut = [
+            None if tensor is None else _micro_batches(tensor, num_micro_batches)
+            for tensor in examples
+        ]
 
         def gradients_of(index: int | tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
             rows = [None if tensor is None else tensor[index] for tensor in cut]
-            with random.micro_batch(index, count):
-                gradients, logged = self._gradients(loss, rows, count=count)
+            with random.micro_batch(index, num_micro_batches):
+                gradients, logged = self._gradients(loss, rows, num_micro_batches=num_micro_batches)
             # A variable that the loss does not depend on has the gradient None: use zeros.
             return [
                 tf.zeros_like(source) if gradient is None else tf.convert_to_tensor(gradient)
@@ -367,11 +370,11 @@ class Player:
             return index + 1, sums, logged + more
 
         _, sums, logged = tf.while_loop(
-            lambda index, *_: index < count,
+            lambda index, *_: index < num_micro_batches,
             add,
             (tf.constant(1), *gradients_of(0)),
             parallel_iterations=1,
-            maximum_iterations=count - 1,
+            maximum_iterations=num_micro_batches - 1,
         )
         return sums, logged
 
@@ -648,31 +651,35 @@ def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
 
 
 def map_micro_batches(
-    function: Callable[..., tf.Tensor], *examples: tf.Tensor | None, count: int
+    function: Callable[..., tf.Tensor], *examples: tf.Tensor | None, num_micro_batches: int
 ) -> tf.Tensor:
     """Returns `function(*examples)` [batch, ...], computed in micro-batches."""
-    if count == 1:
+    if num_micro_batches == 1:
         return function(*examples)
-    cut = [None if tensor is None else _micro_batches(tensor, count) for tensor in examples]
+    cut = [
+        None if tensor is None else _micro_batches(tensor, num_micro_batches) for tensor in examples
+    ]
 
     def make(index: tf.Tensor) -> tf.Tensor:
-        with random.micro_batch(index, count):
+        with random.micro_batch(index, num_micro_batches):
             return function(*[None if tensor is None else tensor[index] for tensor in cut])
 
-    made = tf.map_fn(make, tf.range(count), fn_output_signature=tf.float32, parallel_iterations=1)
-    return tf.concat(tf.unstack(made, num=count), axis=0)
+    made = tf.map_fn(
+        make, tf.range(num_micro_batches), fn_output_signature=tf.float32, parallel_iterations=1
+    )
+    return tf.concat(tf.unstack(made, num=num_micro_batches), axis=0)
 
 
-def _micro_batches(batch: tf.Tensor, count: int) -> tf.Tensor:
-    """Returns [count, rows, ...]; the length of the batch is a multiple."""
+def _micro_batches(batch: tf.Tensor, num_micro_batches: int) -> tf.Tensor:
+    """Returns [num_micro_batches, rows, ...]; the length of the batch is a multiple."""
     num_rows = batch.shape[0]
-    if num_rows is not None and num_rows % count:
+    if num_rows is not None and num_rows % num_micro_batches:
         raise ValueError(
-            f"The batch must be a multiple of accumulate_steps={count}. Received: {num_rows} "
-            "examples"
+            f"The batch must be a multiple of accumulate_steps={num_micro_batches}. Received: "
+            f"{num_rows} examples"
         )
-    size = -1 if num_rows is None else num_rows // count
-    return tf.reshape(batch, [count, size, *batch.shape[1:]])
+    size = -1 if num_rows is None else num_rows // num_micro_batches
+    return tf.reshape(batch, [num_micro_batches, size, *batch.shape[1:]])
 
 
 def _after(

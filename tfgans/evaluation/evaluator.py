@@ -369,8 +369,8 @@ def evaluate(
     record says "uniform".
 
     Standard errors of nearest-neighbor metrics are rough: in simulations 1.2 to 2 times too large.
-    With fewer than 20 examples the jackknife gives no errors: only numbers with an error of their
-    own, such as shares (binomial), have them.
+    With fewer than 20 examples the jackknife gives no errors: only numbers whose error is computed
+    in another way, such as shares (binomial), have them.
 
     The Frechet distance and the Inception score use all examples, read in chunks. Metrics of pairs
     use at most 10 000; the record states the number.

@@ -216,7 +216,9 @@ class DCD(GAN):
                 shapes.batch_size(real), labels, stream=stream, training=True
             ).values
 
-        fake = players.map_micro_batches(refined, real, labels, count=self.accumulate_steps)
+        fake = players.map_micro_batches(
+            refined, real, labels, num_micro_batches=self.accumulate_steps
+        )
 
         def descend(index: int | tf.Tensor) -> None:
             number = stream.update
