@@ -14,7 +14,13 @@ from tfgans.class_names import number
 from tfgans.serving.client.inputs import checked_headers, converted, ints, is_int, is_name
 from tfgans.serving.client.rest import RestTransport
 from tfgans.serving.client.rest_format import SignatureInfo, joined_names
-from tfgans.serving.client.transport import Metadata, ServingError, Transport, VersionStatus
+from tfgans.serving.client.transport import (
+    Metadata,
+    RequestSettings,
+    ServingError,
+    Transport,
+    VersionStatus,
+)
 
 __all__ = ["Client", "Metadata", "ServingError", "VersionStatus"]
 
@@ -118,9 +124,8 @@ class Client:
             )
         self._retries = checks.int_at_least("retries", retries, 0)
         self._batch_size = checks.positive_int("batch_size", batch_size)
-        self._transport = _transport(
-            address, model, version, label, seconds, checked_headers(headers or {})
-        )
+        settings = RequestSettings(model, version, label, seconds, checked_headers(headers or {}))
+        self._transport = _transport(address, settings)
         self._version = version
         self._known: Metadata | None = None
         self._is_closed = False
@@ -406,14 +411,7 @@ def _signature(target: _Target, name: str) -> SignatureInfo:
     return target.signatures[name]
 
 
-def _transport(
-    address: str,
-    model: str,
-    version: int | None,
-    label: str | None,
-    timeout: float,
-    headers: Mapping[str, str],
-) -> Transport:
+def _transport(address: str, settings: RequestSettings) -> Transport:
     expected = "`address` must be http://HOST:PORT, https://HOST or grpc://HOST:PORT"
     # Errors do not repeat a password.
     received = checks.short(re.sub(r"//.*@", "//...@", str(address)))
@@ -427,7 +425,7 @@ def _transport(
             "into `headers`"
         )
     if url.scheme in ("http", "https") and url.host:
-        return RestTransport(str(address), model, version, label, timeout, headers)
+        return RestTransport(str(address), settings)
     if url.scheme == "grpc" and url.host and url.port and url.path in (None, "/"):
         try:
             from tfgans.serving.client.grpc_transport import GrpcTransport
@@ -436,5 +434,5 @@ def _transport(
                 f"gRPC needs more packages: {checks.install_command('serving')}. "
                 f"Missing: {error.name}"
             ) from error
-        return GrpcTransport(f"{url.host}:{url.port}", model, version, label, timeout, headers)
+        return GrpcTransport(f"{url.host}:{url.port}", settings)
     raise ValueError(f"{expected}. Received: {received}")

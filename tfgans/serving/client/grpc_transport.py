@@ -29,6 +29,7 @@ from tfgans.serving.client.rest_format import (
 )
 from tfgans.serving.client.transport import (
     Metadata,
+    RequestSettings,
     ServingError,
     VersionStatus,
     parsed,
@@ -56,24 +57,13 @@ class GrpcTransport:
 
     Args:
         address: "HOST:PORT".
-        model: String, the model's name.
-        version: Int or None, the version to ask.
-        label: String or None, the version label to ask.
-        timeout: Float, seconds for a request and its reply.
-        headers: Metadata of all requests, by name.
+        settings: `RequestSettings`.
     """
 
     ok = "OK"
 
-    def __init__(
-        self,
-        address: str,
-        model: str,
-        version: int | None,
-        label: str | None,
-        timeout: float,
-        headers: Mapping[str, str],
-    ) -> None:
+    def __init__(self, address: str, settings: RequestSettings) -> None:
+        model, version, label, timeout, headers = settings
         self._server, self._timeout = address, timeout
         # gRPC takes names in lower case only.
         self._metadata = [(name.lower(), value) for name, value in headers.items()]

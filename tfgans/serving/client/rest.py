@@ -19,6 +19,7 @@ from tfgans.serving.client.rest_format import (
 )
 from tfgans.serving.client.transport import (
     Metadata,
+    RequestSettings,
     ServingError,
     VersionStatus,
     parsed,
@@ -40,24 +41,13 @@ class RestTransport:
 
     Args:
         address: "http://HOST:PORT" or "https://HOST".
-        model: String, the model's name.
-        version: Int or None, the version to ask.
-        label: String or None, the version label to ask.
-        timeout: Float, seconds for a request and its reply.
-        headers: Headers of all requests, by name.
+        settings: `RequestSettings`.
     """
 
     ok = "200"
 
-    def __init__(
-        self,
-        address: str,
-        model: str,
-        version: int | None,
-        label: str | None,
-        timeout: float,
-        headers: Mapping[str, str],
-    ) -> None:
+    def __init__(self, address: str, settings: RequestSettings) -> None:
+        model, version, label, timeout, headers = settings
         self._server = address.rstrip("/")
         self._model = f"{self._server}/v1/models/{urllib.parse.quote(model, safe='')}"
         self._pinned = self._model

@@ -40,6 +40,24 @@ def parsed(server: str, code: str, parse: Callable[[], _T]) -> _T:
         ) from error
 
 
+class RequestSettings(NamedTuple):
+    """What all requests of a client have in common.
+
+    Attributes:
+        model: String, the model's name.
+        version: Int or None, the version to ask.
+        label: String or None, the version label to ask.
+        timeout: Float, seconds for a request and its reply.
+        headers: Headers (gRPC: metadata) by name.
+    """
+
+    model: str
+    version: int | None
+    label: str | None
+    timeout: float
+    headers: Mapping[str, str]
+
+
 class VersionStatus(NamedTuple):
     """The state of a version on a server.
 
