@@ -50,8 +50,6 @@ from tfgans.weighted import Weighted
 # The draws of augmentation and of noise: independent for real and fake examples.
 _ROLES_OF_REAL = (Role.AUGMENTATION_OF_REAL, Role.NOISE_ON_REAL)
 _ROLES_OF_FAKE = (Role.AUGMENTATION_OF_FAKE, Role.NOISE_ON_FAKE)
-# The keys of samples.
-_KEYS = tf.TensorSpec([None, 2], tf.int64)
 
 
 class _Examples(NamedTuple):
@@ -218,8 +216,8 @@ class GAN(keras.Model):
             averages.check_precision(generator)
             average = averages.copy_network(generator)
             average.trainable = False
-        self._set_generator(generator_player, average)
         self.discriminator_player = discriminator_player
+        self._set_generator(generator_player, average)
         self._log_means = LogMeans(self._log_names())
         self._step = self.add_weight(
             name="step",
@@ -255,15 +253,10 @@ class GAN(keras.Model):
         self.generator = player.network
         self.ema_generator = average
         self._sampler = sampling.Sampler(
-            self.sampling_generator, num_classes=self.num_classes, draw_latents=self._latent_draws
-        )
-        # By refinement, and by whether latents are truncated.
-        self._sample_functions: dict[tuple[Langevin | None, bool], Callable[..., tf.Tensor]] = {}
-        self._components_function = tf.function(
-            self._sampler.components, input_signature=[_KEYS], autograph=False
-        )
-        self._classes_function = tf.function(
-            self._sampler.classes, input_signature=[_KEYS], autograph=False
+            self.sampling_generator,
+            num_classes=self.num_classes,
+            draw_latents=self._latent_draws,
+            logits_fn=self.discriminator_player.mean_logits,
         )
 
     # State.
@@ -472,7 +465,7 @@ class GAN(keras.Model):
         ```
         """
         self.check_resizable()
-        self._checked_component(component)
+        self._sampler.check_component(component)
         count = self._sampler.num_components
         if count == 1:
             raise ValueError(
@@ -506,7 +499,7 @@ class GAN(keras.Model):
         ```
         """
         self.check_resizable()
-        self._checked_component(component)
+        self._sampler.check_component(component)
         checks.non_negative("noise", noise)
         count = self._sampler.num_components
         self._take_components([*range(count), component])
@@ -1486,39 +1479,16 @@ class GAN(keras.Model):
                 conditional, or `truncation` is not above 0, or is passed to a model that overrides
                 `draw_latents`.
         """
-        checks.positive_int("batch_size", batch_size)
-        if truncation is not None:
-            checks.positive("truncation", truncation)
-            if not self._sampler.draws_standard_normal:
-                raise ValueError(
-                    "`truncation` needs standard normal latents, and the model overrides "
-                    "`draw_latents`. Leave it out"
-                )
-        seed = secrets.randbits(62) if seed is None else seed
-        keys = sampling.sample_keys(seed, n)
-        if component is None:
-            components = self.sample_components(n, seed)
-        else:
-            components = np.full(n, self._checked_component(component), np.int32)
-        if labels is None:
-            classes = self.sample_labels(n, seed)
-        else:
-            classes = check_labels(labels, n, self.num_classes)
-        limits = None if truncation is None else np.full(n, truncation, np.float32)
-        function = self._sample_function(
-            self._checked_refinement(refine), truncates=limits is not None
+        checks.positive_int("n", n)
+        return self._sampler.sample(
+            n,
+            secrets.randbits(62) if seed is None else seed,
+            labels=None if labels is None else check_labels(labels, n, self.num_classes),
+            component=component,
+            truncation=truncation,
+            refinement=self._refinement_of_samples(refine),
+            batch_size=batch_size,
         )
-        chunks = [slice(first, first + batch_size) for first in range(0, n, batch_size)]
-        examples = [
-            function(
-                keys[rows],
-                classes[rows],
-                components[rows],
-                *(() if limits is None else (limits[rows],)),
-            )
-            for rows in chunks
-        ]
-        return np.concatenate([chunk.numpy() for chunk in examples])
 
     def sample_components(self, n: int, seed: int) -> np.ndarray:
         """Returns int32 [n]: the component of each of the examples that `sample(n, seed)` returns.
@@ -1528,10 +1498,7 @@ class GAN(keras.Model):
         Raises:
             ValueError: If `n` is not a positive int, or `seed` no int.
         """
-        keys = sampling.sample_keys(seed, n)
-        if self._sampler.num_components == 1:
-            return np.zeros(n, np.int32)
-        return self._components_function(keys).numpy()
+        return self._sampler.sample_components(n, seed)
 
     def sample_labels(self, n: int, seed: int) -> np.ndarray:
         """Returns int32 [n]: the class of each of the examples that `sample(n, seed)` returns.
@@ -1541,10 +1508,7 @@ class GAN(keras.Model):
         Raises:
             ValueError: If `n` is not a positive int, or `seed` no int.
         """
-        keys = sampling.sample_keys(seed, n)
-        if self.num_classes is None:
-            return np.zeros(n, np.int32)
-        return self._classes_function(keys).numpy()
+        return self._sampler.sample_labels(n, seed)
 
     def export(
         self,
@@ -1597,7 +1561,7 @@ class GAN(keras.Model):
         generator = self.sampling_generator
         if component is not None:
             components = GeneratorPlayer(generator).components
-            generator = components[self._checked_component(component)]
+            generator = components[self._sampler.check_component(component)]
         if format != "tf_saved_model":
             if (class_names, card, keep) != (None, None, None):
                 raise ValueError(
@@ -1645,55 +1609,15 @@ class GAN(keras.Model):
         """What a `Sampler` takes: None for the standard normal latents of `GAN`."""
         return None if type(self).draw_latents is GAN.draw_latents else self.draw_latents
 
-    def _sample_function(
-        self, refinement: Langevin | None, *, truncates: bool
-    ) -> Callable[..., tf.Tensor]:
-        """Returns the graph of `Sampler.from_keys`, cached."""
-        key = refinement, truncates
-        if key not in self._sample_functions:
-            logits_fn = self.discriminator_player.mean_logits
-
-            def samples(
-                keys: tf.Tensor,
-                classes: tf.Tensor,
-                components: tf.Tensor,
-                limits: tf.Tensor | None = None,
-            ) -> tf.Tensor:
-                return self._sampler.from_keys(
-                    keys,
-                    classes,
-                    components,
-                    limits=limits,
-                    refinement=refinement,
-                    logits_fn=logits_fn,
-                )
-
-            rows = tf.TensorSpec([None], tf.int32)
-            limits = [tf.TensorSpec([None], tf.float32)] * truncates
-            self._sample_functions[key] = tf.function(
-                samples, input_signature=[_KEYS, rows, rows, *limits], autograph=False
-            )
-        return self._sample_functions[key]
-
-    def _checked_refinement(self, refine: Langevin | Literal[False] | None) -> Langevin | None:
+    def _refinement_of_samples(self, refine: Langevin | Literal[False] | None) -> Langevin | None:
+        """Returns the settings of a refinement that `sample` can do, or None."""
         if refine is None:
             refine = self.refinement or False
         if refine is False:
             return None
         checks.instance("refine", refine, Langevin, "tfgans.refinement.Langevin(steps=20)")
-        self._sampler.check_prior(refine)
         compatibility.refuse_groups(self.discriminator_player, "a refinement (`refine`)")
         return refine
-
-    def _checked_component(self, component: int) -> int:
-        checks.int_at_least("component", component, 0)
-        count = self._sampler.num_components
-        if component >= count:
-            raise ValueError(
-                f"`component` must be from 0 to {count - 1}: the generator has {count} "
-                f"component{'s' * (count > 1)}. Received: {component}"
-            )
-        return component
 
     # Files and configs.
 

@@ -3,6 +3,8 @@
 `GAN.sample`, the signatures of an export and the metrics all go through `Sampler`, so that a seed
 gives the same image everywhere. The key of a sample is (seed, index); everything that is drawn for
 it is drawn from this key, and so does not depend on the other samples.
+
+The methods of `Sampler` in terms of keys are for graphs. Those in terms of a seed return arrays.
 """
 
 import functools
@@ -20,6 +22,7 @@ from tfgans.refinement import Langevin
 
 # The largest number that `random.uniform` draws.
 _LARGEST_UNIFORM = 1.0 - 2.0**-24
+_KEYS = tf.TensorSpec([None, 2], tf.int64)
 
 DrawLatents: TypeAlias = Callable[[random.RowDraws], tf.Tensor]
 # Float32 [rows, ...] -> float32 [rows, 1].
@@ -84,11 +87,7 @@ def draw_labels(n: int, seed: int, shares: Sequence[float] | np.ndarray) -> np.n
 @functools.lru_cache(maxsize=16)
 def _drawing(shares: tuple[float, ...]) -> tf.types.experimental.PolymorphicFunction:
     """Returns a compiled function of keys: eager draws row by row take 100 times longer."""
-    return tf.function(
-        lambda keys: draw_classes(keys, len(shares), shares),
-        input_signature=[tf.TensorSpec([None, 2], tf.int64)],
-        autograph=False,
-    )
+    return _graph_of_keys(lambda keys: draw_classes(keys, len(shares), shares))
 
 
 def truncate(latents: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
@@ -130,6 +129,8 @@ class Sampler:
         num_classes: Int, of a conditional generator; else None.
         draw_latents: Callable `(draws) -> float32 [rows, *latent_shape]`; `draws` is a
             `tfgans.random.RowDraws`. Default: standard normal latents.
+        logits_fn: Callable `(examples, classes) -> float32 [rows, 1]`, the discriminator's logits,
+            which refinements need. Default: None, without refinements.
 
     Attributes:
         latent_shape: The shape of a latent.
@@ -144,6 +145,7 @@ class Sampler:
         *,
         num_classes: int | None,
         draw_latents: DrawLatents | None = None,
+        logits_fn: LogitsFn | None = None,
     ) -> None:
         self.generator = generator
         self.num_classes = num_classes
@@ -152,9 +154,27 @@ class Sampler:
         self._player = players.GeneratorPlayer(generator)
         self.draws_standard_normal = draw_latents is None
         self._draw_latents = draw_latents or (lambda draws: draws.normal(self.latent_shape))
+        self._logits_fn = logits_fn
+        # The graphs behind the methods in terms of a seed; those of `sample` by their settings.
+        self._components_graph = _graph_of_keys(self.components)
+        self._classes_graph = _graph_of_keys(self.classes)
+        self._sample_graphs: dict[tuple[Langevin | None, bool], Callable[..., tf.Tensor]] = {}
 
-    def check_prior(self, refinement: Langevin) -> None:
-        """Raises ValueError if a refinement has the density of other latents than those drawn."""
+    def check_component(self, component: int) -> int:
+        """Returns the number of a component, or raises ValueError if there is no such component."""
+        checks.int_at_least("component", component, 0)
+        count = self.num_components
+        if component >= count:
+            raise ValueError(
+                f"`component` must be from 0 to {count - 1}: the generator has {count} "
+                f"component{'s' * (count > 1)}. Received: {component}"
+            )
+        return component
+
+    def check_refinement(self, refinement: Langevin) -> None:
+        """Raises ValueError if samples cannot be refined with these settings."""
+        if self._logits_fn is None:
+            raise ValueError("A refinement needs `logits_fn`. Received: a sampler without")
         if refinement.prior and not self.draws_standard_normal:
             raise ValueError(
                 "`prior=True` adds the density of standard normal latents, and the model overrides "
@@ -195,7 +215,6 @@ class Sampler:
         components: tf.Tensor | None,
         *,
         refinement: Langevin | None = None,
-        logits_fn: LogitsFn | None = None,
         key: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Returns float32 [rows, ...] examples.
@@ -206,10 +225,10 @@ class Sampler:
             components: Int32 [rows]. None: the latent alone decides.
             refinement: Settings with which examples, or their latents, climb the logit. Default:
                 None, no refinement.
-            logits_fn: Callable `(examples, classes) -> float32 [rows, 1]`, for a refinement.
             key: Int64 [2], or [rows, 2] for noise that belongs to the row; for a refinement.
         """
         classes = None if self.num_classes is None else classes
+        logits_fn = self._logits_fn
 
         def make(points: tf.Tensor) -> tf.Tensor:
             return self._player.generate_at_inference(points, classes, components)
@@ -217,7 +236,7 @@ class Sampler:
         if refinement is None:
             return make(latents)
         if logits_fn is None or key is None:
-            raise ValueError("A refinement needs `logits_fn` and `key`. Received: None")
+            raise ValueError("A refinement needs the `logits_fn` of the sampler and a `key`")
         if refinement.space == "latent":
             refined = refinement.run(latents, lambda z: logits_fn(make(z), classes), key=key)
             return make(refined)
@@ -231,7 +250,6 @@ class Sampler:
         *,
         limits: tf.Tensor | None = None,
         refinement: Langevin | None = None,
-        logits_fn: LogitsFn | None = None,
     ) -> tf.Tensor:
         """Returns float32 [rows, ...]: the examples of int64 keys [rows, 2], all from the key.
 
@@ -245,9 +263,96 @@ class Sampler:
             classes,
             components,
             refinement=refinement,
-            logits_fn=logits_fn,
             key=noise_keys,
         )
+
+    def sample(
+        self,
+        n: int,
+        seed: int,
+        *,
+        labels: np.ndarray | None = None,
+        component: int | None = None,
+        truncation: float | None = None,
+        refinement: Langevin | None = None,
+        batch_size: int = 256,
+    ) -> np.ndarray:
+        """Returns float32 [n, ...]: the examples of a seed; see `tfgans.GAN.sample`.
+
+        Args:
+            n: Int of at least 1.
+            seed: Int.
+            labels: Int32 [n]. Default: None, drawn from the seed.
+            component: Int. Default: None, drawn from the seed.
+            truncation: Float above 0. Default: None, the latents as drawn.
+            refinement: `tfgans.refinement.Langevin`. Default: None, no refinement.
+            batch_size: Int of at least 1, examples per call of the generator.
+
+        Raises:
+            ValueError: If an argument is out of its range.
+        """
+        keys = sample_keys(seed, n)
+        checks.positive_int("batch_size", batch_size)
+        if component is None:
+            components = self.sample_components(n, seed)
+        else:
+            components = np.full(n, self.check_component(component), np.int32)
+        rows = [keys, self.sample_labels(n, seed) if labels is None else labels, components]
+        if truncation is not None:
+            checks.positive("truncation", truncation)
+            if not self.draws_standard_normal:
+                raise ValueError(
+                    "`truncation` needs standard normal latents, and the model overrides "
+                    "`draw_latents`. Leave it out"
+                )
+            rows.append(np.full(n, truncation, np.float32))
+        if refinement is not None:
+            self.check_refinement(refinement)
+        make = self._sample_graph(refinement, truncates=truncation is not None)
+        chunks = [slice(first, first + batch_size) for first in range(0, n, batch_size)]
+        examples = [make(*(values[chunk] for values in rows)) for chunk in chunks]
+        return np.concatenate([batch.numpy() for batch in examples])
+
+    def sample_components(self, n: int, seed: int) -> np.ndarray:
+        """Returns int32 [n]: the component of each example of `sample(n, seed)`.
+
+        Zeros, if the generator is no mixture.
+        """
+        keys = sample_keys(seed, n)
+        if self.num_components == 1:
+            return np.zeros(n, np.int32)
+        return self._components_graph(keys).numpy()
+
+    def sample_labels(self, n: int, seed: int) -> np.ndarray:
+        """Returns int32 [n]: the class of each example of `sample(n, seed)`.
+
+        Zeros, if the model is not conditional.
+        """
+        keys = sample_keys(seed, n)
+        if self.num_classes is None:
+            return np.zeros(n, np.int32)
+        return self._classes_graph(keys).numpy()
+
+    def _sample_graph(
+        self, refinement: Langevin | None, *, truncates: bool
+    ) -> Callable[..., tf.Tensor]:
+        settings = refinement, truncates
+        if settings not in self._sample_graphs:
+
+            def samples(
+                keys: tf.Tensor,
+                classes: tf.Tensor,
+                components: tf.Tensor,
+                limits: tf.Tensor | None = None,
+            ) -> tf.Tensor:
+                return self.from_keys(
+                    keys, classes, components, limits=limits, refinement=refinement
+                )
+
+            rows = tf.TensorSpec([None], tf.int32)
+            limits = [tf.TensorSpec([None], tf.float32)] * truncates
+            self._sample_graphs[settings] = _graph_of_keys(samples, rows, rows, *limits)
+        return self._sample_graphs[settings]
 
 
 def latent_shape(generator: keras.Model) -> tuple[int, ...]:
@@ -260,3 +365,10 @@ def latent_shape(generator: keras.Model) -> tuple[int, ...]:
             f"Received: {(None, *shape)}"
         )
     return fixed
+
+
+def _graph_of_keys(
+    function: Callable[..., tf.Tensor], *more: tf.TensorSpec
+) -> tf.types.experimental.PolymorphicFunction:
+    """Returns the compiled function of keys, and of `more` inputs."""
+    return tf.function(function, input_signature=[_KEYS, *more], autograph=False)

@@ -116,7 +116,7 @@ def test_versions_and_refusals(address):
                 client.predict("component", inputs)
             assert caught.value.code in ("400", "INVALID_ARGUMENT")
         assert client.sample([1]).shape == (1, 8, 8, 1)
-    for missing in ({"version": 99}, {"label": "canary"}, {"model": "other"}):
+    for missing in ({"version": 99}, {"version_label": "canary"}, {"model": "other"}):
         with Client(address, **{"model": "mixture", **missing}) as client:
             with pytest.raises(ServingError) as caught:
                 client.sample([1])
@@ -157,14 +157,14 @@ def test_invalid_calls(double, call, message):
         ({"model": "a:predict"}, "name of a served model"),
         ({"model": ".."}, "name of a served model"),
         ({"model": "a\nb"}, "name of a served model"),
-        ({"label": ".."}, "`label` must be a version label"),
+        ({"version_label": ".."}, "`version_label` must be a version label"),
         ({"timeout": float("inf")}, "`timeout`"),
         ({"timeout": None}, "`timeout`"),
         ({"timeout": 0}, "`timeout`"),
         ({"timeout": True}, "`timeout`"),
         ({"timeout": 86401}, "at most 86400 seconds"),
         ({"version": -1}, "`version`"),
-        ({"version": 1, "label": "stable"}, "not both"),
+        ({"version": 1, "version_label": "stable"}, "exclude each other"),
         ({"retries": -1}, "`retries`"),
         ({"batch_size": 0}, "`batch_size`"),
         ({"address": "http://user:secret@localhost:1"}, "without a user.*`headers`"),

@@ -106,7 +106,7 @@ class DCD(GAN):
         self.langevin = Langevin() if langevin is None else langevin
         self.updates_per_batch = checks.positive_int("updates_per_batch", updates_per_batch)
         self.generator.trainable = False
-        self.sampler.check_prior(self.langevin)
+        self.sampler.check_refinement(self.langevin)
         compatibility.refuse_groups(self.discriminator_player, "the refinement of DCD")
 
     @classmethod
@@ -197,7 +197,6 @@ class DCD(GAN):
             labels,
             components,
             refinement=self.langevin,
-            logits_fn=self.discriminator_player.mean_logits,
             key=stream.key(Role.REFINEMENT),
         )
         return Weighted(examples)

@@ -41,7 +41,7 @@ class _Target(NamedTuple):
     """The version that answers the requests of a call.
 
     Attributes:
-        version: Int, or None for the client's version, label or the newest.
+        version: Int, or None for the version of the client's arguments.
         signatures: The `SignatureInfo` of the version by name.
     """
 
@@ -62,7 +62,8 @@ class Client:
             package tensorflow-serving-api, which brings TensorFlow.
         model: String, the name of the served model.
         version: Int, the version to ask. Default: None, the newest.
-        label: String, a version label of TensorFlow Serving instead of a version. Default: None.
+        version_label: String, a version label of TensorFlow Serving instead of a version.
+            Default: None.
         timeout: Float, seconds for a request and its whole reply, in (0, 86400]. A host name is
             looked up, and each of its addresses is tried, before the time can end. Default: 30.
         retries: Int of at least 0, repetitions of a request without a whole reply, after pauses of
@@ -101,7 +102,7 @@ class Client:
         *,
         model: str,
         version: int | None = None,
-        label: str | None = None,
+        version_label: str | None = None,
         timeout: float = 30.0,
         retries: int = 3,
         batch_size: int = 64,
@@ -113,10 +114,16 @@ class Client:
             )
         if version is not None:
             checks.int_at_least("version", version, 0)
-        if label is not None and not is_name(label):
-            raise ValueError(f"`label` must be a version label. Received: {checks.short(label)}")
-        if version is not None and label is not None:
-            raise ValueError("Give `version` or `label`, not both")
+        if version_label is not None and not is_name(version_label):
+            raise ValueError(
+                "`version_label` must be a version label of TensorFlow Serving. Received: "
+                f"{checks.short(version_label)}"
+            )
+        if version is not None and version_label is not None:
+            raise ValueError(
+                f"`version` and `version_label` exclude each other. Received: {version} and "
+                f"{version_label!r}. Leave one of them out"
+            )
         seconds = checks.positive("timeout", timeout)
         if seconds > _LONGEST_TIMEOUT_S:
             raise ValueError(
@@ -124,7 +131,9 @@ class Client:
             )
         self._retries = checks.int_at_least("retries", retries, 0)
         self._batch_size = checks.positive_int("batch_size", batch_size)
-        settings = RequestSettings(model, version, label, seconds, checked_headers(headers or {}))
+        settings = RequestSettings(
+            model, version, version_label, seconds, checked_headers(headers or {})
+        )
         self._transport = _transport(address, settings)
         self._version = version
         self._known: Metadata | None = None
@@ -164,7 +173,8 @@ class Client:
             ValueError: If an argument is invalid.
         """
         rows = ints("seeds", seeds)
-        return self._draw(rows, np.zeros_like(rows), labels, component, truncation)
+        keys = {"seed": rows, "index": np.zeros_like(rows)}
+        return self._draw(keys, labels, component, truncation)
 
     def generate(
         self,
@@ -189,7 +199,8 @@ class Client:
         """
         checks.positive_int("n", n)
         (first,) = ints("seed", [seed])
-        return self._draw(np.full(n, first), np.arange(n), labels, component, truncation)
+        keys = {"seed": np.full(n, first), "index": np.arange(n)}
+        return self._draw(keys, labels, component, truncation)
 
     def mixture_weights(self) -> np.ndarray:
         """Returns the probability of each component: float32 [k], [1.0] for a plain generator."""
@@ -228,51 +239,48 @@ class Client:
 
     def _draw(
         self,
-        seeds: np.ndarray,
-        index: np.ndarray,
+        keys: Mapping[str, np.ndarray],
         labels: ArrayLike | None,
         component: int | None,
         truncation: float | None,
     ) -> np.ndarray:
+        """Returns the examples of keys: the inputs "seed" and "index", int64 [n] each."""
+        inputs, num = dict(keys), len(keys["seed"])
         if truncation is not None:
             checks.positive("truncation", truncation)
+            inputs["truncation"] = np.full(num, truncation, np.float32)
         if component is not None and (not is_int(component) or not 0 <= component < 2**31):
             raise ValueError(
                 f"`component` must be an int of at least 0. Received: {checks.short(component)}"
             )
         # With labels, the version must be known: over REST, a version without this input would
         # ignore them.
-        is_single = len(seeds) <= self._batch_size and labels is None and component is None
+        is_single = num <= self._batch_size and labels is None and component is None
         return self._on_one_version(
-            lambda target: self._images(target, seeds, index, labels, component, truncation),
-            is_single=is_single,
+            lambda target: self._images(target, inputs, labels, component), is_single=is_single
         )
 
     def _images(
         self,
         target: _Target,
-        seeds: np.ndarray,
-        index: np.ndarray,
+        inputs: Mapping[str, np.ndarray],
         labels: ArrayLike | None,
         component: int | None,
-        truncation: float | None,
     ) -> np.ndarray:
-        inputs, signature = {"seed": seeds, "index": index}, "sample_at"
-        if truncation is not None:
-            inputs["truncation"] = np.full(len(seeds), truncation, np.float32)
-            signature = "sample_truncated"
-        classes = self._labels(target, signature, labels, len(seeds))
+        num, is_truncated = len(inputs["seed"]), "truncation" in inputs
+        signature = "sample_truncated" if is_truncated else "sample_at"
+        classes = self._labels(target, signature, labels, num)
         if component is None:
             return self._rows(target, signature, "images", {**inputs, **classes})
         if classes and labels is None:
             raise ValueError(
                 "`labels` must be set with `component` for a conditional model. Received: None"
             )
-        if truncation is None:
-            latents = self._rows(target, "latents", "latents", inputs)
-        else:
+        if is_truncated:
             latents = self._rows(target, signature, "latents", {**inputs, **classes})
-        components = np.full(len(seeds), component, np.int32)
+        else:
+            latents = self._rows(target, "latents", "latents", inputs)
+        components = np.full(num, component, np.int32)
         return self._rows(
             target,
             "component",

@@ -63,15 +63,15 @@ class GrpcTransport:
     ok = "OK"
 
     def __init__(self, address: str, settings: RequestSettings) -> None:
-        model, version, label, timeout, headers = settings
+        model, version, version_label, timeout, headers = settings
         self._server, self._timeout = address, timeout
         # gRPC takes names in lower case only.
         self._metadata = [(name.lower(), value) for name, value in headers.items()]
         self._spec = model_pb2.ModelSpec(name=model)
         if version is not None:
             self._spec.version.value = version
-        if label is not None:
-            self._spec.version_label = label
+        if version_label is not None:
+            self._spec.version_label = version_label
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)

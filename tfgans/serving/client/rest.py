@@ -47,14 +47,14 @@ class RestTransport:
     ok = "200"
 
     def __init__(self, address: str, settings: RequestSettings) -> None:
-        model, version, label, timeout, headers = settings
+        model, version, version_label, timeout, headers = settings
         self._server = address.rstrip("/")
         self._model = f"{self._server}/v1/models/{urllib.parse.quote(model, safe='')}"
         self._pinned = self._model
         if version is not None:
             self._pinned += f"/versions/{version}"
-        if label is not None:
-            self._pinned += f"/labels/{urllib.parse.quote(label, safe='')}"
+        if version_label is not None:
+            self._pinned += f"/labels/{urllib.parse.quote(version_label, safe='')}"
         self._timeout, self._headers = timeout, headers
         # `Client` retries requests without a whole reply.
         self._pool = urllib3.PoolManager(

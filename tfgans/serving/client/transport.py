@@ -46,14 +46,14 @@ class RequestSettings(NamedTuple):
     Attributes:
         model: String, the model's name.
         version: Int or None, the version to ask.
-        label: String or None, the version label to ask.
+        version_label: String or None, the version label to ask.
         timeout: Float, seconds for a request and its reply.
         headers: Headers (gRPC: metadata) by name.
     """
 
     model: str
     version: int | None
-    label: str | None
+    version_label: str | None
     timeout: float
     headers: Mapping[str, str]
 
