@@ -13,6 +13,7 @@ import ast
 import contextlib
 import dataclasses
 import importlib.util
+import inspect
 import os
 import pkgutil
 import re
@@ -156,6 +157,26 @@ def test_every_public_name_of_tf_gan_has_a_row():
                     public |= set(ast.literal_eval(node.value))
     assert len(public) > 80
     assert named == public
+
+
+def test_table_of_papers_has_every_method_and_only_names_that_exist():
+    rows = re.findall(
+        r"^\| .*?[12]\d{3}, .*? \| (.*?) \|", (ROOT / "docs/papers.md").read_text(), re.MULTILINE
+    )
+    named = set(re.findall(r"(\w+)(?:\([^`]*\))?`", " ".join(rows)))
+    of_papers = (tfgans.methods, tfgans.objectives, tfgans.penalties, tfgans.regularizers)
+    classes = {name for part in of_papers for name in part.__all__ if name[0].isupper()}
+    ours = {"Objective", "Penalty", "PenaltySum", "Regularizer", "RegularizerInputs"}
+    assert not classes - ours - named
+    others = (tfgans.augmentation, tfgans.evaluation, tfgans.games, tfgans.layers, tfgans.metrics)
+    others += (tfgans.mixtures, tfgans.networks, tfgans.refinement, tfgans.schedules)
+    known = {name for part in (*of_papers, *others) for name in part.__all__}
+    known |= {path.stem for path in ROOT.glob("tfgans/labs/*.py")} | {"near_copies", "sample"}
+    known |= {
+        *inspect.signature(tfgans.GAN).parameters,
+        *inspect.signature(tfgans.GAN.sample).parameters,
+    }
+    assert not named - known
 
 
 _NAME = re.compile(r"(?<![\w:/.\"'-])tfgans(?:\.\w+)+")
