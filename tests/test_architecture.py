@@ -79,7 +79,7 @@ IMPORTS = {
             "players",
             "refinement",
         ),
-        *("replicas", "determinism", "sampling", "saving"),
+        *("replicas", "determinism", "sampling", "saving", "state"),
     },
     "methods": {
         *("augmentation", "regularizers"),

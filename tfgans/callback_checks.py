@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import keras
 
+from tfgans import checks
 from tfgans.optimizers import LearningRates
 
 # Callbacks that need a model with a single optimizer or a single loss, and what to use instead.
@@ -53,6 +54,12 @@ def check_callbacks(
     if callbacks is None:
         return
     listed = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
+    for callback in listed:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ValueError(
+                "`callbacks` must be a list of `keras.callbacks.Callback`. Received: "
+                f"{checks.short(callback)} among them"
+            )
     _check_resizable(listed)
     for callback in listed:
         for kind, reason in _REFUSED.items():
@@ -131,9 +138,10 @@ def _check_monitor(
 
 
 def check_model_path(path: str | os.PathLike[str]) -> None:
-    """Raises ValueError for a path of HDF5; Keras itself refuses other endings than .keras."""
-    if Path(path).suffix in (".h5", ".hdf5"):
+    """Raises ValueError unless a path ends in .keras."""
+    if Path(path).suffix != ".keras":
         raise ValueError(
-            "A GAN is saved to a `.keras` file: HDF5 holds neither its two optimizers nor its "
-            f"step. Received: {path}. Use {Path(path).with_suffix('.keras')}"
+            "A GAN is saved to a `.keras` file (HDF5 holds neither its two optimizers nor its "
+            f"step). Received: {path}. Use {Path(path).with_suffix('.keras')}, or "
+            "`save_weights('gan.weights.h5')` for the weights alone"
         )

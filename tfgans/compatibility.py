@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 
 from tfgans import checks, compat, shapes
 from tfgans.augmentation import Augmentation
@@ -28,6 +29,13 @@ def check_networks(
     if generator.network is discriminator.network:
         raise ValueError(
             "`generator` and `discriminator` must be two networks. Received the same network twice"
+        )
+    ids = {id(variable) for variable in generator.network.variables}
+    shared = [variable for variable in discriminator.network.variables if id(variable) in ids]
+    if shared:
+        raise ValueError(
+            "The networks must not share layers: each player would change the weights of the "
+            f"other. Received: networks that share {shared[0].path!r}. Build a layer for each"
         )
     for role, player in (("generator", generator), ("discriminator", discriminator)):
         _check_labels(role, player.network, num_classes)
@@ -65,6 +73,7 @@ def check_game(
 ) -> None:
     """Raises ValueError unless the parts of the game have the right types and are compatible."""
     checks.instance("objective", objective, Objective, "tfgans.objectives.NonSaturating()")
+    _check_saves_settings("objective", objective)
     categorical = discriminator.routing == "categorical"
     _check_penalty(penalty, discriminator.network, categorical=categorical)
     _check_noise(instance_noise, objective)
@@ -74,6 +83,25 @@ def check_game(
             "The objective weights each fake by the other fakes of the same discriminator, which "
             f"routing='categorical' splits up. Received: {objective}. Use routing='slices' or 'all'"
         )
+
+
+def check_terms(
+    objective: Objective, terms: tf.Tensor | tuple[tf.Tensor, tf.Tensor], logits: tf.Tensor
+) -> None:
+    """Raises ValueError unless each term of a loss is a number for each logit.
+
+    Args:
+        objective: The objective, whose loss a user may have written.
+        terms: What its loss returned.
+        logits: Float [rows, columns], the logits of the fakes.
+    """
+    for term in terms if isinstance(terms, tuple) else (terms,):
+        if term.shape.rank != 2 or term.shape[1] != logits.shape[1]:
+            raise ValueError(
+                "The losses of an objective must return terms of the shape of the logits, "
+                f"{logits.shape}, before any mean. Received: a term of shape {term.shape} of "
+                f"{objective!r}"
+            )
 
 
 def refuse_groups(discriminator: DiscriminatorPlayer, where: str) -> None:
@@ -153,6 +181,8 @@ def _check_penalty(
         )
     if not isinstance(penalty, PenaltySum):
         checks.instance("penalty", penalty, Penalty, "tfgans.penalties.GradientPenalty()")
+    for term in penalty.terms if isinstance(penalty, PenaltySum) else (penalty,):
+        _check_saves_settings("penalty", term)
     refuse_batch_statistics(discriminator)
     if categorical and penalty.fraction < 1:
         raise ValueError(
@@ -160,6 +190,19 @@ def _check_penalty(
             f"batch. Received: a penalty with fraction={penalty.fraction}. Use routing='slices', "
             "or a fraction of 1"
         )
+
+
+def _check_saves_settings(name: str, part: Objective | Penalty) -> None:
+    """Raises ValueError if `get_config`, which lists the fields, misses arguments of `__init__`."""
+    for cls in type(part).__mro__:
+        if "get_config" in vars(cls) or "__dataclass_fields__" in vars(cls):
+            return
+        if "__init__" in vars(cls):
+            raise ValueError(
+                f"The settings of `{name}` must be the fields of a frozen dataclass, so that they "
+                f"are saved. Received: {type(part).__name__} with an `__init__`. Decorate "
+                f"{cls.__name__} with `@dataclasses.dataclass(frozen=True)`, or define `get_config`"
+            )
 
 
 def _check_noise(instance_noise: InstanceNoise | None, objective: Objective) -> None:

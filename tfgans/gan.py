@@ -4,6 +4,7 @@ import functools
 import os
 import secrets
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
@@ -28,6 +29,7 @@ from tfgans import (
     sampling,
     saving,
     shapes,
+    state,
 )
 from tfgans.augmentation import Augmentation
 from tfgans.data import Source, adapters, batches, plain_errors
@@ -190,7 +192,6 @@ class GAN(keras.Model):
             trains_generator=self._trains_generator,
         )
         super().__init__(name=name)
-        self.discriminator = discriminator
         self.objective = objective
         self.penalty = penalty
         self.discriminator_steps = checks.positive_int("discriminator_steps", discriminator_steps)
@@ -198,13 +199,13 @@ class GAN(keras.Model):
         self.instance_noise = instance_noise
         self.augmentation = augmentation
         self.regularizers = tuple(regularizers)
-        states = [part.state for part in (augmentation, *regularizers) if part is not None]
+        layers = [part.state for part in (augmentation, *regularizers) if part is not None]
         # A regularizer may have the augmentation of the model.
-        self._moving_state = list(dict.fromkeys(state for state in states if state is not None))
+        self._moving_state = list(dict.fromkeys(layer for layer in layers if layer is not None))
         self.num_classes = num_classes
         self.ema = None if ema is None else float(ema)
         self.seed = checks.integer("seed", seed)
-        self._check_scope(generator)
+        self._check_scope(generator, discriminator)
         self.data_shape = shapes.input_shape(discriminator, "discriminator")
         # Examples of a micro-batch on a replica, once the batches of a training are known.
         self._micro_batch_size: int | None = None
@@ -216,6 +217,8 @@ class GAN(keras.Model):
             averages.check_precision(generator)
             average = averages.copy_network(generator)
             average.trainable = False
+        # Keras tracks the layers among the attributes.
+        self._discriminator = discriminator
         self.discriminator_player = discriminator_player
         self._set_generator(generator_player, average)
         self._log_means = LogMeans(self._log_names())
@@ -231,12 +234,14 @@ class GAN(keras.Model):
         self._tuner = executions.StepsPerExecutionTuner([])
         self._begins_training = False
         self.built = True
+        moves_noise = instance_noise is not None and instance_noise.schedule != "constant"
+        state.claim([*self._moving_state, *([instance_noise] if moves_noise else [])])
 
-    def _check_scope(self, generator: keras.Model) -> None:
+    def _check_scope(self, generator: keras.Model, discriminator: keras.Model) -> None:
         """Raises ValueError if the strategy in scope did not create the variables of a part."""
         parts = {
             "The generator": generator,
-            "The discriminator": self.discriminator,
+            "The discriminator": discriminator,
             "`instance_noise`": self.instance_noise,
             **{f"The state of `{part.name}`": part for part in self._moving_state},
         }
@@ -250,7 +255,7 @@ class GAN(keras.Model):
     def _set_generator(self, player: GeneratorPlayer, average: keras.Model | None) -> None:
         """Sets the generator and its average, and what draws samples from them."""
         self.generator_player = player
-        self.generator = player.network
+        self._generator = player.network
         self.ema_generator = average
         self._sampler = sampling.Sampler(
             self.sampling_generator,
@@ -260,6 +265,26 @@ class GAN(keras.Model):
         )
 
     # State.
+
+    @property
+    def generator(self) -> keras.Model:
+        """The generator. `drop_component` and `split_component` replace a mixture."""
+        return self.generator_player.network
+
+    @property
+    def discriminator(self) -> keras.Model:
+        """The discriminator."""
+        return self.discriminator_player.network
+
+    @property
+    def generator_optimizer(self) -> Optimizer | None:
+        """The optimizer of the generator; None before `compile`."""
+        return self.generator_player.optimizer
+
+    @property
+    def discriminator_optimizer(self) -> Optimizer | None:
+        """The optimizer of the discriminator; None before `compile`."""
+        return self.discriminator_player.optimizer
 
     @property
     def step(self) -> int:
@@ -337,7 +362,7 @@ class GAN(keras.Model):
                 tenth of a second, but never past a step that a callback must see. A callback with
                 an attribute `every_steps`, such as those of tfgans, must see its multiples; any
                 other callback with batch-level hooks must see every step. Under a strategy, or with
-                `run_eagerly`, "auto" is 1.
+                `run_eagerly`, "auto" is 1; several replicas take no other number.
             jit_compile: Bool, whether to compile the step with XLA.
             accumulate_steps: Int of at least 1, micro-batches per update, for batches that do not
                 fit in memory: they are processed in turn, and their gradients are summed. The
@@ -385,6 +410,7 @@ class GAN(keras.Model):
             for name, player in self.players.items():
                 player.check_execution(
                     jit_compile=jit_compile,
+                    steps_per_execution=steps_per_execution,
                     accumulate_steps=accumulate_steps,
                     lazy_penalty=name == "discriminator"
                     and self.penalty is not None
@@ -397,6 +423,8 @@ class GAN(keras.Model):
         for player, optimizer in zip(self.players.values(), ready, strict=True):
             player.check_optimizer(optimizer)
         self._check_optimizers(ready)
+        self._check_metric_names()
+        self._warn_of_frozen_players()
         # `optimizer=None` keeps Keras from adding a third optimizer, RMSprop, to every checkpoint.
         # For "auto" Keras takes single steps, which `executions` puts together.
         super().compile(
@@ -406,7 +434,6 @@ class GAN(keras.Model):
             jit_compile=jit_compile,
         )
         self.accumulate_steps = accumulate_steps
-        self.generator_optimizer, self.discriminator_optimizer = ready
         self._learning_rates = optimizers.LearningRates(*ready)
         for player, optimizer in zip(self.players.values(), ready, strict=True):
             player.compile(optimizer, accumulate_steps=self.accumulate_steps)
@@ -419,6 +446,29 @@ class GAN(keras.Model):
 
     def _check_optimizers(self, generator_and_discriminator: Sequence[Optimizer]) -> None:
         """Raises ValueError if the optimizers, ready for training, do not fit the method."""
+
+    def _check_metric_names(self) -> None:
+        """Raises ValueError if a metric of a subclass has the name of a log."""
+        taken = {metric.name for metric in self.metrics} & set(self._log_means.names)
+        if taken:
+            raise ValueError(
+                f"The model logs {taken.pop()!r} itself. Received: a metric of this name. Give it "
+                "another name"
+            )
+
+    def _warn_of_frozen_players(self) -> None:
+        """Warns of a player that cannot learn, as in GANs of a single `keras.Model`."""
+        learning = dict(self.players)
+        if not self._trains_generator:
+            del learning["generator"]
+        for name, player in learning.items():
+            if player.network.variables and not player.network.trainable_variables:
+                warnings.warn(
+                    f"The {name} has no trainable variables, so it does not learn. Set "
+                    f"`{name}.trainable = True` before `compile`: each player moves only the "
+                    "variables of its network",
+                    stacklevel=3,
+                )
 
     @property
     def optimizer(self) -> optimizers.LearningRates | None:
@@ -546,9 +596,8 @@ class GAN(keras.Model):
                 compat.untrack_layer(self, network)
         self._set_generator(player, average)
         if self.compiled:
-            self.generator_optimizer = player.optimizer
             self._learning_rates = optimizers.LearningRates(
-                self.generator_optimizer, self.discriminator_optimizer
+                player.optimizer, self.discriminator_player.optimizer
             )
             self.make_train_function(force=True)
             self.test_function = self.predict_function = None
@@ -708,6 +757,7 @@ class GAN(keras.Model):
             stream: The randomness of the update.
         """
         latents = self.draw_latents(random.BatchDraws(num, stream.key(Role.LATENTS)))
+        sampling.check_latents(latents, tf.get_static_value(num), self.latent_shape)
         stddev = stream.take_latent_noise()
         if not stddev:
             return latents
@@ -1058,12 +1108,15 @@ class GAN(keras.Model):
         """Returns the unreduced terms of a loss of the objective."""
         real_values = None if real_logits is None else real_logits.values
         if not self.objective.weighs_fakes:
-            return loss(real_values, fake_logits.values)
-        return self.discriminator_player.map_components(
-            lambda real, fake, weights: loss(real, fake, fake_weights=weights),
-            *(real_values, fake_logits.values, fake_weights),
-            training=training,
-        )
+            terms = loss(real_values, fake_logits.values)
+        else:
+            terms = self.discriminator_player.map_components(
+                lambda real, fake, weights: loss(real, fake, fake_weights=weights),
+                *(real_values, fake_logits.values, fake_weights),
+                training=training,
+            )
+        compatibility.check_terms(self.objective, terms, fake_logits.values)
+        return terms
 
     def _accuracy(self, real_logits: Weighted, fake_logits: Weighted) -> tf.Tensor:
         threshold = self.objective.decision_threshold
@@ -1215,12 +1268,12 @@ class GAN(keras.Model):
                 Default: True.
             class_weight: Not supported: the losses are means over real and generated examples.
             sample_weight: Not supported.
-            initial_epoch: Int, the epoch to begin at.
+            initial_epoch: Int of at least 0, the epoch to begin at.
             steps_per_epoch: Int, training steps in an epoch. Default: a pass over the data.
             validation_steps: Int, batches of an evaluation. Default: all.
             validation_batch_size: Int, for an array. Default: `batch_size // accumulate_steps` if
                 `batch_size` is passed, else as in `evaluate`.
-            validation_freq: Int, epochs between evaluations, or a list of epochs.
+            validation_freq: Int of at least 1, epochs between evaluations, or a list of epochs.
 
         Raises:
             ValueError: If the data does not fit the networks, its first batch is not finite, there
@@ -1229,6 +1282,9 @@ class GAN(keras.Model):
         if not self.compiled:
             return super().fit(x)  # Raises the error of Keras.
         checks.positive_int("epochs", epochs)
+        checks.int_at_least("initial_epoch", initial_epoch, 0)
+        if isinstance(validation_freq, int):
+            checks.positive_int("validation_freq", validation_freq)
         batches.refuse_weights(class_weight=class_weight, sample_weight=sample_weight)
         self._check_callbacks(
             callbacks, validates=validation_data is not None or bool(validation_split)

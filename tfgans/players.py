@@ -92,12 +92,18 @@ class Player:
             optimizers.check_carry_over(optimizer)
 
     def check_execution(
-        self, *, jit_compile: bool, accumulate_steps: int, lazy_penalty: bool = False
+        self,
+        *,
+        jit_compile: bool,
+        steps_per_execution: int | str,
+        accumulate_steps: int,
+        lazy_penalty: bool = False,
     ) -> None:
         """Raises ValueError if TensorFlow cannot run the updates of this player like this.
 
         Args:
             jit_compile: Bool, whether XLA compiles the step.
+            steps_per_execution: Int, the training steps of a call, or "auto".
             accumulate_steps: Int, the micro-batches of an update.
             lazy_penalty: Bool, whether the loss has a penalty with `every` above 1.
         """
@@ -106,6 +112,12 @@ class Player:
             raise ValueError(
                 "XLA does not compile a step of several replicas. Received: jit_compile=True under "
                 f"a strategy of {num_replicas}. Leave it out"
+            )
+        if steps_per_execution not in ("auto", 1) and num_replicas > 1:
+            raise ValueError(
+                "Several replicas take one training step in a call. Received: "
+                f"steps_per_execution={steps_per_execution} under a strategy of {num_replicas}. "
+                "Leave it out"
             )
         if self.routing == "categorical" and jit_compile:
             raise ValueError(
@@ -644,7 +656,13 @@ def needs_equal_batches(*players: Player, num_micro_batches: int) -> bool:
 
 def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
     """Returns `rows`, tiled to the number of rows of `fake`: a multiple with "all" routing."""
-    times = shapes.batch_size(fake) // shapes.batch_size(rows)
+    num_fakes, num_rows = shapes.batch_size(fake), shapes.batch_size(rows)
+    if isinstance(num_fakes, int) and isinstance(num_rows, int) and num_fakes % num_rows:
+        raise ValueError(
+            "`generate` must return an example for each latent, or as many for each. Received: "
+            f"{num_fakes} examples for a batch of {num_rows}"
+        )
+    times = num_fakes // num_rows
     if isinstance(times, int) and times == 1:
         return rows
     return shapes.tile_rows(rows, times)

@@ -198,6 +198,7 @@ class Sampler:
             limits: Float32 [rows], for `truncate`. Default: None, not truncated.
         """
         latents = self._draw_latents(random.SampleDraws(keys))
+        check_latents(latents, keys.shape[0], self.latent_shape)
         return latents if limits is None else truncate(latents, limits)
 
     def components(self, keys: tf.Tensor) -> tf.Tensor:
@@ -353,6 +354,22 @@ class Sampler:
             limits = [tf.TensorSpec([None], tf.float32)] * truncates
             self._sample_graphs[settings] = _graph_of_keys(samples, rows, rows, *limits)
         return self._sample_graphs[settings]
+
+
+def check_latents(latents: tf.Tensor, num: int | None, row_shape: tuple[int, ...]) -> None:
+    """Raises ValueError if an override of `draw_latents` returned another shape.
+
+    Args:
+        latents: What it returned.
+        num: Int, the number of latents; None if only the run of a graph decides it.
+        row_shape: The shape of a latent.
+    """
+    fits = latents.shape.is_compatible_with([num, *row_shape])
+    if not fits or (num is None and latents.shape[0] is not None):
+        raise ValueError(
+            f"`draw_latents` must return a latent of shape {row_shape} for each row of `draws`. "
+            f"Received: shape {latents.shape}. Use `draws.normal(...)` or `draws.uniform(...)`"
+        )
 
 
 def latent_shape(generator: keras.Model) -> tuple[int, ...]:

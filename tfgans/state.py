@@ -1,7 +1,8 @@
 """The settings and the state of augmentations and regularizers, and how these are copied."""
 
 import dataclasses
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 import keras
@@ -46,6 +47,23 @@ class State(keras.layers.Layer):
             # Replicas see the same numbers, so the first decides for all.
             aggregation="only_first_replica",
         )
+
+
+# The layers whose state a model moves.
+_claimed: weakref.WeakSet[keras.layers.Layer] = weakref.WeakSet()
+
+
+def claim(layers: Iterable[keras.layers.Layer]) -> None:
+    """Marks layers whose state a model moves; raises ValueError for those of another model."""
+    layers = list(layers)
+    for layer in layers:
+        if layer in _claimed:
+            raise ValueError(
+                "The state of instance noise, of an augmentation and of a regularizer belongs to "
+                f"a single model, whose training moves it. Received: {layer.name!r} of another "
+                "model. Make a new object for each model"
+            )
+    _claimed.update(layers)
 
 
 class Stateful(Protocol):

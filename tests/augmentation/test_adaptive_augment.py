@@ -138,6 +138,13 @@ def test_gates_open_with_probability_p():
         assert_share(untouched, expected)
 
 
+def test_p_above_1_acts_as_1():
+    ada, images = at("bg", 1.0), same(np.random.default_rng(0).normal(size=(9, 9, 1)), 20)
+    expected = ada(images, KEY)
+    ada.p.assign(1.5)
+    np.testing.assert_array_equal(ada(images, KEY), expected)
+
+
 def maps(p, num):
     """The affine map of each image from output to input, about the middle: [num, 2, 3].
 

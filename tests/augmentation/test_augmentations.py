@@ -109,6 +109,8 @@ def test_same_eagerly_in_a_graph_and_under_xla(name):
 def test_refuses_what_are_no_images(augment):
     with pytest.raises(ValueError, match=r"images \[height.*Received: examples of shape \(2,\)"):
         augment(tf.zeros([5, 2]), KEY)
+    with pytest.raises(ValueError, match=r"floats in \[-1, 1\]. Received: uint8"):
+        augment(np.zeros([5, 8, 8, 3], np.uint8), KEY)
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,53 @@ def test_one_network_twice():
         make(generator=network, discriminator=network)
 
 
+def test_networks_that_share_a_layer():
+    shared = layers.Conv2D(1, 3, padding="same")
+    with pytest.raises(ValueError, match="must not share layers.*conv2d.*kernel"):
+        make(
+            generator=network(layers.Dense(64), layers.Reshape((8, 8, 1)), shared, shape=(4,)),
+            discriminator=network(shared, layers.Flatten(), layers.Dense(1)),
+        )
+
+
+class Scaled(tfgans.objectives.NonSaturating):
+    def __init__(self, scale=1.0):
+        super().__init__()
+
+
+class Centered(tfgans.penalties.GradientPenalty):
+    def __init__(self, center=1.0):
+        super().__init__(target=center)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"objective": Scaled()},
+        {"penalty": Centered()},
+        {"penalty": tfgans.penalties.PenaltySum([Centered(), tfgans.penalties.R1Penalty()])},
+    ],
+)
+def test_settings_that_would_not_be_saved(options):
+    with pytest.raises(ValueError, match="must be the fields of a frozen dataclass"):
+        make(**options)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda: {"instance_noise": tfgans.layers.InstanceNoise(0.5, decay_steps=4)},
+        lambda: {"augmentation": tfgans.augmentation.AdaptiveAugment("bg")},
+        lambda: {"regularizers": [tfgans.regularizers.LeCam()]},
+    ],
+)
+def test_state_that_another_model_moves(part):
+    options = part()
+    make(**options)
+    with pytest.raises(ValueError, match="Make a new object for each model"):
+        make(**options)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -210,6 +257,9 @@ def untrained():
         (lambda gan: gan.fit(dataset(IMAGES).repeat()), "`steps_per_epoch`"),
         (lambda gan: gan.fit(IMAGES, epochs=0), "`epochs` must be"),
         (lambda gan: gan.fit(IMAGES, class_weight={0: 1.0}), "`class_weight` is not supported"),
+        (lambda gan: gan.fit(IMAGES, initial_epoch=-1), "`initial_epoch` must be an integer of"),
+        (lambda gan: gan.fit(IMAGES, validation_freq=0), "`validation_freq` must be an integer"),
+        (lambda gan: gan.fit(IMAGES, callbacks=[1]), "`callbacks` must be a list of .* 1 among"),
         (lambda gan: gan.fit(IMAGES, sample_weight=np.ones(32)), "`sample_weight` is not supp"),
         (lambda gan: gan.fit(IMAGES, validation_data=holding(np.nan)), "NaN"),
         (lambda gan: gan.fit(IMAGES, validation_data=(IMAGES, np.zeros(32))), "labels are not t"),
@@ -231,6 +281,14 @@ def test_calls(untrained, call, message):
     with pytest.raises(ValueError, match=message):
         call(untrained)
     assert untrained.step == 0
+
+
+@pytest.mark.parametrize("frozen", ["generator", "discriminator"])
+def test_a_player_that_cannot_learn(frozen):
+    gan = make()
+    getattr(gan, frozen).trainable = False
+    with pytest.warns(UserWarning, match=f"The {frozen} has no trainable variables"):
+        gan.compile()
 
 
 def test_steps_that_keras_would_overrun():

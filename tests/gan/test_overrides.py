@@ -233,6 +233,49 @@ def test_regularizers_need_the_noise_on_the_latents_of_an_override(with_noise):
             train(gan)
 
 
+class Broadcast(tfgans.objectives.NonSaturating):
+    def generator_loss(self, real_logits, fake_logits):
+        return fake_logits - fake_logits[:, 0]
+
+
+class Reduced(tfgans.objectives.NonSaturating):
+    def discriminator_loss(self, real_logits, fake_logits):
+        return tuple(map(tf.reduce_mean, super().discriminator_loss(real_logits, fake_logits)))
+
+
+@pytest.mark.parametrize("objective", [Broadcast(), Reduced()])
+def test_losses_of_another_shape_than_the_logits(objective):
+    gan = make(tfgans.GAN, objective=objective)
+    with pytest.raises(ValueError, match=r"terms of the shape of the logits, \(16, 1\)"):
+        train(gan)
+
+
+def test_latents_and_examples_of_another_number_than_asked_for():
+    class FewLatents(tfgans.NonSaturatingGAN):
+        def draw_latents(self, draws):
+            return draws.normal(self.latent_shape)[:4]
+
+    class FewExamples(tfgans.NonSaturatingGAN):
+        def generate(self, num, labels=None, **options):
+            fake = super().generate(num, labels, **options)
+            return fake.with_values(fake.values[:5])
+
+    with pytest.raises(ValueError, match=r"`draw_latents` must return a latent of shape \(4,\)"):
+        train(make(FewLatents))
+    with pytest.raises(ValueError, match="Received: 5 examples for a batch of 16"):
+        train(make(FewExamples))
+
+
+def test_a_metric_must_not_have_the_name_of_a_log():
+    class Doubled(tfgans.NonSaturatingGAN):
+        def __init__(self, *networks, **options):
+            super().__init__(*networks, **options)
+            self.mean = keras.metrics.Mean("discriminator_loss")
+
+    with pytest.raises(ValueError, match="logs 'discriminator_loss' itself"):
+        Doubled(*networks()).compile()
+
+
 def test_a_metric_may_be_called_loss():
     class Summed(tfgans.NonSaturatingGAN):
         def __init__(self, *networks, **options):

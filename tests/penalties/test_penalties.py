@@ -237,7 +237,7 @@ def test_half_precision_critic_gives_float32(row):
     assert np.isfinite(tape.gradient(values, critic.layers[0].kernel.value)).all()
 
 
-def test_refuses_batch_statistics_and_several_logits():
+def test_refuses_batch_statistics_and_several_logits_and_no_pairs():
     inner = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(name="bn")])
     critic = keras.Sequential([keras.Input((3,)), inner, keras.layers.Dense(1)])
     for row in ROWS:
@@ -245,3 +245,5 @@ def test_refuses_batch_statistics_and_several_logits():
             row.penalty(critic, *pairs((4, 3)))
         with pytest.raises(ValueError, match=r"one logit per example.*Received: .*shape \(\d, 2\)"):
             row.penalty(lambda x, training: x[:, :2], *pairs((4, 3)))
+        with pytest.raises(ValueError, match=r"as many fake.*real \(4, 3\), fake \(1, 3\)"):
+            row.penalty(linear(tf.ones([3])), pairs((4, 3))[0], pairs((1, 3))[0])

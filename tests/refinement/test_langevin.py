@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from toy import assert_mean
 
 from tfgans import random
 from tfgans.refinement import Langevin, langevin
@@ -61,6 +62,17 @@ def test_a_step_by_hand(density, options, expected):
     moved = langevin(start, density, steps=1, step_size=0.3, key=KEY, **options)
     expected = expected(start.numpy(), noise_of_step(0, [4, 3]).numpy())
     np.testing.assert_allclose(moved, expected, atol=1e-5)
+
+
+def test_a_prior_and_the_log_ratio_give_the_density_of_the_data():
+    """DDLS with G(z) = z: data of N(w, I) have log p / q = w.z - |w|^2 / 2."""
+    steps, size = 12, 0.8
+    ends = langevin(tf.zeros([20_000, 3]), linear, steps=steps, step_size=size, key=KEY, prior=True)
+    # A step keeps 1 - size / 2 of what is left to w, and the variance goes to 1 / (1 - size / 4).
+    left = (1 - size / 2) ** steps
+    for draws, weight in zip(ends.numpy().T, WEIGHTS, strict=True):
+        assert_mean(draws, (1 - left) * weight)
+        assert_mean((draws - (1 - left) * weight) ** 2, (1 - left**2) / (1 - size / 4))
 
 
 def test_pixel_step_without_noise():

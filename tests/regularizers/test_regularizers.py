@@ -101,7 +101,7 @@ def test_anchors_are_unbiased_averages_without_broken_numbers():
     lecam = LeCam(decay=0.9)
     np.testing.assert_array_equal(lecam.anchors(), [0, 0])
     for _ in range(3):
-        lecam.adapt(2.0, -3.0)
+        lecam.adapt(np.float64(2.0), np.float64(-3.0))
         np.testing.assert_allclose(lecam.anchors(), [2, -3], rtol=1e-5)
     lecam.adapt(float("nan"), 0.0)
     np.testing.assert_allclose(lecam.anchors(), [2, -3], rtol=1e-5)

@@ -87,7 +87,7 @@ any angle; saturation 2^N(0, 1). Of gray images the first three |
 
     Attributes:
         p: Variable, float32 scalar. To follow a schedule of your own, use `target=None` and
-            `p.assign(value)`.
+            `p.assign(value)`. Values above 1 act as 1.
 
     Under `tf.distribute`, create it in the scope of the strategy, like the networks.
 
@@ -174,7 +174,7 @@ any angle; saturation 2^N(0, 1). Of gray images the first three |
 
     def augment(self, images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
         """Returns the images, each transformed with the present probability."""
-        p = tf.stop_gradient(tf.convert_to_tensor(self._state.p))
+        p = tf.minimum(tf.convert_to_tensor(self._state.p), 1.0)
         made = Transforms(images, key, p=p, color_multiplier=self.color_multiplier)
         return made.apply(images, self.groups)
 

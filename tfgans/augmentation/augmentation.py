@@ -46,7 +46,7 @@ class Augmentation(abc.ABC):
     the images. Values may leave [-1, 1].
 
     Raises:
-        ValueError: If the examples are no images of a known size.
+        ValueError: If the examples are no images of a known size, or integers.
     """
 
     penalty_at: str = dataclasses.field(default="augmented", kw_only=True)
@@ -62,6 +62,11 @@ class Augmentation(abc.ABC):
         """Returns changed images: float32 [batch, height, width, channels]."""
         images = tf.convert_to_tensor(images)
         self.check_shape(tuple(images.shape)[1:])
+        if not images.dtype.is_floating:
+            raise ValueError(
+                f"`{type(self).__name__}` changes images of floats in [-1, 1]. Received: "
+                f"{images.dtype.name}. Pass `images / 127.5 - 1.0`"
+            )
         return self.augment(tf.cast(images, tf.float32), key)
 
     def check_shape(self, shape: Sequence[int | None]) -> None:

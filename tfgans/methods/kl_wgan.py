@@ -42,7 +42,8 @@ class KLWGAN(GAN):
         seed: Int, of the draws of training, see `GAN`. Default: 0.
         name: String, optional.
 
-    Default optimizers: RMSprop 2e-4, of the synthetic experiments.
+    Default optimizers: RMSprop 2e-4, of the synthetic experiments, with the rho of 0.99 and the
+    epsilon of 1e-8 of the authors' framework.
 
     Reference: Song & Ermon 2020, "Bridging the Gap Between f-GANs and Wasserstein GANs"; the
     authors' code at github.com/ermongroup/f-wgan.

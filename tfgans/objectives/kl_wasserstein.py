@@ -21,8 +21,8 @@ class KLWasserstein(Objective):
     bound of KL(P || Q). Only a "linear" critic without the gradient of the weights maximizes this
     bound, and has log p / q as its optimum; with the default settings, D is not a log ratio, and r
     is a heuristic. With all weights at 1, the game is that of `Hinge` or `Wasserstein`. The means
-    are over the batch (axis 0), separately for each column. The logit that r multiplies is not
-    divided by the temperature t.
+    are over the batch (axis 0; in training, the part of it in a replica or a micro-batch),
+    separately for each column. The logit that r multiplies is not divided by the temperature t.
 
     Args:
         form: "hinge" (default, what the authors train) or "linear", the discriminator's loss:

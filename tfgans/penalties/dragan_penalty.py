@@ -18,8 +18,8 @@ NOISES = ("uniform", "symmetric", "gaussian")
 class DRAGANPenalty(Penalty):
     """(||grad D(x_hat)||_2 - 1)^2 at real examples that are moved by noise; fakes do not enter.
 
-    With s the standard deviation of all numbers of the real batch (of the part of it that a replica
-    sees) and r = `scale`:
+    With s the standard deviation of all numbers of the real batch (of the part of it in a replica
+    or a micro-batch) and r = `scale`:
 
     | `noise` | x_hat | offset | source |
     |---|---|---|---|

@@ -60,7 +60,8 @@ class Penalty(abc.ABC):
     Returns (of the call): float32 tensor [batch].
 
     Raises:
-        ValueError: On a number out of its range, or a discriminator with `BatchNormalization`.
+        ValueError: On a number out of its range, real and fake examples of different shapes, or a
+            discriminator with `BatchNormalization`.
     """
 
     weight: float = 10.0
@@ -110,7 +111,13 @@ class Penalty(abc.ABC):
         refuse_batch_statistics(discriminator)
         if key is None:
             key = tf.random.uniform([2], maxval=tf.int64.max, dtype=tf.int64)
-        points = self.points(tf.cast(real, tf.float32), tf.cast(fake, tf.float32), key)
+        real, fake = tf.cast(real, tf.float32), tf.cast(fake, tf.float32)
+        if not real.shape.is_compatible_with(fake.shape):
+            raise ValueError(
+                "A penalty needs as many fake as real examples, of the same shape. Received: real "
+                f"{real.shape}, fake {fake.shape}"
+            )
+        points = self.points(real, fake, key)
 
         def compute() -> tf.Tensor:
             if not training or self.fraction == 1:

@@ -37,9 +37,10 @@ def langevin(
 ) -> tf.Tensor:
     """Returns the points after `steps` Langevin steps up `log_density`.
 
-    The discriminator's logit is the log density (the negative energy) of a refined sample, up to a
-    constant. In data space pass the discriminator; in latent space, where z -> D(G(z)) has fewer
-    dimensions and no clamp is needed, pass their composition.
+    In data space pass the discriminator D; in latent space, which has fewer dimensions and needs no
+    clamp, pass z -> D(G(z)). Let p be the density of the data and q that of G(z). At the optimum of
+    a logistic game D is log p / q: then `prior=True` in latent space samples from p (DDLS), but
+    exp D in data space is p / q, not p. `DCD` trains D as a negative energy of the data instead.
 
     With g the gradient (below), N standard normal noise, s the step size and c the noise scale:
 

@@ -32,11 +32,11 @@ class ConsistencyRegularization(Regularizer):
 generator | zcr, icr |
 
     The gradient passes through both logits. With `GAN(augmentation=T)` x stands for T(x), so A
-    comes on top of T, and both fakes of a latent term get the same T. Each term of the
-    discriminator costs another pass through it. bCR shows A to the discriminator alone: its
-    changes may leak into the samples.
+    comes on top of T, and both fakes of a latent term get the same T; in StyleGAN2-ADA's code the
+    second has none. Each term of the discriminator costs another pass through it. bCR shows A to
+    the discriminator alone: its changes may leak into the samples.
 
-    Weights of terms that `kind` does not include have no effect.
+    Settings of terms that `kind` does not include have no effect.
 
     Args:
         kind: "cr", "bcr", "zcr", or "icr", which is bCR and zCR. Default: "bcr".

@@ -37,8 +37,8 @@ class LeCam(Regularizer):
     theory. With augmentation, the logits are those of augmented examples.
 
     The anchors of an update are the averages over the updates before it, so they are the same on
-    any number of replicas and micro-batches. They are bias-corrected, like the moments of Adam, and
-    all discriminators of a mixture share them.
+    any number of replicas and micro-batches; the authors' code includes the update itself. They are
+    bias-corrected, like the moments of Adam, and all discriminators of a mixture share them.
 
     Args:
         weight: Float of at least 0. Default: 0.3, of the authors for BigGAN's hinge loss. That is
@@ -47,8 +47,9 @@ class LeCam(Regularizer):
             for 0.1 and 2.3 for 0.01.
         decay: Float in [0, 1), of the averages. Default: 0.99; the authors' code for BigGAN has
             0.9, that for StyleGAN2 0.99.
-        start: Int of at least 0, updates of the discriminator before the term counts.
-            Default: 1000.
+        start: Int of at least 0, updates of the discriminator before the term counts. The first
+            update, without anchors, never counts. Default: 1000; the authors' code for BigGAN waits
+            for 1000 updates of the generator, with 4 of the discriminator each.
         relu: Bool, whether a logit beyond the other anchor costs nothing, as in the authors' code;
             False is the paper's equation 4. Default: True.
 
@@ -119,7 +120,7 @@ class LeCam(Regularizer):
 
     def adapt(self, real_mean: tf.Tensor, fake_mean: tf.Tensor) -> None:
         """Averages the mean logits of an update, which is skipped if one of them is not finite."""
-        received = tf.stack([real_mean, fake_mean])
+        received = tf.cast(tf.stack([real_mean, fake_mean]), tf.float32)
         means = tf.convert_to_tensor(self._state.means)
         updates = tf.convert_to_tensor(self._state.updates)
         finite = tf.reduce_all(tf.math.is_finite(received))

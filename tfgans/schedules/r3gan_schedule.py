@@ -95,6 +95,10 @@ class R3GANSchedule:
     def preset(cls, name: str) -> Self:
         """Returns the published schedule of a data set.
 
+        It moves p, so the model needs an augmentation. That of the authors is
+        `AdaptiveAugment("blit,geom,color,cutout", target=None, color_multiplier=0.5,
+        penalty_at="raw")`, with the resampling of ADA's authors.
+
         Args:
             name: "cifar10", "ffhq64", "ffhq256", "imagenet32" or "imagenet64".
         """
