@@ -79,8 +79,9 @@ IMPORTS = {
             "players",
             "refinement",
         ),
-        *("replicas", "determinism", "sampling", "saving", "state"),
+        *("replicas", "determinism", "sampling", "saving", "state", "views"),
     },
+    "views": {"augmentation", "layers", "logs", "objectives"},
     "methods": {
         *("augmentation", "regularizers"),
         *("averages", "data", "gan", "layers", "objectives", "optimizers", "penalties"),
@@ -120,7 +121,10 @@ IMPORTS = {
 CORE = [
     *(
         PACKAGE / f"{name}.py"
-        for name in ("gan", "players", "sampling", "random", "weighted", "logs", "compatibility")
+        for name in (
+            *("gan", "players", "sampling", "random", "views", "weighted", "logs"),
+            "compatibility",
+        )
     ),
     *sorted((PACKAGE / "methods").glob("*.py")),
     *sorted((PACKAGE / "mixtures").glob("*.py")),

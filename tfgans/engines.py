@@ -7,7 +7,6 @@ import importlib.util
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
@@ -223,8 +222,7 @@ def _measure(task: Task) -> TaskResult:
 
 def _forget_others(seed: int) -> None:
     """Resets Keras to the state before the first run of the process, as far as Keras can."""
-    if "keras" not in sys.modules:
-        return
+    # Before the first run too, whose seed and CPU seconds must not depend on what it imports.
     import keras
     import tensorflow as tf
 

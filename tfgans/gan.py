@@ -47,11 +47,8 @@ from tfgans.random import ReservedStep, Role, RowDraws, Stream
 from tfgans.refinement import Langevin
 from tfgans.regularizers import Regularizer, RegularizerInputs
 from tfgans.types import Config, Inputs, Logs, Store
+from tfgans.views import Views
 from tfgans.weighted import Weighted
-
-# The draws of augmentation and of noise: independent for real and fake examples.
-_ROLES_OF_REAL = (Role.AUGMENTATION_OF_REAL, Role.NOISE_ON_REAL)
-_ROLES_OF_FAKE = (Role.AUGMENTATION_OF_FAKE, Role.NOISE_ON_FAKE)
 
 
 class _Examples(NamedTuple):
@@ -196,8 +193,7 @@ class GAN(keras.Model):
         self.penalty = penalty
         self.discriminator_steps = checks.positive_int("discriminator_steps", discriminator_steps)
         self.weight_clip = weight_clip
-        self.instance_noise = instance_noise
-        self.augmentation = augmentation
+        self._views = Views(augmentation, instance_noise, objective)
         self.regularizers = tuple(regularizers)
         layers = [part.state for part in (augmentation, *regularizers) if part is not None]
         # A regularizer may have the augmentation of the model.
@@ -218,7 +214,7 @@ class GAN(keras.Model):
             average = averages.copy_network(generator)
             average.trainable = False
         # Keras tracks the layers among the attributes.
-        self._discriminator = discriminator
+        self._discriminator, self._instance_noise = discriminator, instance_noise
         self.discriminator_player = discriminator_player
         self._set_generator(generator_player, average)
         self._log_means = LogMeans(self._log_names())
@@ -285,6 +281,16 @@ class GAN(keras.Model):
     def discriminator_optimizer(self) -> Optimizer | None:
         """The optimizer of the discriminator; None before `compile`."""
         return self.discriminator_player.optimizer
+
+    @property
+    def augmentation(self) -> Augmentation | None:
+        """The augmentation of both players' examples, or None."""
+        return self._views.augmentation
+
+    @property
+    def instance_noise(self) -> InstanceNoise | None:
+        """The noise on both players' examples, or None."""
+        return self._views.instance_noise
 
     @property
     def step(self) -> int:
@@ -843,12 +849,7 @@ class GAN(keras.Model):
             "real_logits": real_logits.mean(),
             "fake_logits": fake_logits.mean(),
         }
-        if self.instance_noise is not None:
-            logs["noise_level"] = self.instance_noise.level if training else tf.zeros([])
-            if self.instance_noise.is_adaptive:
-                logs["accuracy"] = self._accuracy(real_logits, fake_logits)
-        if self.augmentation is not None:
-            logs |= self._augmentation_logs(self.augmentation, real_logits, training)
+        logs |= self._views.logs(real_logits, fake_logits, training=training)
         if self.penalty is not None:
             values = discriminator.penalize(
                 self.penalty,
@@ -857,7 +858,9 @@ class GAN(keras.Model):
                 examples.fake_labels,
                 stream=stream,
                 training=training,
-                augment=self._augmented_for_penalty if training and self._penalizes_raw else None,
+                augment=self._views.of_penalized
+                if training and self._views.penalizes_raw
+                else None,
             )
             logs["penalty"] = fake_logits.with_values(values).mean()
             loss += self._penalty_weight(self.penalty) * logs["penalty"]
@@ -968,15 +971,9 @@ class GAN(keras.Model):
 
     def _adapt_to_logits(self, sums: tf.Tensor) -> None:
         """Adapts noise, augmentation and regularizers, with the sums behind an update's logs."""
-        noise, augmentation = self.instance_noise, self.augmentation
-        adapts_noise = noise is not None and noise.is_adaptive
-        adapts_augmentation = augmentation is not None and augmentation.is_adaptive
-        if adapts_noise or adapts_augmentation or self.regularizers:
+        if self._views.is_adaptive or self.regularizers:
             sums, means = replicas.sum_over_replicas(sums), self._log_means
-            if noise is not None and adapts_noise:
-                noise.adapt(means.mean_of("accuracy", sums))
-            if augmentation is not None and adapts_augmentation:
-                augmentation.adapt(means.mean_of("r_t", sums), means.number_of("r_t", sums))
+            self._views.adapt(means, sums)
             for regularizer in self.regularizers:
                 regularizer.adapt(
                     means.mean_of("real_logits", sums), means.mean_of("fake_logits", sums)
@@ -1007,10 +1004,12 @@ class GAN(keras.Model):
         training: bool,
     ) -> _Examples:
         """Augments the examples, adds instance noise, and assigns them to the discriminators."""
-        fakes = fake.values
+        fakes = seen_fakes = fake.values
         fake_labels = None if labels is None else players.match_rows(labels, fakes)
-        seen_real = self._augmented(real, stream, _ROLES_OF_REAL, training)
-        seen_fakes = self._augmented(fakes, stream, _ROLES_OF_FAKE, training)
+        seen_real = real
+        if training:
+            seen_real = self._views.of_real(real, stream=stream)
+            seen_fakes = self._views.of_fake(fakes, stream=stream)
         # With routing "all" of the generators there are several fakes for each real example.
         paired_real = players.match_rows(seen_real, seen_fakes)
         if self.objective.pairs_real_with_fake:
@@ -1025,7 +1024,7 @@ class GAN(keras.Model):
             paired_real, seen_fakes, fake.weights, fake_labels
         )
         penalized_fake = assigned_fakes
-        if self._penalizes_raw:
+        if self._views.penalizes_raw:
             penalized_real, penalized_fake = assign(players.match_rows(real, fakes), fakes)
         return _Examples(
             real=assigned_real,
@@ -1035,35 +1034,6 @@ class GAN(keras.Model):
             penalized_real=penalized_real,
             penalized_fake=penalized_fake,
         )
-
-    @property
-    def _penalizes_raw(self) -> bool:
-        """Whether penalties take the gradient before the augmentation."""
-        return self.augmentation is not None and self.augmentation.penalty_at == "raw"
-
-    def _augmented_for_penalty(self, examples: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-        """Returns examples as `_augmented` does, by a key of their own."""
-        if self.augmentation is not None:
-            examples = self.augmentation(examples, key)
-        if self.instance_noise is not None:
-            noise_key = random.fold(key, Role.NOISE_ON_PENALIZED)
-            examples = self.instance_noise(examples, key=noise_key, training=True)
-        return examples
-
-    def _augmented(
-        self,
-        examples: tf.Tensor,
-        stream: Stream,
-        roles: tuple[Role, Role],
-        training: bool,
-    ) -> tf.Tensor:
-        """Returns examples as a discriminator sees them in training: augmented, then with noise."""
-        augmentation_role, noise_role = roles
-        if self.augmentation is not None and training:
-            examples = self.augmentation(examples, stream.key(augmentation_role))
-        if self.instance_noise is not None and training:
-            examples = self.instance_noise(examples, key=stream.key(noise_role), training=True)
-        return examples
 
     def _regularizer_inputs(
         self,
@@ -1082,7 +1052,7 @@ class GAN(keras.Model):
 
         def perturbed_fakes(stddev: float) -> tf.Tensor:
             fake = self._generate_near(num, labels, stream=stream, stddev=stddev)
-            seen = self._augmented(fake, stream, _ROLES_OF_FAKE, training=True)
+            seen = self._views.of_fake(fake, stream=stream)
             (assigned,) = player.assign_rows(seen, stream=stream, training=True)
             return assigned
 
@@ -1117,25 +1087,6 @@ class GAN(keras.Model):
             )
         compatibility.check_terms(self.objective, terms, fake_logits.values)
         return terms
-
-    def _accuracy(self, real_logits: Weighted, fake_logits: Weighted) -> tf.Tensor:
-        threshold = self.objective.decision_threshold
-        right_on_real = tf.cast(real_logits.values > threshold, tf.float32)
-        right_on_fake = tf.cast(fake_logits.values <= threshold, tf.float32)
-        accuracy = real_logits.with_values(right_on_real).mean()
-        return (accuracy + fake_logits.with_values(right_on_fake).mean()) / 2.0
-
-    def _augmentation_logs(
-        self, augmentation: Augmentation, real_logits: Weighted, training: bool
-    ) -> Logs:
-        """Returns the mean sign of the logits on real examples, and the probability of changes."""
-        logs: Logs = {}
-        if augmentation.is_adaptive:
-            signs = tf.sign(real_logits.values - self.objective.decision_threshold)
-            logs["r_t"] = real_logits.with_values(signs).mean()
-        if augmentation.p is not None and training:
-            logs["augmentation_p"] = tf.convert_to_tensor(augmentation.p)
-        return logs
 
     # Evaluation and logs.
 
@@ -1178,11 +1129,7 @@ class GAN(keras.Model):
         names += ["generator_loss"] * self._trains_generator
         names += ["real_logits", "fake_logits"]
         names += ["penalty"] * (self.penalty is not None)
-        if self.instance_noise is not None:
-            names += ["noise_level"] + ["accuracy"] * self.instance_noise.is_adaptive
-        if self.augmentation is not None:
-            names += ["r_t"] * self.augmentation.is_adaptive
-            names += ["augmentation_p"] * (self.augmentation.p is not None)
+        names += self._views.log_names
         for regularizer in self.regularizers:
             names += regularizer.log_names
         names += ["discriminator_layer_loss"] * self.discriminator_player.has_layer_losses

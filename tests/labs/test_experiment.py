@@ -7,12 +7,14 @@ import sys
 import threading
 
 import commands
+import numpy as np
 import pandas as pd
 import pytest
 import tiny_lab
 
 from tfgans import engines, files, labs
-from tfgans.labs.lab import Drawing
+from tfgans.labs import effects
+from tfgans.labs.lab import Claim, Drawing
 
 TIMES = ["cpu_seconds", "commit"]
 
@@ -60,10 +62,17 @@ def end_badly(path):
 def test_a_process_that_dies_between_two_runs_costs_no_run(tmp_path):
     # More than fit into the pipe to the processes.
     tasks = [engines.Task(end_badly, {"path": tmp_path / f"{index}"}, 0) for index in range(3)]
-    tasks += [engines.Task(dict, {"text": "x" * 10_000}, 0)] * 20
+    tasks += [engines.Task(dict, {"text": "x" * 100_000}, 0)] * 2
     ended = dict(engines.run_tasks(tasks, workers=1, fresh=True))
-    assert [ended[index].error for index in range(23)] == [""] * 23
+    assert [ended[index].error for index in range(5)] == [""] * 5
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.slow
+def test_the_first_run_of_a_process_has_its_seed_too():
+    """Its process has not imported Keras before."""
+    ended = dict(engines.run_tasks([engines.Task(tiny_lab.draw, {}, 3)] * 2, workers=1))
+    assert ended[0].measures == ended[1].measures is not None
 
 
 @pytest.mark.slow
@@ -81,6 +90,20 @@ def test_a_failed_run_is_a_row_and_the_others_go_on(tmp_path):
     assert "## Failed runs" in (tmp_path / "report.md").read_text()
     # Seed 1 has failures and does not count; `forgets`, which always fails, is left out.
     assert outcome.verdicts[0].num_seeds == 6
+
+
+def test_measures_that_are_no_numbers_fail_their_run(tmp_path, here):
+    values = [np.ones(2), "1.0", [None], np.float32(0.5), [np.int64(2)], None]
+    lab = tiny_lab.lab(
+        cells=lambda quick: [{}],
+        measure=lambda seed: {"path": [1.0], "end": values[seed]},
+        tables={},
+    )
+    assert labs.run(lab, tmp_path, seeds=6).num_failed == 3
+    frame = rows(tmp_path)
+    assert frame["status"].tolist() == ["failed"] * 3 + ["ok"] * 3
+    assert frame["end"].tolist() == ["", "", "", "0.5", "[2.0]", ""]
+    assert "a list of floats or None. Received: end='1.0'" in frame["error"][1]
 
 
 def test_a_figure_or_table_that_lacks_its_rows_does_not_cost_the_report(tmp_path, here):
@@ -154,6 +177,10 @@ def test_runs_that_compare_cpu_time_come_one_at_a_time_in_turned_order(tmp_path,
         labs.run(lab, tmp_path, seeds=3, workers=4)
     order = [("up", 0), ("none", 0), ("none", 1), ("up", 1), ("up", 2), ("none", 2)]
     assert list(rows(tmp_path)[["arm", "seed"]].itertuples(index=False, name=None)) == order
+    # A lab that goes on turns as it would have turned.
+    labs.run(lab, tmp_path, seeds=4)
+    order += [("none", 3), ("up", 3)]
+    assert list(rows(tmp_path)[["arm", "seed"]].itertuples(index=False, name=None)) == order
 
 
 @pytest.fixture
@@ -213,6 +240,8 @@ def test_seconds_replace_those_of_cells_that_train_for_a_time():
     lab = tiny_lab.lab(cells=lambda quick: cells)
     assert [run["seconds"] for run in lab.runs(1, seconds=20)] == [20.0, 0.0]
     assert [run["seconds"] for run in lab.runs(1)] == [600.0, 0.0]
+    times = tiny_lab.lab(cells=lambda quick: [{"seconds": 5.0}, {"seconds": 60.0}])
+    assert times.runs(1, seconds=2) == [{"seconds": 2.0, "seed": 0}]
 
 
 def test_folders_of_something_else_are_refused(tmp_path, here):
@@ -248,6 +277,17 @@ def test_folders_of_something_else_are_refused(tmp_path, here):
         (lambda out: labs.load("alchemy"), "`lab` must be one of"),
         (lambda out: tiny_lab.lab(measures={"seed": "common"}), "Received twice: seed"),
         (lambda out: tiny_lab.lab(cells=lambda quick: [{f"{quick}": 1}]), "need the same names"),
+        (lambda out: tiny_lab.lab(cells=lambda quick: [{"arm": None}]), r"arm=None. Name it, as"),
+        (
+            lambda out: tiny_lab.lab(
+                claims=[
+                    Claim("", "", "", effects.value("end", {"arm": "up", "scale": 2.0}), above=0)
+                ]
+            ),
+            r"Received: {'arm': 'up', 'scale': 2.0}, which are settings of no cell",
+        ),
+        (lambda out: tiny_lab.lab(cells=lambda quick: [{"arm": [1]}]), r"Received: arm=\[1\]"),
+        (lambda out: tiny_lab.lab(cells=lambda quick: [{"x": float("nan")}]), "Received: x=nan"),
         (lambda out: tiny_lab.lab(drawings={"../x": None}), "`drawings` must be the name of a fi"),
     ],
 )

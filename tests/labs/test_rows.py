@@ -7,12 +7,12 @@ import pytest
 
 from tfgans.labs.rows import Rows
 
-COLUMNS = ["arm", "scale", "seed", "status", "error", "value", "path"]
+COLUMNS = ["arm", "scale", "seed", "status", "error", "commit", "value", "path"]
 
 
 def rows(folder):
     keys = ["arm", "scale", "seed"]
-    return Rows(folder / "rows.csv", keys=keys, columns=COLUMNS, lists=["value", "path"])
+    return Rows(folder / "rows.csv", keys=keys, columns=COLUMNS)
 
 
 def row(seed=0, **changes):
@@ -35,6 +35,20 @@ def test_values_come_back_as_they_were(tmp_path):
     missing, number = rows(tmp_path).frame([row(8), row(9)])["value"]
     assert math.isnan(missing)
     assert number == 0.5
+
+
+@pytest.mark.parametrize("arm", ["1", "nan", "true", "a  b", 1, 1.0, True, 1e-12])
+def test_settings_keep_their_values(tmp_path, arm):
+    rows(tmp_path).append(row(arm=arm))
+    (received,) = rows(tmp_path).frame([row(arm=arm)])["arm"]
+    assert (received, isinstance(received, str)) == (arm, isinstance(arm, str))
+
+
+@pytest.mark.parametrize("commit", ["12e4567", "0123456", "nan"])
+def test_a_commit_is_text(tmp_path, commit):
+    rows(tmp_path).append(row(commit=commit, error=commit))
+    frame = rows(tmp_path).frame([row()])
+    assert (frame["commit"].tolist(), frame["error"].tolist()) == ([commit], [commit])
 
 
 def test_keys_tell_which_runs_are_done(tmp_path):

@@ -1,6 +1,7 @@
 """Training that is measured on the way, and the effects of its rows."""
 
 import itertools
+import math
 import types
 
 import pandas as pd
@@ -60,14 +61,21 @@ def test_effects_are_by_seed():
     table = {"arm": list("abab"), "seed": [1, 1, 0, 0], "x": [3.0, 1.0, 5.0, 4.0]}
     rows = pd.DataFrame({**table, "y": [[1, 2]] * 4})
     assert effects.select(rows, arm="a")["x"].tolist() == [5.0, 3.0]
-    assert effects.last(rows, "y", arm="a") == [2, 2]
+    assert effects.value("y", {"arm": "a"})(rows) == [2, 2]
     assert effects.difference("x", {"arm": "a"}, {"arm": "b"})(rows) == [1.0, 2.0]
     # Only the seeds that both have.
     other = pd.DataFrame({"arm": "c", "seed": [2, 1], "x": [9.0, 2.0]})
     first, second = (effects.column(pd.concat([rows, other]), "x", arm=arm) for arm in "ac")
     assert effects.differences(first, second) == [1.0]
     assert effects.ratios(first, second) == [1.5]
-    with pytest.raises(ValueError, match="zip"):
-        effects.differences([1], [1, 2])
-    with pytest.raises(ValueError, match="Several runs of a seed"):
-        effects.difference("x", {}, {"arm": "b"})(rows)
+    assert effects.ratio("x", {"arm": "b"}, {"arm": "a"})(rows) == [0.8, pytest.approx(1 / 3)]
+    for effect in (effects.difference("x", {}, {"arm": "b"}), effects.value("x", {})):
+        with pytest.raises(ValueError, match="Several runs of a seed"):
+            effect(rows)
+
+
+@pytest.mark.parametrize("second", [0.0, -0.1, float("nan")])
+def test_a_ratio_to_what_is_not_positive_is_unknown(second):
+    """A quotient of -0.1 must not pass for one below 0.8."""
+    (received,) = effects.ratios(pd.Series([0.01]), pd.Series([second]))
+    assert math.isnan(received)

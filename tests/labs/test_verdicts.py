@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from tfgans.labs import effects
 from tfgans.labs.lab import Claim
 from tfgans.labs.verdicts import NO_RUNS, decide, sign_tests
+from tfgans.labs.verdicts import verdict as verdict_of
 from tfgans.reports.seeds import rank_test, summaries, summary
 
 NAN, INF = float("nan"), float("inf")
@@ -41,12 +43,17 @@ def test_on_the_margin_or_unknown_counts_against():
     assert verdict([2.0, *[NAN] * 4], below=1.0).median == np.inf
 
 
+def untested(rows):
+    raise effects.NotTestableError("no wind")
+
+
 @pytest.mark.parametrize(
     ("effect", "num", "reason"),
     [
         (lambda rows: rows["missing"], 5, "failed: KeyError: 'missing'"),
-        (lambda rows: [], 0, "no seed of which all runs ended well"),
+        (lambda rows: rows["missing"], 0, NO_RUNS),
         (lambda rows: [], 5, NO_RUNS),
+        (untested, 5, "no wind"),
     ],
 )
 def test_no_verdict(effect, num, reason):
@@ -98,6 +105,66 @@ def test_seeds_with_failed_runs():
     # 6 of 7 seeds have a probability of 8/128 by chance, more than 5 %.
     assert of_failed(1)[1:3] == ("not testable here", "runs failed at 1 of 7 seeds")
     assert of_failed(1, value=-1.0).word == "not reproduced"
+    # 7 of 8 seeds suffice, 6 do not.
+    for beyond, word in ((6, "not testable here"), (5, "not reproduced")):
+        values = np.repeat([1.0, -1.0], [beyond, 7 - beyond])
+        seven = decide(claim(lambda rows, values=values: values, above=0.0), rows, num_failed=1)
+        assert seven[1:3] == (word, "runs failed at 1 of 8 seeds")
+
+
+CELLS = [{"arm": arm, "scale": scale} for arm in "abc" for scale in (0.1, 0.2)]
+
+
+def rows_of(failed=(), missing=(), seeds=6):
+    """Rows of all cells, x = 1 for arm a and 2 for others, but for some (arm, scale, seed)."""
+    runs = [{**cell, "seed": seed} for seed in range(seeds) for cell in CELLS]
+    runs = [run for run in runs if tuple(run.values()) not in missing]
+    status = ["failed" if tuple(run.values()) in failed else "ok" for run in runs]
+    values = [1.0 + (run["arm"] != "a") for run in runs]
+    return pd.DataFrame(runs).assign(status=status, x=values)
+
+
+GAIN = effects.difference("x", {"arm": "b", "scale": 0.1}, {"arm": "a", "scale": 0.1})
+# All scales of an arm, one number per seed.
+WORST = effects.Effect(
+    lambda rows: list(rows.groupby("seed")["x"].max()), [{"arm": "a"}, {"arm": "b", "scale": 0.2}]
+)
+ALL = lambda rows: list(rows.groupby("seed")["x"].max())  # noqa: E731
+
+
+@pytest.mark.parametrize(
+    ("effect", "failed", "num_seeds", "reason"),
+    [
+        (GAIN, [], 6, ""),
+        # Of a cell that the claim does not take.
+        (GAIN, [("c", 0.1, 0), ("b", 0.2, 1)], 6, ""),
+        (WORST, [("c", 0.1, 0), ("b", 0.1, 1)], 6, ""),
+        (GAIN, [("b", 0.1, 2)], 5, "runs failed at 1 of 6 seeds"),
+        (WORST, [("a", 0.1, 2), ("b", 0.2, 2)], 5, "runs failed at 1 of 6 seeds"),
+        (ALL, [("c", 0.1, 2)], 5, "runs failed at 1 of 6 seeds"),
+        # Of a cell that failed at every seed there is nothing to compare.
+        (GAIN, [("b", 0.1, seed) for seed in range(6)], 0, f"{NO_RUNS}; runs failed at 6 of 6"),
+        (WORST, [("a", 0.1, seed) for seed in range(6)], 0, f"{NO_RUNS}; runs failed at 6 of 6"),
+        (ALL, [("c", 0.1, seed) for seed in range(6)], 6, ""),
+    ],
+)
+def test_a_claim_loses_the_seeds_at_which_its_runs_failed(effect, failed, num_seeds, reason):
+    result = verdict_of(claim(effect, above=0.5), rows_of(failed), CELLS)
+    assert (result.num_seeds, result.reason) == (num_seeds, reason)
+    assert result.word == ("not testable here" if reason else "reproduced")
+
+
+@pytest.mark.parametrize(
+    ("effect", "missing", "num_seeds"),
+    [(GAIN, ("c", 0.1, 0), 6), (GAIN, ("a", 0.1, 0), 5), (WORST, ("b", 0.2, 0), 5)],
+)
+def test_a_seed_counts_once_all_its_runs_have_ended(effect, missing, num_seeds):
+    result = verdict_of(claim(effect, above=0.5), rows_of(missing=[missing]), CELLS)
+    assert (result.num_seeds, result.reason) == (num_seeds, "")
+    # A part of the cells has no verdict on the worst of them.
+    part = rows_of().query("arm != 'b'")
+    assert verdict_of(claim(effect, above=0.5), part, CELLS).reason == NO_RUNS
+    assert verdict_of(claim(effect, above=0.5), part, []).reason == NO_RUNS
 
 
 def test_sign_tests_are_against_the_baseline_seed_by_seed():

@@ -109,14 +109,12 @@ def score(samples: np.ndarray, real: np.ndarray, source: Any) -> dict[str, float
     return scores
 
 
-def _gain(column: str, task: str, first: str, second: str) -> Any:
+def _gain(column: str, task: str, first: str, second: str) -> effects.Effect:
     """Returns the effect: the measure at one stage minus that at another, per seed."""
-
-    def effect(rows: pd.DataFrame) -> list[float]:
-        ours = effects.select(rows, task=task)
-        return effects.differences(*(ours[f"{column}_{stage}"] for stage in (first, second)))
-
-    return effect
+    return effects.Effect(
+        lambda rows: list(rows[f"{column}_{first}"] - rows[f"{column}_{second}"]),
+        [{"task": task}],
+    )
 
 
 CLAIMS = (

@@ -1,9 +1,34 @@
 """Reduces the rows of a lab to one number per seed."""
 
-from collections.abc import Callable, Iterable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+
+Cell = Mapping[str, Any]
+
+
+class NotTestableError(ValueError):
+    """Says, from within an effect, why the runs do not put the claim to a test."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Effect:
+    """The effect of a claim, with the runs that it takes: only their failures count against it.
+
+    Args:
+        function: Function of the rows that have all settings of any of `cells`, to one float per
+            seed. At each seed all of these runs ended well.
+        cells: Settings that select runs.
+    """
+
+    function: Callable[[pd.DataFrame], Sequence[float]]
+    cells: Sequence[Cell]
+
+    def __call__(self, rows: pd.DataFrame) -> Sequence[float]:
+        """Returns one float per seed."""
+        return self.function(rows)
 
 
 def select(rows: pd.DataFrame, **cell: Any) -> pd.DataFrame:
@@ -14,13 +39,15 @@ def select(rows: pd.DataFrame, **cell: Any) -> pd.DataFrame:
 
 
 def column(rows: pd.DataFrame, name: str, **cell: Any) -> pd.Series:
-    """Returns a column of the rows of these settings, with the seeds as its index."""
-    return select(rows, **cell).set_index("seed")[name]
+    """Returns a column of the rows of these settings, with the seeds as its index.
 
-
-def last(rows: pd.DataFrame, name: str, **cell: Any) -> list[float]:
-    """Returns the last entry of a column of lists, by seed."""
-    return [values[-1] for values in column(rows, name, **cell)]
+    Raises:
+        ValueError: If several runs of a seed have these settings.
+    """
+    series: pd.Series = select(rows, **cell).set_index("seed")[name]
+    if series.index.has_duplicates:
+        raise ValueError(f"Several runs of a seed have these settings: {cell}")
+    return series
 
 
 def at_end(rows: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
@@ -32,38 +59,41 @@ def at_end(rows: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     return rows.assign(**ends)
 
 
-def differences(first: Iterable[float], second: Iterable[float]) -> list[float]:
+def differences(first: pd.Series, second: pd.Series) -> list[float]:
     """Returns `first - second`, seed by seed. See `paired`."""
     return [left - right for left, right in paired(first, second)]
 
 
-def ratios(first: Iterable[float], second: Iterable[float]) -> list[float]:
-    """Returns `first / second`, seed by seed. See `paired`."""
-    return [left / right for left, right in paired(first, second)]
+def ratios(first: pd.Series, second: pd.Series) -> list[float]:
+    """Returns `first / second`, seed by seed; NaN where `second` is not above 0. See `paired`."""
+    return [left / right if right > 0 else float("nan") for left, right in paired(first, second)]
 
 
-def paired(first: Iterable[float], second: Iterable[float]) -> list[tuple[float, float]]:
+def paired(first: pd.Series, second: pd.Series) -> list[tuple[float, float]]:
     """Returns the pairs of the same seed.
 
     Args:
-        first: Series with the seeds as its index, as of `column`; or numbers by seed.
-        second: The same. Of two series, only the seeds that are in both count.
-
-    Raises:
-        ValueError: If these are not both series, and their numbers of seeds differ; or a seed
-            occurs twice in a series.
+        first: Floats with the seeds as their index, as of `column`.
+        second: The same. Only the seeds that are in both count.
     """
-    if not (isinstance(first, pd.Series) and isinstance(second, pd.Series)):
-        return list(zip(first, second, strict=True))
-    if first.index.has_duplicates or second.index.has_duplicates:
-        raise ValueError("Several runs of a seed have these settings")
     both = pd.concat([first, second], axis=1, join="inner")
     return list(both.itertuples(index=False, name=None))
 
 
-def difference(
-    measure: str, first: Mapping[str, Any], second: Mapping[str, Any]
-) -> Callable[[pd.DataFrame], list[float]]:
+def value(measure: str, cell: Cell) -> Effect:
+    """Returns the effect of a claim: a measure in a cell, by seed.
+
+    Args:
+        measure: The column. The last entry of a list counts.
+        cell: Settings that select the runs of the cell.
+
+    Raises:
+        ValueError: By the effect, if the settings select several runs of a seed.
+    """
+    return Effect(lambda rows: list(_end(rows, measure, cell)), [cell])
+
+
+def difference(measure: str, first: Cell, second: Cell) -> Effect:
     """Returns the effect of a claim: a measure in one cell minus the measure in another, by seed.
 
     Args:
@@ -74,12 +104,22 @@ def difference(
     Raises:
         ValueError: By the effect, if the settings select several runs of a seed.
     """
+    return Effect(
+        lambda rows: differences(*(_end(rows, measure, cell) for cell in (first, second))),
+        [first, second],
+    )
 
-    def effect(rows: pd.DataFrame) -> list[float]:
-        rows = at_end(rows, [measure])
-        both = select(rows, **first).merge(select(rows, **second), on="seed")
-        if both["seed"].duplicated().any():
-            raise ValueError(f"Several runs of a seed are {dict(first)} or {dict(second)}")
-        return list(both[f"{measure}_x"] - both[f"{measure}_y"])
 
-    return effect
+def ratio(measure: str, first: Cell, second: Cell) -> Effect:
+    """Returns the effect of a claim: a measure in one cell over the measure in another, by seed.
+
+    The arguments and errors are those of `difference`. It is NaN where the second is not above 0.
+    """
+    return Effect(
+        lambda rows: ratios(*(_end(rows, measure, cell) for cell in (first, second))),
+        [first, second],
+    )
+
+
+def _end(rows: pd.DataFrame, measure: str, cell: Cell) -> pd.Series:
+    return column(at_end(rows, [measure]), measure, **cell)

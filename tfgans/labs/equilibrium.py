@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from tfgans import data, games, metrics, networks
 from tfgans.labs import training
-from tfgans.labs.effects import column, differences, ratios
+from tfgans.labs.effects import Effect, differences, ratio, ratios
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.methods import NonSaturatingGAN
 from tfgans.mixtures import MixtureDiscriminator, MixtureGenerator
@@ -167,13 +167,12 @@ def pure_exploitability(payoff: np.ndarray) -> float:
     return float(gaps.min())
 
 
-def _of(rows: pd.DataFrame, name: str) -> pd.Series:
-    return column(rows, name, k=K, width=WIDTH)
+MIXED = {"k": K, "width": WIDTH}
 
 
-def _ratio(rows: pd.DataFrame, name: str, *, width: int) -> list[float]:
-    """Returns the measure of `K` components divided by that of one pair of this width, by seed."""
-    return ratios(_of(rows, name), column(rows, name, k=1, width=width))
+def _ratio(name: str, *, width: int) -> Effect:
+    """Returns the effect: the measure of `K` components over that of one pair of this width."""
+    return ratio(name, MIXED, {"k": 1, "width": width})
 
 
 CLAIMS = (
@@ -181,42 +180,44 @@ CLAIMS = (
         "Mixtures come nearer to the equilibrium than one pair",
         PAPER,
         f"what a new discriminator earns above -2 log 2: k = {K} over k = 1, same width",
-        lambda rows: _ratio(rows, "reply", width=WIDTH),
+        _ratio("reply", width=WIDTH),
         below=0.8,
     ),
     Claim(
         "Not by their size alone",
         f"{PAPER}; the comparison is ours",
         f"the same: k = {K} over one pair of as many parameters",
-        lambda rows: _ratio(rows, "reply", width=WIDE),
+        _ratio("reply", width=WIDE),
         below=1.0,
     ),
     Claim(
         "One pair goes round where mixtures settle",
         f"{PAPER}; the measure is ours",
         f"oscillation of the payoff: k = {K} over k = 1, same width",
-        lambda rows: _ratio(rows, "oscillation", width=WIDTH),
+        _ratio("oscillation", width=WIDTH),
         below=0.8,
     ),
     Claim(
         "Not by averaging alone: each of its pairs is calmer than the single one",
         "ours",
         f"oscillation of a pair's payoff: mean over the pairs of k = {K} over k = 1, same width",
-        lambda rows: _ratio(rows, "pair_oscillation", width=WIDTH),
+        _ratio("pair_oscillation", width=WIDTH),
         below=1.0,
     ),
     Claim(
         "The components of a trained mixture have no equilibrium in pure strategies",
         f"{PAPER} (of networks; of trained components, ours)",
         f"exploitability of the best pure pair over the standard error of an entry, k = {K}",
-        lambda rows: ratios(_of(rows, "pure_exploitability"), _of(rows, "standard_error")),
+        Effect(lambda rows: ratios(rows["pure_exploitability"], rows["standard_error"]), [MIXED]),
         above=2.0,
     ),
     Claim(
         "The learned weights are nearer to the equilibrium of the components than any pure pair",
         PAPER,
         f"exploitability of the best pure pair less that of the weights, k = {K}, nats",
-        lambda rows: differences(_of(rows, "pure_exploitability"), _of(rows, "exploitability")),
+        Effect(
+            lambda rows: differences(rows["pure_exploitability"], rows["exploitability"]), [MIXED]
+        ),
         above=0.0,
     ),
     Claim(

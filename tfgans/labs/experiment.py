@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import numbers
 import os
 import time
 import warnings
@@ -9,13 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from tfgans import checks, engines, files
 from tfgans.labs import report
 from tfgans.labs.lab import Lab
 from tfgans.labs.rows import FAILED, OK, Rows
-from tfgans.labs.verdicts import Verdict, decide
+from tfgans.labs.verdicts import Verdict, verdict
 from tfgans.versions import checkout_commit, versions
 
 ROWS, LOG, RECORD = "rows.csv", "log.txt", "lab.json"
@@ -99,20 +98,21 @@ def run(
         files.remove_temporaries(folder)
         rows = _open(lab, folder, quick=quick)
         done = rows.done()
-        missing = [row for row in wanted if rows.key(row) not in done]
+        order = wanted
         if lab.one_at_a_time:
-            missing = engines.alternate(missing, lambda run: run["seed"])
-            workers = 1
+            # Of all runs, so that the turns do not depend on what is done already.
+            order, workers = engines.alternate(wanted, lambda run: run["seed"]), 1
+        missing = [row for row in order if rows.key(row) not in done]
         if report_only:
             missing = []
         _fill(lab, rows, missing, workers=workers, engine=engine, progress=progress)
         frame = rows.frame(wanted)
-        good = _comparable(frame, lab.settings())
-        num_failed = frame["seed"].nunique() - good["seed"].nunique()
-        verdicts = tuple(decide(claim, good, num_failed=num_failed) for claim in lab.claims)
-        full = len(lab.runs(seeds, quick=quick))
-        about = report.About(command, quick, versions(), time.strftime("%Y-%m-%d"), full)
-        report.write(lab, frame, good, verdicts, about, folder)
+        one_seed = lab.runs(1, quick=quick, seconds=seconds)
+        cells = [{name: run[name] for name in lab.settings()} for run in one_seed]
+        verdicts = tuple(verdict(claim, frame, cells) for claim in lab.claims)
+        date, num_full = time.strftime("%Y-%m-%d"), seeds * len(cells)
+        about = report.About(command, quick, versions(), date, num_full)
+        report.write(lab, frame, verdicts, about, folder)
     return Outcome(verdicts, len(frame), int((frame["status"] == FAILED).sum()), folder)
 
 
@@ -138,26 +138,9 @@ def _open(lab: Lab, folder: Path, *, quick: bool) -> Rows:
         folder / ROWS,
         keys=[*lab.settings(), "seed"],
         columns=lab.columns(),
-        lists=list(lab.measures),
     )
     rows.repair()
     return rows
-
-
-def _comparable(frame: pd.DataFrame, settings: list[str]) -> pd.DataFrame:
-    """Returns the rows of the seeds at which no cell failed.
-
-    Cells are compared seed by seed. A cell that failed at every seed is left out, and the seeds of
-    the other cells stay.
-    """
-    if not len(frame):
-        return frame
-    failed = frame["status"] == FAILED
-    # A lab of a single cell may have no settings.
-    cells = [frame[name] for name in settings] or [pd.Series(0, index=frame.index)]
-    dead = failed.groupby(cells, dropna=False).transform("all")
-    lost = frame["seed"].isin(frame["seed"][failed & ~dead])
-    return frame[~dead & ~lost].reset_index(drop=True)
 
 
 def _fill(
@@ -180,15 +163,27 @@ def _fill(
     with bar:
         for index, ended in engines.run_tasks(tasks, workers=workers, engine=engine):
             row, measures = missing[index], ended.measures or {}
-            error = ended.error
-            if ended.measures is not None and set(measures) != set(lab.measures):
-                error = f"expected {sorted(lab.measures)}. Received: {sorted(measures)}"
-                measures = {}
+            error = ended.error or _fault(measures, lab.measures)
             if error:
+                measures = {}
                 _log(rows.path.with_name(LOG), row, ended.log or error)
             status = {"status": FAILED if error else OK, "error": error, "commit": commit}
             rows.append({**row, **measures, **status, "cpu_seconds": round(ended.cpu_seconds, 3)})
             bar.update()
+
+
+def _fault(measures: Mapping[str, Any], expected: Mapping[str, str]) -> str:
+    """Returns what is wrong with the measures of a run; "" if nothing is."""
+    if set(measures) != set(expected):
+        return f"expected {sorted(expected)}. Received: {sorted(measures)}"
+    for name, value in measures.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        if value is not None and not all(isinstance(each, numbers.Real) for each in values):
+            return (
+                f"a measure must be a float, a list of floats or None. Received: {name}="
+                f"{checks.short(value)}"
+            )
+    return ""
 
 
 def _log(path: Path, row: Mapping[str, Any], text: str) -> None:

@@ -11,7 +11,7 @@ from scipy import special
 
 from tfgans import data, games, metrics, networks
 from tfgans.labs import training
-from tfgans.labs.effects import column, last, select
+from tfgans.labs.effects import Effect, value
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.methods import NonSaturatingGAN
 from tfgans.reports import plots
@@ -178,7 +178,7 @@ def _capacity_slopes(rows: pd.DataFrame) -> list[float]:
             runs["width"] * (DIM + 2) + 1,
             [size_needed(MEMORIES, distances) for distances in runs["distance"]],
         )
-        for _, runs in rows[rows["task"] == MEMORY].groupby("seed")
+        for _, runs in rows.groupby("seed")
     ]
 
 
@@ -186,7 +186,7 @@ def _excess_slopes(rows: pd.DataFrame) -> list[float]:
     """Returns the exponent of the largest excess in the number of examples, by seed."""
     return [
         slope(runs["num"], [np.abs(excess).max() for excess in runs["train_excess"]])
-        for _, runs in select(rows, task=TRAINED, width=64).groupby("seed")
+        for _, runs in rows.groupby("seed")
     ]
 
 
@@ -195,7 +195,7 @@ CLAIMS = (
         "Samples of one distribution are at least 1.1 apart in W1",
         f"{PAPER}, Lemma 1 (which says log 2 in Jensen-Shannon divergence, too: so of any density)",
         f"W1 of {WASSERSTEIN_SIZES[-1]} draws each, dimension 300",
-        lambda rows: last(rows, "wasserstein", task=SAME, dim=300),
+        value("wasserstein", {"task": SAME, "dim": 300}),
         above=1.1,
     ),
     Claim(
@@ -203,28 +203,31 @@ CLAIMS = (
         f"{PAPER}, Theorem 3.1",
         f"exponent of the distance of two samples in their size, {SIZES[0]} to {SIZES[-1]}, "
         "dimension 100 (theory: -0.5; one that falls faster passes too)",
-        lambda rows: [slope(SIZES, values) for values in column(rows, "sample_distance", dim=100)],
+        Effect(
+            lambda rows: [slope(SIZES, values) for values in rows["sample_distance"]],
+            [{"task": SAME, "dim": 100}],
+        ),
         below=-0.4,
     ),
     Claim(
         "Discriminators of bounded capacity do not see that a generator only memorized",
         f"{PAPER}, Theorem 3.1",
         f"distance of {MEMORIES[-1]} memorized draws, width 4",
-        lambda rows: last(rows, "distance", task=MEMORY, width=4),
+        value("distance", {"task": MEMORY, "width": 4}),
         below=EPSILON,
     ),
     Claim(
         "The memory that fools must grow with the discriminator's capacity",
         f"{PAPER}, Theorem 3.1",
         f"exponent of the size at distance {EPSILON} in the number of parameters (the bound: 1)",
-        _capacity_slopes,
+        Effect(_capacity_slopes, [{"task": MEMORY}]),
         above=0.2,
     ),
     Claim(
         "All through training, enough training examples stand for the distribution",
         f"{PAPER}, the corollary of Theorem 3.1",
         "exponent in the number of training examples of the largest excess of E D over them",
-        _excess_slopes,
+        Effect(_excess_slopes, [{"task": TRAINED, "width": 64}]),
         below=-0.5,
     ),
 )

@@ -134,7 +134,7 @@ def measure(
     }
 
 
-def _gain(measure: str, task: str, game: str, first: str, second: str) -> Any:
+def _gain(measure: str, task: str, game: str, first: str, second: str) -> effects.Effect:
     """Returns the effect: a measure of an arm minus that of another."""
     pair = ({"task": task, "game": game, **ARMS[name]._asdict()} for name in (first, second))
     return effects.difference(measure, *pair)

@@ -4,12 +4,13 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from tfgans import checks
+from tfgans.labs.effects import Cell, Effect
 
-Cell = Mapping[str, Any]
 # The columns that every lab has.
 COMMON_COLUMNS = ("seed", "status", "error", "cpu_seconds", "commit")
 
@@ -22,8 +23,9 @@ class Claim:
         text: The claim, in one sentence.
         paper: The paper, as "Arora et al. 2017, Theorem 3.1".
         measure: Describes what `effect` returns, with the unit.
-        effect: Function of rows (a DataFrame, all cells of each seed) to one float per seed. None
-            if the claim cannot be tested here; `measure` then says why.
+        effect: Function of rows (a DataFrame) to one float per seed: of the module `effects`, or an
+            `effects.Effect`, which say what runs they take; any other takes all runs of a seed.
+            None if the claim cannot be tested here; `measure` then says why.
         above: The claim holds at a seed whose effect is above this number.
         below: The claim holds at a seed whose effect is below this number. An effect needs either
             `above` or `below`.
@@ -67,7 +69,7 @@ class Drawing:
 
     Args:
         caption: Describes the figure in a sentence or two.
-        draw: Function of rows (a DataFrame, all cells of each seed) to a figure, without pyplot.
+        draw: Function of rows (a DataFrame, the runs that ended well) to a figure, without pyplot.
     """
 
     caption: str
@@ -85,12 +87,13 @@ class Lab:
         measures: The keys of what `measure` returns, with a description each. Values are floats or
             lists of floats.
         cells: Function of `quick` (bool) to the cells. A cell is a mapping of `measure`'s argument
-            names to plain values; all cells have the same names, also those of the quick form.
+            names to ints, floats, bools or strings; all cells have the same names, also those of
+            the quick form.
         measure: Function of a cell's arguments and `seed`, by keyword, to the measures of a run.
             Other processes must be able to import it, and it must depend on its arguments only.
         claims: The claims to decide.
         drawings: Figures by file name without suffix.
-        tables: Functions of rows (a DataFrame, all cells of each seed) to a table, by heading.
+        tables: Functions of rows (a DataFrame, the runs that ended well) to a table, by heading.
         first_seed: The seed of the first run. A lab whose design was chosen by trials takes seeds
             that no trial had.
         one_at_a_time: Whether runs must not share the machine with one another, as CPU seconds are
@@ -98,7 +101,8 @@ class Lab:
         history: Markdown on what earlier versions of the lab found, and why it changed.
 
     Raises:
-        ValueError: If two columns have the same name, or cells have different names.
+        ValueError: If two columns have the same name, cells have different names or other values,
+            or an effect takes a cell that the lab does not have.
     """
 
     name: str
@@ -123,6 +127,27 @@ class Lab:
         double = sorted({name for name in columns if columns.count(name) > 1})
         if double:
             raise ValueError(f"A lab's columns must differ. Received twice: {', '.join(double)}")
+        cells = [cell for quick in (False, True) for cell in self.cells(quick)]
+        for cell in cells:
+            for name, value in cell.items():
+                # NaN equals nothing, so no effect could select it.
+                if not isinstance(value, bool | int | float | str | np.generic) or value != value:
+                    raise ValueError(
+                        "The values of a cell must be ints, floats, bools or strings. Received: "
+                        f'{name}={checks.short(value)}. Name it, as in {name}="none"'
+                    )
+        parts = [
+            part
+            for claim in self.claims
+            if isinstance(claim.effect, Effect)
+            for part in claim.effect.cells
+        ]
+        for part in parts:
+            if not any(part.items() <= cell.items() for cell in cells):
+                raise ValueError(
+                    "The effect of a claim must take cells of the lab. Received: "
+                    f"{checks.short(dict(part))}, which are settings of no cell"
+                )
 
     def settings(self) -> list[str]:
         """Returns the names of a cell's settings; empty if the lab has no cells."""
@@ -181,6 +206,8 @@ class Lab:
             cells = [cell for cell in cells if str(cell[name]) in values]
         if not cells and wanted:
             raise ValueError(f"No cell has all of these settings. Received: {', '.join(only)}")
+        # Cells of different times are the same with the same time.
+        cells = [cell for place, cell in enumerate(cells) if cell not in cells[:place]]
         numbers = range(self.first_seed, self.first_seed + seeds)
         return [{**cell, "seed": seed} for seed in numbers for cell in cells]
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from tfgans import data, metrics, networks
 from tfgans.gan import GAN
 from tfgans.labs import shapes, training
-from tfgans.labs.effects import at_end, difference, differences, last, select
+from tfgans.labs.effects import Effect, at_end, difference, differences, select, value
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.objectives import Minimax, NonSaturating, Wasserstein
 from tfgans.penalties import DRAGANPenalty, GradientPenalty
@@ -33,6 +33,7 @@ SETTINGS = ((1e-3, 5, STEPS), (5e-4, 5, 2 * STEPS), (3e-3, 5, STEPS), (1e-3, 1, 
 MAIN = {"task": LINES, "size": 2, "rate": RATE, "discriminator_steps": 5}
 PLAIN, PENALIZED = {**MAIN, "penalty": "none"}, {**MAIN, "penalty": "gp"}
 GAUSS = {**MAIN, "task": GAUSSIAN, "game": NS}
+SENSITIVE = {"task": LINES, "size": 2, "game": NS}
 RANK_5 = {**GAUSS, "size": 5, "penalty": "none"}
 PAPER = "Fedus et al. 2018"
 
@@ -163,8 +164,8 @@ def _measure_gaussian(source: data.LowRankGaussian, seed: int) -> Any:
     return measure
 
 
-def _worst(rows: pd.DataFrame, **cell: Any) -> pd.Series:
-    ours = at_end(select(rows, task=LINES, size=2, **cell), ["w1"]).fillna({"w1": math.inf})
+def _worst(rows: pd.DataFrame, penalty: str) -> pd.Series:
+    ours = at_end(select(rows, penalty=penalty), ["w1"]).fillna({"w1": math.inf})
     return ours.groupby("seed")["w1"].max()
 
 
@@ -173,14 +174,14 @@ CLAIMS = (
         "The non-saturating game reaches data where minimization of a divergence would fail",
         PAPER,
         "final W1, lines in the plane (the Jensen-Shannon divergence is log 2 all the way)",
-        lambda rows: last(rows, "w1", **PLAIN, game=NS),
+        value("w1", {**PLAIN, "game": NS}),
         below=0.05,
     ),
     Claim(
         "The minimax game stalls there, by its vanishing gradient (5 discriminator updates a step)",
         "Arjovsky & Bottou 2017, Theorem 2.4; the contrast is ours",
         "final |theta|, lines in the plane",
-        lambda rows: last(rows, "offset", **PLAIN, game="minimax"),
+        value("offset", {**PLAIN, "game": "minimax"}),
         above=0.5,
     ),
     *(
@@ -207,15 +208,16 @@ CLAIMS = (
         "The non-saturating game nears low-rank Gaussians, at an infinite KL divergence",
         PAPER,
         "share of sliced W1 that is left at the end, rank 5, non-saturating",
-        lambda rows: [w1[-1] / w1[0] for w1 in select(rows, **RANK_5)["w1"]],
+        Effect(lambda rows: [w1[-1] / w1[0] for w1 in rows["w1"]], [RANK_5]),
         below=0.5,
     ),
     Claim(
         "A gradient penalty makes the non-saturating game less sensitive to its settings",
         PAPER,
         "worst final W1 over rates and discriminator updates, with GP less without",
-        lambda rows: differences(
-            _worst(rows, game=NS, penalty="gp"), _worst(rows, game=NS, penalty="none")
+        Effect(
+            lambda rows: differences(*(_worst(rows, penalty) for penalty in ("gp", "none"))),
+            [{**SENSITIVE, "penalty": penalty} for penalty in ("gp", "none")],
         ),
         below=0.0,
     ),

@@ -8,6 +8,7 @@ import pandas as pd
 
 from tfgans import files
 from tfgans.labs.lab import Lab
+from tfgans.labs.rows import OK
 from tfgans.labs.verdicts import Verdict
 from tfgans.reports import document
 from tfgans.reports.document import markdown_table
@@ -37,7 +38,6 @@ class About:
 def write(
     lab: Lab,
     frame: pd.DataFrame,
-    good: pd.DataFrame,
     verdicts: Sequence[Verdict],
     about: About,
     folder: Path,
@@ -47,11 +47,11 @@ def write(
     Args:
         lab: The lab.
         frame: All rows.
-        good: The rows of the seeds at which no run failed.
         verdicts: One verdict per claim.
         about: The origin of the report.
         folder: The folder to write to.
     """
+    good = frame[frame["status"] == OK].reset_index(drop=True)
     pictures, missing = _draw(lab, good, folder) if len(good) else ({}, {})
     text = "\n\n".join(_sections(lab, frame, good, verdicts, about, list(pictures), missing))
     files.write_text(folder / "report.md", text + "\n")
@@ -106,12 +106,12 @@ def _sections(
     parts += ["## Protocol", lab.protocol.strip(), *_columns(lab), _origin(frame, about)]
     if lab.history:
         parts += ["## Earlier versions", lab.history.strip()]
-    failed = frame[frame["status"] != "ok"]
+    failed = frame[frame["status"] != OK]
     if len(failed):
         listed = failed[[*lab.settings(), "seed", "error"]]
         text = (
-            "Tracebacks are in `log.txt`. Verdicts, figures and tables leave their seeds out; of a "
-            "cell that failed at every seed, that cell."
+            "Tracebacks are in `log.txt`. A verdict leaves out the seeds at which a run that it "
+            "takes failed. Figures and tables are of the runs that ended well."
         )
         parts += ["## Failed runs", text, markdown_table(listed)]
     return parts
@@ -119,10 +119,10 @@ def _sections(
 
 _RULE = (
     "A claim is reproduced if its measure lies beyond the bound at so many seeds that a one-sided "
-    "sign test rejects chance at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. Verdicts are not "
-    "corrected for their number. The interval is the 95 % one of the median, by order statistics: "
-    "of six to eight seeds it is their range; of fewer it is the range too, which covers less "
-    "(94 % of 5)."
+    "sign test rejects chance at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. Neither verdicts nor "
+    "the p values of tables are corrected for their number. The interval is the 95 % one of the "
+    "median, by order statistics: of six to eight seeds it is their range; of fewer it is the "
+    "range too, which covers less (94 % of 5)."
 )
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 OK, FAILED = "ok", "failed"
+# Columns of text, which may look like a number: the commit 12e4567, say.
+_TEXTS = ("status", "error", "commit")
 
 
 class Rows:
@@ -21,17 +23,14 @@ class Rows:
     Args:
         path: The CSV file. The first `append` creates it with its header.
         keys: The columns that identify a run.
-        columns: All columns.
-        lists: The columns that may hold lists, which are written as JSON.
+        columns: All columns. Those beside the keys are of floats, or of lists of floats, which are
+            written as JSON; but "status", "error" and "commit" are of strings.
     """
 
-    def __init__(
-        self, path: Path, *, keys: Sequence[str], columns: Sequence[str], lists: Sequence[str]
-    ) -> None:
+    def __init__(self, path: Path, *, keys: Sequence[str], columns: Sequence[str]) -> None:
         self.path = path
         self._keys = list(keys)
         self._columns = list(columns)
-        self._lists = set(lists)
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Appends a row and forces it to the disk; columns without a value stay empty."""
@@ -83,23 +82,21 @@ class Rows:
     def frame(self, wanted: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """Returns the newest row of each wanted run, in the order of `wanted`.
 
-        Numbers and lists are parsed.
+        Keys have the values of `wanted`. Numbers and lists are parsed; NaN stands for no value.
         """
         newest = self._read().drop_duplicates(self._keys, keep="last")
-        places = {self.key(row): place for place, row in enumerate(wanted)}
         keys = newest[self._keys].itertuples(index=False, name=None)
-        newest = newest.assign(place=[places.get(key, -1) for key in keys])
-        ours = newest[newest["place"] >= 0].sort_values("place").drop(columns="place")
-        frame = pd.read_csv(
-            io.StringIO(ours.to_csv(index=False)),
-            keep_default_na=False,
-            na_values=["", "nan"],
+        rows = dict(zip(keys, newest.to_dict("records"), strict=True))
+        ours = [(run, rows[self.key(run)]) for run in wanted if self.key(run) in rows]
+        return pd.DataFrame(
+            {
+                name: [
+                    run[name] if name in self._keys else _value(name, row[name])
+                    for run, row in ours
+                ]
+                for name in self._columns
+            }
         )
-        for name in self._lists:
-            frame[name] = [
-                json.loads(value) if isinstance(value, str) else value for value in frame[name]
-            ]
-        return frame
 
     def _read(self) -> pd.DataFrame:
         if not self.path.exists():
@@ -111,6 +108,14 @@ def _csv(lines: Sequence[Sequence[str]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
     return text.getvalue().encode()
+
+
+def _value(name: str, text: str) -> Any:
+    if name in _TEXTS:
+        return text
+    if text in ("True", "False"):
+        return float(text == "True")
+    return json.loads(text) if text.startswith("[") else float(text or "nan")
 
 
 def _text(value: Any) -> str:

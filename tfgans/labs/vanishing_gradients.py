@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from tfgans import data, games, networks
 from tfgans.labs import shapes, training
-from tfgans.labs.effects import at_end, column, last
+from tfgans.labs.effects import Cell, Effect, at_end, value
 from tfgans.labs.lab import Claim, Drawing, Lab
 from tfgans.layers import InstanceNoise
 from tfgans.methods import MinimaxGAN, NonSaturatingGAN
@@ -157,16 +157,23 @@ def _offset(gan: Any) -> float:
     return abs(float(gan.generator.layers[-1].offset.numpy()))
 
 
-def _fall(rows: pd.DataFrame, **cell: Any) -> list[float]:
-    """Returns by how many orders of magnitude the minimax gradient fell from its highest norm."""
-    smallest = 1e-30  # Stands for a gradient that is 0 in float32.
-    runs = column(rows, "minimax_norm", **cell)
-    return [math.log10(max(*norms, smallest) / max(norms[-1], smallest)) for norms in runs]
+def _fall(cell: Cell) -> Effect:
+    """Returns the effect: the orders of magnitude that the minimax gradient fell from its highest.
+
+    Its norm counts as 1e-30 at least, which stands for a gradient that is 0 in float32.
+    """
+
+    def fall(norms: list[float]) -> float:
+        return float(np.log10(np.maximum(max(norms), 1e-30) / np.maximum(norms[-1], 1e-30)))
+
+    return Effect(lambda rows: [fall(norms) for norms in rows["minimax_norm"]], [cell])
 
 
-def _growth(rows: pd.DataFrame, name: str, **cell: Any) -> list[float]:
-    """Returns by how many orders of magnitude a measure grew after the first 50 updates."""
-    return [math.log10(values[-1] / values[1]) for values in column(rows, name, **cell)]
+def _growth(name: str, cell: Cell) -> Effect:
+    """Returns the effect: the orders of magnitude that a measure grew after 50 updates."""
+    return Effect(
+        lambda rows: [float(np.log10(values[-1] / values[1])) for values in rows[name]], [cell]
+    )
 
 
 CLAIMS = (
@@ -174,63 +181,63 @@ CLAIMS = (
         "A new discriminator against a frozen generator becomes perfect",
         f"{PAPER}, Theorem 2.2, figure 1",
         "accuracy at the last look, digits of 25 epochs",
-        lambda rows: last(rows, "accuracy", **OLDEST),
+        value("accuracy", OLDEST),
         above=0.98,
     ),
     Claim(
         "Then the gradient of the minimax cost vanishes, by up to five orders of magnitude",
         f"{PAPER}, Theorem 2.4, figure 2",
         "orders of magnitude that its norm fell from its highest, parallel lines",
-        lambda rows: _fall(rows, task=LINES, noise=0.0),
+        _fall({"task": LINES, "noise": 0.0}),
         above=5.0,
     ),
     Claim(
         "On images too",
         f"{PAPER}, figure 2",
         "orders of magnitude that its norm fell from its highest, digits of 25 epochs",
-        lambda rows: _fall(rows, **OLDEST),
+        _fall(OLDEST),
         above=1.0,
     ),
     Claim(
         "The gradient of -log D does not vanish: it grows",
         f"{PAPER}, figure 3",
         "orders of magnitude that its norm grew after 50 updates, digits of 25 epochs",
-        lambda rows: _growth(rows, "non_saturating_norm", **OLDEST),
+        _growth("non_saturating_norm", OLDEST),
         above=0.3,
     ),
     Claim(
         "Its noise grows faster than itself",
         f"ours, after {PAPER}, Theorem 2.6",
         "orders of magnitude that its standard deviation over its norm grew after 50 updates",
-        lambda rows: _growth(rows, "non_saturating_noise", **OLDEST),
+        _growth("non_saturating_noise", OLDEST),
         above=0.0,
     ),
     Claim(
         "With noise on both sides the minimax gradient does not vanish",
         f"{PAPER}, section 3",
         "orders of magnitude that its norm fell from its highest, parallel lines",
-        lambda rows: _fall(rows, task=LINES, noise=NOISE),
+        _fall({"task": LINES, "noise": NOISE}),
         below=1.0,
     ),
     Claim(
         "With noise it does not vanish on images",
         f"{PAPER}, section 3",
         "orders of magnitude that its norm fell from its highest, digits of 25 epochs",
-        lambda rows: _fall(rows, **{**OLDEST, "noise": NOISE}),
+        _fall({**OLDEST, "noise": NOISE}),
         below=1.0,
     ),
     Claim(
         "Annealed noise lets the minimax game reach the data",
         f"{PAPER}, section 3",
         "final |theta|",
-        lambda rows: last(rows, "offset", task=ANNEALING, noise=NOISE),
+        value("offset", {"task": ANNEALING, "noise": NOISE}),
         below=REACHED,
     ),
     Claim(
         "Without noise it does not reach them by then",
         f"{PAPER}, Theorem 2.4",
         "final |theta|",
-        lambda rows: last(rows, "offset", task=ANNEALING, noise=0.0),
+        value("offset", {"task": ANNEALING, "noise": 0.0}),
         above=REACHED,
     ),
 )

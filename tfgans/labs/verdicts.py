@@ -1,12 +1,14 @@
 """Decides claims from one number per seed."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from tfgans.labs.effects import Cell, Effect, NotTestableError
 from tfgans.labs.lab import Claim
+from tfgans.labs.rows import FAILED, OK
 from tfgans.reports.seeds import LEVEL, sign_test, summary
 
 REPRODUCED, NOT_REPRODUCED, UNTESTABLE = "reproduced", "not reproduced", "not testable here"
@@ -21,7 +23,7 @@ class Verdict(NamedTuple):
     Attributes:
         claim: The claim.
         word: "reproduced", "not reproduced" or "not testable here".
-        reason: Why the claim is not testable, or at how many more seeds runs failed; else "".
+        reason: Why the claim is not testable, or at how many more seeds runs of it failed; else "".
         median: Median of the effects; NaN without effects.
         low: Lower end of the exact 95 % interval of the median. Fewer than six seeds have no such
             interval: then the least effect.
@@ -52,20 +54,21 @@ def decide(claim: Claim, rows: pd.DataFrame, *, num_failed: int = 0) -> Verdict:
 
     A claim is reproduced if its effect lies beyond the margin at so many seeds that a sign test
     rejects a fair coin at 5 %: all of 5 to 7 seeds, 7 of 8, 9 of 10. The test assumes no
-    distribution. A seed whose effect is NaN counts against the claim. If the claim would not be
-    reproduced once the seeds with failed runs count against it too, it is not testable.
+    distribution. A seed whose effect is NaN counts against the claim. If the verdict depends on
+    whether the seeds with failed runs count for the claim or against it, it is not testable.
 
     Args:
         claim: The claim.
-        rows: The rows of the seeds at which no run failed.
-        num_failed: Int, the number of further seeds, at which a run failed. Default: 0.
+        rows: The rows of the runs that the effect takes, at the seeds at which all of them ended
+            well: see `verdict`.
+        num_failed: Int, the number of further seeds, at which one of them failed. Default: 0.
     """
     if claim.effect is None:
         return Verdict(claim, UNTESTABLE, claim.measure)
-    if not len(rows):
-        return Verdict(claim, UNTESTABLE, "no seed of which all runs ended well")
     try:
-        values = np.array(claim.effect(rows), np.float64)
+        values = np.array(claim.effect(rows) if len(rows) else [], np.float64)
+    except NotTestableError as reason:
+        return Verdict(claim, UNTESTABLE, str(reason))
     except Exception as error:  # A faulty effect must not cost the other verdicts.
         return Verdict(claim, UNTESTABLE, f"failed: {type(error).__name__}: {error}")
     values[np.isnan(values)] = np.inf if claim.above is None else -np.inf
@@ -79,9 +82,45 @@ def decide(claim: Claim, rows: pd.DataFrame, *, num_failed: int = 0) -> Verdict:
     word, reason = REPRODUCED if p_value < LEVEL else NOT_REPRODUCED, ""
     if num_failed:
         reason = f"runs failed at {num_failed} of {count + num_failed} seeds"
-        if sign_test(num_beyond, count + num_failed, alternative="greater") >= LEVEL > p_value:
+        worst, best = (
+            sign_test(num_beyond + more, count + num_failed, alternative="greater")
+            for more in (0, num_failed)
+        )
+        if best < LEVEL <= worst:
             word = UNTESTABLE
     return Verdict(claim, word, reason, *summary(values), count, p_value)
+
+
+def verdict(claim: Claim, rows: pd.DataFrame, cells: Sequence[Cell]) -> Verdict:
+    """Returns the verdict on a claim, from the seeds at which all runs that it takes ended well.
+
+    An `Effect` takes the cells that it names, and has no verdict if one of them never ended well.
+    Any other effect takes all cells that ended well at some seed.
+
+    Args:
+        claim: The claim.
+        rows: All rows of the lab, with their `status`.
+        cells: All cells of the lab.
+    """
+    if isinstance(claim.effect, Effect):
+        parts = [part.items() for part in claim.effect.cells]
+        taken = [cell for cell in cells if any(part <= cell.items() for part in parts)]
+    else:
+        ended = set(_cells_of(rows[rows["status"] == OK], cells))
+        taken = [cell for cell in cells if tuple(cell.values()) in ended]
+    keys = {tuple(cell.values()) for cell in taken}
+    ours = rows[np.array([key in keys for key in _cells_of(rows, cells)], bool)]
+    good = ours[ours["status"] == OK]
+    complete = good.groupby("seed")["seed"].transform("size") == len(taken)
+    num_failed = ours["seed"][ours["status"] == FAILED].nunique()
+    return decide(claim, good[complete].reset_index(drop=True), num_failed=num_failed)
+
+
+def _cells_of(rows: pd.DataFrame, cells: Sequence[Cell]) -> list[tuple[Any, ...]]:
+    """Returns the values of the settings of each row."""
+    columns = [rows[name] for name in cells[0]] if cells else []
+    # A lab of a single cell may have no settings.
+    return list(zip(*columns, strict=True)) if columns else [()] * len(rows)
 
 
 def sign_tests(
