@@ -347,6 +347,16 @@ class TestGenerator:
         np.testing.assert_array_equal(np.concatenate(seen).reshape(POINTS.shape), POINTS)
         assert not list(made)
 
+    def test_an_error_is_not_the_end(self):
+        def failing():
+            yield POINTS[:8]
+            raise KeyError("no file")
+
+        made, _ = adapters.training_data(failing(), data_shape=(2,), steps_per_epoch=2)
+        for _ in range(2):  # The first iterator looks ahead only.
+            with pytest.raises(tf.errors.UnknownError, match="no file"):
+                list(made)
+
     def test_evaluations_are_of_the_same_batches(self):
         made = adapters.evaluation_data(endless_points(), data_shape=(2,), steps=3)
         first, second = (np.stack(list(made.as_numpy_iterator())) for _ in range(2))

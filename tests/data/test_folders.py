@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+import zipfile
 import zlib
 
 import numpy as np
@@ -98,6 +99,43 @@ def test_report_of_a_split(tmp_path):
     assert report.modes == {"L": 3, "RGB": 1}
     assert (report.suggestion.image_size, report.samples.shape) == (12, (4, 12, 12, 3))
     assert data.inspect(f"folder:{tmp_path}", split="val").skipped_files == {".svg": 1}
+
+
+def test_report_without_unreadable_images(tmp_path):
+    for index, side in enumerate([3, 3, 200]):
+        write(tmp_path / "a" / f"{index}.jpg", pixels(side, side))
+    (tmp_path / "a" / "cut.jpg").write_bytes(jpeg()[:-200])  # The header is good.
+    write(tmp_path / "b\n\x1b" / "0.jpg", pixels(3, 3))
+    report = data.inspect(f"folder:{tmp_path}")
+    assert (report.num_examples, report.num_read) == (4, 4)
+    assert dict(report.class_counts) == {"a": 3, "b\n\x1b": 1}
+    assert (report.sizes, list(report.unreadable)) == ({(3, 3): 3, (200, 200): 1}, ["a/cut.jpg"])
+    assert "1, such as a/cut.jpg: " in str(report)
+    assert r"a 3, b\n\x1b 1" in str(report)
+    assert report.suggestion.image_size == 8  # No network of images takes a smaller side.
+    report = data.inspect(f"folder:{tmp_path}", image_size=(6, 9))
+    assert "--image_size=6,9 --batch_size=1" in str(report)
+    for index in range(3):
+        write(tmp_path / "large" / f"{index}.png", np.zeros((300, 40), np.uint8))
+    report = data.inspect(f"folder:{tmp_path}/large")
+    assert (report.samples.shape, report.num_resized) == ((3, 32, 32, 1), 3)
+    report = data.inspect(f"folder:{tmp_path}/large", image_size=3000)
+    assert report.samples.shape == (1, 3000, 3000, 1)
+
+
+def test_all_splits_number_their_classes_as_train(tmp_path):
+    for name in ("train/a/1", "Train/c/1", "train/b/1", "val/c/1", "val/b/1", "val/a-/1"):
+        write(tmp_path / f"{name.lower()}.png")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in sorted(tmp_path.glob("*/*/*.png")):
+            archive.write(path, path.relative_to(tmp_path))
+    for name in (f"folder:{tmp_path}", f"zip:{tmp_path}/a.zip"):
+        assert data.load(name).class_names == ("a", "b", "c")
+        source = data.load(name, split="val")
+        assert source.class_names == ("a", "b", "c", "a-")
+        np.testing.assert_array_equal(source.labels, [3, 1, 2])
+    write(tmp_path / "train" / "loose.png")
+    assert load(tmp_path, split="val").class_names == ("a-", "b", "c")
 
 
 def test_nested_folders_are_classes(tmp_path):
@@ -223,8 +261,9 @@ def test_palettes_and_orientation(tmp_path):
     np.testing.assert_array_equal(load(tmp_path).array[0], np.asarray(image.convert("RGB")))
     exif = Image.Exif()
     exif[0x0112] = 6  # To be shown turned by a quarter clockwise.
-    stored = write(tmp_path / "b" / "a.png", pixels(4, 6), exif=exif)
-    np.testing.assert_array_equal(load(tmp_path / "b").array[0], np.rot90(stored, -1))
+    for ending in ("png", "tif"):
+        stored = write(tmp_path / ending / f"a.{ending}", pixels(4, 6), exif=exif)
+        np.testing.assert_array_equal(load(tmp_path / ending).array[0], np.rot90(stored, -1))
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # PIL, and then an error.
@@ -383,6 +422,18 @@ def test_a_color_file_among_gray_ones_is_named(tmp_path, monkeypatch):
         source.raw(np.arange(5))
 
 
+@pytest.mark.parametrize("cache", ["memory", "disk", "none"])
+def test_masks_of_zeros_and_ones_are_refused(tmp_path, cache):
+    for index in range(3):
+        write(tmp_path / "images" / f"{index}.png", RNG.integers(0, 2, (6, 6), dtype=np.uint8))
+    with pytest.raises(ValueError, match=r"maximum of 1\..*or save image files with 0"):
+        load(tmp_path / "images", cache=cache, image_size=6)
+    with pytest.raises(ValueError, match="maximum of 1"):
+        data.inspect(f"folder:{tmp_path}/images")
+    write(tmp_path / "images" / "2.png", 255 * np.eye(6, dtype=np.uint8))
+    assert load(tmp_path / "images", cache=cache, image_size=6).num_examples == 3
+
+
 def test_bad_folders(tmp_path):
     with pytest.raises(ValueError, match=r"a folder. Received: .*missing, which is nothing"):
         load(tmp_path / "missing")
@@ -480,8 +531,9 @@ def decoded(monkeypatch):
 
 
 def test_each_file_is_decoded_once_and_by_one_process(folder, decoded, monkeypatch):
-    source, expected = (load(folder, cache=cache, image_size=6) for cache in ("disk", "memory"))
+    expected = load(folder, cache="memory", image_size=6)
     decoded.clear()
+    source = load(folder, cache="disk", image_size=6)
     for rows in np.split(np.arange(20), 4):
         np.testing.assert_array_equal(source.raw(rows), expected.array[rows])
     again = load(folder, cache="disk", image_size=6)
@@ -626,7 +678,7 @@ def test_a_full_disk_is_reported_once(folder, monkeypatch, decoded):
         first = source.raw(np.arange(20))
     assert len(warned) == 1
     np.testing.assert_array_equal(source.raw(np.arange(20)), first)
-    assert len(decoded) == 40
+    assert len(decoded) == 39  # One was kept before.
 
 
 def test_a_class_whose_name_is_not_utf8_can_be_printed(folder):
@@ -655,6 +707,10 @@ def test_a_changed_folder_has_another_cache(folder, cache_dir):
         (state,) = name()  # The one before is gone.
         states.append(state)
     assert len(set(states)) == 5
+    (folder / "cache").mkdir()  # Folders without images do not matter.
+    with pytest.warns(UserWarning, match="contain no images"):
+        assert name() == {states[-1]}
+    (folder / "cache").rmdir()
     assert len(name(image_size=(6, 7)) | name(fit="pad") | name(background="black")) == 4
 
 

@@ -44,6 +44,10 @@ def mocked(tmp_path_factory):
         ("zip:x", {"follow_links": True}, "it applies to 'folder:PATH' only"),
         ("folder:x", {"image_key": "x"}, "its images have no key"),
         ("stacked_digits", {"flip": True}, "its examples are not flipped"),
+        ("digits", {"background": "black"}, "has no transparency.*fit='crop', image_size=None"),
+        ("digits", {"background": "alpha", "fit": "pad", "image_size": 9}, "no transparency"),
+        ("digits", {"background": "#ff0000", "fit": "pad", "image_size": 9}, "must be gray"),
+        ("ring", {"background": "black"}, "`background` cannot be used with 'ring'"),
         ("digits", {"fit": "zoom"}, "`fit` must be one of 'crop', 'pad', 'stretch'"),
         ("folder:x", {"background": "red"}, "'white', 'black', '#rrggbb' or 'alpha'. Rec.*'red'"),
         ("digits", {"image_size": (8, 8, 1)}, "`image_size` must be a tuple of 2 positive int"),
@@ -108,6 +112,12 @@ def test_digits_resized(digits):
     np.testing.assert_array_equal(large.labels, digits.labels)
 
 
+def test_margins_of_digits(digits):
+    padded = data.load("digits", image_size=(8, 12), fit="pad", background="#0a0a0a")
+    np.testing.assert_array_equal(padded.array[:, :, 2:10], digits.array)
+    assert (padded.array[:, :, [0, 1, 10, 11]] == 10).all()
+
+
 def test_digits_are_prepared_once_quietly_and_by_two_at_a_time(tmp_path, monkeypatch, capfd):
     """What the slower of two sees: the folder appears between its first look and its rename."""
     generate = digits_builder.TfgansDigits._generate_examples
@@ -145,13 +155,26 @@ def test_digits_are_prepared_once_quietly_and_by_two_at_a_time(tmp_path, monkeyp
         ("train[:500]", "train[500:]", False),
         ("train[:501]", "train[500:700]", True),
         ("train[:-100]", "train[-100:]", False),
-        ("train[:50%]", "train[500:]", False),
+        ("train[-200:-100]", "train[-100:]", False),
+        ("train[-201:-100]", "train[-200:]", True),
+        # With few examples.
+        ("train[:50%]", "train[500:]", True),
+        ("train[:500]", "train[-100:]", True),
         ("train", "test", False),
+        ("val", "validation", True),
+        ("train[:50%]", "training[50%:]", False),
     ],
 )
 def test_parts_overlap(first, second, expected):
     parts = parse_split(first), parse_split(second)
     assert parts[0].overlaps(parts[1]) == parts[1].overlaps(parts[0]) == expected
+
+
+def test_percent_from_the_end_is_rounded_as_from_the_start():
+    for num in (5, 15, 25, 35):
+        for first, second in (("train[:90%]", "train[-10%:]"), ("train[:-10%]", "train[90%:]")):
+            parts = [parse_split(split).indices(num).tolist() for split in (first, second)]
+            assert sorted(parts[0] + parts[1]) == list(range(num))
 
 
 @pytest.mark.parametrize(

@@ -384,6 +384,8 @@ def test_arrays_of_other_forms(tmp_path):
     assert (data.load(name, background="#0a141e").array == [10, 20, 30]).all()
     np.testing.assert_array_equal(data.load(name, background="alpha").array, rgba)
     assert data.load(name, image_size=2, background="alpha").image_shape == (2, 2, 4)
+    source = data.load(of_npz(a=TRAIN)(tmp_path), image_size=8, fit="pad", background="#0a141e")
+    assert (source.array[:, [0, 7]] == [10, 20, 30]).all()
 
 
 def cut(write, name, change):
@@ -415,6 +417,14 @@ def expanding(root):
     content[place : place + 4] = (10).to_bytes(4, "little")
     (root / "a.zip").write_bytes(content)
     return f"zip:{root}/a.zip"
+
+
+def damaged_rows(root):
+    with h5py.File(root / "a.h5", "w") as file:
+        file.create_dataset("images", data=TRAIN, chunks=TRAIN.shape, fletcher32=True)
+    content = (root / "a.h5").read_bytes()
+    (root / "a.h5").write_bytes(content.replace(TRAIN[:1].tobytes(), bytes(TRAIN[0].size)))
+    return f"hdf5:{root}/a.h5"
 
 
 def few_labels(root):
@@ -494,12 +504,23 @@ def tarred(**members):
     return write
 
 
+def no_array(root):
+    with zipfile.ZipFile(root / "a.npz", "w") as archive:
+        archive.writestr("images.npy", b"no array")
+    return f"npz:{root}/a.npz"
+
+
 def linked(root):
     with tarfile.open(root / "a.tar", "w") as archive:
         info = tarfile.TarInfo("a.png")
         info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(info)
     return f"webdataset:{root}/a.tar"
+
+
+def some_images(root):
+    write_records(root / "a", [{"image": png(TRAIN[0]), "label": 1}, {"label": 1}])
+    return f"tfrecord:{root}/a"
 
 
 def no_split(root):
@@ -522,6 +543,9 @@ IMAGES, TRAIN = "train-images-idx3-ubyte", SETS["train"]
         (cut(ROWS["idx.gz"][0], f"{IMAGES}.gz", lambda c: c[:-20]), {}, "is damaged .*Download"),
         (idx, {"split": "val"}, "must contain images of the split 'val'"),
         (of_npz(images=np.array([{}], object)), {}, "which holds Python objects"),
+        (no_array, {}, "must be arrays of `numpy.savez`. Received: 'images' in .*a.npz"),
+        (of_npz(images=TRAIN), {"background": "black"}, "has no transparency"),
+        (of_npz(images=TRAIN), {"background": "alpha"}, "has no transparency"),
         (of_npz(images=np.array([[0.0, np.nan]])), {}, "1 NaN or infinite values"),
         (of_npz(images=TRAIN.astype(int)), {}, r"must hold uint8 .*Received: int64"),
         (of_npz(images=TRAIN / 255 + 1), {}, r"must lie in \[-1, 1\]"),
@@ -546,6 +570,7 @@ IMAGES, TRAIN = "train-images-idx3-ubyte", SETS["train"]
         (archive("a.png", "test/b.png"), {}, "must be splits .*test beside images in no folder"),
         (archive("a.png", "dataset.json"), {}, "dataset.json in .*must hold"),
         (expanding, {}, "a.png: Bad CRC-32"),
+        (damaged_rows, {}, "must name an HDF5 file that is whole. Received: .*a.h5"),
         (few_labels, {}, r"12 examples at 'images', and 'labels' of shape \(3,\)"),
         (bomb, {}, r"bytes at most. Received: 'a/b.png'"),
         (cut(zipped, "a.zip", lambda c: c[:-50]), {}, "must name a zip archive"),
@@ -554,7 +579,8 @@ IMAGES, TRAIN = "train-images-idx3-ubyte", SETS["train"]
         (records(), {}, "must hold a record"),
         (cut(tfrecord, "a-train.tfrecord-0-of-2", lambda c: c[:-3]), {}, "must be whole"),
         (cut(tfrecord, "a-train.tfrecord-0-of-2", gzip.compress), {}, "Decompress it"),
-        (some_labels, {}, "must hold a label, or none. Received: .* feature 'class'"),
+        (some_images, {}, "record 1 of .*/a with the features label and 0 byte strings there"),
+        (some_labels, {}, "must hold a label, or none. Received: record 1 of .* feature 'class'"),
         (no_split, {}, r"must say their split .*a-extra.tfrecord-0 beside .*Narrow the pattern"),
         (cut(webdataset, "a-train-0.tar", lambda c: c[:2600]), {}, "must lie in the file"),
         (cut(webdataset, "a-train-0.tar", lambda c: b"x" * 900), {}, "must match whole tar files"),

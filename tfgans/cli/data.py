@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tfgans.cli.command import Command
-from tfgans.cli.options import data
+from tfgans.cli.options import data, output
 from tfgans.cli.parser import Parser
 
 
@@ -25,6 +25,9 @@ def inspect(parser: Parser, _: Sequence[str]) -> int:
     from tfgans import pictures
 
     values = parser.values
+    if values.out is not None:
+        output.check_file("out", values.out)
+        data.check_outside(parser, values.out, "out")
     report = data.inspect(parser)
     if values.out is not None:
         if report.samples.ndim != 4:

@@ -10,15 +10,14 @@ import tensorflow as tf
 from tfgans.copies import Copyable
 from tfgans.data import capacity, paths, python_calls, resize
 from tfgans.data.arrays import ArraySource, check_values
-from tfgans.data.example_checks import check_pixels
-from tfgans.data.indexed import IndexedSource
+from tfgans.data.example_checks import NUM_CHECKED, check_pixels
+from tfgans.data.indexed import IndexedSource, spread
 from tfgans.data.load_options import LoadOptions
 from tfgans.data.resize import ImageOptions
 from tfgans.data.stored import StoredSource
 
 _CHANNELS = (1, 3, 4)
 _CHUNK = 1024
-_NUM_CHECKED = 64  # Rows that show whether a large array holds zeros and ones.
 # Pairs of keys of images and labels, for a split where `{}` stands; the last are of `train` alone.
 _KEYS = (
     *(("{}_images", "{}_labels"), ("images_{}", "labels_{}"), ("{}/images", "{}/labels")),
@@ -85,8 +84,7 @@ class StoredArraySource(Copyable, StoredSource):
         first = self._convert(rows[:1], name)
         self._dtype = tf.as_dtype(first.dtype)
         if first.dtype == np.uint8:
-            some = np.unique(np.linspace(0, rows.shape[0] - 1, _NUM_CHECKED).astype(int))
-            check_pixels(rows[some])
+            check_pixels(rows[spread(rows.shape[0], NUM_CHECKED)])
         super().__init__(
             name=name,
             data_shape=first.shape[1:],
@@ -282,3 +280,6 @@ def _check_type(rows: ArrayRows, options: ImageOptions, name: str) -> None:
             "`image_size` is for uint8 images. Received: image_size="
             f"{options.size} with {dtype} of shape {shape} in {name!r}. Leave it out"
         )
+    channels = shape[3] if len(shape) == 4 else 1
+    if channels != 4:
+        resize.check_background(options, channels, name)

@@ -67,13 +67,13 @@ def read_header(file: ImageFile, *, with_size: bool) -> Header:
 
     Args:
         file: Path of the file, or the open file.
-        with_size: Whether to find the size. For PNG this decodes the file: its EXIF orientation
-            may come last.
+        with_size: Whether to find the size. For PNG and TIFF this decodes the file: the EXIF
+            orientation of PNG may come last, and PIL applies that of TIFF as it decodes.
     """
     with _opened(file) as image:
         size = None
         if with_size:
-            if image.format == "PNG":
+            if image.format in ("PNG", "TIFF"):
                 image.load()  # Damaged pixels are an error, damaged EXIF data is not.
             turned = False
             with suppress(*_EXIF_ERRORS):

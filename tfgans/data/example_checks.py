@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfgans.images import from_uint8
 
 _IMAGE_RANK = 3  # Of one example: height, width, channels.
+NUM_CHECKED = 64  # Examples that show whether stored ones are zeros and ones.
 
 
 def check_dtype(dtype: tf.DType, data_shape: tuple[int | None, ...]) -> None:

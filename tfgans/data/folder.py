@@ -20,9 +20,10 @@ class FolderStore(ImageStore):
     Files count when their name ends in one of `paths.EXTENSIONS`, in any case; hidden files and
     folders, `__MACOSX` and thumbnails do not. When every image lies in a subfolder, the first-level
     subfolders are the classes, in sorted order. Subfolders `train`, `val`, `valid`, `validation`
-    and `test` are splits. A file `dataset.json`, in the folder or in that of the split, decides the
-    labels instead of subfolders, as in StyleGAN2: `{"labels": [["00000/img00000000.png", 6], ...]}`
-    with paths relative to the file.
+    and `test` are splits; the classes of all are numbered as those of `train`, further ones follow.
+    A file `dataset.json`, in the folder or in that of the split, decides the labels instead of
+    subfolders, as in StyleGAN2: `{"labels": [["00000/img00000000.png", 6], ...]}` with paths
+    relative to the file.
 
     Args:
         path: The folder.
@@ -59,10 +60,10 @@ class FolderStore(ImageStore):
         return os.path.join(self.place, self.names[index])  # In a third of `Path`'s time.
 
     def state(self) -> Hashable:
-        """Returns the names, the times of the folders, and sizes and times of up to 1000 files.
+        """Returns the names, the times of their folders, and sizes and times of up to 1000 files.
 
         A folder's time changes with the names in it. A file that was written over in place is
-        noticed if it is one of the 1000.
+        noticed if it is one of the 1000, and its size or time has changed.
         """
         times = tuple(os.stat(folder).st_mtime_ns for folder in self._listing.folders)
         files = tuple(_state_of(self.open(place)) for place in spread(len(self)))
@@ -92,7 +93,7 @@ def _classes(
             place=str(file),
         )
         return labels, None
-    return paths.classes(listing.files)
+    return paths.classes(listing.files, listing.train_classes)
 
 
 def _state_of(path: str) -> tuple[int, int] | None:

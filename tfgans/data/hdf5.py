@@ -57,16 +57,16 @@ def load_hdf5(path: str, options: LoadOptions) -> IndexedSource:
                         f"examples at {image!r}, and {label!r} of shape {dataset.shape}"
                     )
                 labels = np.asarray(dataset)
+        return array_files.load_array(
+            functools.partial(_open_rows, file, image),
+            options,
+            labels=labels,
+            name=f"hdf5:{path}",
+        )
     except OSError as error:
         raise ValueError(
-            f"`hdf5:FILE` must name an HDF5 file. Received: {file} ({error})"
+            f"`hdf5:FILE` must name an HDF5 file that is whole. Received: {file} ({error})"
         ) from error
-    return array_files.load_array(
-        functools.partial(_open_rows, file, image),
-        options,
-        labels=labels,
-        name=f"hdf5:{path}",
-    )
 
 
 def _split_path(path: str) -> tuple[Path, str | None]:

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfgans import checks
 from tfgans.data import capacity, decoding, paths, python_calls, row_cache, splits, unreadable
 from tfgans.data.arrays import ArraySource
+from tfgans.data.example_checks import NUM_CHECKED, check_pixels
 from tfgans.data.image_store import ImageStore
 from tfgans.data.indexed import IndexedSource, spread
 from tfgans.data.load_options import LoadOptions
@@ -175,8 +176,8 @@ def load_images(
     The images have one channel when all are gray and the background too, four with the background
     `"alpha"`, else three. They are held as 8-bit pixels: in memory, in a file on disk, or nowhere.
     Batches are the same in each case, to the bit. In memory all files are decoded before the first
-    batch. Else each is decoded when it is first needed, its faults are reported only then, and up
-    to 1000 of them decide whether all are gray.
+    batch. Else each is decoded when it is first needed, its faults are reported only then, up to
+    1000 of them decide whether all are gray, and up to 64 whether all are zeros and ones.
 
     The file on disk is below `cache_dir`, serves all processes that load the store at that size,
     and is replaced when the state of the store has changed. Each split, size and `image_key` of an
@@ -200,8 +201,8 @@ def load_images(
 
     Raises:
         ValueError: If images differ in size or do not fit in memory and there is no size, when
-            images are unreadable and `skip_bad` is False, or when the disk is full and `cache` is
-            `"disk"`.
+            images are unreadable and `skip_bad` is False, when all pixels are 0 or 1, or when the
+            disk is full and `cache` is `"disk"`.
     """
     checks.choice("cache", options.cache, CACHES)
     checks.boolean("skip_bad", options.skip_bad)
@@ -238,6 +239,7 @@ def load_images(
 
     source = make()
     if not options.skip_bad:
+        _check_pixels(source)
         return source
     if rows is None:
         raise ValueError(
@@ -248,7 +250,25 @@ def load_images(
     bad = source.unreadable()
     reasons = {store.names[place]: reason for place, reason in bad.items()}
     unreadable.report(store.place, reasons, num_files=len(store), skip_bad=True)
-    return make(np.delete(np.arange(len(store)), list(bad)))
+    source = make(np.delete(np.arange(len(store)), list(bad)))
+    _check_pixels(source)
+    return source
+
+
+def _check_pixels(source: ImageSource) -> None:
+    """Raises ValueError if some images, evenly spread, hold zeros and ones only.
+
+    The first one that holds other values ends the search.
+    """
+    largest = 0
+    for index in spread(source.num_examples, NUM_CHECKED):
+        try:
+            largest = max(largest, int(source.raw(np.array([index])).max()))
+        except python_calls.ReadError:
+            continue  # Reported when its turn comes.
+        if largest > 1:
+            return
+    check_pixels(np.array([largest], np.uint8))
 
 
 def _warn_of_skipped_files(store: ImageStore, *, chosen: bool) -> None:
@@ -277,12 +297,28 @@ def _warn_of_skipped_files(store: ImageStore, *, chosen: bool) -> None:
 
 
 def read_headers(
-    store: ImageStore, places: Iterable[int], bad: dict[str, str], *, with_size: bool
+    store: ImageStore,
+    places: Iterable[int],
+    bad: dict[str, str],
+    *,
+    with_size: bool,
+    decodes: bool = False,
 ) -> dict[int, decoding.Header]:
-    """Returns the headers of images by place; adds the reasons of unreadable ones to `bad`."""
+    """Returns the headers of images by place; adds the reasons of unreadable ones to `bad`.
+
+    Args:
+        store: The images.
+        places: Places of the images in the store.
+        bad: The reasons by name.
+        with_size: See `decoding.read_header`.
+        decodes: Whether to decode the images too, which finds all that are unreadable. Default:
+            False.
+    """
     headers = {}
 
     def read(place: int) -> decoding.Header:
+        if decodes:
+            decoding.decode(store.open(place), mode="RGB")
         return decoding.read_header(store.open(place), with_size=with_size)
 
     for place, header in _in_threads(read, places):
@@ -387,14 +423,7 @@ def _mode_of_some(store: ImageStore, options: ImageOptions, *, skip_bad: bool) -
     """Returns the mode of the images, judged by up to 1000; images to be left out do not count."""
     places = spread(len(store))
     bad: dict[str, str] = {}
-    headers = read_headers(store, places, bad, with_size=False)
-    if skip_bad:
-        for place in list(headers):
-            try:
-                decoding.decode(store.open(place), mode="RGB")
-            except unreadable.ERRORS as error:
-                bad[store.names[place]] = unreadable.reason(error)
-                del headers[place]
+    headers = read_headers(store, places, bad, with_size=False, decodes=skip_bad)
     if not skip_bad or len(bad) == len(places):
         unreadable.report(store.place, bad, num_files=len(places), skip_bad=False)
     return decoding.common_mode(headers.values(), options)

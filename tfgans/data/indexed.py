@@ -151,9 +151,9 @@ class IndexedSource(Source):
         )
 
 
-def spread(count: int) -> list[int]:
-    """Returns up to 1000 of the numbers below `count`, evenly spread."""
-    num = min(_NUM_SPREAD, count)
+def spread(count: int, most: int | None = None) -> list[int]:
+    """Returns up to `most` (None: 1000) of the numbers below `count`, evenly spread."""
+    num = min(_NUM_SPREAD if most is None else most, count)
     return [place * count // num for place in range(num)]
 
 

@@ -56,8 +56,8 @@ class _Row:
 _HUB_NAME = "NAME"
 _IMAGES = ("split", "image_size", "fit", "flip")
 _BASE = ("split", "image_size", "data_dir")
-_PREPARED = (*_IMAGES, "data_dir", "download")
 _ARRAYS = (*_IMAGES, "background")
+_PREPARED = (*_ARRAYS, "data_dir", "download")
 _ENCODED = (*_ARRAYS, "skip_bad", "cache", "cache_dir")
 _KEYS = ("image_key", "label_key")
 
@@ -83,7 +83,7 @@ def _tinted(images: ArraySource, seed: int) -> Source:
 
 
 _SOURCES: Mapping[str, _Row] = {
-    "digits": _prepared("digits", (*_IMAGES, "data_dir")),
+    "digits": _prepared("digits", (*_ARRAYS, "data_dir")),
     "stacked_digits": _prepared("digits", _BASE, _stacked),
     "mnist": _prepared("mnist"),
     "stacked_mnist": _prepared("mnist", (*_BASE, "download"), _stacked),

@@ -57,13 +57,19 @@ def load_npz(path: str | os.PathLike[str], options: LoadOptions) -> IndexedSourc
 def _read(archive: zipfile.ZipFile, key: str, file: Path) -> np.ndarray:
     """Returns an array, whose size and type are looked at before it is read."""
     with archive.open(f"{key}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        read_header = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read_header(member)
+        try:
+            version = np.lib.format.read_magic(member)
+            read_header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, _, dtype = read_header(member)
+        except ValueError as error:
+            raise ValueError(
+                f"The members of an npz file must be arrays of `numpy.savez`. Received: {key!r} in "
+                f"{file} ({error})"
+            ) from error
     if dtype.hasobject:
         raise ValueError(
             f"Arrays must hold numbers. Received: {key!r} in {file}, which holds Python objects. "

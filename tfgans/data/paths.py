@@ -83,9 +83,10 @@ class Listing(NamedTuple):
     Attributes:
         root: The folder, or its subfolder of the split.
         files: Paths of the images, relative to `root`.
-        folders: Paths of the folders that were listed, each link to a folder as often as it is met.
+        folders: Paths of the folders that hold images, each link to a folder as often as it is met.
         skipped_files: Number of files that are not images, by lowercase file extension.
         empty: First-level folders of `root` without an image, sorted.
+        train_classes: See `train_classes`; empty for the split `train` itself.
     """
 
     root: Path
@@ -93,6 +94,7 @@ class Listing(NamedTuple):
     folders: list[str]
     skipped_files: Counter[str]
     empty: list[str]
+    train_classes: list[str]
 
 
 def is_skipped(name: str) -> bool:
@@ -188,10 +190,10 @@ def list_images(root: Path, split: str = "train", *, within: Path | None = None)
     if not root.is_dir():
         kind = "a file" if root.exists() else "nothing"
         raise ValueError(f"A folder of images must be a folder. Received: {root}, which is {kind}")
-    folders: list[str] = []
+    folders: dict[str, bool] = {}
     others: list[str] = []
     real = None if within is None else os.path.realpath(within)
-    files = PathList(_walk(root, folders.append, others.append, real))
+    files = PathList(_walk(root, folders.__setitem__, others.append, real))
     if not files:
         skipped_files = Counter(map(ending, others))
         other = f", but {counted(skipped_files)}" if skipped_files else ""
@@ -200,13 +202,38 @@ def list_images(root: Path, split: str = "train", *, within: Path | None = None)
             f"Received: {root}, which has none{other}"
         )
     folder = split_folder(str(root), files, split)
+    known = train_classes(str(root), files, folder)
     if folder is not None:
         root, prefix = root / folder, f"{folder}/"
         files = PathList(file.removeprefix(prefix) for file in files if file.startswith(prefix))
         others = [file for file in others if file.startswith(prefix)]
     first_level = {os.path.basename(path) for path in folders if os.path.dirname(path) == str(root)}
     empty = sorted(first_level - {file.partition("/")[0] for file in files})
-    return Listing(root, files, folders, Counter(map(ending, others)), empty)
+    held = [path for path, has_images in folders.items() if has_images]
+    return Listing(root, files, held, Counter(map(ending, others)), empty, known)
+
+
+def train_classes(place: str, files: Sequence[str], folder: str | None) -> list[str]:
+    """Returns the classes of the split `train`, by which the other splits number theirs, sorted.
+
+    Args:
+        place: The folder or archive, for errors.
+        files: Paths of its images.
+        folder: The result of `split_folder`.
+
+    Returns:
+        Names of folders; none if `folder` is that of the split `train` or no split, if there is no
+        split `train`, or if one of its images lies in no subfolder.
+    """
+    if folder is None or split_of(folder) == "train":
+        return []
+    try:
+        train = split_folder(place, files, "train")
+    except SplitNotFoundError:
+        return []
+    inner = (file.split("/", 2)[1:] for file in files if file.startswith(f"{train}/"))
+    names = {path[0] if len(path) > 1 else "" for path in inner}
+    return [] if "" in names else sorted(names)
 
 
 def counted(skipped_files: Mapping[str, int]) -> str:
@@ -217,8 +244,20 @@ def counted(skipped_files: Mapping[str, int]) -> str:
 
 
 def _walk(
-    root: Path, visit: Callable[[str], None], leave_out: Callable[[str], None], within: str | None
+    root: Path,
+    visit: Callable[[str, bool], None],
+    leave_out: Callable[[str], None],
+    within: str | None,
 ) -> Iterator[str]:
+    """Yields the paths of the images below a folder.
+
+    Args:
+        root: The folder.
+        visit: Function (path of a folder, whether it holds images).
+        leave_out: Function of the path of a file that is no image.
+        within: See `refuse_outside`, or None.
+    """
+
     def refuse(error: OSError) -> None:
         raise ValueError(f"Every subfolder must be readable. Received: {error}") from error
 
@@ -234,10 +273,10 @@ def _walk(
             refuse_outside(folder, within)
             for link in _links(folder):
                 refuse_outside(link, within)
-        visit(folder)
         subfolders[:] = sorted(name for name in subfolders if not is_skipped(name))
         inner = Path(folder).relative_to(root).as_posix()
         parent = "" if inner == "." else f"{inner}/"
+        visit(folder, any(ending(name) in EXTENSIONS for name in names))
         for name in names:
             if is_skipped(name):
                 continue
@@ -267,10 +306,16 @@ def refuse_outside(path: str, within: str) -> None:
         )
 
 
-def classes(files: Iterable[str]) -> tuple[np.ndarray | None, list[str] | None]:
-    """Returns the number of the first-level folder of each file, and the folders' names, sorted.
+def classes(
+    files: Iterable[str], known: Sequence[str] = ()
+) -> tuple[np.ndarray | None, list[str] | None]:
+    """Returns the number of the first-level folder of each file, and the folders' names.
 
     None, None when a file lies in no subfolder.
+
+    Args:
+        files: Paths of the files.
+        known: Names that come first, in this order. The others follow, sorted. Default: none.
     """
     seen: dict[str, int] = {}
     numbers = array("q")
@@ -279,9 +324,9 @@ def classes(files: Iterable[str]) -> tuple[np.ndarray | None, list[str] | None]:
         if not slash:
             return None, None
         numbers.append(seen.setdefault(folder, len(seen)))
-    names = sorted(seen)
-    rank = np.empty(len(names), np.int64)
-    rank[[seen[name] for name in names]] = np.arange(len(names))
+    names = [*known, *sorted(seen.keys() - set(known))]
+    ranks = {name: rank for rank, name in enumerate(names)}
+    rank = np.array([ranks[name] for name in seen])
     # A name that is not UTF-8 must be printable.
     printable = [os.fsencode(name).decode("utf-8", "backslashreplace") for name in names]
     return rank[np.asarray(numbers)], printable

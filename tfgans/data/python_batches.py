@@ -38,6 +38,7 @@ class RecordedGenerator:
         self._recorded: list[Element] = []
         self._step_of_record: int | None = step()
         self._newest = 0  # Number of the newest iterator; the others get no more batches.
+        self._error: Exception | None = None
 
     def __call__(self) -> Iterator[Element]:
         """Returns a new iterator; all older iterators end."""
@@ -61,10 +62,22 @@ class RecordedGenerator:
             self._step_of_record, self._recorded = None, self._recorded[position:]
         if self._step_of_record is not None:
             if position == len(self._recorded):
-                self._recorded.append(next(self._generator))
+                self._recorded.append(self._read())
             return self._recorded[position]
         # What was read ahead of training comes first.
-        return self._recorded.pop(0) if self._recorded else next(self._generator)
+        return self._recorded.pop(0) if self._recorded else self._read()
+
+    def _read(self) -> Element:
+        # A generator that has raised an error says to the next iterator that it has ended.
+        if self._error is not None:
+            raise self._error
+        try:
+            return next(self._generator)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self._error = error
+            raise
 
 
 def from_generator(

@@ -1,14 +1,16 @@
 """Reports what a data set holds, before it is trained on."""
 
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
 
-from tfgans.data import decoding, loading, paths, splits, unreadable
+from tfgans.data import decoding, loading, paths, resize, splits, unreadable
+from tfgans.data.example_checks import check_pixels
 from tfgans.data.image_source import read_headers
 from tfgans.data.image_store import ImageStore
 from tfgans.data.indexed import IndexedSource, normalize, spread
@@ -17,10 +19,16 @@ from tfgans.data.resize import ImageOptions
 from tfgans.data.source import Source
 
 _NUM_SAMPLES = 64
+# Of samples whose size was not asked for.
+_LARGEST_SAMPLE = 256
+# Of all samples, and of all images that are decoded, which takes some seconds.
+_MOST_PIXELS_SHOWN = 2**24
+_MOST_PIXELS_READ = 2**28
 _NUM_LISTED = 10
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-# Of the suggestion, without and with a GPU.
-_LARGEST_SIDE = (64, 256)
+# Of the suggestion, without and with a GPU. All networks of images take these sides.
+_LARGEST_SIDE = (64, 128)
+_SMALLEST_SIDE = 8
 _BATCH_SIZE = (64, 128)
 _MOST_STEPS = (20_000, 100_000)
 _PASSES = 20
@@ -32,14 +40,14 @@ class Suggestion:
     """Settings to begin with: a rule of thumb for the data and the machine, not a measurement.
 
     Attributes:
-        image_size: Side of square images: that of most images if it is a multiple of
-            4, else the largest power of two that most images reach; at most 64 without
-            a GPU and 256 with one. None for vectors.
+        image_size: The size that was asked for; else the side of square images: that of most images
+            if it is a multiple of 4, else the largest power of two that most images reach; at least
+            8, at most 64 without a GPU and 128 with one. None for vectors.
         batch_size: 64, or 128 with a GPU; at most a quarter of the examples.
         steps: Twenty passes over the data, between 2000 and 20 000 (100 000 with a GPU).
     """
 
-    image_size: int | None
+    image_size: int | tuple[int, int] | None
     batch_size: int
     steps: int
 
@@ -51,17 +59,19 @@ class DataReport:
     Attributes:
         name: Name of the data set.
         origin: Place that it was read from, or None.
-        num_examples: Number of examples, or None where they are drawn without end.
-        class_counts: Number of examples by class, or None.
-        num_read: Number of images whose headers were read: all, or up to 1000 of a large set.
+        num_examples: Number of examples without the unreadable ones, or None where they are drawn
+            without end.
+        class_counts: Number of these examples by class, or None.
+        num_read: Number of images that were read: all, or up to 1000 of a large set; without the
+            unreadable ones.
         sizes: Number of these images by (height, width).
         modes: Number of these images by PIL's mode, such as `"L"`, `"RGB"` or `"I;16"`.
         num_transparent: Number of these images that may have transparent pixels.
         skipped_files: Number of files that are no images, by ending.
         empty: Folders without images.
-        unreadable: Reasons of the unreadable images among these, by name.
+        unreadable: Reasons of the unreadable images among those that were read, by name.
         options: The form that images are converted to.
-        samples: Examples, float32 `[num, *data_shape]`, images in [-1, 1].
+        samples: Up to 64 examples, evenly spread, float32 `[num, *data_shape]`, images in [-1, 1].
         suggestion: See `Suggestion`.
     """
 
@@ -91,7 +101,8 @@ class DataReport:
         number = "without end" if self.num_examples is None else f"{self.num_examples}"
         rows.append(("examples", f"{number}, of shape {self.samples.shape[1:]}"))
         if self.class_counts is not None:
-            rows.append((f"{len(self.class_counts)} classes", _listed(self.class_counts)))
+            classes = "class" if len(self.class_counts) == 1 else "classes"
+            rows.append((f"{len(self.class_counts)} {classes}", _listed(self.class_counts)))
         if self.sizes:
             names = {f"{height}x{width}": num for (height, width), num in self.sizes.items()}
             of = "" if self.num_read == self.num_examples else f" of {self.num_read} images read"
@@ -118,8 +129,9 @@ class DataReport:
 
     def __str__(self) -> str:
         size = self.suggestion.image_size
+        text = ",".join(map(str, size)) if isinstance(size, tuple) else size
         flags = f"--batch_size={self.suggestion.batch_size} --steps={self.suggestion.steps}"
-        first = f"--image_size={size} {flags}" if size else flags
+        first = f"--image_size={text} {flags}" if size else flags
         return _aligned([*self.table(), ("to begin with", first)])
 
 
@@ -138,14 +150,15 @@ def inspect(
 ) -> DataReport:
     """Returns a report of a data set: its classes, sizes, modes, faults, samples and a suggestion.
 
-    Of encoded images the headers are read, all of them up to 1000, else 1000 evenly spread; images
-    of many sizes need no `image_size` here.
+    Of encoded images the headers are read, all of them up to 1000, else 1000 evenly spread. Of
+    these, images of 2^28 pixels in all, at least 64, are decoded too. Images of many sizes need no
+    `image_size` here.
 
     Args:
         name: See `load`, as for the other arguments.
         split: Name of a split, or a part of it such as `"train[:90%]"`. Default: `"train"`.
         image_size: Int or (height, width) of the samples. Default: None, the size of the
-            images, or of the suggestion where they differ.
+            images, or of the suggestion where they differ or have more than 256 pixels a side.
         data_dir: Folder of datasets prepared by tensorflow-datasets.
         download: Whether to download what `data_dir` lacks. Default: False.
         fit: `"crop"` (default), `"pad"` or `"stretch"`.
@@ -185,26 +198,26 @@ def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> Data
     part = splits.parse_split(options.split)
     rows = part.indices(len(store)) if part.is_part else np.arange(len(store))
     places = rows[spread(len(rows))].tolist()
-    headers = read_headers(store, places, bad, with_size=True)
-    if not headers:
-        unreadable.report(store.place, bad, num_files=len(places), skip_bad=False)
-    sizes = Counter(header.size or (0, 0) for header in headers.values())
-    suggestion = _suggest(len(rows), sizes)
-    form = options.of_images()
-    if form.size is None:
-        side = suggestion.image_size or 1
-        size = next(iter(sizes)) if len(sizes) == 1 else (side, side)
-        form = ImageOptions(size, form.fit, form.background)
-    mode = decoding.common_mode(headers.values(), form)
-    samples = []
-    for index in spread(len(headers))[:: -(-len(headers) // _NUM_SAMPLES)]:
-        place = list(headers)[index]
-        try:
-            samples.append(decoding.decode(store.open(place), mode=mode, options=form))
-        except unreadable.ERRORS as error:
-            bad[store.names[place]] = unreadable.reason(error)
-    if not samples:
+    headers, decoded = _read(store, places, bad)
+    if not decoded:
         unreadable.report(store.place, bad, num_files=len(bad), skip_bad=False)
+    rows = np.setdiff1d(rows, [place for place in places if place not in headers])
+    sizes = Counter(header.size or (0, 0) for header in headers.values())
+    form = options.of_images()
+    suggestion = _suggest(len(rows), sizes, options)
+    if form.size is None:
+        common = next(iter(sizes))
+        is_kept = len(sizes) == 1 and max(common) <= _LARGEST_SAMPLE
+        size = common if is_kept else resize.parse_size(suggestion.image_size)
+        form = replace(form, size=size)
+    mode = decoding.common_mode(headers.values(), form)
+    samples = np.stack(
+        [
+            decoding.decode(store.open(decoded[index]), mode=mode, options=form)
+            for index in spread(len(decoded), _num_samples(form.size or ()))
+        ]
+    )
+    check_pixels(samples)
     return DataReport(
         name=name,
         origin=store.place,
@@ -220,15 +233,39 @@ def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> Data
         empty=store.empty,
         unreadable=bad,
         options=form,
-        samples=normalize(tf.constant(np.stack(samples))).numpy(),
+        samples=normalize(tf.constant(samples)).numpy(),
         suggestion=suggestion,
     )
+
+
+def _read(
+    store: ImageStore, places: Sequence[int], bad: dict[str, str]
+) -> tuple[dict[int, decoding.Header], list[int]]:
+    """Reads images, and decodes some; adds the reasons of unreadable ones to `bad`.
+
+    Returns:
+        The headers of the others by place, and the places of those that were decoded.
+    """
+    headers = read_headers(store, places, bad, with_size=True)
+    num_pixels = np.mean([header.num_pixels for header in headers.values()] or [1])
+    num = max(_NUM_SAMPLES, int(_MOST_PIXELS_READ / num_pixels))
+    readable = [*headers]
+    some = [readable[index] for index in spread(len(readable), num)]
+    decoded = read_headers(store, some, bad, with_size=False, decodes=True)
+    for place in set(some) - decoded.keys():
+        del headers[place]
+    return headers, [*decoded]
+
+
+def _num_samples(size: tuple[int, ...]) -> int:
+    return max(1, min(_NUM_SAMPLES, _MOST_PIXELS_SHOWN // math.prod(size)))
 
 
 def _report_of_source(source: Source, options: LoadOptions, name: str) -> DataReport:
     num = source.num_examples
     if isinstance(source, IndexedSource):
-        samples = source.rows(tf.constant(spread(source.num_examples)[:_NUM_SAMPLES])).numpy()
+        shown = spread(source.num_examples, _num_samples(source.data_shape[:2]))
+        samples = source.rows(tf.constant(shown)).numpy()
     else:
         samples = next(iter(source.batches(_NUM_SAMPLES))).numpy()
     is_image = len(source.data_shape) == 3
@@ -247,7 +284,7 @@ def _report_of_source(source: Source, options: LoadOptions, name: str) -> DataRe
         unreadable={},
         options=options.of_images(),
         samples=samples,
-        suggestion=_suggest(num, sizes),
+        suggestion=_suggest(num, sizes, options),
     )
 
 
@@ -263,16 +300,19 @@ def _class_counts(
     return counts
 
 
-def _suggest(num_examples: int | None, sizes: Mapping[tuple[int, int], int]) -> Suggestion:
+def _suggest(
+    num_examples: int | None, sizes: Mapping[tuple[int, int], int], options: LoadOptions
+) -> Suggestion:
     has_gpu = bool(tf.config.list_physical_devices("GPU"))
-    side = None
-    if sizes:
+    side = options.image_size
+    if sizes and side is None:
         shorter = np.repeat([min(size) for size in sizes], list(sizes.values()))
         largest = min(float(np.median(shorter)), _LARGEST_SIDE[has_gpu])
-        side = 2 ** int(np.log2(max(largest, 1)))
+        side = max(_SMALLEST_SIDE, 2 ** int(np.log2(largest)))
         (height, width), count = max(sizes.items(), key=lambda item: item[1])
         is_common = 2 * count > sum(sizes.values())
-        if is_common and height == width and height % 4 == 0 and height <= _LARGEST_SIDE[has_gpu]:
+        is_taken = height % 4 == 0 and _SMALLEST_SIDE <= height <= _LARGEST_SIDE[has_gpu]
+        if is_common and height == width and is_taken:
             side = height
     batch_size = _BATCH_SIZE[has_gpu]
     if num_examples is None:
@@ -284,7 +324,12 @@ def _suggest(num_examples: int | None, sizes: Mapping[tuple[int, int], int]) -> 
 
 def _aligned(rows: Sequence[tuple[str, str]]) -> str:
     width = max(len(heading) for heading, _ in rows)
-    return "\n".join(f"{heading:{width}}  {text}" for heading, text in rows)
+    return "\n".join(f"{heading:{width}}  {_printable(text)}" for heading, text in rows)
+
+
+def _printable(text: str) -> str:
+    """Returns text with escapes for what names of files may do to a terminal."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -55,6 +55,31 @@ class ImageOptions:
         return (0, 0, 0, 0) if self.keeps_alpha else (*parse_color(self.background), 255)
 
 
+def check_background(options: ImageOptions, channels: int, name: str) -> None:
+    """Raises ValueError if a background has no effect on images without transparency.
+
+    Args:
+        options: The form of the images.
+        channels: Number of channels of the images as stored, 1 or 3.
+        name: Name of the data, for errors.
+    """
+    if options.color == ImageOptions().color:
+        return
+    if options.keeps_alpha or options.fit != "pad" or options.size is None:
+        raise ValueError(
+            f"{name!r} has no transparency: `background` (`--background`) must be left out, or be "
+            "the color of the margins of fit='pad' (`--fit=pad`) with an `image_size` "
+            f"(`--image_size`). Received: background={options.background!r}, fit={options.fit!r}, "
+            f"image_size={options.size}"
+        )
+    if channels == 1 and not options.is_gray:
+        raise ValueError(
+            f"The margins of gray images must be gray: `background` (`--background`) must be "
+            "'white', 'black' or '#rrggbb' of three equal values. Received: "
+            f"{options.background!r} for {name!r}"
+        )
+
+
 def parse_color(background: Any) -> tuple[int, int, int]:
     """Returns the RGB values of `"white"`, `"black"` or `"#rrggbb"`, or raises ValueError."""
     named = {"white": "#ffffff", "black": "#000000"}

@@ -71,7 +71,8 @@ def find(kind: str, pattern: str, split: str) -> list[Path]:
         names = []
     if not names:
         raise paths.SplitNotFoundError(
-            f"`split` must be that of a file. Received: {split!r} with {', '.join(splits)}"
+            f"`split` must be that of a file. Received: {split!r} with "
+            f"{', '.join([*splits][:_NUM_LISTED])}"
         )
     for name in names:
         with open(name, "rb") as file:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfgans.data import draws
+from tfgans.data import draws, paths
 from tfgans.data.arrays import ArraySource
 from tfgans.data.indexed import IndexedSource
 from tfgans.random import Role
@@ -54,19 +54,25 @@ class Split(NamedTuple):
         return np.sort(part)
 
     def overlaps(self, other: "Split") -> bool:
-        """Returns whether two parts of the same data share examples, however many there are.
+        """Returns whether two parts of the same data may share examples.
 
-        Returns False if that depends on the number of examples, as for a bound in percent and
-        another that is a count.
+        Returns True if that depends on the number of examples, as for a bound in percent and
+        another that is a count. Names such as `val` and `validation` are the same split.
         """
-        if self.name != other.name:
+        names = {paths.split_of(part.name) or part.name for part in (self, other)}
+        pairs = ((self, other), (other, self))
+        meets = any(
+            part.stop is not None and part.stop == following.start for part, following in pairs
+        )
+        if len(names) > 1 or meets:
             return False
         if (self.start, self.stop) == (None, None) or (other.start, other.stop) == (None, None):
             return True
         bounds = [text for part in (self, other) for text in (part.start, part.stop) if text]
         in_percent = {text.endswith("%") for text in bounds}
-        if len(in_percent) > 1 or (False in in_percent and any(text[0] == "-" for text in bounds)):
-            return False
+        from_end = {text.startswith("-") for text in bounds}
+        if len(in_percent) > 1 or (False in in_percent and len(from_end) > 1):
+            return True
         # Of counts no part ends beyond this number.
         num_examples = 100 if True in in_percent else 2**62
         first, second = (
@@ -146,5 +152,8 @@ def _position(text: str | None, num_examples: int) -> int | None:
     if text is None:
         return None
     if text.endswith("%"):
-        return round(int(text[:-1]) * num_examples / 100)
+        percent = int(text[:-1])
+        # -10 % is the same place as 90 %, however it is rounded.
+        percent += 100 if -100 <= percent < 0 else 0
+        return round(percent * num_examples / 100)
     return int(text)

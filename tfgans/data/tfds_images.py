@@ -49,6 +49,7 @@ def load_images(
     data_dir: str | os.PathLike[str] | None = None,
     download: bool = False,
     fit: str = "crop",
+    background: str = "white",
     flip: bool = False,
     seed: int = 0,
 ) -> ArraySource:
@@ -69,19 +70,22 @@ def load_images(
         download: Whether to download and prepare what the folder lacks. Default: False. The
             digits are prepared in either case: they come with scikit-learn.
         fit: See `ImageOptions`.
+        background: Color of the margins of `fit="pad"`, see `ImageOptions`.
         flip: See `IndexedSource`.
         seed: Int. Decides the order. Default: 0.
 
     Raises:
-        ValueError: If the split is unknown, or the data are absent and `download` is False.
+        ValueError: If the split is unknown, the background has no effect, or the data are absent
+            and `download` is False.
     """
     dataset = DATASETS[name]
     checks.choice("split", split, dataset.splits)
     size = resize.parse_size(image_size) or dataset.default_size
-    options = ImageOptions(size, fit)
+    options = ImageOptions(size, fit, background)
     builder = _prepared(name, dataset, data_directory(data_dir), download)
     features = builder.info.features
     height, width, channels = features["image"].shape
+    resize.check_background(options, channels, name)
     shape = (*(size or (height, width)), channels)
 
     def fitted(pixels: np.ndarray) -> np.ndarray:
@@ -114,6 +118,7 @@ def load_prepared(name: str, options: LoadOptions) -> ArraySource:
         data_dir=options.data_dir,
         download=options.download,
         fit=options.fit,
+        background=options.background,
         flip=options.flip,
         seed=options.seed,
     )

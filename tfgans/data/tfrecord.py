@@ -52,8 +52,9 @@ class TFRecordStore(ImageStore):
         file_numbers, offsets, lengths, labels = [], [], [], []
         for number, file in enumerate(self._files):
             offset = 0
-            for record in _records(file):
-                example = _example(record, file)
+            for index, record in enumerate(_records(file)):
+                place = f"record {index} of {file}"
+                example = _example(record, place)
                 if not self._image_key:
                     features = example.features.feature
                     self._image_key = _key(features, image_key, _IMAGE_KEYS, "image_key", file)
@@ -62,11 +63,11 @@ class TFRecordStore(ImageStore):
                     )
                     if has_labels:
                         label_key = _key(features, label_key, _LABEL_KEYS, "label_key", file)
-                self._image(example, file)
+                self._image(example, place)
                 if label_key is None:
-                    _refuse_label(example, file)
+                    _refuse_label(example, place)
                 else:
-                    labels.append(_label(example, label_key, file))
+                    labels.append(_label(example, label_key, place))
                 file_numbers.append(number)
                 offsets.append(offset + _BEFORE)
                 lengths.append(len(record))
@@ -87,7 +88,8 @@ class TFRecordStore(ImageStore):
         with file.open("rb") as opened:
             opened.seek(int(self._offsets[index]))
             record = opened.read(int(self._lengths[index]))
-        return io.BytesIO(self._image(_example(record, file), file))
+        place = self.names[index]
+        return io.BytesIO(self._image(_example(record, place), place))
 
     def state(self) -> Hashable:
         """Returns the feature of the images, and the names, sizes and times of the files."""
@@ -95,13 +97,15 @@ class TFRecordStore(ImageStore):
         files = tuple((name, status.st_size, status.st_mtime_ns) for name, status in stats)
         return self._image_key, files
 
-    def _image(self, example: tf.train.Example, file: Path) -> bytes:
-        values = example.features.feature[self._image_key].bytes_list.value
+    def _image(self, example: tf.train.Example, place: str) -> bytes:
+        features, key = example.features.feature, self._image_key
+        # Reading a key that is absent would add it.
+        values = [*features[key].bytes_list.value] if key in features else []
         if len(values) != 1:
             raise ValueError(
-                f"A record must hold one encoded image in the feature {self._image_key!r}. "
-                f"Received: a record of {file} with the features "
-                f"{_listed(example.features.feature)} and {len(values)} byte strings there"
+                f"A record must hold one encoded image in the feature {key!r}. "
+                f"Received: {place} with the features "
+                f"{_listed(features)} and {len(values)} byte strings there"
             )
         return values[0]
 
@@ -126,12 +130,12 @@ def _records(file: Path) -> Iterator[bytes]:
         ) from error
 
 
-def _example(record: bytes, file: Path) -> tf.train.Example:
+def _example(record: bytes, place: str) -> tf.train.Example:
     try:
         return tf.train.Example.FromString(record)
     except DecodeError as error:
         raise ValueError(
-            f"Records must be of `tf.train.Example`. Received: {file} with other data ({error})"
+            f"Records must be of `tf.train.Example`. Received: {place} with other data ({error})"
         ) from error
 
 
@@ -152,23 +156,23 @@ def _key(
     return key
 
 
-def _label(example: tf.train.Example, key: str, file: Path) -> int:
+def _label(example: tf.train.Example, key: str, place: str) -> int:
     values = example.features.feature[key].int64_list.value
     if len(values) != 1:
         raise ValueError(
-            f"A record must hold one integer label in the feature {key!r}. Received: a record of "
-            f"{file} with {len(values)} there. Name another by `label_key` (`--label_key`)"
+            f"A record must hold one integer label in the feature {key!r}. Received: {place} with "
+            f"{len(values)} there. Name another by `label_key` (`--label_key`)"
         )
     return values[0]
 
 
-def _refuse_label(example: tf.train.Example, file: Path) -> None:
+def _refuse_label(example: tf.train.Example, place: str) -> None:
     """Raises ValueError if a record has a label, though the first of all records has none."""
     key = next((key for key in _LABEL_KEYS if key in example.features.feature), None)
     if key is not None:
         raise ValueError(
-            f"All records must hold a label, or none. Received: a record of {file} with the "
-            f"feature {key!r}, and a first record without. Write the labels of all records"
+            f"All records must hold a label, or none. Received: {place} with the feature {key!r}, "
+            "and a first record without. Write the labels of all records"
         )
 
 

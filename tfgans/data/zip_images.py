@@ -64,11 +64,12 @@ class ZipStore(ImageStore):
         top = _top_folder(names, tables)
         inner = paths.PathList(name.removeprefix(top) for name in names)
         folder = paths.split_folder(str(self._path), inner, split)
+        known = paths.train_classes(str(self._path), inner, folder)
         prefix = top if folder is None else f"{top}{folder}/"
         if folder is not None:
             kept = [name for name in names if name.startswith(prefix)]
             inner = paths.PathList(name.removeprefix(prefix) for name in kept)
-        labels, class_names = paths.classes(inner)
+        labels, class_names = paths.classes(inner, known)
         parent = next((path for path in (prefix, top) if path + dataset_json.NAME in tables), None)
         if parent is not None:
             file = parent + dataset_json.NAME
