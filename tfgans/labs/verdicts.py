@@ -67,8 +67,8 @@ def decide(claim: Claim, rows: pd.DataFrame, *, num_failed: int = 0) -> Verdict:
         return Verdict(claim, UNTESTABLE, claim.measure)
     try:
         values = np.array(claim.effect(rows) if len(rows) else [], np.float64)
-    except NotTestableError as reason:
-        return Verdict(claim, UNTESTABLE, str(reason))
+    except NotTestableError as error:
+        return Verdict(claim, UNTESTABLE, str(error))
     except Exception as error:  # A faulty effect must not cost the other verdicts.
         return Verdict(claim, UNTESTABLE, f"failed: {type(error).__name__}: {error}")
     values[np.isnan(values)] = np.inf if claim.above is None else -np.inf
