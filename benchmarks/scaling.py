@@ -62,7 +62,7 @@ def examples_a_second(num_workers: int) -> float:
         values = FLAGS.flag_values_dict()
         options = [f"--{name}={values[name]}" for name in ("batch_size", "steps")]
         # A separate process, since the launcher writes to the output of its caller.
-        code = "import sys; from tfgans import local_cluster; "
+        code = "import sys; from tfgans.cli import local_cluster; "
         code += f"sys.exit(local_cluster.launch(sys.argv[1:], num_workers={num_workers}))"
         command = [sys.executable, __file__, f"--cost_file={cost}", *options]
         run = [sys.executable, "-c", code, *command]

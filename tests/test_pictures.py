@@ -82,6 +82,12 @@ def test_classes_have_rows_of_their_names():
     )
 
 
+def test_a_class_name_in_a_legend_is_no_formula():
+    points, labels = np.zeros((2, 2)), [0, 1]
+    named, other = (pictures.class_rows(points, labels, [name, "b"]) for name in (r"$\x$", r"$\y$"))
+    assert not np.array_equal(named, other)
+
+
 def test_labels_of_low_rows_do_not_overlap():
     picture = pictures.component_rows(np.zeros((2, 1, 1, 48, 1)), [0.5, 0.5])
     margin = picture.shape[1] - 52

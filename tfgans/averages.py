@@ -18,10 +18,12 @@ def copy_network(network: keras.Model) -> keras.Model:
     try:
         copy = keras.models.clone_model(network)
     except (NotImplementedError, TypeError, ValueError) as error:
+        # A ValueError is of a layer that Keras has a config of, and says what to do.
+        advice = "" if isinstance(error, ValueError) else "Give it `get_config` and `from_config`. "
         raise ValueError(
-            "A copy of a network (`ema` keeps one of the generator, `split_component` adds one) is "
-            f"made from its config. Received: {type(network).__name__}, which cannot be copied "
-            f"({error}). Give it `get_config` and `from_config`, or leave that out"
+            "A copy of a network is made from its config (for `ema`, `split_component`, "
+            f"`DCD.from_gan`). Received: {type(network).__name__}, which cannot be copied. {advice}"
+            f"Keras says: {error}"
         ) from error
     copy.name = f"{network.name}_average"
     if not copy.built:

@@ -53,11 +53,13 @@ def atomic_write(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def add_path_to_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Adds `path` to an OSError without a file name, such as that of a full disk."""
+    """Names `path` in an OSError without a file name (a full disk), or with that of a temporary."""
     try:
         yield
     except OSError as error:
-        if error.errno is None or error.filename is not None:
+        name = "" if error.filename is None else Path(str(error.filename)).name
+        names_another = bool(name) and not name.startswith(_TEMPORARY_PREFIX)
+        if error.errno is None or names_another:
             raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 

@@ -1676,7 +1676,9 @@ class GAN(keras.Model):
         store["rollbacks"] = np.asarray(self.rollbacks, np.int64)
         if self.generator_player.is_mixture:
             store["components"] = np.asarray(self.generator_player.num_components, np.int64)
-        saving.save_seed_states(self, store)
+        # The order of `self.variables` is another one after `drop_component`.
+        networks = [self.discriminator, self.generator, self.ema_generator, self]
+        saving.save_seed_states(networks, store)
 
     def load_own_variables(self, store: Store) -> None:
         """Loads what `save_own_variables` saved.
@@ -1708,7 +1710,8 @@ class GAN(keras.Model):
             if saved != count:
                 self.check_resizable()
                 self._take_components([index if index < count else 0 for index in range(saved)])
-        saving.load_seed_states(self, store)
+        networks = [self.discriminator, self.generator, self.ema_generator, self]
+        saving.load_seed_states(networks, store)
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, networks included."""

@@ -257,7 +257,7 @@ def _add_legend(figure: Any, labels: Sequence[str], colors: Sequence[Any], title
     columns = math.ceil(len(labels) / _LEGEND_ROWS)
     figure.set_figwidth(figure.get_figwidth() + columns * _LEGEND_COLUMN_WIDTH)
     figure.set_layout_engine("constrained")
-    figure.legend(
+    shown = figure.legend(
         handles=[
             Patch(color=color, label=label) for label, color in zip(labels, colors, strict=True)
         ],
@@ -265,6 +265,9 @@ def _add_legend(figure: Any, labels: Sequence[str], colors: Sequence[Any], title
         ncols=columns,
         title=title,
     )
+    # Labels are names, not formulas.
+    for text in shown.get_texts():
+        text.set_parse_math(False)
 
 
 def _colors(num: int) -> list[Any]:

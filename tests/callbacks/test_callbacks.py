@@ -12,6 +12,8 @@ from PIL import Image
 
 import tfgans
 from tfgans import callbacks, files, pictures
+from tfgans.callbacks.epoch_log import EpochLog
+from tfgans.callbacks.step_table import StepTable
 
 
 def steps_of(folder):
@@ -208,6 +210,33 @@ def test_a_signal_stops_once_and_needs_no_terminal(monkeypatch):
             assert (gan.step, stop.signal) == (1, signal.SIGTERM)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_epoch_log_has_the_columns_of_its_first_row(tmp_path):
+    path = tmp_path / "log.csv"
+    log = EpochLog(path)
+    for epoch, logs in enumerate([{"loss": 1.5, "a": 2.0}, {"b": 0.0, "loss": 2.5}]):
+        log.on_train_begin()
+        log.on_epoch_end(epoch, logs)
+        log.on_train_end()
+    assert path.read_text().splitlines() == ["epoch,a,loss", "0,2.0,1.5", "1,NA,2.5"]
+    # An earlier version has written empty columns.
+    path.write_text("epoch,loss,val_loss\n0,1.5,NA\n")
+    log.on_train_begin()
+    log.on_epoch_end(1, {"a": 2.0, "loss": 2.5})
+    log.on_train_end()
+    assert path.read_text().splitlines()[1:] == ["0,1.5,NA", "1,2.5,NA"]
+
+
+@pytest.mark.parametrize("row", ["3,1", "x,1,2", "3,1,2,3"])
+def test_a_damaged_row_is_refused_and_half_of_the_last_is_dropped(tmp_path, row):
+    path = tmp_path / "table.csv"
+    table = StepTable(path, "step,a,b", writer="Writer")
+    path.write_text("step,a,b\n1,2,3\n2,3")
+    assert table.rows() == [["1", "2", "3"]]
+    path.write_text(f"step,a,b\n1,2,3\n{row}\n4,5,6\n")
+    with pytest.raises(ValueError, match=f"table.csv is damaged: line 3 is '{row}'"):
+        table.begin(9)
 
 
 def test_progress_counts_the_whole_run(capsys):

@@ -1,8 +1,10 @@
 """Doctor: what it finds in failing trainings, that it is silent otherwise, and rollbacks."""
 
+import re
 import warnings
 from pathlib import Path
 
+import commands
 import keras
 import numpy as np
 import pytest
@@ -106,8 +108,18 @@ def test_dead_components_and_messages():
     assert finding.message(5) == (
         "Step 5: the samples have collapsed (their mean distance is 0.03 of that of real "
         "examples, under 0.1 of the earlier 0.6), so lower the learning rates, add a "
-        "gradient penalty, or take a mixture of generators"
+        "gradient penalty, or use a mixture of generators (--learning_rate, --penalty, "
+        "--num_generators)"
     )
+
+
+def test_advice_names_flags_of_the_command():
+    flags = set(re.findall(r"--(?:\[no\])?(\w+)", commands.run("train", "--help").stdout))
+    names = ["NOT_FINITE", "WON", "COLLAPSE", "PENALTY", "OVERFITS", "DEAD", "COLLAPSED"]
+    for name in names:
+        advice = re.findall(r"--(\w+)", symptoms.cure(getattr(symptoms, name)))
+        assert advice
+        assert set(advice) <= flags
 
 
 @pytest.mark.parametrize(
@@ -189,7 +201,7 @@ def test_a_component_that_makes_a_single_example_is_named(tmp_path):
         fit(gan, 1, doctor, source=source)
     assert len(messages(caught)) == 1
     assert "2,0,collapsed component 1 of the generator,0," in path.read_text()
-    assert "take fewer generators" in symptoms.cure("collapsed component 1 of the generator")
+    assert "use fewer generators" in symptoms.cure("collapsed component 1 of the generator")
 
 
 def test_readings_in_closed_form():

@@ -72,6 +72,20 @@ class TestTrain:
         assert re.search(r"every 20 steps\. The first takes about \d+ s: real", done.stdout)
         assert "2 components" in done.stdout
 
+    def test_a_finished_run_stays_as_it_is(self, finished, tmp_path):
+        path = shutil.copytree(finished, tmp_path / "run")
+        before = {name: (path / name).read_text() for name in ("flags.txt", "run.json", "log.csv")}
+        done = ok("train", f"{RUN} --run_dir={{path}} --resume", path=path)
+        assert f"{path} is finished: it stays at step 60\n" in done.stderr
+        for flags in ("--grid_every=7", "--grid_every=7 --dry_run", "--minutes=1"):
+            assert run("train", f"{RUN} {flags} --run_dir={{path}}", path=path).returncode == 1
+        assert {name: (path / name).read_text() for name in before} == before
+
+    def test_a_dry_run_makes_no_folder(self, tmp_path):
+        flags = "--dataset=digits --dry_run --data_dir={at}/data --run_dir={at}/run"
+        assert "1437 examples" in ok("train", flags, at=tmp_path).stdout
+        assert not list(tmp_path.iterdir())
+
     @pytest.mark.slow
     def test_dry_run_builds_the_evaluator_too(self, tmp_path):
         done = ok("train", "--run_dir={path} --dry_run", path=tmp_path / "run")
@@ -431,6 +445,21 @@ class TestProcesses:
         look += "& set(sys.modules))"
         done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True)
         assert done.stdout.splitlines()[-1] == f"{[0] * len(main.COMMANDS)} set()", done.stderr
+
+    def test_samples_of_a_server_and_a_launcher_need_no_tensorflow(self, tmp_path):
+        look = "import sys; from tfgans.cli import main; print([main.main(line.split()) for line "
+        look += "in sys.argv[1:]], {'tensorflow', 'keras'} & set(sys.modules))"
+        lines = [
+            f"sample --server=http://127.0.0.1:1 --name=x --out={tmp_path}/x.npy",
+            "launch --strategy=mirrored",
+        ]
+        done = subprocess.run([sys.executable, "-c", look, *lines], capture_output=True, text=True)
+        assert "cannot be reached" in done.stderr
+        assert done.stdout == "[1, 1] set()\n"
+
+    def test_every_command_has_a_script(self):
+        names = {path.stem.removesuffix("_local") for path in (ROOT / "bin").glob("*.py")}
+        assert names == set(main.COMMANDS)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("script", sorted((ROOT / "bin").glob("*.py")), ids=lambda p: p.stem)

@@ -8,16 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
 import tiny
 from commands import run
 
+import tfgans
 from tfgans import training
-from tfgans.cli import command, main
+from tfgans.cli import command, local_cluster, main
 from tfgans.cli.options import devices
-from tfgans.training import local_cluster
+from tfgans.data import tfds_images
 
 NEW = " --run_dir={new}"
 OF_RUN = " --run_dir={run} --out={new}"
@@ -32,9 +34,16 @@ FLAGS = [
     ("train digits" + NEW, "flags only, as --name=value. Received: digits"),
     ("train --flagfile={made}/none" + NEW, "none.*--help"),
     ("train --network=vgg" + NEW, r"one of <dcgan\|mlp\|r3gan\|resnet>"),
+    ("train --steps=1e4" + NEW, "--steps=1e4: expected an integer, in digits"),
+    ("train --ema=x" + NEW, "--ema=x: expected a number"),
+    ("train --flip=3" + NEW, "--flip=3: expected true or false; the name alone means true"),
+    ("train --run_dir=", "--run_dir=: expected a path, received nothing"),
     ("train --steps=0" + NEW, "--steps=0: 0 is not a positive integer"),
     ("train --ema=2" + NEW, r"--ema=2: 2.0 is not a number in the range \[0, 1\]"),
-    ("train --dataset=ring", "--run_dir must have a value"),
+    ("train", "--run_dir is required, as in: tfgans train --dataset=digits --run_dir="),
+    ("train --minutes=0" + NEW, "--minutes must be a number above 0"),
+    ("train --cpu_seconds=nan" + NEW, "--cpu_seconds must be a number above 0"),
+    ("train --cache=memory --cache_dir={new}" + NEW, "--cache_dir needs --cache=disk or"),
     ("train --noise_schedule=constant" + NEW, "need --instance_noise"),
     ("train --metrics=near_copies" + NEW, "need --evaluate_every"),
     (
@@ -58,7 +67,7 @@ FLAGS = [
     ("train --augmentation=ada --augmentation_p=.3 --augmentation_target=0" + NEW, "fixes the p"),
     ("train --lecam_start=5" + NEW, "--lecam_start needs --lecam_weight"),
     ("train --doctor_every=0 --held_out=test" + NEW, "--held_out needs --doctor_every"),
-    ("sample --server=http://x --name=x" + OF_RUN, "Exactly one of"),
+    ("sample --server=http://x --name=x" + OF_RUN, "exactly one of --run_dir, --server"),
     ("sample --server=http://x --out={new}.npy", "go together"),
     ("sample --version=1" + OF_RUN, "--version and --timeout need --server"),
     ("sample --timeout=5" + OF_RUN, "--version and --timeout need --server"),
@@ -66,7 +75,7 @@ FLAGS = [
     ("sample --refine_steps=0" + OF_RUN, "need --refine"),
     ("data", "expected `tfgans data inspect --flag=value.*Received: nothing.*--help"),
     ("sample --server=http://x --name=x --checkpoint=last --out={new}", "needs --run_dir"),
-    ("evaluate", "run_dir.*saved_model.*samples.*samples_split"),
+    ("evaluate", "exactly one of --run_dir, --saved_model, --samples, --samples_split, as in"),
     ("evaluate --run_dir={run}" + OF_ARRAY, "run_dir.*saved_model.*samples"),
     ("evaluate --value_range=0,1" + OF_ARRAY, "need --saved_model"),
     ("evaluate --saved_model={made} --value_range=a,b", "--value_range must be two numbers"),
@@ -81,8 +90,9 @@ FLAGS = [
     ("serve --models_config={made}/x --labels=a:1", "need --model_dir"),
     ("serve --model_dir={made} --port=70000", "--port=70000.*65535"),
     ("experiment --lab=alchemy --out={new}", "--lab must be all, many_paths, .* ends in .py"),
-    ("experiment --out={new}", "lab.*must have a value"),
+    ("experiment", "--lab, --out are required, as in: tfgans experiment --lab=.* --out="),
     ("experiment --lab=all --only=size=2 --out={new}", "settings of a single lab: name it"),
+    ("experiment --lab=mix --report_only --workers=3 --out={new}", "do nothing with --report_only"),
     ("experiment --lab=all --seconds=9 --out={new}", "settings of a single lab: name it"),
     ("train --flagfile={made}/a.npy", "--flagfile must name a file of text. Received: 'utf-8'"),
     ("data inspect --dataset=digits --out={new}.jpg", "--out must be a .png file"),
@@ -94,6 +104,10 @@ WORK = [
     (
         "train --dataset=folder:{made} --run_dir={made}/run",
         "--run_dir must lie outside of the folder of images",
+    ),
+    (
+        "data inspect --dataset=folder:{made} --out={made}/sheet.png",
+        "--out must lie outside of the folder of images",
     ),
     ("train --augmentation=ada --gamma=2" + NEW, r"default with --augmentation=ada\). It applies"),
     ("train --model=wgan --refine=latent" + NEW, "--refine does not apply.*use dcd"),
@@ -109,9 +123,55 @@ WORK = [
     ("train --model=dcd --pretrained={made}" + NEW, "no final model.*Give the train command"),
     (NOISE, "--noise_decay_steps is needed"),
     ("train --image_size=8,8,8" + NEW, "takes a side, or height,width"),
+    ("train --image_size=" + NEW, "takes a side, or height,width, in pixels. Received: nothing"),
     ("train --image_size=8x8" + NEW, "takes a side, or height,width, in pixels. Received: 8x8"),
     ("train --dataset=swiss_roll --conditional" + NEW, "--conditional needs classes, and 'swiss_"),
-    ("train --dataset=ring --width=8 --depth=1 --run_dir={run}", "another run: .*choose another"),
+    (
+        "train --dataset=ring --width=9 --latent_dim=4 --run_dir={run}",
+        "another run: --dataset=digits there and --dataset=ring here; --width=8 there and "
+        "--width=9 here; .*choose another --run_dir",
+    ),
+    (
+        "train --learning_rate=3e-4 --flagfile={run}/flags.txt --run_dir={run}",
+        "another run: no --learning_rate there and --learning_rate=0.0003 here. Use the flags of",
+    ),
+    (
+        "train --evaluate_every=60 --flagfile={run}/flags.txt --run_dir={run}",
+        r"finished, .* would do nothing: --evaluate_every=60 \(--evaluate_every=20 there\)",
+    ),
+    ("train --dataset={made}" + NEW, "--dataset must be one of .*mean --dataset=folder:/.*/made"),
+    ("train --dataset={made}/two.npz" + NEW, r"Did you mean --dataset=npz:/.*/two.npz\?"),
+    ("data inspect --dataset=digit", r"Received: 'digit'. Did you mean --dataset=digits\?"),
+    ("train --cache=memory" + NEW, "--cache cannot be used with .* Received: --cache=memory. L"),
+    ("train --download" + NEW, "--download cannot be used with 'digits': .* Received: --download"),
+    ("train --num_replicas=2" + NEW, "goes with --strategy=mirrored.*: --strategy=default, --nu"),
+    (NOISE + " --noise_schedule=constant --noise_decay_steps=3", "--noise_decay_steps is of"),
+    ("train --augmentation=diffaugment --augmentation_policy=x" + NEW, "--augmentation_policy mu"),
+    ("train --augmentation=ada --augmentation_kimg=0" + NEW, "--augmentation_kimg must be above"),
+    ("train --consistency=cr --consistency_policy=x" + NEW, "--consistency_policy must name"),
+    ("train --lecam_weight=nan" + NEW, "--lecam_weight must be a finite number"),
+    ("train --model=wgan_gp --penalty_weight=nan" + NEW, "--penalty_weight must be a finite"),
+    ("train --objective=hinge --penalty=r1 --penalty_fraction=2" + NEW, "--penalty_fraction must"),
+    ("train --schedule_images=9 --ema_images=nan" + NEW, "--ema_images must be a finite number"),
+    (
+        "train --model=hinge --augmentation=diffaugment --augmentation_penalty=raw" + NEW,
+        "--augmentation_penalty needs a penalty. Received: --model=hinge, without",
+    ),
+    (
+        "train --model=sngan --network=mlp --discriminator_normalization=none" + NEW,
+        "of --model=sngan must.* Build it with --discriminator_normalization=spectral, or use",
+    ),
+    (
+        "train --dataset=ring --evaluate_every=100 --extractor=digits" + NEW,
+        "--extractor=digits takes images .* Use --extractor=inception:PATH or --extractor=keras:",
+    ),
+    ("sample --num=1000000000000" + OF_RUN + ".npy", "needs 2.56e.05 GB of memory, and .* avail"),
+    ("sample --component=7" + OF_RUN + ".png", "--component must be from 0 to 1"),
+    ("sample --refine=data --refine_prior" + OF_RUN + ".npy", "Received: --refine=data"),
+    ("sample --refine=latent --refine_step_size=-1" + OF_RUN + ".npy", "--refine_step_size must"),
+    ("sample --server=x --name=x --out={new}.npy", "--server must be http://HOST:PORT"),
+    ("sample --run_dir={run} --out={made}/folder.png", "--out must be a file.* which is a folder"),
+    ("compare {run} --out={made}/a.npy", "--out=/.*/a.npy cannot be written: .*a.npy is a file"),
     ("sample" + OF_RUN + ".gif", "must end in .png or .npy"),
     ("sample --refine=latent --server=http://x --name=x --out={new}.npy", "--refine needs --run_d"),
     ("sample --refine=images --refine_prior" + OF_RUN + ".npy", "needs --refine=latent"),
@@ -144,6 +204,7 @@ def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("made")
     real = tiny.digits(100)
     np.save(root / "a.npy", real)
+    (root / "folder.png").mkdir()
     np.savez(root / "two.npz", a=real, b=real)
     (root / "text.npz").write_text("no array")
     np.savez_compressed(root / "damaged.npz", a=real)
@@ -183,8 +244,49 @@ def test_ends_with_a_line_and_leaves_nothing(code, line, message, made, others, 
     *_, last = done.stderr.rstrip("\n").split("\n")
     assert re.match(rf"tfgans[\w ]*: error: .*({message})", last), last
     assert last.isprintable()
+    assert not re.search(r"`\w+`|\bNone\b", last), "flags are meant, not arguments"
     assert (everything(made), everything(finished)) == before
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("line", "flag"),
+    [
+        ("train --dataset=digits" + NEW, "run_dir"),
+        ("sweep --model=wgan,r3gan" + NEW, "run_dir"),
+        ("sample --run_dir={run} --out={new}.png", "out"),
+        ("evaluate" + OF_RUN, "out"),
+        ("export" + OF_RUN, "out"),
+        ("export --format=onnx --run_dir={run} --out={new}.onnx", "out"),
+        ("compare {run} --out={new}", "out"),
+        ("report {run} --out={new}", "out"),
+        ("data inspect --out={new}.png", "out"),
+        ("experiment --lab=mix --out={new}", "out"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    line, flag, finished, tmp_path, monkeypatch
+):
+    def denied(**options):
+        raise PermissionError(13, "Permission denied", f"{options['dir']}/.tmp-1")
+
+    for module, function in ((tfgans.data, "load"), (training, "load_checkpoint")):
+        monkeypatch.setattr(module, function, None)
+    monkeypatch.setattr(tempfile, "TemporaryFile", denied)
+    name, _, flags = line.partition(" ")
+    done = run(name, flags, run=finished, new=tmp_path / "new")
+    assert (done.returncode, done.stdout) == (1, "")
+    place = rf"--{flag}=\S+/new\S* cannot be written: Permission denied in {tmp_path}\. Choose"
+    assert re.search(place, done.stderr), done.stderr
+
+
+def test_an_unwritable_home_names_the_remedy(tmp_path, monkeypatch):
+    def denied(*_):
+        raise PermissionError(13, "Permission denied", "/home/x/.cache")
+
+    monkeypatch.setattr(tfds_images, "load_prepared", denied)
+    done = run("train", "--dataset=mnist --run_dir={new}", new=tmp_path / "new")
+    assert re.search("Permission denied.* Pass .* as --data_dir, or .*TFGANS_DATA_DIR", done.stderr)
 
 
 @pytest.mark.slow

@@ -138,7 +138,7 @@ def test_values_and_seeds_may_be_added_and_nothing_else_may_change(tmp_path, unc
         ("--width=8,9 -- --width=3", "on one side of --. Received --width on both"),
         ("--equal_cpu_seconds=9 -- --steps=3", "the --steps of its runs, .* Received --steps as"),
         ("--equal_cpu_seconds=9 --adapt_every=5", "and be trained once. Received --adapt_every"),
-        ("--equal_cpu_seconds=0", "`equal_cpu_seconds` must be above 0"),
+        ("--equal_cpu_seconds=0", "--equal_cpu_seconds must be above 0"),
         ("-- --seed=3", "The sweep sets --seed of each run"),
         ("-- --noresume", "The sweep sets --resume of each run"),
     ],

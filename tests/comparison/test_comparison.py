@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import html
 import json
 import re
 
@@ -19,8 +20,10 @@ from tfgans.comparison import (
     figures,
     find_runs,
     write_comparison,
+    write_report,
 )
 from tfgans.comparison.comparison import evaluate_command
+from tfgans.comparison.settings import differing
 from tfgans.evaluation import MetricValue, Record
 
 NAMES = {"frechet_distance[digits_classifier]": 20.0, "precision": 0.5, "recall": 0.3}
@@ -231,6 +234,20 @@ def test_settings_tell_groups_apart_without_flags(tmp_path):
     assert result.settings["learning_rate"] == ["0.0002", "0.0001", "0.0001"]
 
 
+def test_settings_that_differ_by_short_and_whole_names():
+    def settings(rate, weight, **more):
+        rates = {"generator.rate": rate, "discriminator.rate": 0.1}
+        return rates | {"penalty.weight": weight, "seed": rate} | more
+
+    both = {"generator.beta": 0.5, "discriminator.beta": 0.5}
+    groups = [settings(0.1, 2, schedule=None), settings(0.2, 2.0, **both)]
+    assert differing(groups) == {
+        # The generator's alone; the same for both players; 2 and 2.0 or none and None are equal.
+        "generator.rate": ["0.1", "0.2"],
+        "beta": ["-", "0.5"],
+    }
+
+
 def test_unfinished_failed_and_unmeasured_runs_are_rows(table):
     write_run(table / "0-3", model="WGANGP", components=1, seed=3, finished=False, steps=20)
     write_run(table / "0-4", model="WGANGP", components=1, seed=4, finished=False, steps=0)
@@ -246,7 +263,14 @@ def test_unfinished_failed_and_unmeasured_runs_are_rows(table):
     assert "| 0-4 | 4 | failed at step 0: killed | 0 | 0 | - |" in done.stdout
     assert "| 0-9 | - | failed: ValueError: too wide | - |" in done.stdout
     assert "| wgangp | 1 | 5 (2 without record) | 40 [0, 40] |" in done.stdout
-    assert f"tfgans evaluate --run_dir={table}/0-3 --extractor=digits\n" in done.stdout
+    assert "tfgans evaluate" not in done.stdout.partition("## Runs without a record")[2]
+    assert f"no model that could be evaluated:\n\n- {table}/0-3\n\n" in done.stdout
+    (table / "0-3" / "initial.keras").write_bytes(b"")
+    (table / "0-3" / "backups").mkdir()
+    (table / "0-3" / "backups" / "step-00000020-a.weights.h5").write_bytes(b"")
+    text = comparison_text(Comparison(find_runs([table])))
+    assert f"tfgans evaluate --run_dir={table}/0-3 --extractor=digits\n" in text
+    assert "no model" not in text
     done = run("report", "{runs}/0-3", runs=table)
     assert "| stopped | lower the learning rates, or add a penalty or norm" in done.stdout
 
@@ -284,6 +308,7 @@ def test_runs_with_the_same_seed_of_the_model_are_no_repetitions(table):
     (text,) = other.repeated
     assert text.startswith(f"{table}/1-2 and {table}/1-3 have the same settings and seeds")
     assert len(other.groups[0].numbers("recall")) == 3
+    assert "| all runs | 3 (4 runs) | 40 |" in comparison_text(other)
 
 
 def test_two_records_that_compare_with_a_third_must_compare(table):
@@ -312,10 +337,103 @@ def test_failures_without_a_folder_are_listed_by_any_place(table):
     assert absent_runs([table / "0-0"]) == {}
 
 
-def test_text_of_runs_is_no_html(table):
-    (table / "0-0").rename(table / "<script>")
-    write_comparison(Comparison(find_runs([table])), table / "out", "tfgans compare")
-    assert "<script>" not in (table / "out" / "report.html").read_text()
+NAME = r"*a* _b_ `c` [d](e) <script> f|g &lt; $\i$ #"
+
+
+def test_names_are_shown_as_they_are(table):
+    (table / "0-0").rename(table / NAME)
+    for seed in range(3):
+        path = table / f"1-{seed}" / "flags.txt"
+        path.write_text(path.read_text().replace("=wgangp", f"={NAME}"))
+    compared = Comparison(find_runs([table]))
+    write_comparison(compared, table / "out", f"tfgans compare '{NAME}'")
+    page = (table / "out" / "report.html").read_text()
+    assert "<script>" not in page
+    cells = [html.unescape(cell) for cell in re.findall("<td.*?>(.*?)</td>", page)]
+    assert cells.count(NAME) == 3  # The run, and its group in two tables of numbers.
+    assert f"{NAME}, num_generators=4" in cells
+    heads = [html.unescape(cell) for cell in re.findall("<th>(.*?)</th>", page)]
+    assert f"{NAME}, num_generators=4" in heads
+    assert f"<code>tfgans compare '{html.escape(NAME, quote=False)}'</code>" in page
+    write_report(RecordedRun(table / NAME), table / "out")
+    title = html.escape(f"{table}/{NAME}", quote=False)
+    assert f"<h1>{title}</h1>" in (table / "out" / "report.html").read_text()
+
+
+def test_long_names_leave_the_panels_their_size(table):
+    for seed in range(3):
+        with (table / f"0-{seed}" / "flags.txt").open("a") as file:
+            file.write(f"--metrics={'a_long_name,' * 9}\n--objective={'b' * 90}\n")
+    figure = figures.precision_recall(Comparison(find_runs([table])))
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_window_extent().width > 0.8 * figure.bbox.width
+
+
+def damage(path):
+    path.write_bytes(path.read_bytes()[:40])
+
+
+def test_damaged_files_are_named_and_the_others_compared(table):
+    damage(table / "0-1" / "run.json")
+    damage(table / "0-2" / "evaluation" / "evaluation.json")
+    damage(table / "1-0" / "grids" / "step-00000040.png")
+    done = run("compare", "{runs} --out={out}", runs=table, out=table / "out")
+    assert done.returncode == 0, done.stderr
+    assert f"A run is left out: {table}/0-1/run.json is damaged" in done.stderr
+    assert re.search(r"^\| 0-1 \| - \| \S*0-1/run.json is damaged. Restore", done.stdout, re.M)
+    assert "| 0-2 | 2 | finished; damaged: evaluation/evaluation.json | 40 |" in done.stdout
+    assert "| wgangp | 1 | 2 (1 with damaged record) |" in done.stdout
+    sentence = (
+        r"^- .*0-2/evaluation/evaluation.json is no record .* are left out: .*evaluate` again"
+    )
+    assert re.search(sentence, done.stdout, re.M)
+    page = (table / "out" / "report.html").read_text()
+    assert page.count("data:image/webp") == 3
+    assert f"seed 0, step 40: {table}/1-0/grids/step-00000040.png cannot be read" in page
+    with pytest.raises(ValueError, match=r"0-1/run.json is damaged"):
+        find_runs([table / "0-1"])
+
+
+def test_a_damaged_record_is_not_replaced_by_evaluations_in_training(table):
+    for seed in range(3):
+        evaluate_in_training(table / f"0-{seed}", {"recall": 0.6})
+    damage(table / "0-1" / "evaluation" / "evaluation.json")
+    result = Comparison(find_runs([table / "0-*"]), metrics=["recall"])
+    assert result.groups[0].numbers("recall").to_dict() == {
+        seed: values_of(0, seed)["recall"] for seed in (0, 2)
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("time.csv", "log.csv", "doctor.csv", "doctor-readings.csv", "mixture.csv"),
+        *("evaluation.csv", "evaluation.csv.json"),
+    ],
+)
+def test_each_damaged_file_is_named(table, name):
+    evaluate_in_training(table / "0-0", {"recall": 0.6})
+    (table / "0-0" / name).write_text("[1]\n2,x,y\n")
+    (run_of,) = find_runs([table / "0-0"])
+    assert [*run_of.damage] == [name]
+    assert str(table / "0-0" / name) in run_of.damage[name]
+    write_report(run_of, table / "out")
+    assert f"finished; damaged: {name}" in (table / "out" / "report.md").read_text()
+    assert Comparison([run_of]).groups[0].numbers("recall").tolist() == [values_of(0, 0)["recall"]]
+
+
+def test_links_to_runs_are_followed(table, tmp_path_factory):
+    disk = tmp_path_factory.mktemp("disk")
+    (table / "0-1").rename(disk / "moved")
+    (table / "0-1").symlink_to(disk / "moved")
+    (table / "1-0").rename(disk / "1-0")
+    (table / "more").symlink_to(disk)
+    (table / "1-1" / "loop").symlink_to(table)
+    (table / "9-9").symlink_to(disk / "absent")
+    names = [run.path.relative_to(table).as_posix() for run in find_runs([table])]
+    assert len(names) == 12
+    assert {"0-1", "more/1-0"} < set(names)
+    assert absent_runs([table]) == {f"{table}/9-9": f"a link to {disk}/absent, which is missing"}
 
 
 def test_runs_that_end_early_stay_in_the_curves(table):

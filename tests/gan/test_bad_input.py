@@ -152,7 +152,7 @@ def test_one_network_twice():
 
 def test_networks_that_share_a_layer():
     shared = layers.Conv2D(1, 3, padding="same")
-    with pytest.raises(ValueError, match="must not share layers.*conv2d.*kernel"):
+    with pytest.raises(ValueError, match=r"must not share layers.*conv2d.*kernel"):
         make(
             generator=network(layers.Dense(64), layers.Reshape((8, 8, 1)), shared, shape=(4,)),
             discriminator=network(shared, layers.Flatten(), layers.Dense(1)),

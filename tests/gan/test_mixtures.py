@@ -63,6 +63,7 @@ class TestOneComponent:
         assert results[0] == results[1]
 
 
+@pytest.mark.filterwarnings("ignore:The generator has no trainable variables")
 def test_a_single_drawn_component_moves_where_the_loss_is_flat():
     """Beyond the margin of the hinge loss there is no gradient, but momentum moves the weights."""
 
@@ -181,6 +182,30 @@ class TestStack:
         kinds = {operation.type for operation in graph.get_operations()}
         assert ("BatchMatMulV2" in kinds) == stacks
 
+    @pytest.mark.parametrize("with_input", [True, False])
+    def test_sequential_perceptrons_are_stacked(self, with_input):
+        def build():
+            hidden = [keras.layers.Dense(4, "tanh"), keras.layers.Dense(2)]
+            network = keras.Sequential([keras.Input((3,)), *hidden] if with_input else hidden)
+            network.build((None, 3))
+            return network
+
+        generator = tfgans.MixtureGenerator.from_builder(build, 2)
+        variables = [variable.value for variable in generator.trainable_variables]
+
+        def examples_and_gradients(latents):
+            with tf.GradientTape() as tape:
+                examples = generator.route(latents, key=random.key(1), training=True).values
+                loss = tf.reduce_sum(tf.square(examples))
+            return [examples, *tape.gradient(loss, variables)]
+
+        latents = random.normal([6, 3], random.key(0))
+        stacked = tf.function(examples_and_gradients, autograph=False)
+        for result, expected in zip(stacked(latents), examples_and_gradients(latents), strict=True):
+            np.testing.assert_allclose(result, expected, atol=1e-5)
+        operations = stacked.get_concrete_function(latents).graph.get_operations()
+        assert "BatchMatMulV2" in {operation.type for operation in operations}
+
     def test_another_activation_is_another_architecture(self):
         networks = [
             tfgans.networks.mlp_generator((2,), latent_dim=2, activation=name)
@@ -282,6 +307,7 @@ class TestEstimates:
 
 
 class TestTraining:
+    @pytest.mark.filterwarnings("ignore:The generator has no trainable variables")
     def test_frozen_players_and_those_of_rate_zero_keep_their_weights(self):
         generators, discriminators = tiny.mixtures(3, 2)
         generators.trainable = False

@@ -142,6 +142,29 @@ def test_variables_of_a_subclass_are_saved(tmp_path):
         assert float(again.count) == 7.0
 
 
+class WithoutConfig(Subclassed):
+    def get_config(self):
+        raise NotImplementedError
+
+
+def without_config():
+    network = WithoutConfig()
+    network.build((None, 4))
+    return network
+
+
+def with_lambda():
+    network = tiny.generator()
+    return keras.Model(network.inputs, keras.layers.Lambda(lambda x: x)(network.output))
+
+
+def test_what_cannot_be_copied_has_no_average():
+    with pytest.raises(ValueError, match=r"`DCD.from_gan`\).*Give it `get_config` and"):
+        tfgans.NonSaturatingGAN(without_config(), tiny.discriminator(), ema=0.9)
+    with pytest.raises(ValueError, match=r"cannot be copied\. Keras says: .*safe_mode"):
+        tfgans.NonSaturatingGAN(with_lambda(), tiny.discriminator(), ema=0.9)
+
+
 def test_an_augmentation_that_a_regularizer_shares_stays_shared(tmp_path):
     ada = tfgans.augmentation.AdaptiveAugment("bg", target=None, initial_p=0.3)
     consistency = tfgans.regularizers.ConsistencyRegularization(augmentation=ada)

@@ -1,5 +1,6 @@
 """Self-attention by hand: the identity at the start, and the published sums."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -55,6 +56,16 @@ def test_examples_do_not_see_each_other_and_r1_has_a_gradient():
     for gradient in tape.gradient(r1, layer.trainable_variables):
         assert np.isfinite(gradient).all()
         assert np.any(gradient)
+
+
+def test_a_copy_of_a_frozen_layer_is_frozen():
+    network = keras.Sequential([keras.Input((4, 6, 16)), SelfAttention(seed=0)])
+    network.trainable = False
+    copy = keras.models.clone_model(network)
+    before = copy.get_weights()
+    copy(tf.random.stateless_normal((3, 4, 6, 16), [0, 1]), training=True)
+    for weight, twin in zip(before, copy.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, twin)
 
 
 @pytest.mark.parametrize("shape", [(4, 4, 7), (1, 4, 8), (16, 8)])

@@ -1,5 +1,7 @@
 """Mixture weights in closed form, routing by counting, and components that do not fit."""
 
+import copy
+
 import keras
 import numpy as np
 import pytest
@@ -273,6 +275,7 @@ def test_bad_generators(make, message):
             lambda: points(weight_update="softmax", weight_learning_rate=0.1),
             "the player's optimizer moves the weights.*0.1",
         ),
+        (lambda: points(trainable="no"), "`trainable` must be True or False.*'no'"),
         *(
             (
                 lambda weights=weights: constants([0, 1]).set_probabilities(weights),
@@ -291,6 +294,31 @@ def test_bad_generators(make, message):
 def test_bad_options(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_frozen_mixture_stays_frozen(tmp_path):
+    mixture = points()
+    assert mixture.trainable_variables
+    mixture.trainable = False
+    mixture.save(tmp_path / "mixture.keras")
+    for same in (
+        points(trainable=False),
+        type(mixture).from_config(mixture.get_config()),
+        copy.deepcopy(mixture),
+        keras.models.clone_model(mixture),
+        keras.saving.load_model(tmp_path / "mixture.keras"),
+        mixture.take_components([1, 1]),
+    ):
+        assert not any(network.trainable for network in (same, *same.components))
+        same.trainable = True
+        assert len(same.trainable_variables) == len(mixture.variables) - 1  # `log_weights`.
+
+
+def test_components_of_a_network():
+    mixture = points()
+    assert tfgans.mixtures.components_of(mixture) == mixture.components
+    (component,) = mixture.components[:1]
+    assert tfgans.mixtures.components_of(component) == [component]
 
 
 def test_equal_first_weights_are_noticed():

@@ -109,6 +109,35 @@ def dropping(seed):
     return keras.Model(inputs, keras.layers.Dense(2)(x))
 
 
+@keras.saving.register_keras_serializable("tests")
+class WithDropout(tfgans.NonSaturatingGAN):
+    """Drops numbers of the fakes, by a layer that it adds."""
+
+    def __init__(self, *networks, **options):
+        super().__init__(*networks, **options)
+        self.dropout = keras.layers.Dropout(0.3)
+
+    def generate(self, *args, **options):
+        fakes = super().generate(*args, **options)
+        return fakes.with_values(self.dropout(fakes.values, training=True))
+
+
+def test_after_a_drop_each_random_layer_is_saved_with_its_state(tmp_path):
+    generator = tfgans.MixtureGenerator([dropping(1), dropping(2)])
+    gan = WithDropout(generator, model().discriminator, seed=5)
+    gan.compile(run_eagerly=True)
+    train(gan, 1)
+    gan.drop_component(0)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    ends = [
+        (train(each).generator.get_weights(), each.discriminator.get_weights())
+        for each in (gan, loaded)
+    ]
+    for weight, twin in zip(*map(tf.nest.flatten, ends), strict=True):
+        np.testing.assert_array_equal(weight, twin)
+
+
 @pytest.mark.slow
 def test_saved_and_resumed_to_the_same_bits(tmp_path):
     def make():
@@ -156,6 +185,80 @@ def test_components_whose_layers_have_seeds_are_of_one_architecture():
     assert gan.generator.num_components == 1
 
 
+def perceptron():
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(4), keras.layers.Dense(2)])
+
+
+def without_input():
+    network = keras.Sequential([keras.layers.Dense(2)])
+    network.build((None, 2))
+    return network
+
+
+def around(network):
+    inputs = keras.Input((2,))
+    return keras.Model(inputs, network(inputs))
+
+
+def functional():
+    inputs = keras.Input((2,))
+    return keras.Model(inputs, keras.layers.Dense(2)(inputs))
+
+
+class Plain(keras.Model):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.dense = keras.layers.Dense(2)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+class Squashed(Plain):
+    def call(self, x):
+        return tf.tanh(self.dense(x))
+
+
+class WithoutConfig(Plain):
+    def __init__(self, head=keras.layers.ReLU):  # Keras makes no config of a class.
+        super().__init__()
+        self.head = head()
+
+
+@pytest.mark.parametrize(
+    "builder",
+    [perceptron, without_input, lambda: around(perceptron()), lambda: around(functional())],
+    ids=["sequential", "without_input", "nested_sequential", "nested_functional"],
+)
+def test_components_from_a_builder_have_one_architecture(builder, tmp_path):
+    gan, other = (model(tfgans.MixtureGenerator.from_builder(builder, k)) for k in (2, 4))
+    gan.split_component(0)
+    gan.drop_component(1)
+    gan.split_component(1)
+    gan.save_weights(tmp_path / "gan.weights.h5")
+    other.load_weights(tmp_path / "gan.weights.h5")
+    np.testing.assert_array_equal(other.sample(8, 0), gan.sample(8, 0))
+
+
+def of_classes(*classes):
+    components = [cls() for cls in classes]
+    for component in components:
+        component.build((None, 2))
+    return tfgans.MixtureGenerator(components)
+
+
+def of_policies(*policies):
+    return tfgans.MixtureGenerator(
+        [
+            keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, dtype=policy)])
+            for policy in policies
+        ]
+    )
+
+
 def other_components():
     generators = [toy.points()[0], tfgans.networks.mlp_generator((2,), latent_dim=4, width=3)]
     return tfgans.MixtureGenerator(generators)
@@ -167,6 +270,9 @@ def other_components():
         (lambda: model(mixture(1)), "needs at least one component"),
         (lambda: model(toy.points()[0]), "Only a mixture has components"),
         (lambda: model(other_components()), "of one architecture"),
+        (lambda: model(of_classes(Plain, Squashed)), "of one architecture"),
+        (lambda: model(of_policies("float32", "mixed_bfloat16")), "of one architecture"),
+        (lambda: model(of_classes(*[WithoutConfig] * 2)), "WithoutConfig without `get_config`"),
         (lambda: model(optimizer="adafactor"), "must belong to single weights"),
     ],
 )

@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import networks, random
-from tfgans.training.local_cluster import TRY_AGAIN
+from tfgans.cli.local_cluster import TRY_AGAIN
 
 
 class Dies(keras.callbacks.Callback):

@@ -15,7 +15,7 @@ import tensorflow as tf
 from waiting import wait_for
 
 import tfgans
-from tfgans.training import local_cluster
+from tfgans.cli import local_cluster
 
 WORKER = Path(__file__).with_name("cluster_worker.py")
 STEPS = 50

@@ -46,6 +46,12 @@ def scheduled():
     return gan
 
 
+def faster():
+    gan = model()
+    gan.compile(keras.optimizers.Adam(1e-3, 0.5), keras.optimizers.Adam(1e-3, 0.5))
+    return gan
+
+
 def run(path, gan=None, source=SOURCE, **changed):
     options = {"doctor_every": None, "grid_every": 100, **SIZES, **changed}
     return training.Run(path, untrained() if gan is None else gan, source, **options)
@@ -74,7 +80,12 @@ def test_a_callback_that_stops_training_ends_the_run(tmp_path):
     assert (directory.grids / "step-00000004.png").exists()
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
     # The same run again stays as it is; without the callback, it continues.
-    run(tmp_path, model(), extra_callbacks=[StopAt(1)], **options).train()
+    again = run(tmp_path, model(), extra_callbacks=[StopAt(1)], notes={"note.txt": ""}, **options)
+    assert again.is_complete
+    assert not run(tmp_path, **options).is_complete
+    assert not run(tmp_path / "new", **options).is_complete
+    again.train()
+    assert not (tmp_path / "note.txt").exists()
     assert directory.is_finished
     assert [number.step for number in directory.evaluations()] == [4]
     run(tmp_path, model(), **options).train()
@@ -120,7 +131,8 @@ def everything(folder):
         ({"steps": 0}, "`steps` must be an integer of at least 1"),
         ({"steps": None}, "needs `steps`, `minutes` or `cpu_seconds`"),
         ({"cpu_seconds": -1}, "`cpu_seconds` must be"),
-        ({"minutes": -1}, "`minutes` must be"),
+        ({"cpu_seconds": 0}, "`cpu_seconds` must be above 0"),
+        ({"minutes": 0}, "`minutes` must be above 0"),
         ({"batch_size": 65}, "Use a smaller batch"),
         ({"max_generators": 2}, "`max_generators` needs `adapt_every`"),
         ({"adapt_every": 5}, "Only a mixture has components"),
@@ -286,9 +298,12 @@ def test_the_last_step_is_evaluated_due_or_not(tmp_path):
         ),
         (
             lambda path: run(path, source=tfgans.data.from_array(tiny.digits(64)[::-1])),
-            "data is '[0-9a-f]{50}.* there and '",
+            "holds another run: data differs. Use",
         ),
-        (lambda path: run(path, model(label_smoothing=0.1)), r"smoothing\S* is 0.0 there and 0.1"),
+        (
+            lambda path: run(path, model(label_smoothing=0.1)),
+            " label_smoothing is 0 there and 0.1 here",
+        ),
         (lambda path: run(path, settings={"more": 1}), "more is None there and 1 here"),
         (
             lambda path: run(path, source=tfgans.data.from_array(tiny.digits(60))),
@@ -296,7 +311,12 @@ def test_the_last_step_is_evaluated_due_or_not(tmp_path):
         ),
         (
             lambda path: run(path, model(tiny.spectral_discriminator)),
-            "discriminator.architecture is",
+            "discriminator.architecture differs; discriminator.seeds differs",
+        ),
+        (
+            lambda path: run(path, faster(), batch_size=8, settings={"more": 1}),
+            r"run: more is None there and 1 here; .*; discriminator_optimizer.learning_rate is "
+            r"0.0002 there and 0.001 here; .*; and 1 more\. Use its settings",
         ),
         (lambda path: run(path, resume=False), "resuming is off. Choose another run directory"),
         (lambda path: run(path, model(), steps=2), "has done 4 steps already. Received: steps=2"),
@@ -522,7 +542,8 @@ class TestCheckpoints:
         path = copied / "final.keras"
         for content in (path.read_bytes()[:1000], b"no model", b""):
             path.write_bytes(content)
-            with pytest.raises(ValueError, match="cannot be loaded"):
+            expected = rf"damaged or cut off, .* Received: {len(content)} bytes\. Restore"
+            with pytest.raises(ValueError, match=expected):
                 training.load_checkpoint(copied)
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("readme.txt", "no model")

@@ -304,9 +304,9 @@ class Backup(Callback):
 
 
 def _max_bytes(model: GAN) -> int:
-    optimizers = (model.generator_optimizer, model.discriminator_optimizer)
     variables = list(model.variables)
-    variables += [variable for optimizer in optimizers for variable in optimizer.variables]
+    for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
+        variables += optimizer.variables if optimizer is not None else []
     return _OVERHEAD + sum(
         math.prod(variable.shape) * tf.as_dtype(variable.dtype).size + _OVERHEAD
         for variable in variables

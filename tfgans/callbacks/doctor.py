@@ -49,7 +49,8 @@ under a quarter of its maximum so far, capped at the mean distance between two r
     Objectives without a decision threshold (Wasserstein, relativistic, KL-WGAN) have no accuracy
     and do not saturate, so `discriminator has won` is never reported for them. Diversity, the
     distance between samples, shows that samples become alike, but not that modes are missing:
-    measure those with an `Evaluation`. For conditional models, it is measured within classes.
+    measure those with an `Evaluation`. For conditional models, it is measured within classes, if
+    the examples have at least `num` pairs of the same class.
 
     **Warnings.** Each finding is reported as a `UserWarning` (`RuntimeWarning` if numbers are not
     finite) when it begins, and again only if it goes away and returns. Numbers that are not finite

@@ -53,7 +53,9 @@ def read_evaluations(path: Path) -> list[EvaluationRow]:
             for step, metric, value, low, high in rows
         ]
     except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+        raise ValueError(
+            f"{path} is damaged: {error}. Restore it, or remove it to start a new table"
+        ) from error
 
 
 class Evaluation(Callback):

@@ -36,7 +36,7 @@ class StepTable:
                 rollbacks stay, whatever their step. Default: None, no such column.
 
         Raises:
-            ValueError: If the file is another table.
+            ValueError: If the file is another table, or damaged.
         """
         kept = [cells for cells in self.rows() if _is_before(cells, first_step, rollbacks)]
         lines = [",".join(cells) + "\n" for cells in kept]
@@ -49,7 +49,7 @@ class StepTable:
         Another process may be writing the last row, or a kill may have left part of it.
 
         Raises:
-            ValueError: If the file is another table.
+            ValueError: If the file is another table, or damaged.
         """
         text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
         header, *rows = text.splitlines(keepends=True) or [""]
@@ -60,7 +60,14 @@ class StepTable:
                 f"{self._header.strip()!r}. Received: {header.strip()[:80]!r}. Choose another "
                 "file, or remove it"
             )
-        return [row.strip().split(",") for row in rows if self._is_complete(row)]
+        whole = [row for row in rows if row.endswith("\n")]
+        for number, row in enumerate(whole, 2):
+            if not self._is_complete(row):
+                raise ValueError(
+                    f"{self.path} is damaged: line {number} is {row.strip()[:80]!r}. Correct the "
+                    "line, or remove the file to start a new table"
+                )
+        return [row.strip().split(",") for row in whole]
 
     def append(self, rows: Sequence[str]) -> None:
         """Writes rows, each with its end of line."""
@@ -71,11 +78,7 @@ class StepTable:
             file.write("".join(rows))
 
     def _is_complete(self, row: str) -> bool:
-        return (
-            row.endswith("\n")
-            and row.count(",") == self._header.count(",")
-            and row.split(",")[0].isdigit()
-        )
+        return row.count(",") == self._header.count(",") and row.split(",")[0].isdigit()
 
 
 def _is_before(cells: Sequence[str], first_step: int, rollbacks: int | None) -> bool:

@@ -17,17 +17,24 @@ PENALTY = "exploding penalty"
 OVERFITS = "discriminator overfits"
 DEAD = "dead component"
 COLLAPSED = "collapsed component"
-# What may help against each symptom.
+# What may help against each symptom, with the flags of `tfgans train`.
 _CURES = {
-    NOT_FINITE: "lower the learning rates, or add a penalty or normalization",
-    WON: "take the non-saturating loss, add instance noise or a gradient penalty, or lower the "
-    "discriminator's learning rate or steps",
-    COLLAPSE: "lower the learning rates, add a gradient penalty, or take a mixture of generators",
-    PENALTY: "lower the discriminator's learning rate or the penalty's weight",
-    OVERFITS: "take an augmentation or a stronger one, a larger penalty, a smaller discriminator, "
-    "or `regularizers.LeCam`",
-    DEAD: "raise `entropy_weight`, or lower the rate of the mixture's weights",
-    COLLAPSED: "take fewer generators, lower the learning rates, or add a gradient penalty",
+    NOT_FINITE: "lower the learning rates, or add a penalty or normalization (--learning_rate, "
+    "--penalty, --discriminator_normalization)",
+    WON: "use the non-saturating loss, add instance noise or a gradient penalty, or lower the "
+    "discriminator's learning rate or steps (--model=non_saturating, --instance_noise, --penalty, "
+    "--discriminator_steps)",
+    COLLAPSE: "lower the learning rates, add a gradient penalty, or use a mixture of generators "
+    "(--learning_rate, --penalty, --num_generators)",
+    PENALTY: "lower the discriminator's learning rate or the penalty's weight (--learning_rate, "
+    "--penalty_weight, --gamma of R3GAN)",
+    OVERFITS: "use an augmentation or a stronger one, a larger penalty, a smaller discriminator, "
+    "or `tfgans.regularizers.LeCam` (--augmentation, --penalty_weight, --gamma of R3GAN, --width, "
+    "--lecam_weight)",
+    DEAD: "raise `entropy_weight`, or lower `weight_learning_rate` or, if the weights are updated "
+    "by softmax, the learning rate (--entropy_weight, --weight_learning_rate, --learning_rate)",
+    COLLAPSED: "use fewer generators, lower the learning rates, or add a gradient penalty "
+    "(--num_generators, --learning_rate, --penalty)",
 }
 # Without held-out examples, this many readings decide.
 SIGN_READINGS = 5
@@ -215,8 +222,8 @@ def discriminator_overfits(
         value, limit = min(sure), limits.sign_limit
         measured = (
             f"over {SIGN_READINGS} checks the mean sign of its logits on real examples and its "
-            f"accuracy were {value:.3g} or more, at least {limit:g}; held-out examples would tell "
-            "for sure"
+            f"accuracy were {value:.3g} or more, at least {limit:g}; `held_out` examples would "
+            "tell for sure (--held_out)"
         )
     if not value >= limit:
         return None
@@ -233,15 +240,18 @@ def advice_on_overfitting(*, augmented: bool, images: bool, has_threshold: bool)
         has_threshold: Bool, whether the objective has a decision threshold, which an adaptive
             augmentation needs.
     """
-    others = "a larger penalty, a smaller discriminator, or `regularizers.LeCam`"
+    others = (
+        "a larger penalty (--penalty_weight, --gamma of R3GAN), a smaller discriminator (--width), "
+        "or `tfgans.regularizers.LeCam` (--lecam_weight)"
+    )
     if not images:
-        return f"take more examples, {others}"
+        return f"use more examples, {others}"
     if augmented:
-        return f"take a stronger augmentation (more transforms), {others}"
+        return f"use a stronger augmentation (--augmentation_policy), {others}"
     name, flag = ("AdaptiveAugment", "ada") if has_threshold else ("DiffAugment", "diffaugment")
     return (
-        f"pass `augmentation=tfgans.augmentation.{name}()` to the model (--augmentation={flag} of "
-        f"the command); or take {others}"
+        f"pass `augmentation=tfgans.augmentation.{name}()` to the model (--augmentation={flag}); "
+        f"or use {others}"
     )
 
 

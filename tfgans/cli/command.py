@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 from absl import flags, logging
 
 from tfgans.cli import quiet
-from tfgans.cli.parser import Parser
+from tfgans.cli.parser import MissingFlag, Parser
+from tfgans.cli.wording import in_flags
 
 _HELP = frozenset({"-h", "-help", "--help", "--helpshort", "--helpfull"})
 
@@ -62,7 +63,7 @@ class Command:
         run: Does the work with the parsed flags. What remains of the command line is the second
             argument; it is empty without `passes_on`, `operand` or `separates`.
         passes_on: Whether flags that are not declared are for another command.
-        tensorflow: Whether the command uses TensorFlow.
+        tensorflow: Whether the command uses TensorFlow with the parsed flags. Default: it does.
         action: The word that must follow the name, before the flags. Default: "", none.
         operand: The name of a required positional argument; a name that ends in "..." accepts one
             or more. `run` gets them as the rest of the command line. Default: "", none.
@@ -75,7 +76,7 @@ class Command:
     define: Callable[[Parser], None]
     run: Callable[[Parser, Sequence[str]], int]
     passes_on: bool = False
-    tensorflow: bool = True
+    tensorflow: Callable[[Parser], bool] = lambda _: True
     action: str = ""
     operand: str = ""
     separates: bool = False
@@ -117,6 +118,8 @@ class Command:
             left = parser.parse(words, known_only=self.passes_on)
         except UnicodeDecodeError as error:
             return self._fail(f"--flagfile must name a file of text. Received: {error}", 2)
+        except MissingFlag as error:
+            return self._fail(f"{error}, as in: tfgans {self.name} {self.examples[0]}", 2)
         except (flags.Error, OSError) as error:
             return self._fail(f"{error} (tfgans {self.name} --help lists the flags)", 2)
         if self.operand and len(left) != 1 and not (left and self.operand.endswith("...")):
@@ -156,14 +159,14 @@ class Command:
 
     def _run(self, parser: Parser, left: Sequence[str]) -> int:
         try:
-            with self._session():
+            with self._session(parser):
                 return self.run(parser, left)
         except Exit as end:
             return self._fail(str(end), end.code, prefix="" if end.code > 2 else "error: ")
         except BrokenPipeError:
             raise
         except (ValueError, OSError, FloatingPointError, ImportError) as error:
-            return self._fail(str(error))
+            return self._fail(in_flags(str(error), parser.arguments()))
         except _memory_errors() as error:
             return self._fail(
                 f"out of memory: {str(error)[:200]}. Use smaller batches, smaller networks or, in "
@@ -173,13 +176,17 @@ class Command:
             return self._fail("interrupted", 130)
 
     @contextlib.contextmanager
-    def _session(self) -> Iterator[None]:
+    def _session(self, parser: Parser) -> Iterator[None]:
         """Shows warnings as lines, starts TensorFlow, and puts back what a command changes."""
         shown, verbosity = warnings.showwarning, logging.get_verbosity()
-        warnings.showwarning = self._show_warning
+
+        def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+            tell(self.name, f"warning: {in_flags(str(message), parser.arguments())}")
+
+        warnings.showwarning = show_warning
         logging.set_verbosity(logging.WARNING)
         try:
-            if not self.tensorflow:
+            if not self.tensorflow(parser):
                 yield
                 return
             quiet.start_tensorflow()
@@ -192,9 +199,6 @@ class Command:
     def _fail(self, message: str, code: int = 1, *, prefix: str = "error: ") -> int:
         tell(self.name, f"{prefix}{message}")
         return code
-
-    def _show_warning(self, message: Warning | str, *_: Any, **__: Any) -> None:
-        tell(self.name, f"warning: {message}")
 
 
 def tell(name: str, message: str) -> None:

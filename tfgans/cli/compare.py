@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tfgans.cli.command import Command, needs_extra, tell, typed_command
+from tfgans.cli.options import output
 from tfgans.cli.parser import Parser
 
 
@@ -44,7 +45,7 @@ def compare(parser: Parser, places: Sequence[str]) -> int:
         from tfgans import comparison
     values = parser.values
     if values.out is not None:
-        files.check_folder(values.out)
+        output.check_folder("out", values.out)
     runs = comparison.find_runs(places)
     reference = None
     if values.reference is not None:

@@ -1,11 +1,12 @@
 """`tfgans evaluate`: measures generated examples against real ones."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfgans.cli.command import Command, tell
-from tfgans.cli.options import data, evaluation, runs
+from tfgans.cli.options import data, evaluation, output, runs
 from tfgans.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def evaluate(parser: Parser, _: Sequence[str]) -> int:
     elif values.samples_split is not None:
         generated = data.load_split(parser, "samples_split")
     evaluator = evaluation.evaluator(parser, source)
-    record = evaluator.evaluate(generated, notes=notes, progress=True)
+    record = evaluator.evaluate(generated, notes=notes, progress=sys.stderr.isatty())
     try:
         record = add_to_record(path, record)
     finally:
@@ -177,15 +178,13 @@ def add_to_record(path: Path, record: "Record") -> "Record":
 
 def _record_path(parser: Parser) -> Path:
     """Returns the file of the record; checks the folder, and the record that is there."""
-    from tfgans import files
     from tfgans.evaluation import Record
 
     values = parser.values
     if values.out is None and values.run_dir is None:
         raise ValueError("--out is needed: the folder of the results")
     out = Path(values.out or Path(values.run_dir) / "evaluation")
-    # Checked before the evaluation, which may take hours.
-    files.check_folder(out)
+    output.check_folder("run_dir" if values.out is None else "out", out)
     path = out / "evaluation.json"
     if path.exists():
         try:

@@ -11,6 +11,7 @@ from tfgans.cli.command import (
     resume_command,
     typed_command,
 )
+from tfgans.cli.options import output
 from tfgans.cli.parser import Parser
 
 NAMES = (
@@ -70,6 +71,13 @@ def define(parser: Parser) -> None:
         lambda values: values["lab"] != "all" or not (values["only"] or values["seconds"]),
         "--only and --seconds are settings of a single lab: name it in place of all",
     )
+    parser.check(
+        ["report_only"],
+        lambda values: (
+            not (values["report_only"] and any(map(parser.is_changed, ("workers", "engine"))))
+        ),
+        "--workers and --engine do nothing with --report_only: leave them out",
+    )
 
 
 def experiment(parser: Parser, _: Sequence[str]) -> int:
@@ -89,6 +97,7 @@ def _run(parser: Parser) -> int:
         from tfgans import labs
         from tfgans.labs import report
     values = parser.values
+    output.check_folder("out", values.out)
     every = values.lab == "all"
     outcomes = [
         labs.run(

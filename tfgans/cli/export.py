@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfgans.cli.command import Command
-from tfgans.cli.options import runs
+from tfgans.cli.options import output, runs
 from tfgans.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -75,6 +75,10 @@ def export(parser: Parser, _: Sequence[str]) -> int:
     from tfgans import training
 
     values = parser.values
+    if values.format == "tf_saved_model":
+        output.check_folder("out", values.out)
+    else:
+        output.check_file("out", values.out)
     gan = runs.load_gan(parser)
     run = training.RunDirectory(values.run_dir)
     if values.format != "tf_saved_model":

@@ -18,7 +18,7 @@ def define(parser: Parser) -> None:
 
 def launch(parser: Parser, train_flags: Sequence[str]) -> int:
     """Starts the workers and returns their exit code; if they end early, says how to continue."""
-    from tfgans.training import local_cluster
+    from tfgans.cli import local_cluster
 
     values = parser.values
     _check_strategy(train_flags)
@@ -58,6 +58,6 @@ COMMAND = Command(
     define=define,
     run=launch,
     passes_on=True,
-    tensorflow=False,
+    tensorflow=lambda _: False,
 )
 main = COMMAND.main

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,6 +10,20 @@ from typing import Any, NamedTuple
 from absl import flags
 
 _COLUMN = 26
+# Arguments and classes of the library whose flags have other names, where there are these flags.
+_OTHER_NAMES = {
+    "name": "dataset",
+    "labels": "label",
+    "path": "out",
+    "n": "num",
+    "AdaptComponents": "adapt_every",
+}
+# What Python says of a wrong value, and what is expected.
+_PYTHON = {
+    r"invalid literal for int\(\).*": "an integer, in digits",
+    r"could not convert string to float.*": "a number",
+    r"\('Non-boolean argument to boolean flag', .*": "true or false; the name alone means true",
+}
 
 
 class _PathParser(flags.ArgumentParser):
@@ -17,6 +32,8 @@ class _PathParser(flags.ArgumentParser):
     syntactic_help = "a path"
 
     def parse(self, argument: str) -> str:
+        if not argument:
+            raise ValueError("expected a path, received nothing")
         return os.path.expanduser(argument)
 
 
@@ -29,6 +46,10 @@ class _IntegerOrWord(flags.IntegerParser):
 
     def parse(self, argument: str | int) -> str | int:
         return argument if argument == self._word else super().parse(argument)
+
+
+class MissingFlag(flags.Error):
+    """A command line lacks a flag that the command needs."""
 
 
 class _Help(NamedTuple):
@@ -169,6 +190,9 @@ class Parser:
         self.groups: dict[str, Group] = {}
         self.words: list[str] = []
         self._notes: dict[str, Sequence[str]] = {}
+        self._required: list[str] = []
+        self._alternatives: list[tuple[str, ...]] = []
+        self._checks: list[tuple[Sequence[str], Callable[[Mapping[str, Any]], bool], str]] = []
 
     def group(self, title: str) -> Group:
         """Returns the group with a title; the first call makes it."""
@@ -180,20 +204,17 @@ class Parser:
 
     def require(self, *names: str) -> None:
         """Refuses a command line without these flags."""
-        for name in names:
-            flags.mark_flag_as_required(name, flag_values=self.values)
+        self._required += names
 
     def require_exactly_one(self, *names: str) -> None:
         """Refuses a command line with none, or with several, of these flags."""
-        flags.mark_flags_as_mutual_exclusive(names, required=True, flag_values=self.values)
+        self._alternatives += [names]
 
     def check(
         self, names: Sequence[str], test: Callable[[Mapping[str, Any]], bool], message: str
     ) -> None:
         """Refuses a command line for whose flags `test`, a function of their values, is false."""
-        flags.register_multi_flags_validator(
-            names, lambda values: bool(test(values)), message, flag_values=self.values
-        )
+        self._checks.append((names, test, message))
 
     def check_companions(self, flag: str, companions: Sequence[str], message: str) -> None:
         """Refuses a command line that sets any of `companions`, unless `flag` has a value.
@@ -220,7 +241,27 @@ class Parser:
             absl.flags.Error: If a flag is unknown, lacks a value or has a wrong value.
         """
         self.words = list(arguments)
-        return self.values(["tfgans", *_flag_files_first(arguments)], known_only=known_only)[1:]
+        try:
+            left = self.values(["tfgans", *_flag_files_first(arguments)], known_only=known_only)[1:]
+        except flags.IllegalFlagValueError as error:
+            raise flags.IllegalFlagValueError(_without_python(str(error))) from error
+        # Not by absl, whose messages begin with the flags' values: "flag --out=None: ...".
+        missing = [name for name in self._required if not self._has(name)]
+        if missing:
+            verb = "is" if len(missing) == 1 else "are"
+            raise MissingFlag(f"{_listed(missing)} {verb} required")
+        for alternatives in self._alternatives:
+            count = sum(map(self._has, alternatives))
+            if count != 1:
+                kind = flags.ValidationError if count else MissingFlag
+                raise kind(f"expected exactly one of {_listed(alternatives)}")
+        for names, test, message in self._checks:
+            if not test({name: self.values[name].value for name in names}):
+                raise flags.ValidationError(message)
+        return left
+
+    def _has(self, name: str) -> bool:
+        return self.values[name].value is not None
 
     def is_set(self, name: str) -> bool:
         """Returns whether the command line or a flag file sets the flag."""
@@ -240,10 +281,53 @@ class Parser:
         )
         return "".join(f"{line}\n" for line in lines if line)
 
+    def arguments(self) -> dict[str, str]:
+        """Returns the flag for each argument of the library that has one, by name."""
+        others = {name: flag for name, flag in _OTHER_NAMES.items() if flag in self.values}
+        return others | {name: name for name in self.values}
+
+    def differences(self, text: str, *names: str) -> dict[str, tuple[str, str]]:
+        """Returns the flags whose values differ from those in the text of a `flag_file`.
+
+        Flags that neither side sets are left out: versions differ in their flags and defaults.
+
+        Args:
+            text: The text.
+            *names: The flags to compare.
+
+        Returns:
+            For each name of a flag, what stands there and here, as "--name=value" or "no --name".
+            Those that this command line sets come first.
+        """
+        before = {self._name(line): line for line in text.splitlines()}
+        result = {}
+        for name in sorted(names, key=lambda name: not self.is_set(name)):
+            here = self.values[name].serialize() or f"no --{name}"
+            there = before.get(name, f"no --{name}")
+            if here != there and (name in before or self.is_set(name)):
+                result[name] = (there, here)
+        return result
+
+    def _name(self, line: str) -> str:
+        """Returns the name of the flag in a line of a flag file."""
+        name = line.strip().lstrip("-").partition("=")[0]
+        return name if name in self.values else name.removeprefix("no")
+
     def help(self) -> str:
         """Returns the flags and what they mean, by group."""
         parts = {title: group.lines() for title, group in self.groups.items()} | self._notes
         return "\n\n".join("\n".join([title, *lines]) for title, lines in parts.items())
+
+
+def _without_python(text: str) -> str:
+    """Returns an error of absl on a value, where it has the words of Python in its own words."""
+    for pattern, expected in _PYTHON.items():
+        text = re.sub(pattern, f"expected {expected}", text)
+    return text
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"--{name}" for name in names)
 
 
 def _flag_files_first(arguments: Sequence[str]) -> list[str]:

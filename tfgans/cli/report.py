@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tfgans.cli.command import Command, needs_extra, tell
+from tfgans.cli.options import output
 from tfgans.cli.parser import Parser
 
 
@@ -15,13 +16,11 @@ def define(parser: Parser) -> None:
 
 def report(parser: Parser, places: Sequence[str]) -> int:
     """Prints the report as Markdown; with --out, writes it with its figures."""
-    from tfgans import files
-
     with needs_extra("labs"):
         from tfgans import comparison
     out = parser.values.out
     if out is not None:
-        files.check_folder(out)
+        output.check_folder("out", out)
     run, *others = comparison.find_runs(places)
     if others:
         raise ValueError(

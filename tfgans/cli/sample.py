@@ -1,17 +1,19 @@
 """`tfgans sample`: samples from a run or from a server, as a picture or as an array."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from tfgans.cli.command import Command
-from tfgans.cli.options import refinement, runs
+from tfgans.cli.options import output, refinement, runs
 from tfgans.cli.parser import Parser
+from tfgans.cli.wording import errors_in_flags
 
 if TYPE_CHECKING:
     import numpy as np
 
-
+_FLOAT = 4  # Bytes of a number.
 # The samples; if their classes are known, the class of each and the name of each class.
 _Samples: TypeAlias = "tuple[np.ndarray, tuple[np.ndarray, tuple[str, ...]] | None]"
 
@@ -62,15 +64,18 @@ def sample(parser: Parser, _: Sequence[str]) -> int:
     """Samples and writes the file."""
     import numpy as np
 
-    from tfgans import files, pictures
+    from tfgans import files
 
     values = parser.values
     out = Path(values.out)
     if out.suffix not in (".png", ".npy"):
         raise ValueError(f"--out must end in .png or .npy. Received: {values.out}")
+    output.check_file("out", out)
     samples, classes = _of_run(parser) if values.server is None else _of_server(parser)
     if values.show and samples.ndim != 4:
         raise ValueError(f"--show prints images. Received: samples of shape {samples.shape[1:]}")
+    if out.suffix == ".png" or values.show:
+        from tfgans import pictures
     if out.suffix == ".png" and classes is not None:
         pictures.write_png(out, pictures.class_rows(samples, *classes))
     elif out.suffix == ".png":
@@ -91,6 +96,7 @@ def _of_run(parser: Parser) -> _Samples:
 
     values = parser.values
     gan, run = runs.load_gan(parser), training.RunDirectory(values.run_dir)
+    _check_memory(values.num, [size or 1 for size in gan.data_shape])
     labels, names = None, run.class_names()
     if values.label is not None and gan.num_classes is None:
         raise ValueError(f"--label={values.label}: the model of {run.path} is not conditional")
@@ -112,15 +118,29 @@ def _of_run(parser: Parser) -> _Samples:
     return samples, (labels, class_names.fill(gan.num_classes, names))
 
 
+def _check_memory(num: int, shape: Sequence[int]) -> None:
+    from tfgans.data.capacity import available_memory
+
+    needed, available = num * math.prod(shape) * _FLOAT, available_memory()
+    if needed > available:
+        raise ValueError(
+            f"--num={num} needs {needed / 1e9:.3g} GB of memory, and {available / 1e9:.3g} GB are "
+            "available. Draw fewer at a time, with several values of --seed"
+        )
+
+
 def _of_server(parser: Parser) -> _Samples:
     from tfgans.serving import Client
 
     values = parser.values
     if values.refine:
         raise ValueError("--refine needs --run_dir: a server has no discriminator")
-    with Client(
-        values.server, model=values.name, version=values.version, timeout=values.timeout
-    ) as client:
+    with (
+        errors_in_flags({"address": "server", "model": "name"}),
+        Client(
+            values.server, model=values.name, version=values.version, timeout=values.timeout
+        ) as client,
+    ):
         # A picture has no titles: which classes a server draws is not in its reply.
         return client.generate(
             values.num,
@@ -129,6 +149,12 @@ def _of_server(parser: Parser) -> _Samples:
             component=values.component,
             truncation=values.truncation,
         ), None
+
+
+def _uses_tensorflow(parser: Parser) -> bool:
+    """Returns whether the samples are of a run, or come over gRPC."""
+    server = parser.values.server
+    return server is None or server.startswith("grpc:")
 
 
 COMMAND = Command(
@@ -141,5 +167,6 @@ COMMAND = Command(
     ),
     define=define,
     run=sample,
+    tensorflow=_uses_tensorflow,
 )
 main = COMMAND.main

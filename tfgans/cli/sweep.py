@@ -16,6 +16,7 @@ from absl import flags
 
 from tfgans.cli import train
 from tfgans.cli.command import Command, Exit, interrupting_signals, needs_extra, resume_command
+from tfgans.cli.options import output
 from tfgans.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def _sweep(parser: Parser, shared_words: Sequence[str]) -> int:
     values = parser.values
     engines.check(values.engine)
     folder = files.path(values.run_dir)
+    output.check_folder("run_dir", folder)
     table = _table(parser, shared_words)
     table.check_folder(folder)
     cells = table.cells()

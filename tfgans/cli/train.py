@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfgans.cli.command import Command, Exit, resume_command
-from tfgans.cli.options import data, devices, model, run
+from tfgans.cli.options import data, devices, model, output, run
 from tfgans.cli.parser import Parser
 
 if TYPE_CHECKING:
     from tfgans.data import Source
     from tfgans.gan import GAN
+    from tfgans.training import Run
 
 
 def define(parser: Parser) -> None:
@@ -32,7 +33,8 @@ def build(parser: Parser) -> "tuple[GAN, Source]":
     model.check(parser)
     with devices.scope(parser):
         data.check_outside(parser, parser.values.run_dir)
-        source = data.load_source(parser)
+        with data.new_folder_left_out(parser):
+            source = data.load_source(parser)
         return model.build(parser, source), source
 
 
@@ -42,7 +44,7 @@ def train(parser: Parser, _: Sequence[str]) -> int:
 
     keep_freed_memory()  # Before the first threads of TensorFlow.
     from tfgans import training
-    from tfgans.training.local_cluster import TRY_AGAIN
+    from tfgans.cli.local_cluster import TRY_AGAIN
 
     try:
         return _train(parser)
@@ -52,17 +54,33 @@ def train(parser: Parser, _: Sequence[str]) -> int:
 
 def _train(parser: Parser) -> int:
     from tfgans import training
+    from tfgans.training.directory import AnotherRun
 
     values = parser.values
+    # The first worker writes, and says so itself.
+    if not values.dry_run and values.strategy != "multi_worker":
+        output.check_folder("run_dir", values.run_dir)
     gan, source = build(parser)
     job = training.Run(
         values.run_dir,
         gan,
         source,
         settings={"pretrained": values.pretrained} if values.pretrained else None,
-        notes={"flags.txt": parser.flag_file("dry_run")},
+        notes={run.FLAGS: parser.flag_file("dry_run")},
         **run.options(parser, source),
     )
+    if values.resume and job.is_complete:
+        run.refuse_ignored(parser)
+    try:
+        return _run(parser, job, gan)
+    except AnotherRun as error:
+        raise run.another_run(parser, error) from error
+
+
+def _run(parser: Parser, job: "Run", gan: "GAN") -> int:
+    from tfgans import training
+
+    values = parser.values
     files = data.describe_files(parser) if values.dry_run or job.begins else None
     if values.dry_run:
         print(*([] if files is None else [files, ""]), job.plan(), sep="\n")

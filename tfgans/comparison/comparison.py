@@ -122,7 +122,8 @@ class Comparison:
             table. Default: None, all.
         baseline: `RecordedRun` out of `runs`: the other groups are tested against its group.
             Default: None, the group of the first run.
-        absent: Dict of the states of runs that have no folder yet, by path. Default: none.
+        absent: Dict of the states of runs that cannot be compared, by path, as of `absent_runs`.
+            Default: none.
         reference: `Record` that the table shows below the groups, as of real examples in the place
             of samples; it must compare with the others. Default: None, without.
         test: "sign", the paired sign test of the runs with the same seed; or "rank", the test of
@@ -134,7 +135,8 @@ class Comparison:
         metrics: Tuple of names of numbers in the records.
         records: Dict of the records by the name of the run: that of `tfgans evaluate`, or else the
             last evaluation during training. If all runs with the former also have the latter, and
-            further runs have only the latter, all records are evaluations during training.
+            further runs have only the latter, all records are evaluations during training. A run
+            whose record is damaged has none.
         reference: The `Record` below the groups, or None.
         unfinished: Set of the names of the runs whose records do not count.
         in_training: Set of the names of the runs whose records are evaluations in training.
@@ -180,7 +182,8 @@ class Comparison:
             )
         if self.absent:
             self.notes.append(
-                f"runs without a folder belong to no group here ({_listed([*self.absent])})"
+                "runs whose settings are not known belong to no group here "
+                f"({_listed([*self.absent])})"
             )
         by_settings: dict[tuple[tuple[str, str], ...], list[RecordedRun]] = {}
         for run in [*([] if baseline is None else [baseline]), *self.runs]:
@@ -316,13 +319,30 @@ class Comparison:
         return pd.DataFrame(rows)
 
     def missing_records(self) -> list[str]:
-        """Returns the commands that add the records which runs lack, for a shell."""
+        """Returns the commands that add the records which runs lack, for a shell.
+
+        Runs without a model cannot be evaluated.
+        """
         record = self.record
         return [
             evaluate_command(run, like=record)
             for run in self.runs
-            if run.name not in self.records and run.steps > 0
+            if run.name not in self.records and run.has_checkpoint
         ]
+
+    def without_model(self) -> list[str]:
+        """Returns the names of trained runs with neither a record, even if damaged, nor a model."""
+        return [
+            run.name
+            for run in self.runs
+            if run.name not in self.records
+            and run.steps > 0
+            and not (run.has_checkpoint or run.has_damaged_record)
+        ]
+
+    def damage(self) -> list[str]:
+        """Returns which files of runs cannot be read, and what to do, in words."""
+        return [text for run in self.runs for text in run.damage.values()]
 
     def stale_records(self) -> list[str]:
         """Returns which runs have continued since their record, in words."""
@@ -368,7 +388,11 @@ def _records(
 ) -> tuple[dict[str, Record], frozenset[str]]:
     """Returns the records of runs by name, and which of them are of evaluations in training."""
     evaluated = {run.name: run.record for run in runs if run.record is not None}
-    trained = {run.name: run.last_evaluation for run in runs if run.last_evaluation is not None}
+    trained = {
+        run.name: run.last_evaluation
+        for run in runs
+        if run.last_evaluation is not None and not run.has_damaged_record
+    }
     # Evaluations in training do not know the counts of each number; those of records are the same.
     counts = {
         (name, record.real["num_examples"], record.fake["num_examples"]): number

@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw, ImageFont
 
 from tfgans.comparison.comparison import Comparison, Group
@@ -21,6 +23,9 @@ _WIDE_RANGE = 30.0
 _MAX_PANELS = 6
 _COLUMNS = 3
 _STYLES = ("-", "--", ":", "-.")
+# Characters in a line of a label, and the width of one in inches.
+_LABEL_LENGTH = 44
+_CHARACTER = 0.075
 _THUMBNAIL_WIDTH = 560
 # Of the animation.
 _MAX_FRAMES = 40
@@ -62,9 +67,11 @@ def seeds(comparison: Comparison) -> Figure | None:
     if not names:
         return None
     columns = min(_COLUMNS, len(names))
-    height = 0.9 + 0.28 * len(groups)
-    size = (4.2 if columns == _COLUMNS else 5.0, height)
+    labels = [_text(group.label) for group in groups]
+    lines = [line for label in labels for line in label.split("\n")]
+    size = (3.2, 0.9 + 0.12 * len(groups) + 0.16 * len(lines))
     figure, axes = _panels(math.ceil(len(names) / columns), columns, size=size, sharey=True)
+    figure.set_figwidth(figure.get_figwidth() + _CHARACTER * max(map(len, lines)))
     for axis, name in zip(axes.flat, names, strict=False):
         for place, group in enumerate(groups):
             values = group.numbers(name)
@@ -80,7 +87,7 @@ def seeds(comparison: Comparison) -> Figure | None:
             numbers.append(pd.Series([floor]))
         axis.set_title(arrow(name), fontsize=10)
         _scale(axis.set_xscale, name, numbers)
-    axes[0, 0].set_yticks(range(len(groups)), [group.label for group in groups])
+    axes[0, 0].set_yticks(range(len(groups)), labels)
     axes[0, 0].set_ylim(len(groups) - 0.5, -0.5)
     _hide_unused(axes, len(names))
     return figure
@@ -91,7 +98,7 @@ def precision_recall(comparison: Comparison) -> Figure | None:
     names = {short_name(name): name for name in comparison.metrics}
     if not {"precision", "recall"} <= names.keys():
         return None
-    figure, axes = _panels(1, 1, size=(6.4, 4.2))
+    figure, axes = _panels(1, 1, size=(4.2, 4.2))
     axis = axes[0, 0]
     for place, group in enumerate(comparison.groups):
         recorded = [record.metrics for record in group.records.values()]
@@ -101,12 +108,12 @@ def precision_recall(comparison: Comparison) -> Figure | None:
             if {names["recall"], names["precision"]} <= numbers.keys()
         ]
         color, marker = _style(place)[0], "osD^vPX*"[place // len(plots.COLORS) % 8]
-        axis.plot(*np.array(points).reshape(-1, 2).T, marker, color=color, label=group.label)
+        axis.plot(*np.array(points).reshape(-1, 2).T, marker, color=color, label=_text(group.label))
     if comparison.reference is not None:
         known = comparison.reference.metrics
         if names["precision"] in known and names["recall"] in known:
             point = known[names["recall"]].value, known[names["precision"]].value
-            axis.plot(*point, "*", color="0.4", ms=10, label=comparison.reference_label)
+            axis.plot(*point, "*", color="0.4", ms=10, label=_text(comparison.reference_label))
     axis.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axis.grid(color="0.9")
     _legend(figure, axis)
@@ -135,7 +142,7 @@ def metric_curves(comparison: Comparison) -> Figure | None:
             place: _metric_table(group, name) for place, group in enumerate(comparison.groups)
         }
         for place, values in curves.items():
-            _draw(axes[0, column], values, place, comparison.groups[place].label)
+            _draw(axes[0, column], values, place, _text(comparison.groups[place].label))
             if timed:
                 _draw(axes[1, column], _by_cpu_seconds(comparison.groups[place], values), place, "")
         for axis, label in zip(axes[:, column], ("training steps", "CPU seconds"), strict=False):
@@ -169,7 +176,7 @@ def log_curves(comparison: Comparison) -> Figure | None:
                 run.log.set_index("step")[name] if name in run.log else pd.Series(dtype="float64")
                 for run in group.runs
             ]
-            _draw(axis, _aligned(series), place, group.label)
+            _draw(axis, _aligned(series), place, _text(group.label))
         axis.set_title(name, fontsize=10)
         axis.set_xlabel("training steps")
     _hide_unused(axes, len(names))
@@ -208,7 +215,7 @@ def mixture_weights(run: RecordedRun) -> Figure | None:
             axis.plot(rows["step"], rows["weight"], style, color=color, label=f"{component:.0f}")
         axis.set(title=f"weights of the {player}'s components", xlabel="training steps")
         axis.set_ylim(bottom=0)
-        axis.legend(frameon=False, fontsize=8)
+        axis.legend(title="component", frameon=False, fontsize=8, title_fontsize=8)
     return figure
 
 
@@ -236,7 +243,8 @@ def samples(comparison: Comparison) -> dict[str, list[Shown]]:
     words = (
         f"At step {target}, the last that all of these runs have recorded."
         if common
-        else f"Close to step {target}: no step is recorded by all of these runs."
+        else f"The picture of each run that is closest to step {target}, where the shortest of "
+        "these runs ends: no step is recorded by all of them."
     )
     return {words: at_target} | ({"The last of each run." if last != at_target else words: last})
 
@@ -248,33 +256,61 @@ def thumbnail(grid: GridFile) -> bytes:
 
     Args:
         grid: `GridFile`.
+
+    Raises:
+        ValueError: If the file is damaged.
     """
     file = io.BytesIO()
-    with Image.open(grid.path) as picture:
-        shown = picture.convert("RGB")
+    shown = _read(grid)
     shown.thumbnail((_THUMBNAIL_WIDTH, _THUMBNAIL_WIDTH), Image.Resampling.LANCZOS)
     shown.save(file, format="WEBP", quality=85)
     return file.getvalue()
 
 
-def animation(grids: Sequence[GridFile]) -> bytes:
-    """Returns pictures of samples as an animated WebP file, each with its step above.
+def readable(grids: Sequence[GridFile]) -> tuple[list[GridFile], list[str]]:
+    """Returns the pictures that can be read, and what is wrong with the others, in sentences.
 
     Of more than 40 pictures some are left out, evenly.
 
     Args:
-        grids: List of `GridFile`, not empty.
+        grids: List of `GridFile`.
     """
     places = np.unique(np.linspace(0, len(grids) - 1, _MAX_FRAMES).round().astype(int))
-    chosen = [grids[place] for place in places]
-    pictures = []
-    for grid in chosen:
+    good, damage = [], []
+    for grid in [grids[place] for place in places]:
+        try:
+            _read(grid)
+        except ValueError as error:
+            damage.append(str(error))
+        else:
+            good.append(grid)
+    return good, damage
+
+
+def _read(grid: GridFile) -> Image.Image:
+    """Returns a picture as RGB.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    try:
         with Image.open(grid.path) as file:
-            pictures.append(file.convert("RGB"))
+            return file.convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"{grid.path} cannot be read: {error}. Restore or remove it") from error
+
+
+def animation(grids: Sequence[GridFile]) -> bytes:
+    """Returns pictures of samples as an animated WebP file, each with its step above.
+
+    Args:
+        grids: List of `GridFile`, not empty, as of `readable`.
+    """
+    pictures = [_read(grid) for grid in grids]
     width, height = (max(picture.size[axis] for picture in pictures) for axis in (0, 1))
     font = ImageFont.load_default(14)
     frames = []
-    for grid, picture in zip(chosen, pictures, strict=True):
+    for grid, picture in zip(grids, pictures, strict=True):
         frame = Image.new("RGB", (width, height + _TITLE_HEIGHT), "white")
         frame.paste(picture, (0, _TITLE_HEIGHT))
         ImageDraw.Draw(frame).text((4, 4), f"step {grid.step}", fill="black", font=font)
@@ -299,7 +335,20 @@ def _panels(
     """Returns a new figure and its axes, with some space between them."""
     figure, axes = plots.panels(rows, columns, size=size, sharey=sharey)
     figure.set_layout_engine("constrained", h_pad=0.1, w_pad=0.1)
+    for axis in axes.flat:
+        axis.xaxis.set_major_locator(MaxNLocator(5))
     return figure, axes
+
+
+def _text(label: str) -> str:
+    """Returns a label that Matplotlib shows as it is, in several lines if it is long.
+
+    A dollar sign would begin a formula, and legends leave out labels that begin with "_".
+    """
+    lines = textwrap.wrap(
+        label.replace("$", r"\$"), _LABEL_LENGTH, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(f" {line}" if line.startswith("_") else line for line in lines)
 
 
 def _style(place: int) -> tuple[str, str]:
@@ -368,7 +417,10 @@ def _scale(set_scale: Callable[[str], None], name: str, series: Sequence[pd.Seri
 def _legend(figure: Figure, axis: Axes) -> None:
     handles, labels = axis.get_legend_handles_labels()
     if len(handles) > 1:
-        figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=9)
+        # Beside the panels, which keep their size: the figure is saved with all around it.
+        figure.legend(
+            handles, labels, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9
+        )
 
 
 def _hide_unused(axes: np.ndarray, used: int) -> None:

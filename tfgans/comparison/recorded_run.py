@@ -1,5 +1,6 @@
 """What the folder of a run holds, read for reports. The run may be training, stopped or failed."""
 
+import csv
 import fnmatch
 import functools
 import glob
@@ -7,14 +8,15 @@ import json
 import math
 import os
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
 from tfgans import files
-from tfgans.comparison.settings import Value, flatten, is_seed
+from tfgans.comparison.settings import Value, canonical, flatten, is_seed
 from tfgans.evaluation import MetricValue, Record
 from tfgans.sweep import TABLE, read_table
 from tfgans.training import EvaluationRow, RunDirectory, TimeSpent
@@ -22,6 +24,17 @@ from tfgans.training import EvaluationRow, RunDirectory, TimeSpent
 _GRID = re.compile(r"step-(\d+)\.png")
 _BACKUP = re.compile(r"step-(\d+)-")
 _FLAG = re.compile(r"--(\w+)(?:=(.*))?")
+_RECORD = "evaluation/evaluation.json"
+# The files of evaluations during training.
+_IN_TRAINING = ("evaluation.csv", "evaluation.csv.json")
+# The contents of files that may be damaged.
+_CONTENTS = (
+    *("times", "log", "evaluations", "readings", "findings", "mixture"),
+    *("record", "last_evaluation"),
+)
+# Columns of `Doctor`'s readings that hold a number a component.
+_OF_COMPONENTS = ("_weights", "_diversities")
+_Content = TypeVar("_Content")
 
 
 class GridFile(NamedTuple):
@@ -37,7 +50,9 @@ class GridFile(NamedTuple):
 
 
 class RecordedRun:
-    """A run as its folder shows it. Tables are read at their first use.
+    """A run as its folder shows it. Files are read at their first use.
+
+    A file that cannot be read counts as absent, and `damage` names it.
 
     Args:
         path: The folder.
@@ -51,6 +66,7 @@ class RecordedRun:
 
     Raises:
         ValueError: If the folder holds no run, or `run.json` is damaged.
+        OSError: If `run.json` or `flags.txt` cannot be read.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -64,6 +80,7 @@ class RecordedRun:
         self.settings: dict[str, Value] = flatten(description["settings"]) | ends
         self.versions: dict[str, str] = description["versions"]
         self.flags = _flags(self.path / "flags.txt")
+        self._damage: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"RecordedRun({os.fspath(self.path)!r})"
@@ -98,22 +115,76 @@ class RecordedRun:
         """The settings but for the seeds: runs with the same ones differ by chance alone."""
         return tuple(
             sorted(
-                (name, repr(value)) for name, value in self.settings.items() if not is_seed(name)
+                (name, canonical(value))
+                for name, value in self.settings.items()
+                if not is_seed(name) and value is not None
             )
         )
 
     @functools.cached_property
+    def damage(self) -> dict[str, str]:
+        """What is wrong with files that cannot be read, and what to do, by the name of the file.
+
+        Pictures are not read for it.
+        """
+        for name in _CONTENTS:
+            getattr(self, name)
+        remedy = (
+            ": restore it, or run `tfgans evaluate` again"
+            if self.has_checkpoint
+            else ", and there is no model to evaluate again"
+        )
+        return {
+            name: f"{text}. The numbers of the run are left out{remedy}"
+            if self._holds_record(name)
+            else text
+            for name, text in self._damage.items()
+        }
+
+    @property
+    def has_damaged_record(self) -> bool:
+        """Whether the numbers of the run are in a file that cannot be read."""
+        return any(map(self._holds_record, self.damage))
+
+    def _holds_record(self, name: str) -> bool:
+        """Returns whether a file has the numbers of the run."""
+        return name == _RECORD or (name in _IN_TRAINING and self.record is None)
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether `tfgans evaluate` finds a model: that of the end, or a backup."""
+        run = self._directory
+        if run.is_finished and run.final_model.exists():
+            return True
+        return run.initial_model.exists() and any(run.backups.glob("step-*.weights.h5"))
+
+    def _read(self, path: Path, read: Callable[[], _Content], absent: _Content) -> _Content:
+        """Returns what a file holds; if it cannot be read, notes why and returns `absent`."""
+        try:
+            return read()
+        except (ValueError, OSError, csv.Error) as error:
+            self._damage[path.relative_to(self.path).as_posix()] = str(error)
+            return absent
+
+    def _table(self, path: Path, columns: Sequence[str], text: Sequence[str] = ()) -> pd.DataFrame:
+        """Returns a table, empty if it cannot be read."""
+        absent = pd.DataFrame(columns=[*columns])
+        return self._read(path, lambda: _table(path, columns, text), absent)
+
+    @functools.cached_property
     def times(self) -> pd.DataFrame:
         """Table of `step`, `seconds` and `cpu_seconds`, as of `RunDirectory.time_spent`."""
-        table = pd.DataFrame(self._directory.time_spent(), columns=TimeSpent._fields)
+        absent: list[TimeSpent] = []
+        rows = self._read(self._directory.time, self._directory.time_spent, absent)
+        table = pd.DataFrame(rows, columns=TimeSpent._fields)
         return table.drop_duplicates("step", keep="last", ignore_index=True)
 
     @functools.cached_property
     def log(self) -> pd.DataFrame:
         """Table of `step` and the means of the logs; without rows if steps are not known."""
-        table = _table(self._directory.log, ["epoch"])
+        table = self._table(self._directory.log, ["epoch"])
         steps_per_epoch = self._length.get("steps_per_epoch") or self.flags.get("steps_per_epoch")
-        if steps_per_epoch is None:
+        if steps_per_epoch is None or not len(table):
             return table.iloc[:0].assign(step=[])
         ends = (table.pop("epoch") + 1) * int(steps_per_epoch)
         return table.assign(step=ends.clip(upper=max(self.steps, 1)))
@@ -121,24 +192,32 @@ class RecordedRun:
     @functools.cached_property
     def evaluations(self) -> pd.DataFrame:
         """Table of `step`, `metric`, `value`, `low` and `high` of evaluations during training."""
-        return pd.DataFrame(self._directory.evaluations(), columns=EvaluationRow._fields)
+        absent: list[EvaluationRow] = []
+        rows = self._read(self._directory.evaluation_log, self._directory.evaluations, absent)
+        return pd.DataFrame(rows, columns=EvaluationRow._fields)
 
     @functools.cached_property
     def readings(self) -> pd.DataFrame:
         """Table of the doctor's readings, as of `Doctor`."""
-        table = _table(self.path / "doctor-readings.csv", ["step"])
-        return table.drop(columns=[name for name in table if name.endswith("_weights")])
+        table = self._table(self.path / "doctor-readings.csv", ["step", "rollbacks"])
+        return table.drop(columns=[name for name in table if name.endswith(_OF_COMPONENTS)])
 
     @functools.cached_property
     def findings(self) -> pd.DataFrame:
         """Table of the doctor's findings, as of `Doctor`."""
         names = ["step", "rollbacks", "symptom", "value", "limit", "action"]
-        return _table(self._directory.doctor_log, names, text=["symptom", "action"])
+        return self._table(self._directory.doctor_log, names, text=["symptom", "action"])
 
     @functools.cached_property
     def mixture(self) -> pd.DataFrame:
         """Table of the weights of mixtures, as of `MixtureMonitor`; empty without a mixture."""
-        return _table(self._directory.mixture_log, ["step", "player"], text=["player"])
+        names = ["step", "player", "component", "weight"]
+        return self._table(self._directory.mixture_log, names, text=["player"])
+
+    @property
+    def has_damaged_findings(self) -> bool:
+        """Whether the doctor's findings cannot be read."""
+        return self._directory.doctor_log.name in self.damage
 
     @property
     def has_doctor(self) -> bool:
@@ -171,7 +250,14 @@ class RecordedRun:
 
     @property
     def state(self) -> str:
-        """Where the run stands, in words: "finished", or how far it is, or why it stopped."""
+        """Where the run stands, in words: "finished", or how far it is, or why it stopped.
+
+        Files that cannot be read follow: "finished; damaged: log.csv".
+        """
+        return self._progress + f"; damaged: {', '.join(self.damage)}" * bool(self.damage)
+
+    @property
+    def _progress(self) -> str:
         if self.is_finished:
             return "finished"
         if self.error:
@@ -201,13 +287,9 @@ class RecordedRun:
 
     @functools.cached_property
     def record(self) -> Record | None:
-        """The record that `tfgans evaluate` has written; None without.
-
-        Raises:
-            ValueError: If the file is damaged.
-        """
-        path = self.path / "evaluation" / "evaluation.json"
-        return Record.load(path) if path.exists() else None
+        """The record that `tfgans evaluate` has written; None without."""
+        path = self.path / _RECORD
+        return self._read(path, lambda: Record.load(path), None) if path.exists() else None
 
     @functools.cached_property
     def last_evaluation(self) -> Record | None:
@@ -216,9 +298,14 @@ class RecordedRun:
         Its numbers are those that `tfgans evaluate` would give at that step, but it does not say
         how many of the examples each number is computed from.
         """
-        protocol_file = self._directory.evaluation_log.with_name("evaluation.csv.json")
-        if not len(self.evaluations) or not protocol_file.exists():
+        if not len(self.evaluations):
             return None
+        path = self._directory.evaluation_log.with_name("evaluation.csv.json")
+        return self._read(path, lambda: self._last_evaluation(path), None)
+
+    def _last_evaluation(self, protocol_file: Path) -> Record:
+        if not protocol_file.exists():
+            raise ValueError(f"{protocol_file} is missing, the settings of `evaluation.csv`")
         step = self.evaluations["step"].iloc[-1]
         rows = self.evaluations[self.evaluations["step"] == step]
         try:
@@ -253,14 +340,30 @@ class RecordedRun:
 
 
 def absent_runs(places: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
-    """Returns the runs of sweeps that have no folder yet: their state, with the error, by path.
+    """Returns the runs that `find_runs` cannot return: their state, with the error, by path.
+
+    These are runs of sweeps that have no folder yet, runs with a damaged `run.json`, and links
+    whose target is missing, such as to a disk that is not mounted.
 
     Args:
         places: Those of `find_runs`.
     """
     absent: dict[str, str] = {}
     for path in map(files.path, places):
-        sweeps = [table.parent for root in _matching(path) for table in root.rglob(TABLE)]
+        for folder, names in _walk(_matching(path)):
+            if "run.json" in names:
+                try:
+                    RecordedRun(folder)
+                except (ValueError, OSError) as reason:
+                    absent[os.fspath(folder)] = str(reason)
+            else:
+                links = [folder / name for name in sorted(names) if (folder / name).is_symlink()]
+                absent |= {
+                    os.fspath(link): f"a link to {link.readlink()}, which is missing"
+                    for link in links
+                    if not link.exists()
+                }
+        sweeps = [folder for folder, names in _walk(_matching(path)) if TABLE in names]
         # A pattern may be of the runs in a sweep.
         pattern = os.fspath(path)
         sweeps += [] if path.exists() else _matching(path.parent)
@@ -283,13 +386,17 @@ def _matching(path: Path) -> list[Path]:
 def find_runs(places: Sequence[str | os.PathLike[str]]) -> list[RecordedRun]:
     """Returns the runs of folders, of patterns such as `runs/r3gan-*`, and of folders of runs.
 
+    Links to folders are followed. Runs with a damaged `run.json` are left out with a warning;
+    `absent_runs` returns them.
+
     Args:
         places: Folders of a run, folders with runs somewhere below, or patterns of `glob`.
 
     Raises:
-        ValueError: If there is no run in a place, or a `run.json` is damaged.
+        ValueError: If there is no run in a place, or the `run.json` of all runs is damaged.
     """
     runs: dict[Path, RecordedRun] = {}
+    damage: dict[Path, str] = {}
     for place in places:
         roots = _matching(files.path(place))
         folders = [folder for root in roots for folder in _run_folders(root)]
@@ -300,7 +407,14 @@ def find_runs(places: Sequence[str | os.PathLike[str]]) -> list[RecordedRun]:
                 + ("nothing of this name" if not roots else "no run.json in it or below")
             )
         for folder in folders:
-            runs.setdefault(folder.resolve(), RecordedRun(folder))
+            try:
+                runs.setdefault(folder.resolve(), RecordedRun(folder))
+            except (ValueError, OSError) as error:
+                damage.setdefault(folder.resolve(), str(error))
+    if not runs:
+        raise ValueError("; ".join(damage.values()))
+    for text in damage.values():
+        warnings.warn(f"A run is left out: {text}", stacklevel=2)
     return list(runs.values())
 
 
@@ -309,8 +423,35 @@ def _run_folders(root: Path) -> list[Path]:
     if (root / "run.json").is_file():
         return [root]
     order = [root / row.run for row in read_table(root)]
-    folders = sorted((path.parent for path in root.rglob("run.json")), key=_by_number)
+    folders = [folder for folder, names in _walk([root]) if "run.json" in names]
+    folders.sort(key=_by_number)
     return sorted(folders, key=lambda path: order.index(path) if path in order else len(order))
+
+
+def _walk(roots: Sequence[Path]) -> Iterator[tuple[Path, set[str]]]:
+    """Yields the folders at and below others, with the names of their files.
+
+    Links to folders are followed, except those to a folder above. A folder is yielded once, by the
+    path with the fewest links.
+    """
+    seen: set[Path] = set()
+    while roots:
+        links: list[Path] = []
+        for root in roots:
+            for place, subfolders, names in os.walk(root):
+                folder = Path(place)
+                if folder.resolve() in seen:
+                    subfolders.clear()
+                    continue
+                seen.add(folder.resolve())
+                yield folder, set(names)
+                below = (folder / name for name in sorted(subfolders))
+                links += [
+                    link
+                    for link in below
+                    if link.is_symlink() and not folder.resolve().is_relative_to(link.resolve())
+                ]
+        roots = links
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:
@@ -336,14 +477,33 @@ def _flags(path: Path) -> dict[str, str]:
 
 
 def _table(path: Path, columns: Sequence[str], text: Sequence[str] = ()) -> pd.DataFrame:
-    """Returns the complete rows of a CSV file, of which another process may write the last."""
+    """Returns the complete rows of a CSV file, of which another process may write the last.
+
+    Cells that are no numbers, such as those of logs that an epoch lacks, are NaN.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
     whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
-    header, *lines = whole.decode(errors="replace").splitlines() or [""]
-    names = header.split(",")
-    if not set(columns) <= set(names):
-        names, lines = list(columns), []
-    rows = [row for row in (line.split(",") for line in lines) if len(row) == len(names)]
-    table = pd.DataFrame(rows, columns=names)
+    names, *rows = csv.reader(whole.decode(errors="replace").split("\n")) if whole else [columns]
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise ValueError(
+            f"{path} is damaged: it has no column {', '.join(missing)}. Restore or remove it"
+        )
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(names):
+            raise ValueError(
+                f"{path} is damaged: line {number} has {len(row)} cells, and the header "
+                f"{len(names)}. Restore or remove it"
+            )
+    table = pd.DataFrame(rows, columns=list(names), dtype=object)
     numbers = [name for name in names if name not in text]
     table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce")
-    return table.dropna(subset=[names[0]]).reset_index(drop=True)
+    first = table[names[0]]
+    if first.isna().any():
+        raise ValueError(
+            f"{path} is damaged: the {names[0]} of line {first.isna().idxmax() + 2} is no number. "
+            "Restore or remove it"
+        )
+    return table

@@ -17,9 +17,9 @@ from tfgans.comparison import figures
 from tfgans.comparison.comparison import Comparison, Group, common_settings, evaluate_command
 from tfgans.comparison.figures import arrow
 from tfgans.comparison.recorded_run import RecordedRun
-from tfgans.comparison.settings import shown
+from tfgans.comparison.settings import ABSENT, Value, shown
 from tfgans.reports import document
-from tfgans.reports.document import markdown_table
+from tfgans.reports.document import markdown_table, plain, sentence
 
 # Characters in a row of a table of groups; more columns are in the next table.
 _TABLE_WIDTH = 160
@@ -73,12 +73,11 @@ class Report(NamedTuple):
     def text(self) -> str:
         """The report as Markdown without figures."""
         parts = (part.text for part in self.parts if part.in_text)
-        return "\n\n".join([f"# {document.plain(self.title)}", *parts])
+        return "\n\n".join([f"# {plain(self.title)}", *parts])
 
     def write(self, folder: Path) -> None:
         """Writes `report.md` and `report.html`."""
-        title = document.plain(self.title)
-        whole = "\n\n".join([f"# {title}", *(part.text for part in self.parts)])
+        whole = "\n\n".join([f"# {plain(self.title)}", *(part.text for part in self.parts)])
         files.write_text(folder / "report.md", self.text + "\n")
         page = document.page(self.title, whole, self.pictures, numbers=True)
         files.write_text(folder / "report.html", page)
@@ -128,7 +127,8 @@ def comparison_report(comparison: Comparison, command: str) -> Report:
         command: String, the command line, for the report.
     """
     pictures: dict[str, bytes] = {}
-    dashed = "" if comparison.reference is None else f" Dashed: {comparison.reference_label}."
+    reference = plain(comparison.reference_label)
+    dashed = "" if comparison.reference is None else f" Dashed: {reference}."
     overview = _figures(
         pictures,
         {
@@ -168,7 +168,7 @@ def run_report(run: RecordedRun) -> Report:
         pictures,
         {
             "losses": (figures.log_curves(alone), "Means over the steps of a row of the log."),
-            "metrics": (figures.metric_curves(alone), "Evaluations on the way."),
+            "metrics": (figures.metric_curves(alone), "Evaluations during training."),
             "mixture": (figures.mixture_weights(run), ""),
             "readings": (
                 figures.readings(run),
@@ -181,13 +181,17 @@ def run_report(run: RecordedRun) -> Report:
     parts = _run_parts(run)
     samples: list[Part] = []
     if run.grids:
-        pictures["samples"] = figures.animation(run.grids)
-        pictures["last"] = run.grids[-1].path.read_bytes()
-        pictured = [
-            ("samples", f"steps {run.grids[0].step} to {run.grids[-1].step}, the same latents")
-        ]
-        pictured.append(("last", f"step {run.grids[-1].step}"))
-        samples = [Part("## Samples", False), Part(_side_by_side(pictured, pictures), False)]
+        grids, damage = figures.readable(run.grids)
+        samples = [Part("## Samples", False)]
+        if grids:
+            pictures["last"] = grids[-1].path.read_bytes()
+            pictured = [("last", f"step {grids[-1].step}")]
+            if len(grids) > 1:
+                pictures["samples"] = figures.animation(grids)
+                steps = f"steps {grids[0].step} to {grids[-1].step}, the same latents"
+                pictured.insert(0, ("samples", steps))
+            samples.append(Part(_side_by_side(pictured, pictures), False))
+        samples += [Part(_list(damage), False)] if damage else []
     parts[1:1] = [*samples, *([Part("## Curves", False)] if curves else []), *curves]
     return Report(run.name, tuple(parts), pictures)
 
@@ -206,30 +210,61 @@ def _comparison_parts(comparison: Comparison, command: str) -> list[Part]:
     parts += [Part("## More numbers"), Part(more)] if more else []
     if comparison.metrics and len(comparison.groups) > 1:
         parts += [Part("## Tests"), Part(_tests(comparison))]
-    missing = comparison.missing_records()
+    parts += _damage(comparison.damage())
+    missing, lost = comparison.missing_records(), comparison.without_model()
+    if missing or lost:
+        parts.append(Part("## Runs without a record"))
     if missing:
         commands = "\n".join(["```bash", *missing, "```"])
         some = "No run has" if record is None else "These runs have no"
         words = f"{some} numbers from `tfgans evaluate` yet; these commands add them:"
-        parts += [Part("## Runs without a record"), Part(f"{words}\n\n{commands}")]
+        parts.append(Part(f"{words}\n\n{commands}"))
+    if lost:
+        words = "These runs have no record, and no model that could be evaluated:"
+        parts.append(Part(f"{words}\n\n{_list(lost)}"))
     notes = [*comparison.notes, *comparison.stale_records(), *comparison.repeated]
     if notes:
-        parts += [Part("## Notes"), Part("\n".join(f"- {document.plain(note)}" for note in notes))]
+        parts += [Part("## Notes"), Part(_list(notes))]
     parts += [Part("## Runs"), Part(_run_table(comparison))]
     if comparison.settings:
-        table = pd.DataFrame([{"group": group.label} for group in comparison.groups]).assign(
-            **comparison.settings
-        )
-        parts += [
-            Part("## Settings that differ"),
-            Part(markdown_table(table.set_index("group").T.reset_index(names="setting"))),
-        ]
-    shared = common_settings(comparison.runs)
-    table = pd.DataFrame({"setting": shared.keys(), "value": map(shown, shared.values())})
-    parts.append(Part(_details("Settings that all runs share", markdown_table(table)), False))
+        parts += [Part("## Settings that differ"), Part(_differences(comparison))]
+    details = _details(
+        "Settings that all runs share", _setting_table(common_settings(comparison.runs))
+    )
+    parts.append(Part(details, False))
     if command:
-        parts.append(Part(f"Made by `{command}`."))
+        parts.append(Part(f"Made by {document.code(command)}."))
     return parts
+
+
+def _damage(sentences: Sequence[str]) -> list[Part]:
+    """Returns the part on files that cannot be read; nothing if there are none."""
+    return [Part("## Damaged files"), Part(_list(sentences))] if sentences else []
+
+
+def _list(texts: Sequence[str]) -> str:
+    """Returns a list of texts in Markdown."""
+    return "\n".join(f"- {sentence(text)}" for text in texts)
+
+
+def _differences(comparison: Comparison) -> str:
+    """Returns a table of the settings that differ: a row a setting, a column a group."""
+    names = ["setting", *(plain(group.label) for group in comparison.groups)]
+    rows = [
+        [plain(cell) for cell in (name, *values)] for name, values in comparison.settings.items()
+    ]
+    table = markdown_table(pd.DataFrame(rows, columns=names), escaped=True)
+    return f"`{ABSENT}` stands for a setting that a group does not have.\n\n{table}"
+
+
+def _setting_table(settings: Mapping[str, Value]) -> str:
+    """Returns a table of settings, without those that are not set."""
+    rows = [
+        {"setting": plain(name), "value": plain(shown(value))}
+        for name, value in settings.items()
+        if value is not None
+    ]
+    return markdown_table(pd.DataFrame(rows, columns=["setting", "value"]), escaped=True)
 
 
 def _protocol(comparison: Comparison) -> str:
@@ -245,10 +280,13 @@ def _protocol(comparison: Comparison) -> str:
         made += f" and, of {_count(len(comparison.in_training), 'run')}, {last}"
     real, fake, extractor = record.real, record.fake, record.extractor
     accuracy = f", right on {extractor['accuracy']:.1%}" if "accuracy" in extractor else ""
+    source, split, name = (
+        plain(str(value)) for value in (real["source"], real["split"], extractor["name"])
+    )
     return (
-        f"Measured by {made} on {real['source']}, split {real['split']}: "
+        f"Measured by {made} on {source}, split {split}: "
         f"{fake['num_examples']} generated against {real['num_examples']} real examples, features "
-        f"of {extractor['name']}{accuracy}."
+        f"of {name}{accuracy}."
         + " All records have this protocol, the same data and the same version of tfgans."
         * (len(comparison.records) > 1)
     )
@@ -257,7 +295,11 @@ def _protocol(comparison: Comparison) -> str:
 def _group_tables(comparison: Comparison) -> tuple[str, str]:
     """Returns the groups with their first numbers, and tables with the others."""
     leading = [
-        {**(group.values or {"group": "all runs"}), "seeds": _seeds_of(comparison, group)}
+        {
+            plain(name): plain(value)
+            for name, value in (group.values or {"group": "all runs"}).items()
+        }
+        | {"seeds": _seeds_of(comparison, group)}
         for group in comparison.groups
     ]
     spent = [
@@ -270,7 +312,7 @@ def _group_tables(comparison: Comparison) -> tuple[str, str]:
     best = {name: comparison.best(name) for name in comparison.metrics}
     numbers = [
         {
-            arrow(name): _cell(comparison, group, name, is_best=group in best[name])
+            _heading(name): _cell(comparison, group, name, is_best=group in best[name])
             for name in comparison.metrics
         }
         for group in comparison.groups
@@ -287,7 +329,12 @@ def _group_tables(comparison: Comparison) -> tuple[str, str]:
 
 
 def _reference(comparison: Comparison) -> str:
-    return f"*{comparison.reference_label}*"
+    return f"*{plain(comparison.reference_label)}*"
+
+
+def _heading(name: str) -> str:
+    """Returns the head of the column of a number."""
+    return plain(arrow(name))
 
 
 def _reference_numbers(comparison: Comparison) -> dict[str, str]:
@@ -295,14 +342,19 @@ def _reference_numbers(comparison: Comparison) -> dict[str, str]:
     reference = comparison.reference
     known = {} if reference is None else reference.metrics
     return {
-        arrow(name): _with_interval(known[name].value, known[name].interval)
+        _heading(name): _with_interval(known[name].value, known[name].interval)
         for name in comparison.metrics
         if name in known
     }
 
 
 def _tables(leading: Sequence[Mapping[str, str]], rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Returns Markdown tables of limited width, of which each begins with the leading columns."""
+    """Returns Markdown tables of limited width, of which each begins with the leading columns.
+
+    Args:
+        leading: Names and cells of the leading columns of each row, in Markdown.
+        rows: Those of the other columns.
+    """
     first = pd.DataFrame(leading)
     blocks: list[list[str]] = [[]]
     start = width = sum(_width(first[name]) for name in first)
@@ -314,7 +366,9 @@ def _tables(leading: Sequence[Mapping[str, str]], rows: Sequence[Mapping[str, st
             width = start
         blocks[-1].append(name)
         width += column
-    return [markdown_table(pd.concat([first, table[block]], axis=1)) for block in blocks]
+    return [
+        markdown_table(pd.concat([first, table[block]], axis=1), escaped=True) for block in blocks
+    ]
 
 
 def _width(column: pd.Series) -> int:
@@ -323,12 +377,16 @@ def _width(column: pd.Series) -> int:
 
 
 def _seeds_of(comparison: Comparison, group: Group) -> str:
-    """Returns how many runs a group has, and how many of them do not count."""
+    """Returns how many seeds a group has, with the runs that are repetitions or do not count."""
+    seeds, runs = len({run.seeds for run in group.runs}), len(group.runs)
     unfinished = sum(run.name in comparison.unfinished for run in group.runs)
-    lacking = len(group.runs) - len(group.records) - unfinished
-    left_out = [f"{unfinished} unfinished"] * bool(unfinished)
-    left_out += [f"{lacking} without record"] * bool(lacking)
-    return f"{len(group.runs)}" + f" ({', '.join(left_out)})" * bool(left_out)
+    damaged = sum(run.has_damaged_record for run in group.runs)
+    lacking = runs - len(group.records) - unfinished - damaged
+    details = [f"{runs} runs"] * (runs > seeds)
+    details += [f"{unfinished} unfinished"] * bool(unfinished)
+    details += [f"{damaged} with damaged record"] * bool(damaged)
+    details += [f"{lacking} without record"] * bool(lacking)
+    return f"{seeds}" + f" ({', '.join(details)})" * bool(details)
 
 
 def _cell(comparison: Comparison, group: Group, name: str, *, is_best: bool) -> str:
@@ -364,14 +422,14 @@ def _tests(comparison: Comparison) -> str:
     kinds = {test.name for test in known}
     pairs = [test.num[0] for test in known if test.name == "sign"]
     tables = _tables(
-        [{"group": group.label} for group in others],
+        [{"group": plain(group.label)} for group in others],
         [
-            {arrow(name): "-" if test is None else test.text() for name, test in row.items()}
+            {_heading(name): "-" if test is None else test.text() for name, test in row.items()}
             for row in tests
         ],
     )
     words = [
-        f"Each group against **{document.plain(base.label)}**; p values are two-sided and not "
+        f"Each group against **{plain(base.label)}**; p values are two-sided and not "
         "corrected for the number of tests."
     ]
     if "sign" in kinds:
@@ -401,22 +459,24 @@ def _run_table(comparison: Comparison) -> str:
     rows = []
     for run in (run for group in comparison.groups for run in group.runs):
         record = comparison.records.get(run.name)
-        row = {"run": os.path.relpath(run.name, parent or "."), "seed": shown(run.seed)}
-        row |= {"state": run.state, "steps": str(run.steps), "CPU s": _spread([run.cpu_seconds])}
+        row = {"run": plain(os.path.relpath(run.name, parent or ".")), "seed": shown(run.seed)}
+        row |= {"state": plain(run.state), "steps": str(run.steps)}
+        row |= {"CPU s": _spread([run.cpu_seconds])}
         numbers = {} if record is None else record.metrics
         for name in comparison.metrics[:_NUM_IN_RUNS]:
-            row[arrow(name)] = (
+            row[_heading(name)] = (
                 _with_interval(numbers[name].value, numbers[name].interval)
                 if name in numbers
                 else "-"
             )
         rows.append(row)
     for name, state in comparison.absent.items():
-        rows.append({"run": os.path.relpath(name, parent or "."), "state": state})
-    words = [f"In `{parent}`."] if parent else []
+        rows.append({"run": plain(os.path.relpath(name, parent or ".")), "state": plain(state)})
+    words = [f"In {document.code(parent)}."] if parent else []
     if comparison.metrics:
         words.append("Numbers with the 95 % interval of the record; `runs.csv` has all of them.")
-    return "\n\n".join([" ".join(words), markdown_table(pd.DataFrame(rows).fillna("-"))])
+    table = markdown_table(pd.DataFrame(rows).fillna("-"), escaped=True)
+    return "\n\n".join([" ".join(words), table])
 
 
 def _with_interval(value: float, interval: tuple[float, float] | None) -> str:
@@ -433,21 +493,24 @@ def _run_parts(run: RecordedRun) -> list[Part]:
         "steps": str(run.steps),
         "CPU seconds of the steps": _spread([run.cpu_seconds]),
         "seconds": _spread([run.seconds]),
-        "doctor": _count(len(run.findings), "finding") if run.has_doctor else "none",
+        "doctor": _doctor(run),
         "seed": shown(run.seed),
         "tfgans, TensorFlow, Keras": ", ".join(
             run.versions.get(name, "-") for name in ("tfgans", "tensorflow", "keras")
         ),
     }
-    parts = [Part(markdown_table(pd.DataFrame({"run": facts.keys(), "": facts.values()})))]
+    table = pd.DataFrame({"run": facts.keys(), "": map(plain, facts.values())})
+    parts = [Part(markdown_table(table, escaped=True)), *_damage([*run.damage.values()])]
     parts += [Part("## Doctor"), Part(_findings(run)), Part("## Record")]
-    if record is None:
+    if record is None and run.has_checkpoint:
         command = evaluate_command(run, like=None)
         parts.append(Part(f"None yet; add it by:\n\n```bash\n{command}\n```"))
+    elif record is None:
+        parts.append(Part("None, and there is no model that could be evaluated."))
     else:
         rows = [
             {
-                "metric": arrow(name),
+                "metric": _heading(name),
                 "value": f"{number.value:.4g}",
                 "95 % interval": "-"
                 if number.interval is None
@@ -457,22 +520,32 @@ def _run_parts(run: RecordedRun) -> list[Part]:
             }
             for name, number in record.metrics.items()
         ]
-        parts.append(Part("\n\n".join([_protocol(alone), *alone.stale_records()])))
-        parts.append(Part(markdown_table(pd.DataFrame(rows))))
-    settings = {name: shown(value) for name, value in run.settings.items()}
-    table = pd.DataFrame({"setting": settings.keys(), "value": settings.values()})
-    return [*parts, Part("## Settings"), Part(markdown_table(table))]
+        parts.append(Part("\n\n".join([_protocol(alone), *map(sentence, alone.stale_records())])))
+        parts.append(Part(markdown_table(pd.DataFrame(rows), escaped=True)))
+    return [*parts, Part("## Settings"), Part(_setting_table(run.settings))]
+
+
+def _doctor(run: RecordedRun) -> str:
+    """Returns how many findings a run has, in words."""
+    if not run.has_doctor:
+        return "none"
+    return "unknown" if run.has_damaged_findings else _count(len(run.findings), "finding")
 
 
 def _findings(run: RecordedRun) -> str:
     if not run.has_doctor:
         return "No doctor checked this run (`--doctor_every`)."
+    if run.has_damaged_findings:
+        return "The findings cannot be read."
     if not len(run.findings):
         checks = run.readings["step"]
         last = f", the last at step {checks.iloc[-1]:.0f}" if len(checks) else ""
         return f"No finding in {_count(len(checks), 'check')}{last}."
     table = run.findings.astype({"step": int, "rollbacks": int})
-    return markdown_table(table.assign(**{"what may help": table["symptom"].map(cure)}))
+    table["what may help"] = table["symptom"].map(cure)
+    words = ["symptom", "action", "what may help"]
+    table[words] = table[words].map(sentence)
+    return markdown_table(table, escaped=True)
 
 
 def _figures(pictures: dict[str, bytes], drawn: dict[str, tuple[Figure | None, str]]) -> list[Part]:
@@ -495,12 +568,18 @@ def _figures(pictures: dict[str, bytes], drawn: dict[str, tuple[Figure | None, s
 def _grids(comparison: Comparison, pictures: dict[str, bytes]) -> list[Part]:
     parts = []
     for words, chosen in figures.samples(comparison).items():
-        listed = []
+        listed, damage = [], []
         for group, run, grid in chosen:
+            caption = f"{group.label or run.name}: seed {run.seed}, step {grid.step}"
             name = f"samples-{len(pictures)}"
-            pictures[name] = figures.thumbnail(grid)
-            listed.append((name, f"{group.label or run.name}: seed {run.seed}, step {grid.step}"))
+            try:
+                pictures[name] = figures.thumbnail(grid)
+            except ValueError as error:
+                damage.append(f"{caption}: {error}")
+            else:
+                listed.append((name, caption))
         parts += [Part(words, False), Part(_side_by_side(listed, pictures), False)]
+        parts += [Part(_list(damage), False)] if damage else []
     if not parts:
         return []
     text = (

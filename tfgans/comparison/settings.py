@@ -39,9 +39,18 @@ def flatten(settings: Mapping[str, object], prefix: str = "") -> dict[str, Value
     return flat
 
 
+def canonical(value: Value) -> str:
+    """Returns a text that two values share if they are the same setting, such as 2 and 2.0."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(canonical, value))}]"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(float(value))
+    return repr(value)
+
+
 def is_seed(name: str) -> bool:
     """Returns whether a setting is a seed, which makes no difference but by chance."""
-    return name.rpartition(".")[2].endswith(("seed", "seeds"))
+    return _last_part(name).endswith(("seed", "seeds"))
 
 
 def shown(value: Value) -> str:
@@ -57,9 +66,10 @@ def shown(value: Value) -> str:
 def differing(groups: Sequence[Mapping[str, Value]]) -> dict[str, list[str]]:
     """Returns the settings that are not the same in all groups: their values by short name.
 
-    Settings with equal values in every group and the same last part of their name, such as the
-    learning rates of both players, are merged into one. A name is shortened to its last part if
-    that is unique.
+    A setting that is None counts as absent. Settings with equal values in every group and the same
+    last part of their name, such as the learning rates of both players, are merged into one. A name
+    is shortened to its last part if no other setting ends with it: the learning rate of the
+    generator alone keeps its whole name.
 
     Args:
         groups: The settings of each group.
@@ -68,22 +78,36 @@ def differing(groups: Sequence[Mapping[str, Value]]) -> dict[str, list[str]]:
     values = {name: [settings.get(name) for settings in groups] for name in names}
     merged: dict[tuple[str, str], str] = {}
     for name in names:
-        if not is_seed(name) and len(set(map(repr, values[name]))) > 1:
-            last = name.rpartition(".")[2]
-            merged.setdefault((last, repr(values[name])), name)
-    lasts = [last for last, _ in merged]
+        if not is_seed(name) and len(set(map(canonical, values[name]))) > 1:
+            merged.setdefault((_last_part(name), _key(values[name])), name)
+    kinds: dict[str, set[str]] = {}
+    for name in names:
+        if any(value is not None for value in values[name]):
+            kinds.setdefault(_last_part(name), set()).add(_key(values[name]))
     return {
-        (last if lasts.count(last) == 1 else name): _told_apart(values[name])
+        (last if len(kinds[last]) == 1 else name): _told_apart(values[name])
         for (last, _), name in merged.items()
     }
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _key(values: Sequence[Value]) -> str:
+    """Returns a text that is the same for the same values in all groups."""
+    return repr(list(map(canonical, values)))
 
 
 def _told_apart(values: Sequence[Value]) -> list[str]:
     """Returns values as texts, short ones unless different values would have the same."""
     short = [shown(value) for value in values]
-    if len(set(short)) == len(set(map(repr, values))):
+    if len(set(short)) == len(set(map(canonical, values))):
         return short
-    return [ABSENT if value is None else str(value) for value in values]
+    whole = [ABSENT if value is None else str(value) for value in values]
+    if len(set(whole)) == len(set(map(canonical, values))):
+        return whole
+    return [ABSENT if value is None else repr(value) for value in values]
 
 
 def distinguishing(
@@ -108,7 +132,7 @@ def distinguishing(
     order = list(settings)
 
     def rank(name: str) -> tuple[bool, int, int]:
-        is_computed = name.rpartition(".")[2] in _COMPUTED
+        is_computed = _last_part(name) in _COMPUTED
         return is_computed, -len(set(settings[name])), order.index(name)
 
     chosen = dict(flags)

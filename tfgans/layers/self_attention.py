@@ -82,10 +82,14 @@ class SelfAttention(keras.layers.Layer):
             use_bias=False,
             kernel_initializer=keras.initializers.GlorotUniform(seed),
             dtype=self.dtype_policy,
+            trainable=self.trainable,
             name=name,
         )
         if self.spectral:
-            convolution = SpectralNormalization(convolution, dtype=self.dtype_policy, name=name)
+            # Its vector moves in training, unless it is frozen too.
+            convolution = SpectralNormalization(
+                convolution, dtype=self.dtype_policy, trainable=self.trainable, name=name
+            )
         convolution.build((None, 1, 1, channels))
         return convolution
 

@@ -2,6 +2,6 @@
 
 from tfgans.mixtures.discriminator import MixtureDiscriminator
 from tfgans.mixtures.generator import MixtureGenerator
-from tfgans.mixtures.mixture import Mixture
+from tfgans.mixtures.mixture import Mixture, components_of
 
-__all__ = ["Mixture", "MixtureDiscriminator", "MixtureGenerator"]
+__all__ = ["Mixture", "MixtureDiscriminator", "MixtureGenerator", "components_of"]

@@ -48,6 +48,7 @@ class MixtureDiscriminator(Mixture):
         entropy_weight: Float of at least 0. Default: 0.05.
         weight_learning_rate: Float of at least 0, the rate of exponentiated gradient; 0 keeps the
             weights as they are. Default: 0.01.
+        trainable: Bool, whether the components and their weights train. Default: True.
         name: String, optional.
 
     Call arguments:

@@ -52,6 +52,7 @@ class MixtureGenerator(Mixture):
         weight_learning_rate: Float of at least 0, the rate of exponentiated gradient; 0 keeps the
             weights as they are. Default: 0.01.
         seed: Int, of the assignment of latents to components where `component` is None. Default: 0.
+        trainable: Bool, whether the components and their weights train. Default: True.
         name: String, optional.
 
     Call arguments:
@@ -92,6 +93,7 @@ class MixtureGenerator(Mixture):
         entropy_weight: float = 0.05,
         weight_learning_rate: float = DEFAULT_RATE,
         seed: int = 0,
+        trainable: bool = True,
         name: str | None = None,
     ) -> None:
         super().__init__(
@@ -100,6 +102,7 @@ class MixtureGenerator(Mixture):
             weight_update=weight_update,
             entropy_weight=entropy_weight,
             weight_learning_rate=weight_learning_rate,
+            trainable=trainable,
             name=name,
         )
         self.seed = checks.integer("seed", seed)

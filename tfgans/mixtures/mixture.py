@@ -35,6 +35,7 @@ class MixtureOptions(TypedDict, total=False):
     entropy_weight: float
     weight_learning_rate: float
     seed: int
+    trainable: bool
     name: str | None
 
 
@@ -50,6 +51,7 @@ class Mixture(keras.Model):
         weight_update: "exponentiated_gradient" or "softmax".
         entropy_weight: Float of at least 0.
         weight_learning_rate: Float of at least 0.
+        trainable: Bool, whether the components and their weights train.
         name: String, optional.
     """
 
@@ -61,6 +63,7 @@ class Mixture(keras.Model):
         weight_update: str = "exponentiated_gradient",
         entropy_weight: float = 0.05,
         weight_learning_rate: float = DEFAULT_RATE,
+        trainable: bool = True,
         name: str | None = None,
     ) -> None:
         networks = check_components(components)
@@ -92,6 +95,8 @@ class Mixture(keras.Model):
             aggregation="only_first_replica" if weight_update != "softmax" else "none",
         )
         self.build(self.input_shape)
+        if not checks.boolean("trainable", trainable):
+            self.trainable = False
 
     @classmethod
     def from_builder(
@@ -198,9 +203,18 @@ class Mixture(keras.Model):
     def check_resizable(self) -> None:
         """Raises ValueError unless all components have the same architecture.
 
-        A file of weights has only the number of components.
+        Loading a file with more components copies component 0, so all must have one architecture.
         """
-        if not have_equal_architectures(self.components):
+        try:
+            are_equal = have_equal_architectures(self.components)
+        except NotImplementedError as error:
+            raise ValueError(
+                "The components of a mixture whose number changes need a config, which tells their "
+                f"architecture. Received: {self.name!r}, whose components are of the class "
+                f"{type(self.components[0]).__name__} without `get_config`. Implement it, or keep "
+                "the number"
+            ) from error
+        if not are_equal:
             raise ValueError(
                 "A mixture whose number of components changes needs components of one "
                 f"architecture. Received: {self.name!r}, whose components differ. Make them by "
@@ -223,9 +237,7 @@ class Mixture(keras.Model):
                 name, network = network.name, averages.copy_network(network)
                 network.name = name
             networks.append(network)
-        mixture = type(self)(networks, **self.settings(), name=self.name)
-        if not self.trainable:
-            mixture.trainable = False
+        mixture = type(self)(networks, **self.settings(), trainable=self.trainable, name=self.name)
         shares = -np.log([indices.count(origin) for origin in indices])
         log_weights = self.log_weights.numpy()[list(indices)] + shares
         mixture.log_weights.assign(log_weights.astype(np.float32))
@@ -238,6 +250,8 @@ class Mixture(keras.Model):
                 keras.saving.serialize_keras_object(component) for component in self.components
             ],
             **self.settings(),
+            # Left out when it is True, as runs from before it was an argument have it.
+            **({} if self.trainable else {"trainable": False}),
             "name": self.name,
         }
 
@@ -338,6 +352,11 @@ def check_components(components: Sequence[keras.Model]) -> list[keras.Model]:
                 "anew"
             )
     return networks
+
+
+def components_of(network: keras.Model) -> list[keras.Model]:
+    """Returns the components of a mixture; of any other network the network alone."""
+    return list(network.components) if isinstance(network, Mixture) else [network]
 
 
 def holds_mixture(network: keras.layers.Layer) -> bool:

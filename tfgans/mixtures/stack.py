@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import keras
 import tensorflow as tf
 
+from tfgans import compat, configs
 from tfgans.types import Inputs
 
 # Layers whose products and elementwise operations TensorFlow batches over components.
@@ -80,7 +81,11 @@ def can_stack(components: Sequence[keras.Model]) -> bool:
 
 
 def have_equal_architectures(components: Sequence[keras.Model]) -> bool:
-    """Returns whether networks have equal configs, but for names and initial values."""
+    """Returns whether networks have equal layers and configs, but for names and initial values.
+
+    Raises:
+        NotImplementedError: If a network has no config.
+    """
     first = _architecture(components[0])
     return all(_architecture(network) == first for network in components[1:])
 
@@ -115,21 +120,19 @@ def _is_known(activation: str | dict[str, object]) -> bool:
 
 
 def _architecture(network: keras.Model) -> object:
-    """Returns the config of a network without its names, initial values and seeds.
-
-    Nor does it have the numbers that Keras gives to objects while it loads or saves a model.
-    """
-    places = {layer.name: f"layer {index}" for index, layer in enumerate(network.layers)}
-    return _without_names(network.get_config(), {**places, network.name: "network"})
+    """Returns what two networks have in common if they differ by names and initial values alone."""
+    # Without names a config does not tell the dtype policy.
+    kinds = [(type(layer), layer.dtype_policy.name) for layer in compat.all_layers(network)]
+    return kinds, _without_initial_values(configs.renamed(network.get_config()))
 
 
-def _without_names(value: object, places: dict[str, str]) -> object:
-    if isinstance(value, dict):
+def _without_initial_values(config: object) -> object:
+    if isinstance(config, dict):
         return {
-            key: _without_names(entry, places)
-            for key, entry in value.items()
-            if not key.endswith(("_initializer", "seed")) and key != "shared_object_id"
+            key: _without_initial_values(value)
+            for key, value in config.items()
+            if not key.endswith(("_initializer", "seed"))
         }
-    if isinstance(value, list | tuple):
-        return [_without_names(entry, places) for entry in value]
-    return places.get(value, value) if isinstance(value, str) else value
+    return (
+        [_without_initial_values(part) for part in config] if isinstance(config, list) else config
+    )

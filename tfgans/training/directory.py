@@ -22,6 +22,10 @@ from tfgans.versions import versions
 
 _NUM_LISTED = 5
 _LONGEST_VALUE = 60
+# Of settings that are checksums, the last parts of the names.
+CHECKSUMS = frozenset({"architecture", "data", "seeds"})
+# Settings that follow from others: the first parts of their names.
+_DERIVED = frozenset({"generator", "discriminator", "class_shares", "data", "data_shape"})
 _ATTEMPTS = 5
 CHECKPOINTS = ("last", "best", "final")
 # Files that belong to another file of the run.
@@ -30,6 +34,10 @@ _BESIDE = frozenset({"best.keras.json", "doctor-readings.csv", "evaluation.csv.j
 _UNLOADABLE = (ValueError, TypeError, OSError, KeyError, AttributeError, IndexError, RecursionError)
 # How often, and in which intervals of seconds, a locked run is tried again.
 _LOCK_ATTEMPTS, _LOCK_PAUSE = 10, 0.1
+
+
+class AnotherRun(ValueError):  # noqa: N818 (as `Interrupted`)
+    """The folder holds a run of other settings."""
 
 
 class RunDirectory:
@@ -330,15 +338,15 @@ class RunDirectory:
 
     def _refuse_another(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         before, now = _flat(before), _flat(now)
-        names = sorted(before.keys() | now.keys())
-        other = [name for name in names if before.get(name) != now.get(name)]
+        other = [name for name in {**now, **before} if before.get(name) != now.get(name)]
         if other:
-            listed = "; ".join(
-                f"{name} is {_short(before.get(name))} there and {_short(now.get(name))} here"
-                for name in other[:_NUM_LISTED]
-            )
-            raise ValueError(
-                f"{self.path} holds another run: {listed}. Use its settings to continue it, or "
+            # What a user sets comes before what follows from it.
+            other.sort(key=_is_derived)
+            listed = [_difference(name, before.get(name), now.get(name)) for name in other]
+            rest = len(other) - _NUM_LISTED
+            raise AnotherRun(
+                f"{self.path} holds another run: {'; '.join(listed[:_NUM_LISTED])}"
+                f"{f'; and {rest} more' if rest > 0 else ''}. Use its settings to continue it, or "
                 "choose another run directory"
             )
 
@@ -410,6 +418,11 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     path = files.path(path)
     if path.suffix != ".keras" or not path.is_file():
         raise ValueError(f"A model must be a file that ends in .keras. Received: {path}")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"{path} cannot be loaded: the file is damaged or cut off, for it is no zip archive as "
+            f"Keras writes. Received: {path.stat().st_size} bytes. Restore it from a copy"
+        )
     try:
         # Overrides `keras.config.enable_unsafe_deserialization`, which overrides the argument.
         with compat.SafeModeScope(True):
@@ -437,6 +450,20 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def _is_derived(name: str) -> bool:
+    return name.partition(".")[0] in _DERIVED
+
+
+def _difference(name: str, there: Any, here: Any) -> str:
+    if name.rpartition(".")[2] in CHECKSUMS:
+        return f"{name} differs"
+    before, now = _short(there), _short(here)
+    if before == now:
+        before, now = repr(there), repr(here)
+    # "config" says only that Keras has serialized an object.
+    return f"{name.replace('.config.', '.')} is {before} there and {now} here"
+
+
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = f"{value:.6g}" if isinstance(value, float) else repr(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

@@ -69,9 +69,9 @@ def estimate(gan: GAN, source: Source, *, batch_size: int) -> MemoryEstimate:
     return MemoryEstimate(copies * _FLOAT, rows * update * _FLOAT, _BATCHES * batch * _FLOAT)
 
 
-def megabytes(count: int) -> str:
-    """Returns bytes as text."""
-    return f"{count / 1e6:.1f} MB"
+def size_text(count: int) -> str:
+    """Returns a number of bytes as text."""
+    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
 
 
 def _output_sizes(player: Player) -> int:

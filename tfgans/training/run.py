@@ -13,6 +13,7 @@ from tensorboard.plugins.hparams import api as hparams
 
 from tfgans import callbacks, checks, class_names, files, optimizers
 from tfgans.callbacks.callback import Logs
+from tfgans.callbacks.epoch_log import EpochLog
 from tfgans.callbacks.progress import duration
 from tfgans.data import Source
 from tfgans.data.capacity import available_memory
@@ -63,15 +64,15 @@ class Run:
         steps: Int, training steps of the whole run; a multiple of the model's
             `steps_per_execution`. Default: None, no limit; then `minutes` or `cpu_seconds` is
             needed.
-        minutes: Float of at least 0, training time of the whole run. When it is over, the run ends
-            at its present step as if that were the last of `steps`: with a backup, a picture, an
+        minutes: Float above 0, training time of the whole run. When it is over, the run ends at its
+            present step as if that were the last of `steps`: with a backup, a picture, an
             evaluation and the final model. Schedules count steps, and do not change. Default: None,
             no limit.
-        cpu_seconds: Float of at least 0, CPU seconds of the training steps of the whole run, after
-            which it ends as after `minutes`: those of all threads of the process, without the
-            tracing of TensorFlow, evaluations, pictures and backups, so that runs with equal
-            `cpu_seconds` are comparable. In a cluster, the run ends when any process reaches the
-            limit. Default: None, no limit.
+        cpu_seconds: Float above 0, CPU seconds of the training steps of the whole run, after which
+            it ends as after `minutes`: those of all threads of the process, without the tracing of
+            TensorFlow, evaluations, pictures and backups, so that runs with equal `cpu_seconds` are
+            comparable. In a cluster, the run ends when any process reaches the limit. Default:
+            None, no limit.
         steps_per_epoch: Int, training steps in a row of the log, a multiple of
             `steps_per_execution`.
         backup_every: Int, training steps between backups.
@@ -204,6 +205,16 @@ class Run:
         """Whether this process is the chief and `train` starts a new run, not a resumed one."""
         return self._cluster.is_chief and not self.directory.exists
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run in the folder has ended, and `train` would add no step to it."""
+        if not self.directory.exists or not self.directory.is_finished:
+            return False
+        step = self._backup.newest_step() or 0
+        self._limit.restore(step)
+        at_last_step = self._steps is not None and step >= self._steps
+        return self._limit.reached or at_last_step or self._ended_by_callback()
+
     def plan(self) -> str:
         """Returns a table of the data, the networks, the memory and the steps of the run.
 
@@ -216,7 +227,8 @@ class Run:
         self._check_progress(done)
         gan, source = self._gan, self._source
         examples = "endless" if source.num_examples is None else f"{source.num_examples} examples"
-        updates = f"{gan.discriminator_steps} discriminator updates and a generator update"
+        updates = f"{gan.discriminator_steps} discriminator update"
+        updates += "s" * (gan.discriminator_steps > 1) + " and a generator update"
         length = [
             f"{value:.15g} {name.replace('cpu_', 'CPU ')}"
             for name, value in self._length.items()
@@ -263,10 +275,12 @@ class Run:
                 self._check_backups()
                 self._save_initial()
                 self._restore()
-                run.write_length({**self._length, "steps_per_epoch": self._steps_per_epoch})
-                self._write_hyperparameters()
-                for name, text in self._notes.items():
-                    files.write_text(run.path / name, text)
+                # What a finished run says about itself stays true.
+                if not run.is_finished:
+                    run.write_length({**self._length, "steps_per_epoch": self._steps_per_epoch})
+                    self._write_hyperparameters()
+                    for name, text in self._notes.items():
+                        files.write_text(run.path / name, text)
             self._restore_others()
             self._fit()
             if cluster.is_chief:
@@ -289,7 +303,7 @@ class Run:
                 )
         for name in ("minutes", "cpu_seconds"):
             if self._length[name] is not None:
-                checks.non_negative(name, self._length[name])
+                checks.positive(name, self._length[name])
         if all(value is None for value in self._length.values()):
             raise ValueError(
                 "A run needs `steps`, `minutes` or `cpu_seconds`. Received: none of them"
@@ -335,7 +349,7 @@ class Run:
             path=self.directory.evaluation_log,
             # Of some numbers neither more nor less is better.
             best_model=self.directory.best_model if decides else None,
-            progress=True,
+            progress=sys.stderr.isatty(),  # A file gets the lines of `Progress`.
         )
         evaluation.last_step = self._steps  # Without `steps` the time limit sets it at the end.
         return evaluation
@@ -455,13 +469,13 @@ class Run:
         available = available_memory()
         if needed.total > available:
             raise ValueError(
-                f"The run needs about {memory.megabytes(needed.total)} of memory, and "
-                f"{memory.megabytes(available)} are available. Use a smaller batch, smaller "
+                f"The run needs about {memory.size_text(needed.total)} of memory, and "
+                f"{memory.size_text(available)} are available. Use a smaller batch, smaller "
                 "networks, or more micro-batches (`accumulate_steps`)"
             )
         return (
-            f"about {memory.megabytes(needed.total)}: {memory.megabytes(needed.weights)} for "
-            f"weights and optimizers, {memory.megabytes(needed.update)} for an update, the rest "
+            f"about {memory.size_text(needed.total)}: {memory.size_text(needed.weights)} for "
+            f"weights and optimizers, {memory.size_text(needed.update)} for an update, the rest "
             "for batches and TensorFlow"
         )
 
@@ -528,17 +542,25 @@ class Run:
                 "steps_per_execution=1"
             )
         self._limit.restore(gan.step)
-        if restored is not None:
+        self._early_end.reached = self._ended_by_callback()
+        if run.is_finished and self._is_over:
+            sys.stderr.write(f"{run.path} is finished: it stays at step {gan.step}\n")
+        elif restored is not None:
             goal = "" if self._steps is None else f" of {self._steps}"
             sys.stderr.write(f"Continuing {run.path} at step {gan.step}{goal}\n")
-        # A run that a callback has ended stays finished while its length is the same.
-        length = {**self._length, "steps_per_epoch": self._steps_per_epoch}
-        same = run.is_finished and run.description()["length"] == length
-        self._early_end.reached = same and bool(self._extra_callbacks)
         if not self._is_over:
             # That of a shorter run must not pass for the final model of this run.
             run.write_finished(False)
             run.final_model.unlink(missing_ok=True)
+
+    def _ended_by_callback(self) -> bool:
+        """Returns whether a callback has ended the run, which it does while its length is the same.
+
+        Then it stays finished.
+        """
+        length = {**self._length, "steps_per_epoch": self._steps_per_epoch}
+        same = self.directory.is_finished and self.directory.description()["length"] == length
+        return same and bool(self._extra_callbacks)
 
     def _restore_others(self) -> None:
         """Brings all workers to the chief's step; it has set aside damaged backups by now."""
@@ -557,7 +579,7 @@ class Run:
     def _fit(self) -> None:
         gan, run, cluster, guard = self._gan, self.directory, self._cluster, self._guard
         progress = callbacks.Progress(self._steps, seconds_left=self._limit.seconds_left)
-        log = keras.callbacks.CSVLogger(str(run.log), append=True)
+        log = EpochLog(run.log)
         tensorboard = keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)
         try:
             with self._stop as stop:

@@ -17,10 +17,9 @@ from tfgans.data.indexed import IndexedSource
 from tfgans.data.load_options import DECIDING
 from tfgans.gan import GAN
 from tfgans.players import Player
-from tfgans.training.directory import RunDirectory
+from tfgans.training.directory import CHECKSUMS, RunDirectory
 
 _NETWORKS = frozenset({"generator", "discriminator"})
-_CHECKSUMS = ("architecture", "data", "seeds")
 _RATES = ("learning_rate", "beta_1", "beta_2")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _SEED = re.compile(r"\bseed=-?\d+(, )?")
@@ -80,7 +79,7 @@ def hyperparameters(settings: Mapping[str, Any]) -> dict[str, bool | int | float
                 rates = {key.rpartition(".")[2]: part for key, part in inner.items()}
                 inner = {key: rates[key] for key in _RATES if key in rates}
             chosen |= {f"{name}.{key}": part for key, part in inner.items()}
-        elif isinstance(value, bool | int | float | str) and name not in _CHECKSUMS:
+        elif isinstance(value, bool | int | float | str) and name not in CHECKSUMS:
             chosen[name] = value
     return chosen
 

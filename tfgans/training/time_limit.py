@@ -40,8 +40,8 @@ class TimeLimit(Callback):
         path: CSV file of the time after each epoch, read by a process that continues the run.
         backup_every: Int, training steps between backups.
         writes: Whether this process writes the file.
-        minutes: Float of at least 0, the training time of the whole run. Default: None, no limit.
-        cpu_seconds: Float of at least 0, the CPU seconds of the training steps of the whole run.
+        minutes: Float above 0, the training time of the whole run. Default: None, no limit.
+        cpu_seconds: Float above 0, the CPU seconds of the training steps of the whole run.
             Default: None, no limit.
         when_reached: Called without arguments in the step at which the time is over.
         total: Callable from a float to its sum over all workers of a cluster, which all of them

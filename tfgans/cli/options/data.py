@@ -1,8 +1,12 @@
 """Flags that name the real data."""
 
+import contextlib
+import difflib
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfgans.cli.parser import Group, Parser
@@ -17,6 +21,17 @@ NAMES = (
     *("folder:PATH", "idx:DIR", "npz:FILE", "hdf5:FILE[/key]", "tfrecord:GLOB", "zip:FILE"),
     *("webdataset:GLOB", "hf:NAME"),
 )
+# Data that come with a package, and are unpacked into `--data_dir`.
+_BUNDLED = ("digits", "stacked_digits")
+# The kind of data in a file with this suffix.
+_KINDS = {
+    ".zip": "zip",
+    ".npz": "npz",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".tfrecord": "tfrecord",
+    ".tar": "webdataset",
+}
 CACHES = ("auto", "memory", "disk", "none")
 FITS = ("crop", "pad", "stretch")
 
@@ -42,6 +57,11 @@ def define(parser: Parser, *, remembers: bool = False) -> None:
         None,
         "folder of cached images; default: $TFGANS_CACHE_DIR, or ~/.cache/tfgans/folders",
         value="FOLDER",
+    )
+    parser.check(
+        ["cache", "cache_dir"],
+        lambda values: values["cache_dir"] is None or values["cache"] in ("auto", "disk"),
+        "--cache_dir needs --cache=disk or --cache=auto",
     )
 
 
@@ -79,7 +99,9 @@ def inspect(parser: Parser) -> "DataReport":
     """Returns the report of the data that the flags of `define_place` name."""
     import tfgans
 
-    return tfgans.data.inspect(parser.values.dataset, **_options(parser, tfgans.data.inspect))
+    dataset, options = parser.values.dataset, _options(parser, tfgans.data.inspect)
+    with _errors_of(dataset):
+        return tfgans.data.inspect(dataset, **options)
 
 
 def describe_files(parser: Parser) -> str | None:
@@ -95,17 +117,41 @@ def load_source(parser: Parser) -> "Source":
     return _load(parser, parser.values.dataset, _options(parser, tfgans.data.load))
 
 
-def check_outside(parser: Parser, run_dir: str) -> None:
-    """Raises ValueError if a run would write its pictures into its folder of images."""
+@contextlib.contextmanager
+def new_folder_left_out(parser: Parser) -> Iterator[None]:
+    """Lets a dry run unpack the digits elsewhere if `--data_dir` is a new folder."""
+    values, folder = parser.values, parser.values.data_dir
+    is_new = folder is not None and not Path(folder).exists()
+    if not (values.dry_run and is_new and values.dataset in _BUNDLED):
+        yield
+        return
+    try:
+        with tempfile.TemporaryDirectory() as values.data_dir:
+            yield
+    finally:
+        values.data_dir = folder
+
+
+def check_outside(parser: Parser, place: str, flag: str = "run_dir") -> None:
+    """Raises ValueError if pictures would be written into the folder of images.
+
+    Args:
+        parser: The parser.
+        place: Where the pictures are written.
+        flag: The flag that says so.
+    """
     from tfgans import files
 
-    kind, _, place = parser.values.dataset.partition(":")
-    if kind == "folder" and files.path(run_dir).resolve().is_relative_to(
-        files.path(place).resolve()
+    kind, _, folder = parser.values.dataset.partition(":")
+    images = files.path(folder).resolve()
+    if (
+        kind in ("folder", "hf")
+        and images.is_dir()
+        and files.path(place).resolve().is_relative_to(images)
     ):
         raise ValueError(
-            "--run_dir must lie outside of the folder of images, since a run writes pictures. "
-            f"Received: --run_dir={run_dir} in --dataset=folder:{place}"
+            f"--{flag} must lie outside of the folder of images: pictures that are written there "
+            f"would become data. Received: --{flag}={place} in --dataset={kind}:{folder}"
         )
 
 
@@ -174,14 +220,15 @@ def _options(parser: Parser, function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _size(parser: Parser) -> int | tuple[int, int] | None:
-    words = parser.values.image_size or ()
-    if len(words) > 2 or not all(word.isdecimal() for word in words):
+    words = parser.values.image_size
+    if words is None:
+        return None
+    if len(words) not in (1, 2) or not all(word.isdecimal() for word in words):
+        received = ",".join(words) or "nothing"
         raise ValueError(
-            f"--image_size takes a side, or height,width, in pixels. Received: {','.join(words)}"
+            f"--image_size takes a side, or height,width, in pixels. Received: {received}"
         )
     size = [int(length) for length in words]
-    if not size:
-        return None
     return size[0] if len(size) == 1 else (size[0], size[1])
 
 
@@ -192,7 +239,33 @@ def _load(
 
     if isinstance(options["image_size"], list):  # From JSON.
         options["image_size"] = tuple(options["image_size"])
-    return tfgans.data.load(name, seed=parser.values.seed if seed is None else seed, **options)
+    with _errors_of(name):
+        return tfgans.data.load(name, seed=parser.values.seed if seed is None else seed, **options)
+
+
+@contextlib.contextmanager
+def _errors_of(name: str) -> Iterator[None]:
+    """Refuses a name that is none, and adds the remedy to errors of the folder of prepared data."""
+    kind, colon, _ = name.partition(":")
+    names = [known for known in NAMES if ":" not in known]
+    if not colon and name not in names:
+        raise ValueError(f"--dataset must be one of {', '.join(NAMES)}. {_hint(name, names)}")
+    try:
+        yield
+    except OSError as error:
+        if colon:
+            raise
+        raise OSError(
+            f"{kind!r} cannot be read or prepared: {error}. Pass a folder that can be written as "
+            "--data_dir, or in the environment as TFGANS_DATA_DIR"
+        ) from error
+
+
+def _hint(name: str, names: Sequence[str]) -> str:
+    path = Path(name).expanduser()
+    kind = "folder" if path.is_dir() else _KINDS.get(path.suffix) if path.is_file() else None
+    close = [f"{kind}:{name}"] if kind else difflib.get_close_matches(name, names, n=1)
+    return f"Received: {name!r}" + (f". Did you mean --dataset={close[0]}?" if close else "")
 
 
 def load_folder(parser: Parser, path: str, like: "Source") -> "Source":

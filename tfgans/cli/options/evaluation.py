@@ -1,10 +1,12 @@
 """Flags of what is measured, and the evaluator that they describe."""
 
 import re
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from tfgans.cli.parser import Parser
+from tfgans.cli.wording import errors_in_flags
 
 if TYPE_CHECKING:
     from tfgans.data import Source
@@ -17,6 +19,12 @@ METRICS = (
 )
 # Of images without an extractor: what pixels say without a network.
 PIXEL_METRICS = ("sliced_wasserstein_distance", "ms_ssim", "near_copies")
+# Classes and functions of the library that errors name, and their flags.
+_CLASSES = {
+    "DigitsClassifier": "extractor=digits",
+    "inception_2015": "extractor=inception:PATH",
+    "keras_model": "extractor=keras:FILE:LAYER",
+}
 FLAGS = ("extractor", "extractor_sha256", "metrics", "num_samples", "num_real")
 
 
@@ -69,14 +77,15 @@ def evaluator(parser: Parser, source: "Source") -> "Evaluator":
             f"--metrics={','.join(metrics)}. Pass --extractor=classifier (of data with labels), "
             "inception:PATH or keras:FILE:LAYER[:PROBABILITIES]"
         )
-    return tfgans.evaluation.Evaluator(
-        source,
-        _extractor(parser, extractor or "identity", source),
-        metrics=metrics,
-        num_samples=values.num_samples,
-        num_real=values.num_real,
-        seed=values.seed,
-    )
+    with errors_in_flags(_CLASSES):
+        return tfgans.evaluation.Evaluator(
+            source,
+            _extractor(parser, extractor or "identity", source),
+            metrics=metrics,
+            num_samples=values.num_samples,
+            num_real=values.num_real,
+            seed=values.seed,
+        )
 
 
 def _extractor(parser: Parser, extractor: str, source: "Source") -> Any:
@@ -115,7 +124,7 @@ def _classifier(source: "Source", data_dir: str | None, *, dry_run: bool) -> Any
     from tfgans.evaluation import ImageClassifier
 
     if not dry_run:
-        return ImageClassifier.train(source, data_dir=data_dir, progress=True)
+        return ImageClassifier.train(source, data_dir=data_dir, progress=sys.stderr.isatty())
     classifier = ImageClassifier.load(source, data_dir=data_dir)
     return classifier or ImageClassifier(source.image_shape, source.num_classes or 0)
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tfgans.cli.parser import Parser
+from tfgans.cli.wording import errors_in_flags
 
 if TYPE_CHECKING:
     from tfgans.augmentation import Augmentation
@@ -14,6 +15,13 @@ CONSISTENCIES = ("none", "cr", "bcr", "zcr", "icr")
 PENALTY_AT = ("augmented", "raw")
 # Ours: with the 500 of the paper p would hardly move in the default number of steps.
 KIMG = 50.0
+_ARGUMENTS = {
+    "policy": "augmentation_policy",
+    "transforms": "augmentation_policy",
+    "target": "augmentation_target",
+    "kimg": "augmentation_kimg",
+    "initial_p": "augmentation_p",
+}
 _OF_ADA = ("augmentation_target", "augmentation_kimg", "augmentation_p")
 _WITHOUT_THRESHOLD = {
     "model": ("wgan", "wgan_gp", "kl_wgan", "r3gan"),
@@ -139,21 +147,23 @@ def augmentation(parser: Parser, source: "Source") -> "Augmentation | None":
         return None
     if values.augmentation == "diffaugment":
         policy = values.augmentation_policy
-        return DiffAugment(
-            DiffAugment().policy if policy is None else policy, penalty_at=penalty_at
-        )
+        with errors_in_flags(_ARGUMENTS):
+            return DiffAugment(
+                DiffAugment().policy if policy is None else policy, penalty_at=penalty_at
+            )
     fixed = values.augmentation_p is not None
     # A schedule sets p, up to `augmentation_p`.
     starts_at_p = fixed and values.schedule_images is None
     target = 0.6 if values.augmentation_target is None else values.augmentation_target
-    return AdaptiveAugment(
-        values.augmentation_policy or ("bg" if source.data_shape[-1] == 1 else "bgc"),
-        target=None if fixed else target,
-        p_max=1.0 if fixed else 0.8,
-        initial_p=values.augmentation_p if starts_at_p else 0.0,
-        kimg=KIMG if values.augmentation_kimg is None else values.augmentation_kimg,
-        penalty_at=penalty_at,
-    )
+    with errors_in_flags(_ARGUMENTS):
+        return AdaptiveAugment(
+            values.augmentation_policy or ("bg" if source.data_shape[-1] == 1 else "bgc"),
+            target=None if fixed else target,
+            p_max=1.0 if fixed else 0.8,
+            initial_p=values.augmentation_p if starts_at_p else 0.0,
+            kimg=KIMG if values.augmentation_kimg is None else values.augmentation_kimg,
+            penalty_at=penalty_at,
+        )
 
 
 def regularizers(parser: Parser) -> "list[Regularizer]":
@@ -165,9 +175,11 @@ def regularizers(parser: Parser) -> "list[Regularizer]":
     result: list[Regularizer] = []
     if values.lecam_weight:
         start = 1000 if values.lecam_start is None else values.lecam_start
-        result.append(LeCam(weight=values.lecam_weight, start=start))
+        with errors_in_flags({"weight": "lecam_weight", "start": "lecam_start"}):
+            result.append(LeCam(weight=values.lecam_weight, start=start))
     if values.consistency != "none":
         policy = values.consistency_policy
-        augmentation = DiffAugment("flip,translation" if policy is None else policy)
+        with errors_in_flags({"policy": "consistency_policy"}):
+            augmentation = DiffAugment("flip,translation" if policy is None else policy)
         result.append(ConsistencyRegularization(values.consistency, augmentation=augmentation))
     return result

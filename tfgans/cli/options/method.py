@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfgans.cli.options import limited_data
 from tfgans.cli.parser import Parser
+from tfgans.cli.wording import errors_in_flags
 
 if TYPE_CHECKING:
     from tfgans.gan import GAN
@@ -238,18 +239,27 @@ def arguments(parser: Parser) -> dict[str, Any]:
             f"--objective goes with --model=gan, which needs it. Received: --model={method}"
         )
     result = _take(parser, method_class(method), left)
-    if values.objective:
-        build = _objective(values.objective)
-        result["objective"] = build(**_take(parser, build, left))
-    if "penalty" in result:
-        build = _penalty(values.penalty)
-        result["penalty"] = build(**_take(parser, build, left))
+    with errors_in_flags(arguments_and_classes()):
+        if values.objective:
+            build = _objective(values.objective)
+            result["objective"] = build(**_take(parser, build, left))
+        if "penalty" in result:
+            build = _penalty(values.penalty)
+            result["penalty"] = build(**_take(parser, build, left))
     for flag in sorted(left):
         known = ", ".join(applies_to(flag))
         raise ValueError(
             f"--{flag} does not apply to {flag_in_words(parser)}. It applies to {known}"
         )
     return result
+
+
+def arguments_and_classes() -> dict[str, str]:
+    """Returns the flags of arguments with another name, and of classes, for errors."""
+    classes = {method.name: f"model={choice}" for choice, method in METHODS.items()}
+    classes |= {name: f"objective={choice}" for choice, name in OBJECTIVES.items()}
+    classes |= {name: f"penalty={choice}" for choice, name in PENALTIES.items()}
+    return classes | {name: flag for flag, name in _OTHER_NAMES.items()}
 
 
 def parameters(build: Callable[..., Any]) -> dict[str, Any]:

@@ -99,6 +99,12 @@ def _check_routing(parser: Parser, count: str, routing: str) -> None:
     )
 
 
+def routing_flag(parser: Parser) -> str:
+    """Returns the flag of the routing that is set, for errors."""
+    generator, discriminator = _ROUTING.values()
+    return generator if parser.is_set(generator) else discriminator
+
+
 def network_or_mixture(
     parser: Parser, mixture: Callable[..., Any], build: Callable[[int], Any], count: str
 ) -> Any:

@@ -12,12 +12,20 @@ from tfgans.cli.options import (
     schedule,
 )
 from tfgans.cli.parser import Parser
+from tfgans.cli.wording import errors_in_flags
 
 if TYPE_CHECKING:
     from tfgans.data import Source
     from tfgans.gan import GAN
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
+# Arguments and classes of the library that errors name, and their flags.
+_ARGUMENTS = {
+    "normalization": "discriminator_normalization",
+    "DiffAugment": "augmentation=diffaugment",
+    "AdaptiveAugment": "augmentation=ada",
+    "kind": "consistency",
+}
 _DCD = ("pretrained", *refinement.FLAGS)
 _NOT_DCD = ("ema", "dtype_policy", *networks.FLAGS, *mixtures.FLAGS)
 
@@ -80,6 +88,18 @@ def check(parser: Parser) -> None:
 
 def build(parser: Parser, source: "Source") -> "GAN":
     """Returns the compiled model that the flags describe, for the shape of `source`."""
+    routing = mixtures.routing_flag(parser)
+    with errors_in_flags({**_ARGUMENTS, **method.arguments_and_classes(), "routing": routing}):
+        gan = _build(parser, source)
+    if parser.values.augmentation_penalty is not None and gan.penalty is None:
+        raise ValueError(
+            "--augmentation_penalty needs a penalty. Received: "
+            f"{method.flag_in_words(parser)}, without. Pass --penalty, or leave it out"
+        )
+    return gan
+
+
+def _build(parser: Parser, source: "Source") -> "GAN":
     import keras
 
     import tfgans

@@ -3,11 +3,18 @@
 from typing import TYPE_CHECKING
 
 from tfgans.cli.parser import Parser
+from tfgans.cli.wording import errors_in_flags
 
 if TYPE_CHECKING:
     from tfgans.layers import InstanceNoise
 
 SCHEDULES = ("constant", "linear", "exponential", "adaptive")
+_ARGUMENTS = {
+    "stddev": "instance_noise",
+    "schedule": "noise_schedule",
+    "decay_steps": "noise_decay_steps",
+    "target_accuracy": "noise_target_accuracy",
+}
 _OPTIONS = ("noise_schedule", "noise_decay_steps", "noise_target_accuracy")
 
 
@@ -45,9 +52,10 @@ def instance_noise(parser: Parser) -> "InstanceNoise | None":
         raise ValueError(f"--noise_decay_steps is needed with --noise_schedule={schedule}")
     import tfgans
 
-    return tfgans.layers.InstanceNoise(
-        values.instance_noise,
-        schedule=schedule,
-        decay_steps=values.noise_decay_steps,
-        target_accuracy=values.noise_target_accuracy,
-    )
+    with errors_in_flags(_ARGUMENTS):
+        return tfgans.layers.InstanceNoise(
+            values.instance_noise,
+            schedule=schedule,
+            decay_steps=values.noise_decay_steps,
+            target_accuracy=values.noise_target_accuracy,
+        )

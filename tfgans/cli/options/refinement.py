@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tfgans.cli.parser import Parser
+from tfgans.cli.wording import errors_in_flags
 
 if TYPE_CHECKING:
     from tfgans.refinement import Langevin
@@ -45,8 +46,11 @@ def langevin(parser: Parser) -> "Langevin | None":
         for argument, flag in _ARGUMENTS.items()
         if values[flag].value is not None
     }
-    if values.refine == "images":
-        if values.refine_prior:
-            raise ValueError("--refine_prior needs --refine=latent. Received: --refine=images")
-        return Langevin.for_images(**options)
-    return Langevin(space=values.refine, prior=bool(values.refine_prior), **options)
+    if values.refine_prior and values.refine != "latent":
+        raise ValueError(
+            f"--refine_prior needs --refine=latent. Received: --refine={values.refine}"
+        )
+    with errors_in_flags(_ARGUMENTS):
+        if values.refine == "images":
+            return Langevin.for_images(**options)
+        return Langevin(space=values.refine, prior=bool(values.refine_prior), **options)

@@ -1,11 +1,31 @@
 """Flags of a training run: its length, its folder and its output."""
 
+import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from tfgans.cli.options import data, devices, evaluation
 from tfgans.cli.parser import Parser
 
 DEFAULT_STEPS = 2000
+# The file of the flags in the folder of a run.
+FLAGS = "flags.txt"
+# Flags of how long a run trains and of what it writes on the way: they may change.
+_OUTPUT = (
+    *("steps", "minutes", "cpu_seconds", "doctor_every", "rollbacks", "held_out"),
+    *("steps_per_epoch", "backup_every", "grid_every", "show_augmented", "evaluate_every"),
+    *evaluation.FLAGS,
+)
+# Flags that do not make another run.
+_NOT_DECIDING = frozenset(
+    {
+        *("run_dir", "resume", "dry_run", "steps_per_execution", "strategy", "num_replicas"),
+        *("data_dir", "download", "cache", "cache_dir", *_OUTPUT),
+    }
+)
+# Flags in an error.
+_NUM_LISTED = 5
 
 
 def define(parser: Parser) -> None:
@@ -22,14 +42,12 @@ def define(parser: Parser) -> None:
         "minutes",
         None,
         "limit of the training time of the whole run, after which it ends as after its last step",
-        at_least=0,
     )
     group.number(
         "cpu_seconds",
         None,
         "limit of the CPU time of the training steps of the whole run, summed over threads, "
         "without tracing, evaluations, pictures and backups",
-        at_least=0,
     )
     group.integer("batch_size", 64, "examples in an update", at_least=1)
     group.integer(
@@ -68,6 +86,12 @@ def define(parser: Parser) -> None:
     evaluation.define(parser)
     devices.define(parser)
     parser.require("run_dir")
+    for flag in ("minutes", "cpu_seconds"):
+        parser.check(
+            [flag],
+            lambda values: all(limit is None or 0 < limit < math.inf for limit in values.values()),
+            f"--{flag} must be a number above 0: the limit of the whole run",
+        )
     parser.check(
         ["steps", "steps_per_epoch", "steps_per_execution"],
         lambda values: (
@@ -117,3 +141,55 @@ def options(parser: Parser, source: Any) -> dict[str, Any]:
         "rollbacks": values.rollbacks,
         "resume": values.resume,
     }
+
+
+def refuse_ignored(parser: Parser) -> None:
+    """Raises ValueError for flags that would do nothing, since the run is complete.
+
+    They are compared with the flags of the run; a run that was made in Python has none.
+    """
+    run_dir = parser.values.run_dir
+    differences = [
+        f"{here} ({there} there)"
+        for name, (there, here) in _differences(parser, _OUTPUT).items()
+        if parser.is_set(name)
+    ]
+    if differences:
+        raise ValueError(
+            f"{run_dir} is finished, so these flags would do nothing: {_listed(differences)}. "
+            "Leave them out, raise --steps, --minutes or --cpu_seconds to train on, or choose "
+            "another --run_dir; `tfgans evaluate` measures a finished run"
+        )
+
+
+def another_run(parser: Parser, error: ValueError) -> ValueError:
+    """Returns the error of a folder with another run, with the flags that differ if there are any.
+
+    Args:
+        parser: The parsed flags.
+        error: The error of the library, with the settings that differ.
+    """
+    names = [name for name in parser.values if name not in _NOT_DECIDING]
+    differences = [
+        f"{there} there and {here} here" for there, here in _differences(parser, names).values()
+    ]
+    if not differences:
+        return error
+    run_dir = parser.values.run_dir
+    return ValueError(
+        f"{run_dir} holds another run: {_listed(differences)}. Use the flags of {run_dir}/{FLAGS} "
+        "to continue it, or choose another --run_dir"
+    )
+
+
+def _differences(parser: Parser, names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    file = Path(parser.values.run_dir, FLAGS)
+    if not file.is_file():
+        return {}
+    return parser.differences(file.read_text(encoding="utf-8", errors="replace"), *names)
+
+
+def _listed(differences: Sequence[str]) -> str:
+    rest = len(differences) - _NUM_LISTED
+    more = [f"and {rest} more"] if rest > 0 else []
+    return "; ".join([*differences[:_NUM_LISTED], *more])

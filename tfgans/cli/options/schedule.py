@@ -4,12 +4,18 @@ from typing import TYPE_CHECKING
 
 from tfgans.cli.options import method
 from tfgans.cli.parser import Parser
+from tfgans.cli.wording import errors_in_flags
 
 if TYPE_CHECKING:
     from tfgans.schedules import R3GANSchedule
 
 # What the authors end at, as a part of the start.
 _LEARNING_RATE_END, _GAMMA_END = 0.25, 0.1
+_ARGUMENTS = {
+    "num_images": "schedule_images",
+    "ema_half_life": "ema_images",
+    "augmentation": "augmentation_p",
+}
 
 
 def define(parser: Parser) -> None:
@@ -57,10 +63,11 @@ def schedule(parser: Parser) -> "R3GANSchedule | None":
 
     gamma = 1.0 if values.gamma is None else values.gamma
     rate = 2e-4 if values.learning_rate is None else values.learning_rate
-    return R3GANSchedule(
-        num_images=values.schedule_images,
-        learning_rate=(rate, _LEARNING_RATE_END * rate),
-        gamma=(gamma, _GAMMA_END * gamma),
-        ema_half_life=None if values.ema_images is None else (0.0, values.ema_images),
-        augmentation=None if values.augmentation_p is None else (0.0, values.augmentation_p),
-    )
+    with errors_in_flags(_ARGUMENTS):
+        return R3GANSchedule(
+            num_images=values.schedule_images,
+            learning_rate=(rate, _LEARNING_RATE_END * rate),
+            gamma=(gamma, _GAMMA_END * gamma),
+            ema_half_life=None if values.ema_images is None else (0.0, values.ema_images),
+            augmentation=None if values.augmentation_p is None else (0.0, values.augmentation_p),
+        )

@@ -1,0 +1,41 @@
+"""Checks where a command writes, before it works for hours."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def check_file(flag: str, path: str | os.PathLike[str]) -> None:
+    """Raises an error with the flag unless a file can be written at `path`; nothing is left there.
+
+    Args:
+        flag: Name of the flag that holds the path.
+        path: The file; it and its folder may be missing.
+
+    Raises:
+        ValueError: If a folder is at the path, or a file is above it.
+        OSError: If the lowest folder of it that exists cannot be written.
+    """
+    if Path(path).is_dir():
+        raise ValueError(f"--{flag} must be a file. Received: {path}, which is a folder")
+    _check(flag, Path(path).absolute().parent, path)
+
+
+def check_folder(flag: str, path: str | os.PathLike[str]) -> None:
+    """Raises an error with the flag unless files can be written in a folder; see `check_file`."""
+    _check(flag, Path(path).absolute(), path)
+
+
+def _check(flag: str, folder: Path, path: str | os.PathLike[str]) -> None:
+    lowest = next(place for place in (folder, *folder.parents) if place.exists())
+    if not lowest.is_dir():
+        raise ValueError(
+            f"--{flag}={path} cannot be written: {lowest} is a file. Choose another place"
+        )
+    try:
+        with tempfile.TemporaryFile(dir=lowest):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"--{flag}={path} cannot be written: {error.strerror} in {lowest}. Choose another place"
+        ) from error
