@@ -1208,6 +1208,7 @@ class GAN(keras.Model):
             callbacks: List of `keras.callbacks.Callback`. `SwapEMAWeights`, `TerminateOnNaN`,
                 checkpoints in HDF5 and monitors of a single "loss" raise an error that says what to
                 use instead. Setting `model.optimizer.learning_rate` changes both players' rates.
+                Weights that `EarlyStopping` restores include the step, but not the optimizers.
             validation_split: Float in [0, 1), the fraction of an array to hold out, from its end.
             validation_data: Examples for `evaluate` after an epoch, as `x`; of a conditional model
                 a pair of arrays, or a dataset of pairs.

@@ -11,6 +11,12 @@ from tfgans.types import Inputs, Shape
 
 def input_shape(network: keras.Model, role: str) -> tuple[int | None, ...]:
     """Returns the input shape of a built network, without that of labels."""
+    if isinstance(getattr(network, "input", None), Mapping):
+        raise ValueError(
+            f"The {role} must take a tensor, or the list [tensor, labels]. Received: a model whose "
+            f"inputs are the dictionary {sorted(network.input)}. Build it of a list of inputs, say "
+            "`keras.Model(model.inputs, model.output)`"
+        )
     shape = _input_shapes(network)
     return _without_batch(shape[0] if takes_labels(network) else shape, role, "input")
 

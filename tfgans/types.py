@@ -10,7 +10,7 @@ import tensorflow as tf
 Inputs: TypeAlias = tf.Tensor | Sequence[tf.Tensor]
 # The result of `get_config`; Keras does not type its values.
 Config: TypeAlias = dict[str, Any]
-# The shape of an example or latent, without the batch axis.
+# A shape; sizes that are not fixed are None.
 Shape: TypeAlias = tuple[int | None, ...]
 # What a step logs: scalars by name.
 Logs: TypeAlias = dict[str, tf.Tensor]

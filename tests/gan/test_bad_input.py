@@ -50,6 +50,12 @@ def in_half_precision(build):
         keras.config.set_dtype_policy(before)
 
 
+def of_dictionary(key):
+    inputs = keras.Input((4,), name=key)
+    outputs = layers.Reshape((8, 8, 1))(layers.Dense(64)(inputs))
+    return keras.Model({key: inputs}, outputs)
+
+
 def dictionary(network, key):
     return keras.Model(network.inputs, {key: network.output})
 
@@ -82,7 +88,7 @@ def dictionary(network, key):
         ({"discriminator_steps": lambda: 0}, "`discriminator_steps` must be .* at least 1"),
         ({"ema": lambda: 1.0}, r"`ema` must be None or a float in \[0, 1\)"),
         ({"ema": lambda: -0.1}, "`ema` must be"),
-        ({"generator": not_clonable, "ema": lambda: 0.9}, "`ema` keeps one of the generator"),
+        ({"generator": not_clonable, "ema": lambda: 0.9}, "made from its config .for `ema`"),
         (
             {"generator": lambda: in_half_precision(tiny.generator), "ema": lambda: 0.9},
             r"`ema` needs weights of float32 or more.*in bfloat16\. Use the policy",
@@ -91,6 +97,10 @@ def dictionary(network, key):
         (
             {"generator": lambda: dictionary(tiny.generator(), "images")},
             r"The generator must return a tensor.*\['images'\]",
+        ),
+        (
+            {"generator": lambda: of_dictionary("z")},
+            r"generator must take a tensor.*dictionary \['z'\]",
         ),
         (
             {"discriminator": lambda: dictionary(tiny.discriminator(), "logit")},

@@ -290,6 +290,7 @@ def test_evaluation_is_that_of_one_device(untrained, num, batch_size, replicas):
     ("make", "compiled", "message"),
     [
         (wgan_gp, {"jit_compile": True}, "XLA does not compile a step of several replicas"),
+        (wgan_gp, {"steps_per_execution": 2}, "replicas take one training step in a call"),
         (
             lambda: tfgans.NonSaturatingGAN(*tiny.mixtures(2, 2, routing="categorical")),
             {},
@@ -320,7 +321,15 @@ def test_evaluation_is_that_of_one_device(untrained, num, batch_size, replicas):
             "`critic_warmup` runs on a single device",
         ),
     ],
-    ids=["XLA", "categorical", "statistics in parts", "lazy penalty", "clipping", "warm-up"],
+    ids=[
+        "XLA",
+        "steps of a call",
+        "categorical",
+        "statistics in parts",
+        "lazy penalty",
+        "clipping",
+        "warm-up",
+    ],
 )
 def test_what_replicas_cannot_do_is_refused_at_once(make, compiled, message):
     with tiny.replicas(2).scope():
