@@ -72,7 +72,8 @@ def check_callbacks(
         saves_models = isinstance(callback, keras.callbacks.ModelCheckpoint)
         if saves_models and not callback.save_weights_only:
             check_model_path(callback.filepath)
-        if not saves_models or callback.save_best_only:
+        # By default Keras's checkpoints name `val_loss`, which they do not read.
+        if not saves_models or callback.save_best_only or callback.monitor != "val_loss":
             _check_monitor(callback, log_names, validates)
 
 

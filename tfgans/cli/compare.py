@@ -88,7 +88,7 @@ COMMAND = Command(
     examples=(
         "runs/table",
         "'runs/r3gan-*' runs/wgan_gp --out=reports/table",
-        "runs/table --metrics=frechet_distance,recall --test=rank --baseline=runs/table/wgan-0",
+        "runs/table --metrics=recall --test=rank --baseline=runs/table/model=wgan,seed=0",
     ),
     define=define,
     run=compare,

@@ -37,7 +37,11 @@ def report(parser: Parser, places: Sequence[str]) -> int:
 COMMAND = Command(
     name="report",
     summary="Reports on a run, also while it trains: curves, samples, findings, settings.",
-    examples=("runs/digits", "runs/digits --out=reports/digits", "runs/table/wgan_gp-0 --out=wgan"),
+    examples=(
+        "runs/digits",
+        "runs/digits --out=reports/digits",
+        "runs/table/model=wgan_gp,seed=0 --out=wgan",
+    ),
     define=define,
     run=report,
     operand="RUN",

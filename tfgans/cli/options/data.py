@@ -77,9 +77,7 @@ def _define_place(parser: Parser, title: str) -> Group:
         "split", "train", "part of the dataset, such as train, test or train[:90%]", value="NAME"
     )
     group.words("image_size", "side, or height,width, to which images are resized", value="SIZE")
-    group.choice(
-        "fit", "crop", FITS, "how to fit images with another aspect ratio: crop, pad or stretch"
-    )
+    group.choice("fit", "crop", FITS, "how to fit images with another aspect ratio")
     group.string(
         "background",
         "white",
