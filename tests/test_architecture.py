@@ -66,7 +66,7 @@ IMPORTS = {
         "regularizers",
     },
     "sampling": {"players", "refinement"},
-    "export": {"pictures", "players", "sampling", "serving.client"},
+    "export": {"mixtures", "pictures", "players", "sampling", "serving.client"},
     "gan": {
         *("augmentation", "regularizers"),
         *("averages", "callback_checks", "data", "executions", "export", "layers", "logs"),

@@ -82,3 +82,13 @@ def test_a_schedule_is_not_overwritten():
     with pytest.raises(ValueError, match="must be a number"):
         rates.learning_rate = 0.05
     assert float(rates.learning_rate) == pytest.approx(0.1)
+
+
+def test_what_is_excluded_from_weight_decay_is_carried_over():
+    old, new = ([keras.Variable([1.0], name=name) for name in ("kernel", "bias")] for _ in range(2))
+    optimizer = keras.optimizers.AdamW(weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_list=old[1:])
+    optimizer.build(old)
+    copy = optimizers.carry_over(optimizer, list(zip(new, old, strict=True)), lambda slot: slot)
+    copy.apply([tf.zeros([1])] * 2, new)
+    assert new[0].numpy() < 1 == new[1].numpy()

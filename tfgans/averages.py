@@ -7,10 +7,7 @@ _HALF = ("float16", "bfloat16")
 
 
 def copy_network(network: keras.Model) -> keras.Model:
-    """Returns a network of the same architecture with the same weights.
-
-    Its name is that of the network with "_average" after it, so that `summary` distinguishes the
-    two.
+    """Returns a network of the same architecture and name with the same weights.
 
     Raises:
         ValueError: If the network cannot be made again from its config.
@@ -25,7 +22,7 @@ def copy_network(network: keras.Model) -> keras.Model:
             f"`DCD.from_gan`). Received: {type(network).__name__}, which cannot be copied. {advice}"
             f"Keras says: {error}"
         ) from error
-    copy.name = f"{network.name}_average"
+    copy.name = network.name
     if not copy.built:
         copy.build(network.input_shape)
     copy.set_weights(network.get_weights())

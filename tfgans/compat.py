@@ -30,7 +30,6 @@ __all__ = [
     "SafeModeScope",
     "adam_moments",
     "all_layers",
-    "carry_weight_decay",
     "inside_xla",
     "op_def_registry",
     "optimized_variables",
@@ -44,6 +43,7 @@ __all__ = [
     "stored_precision",
     "tunes_steps_per_execution",
     "untrack_layer",
+    "uses_weight_decay",
 ]
 
 
@@ -208,23 +208,12 @@ def stored_precision() -> contextlib.AbstractContextManager[None]:
     return AutocastScope(None)
 
 
-def carry_weight_decay(
-    source: keras.optimizers.Optimizer,
-    target: keras.optimizers.Optimizer,
-    pairs: Sequence[tuple[keras.Variable, keras.Variable]],
-) -> None:
-    """Excludes from weight decay what an optimizer excludes.
+def uses_weight_decay(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) -> bool:
+    """Returns whether an optimizer does not exclude a variable from weight decay.
 
     Keras 3.15 keeps the exclusions in private attributes, which are not in the config.
-
-    Args:
-        source: Built optimizer with weight decay.
-        target: Optimizer that is not built.
-        pairs: Pairs of a variable of `target` and the variable of `source` that it continues.
     """
-    excluded = [new for new, old in pairs if not source._use_weight_decay(old)]
-    if excluded:
-        target.exclude_from_weight_decay(var_list=excluded)
+    return bool(optimizer._use_weight_decay(variable))
 
 
 def profiles_batches(callback: keras.callbacks.TensorBoard) -> bool:

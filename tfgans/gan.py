@@ -39,7 +39,7 @@ from tfgans.data.label_checks import check_labels
 from tfgans.determinism import deterministic_compilation
 from tfgans.layers import InstanceNoise
 from tfgans.logs import LogMeans
-from tfgans.mixtures import perturbation
+from tfgans.mixtures import components_of, perturbation
 from tfgans.objectives import Objective
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.players import DiscriminatorPlayer, GeneratorPlayer, Player
@@ -212,6 +212,7 @@ class GAN(keras.Model):
         if ema is not None:
             averages.check_precision(generator)
             average = averages.copy_network(generator)
+            average.name = f"{generator.name}_average"
             average.trainable = False
         # Keras tracks the layers among the attributes.
         self._discriminator, self._instance_noise = discriminator, instance_noise
@@ -561,7 +562,7 @@ class GAN(keras.Model):
         self._take_components([*range(count), component])
         key = random.key(self.seed, ReservedStep.PERTURBATION, self.step, count)
         copy, average = (
-            None if network is None else GeneratorPlayer(network).components[-1]
+            None if network is None else components_of(network)[-1]
             for network in (self.generator, self.ema_generator)
         )
         perturbation.perturb(copy, average, noise=noise, key=key)
@@ -1564,8 +1565,7 @@ class GAN(keras.Model):
         verbose = False if verbose is None else verbose
         generator = self.sampling_generator
         if component is not None:
-            components = GeneratorPlayer(generator).components
-            generator = components[self._sampler.check_component(component)]
+            generator = components_of(generator)[self._sampler.check_component(component)]
         if format != "tf_saved_model":
             if (class_names, card, keep) != (None, None, None):
                 raise ValueError(
@@ -1604,7 +1604,7 @@ class GAN(keras.Model):
             "latent_shape": list(self.latent_shape),
             "image_shape": list(self._sampler.example_shape),
             "num_classes": self.num_classes,
-            "num_components": GeneratorPlayer(exported).num_components,
+            "num_components": len(components_of(exported)),
             **({} if component is None else {"component": component}),
         }
 
@@ -1772,16 +1772,24 @@ class GAN(keras.Model):
         return {
             "generator_optimizer": serialize(self.generator_optimizer),
             "discriminator_optimizer": serialize(self.discriminator_optimizer),
+            # The config of an optimizer does not have it.
+            "excluded_from_weight_decay": {
+                "generator": optimizers.excluded_from_weight_decay(self.generator_optimizer),
+                "discriminator": optimizers.excluded_from_weight_decay(
+                    self.discriminator_optimizer
+                ),
+            },
             **self._compile_options,
         }
 
     def compile_from_config(self, config: Config) -> None:
         """Compiles the model with the result of `get_compile_config`."""
-        self.compile(
-            **{
-                name: keras.saving.deserialize_keras_object(value)
-                if isinstance(value, dict)
-                else value
-                for name, value in config.items()
-            }
-        )
+        options = dict(config)
+        excluded = options.pop("excluded_from_weight_decay", {})
+        for name, player in self.players.items():
+            optimizer = keras.saving.deserialize_keras_object(options[f"{name}_optimizer"])
+            optimizers.exclude_from_weight_decay(
+                optimizer, player.network.trainable_variables, excluded.get(name, [])
+            )
+            options[f"{name}_optimizer"] = optimizer
+        self.compile(**options)

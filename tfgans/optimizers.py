@@ -206,9 +206,12 @@ def carry_over(
     """
     before, slots = _divided_state(optimizer)
     copy = type(optimizer).from_config(optimizer.get_config())
-    if inner_optimizer(optimizer).weight_decay is not None:
-        compat.carry_weight_decay(inner_optimizer(optimizer), inner_optimizer(copy), sources)
-    copy.build([variable for variable, _ in sources])
+    optimized = compat.optimized_variables(inner_optimizer(optimizer))
+    excluded = {id(optimized[number]) for number in excluded_from_weight_decay(optimizer)}
+    numbers = [number for number, (_, source) in enumerate(sources) if id(source) in excluded]
+    variables = [variable for variable, _ in sources]
+    exclude_from_weight_decay(copy, variables, numbers)
+    copy.build(variables)
     after, new_slots = _divided_state(copy)
     for old, new in zip(before, after, strict=True):
         new.assign(old.value)
@@ -217,6 +220,27 @@ def carry_over(
             value = old.numpy()
             new.assign(value if variable.shape == source.shape else resize(value))
     return copy
+
+
+def excluded_from_weight_decay(optimizer: Optimizer) -> list[int]:
+    """Returns the numbers of the variables that a built optimizer excludes from weight decay."""
+    inner = inner_optimizer(optimizer)
+    if inner.weight_decay is None:
+        return []
+    return [
+        number
+        for number, variable in enumerate(compat.optimized_variables(inner))
+        if not compat.uses_weight_decay(inner, variable)
+    ]
+
+
+def exclude_from_weight_decay(
+    optimizer: Optimizer, variables: Sequence[keras.Variable], numbers: Sequence[int]
+) -> None:
+    """Excludes some of the variables that an optimizer will be built for from weight decay."""
+    if numbers:
+        excluded = [variables[number] for number in numbers]
+        inner_optimizer(optimizer).exclude_from_weight_decay(var_list=excluded)
 
 
 def check_carry_over(optimizer: Optimizer) -> None:

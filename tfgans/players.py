@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tfgans import compat, optimizers, random, replicas, shapes
 from tfgans.layers import MinibatchStdDev, SpectralNormalization
-from tfgans.mixtures import Mixture, MixtureDiscriminator, MixtureGenerator
+from tfgans.mixtures import Mixture, MixtureDiscriminator, MixtureGenerator, components_of
 from tfgans.mixtures.idle_components import restore_idle_components
 from tfgans.mixtures.mixture import holds_mixture
 from tfgans.mixtures.routing import assignment_order, slice_sizes
@@ -46,9 +46,7 @@ class Player:
     def __init__(self, network: keras.Model) -> None:
         self.network = network
         self._mixture = network if isinstance(network, Mixture) else None
-        self.components: list[keras.Model] = (
-            [network] if self._mixture is None else list(self._mixture.components)
-        )
+        self.components: list[keras.Model] = components_of(network)
         self.optimizer: keras.optimizers.Optimizer | None = None
         self.accumulate_steps = 1
         if self.routing == "categorical" and self.has_layer_losses:

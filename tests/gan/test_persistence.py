@@ -165,6 +165,23 @@ def test_what_cannot_be_copied_has_no_average():
         tfgans.NonSaturatingGAN(with_lambda(), tiny.discriminator(), ema=0.9)
 
 
+def test_a_copy_has_the_name_of_the_network():
+    gan = tiny.gan(ema=0.9)
+    dcd = tfgans.DCD.from_gan(gan)
+    assert dcd.generator.name == gan.ema_generator.name == "tiny_generator_average"
+    assert dcd.discriminator.name == "tiny_discriminator"
+
+
+def test_what_is_excluded_from_weight_decay_stays_so(tmp_path):
+    gan = tiny.gan(compiled=False)
+    optimizer = keras.optimizers.AdamW(0.01, weight_decay=10.0)
+    optimizer.exclude_from_weight_decay(var_names=["kernel"])
+    gan.compile("adam", optimizer, run_eagerly=True)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    tiny.assert_same_state(train(loaded, 1), train(gan, 1))
+
+
 def test_an_augmentation_that_a_regularizer_shares_stays_shared(tmp_path):
     ada = tfgans.augmentation.AdaptiveAugment("bg", target=None, initial_p=0.3)
     consistency = tfgans.regularizers.ConsistencyRegularization(augmentation=ada)

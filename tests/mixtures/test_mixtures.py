@@ -272,8 +272,9 @@ def test_bad_generators(make, message):
         (lambda: points(weight_learning_rate=float("nan")), "`weight_learning_rate`.*nan"),
         (lambda: points(seed=0.5), "`seed` must be an integer.*0.5"),
         (
-            lambda: points(weight_update="softmax", weight_learning_rate=0.1),
-            "the player's optimizer moves the weights.*0.1",
+            # Of the default too.
+            lambda: points(weight_update="softmax", weight_learning_rate=0.01),
+            "the player's optimizer moves the weights.*0.01",
         ),
         (lambda: points(trainable="no"), "`trainable` must be True or False.*'no'"),
         *(
@@ -294,6 +295,13 @@ def test_bad_generators(make, message):
 def test_bad_options(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_rate_of_the_weights_is_of_exponentiated_gradient():
+    for update, rate in (("exponentiated_gradient", 0.01), ("softmax", None)):
+        mixture = points(weight_update=update)
+        for same in (mixture, type(mixture).from_config(mixture.get_config())):
+            assert same.weight_learning_rate == rate
 
 
 def test_a_frozen_mixture_stays_frozen(tmp_path):

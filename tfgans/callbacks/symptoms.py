@@ -309,7 +309,8 @@ def collapsed_components(reading: Reading, earlier: Sequence[Reading]) -> list[F
 
 def advice_on_weights(player: str, settings: Config) -> str:
     """Returns what to change if a component of a mixture with these settings dies."""
-    slower = f"lower `weight_learning_rate` (it is {settings['weight_learning_rate']:g})"
     if settings["weight_update"] == "softmax":
         slower = f"lower the learning rate of the {player}'s optimizer, which moves the weights"
+    else:
+        slower = f"lower `weight_learning_rate` (it is {settings['weight_learning_rate']:g})"
     return f"raise `entropy_weight` (it is {settings['entropy_weight']:g}), or {slower}"

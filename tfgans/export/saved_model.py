@@ -23,7 +23,7 @@ from tfgans.export.self_check import (
 )
 from tfgans.export.signatures import DRAWN, GeneratorSignatures, Signature
 from tfgans.export.warmup import write_warmup
-from tfgans.players import GeneratorPlayer
+from tfgans.mixtures import components_of
 from tfgans.sampling import DrawLatents, Sampler, latent_shape
 
 # Endings of model files, and what writes them.
@@ -201,7 +201,7 @@ def checked_latent_shape(generator: keras.Model, num_classes: int | None) -> tup
     inputs = shapes.with_labels(tf.zeros([2, *shape]), labels)
     # A GPU does not check the classes of an embedding.
     with tf.device("CPU:0"), _as_unknown_classes(num_classes):
-        for component in GeneratorPlayer(generator).components:
+        for component in components_of(generator):
             _check_output_type(component(inputs, training=False))
     return shape
 

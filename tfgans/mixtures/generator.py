@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks, random, shapes
-from tfgans.mixtures.mixture import DEFAULT_RATE, Mixture
+from tfgans.mixtures.mixture import Mixture
 from tfgans.random import Role
 from tfgans.types import Config, Inputs, Shape
 from tfgans.weighted import Weighted
@@ -50,7 +50,7 @@ class MixtureGenerator(Mixture):
         weight_update: "exponentiated_gradient" or "softmax". Default: "exponentiated_gradient".
         entropy_weight: Float of at least 0. Default: 0.05.
         weight_learning_rate: Float of at least 0, the rate of exponentiated gradient; 0 keeps the
-            weights as they are. Default: 0.01.
+            weights as they are; with "softmax" only None. Default: 0.01.
         seed: Int, of the assignment of latents to components where `component` is None. Default: 0.
         trainable: Bool, whether the components and their weights train. Default: True.
         name: String, optional.
@@ -91,7 +91,7 @@ class MixtureGenerator(Mixture):
         routing: str = "slices",
         weight_update: str = "exponentiated_gradient",
         entropy_weight: float = 0.05,
-        weight_learning_rate: float = DEFAULT_RATE,
+        weight_learning_rate: float | None = None,
         seed: int = 0,
         trainable: bool = True,
         name: str | None = None,

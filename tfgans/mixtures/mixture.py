@@ -24,7 +24,7 @@ from tfgans.weighted import Weighted
 
 ROUTINGS = ("slices", "all", "categorical")
 WEIGHT_UPDATES = ("exponentiated_gradient", "softmax")
-DEFAULT_RATE = 0.01
+_DEFAULT_RATE = 0.01
 
 
 class MixtureOptions(TypedDict, total=False):
@@ -33,7 +33,7 @@ class MixtureOptions(TypedDict, total=False):
     routing: str
     weight_update: str
     entropy_weight: float
-    weight_learning_rate: float
+    weight_learning_rate: float | None
     seed: int
     trainable: bool
     name: str | None
@@ -50,7 +50,7 @@ class Mixture(keras.Model):
         routing: "slices", "all" or "categorical".
         weight_update: "exponentiated_gradient" or "softmax".
         entropy_weight: Float of at least 0.
-        weight_learning_rate: Float of at least 0.
+        weight_learning_rate: Float of at least 0, or None.
         trainable: Bool, whether the components and their weights train.
         name: String, optional.
     """
@@ -62,7 +62,7 @@ class Mixture(keras.Model):
         routing: str = "slices",
         weight_update: str = "exponentiated_gradient",
         entropy_weight: float = 0.05,
-        weight_learning_rate: float = DEFAULT_RATE,
+        weight_learning_rate: float | None = None,
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
@@ -76,14 +76,7 @@ class Mixture(keras.Model):
         self.routing = checks.choice("routing", routing, ROUTINGS)
         self.weight_update = checks.choice("weight_update", weight_update, WEIGHT_UPDATES)
         self.entropy_weight = checks.non_negative("entropy_weight", entropy_weight)
-        rate = checks.non_negative("weight_learning_rate", weight_learning_rate)
-        if weight_update == "softmax" and rate != DEFAULT_RATE:
-            raise ValueError(
-                "`weight_learning_rate` applies to weight_update='exponentiated_gradient': with "
-                "'softmax' the player's optimizer moves the weights, at its rate. "
-                f"Received: {checks.short(weight_learning_rate)}. Leave it out"
-            )
-        self.weight_learning_rate = rate
+        self.weight_learning_rate = _checked_rate(weight_update, weight_learning_rate)
         self.log_weights = self.add_weight(
             name="log_weights",
             shape=(self.num_components,),
@@ -234,8 +227,7 @@ class Mixture(keras.Model):
         for index, origin in enumerate(indices):
             network = self.components[origin]
             if origin in indices[:index]:
-                name, network = network.name, averages.copy_network(network)
-                network.name = name
+                network = averages.copy_network(network)
             networks.append(network)
         mixture = type(self)(networks, **self.settings(), trainable=self.trainable, name=self.name)
         shares = -np.log([indices.count(origin) for origin in indices])
@@ -352,6 +344,19 @@ def check_components(components: Sequence[keras.Model]) -> list[keras.Model]:
                 "anew"
             )
     return networks
+
+
+def _checked_rate(weight_update: str, rate: float | None) -> float | None:
+    """Returns the rate of exponentiated gradient; None with "softmax", which has no rate."""
+    if weight_update != "softmax":
+        return checks.non_negative("weight_learning_rate", _DEFAULT_RATE if rate is None else rate)
+    if rate is not None:
+        raise ValueError(
+            "`weight_learning_rate` applies to weight_update='exponentiated_gradient': with "
+            "'softmax' the player's optimizer moves the weights, at its rate. "
+            f"Received: {checks.short(rate)}. Leave it out"
+        )
+    return None
 
 
 def components_of(network: keras.Model) -> list[keras.Model]:
