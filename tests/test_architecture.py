@@ -41,7 +41,8 @@ IMPORTS = {
     "backend": set(),
     "callback_checks": {"optimizers"},
     "data": {"replicas"},
-    "engines": {"freed_memory"},
+    "engines": {"freed_memory", "quiet"},
+    "quiet": set(),
     "executions": set(),
     "freed_memory": set(),
     "layers": set(),
@@ -81,7 +82,7 @@ IMPORTS = {
         ),
         *("replicas", "determinism", "sampling", "saving", "state", "views"),
     },
-    "views": {"augmentation", "layers", "logs", "objectives"},
+    "views": {"augmentation", "layers", "logs"},
     "methods": {
         *("augmentation", "regularizers"),
         *("averages", "data", "gan", "layers", "objectives", "optimizers", "penalties"),
@@ -106,7 +107,7 @@ IMPORTS = {
     "cli": {
         *("augmentation", "comparison", "freed_memory", "regularizers"),
         *("data", "engines", "evaluation", "export", "gan", "labs", "layers", "objectives"),
-        *("penalties", "sweep"),
+        *("penalties", "quiet", "sweep"),
         *("metrics", "pictures", "refinement", "schedules", "serving", "serving.server", "tfgans"),
         "training",
     },

@@ -15,7 +15,7 @@ def copy_network(network: keras.Model) -> keras.Model:
     try:
         copy = keras.models.clone_model(network)
     except (NotImplementedError, TypeError, ValueError) as error:
-        # A ValueError is of a layer that Keras has a config of, and says what to do.
+        # Keras raises ValueError for a layer that has a config, and its message says what to do.
         advice = "" if isinstance(error, ValueError) else "Give it `get_config` and `from_config`. "
         raise ValueError(
             "A copy of a network is made from its config (for `ema`, `split_component`, "

@@ -72,8 +72,10 @@ def check_callbacks(
         saves_models = isinstance(callback, keras.callbacks.ModelCheckpoint)
         if saves_models and not callback.save_weights_only:
             check_model_path(callback.filepath)
-        # By default Keras's checkpoints name `val_loss`, which they do not read.
-        if not saves_models or callback.save_best_only or callback.monitor != "val_loss":
+        if not saves_models or callback.save_best_only:
+            _check_monitor(callback, log_names, validates)
+        elif callback.mode == "auto" and callback.monitor not in ("loss", "val_loss"):
+            # Keras does not read the monitor, but must know its direction.
             _check_monitor(callback, log_names, validates)
 
 

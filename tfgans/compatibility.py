@@ -31,7 +31,8 @@ def check_networks(
             "`generator` and `discriminator` must be two networks. Received the same network twice"
         )
     ids = {id(variable) for variable in generator.network.variables}
-    shared = [variable for variable in discriminator.network.variables if id(variable) in ids]
+    trained = discriminator.network.trainable_variables
+    shared = [variable for variable in trained if id(variable) in ids]
     if shared:
         raise ValueError(
             "The networks must not share layers: each player would change the weights of the "
@@ -86,17 +87,25 @@ def check_game(
 
 
 def check_terms(
-    objective: Objective, terms: tf.Tensor | tuple[tf.Tensor, tf.Tensor], logits: tf.Tensor
+    objective: Objective,
+    terms: tf.Tensor | tuple[tf.Tensor, tf.Tensor],
+    real_logits: tf.Tensor | None,
+    fake_logits: tf.Tensor,
 ) -> None:
     """Raises ValueError unless each term of a loss is a number for each logit.
 
     Args:
         objective: The objective, whose loss a user may have written.
-        terms: What its loss returned.
-        logits: Float [rows, columns], the logits of the fakes.
+        terms: What its loss returned: the terms on real and fake examples, or those on the fakes.
+        real_logits: Float [rows, columns], or None where the loss does not get them.
+        fake_logits: Float [rows, columns].
     """
-    for term in terms if isinstance(terms, tuple) else (terms,):
-        if term.shape.rank != 2 or term.shape[1] != logits.shape[1]:
+    if isinstance(terms, tuple):
+        pairs = list(zip(terms, (real_logits, fake_logits), strict=True))
+    else:
+        pairs = [(terms, fake_logits)]
+    for term, logits in pairs:
+        if not term.shape.is_compatible_with(logits.shape):
             raise ValueError(
                 "The losses of an objective must return terms of the shape of the logits, "
                 f"{logits.shape}, before any mean. Received: a term of shape {term.shape} of "

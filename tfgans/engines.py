@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from tfgans import checks
+from tfgans import checks, quiet
 from tfgans.freed_memory import keep_freed_memory
 
 T = TypeVar("T")
@@ -221,8 +221,9 @@ def _measure(task: Task) -> TaskResult:
 
 
 def _forget_others(seed: int) -> None:
-    """Resets Keras to the state before the first run of the process, as far as Keras can."""
-    # Before the first run too, whose seed and CPU seconds must not depend on what it imports.
+    """Puts Keras in the state of a new process, with the seed of the run, as far as it can."""
+    # The first run of a process too: it must have its seed, and not pay for these imports.
+    quiet.start_tensorflow()
     import keras
     import tensorflow as tf
 

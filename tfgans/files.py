@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,11 +92,23 @@ def move_into_place(temporary: Path, path: Path) -> None:
 
 
 def check_folder(folder: str | os.PathLike[str]) -> None:
-    """Raises ValueError if no folder can be made at `folder`: a file is there or above."""
+    """Raises an error unless files can be written in `folder`, which may be new; leaves nothing.
+
+    Raises:
+        ValueError: If a file is there or above.
+        OSError: If the lowest folder of it that exists cannot be written.
+    """
     folder = path(folder)
     lowest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not lowest.is_dir():
         raise ValueError(f"{folder} must be a folder, or new. Received: {lowest} is a file")
+    try:
+        with tempfile.TemporaryFile(dir=lowest):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"{folder} cannot be written: {error.strerror} in {lowest}. Choose another place"
+        ) from error
 
 
 def write_text(target: str | os.PathLike[str], text: str) -> None:

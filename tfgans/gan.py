@@ -193,7 +193,7 @@ class GAN(keras.Model):
         self.penalty = penalty
         self.discriminator_steps = checks.positive_int("discriminator_steps", discriminator_steps)
         self.weight_clip = weight_clip
-        self._views = Views(augmentation, instance_noise, objective)
+        self._views = Views(augmentation, instance_noise, objective.decision_threshold)
         self.regularizers = tuple(regularizers)
         layers = [part.state for part in (augmentation, *regularizers) if part is not None]
         # A regularizer may have the augmentation of the model.
@@ -231,8 +231,6 @@ class GAN(keras.Model):
         self._tuner = executions.StepsPerExecutionTuner([])
         self._begins_training = False
         self.built = True
-        moves_noise = instance_noise is not None and instance_noise.schedule != "constant"
-        state.claim([*self._moving_state, *([instance_noise] if moves_noise else [])])
 
     def _check_scope(self, generator: keras.Model, discriminator: keras.Model) -> None:
         """Raises ValueError if the strategy in scope did not create the variables of a part."""
@@ -369,7 +367,7 @@ class GAN(keras.Model):
                 tenth of a second, but never past a step that a callback must see. A callback with
                 an attribute `every_steps`, such as those of tfgans, must see its multiples; any
                 other callback with batch-level hooks must see every step. Under a strategy, or with
-                `run_eagerly`, "auto" is 1; several replicas take no other number.
+                `run_eagerly`, "auto" is 1; several replicas require 1 or "auto".
             jit_compile: Bool, whether to compile the step with XLA.
             accumulate_steps: Int of at least 1, micro-batches per update, for batches that do not
                 fit in memory: they are processed in turn, and their gradients are summed. The
@@ -431,6 +429,9 @@ class GAN(keras.Model):
             player.check_optimizer(optimizer)
         self._check_optimizers(ready)
         self._check_metric_names()
+        noise = self.instance_noise
+        moves_noise = noise is not None and noise.schedule != "constant"
+        state.claim([*self._moving_state, *([noise] if moves_noise else [])], self)
         self._warn_of_frozen_players()
         # `optimizer=None` keeps Keras from adding a third optimizer, RMSprop, to every checkpoint.
         # For "auto" Keras takes single steps, which `executions` puts together.
@@ -1086,7 +1087,7 @@ class GAN(keras.Model):
                 *(real_values, fake_logits.values, fake_weights),
                 training=training,
             )
-        compatibility.check_terms(self.objective, terms, fake_logits.values)
+        compatibility.check_terms(self.objective, terms, real_values, fake_logits.values)
         return terms
 
     # Evaluation and logs.

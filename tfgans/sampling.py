@@ -283,14 +283,14 @@ class Sampler:
         Args:
             n: Int of at least 1.
             seed: Int.
-            labels: Int32 [n]. Default: None, drawn from the seed.
+            labels: Int32 [n], checked by the caller. Default: None, drawn from the seed.
             component: Int. Default: None, drawn from the seed.
             truncation: Float above 0. Default: None, the latents as drawn.
             refinement: `tfgans.refinement.Langevin`. Default: None, no refinement.
             batch_size: Int of at least 1, examples per call of the generator.
 
         Raises:
-            ValueError: If an argument is out of its range.
+            ValueError: If another argument is out of its range.
         """
         keys = sample_keys(seed, n)
         checks.positive_int("batch_size", batch_size)
@@ -310,9 +310,14 @@ class Sampler:
         if refinement is not None:
             self.check_refinement(refinement)
         make = self._sample_graph(refinement, truncates=truncation is not None)
-        chunks = [slice(first, first + batch_size) for first in range(0, n, batch_size)]
-        examples = [make(*(values[chunk] for values in rows)) for chunk in chunks]
-        return np.concatenate([batch.numpy() for batch in examples])
+        examples = np.empty(0, np.float32)
+        for first in range(0, n, batch_size):
+            batch = slice(first, first + batch_size)
+            made = make(*(values[batch] for values in rows)).numpy()
+            if first == 0:
+                examples = np.empty((n, *made.shape[1:]), made.dtype)
+            examples[batch] = made
+        return examples
 
     def sample_components(self, n: int, seed: int) -> np.ndarray:
         """Returns int32 [n]: the component of each example of `sample(n, seed)`.
@@ -385,7 +390,7 @@ def latent_shape(generator: keras.Model) -> tuple[int, ...]:
 
 
 def _graph_of_keys(
-    function: Callable[..., tf.Tensor], *more: tf.TensorSpec
+    function: Callable[..., tf.Tensor], *other_inputs: tf.TensorSpec
 ) -> tf.types.experimental.PolymorphicFunction:
-    """Returns the compiled function of keys, and of `more` inputs."""
-    return tf.function(function, input_signature=[_KEYS, *more], autograph=False)
+    """Returns the compiled function of keys and other inputs."""
+    return tf.function(function, input_signature=[_KEYS, *other_inputs], autograph=False)

@@ -14,8 +14,8 @@ def input_shape(network: keras.Model, role: str) -> tuple[int | None, ...]:
     if isinstance(getattr(network, "input", None), Mapping):
         raise ValueError(
             f"The {role} must take a tensor, or the list [tensor, labels]. Received: a model whose "
-            f"inputs are the dictionary {sorted(network.input)}. Build it of a list of inputs, say "
-            "`keras.Model(model.inputs, model.output)`"
+            f"inputs are the dictionary {sorted(network.input)}. Build it from a list of inputs, "
+            "for example `keras.Model(model.inputs, model.output)`"
         )
     shape = _input_shapes(network)
     return _without_batch(shape[0] if takes_labels(network) else shape, role, "input")

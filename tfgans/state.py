@@ -49,21 +49,28 @@ class State(keras.layers.Layer):
         )
 
 
-# The layers whose state a model moves.
-_claimed: weakref.WeakSet[keras.layers.Layer] = weakref.WeakSet()
+# The model that moves the state of a layer.
+_owners: weakref.WeakKeyDictionary[keras.layers.Layer, weakref.ref[keras.Model]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
-def claim(layers: Iterable[keras.layers.Layer]) -> None:
-    """Marks layers whose state a model moves; raises ValueError for those of another model."""
+def claim(layers: Iterable[keras.layers.Layer], model: keras.Model) -> None:
+    """Makes a model the only one that moves the state of layers.
+
+    Raises:
+        ValueError: If another model that still exists moves the state of one of them.
+    """
     layers = list(layers)
     for layer in layers:
-        if layer in _claimed:
+        owner = _owners[layer]() if layer in _owners else None
+        if owner not in (None, model):
             raise ValueError(
-                "The state of instance noise, of an augmentation and of a regularizer belongs to "
-                f"a single model, whose training moves it. Received: {layer.name!r} of another "
-                "model. Make a new object for each model"
+                "Instance noise, augmentations and regularizers have a state that training "
+                f"changes, so each belongs to one model. Received: {layer.name!r} of another "
+                "compiled model. Make a new object for each model"
             )
-    _claimed.update(layers)
+    _owners.update((layer, weakref.ref(model)) for layer in layers)
 
 
 class Stateful(Protocol):

@@ -6,7 +6,6 @@ from tfgans import random
 from tfgans.augmentation import Augmentation
 from tfgans.layers import InstanceNoise
 from tfgans.logs import LogMeans
-from tfgans.objectives import Objective
 from tfgans.random import Role, Stream
 from tfgans.types import Logs
 from tfgans.weighted import Weighted
@@ -18,8 +17,8 @@ class Views:
     Args:
         augmentation: `tfgans.augmentation.Augmentation`, or None.
         instance_noise: `tfgans.layers.InstanceNoise`, or None.
-        objective: `tfgans.objectives.Objective`. Adaptive noise and augmentations follow how the
-            logits lie about its decision threshold.
+        threshold: Float, the decision threshold of the objective, which adaptive noise and
+            augmentations need; or None.
 
     Attributes:
         augmentation: The argument.
@@ -30,11 +29,11 @@ class Views:
         self,
         augmentation: Augmentation | None,
         instance_noise: InstanceNoise | None,
-        objective: Objective,
+        threshold: float | None,
     ) -> None:
         self.augmentation = augmentation
         self.instance_noise = instance_noise
-        self._threshold = objective.decision_threshold
+        self._threshold = threshold
 
     def of_real(self, examples: tf.Tensor, *, stream: Stream) -> tf.Tensor:
         """Returns real examples [rows, ...] as the discriminator sees them."""

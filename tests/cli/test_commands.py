@@ -82,7 +82,7 @@ class TestTrain:
         assert {name: (path / name).read_text() for name in before} == before
 
     def test_a_dry_run_makes_no_folder(self, tmp_path):
-        flags = "--dataset=digits --dry_run --data_dir={at}/data --run_dir={at}/run"
+        flags = "--dataset=digits --dry_run --run_dir={at}/run"
         assert "1437 examples" in ok("train", flags, at=tmp_path).stdout
         assert not list(tmp_path.iterdir())
 
@@ -412,8 +412,12 @@ def test_labels_are_drawn_as_in_the_data(tmp_path):
     with Image.open(out) as image:
         titled = pictures.class_rows(gan.sample(4, seed=0, labels=2), [2] * 4, [*names, "4"])
         np.testing.assert_allclose(np.asarray(image), titled[..., 0], atol=1)
-    done = run("sample", "--run_dir={path} --label=pink --out={out}", path=path, out=out)
-    assert "or a name: red, green, 0, blue. Received: 'pink'" in done.stderr
+    for label, message in [
+        ("pink", "or a name: red, green, 0, blue. Received: 'pink'"),
+        ("7", "error: --label must be classes from 0 to 4"),
+    ]:
+        done = run("sample", f"--run_dir={path} --label={label} --out={out}")
+        assert message in done.stderr
 
 
 @pytest.mark.slow

@@ -9,7 +9,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import urllib.error
+from unittest import mock
 
+import keras
 import numpy as np
 import pytest
 import tiny
@@ -41,8 +44,11 @@ FLAGS = [
     ("train --steps=0" + NEW, "--steps=0: 0 is not a positive integer"),
     ("train --ema=2" + NEW, r"--ema=2: 2.0 is not a number in the range \[0, 1\]"),
     ("train", "--run_dir is required, as in: tfgans train --dataset=digits --run_dir="),
-    ("train --minutes=0" + NEW, "--minutes must be a number above 0"),
-    ("train --cpu_seconds=nan" + NEW, "--cpu_seconds must be a number above 0"),
+    ("train --minutes=0" + NEW, "--minutes must be a number above 0.* Received: --minutes=0"),
+    (
+        "train --cpu_seconds=nan" + NEW,
+        "--cpu_seconds must be .* Received: --cpu_seconds=nan",
+    ),
     ("train --cache=memory --cache_dir={new}" + NEW, "--cache_dir needs --cache=disk or"),
     ("train --noise_schedule=constant" + NEW, "need --instance_noise"),
     ("train --metrics=near_copies" + NEW, "need --evaluate_every"),
@@ -50,7 +56,7 @@ FLAGS = [
         "train --evaluate_every=150" + NEW,
         "--evaluate_every must be a multiple of --steps_per_epoch",
     ),
-    ("train --steps=7 --steps_per_execution=2" + NEW, "multiples of --steps_per_execution"),
+    ("train --steps=7 --steps_per_execution=2" + NEW, "_execution. Received: --steps=7 --steps_p"),
     ("train --weight_update=softmax" + NEW, "need a mixture: pass --num_generators"),
     (
         "train --num_generators=2 --discriminator_routing=all" + NEW,
@@ -67,7 +73,7 @@ FLAGS = [
     ("train --augmentation=ada --augmentation_p=.3 --augmentation_target=0" + NEW, "fixes the p"),
     ("train --lecam_start=5" + NEW, "--lecam_start needs --lecam_weight"),
     ("train --doctor_every=0 --held_out=test" + NEW, "--held_out needs --doctor_every"),
-    ("sample --server=http://x --name=x" + OF_RUN, "exactly one of --run_dir, --server"),
+    ("sample --server=http://x --name=x" + OF_RUN, "one of --run_dir, --server. Received: --run_d"),
     ("sample --server=http://x --out={new}.npy", "go together"),
     ("sample --version=1" + OF_RUN, "--version and --timeout need --server"),
     ("sample --timeout=5" + OF_RUN, "--version and --timeout need --server"),
@@ -99,8 +105,8 @@ FLAGS = [
 ]
 # Code 1: what is wrong shows when the command runs.
 WORK = [
-    ("train --held_out=train[90%:]" + NEW, "--held_out must share no example with --split"),
-    ("evaluate --samples_split=train --out={new}", "--samples_split must share no example with"),
+    ("train --held_out=train[90%:]" + NEW, "--held_out may share examples with --split"),
+    ("evaluate --samples_split=train --out={new}", "--samples_split may share examples with"),
     (
         "train --dataset=folder:{made} --run_dir={made}/run",
         "--run_dir must lie outside of the folder of images",
@@ -116,6 +122,10 @@ WORK = [
     ("train --network=r3gan --model=sngan" + NEW, "--model=sngan needs spectral normalization"),
     ("train --network=r3gan --preset=cifar10 --dataset=digits" + NEW, "images of 32x32 pixels"),
     ("train --model=wgan --schedule_images=9" + NEW, "does not apply to --model=wgan: use r3gan"),
+    (
+        "train --num_generators=2 --adapt_every=9 --weight_learning_rate=0" + NEW,
+        "--adapt_every decides by the weights of a mixture, which must learn",
+    ),
     ("train --schedule_images=9 --ema=0.9" + NEW, "use --ema_images"),
     ("train --schedule_images=9 --rollbacks=1" + NEW, "--rollbacks lowers the learning rates"),
     ("train --model=dcd" + NEW, "needs --pretrained"),
@@ -130,6 +140,11 @@ WORK = [
         "train --dataset=ring --width=9 --latent_dim=4 --run_dir={run}",
         "another run: --dataset=digits there and --dataset=ring here; --width=8 there and "
         "--width=9 here; .*choose another --run_dir",
+    ),
+    ("train --dataset=ring --steps=40 --run_dir={run}", "another run: --dataset=digits there and"),
+    (
+        "train --steps=40 --flagfile={run}/flags.txt --run_dir={run}",
+        "has done 60 steps already. Received: --steps=40. .* choose another run directory",
     ),
     (
         "train --learning_rate=3e-4 --flagfile={run}/flags.txt --run_dir={run}",
@@ -171,11 +186,12 @@ WORK = [
     ("sample --refine=latent --refine_step_size=-1" + OF_RUN + ".npy", "--refine_step_size must"),
     ("sample --server=x --name=x --out={new}.npy", "--server must be http://HOST:PORT"),
     ("sample --run_dir={run} --out={made}/folder.png", "--out must be a file.* which is a folder"),
-    ("compare {run} --out={made}/a.npy", "--out=/.*/a.npy cannot be written: .*a.npy is a file"),
+    ("compare {run} --out={made}/a.npy", "--out=/.*/a.npy: .* must be a folder, .*a.npy is"),
     ("sample" + OF_RUN + ".gif", "must end in .png or .npy"),
     ("sample --refine=latent --server=http://x --name=x --out={new}.npy", "--refine needs --run_d"),
     ("sample --refine=images --refine_prior" + OF_RUN + ".npy", "needs --refine=latent"),
     ("sample --label=1" + OF_RUN + ".png", "is not conditional"),
+    ("export --format=onnx" + OF_RUN + ".x", "--out must end in .onnx for --format=onnx. Received"),
     ("export --evaluation={made}/none.json" + OF_RUN, "must be a record of tfgans evaluate"),
     ("evaluate --samples={made}/a.npy", "--out is needed"),
     ("evaluate --samples={made}/two.npz --out={new}", "2 arrays instead of a single"),
@@ -249,6 +265,15 @@ def test_ends_with_a_line_and_leaves_nothing(code, line, message, made, others, 
     assert not list(tmp_path.iterdir())
 
 
+def test_an_error_on_the_model_of_an_extractor_is_one_of_its_flag(made, tmp_path):
+    inputs = keras.Input((1,)), keras.Input((1,))
+    keras.Model(inputs, keras.layers.Add()(inputs), name="two").save(tmp_path / "two.keras")
+    flags = "--extractor=keras:{at}/two.keras:add --samples={made}/a.npy --out={at}/new"
+    done = run("evaluate", flags, made=made, at=tmp_path)
+    assert "error: --extractor=keras:FILE:LAYER must be a built functional" in done.stderr
+    assert "Received: <Functional name=two, " in done.stderr
+
+
 @pytest.mark.parametrize(
     ("line", "flag"),
     [
@@ -276,17 +301,18 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(
     name, _, flags = line.partition(" ")
     done = run(name, flags, run=finished, new=tmp_path / "new")
     assert (done.returncode, done.stdout) == (1, "")
-    place = rf"--{flag}=\S+/new\S* cannot be written: Permission denied in {tmp_path}\. Choose"
+    place = rf"--{flag}=\S+/new\S*: \S+ cannot be written: Permission denied in {tmp_path}\. Choose"
     assert re.search(place, done.stderr), done.stderr
 
 
-def test_an_unwritable_home_names_the_remedy(tmp_path, monkeypatch):
-    def denied(*_):
-        raise PermissionError(13, "Permission denied", "/home/x/.cache")
-
-    monkeypatch.setattr(tfds_images, "load_prepared", denied)
-    done = run("train", "--dataset=mnist --run_dir={new}", new=tmp_path / "new")
-    assert re.search("Permission denied.* Pass .* as --data_dir, or .*TFGANS_DATA_DIR", done.stderr)
+def test_an_unwritable_home_names_the_remedy_and_other_errors_do_not(tmp_path, monkeypatch):
+    for error, message in [
+        (PermissionError(13, "denied"), "denied. Pass .* as --data_dir, or .*TFGANS_DATA_DIR"),
+        (urllib.error.URLError("no network"), "error: <urlopen error no network>\n$"),
+    ]:
+        monkeypatch.setattr(tfds_images, "load_prepared", mock.Mock(side_effect=error))
+        done = run("train", "--dataset=mnist --download --run_dir={new}", new=tmp_path / "new")
+        assert re.search(message, done.stderr)
 
 
 @pytest.mark.slow

@@ -284,6 +284,23 @@ def test_help_and_examples_of_a_command(name):
         assert f"--{flag}=" in done.stdout or f"--[no]{flag}" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("--server=http://x --name=x --out=x.npy", False),
+        ("--server=http://x --name=x --out=x.npy --show=3", True),
+        ("--server=http://x --name=x --out=x.png", True),
+        ("--server=grpc://x --name=x --out=x.npy", True),
+        ("--run_dir=x --out=x.npy", True),
+    ],
+)
+def test_samples_of_a_server_need_tensorflow_to_be_drawn(flags, expected):
+    chosen, parser = main.load("sample"), Parser()
+    chosen.define(parser)
+    parser.parse(flags.split())
+    assert chosen.tensorflow(parser) is expected
+
+
 def test_flag_file_of_a_command_line_is_taken(tmp_path):
     """Also where it holds the default of a flag that needs another, which is off."""
     file = tmp_path / "flags.txt"

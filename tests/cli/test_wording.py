@@ -12,13 +12,13 @@ FLAGS |= {"name": "dataset", "DiffAugment": "augmentation=diffaugment"}
     ("text", "expected"),
     [
         ("`cache` is of folders. Received: cache='disk'", "--cache is of folders. Received: --cac"),
-        ("Use `download=True` (`--download` on the command line)", "Use --download"),
+        ("Use `download=True` to fetch it", "Use --download to fetch it"),
         (
             "Received: download=False and cache_dir=None",
             "Received: --nodownload and no --cache_dir",
         ),
         ("cache='disk' needs space", "--cache=disk needs space"),
-        ("`name` (`--dataset`) must be one of a, b", "--dataset must be one of a, b"),
+        ("`name` must be one of a, b", "--dataset must be one of a, b"),
         ("`DiffAugment` changes images", "--augmentation=diffaugment changes images"),
         ("`steps` must be None here", "--steps must be left out here"),
         ("steps: 3, as `steps=3`, or steps=3.", "steps: 3, as --steps=3, or --steps=3."),

@@ -428,12 +428,18 @@ def test_links_to_runs_are_followed(table, tmp_path_factory):
     (table / "0-1").symlink_to(disk / "moved")
     (table / "1-0").rename(disk / "1-0")
     (table / "more").symlink_to(disk)
-    (table / "1-1" / "loop").symlink_to(table)
-    (table / "9-9").symlink_to(disk / "absent")
+    (table / "inner").mkdir()
+    (table / "1-2").rename(table / "inner" / "1-2")
+    (table / "inner" / "above").symlink_to(table)
+    (table / "current").symlink_to(table / "inner")
+    for name in ("9-9", "1-1/latest"):  # The second is no run: it lies in one.
+        (table / name).symlink_to(disk / "absent")
     names = [run.path.relative_to(table).as_posix() for run in find_runs([table])]
     assert len(names) == 12
-    assert {"0-1", "more/1-0"} < set(names)
-    assert absent_runs([table]) == {f"{table}/9-9": f"a link to {disk}/absent, which is missing"}
+    assert {"0-1", "more/1-0", "inner/1-2"} < set(names)
+    assert [run.name for run in find_runs([table / "inner"])] == [f"{table}/inner/1-2"]
+    missing = {f"{table}/9-9": f"a link to {disk}/absent, which is missing"}
+    assert absent_runs([table]) == absent_runs([table / "9-*"]) == missing
 
 
 def test_runs_that_end_early_stay_in_the_curves(table):

@@ -165,9 +165,9 @@ def test_digits_are_prepared_once_quietly_and_by_two_at_a_time(tmp_path, monkeyp
         ("train[:50%]", "training[50%:]", False),
     ],
 )
-def test_parts_overlap(first, second, expected):
+def test_parts_may_overlap(first, second, expected):
     parts = parse_split(first), parse_split(second)
-    assert parts[0].overlaps(parts[1]) == parts[1].overlaps(parts[0]) == expected
+    assert parts[0].may_overlap(parts[1]) == parts[1].may_overlap(parts[0]) == expected
 
 
 def test_percent_from_the_end_is_rounded_as_from_the_start():
@@ -213,7 +213,7 @@ def test_celeb_a_keeps_the_central_square(tmp_path):
 
 def test_absent_data_fail_at_once_and_say_where(tmp_path, monkeypatch):
     for name in ("mnist", "celeb_a", "stacked_mnist", "color_mnist"):
-        with pytest.raises(ValueError, match=rf"is not in {tmp_path}.*`download=True` \(`--dow"):
+        with pytest.raises(ValueError, match=rf"is not in {tmp_path}.*`download=True` to"):
             data.load(name, data_dir=tmp_path)
     for folder, expected in ((str(tmp_path / "environment"), "environment"), ("", "home/.cache")):
         monkeypatch.setenv("TFGANS_DATA_DIR", folder)

@@ -11,9 +11,9 @@ from tfgans.callbacks.callback import Logs
 class EpochLog(keras.callbacks.CSVLogger):
     """Writes a row for each epoch, with the columns of the logs of the first.
 
-    `CSVLogger` adds an empty column `val_NAME` for each log if the first epoch has no validation,
-    and a file that it continues gets the logs of its next epoch, whatever the header says. Here a
-    row always has the columns of the header.
+    `CSVLogger` adds an empty column `val_NAME` for each log if the first epoch has no validation.
+    When it continues a file, it writes the logs of its next epoch under the old header, whatever
+    columns that has. Here a row always has the columns of the header.
 
     Args:
         path: The CSV file, which is continued if it exists.

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from absl import flags, logging
 
-from tfgans.cli import quiet
+from tfgans import quiet
 from tfgans.cli.parser import MissingFlag, Parser
 from tfgans.cli.wording import in_flags
 

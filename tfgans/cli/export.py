@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tfgans.cli.command import Command
 from tfgans.cli.options import output, runs
 from tfgans.cli.parser import Parser
+from tfgans.cli.wording import errors_in_flags
 
 if TYPE_CHECKING:
     from tfgans.gan import GAN
@@ -82,7 +83,8 @@ def export(parser: Parser, _: Sequence[str]) -> int:
     gan = runs.load_gan(parser)
     run = training.RunDirectory(values.run_dir)
     if values.format != "tf_saved_model":
-        print(gan.export(values.out, values.format, component=values.component))
+        with errors_in_flags({"path": "out"}):
+            print(gan.export(values.out, values.format, component=values.component))
         return 0
     card = {
         "run": run.description(),
@@ -90,14 +92,15 @@ def export(parser: Parser, _: Sequence[str]) -> int:
         "evaluation": None if values.component is not None else _evaluation(parser, gan),
         **({} if values.license is None else {"license": values.license}),
     }
-    version = gan.export(
-        values.out,
-        component=values.component,
-        class_names=None if gan.num_classes is None else run.class_names(),
-        card=card,
-        keep=values.keep,
-        verify=values.verify,
-    )
+    with errors_in_flags({"path": "out"}):
+        version = gan.export(
+            values.out,
+            component=values.component,
+            class_names=None if gan.num_classes is None else run.class_names(),
+            card=card,
+            keep=values.keep,
+            verify=values.verify,
+        )
     print(version)
     return 0
 

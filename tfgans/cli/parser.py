@@ -10,14 +10,6 @@ from typing import Any, NamedTuple
 from absl import flags
 
 _COLUMN = 26
-# Arguments and classes of the library whose flags have other names, where there are these flags.
-_OTHER_NAMES = {
-    "name": "dataset",
-    "labels": "label",
-    "path": "out",
-    "n": "num",
-    "AdaptComponents": "adapt_every",
-}
 # What Python says of a wrong value, and what is expected.
 _PYTHON = {
     r"invalid literal for int\(\).*": "an integer, in digits",
@@ -254,11 +246,18 @@ class Parser:
             count = sum(map(self._has, alternatives))
             if count != 1:
                 kind = flags.ValidationError if count else MissingFlag
-                raise kind(f"expected exactly one of {_listed(alternatives)}")
+                raise kind(
+                    f"expected exactly one of {_listed(alternatives)}{self._received(alternatives)}"
+                )
         for names, test, message in self._checks:
             if not test({name: self.values[name].value for name in names}):
-                raise flags.ValidationError(message)
+                raise flags.ValidationError(f"{message}{self._received(names)}")
         return left
+
+    def _received(self, names: Sequence[str]) -> str:
+        """Returns how an error ends: with those of the flags that are set, if there are any."""
+        words = [self.values[name].serialize() for name in names if self.is_set(name)]
+        return f". Received: {' '.join(words)}" if words else ""
 
     def _has(self, name: str) -> bool:
         return self.values[name].value is not None
@@ -282,9 +281,8 @@ class Parser:
         return "".join(f"{line}\n" for line in lines if line)
 
     def arguments(self) -> dict[str, str]:
-        """Returns the flag for each argument of the library that has one, by name."""
-        others = {name: flag for name, flag in _OTHER_NAMES.items() if flag in self.values}
-        return others | {name: name for name in self.values}
+        """Returns the flag of the same name for each argument of the library that has one."""
+        return {name: name for name in self.values}
 
     def differences(self, text: str, *names: str) -> dict[str, tuple[str, str]]:
         """Returns the flags whose values differ from those in the text of a `flag_file`.

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 _FLOAT = 4  # Bytes of a number.
+# Arguments of the library that errors name, and their flags.
+_ARGUMENTS = {"n": "num", "labels": "label"}
 # The samples; if their classes are known, the class of each and the name of each class.
 _Samples: TypeAlias = "tuple[np.ndarray, tuple[np.ndarray, tuple[str, ...]] | None]"
 
@@ -105,14 +107,16 @@ def _of_run(parser: Parser) -> _Samples:
     elif gan.num_classes is not None:
         labels = training.draw_labels(values.run_dir, values.num, values.seed)
         labels = gan.sample_labels(values.num, values.seed) if labels is None else labels
-    samples = gan.sample(
-        values.num,
-        seed=values.seed,
-        labels=labels,
-        component=values.component,
-        truncation=values.truncation,
-        refine=refinement.langevin(parser),
-    )
+    langevin = refinement.langevin(parser)
+    with errors_in_flags(_ARGUMENTS):
+        samples = gan.sample(
+            values.num,
+            seed=values.seed,
+            labels=labels,
+            component=values.component,
+            truncation=values.truncation,
+            refine=langevin,
+        )
     if labels is None or gan.num_classes is None:
         return samples, None
     return samples, (labels, class_names.fill(gan.num_classes, names))
@@ -136,7 +140,7 @@ def _of_server(parser: Parser) -> _Samples:
     if values.refine:
         raise ValueError("--refine needs --run_dir: a server has no discriminator")
     with (
-        errors_in_flags({"address": "server", "model": "name"}),
+        errors_in_flags({**_ARGUMENTS, "address": "server", "model": "name"}),
         Client(
             values.server, model=values.name, version=values.version, timeout=values.timeout
         ) as client,
@@ -152,9 +156,10 @@ def _of_server(parser: Parser) -> _Samples:
 
 
 def _uses_tensorflow(parser: Parser) -> bool:
-    """Returns whether the samples are of a run, or come over gRPC."""
-    server = parser.values.server
-    return server is None or server.startswith("grpc:")
+    """Returns whether the samples are of a run, come over gRPC, or are drawn."""
+    values = parser.values
+    draws = values.show > 0 or not values.out.endswith(".npy")
+    return values.server is None or values.server.startswith("grpc:") or draws
 
 
 COMMAND = Command(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tfgans.cli.command import Command, Exit, resume_command
 from tfgans.cli.options import data, devices, model, output, run
 from tfgans.cli.parser import Parser
+from tfgans.cli.wording import errors_in_flags
 
 if TYPE_CHECKING:
     from tfgans.data import Source
@@ -33,8 +34,7 @@ def build(parser: Parser) -> "tuple[GAN, Source]":
     model.check(parser)
     with devices.scope(parser):
         data.check_outside(parser, parser.values.run_dir)
-        with data.new_folder_left_out(parser):
-            source = data.load_source(parser)
+        source = data.load_source(parser)
         return model.build(parser, source), source
 
 
@@ -57,24 +57,27 @@ def _train(parser: Parser) -> int:
     from tfgans.training.directory import AnotherRun
 
     values = parser.values
-    # The first worker writes, and says so itself.
+    # In a cluster only the chief writes; `Run` reports its errors.
     if not values.dry_run and values.strategy != "multi_worker":
         output.check_folder("run_dir", values.run_dir)
     gan, source = build(parser)
-    job = training.Run(
-        values.run_dir,
-        gan,
-        source,
-        settings={"pretrained": values.pretrained} if values.pretrained else None,
-        notes={run.FLAGS: parser.flag_file("dry_run")},
-        **run.options(parser, source),
-    )
-    if values.resume and job.is_complete:
-        run.refuse_ignored(parser)
+    options = run.options(parser, source)
+    with errors_in_flags({"AdaptComponents": "adapt_every"}):
+        job = training.Run(
+            values.run_dir,
+            gan,
+            source,
+            settings={"pretrained": values.pretrained} if values.pretrained else None,
+            notes={run.FLAGS_FILE: parser.flag_file("dry_run")},
+            **options,
+        )
     try:
+        if values.resume and job.is_complete:
+            job.directory.check(job.settings, resume=True)
+            run.refuse_ignored(parser)
         return _run(parser, job, gan)
     except AnotherRun as error:
-        raise run.another_run(parser, error) from error
+        raise run.error_of_another_run(parser, error) from error
 
 
 def _run(parser: Parser, job: "Run", gan: "GAN") -> int:

@@ -11,8 +11,6 @@ _ARGUMENT = re.compile(
     r"|`(?P<quoted>\w+)(?:=(?P<quoted_value>[^`()]+))?`"
     r"|(?:(?<= )|\A(?=\w+='))(?P<bare>\w+)=(?P<bare_value>'[^']*'|(?>[\w.+-]*\w)(?![,:/=]\S))"
 )
-# "--cache=disk (`--cache=disk`)"
-_REPEATED = re.compile(r"(--\w+\b\S*) \(`--[^`]*`[^)]*\)")
 _ABSENT = re.compile(r"(--\w+) must be None\b")
 
 
@@ -33,9 +31,7 @@ def in_flags(text: str, flags: Mapping[str, str]) -> str:
             return match[0]
         return _flag(flags[argument], match["quoted_value"] or match["bare_value"])
 
-    # Some errors name the flag beside the argument.
-    text = _REPEATED.sub(r"\1", _ARGUMENT.sub(replaced, text))
-    return _ABSENT.sub(r"\1 must be left out", text)
+    return _ABSENT.sub(r"\1 must be left out", _ARGUMENT.sub(replaced, text))
 
 
 def _flag(name: str, value: str | None) -> str:

@@ -49,6 +49,18 @@ class Shown(NamedTuple):
     grid: GridFile
 
 
+class Frame(NamedTuple):
+    """A frame of an animation.
+
+    Attributes:
+        grid: `GridFile`.
+        picture: Its picture, RGB.
+    """
+
+    grid: GridFile
+    picture: Image.Image
+
+
 def arrow(name: str) -> str:
     """Returns the short name of a number with an arrow to where a better generator is."""
     quantity = quantity_of(name)
@@ -67,7 +79,7 @@ def seeds(comparison: Comparison) -> Figure | None:
     if not names:
         return None
     columns = min(_COLUMNS, len(names))
-    labels = [_text(group.label) for group in groups]
+    labels = [_wrapped_label(group.label) for group in groups]
     lines = [line for label in labels for line in label.split("\n")]
     size = (3.2, 0.9 + 0.12 * len(groups) + 0.16 * len(lines))
     figure, axes = _panels(math.ceil(len(names) / columns), columns, size=size, sharey=True)
@@ -108,12 +120,19 @@ def precision_recall(comparison: Comparison) -> Figure | None:
             if {names["recall"], names["precision"]} <= numbers.keys()
         ]
         color, marker = _style(place)[0], "osD^vPX*"[place // len(plots.COLORS) % 8]
-        axis.plot(*np.array(points).reshape(-1, 2).T, marker, color=color, label=_text(group.label))
+        axis.plot(
+            *np.array(points).reshape(-1, 2).T,
+            marker,
+            color=color,
+            label=_wrapped_label(group.label),
+        )
     if comparison.reference is not None:
         known = comparison.reference.metrics
         if names["precision"] in known and names["recall"] in known:
             point = known[names["recall"]].value, known[names["precision"]].value
-            axis.plot(*point, "*", color="0.4", ms=10, label=_text(comparison.reference_label))
+            axis.plot(
+                *point, "*", color="0.4", ms=10, label=_wrapped_label(comparison.reference_label)
+            )
     axis.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axis.grid(color="0.9")
     _legend(figure, axis)
@@ -142,7 +161,7 @@ def metric_curves(comparison: Comparison) -> Figure | None:
             place: _metric_table(group, name) for place, group in enumerate(comparison.groups)
         }
         for place, values in curves.items():
-            _draw(axes[0, column], values, place, _text(comparison.groups[place].label))
+            _draw(axes[0, column], values, place, _wrapped_label(comparison.groups[place].label))
             if timed:
                 _draw(axes[1, column], _by_cpu_seconds(comparison.groups[place], values), place, "")
         for axis, label in zip(axes[:, column], ("training steps", "CPU seconds"), strict=False):
@@ -176,7 +195,7 @@ def log_curves(comparison: Comparison) -> Figure | None:
                 run.log.set_index("step")[name] if name in run.log else pd.Series(dtype="float64")
                 for run in group.runs
             ]
-            _draw(axis, _aligned(series), place, _text(group.label))
+            _draw(axis, _aligned(series), place, _wrapped_label(group.label))
         axis.set_title(name, fontsize=10)
         axis.set_xlabel("training steps")
     _hide_unused(axes, len(names))
@@ -267,7 +286,7 @@ def thumbnail(grid: GridFile) -> bytes:
     return file.getvalue()
 
 
-def readable(grids: Sequence[GridFile]) -> tuple[list[GridFile], list[str]]:
+def frames(grids: Sequence[GridFile]) -> tuple[list[Frame], list[str]]:
     """Returns the pictures that can be read, and what is wrong with the others, in sentences.
 
     Of more than 40 pictures some are left out, evenly.
@@ -279,11 +298,9 @@ def readable(grids: Sequence[GridFile]) -> tuple[list[GridFile], list[str]]:
     good, damage = [], []
     for grid in [grids[place] for place in places]:
         try:
-            _read(grid)
+            good.append(Frame(grid, _read(grid)))
         except ValueError as error:
             damage.append(str(error))
-        else:
-            good.append(grid)
     return good, damage
 
 
@@ -300,29 +317,28 @@ def _read(grid: GridFile) -> Image.Image:
         raise ValueError(f"{grid.path} cannot be read: {error}. Restore or remove it") from error
 
 
-def animation(grids: Sequence[GridFile]) -> bytes:
+def animation(shown: Sequence[Frame]) -> bytes:
     """Returns pictures of samples as an animated WebP file, each with its step above.
 
     Args:
-        grids: List of `GridFile`, not empty, as of `readable`.
+        shown: List of `Frame`, not empty, as of `frames`.
     """
-    pictures = [_read(grid) for grid in grids]
-    width, height = (max(picture.size[axis] for picture in pictures) for axis in (0, 1))
+    width, height = (max(frame.picture.size[axis] for frame in shown) for axis in (0, 1))
     font = ImageFont.load_default(14)
-    frames = []
-    for grid, picture in zip(grids, pictures, strict=True):
-        frame = Image.new("RGB", (width, height + _TITLE_HEIGHT), "white")
-        frame.paste(picture, (0, _TITLE_HEIGHT))
-        ImageDraw.Draw(frame).text((4, 4), f"step {grid.step}", fill="black", font=font)
-        frames.append(frame)
+    titled = []
+    for grid, picture in shown:
+        image = Image.new("RGB", (width, height + _TITLE_HEIGHT), "white")
+        image.paste(picture, (0, _TITLE_HEIGHT))
+        ImageDraw.Draw(image).text((4, 4), f"step {grid.step}", fill="black", font=font)
+        titled.append(image)
     file = io.BytesIO()
-    durations = [_FRAME_MILLISECONDS] * (len(frames) - 1) + [_LAST_MILLISECONDS]
-    frames[0].save(
+    durations = [_FRAME_MILLISECONDS] * (len(titled) - 1) + [_LAST_MILLISECONDS]
+    titled[0].save(
         file,
         format="WEBP",
         save_all=True,
-        append_images=frames[1:],
-        duration=durations if len(frames) > 1 else _LAST_MILLISECONDS,
+        append_images=titled[1:],
+        duration=durations if len(titled) > 1 else _LAST_MILLISECONDS,
         loop=0,
         quality=85,
     )
@@ -340,7 +356,7 @@ def _panels(
     return figure, axes
 
 
-def _text(label: str) -> str:
+def _wrapped_label(label: str) -> str:
     """Returns a label that Matplotlib shows as it is, in several lines if it is long.
 
     A dollar sign would begin a formula, and legends leave out labels that begin with "_".

@@ -350,25 +350,28 @@ def absent_runs(places: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
     """
     absent: dict[str, str] = {}
     for path in map(files.path, places):
-        for folder, names in _walk(_matching(path)):
+        roots = _matching(path)
+        # A pattern may be of the runs in a sweep.
+        sweeps = [] if path.exists() else _matching(path.parent)
+        entries = [*roots]
+        for folder, names in _walk(roots):
+            if TABLE in names:
+                sweeps.append(folder)
             if "run.json" in names:
                 try:
                     RecordedRun(folder)
                 except (ValueError, OSError) as reason:
                     absent[os.fspath(folder)] = str(reason)
             else:
-                links = [folder / name for name in sorted(names) if (folder / name).is_symlink()]
-                absent |= {
-                    os.fspath(link): f"a link to {link.readlink()}, which is missing"
-                    for link in links
-                    if not link.exists()
-                }
-        sweeps = [folder for folder, names in _walk(_matching(path)) if TABLE in names]
-        # A pattern may be of the runs in a sweep.
+                entries += [folder / name for name in sorted(names)]
+        absent |= {
+            os.fspath(entry): f"a link to {entry.readlink()}, which is missing"
+            for entry in entries
+            if entry.is_symlink() and not entry.exists()
+        }
         pattern = os.fspath(path)
-        sweeps += [] if path.exists() else _matching(path.parent)
         for folder in dict.fromkeys(sweeps):
-            inside = any(folder.is_relative_to(root) for root in _matching(path))
+            inside = any(folder.is_relative_to(root) for root in roots)
             for run, state, error in read_table(folder):
                 named = inside or fnmatch.fnmatch(os.fspath(folder / run), pattern)
                 if named and not (folder / run / "run.json").exists():
@@ -386,8 +389,8 @@ def _matching(path: Path) -> list[Path]:
 def find_runs(places: Sequence[str | os.PathLike[str]]) -> list[RecordedRun]:
     """Returns the runs of folders, of patterns such as `runs/r3gan-*`, and of folders of runs.
 
-    Links to folders are followed. Runs with a damaged `run.json` are left out with a warning;
-    `absent_runs` returns them.
+    Links to folders are followed. The folder of a run is not searched for other runs. Runs with a
+    damaged `run.json` are left out with a warning; `absent_runs` returns them.
 
     Args:
         places: Folders of a run, folders with runs somewhere below, or patterns of `glob`.
@@ -420,8 +423,6 @@ def find_runs(places: Sequence[str | os.PathLike[str]]) -> list[RecordedRun]:
 
 def _run_folders(root: Path) -> list[Path]:
     """Returns the folders of runs at or below a folder: in the order of a sweep, else by name."""
-    if (root / "run.json").is_file():
-        return [root]
     order = [root / row.run for row in read_table(root)]
     folders = [folder for folder, names in _walk([root]) if "run.json" in names]
     folders.sort(key=_by_number)
@@ -429,29 +430,24 @@ def _run_folders(root: Path) -> list[Path]:
 
 
 def _walk(roots: Sequence[Path]) -> Iterator[tuple[Path, set[str]]]:
-    """Yields the folders at and below others, with the names of their files.
+    """Yields the folders at and below others, but not those in runs, with the names of their files.
 
-    Links to folders are followed, except those to a folder above. A folder is yielded once, by the
-    path with the fewest links.
+    Links to folders are followed after the other folders beside them, except links to a folder
+    above. A folder is yielded once.
     """
     seen: set[Path] = set()
-    while roots:
-        links: list[Path] = []
-        for root in roots:
-            for place, subfolders, names in os.walk(root):
-                folder = Path(place)
-                if folder.resolve() in seen:
-                    subfolders.clear()
-                    continue
-                seen.add(folder.resolve())
+    for root in roots:
+        for place, subfolders, names in os.walk(root, followlinks=True):
+            folder = Path(place)
+            real = folder.resolve()
+            if real in seen or "run.json" in names:
+                subfolders.clear()
+            if real not in seen:
+                seen.add(real)
                 yield folder, set(names)
-                below = (folder / name for name in sorted(subfolders))
-                links += [
-                    link
-                    for link in below
-                    if link.is_symlink() and not folder.resolve().is_relative_to(link.resolve())
-                ]
-        roots = links
+            links = {name for name in subfolders if (folder / name).is_symlink()}
+            above = {name for name in links if real.is_relative_to((folder / name).resolve())}
+            subfolders[:] = sorted(set(subfolders) - above, key=lambda name: (name in links, name))
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:

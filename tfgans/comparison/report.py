@@ -19,7 +19,7 @@ from tfgans.comparison.figures import arrow
 from tfgans.comparison.recorded_run import RecordedRun
 from tfgans.comparison.settings import ABSENT, Value, shown
 from tfgans.reports import document
-from tfgans.reports.document import markdown_table, plain, sentence
+from tfgans.reports.document import as_code, escape, escape_sentence, markdown_table
 
 # Characters in a row of a table of groups; more columns are in the next table.
 _TABLE_WIDTH = 160
@@ -73,11 +73,11 @@ class Report(NamedTuple):
     def text(self) -> str:
         """The report as Markdown without figures."""
         parts = (part.text for part in self.parts if part.in_text)
-        return "\n\n".join([f"# {plain(self.title)}", *parts])
+        return "\n\n".join([f"# {escape(self.title)}", *parts])
 
     def write(self, folder: Path) -> None:
         """Writes `report.md` and `report.html`."""
-        whole = "\n\n".join([f"# {plain(self.title)}", *(part.text for part in self.parts)])
+        whole = "\n\n".join([f"# {escape(self.title)}", *(part.text for part in self.parts)])
         files.write_text(folder / "report.md", self.text + "\n")
         page = document.page(self.title, whole, self.pictures, numbers=True)
         files.write_text(folder / "report.html", page)
@@ -127,7 +127,7 @@ def comparison_report(comparison: Comparison, command: str) -> Report:
         command: String, the command line, for the report.
     """
     pictures: dict[str, bytes] = {}
-    reference = plain(comparison.reference_label)
+    reference = escape(comparison.reference_label)
     dashed = "" if comparison.reference is None else f" Dashed: {reference}."
     overview = _figures(
         pictures,
@@ -181,14 +181,15 @@ def run_report(run: RecordedRun) -> Report:
     parts = _run_parts(run)
     samples: list[Part] = []
     if run.grids:
-        grids, damage = figures.readable(run.grids)
+        frames, damage = figures.frames(run.grids)
         samples = [Part("## Samples", False)]
-        if grids:
-            pictures["last"] = grids[-1].path.read_bytes()
-            pictured = [("last", f"step {grids[-1].step}")]
-            if len(grids) > 1:
-                pictures["samples"] = figures.animation(grids)
-                steps = f"steps {grids[0].step} to {grids[-1].step}, the same latents"
+        if frames:
+            first, last = frames[0].grid, frames[-1].grid
+            pictures["last"] = last.path.read_bytes()
+            pictured = [("last", f"step {last.step}")]
+            if len(frames) > 1:
+                pictures["samples"] = figures.animation(frames)
+                steps = f"steps {first.step} to {last.step}, the same latents"
                 pictured.insert(0, ("samples", steps))
             samples.append(Part(_side_by_side(pictured, pictures), False))
         samples += [Part(_list(damage), False)] if damage else []
@@ -233,7 +234,7 @@ def _comparison_parts(comparison: Comparison, command: str) -> list[Part]:
     )
     parts.append(Part(details, False))
     if command:
-        parts.append(Part(f"Made by {document.code(command)}."))
+        parts.append(Part(f"Made by {as_code(command)}."))
     return parts
 
 
@@ -244,14 +245,14 @@ def _damage(sentences: Sequence[str]) -> list[Part]:
 
 def _list(texts: Sequence[str]) -> str:
     """Returns a list of texts in Markdown."""
-    return "\n".join(f"- {sentence(text)}" for text in texts)
+    return "\n".join(f"- {escape_sentence(text)}" for text in texts)
 
 
 def _differences(comparison: Comparison) -> str:
     """Returns a table of the settings that differ: a row a setting, a column a group."""
-    names = ["setting", *(plain(group.label) for group in comparison.groups)]
+    names = ["setting", *(escape(group.label) for group in comparison.groups)]
     rows = [
-        [plain(cell) for cell in (name, *values)] for name, values in comparison.settings.items()
+        [escape(cell) for cell in (name, *values)] for name, values in comparison.settings.items()
     ]
     table = markdown_table(pd.DataFrame(rows, columns=names), escaped=True)
     return f"`{ABSENT}` stands for a setting that a group does not have.\n\n{table}"
@@ -260,7 +261,7 @@ def _differences(comparison: Comparison) -> str:
 def _setting_table(settings: Mapping[str, Value]) -> str:
     """Returns a table of settings, without those that are not set."""
     rows = [
-        {"setting": plain(name), "value": plain(shown(value))}
+        {"setting": escape(name), "value": escape(shown(value))}
         for name, value in settings.items()
         if value is not None
     ]
@@ -281,7 +282,7 @@ def _protocol(comparison: Comparison) -> str:
     real, fake, extractor = record.real, record.fake, record.extractor
     accuracy = f", right on {extractor['accuracy']:.1%}" if "accuracy" in extractor else ""
     source, split, name = (
-        plain(str(value)) for value in (real["source"], real["split"], extractor["name"])
+        escape(str(value)) for value in (real["source"], real["split"], extractor["name"])
     )
     return (
         f"Measured by {made} on {source}, split {split}: "
@@ -296,7 +297,7 @@ def _group_tables(comparison: Comparison) -> tuple[str, str]:
     """Returns the groups with their first numbers, and tables with the others."""
     leading = [
         {
-            plain(name): plain(value)
+            escape(name): escape(value)
             for name, value in (group.values or {"group": "all runs"}).items()
         }
         | {"seeds": _seeds_of(comparison, group)}
@@ -329,12 +330,12 @@ def _group_tables(comparison: Comparison) -> tuple[str, str]:
 
 
 def _reference(comparison: Comparison) -> str:
-    return f"*{plain(comparison.reference_label)}*"
+    return f"*{escape(comparison.reference_label)}*"
 
 
 def _heading(name: str) -> str:
     """Returns the head of the column of a number."""
-    return plain(arrow(name))
+    return escape(arrow(name))
 
 
 def _reference_numbers(comparison: Comparison) -> dict[str, str]:
@@ -422,14 +423,14 @@ def _tests(comparison: Comparison) -> str:
     kinds = {test.name for test in known}
     pairs = [test.num[0] for test in known if test.name == "sign"]
     tables = _tables(
-        [{"group": plain(group.label)} for group in others],
+        [{"group": escape(group.label)} for group in others],
         [
             {_heading(name): "-" if test is None else test.text() for name, test in row.items()}
             for row in tests
         ],
     )
     words = [
-        f"Each group against **{plain(base.label)}**; p values are two-sided and not "
+        f"Each group against **{escape(base.label)}**; p values are two-sided and not "
         "corrected for the number of tests."
     ]
     if "sign" in kinds:
@@ -459,8 +460,8 @@ def _run_table(comparison: Comparison) -> str:
     rows = []
     for run in (run for group in comparison.groups for run in group.runs):
         record = comparison.records.get(run.name)
-        row = {"run": plain(os.path.relpath(run.name, parent or ".")), "seed": shown(run.seed)}
-        row |= {"state": plain(run.state), "steps": str(run.steps)}
+        row = {"run": escape(os.path.relpath(run.name, parent or ".")), "seed": shown(run.seed)}
+        row |= {"state": escape(run.state), "steps": str(run.steps)}
         row |= {"CPU s": _spread([run.cpu_seconds])}
         numbers = {} if record is None else record.metrics
         for name in comparison.metrics[:_NUM_IN_RUNS]:
@@ -471,8 +472,8 @@ def _run_table(comparison: Comparison) -> str:
             )
         rows.append(row)
     for name, state in comparison.absent.items():
-        rows.append({"run": plain(os.path.relpath(name, parent or ".")), "state": plain(state)})
-    words = [f"In {document.code(parent)}."] if parent else []
+        rows.append({"run": escape(os.path.relpath(name, parent or ".")), "state": escape(state)})
+    words = [f"In {as_code(parent)}."] if parent else []
     if comparison.metrics:
         words.append("Numbers with the 95 % interval of the record; `runs.csv` has all of them.")
     table = markdown_table(pd.DataFrame(rows).fillna("-"), escaped=True)
@@ -499,7 +500,7 @@ def _run_parts(run: RecordedRun) -> list[Part]:
             run.versions.get(name, "-") for name in ("tfgans", "tensorflow", "keras")
         ),
     }
-    table = pd.DataFrame({"run": facts.keys(), "": map(plain, facts.values())})
+    table = pd.DataFrame({"run": facts.keys(), "": map(escape, facts.values())})
     parts = [Part(markdown_table(table, escaped=True)), *_damage([*run.damage.values()])]
     parts += [Part("## Doctor"), Part(_findings(run)), Part("## Record")]
     if record is None and run.has_checkpoint:
@@ -520,7 +521,9 @@ def _run_parts(run: RecordedRun) -> list[Part]:
             }
             for name, number in record.metrics.items()
         ]
-        parts.append(Part("\n\n".join([_protocol(alone), *map(sentence, alone.stale_records())])))
+        parts.append(
+            Part("\n\n".join([_protocol(alone), *map(escape_sentence, alone.stale_records())]))
+        )
         parts.append(Part(markdown_table(pd.DataFrame(rows), escaped=True)))
     return [*parts, Part("## Settings"), Part(_setting_table(run.settings))]
 
@@ -544,7 +547,7 @@ def _findings(run: RecordedRun) -> str:
     table = run.findings.astype({"step": int, "rollbacks": int})
     table["what may help"] = table["symptom"].map(cure)
     words = ["symptom", "action", "what may help"]
-    table[words] = table[words].map(sentence)
+    table[words] = table[words].map(escape_sentence)
     return markdown_table(table, escaped=True)
 
 

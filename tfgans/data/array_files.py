@@ -221,8 +221,7 @@ def choose_keys(
     for option, value in (("image_key", image_key), ("label_key", label_key)):
         if value is not None and value not in keys:
             raise ValueError(
-                f"`{option}` (`--{option}`) must be one of the keys of {place}: {listed}. "
-                f"Received: {value!r}"
+                f"`{option}` must be one of the keys of {place}: {listed}. Received: {value!r}"
             )
     if image_key is not None and split != "train":
         raise paths.SplitNotFoundError(
@@ -245,7 +244,7 @@ def choose_keys(
             raise paths.SplitNotFoundError(
                 f"The images of the split {split!r} must be at a key such as `images` or "
                 f"`{split}_images`. Received: {place} with the keys {listed}. Name the key by "
-                "`image_key` (`--image_key`)"
+                "`image_key`"
             )
         with_labels = [pair for pair in chosen if pair[1] in keys]
         image_key, label = (with_labels or chosen)[0]

@@ -135,7 +135,7 @@ def _load(name: str, split: str, *, download: bool) -> "datasets.Dataset":
     except (OSError, ValueError, RuntimeError) as error:
         remedy = ""
         if not download and not is_folder(name):
-            remedy = ". To fetch it from the hub, use `download=True` (`--download`)"
+            remedy = ". To fetch it from the hub, use `download=True`"
         raise ValueError(
             f"`hf:NAME` must name a data set of the hub or a folder of one. Received: {name!r} "
             f"({' '.join(str(error).split())}){remedy}"
@@ -170,7 +170,7 @@ def _column(key: str | None, columns: list[str], dataset: "datasets.Dataset", op
         return columns[0]
     if key is None or key not in columns:
         raise ValueError(
-            f"`{option}` (`--{option}`) must be one of the columns {columns}. Received: {key!r} "
+            f"`{option}` must be one of the columns {columns}. Received: {key!r} "
             f"with the columns {dataset.column_names}"
         )
     return key

@@ -150,7 +150,7 @@ class ImageSource(StoredSource):
         except decoding.UnexpectedColor as error:
             raise python_calls.ReadError(
                 f"{self._title(place)} does not fit the others: {error}, and all that were looked "
-                "at before are gray. Make all files gray, or use cache='memory' (`--cache=memory`)"
+                "at before are gray. Make all files gray, or use cache='memory'"
             ) from error
         except unreadable.ERRORS as error:
             raise python_calls.ReadError(
@@ -214,7 +214,7 @@ def load_images(
         return _load_into_memory(store, images, options, name=name)
     if images.size is None:
         raise ValueError(
-            "Images that are not held in memory need `image_size` (`--image_size`). Received: "
+            "Images that are not held in memory need `image_size`. Received: "
             f"{len(store)} files in {store.place} and image_size=None, with cache={cache!r}"
         )
     mode = _mode_of_some(store, images, skip_bad=options.skip_bad)
@@ -245,7 +245,7 @@ def load_images(
         raise ValueError(
             "`skip_bad` decodes all files before the first batch, which needs a cache to keep them "
             f"in. Received: skip_bad=True with no cache for {store.place}. Use cache='disk' "
-            "(`--cache=disk`) and a `cache_dir` with enough space, or remove the unreadable files"
+            "and a `cache_dir` with enough space, or remove the unreadable files"
         )
     bad = source.unreadable()
     reasons = {store.names[place]: reason for place, reason in bad.items()}
@@ -385,8 +385,7 @@ def _common_size(sizes: Iterable[Any]) -> tuple[int, int]:
         )
         raise ValueError(
             f"Without `image_size` all images must have one size. Received {len(counts)} sizes "
-            f"(height x width, files): {listed}. Pass `image_size` (`--image_size` on the command "
-            f"line)"
+            f"(height x width, files): {listed}. Pass `image_size`"
         )
     return next(iter(counts), (1, 1))  # No size at all: `unreadable.report` says that all are bad.
 
@@ -439,7 +438,7 @@ def _row_cache(
         problem = f"{need / 1e9:.1f} GB do not fit in {path.parent}"
     except OSError as error:
         problem = str(error)
-    advice = "Choose another folder with `cache_dir` (`--cache_dir`)"
+    advice = "Choose another folder with `cache_dir`"
     if required:
         raise ValueError(f"Decoded images cannot be kept on disk: {problem}. {advice}")
     warnings.warn(

@@ -256,9 +256,7 @@ def _row(name: str) -> tuple[_Row, str]:
     kind, _, place = name.partition(":") if isinstance(name, str) else ("", "", "")
     row = _SOURCES.get(kind)
     if row is None or bool(row.place) != bool(place) or (not place and ":" in name):
-        raise ValueError(
-            f"`name` (`--dataset`) must be one of {', '.join(NAMES)}. Received: {name!r}"
-        )
+        raise ValueError(f"`name` must be one of {', '.join(NAMES)}. Received: {name!r}")
     return row, place
 
 

@@ -302,7 +302,7 @@ def refuse_outside(path: str, within: str) -> None:
     if os.path.commonpath((real, within)) != within:
         raise ValueError(
             f"The images must lie in the folder that was named. Received: {path}, which leads to "
-            f"{real}. If you made the link, use `follow_links=True` (`--follow_links`)"
+            f"{real}. If you made the link, use `follow_links=True`"
         )
 
 

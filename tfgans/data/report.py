@@ -21,7 +21,7 @@ from tfgans.data.source import Source
 _NUM_SAMPLES = 64
 # Of samples whose size was not asked for.
 _LARGEST_SAMPLE = 256
-# Of all samples, and of all images that are decoded, which takes some seconds.
+# Of all samples, and of all images that `inspect` decodes, which takes some seconds.
 _MOST_PIXELS_SHOWN = 2**24
 _MOST_PIXELS_READ = 2**28
 _NUM_LISTED = 10
@@ -62,8 +62,8 @@ class DataReport:
         num_examples: Number of examples without the unreadable ones, or None where they are drawn
             without end.
         class_counts: Number of these examples by class, or None.
-        num_read: Number of images that were read: all, or up to 1000 of a large set; without the
-            unreadable ones.
+        num_readable: Number of readable images among those that were read: all, or 1000 of a large
+            set.
         sizes: Number of these images by (height, width).
         modes: Number of these images by PIL's mode, such as `"L"`, `"RGB"` or `"I;16"`.
         num_transparent: Number of these images that may have transparent pixels.
@@ -79,7 +79,7 @@ class DataReport:
     origin: str | None
     num_examples: int | None
     class_counts: Mapping[str, int] | None
-    num_read: int
+    num_readable: int
     sizes: Mapping[tuple[int, int], int]
     modes: Mapping[str, int]
     num_transparent: int
@@ -105,12 +105,16 @@ class DataReport:
             rows.append((f"{len(self.class_counts)} {classes}", _listed(self.class_counts)))
         if self.sizes:
             names = {f"{height}x{width}": num for (height, width), num in self.sizes.items()}
-            of = "" if self.num_read == self.num_examples else f" of {self.num_read} images read"
+            of = (
+                ""
+                if self.num_readable == self.num_examples
+                else f" of {self.num_readable} images read"
+            )
             rows.append((f"sizes{of}", _listed(names)))
             rows.append(("modes", _listed(self.modes)))
             height, width = self.samples.shape[1:3]
             by = f" to {height}x{width} by {self.options.fit}" if self.num_resized else ""
-            rows.append(("resized", f"{self.num_resized} of {self.num_read}{by}"))
+            rows.append(("resized", f"{self.num_resized} of {self.num_readable}{by}"))
         if self.num_transparent:
             form = "kept" if self.options.keeps_alpha else f"set on {self.options.background}"
             rows.append(("transparent", f"{self.num_transparent}, {form}"))
@@ -187,18 +191,37 @@ def inspect(
         label_key=label_key,
         follow_links=follow_links,
     )
+    return report_of(name, options)
+
+
+def report_of(
+    name: str, options: LoadOptions, *, most_pixels: int = _MOST_PIXELS_READ
+) -> DataReport:
+    """Returns the report of a data set, as `inspect` does.
+
+    Args:
+        name: See `load`.
+        options: `LoadOptions`.
+        most_pixels: Int, the pixels in all of the encoded images that are decoded, of which there
+            are at least 64. Default: 2^28, which takes some seconds.
+
+    Raises:
+        ValueError: See `inspect`.
+    """
     data = loading.read(name, options)
     if isinstance(data, ImageStore):
-        return _report_of_store(data, options, name)
+        return _report_of_store(data, options, name, most_pixels)
     return _report_of_source(loading.complete(data, name, options), options, name)
 
 
-def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> DataReport:
+def _report_of_store(
+    store: ImageStore, options: LoadOptions, name: str, most_pixels: int
+) -> DataReport:
     bad: dict[str, str] = {}
     part = splits.parse_split(options.split)
     rows = part.indices(len(store)) if part.is_part else np.arange(len(store))
     places = rows[spread(len(rows))].tolist()
-    headers, decoded = _read(store, places, bad)
+    headers, decoded = _read(store, places, bad, most_pixels)
     if not decoded:
         unreadable.report(store.place, bad, num_files=len(bad), skip_bad=False)
     rows = np.setdiff1d(rows, [place for place in places if place not in headers])
@@ -225,7 +248,7 @@ def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> Data
         class_counts=_class_counts(
             None if store.labels is None else store.labels[rows], store.class_names
         ),
-        num_read=len(headers),
+        num_readable=len(headers),
         sizes=sizes,
         modes=Counter(header.mode for header in headers.values()),
         num_transparent=sum(header.has_alpha for header in headers.values()),
@@ -239,7 +262,7 @@ def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> Data
 
 
 def _read(
-    store: ImageStore, places: Sequence[int], bad: dict[str, str]
+    store: ImageStore, places: Sequence[int], bad: dict[str, str], most_pixels: int
 ) -> tuple[dict[int, decoding.Header], list[int]]:
     """Reads images, and decodes some; adds the reasons of unreadable ones to `bad`.
 
@@ -248,7 +271,7 @@ def _read(
     """
     headers = read_headers(store, places, bad, with_size=True)
     num_pixels = np.mean([header.num_pixels for header in headers.values()] or [1])
-    num = max(_NUM_SAMPLES, int(_MOST_PIXELS_READ / num_pixels))
+    num = max(_NUM_SAMPLES, int(most_pixels / num_pixels))
     readable = [*headers]
     some = [readable[index] for index in spread(len(readable), num)]
     decoded = read_headers(store, some, bad, with_size=False, decodes=True)
@@ -275,7 +298,7 @@ def _report_of_source(source: Source, options: LoadOptions, name: str) -> DataRe
         origin=source.origin,
         num_examples=num,
         class_counts=_class_counts(source.labels, source.class_names),
-        num_read=num or 0,
+        num_readable=num or 0,
         sizes={} if num is None else sizes,
         modes={_MODES.get(source.data_shape[-1], "other"): num} if is_image and num else {},
         num_transparent=0,
@@ -308,7 +331,7 @@ def _suggest(
     if sizes and side is None:
         shorter = np.repeat([min(size) for size in sizes], list(sizes.values()))
         largest = min(float(np.median(shorter)), _LARGEST_SIDE[has_gpu])
-        side = max(_SMALLEST_SIDE, 2 ** int(np.log2(largest)))
+        side = max(_SMALLEST_SIDE, 2 ** int(np.log2(max(largest, 1))))
         (height, width), count = max(sizes.items(), key=lambda item: item[1])
         is_common = 2 * count > sum(sizes.values())
         is_taken = height % 4 == 0 and _SMALLEST_SIDE <= height <= _LARGEST_SIDE[has_gpu]

@@ -67,15 +67,14 @@ def check_background(options: ImageOptions, channels: int, name: str) -> None:
         return
     if options.keeps_alpha or options.fit != "pad" or options.size is None:
         raise ValueError(
-            f"{name!r} has no transparency: `background` (`--background`) must be left out, or be "
-            "the color of the margins of fit='pad' (`--fit=pad`) with an `image_size` "
-            f"(`--image_size`). Received: background={options.background!r}, fit={options.fit!r}, "
-            f"image_size={options.size}"
+            f"{name!r} has no transparency: `background` must be left out, or be the color of "
+            "the margins of fit='pad' with an `image_size`. Received: "
+            f"background={options.background!r}, fit={options.fit!r}, image_size={options.size}"
         )
     if channels == 1 and not options.is_gray:
         raise ValueError(
-            f"The margins of gray images must be gray: `background` (`--background`) must be "
-            "'white', 'black' or '#rrggbb' of three equal values. Received: "
+            "The margins of gray images must be gray: `background` must be 'white', 'black' "
+            "or '#rrggbb' of three equal values. Received: "
             f"{options.background!r} for {name!r}"
         )
 

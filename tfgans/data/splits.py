@@ -53,7 +53,7 @@ class Split(NamedTuple):
             )
         return np.sort(part)
 
-    def overlaps(self, other: "Split") -> bool:
+    def may_overlap(self, other: "Split") -> bool:
         """Returns whether two parts of the same data may share examples.
 
         Returns True if that depends on the number of examples, as for a bound in percent and

@@ -141,7 +141,7 @@ def _prepared(name: str, dataset: _Dataset, directory: Path, download: bool) -> 
     if not download:
         raise ValueError(
             f"{name!r} is not in {directory}. Pass the `data_dir` that holds it, or "
-            f"`download=True` (`--download` on the command line) to fetch it"
+            "`download=True` to fetch it"
         )
     builder.download_and_prepare()
     return builder

@@ -150,7 +150,7 @@ def _key(
         key = next((name for name in candidates if name in features), None)
     if key is None or key not in features:
         raise ValueError(
-            f"`{option}` (`--{option}`) must be a feature of the records. Received: {key!r} with "
+            f"`{option}` must be a feature of the records. Received: {key!r} with "
             f"{file}, whose features are {_listed(features)}"
         )
     return key
@@ -161,7 +161,7 @@ def _label(example: tf.train.Example, key: str, place: str) -> int:
     if len(values) != 1:
         raise ValueError(
             f"A record must hold one integer label in the feature {key!r}. Received: {place} with "
-            f"{len(values)} there. Name another by `label_key` (`--label_key`)"
+            f"{len(values)} there. Name another by `label_key`"
         )
     return values[0]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 # The errors of PIL on files that are damaged, or not what their name says.
 ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 _NUM_LISTED = 5
-REMEDY = "with `skip_bad=True` (`--skip_bad`)"
+REMEDY = "with `skip_bad=True`"
 
 
 def reason(error: BaseException) -> str:

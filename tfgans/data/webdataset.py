@@ -70,7 +70,7 @@ class WebDatasetStore(ImageStore):
             raise ValueError(
                 f"All images must have a label, a file that ends in {label}, or none. Received: "
                 f"{pattern} with {len(sizes)} images and {len(labels)} labels. Name another ending "
-                "by `label_key` (`--label_key`)"
+                "by `label_key`"
             )
         self._offsets, self._sizes = np.asarray(offsets), np.asarray(sizes)
         self._file_numbers = np.asarray(file_numbers)
@@ -174,6 +174,6 @@ def _label(text: bytes, place: str) -> int:
     if not digits.isdigit() or len(digits) > _MOST_DIGITS:
         raise ValueError(
             f"A label must be an integer as text, of {_MOST_DIGITS} digits at most. Received: "
-            f"{text[:20]!r} as {place}. Name another ending by `label_key` (`--label_key`)"
+            f"{text[:20]!r} as {place}. Name another ending by `label_key`"
         )
     return int(digits)

@@ -128,10 +128,12 @@ class HeldOut(Real):
                 f"{source.name!r} holds the real examples themselves. Compare them with another "
                 "part of the data, as of `split='test'`"
             )
-        if _share_examples(source, like):
+        if _may_share_examples(source, like):
             warnings.warn(
-                f"The examples of {source.name!r} overlap with the real examples: they are parts "
-                "of the same split. They score better than new examples would",
+                f"The examples of {source.name!r} may overlap with the real examples: they are "
+                "parts of the same split. Examples in both would score better than new ones. Use "
+                "parts that do not overlap, with bounds of the same kind, such as `train[:90%]` "
+                "and `train[90%:]`",
                 stacklevel=2,
             )
 
@@ -277,13 +279,13 @@ def as_samples(
     return Fake(origin, num, seed, source)
 
 
-def _share_examples(first: Source, second: Source) -> bool:
-    """Returns whether two sources that `tfgans.data.load` read are overlapping parts of a split."""
+def _may_share_examples(first: Source, second: Source) -> bool:
+    """Returns whether two sources of `tfgans.data.load` are parts of a split that may overlap."""
     options = [dict(source.load_options or {}) for source in (first, second)]
     splits = [each.pop("split", None) for each in options]
     if None in splits or options[0] != options[1]:
         return False
-    return parse_split(splits[0]).overlaps(parse_split(splits[1]))
+    return parse_split(splits[0]).may_overlap(parse_split(splits[1]))
 
 
 def _available(origin: Any) -> int | None:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfgans import checks, engines, files
 from tfgans.labs import report
 from tfgans.labs.lab import Lab
@@ -178,7 +180,9 @@ def _fault(measures: Mapping[str, Any], expected: Mapping[str, str]) -> str:
         return f"expected {sorted(expected)}. Received: {sorted(measures)}"
     for name, value in measures.items():
         values = value if isinstance(value, list | tuple) else [value]
-        if value is not None and not all(isinstance(each, numbers.Real) for each in values):
+        if value is not None and not all(
+            isinstance(each, numbers.Real | np.bool_) for each in values
+        ):
             return (
                 f"a measure must be a float, a list of floats or None. Received: {name}="
                 f"{checks.short(value)}"

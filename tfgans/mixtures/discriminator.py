@@ -47,7 +47,7 @@ class MixtureDiscriminator(Mixture):
         weight_update: "exponentiated_gradient" or "softmax". Default: "exponentiated_gradient".
         entropy_weight: Float of at least 0. Default: 0.05.
         weight_learning_rate: Float of at least 0, the rate of exponentiated gradient; 0 keeps the
-            weights as they are; with "softmax" only None. Default: 0.01.
+            weights as they are. Must be None with "softmax". Default: 0.01.
         trainable: Bool, whether the components and their weights train. Default: True.
         name: String, optional.
 

@@ -242,7 +242,7 @@ class Mixture(keras.Model):
                 keras.saving.serialize_keras_object(component) for component in self.components
             ],
             **self.settings(),
-            # Left out when it is True, as runs from before it was an argument have it.
+            # Left out when True, so that the config equals that of runs from before the argument.
             **({} if self.trainable else {"trainable": False}),
             "name": self.name,
         }

@@ -45,8 +45,8 @@ def markdown_table(table: pd.DataFrame, *, escaped: bool = False) -> str:
 
     Args:
         table: The table. Its names and cells are Markdown.
-        escaped: Bool, whether texts of others in them are escaped, by `plain`. Default: False, HTML
-            in them is not interpreted.
+        escaped: Bool, whether foreign text in names and cells is escaped already, by `escape`.
+            Default: False, HTML in them is escaped.
     """
     names = [_cell(str(name), escaped=escaped) for name in table.columns]
     rows = [names, ["---"] * table.shape[1]]
@@ -60,18 +60,18 @@ def _cell(value: object, *, escaped: bool) -> str:
     return (text if escaped else _without_html(text)).replace("|", "\\|")
 
 
-def plain(text: str) -> str:
+def escape(text: str) -> str:
     """Returns Markdown that shows a text as it is, on one line."""
     return _escaped(" ".join(text.split()))
 
 
-def sentence(text: str) -> str:
+def escape_sentence(text: str) -> str:
     """Returns Markdown that shows a text as it is, on one line, and words in backticks as code."""
     parts = re.split("(`[^`]+`)", " ".join(text.split()))
     return "".join(part if index % 2 else _escaped(part) for index, part in enumerate(parts))
 
 
-def code(text: str) -> str:
+def as_code(text: str) -> str:
     """Returns Markdown that shows a text as code, on one line."""
     text = " ".join(text.split())
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))

@@ -97,7 +97,7 @@ class R3GANSchedule:
 
         It moves p, so the model needs an augmentation. That of the authors is
         `AdaptiveAugment("blit,geom,color,cutout", target=None, color_multiplier=0.5,
-        penalty_at="raw")`, with the resampling of ADA's authors.
+        penalty_at="raw")`, but with the wavelet filter of ADA's code, which tfgans does not have.
 
         Args:
             name: "cifar10", "ffhq64", "ffhq256", "imagenet32" or "imagenet64".

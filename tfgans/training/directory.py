@@ -420,8 +420,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
         raise ValueError(f"A model must be a file that ends in .keras. Received: {path}")
     if not zipfile.is_zipfile(path):
         raise ValueError(
-            f"{path} cannot be loaded: the file is damaged or cut off, for it is no zip archive as "
-            f"Keras writes. Received: {path.stat().st_size} bytes. Restore it from a copy"
+            f"{path} cannot be loaded: the file is damaged or cut off. Received: "
+            f"{path.stat().st_size} bytes. Restore it from a copy"
         )
     try:
         # Overrides `keras.config.enable_unsafe_deserialization`, which overrides the argument.

@@ -275,7 +275,7 @@ class Run:
                 self._check_backups()
                 self._save_initial()
                 self._restore()
-                # What a finished run says about itself stays true.
+                # A finished run keeps the length and notes that it was trained with.
                 if not run.is_finished:
                     run.write_length({**self._length, "steps_per_epoch": self._steps_per_epoch})
                     self._write_hyperparameters()
@@ -554,10 +554,7 @@ class Run:
             run.final_model.unlink(missing_ok=True)
 
     def _ended_by_callback(self) -> bool:
-        """Returns whether a callback has ended the run, which it does while its length is the same.
-
-        Then it stays finished.
-        """
+        """Returns whether a callback ended the run, which counts while the length is the same."""
         length = {**self._length, "steps_per_epoch": self._steps_per_epoch}
         same = self.directory.is_finished and self.directory.description()["length"] == length
         return same and bool(self._extra_callbacks)

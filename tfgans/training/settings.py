@@ -40,6 +40,7 @@ def describe(
     """
     model = {key: value for key, value in gan.get_config().items() if key not in _NETWORKS}
     compiled = gan.get_compile_config() or {}
+    excluded = compiled.get("excluded_from_weight_decay", {})
     return {
         **(more or {}),
         "model": type(gan).__name__,
@@ -49,7 +50,8 @@ def describe(
             for name in sorted(_NETWORKS)
         },
         "jit_compile": compiled["jit_compile"],
-        # Left out when it is 1, as runs from before it was a setting have it.
+        # Left out when empty or 1, so that the settings equal those of runs from before it was one.
+        **({"excluded_from_weight_decay": excluded} if any(excluded.values()) else {}),
         **({"accumulate_steps": parts} if (parts := compiled["accumulate_steps"]) > 1 else {}),
         **{name: _network(gan.players[name]) for name in sorted(_NETWORKS)},
         "compute_dtype": gan.generator.dtype_policy.name,

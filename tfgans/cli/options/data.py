@@ -2,14 +2,15 @@
 
 import contextlib
 import difflib
+import errno
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfgans.cli.parser import Group, Parser
+from tfgans.cli.wording import errors_in_flags
 
 if TYPE_CHECKING:
     from tfgans.data import DataReport, Source
@@ -21,8 +22,8 @@ NAMES = (
     *("folder:PATH", "idx:DIR", "npz:FILE", "hdf5:FILE[/key]", "tfrecord:GLOB", "zip:FILE"),
     *("webdataset:GLOB", "hf:NAME"),
 )
-# Data that come with a package, and are unpacked into `--data_dir`.
-_BUNDLED = ("digits", "stacked_digits")
+# Errors of the folder of prepared data whose remedy is another folder.
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC)
 # The kind of data in a file with this suffix.
 _KINDS = {
     ".zip": "zip",
@@ -98,14 +99,24 @@ def inspect(parser: Parser) -> "DataReport":
     import tfgans
 
     dataset, options = parser.values.dataset, _options(parser, tfgans.data.inspect)
-    with _errors_of(dataset):
+    _check_name(dataset)
+    with _errors_in_flags(dataset):
         return tfgans.data.inspect(dataset, **options)
 
 
 def describe_files(parser: Parser) -> str | None:
     """Returns what a folder or an archive of images holds, as text; None for other data."""
-    kind = parser.values.dataset.partition(":")[0]
-    return inspect(parser).text() if kind in ("folder", "zip", "webdataset") else None
+    import tfgans
+    from tfgans.data.load_options import LoadOptions
+    from tfgans.data.report import report_of
+
+    dataset = parser.values.dataset
+    if dataset.partition(":")[0] not in ("folder", "zip", "webdataset"):
+        return None
+    options = LoadOptions(**_options(parser, tfgans.data.inspect))
+    with _errors_in_flags(dataset):
+        # As few images as possible: decoding takes seconds at each start.
+        return report_of(dataset, options, most_pixels=0).text()
 
 
 def load_source(parser: Parser) -> "Source":
@@ -113,21 +124,6 @@ def load_source(parser: Parser) -> "Source":
     import tfgans
 
     return _load(parser, parser.values.dataset, _options(parser, tfgans.data.load))
-
-
-@contextlib.contextmanager
-def new_folder_left_out(parser: Parser) -> Iterator[None]:
-    """Lets a dry run unpack the digits elsewhere if `--data_dir` is a new folder."""
-    values, folder = parser.values, parser.values.data_dir
-    is_new = folder is not None and not Path(folder).exists()
-    if not (values.dry_run and is_new and values.dataset in _BUNDLED):
-        yield
-        return
-    try:
-        with tempfile.TemporaryDirectory() as values.data_dir:
-            yield
-    finally:
-        values.data_dir = folder
 
 
 def check_outside(parser: Parser, place: str, flag: str = "run_dir") -> None:
@@ -157,15 +153,15 @@ def load_split(parser: Parser, flag: str) -> "Source":
     """Returns another split of the dataset that the flags name: that of `--flag`.
 
     Raises:
-        ValueError: If it shares examples with that of `--split`.
+        ValueError: If it may share examples with that of `--split`.
     """
     import tfgans
     from tfgans.data.splits import parse_split
 
     split, present = parser.values[flag].value, parser.values.split
-    if parse_split(split).overlaps(parse_split(present)):
+    if parse_split(split).may_overlap(parse_split(present)):
         raise ValueError(
-            f"--{flag} must share no example with --split. Received: --{flag}={split} and "
+            f"--{flag} may share examples with --split. Received: --{flag}={split} and "
             f'--split={present}. Use parts that do not overlap, such as "--split=train[:90%]" and '
             f'"--{flag}=train[90%:]"'
         )
@@ -237,24 +233,29 @@ def _load(
 
     if isinstance(options["image_size"], list):  # From JSON.
         options["image_size"] = tuple(options["image_size"])
-    with _errors_of(name):
+    _check_name(name)
+    with _errors_in_flags(name):
         return tfgans.data.load(name, seed=parser.values.seed if seed is None else seed, **options)
 
 
-@contextlib.contextmanager
-def _errors_of(name: str) -> Iterator[None]:
-    """Refuses a name that is none, and adds the remedy to errors of the folder of prepared data."""
-    kind, colon, _ = name.partition(":")
+def _check_name(name: str) -> None:
+    """Refuses an unknown name."""
     names = [known for known in NAMES if ":" not in known]
-    if not colon and name not in names:
+    if ":" not in name and name not in names:
         raise ValueError(f"--dataset must be one of {', '.join(NAMES)}. {_hint(name, names)}")
+
+
+@contextlib.contextmanager
+def _errors_in_flags(name: str) -> Iterator[None]:
+    """Puts errors on the data `name` into terms of flags; see also `_UNWRITABLE`."""
     try:
-        yield
+        with errors_in_flags({"name": "dataset"}):
+            yield
     except OSError as error:
-        if colon:
+        if ":" in name or error.errno not in _UNWRITABLE:
             raise
         raise OSError(
-            f"{kind!r} cannot be read or prepared: {error}. Pass a folder that can be written as "
+            f"{name!r} cannot be prepared: {error}. Pass a folder that can be written as "
             "--data_dir, or in the environment as TFGANS_DATA_DIR"
         ) from error
 

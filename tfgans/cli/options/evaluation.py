@@ -19,11 +19,12 @@ METRICS = (
 )
 # Of images without an extractor: what pixels say without a network.
 PIXEL_METRICS = ("sliced_wasserstein_distance", "ms_ssim", "near_copies")
-# Classes and functions of the library that errors name, and their flags.
-_CLASSES = {
+# Classes, functions and arguments of the library that errors name, and their flags.
+_EXTRACTORS = {
     "DigitsClassifier": "extractor=digits",
     "inception_2015": "extractor=inception:PATH",
     "keras_model": "extractor=keras:FILE:LAYER",
+    "model": "extractor=keras:FILE:LAYER",
 }
 FLAGS = ("extractor", "extractor_sha256", "metrics", "num_samples", "num_real")
 
@@ -77,7 +78,7 @@ def evaluator(parser: Parser, source: "Source") -> "Evaluator":
             f"--metrics={','.join(metrics)}. Pass --extractor=classifier (of data with labels), "
             "inception:PATH or keras:FILE:LAYER[:PROBABILITIES]"
         )
-    with errors_in_flags(_CLASSES):
+    with errors_in_flags(_EXTRACTORS):
         return tfgans.evaluation.Evaluator(
             source,
             _extractor(parser, extractor or "identity", source),

@@ -1,7 +1,6 @@
 """Checks where a command writes, before it works for hours."""
 
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -18,24 +17,18 @@ def check_file(flag: str, path: str | os.PathLike[str]) -> None:
     """
     if Path(path).is_dir():
         raise ValueError(f"--{flag} must be a file. Received: {path}, which is a folder")
-    _check(flag, Path(path).absolute().parent, path)
+    _check(flag, path, Path(path).parent)
 
 
 def check_folder(flag: str, path: str | os.PathLike[str]) -> None:
     """Raises an error with the flag unless files can be written in a folder; see `check_file`."""
-    _check(flag, Path(path).absolute(), path)
+    _check(flag, path, Path(path))
 
 
-def _check(flag: str, folder: Path, path: str | os.PathLike[str]) -> None:
-    lowest = next(place for place in (folder, *folder.parents) if place.exists())
-    if not lowest.is_dir():
-        raise ValueError(
-            f"--{flag}={path} cannot be written: {lowest} is a file. Choose another place"
-        )
+def _check(flag: str, path: str | os.PathLike[str], folder: Path) -> None:
+    from tfgans import files
+
     try:
-        with tempfile.TemporaryFile(dir=lowest):
-            pass
-    except OSError as error:
-        raise OSError(
-            f"--{flag}={path} cannot be written: {error.strerror} in {lowest}. Choose another place"
-        ) from error
+        files.check_folder(folder)
+    except (ValueError, OSError) as error:
+        raise type(error)(f"--{flag}={path}: {error}") from error

@@ -10,9 +10,9 @@ from tfgans.cli.parser import Parser
 
 DEFAULT_STEPS = 2000
 # The file of the flags in the folder of a run.
-FLAGS = "flags.txt"
+FLAGS_FILE = "flags.txt"
 # Flags of how long a run trains and of what it writes on the way: they may change.
-_OUTPUT = (
+_MAY_CHANGE = (
     *("steps", "minutes", "cpu_seconds", "doctor_every", "rollbacks", "held_out"),
     *("steps_per_epoch", "backup_every", "grid_every", "show_augmented", "evaluate_every"),
     *evaluation.FLAGS,
@@ -21,7 +21,7 @@ _OUTPUT = (
 _NOT_DECIDING = frozenset(
     {
         *("run_dir", "resume", "dry_run", "steps_per_execution", "strategy", "num_replicas"),
-        *("data_dir", "download", "cache", "cache_dir", *_OUTPUT),
+        *("data_dir", "download", "cache", "cache_dir", *_MAY_CHANGE),
     }
 )
 # Flags in an error.
@@ -148,21 +148,24 @@ def refuse_ignored(parser: Parser) -> None:
 
     They are compared with the flags of the run; a run that was made in Python has none.
     """
-    run_dir = parser.values.run_dir
+    values = parser.values
+    limited = values.minutes is not None or values.cpu_seconds is not None
+    # Without another limit `Run` refuses fewer steps than are done, and says how many are.
+    names = [name for name in _MAY_CHANGE if name != "steps" or limited]
     differences = [
         f"{here} ({there} there)"
-        for name, (there, here) in _differences(parser, _OUTPUT).items()
+        for name, (there, here) in _differences(parser, names).items()
         if parser.is_set(name)
     ]
     if differences:
         raise ValueError(
-            f"{run_dir} is finished, so these flags would do nothing: {_listed(differences)}. "
-            "Leave them out, raise --steps, --minutes or --cpu_seconds to train on, or choose "
-            "another --run_dir; `tfgans evaluate` measures a finished run"
+            f"{values.run_dir} is finished, so these flags would do nothing: "
+            f"{_listed(differences)}. Leave them out, raise --steps, --minutes or --cpu_seconds "
+            "to train on, or choose another --run_dir; `tfgans evaluate` measures a finished run"
         )
 
 
-def another_run(parser: Parser, error: ValueError) -> ValueError:
+def error_of_another_run(parser: Parser, error: ValueError) -> ValueError:
     """Returns the error of a folder with another run, with the flags that differ if there are any.
 
     Args:
@@ -177,13 +180,13 @@ def another_run(parser: Parser, error: ValueError) -> ValueError:
         return error
     run_dir = parser.values.run_dir
     return ValueError(
-        f"{run_dir} holds another run: {_listed(differences)}. Use the flags of {run_dir}/{FLAGS} "
-        "to continue it, or choose another --run_dir"
+        f"{run_dir} holds another run: {_listed(differences)}. Use the flags of "
+        f"{run_dir}/{FLAGS_FILE} to continue it, or choose another --run_dir"
     )
 
 
 def _differences(parser: Parser, names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    file = Path(parser.values.run_dir, FLAGS)
+    file = Path(parser.values.run_dir, FLAGS_FILE)
     if not file.is_file():
         return {}
     return parser.differences(file.read_text(encoding="utf-8", errors="replace"), *names)
