@@ -228,10 +228,12 @@ def test_readings_in_closed_form():
 def test_diversity_is_that_within_a_class():
     """All samples of a class are equal; those of the two classes are not."""
     latents, labels = keras.Input((1,)), keras.Input((), dtype="int32")
-    offset = keras.layers.Reshape((1,))(keras.layers.Embedding(2, 1)(labels))
+    offset, judged = (
+        keras.layers.Reshape((1,))(keras.layers.Embedding(2, 1)(labels)) for _ in range(2)
+    )
     generator = keras.Model([latents, labels], keras.layers.Add()([0 * latents, offset]))
     examples = keras.Input((1,))
-    joined = keras.layers.Concatenate()([examples, offset])
+    joined = keras.layers.Concatenate()([examples, judged])
     discriminator = keras.Model([examples, labels], keras.layers.Dense(1)(joined))
     gan = tfgans.NonSaturatingGAN(generator, discriminator, num_classes=2)
     gan.compile()

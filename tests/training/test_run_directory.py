@@ -542,7 +542,7 @@ class TestCheckpoints:
         path = copied / "final.keras"
         for content in (path.read_bytes()[:1000], b"no model", b""):
             path.write_bytes(content)
-            expected = rf"damaged or cut off, .* Received: {len(content)} bytes\. Restore"
+            expected = rf"damaged or cut off. Received: {len(content)} bytes\. Restore"
             with pytest.raises(ValueError, match=expected):
                 training.load_checkpoint(copied)
         with zipfile.ZipFile(path, "w") as archive:
