@@ -318,7 +318,7 @@ class Parser:
 
 
 def _without_python(text: str) -> str:
-    """Returns an error of absl on a value, where it has the words of Python in its own words."""
+    """Returns an error of absl on a value, with plain words for those of Python."""
     for pattern, expected in _PYTHON.items():
         text = re.sub(pattern, f"expected {expected}", text)
     return text
