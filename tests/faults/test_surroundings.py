@@ -39,7 +39,8 @@ def mounted(folder, *options):
     try:
         yield
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        # Lazily: Python may still hold a file that waits for the collection of garbage.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.mark.slow
