@@ -19,114 +19,88 @@ SCRIPTS = sorted((ROOT / "bin").glob("*.py"))
 SOURCES = MODULES + SCRIPTS
 # A unit is a folder or a module of the package. Every unit may import these, which import no other.
 COMMON = {
-    *(
-        "checks",
-        "class_names",
-        "compat",
-        "configs",
-        "copies",
-        "files",
-        "images",
-        "random",
-        "reprs",
-        "shapes",
-    ),
-    *("state", "types", "versions", "weighted"),
+    "checks",
+    "class_names",
+    "configs",
+    "copies",
+    "files",
+    "images",
+    "keras_internals",
+    "random",
+    "reprs",
+    "shapes",
+    "state",
+    "types",
+    "versions",
+    "weighted",
 }
 # The other units that each unit imports.
+TABLE = """
+__main__: cli
+augmentation:
+averages:
+backend:
+callback_checks: optimizers
+callbacks: data evaluation gan logs optimizers pictures players
+cli: augmentation comparison data engines evaluation export freed_memory gan labs layers \
+    metrics objectives penalties pictures quiet refinement regularizers schedules \
+    serving serving.server sweep tfgans training
+comparison: callbacks evaluation reports sweep training
+data: replicas
+determinism:
+engines: freed_memory quiet
+evaluation: data gan metrics pictures sampling
+export: mixtures pictures players sampling serving.client
+freed_memory:
+game_checks: augmentation last_activation layers objectives penalties players \
+    regularizers
+games: data gan layers metrics objectives optimizers penalties
+gan: augmentation averages callback_checks data determinism export game_checks layers \
+    logs mixtures objectives optimizers penalties players refinement regularizers \
+    replicas sampling seed_states state steps_per_execution views
+labs: augmentation callbacks data engines evaluation games gan layers methods metrics \
+    mixtures networks objectives optimizers penalties refinement regularizers reports \
+    step_clock
+last_activation:
+layers:
+logs:
+methods: augmentation averages data game_checks gan layers objectives optimizers \
+    penalties players refinement regularizers replicas schedules
+metrics:
+mixtures: averages seed_states
+networks: layers
+objectives:
+optimizers: replicas
+penalties:
+pictures:
+players: layers mixtures optimizers penalties replicas
+quiet:
+refinement:
+regularizers: augmentation
+replicas:
+reports:
+sampling: players refinement
+schedules:
+seed_states:
+serving: serving.client
+serving.client:
+serving.server: export serving.client
+step_clock:
+steps_per_execution:
+sweep: evaluation training
+tfgans: backend
+training: callbacks data evaluation freed_memory gan optimizers players replicas \
+    sampling step_clock
+views: augmentation layers logs
+"""
 IMPORTS = {
-    "tfgans": {"backend"},
-    "augmentation": set(),
-    "averages": set(),
-    "backend": set(),
-    "callback_checks": {"optimizers"},
-    "data": {"replicas"},
-    "engines": {"freed_memory", "quiet"},
-    "quiet": set(),
-    "executions": set(),
-    "freed_memory": set(),
-    "layers": set(),
-    "logs": set(),
-    "mixtures": {"averages", "saving"},
-    "objectives": set(),
-    "last_activation": set(),
-    "penalties": set(),
-    "pictures": set(),
-    "refinement": set(),
-    "determinism": set(),
-    "regularizers": {"augmentation"},
-    "replicas": set(),
-    "saving": set(),
-    "schedules": set(),
-    "step_clock": set(),
-    "networks": {"layers"},
-    "optimizers": {"replicas"},
-    "players": {"layers", "mixtures", "optimizers", "penalties", "replicas"},
-    "compatibility": {
-        *("augmentation", "layers", "objectives", "last_activation", "penalties", "players"),
-        "regularizers",
-    },
-    "sampling": {"players", "refinement"},
-    "export": {"mixtures", "pictures", "players", "sampling", "serving.client"},
-    "gan": {
-        *("augmentation", "regularizers"),
-        *("averages", "callback_checks", "data", "executions", "export", "layers", "logs"),
-        *(
-            "mixtures",
-            "objectives",
-            "optimizers",
-            "compatibility",
-            "penalties",
-            "players",
-            "refinement",
-        ),
-        *("replicas", "determinism", "sampling", "saving", "state", "views"),
-    },
-    "views": {"augmentation", "layers", "logs"},
-    "methods": {
-        *("augmentation", "regularizers"),
-        *("averages", "data", "gan", "layers", "objectives", "optimizers", "penalties"),
-        *("compatibility", "players", "refinement", "replicas", "schedules"),
-    },
-    "metrics": set(),
-    "evaluation": {"data", "gan", "metrics", "pictures", "sampling"},
-    "games": {"data", "gan", "layers", "metrics", "objectives", "optimizers", "penalties"},
-    "serving": {"serving.client"},
-    "serving.client": set(),
-    "serving.server": {"export", "serving.client"},
-    "callbacks": {"data", "evaluation", "gan", "logs", "optimizers", "pictures", "players"},
-    "sweep": {"evaluation", "training"},
-    "labs": {
-        "callbacks",
-        *("augmentation", "data", "evaluation", "games", "gan", "layers", "methods", "metrics"),
-        *("mixtures", "networks", "objectives", "optimizers", "penalties", "refinement"),
-        *("engines", "regularizers", "reports", "step_clock"),
-    },
-    "reports": set(),
-    "comparison": {"callbacks", "evaluation", "reports", "sweep", "training"},
-    "cli": {
-        *("augmentation", "comparison", "freed_memory", "regularizers"),
-        *("data", "engines", "evaluation", "export", "gan", "labs", "layers", "objectives"),
-        *("penalties", "quiet", "sweep"),
-        *("metrics", "pictures", "refinement", "schedules", "serving", "serving.server", "tfgans"),
-        "training",
-    },
-    "__main__": {"cli"},
-    "training": {
-        *("callbacks", "data", "evaluation", "freed_memory", "gan", "optimizers"),
-        *("players", "replicas"),
-        *("sampling", "step_clock"),
-    },
+    unit: set(others.split())
+    for unit, others in (line.split(":") for line in TABLE.strip().splitlines())
 }
 # The files of the model, its training and its samples.
 CORE = [
-    *(
-        PACKAGE / f"{name}.py"
-        for name in (
-            *("gan", "players", "sampling", "random", "views", "weighted", "logs"),
-            "compatibility",
-        )
-    ),
+    *(PACKAGE / name for name in ("gan.py", "players.py", "game_checks.py", "sampling.py")),
+    *(PACKAGE / name for name in ("random.py", "views.py", "weighted.py", "logs.py")),
     *sorted((PACKAGE / "methods").glob("*.py")),
     *sorted((PACKAGE / "mixtures").glob("*.py")),
 ]
@@ -255,7 +229,7 @@ def test_private_names_of_keras_and_tensorflow_are_in_compat_alone():
     """Every private name that is read must be defined in the package."""
     defined = defined_names()
     for path in SOURCES:
-        if path == PACKAGE / "compat.py":
+        if path == PACKAGE / "keras_internals.py":
             continue
         for node in nodes(path):
             for module in imported_modules(node):

@@ -17,17 +17,16 @@ from tfgans import (
     averages,
     callback_checks,
     checks,
-    compat,
-    compatibility,
-    executions,
     export,
     files,
+    game_checks,
+    keras_internals,
     optimizers,
     players,
     random,
     replicas,
     sampling,
-    saving,
+    seed_states,
     shapes,
     state,
 )
@@ -46,6 +45,11 @@ from tfgans.players import DiscriminatorPlayer, GeneratorPlayer, Player
 from tfgans.random import ReservedStep, Role, RowDraws, Stream
 from tfgans.refinement import Langevin
 from tfgans.regularizers import Regularizer, RegularizerInputs
+from tfgans.steps_per_execution import (
+    StepsPerExecutionTuner,
+    intervals,
+    make_multi_step_function,
+)
 from tfgans.types import Config, Inputs, Logs, Store
 from tfgans.views import Views
 from tfgans.weighted import Weighted
@@ -74,8 +78,8 @@ class _Examples(NamedTuple):
 Optimizer: TypeAlias = keras.optimizers.Optimizer
 
 
-@compat.tunes_steps_per_execution(lambda gan: gan._choose_steps_per_call())
-@compat.refuses_saved_model
+@keras_internals.tunes_steps_per_execution(lambda gan: gan._choose_steps_per_call())
+@keras_internals.refuses_saved_model
 @keras.saving.register_keras_serializable(package="tfgans")
 class GAN(keras.Model):
     """Trains two networks against each other.
@@ -175,13 +179,11 @@ class GAN(keras.Model):
             checks.positive("weight_clip", weight_clip)
         generator_player = GeneratorPlayer(generator)
         discriminator_player = DiscriminatorPlayer(discriminator)
-        compatibility.check_networks(
-            generator_player, discriminator_player, num_classes=num_classes
-        )
-        compatibility.check_game(
+        game_checks.check_networks(generator_player, discriminator_player, num_classes=num_classes)
+        game_checks.check_game(
             objective, penalty, instance_noise, generator_player, discriminator_player
         )
-        compatibility.check_augmentation_and_regularizers(
+        game_checks.check_augmentation_and_regularizers(
             augmentation,
             regularizers,
             objective,
@@ -228,7 +230,7 @@ class GAN(keras.Model):
             aggregation="only_first_replica",
         )
         self._rollbacks = 0
-        self._tuner = executions.StepsPerExecutionTuner([])
+        self._tuner = StepsPerExecutionTuner([])
         self._begins_training = False
         self.built = True
 
@@ -595,13 +597,13 @@ class GAN(keras.Model):
     def _take_components(self, indices: Sequence[int]) -> None:
         """Makes component j of the generator the present component `indices[j]`, or its copy."""
         player = self.generator_player.take_components(indices)
-        compatibility.check_groups(self.penalty, player, self.discriminator_player)
+        game_checks.check_groups(self.penalty, player, self.discriminator_player)
         average = self.ema_generator
         if average is not None:
             average = GeneratorPlayer(average).take_components(indices).network
         for network in (self.generator, self.ema_generator):
             if network is not None:
-                compat.untrack_layer(self, network)
+                keras_internals.untrack_layer(self, network)
         self._set_generator(player, average)
         if self.compiled:
             self._learning_rates = optimizers.LearningRates(
@@ -1087,7 +1089,7 @@ class GAN(keras.Model):
                 *(real_values, fake_logits.values, fake_weights),
                 training=training,
             )
-        compatibility.check_terms(self.objective, terms, real_values, fake_logits.values)
+        game_checks.check_terms(self.objective, terms, real_values, fake_logits.values)
         return terms
 
     # Evaluation and logs.
@@ -1154,7 +1156,11 @@ class GAN(keras.Model):
         are 0 in evaluation. Metrics that a subclass adds come last.
         """
         # Keras adds a mean of "loss" that is never updated: a GAN has two losses.
-        return [metric for metric in super().metrics if not compat.is_loss_tracker(self, metric)]
+        return [
+            metric
+            for metric in super().metrics
+            if not keras_internals.is_loss_tracker(self, metric)
+        ]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -1266,7 +1272,7 @@ class GAN(keras.Model):
             validation_data = self._evaluation_data(
                 validation_data, None, validation_batch_size, validation_steps
             )
-        self._tuner = executions.StepsPerExecutionTuner(executions.intervals(callbacks))
+        self._tuner = StepsPerExecutionTuner(intervals(callbacks))
         self._begins_training = True
         try:
             with deterministic_compilation(), adapters.expect_end_of_data(steps):
@@ -1321,7 +1327,7 @@ class GAN(keras.Model):
         if not self.compiled:
             return super().evaluate(x)  # Raises the error of Keras.
         # `fit` has already checked the data that it evaluates on.
-        if not options.get(compat.CACHED_EVALUATION):
+        if not options.get(keras_internals.CACHED_EVALUATION):
             self._check_callbacks(callbacks, validates=True)
             batches.refuse_weights(sample_weight=sample_weight)
             x = self._evaluation_data(x, y, batch_size, steps)
@@ -1358,9 +1364,7 @@ class GAN(keras.Model):
         if not self._tunes_steps_per_execution:
             super().make_train_function(force)
         elif self.train_function is None or force:
-            take_steps = executions.make_multi_step_function(
-                self.train_step, jit_compile=self.jit_compile
-            )
+            take_steps = make_multi_step_function(self.train_step, jit_compile=self.jit_compile)
 
             def train_function(iterator: tf.data.Iterator) -> Logs:
                 began = time.perf_counter()
@@ -1621,7 +1625,7 @@ class GAN(keras.Model):
         if refine is False:
             return None
         checks.instance("refine", refine, Langevin, "tfgans.refinement.Langevin(steps=20)")
-        compatibility.refuse_groups(self.discriminator_player, "a refinement (`refine`)")
+        game_checks.refuse_groups(self.discriminator_player, "a refinement (`refine`)")
         return refine
 
     # Files and configs.
@@ -1672,7 +1676,7 @@ class GAN(keras.Model):
 
     def save_own_variables(self, store: Store) -> None:
         """Saves the model's variables, the rollbacks and the random states of the layers."""
-        compat.remember_optimizer_attributes()
+        keras_internals.remember_optimizer_attributes()
         super().save_own_variables(store)
         store["step"] = np.asarray(self.step, np.int64)
         store["rollbacks"] = np.asarray(self.rollbacks, np.int64)
@@ -1680,7 +1684,7 @@ class GAN(keras.Model):
             store["components"] = np.asarray(self.generator_player.num_components, np.int64)
         # The order of `self.variables` is another one after `drop_component`.
         networks = [self.discriminator, self.generator, self.ema_generator, self]
-        saving.save_seed_states(networks, store)
+        seed_states.save_seed_states(networks, store)
 
     def load_own_variables(self, store: Store) -> None:
         """Loads what `save_own_variables` saved.
@@ -1713,7 +1717,7 @@ class GAN(keras.Model):
                 self.check_resizable()
                 self._take_components([index if index < count else 0 for index in range(saved)])
         networks = [self.discriminator, self.generator, self.ema_generator, self]
-        saving.load_seed_states(networks, store)
+        seed_states.load_seed_states(networks, store)
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, networks included."""
@@ -1728,13 +1732,13 @@ class GAN(keras.Model):
 
     def _shared_config(self) -> Config:
         """Returns the arguments that every method takes."""
-        if compat.saves_to_hdf5():
+        if keras_internals.saves_to_hdf5():
             raise ValueError(
                 "A GAN is saved to a `.keras` file: HDF5 holds neither its two optimizers nor its "
                 "step. Use `save('gan.keras')` of the model"
             )
         serialize = keras.saving.serialize_keras_object
-        with compat.shares_objects():
+        with keras_internals.shares_objects():
             # A regularizer may have the augmentation of the model.
             augmentation = serialize(self.augmentation)
             regularizers = [serialize(regularizer) for regularizer in self.regularizers]
@@ -1761,7 +1765,7 @@ class GAN(keras.Model):
                 return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
             return value
 
-        with compat.shares_objects():
+        with keras_internals.shares_objects():
             arguments = {name: made(value) for name, value in config.items()}
         return cls(**arguments)
 

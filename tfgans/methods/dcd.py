@@ -6,7 +6,7 @@ from typing import Self
 import keras
 import tensorflow as tf
 
-from tfgans import averages, checks, compatibility, optimizers, players, replicas, shapes
+from tfgans import averages, checks, game_checks, optimizers, players, replicas, shapes
 from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
@@ -107,7 +107,7 @@ class DCD(GAN):
         self.updates_per_batch = checks.positive_int("updates_per_batch", updates_per_batch)
         self.generator.trainable = False
         self.sampler.check_refinement(self.langevin)
-        compatibility.refuse_groups(self.discriminator_player, "the refinement of DCD")
+        game_checks.refuse_groups(self.discriminator_player, "the refinement of DCD")
 
     @classmethod
     def from_gan(

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfgans import random, saving
+from tfgans import random, seed_states
 
 
 def perturb(
@@ -28,6 +28,6 @@ def perturb(
         for variable in variables if variables[0].trainable else ():
             variable.assign_add(tf.cast(change, variable.dtype))
     for network in networks:
-        for index, state in enumerate(saving.seed_states([network])):
+        for index, state in enumerate(seed_states.seed_states([network])):
             draws = random.uniform(state.shape, random.fold(key, len(network.weights) + index))
             state.assign(tf.cast(draws * 2.0**24, state.dtype))

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tiny
 
 import tfgans
-from tfgans.executions import StepsPerExecutionTuner, intervals
+from tfgans.steps_per_execution import StepsPerExecutionTuner, intervals
 
 POINTS = np.random.default_rng(0).uniform(-1, 1, (640, 2)).astype("float32")
 
