@@ -15,10 +15,10 @@ from scipy import stats
 from tfgans.comparison import (
     Comparison,
     RecordedRun,
-    absent_runs,
     comparison_text,
     figures,
     find_runs,
+    search_runs,
     write_comparison,
     write_report,
 )
@@ -331,10 +331,24 @@ def test_failures_without_a_folder_are_listed_by_any_place(table):
     failed, waiting = f"{table}/0-9", f"{table}/1-9"
     both = {failed: "failed: too wide", waiting: "waiting"}
     for places in ([table], [f"{table}*"], [table / "*-9"]):
-        assert absent_runs(places) == both
-    assert both.items() <= absent_runs([table.parent]).items()
-    assert absent_runs([table / "0-*"]) == {failed: "failed: too wide"}
-    assert absent_runs([table / "0-0"]) == {}
+        assert search_runs([table / "0-0", *places]).absent == both
+    assert both.items() <= search_runs([table.parent]).absent.items()
+    assert search_runs([table / "0-*"]).absent == {failed: "failed: too wide"}
+    assert search_runs([table / "0-0"]).absent == {}
+    with pytest.raises(
+        ValueError, match=r"begun and can be read\. Received: .*0-9: failed: too wide"
+    ):
+        find_runs([table / "0-9*"])
+
+
+def test_a_damaged_table_of_a_sweep_is_named(table):
+    (table / "sweep.json").write_text("{}")
+    (table / "table.csv").write_text("[1]\n2\n")
+    with pytest.warns(UserWarning, match=r"order of a sweep .*left out: .*table\.csv must be"):
+        runs, absent = search_runs([table])
+    assert absent == {}
+    assert len(runs) == 12
+    assert runs[0].state == "finished; damaged: ../table.csv"
 
 
 NAME = r"*a* _b_ `c` [d](e) <script> f|g &lt; $\i$ #"
@@ -379,7 +393,6 @@ def test_damaged_files_are_named_and_the_others_compared(table):
     damage(table / "1-0" / "grids" / "step-00000040.png")
     done = run("compare", "{runs} --out={out}", runs=table, out=table / "out")
     assert done.returncode == 0, done.stderr
-    assert f"A run is left out: {table}/0-1/run.json is damaged" in done.stderr
     assert re.search(r"^\| 0-1 \| - \| \S*0-1/run.json is damaged. Restore", done.stdout, re.M)
     assert "| 0-2 | 2 | finished; damaged: evaluation/evaluation.json | 40 |" in done.stdout
     assert "| wgangp | 1 | 2 (1 with damaged record) |" in done.stdout
@@ -392,6 +405,8 @@ def test_damaged_files_are_named_and_the_others_compared(table):
     assert f"seed 0, step 40: {table}/1-0/grids/step-00000040.png cannot be read" in page
     with pytest.raises(ValueError, match=r"0-1/run.json is damaged"):
         find_runs([table / "0-1"])
+    with pytest.warns(UserWarning, match=r"left out: .*0-1/run.json is damaged"):
+        assert len(find_runs([table])) == 11
 
 
 def test_a_damaged_record_is_not_replaced_by_evaluations_in_training(table):
@@ -439,7 +454,8 @@ def test_links_to_runs_are_followed(table, tmp_path_factory):
     assert {"0-1", "more/1-0", "inner/1-2"} < set(names)
     assert [run.name for run in find_runs([table / "inner"])] == [f"{table}/inner/1-2"]
     missing = {f"{table}/9-9": f"a link to {disk}/absent, which is missing"}
-    assert absent_runs([table]) == absent_runs([table / "9-*"]) == missing
+    for places in ([table], [table / "0-0", table / "9-*"]):
+        assert search_runs(places).absent == missing
 
 
 def test_runs_that_end_early_stay_in_the_curves(table):

@@ -203,6 +203,8 @@ def test_a_file_with_a_lab_runs(tmp_path, here, unimported, monkeypatch):
     flags = "--lab={path}/folder/../its_lab.py --seeds=2 --out={path}/out"
     done = commands.run("experiment", flags, path=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert ": 2 of 2 runs\n" in done.stderr
+    assert "\r" not in done.stderr
     assert rows(tmp_path / "out")["status"].tolist() == ["ok", "ok"]
 
 

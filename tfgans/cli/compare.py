@@ -46,7 +46,7 @@ def compare(parser: Parser, places: Sequence[str]) -> int:
     values = parser.values
     if values.out is not None:
         output.check_folder("out", values.out)
-    runs = comparison.find_runs(places)
+    runs, absent = comparison.search_runs(places)
     reference = None
     if values.reference is not None:
         if not files.path(values.reference).exists():
@@ -71,7 +71,7 @@ def compare(parser: Parser, places: Sequence[str]) -> int:
         runs,
         metrics=values.metrics,
         baseline=baseline,
-        absent=comparison.absent_runs(places),
+        absent=absent,
         reference=reference,
         test=values.test,
     )

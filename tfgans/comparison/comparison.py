@@ -122,7 +122,7 @@ class Comparison:
             table. Default: None, all.
         baseline: `RecordedRun` out of `runs`: the other groups are tested against its group.
             Default: None, the group of the first run.
-        absent: Dict of the states of runs that cannot be compared, by path, as of `absent_runs`.
+        absent: Dict of the states of runs that cannot be compared, by path, as of `search_runs`.
             Default: none.
         reference: `Record` that the table shows below the groups, as of real examples in the place
             of samples; it must compare with the others. Default: None, without.

@@ -1,24 +1,20 @@
 """What the folder of a run holds, read for reports. The run may be training, stopped or failed."""
 
 import csv
-import fnmatch
 import functools
-import glob
 import json
 import math
 import os
 import re
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
-from tfgans import files
 from tfgans.comparison.settings import Value, canonical, flatten, is_seed
 from tfgans.evaluation import MetricValue, Record
-from tfgans.sweep import TABLE, read_table
+from tfgans.sweep import TABLE, TableRow, read_table
 from tfgans.training import EvaluationRow, RunDirectory, TimeSpent
 
 _GRID = re.compile(r"step-(\d+)\.png")
@@ -30,7 +26,7 @@ _IN_TRAINING = ("evaluation.csv", "evaluation.csv.json")
 # The contents of files that may be damaged.
 _CONTENTS = (
     *("times", "log", "evaluations", "readings", "findings", "mixture"),
-    *("record", "last_evaluation"),
+    *("record", "last_evaluation", "error"),
 )
 # Columns of `Doctor`'s readings that hold a number a component.
 _OF_COMPONENTS = ("_weights", "_diversities")
@@ -163,7 +159,7 @@ class RecordedRun:
         try:
             return read()
         except (ValueError, OSError, csv.Error) as error:
-            self._damage[path.relative_to(self.path).as_posix()] = str(error)
+            self._damage[Path(os.path.relpath(path, self.path)).as_posix()] = str(error)
             return absent
 
     def _table(self, path: Path, columns: Sequence[str], text: Sequence[str] = ()) -> pd.DataFrame:
@@ -271,9 +267,10 @@ class RecordedRun:
     @functools.cached_property
     def error(self) -> str:
         """The error of the run in the table of its sweep; "" if there is none."""
-        return next(
-            (row.error for row in read_table(self.path.parent) if row.run == self.path.name), ""
-        )
+        folder = self.path.parent
+        absent: list[TableRow] = []
+        rows = self._read(folder / TABLE, lambda: read_table(folder), absent)
+        return next((row.error for row in rows if row.run == self.path.name), "")
 
     @property
     def seconds(self) -> float:
@@ -337,123 +334,6 @@ class RecordedRun:
             )
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{protocol_file} is damaged: {error!r}") from error
-
-
-def absent_runs(places: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
-    """Returns the runs that `find_runs` cannot return: their state, with the error, by path.
-
-    These are runs of sweeps that have no folder yet, runs with a damaged `run.json`, and links
-    whose target is missing, such as to a disk that is not mounted.
-
-    Args:
-        places: Those of `find_runs`.
-    """
-    absent: dict[str, str] = {}
-    for path in map(files.path, places):
-        roots = _matching(path)
-        # A pattern may be of the runs in a sweep.
-        sweeps = [] if path.exists() else _matching(path.parent)
-        entries = [*roots]
-        for folder, names in _walk(roots):
-            if TABLE in names:
-                sweeps.append(folder)
-            if "run.json" in names:
-                try:
-                    RecordedRun(folder)
-                except (ValueError, OSError) as reason:
-                    absent[os.fspath(folder)] = str(reason)
-            else:
-                entries += [folder / name for name in sorted(names)]
-        absent |= {
-            os.fspath(entry): f"a link to {entry.readlink()}, which is missing"
-            for entry in entries
-            if entry.is_symlink() and not entry.exists()
-        }
-        pattern = os.fspath(path)
-        for folder in dict.fromkeys(sweeps):
-            inside = any(folder.is_relative_to(root) for root in roots)
-            for run, state, error in read_table(folder):
-                named = inside or fnmatch.fnmatch(os.fspath(folder / run), pattern)
-                if named and not (folder / run / "run.json").exists():
-                    absent[os.fspath(folder / run)] = f"{state}: {error}" if error else state
-    return absent
-
-
-def _matching(path: Path) -> list[Path]:
-    """Returns the path itself if it exists, else those that match it as a pattern."""
-    if path.exists():
-        return [path]
-    return sorted(map(Path, glob.glob(os.fspath(path))), key=_by_number)
-
-
-def find_runs(places: Sequence[str | os.PathLike[str]]) -> list[RecordedRun]:
-    """Returns the runs of folders, of patterns such as `runs/r3gan-*`, and of folders of runs.
-
-    Links to folders are followed. The folder of a run is not searched for other runs. Runs with a
-    damaged `run.json` are left out with a warning; `absent_runs` returns them.
-
-    Args:
-        places: Folders of a run, folders with runs somewhere below, or patterns of `glob`.
-
-    Raises:
-        ValueError: If there is no run in a place, or the `run.json` of all runs is damaged.
-    """
-    runs: dict[Path, RecordedRun] = {}
-    damage: dict[Path, str] = {}
-    for place in places:
-        roots = _matching(files.path(place))
-        folders = [folder for root in roots for folder in _run_folders(root)]
-        if not folders:
-            raise ValueError(
-                f"{place} must be the folder of a run of `tfgans train`, a folder with runs, or a "
-                "pattern of folders. Received: "
-                + ("nothing of this name" if not roots else "no run.json in it or below")
-            )
-        for folder in folders:
-            try:
-                runs.setdefault(folder.resolve(), RecordedRun(folder))
-            except (ValueError, OSError) as error:
-                damage.setdefault(folder.resolve(), str(error))
-    if not runs:
-        raise ValueError("; ".join(damage.values()))
-    for text in damage.values():
-        warnings.warn(f"A run is left out: {text}", stacklevel=2)
-    return list(runs.values())
-
-
-def _run_folders(root: Path) -> list[Path]:
-    """Returns the folders of runs at or below a folder: in the order of a sweep, else by name."""
-    order = [root / row.run for row in read_table(root)]
-    folders = [folder for folder, names in _walk([root]) if "run.json" in names]
-    folders.sort(key=_by_number)
-    return sorted(folders, key=lambda path: order.index(path) if path in order else len(order))
-
-
-def _walk(roots: Sequence[Path]) -> Iterator[tuple[Path, set[str]]]:
-    """Yields the folders at and below others, but not those in runs, with the names of their files.
-
-    Links to folders are followed after the other folders beside them, except links to a folder
-    above. A folder is yielded once.
-    """
-    seen: set[Path] = set()
-    for root in roots:
-        for place, subfolders, names in os.walk(root, followlinks=True):
-            folder = Path(place)
-            real = folder.resolve()
-            if real in seen or "run.json" in names:
-                subfolders.clear()
-            if real not in seen:
-                seen.add(real)
-                yield folder, set(names)
-            links = {name for name in subfolders if (folder / name).is_symlink()}
-            above = {name for name in links if real.is_relative_to((folder / name).resolve())}
-            subfolders[:] = sorted(set(subfolders) - above, key=lambda name: (name in links, name))
-
-
-def _by_number(path: Path) -> list[tuple[int, str]]:
-    """Returns a key that sorts 9 before 10."""
-    parts = re.split(r"(\d+)", os.fspath(path))
-    return [(int(part) if part.isdecimal() else -1, part) for part in parts]
 
 
 def _flags(path: Path) -> dict[str, str]:

@@ -537,7 +537,7 @@ def _doctor(run: RecordedRun) -> str:
 
 def _findings(run: RecordedRun) -> str:
     if not run.has_doctor:
-        return "No doctor checked this run (`--doctor_every`)."
+        return "No doctor checked this run (`--doctor_every=0`, or a run without `Doctor`)."
     if run.has_damaged_findings:
         return "The findings cannot be read."
     if not len(run.findings):

@@ -104,10 +104,7 @@ def difference(measure: str, first: Cell, second: Cell) -> Effect:
     Raises:
         ValueError: By the effect, if the settings select several runs of a seed.
     """
-    return Effect(
-        lambda rows: differences(*(_end(rows, measure, cell) for cell in (first, second))),
-        [first, second],
-    )
+    return _paired_effect(differences, measure, [first, second])
 
 
 def ratio(measure: str, first: Cell, second: Cell) -> Effect:
@@ -115,10 +112,14 @@ def ratio(measure: str, first: Cell, second: Cell) -> Effect:
 
     The arguments and errors are those of `difference`. It is NaN where the second is not above 0.
     """
-    return Effect(
-        lambda rows: ratios(*(_end(rows, measure, cell) for cell in (first, second))),
-        [first, second],
-    )
+    return _paired_effect(ratios, measure, [first, second])
+
+
+def _paired_effect(
+    reduce: Callable[[pd.Series, pd.Series], list[float]], measure: str, cells: Sequence[Cell]
+) -> Effect:
+    """Returns the effect that compares a measure in two cells."""
+    return Effect(lambda rows: reduce(*(_end(rows, measure, cell) for cell in cells)), cells)
 
 
 def _end(rows: pd.DataFrame, measure: str, cell: Cell) -> pd.Series:

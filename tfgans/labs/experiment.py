@@ -4,6 +4,7 @@ import dataclasses
 import json
 import numbers
 import os
+import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from tfgans.labs.verdicts import Verdict, verdict
 from tfgans.versions import checkout_commit, versions
 
 ROWS, LOG, RECORD = "rows.csv", "log.txt", "lab.json"
+# Seconds between two lines of progress where stderr is not a terminal.
+_LINE_EVERY = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +75,8 @@ def run(
         engine: "processes" or "ray"; see `engines.run_tasks`.
         report_only: Whether to report on the rows that are there, and to run nothing.
         command: The command line, for the report.
-        progress: Whether to show a progress bar on stderr.
+        progress: Whether to show the progress on stderr: a bar on a terminal; in a file or a pipe, a
+            line every 30 seconds and at the end.
 
     Returns:
         An `Outcome`. A failed run is a row with its error; the traceback is in `log.txt`.
@@ -161,9 +165,12 @@ def _fill(
         return
     commit = checkout_commit() or versions()["tfgans"]
     tasks = [engines.Task(lab.measure, row, row["seed"]) for row in missing]
-    bar = tqdm(total=len(tasks), unit="run", desc=lab.name, disable=not progress)
-    with bar:
-        for index, ended in engines.run_tasks(tasks, workers=workers, engine=engine):
+    in_lines = progress and not sys.stderr.isatty()
+    written = time.monotonic()
+    with tqdm(total=len(tasks), unit="run", desc=lab.name, disable=in_lines or not progress) as bar:
+        for done, (index, ended) in enumerate(
+            engines.run_tasks(tasks, workers=workers, engine=engine), 1
+        ):
             row, measures = missing[index], ended.measures or {}
             error = ended.error or _fault(measures, lab.measures)
             if error:
@@ -172,6 +179,9 @@ def _fill(
             status = {"status": FAILED if error else OK, "error": error, "commit": commit}
             rows.append({**row, **measures, **status, "cpu_seconds": round(ended.cpu_seconds, 3)})
             bar.update()
+            if in_lines and (done == len(tasks) or time.monotonic() - written >= _LINE_EVERY):
+                written = time.monotonic()
+                print(f"{lab.name}: {done} of {len(tasks)} runs", file=sys.stderr, flush=True)
 
 
 def _fault(measures: Mapping[str, Any], expected: Mapping[str, str]) -> str:
