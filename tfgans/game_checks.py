@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from tfgans import checks, keras_internals, shapes
+from tfgans import checks, compat, shapes
 from tfgans.augmentation import Augmentation
 from tfgans.last_activation import check_image_generator, refuse_probabilities
 from tfgans.layers import InstanceNoise
@@ -165,7 +165,7 @@ def _check_classes(role: str, network: keras.Model, num_classes: int | None) -> 
     # Only layers of this package: in others the name may mean something else.
     package_layers = [
         layer
-        for layer in keras_internals.all_layers(network)
+        for layer in compat.all_layers(network)
         if type(layer).__module__.startswith("tfgans.")
     ]
     other_counts = {getattr(layer, "num_classes", num_classes) for layer in package_layers} - {

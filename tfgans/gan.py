@@ -17,10 +17,10 @@ from tfgans import (
     averages,
     callback_checks,
     checks,
+    compat,
     export,
     files,
     game_checks,
-    keras_internals,
     optimizers,
     players,
     random,
@@ -78,8 +78,8 @@ class _Examples(NamedTuple):
 Optimizer: TypeAlias = keras.optimizers.Optimizer
 
 
-@keras_internals.tunes_steps_per_execution(lambda gan: gan._choose_steps_per_call())
-@keras_internals.refuses_saved_model
+@compat.tunes_steps_per_execution(lambda gan: gan._choose_steps_per_call())
+@compat.refuses_saved_model
 @keras.saving.register_keras_serializable(package="tfgans")
 class GAN(keras.Model):
     """Trains two networks against each other.
@@ -436,7 +436,7 @@ class GAN(keras.Model):
         state.claim([*self._moving_state, *([noise] if moves_noise else [])], self)
         self._warn_of_frozen_players()
         # `optimizer=None` keeps Keras from adding a third optimizer, RMSprop, to every checkpoint.
-        # For "auto" Keras takes single steps, which `executions` puts together.
+        # For "auto" Keras takes single steps, which `make_multi_step_function` puts together.
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
@@ -603,7 +603,7 @@ class GAN(keras.Model):
             average = GeneratorPlayer(average).take_components(indices).network
         for network in (self.generator, self.ema_generator):
             if network is not None:
-                keras_internals.untrack_layer(self, network)
+                compat.untrack_layer(self, network)
         self._set_generator(player, average)
         if self.compiled:
             self._learning_rates = optimizers.LearningRates(
@@ -1156,11 +1156,7 @@ class GAN(keras.Model):
         are 0 in evaluation. Metrics that a subclass adds come last.
         """
         # Keras adds a mean of "loss" that is never updated: a GAN has two losses.
-        return [
-            metric
-            for metric in super().metrics
-            if not keras_internals.is_loss_tracker(self, metric)
-        ]
+        return [metric for metric in super().metrics if not compat.is_loss_tracker(self, metric)]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -1327,7 +1323,7 @@ class GAN(keras.Model):
         if not self.compiled:
             return super().evaluate(x)  # Raises the error of Keras.
         # `fit` has already checked the data that it evaluates on.
-        if not options.get(keras_internals.CACHED_EVALUATION):
+        if not options.get(compat.CACHED_EVALUATION):
             self._check_callbacks(callbacks, validates=True)
             batches.refuse_weights(sample_weight=sample_weight)
             x = self._evaluation_data(x, y, batch_size, steps)
@@ -1676,7 +1672,7 @@ class GAN(keras.Model):
 
     def save_own_variables(self, store: Store) -> None:
         """Saves the model's variables, the rollbacks and the random states of the layers."""
-        keras_internals.remember_optimizer_attributes()
+        compat.remember_optimizer_attributes()
         super().save_own_variables(store)
         store["step"] = np.asarray(self.step, np.int64)
         store["rollbacks"] = np.asarray(self.rollbacks, np.int64)
@@ -1732,13 +1728,13 @@ class GAN(keras.Model):
 
     def _shared_config(self) -> Config:
         """Returns the arguments that every method takes."""
-        if keras_internals.saves_to_hdf5():
+        if compat.saves_to_hdf5():
             raise ValueError(
                 "A GAN is saved to a `.keras` file: HDF5 holds neither its two optimizers nor its "
                 "step. Use `save('gan.keras')` of the model"
             )
         serialize = keras.saving.serialize_keras_object
-        with keras_internals.shares_objects():
+        with compat.shares_objects():
             # A regularizer may have the augmentation of the model.
             augmentation = serialize(self.augmentation)
             regularizers = [serialize(regularizer) for regularizer in self.regularizers]
@@ -1765,7 +1761,7 @@ class GAN(keras.Model):
                 return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
             return value
 
-        with keras_internals.shares_objects():
+        with compat.shares_objects():
             arguments = {name: made(value) for name, value in config.items()}
         return cls(**arguments)
 

@@ -4,7 +4,7 @@ import re
 
 import keras
 
-from tfgans import keras_internals, shapes
+from tfgans import compat, shapes
 
 # By names in lower case without underscores: the operation of `keras.ops.hard_sigmoid` is
 # `HardSigmoid`.
@@ -112,7 +112,7 @@ def _end_of_layer(layer: keras.Operation) -> tuple[str, str] | None:
 
 def _end_of_tensor(tensor: keras.KerasTensor) -> tuple[str, str] | None:
     """Returns the last activation before a tensor; None if it is an input, but for its shape."""
-    operation, inputs = keras_internals.producer(tensor)
+    operation, inputs = compat.producer(tensor)
     end = _end_of_layer(operation)
     if end is not None or not inputs:
         return end

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import keras_internals, replicas
+from tfgans import compat, replicas
 from tfgans.types import Config
 
 Optimizer: TypeAlias = keras.optimizers.Optimizer
@@ -55,7 +55,7 @@ class FusedAdam(keras.optimizers.Adam):
             return
         target, momentum, velocity = (
             state.value if isinstance(state, keras.Variable) else state
-            for state in (variable, *keras_internals.adam_moments(self, variable))
+            for state in (variable, *compat.adam_moments(self, variable))
         )
         tf.raw_ops.ResourceApplyAdam(
             var=target.handle,
@@ -179,7 +179,7 @@ def prepare(optimizer: Optimizer | str, network: keras.Model) -> Optimizer:
     if not optimizer.built:
         optimizer.build(variables)
         return optimizer
-    built_for = [id(variable) for variable in keras_internals.optimized_variables(optimizer)]
+    built_for = [id(variable) for variable in compat.optimized_variables(optimizer)]
     if built_for != [id(variable) for variable in variables]:
         raise ValueError(
             f"The optimizer {optimizer.name!r} already belongs to other variables than those of "
@@ -206,7 +206,7 @@ def carry_over(
     """
     before, slots = _divided_state(optimizer)
     copy = type(optimizer).from_config(optimizer.get_config())
-    optimized = keras_internals.optimized_variables(inner_optimizer(optimizer))
+    optimized = compat.optimized_variables(inner_optimizer(optimizer))
     excluded = {id(optimized[number]) for number in excluded_from_weight_decay(optimizer)}
     numbers = [number for number, (_, source) in enumerate(sources) if id(source) in excluded]
     variables = [variable for variable, _ in sources]
@@ -229,8 +229,8 @@ def excluded_from_weight_decay(optimizer: Optimizer) -> list[int]:
         return []
     return [
         number
-        for number, variable in enumerate(keras_internals.optimized_variables(inner))
-        if not keras_internals.uses_weight_decay(inner, variable)
+        for number, variable in enumerate(compat.optimized_variables(inner))
+        if not compat.uses_weight_decay(inner, variable)
     ]
 
 
@@ -252,8 +252,8 @@ def _divided_state(
     optimizer: Optimizer,
 ) -> tuple[list[keras.Variable], dict[int, list[keras.Variable]]]:
     """Returns the variables that are of no slot, all scalars, and the slots by variable."""
-    variables = keras_internals.optimized_variables(inner_optimizer(optimizer))
-    groups = keras_internals.optimizer_slots(optimizer, variables)
+    variables = compat.optimized_variables(inner_optimizer(optimizer))
+    groups = compat.optimizer_slots(optimizer, variables)
     slots = {id(variable): group for variable, *group in groups}
     of_slots = {id(slot) for group in slots.values() for slot in group}
     others = [variable for variable in optimizer.variables if id(variable) not in of_slots]
@@ -410,4 +410,4 @@ def _described(rate: dict[str, object]) -> str:
 
 
 def _computes_in_float16(network: keras.Model) -> bool:
-    return any(layer.compute_dtype == "float16" for layer in keras_internals.all_layers(network))
+    return any(layer.compute_dtype == "float16" for layer in compat.all_layers(network))

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import keras_internals, optimizers, random, replicas, shapes
+from tfgans import compat, optimizers, random, replicas, shapes
 from tfgans.layers import MinibatchStdDev, SpectralNormalization
 from tfgans.mixtures import Mixture, MixtureDiscriminator, MixtureGenerator, components_of
 from tfgans.mixtures.idle_components import restore_idle_components
@@ -62,7 +62,7 @@ class Player:
         # Of frozen layers too, which may be unfrozen later.
         if any(variable.regularizer is not None for variable in self.network.variables):
             return True
-        layers = keras_internals.all_layers(self.network)
+        layers = compat.all_layers(self.network)
         if any(getattr(layer, "activity_regularizer", None) is not None for layer in layers):
             return True
         packages = {type(layer).__module__.partition(".")[0] for layer in layers}
@@ -128,7 +128,7 @@ class Player:
                 "replicas. Use routing='slices'"
             )
         synchronized = (keras.layers.BatchNormalization, SpectralNormalization)
-        layers = keras_internals.all_layers(self.network)
+        layers = compat.all_layers(self.network)
         layer = next((layer for layer in layers if isinstance(layer, synchronized)), None)
         if num_replicas > 1 and lazy_penalty and layer is not None:
             raise ValueError(
@@ -228,7 +228,7 @@ class Player:
     @property
     def group_size(self) -> int:
         """The examples that the network sees together, because of `MinibatchStdDev`; else 1."""
-        layers = keras_internals.all_layers(self.network)
+        layers = compat.all_layers(self.network)
         return math.lcm(*(x.group_size for x in layers if isinstance(x, MinibatchStdDev)))
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from tfgans import keras_internals
+from tfgans import compat
 
 
 def count() -> int:
@@ -70,7 +70,7 @@ def synchronize_batch_statistics(network: keras.Model) -> None:
     """
     if count() == 1:
         return
-    for layer in keras_internals.all_layers(network):
+    for layer in compat.all_layers(network):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
 
@@ -79,7 +79,7 @@ def warn_of_random_layers(network: keras.Model, *, stacklevel: int) -> None:
     """Warns of Dropout and other random layers if there are several replicas."""
     if count() == 1:
         return
-    for layer in keras_internals.all_layers(network):
+    for layer in compat.all_layers(network):
         if isinstance(getattr(layer, "seed_generator", None), keras.random.SeedGenerator):
             warnings.warn(
                 f"{layer.name!r} draws the same numbers on every replica: its random state is "

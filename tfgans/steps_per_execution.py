@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import keras
 import tensorflow as tf
 
-from tfgans import keras_internals
+from tfgans import compat
 from tfgans.types import Inputs, Logs
 
 # The time that the calls approach: long beside the cost of a call, short for someone who waits.
@@ -152,6 +152,6 @@ def _acts_on_epochs(callback: keras.callbacks.Callback) -> bool:
         return (
             callback.update_freq == "epoch"
             and not callback.write_steps_per_second
-            and not keras_internals.profiles_batches(callback)
+            and not compat.profiles_batches(callback)
         )
     return False

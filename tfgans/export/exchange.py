@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, files, keras_internals, shapes
+from tfgans import checks, compat, files, shapes
 from tfgans.export.saved_model import checked_latent_shape
 from tfgans.players import GeneratorPlayer
 
@@ -251,7 +251,7 @@ class _ImageFunction(keras.Model):
 def _check_network(generator: keras.Model, target: ExchangeFormat) -> None:
     """Raises ValueError for a network that does not compute in float32."""
     checks.instance("generator", generator, keras.Model, "tfgans.networks.mlp_generator((2,))")
-    for layer in keras_internals.all_layers(generator):
+    for layer in compat.all_layers(generator):
         dtype = tf.as_dtype(layer.compute_dtype)
         if dtype.is_floating and dtype != tf.float32:
             raise ValueError(
@@ -362,7 +362,7 @@ def _compare(
 def _tolerance(generator: keras.Model) -> float:
     """Returns the allowed difference: float32 rounding, added over the layers."""
     fan_ins = {id(weight): math.prod(weight.shape[:-1]) for weight in generator.weights}
-    for layer in keras_internals.all_layers(generator):
+    for layer in compat.all_layers(generator):
         if isinstance(layer, _TRANSPOSED) and layer.built:
             # Kernels are [*sizes, filters, channels]. The stride leaves out products with zeros.
             taps = (

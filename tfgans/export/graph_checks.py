@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.framework import function_pb2, node_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfgans import keras_internals
+from tfgans import compat
 
 Functions = Mapping[str, function_pb2.FunctionDef]
 
@@ -59,7 +59,7 @@ def _check_node(signature: str, node: node_def_pb2.NodeDef, functions: Functions
     called = [functions[name] for name in _called(node) if name in functions]
     if any(_must_compile(item) for item in [node, *called]):
         _refuse(signature, f"{node.name} must be compiled by XLA", "no jit_compile=True")
-    definition = keras_internals.op_def_registry.get(node.op)
+    definition = compat.op_def_registry.get(node.op)
     if node.op in _READING:
         _refuse(signature, f"{node.name} ({node.op}), which reads a file", "no files but its own")
     if definition is not None and definition.is_stateful and not _HARMLESS.fullmatch(node.op):

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import keras_internals
+from tfgans import compat
 from tfgans.export.signatures import DRAWN, Signature
 
 # Allowed differences, relative to values above 1: what another order of sums may change.
@@ -70,7 +70,7 @@ def all_component_calls(
 
 def tolerance_of(generator: keras.Model) -> float:
     """Returns the allowed difference for the lowest precision that a Keras model computes in."""
-    dtypes = {layer.compute_dtype for layer in keras_internals.all_layers(generator)}
+    dtypes = {layer.compute_dtype for layer in compat.all_layers(generator)}
     return max(_TOLERANCES.get(dtype, _TOLERANCE) for dtype in dtypes)
 
 

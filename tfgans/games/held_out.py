@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import checks, keras_internals, random
+from tfgans import checks, compat, random
 from tfgans.images import from_uint8
 from tfgans.layers import MinibatchStdDev
 from tfgans.metrics import arrays
@@ -96,7 +96,7 @@ def build(name: str, builder: Any, data_shape: tuple[int, ...]) -> Any:
     network, other = builder(), builder()
     if not isinstance(network, keras.layers.Layer):
         raise ValueError(f"`{name}` must build a Keras network. Received: {checks.short(network)}")
-    layers = list(keras_internals.all_layers(network))
+    layers = list(compat.all_layers(network))
     if any(isinstance(layer, MinibatchStdDev) for layer in layers):
         raise ValueError(
             f"`{name}` must build a network that judges each example by itself. Received: "

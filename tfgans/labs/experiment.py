@@ -75,8 +75,8 @@ def run(
         engine: "processes" or "ray"; see `engines.run_tasks`.
         report_only: Whether to report on the rows that are there, and to run nothing.
         command: The command line, for the report.
-        progress: Whether to show the progress on stderr: a bar on a terminal; in a file or a pipe, a
-            line every 30 seconds and at the end.
+        progress: Whether to show the progress on stderr: a bar on a terminal; in a file or a pipe,
+            a line every 30 seconds and at the end.
 
     Returns:
         An `Outcome`. A failed run is a row with its error; the traceback is in `log.txt`.
@@ -181,7 +181,8 @@ def _fill(
             bar.update()
             if in_lines and (done == len(tasks) or time.monotonic() - written >= _LINE_EVERY):
                 written = time.monotonic()
-                print(f"{lab.name}: {done} of {len(tasks)} runs", file=sys.stderr, flush=True)
+                sys.stderr.write(f"{lab.name}: {done} of {len(tasks)} runs\n")
+                sys.stderr.flush()
 
 
 def _fault(measures: Mapping[str, Any], expected: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from tfgans import checks, keras_internals
+from tfgans import checks, compat
 from tfgans.types import Config
 
 _TRANSPOSED = (
@@ -180,7 +180,7 @@ class SpectralNormalization(keras.layers.Wrapper):
                 f"Received: {self.layer!r}, whose kernel is computed, as with LoRA. Wrap the layer "
                 "without it"
             )
-        with keras_internals.stored_precision():
+        with compat.stored_precision():
             values = [(variable, variable.value) for variable in self.layer.variables]
             divided = ops.cast(kernel.value, self.estimate_dtype) / norm
         with keras.StatelessScope([*values, (kernel, divided)], collect_losses=True) as scope:
@@ -194,7 +194,7 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def _kernel_matrix(self) -> tf.Tensor:
         """Returns the kernel as a matrix [-1, output_channels], in the dtype of the estimate."""
-        with keras_internals.stored_precision():
+        with compat.stored_precision():
             kernel = ops.cast(_kernel(self.layer), self.estimate_dtype)
         outputs = _output_axes(self.layer, len(kernel.shape))
         inputs = [axis for axis in range(len(kernel.shape)) if axis not in outputs]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import keras
 
-from tfgans import keras_internals, optimizers
+from tfgans import compat, optimizers
 from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise, SpectralNormalization
@@ -93,7 +93,7 @@ class SNGAN(GAN):
 
 
 def _check_normalization(discriminator: keras.layers.Layer) -> None:
-    layers = keras_internals.all_layers(discriminator)
+    layers = compat.all_layers(discriminator)
     for layer in layers:
         if isinstance(layer, keras.layers.SpectralNormalization):
             raise ValueError(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import keras
 import tensorflow as tf
 
-from tfgans import keras_internals
+from tfgans import compat
 
 
 @contextlib.contextmanager
@@ -28,7 +28,7 @@ def restore_idle_components(
         optimizer: Its optimizer, built.
         gradients: A gradient for each of the variables, None where the loss does not depend on it.
     """
-    slots = keras_internals.optimizer_slots(optimizer, variables)
+    slots = compat.optimizer_slots(optimizer, variables)
     by_variable = {
         id(variable): (gradient, group)
         for variable, gradient, group in zip(variables, gradients, slots, strict=True)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgans import averages, checks, keras_internals, random, shapes
+from tfgans import averages, checks, compat, random, shapes
 from tfgans.mixtures import routing as routes
 from tfgans.mixtures.stack import (
     Stack,
@@ -366,7 +366,7 @@ def components_of(network: keras.Model) -> list[keras.Model]:
 
 def holds_mixture(network: keras.layers.Layer) -> bool:
     """Returns whether a network is a mixture, or has a mixture inside."""
-    return any(isinstance(layer, Mixture) for layer in keras_internals.all_layers(network))
+    return any(isinstance(layer, Mixture) for layer in compat.all_layers(network))
 
 
 def _check_same_shapes(first: keras.Model, other: keras.Model, index: int) -> None:

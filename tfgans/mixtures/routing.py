@@ -6,7 +6,7 @@ from typing import TypeVar
 import keras
 import tensorflow as tf
 
-from tfgans import keras_internals, shapes
+from tfgans import compat, shapes
 from tfgans.types import Inputs
 
 # A tensor, or a nest of tensors with as many rows each.
@@ -93,7 +93,7 @@ def dispatch(
     """
     if len(components) == 1:
         return tf.cast(components[0](batch, training=training), tf.float32)
-    if keras_internals.inside_xla():
+    if compat.inside_xla():
         if training:
             raise ValueError(
                 "Routing by drawn components changes batch sizes, which XLA cannot compile. "

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import keras
 import tensorflow as tf
 
-from tfgans import configs, keras_internals
+from tfgans import compat, configs
 from tfgans.types import Inputs
 
 # Layers whose products and elementwise operations TensorFlow batches over components.
@@ -122,9 +122,7 @@ def _is_known(activation: str | dict[str, object]) -> bool:
 def _architecture(network: keras.Model) -> object:
     """Returns what two networks have in common if they differ by names and initial values alone."""
     # Without names a config does not tell the dtype policy.
-    kinds = [
-        (type(layer), layer.dtype_policy.name) for layer in keras_internals.all_layers(network)
-    ]
+    kinds = [(type(layer), layer.dtype_policy.name) for layer in compat.all_layers(network)]
     return kinds, _without_initial_values(configs.renamed(network.get_config()))
 
 

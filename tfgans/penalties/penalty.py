@@ -9,7 +9,7 @@ from typing import Self
 import keras
 import tensorflow as tf
 
-from tfgans import checks, keras_internals, random
+from tfgans import checks, compat, random
 from tfgans.random import Role
 from tfgans.types import Config
 
@@ -214,7 +214,7 @@ def refuse_batch_statistics(discriminator: Callable[..., tf.Tensor]) -> None:
     """Raises ValueError if a Keras model normalizes over the batch in training."""
     if not isinstance(discriminator, keras.layers.Layer):
         return
-    for layer in keras_internals.all_layers(discriminator):
+    for layer in compat.all_layers(discriminator):
         if isinstance(layer, keras.layers.BatchNormalization):
             raise ValueError(
                 "A gradient penalty needs a discriminator that treats each example by itself. "

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgans import checks, files, keras_internals
+from tfgans import checks, compat, files
 from tfgans.callbacks import Backup
 from tfgans.callbacks.evaluation import EvaluationRow, read_evaluations
 from tfgans.gan import GAN
@@ -425,7 +425,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
         )
     try:
         # Overrides `keras.config.enable_unsafe_deserialization`, which overrides the argument.
-        with keras_internals.SafeModeScope(True):
+        with compat.SafeModeScope(True):
             return keras.saving.load_model(path, safe_mode=True)
     except (*_UNLOADABLE, zipfile.BadZipFile) as error:
         # Some messages of Keras have the whole config before the reason.

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from tfgans import keras_internals, replicas
+from tfgans import compat, replicas
 from tfgans.data import Source
 from tfgans.gan import GAN
 from tfgans.players import Player
@@ -77,7 +77,7 @@ def size_text(count: int) -> str:
 def _output_sizes(player: Player) -> int:
     """Returns the floats in the outputs of all layers for an example."""
     total = 0
-    for layer in keras_internals.all_layers(player.components[0]):
+    for layer in compat.all_layers(player.components[0]):
         if layer is player.components[0]:
             continue
         shape = getattr(getattr(layer, "output", None), "shape", None)

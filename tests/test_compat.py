@@ -1,4 +1,4 @@
-"""Each entry of `tfgans.keras_internals` works, and Keras still has no public equivalent.
+"""Each entry of `tfgans.compat` works, and Keras still has no public equivalent.
 
 When the second part of a test fails, replace the entry by the public equivalent.
 """
@@ -12,19 +12,19 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from tfgans import keras_internals
+from tfgans import compat
 
 
 def test_every_entry_has_a_test():
     tested = {name.removeprefix("test_of_") for name in globals() if name.startswith("test_of_")}
-    assert tested == set(keras_internals.__all__)
+    assert tested == set(compat.__all__)
 
 
 def test_of_all_layers():
     inner = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     wrapped = keras.layers.TimeDistributed(inner)
     outer = keras.Sequential([keras.Input((4, 2)), wrapped, keras.layers.ReLU()])
-    layers = keras_internals.all_layers(outer)
+    layers = compat.all_layers(outer)
     assert layers[0] is outer
     assert {wrapped, inner, *inner.layers, *outer.layers} <= set(layers)
     assert len(layers) == len(set(layers))
@@ -39,9 +39,9 @@ def test_of_producer():
     shared = keras.layers.Dense(2)
     first = shared(inputs)
     second = shared(keras.ops.tanh(first))
-    operation, (source,) = keras_internals.producer(second)
+    operation, (source,) = compat.producer(second)
     assert operation is shared
-    assert keras_internals.producer(source)[1][0] is first
+    assert compat.producer(source)[1][0] is first
     assert shared.output is first
     assert not hasattr(second, "operation")
 
@@ -52,7 +52,7 @@ def test_of_untrack_layer():
     layer.build((None, 3))
     del model.first
     assert len(model.variables) == 2  # Keras does not forget it.
-    keras_internals.untrack_layer(model, layer)
+    compat.untrack_layer(model, layer)
     model.first = keras.layers.Dense(1)
     assert model.layers == [model.first]
     assert not hasattr(model, "untrack_layer")
@@ -62,7 +62,7 @@ def test_of_optimized_variables():
     variables = [keras.Variable([1.0]), keras.Variable([2.0])]
     optimizer = keras.optimizers.SGD()
     optimizer.build(variables)
-    received = keras_internals.optimized_variables(optimizer)
+    received = compat.optimized_variables(optimizer)
     assert [id(variable) for variable in received] == [id(variable) for variable in variables]
     assert not {id(variable) for variable in optimizer.variables} & {id(v) for v in variables}
     assert not hasattr(keras.optimizers.Optimizer, "trainable_variables")
@@ -74,7 +74,7 @@ def test_of_adam_moments():
     optimizer = keras.optimizers.Adam(beta_1=0.5, beta_2=0.75)
     optimizer.apply([tf.constant([3.0]), tf.constant([4.0])], variables)
     for variable, gradient in zip(variables, (3.0, 4.0), strict=True):
-        first, second = keras_internals.adam_moments(optimizer, variable)
+        first, second = compat.adam_moments(optimizer, variable)
         assert first.numpy() == pytest.approx(0.5 * gradient)
         assert second.numpy() == pytest.approx(0.25 * gradient**2)
     for name in ("momentums", "velocities", "get_variable_index", "slots", "get_slot"):
@@ -86,11 +86,11 @@ def test_of_optimizer_slots():
     inner = keras.optimizers.Adam()
     for optimizer in (inner, keras.optimizers.LossScaleOptimizer(inner)):
         optimizer.build(variables)
-        slots = keras_internals.optimizer_slots(optimizer, variables)
+        slots = compat.optimizer_slots(optimizer, variables)
         for variable, group in zip(variables, slots, strict=True):
             assert group[0] is variable
             assert len(group) == 3  # And its two moments.
-            moments = keras_internals.adam_moments(inner, variable)
+            moments = compat.adam_moments(inner, variable)
             assert {id(slot) for slot in group[1:]} == {id(moment) for moment in moments}
 
 
@@ -99,17 +99,17 @@ def test_of_uses_weight_decay():
     optimizer = keras.optimizers.AdamW(weight_decay=0.5)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     optimizer.build([kernel, bias])
-    assert keras_internals.uses_weight_decay(optimizer, kernel)
-    assert not keras_internals.uses_weight_decay(optimizer, bias)
+    assert compat.uses_weight_decay(optimizer, kernel)
+    assert not compat.uses_weight_decay(optimizer, bias)
     # The config does not have it.
     copy = type(optimizer).from_config(optimizer.get_config())
-    assert keras_internals.uses_weight_decay(copy, bias)
+    assert compat.uses_weight_decay(copy, bias)
 
 
 def test_of_profiles_batches(tmp_path):
     for batches, expected in ((0, False), (5, True), ((2, 3), True)):
         callback = keras.callbacks.TensorBoard(tmp_path, profile_batch=batches)
-        assert keras_internals.profiles_batches(callback) is expected
+        assert compat.profiles_batches(callback) is expected
     assert not hasattr(callback, "should_trace")
 
 
@@ -117,7 +117,7 @@ def test_of_inside_xla():
     seen = []
 
     def look(x):
-        seen.append(keras_internals.inside_xla())
+        seen.append(compat.inside_xla())
         return x
 
     look(tf.ones([]))
@@ -151,7 +151,7 @@ def test_of_remember_optimizer_attributes(tmp_path, monkeypatch):
     model.compile("sgd", "mse")
     path = tmp_path / "model.weights.h5"
     assert saved_twice(model, path, monkeypatch) > 0  # The fault of Keras.
-    keras_internals.remember_optimizer_attributes()
+    compat.remember_optimizer_attributes()
     assert saved_twice(model, path, monkeypatch) == 0
 
 
@@ -160,7 +160,7 @@ def test_of_stored_precision():
 
     class Wrapper(keras.layers.Wrapper):
         def call(self, x):
-            with keras_internals.stored_precision():
+            with compat.stored_precision():
                 read["inside"] = tf.convert_to_tensor(self.layer.kernel).dtype
             read["outside"] = tf.convert_to_tensor(self.layer.kernel).dtype
             return self.layer(x)
@@ -176,9 +176,9 @@ def test_of_stored_precision():
 def test_of_SafeModeScope():
     network = keras.Sequential([keras.Input((1,)), keras.layers.Lambda(lambda x: x)])
     text = network.to_json()
-    with keras_internals.SafeModeScope(False):
+    with compat.SafeModeScope(False):
         keras.saving.deserialize_keras_object(json.loads(text), safe_mode=None)
-        with keras_internals.SafeModeScope(True), pytest.raises(ValueError, match="unsafe"):
+        with compat.SafeModeScope(True), pytest.raises(ValueError, match="unsafe"):
             keras.saving.deserialize_keras_object(json.loads(text), safe_mode=None)
     for module in (keras, keras.saving, keras.config):
         assert not [name for name in dir(module) if "safemode" in name.lower().replace("_", "")]
@@ -220,7 +220,7 @@ def test_of_tunes_steps_per_execution():
         def on_train_batch_end(self, batch, logs=None):
             self.model.ranges[-1].append(batch)
 
-    counting = keras_internals.tunes_steps_per_execution(lambda model: model.choose)(Counting)()
+    counting = compat.tunes_steps_per_execution(lambda model: model.choose)(Counting)()
     counting.compile()
     data = tf.data.Dataset.range(99).batch(1)
     options = {"shuffle": False, "verbose": 0}
@@ -233,7 +233,7 @@ def test_of_tunes_steps_per_execution():
 
 
 def test_models_of_a_class_that_chooses_executions_are_not_built():
-    @keras_internals.tunes_steps_per_execution(lambda model: None)
+    @compat.tunes_steps_per_execution(lambda model: None)
     class Built(Measuring):
         pass
 
@@ -251,7 +251,7 @@ def test_models_of_a_class_that_chooses_executions_are_not_built():
 
 
 def test_of_refuses_saved_model(tmp_path):
-    @keras_internals.refuses_saved_model
+    @compat.refuses_saved_model
     class Refusing(Measuring):
         pass
 
@@ -268,7 +268,7 @@ def test_of_saves_to_hdf5(tmp_path):
     @keras.saving.register_keras_serializable(package="tests")
     class Asking(keras.layers.Layer):
         def get_config(self):
-            seen.append(keras_internals.saves_to_hdf5())
+            seen.append(compat.saves_to_hdf5())
             return super().get_config()
 
     network = keras.Sequential([keras.Input((1,)), Asking()])
@@ -278,7 +278,7 @@ def test_of_saves_to_hdf5(tmp_path):
     network.save(tmp_path / "network.h5")
     assert seen
     assert all(seen)
-    assert not keras_internals.saves_to_hdf5()
+    assert not compat.saves_to_hdf5()
     assert not [name for name in dir(keras.saving) if "hdf5" in name or "legacy" in name]
 
 
@@ -288,11 +288,11 @@ def test_of_shares_objects():
         keras.saving.serialize_keras_object,
         keras.saving.deserialize_keras_object,
     )
-    with keras_internals.shares_objects():
-        with keras_internals.shares_objects():
+    with compat.shares_objects():
+        with compat.shares_objects():
             configs = [serialize(policy)]
         configs += [serialize(policy)]
-    with keras_internals.shares_objects():
+    with compat.shares_objects():
         first, second = map(deserialize, configs)
     assert first is second
     assert deserialize(configs[0]) is not deserialize(configs[1])
@@ -300,9 +300,9 @@ def test_of_shares_objects():
 
 
 def test_of_op_def_registry():
-    assert not keras_internals.op_def_registry.get("MatMul").is_stateful
-    assert keras_internals.op_def_registry.get("ReadFile") is not None
-    assert keras_internals.op_def_registry.get("NoSuchOperation") is None
+    assert not compat.op_def_registry.get("MatMul").is_stateful
+    assert compat.op_def_registry.get("ReadFile") is not None
+    assert compat.op_def_registry.get("NoSuchOperation") is None
     for module in (tf, tf.raw_ops, tf.experimental):
         assert not [name for name in dir(module) if "op_def" in name.lower()]
 
@@ -319,7 +319,7 @@ def test_of_CACHED_EVALUATION():
             return self.dense(x)
 
         def evaluate(self, *arguments, **options):
-            passed.append(options.get(keras_internals.CACHED_EVALUATION))
+            passed.append(options.get(compat.CACHED_EVALUATION))
             return super().evaluate(*arguments, **options)
 
     model = Model()

@@ -1,6 +1,6 @@
 """Wraps the internals of Keras 3.15 and TensorFlow 2.21 that have no public equivalent.
 
-Each function states its purpose and the missing public interface. `tests/test_keras_internals.py`
+Each function states its purpose and the missing public interface. `tests/test_compat.py`
 fails when an internal disappears, or a public equivalent appears.
 """
 
