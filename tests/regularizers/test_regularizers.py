@@ -97,6 +97,14 @@ def test_lecam_by_hand(relu, value, real_slopes):
     np.testing.assert_allclose(slopes[1], -2 * 2 / 3 * column(*fake_slopes), rtol=1e-5)
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.9, 0.999999])
+def test_anchors_of_constant_logits_are_these(decay):
+    lecam = LeCam(decay=decay)
+    for _ in range(3):
+        lecam.adapt(2.0, -3.0)
+        np.testing.assert_allclose(lecam.anchors(), [2, -3], rtol=1e-5)
+
+
 def test_anchors_are_unbiased_averages_without_broken_numbers():
     lecam = LeCam(decay=0.9)
     np.testing.assert_array_equal(lecam.anchors(), [0, 0])

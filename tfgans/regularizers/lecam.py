@@ -97,7 +97,8 @@ class LeCam(Regularizer):
     def anchors(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns a_R and a_F, float32 scalars: the averages so far, 0 before the first update."""
         updates = tf.cast(tf.convert_to_tensor(self._state.updates), tf.float32)
-        share = 1.0 - tf.pow(self.decay, updates)
+        # 1 - decay ** updates, also for a decay that float32 hardly tells from 1.
+        share = -tf.math.expm1(tf.math.xlog1py(updates, self.decay - 1.0))
         means = tf.math.divide_no_nan(tf.convert_to_tensor(self._state.means), share)
         real, fake = tf.unstack(tf.stop_gradient(means))
         return real, fake
@@ -124,7 +125,7 @@ class LeCam(Regularizer):
         means = tf.convert_to_tensor(self._state.means)
         updates = tf.convert_to_tensor(self._state.updates)
         finite = tf.reduce_all(tf.math.is_finite(received))
-        moved = self.decay * means + (1.0 - self.decay) * received
+        moved = means + (1.0 - self.decay) * (received - means)
         self._state.means.assign(tf.where(finite, moved, means))
         self._state.updates.assign(updates + tf.cast(finite, updates.dtype))
 
