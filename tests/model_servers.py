@@ -74,7 +74,7 @@ def rest(*flags):
             yield process, address[0].rstrip("/")
         finally:
             process.terminate()
-            code = process.wait(30)
+            code = process.wait(120)  # A busy machine is slow to end a process of TensorFlow.
             reader.join()
     assert code == 0
 

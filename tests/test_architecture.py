@@ -28,6 +28,7 @@ COMMON = {
     "compat",
     "random",
     "reprs",
+    "settings",
     "shapes",
     "state",
     "types",

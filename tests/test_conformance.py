@@ -3,6 +3,7 @@
 A new class needs one row here, or its name in `ELSEWHERE`.
 """
 
+import contextlib
 import copy
 import dataclasses
 import functools
@@ -398,7 +399,11 @@ WITHOUT_FILES = {"GracefulStop", "Progress", "StopOnNaN"}
 
 
 def fit(gan, used):
-    gan.fit(tiny.digits(64), batch_size=8, steps_per_epoch=2, verbose=0, callbacks=used)
+    with contextlib.ExitStack() as entered:
+        for callback in used:
+            if isinstance(callback, callbacks.GracefulStop):
+                entered.enter_context(callback)
+        gan.fit(tiny.digits(64), batch_size=8, steps_per_epoch=2, verbose=0, callbacks=used)
     for callback in used:
         if isinstance(callback, callbacks.Progress):
             callback.close()
@@ -459,9 +464,9 @@ def test_a_copy_of_graceful_stop_receives_the_signal():
     with callbacks.GracefulStop() as stop:
         duplicate = copy.deepcopy([stop])[0]
         signal.raise_signal(signal.SIGINT)
-    network = layer(keras.layers.Dense(1))
-    network.compile("sgd", "mse")
-    network.fit(tiny.digits(8), tiny.digits(8), batch_size=4, verbose=0, callbacks=[duplicate])
+        network = layer(keras.layers.Dense(1))
+        network.compile("sgd", "mse")
+        network.fit(tiny.digits(8), tiny.digits(8), batch_size=4, verbose=0, callbacks=[duplicate])
     assert network.optimizer.iterations == 1
 
 
@@ -558,7 +563,7 @@ ELSEWHERE = {
         "TimeSpent",
     ),
     *("WorkerLost", "DataReport", "Suggestion", "GaussianModes", "EvaluationRow"),
-    *("Comparison", "GridFile", "Group", "RecordedRun", "SignificanceTest"),
+    *("Comparison", "GridFile", "Group", "RecordedRun", "RunSearch", "SignificanceTest"),
     *("Claim", "Drawing", "Lab", "Outcome", "Verdict"),
     "NotFiniteError",
     *("Context", "Estimate", "Metric", "MetricValue", "Quantity", "Record"),

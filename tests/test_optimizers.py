@@ -50,6 +50,15 @@ def test_fused_adam_accumulates_gradients_as_adam_does():
     np.testing.assert_allclose(*ends, atol=1e-5)
 
 
+def test_beta_2_is_set_in_the_variable_that_is_saved():
+    optimizer = optimizers.ScheduledAdam(0.1, beta_2=0.9)
+    optimizer.build([keras.Variable([1.0])])
+    variables = [variable.path for variable in optimizer.variables]
+    optimizer.beta_2 = 0.5
+    assert [variable.path for variable in optimizer.variables] == variables
+    assert float(optimizer.beta_2) == optimizer.get_config()["beta_2"] == 0.5
+
+
 @pytest.mark.parametrize("size", [1.0, 1e-4, 1e-6, 1e-8])
 def test_rmsprop_takes_the_steps_of_pytorch(size):
     """v <- .99 v + .01 g^2; x <- x - rate g / (sqrt(v) + 1e-8)."""

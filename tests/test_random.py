@@ -92,9 +92,15 @@ def test_normal_is_normal_and_uniform_is_uniform():
 
 
 def test_largest_bits_stay_below_one_and_finite():
-    bits = tf.constant([[2**32 - 1, 2**32 - 1], [0, 0]], tf.uint32)
-    assert float(tf.reduce_max(random._unit_interval(bits))) < 1
-    assert np.isfinite(random._box_muller(bits)).all()
+    """Of row 4660113 of key 0 the 24 bits of the first number, which makes a radius, are ones."""
+    key, row = random.key(0), 4660113
+    with random.micro_batch(row // 1024, 2**13):
+        uniforms = random.uniform([1024, 2], key).numpy()[row % 1024]
+        normal = random.normal([1024], key).numpy()[row % 1024]
+    assert uniforms[0] == 1 - 2**-24
+    radius = np.sqrt(48 * np.log(2))
+    # Of a float32 angle of up to 2 pi the rounding is 2^-22.
+    assert normal == pytest.approx(radius * np.cos(2 * np.pi * uniforms[1]), abs=radius * 2**-21)
 
 
 def test_row_depends_on_its_key_alone():

@@ -74,6 +74,11 @@ class TestClasses:
         with pytest.raises(ValueError, match=r"`probabilities` must (be probabilities|have shape)"):
             sampling.draw_classes(some_keys(2), 2, shares)
 
+    @pytest.mark.parametrize("shares", [None, [0.5, 0.6], [[0.5, 0.5]], ["half", "half"]])
+    def test_bad_shares(self, shares):
+        with pytest.raises(ValueError, match="`shares` must"):
+            sampling.draw_labels(2, 0, shares)
+
 
 @pytest.mark.parametrize("limit", [0.05, 0.5, 1.0, 2.0, 6.0])
 def test_truncated_latents_have_the_truncated_normal_distribution(limit):

@@ -115,7 +115,11 @@ def _check_rates(callback: keras.callbacks.Callback, learning_rates: LearningRat
 def _check_monitor(
     callback: keras.callbacks.Callback, log_names: Collection[str], validates: bool
 ) -> None:
-    """Raises ValueError for a monitored name that a GAN does not log, or has no direction."""
+    """Raises ValueError for a monitored name that a GAN does not log, or without a direction.
+
+    Keras knows the direction of metrics that `compile` has received, of which a GAN has none. It
+    would fail after the first epoch.
+    """
     if not isinstance(callback, _MONITORS):
         return
     monitor = callback.monitor
@@ -126,9 +130,7 @@ def _check_monitor(
             f"one of {', '.join(log_names)} (of validation data with `val_` before the name) with "
             "`mode='min'` or `mode='max'`, or a score of `tfgans.callbacks.Evaluation`"
         )
-    if name not in log_names:
-        return
-    if monitor != name and not validates:
+    if name in log_names and monitor != name and not validates:
         raise ValueError(
             f"`{kind}` monitors {monitor!r}, which needs `validation_data`. Received: none. Pass "
             f"`validation_data` to `fit`, or monitor {name!r}"

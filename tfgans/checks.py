@@ -141,9 +141,11 @@ def file_name(name: str, value: Any) -> str:
 def instance(name: str, value: Any, kind: type, example: str) -> None:
     """Raises ValueError unless `value` is a `kind`; the error shows the code `example`."""
     if not isinstance(value, kind):
+        # Keras's public modules have the names of those in `keras.src`.
+        module = kind.__module__.rpartition(".")[0].replace("keras.src.", "keras.")
+        expected = f"{module}.{kind.__name__}".removeprefix(".")  # Built-in types have no module.
         raise ValueError(
-            f"`{name}` must be a {kind.__module__.rpartition('.')[0]}.{kind.__name__}, say "
-            f"`{example}`. Received: {short(value)}"
+            f"`{name}` must be a {expected}, say `{example}`. Received: {short(value)}"
         )
 
 

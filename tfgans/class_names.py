@@ -17,7 +17,7 @@ def fill(num_classes: int, class_names: Sequence[str] | None) -> tuple[str, ...]
         ValueError: If these are no strings, there are too many, or two are equal, also a name and
             the number of a class without a name.
     """
-    names = tuple(class_names or ())
+    names = () if class_names is None else tuple(class_names)
     is_text = not isinstance(class_names, str) and all(isinstance(name, str) for name in names)
     if not is_text or len(names) > num_classes or len(set(names)) < len(names):
         raise ValueError(

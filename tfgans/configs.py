@@ -2,21 +2,17 @@
 
 from typing import Any
 
-from tfgans.types import Config
-
 # Settings that Keras counts in a process, or that only its loading reads.
 _INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "shared_object_id"})
 # The settings of a network that refer to layers by name.
 _REFERENCES = frozenset({"keras_history", "input_layers", "output_layers"})
 
 
-def essential(config: Config) -> Config:
+def essential(config: Any) -> Any:
     """Returns a config without the settings that do not change the output, at any depth."""
-    return {
-        key: essential(value) if isinstance(value, dict) else value
-        for key, value in config.items()
-        if key not in _INCIDENTAL
-    }
+    if isinstance(config, dict):
+        return {key: essential(value) for key, value in config.items() if key not in _INCIDENTAL}
+    return [essential(value) for value in config] if isinstance(config, list) else config
 
 
 def renamed(config: Any) -> Any:

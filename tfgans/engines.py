@@ -150,9 +150,9 @@ def _by_processes(tasks: Sequence[Task], workers: int, runs_of_a_process: int) -
 def _by_ray(tasks: Sequence[Task], workers: int, runs_of_a_process: int) -> Results:
     import ray
 
-    quiet: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}
-    local = "RAY_ADDRESS" not in os.environ
-    ray.init(**({"address": "local", "num_cpus": workers, **quiet} if local else {}))
+    local: dict[str, Any] = {"address": "local", "num_cpus": workers}
+    local |= {"log_to_driver": False, "include_dashboard": False}
+    ray.init(**({} if "RAY_ADDRESS" in os.environ else local))
     try:
         options = {"num_cpus": 1, "max_retries": 0, "max_calls": runs_of_a_process}
         remote = ray.remote(**options)(_measure_alone)

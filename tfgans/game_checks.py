@@ -1,5 +1,6 @@
 """Checks that two networks, and the parts of a game between them, are compatible."""
 
+import inspect
 from collections.abc import Sequence
 
 import keras
@@ -87,30 +88,39 @@ def check_game(
 
 
 def check_terms(
-    objective: Objective,
-    terms: tf.Tensor | tuple[tf.Tensor, tf.Tensor],
-    real_logits: tf.Tensor | None,
-    fake_logits: tf.Tensor,
+    objective: Objective, terms: tf.Tensor | tuple[tf.Tensor, tf.Tensor], *logits: tf.Tensor
 ) -> None:
     """Raises ValueError unless each term of a loss is a number for each logit.
 
     Args:
         objective: The objective, whose loss a user may have written.
-        terms: What its loss returned: the terms on real and fake examples, or those on the fakes.
-        real_logits: Float [rows, columns], or None where the loss does not get them.
-        fake_logits: Float [rows, columns].
+        terms: What its loss returned.
+        *logits: Float [rows, columns], those of the fakes for the generator's loss; those of the
+            real examples and those of the fakes for the discriminator's loss.
     """
-    if isinstance(terms, tuple):
-        pairs = list(zip(terms, (real_logits, fake_logits), strict=True))
-    else:
-        pairs = [(terms, fake_logits)]
-    for term, logits in pairs:
-        if not term.shape.is_compatible_with(logits.shape):
-            raise ValueError(
-                "The losses of an objective must return terms of the shape of the logits, "
-                f"{logits.shape}, before any mean. Received: a term of shape {term.shape} of "
-                f"{objective!r}"
-            )
+    is_pair = len(logits) == 2
+    received = terms if is_pair else (terms,)
+    if (
+        isinstance(received, tuple)
+        and len(received) == len(logits)
+        and all(
+            isinstance(term, tf.Tensor)
+            and term.dtype == of.dtype
+            and term.shape.is_compatible_with(of.shape)
+            for term, of in zip(received, logits, strict=True)
+        )
+    ):
+        return
+    name, what = (
+        ("discriminator_loss", "a tuple of two tensors, the terms on the real and on the fake")
+        if is_pair
+        else ("generator_loss", "a tensor, the terms on the fake")
+    )
+    raise ValueError(
+        f"`{name}` of an objective must return {what} examples, of the shape and dtype of the "
+        f"logits, {logits[-1].shape} and {logits[-1].dtype.name}, before any mean. Received: "
+        f"{checks.short(terms)} of {objective!r}"
+    )
 
 
 def refuse_groups(discriminator: DiscriminatorPlayer, where: str) -> None:
@@ -141,6 +151,24 @@ def check_groups(
     if generator.num_components > 1 and generator.routing != "categorical":
         # The examples of a group would come from a single component.
         refuse_groups(discriminator, f"a generator of routing={generator.routing!r}")
+
+
+def unsaved_arguments(model: keras.Model) -> list[str]:
+    """Returns the arguments of the constructor of a subclass that its `get_config` does not know.
+
+    These are the arguments that a class adds to those of the class that defines `get_config`.
+    """
+    classes = type(model).__mro__
+    depth = next(depth for depth, cls in enumerate(classes) if "get_config" in vars(cls))
+    saved = inspect.signature(classes[depth]).parameters
+    return [
+        name
+        for cls in classes[:depth]
+        if "__init__" in vars(cls)
+        for name, parameter in inspect.signature(cls).parameters.items()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        and name not in saved
+    ]
 
 
 def _check_labels(role: str, network: keras.Model, num_classes: int | None) -> None:

@@ -190,7 +190,8 @@ class GAN(keras.Model):
             discriminator_player,
             trains_generator=self._trains_generator,
         )
-        super().__init__(name=name)
+        # The networks cast their inputs. A mixture must see the bits of the latents unchanged.
+        super().__init__(name=name, autocast=False)
         self.objective = objective
         self.penalty = penalty
         self.discriminator_steps = checks.positive_int("discriminator_steps", discriminator_steps)
@@ -398,6 +399,15 @@ class GAN(keras.Model):
             )
         with self.distribute_strategy.scope():
             defaults = self.default_optimizers()
+        if not (
+            isinstance(defaults, tuple | list)
+            and len(defaults) == 2
+            and all(isinstance(optimizer, keras.optimizers.Optimizer) for optimizer in defaults)
+        ):
+            raise ValueError(
+                "`default_optimizers` must return two optimizers, for the generator and for the "
+                f"discriminator. Received: {defaults!r}"
+            )
         pair = [
             default if optimizer is None else optimizer
             for optimizer, default in zip(
@@ -435,6 +445,7 @@ class GAN(keras.Model):
         moves_noise = noise is not None and noise.schedule != "constant"
         state.claim([*self._moving_state, *([noise] if moves_noise else [])], self)
         self._warn_of_frozen_players()
+        self._warn_of_unsaved_arguments()
         # `optimizer=None` keeps Keras from adding a third optimizer, RMSprop, to every checkpoint.
         # For "auto" Keras takes single steps, which `make_multi_step_function` puts together.
         super().compile(
@@ -479,6 +490,19 @@ class GAN(keras.Model):
                     "variables of its network",
                     stacklevel=3,
                 )
+
+    def _warn_of_unsaved_arguments(self) -> None:
+        """Warns of arguments of a subclass that a loaded model would not have."""
+        unsaved = game_checks.unsaved_arguments(self)
+        if unsaved:
+            name = type(self).__name__
+            warnings.warn(
+                f"`{name}.__init__` takes {', '.join(f'`{argument}`' for argument in unsaved)}, "
+                "which a saved model does not contain. Define "
+                f"`{name}.get_config`, which adds {'it' if len(unsaved) == 1 else 'them'} to "
+                "`super().get_config()`",
+                stacklevel=3,
+            )
 
     @property
     def optimizer(self) -> optimizers.LearningRates | None:
@@ -841,9 +865,11 @@ class GAN(keras.Model):
         fake_logits = discriminator.logits(
             seen_fake.values, examples.fake_labels, stream=stream, training=training
         ).scaled_by(seen_fake.weights)
-        on_real, on_fake = self._loss_terms(
+        terms = self._loss_terms(
             objective.discriminator_loss, real_logits, fake_logits, seen_fake.weights, training
         )
+        game_checks.check_terms(objective, terms, real_logits.values, fake_logits.values)
+        on_real, on_fake = terms
         # Where a game pairs real with fake, its term on the real has the weight of the pair.
         paired = seen_fake.weights if objective.pairs_real_with_fake else None
         loss = real_logits.with_values(on_real).scaled_by(paired).mean()
@@ -919,6 +945,7 @@ class GAN(keras.Model):
         on_fake = self._loss_terms(
             objective.generator_loss, real_logits, fake_logits, seen_fake.weights, training
         )
+        game_checks.check_terms(objective, on_fake, fake_logits.values)
         loss = fake_logits.with_values(on_fake).mean()
         logs = {"generator_loss": loss}
         if layer_loss is not None:
@@ -992,7 +1019,13 @@ class GAN(keras.Model):
         """Takes a step of a player's optimizer; logs, and returns the sums behind the logs."""
 
         def summed(*rows: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-            value, logs = loss(*rows)
+            result = loss(*rows)
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise ValueError(
+                    "`discriminator_loss` and `generator_loss` must return the loss and the logs, "
+                    f"`loss, logs`. Received: {checks.short(result)}"
+                )
+            value, logs = result
             return value, self._log_means.sums(logs, shapes.batch_size(rows[0]))
 
         sums = player.minimize(summed, *examples)
@@ -1008,6 +1041,11 @@ class GAN(keras.Model):
         training: bool,
     ) -> _Examples:
         """Augments the examples, adds instance noise, and assigns them to the discriminators."""
+        if not isinstance(fake, Weighted):
+            raise ValueError(
+                "`generate` must return a `tfgans.weighted.Weighted`. Received: "
+                f"{checks.short(fake)}. Return `super().generate(...).with_values(examples)`"
+            )
         fakes = seen_fakes = fake.values
         fake_labels = None if labels is None else players.match_rows(labels, fakes)
         seen_real = real
@@ -1082,15 +1120,12 @@ class GAN(keras.Model):
         """Returns the unreduced terms of a loss of the objective."""
         real_values = None if real_logits is None else real_logits.values
         if not self.objective.weighs_fakes:
-            terms = loss(real_values, fake_logits.values)
-        else:
-            terms = self.discriminator_player.map_components(
-                lambda real, fake, weights: loss(real, fake, fake_weights=weights),
-                *(real_values, fake_logits.values, fake_weights),
-                training=training,
-            )
-        game_checks.check_terms(self.objective, terms, real_values, fake_logits.values)
-        return terms
+            return loss(real_values, fake_logits.values)
+        return self.discriminator_player.map_components(
+            lambda real, fake, weights: loss(real, fake, fake_weights=weights),
+            *(real_values, fake_logits.values, fake_weights),
+            training=training,
+        )
 
     # Evaluation and logs.
 
@@ -1530,7 +1565,8 @@ class GAN(keras.Model):
     ) -> Path:
         """Writes the sampling generator in a form that needs neither tfgans nor Keras.
 
-        The discriminator is not exported, so exported samples are not refined.
+        The discriminator is not exported, so exported samples are not refined: they are those of
+        `sample(refine=False)`. A model with a `refinement` warns of it.
 
         * "tf_saved_model" (the default) publishes the next SavedModel version under `filepath`,
           with the signatures and checks that `tfgans.export.export_generator` lists.
@@ -1559,6 +1595,7 @@ class GAN(keras.Model):
 
         Raises:
             ValueError: If an argument is not as above, or the export fails a check.
+            ImportError: If a package that writes or runs ONNX or LiteRT files is missing.
             OSError: If the folder cannot be written.
         """
         checks.choice("format", format, ("tf_saved_model", *export.FORMATS))
@@ -1567,6 +1604,12 @@ class GAN(keras.Model):
         generator = self.sampling_generator
         if component is not None:
             generator = components_of(generator)[self._sampler.check_component(component)]
+        if self.refinement is not None:
+            warnings.warn(
+                f"`sample` of a {type(self).__name__} refines its samples with the discriminator, "
+                "which is not exported: the exported samples are those of `sample(refine=False)`",
+                stacklevel=2,
+            )
         if format != "tf_saved_model":
             if (class_names, card, keep) != (None, None, None):
                 raise ValueError(

@@ -95,6 +95,8 @@ class ScheduledAdam(FusedAdam):
     are those of `keras.optimizers.Adam`.
     """
 
+    _beta_2: keras.Variable
+
     @property
     def beta_2(self) -> keras.Variable:
         """The decay of the second moment: a float32 scalar, part of the optimizer's state."""
@@ -102,6 +104,9 @@ class ScheduledAdam(FusedAdam):
 
     @beta_2.setter
     def beta_2(self, value: float) -> None:
+        if hasattr(self, "_beta_2"):
+            self._beta_2.assign(value)
+            return
         self._beta_2 = self.add_variable(
             shape=(),
             initializer=keras.initializers.Constant(value),

@@ -308,7 +308,8 @@ class Player:
     def _separate_weights(self) -> keras.Variable | None:
         """The mixture weights that `Mixture.update_weights` moves instead of the optimizer."""
         mixture = self._mixture
-        if mixture is None or not mixture.trainable or mixture.weight_update == "softmax":
+        # With "softmax" the rate is None; with 0 the weights stay as they are, to the bit.
+        if mixture is None or not mixture.trainable or not mixture.weight_learning_rate:
             return None
         return mixture.log_weights
 
@@ -351,7 +352,15 @@ class Player:
             with self._shared_weights():
                 value, logged = loss(*examples)
             scaled = self._scale(value if num_micro_batches == 1 else value / num_micro_batches)
-        return tape.gradient(scaled, sources), logged
+        gradients = tape.gradient(scaled, sources)
+        if self._separate_weights is not None and gradients[-1] is None:
+            raise ValueError(
+                "The loss of a mixture must depend on its weights, or they do not learn. Received: "
+                f"a loss of {self.network.name!r} that does not. Take its means by "
+                "`tfgans.weighted.Weighted.mean`, say `fake.with_values(terms).mean()`, or set "
+                "weight_learning_rate=0 to keep the weights as they are"
+            )
+        return gradients, logged
 
     def _summed_gradients(
         self, loss: Loss, examples: Sequence[tf.Tensor | None]

@@ -81,6 +81,7 @@ def draw_labels(n: int, seed: int, shares: Sequence[float] | np.ndarray) -> np.n
     images = gan.sample(64, seed=1, labels=labels)
     ```
     """
+    checks.probabilities("shares", shares, np.size(shares))
     return _drawing(tuple(float(share) for share in shares))(sample_keys(seed, n)).numpy()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import keras
 import tensorflow as tf
 
-from tfgans import compat
+from tfgans import checks, compat
 from tfgans.types import Inputs, Logs
 
 # The time that the calls approach: long beside the cost of a call, short for someone who waits.
@@ -71,6 +71,9 @@ def intervals(
     A callback with an attribute `every_steps` (all of `tfgans.callbacks` have it) must see its
     multiples; if it is None, any step will do. Any other callback with batch-level hooks must see
     every step, unless it belongs to Keras and acts at the end of epochs.
+
+    Raises:
+        ValueError: If an `every_steps` is neither None nor an int of at least 1.
     """
     listed = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
     waits = [_every_steps(callback) for callback in listed]
@@ -129,7 +132,8 @@ def make_multi_step_function(
 
 def _every_steps(callback: keras.callbacks.Callback) -> int | None:
     if hasattr(callback, "every_steps"):
-        return callback.every_steps
+        every, name = callback.every_steps, f"{type(callback).__name__}.every_steps"
+        return None if every is None else checks.positive_int(name, every)
     return 1 if _has_batch_hook(callback) and not _acts_on_epochs(callback) else None
 
 

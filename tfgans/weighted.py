@@ -33,6 +33,16 @@ class Weighted(NamedTuple):
         return self._replace(weights=weights if self.weights is None else self.weights * weights)
 
     def mean(self) -> tf.Tensor:
-        """Returns the mean over rows of the weighted sum over columns: a scalar."""
+        """Returns the mean over rows of the weighted sum over columns: a scalar.
+
+        Raises:
+            ValueError: If the values are not [rows, columns]: weights would broadcast to them.
+        """
+        if self.values.shape.rank not in (2, None):
+            raise ValueError(
+                "A weighted mean is of values [rows, columns]. Received: values of shape "
+                f"{self.values.shape}. Reduce each example to a number, and pass these as a column "
+                "to `with_values`"
+            )
         terms = self.values if self.weights is None else self.values * self.weights
         return tf.reduce_mean(tf.reduce_sum(terms, axis=1))

@@ -129,6 +129,8 @@ class TestSampleGrid:
         grid = callbacks.SampleGrid(tmp_path, augmented=source)
         with pytest.raises(ValueError, match="Received: a model without"):
             toy.fit(tiny.gan(run_eagerly=True), 0, grid)
+        with pytest.raises(ValueError, match=r"`augmented` must be a tfgans\.data\.Source"):
+            callbacks.SampleGrid(tmp_path, augmented=tiny.digits(9))
 
     def test_pictures_of_the_same_latents(self, tmp_path):
         gan = toy.gan(networks=(tiny.generator(), tiny.discriminator()))
@@ -169,6 +171,30 @@ def kick(number):
     return toy.Act(lambda gan: os.kill(os.getpid(), number) if gan.step == 2 else None)
 
 
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda path, ring: callbacks.Doctor(ring), "source"),
+        (lambda path, ring: callbacks.Doctor(tiny.digits(16), held_out=ring), "held_out"),
+        (lambda path, ring: callbacks.SampleGrid(path / "grids", augmented=ring), "augmented"),
+        (
+            lambda path, ring: callbacks.Evaluation(
+                tfgans.evaluation.Evaluator(ring, num_real=100), path=path / "table.csv"
+            ),
+            "evaluator",
+        ),
+    ],
+)
+def test_examples_of_another_shape_are_refused_before_training(make, name, tmp_path):
+    gan = toy.gan(networks=(tiny.generator(), tiny.discriminator()))
+    callback = make(tmp_path, tfgans.data.Ring())
+    expected = rf"`{name}` must have .* takes, \(8, 8, 1\). Received: 'ring' of shape \(2,\)"
+    with pytest.raises(ValueError, match=expected):
+        toy.fit(gan, 1, callback)
+    assert gan.step == 0
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_graceful_stop_finishes_the_step_and_others_save(tmp_path, number, capsys):
     before = signal.getsignal(number)
@@ -177,6 +203,8 @@ def test_graceful_stop_finishes_the_step_and_others_save(tmp_path, number, capsy
     assert (stop.signal, gan.step, steps_of(tmp_path)) == (number, 2, [2])
     assert "stopping after this step" in capsys.readouterr().err
     assert signal.getsignal(number) == before
+    with pytest.raises(ValueError, match="only as a context manager"):
+        toy.fit(gan, 1, stop)
 
 
 def test_a_second_signal_acts_at_once():
@@ -237,16 +265,26 @@ def test_a_damaged_row_is_refused_and_half_of_the_last_is_dropped(tmp_path, row)
     path.write_text(f"step,a,b\n1,2,3\n{row}\n4,5,6\n")
     with pytest.raises(ValueError, match=f"table.csv is damaged: line 3 is '{row}'"):
         table.begin(9)
+    # Of some tables, the cells are numbers.
+    path.write_text("step,a,b\n1,2,3\n2,3,x\n")
+    assert table.parsed(len) == [3, 3]
+    with pytest.raises(ValueError, match="line 3 is '2,3,x'"):
+        table.parsed(lambda cells: float(cells[2]))
 
 
 def test_progress_counts_the_whole_run(capsys):
     progress, gan = callbacks.Progress(5), toy.gan()
     toy.fit(gan, 2, progress)
+    assert not capsys.readouterr().err
     toy.fit(gan, 3, progress)
-    progress.close()
     shown = capsys.readouterr().err
-    assert "5/5" in shown
-    assert "discriminator_loss " in shown
+    assert shown.count("\n") == 1
+    assert "step 5/5, discriminator_loss " in shown
+    progress.close()
+    assert not capsys.readouterr().err
+    # Another callback ends the training.
+    toy.fit(gan, 2, toy.Act(lambda gan: setattr(gan, "stop_training", True)), callbacks.Progress(9))
+    assert "step 6/9, " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -255,6 +293,7 @@ def test_progress_counts_the_whole_run(capsys):
         (lambda path: callbacks.Backup(path, every_steps=0), "`every_steps` must be"),
         (lambda path: callbacks.Backup(path, keep=0), "`keep` must be"),
         (lambda path: callbacks.SampleGrid(path, num=-1), "`num` must be"),
+        (lambda path: callbacks.SampleGrid(path, last_step="end"), "`last_step` must be"),
         (lambda path: callbacks.Progress(0), "`total_steps` must be"),
         (lambda path: callbacks.MixtureMonitor(path, every_steps=0), "`every_steps` must be"),
         (lambda path: callbacks.MixtureMonitor(path, num=0), "`num` must be"),

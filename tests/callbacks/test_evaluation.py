@@ -160,7 +160,10 @@ def test_a_model_whose_samples_overflow_is_not_evaluated():
     assert evaluation.record is None
 
 
-def test_data_of_unknown_length():
+@pytest.mark.parametrize("steps_per_execution", [1, 2])
+def test_data_of_unknown_length(steps_per_execution):
+    """The last call takes a single step."""
+
     def batches():
         for _ in range(3):
             yield tiny.digits(16)
@@ -169,6 +172,7 @@ def test_data_of_unknown_length():
         batches, output_signature=tf.TensorSpec([16, 8, 8, 1], tf.float32)
     )
     gan = eager()
+    gan.compile(run_eagerly=True, steps_per_execution=steps_per_execution)
     history = gan.fit(data, verbose=0, callbacks=[Evaluation(evaluator())])
     assert gan.step == 3
     assert len(history.history[NAME]) == 1

@@ -212,6 +212,8 @@ WORK = [
     ("launch --strategy=mirrored" + NEW, "sets --strategy=multi_worker. Received: .*mirrored"),
     ("card {made}", "must be an export"),
     ("serve --model_dir={made} --max_body_mb=nan", "--max_body_mb must be a number"),
+    ("serve --model_dir={made} --versions=new", "--versions must be latest.* Received: 'new'"),
+    ("serve --model_dir={made} --labels=stable", "--labels must be as stable:1"),
 ]
 
 

@@ -1,6 +1,7 @@
 """Evaluations: the numbers, their errors, what they depend on, and what is refused."""
 
 import dataclasses
+import json
 import weakref
 
 import numpy as np
@@ -133,6 +134,10 @@ def test_modes_of_other_classifiers_and_mixtures():
     )
     assert copies == pytest.approx(0, abs=1e-12)
     assert balanced == pytest.approx(stats.entropy([0.5, 0.5], [0.9, 0.1]))
+    # A single bright sample may be missing in other draws; there is no third class.
+    rare = evaluate(gray[:91], labeled, extractor, **options)
+    low, high = rare.metrics["classifier_mode_coverage.modes"].interval
+    assert 0.5 < low < high == 2
     # Of data without a class, the others count by their shares; samples of that class do not.
     alone = tfgans.data.from_array(gray[:90], labels=[0] * 90, class_names=["dark", "light"])
     for samples in (gray[:90], gray):
@@ -149,13 +154,13 @@ def test_modes_of_other_classifiers_and_mixtures():
 class Scaled(metrics.Metric):
     """A user's metric with a parameter."""
 
-    factor: float
+    factor: object
     name = "scaled"
     quantities = (metrics.Quantity("scaled"),)
     reads = "examples"
 
     def compute(self, real, fake, context):
-        return {"scaled": self.factor * float(np.abs(fake).mean())}
+        return {"scaled": float(np.abs(fake).mean())}
 
 
 def test_parameters_of_metrics_are_recorded_and_compared():
@@ -167,6 +172,29 @@ def test_parameters_of_metrics_are_recorded_and_compared():
     for refused in (first.compare, first.merge):
         with pytest.raises(ValueError, match=r"parameters of scaled is \{'factor': 1.0\} in the f"):
             refused(second)
+
+
+MANY = np.arange(2000.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        # NumPy's repr leaves out the middle of an array.
+        (MANY, np.where(MANY == 1000, 0, MANY), False),
+        (MANY, MANY.copy(), True),
+        (MANY[:3], [0.0, 1.0, 2.0], True),
+        (np.float32(0.5), 0.5, True),
+        ((1, np.int64(2)), [1, 2], True),
+        (np.nan, np.inf, False),
+        (lambda: 1, lambda: 1, True),
+    ],
+    ids=["arrays", "copies", "lists", "floats", "tuples", "not_finite", "functions"],
+)
+def test_values_of_parameters(first, second, same):
+    parameters = [Scaled(factor).parameters for factor in (first, second)]
+    assert (parameters[0] == parameters[1]) == same
+    assert json.loads(json.dumps(parameters, allow_nan=False)) == parameters
 
 
 @pytest.mark.parametrize("num", [2000, 10_000])
@@ -257,26 +285,52 @@ def test_a_metric_of_the_user(reads):
 
 
 @dataclasses.dataclass(frozen=True)
-class Sure(Shift):
+class Returns(Shift):
+    """A metric of a fixed result."""
+
+    result: object = None
     max_examples = None
 
     def compute(self, real, fake, context):
-        return {"shift": metrics.Estimate(1.0, 0.25, "known")}
+        return self.result
 
 
-@dataclasses.dataclass(frozen=True)
-class Misnamed(Shift):
-    def compute(self, real, fake, context):
-        return {"distance": 1.0}
+def test_a_metric_that_knows_its_error(tmp_path):
+    result = {"shift": metrics.Estimate(np.float32(1), np.float32(0.25), "known")}
+    record = evaluate(
+        STORED_ARRAY, STORED, metrics=[Returns("features", result=result)], path=tmp_path / "a.json"
+    )
+    assert record.metrics["shift[identity]"].standard_error == 0.25
+    assert evaluation.Record.load(tmp_path / "a.json") == record
 
 
-def test_a_metric_that_knows_its_error_and_others_that_are_wrong():
-    number = evaluate(RING.sample(50, 1), STORED, metrics=[Sure("probabilities")])
-    assert number.metrics["shift[identity]"].standard_error == 0.25
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ({"distance": 1.0}, r"'shift' must return shift\. Received: distance"),
+        (1.0, r"'shift' must return shift\. Received: 1\.0"),
+        ({"shift": "far"}, "value of 'shift' must be a number. Received: 'far'"),
+        ({"shift": None}, "value of 'shift' must be a number. Received: None"),
+        ({"shift": np.ones(2)}, "value of 'shift' must be a number"),
+        ({"shift": np.inf}, "shift is not finite: inf"),
+        ({"shift": metrics.Estimate(1.0, np.nan, "")}, "'shift' must be finite, with a standard"),
+        ({"shift": metrics.Estimate(1.0, -0.1, "")}, "'shift' must be finite, with a standard"),
+        ({"shift": metrics.Estimate(1.0, 0.1, "", bias=np.nan)}, "'shift' must be finite"),
+        ({"shift": metrics.Estimate(1.0, 0.1, "", degrees=0)}, "degrees of freedom above 0"),
+    ],
+)
+def test_results_that_are_no_numbers(result, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(STORED_ARRAY, STORED, metrics=[Returns("examples", result=result)])
+
+
+def test_metrics_that_cannot_be_measured():
     with pytest.raises(ValueError, match=r"must have no `max_examples`\. Received: 150"):
         Evaluator(RING, metrics=[Shift("statistics")])
-    with pytest.raises(ValueError, match=r"'shift' must return shift\. Received: distance"):
-        evaluate(RING.sample(50, 1), STORED, metrics=[Misnamed("examples")])
+    with pytest.raises(ValueError, match="`reads of shift` must be one of 'features', 'stat"):
+        Evaluator(RING, metrics=[Shift("pixels")])
+    with pytest.raises(ValueError, match="'shift' reads probabilities, which the extractor"):
+        Evaluator(RING, metrics=[Returns("probabilities")])
     with pytest.raises(ValueError, match=r"different names\. Received: shift, shift"):
         Evaluator(RING, metrics=[Shift("features"), Shift("examples")])
     with pytest.raises(ValueError, match="`metrics` must be a list"):
@@ -366,6 +420,10 @@ def test_quantile_of_an_interval_is_that_of_the_degrees_of_freedom():
     for degrees, expected in ((1, 12.706), (9, 2.262), (None, 1.960)):
         estimate = metrics.Estimate(0.0, 1.0, "", degrees=degrees)
         assert interval(estimate, shift) == pytest.approx((-expected, expected), abs=1e-3)
+    # Cut at the ends of the range, but never at the value, which may round beyond them.
+    share = metrics.Quantity("share", high=1.0)
+    for value, expected in ((0.5, (0, 1)), (-1e-9, (-1e-9, 1)), (1 + 1e-9, (0, 1 + 1e-9))):
+        assert interval(metrics.Estimate(value, 1.0, ""), share) == expected
 
 
 def test_seeds_draw_other_real_examples():
@@ -563,6 +621,7 @@ class Short:
         (lambda: evaluate(np.full([300, 2], np.nan), RING), "finite"),
         (lambda: evaluate(np.zeros([1, 2]), RING), "at least two"),
         (lambda: evaluate("samples", RING), "at least two"),
+        (lambda: evaluate(np.ones([9, 2], bool), RING), "array of numbers .* dtype bool"),
         (lambda: evaluate(np.zeros([300, 2]), "ring"), "Source"),
         (lambda: evaluate(Short(), RING, num_samples=300), "Expected 256 generated examples"),
         (lambda: evaluate(STORED_ARRAY, STORED, num_samples=101), "at most .* samples, 100. .*101"),

@@ -100,6 +100,7 @@ def test_functions_and_the_identity():
     ("call", "message"),
     [
         (lambda: FunctionExtractor("digits"), "function of examples"),
+        (lambda: Identity()(np.full([2, 8, 8, 1], 255.0)), r"`examples` must lie in \[-1, 1\], or"),
         (lambda: FunctionExtractor(np.ravel, name=""), "name must not be empty"),
         (lambda: FunctionExtractor(np.ravel, name="a,b"), "commas"),
         (lambda: FunctionExtractor(np.ravel, name="a[b]"), "brackets"),
@@ -112,6 +113,13 @@ def test_functions_and_the_identity():
         ),
         (lambda: keras_model(tiny.discriminator(), "last"), "layer of that name"),
         (lambda: keras_model("model", "last"), "Model"),
+        (lambda: keras_model(small_model(), "maps")(np.zeros([2, 9, 8, 1])), r"\(8, 8, 1\).*2, 9"),
+        (
+            lambda: keras_model(small_model(), "maps", image_size=(8, 8))(np.zeros([2, 9, 9, 3])),
+            r"takes examples of shape \(8, 8, 1\)\. Received shape: \(2, 9, 9, 3\)",
+        ),
+        (lambda: keras_model(with_states(), "lstm"), "a single output. Received: 'lstm', whose"),
+        (lambda: FunctionExtractor(lambda x: np.full([len(x), 1], 1e39))(tiny.digits(3)), "finite"),
         (
             lambda: keras_model(keras.Sequential([keras.layers.Dense(1)]), "dense"),
             "must be a built",
@@ -129,9 +137,14 @@ def two_inputs():
     return keras.Model(inputs, keras.layers.Add(name="sum")(inputs))
 
 
-def small_model(activation="softmax"):
+def with_states():
+    inputs = keras.Input((5, 3))
+    return keras.Model(inputs, keras.layers.LSTM(4, return_state=True, name="lstm")(inputs))
+
+
+def small_model(activation="softmax", dtype="float32"):
     inputs = keras.Input((8, 8, 1))
-    maps = keras.layers.Conv2D(5, 3, name="maps")(inputs)
+    maps = keras.layers.Conv2D(5, 3, name="maps", dtype=dtype)(inputs)
     flat = keras.layers.Flatten()(maps)
     classes = keras.layers.Dense(3, activation, name="classes")(flat)
     return keras.Model(inputs, classes, name="small")
@@ -164,6 +177,34 @@ def test_checksum_of_a_keras_model_is_of_all_that_decides():
     assert checksums[0] == checksums[1]
     assert len(set(checksums)) == 3
     assert keras_model(first, "classes", preprocess=lambda images: 9 * images).checksum is None
+
+
+def test_half_precision_has_another_checksum_and_no_smaller_range():
+    single, half = small_model(), small_model(dtype="mixed_float16")
+    kernel, _, *others = single.get_weights()
+    for model in (single, half):
+        # The sum over 36 positions is beyond the range of half precision.
+        model.set_weights([0 * kernel, np.full(5, 3000.0), *others])
+    extractors = [keras_model(model, "maps") for model in (single, half)]
+    assert extractors[0].checksum != extractors[1].checksum
+    for extractor in extractors:
+        np.testing.assert_allclose(extractor(tiny.digits(2)).features, 3000, rtol=1e-6)
+
+
+def test_training_afterwards_changes_no_feature():
+    model, images = small_model(), tiny.digits(4)
+    extractor = keras_model(model, "maps")
+    checksum, before = extractor.checksum, extractor(images).features
+    untouched = keras_model(model, "maps")
+    model.set_weights([2 * array for array in model.get_weights()])
+    model.trainable = False
+    for again in (
+        *(extractor, untouched),
+        *(copy.deepcopy(extractor), pickle.loads(pickle.dumps(extractor))),
+    ):
+        np.testing.assert_allclose(again(images).features, before, rtol=1e-6)
+        assert again.checksum == checksum
+    assert keras_model(model, "maps").checksum != checksum
 
 
 def test_checksum_is_of_the_layer_too():

@@ -2,6 +2,7 @@
 
 import contextlib
 
+import keras
 import numpy as np
 import pytest
 
@@ -129,6 +130,18 @@ def test_records_name_the_classifier_and_do_not_compare_with_those_of_another(cl
     other = evaluate(samples, source(), ImageClassifier(SHAPE, 3), **options)
     with pytest.raises(ValueError, match="extractor checksum"):
         record.compare(other)
+
+
+def test_the_dtype_policy_of_the_process_does_not_matter():
+    plain = ImageClassifier(SHAPE, 3)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        mixed = ImageClassifier(SHAPE, 3)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert mixed.checksum == plain.checksum
+    images = patches(5)[0]
+    np.testing.assert_array_equal(mixed(images).features, plain(images).features)
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (64, 48, 3), (128, 128, 3)])

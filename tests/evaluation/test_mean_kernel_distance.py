@@ -29,6 +29,8 @@ def test_refuses_a_batch_without_pairs():
     metric = MeanKernelDistance()
     metric.update_state(REAL[:50], FAKE[:50])
     before = float(metric.result())
+    with pytest.raises(ValueError, match=r"`real` must be features \[num, dim\].*\(5, 2, 2, 6\)"):
+        metric.update_state(REAL[:20].reshape(5, 2, 2, 6), FAKE[:50])
     with pytest.raises(ValueError, match=r"`fake` must have at least 2 examples.*\(1, 6\)"):
         metric.update_state(REAL[:50], FAKE[:1])
     spec = tf.TensorSpec([None, 6], tf.float64)

@@ -162,6 +162,18 @@ def test_a_model_must_return_an_example_for_each_latent(function, tmp_path):
         generator.sample(3, 1)
 
 
+def test_many_examples_are_made_in_batches(tmp_path):
+    def few(z):
+        rows = tf.shape(z)[0]
+        with tf.control_dependencies([tf.debugging.assert_less_equal(rows, 256)]):
+            return tf.identity(z)
+
+    generator = SavedGenerator(saved(tmp_path, few, Z))
+    assert generator.sample(600, 1).shape == (600, 4)
+    points = saved_generator("points")
+    np.testing.assert_allclose(points.sample(300, 1)[:5], points.sample(5, 1), atol=1e-6)
+
+
 def test_pixels_of_another_library(tmp_path):
     saved(tmp_path, lambda z: tf.cast(255.0 * tf.sigmoid(z), tf.uint8), Z)
     samples = SavedGenerator(tmp_path, value_range=(0, 255)).sample(100, 1)

@@ -20,12 +20,14 @@ import tiny
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
+import tfgans
 from tfgans import export, files, networks, pictures
 from tfgans.export import publish, saved_model, self_check, warmup
 from tfgans.export.graph_checks import check_graph
-from tfgans.export.model_card import card_text, checksums, read_card, write_card
+from tfgans.export.model_card import card_text, checksums, read_card, version_folder, write_card
 from tfgans.export.signatures import Signature
 from tfgans.export.warmup import read_warmup
+from tfgans.refinement import Langevin
 
 CARD = {
     "note": "for the tests",
@@ -103,16 +105,16 @@ def test_texts_of_a_card_are_not_paths(tmp_path):
     entries = {
         "license": "/see LICENSE in repo/x",
         "limits": ["~5 % of samples mix black/white"],
+        "class_names": ["/m/0k4j", "dog"],
         "notes": ["/ or /", "~5 % black/white", "see /a/b", "a: /or b", "../cats"],
         "paths": ["/home/me/my cats", "~/cats", "~me/cats/", "hdf5:/data/cats.h5", "npz:~/x.npz"],
     }
     write_card(tmp_path, {}, entries, name="x", samples=np.zeros([4, 2]))
     card = read_card(tmp_path)
-    assert {key: card[key] for key in ("license", "limits", "notes")} == {
-        key: entries[key] for key in ("license", "limits", "notes")
-    }
+    kept = ("license", "limits", "class_names", "notes")
+    assert {key: card[key] for key in kept} == {key: entries[key] for key in kept}
     assert card["paths"] == ["my cats", "cats", "cats", "hdf5:cats.h5", "npz:x.npz"]
-    for text in ("/see LICENSE in repo/x", "- ~5 % of samples mix black/white"):
+    for text in ("/see LICENSE in repo/x", "- ~5 % of samples mix black/white", "/m/0k4j, dog."):
         assert text in card_text(card)
 
 
@@ -185,12 +187,15 @@ def test_mixed_precision_exports_compute_float32_outputs(tmp_path):
         ("new", {"card": ["x"]}, r"`card` must be a dictionary .* Received: \['x'\]"),
         ("new", {"verify": "no"}, "`verify` must be True or False. Received: 'no'"),
         ("new", {"verbose": "no"}, "`verbose` must be True or False"),
+        ("new", {"generator": "x"}, r"`generator` must be a keras\.models\.Model, .*: 'x'"),
     ],
 )
 def test_invalid_arguments(name, options, message, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=message):
-        export.export_generator(tiny.generator(), tmp_path / name, **options)
+        export.export_generator(
+            **{"generator": tiny.generator(), "path": tmp_path / name, **options}
+        )
     assert os.listdir(tmp_path) == ["file"]
 
 
@@ -200,6 +205,22 @@ def test_invalid_arguments_of_the_method(tmp_path):
         with pytest.raises(ValueError, match=f"`{next(iter(options))}` must be"):
             live.export(tmp_path / "new", **options)
     assert os.listdir(tmp_path) == []
+
+
+def test_names_of_classes_as_an_array(tmp_path):
+    names = np.array([f"class {index}" for index in range(10)])
+    live = served.export("conditional").live
+    version = live.export(tmp_path, class_names=names, verify=False)
+    assert read_card(version)["class_names"] == names.tolist()
+
+
+def test_a_model_that_refines_warns(tmp_path):
+    dcd = tfgans.DCD(tiny.generator(), tiny.discriminator(), langevin=Langevin(steps=2))
+    with pytest.warns(UserWarning, match=r"those of `sample\(refine=False\)`"):
+        version = dcd.export(tmp_path, verify=False)
+    sample = tf.saved_model.load(str(version)).signatures["sample"]
+    images = sample(seed=tf.constant([1], tf.int64))["images"]
+    np.testing.assert_allclose(images, dcd.sample(1, seed=1, refine=False), atol=1e-5)
 
 
 def test_an_empty_path_is_refused(tmp_path, monkeypatch):
@@ -313,6 +334,11 @@ COMPILED = tf.function(tf.tanh, jit_compile=True)
             lambda x, count: tf.io.read_file("/data/a.txt") + tf.as_string(x),
             "no files but its own.*ReadFile",
         ),
+        (lambda x, count: tf.py_function(np.sin, [x], tf.float32), "EagerPyFunc.*calls Python"),
+        (
+            lambda x, count: tf.numpy_function(np.sin, [x], tf.float32, stateful=False),
+            "PyFuncStateless.*calls Python",
+        ),
         (lambda x, count: tf.cast(x, tf.float64), "its output 'y' is float64"),
         (lambda x, count: x * count, None),
     ],
@@ -360,6 +386,7 @@ def test_unusual_generators_can_be_served(tmp_path):
         (lambda x: x, lambda x: tf.cast(x, tf.int32), "int32"),
         (lambda x: tf.cast(x, tf.int32), lambda x: tf.cast(x + 1, tf.int32), "they differ"),
         (lambda x: x - tf.reduce_mean(x), None, r"default/y of rows alone.*differ by 0\.5"),
+        (lambda x: x + tf.cumsum(tf.ones_like(x)), None, "default/y of rows in another order"),
     ],
 )
 def test_self_check(live, exported, message, tmp_path, monkeypatch):
@@ -474,6 +501,7 @@ def test_versions_count_up_and_are_never_overwritten(small, tmp_path):
     (tmp_path / str(2**63 - 1)).mkdir()
     with pytest.raises(ValueError, match="no version left"):
         published(small, tmp_path)
+    assert version_folder(tmp_path) == tmp_path / "10"
 
 
 def publish_many(small, folder, count, keep):

@@ -15,7 +15,7 @@ from tfgans.sampling import Sampler
 
 SEEDS = np.array([5, -3, 5, 2**62, *range(12)], np.int64)
 LATENTS = np.random.default_rng(0).normal(size=(7, 4)).astype("float32")
-# Inputs and outputs of each signature, as in exported/README.md.
+# Inputs and outputs of each signature, as in docs/serve.md.
 TABLE = {
     "serving_default": (["latents"], ["images"]),
     "sample": (["seed"], ["components", "images"]),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import served
 import tensorflow as tf
-from tensorflow.python.saved_model import loader_impl
+from tensorflow.core.protobuf import saved_model_pb2
 
 # What an input of each name gets; of rank 0 the first value. Latents are drawn.
 VALUES = {
@@ -26,7 +26,8 @@ VALUES = {
 
 
 def definitions(folder):
-    (graph,) = loader_impl.parse_saved_model(str(folder)).meta_graphs
+    content = (folder / "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
     return {name: one for name, one in graph.signature_def.items() if not name.startswith("__")}
 
 

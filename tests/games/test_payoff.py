@@ -191,7 +191,8 @@ def test_bad_arguments_are_refused():
     dataset = tf.data.Dataset.from_tensor_slices(DATA)
     for data, expected in [
         (DATA[:1], "at least two held-out examples. Received: 1"),
-        (dataset.batch(10).repeat(), r"take\(num_batches\)"),
+        (dataset.batch(10).repeat(), r"`data` must end.*take\(num_batches\)"),
+        (tfgans.data.load("ring"), r"`data` must end.*source.sample"),
     ]:
         with pytest.raises(ValueError, match=expected):
             games.payoff_matrix(gan, data)

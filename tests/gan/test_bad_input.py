@@ -221,6 +221,11 @@ def test_state_that_another_model_moves(part):
         ("WGAN", {"critic_warmup": "no"}, "`critic_warmup` must be True or False. Received: 'no'"),
         ("DRAGAN", {"minimax": 1}, "`minimax` must be True or False"),
         ("FGAN", {"non_saturating": "x"}, "`non_saturating` must be True or False"),
+        ("FGAN", {"divergence": "js"}, "`divergence` must be one of 'kl'.*Received: 'js'"),
+        *(
+            (name, {"penalty_weight": -1}, "`penalty_weight` must be a finite number of at least 0")
+            for name in ("WGANGP", "GANGP", "DRAGAN")
+        ),
         ("KLWGAN", {"weight_gradient": 0}, "`weight_gradient` must be True or False"),
         ("R3GAN", {"gamma": -1}, "`gamma` must be a finite number of at least 0"),
         ("DCD", {"updates_per_batch": 0}, "`updates_per_batch` must be an integer of at least 1"),

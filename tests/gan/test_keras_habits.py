@@ -99,6 +99,8 @@ class TestCallbacks:
             (callbacks.ModelCheckpoint("x.h5"), r"x\.keras"),
             (callbacks.ModelCheckpoint("x.keras", save_best_only=True), "generator_loss"),
             (callbacks.ModelCheckpoint("x.keras", "generator_loss"), "mode='min'"),
+            # A score of an `Evaluation`.
+            (callbacks.EarlyStopping("frechet_distance[identity]"), "mode='min'"),
             # Keras would begin the epoch anew with the weights from its middle.
             (callbacks.BackupAndRestore("x", save_freq=1), r"tfgans\.callbacks\.Backup"),
         ],

@@ -233,21 +233,43 @@ def test_regularizers_need_the_noise_on_the_latents_of_an_override(with_noise):
             train(gan)
 
 
-class Broadcast(tfgans.objectives.NonSaturating):
-    def generator_loss(self, real_logits, fake_logits):
-        return fake_logits - fake_logits[:, 0]
+@pytest.mark.parametrize(
+    ("loss", "terms"),
+    [
+        ("generator_loss", lambda real, fake: fake - fake[:, 0]),
+        ("generator_loss", lambda real, fake: tf.cast(fake, tf.float64)),
+        ("generator_loss", lambda real, fake: (fake, fake)),
+        ("generator_loss", lambda real, fake: None),
+        ("discriminator_loss", lambda real, fake: (tf.reduce_mean(real), tf.reduce_mean(fake))),
+        ("discriminator_loss", lambda real, fake: real + fake),
+        ("discriminator_loss", lambda real, fake: (real, fake, fake)),
+    ],
+)
+def test_losses_that_are_not_a_term_for_each_logit(loss, terms):
+    methods = {loss: lambda self, real, fake: terms(real, fake)}
+    objective = type("Wrong", (tfgans.objectives.NonSaturating,), methods)()
+    message = rf"`{loss}` of an objective must return .*\(16, 1\) and float32.* of Wrong\("
+    with pytest.raises(ValueError, match=message):
+        train(make(tfgans.GAN, objective=objective))
 
 
-class Reduced(tfgans.objectives.NonSaturating):
-    def discriminator_loss(self, real_logits, fake_logits):
-        return tuple(map(tf.reduce_mean, super().discriminator_loss(real_logits, fake_logits)))
+@pytest.mark.parametrize(
+    ("method", "change", "message"),
+    [
+        ("generate", lambda fake: fake.values, "must return a `tfgans.weighted.Weighted`"),
+        ("discriminator_loss", lambda result: result[0], "must return the loss and the logs"),
+        ("generator_loss", lambda result: result[0], "must return the loss and the logs"),
+        ("default_optimizers", lambda pair: pair[0], "`default_optimizers` must return two"),
+        ("default_optimizers", lambda pair: (pair[0], None), "`default_optimizers` must return"),
+    ],
+)
+def test_overrides_that_return_something_else(method, change, message):
+    def override(self, *arguments, **options):
+        return change(getattr(tfgans.NonSaturatingGAN, method)(self, *arguments, **options))
 
-
-@pytest.mark.parametrize("objective", [Broadcast(), Reduced()])
-def test_losses_of_another_shape_than_the_logits(objective):
-    gan = make(tfgans.GAN, objective=objective)
-    with pytest.raises(ValueError, match=r"terms of the shape of the logits, \(16, 1\)"):
-        train(gan)
+    changed = type("Changed", (tfgans.NonSaturatingGAN,), {method: override})
+    with pytest.raises(ValueError, match=message):
+        train(make(changed))
 
 
 def test_latents_and_examples_of_another_number_than_asked_for():
@@ -264,6 +286,21 @@ def test_latents_and_examples_of_another_number_than_asked_for():
         train(make(FewLatents))
     with pytest.raises(ValueError, match="Received: 5 examples for a batch of 16"):
         train(make(FewExamples))
+
+
+def test_arguments_of_a_subclass_that_are_not_saved():
+    class Lost(tfgans.NonSaturatingGAN):
+        def __init__(self, *networks, factor=1.0, **options):
+            super().__init__(*networks, **options)
+            self.factor = factor
+
+    class Saved(Lost):
+        def get_config(self):
+            return {**super().get_config(), "factor": self.factor}
+
+    with pytest.warns(UserWarning, match="`factor`, which a saved model does not contain"):
+        Lost(*networks()).compile()
+    Saved(*networks()).compile()  # Does not warn.
 
 
 def test_a_metric_must_not_have_the_name_of_a_log():

@@ -83,6 +83,12 @@ def test_calls_approach_a_tenth_of_a_second(seconds_of_a_step, counts):
     assert executions.choose(step, 1) == 1
 
 
+@pytest.mark.parametrize("every_steps", [0, -1, 2.5, "10"])
+def test_intervals_are_whole_numbers_of_steps(every_steps):
+    with pytest.raises(ValueError, match=r"`Ends.every_steps` must be an integer of at least 1"):
+        intervals([Ends(every_steps)])
+
+
 def test_intervals_of_callbacks(tmp_path):
     keras_callbacks = keras.callbacks
     idle = [

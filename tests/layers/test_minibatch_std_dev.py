@@ -32,6 +32,15 @@ def test_closed_forms():
     np.testing.assert_array_equal(channel(images[4:]), channel(images)[4:])
 
 
+def test_maps_of_unknown_sides():
+    sizes = keras.Input((None, None, 5))
+    network = keras.Model(sizes, MinibatchStdDev()(sizes))
+    assert network.output_shape == (None, None, None, 6)
+    images = np.random.default_rng(0).normal(size=(4, 2, 3, 5)).astype("float32")
+    graph = tf.function(network, input_signature=[tf.TensorSpec((None, None, None, 5))])
+    np.testing.assert_allclose(graph(images), MinibatchStdDev()(images), rtol=1e-6)
+
+
 def test_gradient_of_identical_images_is_finite():
     images = tf.ones((4, 2, 2, 1))
     with tf.GradientTape() as tape:

@@ -82,7 +82,7 @@ def test_closed_form_of_singular_covariances_that_commute(num, nearness):
     assert from_covariances(first, second) == pytest.approx(expected, abs=1e-12)
 
 
-def test_constant_features_and_large_scales():
+def test_constant_features_and_other_scales():
     constant = np.full([20, 3], 7.0)
     assert frechet_distance(constant, constant) == 0
     assert frechet_distance(constant, constant + 1) == pytest.approx(3)
@@ -91,8 +91,10 @@ def test_constant_features_and_large_scales():
     first[:, 2] = second[:, 2] = 0
     live = by_sqrtm(np.delete(first, 2, axis=1), np.delete(second, 2, axis=1))
     assert frechet_distance(first, second) == pytest.approx(live, rel=1e-6)
-    large = frechet_distance(1e4 * first, 1e4 * second)
-    assert large == pytest.approx(1e8 * frechet_distance(first, second), rel=1e-7)
+    for scale in (1e-120, 1e4):
+        scaled = frechet_distance(scale * first, scale * second)
+        expected = scale**2 * frechet_distance(first, second)
+        assert scaled == pytest.approx(expected, rel=1e-7, abs=0)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])

@@ -68,6 +68,24 @@ def test_divergences_are_scipys():
     nowhere = mode_coverage(modes + 1, modes, 0.1, proportions=proportions)
     assert nowhere.kl == pytest.approx(-np.log(0.2))
     assert (nowhere.modes, nowhere.high_quality) == (0, 0)
+    collapsed = mode_coverage(modes[[2, 2, 2]], modes, 0.1, proportions=proportions)
+    assert nowhere.reverse_kl == collapsed.reverse_kl
+
+
+def test_few_samples_near_a_mode_do_not_look_even():
+    """Of 1000 samples, one is near one of two modes: the other has a share of 1 / 1000."""
+    samples = np.concatenate([MODES[:1], np.full([999, 2], 50.0)])
+    coverage = mode_coverage(samples, MODES, 0.1)
+    expected = stats.entropy([0.5, 0.5], [1001, 1])
+    assert coverage.reverse_kl == pytest.approx(expected)
+    # Of classes of proportion 0, too.
+    rare = classifier_mode_coverage(
+        np.zeros([1000, 8, 8, 1]),
+        lambda x: np.eye(3)[[0] + [2] * (len(x) - 1)],
+        num_classes=3,
+        proportions=[0.5, 0.5, 0],
+    )
+    assert rare.reverse_kl == pytest.approx(expected)
 
 
 def test_stacked_digits_by_their_labels():

@@ -26,7 +26,7 @@ def test_agrees_with_tensorflow_on_large_images(side, channels):
 
 
 def test_scales_of_a_small_image_are_scikit_images_ssim():
-    """16 x 16: four scales of 16, 8, 4 and 2 pixels, by windows of 11, 7, 3 and, at 2, of 2."""
+    """16 x 16: four scales of 16, 8, 4 and 2 pixels, by windows of 11, 8, 4 and 2."""
     images = smooth(2, 16, 1)[..., 0] + 1
     weights = np.array([0.0448, 0.2856, 0.3001, 0.2363])
     product = 1.0

@@ -42,6 +42,20 @@ def test_uint8_is_images():
         assert nearest_neighbors(samples, real).distances.max() < 1e-12
 
 
+@pytest.mark.parametrize("far", [np.full([1, 16], 1e9), REAL * 1e-9 + 1])
+def test_closest_of_narrow_modes(far):
+    """Squared distances of 1e-18 beside norms of 1: products tell none of them apart."""
+    narrow, shift = 1e-9 * FAKE[:50], 1e-9 * REAL
+    result = nearest_neighbors(narrow, np.concatenate([shift, far]))
+    distances, indices = NearestNeighbors(algorithm="kd_tree").fit(shift).kneighbors(narrow, 1)
+    np.testing.assert_array_equal(result.indices, indices[:, 0])
+    np.testing.assert_allclose(result.distances, distances[:, 0])
+    # Of several that are equally close, the first.
+    assert nearest_neighbors(REAL[:9], REAL.repeat(2, axis=0)).indices.tolist() == [
+        *range(0, 18, 2)
+    ]
+
+
 @pytest.mark.parametrize("size", [1, 7, 400])
 def test_closest_does_not_depend_on_the_chunks(size):
     chunks = [REAL[start : start + size] for start in range(0, len(REAL), size)]

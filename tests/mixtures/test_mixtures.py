@@ -216,6 +216,24 @@ class TestInference:
             np.testing.assert_allclose(logits[:, index : index + 1], component(images), atol=1e-6)
 
 
+@pytest.mark.parametrize("routing", ["slices", "all", "categorical"])
+def test_components_may_compute_in_different_precision(routing):
+    def components(units):
+        return [
+            keras.Sequential([keras.Input((2,)), keras.layers.Dense(units, dtype=policy)])
+            for policy in ("float32", "mixed_float16")
+        ]
+
+    generators, judges = components(3), components(1)
+    latents = random.normal([4, 2], KEY)
+    examples = MixtureGenerator(generators, routing=routing).route(latents, key=KEY, training=True)
+    assert examples.values.dtype == tf.float32
+    mixture = MixtureDiscriminator(judges, routing=routing)
+    logits = [tf.cast(judge(latents), tf.float32) for judge in judges]
+    np.testing.assert_array_equal(mixture(latents), tf.concat(logits, axis=1))
+    assert mixture.route(latents, key=KEY, training=True).values.dtype == tf.float32
+
+
 def shared():
     network = tiny.generator()
     return network, keras.Sequential([keras.Input((4,)), network])
@@ -277,6 +295,18 @@ def test_bad_generators(make, message):
             "the player's optimizer moves the weights.*0.01",
         ),
         (lambda: points(trainable="no"), "`trainable` must be True or False.*'no'"),
+        (
+            lambda: MixtureGenerator.from_builder(mlp(2), 2),
+            "`builder` must be a function.*Received: <Functional.*Pass say",
+        ),
+        (lambda: MixtureGenerator.from_builder(lambda: 3, 2), "component 0 is 3"),
+        (lambda: points()(np.ones((2, 5), "float32")), r"expected shape=\(None, 3\), found.*2, 5"),
+        (
+            lambda: MixtureGenerator([tiny.conditional_generator(seed=s) for s in (1, 2)])(
+                [np.ones((2, 5), "float32"), np.ones(2, "int32")]
+            ),
+            r"expected shape=\(None, 4\), found.*2, 5",
+        ),
         *(
             (
                 lambda weights=weights: constants([0, 1]).set_probabilities(weights),

@@ -50,8 +50,7 @@ def test_after_a_drop_training_goes_on_as_that_of_a_mixture_built_without(update
     assert not (gan.sample_components(64, 0) == 1).any()
     gan.drop_component(1)
     np.testing.assert_array_equal(gan.sample(64, 0), drawn)
-    by_hand = model(mixture(2, weight_update=update), ema=0.5)
-    by_hand._step.assign(gan.step)
+    by_hand = train(model(mixture(2, weight_update=update), ema=0.5), gan.step)
     for name in ("generator", "ema_generator", "discriminator", "discriminator_optimizer"):
         for mine, other in zip(
             getattr(by_hand, name).variables, getattr(gan, name).variables, strict=True
@@ -259,6 +258,12 @@ def of_policies(*policies):
     )
 
 
+def partly_frozen():
+    generators = mixture(2)
+    generators.components[0].trainable = False
+    return generators
+
+
 def other_components():
     generators = [toy.points()[0], tfgans.networks.mlp_generator((2,), latent_dim=4, width=3)]
     return tfgans.MixtureGenerator(generators)
@@ -270,6 +275,7 @@ def other_components():
         (lambda: model(mixture(1)), "needs at least one component"),
         (lambda: model(toy.points()[0]), "Only a mixture has components"),
         (lambda: model(other_components()), "of one architecture"),
+        (lambda: model(partly_frozen()), "with the same layers frozen"),
         (lambda: model(of_classes(Plain, Squashed)), "of one architecture"),
         (lambda: model(of_policies("float32", "mixed_bfloat16")), "of one architecture"),
         (lambda: model(of_classes(*[WithoutConfig] * 2)), "WithoutConfig without `get_config`"),

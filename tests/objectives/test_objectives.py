@@ -230,6 +230,13 @@ def test_decision_threshold(row):
         np.testing.assert_allclose(in_real + in_fake, 0, atol=1e-12)
 
 
+def test_a_game_of_pairs_has_no_threshold():
+    class Paired(objectives.Hinge):
+        pairs_real_with_fake = True
+
+    assert Paired().decision_threshold is None
+
+
 ZERO = tf.zeros([4, 1])
 
 

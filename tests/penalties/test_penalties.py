@@ -237,6 +237,19 @@ def test_half_precision_critic_gives_float32(row):
     assert np.isfinite(tape.gradient(values, critic.layers[0].kernel.value)).all()
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wrong(penalties.Penalty):
+    """Returns points at the real and at the fake examples."""
+
+    def points(self, real, fake, key):
+        return tf.concat([real, fake], axis=0)
+
+
+def test_refuses_points_of_another_number():
+    with pytest.raises(ValueError, match=r"a point for each example, of shape \(4, 3\).*\(8, 3\)"):
+        Wrong()(linear(tf.ones([3])), *pairs((4, 3)))
+
+
 def test_refuses_batch_statistics_and_several_logits_and_no_pairs():
     inner = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(name="bn")])
     critic = keras.Sequential([keras.Input((3,)), inner, keras.layers.Dense(1)])

@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 import served
 import tensorflow as tf
+import urllib3
 from google.protobuf import any_pb2, json_format
 from PIL import Image
 from tensorflow.core.protobuf import meta_graph_pb2
@@ -197,6 +198,15 @@ def test_strings_must_be_strings(value):
         converted("x", value, TensorInfo("string", (None,)))
     texts = converted("x", ["a", b"b"], TensorInfo("string", (None,)))
     assert texts.tolist() == ["a", b"b"]
+
+
+def test_half_precision_of_another_library(rest_server):
+    """`tfgans serve` sends it as arrays; the JSON of TensorFlow Serving has no such type."""
+    with Client(rest_server, model="odd") as client:
+        halves = client.predict("half_output", {"x": [1.0, 2.5]})["y"]
+        assert (halves.dtype, halves.tolist()) == (np.float16, [1.0, 2.5])
+    with pytest.raises(ValueError, match="`x` must be of float16"):
+        converted("x", [1e6], TensorInfo("float16", (None,)))
 
 
 def test_labels():
@@ -554,8 +564,15 @@ def test_threads_share_a_client():
     assert 10 <= len(late) < 20
 
 
-def test_close_ends_the_connections():
+def test_close_ends_the_connections(monkeypatch):
     """Also while something, as an error that was kept, refers to their pool."""
+    pools, find_pool = [], urllib3.PoolManager.connection_from_host
+
+    def remembered(manager, *arguments, **options):
+        pools.append(find_pool(manager, *arguments, **options))
+        return pools[-1]
+
+    monkeypatch.setattr(urllib3.PoolManager, "connection_from_host", remembered)
 
     def answer(connection):
         read_request(connection)
@@ -564,12 +581,10 @@ def test_close_ends_the_connections():
 
     ends = []
     with raw_server(answer) as port:
-        address = f"http://127.0.0.1:{port}"
-        with Client(address, model="m") as client:
+        with Client(f"http://127.0.0.1:{port}", model="m") as client:
             assert client.status() == []
-            pool = client._transport._pool.connection_from_url(address)
         wait_for(lambda: ends == [b""])
-        assert pool.host == "127.0.0.1"
+    assert {pool.port for pool in pools} == {port}
 
 
 def test_pauses_between_retries_are_limited(monkeypatch):

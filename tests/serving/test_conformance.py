@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import served
 from google.protobuf import json_format
-from tensorflow.python.saved_model import loader_impl
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
 from tfgans.serving.client.rest_format import (
@@ -152,6 +152,8 @@ CASES = [
     columns("bfloat16_input", [1.0], 501, "DT_BFLOAT16"),
     columns("bfloat16_output", [1.0], 400, "bfloat16"),
     rows("bfloat16_input", [1.0], 400, "DT_BFLOAT16"),
+    columns("half_input", [1.0], 501, "float16"),
+    columns("half_output", [1.0], 400, "float16"),
     # Strings.
     columns("text", ["a", "ä", ""], 200, ["a", "ä", ""]),
     columns("text", [{"b64": "YWJj"}], 200, ["abc"]),
@@ -285,7 +287,8 @@ def test_status_and_metadata_are_the_protos(connection):
     definitions = json_format.ParseDict(
         reply["metadata"]["signature_def"], get_model_metadata_pb2.SignatureDefMap()
     )
-    saved = loader_impl.parse_saved_model(str(served.export("mixture").version))
+    content = (served.export("mixture").version / "saved_model.pb").read_bytes()
+    saved = saved_model_pb2.SavedModel.FromString(content)
     assert dict(definitions.signature_def) == dict(saved.meta_graphs[0].signature_def)
 
 

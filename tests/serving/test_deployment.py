@@ -8,7 +8,7 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from tfgans.export import self_check
+from tfgans.export.warmup import read_warmup
 from tfgans.serving import Client
 from tfgans.serving.server import metrics
 from tfgans.serving.server.models_config import VersionPolicy, read_models_config
@@ -30,7 +30,9 @@ def test_models_and_batches():
     values = dict(re.findall(r"(\w+) \{ value: (\d+) \}", text))
     assert " ".join(text.split()) == " ".join(f"{k} {{ value: {v} }}" for k, v in values.items())
     client = inspect.signature(Client).parameters["batch_size"].default
-    assert int(values["max_batch_size"]) >= max(*self_check._BATCH_SIZES, client)
+    calls = read_warmup(served.export("mixture").version)
+    warm_up = max(len(value) for call in calls for value in call.inputs.values())
+    assert int(values["max_batch_size"]) >= max(warm_up, client)
     # The file that a development server follows is the same.
     (config,) = read_models_config(FOLDER / "models.config")
     assert (config.name, config.policy) == ("digits", VersionPolicy(2))

@@ -5,13 +5,14 @@ import io
 import shutil
 import time
 
+import keras
 import model_servers
 import numpy as np
 import pytest
 import served
 from PIL import Image
 
-from tfgans import pictures
+from tfgans import export, pictures
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="pip install selenium")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
@@ -58,6 +59,22 @@ def test_classes_have_their_names(driver):
         page.do(".tile:nth-child(1)")
         assert page.texts("#picture-caption") == ["A: seed 0, component 0, zwölf"]
         assert np.abs(page.images("#picture")[0] - expected.astype(int)).max() <= 1
+
+
+@pytest.mark.slow
+def test_latents_of_several_axes_have_no_sliders(driver, tmp_path):
+    inputs = keras.Input((2, 3))
+    images = keras.layers.Dense(16, "tanh")(keras.layers.Flatten()(inputs))
+    generator = keras.Model(inputs, keras.layers.Reshape((4, 4, 1))(images))
+    export.export_generator(generator, tmp_path / "matrices", verify=False)
+    with model_servers.rest(f"--model_dir={tmp_path / 'matrices'}", "--ui") as (_, address):
+        page = Page(driver, address)
+        page.do(".tile:nth-child(1)")
+        assert page.texts("#picture-caption") == ["A: seed 0, component 0"]
+        assert [page.find(part)[0].is_displayed() for part in ("#latents", "#error-bar")] == [
+            False,
+            False,
+        ]
 
 
 class Page:

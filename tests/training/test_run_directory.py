@@ -101,8 +101,9 @@ def test_a_refused_continuation_changes_nothing(tmp_path):
     evaluated(["ms_ssim"], 4, "first").train()  # No number decides which model is the best.
     before = everything(tmp_path / "run")
     refused = evaluated(["near_copies"], 8, "second")
-    with pytest.raises(ValueError, match=r"evaluations of other settings \(metrics differ\)"):
-        refused.train()
+    for act in (refused.plan, refused.train):
+        with pytest.raises(ValueError, match=r"evaluations of other settings \(metrics differ\)"):
+            act()
     assert (tmp_path / "run" / "final.keras").exists()
     assert (tmp_path / "run" / "flags.txt").read_text() == "first"
     assert refused.directory.is_finished
@@ -143,6 +144,27 @@ def everything(folder):
         ({"notes": {"doctor-readings.csv": ""}}, "`notes` must not replace a file of the run"),
         ({"evaluate_every": 2}, "`evaluate_every` needs `evaluator`"),
         ({"held_out": SOURCE}, "`held_out` is for the doctor"),
+        ({"source": tiny.digits(64)}, "`source` must be a tfgans.data.Source"),
+        ({"gan": tiny.discriminator}, "`gan` must be a tfgans.GAN"),
+        ({"evaluator": "digits"}, r"`evaluator` must be a tfgans\.evaluation\.Evaluator"),
+        (
+            {"evaluator": tfgans.evaluation.Evaluator(tfgans.data.Ring(), num_real=9)},
+            r"`evaluator` must have examples of the shape that the model takes, \(8, 8, 1\)",
+        ),
+        (
+            {"held_out": tfgans.data.Ring(), "doctor_every": 2},
+            r"`held_out` must have examples of the shape that the model takes, \(8, 8, 1\)",
+        ),
+        ({"batch_size": "16"}, "`batch_size` must be an integer"),
+        ({"backup_every": 0}, "`backup_every` must be an integer of at least 1"),
+        ({"grid_every": 0}, "`grid_every` must be an integer of at least 1"),
+        ({"adapt_every": 0}, "`adapt_every` must be an integer of at least 1"),
+        ({"notes": {"note.txt": 3}}, "`notes` must be a "),
+        (
+            {"extra_callbacks": [keras.callbacks.EarlyStopping(restore_best_weights=True)]},
+            "each call would end with the weights of an earlier step",
+        ),
+        ({"extra_callbacks": [keras.callbacks.CSVLogger("x.csv")]}, "Pass `append=True`"),
         (
             {"gan": scheduled, "rollbacks": 1, "doctor_every": 2, "backup_every": 2},
             "must be a number, not a schedule",
@@ -207,6 +229,29 @@ def test_cpu_time_of_kept_steps_ends_a_run(tmp_path, monkeypatch):
         run(tmp_path, model(), cpu_seconds=7, **options).train()
 
 
+def test_the_time_between_two_trainings_of_a_run_does_not_count(tmp_path, monkeypatch):
+    """Say in a notebook, whose cell is interrupted and executed again an hour later."""
+    now = [0.0]
+    clock = types.SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(time_limit, "time", clock)
+
+    class StepOfASecond(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            now[0] += 1
+            if self.model.step == 3 and now[0] == 3:
+                raise KeyboardInterrupt
+
+    options = {"steps": None, "minutes": 0.1, "backup_every": 2}
+    job = run(tmp_path, model(), extra_callbacks=[StepOfASecond()], **options)
+    with pytest.raises(KeyboardInterrupt):
+        job.train()
+    now[0] += 3600
+    job.train()
+    last = job.directory.time_spent()[-1]
+    assert 6 <= last.seconds < 8
+    assert last.step >= 6
+
+
 @pytest.mark.slow
 def test_minutes_end_a_run_and_more_minutes_continue_it(tmp_path, monkeypatch):
     clock = itertools.count(0, 0.5).__next__  # Each look at it takes half a second.
@@ -248,8 +293,9 @@ def test_bad_models_and_evaluations(tmp_path):
 def test_a_finished_run_without_backups_is_not_begun_anew(copied):
     before = (copied / "final.keras").read_bytes()
     shutil.rmtree(copied / "backups")
-    with pytest.raises(ValueError, match="a finished run without backups"):
-        run(copied, model(), steps=6).train()
+    for act in (training.Run.plan, training.Run.train):
+        with pytest.raises(ValueError, match="a finished run without backups"):
+            act(run(copied, model(), steps=6))
     assert (copied / "final.keras").read_bytes() == before
     for path in copied.glob("*.keras"):
         path.unlink()

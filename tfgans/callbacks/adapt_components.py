@@ -1,8 +1,10 @@
 """Drops the components of a mixture that die, and splits the best component, during training."""
 
+import itertools
 import math
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tfgans import checks, files
 from tfgans.callbacks.callback import Callback, Logs
@@ -12,6 +14,14 @@ from tfgans.gan import GAN
 
 _HEADER = "step,component,weight,low_readings,action"
 _DROPPED, _SPLIT = "dropped", "split"
+
+
+class _Row(NamedTuple):
+    """A component at a reading."""
+
+    step: int
+    low_readings: int
+    action: str
 
 
 class AdaptComponents(Callback):
@@ -40,7 +50,8 @@ class AdaptComponents(Callback):
         path: CSV file with a row for each component at each reading:
             `step,component,weight,low_readings,action`, before the change that `action` names
             ("dropped", "split" or empty). Its folder is made if missing. A resumed run replaces the
-            rows after its first step. Default: None, no table.
+            rows after its first step. Default: None, no table; then each `fit` counts its readings
+            from 0.
         every_steps: Int of at least 1, training steps between readings. Default: 100.
         patience: Int of at least 1, readings. Default: 5.
         min_components: Int of at least 1. Default: 1.
@@ -125,7 +136,8 @@ class AdaptComponents(Callback):
         self._interval.begin(step)
         self._readings, self._low = 0, [0] * player.num_components
         if self._table is not None:
-            self._continue(self._table.begin(step + 1))
+            self._table.begin(step + 1)
+            self._continue(self._table.parsed(_to_reading))
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Reads the weights when they are due, and changes the components."""
@@ -137,15 +149,13 @@ class AdaptComponents(Callback):
         if logs is not None:
             logs["num_generators"] = self.model.players["generator"].num_components
 
-    def _continue(self, rows: Sequence[Sequence[str]]) -> None:
+    def _continue(self, rows: Sequence[_Row]) -> None:
         """Counts the readings that the table has since the last change."""
-        steps: dict[str, list[Sequence[str]]] = {}
-        for row in rows:
-            steps.setdefault(row[0], []).append(row)
-        for readings in steps.values():
-            changed = any(action for *_, action in readings)
+        for _, reading in itertools.groupby(rows, key=lambda row: row.step):
+            components = list(reading)
+            changed = any(row.action for row in components)
             self._readings = 0 if changed else self._readings + 1
-            self._low = [0 if changed else int(low) for _, _, _, low, _ in readings]
+            self._low = [0 if changed else row.low_readings for row in components]
         if not self._readings:
             self._low = [0] * self.model.players["generator"].num_components
 
@@ -186,3 +196,8 @@ class AdaptComponents(Callback):
         if self.max_components is not None and len(weights) < self.max_components:
             return max(by_weight, key=weights.__getitem__), _SPLIT
         return None, ""
+
+
+def _to_reading(cells: Sequence[str]) -> _Row:
+    step, _, _, low_readings, action = cells
+    return _Row(int(step), int(low_readings), action)

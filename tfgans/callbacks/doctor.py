@@ -100,8 +100,9 @@ under a quarter of its maximum so far, capped at the mean distance between two r
         message: None, or the text with which numbers that are not finite stopped the training.
 
     Raises:
-        ValueError: If an argument is out of range. When training begins, if a file is another
-            table, or if a learning rate is a schedule and `rollbacks` is not 0.
+        ValueError: If an argument is out of range. When training begins, if the examples have
+            another shape than those of the model, or a file is another table; with `rollbacks`, if
+            a learning rate is a schedule, or `backup` is not among the callbacks.
 
     Example:
 
@@ -172,6 +173,11 @@ under a quarter of its maximum so far, capped at the mean distance between two r
         if self.rollbacks:
             for optimizer in (self.model.generator_optimizer, self.model.discriminator_optimizer):
                 optimizers.check_constant_rate(optimizer)
+            if self.backup is not None and self.backup.model is not self.model:
+                raise ValueError(
+                    "`backup` makes the backups to roll back to, so it must be among the callbacks "
+                    "of the same `fit`: `gan.fit(..., callbacks=[doctor, backup])`"
+                )
         self._interval.begin(self.model.step)
         self._probe = self._begin_diagnosis()
         if self.log_dir is not None:
@@ -211,7 +217,8 @@ under a quarter of its maximum so far, capped at the mean distance between two r
             # Drops the readings of steps that a rollback has undone.
             # At step 0 a training begins anew: rows of step 0 are of another.
             first = model.step + 1 if model.step or model.rollbacks else 0
-            before = [Reading.from_cells(row) for row in self._readings.begin(first)]
+            self._readings.begin(first)
+            before = self._readings.parsed(Reading.from_cells)
             self._findings.begin(first, rollbacks=model.rollbacks)
         advice = {
             name: symptoms.advice_on_weights(name, player.mixture_settings)

@@ -3,6 +3,7 @@
 import json
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from tfgans import checks, files
 from tfgans.callbacks.callback import Callback
+from tfgans.callbacks.source_checks import check_source
 from tfgans.callbacks.step_table import StepTable
 from tfgans.evaluation import Evaluator, MetricValue, NotFiniteError, Record
 from tfgans.gan import GAN
@@ -44,18 +46,7 @@ def read_evaluations(path: Path) -> list[EvaluationRow]:
     Raises:
         ValueError: If the file is another table, or damaged.
     """
-    rows = StepTable(path, _HEADER, writer="Evaluation").rows()
-    try:
-        return [
-            EvaluationRow(
-                int(step), metric, float(value), float(low or "nan"), float(high or "nan")
-            )
-            for step, metric, value, low, high in rows
-        ]
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is damaged: {error}. Restore it, or remove it to start a new table"
-        ) from error
+    return StepTable(path, _HEADER, writer="Evaluation").parsed(_to_evaluation)
 
 
 class Evaluation(Callback):
@@ -90,8 +81,8 @@ class Evaluation(Callback):
 
     Raises:
         ValueError: If an argument is out of range, or the records of the evaluator have no number
-            named `monitor`; when training begins, if the file is another table or of other
-            settings.
+            named `monitor`; when training begins, if the real examples have another shape than
+            those of the model, or the file is another table or of other settings.
 
     Example:
 
@@ -151,40 +142,33 @@ class Evaluation(Callback):
         self.last_step: int | None = None
         self.record: Record | None = None
         self.best: float | None = None
-        self._whole_epoch = False
         self._first_step = 0
+        self._first_rollbacks = 0
         self._table = None if path is None else StepTable(path, _HEADER, writer=type(self).__name__)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Drops the rows after the step of the model, and reads the best number so far."""
+        check_source("evaluator", self.evaluator.source, self.model)
         if self._table is None:
             return
+        self.check(self.model, step=self.model.step)
+        self._table.begin(self.model.step + 1)
+        protocol = json.dumps(self.evaluator.protocol(self.model), indent=2)
+        files.write_text(_settings_of(self._table.path), f"{protocol}\n")
         self.best = None
         if self.best_model is not None and self.model.rollbacks:
             self._remember(self.best_model)
-        rows = self._table.begin(self.model.step + 1)
-        self._check_settings(self._table.path, before=bool(rows))
-        for _, metric, value, *_ in rows:
-            if metric == self.monitor:
-                self._is_best(_number(value, self._table.path))
+        for row in read_evaluations(self._table.path):
+            if row.metric == self.monitor:
+                self._is_best(row.value)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Stores the step at which the epoch begins."""
-        self._first_step = self.model.step
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Stores whether the epoch is complete."""
-        steps = self.params.get("steps")
-        # If the length of the data is not known, an epoch is complete whenever it ends. After a
-        # rollback, the model is not that of the epoch.
-        done = self.model.step - self._first_step
-        self._whole_epoch = done == batch + 1 and (steps is None or done == steps)
+        """Stores where the epoch begins."""
+        self._first_step, self._first_rollbacks = self.model.step, self.model.rollbacks
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluates every `every_epochs` epochs, and at `last_step`."""
-        # If a signal cut the epoch short, a resumed run finishes and evaluates it.
-        due = (epoch + 1) % self.every_epochs == 0 and self._whole_epoch
-        if not due and self.model.step != self.last_step:
+        if self.model.step != self.last_step and not self._is_due(epoch):
             return
         if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
             warnings.warn(
@@ -210,6 +194,14 @@ class Evaluation(Callback):
             note = {"step": self.model.step, "metric": self.monitor, "value": self.best}
             files.write_text(_note(self.best_model), json.dumps(note) + "\n")
 
+    def _is_due(self, epoch: int) -> bool:
+        # If a signal cut the epoch short, a resumed run finishes and evaluates it. If the length of
+        # the data is not known, an epoch is complete whenever it ends.
+        is_whole = self.params.get("steps") in (None, self.model.step - self._first_step)
+        # After a rollback, the model is not that of the epoch.
+        is_whole = is_whole and self.model.rollbacks == self._first_rollbacks
+        return (epoch + 1) % self.every_epochs == 0 and is_whole
+
     def _remember(self, best_model: str | os.PathLike[str]) -> None:
         """Reads the number of the kept model: a rollback may have removed its row."""
         path = _note(best_model)
@@ -219,33 +211,27 @@ class Evaluation(Callback):
         if note.get("metric") == self.monitor and isinstance(note.get("value"), float):
             self.best = note["value"]
 
-    def check(self, model: GAN) -> None:
+    def check(self, model: GAN, *, step: int) -> None:
         """Raises ValueError if the table holds evaluations of other settings; changes nothing.
 
         Args:
-            model: The model that training continues with, at its step.
+            model: The model that will be evaluated.
+            step: Int, where training continues: rows of later steps will be dropped.
         """
-        if self._table is not None:
-            rows = self._table.rows() if self._table.path.exists() else []
-            before = any(row[0].isdigit() and int(row[0]) <= model.step for row in rows)
-            self._check_protocol(self._table.path, self.evaluator.protocol(model), before=before)
-
-    def _check_settings(self, path: Path, *, before: bool) -> None:
-        """Writes the settings, or raises ValueError if the table has evaluations of others."""
-        protocol = self.evaluator.protocol(self.model)
-        self._check_protocol(path, protocol, before=before)
-        files.write_text(_settings_of(path), json.dumps(protocol, indent=2) + "\n")
-
-    def _check_protocol(self, path: Path, protocol: dict[str, Any], *, before: bool) -> None:
+        if self._table is None or not any(int(row[0]) <= step for row in self._table.rows()):
+            return
+        path = self._table.path
         file = _settings_of(path)
-        if before and file.exists():
-            other = _object_in(file, remedy="Remove it and the table to start a new table")
-            different = sorted(key for key in protocol if other.get(key) != protocol[key])
-            if different:
-                raise ValueError(
-                    f"{path} holds evaluations of other settings ({', '.join(different)} differ). "
-                    "Evaluate with the same settings, or remove the file to start a new table"
-                )
+        if not file.exists():
+            return
+        other = _object_in(file, remedy="Remove it and the table to start a new table")
+        protocol = self.evaluator.protocol(model)
+        different = sorted(key for key in protocol if other.get(key) != protocol[key])
+        if different:
+            raise ValueError(
+                f"{path} holds evaluations of other settings ({', '.join(different)} differ). "
+                "Evaluate with the same settings, or remove the file to start a new table"
+            )
 
     def _is_best(self, value: float) -> bool:
         higher = self.mode == "max" or (
@@ -257,19 +243,14 @@ class Evaluation(Callback):
         return better
 
 
+def _to_evaluation(cells: Sequence[str]) -> EvaluationRow:
+    step, metric, value, low, high = cells
+    return EvaluationRow(int(step), metric, float(value), float(low or "nan"), float(high or "nan"))
+
+
 def _settings_of(table: Path) -> Path:
     """Returns the file of the settings of the evaluations in a table."""
     return table.with_name(f"{table.name}.json")
-
-
-def _number(cell: str, path: Path) -> float:
-    try:
-        return float(cell)
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is damaged: a value is {cell!r}. Correct the row, or remove the file to "
-            "start a new table"
-        ) from error
 
 
 def _note(best_model: str | os.PathLike[str]) -> Path:

@@ -18,7 +18,7 @@ class GracefulStop(Callback):
 
     A signal that the process ignores, as SIGHUP under `nohup`, stays ignored. Training ends as
     usual, so other callbacks save their state. A second signal acts at once. Use the callback as a
-    context manager around `fit`, in the main thread.
+    context manager around `fit`, in the main thread: outside of it, no signal is received.
 
     Args:
         total: Callable from a float to its sum over all workers of a cluster, which all workers
@@ -29,6 +29,9 @@ class GracefulStop(Callback):
         signal: None, or the `signal.Signals` that was received; SIGTERM if another worker received
             a signal.
 
+    Raises:
+        ValueError: When training begins outside of the context.
+
     Example:
 
     ```python
@@ -37,8 +40,9 @@ class GracefulStop(Callback):
     ```
     """
 
-    _transient = ("_previous",)
+    _transient = ("_previous", "_entered")
     _previous: dict[signal.Signals, Any] | None = None  # Handlers as `signal.signal` returns them.
+    _entered = False
 
     def __init__(self, *, total: Callable[[float], float] | None = None) -> None:
         super().__init__()
@@ -51,7 +55,7 @@ class GracefulStop(Callback):
         return self
 
     def __enter__(self) -> Self:
-        self.signal, self._calls = None, 0
+        self.signal, self._calls, self._entered = None, 0, True
         self._previous = {
             number: signal.signal(number, self._receive)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -66,6 +70,15 @@ class GracefulStop(Callback):
         trace: TracebackType | None,
     ) -> None:
         self._restore_handlers()
+        self._entered = False
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Refuses a training in which no signal would be received."""
+        if not self._entered:
+            raise ValueError(
+                "`GracefulStop` receives signals only as a context manager around `fit`. Use "
+                "`with tfgans.callbacks.GracefulStop() as stop: gan.fit(..., callbacks=[stop])`"
+            )
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Stops training if a signal was received. In a cluster this takes up to 10 calls."""

@@ -20,10 +20,23 @@ class Progress(Callback):
     Keras's bar starts anew each epoch. In a file or a pipe it is a line every 30 seconds, and a
     line at the end. Use it with `verbose=0`.
 
+    The display ends at the last step, or when another callback stops the training. Until then it
+    goes on in the next `fit`; call `close()` if there is none.
+
     Args:
         total_steps: Int, training steps of the whole run; None if another callback ends it.
         seconds_left: Function that returns the seconds after which another callback ends the run,
             or None if only the steps end it. Default: None, the steps end it.
+
+    Raises:
+        ValueError: If `total_steps` is out of range.
+
+    Example:
+
+    ```python
+    progress = tfgans.callbacks.Progress(total_steps=1000)
+    gan.fit(data, epochs=10, steps_per_epoch=100, verbose=0, callbacks=[progress])
+    ```
     """
 
     _transient = ("_bar",)
@@ -66,6 +79,12 @@ class Progress(Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes the losses."""
         self._losses = _losses(logs) or self._losses
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Ends the display, unless steps are left for another `fit`."""
+        at_last_step = self.total_steps is not None and self.model.step >= self.total_steps
+        if at_last_step or self.model.stop_training:
+            self.close()
 
     def close(self) -> None:
         """Ends the bar, or writes the last line."""

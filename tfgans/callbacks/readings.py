@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import random
+from tfgans.callbacks.source_checks import check_source
 from tfgans.data import Source
 from tfgans.gan import GAN
 from tfgans.logs import LogMeans
@@ -102,7 +103,8 @@ class Probe:
         held_out: `tfgans.data.Source` of examples that are not trained on, or None.
 
     Raises:
-        ValueError: If the real examples are all equal, or `fit` runs in a strategy's scope.
+        ValueError: If the examples of a source have another shape than those of the model, the real
+            examples are all equal, or `fit` runs in a strategy's scope.
     """
 
     def __init__(
@@ -114,6 +116,9 @@ class Probe:
                 "of a strategy with several. Make and compile the model there, and call `fit` "
                 "outside of it"
             )
+        check_source("source", source, gan)
+        if held_out is not None:
+            check_source("held_out", held_out, gan)
         self.gan = gan
         self._num = self._whole_groups(num, source)
         labeled = gan.num_classes is not None
@@ -192,12 +197,6 @@ class Probe:
 
     def _held_out_examples(self, source: Source) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Returns as many held-out examples, and their labels."""
-        if source.data_shape != tuple(self._real.shape)[1:]:
-            raise ValueError(
-                "`held_out` must have examples of the shape of the others, "
-                f"{tuple(self._real.shape)[1:]}. Received: {source.name!r} of shape "
-                f"{source.data_shape}"
-            )
         labeled = self.gan.num_classes is not None
         num = self._whole_groups(self._num, source)
         batch = next(iter(source.batches(num, labels=labeled)))

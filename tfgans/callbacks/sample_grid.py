@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfgans import checks, files, pictures, random
 from tfgans import class_names as names
 from tfgans.callbacks.callback import Callback, Logs
+from tfgans.callbacks.source_checks import check_source
 from tfgans.callbacks.step_interval import StepInterval
 from tfgans.data import Source
 from tfgans.random import ReservedStep
@@ -47,7 +48,7 @@ class SampleGrid(Callback):
 
     Raises:
         ValueError: If an argument is out of range. When training begins, if there is `augmented`
-            and the model has no augmentation.
+            and the model has no augmentation, or takes examples of another shape.
 
     Example:
 
@@ -77,8 +78,12 @@ class SampleGrid(Callback):
         self.num = checks.positive_int("num", num)
         self.seed = checks.integer("seed", seed)
         self.log_dir = log_dir if log_dir is None else files.path(log_dir)
+        if last_step is not None:
+            checks.int_at_least("last_step", last_step, 0)
         self.last_step = last_step
         self.class_names = class_names
+        if augmented is not None:
+            checks.instance("augmented", augmented, Source, "tfgans.data.load('digits')")
         self.augmented = augmented
         self.every_steps = checks.positive_int("every_steps", every_steps)
         self._interval = StepInterval(self.every_steps)
@@ -86,6 +91,8 @@ class SampleGrid(Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Writes the first picture."""
+        if self.augmented is not None:
+            check_source("augmented", self.augmented, self.model)
         self._interval.begin(self.model.step)
         if self._written is not None and self._written > self.model.step:
             self._written = None  # The model was rolled back.

@@ -1,9 +1,12 @@
 """A CSV file with a row per event, which a resumed run continues."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from tfgans import files
+
+T = TypeVar("T")
 
 
 class StepTable:
@@ -44,9 +47,16 @@ class StepTable:
         return kept
 
     def rows(self) -> list[list[str]]:
-        """Returns the cells of the complete rows; nothing if there is no file yet.
+        """Returns the cells of the complete rows; see `parsed`."""
+        return self.parsed(list)
+
+    def parsed(self, parse: Callable[[list[str]], T]) -> list[T]:
+        """Returns what a function makes of each complete row; nothing if there is no file yet.
 
         Another process may be writing the last row, or a kill may have left part of it.
+
+        Args:
+            parse: Function of the cells of a row. It raises ValueError for a damaged row.
 
         Raises:
             ValueError: If the file is another table, or damaged.
@@ -60,14 +70,16 @@ class StepTable:
                 f"{self._header.strip()!r}. Received: {header.strip()[:80]!r}. Choose another "
                 "file, or remove it"
             )
-        whole = [row for row in rows if row.endswith("\n")]
-        for number, row in enumerate(whole, 2):
-            if not self._is_complete(row):
+        values = []
+        for number, row in enumerate((row for row in rows if row.endswith("\n")), 2):
+            try:
+                values.append(parse(self._cells(row)))
+            except ValueError as error:
                 raise ValueError(
                     f"{self.path} is damaged: line {number} is {row.strip()[:80]!r}. Correct the "
                     "line, or remove the file to start a new table"
-                )
-        return [row.strip().split(",") for row in whole]
+                ) from error
+        return values
 
     def append(self, rows: Sequence[str]) -> None:
         """Writes rows, each with its end of line."""
@@ -77,8 +89,11 @@ class StepTable:
         ):
             file.write("".join(rows))
 
-    def _is_complete(self, row: str) -> bool:
-        return row.count(",") == self._header.count(",") and row.split(",")[0].isdigit()
+    def _cells(self, row: str) -> list[str]:
+        cells = row.strip().split(",")
+        if len(cells) != len(self._header.split(",")) or not cells[0].isdigit():
+            raise ValueError("expected a step, and a cell for each column")
+        return cells
 
 
 def _is_before(cells: Sequence[str], first_step: int, rollbacks: int | None) -> bool:

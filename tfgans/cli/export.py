@@ -1,4 +1,4 @@
-"""`tfgans export`: publishes the generator of a run for TF Serving, or writes an ONNX file."""
+"""`tfgans export`: publishes a generator for TF Serving, or writes an ONNX or LiteRT file."""
 
 import warnings
 from collections.abc import Sequence

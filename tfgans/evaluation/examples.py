@@ -410,8 +410,9 @@ def _as_examples(values: Any) -> np.ndarray:
     array = np.asarray(values)
     if array.ndim < 2 or not np.issubdtype(array.dtype, np.number) or len(array) < 2:
         raise ValueError(
-            "Expected a tfgans.GAN, an object with `sample(n, seed)`, or an array of at least two "
-            f"examples. Received: {type(values).__name__} of shape {array.shape}"
+            "Expected a tfgans.GAN, an object with `sample(n, seed)`, or an array of numbers with "
+            f"at least two examples. Received: {type(values).__name__} of shape {array.shape} and "
+            f"dtype {array.dtype}"
         )
     return array
 

@@ -77,11 +77,13 @@ class Extractor(SettingsRepr, Copyable, abc.ABC):
         """Returns checked features of examples [num, ...].
 
         Raises:
-            ValueError: If the features are not finite, or not a row an example; or the
-                probabilities do not sum to 1.
+            ValueError: If images do not lie in [-1, 1], the features are not finite in float32 or
+                not a row an example, or the probabilities do not sum to 1.
         """
         inputs = np.asarray(examples)
         inputs = from_uint8(inputs) if inputs.dtype == np.uint8 else inputs
+        if inputs.ndim == 4:
+            arrays.check_pixels("examples", inputs)
         features, probabilities = self.extract(inputs.astype(np.float32, copy=False))
         for name, rows in (("features", features), ("probabilities", probabilities)):
             if rows is not None and (rows.ndim != 2 or len(rows) != len(inputs)):
@@ -89,13 +91,13 @@ class Extractor(SettingsRepr, Copyable, abc.ABC):
                     f"The extractor {self.name!r} must give {name} [{len(inputs)}, dim]. Received "
                     f"shape: {rows.shape}"
                 )
+        with np.errstate(over="ignore"):  # Infinities are refused.
+            features = features.astype(np.float32, copy=False)
         arrays.finite(f"features of {self.name}", features)
         if probabilities is not None:
             arrays.check_probabilities(f"probabilities of {self.name}", probabilities)
-        return Features(
-            features.astype(np.float32, copy=False),
-            None if probabilities is None else probabilities.astype(np.float32, copy=False),
-        )
+            probabilities = probabilities.astype(np.float32, copy=False)
+        return Features(features, probabilities)
 
     def probabilities(self, images: Any) -> np.ndarray:
         """Returns float32 [num, num_classes] for images [num, height, width, 1].

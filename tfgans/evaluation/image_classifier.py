@@ -18,8 +18,7 @@ from tfgans.data import IndexedSource, Source, load, plain_errors
 from tfgans.data.paths import SplitNotFoundError
 from tfgans.data.splits import subset
 from tfgans.evaluation import weights_cache
-from tfgans.evaluation.extractors import Features
-from tfgans.evaluation.keras_extractor import KerasExtractor, checksum_of
+from tfgans.evaluation.keras_extractor import KerasExtractor
 
 NUM_FEATURES = 128
 _SIDES = (8, 128)
@@ -89,7 +88,6 @@ class ImageClassifier(KerasExtractor):
             shape, checks.int_at_least("num_classes", num_classes, 2), checks.integer("seed", seed)
         )
         super().__init__("image_classifier", network, None, None)
-        self.data_shape = shape
         self.accuracy: float | None = None
         # Metrics take the channels of color images for independent images.
         self.num_classes = num_classes if shape[2] == 1 else None
@@ -145,6 +143,7 @@ class ImageClassifier(KerasExtractor):
 
         def make() -> list[np.ndarray]:
             _fit(network, task.training, seed, progress=progress)
+            classifier._take_weights()
             chunks = _chunks(task.held_out)
             answers: list[Any] = [classifier(chunk).probabilities for chunk in chunks]
             is_right = np.concatenate(answers).argmax(axis=1) == task.held_out.labels
@@ -190,18 +189,9 @@ class ImageClassifier(KerasExtractor):
     def _set(self, arrays: list[np.ndarray], task: "_Task") -> None:
         *weights, accuracy = arrays
         self.network.set_weights(weights)
-        self.checksum = checksum_of(self.network)
+        self._take_weights()
         self.accuracy = float(accuracy)
         self.details = {**task.details, "accuracy": self.accuracy}
-
-    def extract(self, examples: np.ndarray) -> Features:
-        """Returns the features and the probabilities of the classes."""
-        if examples.shape[1:] != self.data_shape:
-            raise ValueError(
-                f"The classifier takes images of shape {self.data_shape}. Received shape: "
-                f"{examples.shape}. Load them at that size (`image_size`)"
-            )
-        return super().extract(examples)
 
 
 def _network(shape: tuple[int, ...], num_classes: int, seed: int) -> keras.Model:

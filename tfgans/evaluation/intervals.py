@@ -27,10 +27,10 @@ def interval(estimate: Estimate, quantity: Quantity) -> tuple[float, float] | No
         return None
     margin = quantile(estimate.degrees) * estimate.standard_error
     center = estimate.value if estimate.center is None else estimate.center
-    # Rounding must not leave a share of 0 or 1 outside of its interval.
-    low, high = min(center - margin, estimate.value), max(center + margin, estimate.value)
     highest = quantity.high if estimate.high is None else estimate.high
-    return max(quantity.low, low), min(highest, high)
+    low, high = max(quantity.low, center - margin), min(highest, center + margin)
+    # Rounding must not leave a share of 0 or 1 outside of its interval.
+    return min(low, estimate.value), max(high, estimate.value)
 
 
 def quantile(degrees: float | None) -> float:

@@ -21,7 +21,8 @@ class MeanKernelDistance(keras.metrics.Metric):
 
     Raises:
         ValueError: If a batch holds a single example, which has no pairs (in a graph that does not
-            know the size, tf.errors.InvalidArgumentError). Drop the remainder of the data.
+            know the size, tf.errors.InvalidArgumentError), or of features that are not rows. Drop
+            the remainder of the data; flatten images.
 
     Example:
 
@@ -66,12 +67,17 @@ class MeanKernelDistance(keras.metrics.Metric):
 
 
 def _with_pairs(name: str, rows: Any) -> tf.Tensor:
-    """Returns float64 rows, or raises ValueError if there are fewer than two."""
+    """Returns float64 rows [num, dim], or raises ValueError if they are not, or fewer than two."""
     message = (
         f"`{name}` must have at least 2 examples in each batch: pairs are averaged. Drop the "
         "remainder of the data"
     )
     rows = tf.cast(rows, tf.float64)
+    if rows.shape.rank not in (2, None):
+        raise ValueError(
+            f"`{name}` must be features [num, dim]. Received shape: {rows.shape}. Flatten images "
+            "first"
+        )
     if rows.shape.rank and rows.shape[0] is not None and rows.shape[0] < 2:
         raise ValueError(f"{message}. Received shape: {rows.shape}")
     with tf.control_dependencies(

@@ -1,9 +1,9 @@
 """Metrics by name, and their numbers with errors and intervals."""
 
+import math
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from tfgans import checks
 from tfgans.evaluation.examples import NUM_COMPARED, Needs, View
@@ -27,6 +27,7 @@ from tfgans.metrics import (
     WassersteinMetric,
 )
 from tfgans.metrics.arrays import NotFiniteError
+from tfgans.metrics.metric import Reads
 
 _ALL = 2**62
 # In the order of a record: the first number decides which model is the best by default.
@@ -78,11 +79,17 @@ def choose(chosen: Sequence[str | Metric] | None, context: Context) -> tuple[Met
                 f"{metric.name!r} reads the {metric.reads} of all examples, so it must have no "
                 f"`max_examples`. Received: {metric.max_examples}"
             )
+        checks.choice(f"reads of {metric.name}", metric.reads, typing.get_args(Reads))
         if not metric.suits(context):
             raise ValueError(
                 f"{metric.name!r} needs {metric.requirement}. Received examples of shape "
                 f"{context.data_shape} with features of dimension {context.feature_dim}. Leave it "
                 "out of `metrics`"
+            )
+        if metric.reads == "probabilities" and not context.has_probabilities:
+            raise ValueError(
+                f"{metric.name!r} reads probabilities, which the extractor does not give. Use a "
+                "classifier as extractor"
             )
         result.append(metric)
     names = [quantity.name for metric in result for quantity in metric.quantities]
@@ -111,11 +118,12 @@ def measure(
     num_real, num_fake = real.count(metric), fake.count(metric)
     quantities = {quantity.name: quantity for quantity in metric.quantities}
     whole = metric.compute(real.read(metric), fake.read(metric), context)
-    if whole.keys() != quantities.keys():
+    if not isinstance(whole, Mapping) or whole.keys() != quantities.keys():
         raise ValueError(
             f"The metric {metric.name!r} must return {', '.join(quantities)}. Received: "
-            f"{', '.join(whole)}"
+            f"{', '.join(whole) if isinstance(whole, Mapping) else checks.short(whole)}"
         )
+    whole = {name: _checked(name, number) for name, number in whole.items()}
     values: dict[str, MetricValue] = {}
     for name, estimate in _estimates(metric, whole, real, fake, context).items():
         quantity = quantities[name]
@@ -123,10 +131,8 @@ def measure(
             jackknifed = not isinstance(whole[name], Estimate)
             num = min(num_real, num_fake) if jackknifed else num_fake
             estimate = at_least_binomial(estimate, num)
-        if not np.isfinite(estimate.value):
-            raise NotFiniteError(f"{name} is not finite: {estimate.value}")
         values[record_name(metric, quantity, extractor)] = MetricValue(
-            value=float(estimate.value),
+            value=estimate.value,
             interval=interval(estimate, quantity),
             standard_error=estimate.standard_error,
             bias=estimate.bias,
@@ -173,6 +179,37 @@ def quantity_of(name: str) -> Quantity | None:
     quantities = [quantity for kind in _KINDS for quantity in kind.quantities]
     plain = short_name(name)
     return next((each for each in quantities if plain in (each.name, each.official_name)), None)
+
+
+def _checked(name: str, number: Any) -> float | Estimate:
+    """Returns a number of a metric, or its estimate, as floats of Python.
+
+    Raises:
+        NotFiniteError: If the number is not finite.
+        ValueError: If it is not a number, or its error or bias is not finite.
+    """
+    estimate = number if isinstance(number, Estimate) else Estimate(number, None, "")
+    parts: dict[str, Any] = {"value": estimate.value}
+    for part in ("standard_error", "bias", "center"):
+        if getattr(estimate, part) is not None:
+            parts[part] = getattr(estimate, part)
+    for part, value in parts.items():
+        try:
+            parts[part] = float(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"The {part} of {name!r} must be a number. Received: {checks.short(value)}"
+            ) from error
+    if not math.isfinite(parts["value"]):
+        raise NotFiniteError(f"{name} is not finite: {parts['value']}")
+    is_finite = all(map(math.isfinite, parts.values()))
+    has_degrees = estimate.degrees is None or estimate.degrees > 0
+    if not is_finite or parts.get("standard_error", 0.0) < 0 or not has_degrees:
+        raise ValueError(
+            f"The estimate of {name!r} must be finite, with a standard error of at least 0 and "
+            f"degrees of freedom above 0, or None. Received: {number}"
+        )
+    return estimate._replace(**parts) if isinstance(number, Estimate) else parts["value"]
 
 
 def _estimates(

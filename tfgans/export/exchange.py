@@ -193,12 +193,12 @@ def export_exchange(
             f"`path` must be a file. Received: the existing folder {path}. Take another path"
         )
     checks.boolean("verbose", verbose)
-    _check_network(generator, target)
     latent_shape = checked_latent_shape(generator, num_classes)
+    _check_network(generator, target)
     target.check_packages()
     player = GeneratorPlayer(generator)
     function = _ImageFunction(player, takes_labels=num_classes is not None)
-    tolerance = max(map(_tolerance, player.components))
+    tolerance = max(map(rounding_tolerance, player.components))
     with files.atomic_write(path) as temporary:
         rows = _write(function, latent_shape, temporary, target)
         batches = _batches(_examples(latent_shape, num_classes, player.num_components), rows)
@@ -250,7 +250,6 @@ class _ImageFunction(keras.Model):
 
 def _check_network(generator: keras.Model, target: ExchangeFormat) -> None:
     """Raises ValueError for a network that does not compute in float32."""
-    checks.instance("generator", generator, keras.Model, "tfgans.networks.mlp_generator((2,))")
     for layer in compat.all_layers(generator):
         dtype = tf.as_dtype(layer.compute_dtype)
         if dtype.is_floating and dtype != tf.float32:
@@ -359,7 +358,7 @@ def _compare(
         )
 
 
-def _tolerance(generator: keras.Model) -> float:
+def rounding_tolerance(generator: keras.Model) -> float:
     """Returns the allowed difference: float32 rounding, added over the layers."""
     fan_ins = {id(weight): math.prod(weight.shape[:-1]) for weight in generator.weights}
     for layer in compat.all_layers(generator):

@@ -21,8 +21,9 @@ _HARMLESS = re.compile(
     r"|If|While|Case|Assert|Print(V2)?|NoOp|Placeholder"
     r"|(Anonymous)?(Mutable)?(Dense)?HashTable(V2)?|LookupTable(Find|Size)(V2)?"
 )
-# Operations that read files, though TensorFlow does not mark them as stateful.
+# Operations that read files or call Python, which TensorFlow marks as stateful only in part.
 _READING = frozenset({"ReadFile", "MatchingFiles"})
+_PYTHON = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _OUTPUT_DTYPES = (tf.float32, tf.int32, tf.string)
 
 
@@ -32,6 +33,7 @@ def check_graph(folder: Path) -> None:
     It refuses:
         * functions that XLA must compile, since TensorFlow Serving switches XLA off;
         * stateful operations: random draws, assignments to variables, the clock, files;
+        * calls of Python, as by `tf.py_function`;
         * outputs of other types than float32, int32 and string;
         * constants with paths of this machine.
     """
@@ -62,6 +64,8 @@ def _check_node(signature: str, node: node_def_pb2.NodeDef, functions: Functions
     definition = compat.op_def_registry.get(node.op)
     if node.op in _READING:
         _refuse(signature, f"{node.name} ({node.op}), which reads a file", "no files but its own")
+    if node.op in _PYTHON:
+        _refuse(signature, f"{node.name} ({node.op}), which calls Python", "no Python")
     if definition is not None and definition.is_stateful and not _HARMLESS.fullmatch(node.op):
         received = f"{node.name} ({node.op}), which draws at random or has side effects"
         _refuse(signature, received, "a pure function of the inputs")

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, files, pictures
-from tfgans.export.publish import is_saved_model, version_folders
+from tfgans.export.publish import is_saved_model, saved_models
 from tfgans.export.signatures import Signature
 from tfgans.versions import versions
 
@@ -22,8 +22,8 @@ CARD = Path("assets.extra", "model_card.json")
 TEXT = Path("assets.extra", "model_card.md")
 SAMPLES = Path("assets.extra", "samples.png")
 _NUM_SAMPLES = 64
-# Text for people, which may hold slashes.
-_TEXTS = ("license", "limits")
+# Text for people and names of classes, which may hold slashes.
+_TEXTS = ("license", "limits", "class_names")
 # The first name without spaces: "/ or /" and "~5 % black/white" are text.
 _ABSOLUTE_PATH = re.compile(r"/+[^/\s]+(/.*)?|~([A-Za-z_][\w.-]*)?/.*")
 # Settings that tell little about a model, or that another entry has.
@@ -84,8 +84,8 @@ def write_card(
     """Writes the card of a SavedModel whose other files are complete: as JSON and as Markdown.
 
     Strings that are absolute paths are cut to their last part, those of data too:
-    `folder:/home/me/cats` becomes `folder:cats`. The entries "license" and "limits" stay as they
-    are.
+    `folder:/home/me/cats` becomes `folder:cats`. The entries "license" and "limits" and the names
+    of classes stay as they are.
 
     Args:
         folder: The SavedModel.
@@ -147,10 +147,10 @@ def version_folder(path: str | os.PathLike[str]) -> Path:
     folder = files.path(path)
     if is_saved_model(folder):
         return folder
-    folders = version_folders(folder) if folder.is_dir() else {}
-    if not folders:
+    versions = saved_models(folder) if folder.is_dir() else []
+    if not versions:
         raise ValueError(f"{folder} must be an export, or the folder of its versions")
-    return folders[max(folders)]
+    return versions[-1]
 
 
 def checksums(folder: Path) -> dict[str, str]:

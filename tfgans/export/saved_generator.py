@@ -1,7 +1,7 @@
 """Draws samples from a SavedModel, exported by tfgans or by another library."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,9 @@ from tfgans import checks, files, random
 from tfgans.export.publish import is_saved_model, saved_models
 from tfgans.export.signatures import DRAWN
 from tfgans.serving.client.inputs import ints
+
+# The examples of a call, as in `gan.sample`.
+_BATCH_ROWS = 256
 
 
 class SavedGenerator:
@@ -115,21 +118,29 @@ class SavedGenerator:
             if classes is not None:
                 (name,) = (name for name, spec in self._specs.items() if spec.dtype.is_integer)
                 inputs[name] = _as_labels(classes, self._specs[name])
+        batches = (slice(start, start + _BATCH_ROWS) for start in range(0, n, _BATCH_ROWS))
         try:
-            outputs = self._function(**inputs)
+            images = np.concatenate(
+                [self._images({name: x[rows] for name, x in inputs.items()}) for rows in batches]
+            )
         except tf.errors.InvalidArgumentError as error:
             if classes is None:
                 raise
             # Only the graph of an export of tfgans knows the number of classes.
             reason = " ".join(error.message.split()).rpartition("assertion failed: ")[2]
             raise ValueError(f"{self.path} refuses the labels: {reason:.200}") from error
-        images = outputs[self._output].numpy()
-        if images.ndim < 2 or len(images) != n:
+        return images.astype(np.float32) * np.float32(self._scale) - np.float32(self._offset)
+
+    def _images(self, inputs: Mapping[str, tf.Tensor]) -> np.ndarray:
+        """Returns the output for a batch, or raises ValueError unless it has a row for each row."""
+        images: np.ndarray = self._function(**inputs)[self._output].numpy()
+        rows = len(next(iter(inputs.values())))
+        if images.ndim < 2 or len(images) != rows:
             raise ValueError(
                 f"The signature {self._signature!r} of {self.path} must return an example for each "
-                f"of the {n} latents. Received: {self._output!r} of shape {images.shape}"
+                f"of the {rows} latents. Received: {self._output!r} of shape {images.shape}"
             )
-        return images.astype(np.float32) * np.float32(self._scale) - np.float32(self._offset)
+        return images
 
     @property
     def _is_of_tfgans(self) -> bool:

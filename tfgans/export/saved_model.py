@@ -28,8 +28,8 @@ from tfgans.sampling import DrawLatents, Sampler, latent_shape
 
 # Endings of model files, and what writes them.
 _OTHER_FILES = {
-    ".onnx": "`GAN.export(path, format='onnx')` writes such a file",
-    ".tflite": "`GAN.export(path, format='litert')` writes such a file",
+    ".onnx": "Pass format='onnx' for such a file",
+    ".tflite": "Pass format='litert' for such a file",
     **dict.fromkeys(
         (".keras", ".h5", ".hdf5", ".pb"), "`GAN.save` writes `.keras` files, for training on"
     ),
@@ -97,7 +97,8 @@ no `labels` |
     **Checks.** Before publication, the graph is searched for operations that TensorFlow Serving
     cannot run or that would not repeat. A new process without Keras then loads the export and must
     reproduce the outputs of `generator`, among them those of every component and of the first and
-    last class. The version appears complete, by a rename, and never replaces another version.
+    last class. The outputs of `generator` must be the same for rows in batches of other sizes and
+    orders. The version appears complete, by a rename, and never replaces another version.
 
     **Extra files.** `assets.extra` holds the model card as `model_card.json` and `model_card.md`
     with the picture `samples.png`, calls with their results in `self_check.npz`, which `tfgans
@@ -185,9 +186,10 @@ def checked_latent_shape(generator: keras.Model, num_classes: int | None) -> tup
     It calls the generator once, on the first and the last class.
 
     Raises:
-        ValueError: If the shape is not fixed, `num_classes` does not match the inputs or the
-            classes that the generator knows, or the outputs are no floats.
+        ValueError: If it is no Keras model, the shape is not fixed, `num_classes` does not match
+            the inputs or the classes that the generator knows, or the outputs are no floats.
     """
+    checks.instance("generator", generator, keras.Model, "tfgans.networks.mlp_generator((2,))")
     if shapes.takes_labels(generator) != (num_classes is not None):
         raise ValueError(
             "`num_classes` must be set for a generator that takes [latents, labels], and for no "

@@ -23,6 +23,10 @@ _SCRIPT = Path(__file__).with_name("replay.py")
 _RESULTS = Path("assets.extra", "self_check.npz")
 # Rows of the calls of a check.
 _BATCH_SIZES = (1, 4, 16)
+_MIXED_ROWS = (
+    ". A layer that combines the rows of a batch, or that draws noise by the place of a row, does "
+    "that. Remove it"
+)
 # Inputs from which a class can be drawn.
 _SEEDS = {"seed", "seed_a"}
 
@@ -79,7 +83,8 @@ def check_export(
 ) -> None:
     """Raises ValueError unless a SavedModel reproduces the live functions, row by row.
 
-    It also writes the smallest calls and their results into the SavedModel, for `repeat_check`.
+    The rows of the live functions must not depend on the other rows, on their number or on their
+    order. The smallest calls and their results are written into the SavedModel, for `repeat_check`.
 
     Args:
         folder: The SavedModel, which a new process without Keras and tfgans loads.
@@ -92,11 +97,12 @@ def check_export(
     smaller: dict[str, np.ndarray] = {}
     stored = {"tolerance": np.array(tolerance)}
     for index, (name, inputs) in enumerate(calls):
-        # The new process runs on the CPU too.
-        with tf.device("CPU:0"):
-            live = signatures[name].function(*(tf.constant(value) for value in inputs.values()))
-        for output, value in live.items():
-            key, expected = f"{name}/{output}", value.numpy()
+        arrays, has_rows = list(inputs.values()), all(array.ndim for array in inputs.values())
+        live = _outputs(signatures[name], arrays)
+        upside_down = [array[::-1] for array in arrays] if has_rows else arrays
+        reordered = _outputs(signatures[name], upside_down)
+        for output, expected in live.items():
+            key = f"{name}/{output}"
             _compare(
                 f"{key} of the live generator and in a new process",
                 expected,
@@ -107,15 +113,30 @@ def check_export(
                 stored |= {f"inputs/{name}/{key}": array for key, array in inputs.items()}
                 stored[f"outputs/{key}"] = received[f"{index}/{key}"]
             alone = smaller.get(key, expected)
+            smaller[key] = expected
             _compare(
                 f"{key} of rows alone and in a larger batch",
                 alone,
                 expected[: len(alone)],
                 tolerance,
+                cause=_MIXED_ROWS,
             )
-            smaller[key] = expected
+            _compare(
+                f"{key} of rows in another order",
+                expected[::-1] if has_rows else expected,
+                reordered[output],
+                tolerance,
+                cause=_MIXED_ROWS,
+            )
     (folder / _RESULTS).parent.mkdir(exist_ok=True)
     np.savez_compressed(folder / _RESULTS, allow_pickle=False, **stored)
+
+
+def _outputs(signature: Signature, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the outputs of a live function by name, computed on the CPU as in a new process."""
+    with tf.device("CPU:0"):
+        outputs = signature.function(*map(tf.constant, arrays))
+    return {name: value.numpy() for name, value in outputs.items()}
 
 
 def repeat_check(folder: Path) -> int:
@@ -193,11 +214,13 @@ def _replayed(folder: Path, calls: Sequence[Call]) -> dict[str, np.ndarray]:
             return dict(loaded)
 
 
-def _compare(name: str, expected: np.ndarray, received: np.ndarray, tolerance: float) -> None:
+def _compare(
+    name: str, expected: np.ndarray, received: np.ndarray, tolerance: float, *, cause: str = ""
+) -> None:
     problem = _difference(expected, received, tolerance)
     if problem:
         raise ValueError(
-            f"The export was not published: expected the same {name}. Received: {problem}"
+            f"The export was not published: expected the same {name}. Received: {problem}{cause}"
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, shapes
-from tfgans.data import adapters
+from tfgans.data import Source, adapters
 from tfgans.games.matrix_game import MatrixGame, best_reply_gains, matrix_game
 from tfgans.gan import GAN
 
@@ -101,8 +101,9 @@ def payoff_matrix(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) 
         gan: `tfgans.GAN`, any combination of mixtures and plain networks. Its game must be a mean
             over examples or pairs of them: with `KLWasserstein` or `MinibatchStdDev` it is not.
         data: Held-out examples: array [num_examples, ...] of floats, images in [-1, 1] (or uint8),
-            or a finite `tf.data.Dataset` of batches. At least two. For a conditional model a pair
-            of arrays, or a dataset of pairs (examples, labels); fakes have the same labels.
+            a finite `tf.data.Dataset` of batches, or a finite `tfgans.data.Source`. At least two.
+            For a conditional model a pair of arrays, a dataset of pairs (examples, labels), or a
+            source with labels; fakes have the same labels.
         batch_size: Int of at least 1. It changes the result by rounding only. Default: 256.
         seed: Int, of the latents. The same seed gives the same result. Default: 0.
 
@@ -135,6 +136,11 @@ def payoff_matrix(gan: GAN, data: Any, *, batch_size: int = 256, seed: int = 0) 
         raise ValueError(
             "A payoff is a mean over examples, but this discriminator compares the examples of a "
             f"group. Received: {gan.discriminator.name!r} with a `MinibatchStdDev`"
+        )
+    if _is_endless(data):
+        raise ValueError(
+            "`data` must end. Received: a source or dataset without end. Pass a part of it, such "
+            "as `source.sample(10_000, seed=1)` or `dataset.take(num_batches)`"
         )
     size = checks.positive_int("batch_size", batch_size)
     first_word = checks.integer("seed", seed)
@@ -242,6 +248,12 @@ def _compiled_terms(gan: GAN) -> Callable[[tf.Tensor, np.ndarray, tf.Tensor], tf
         tf.TensorSpec([None], tf.int32),
     ]
     return tf.function(pair_terms, input_signature=signature, autograph=False)
+
+
+def _is_endless(data: Any) -> bool:
+    if isinstance(data, Source):
+        return data.num_examples is None
+    return isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY
 
 
 def _batches(data: Any, gan: GAN, size: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:

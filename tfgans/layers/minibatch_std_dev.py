@@ -81,7 +81,8 @@ class MinibatchStdDev(keras.layers.Layer):
             inputs = tf.identity(inputs)
         # In float32: float16 holds neither the epsilon nor the sum of squares.
         features = tf.cast(inputs, tf.float32)
-        groups = tf.reshape(features, [-1, self.group_size, *inputs.shape[1:]])
+        # The sides may be unknown.
+        groups = tf.reshape(features, [-1, self.group_size, *ops.shape(inputs)[1:]])
         variance = tf.math.reduce_variance(groups, axis=1)
         spread = tf.reduce_mean(tf.sqrt(variance + 1e-8), axis=[1, 2, 3])
         spread = tf.cast(tf.repeat(spread, self.group_size), inputs.dtype)

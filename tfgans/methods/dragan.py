@@ -69,7 +69,11 @@ class DRAGAN(GAN):
             generator,
             discriminator,
             objective=Minimax() if checks.boolean("minimax", minimax) else NonSaturating(),
-            penalty=DRAGANPenalty(weight=penalty_weight, noise=noise, scale=scale),
+            penalty=DRAGANPenalty(
+                weight=checks.non_negative("penalty_weight", penalty_weight),
+                noise=noise,
+                scale=scale,
+            ),
             discriminator_steps=discriminator_steps,
             instance_noise=instance_noise,
             augmentation=augmentation,

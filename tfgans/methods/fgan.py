@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import keras
 
+from tfgans import checks
 from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
 from tfgans.objectives import FDivergence
+from tfgans.objectives.f_divergence import NAMES
 from tfgans.penalties import Penalty, PenaltySum
 from tfgans.regularizers import Regularizer
 from tfgans.types import Config
@@ -30,7 +32,8 @@ class FGAN(GAN):
         non_saturating: Bool, whether the generator maximizes the activation itself, the paper's
             practical form (section 3.2), instead of descending the bound. Default: False.
         penalty: `tfgans.penalties.Penalty`, or None (the default).
-        discriminator_steps: Int. Default: 1, as in the paper's single-step Algorithm 1.
+        discriminator_steps: Int. Default: 1. The paper's Algorithm 1 moves both players at once, by
+            gradients at the same point; here the generator follows the updated discriminator.
         instance_noise: `tfgans.layers.InstanceNoise`, or None (the default), see `GAN`.
         augmentation: `tfgans.augmentation.Augmentation`, or None (the default), see `GAN`.
         regularizers: List of `tfgans.regularizers.Regularizer`. Default: none, see `GAN`.
@@ -67,7 +70,9 @@ class FGAN(GAN):
         super().__init__(
             generator,
             discriminator,
-            objective=FDivergence(divergence, non_saturating=non_saturating),
+            objective=FDivergence(
+                checks.choice("divergence", divergence, NAMES), non_saturating=non_saturating
+            ),
             penalty=penalty,
             discriminator_steps=discriminator_steps,
             instance_noise=instance_noise,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from tfgans import optimizers
+from tfgans import checks, optimizers
 from tfgans.augmentation import Augmentation
 from tfgans.gan import GAN
 from tfgans.layers import InstanceNoise
@@ -61,7 +61,7 @@ class GANGP(GAN):
             generator,
             discriminator,
             objective=NonSaturating(),
-            penalty=GradientPenalty(weight=penalty_weight),
+            penalty=GradientPenalty(weight=checks.non_negative("penalty_weight", penalty_weight)),
             discriminator_steps=discriminator_steps,
             instance_noise=instance_noise,
             augmentation=augmentation,

@@ -107,13 +107,21 @@ def images(name: str, values: Any, *, at_least: int = 1, needed_by: str = "") ->
         raise ValueError(
             f"`{name}` must be images [num, height, width, channels]. Received shape: {array.shape}"
         )
-    if np.abs(array).max() > LARGEST_PIXEL:
-        raise ValueError(
-            f"`{name}` must lie in [-1, 1], or be uint8. Received values in "
-            f"[{array.min():g}, {array.max():g}]. Rescale them: `x / 127.5 - 1`"
-        )
+    check_pixels(name, array)
     _check_count(name, len(array), at_least, needed_by)
     return array
+
+
+def check_pixels(name: str, images: np.ndarray) -> None:
+    """Raises ValueError if a pixel lies outside of [-1, 1]; NaN does not."""
+    if not images.size:
+        return
+    low, high = float(images.min()), float(images.max())
+    if max(-low, high) > LARGEST_PIXEL:
+        raise ValueError(
+            f"`{name}` must lie in [-1, 1], or be uint8. Received values in [{low:g}, {high:g}]. "
+            "Rescale them: `x / 127.5 - 1`"
+        )
 
 
 def check_probabilities(name: str, rows: np.ndarray) -> None:

@@ -142,9 +142,10 @@ def _distance_of_low_rank(first: np.ndarray, second: np.ndarray) -> float:
 
 def _distance(shift: float, first: np.ndarray, second: np.ndarray) -> float:
     """Returns the distance from |m1 - m2|^2 and the covariances."""
+    first, second, unit = arrays.scaled(first, second)
     values = linalg.eigvalsh(_product(first, second))
     trace = float(np.sqrt(np.maximum(values, 0)).sum())
-    return _positive(shift + float(np.trace(first) + np.trace(second)) - 2 * trace)
+    return _positive(shift + unit * float(np.trace(first) + np.trace(second)) - 2 * unit * trace)
 
 
 def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:

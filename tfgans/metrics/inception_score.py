@@ -103,4 +103,7 @@ class InceptionScoreMetric(Metric):
         error = std / (_SPLITS - 1) ** 0.5
         # bias(num / 10) = 10 bias(num).
         bias = (mean - inception_score(fake, splits=1).mean) * _SPLITS / (_SPLITS - 1)
-        return {"inception_score": Estimate(mean, error, method, bias, degrees=_SPLITS - 1)}
+        estimate = Estimate(
+            mean, error, method, bias, degrees=_SPLITS - 1, high=float(fake.shape[1])
+        )
+        return {"inception_score": estimate}

@@ -58,7 +58,8 @@ def kernel_distance(
           0, and rarely far above.
         - "blocks": the mean over disjoint blocks, whose spread gives the error. The fastest. There
           are as many blocks as `subset_size` fits into the smaller set, and all examples are in a
-          block: block i of b holds those from `i * num // b` up to `(i + 1) * num // b`.
+          block: block i of b holds those from `i * num // b` up to `(i + 1) * num // b`. A single
+          block gives the result of "full".
         - "subsets": the mean over `num_subsets` random subsets of `subset_size`, as KID is usually
           computed. The spread over subsets, divided by the root of their number, understates the
           error, since subsets overlap.

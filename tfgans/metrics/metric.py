@@ -2,7 +2,9 @@
 
 import abc
 import dataclasses
+import hashlib
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -12,6 +14,9 @@ Reads = Literal["features", "statistics", "probabilities", "examples", "distance
 
 # Of a normal distribution, for two-sided intervals of 95 %.
 QUANTILE = 1.959964
+# Larger arrays are parameters by their checksum.
+_FEW_NUMBERS = 8
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 class Estimate(NamedTuple):
@@ -200,18 +205,33 @@ class Metric(abc.ABC):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The fields of the dataclass as JSON values: numbers compare only if these are equal."""
-        compared = [field.name for field in dataclasses.fields(self) if field.compare]
-        values = {name: getattr(self, name) for name in compared}
-        return {
-            name: value if isinstance(value, str | int | float | None) else repr(value)
-            for name, value in values.items()
-        }
+        """The fields of the dataclass as JSON values: numbers compare only if these are equal.
+
+        Tuples and arrays become lists, numbers of NumPy Python's, and arrays of more than 8 numbers
+        their shape, type and checksum. Other objects, such as functions, become their `repr`
+        without addresses in memory.
+        """
+        fields = [field.name for field in dataclasses.fields(self) if field.compare]
+        return {name: _json_value(getattr(self, name)) for name in fields}
 
     @property
     def reads_features(self) -> bool:
         """Whether the numbers depend on the extractor, and so bear its name."""
         return self.reads in ("features", "statistics", "probabilities")
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.size > _FEW_NUMBERS:
+        digest = hashlib.sha256(value.tobytes()).hexdigest()
+        return f"array of shape {value.shape}, {value.dtype}, SHA-256 {digest[:16]}"
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_json_value(part) for part in value]
+    # JSON has neither NaN nor infinity.
+    if isinstance(value, str | int | None) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return _ADDRESS.sub("", repr(value))
 
 
 def wilson(share: float, num: int) -> tuple[float, float]:

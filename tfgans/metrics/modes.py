@@ -26,7 +26,7 @@ class ModeCoverage(NamedTuple):
         num_modes: Int, all modes.
         high_quality: Float, the share of samples near a mode.
         kl: Float, KL(shares of the samples near a mode || proportions), in nats.
-        reverse_kl: Float, KL(proportions || shares), each count raised by 1.
+        reverse_kl: Float, KL(proportions || shares), each share raised by 1 / num.
         shares: float64 [num_modes], of all samples, each counted at its nearest mode.
         modes_error: Float, the standard error of `modes` over draws of the samples.
     """
@@ -47,8 +47,9 @@ class ClassCoverage(NamedTuple):
         modes: Int, the modes with at least one sample.
         num_modes: Int, num_classes ** channels, without those of proportion 0.
         kl: Float, KL(shares || proportions), in nats.
-        reverse_kl: Float, KL(proportions || shares), each count raised by 1.
-        counts: int64 [num_modes], samples.
+        reverse_kl: Float, KL(proportions || shares), each share raised by 1 / num.
+        counts: int64 [num_classes ** channels], samples.
+        modes_error: Float, the standard error of `modes` over draws of the samples.
     """
 
     modes: int
@@ -56,6 +57,7 @@ class ClassCoverage(NamedTuple):
     kl: float
     reverse_kl: float
     counts: np.ndarray
+    modes_error: float
 
 
 def mode_coverage(
@@ -75,8 +77,9 @@ def mode_coverage(
     number expected from its proportion.
 
     KL of the shares is finite where a mode is missed (0 log 0 = 0). The reverse is infinite there,
-    so 1 is added to each count (Laplace's rule): its value depends on the number of samples. If no
-    sample is near a mode, `kl` is that of samples at the rarest mode: -log min p.
+    so 1 / num is added to each share, as a sample at each mode would add: its value depends on the
+    number of samples. If no sample is near a mode, both are those of samples at the rarest mode:
+    `kl` is -log min p.
 
     Args:
         samples: Array [num, dim].
@@ -127,8 +130,8 @@ def mode_coverage(
         modes=int((counts >= needed).sum()),
         num_modes=len(centers),
         high_quality=float(near.mean()),
-        kl=_divergence(counts, fair),
-        reverse_kl=_reverse(counts, fair),
+        kl=_kl(_shares(counts, fair), fair),
+        reverse_kl=_reverse(counts, fair, len(points)),
         shares=np.bincount(nearest, minlength=len(centers)) / len(points),
         modes_error=_error_of_modes(counts, np.ceil(needed), len(points)),
     )
@@ -146,7 +149,7 @@ def classifier_mode_coverage(
     Each channel is classified by itself; the mode of three channels is
     `100 * red + 10 * green + blue` with ten classes, as in `tfgans.data.StackedImages`. A
     classifier also assigns a class to noise: read the result beside a distance. `kl` and
-    `reverse_kl` as in `mode_coverage`; perfect samples have a `kl` of about
+    `reverse_kl` as in `mode_coverage`, and `modes_error`; perfect samples have a `kl` of about
     `(num_modes - 1) / (2 num)`.
 
     Args:
@@ -190,13 +193,14 @@ def classifier_mode_coverage(
     fair = np.full(num_modes, 1 / num_modes)
     if proportions is not None:
         fair = probabilities("proportions", proportions, num_modes)
-    present = fair > 0
+    present, fair = counts[fair > 0], fair[fair > 0]
     return ClassCoverage(
-        modes=int((counts[present] > 0).sum()),
-        num_modes=int(present.sum()),
-        kl=_divergence(counts[present], fair[present]),
-        reverse_kl=_reverse(counts[present], fair[present]),
+        modes=int((present > 0).sum()),
+        num_modes=len(present),
+        kl=_kl(_shares(present, fair), fair),
+        reverse_kl=_reverse(present, fair, len(pixels)),
         counts=counts,
+        modes_error=_error_of_modes(present, np.ones(len(present)), len(pixels)),
     )
 
 
@@ -230,12 +234,7 @@ class ModeCoverageMetric(Metric):
         modes, std, proportions = context.gaussian_modes
         coverage = mode_coverage(fake, modes, std, proportions=proportions)
         return {
-            "mode_coverage.modes": Estimate(
-                coverage.modes,
-                coverage.modes_error,
-                "beta-binomial, of each mode",
-                high=coverage.num_modes,
-            ),
+            "mode_coverage.modes": _estimate(coverage),
             "mode_coverage.high_quality": coverage.high_quality,
             "mode_coverage.kl": coverage.kl,
             "mode_coverage.reverse_kl": coverage.reverse_kl,
@@ -267,7 +266,9 @@ class ClassCoverageMetric(Metric):
             return False
         return context.num_classes ** context.data_shape[-1] <= _MOST_MODES
 
-    def compute(self, real: np.ndarray, fake: np.ndarray, context: Context) -> dict[str, float]:
+    def compute(
+        self, real: np.ndarray, fake: np.ndarray, context: Context
+    ) -> dict[str, float | Estimate]:
         """Returns the coverage by the samples; the real examples are not read."""
         del real
         if context.classify is None or context.num_classes is None:
@@ -279,7 +280,7 @@ class ClassCoverageMetric(Metric):
             fake, context.classify, num_classes=context.num_classes, proportions=shares
         )
         return {
-            "classifier_mode_coverage.modes": coverage.modes,
+            "classifier_mode_coverage.modes": _estimate(coverage),
             "classifier_mode_coverage.kl": coverage.kl,
             "classifier_mode_coverage.reverse_kl": coverage.reverse_kl,
         }
@@ -322,6 +323,12 @@ def _proportions(proportions: Any, count: int) -> np.ndarray:
     return checked
 
 
+def _estimate(coverage: ModeCoverage | ClassCoverage) -> Estimate:
+    """Returns the number of modes with its error."""
+    method = "beta-binomial, of each mode"
+    return Estimate(coverage.modes, coverage.modes_error, method, high=coverage.num_modes)
+
+
 def _error_of_modes(counts: np.ndarray, needed: np.ndarray, num: int) -> float:
     """Returns the standard error of the number of modes with at least `needed` of `num` samples."""
     hit = counts > 0
@@ -329,14 +336,17 @@ def _error_of_modes(counts: np.ndarray, needed: np.ndarray, num: int) -> float:
     return float(np.sqrt((again * (1 - again)).sum()))
 
 
-def _divergence(counts: np.ndarray, fair: np.ndarray) -> float:
+def _shares(counts: np.ndarray, fair: np.ndarray) -> np.ndarray:
+    """Returns the shares of the counted samples; without any, all are at the rarest mode."""
     if not counts.sum():
-        return float(-np.log(fair.min()))
-    return _kl(counts / counts.sum(), fair)
+        return (np.arange(len(fair)) == fair.argmin()).astype(np.float64)
+    return counts / counts.sum()
 
 
-def _reverse(counts: np.ndarray, fair: np.ndarray) -> float:
-    return _kl(fair, (counts + 1) / (counts + 1).sum())
+def _reverse(counts: np.ndarray, fair: np.ndarray, num: int) -> float:
+    # Not counts raised by 1, which few counted samples would make look even.
+    raised = _shares(counts, fair) + 1 / num
+    return _kl(fair, raised / raised.sum())
 
 
 def _kl(p: np.ndarray, q: np.ndarray) -> float:

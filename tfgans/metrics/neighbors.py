@@ -20,7 +20,7 @@ class NearestNeighbors(NamedTuple):
     """The closest real example of each sample, and the share of near-copies.
 
     Attributes:
-        indices: int64 [num], of the real examples.
+        indices: int64 [num], of the real examples; of several that are equally close, the first.
         distances: float64 [num], Euclidean.
         copy_share: Float, the share of samples within `threshold` of a real example.
         threshold: Float, the quantile of the distances from real examples to their closest other.
@@ -149,19 +149,28 @@ def closest_in_chunks(
 def _closest(
     rows: np.ndarray, others: np.ndarray, *, itself: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the index of the closest other and its exact distance.
+    """Returns the index of the closest other, the first of several, and its exact distance.
 
     `itself` is the index of each row among the others, where it is skipped. An index out of range
     means that the row is not among them.
     """
     left, right = centered(rows, others)
     indices, norms = np.empty(len(rows), np.int64), squared_norms(right)
+    # Two squared distances by products round by less than this part of the norms.
+    rounding = 4 * (rows.shape[1] + 8) * np.finfo(np.float64).eps
     for block in blocks(len(rows)):
         squares = squared_distances(left[block], right, norms)
         if itself is not None:
             present = np.flatnonzero((itself[block] >= 0) & (itself[block] < len(others)))
             squares[present, itself[block][present]] = np.inf
         indices[block] = squares.argmin(axis=1)
+        reach = squares.min(axis=1) + rounding * (squared_norms(left[block]) + norms.max())
+        near = squares <= reach[:, np.newaxis]
+        # Differences tell nearly equal distances apart.
+        for row in np.flatnonzero(np.count_nonzero(near, axis=1) > 1):
+            candidates = np.flatnonzero(near[row])
+            gaps = np.square(rows[block.start + row] - others[candidates]).sum(axis=1)
+            indices[block.start + row] = candidates[gaps.argmin()]
     # Differences, not products: of nearly equal rows, products have no correct digits.
     distances = np.sqrt(np.square(rows - others[indices]).sum(axis=1))
     if itself is not None:

@@ -101,8 +101,10 @@ class MixtureDiscriminator(Mixture):
         stack = self._stack_of_whole_batch(inputs, training=training)
         if stack is not None:
             return tf.transpose(tf.reshape(stack(shapes.tile_rows(inputs, count)), [count, -1]))
-        logits = [network(inputs, training=training) for network in self.components]
-        return tf.cast(tf.concat(logits, axis=1), tf.float32)
+        logits = [
+            tf.cast(network(inputs, training=training), tf.float32) for network in self.components
+        ]
+        return tf.concat(logits, axis=1)
 
     def _stack_of_whole_batch(self, batch: Inputs, *, training: bool) -> Stack | None:
         """Returns the components as a single network, if each of them can run the whole batch."""

@@ -41,7 +41,9 @@ class MixtureGenerator(Mixture):
     authors' code) makes them logits under the generator's optimizer. Either way
     -(entropy_weight / k) sum_i log w_i is added to the generator's loss, against collapse onto one
     component; the authors' code takes 0.1 with "softmax", we 0.05 with the slower exponentiated
-    gradient, which kept all components alive.
+    gradient, which kept all components alive. With "softmax", the weight decay of an optimizer also
+    pulls the logits to 0, which is to equal weights. Exponentiated gradient moves the weights in
+    every update, also with an optimizer of `gradient_accumulation_steps`.
 
     Args:
         components: Sequence of built Keras models, latents -> examples, with separate weights
@@ -112,6 +114,9 @@ class MixtureGenerator(Mixture):
         self._components_of_latents_function = tf.function(
             self._components_of_latents, input_signature=[latents], autograph=False
         )
+        of_latents = keras.InputSpec(shape=(None, *shape))
+        conditional = shapes.takes_labels(self.components[0])
+        self.input_spec = [of_latents, keras.InputSpec()] if conditional else of_latents
 
     @staticmethod
     def _check_shapes(component: keras.Model) -> None:
@@ -180,10 +185,11 @@ class MixtureGenerator(Mixture):
             return self._run_categorical(batch, key, training)
         if self.routing == "slices":
             return self._run_slices(batch, training)
-        examples = tf.concat([network(batch, training=True) for network in self.components], axis=0)
+        # Components of different policies return different dtypes.
+        made = [tf.cast(network(batch, training=True), tf.float32) for network in self.components]
         scaled = self.num_components * tf.exp(self.log_probabilities())
         weights = tf.repeat(scaled, shapes.batch_size(batch))[:, tf.newaxis]
-        return Weighted(tf.cast(examples, tf.float32), weights)
+        return Weighted(tf.concat(made, axis=0), weights)
 
     def settings(self) -> Config:
         """Returns the arguments that decide the training of the mixture, without the components."""

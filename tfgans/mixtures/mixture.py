@@ -105,11 +105,20 @@ class Mixture(keras.Model):
                 weights at each call: do not fix its seed.
             num_components: Int of at least 1.
             **options: The other arguments of the class.
+
+        Raises:
+            ValueError: If `builder` is no function or the number not positive, or as for the class.
         """
+        if isinstance(builder, keras.layers.Layer) or not callable(builder):
+            raise ValueError(
+                "`builder` must be a function that returns a new network at each call. Received: "
+                f"{checks.short(builder)}. Pass say `lambda: tfgans.networks.mlp_generator((2,))`"
+            )
         count = checks.positive_int("num_components", num_components)
         components = [builder() for _ in range(count)]
+        mixture = cls(components, **options)  # type: ignore[misc]  # `seed` is the generator's.
         _warn_if_equal(components)
-        return cls(components, **options)  # type: ignore[misc]  # `seed` is the generator's.
+        return mixture
 
     def build(self, input_shape: object) -> None:
         """Does nothing: the components are built."""
@@ -196,7 +205,8 @@ class Mixture(keras.Model):
     def check_resizable(self) -> None:
         """Raises ValueError unless all components have the same architecture.
 
-        Loading a file with more components copies component 0, so all must have one architecture.
+        Loading a file with more components copies component 0, so all must have one architecture,
+        and the same layers frozen.
         """
         try:
             are_equal = have_equal_architectures(self.components)
@@ -210,8 +220,9 @@ class Mixture(keras.Model):
         if not are_equal:
             raise ValueError(
                 "A mixture whose number of components changes needs components of one "
-                f"architecture. Received: {self.name!r}, whose components differ. Make them by "
-                "`from_builder`, or keep the number"
+                "architecture, with the same layers frozen. Received: "
+                f"{self.name!r}, whose components differ. Make them by `from_builder`, freeze all "
+                "or none, or keep the number"
             )
 
     def take_components(self, indices: Sequence[int]) -> Self:
@@ -287,8 +298,7 @@ class Mixture(keras.Model):
         stack = self._stack_of(batch, training=training)
         if stack is not None:
             return stack(batch)
-        outputs = routes.run_slices(self.components, batch, training=training)
-        return tf.cast(tf.concat(outputs, axis=0), tf.float32)
+        return tf.concat(routes.run_slices(self.components, batch, training=training), axis=0)
 
     def _run_slices(self, batch: Inputs, training: bool) -> Weighted:
         outputs = self._outputs_of_slices(batch, training)

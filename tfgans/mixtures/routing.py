@@ -47,10 +47,10 @@ def cut(batch: Rows, num_slices: int) -> list[Rows]:
 def run_slices(
     components: Sequence[keras.Model], batch: Inputs, *, training: bool
 ) -> list[tf.Tensor]:
-    """Returns the outputs of component i on slice i: branches of a graph that run side by side."""
+    """Returns the float32 outputs of component i on slice i: branches that run side by side."""
     slices = cut(batch, len(components))
     return [
-        component(rows, training=training)
+        tf.cast(component(rows, training=training), tf.float32)
         for component, rows in zip(components, slices, strict=True)
     ]
 

@@ -72,7 +72,7 @@ def image_shape(value: Sequence[int], *, largest: int = _LARGEST) -> tuple[int, 
         raise ValueError(
             f"`image_shape` must be (height, width, channels) with {_SMALLEST} to {largest} "
             f"pixels a side and 1 to {_MOST_CHANNELS} channels. Received: {shape!r}. Resize "
-            "the images, or pass another network: any Keras model works."
+            "the images, or pass another network: any Keras model works"
         )
     return shape
 

@@ -2,16 +2,15 @@
 
 import abc
 import dataclasses
-from typing import Self
 
 import tensorflow as tf
 
 from tfgans import checks
-from tfgans.types import Config
+from tfgans.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)
-class Objective(abc.ABC):
+class Objective(Settings, abc.ABC):
     """A two-player game: what the discriminator and what the generator minimize.
 
     An objective is immutable, holds no state and never sees a network. Both methods take
@@ -23,9 +22,28 @@ class Objective(abc.ABC):
     Only the objectives whose `weighs_fakes` is True also take a keyword `fake_weights` in both
     methods: float [batch, 1], the weight of each fake, or None for equal weights.
 
-    To add a game: subclass it as a frozen dataclass (its fields are its hyper-parameters and its
-    config), register it with `keras.saving.register_keras_serializable(package="tfgans")`, and add
-    a row to the contract table of the tests.
+    To add a game, subclass it as a frozen dataclass. Its fields are its hyper-parameters, which are
+    saved with a model. Register it with Keras, so that the model can be loaded.
+
+    Example: the discriminator's loss is exp(-D(x)) + exp(D(G(z))), with the logits in [-limit,
+    limit].
+
+    ```python
+    @keras.saving.register_keras_serializable(package="my_package")
+    @dataclasses.dataclass(frozen=True)
+    class Exponential(tfgans.objectives.Objective):
+        limit: float = 5.0
+
+        def discriminator_loss(self, real_logits, fake_logits):
+            real_logits, fake_logits = self.clip(real_logits), self.clip(fake_logits)
+            return tf.exp(-real_logits), tf.exp(fake_logits)
+
+        def generator_loss(self, real_logits, fake_logits):
+            return tf.exp(-self.clip(fake_logits))
+
+        def clip(self, logits):
+            return tf.clip_by_value(logits, -self.limit, self.limit)
+    ```
     """
 
     @property
@@ -51,28 +69,36 @@ class Objective(abc.ABC):
         """The logit above which the discriminator calls an example real.
 
         It is the logit of a best discriminator where real and fake examples are equally dense.
-        None where only differences of logits matter, not their level.
+        None where only differences of logits matter, not their level. Default: 0, or None with
+        `pairs_real_with_fake`.
         """
-        return 0.0
+        return None if self.pairs_real_with_fake else 0.0
 
     @abc.abstractmethod
     def discriminator_loss(
         self, real_logits: tf.Tensor, fake_logits: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the terms on the real and on the fake examples; the loss is their sum."""
+        """Returns the terms on the real and on the fake examples, whose means are added.
+
+        Args:
+            real_logits: Float [batch, columns].
+            fake_logits: Float [batch, columns].
+
+        Returns:
+            A tuple of two tensors, with the shapes and the dtype of the logits.
+        """
 
     @abc.abstractmethod
     def generator_loss(self, real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor:
-        """Returns the term on the fake examples that the generator minimizes."""
+        """Returns the term on the fake examples, whose mean the generator minimizes.
 
-    def get_config(self) -> Config:
-        """Returns the hyper-parameters, enough for `from_config`."""
-        return dataclasses.asdict(self)
+        Args:
+            real_logits: Float [batch, columns] if `pairs_real_with_fake`, else None.
+            fake_logits: Float [batch, columns].
 
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Makes an objective from the result of `get_config`."""
-        return cls(**config)
+        Returns:
+            A tensor, with the shape and the dtype of the fake logits.
+        """
 
 
 def check_label_smoothing(value: float) -> None:

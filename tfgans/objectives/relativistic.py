@@ -41,11 +41,6 @@ class Relativistic(Objective):
         """True: the generator moves its fakes past the real examples they are paired with."""
         return True
 
-    @property
-    def decision_threshold(self) -> None:
-        """None: only differences of logits are in the game."""
-        return None
-
     def discriminator_loss(
         self, real_logits: tf.Tensor, fake_logits: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:

@@ -4,23 +4,23 @@ import abc
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Self
 
 import keras
 import tensorflow as tf
 
 from tfgans import checks, compat, random
 from tfgans.random import Role
-from tfgans.types import Config
+from tfgans.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Penalty(abc.ABC):
+class Penalty(Settings, abc.ABC):
     """A penalty on the gradient of the discriminator's logit with respect to its input.
 
     A subclass defines the points in `points`; the target norm and the cost of a deviation are
     arguments. A call returns a value per example, before the weight.
-    It is immutable and serializable, and keeps its arithmetic in float32.
+    It is immutable and serializable, and keeps its arithmetic in float32. A subclass is a frozen
+    dataclass, whose fields are saved with a model, registered with Keras.
 
     Args:
         weight: Float of at least 0. The factor before the mean penalty in the discriminator's loss.
@@ -60,8 +60,21 @@ class Penalty(abc.ABC):
     Returns (of the call): float32 tensor [batch].
 
     Raises:
-        ValueError: On a number out of its range, real and fake examples of different shapes, or a
-            discriminator with `BatchNormalization`.
+        ValueError: On a number out of its range, real and fake examples of different shapes, a
+            discriminator with `BatchNormalization`, or points of another shape than the examples.
+
+    Example: gradients of norm 1 around the fake examples.
+
+    ```python
+    @keras.saving.register_keras_serializable(package="my_package")
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class AroundFakes(tfgans.penalties.Penalty):
+        radius: float = 0.1
+
+        def points(self, real, fake, key):
+            shape = [tf.shape(fake)[0], *fake.shape[1:]]
+            return fake + self.radius * tfgans.random.normal(shape, key)
+    ```
     """
 
     weight: float = 10.0
@@ -89,7 +102,16 @@ class Penalty(abc.ABC):
 
     @abc.abstractmethod
     def points(self, real: tf.Tensor, fake: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-        """Returns the float32 points [batch, ...] at which the gradient is taken."""
+        """Returns the points at which the gradient is taken.
+
+        Args:
+            real: Float32 [batch, ...].
+            fake: Float32 tensor of the same shape.
+            key: The int64[2] random key of this call.
+
+        Returns:
+            Float tensor of the same shape: a point for each example.
+        """
 
     @property
     def is_lazy(self) -> bool:
@@ -117,7 +139,13 @@ class Penalty(abc.ABC):
                 "A penalty needs as many fake as real examples, of the same shape. Received: real "
                 f"{real.shape}, fake {fake.shape}"
             )
-        points = self.points(real, fake, key)
+        points = tf.cast(self.points(real, fake, key), tf.float32)
+        if not points.shape.is_compatible_with(real.shape):
+            raise ValueError(
+                f"`points` must return a point for each example, of shape {real.shape}. Received: "
+                f"shape {points.shape} of {self!r}. For several points per example, use a "
+                "`PenaltySum`"
+            )
 
         def compute() -> tf.Tensor:
             if not training or self.fraction == 1:
@@ -132,15 +160,6 @@ class Penalty(abc.ABC):
             lambda: self.every * compute(),
             lambda: tf.zeros(rows),
         )
-
-    def get_config(self) -> Config:
-        """Returns the hyper-parameters, enough for `from_config`."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Makes a penalty from the result of `get_config`."""
-        return cls(**config)
 
     def _penalties(
         self,

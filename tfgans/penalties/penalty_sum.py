@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Self
 
 import keras
 import tensorflow as tf
@@ -10,12 +9,12 @@ import tensorflow as tf
 from tfgans import checks, random
 from tfgans.penalties.penalty import Penalty
 from tfgans.random import Role
-from tfgans.types import Config
+from tfgans.settings import Settings
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
 @dataclasses.dataclass(frozen=True)
-class PenaltySum:
+class PenaltySum(Settings):
     """The sum of several penalties, each with its weight; R1 and R2 together make R3GAN's.
 
     Accepted wherever a penalty is. A call takes the arguments of `Penalty` and returns the weighted
@@ -89,12 +88,3 @@ class PenaltySum:
                 training=training,
             )
         return total
-
-    def get_config(self) -> Config:
-        """Returns the terms, serialized."""
-        return {"terms": [keras.saving.serialize_keras_object(term) for term in self.terms]}
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Makes a sum from the result of `get_config`."""
-        return cls(tuple(keras.saving.deserialize_keras_object(term) for term in config["terms"]))

@@ -30,10 +30,10 @@ def sign_test(
 def rank_test(first: Sequence[float], second: Sequence[float]) -> float:
     """Returns the two-sided p value of the rank test of Mann, Whitney and Wilcoxon; 1.0 of none.
 
-    Without ties it is exact if either has at most 8 values, else it takes the normal approximation.
-    With ties, for which the approximation is overconfident if there are few values, it is a
-    permutation test: over all splits if there are at most 20 000, else over 20 000 random ones. The
-    smallest possible p for two sets of n values is 2 / C(2n, n): 0.1 with 3 seeds, 0.03 with 4.
+    It is exact if either has at most 8 values, else it takes the normal approximation. With ties
+    and as few values, for which the approximation is overconfident, it is a permutation test: over
+    all splits if there are at most 20 000, else over 20 000 random ones. The smallest possible p
+    for two sets of n values is 2 / C(2n, n): 0.1 with 3 seeds, 0.03 with 4.
 
     Args:
         first: Floats, say of a method, a value a seed.

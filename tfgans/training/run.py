@@ -15,6 +15,7 @@ from tfgans import callbacks, checks, class_names, files, optimizers
 from tfgans.callbacks.callback import Logs
 from tfgans.callbacks.epoch_log import EpochLog
 from tfgans.callbacks.progress import duration
+from tfgans.callbacks.source_checks import check_source
 from tfgans.data import Source
 from tfgans.data.capacity import available_memory
 from tfgans.evaluation import Evaluator
@@ -55,6 +56,10 @@ class Run:
     writes, measures and draws; `extra_callbacks` are called there only. A run may continue with
     another number of replicas, to the same bits up to the order of summation.
 
+    Backups hold the model, not the `extra_callbacks`. Keras's `EarlyStopping` and
+    `ReduceLROnPlateau` count anew when a run continues, and `LearningRateScheduler` sets the rate
+    of the present epoch again, so the run may end with other weights than an uninterrupted run.
+
     Args:
         run_dir: Folder of the run; `RunDirectory` lists its files.
         gan: Compiled model. To continue a run, build the model again: the settings of a trained
@@ -74,9 +79,9 @@ class Run:
             comparable. In a cluster, the run ends when any process reaches the limit. Default:
             None, no limit.
         steps_per_epoch: Int, training steps in a row of the log, a multiple of
-            `steps_per_execution`.
-        backup_every: Int, training steps between backups.
-        grid_every: Int, training steps between pictures.
+            `steps_per_execution`. Default: 100.
+        backup_every: Int, training steps between backups. Default: 500.
+        grid_every: Int, training steps between pictures. Default: 500.
         evaluator: `tfgans.evaluation.Evaluator`, what is measured during the run; the model with
             the best first metric is kept. Default: None.
         evaluate_every: Int, a multiple of `steps_per_epoch`: training steps between evaluations.
@@ -99,8 +104,9 @@ class Run:
             model and the data. Default: None.
         notes: Text files for the run directory, by plain name. Default: None.
         resume: Whether to continue a run that is in `run_dir`. Default: True.
-        extra_callbacks: More Keras callbacks. If one stops the training, as `EarlyStopping` does,
-            the run ends at that step.
+        extra_callbacks: More Keras callbacks. If a callback stops the training, as `EarlyStopping`
+            does, the run ends at that step. A run may call `fit` several times, so
+            `EarlyStopping(restore_best_weights=True)` and `CSVLogger(append=False)` are refused.
 
     Attributes:
         directory: `RunDirectory`.
@@ -144,28 +150,34 @@ class Run:
         resume: bool = True,
         extra_callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
+        checks.instance("gan", gan, GAN, "tfgans.R3GAN(generator, discriminator)")
+        checks.instance("source", source, Source, "tfgans.data.from_array(images)")
         self.directory = RunDirectory(run_dir)
         self._gan = gan
         self._source = source
-        self._batch_size = batch_size
+        self._batch_size = checks.positive_int("batch_size", batch_size)
         self._length = {"steps": steps, "minutes": minutes, "cpu_seconds": cpu_seconds}
         self._steps_per_epoch = checks.positive_int("steps_per_epoch", steps_per_epoch)
-        self._resume = resume
+        self._resume = checks.boolean("resume", resume)
         self._notes = dict(notes or {})
         self._extra_callbacks = tuple(extra_callbacks)
+        _check_extra_callbacks(self._extra_callbacks)
         self._cluster = Cluster(gan.distribute_strategy)
         self._steps = self._checked_steps(steps)
         self._check_data()
-        for name in self._notes:
+        for name, text in self._notes.items():
             self.directory.check_note(name)
-        self._backup = callbacks.Backup(self.directory.backups, every_steps=backup_every)
+            checks.instance("notes", text, str, "{'note.txt': 'A text.'}")
+        self._backup = callbacks.Backup(
+            self.directory.backups, every_steps=checks.positive_int("backup_every", backup_every)
+        )
         self._grid = callbacks.SampleGrid(
             self.directory.grids,
-            every_steps=grid_every,
+            every_steps=checks.positive_int("grid_every", grid_every),
             log_dir=self.directory.tensorboard,
             last_step=self._steps or 0,  # Without `steps` the time limit sets it at the end.
             class_names=source.class_names,
-            augmented=source if show_augmented else None,
+            augmented=source if checks.boolean("show_augmented", show_augmented) else None,
         )
         if show_augmented and gan.augmentation is None:
             raise ValueError(
@@ -210,21 +222,21 @@ class Run:
         """Whether the run in the folder has ended, and `train` would add no step to it."""
         if not self.directory.exists or not self.directory.is_finished:
             return False
-        step = self._backup.newest_step() or 0
-        self._limit.restore(step)
-        at_last_step = self._steps is not None and step >= self._steps
-        return self._limit.reached or at_last_step or self._ended_by_callback()
+        step, limit = self._newest_step(), self._make_limit()
+        limit.restore(step)
+        return limit.reached or self._is_last(step) or self._ended_by_callback()
 
     def plan(self) -> str:
         """Returns a table of the data, the networks, the memory and the steps of the run.
 
         Raises:
-            ValueError: If `train` would, or the memory does not suffice by the estimate of
-                `memory.estimate`. Nothing is written.
+            ValueError: If `train` would refuse the folder, or the memory does not suffice by the
+                estimate of `memory.estimate`. Nothing is written.
         """
         self.directory.check(self.settings, resume=self._resume)
-        done = self._backup.newest_step() or 0
-        self._check_progress(done)
+        done = self._newest_step()
+        self._check_backups()
+        self._check_continuation(done)
         gan, source = self._gan, self._source
         examples = "endless" if source.num_examples is None else f"{source.num_examples} examples"
         updates = f"{gan.discriminator_steps} discriminator update"
@@ -252,6 +264,8 @@ class Run:
 
     def train(self) -> None:
         """Trains to the end of the run, from wherever it stands.
+
+        Call it in the main thread, which receives the signals.
 
         Raises:
             ValueError: If the folder holds another run, or more steps than `steps`.
@@ -333,6 +347,8 @@ class Run:
             if every_steps is not None:
                 raise ValueError(f"`evaluate_every` needs `evaluator`. Received: {every_steps}")
             return None
+        checks.instance("evaluator", evaluator, Evaluator, "tfgans.evaluation.Evaluator(source)")
+        check_source("evaluator", evaluator.source, self._gan)
         steps_per_epoch = self._steps_per_epoch
         every = checks.positive_int(
             "evaluate_every", steps_per_epoch if every_steps is None else every_steps
@@ -374,7 +390,9 @@ class Run:
                 )
             return None
         adaptation = callbacks.AdaptComponents(
-            self.directory.components_log, every_steps=adapt_every, max_components=max_generators
+            self.directory.components_log,
+            every_steps=checks.positive_int("adapt_every", adapt_every),
+            max_components=max_generators,
         )
         adaptation.check(self._gan)
         return adaptation
@@ -383,6 +401,8 @@ class Run:
         self, doctor_every: int | None, rollbacks: int, held_out: Source | None
     ) -> callbacks.Doctor | callbacks.StopOnNaN:
         workers = self._cluster.num_workers
+        if held_out is not None:
+            checks.instance("held_out", held_out, Source, "tfgans.data.load('digits')")
         if rollbacks and workers > 1:
             raise ValueError(
                 "`rollbacks` are for a single machine: in a cluster there is no doctor. "
@@ -393,8 +413,11 @@ class Run:
                 "`held_out` is for the doctor, and there is none without `doctor_every` or in a "
                 f"cluster. Received: {held_out.name!r}. Leave it out"
             )
-        if held_out is not None and self._gan.num_classes is not None:
-            class_names.check_order(held_out.name, held_out.class_names, self._source.class_names)
+        if held_out is not None:
+            check_source("held_out", held_out, self._gan)
+            if self._gan.num_classes is not None:
+                names = self._source.class_names
+                class_names.check_order(held_out.name, held_out.class_names, names)
         if workers > 1 or (doctor_every is None and not rollbacks):
             # A doctor would look, and stop, at the chief alone.
             return callbacks.StopOnNaN()
@@ -461,8 +484,15 @@ class Run:
 
     @property
     def _is_over(self) -> bool:
-        at_last_step = self._steps is not None and self._gan.step >= self._steps
-        return self._limit.reached or self._early_end.reached or at_last_step
+        return self._limit.reached or self._early_end.reached or self._is_last(self._gan.step)
+
+    def _is_last(self, step: int) -> bool:
+        return self._steps is not None and step >= self._steps
+
+    def _newest_step(self) -> int:
+        """Returns the step from which training begins, if the newest backup is whole."""
+        saved = self._backup.newest_step()
+        return self._gan.step if saved is None else saved
 
     def _memory(self) -> str:
         needed = memory.estimate(self._gan, self._source, batch_size=self._batch_size)
@@ -493,12 +523,20 @@ class Run:
             + ", ".join(f"{name} {duration(seconds)}" for name, seconds in costs.items())
         )
 
-    def _check_progress(self, done: int) -> None:
+    def _check_continuation(self, done: int) -> None:
+        """Raises ValueError unless the run can continue at a step."""
+        path, gan = self.directory.path, self._gan
         if self._steps is not None and done > self._steps:
             raise ValueError(
-                f"{self.directory.path} has done {done} steps already. Received: "
-                f"steps={self._steps}. Ask for more to continue, or choose another run directory "
-                "to train less"
+                f"{path} has done {done} steps already. Received: steps={self._steps}. Ask for "
+                "more to continue, or choose another run directory to train less"
+            )
+        if self._evaluation is not None:
+            self._evaluation.check(gan, step=done)
+        if done % gan.steps_per_execution:
+            raise ValueError(
+                f"{path} is at step {done}, which is not a multiple of `steps_per_execution` = "
+                f"{gan.steps_per_execution}. Continue with steps_per_execution=1"
             )
         log = self.directory.log
         if not done or not log.exists():
@@ -532,15 +570,7 @@ class Run:
     def _restore(self) -> None:
         gan, run = self._gan, self.directory
         restored = self._backup.restore(gan)
-        self._check_progress(gan.step)
-        if self._evaluation is not None:
-            self._evaluation.check(gan)
-        if gan.step % gan.steps_per_execution:
-            raise ValueError(
-                f"{run.path} is at step {gan.step}, which is not a multiple of "
-                f"`steps_per_execution` = {gan.steps_per_execution}. Continue with "
-                "steps_per_execution=1"
-            )
+        self._check_continuation(gan.step)
         self._limit.restore(gan.step)
         self._early_end.reached = self._ended_by_callback()
         if run.is_finished and self._is_over:
@@ -639,6 +669,22 @@ class Run:
                 begins = isinstance(guard, callbacks.Doctor) and guard.rolled_back
                 if begins or self._is_over:
                     break
+
+
+def _check_extra_callbacks(extra_callbacks: Sequence[keras.callbacks.Callback]) -> None:
+    """Raises ValueError for a callback that would undo work whenever a call of `fit` ends."""
+    for callback in extra_callbacks:
+        if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights:
+            raise ValueError(
+                "A run calls `fit` several times, and each call would end with the weights of an "
+                "earlier step. Received: `EarlyStopping(restore_best_weights=True)`. Leave "
+                "`restore_best_weights` out; `evaluator` keeps the best model"
+            )
+        if isinstance(callback, keras.callbacks.CSVLogger) and not callback.append:
+            raise ValueError(
+                "A run calls `fit` several times, and each call would begin the file anew. "
+                "Received: `CSVLogger(append=False)`. Pass `append=True`"
+            )
 
 
 def _network(player: Player) -> str:

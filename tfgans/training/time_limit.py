@@ -1,7 +1,7 @@
 """Measures the time of a run, and ends it by time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,13 +83,15 @@ class TimeLimit(Callback):
     def restore(self, step: int) -> None:
         """Reads the time of a run that stands at `step`.
 
+        The time of this process since then is forgotten, also of a training that ended in an error.
+
         Raises:
             ValueError: If the file is damaged.
         """
         before = [spent for spent in read_time(self._table.path) if spent.step <= step]
-        if step and before:
-            self._seconds = before[-1].seconds
-            self._clock = StepClock(before[-1].cpu_seconds)
+        spent = before[-1] if before else TimeSpent(0, 0.0, 0.0)
+        self._began = None
+        self._seconds, self._clock = spent.seconds, StepClock(spent.cpu_seconds)
         self.reached = self._is_over()
 
     def seconds_left(self) -> float | None:
@@ -171,10 +173,9 @@ def read_time(path: Path) -> list[TimeSpent]:
     Raises:
         ValueError: If the file is damaged.
     """
-    rows = StepTable(path, _HEADER, writer="TimeLimit").rows()
-    try:
-        return [TimeSpent(int(step), float(wall), float(cpu)) for step, wall, cpu in rows]
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is damaged: {error}. Remove it to begin the time of the run anew"
-        ) from error
+    return StepTable(path, _HEADER, writer="TimeLimit").parsed(_to_time)
+
+
+def _to_time(cells: Sequence[str]) -> TimeSpent:
+    step, seconds, cpu_seconds = cells
+    return TimeSpent(int(step), float(seconds), float(cpu_seconds))

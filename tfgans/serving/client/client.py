@@ -68,8 +68,8 @@ class Client:
             looked up, and each of its addresses is tried, before the time can end. Default: 30.
         retries: Int of at least 0, repetitions of a request without a whole reply, after pauses of
             0.1 s, 0.2 s, 0.4 s, ..., at most 5 s: a request changes nothing, so it may arrive
-            twice. Replies are final, except for gRPC's UNAVAILABLE, which also stands for a server
-            that cannot be reached. Default: 3.
+            twice. Replies and timeouts are final, except for gRPC's UNAVAILABLE, which also stands
+            for a server that cannot be reached. Default: 3.
         batch_size: Int of at least 1, rows per request. Default: 64.
         headers: Strings by name: headers of all requests, in gRPC their metadata, for a proxy that
             asks for a password or token. Use them with "https://" only: other addresses send them

@@ -17,6 +17,7 @@ import numpy as np
 # The media type of arrays in NumPy's format, one after another in the order of their names.
 NPY = "application/x-npy"
 _DTYPES = {
+    "DT_HALF": "float16",
     "DT_FLOAT": "float32",
     "DT_DOUBLE": "float64",
     "DT_INT8": "int8",
@@ -30,8 +31,8 @@ _DTYPES = {
     "DT_BOOL": "bool",
     "DT_STRING": "string",
 }
-# TensorFlow Serving's REST API has no uint16.
-_JSON_DTYPES = set(_DTYPES.values()) - {"uint16"}
+# TensorFlow Serving's REST API has neither of the two others.
+_JSON_DTYPES = set(_DTYPES.values()) - {"float16", "uint16"}
 # NumPy's limit.
 _MOST_AXES = 64
 # The header of an array of 64 axes is shorter.

@@ -79,7 +79,8 @@ def parse_policy(text: str) -> VersionPolicy:
     if all(version.isdecimal() for version in versions):
         return VersionPolicy(None, tuple(map(int, versions)))
     raise ValueError(
-        f"Expected latest, latest:N with N of at least 1, all, or versions as 1,3. Received: {text}"
+        "`versions` must be latest, latest:N with N of at least 1, all, or numbers as 1,3. "
+        f"Received: {text!r}"
     )
 
 
@@ -92,9 +93,9 @@ def parse_labels(text: str) -> dict[str, int]:
     pairs = [pair.partition(":") for pair in text.split(",")]
     labels = {label: version for label, _, version in pairs}
     if not all(label and version.isdecimal() for label, version in labels.items()):
-        raise ValueError(f"Expected labels as stable:1,canary:2. Received: {text}")
+        raise ValueError(f"`labels` must be as stable:1,canary:2. Received: {text!r}")
     if len(labels) < len(pairs):
-        raise ValueError(f"Each label must have a single version. Received: {text}")
+        raise ValueError(f"`labels` must have a single version for each. Received: {text!r}")
     return {label: int(version) for label, version in labels.items()}
 
 

@@ -49,6 +49,7 @@ class ServedModel:
 
     Attributes:
         version: Int.
+        files: The states of the files that it is loaded from.
         signatures: `SignatureInfo` by name.
         metadata: The signatures as JSON values, as in TensorFlow Serving's REST API.
 
@@ -57,7 +58,7 @@ class ServedModel:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.version = int(folder.name)
+        self.version, self.files = int(folder.name), _files(folder)
         try:
             self._loaded = tf.saved_model.load(os.fspath(folder))
             self.metadata = _metadata(folder)
@@ -191,8 +192,9 @@ class ModelFolder:
         """Loads and drops versions as the policy says; returns whether any changed.
 
         The call blocks until all are loaded. A version is dropped after the versions that replace
-        it are loaded, and its running requests end. A version that does not load is logged,
-        appears in `status`, and is tried again when its files change.
+        it are loaded, and its running requests end. A version whose files have changed is loaded
+        again. A version that does not load is logged, appears in `status` unless it was loaded
+        before, and is tried again when its files change.
         """
         with self._lock:
             # A label of a version that is removed does not keep others from being loaded.
@@ -246,7 +248,7 @@ class ModelFolder:
         return self._replace(self._load_wanted(policy, labels))
 
     def _replace(self, models: Mapping[int, ServedModel]) -> bool:
-        if models.keys() == self.models.keys():
+        if models == self.models:
             return False
         self.models = models
         # Frees the old versions, whose functions are in reference cycles.
@@ -262,7 +264,7 @@ class ModelFolder:
             wanted = self._wanted(policy, folders)
             # Without a version to serve, those that are served stay.
             _check_labels(labels, wanted or list(self.models))
-            missing = [version for version in wanted if version not in models]
+            missing = [version for version in wanted if self._must_load(folders[version], models)]
             if not missing:
                 chosen = {version: models[version] for version in sorted(wanted)}
                 return chosen or self.models
@@ -272,8 +274,15 @@ class ModelFolder:
 
     def _wanted(self, policy: VersionPolicy, folders: Mapping[int, Path]) -> list[int]:
         return policy.choose(
-            version for version, folder in folders.items() if self._may_load(folder)
+            version
+            for version, folder in folders.items()
+            if version in self.models or self._may_load(folder)
         )
+
+    def _must_load(self, folder: Path, models: Mapping[int, ServedModel]) -> bool:
+        """Returns whether a version differs from that of `models`, or is missing there."""
+        model = models.get(int(folder.name))
+        return (model is None or model.files != _files(folder)) and self._may_load(folder)
 
     def _load(self, folder: Path) -> ServedModel | None:
         """Returns a version; None if it does not load, which is logged and remembered."""

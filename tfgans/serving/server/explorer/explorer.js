@@ -247,6 +247,9 @@ const loadStrip = lane("strip", async () => {
 // ---- Sliders of the latent ----
 
 function showSliders(pick) {
+  // There is a slider for each value of a vector.
+  $("latents").hidden = Array.isArray(pick.latent[0]);
+  if ($("latents").hidden) return;
   $("latents").disabled = false;
   if ($("sliders").children.length !== pick.latent.length) {
     $("sliders").replaceChildren(...pick.latent.map((_, i) => newSlider(i)));
