@@ -27,6 +27,7 @@ FIVE_SEEDS = ("limited_data",)
 def test_these_are_all():
     # These are of `tfgans sweep` and `tfgans compare`.
     others = {"fashion_mnist", "fashion_mnist_10_minutes", "fashion_mnist_four_pairs"}
+    others |= {"fashion_mnist_more_seeds"}
     assert {path.name for path in RESULTS.iterdir() if path.is_dir()} == {*NAMES, *others}
 
 
