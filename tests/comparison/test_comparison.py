@@ -458,6 +458,29 @@ def test_links_to_runs_are_followed(table, tmp_path_factory):
         assert search_runs(places).absent == missing
 
 
+@pytest.mark.parametrize(
+    ("smallest", "labels"),
+    [(0.3, {"0.5", "1", "2", "5", "10"}), (1e-3, {"0.01", "0.1", "1", "10"})],
+)
+def test_a_logarithmic_axis_has_few_plain_labels(smallest, labels, table):
+    name = next(iter(NAMES))
+    record_of(values_of(0, 0) | {name: smallest}).save(
+        table / "0-0" / "evaluation" / "evaluation.json"
+    )
+    figure = figures.seeds(Comparison(find_runs([table]), metrics=[name]))
+    figure.canvas.draw()
+    axis = figure.axes[0].xaxis
+    low, high = sorted(axis.get_view_interval())
+    shown = {
+        label.get_text()
+        for label, place in zip(axis.get_ticklabels(), axis.get_ticklocs(), strict=True)
+        if low <= place <= high
+    }
+    assert shown >= labels
+    assert len(shown) <= len(labels) + 2
+    assert not any(label.get_text() for label in axis.get_ticklabels(minor=True))
+
+
 def test_runs_that_end_early_stay_in_the_curves(table):
     for name, steps in (("0-0", (20, 40)), ("0-1", (20,)), ("0-2", (10, 40))):
         evaluate_in_training(table / name, {"recall": 0.5})

@@ -3,14 +3,14 @@
 import io
 import math
 import textwrap
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from PIL import Image, ImageDraw, ImageFont
 
 from tfgans.comparison.comparison import Comparison, Group
@@ -20,6 +20,8 @@ from tfgans.reports import plots
 
 # A number that spans more is drawn on a logarithmic axis.
 _WIDE_RANGE = 30.0
+# A logarithmic axis of fewer decades also has labels between them.
+_FEW_DECADES = 3
 _MAX_PANELS = 6
 _COLUMNS = 3
 _STYLES = ("-", "--", ":", "-.")
@@ -98,7 +100,7 @@ def seeds(comparison: Comparison) -> Figure | None:
             axis.axvline(floor, color="0.4", ls="--", lw=1)
             numbers.append(pd.Series([floor]))
         axis.set_title(arrow(name), fontsize=10)
-        _scale(axis.set_xscale, name, numbers)
+        _scale(axis, "x", name, numbers)
     axes[0, 0].set_yticks(range(len(groups)), labels)
     axes[0, 0].set_ylim(len(groups) - 0.5, -0.5)
     _hide_unused(axes, len(names))
@@ -168,7 +170,8 @@ def metric_curves(comparison: Comparison) -> Figure | None:
             axis.set_title(arrow(name), fontsize=10)
             axis.set_xlabel(label)
             _scale(
-                axis.set_yscale,
+                axis,
+                "y",
                 name,
                 [values.stack().dropna() for values in curves.values() if values.size],
             )
@@ -420,14 +423,23 @@ def _draw(axis: Axes, values: pd.DataFrame, place: int, label: str) -> None:
     plots.curve(axis, values.columns, runs, label=label, color=color, style=style)
 
 
-def _scale(set_scale: Callable[[str], None], name: str, series: Sequence[pd.Series]) -> None:
+def _scale(
+    axes: Axes, direction: Literal["x", "y"], name: str, series: Sequence[pd.Series]
+) -> None:
     """Makes an axis logarithmic if its numbers have no upper end, and span orders of magnitude."""
     quantity = quantity_of(name)
     if not len(series) or (quantity is not None and math.isfinite(quantity.high)):
         return
     values = np.concatenate([np.asarray(each, np.float64) for each in series])
-    if len(values) and values.min() > 0 and values.max() / values.min() > _WIDE_RANGE:
-        set_scale("log")
+    if not len(values) or values.min() <= 0 or values.max() / values.min() <= _WIDE_RANGE:
+        return
+    axes.set(**{f"{direction}scale": "log"})
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[direction]
+    # Few labels, such as 0.1, 0.2, 0.5, 1: those that Matplotlib adds between the decades overlap.
+    decades = math.log10(values.max() / values.min())
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < _FEW_DECADES else (1,)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _legend(figure: Figure, axis: Axes) -> None:
