@@ -43,11 +43,7 @@ def check_networks(
         _check_labels(role, player.network, num_classes)
     output = shapes.output_shape(generator.network, "generator")
     expected = shapes.input_shape(discriminator.network, "discriminator")
-    matches = len(output) == len(expected) and all(
-        size is None or wanted is None or size == wanted
-        for size, wanted in zip(output, expected, strict=True)
-    )
-    if not matches:
+    if not shapes.are_compatible(output, expected):
         raise ValueError(
             "The generator's output must have the shape of the discriminator's input. "
             f"Received: generator output {output}, discriminator input {expected}. "

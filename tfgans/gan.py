@@ -1462,9 +1462,7 @@ class GAN(keras.Model):
                 "Compile the model before training. Received: a model without optimizers"
             )
         expected, received = self.data_shape, source.data_shape
-        if len(expected) != len(received) or any(
-            want not in (None, size) for want, size in zip(expected, received, strict=True)
-        ):
+        if not shapes.are_compatible(expected, received):
             raise ValueError(
                 f"{source.name!r} must have examples of the discriminator's input shape "
                 f"{expected}. Received: {received}. Use other data, or networks for that shape"

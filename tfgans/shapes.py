@@ -32,6 +32,14 @@ def with_labels(batch: tf.Tensor, labels: tf.Tensor | None) -> Inputs:
     return batch if labels is None else [batch, labels]
 
 
+def are_compatible(first: Sequence[int | None], second: Sequence[int | None]) -> bool:
+    """Returns whether two shapes have the same rank and sizes; a size that is None fits any."""
+    return len(first) == len(second) and all(
+        left is None or right is None or left == right
+        for left, right in zip(first, second, strict=True)
+    )
+
+
 def output_shape(network: keras.Model, role: str) -> tuple[int | None, ...]:
     """Returns the output shape of a built network with a single output tensor."""
     _refuse_dictionary(getattr(network, "output", None), role)

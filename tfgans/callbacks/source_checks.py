@@ -1,5 +1,6 @@
 """Checks that the examples of a callback fit the model."""
 
+from tfgans import shapes
 from tfgans.data import Source
 from tfgans.gan import GAN
 
@@ -13,10 +14,7 @@ def check_source(name: str, source: Source, gan: GAN) -> None:
         gan: The model; sizes of its examples that are None fit any size.
     """
     expected, received = gan.data_shape, source.data_shape
-    fits = len(expected) == len(received) and all(
-        want in (None, size) for want, size in zip(expected, received, strict=True)
-    )
-    if not fits:
+    if not shapes.are_compatible(expected, received):
         raise ValueError(
             f"`{name}` must have examples of the shape that the model takes, {expected}. Received: "
             f"{source.name!r} of shape {received}"
