@@ -31,6 +31,8 @@ def save(folder):
             [spec(tf.bfloat16, [None], "x")],
         ),
         "bfloat16_output": (lambda x: {"y": tf.cast(x, tf.bfloat16)}, [spec(f32, [None], "x")]),
+        "uint16_input": (lambda x: {"y": tf.cast(x, f32)}, [spec(tf.uint16, [None], "x")]),
+        "uint16_output": (lambda x: {"y": tf.cast(x, tf.uint16)}, [spec(f32, [None], "x")]),
         "half_output": (lambda x: {"y": tf.cast(x, tf.float16)}, [spec(f32, [None], "x")]),
         "half_input": (lambda x: {"y": tf.cast(x, f32)}, [spec(tf.float16, [None], "x")]),
         "text": (lambda text: {"y": tf.identity(text)}, [spec(text, [None], "text")]),

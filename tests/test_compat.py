@@ -20,6 +20,14 @@ def test_every_entry_has_a_test():
     assert tested == set(compat.__all__)
 
 
+def test_of_is_loss_tracker():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.mine = keras.metrics.Mean("loss")
+    assert [compat.is_loss_tracker(model, metric) for metric in model.metrics] == [True, False]
+    assert not hasattr(model, "loss_tracker")
+
+
 def test_of_all_layers():
     inner = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     wrapped = keras.layers.TimeDistributed(inner)

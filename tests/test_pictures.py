@@ -23,12 +23,28 @@ def test_small_images_are_enlarged_without_blur():
     assert (grid[2:26, 26:50] == 255).all()
 
 
-@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("channels", [2, 5])
 def test_odd_channels_are_shown_by_the_first(channels):
     images = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, channels))
-    shown = 3 if channels == 4 else 1
+    shown = 3 if channels == 5 else 1
     expected = pictures.image_grid(images[..., :shown])
     np.testing.assert_array_equal(pictures.image_grid(images), expected)
+
+
+def test_transparent_pixels_show_the_gray_of_the_gaps():
+    images = np.random.default_rng(0).uniform(-1, 1, (1, 48, 48, 4))
+    images[0, :, :16, 3], images[0, :, 16:32, 3] = -1, 1
+    rgba = Image.fromarray(np.round((images[0] + 1) * 127.5).astype(np.uint8))
+    gray = Image.new("RGBA", rgba.size, (64, 64, 64, 255))
+    expected = np.asarray(Image.alpha_composite(gray, rgba).convert("RGB"), int)
+    shown = pictures.image_grid(images)[2:-2, 2:-2]
+    np.testing.assert_allclose(shown, expected, atol=1)  # PIL rounds otherwise.
+    assert (shown[:, :16] == 64).all()
+    # Without transparency the picture is that of RGB.
+    opaque = images[:, :, 16:32]
+    for show in (pictures.image_grid, pictures.text):
+        np.testing.assert_array_equal(show(opaque), show(opaque[..., :3]))
+    assert not pictures.text(images[:, :, :16]).strip()
 
 
 def test_points_that_are_not_finite_are_left_out():
@@ -44,6 +60,19 @@ def test_png_holds_the_picture(tmp_path, shape):
     stored = np.asarray(Image.open(tmp_path / "out.png"))
     np.testing.assert_array_equal(stored.reshape(pixels.shape), pixels)
     assert pixels.std() > 0
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_files_hold_the_images(tmp_path, channels):
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 5, 7, channels))
+    pictures.save_files(tmp_path / "new", images)
+    for index, expected in enumerate(np.round((images + 1) * 127.5)):
+        with Image.open(tmp_path / "new" / f"0000{index}.png") as image:
+            assert image.mode == ("L", "LA", "RGB", "RGBA")[channels - 1]
+            np.testing.assert_array_equal(np.asarray(image).reshape(expected.shape), expected)
+    for shape in [(2, 5, 7, 5), (2, 5)]:
+        with pytest.raises(ValueError, match=r"PNG files hold images .* of up to 4 channels"):
+            pictures.save_files(tmp_path / "other", np.zeros(shape))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -64,6 +93,13 @@ def test_component_rows_hold_every_image_beside_its_weight(channels):
         assert abs(rows.mean() - 24) < 3
         assert len(rows) >= 8
     assert not np.array_equal(labels[2:50], labels[52:100])
+
+
+def test_titles_show_letters_beyond_ascii():
+    samples = np.zeros((1, 1, 8, 8, 1))
+    titles = ["\xfc", "\xf6", "\u0416", "\u03b4", "\ue000"]  # The last has no letter: a box.
+    shown = {pictures.titled_rows(samples, [title]).tobytes() for title in titles}
+    assert len(shown) == len(titles)
 
 
 def test_classes_have_rows_of_their_names():
@@ -94,9 +130,10 @@ def test_labels_of_low_rows_do_not_overlap():
     half = (len(picture) - 2) // 2
     first, second = picture[1 : half + 1, :margin], picture[half + 1 : 2 * half + 1, :margin]
     np.testing.assert_array_equal(first, second)
-    # The image lies in the middle of its row.
+    # The image lies in the middle of its row, which begins after a gap of 2.
+    middle = 2 + (half - 2 - 1) // 2
     (lines,) = np.nonzero((picture[:, margin + 2] != 64).any(axis=-1))
-    assert lines.tolist() == [half // 2, half // 2 + half]
+    assert lines.tolist() == [middle, middle + half]
 
 
 def test_component_plot_has_a_color_and_a_weight_each():

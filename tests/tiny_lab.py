@@ -52,7 +52,7 @@ def lab(*arms, **changes):
                 "It rises",
                 "Nobody",
                 "end",
-                lambda rows: [path[-1] for path in rows["path"]],
+                lambda rows: list(rows.groupby("seed")["end"].min()),
                 above=0.0,
             ),
             Claim("It flies", "Nobody", "needs wings"),

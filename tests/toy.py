@@ -81,12 +81,15 @@ def table(path):
 
 
 def scalars(folder):
-    """What TensorBoard shows: values by (step, tag)."""
-    return {
-        (event.step, value.tag): tf.make_ndarray(value.tensor)
+    """What TensorBoard shows: values by (step, tag); of a step that was written again, the last."""
+    events = [
+        tf.compat.v1.Event.FromString(record.numpy())
         for path in folder.iterdir()
         for record in tf.data.TFRecordDataset(str(path))
-        for event in [tf.compat.v1.Event.FromString(record.numpy())]
+    ]
+    return {
+        (event.step, value.tag): tf.make_ndarray(value.tensor)
+        for event in sorted(events, key=lambda event: event.wall_time)
         for value in event.summary.value
     }
 

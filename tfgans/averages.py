@@ -40,19 +40,6 @@ def check_precision(network: keras.Model) -> None:
         )
 
 
-def warmed_up_decay(decay: float, step: keras.Variable) -> tf.Tensor:
-    """Returns the decay in force: min(decay, (1 + step) / (10 + step)), float32 scalar.
-
-    As in `tf.train.ExponentialMovingAverage`.
-
-    Args:
-        decay: Float in [0, 1).
-        step: Training steps done, at least 1.
-    """
-    done = tf.cast(tf.convert_to_tensor(step), tf.float32)
-    return tf.minimum(decay, (1.0 + done) / (10.0 + done))
-
-
 def move_average(average: keras.Model, network: keras.Model, decay: tf.Tensor) -> None:
     """Moves each weight of `average` towards that of `network`.
 

@@ -72,10 +72,9 @@ def check_callbacks(
         saves_models = isinstance(callback, keras.callbacks.ModelCheckpoint)
         if saves_models and not callback.save_weights_only:
             check_model_path(callback.filepath)
-        if not saves_models or callback.save_best_only:
-            _check_monitor(callback, log_names, validates)
-        elif callback.mode == "auto" and callback.monitor not in ("loss", "val_loss"):
-            # Keras does not read the monitor, but must know its direction.
+        # Without `save_best_only` Keras does not read the monitor, but must know its direction.
+        is_read = not saves_models or callback.save_best_only
+        if is_read or (callback.mode == "auto" and callback.monitor not in ("loss", "val_loss")):
             _check_monitor(callback, log_names, validates)
 
 

@@ -68,7 +68,7 @@ def positive_int(name: str, value: Any) -> int:
 
 def int_at_least(name: str, value: Any, minimum: int) -> int:
     """Returns `value` as an int of at least `minimum`, or raises ValueError."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < minimum:
+    if not _is_integer(value) or int(value) < minimum:
         raise ValueError(
             f"`{name}` must be an integer of at least {minimum}. Received: {short(value)}"
         )
@@ -77,11 +77,15 @@ def int_at_least(name: str, value: Any, minimum: int) -> int:
 
 def integer(name: str, value: Any) -> int:
     """Returns `value` as an int in the int64 range, or raises ValueError."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if not _is_integer(value):
         raise ValueError(f"`{name}` must be an integer. Received: {short(value)}")
     if not -(2**63) <= int(value) < 2**63:
         raise ValueError(f"`{name}` must fit in 64 bits. Received: {short(value)}")
     return int(value)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _is_finite(value: Any) -> bool:
@@ -171,9 +175,6 @@ def shape(name: str, value: Iterable[int], *, rank: int | None = None) -> tuple[
     sizes: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else ()
     expected = "positive integers" if rank is None else f"{rank} positive integers"
     wrong_rank = len(sizes) != rank if rank is not None else not sizes
-    if wrong_rank or any(
-        isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 1
-        for size in sizes
-    ):
+    if wrong_rank or any(not _is_integer(size) or size < 1 for size in sizes):
         raise ValueError(f"`{name}` must be a tuple of {expected}. Received: {short(value)}")
     return tuple(int(size) for size in sizes)

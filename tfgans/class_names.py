@@ -1,9 +1,14 @@
 """The names of classes, as pictures and pages show them, and the lookup of a class by its name."""
 
+import difflib
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from tfgans import checks
+
+# Names in an error.
+_NUM_LISTED = 20
 
 
 def fill(num_classes: int, class_names: Sequence[str] | None) -> tuple[str, ...]:
@@ -58,19 +63,29 @@ def check_order(
 def number(label: Any, class_names: Sequence[str] | None) -> int:
     """Returns the number of the class that `label` names: its name, else its number as text.
 
+    Accented letters match however they are encoded: file names of macOS spell them in two codes.
+
     Args:
         label: String.
         class_names: Names of the classes 0, 1, ..., or None if they have no names.
 
     Raises:
-        ValueError: If it is neither; the names are listed.
+        ValueError: If it is neither; up to 20 of the names are listed.
     """
     names = tuple(class_names or ())
-    if label in names:
-        return names.index(label)
+    composed = [unicodedata.normalize("NFC", name) for name in names]
+    label = unicodedata.normalize("NFC", label) if isinstance(label, str) else label
+    if label in composed:
+        return composed.index(label)
     if isinstance(label, str) and label.isascii() and label.isdigit():
         return int(label)
-    known = f": {', '.join(names)}" if names else ". These classes have no names"
+    listed = [repr(name) if "," in name else name for name in names[:_NUM_LISTED]]
+    if len(names) > _NUM_LISTED:
+        listed.append("...")
+    known = f": {', '.join(listed)}" if names else ". These classes have no names"
+    close = difflib.get_close_matches(str(label), composed, n=1)
+    hint = f". Did you mean {close[0]!r}?" if close else ""
     raise ValueError(
-        f"A class must be a number from 0 on, or a name{known}. Received: {checks.short(label)}"
+        f"A class must be a number from 0 on, or a name{known}. "
+        f"Received: {checks.short(label)}{hint}"
     )

@@ -31,6 +31,7 @@ __all__ = [
     "adam_moments",
     "all_layers",
     "inside_xla",
+    "is_loss_tracker",
     "op_def_registry",
     "optimized_variables",
     "optimizer_slots",

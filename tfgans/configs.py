@@ -1,5 +1,6 @@
 """Configs of networks without what does not change their outputs."""
 
+from collections.abc import Callable
 from typing import Any
 
 # Settings that Keras counts in a process, or that only its loading reads.
@@ -8,11 +9,27 @@ _INCIDENTAL = frozenset({"name", "module", "registered_name", "build_config", "s
 _REFERENCES = frozenset({"keras_history", "input_layers", "output_layers"})
 
 
+def without(config: Any, is_left_out: Callable[[str], bool]) -> Any:
+    """Returns a config without some of its settings, at any depth.
+
+    Args:
+        config: JSON values.
+        is_left_out: Function of the name of a setting.
+    """
+    if isinstance(config, dict):
+        return {
+            key: without(value, is_left_out)
+            for key, value in config.items()
+            if not is_left_out(str(key))
+        }
+    if isinstance(config, list):
+        return [without(value, is_left_out) for value in config]
+    return config
+
+
 def essential(config: Any) -> Any:
     """Returns a config without the settings that do not change the output, at any depth."""
-    if isinstance(config, dict):
-        return {key: essential(value) for key, value in config.items() if key not in _INCIDENTAL}
-    return [essential(value) for value in config] if isinstance(config, list) else config
+    return without(config, _INCIDENTAL.__contains__)
 
 
 def renamed(config: Any) -> Any:

@@ -168,38 +168,27 @@ def unsaved_arguments(model: keras.Model) -> list[str]:
 
 
 def _check_labels(role: str, network: keras.Model, num_classes: int | None) -> None:
-    if shapes.takes_labels(network) == (num_classes is not None):
-        _check_classes(role, network, num_classes)
-        return
-    if num_classes is not None:
+    if num_classes is None:
+        if not shapes.takes_labels(network):
+            return
+        raise ValueError(
+            f"The {role} takes labels, so the model must know the number of classes. Received: "
+            f"{network.name!r} with a second input, and num_classes=None. Pass `num_classes`"
+        )
+    if not shapes.takes_labels(network):
         raise ValueError(
             f"With `num_classes` the {role} must take two inputs: a tensor, and labels of shape "
             f"[batch]. Received: {network.name!r}, which takes no labels. Build it with the same "
             "`num_classes`, or leave `num_classes` out"
         )
-    raise ValueError(
-        f"The {role} takes labels, so the model must know the number of classes. Received: "
-        f"{network.name!r} with a second input, and num_classes=None. Pass `num_classes`"
-    )
-
-
-def _check_classes(role: str, network: keras.Model, num_classes: int | None) -> None:
-    if num_classes is None:
-        return
-    # Only layers of this package: in others the name may mean something else.
-    package_layers = [
-        layer
-        for layer in compat.all_layers(network)
-        if type(layer).__module__.startswith("tfgans.")
-    ]
-    other_counts = {getattr(layer, "num_classes", num_classes) for layer in package_layers} - {
-        num_classes
-    }
-    if other_counts:
-        raise ValueError(
-            f"The {role} must be built for the classes of the model, {num_classes}. Received: "
-            f"{network.name!r}, built with num_classes={other_counts.pop()}"
-        )
+    for layer in compat.all_layers(network):
+        count = getattr(layer, "num_classes", num_classes)
+        # Only layers of this package: in others the name may mean something else.
+        if count != num_classes and type(layer).__module__.startswith("tfgans."):
+            raise ValueError(
+                f"The {role} must be built for the classes of the model, {num_classes}. Received: "
+                f"{network.name!r}, built with num_classes={count}"
+            )
 
 
 def _check_penalty(

@@ -40,7 +40,7 @@ from tfgans.layers import InstanceNoise
 from tfgans.logs import LogMeans
 from tfgans.mixtures import components_of, perturbation
 from tfgans.objectives import Objective
-from tfgans.penalties import Penalty, PenaltySum
+from tfgans.penalties import Penalty, PenaltySum, clip_weights
 from tfgans.players import DiscriminatorPlayer, GeneratorPlayer, Player
 from tfgans.random import ReservedStep, Role, RowDraws, Stream
 from tfgans.refinement import Langevin
@@ -222,18 +222,21 @@ class GAN(keras.Model):
         self.discriminator_player = discriminator_player
         self._set_generator(generator_player, average)
         self._log_means = LogMeans(self._log_names())
-        self._step = self.add_weight(
-            name="step",
+        self._step = self._add_counter("step")
+        self._rollbacks = 0
+        self._tuner = StepsPerExecutionTuner([])
+        self._begins_training = False
+        self.built = True
+
+    def _add_counter(self, name: str) -> keras.Variable:
+        return self.add_weight(
+            name=name,
             shape=(),
             dtype="int64",
             initializer="zeros",
             trainable=False,
             aggregation="only_first_replica",
         )
-        self._rollbacks = 0
-        self._tuner = StepsPerExecutionTuner([])
-        self._begins_training = False
-        self.built = True
 
     def _check_scope(self, generator: keras.Model, discriminator: keras.Model) -> None:
         """Raises ValueError if the strategy in scope did not create the variables of a part."""
@@ -985,8 +988,9 @@ class GAN(keras.Model):
             averages.move_average(self.ema_generator, self.generator, self._average_decay())
 
     def _average_decay(self) -> tf.Tensor:
-        """Returns the decay of the generator's average in this step."""
-        return averages.warmed_up_decay(0.0 if self.ema is None else self.ema, self._step)
+        """Returns the decay of the generator's average in this step; see `ema` of the class."""
+        done = tf.cast(tf.convert_to_tensor(self._step), tf.float32)
+        return tf.minimum(self.ema or 0.0, (1.0 + done) / (10.0 + done))
 
     def _penalty_weight(self, penalty: Penalty | PenaltySum) -> float | tf.Tensor:
         """Returns the factor of the mean penalty in this step."""
@@ -996,19 +1000,17 @@ class GAN(keras.Model):
         self, loss: Callable[..., tuple[tf.Tensor, Logs]], *examples: tf.Tensor | None
     ) -> None:
         """Updates the discriminator, adapts what depends on its logits, and clips its weights."""
-        self._adapt_to_logits(self._minimize(self.discriminator_player, loss, *examples))
-        if self.weight_clip is not None:
-            self.discriminator_player.clip(self.weight_clip)
-
-    def _adapt_to_logits(self, sums: tf.Tensor) -> None:
-        """Adapts noise, augmentation and regularizers, with the sums behind an update's logs."""
+        player, means = self.discriminator_player, self._log_means
+        sums = self._minimize(player, loss, *examples)
         if self._views.is_adaptive or self.regularizers:
-            sums, means = replicas.sum_over_replicas(sums), self._log_means
+            sums = replicas.sum_over_replicas(sums)
             self._views.adapt(means, sums)
             for regularizer in self.regularizers:
                 regularizer.adapt(
                     means.mean_of("real_logits", sums), means.mean_of("fake_logits", sums)
                 )
+        if self.weight_clip is not None:
+            clip_weights(player.network_variables, self.weight_clip)
 
     def _minimize(
         self,
@@ -1140,7 +1142,8 @@ class GAN(keras.Model):
             )
             num = shapes.batch_size(real)
             # Each replica counts its examples.
-            num_seen = replicas.sum_over_replicas(self._log_means.count_of("discriminator_loss"))
+            totals = replicas.sum_over_replicas(tf.convert_to_tensor(self._log_means.totals))
+            num_seen = self._log_means.number_of("discriminator_loss", totals)
             stream = Stream(random.key(self.seed, ReservedStep.EVALUATION, num_seen))
 
             def measure() -> tf.Tensor:
@@ -1436,9 +1439,10 @@ class GAN(keras.Model):
 
     @property
     def _needs_equal_batches(self) -> bool:
-        """Whether all batches must have the same size."""
-        both = self.players.values()
-        return players.needs_equal_batches(*both, num_micro_batches=self._num_micro_batches)
+        """Whether all batches must have the same size, because they are cut into parts."""
+        return self._num_micro_batches > 1 or any(
+            player.routing == "slices" or player.group_size > 1 for player in self.players.values()
+        )
 
     def _set_batch_size(self, num: int) -> None:
         """Sets the examples of an update; raises ValueError if it cannot have so many."""
@@ -1688,19 +1692,10 @@ class GAN(keras.Model):
         line_length: int | None = None,
         positions: Sequence[float] | None = None,
         print_fn: Callable[..., None] | None = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Sequence[str] | None = None,
+        **options: Any,
     ) -> None:
         """Prints Keras's table of the networks, and the parts of the game; see `keras.Model`."""
-        super().summary(
-            line_length=line_length,
-            positions=positions,
-            print_fn=print_fn,
-            expand_nested=expand_nested,
-            show_trainable=show_trainable,
-            layer_range=layer_range,
-        )
+        super().summary(line_length, positions, print_fn, **options)
         parts = {
             "Objective": self.objective,
             "Penalty": self.current_penalty,
@@ -1739,13 +1734,8 @@ class GAN(keras.Model):
                 "of rollbacks. Train again"
             )
         # Keras names variables by their number: the step, and those that a subclass adds.
-        names = [name for name in list(store.keys()) if name.isdigit()]
-        if not names:
-            raise ValueError(
-                "The file must be of this version of tfgans. Received: a file without the "
-                "variables of the model. Train again"
-            )
-        super().load_own_variables({name: store[name] for name in names})
+        numbered = {name: store[name] for name in list(store.keys()) if name.isdigit()}
+        super().load_own_variables(numbered)
         self._rollbacks = int(np.asarray(store["rollbacks"]))
         count = self.generator_player.num_components
         if "components" in list(store.keys()) and self.generator_player.is_mixture:

@@ -56,12 +56,8 @@ class LogMeans(keras.metrics.Metric):
         return tf.math.divide_no_nan(sums[0, index], sums[1, index])
 
     def number_of(self, name: str, sums: tf.Tensor) -> tf.Tensor:
-        """Returns the number of examples in an entry of `sums`."""
+        """Returns the number of examples in an entry of `sums`, or of `totals`."""
         return sums[1, self.names.index(name)]
-
-    def count_of(self, name: str) -> tf.Tensor:
-        """Returns the number of examples in the mean of an entry, on this replica."""
-        return tf.convert_to_tensor(self.totals)[1, self.names.index(name)]
 
     def result(self) -> dict[str, tf.Tensor]:
         """Returns the means by name; 0 of no examples."""

@@ -405,13 +405,9 @@ def _check_learning_rate(optimizer: Optimizer) -> None:
         raise ValueError(
             "A learning rate must be a number or a `keras.optimizers.schedules` object, so that a "
             f"saved model can be loaded again. Received: {optimizer.name!r} with "
-            f"{_described(rate)}. Use a schedule, or register yours with "
+            f"a {str(rate.get('class_name')).strip('_')}. Use a schedule, or register yours with "
             "`keras.saving.register_keras_serializable`"
         ) from error
-
-
-def _described(rate: dict[str, object]) -> str:
-    return "a lambda" if rate.get("class_name") == "__lambda__" else str(rate.get("class_name"))
 
 
 def _computes_in_float16(network: keras.Model) -> bool:

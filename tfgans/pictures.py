@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,9 @@ def image_grid(images: np.ndarray) -> np.ndarray:
     """Returns a picture, uint8 [height, width, 1 or 3], of images laid out row by row.
 
     Args:
-        images: float [num, height, width, channels] in [-1, 1]. Three channels and more are shown
-            as RGB by the first three, fewer as gray by the first.
+        images: float [num, height, width, channels] in [-1, 1]. Four channels are shown as RGBA
+            on the gray of the gaps, three or more than four as RGB by the first three, fewer as
+            gray by the first.
 
     Raises:
         ValueError: If these are not images, or there are none.
@@ -133,7 +135,7 @@ def save_png(path: str | os.PathLike[str], samples: np.ndarray) -> np.ndarray:
 
 
 def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
-    """Writes a picture, uint8 [height, width, 1 or 3], as a PNG, atomically."""
+    """Writes a picture, uint8 [height, width, 1 to 4], as a PNG, atomically."""
     from PIL import Image
 
     with files.atomic_write(path) as temporary:
@@ -142,13 +144,34 @@ def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
         )
 
 
+def save_files(folder: str | os.PathLike[str], images: np.ndarray) -> None:
+    """Writes each image as a PNG file of its size, named `00000.png`, `00001.png` and so on.
+
+    Args:
+        folder: The folder; it is made if it is missing.
+        images: float [num, height, width, channels] in [-1, 1]: gray, gray and alpha, RGB or RGBA.
+
+    Raises:
+        ValueError: If these are not images of up to four channels.
+    """
+    if images.ndim != 4 or images.shape[-1] > 4:
+        raise ValueError(
+            "PNG files hold images [num, height, width, channels] of up to 4 channels. Received: "
+            f"shape {images.shape}"
+        )
+    for index, pixels in enumerate(to_uint8(images)):
+        write_png(files.path(folder) / f"{index:05}.png", pixels)
+
+
 def text(images: np.ndarray) -> str:
     """Returns small images side by side as characters, two for each pixel, for a terminal.
 
     Args:
-        images: float [num, height, width, channels] in [-1, 1]; channels are averaged.
+        images: float [num, height, width, channels] in [-1, 1]; channels are averaged, of RGBA
+            in front of black.
     """
-    levels = to_uint8(images).mean(axis=-1) * (len(_INK) - 1) / 255
+    pixels = _composite(images, 0) if images.shape[-1] == 4 else to_uint8(images)
+    levels = pixels.mean(axis=-1) * (len(_INK) - 1) / 255
     ink = np.array(list(_INK))[levels.round().astype(int)]
     rows = ink.repeat(2, axis=2).transpose(1, 0, 2)
     return "\n".join("  ".join("".join(tile) for tile in row).rstrip() for row in rows)
@@ -163,11 +186,13 @@ def _lay_out(
     ascending order.
     """
     channels = 3 if images.shape[-1] >= 3 else 1
-    num, height, width, _ = images.shape
+    is_rgba = images.shape[-1] == 4
+    pixels = _composite(images, _BACKGROUND) if is_rgba else to_uint8(images[..., :channels])
+    num, height, width, _ = pixels.shape
     places = range(num) if cells is None else cells
     rows = places[-1] // columns + 1
     scale = max(1, round(_TILE_SIDE / max(height, width)))
-    tiles = to_uint8(images[..., :channels]).repeat(scale, axis=1).repeat(scale, axis=2)
+    tiles = pixels.repeat(scale, axis=1).repeat(scale, axis=2)
     cell_height = max(height * scale, row_height) + _GAP
     cell_width = width * scale + _GAP
     shape = (rows * cell_height + _GAP, columns * cell_width + _GAP, channels)
@@ -178,6 +203,13 @@ def _lay_out(
         left = _GAP + place % columns * cell_width
         grid[top : top + height * scale, left : left + width * scale] = tile
     return grid
+
+
+def _composite(images: np.ndarray, background: int) -> np.ndarray:
+    """Returns RGBA images in [-1, 1] as RGB, uint8, in front of a level of gray."""
+    pixels = to_uint8(images)
+    opacity = pixels[..., 3:] / 255
+    return np.rint(opacity * pixels[..., :3] + (1 - opacity) * background).astype(np.uint8)
 
 
 def _groups(groups: Sequence[np.ndarray], titles: Sequence[str], legend: str) -> np.ndarray:
@@ -196,9 +228,12 @@ def _short(title: str) -> str:
 
 def _titled_rows(groups: Sequence[np.ndarray], titles: Sequence[str]) -> np.ndarray:
     """Returns uint8 pixels of groups of images, each from a new row on, its title at the left."""
+    import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 
-    font = ImageFont.load_default(_FONT_SIZE)
+    # PIL's default font has ASCII letters only.
+    font_file = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    font = ImageFont.truetype(font_file, _FONT_SIZE)
     ends = [font.getbbox(title)[2:] for title in titles]
     margin = math.ceil(max(right for right, _ in ends)) + 2 * _MARGIN
     text_height = math.ceil(max(bottom for _, bottom in ends))

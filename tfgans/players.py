@@ -21,7 +21,7 @@ from tfgans.mixtures import Mixture, MixtureDiscriminator, MixtureGenerator, com
 from tfgans.mixtures.idle_components import restore_idle_components
 from tfgans.mixtures.mixture import holds_mixture
 from tfgans.mixtures.routing import assignment_order, slice_sizes
-from tfgans.penalties import Penalty, PenaltySum, clip_weights
+from tfgans.penalties import Penalty, PenaltySum
 from tfgans.random import Role, Stream
 from tfgans.types import Config, Inputs
 from tfgans.weighted import Weighted
@@ -146,11 +146,8 @@ class Player:
                 "normalization, more replicas, or no micro-batches"
             )
 
-    def check_resizable(self) -> None:
-        """Raises ValueError if `take_components` would raise it for any `indices`."""
-        self._resizable_mixture()
-
-    def _resizable_mixture(self) -> Mixture:
+    def check_resizable(self) -> Mixture:
+        """Returns the mixture, or raises ValueError if its components cannot change."""
         if self._mixture is None:
             raise ValueError(
                 "Only a mixture has components to drop or to split. Received: "
@@ -174,7 +171,7 @@ class Player:
             ValueError: If the network is not a mixture of components with the same architecture, or
                 the optimizer has state that is not specific to one variable.
         """
-        mixture = self._resizable_mixture()
+        mixture = self.check_resizable()
         changed = mixture.take_components(indices)
         player = type(self)(changed)
         if self.optimizer is not None:
@@ -407,7 +404,7 @@ class Player:
         if self._separate_weights is not None:
             # The last of `_sources`; before the optimizer, which may change the loss scale.
             *gradients, scaled = gradients
-            weight_gradient = self._unscaled(scaled, gradients)
+            weight_gradient = _unscaled(scaled, gradients, optimizer)
         variables = self.network.trainable_variables
         if mixture is not None and mixture.routing == "categorical" and self.num_components > 1:
             with restore_idle_components(self.components, variables, optimizer, gradients):
@@ -431,17 +428,6 @@ class Player:
             None if gradient is None else tf.where(anywhere, float("nan"), gradient)
             for gradient in gradients
         ]
-
-    def _unscaled(
-        self, gradient: tf.Tensor, other_gradients: Sequence[tf.Tensor | None]
-    ) -> tf.Tensor:
-        """Returns the gradient without the loss scale; NaN where the optimizer skips the step."""
-        if self.optimizer is None:
-            return gradient
-        unscaled = gradient / self.optimizer.scale_loss(1.0)
-        if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            return unscaled
-        return tf.where(optimizers.all_finite(other_gradients), unscaled, float("nan"))
 
 
 class GeneratorPlayer(Player):
@@ -622,10 +608,6 @@ class DiscriminatorPlayer(Player):
             )
         return penalty_of(self.network, batch, 0)[:, tf.newaxis]
 
-    def clip(self, limit: float) -> None:
-        """Moves all parameters of the networks into [-limit, limit]."""
-        clip_weights(self.network_variables, limit)
-
 
 def check_batch_size(num: int, *players: Player, num_replicas: int, accumulate_steps: int) -> None:
     """Raises ValueError unless an update can have `num` examples.
@@ -652,13 +634,6 @@ def check_batch_size(num: int, *players: Player, num_replicas: int, accumulate_s
                 "(`MinibatchStdDev`), so it needs multiples of them in each slice or micro-batch. "
                 f"Received: {num} examples, which make parts of {min(sizes)} to {max(sizes)}"
             )
-
-
-def needs_equal_batches(*players: Player, num_micro_batches: int) -> bool:
-    """Returns whether all batches must have the same size, because they are cut into parts."""
-    return num_micro_batches > 1 or any(
-        player.routing == "slices" or player.group_size > 1 for player in players
-    )
 
 
 def match_rows(rows: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
@@ -705,6 +680,18 @@ def _micro_batches(batch: tf.Tensor, num_micro_batches: int) -> tf.Tensor:
         )
     size = -1 if num_rows is None else num_rows // num_micro_batches
     return tf.reshape(batch, [num_micro_batches, size, *batch.shape[1:]])
+
+
+def _unscaled(
+    gradient: tf.Tensor,
+    other_gradients: Sequence[tf.Tensor | None],
+    optimizer: keras.optimizers.Optimizer,
+) -> tf.Tensor:
+    """Returns the gradient without the loss scale; NaN where the optimizer skips the step."""
+    unscaled = gradient / optimizer.scale_loss(1.0)
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return unscaled
+    return tf.where(optimizers.all_finite(other_gradients), unscaled, float("nan"))
 
 
 def _after(

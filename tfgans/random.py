@@ -19,7 +19,8 @@ import contextvars
 import enum
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeAlias
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -46,6 +47,7 @@ _first_row: contextvars.ContextVar[tf.Tensor | None] = contextvars.ContextVar(
 )
 
 Integer: TypeAlias = int | np.integer | tf.Tensor
+T = TypeVar("T")
 
 
 @enum.unique
@@ -165,6 +167,9 @@ class Stream:
         latent_noise: Float, the standard deviation of noise that is added to the latents that
             `GAN.latents_of_update` draws, for fakes near those of the unchanged latents. Default:
             0, none.
+
+    Attributes:
+        latent_noise_was_taken: Bool, whether latents have the noise.
     """
 
     def __init__(
@@ -172,17 +177,12 @@ class Stream:
     ) -> None:
         self.update = update
         self._key, self._latent_noise = key, latent_noise
-        self._latent_noise_was_taken = False
+        self.latent_noise_was_taken = False
 
     def take_latent_noise(self) -> float:
         """Returns the standard deviation of the noise to add to latents, 0 for none."""
-        self._latent_noise_was_taken = True
+        self.latent_noise_was_taken = True
         return self._latent_noise
-
-    @property
-    def latent_noise_was_taken(self) -> bool:
-        """Whether latents have the noise: without it they are those of the unchanged stream."""
-        return self._latent_noise_was_taken
 
     def key(self, role: Integer, *path: Integer) -> tf.Tensor:
         """Returns the int64[2] key of a role, folded along `path`."""
@@ -275,23 +275,17 @@ class _NextKey:
         return self._key if index == 0 else self._fold(self._key, _FIRST_CHILD + index)
 
 
-@contextlib.contextmanager
-def micro_batch(index: Integer, count: int) -> Iterator[None]:
+def micro_batch(index: Integer, count: int) -> AbstractContextManager[None]:
     """Makes `normal` and `uniform` draw for micro-batch `index` of this replica's examples.
 
     Args:
         index: Scalar integer or integer tensor, from 0.
         count: Int, the micro-batches of equal size that the examples are cut into.
     """
-    token = _micro_batch.set((index, count))
-    try:
-        yield
-    finally:
-        _micro_batch.reset(token)
+    return _within(_micro_batch, (index, count))
 
 
-@contextlib.contextmanager
-def rows_from(first_row: tf.Tensor) -> Iterator[None]:
+def rows_from(first_row: tf.Tensor) -> AbstractContextManager[None]:
     """Makes `normal` and `uniform` draw for a replica whose rows begin at `first_row`.
 
     Without it, all replicas must have the same number of rows.
@@ -299,25 +293,25 @@ def rows_from(first_row: tf.Tensor) -> Iterator[None]:
     Args:
         first_row: Scalar integer tensor, counted in the global batch.
     """
-    token = _first_row.set(first_row)
-    try:
-        yield
-    finally:
-        _first_row.reset(token)
+    return _within(_first_row, first_row)
 
 
-@contextlib.contextmanager
-def repeated(count: int) -> Iterator[None]:
+def repeated(count: int) -> AbstractContextManager[None]:
     """Makes `normal` and `uniform` draw the same for each of `count` copies of the rows.
 
     Args:
         count: Int, by which the number of rows is divisible: the copies come one after the other.
     """
-    token = _copies.set(count)
+    return _within(_copies, count)
+
+
+@contextlib.contextmanager
+def _within(variable: contextvars.ContextVar[T], value: T) -> Iterator[None]:
+    token = variable.set(value)
     try:
         yield
     finally:
-        _copies.reset(token)
+        variable.reset(token)
 
 
 def normal(shape: Sequence[int | tf.Tensor], key: tf.Tensor) -> tf.Tensor:

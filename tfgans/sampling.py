@@ -244,30 +244,6 @@ class Sampler:
             return make(refined)
         return refinement.run(make(latents), lambda x: logits_fn(x, classes), key=key)
 
-    def from_keys(
-        self,
-        keys: tf.Tensor,
-        classes: tf.Tensor | None,
-        components: tf.Tensor,
-        *,
-        limits: tf.Tensor | None = None,
-        refinement: Langevin | None = None,
-    ) -> tf.Tensor:
-        """Returns float32 [rows, ...]: the examples of int64 keys [rows, 2], all from the key.
-
-        With float32 `limits` [rows] the latents are those of `truncate`.
-        """
-        noise_keys = None
-        if refinement is not None:
-            noise_keys = random.fold_rows(keys, Role.SAMPLE_REFINEMENT)
-        return self.from_latents(
-            self.latents(keys, limits),
-            classes,
-            components,
-            refinement=refinement,
-            key=noise_keys,
-        )
-
     def sample(
         self,
         n: int,
@@ -352,8 +328,15 @@ class Sampler:
                 components: tf.Tensor,
                 limits: tf.Tensor | None = None,
             ) -> tf.Tensor:
-                return self.from_keys(
-                    keys, classes, components, limits=limits, refinement=refinement
+                noise_keys = None
+                if refinement is not None:
+                    noise_keys = random.fold_rows(keys, Role.SAMPLE_REFINEMENT)
+                return self.from_latents(
+                    self.latents(keys, limits),
+                    classes,
+                    components,
+                    refinement=refinement,
+                    key=noise_keys,
                 )
 
             rows = tf.TensorSpec([None], tf.int32)

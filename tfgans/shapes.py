@@ -24,7 +24,12 @@ def input_shape(network: keras.Model, role: str) -> tuple[int | None, ...]:
 def takes_labels(network: keras.Model) -> bool:
     """Returns whether a built network takes a list of a tensor and a label per example."""
     shape = _input_shapes(network)
-    return isinstance(shape, list | tuple) and len(shape) == 2 and _is_of_labels(shape[1])
+    return (
+        isinstance(shape, list | tuple)
+        and len(shape) == 2
+        and isinstance(shape[1], list | tuple)
+        and len(shape[1]) == 1
+    )
 
 
 def with_labels(batch: tf.Tensor, labels: tf.Tensor | None) -> Inputs:
@@ -83,10 +88,6 @@ def _input_shapes(network: keras.Model) -> Any:
         # A subclassed model has no `input_shape`, but remembers what it was built on.
         shape = (network.get_build_config() or {}).get("input_shape")
     return shape
-
-
-def _is_of_labels(shape: object) -> bool:
-    return isinstance(shape, list | tuple) and len(shape) == 1
 
 
 def _without_batch(shape: Any, role: str, kind: str) -> tuple[int | None, ...]:

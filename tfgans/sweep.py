@@ -352,24 +352,26 @@ def table_text(rows: Sequence[Row], commands: Sequence[str]) -> str:
 
 
 def format_table(rows: Sequence[Row]) -> str:
-    """Returns the runs as lines of columns, with the metrics to four digits."""
+    """Returns the runs as lines of columns, metrics to four digits, and the errors below."""
     metrics = _metric_names(rows)
     header = [*(rows[0].cell.values if rows else ()), "seed", "state", "step", "CPU s"]
     lines = [[*header, *map(short_name, metrics)]]
     for row in rows:
         numbers = [f"{row.metrics[name]:.4g}" if name in row.metrics else "" for name in metrics]
-        state = f"{row.state}: {row.error}" if row.error else row.state
         lines.append(
             [
                 *row.cell.values.values(),
-                *(str(row.cell.seed), state, str(row.step), f"{row.cpu_seconds:.1f}", *numbers),
+                *(str(row.cell.seed), row.state, str(row.step), f"{row.cpu_seconds:.1f}", *numbers),
             ]
         )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
+    table = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
-    )
+    ]
+    # An error is a sentence, too long for a column.
+    errors = [f"{row.cell.name}: {row.error}" for row in rows if row.error]
+    return "\n\n".join("\n".join(part) for part in (table, errors) if part)
 
 
 def _metric_names(rows: Sequence[Row]) -> list[str]:

@@ -49,6 +49,14 @@ def test_the_key_decides_and_each_image_has_its_draw(augment, shape):
         np.testing.assert_allclose(part, first[10:], atol=1e-5)
 
 
+@pytest.mark.parametrize("augment", [DIFF("color"), ada("color")], ids=["diffaugment", "ada"])
+def test_color_leaves_the_alpha_as_it_is(augment):
+    rgba = images(shape=(8, 8, 4))
+    changed = augment(rgba, KEY).numpy()
+    np.testing.assert_array_equal(changed[..., 3], rgba[..., 3])
+    np.testing.assert_allclose(changed[..., :3], augment(rgba[..., :3], KEY), atol=1e-6)
+
+
 @table
 def test_identity_at_strength_0(augment):
     options = {"strength": 0.0} if isinstance(augment, DIFF) else {"initial_p": 0.0}
@@ -131,7 +139,7 @@ def test_refuses_what_are_no_images(augment):
         (lambda: ADA(color_multiplier=-1), "`color_multiplier` must be a finite number of at l"),
         (lambda: ADA(kimg=0), "`kimg` must be above 0"),
         (lambda: ADA(every=0), "`every` must be an integer of at least 1"),
-        (lambda: ada("bgc")(tf.zeros([2, 8, 8, 4]), KEY), "images of 1 or 3 channels.*'bg'"),
+        (lambda: ada("bgc")(tf.zeros([2, 8, 8, 2]), KEY), "images of 1, 3 or 4 channels.*'bg'"),
     ],
 )
 def test_bad_settings(make, message):

@@ -248,12 +248,6 @@ def test_epoch_log_has_the_columns_of_its_first_row(tmp_path):
         log.on_epoch_end(epoch, logs)
         log.on_train_end()
     assert path.read_text().splitlines() == ["epoch,a,loss", "0,2.0,1.5", "1,NA,2.5"]
-    # An earlier version has written empty columns.
-    path.write_text("epoch,loss,val_loss\n0,1.5,NA\n")
-    log.on_train_begin()
-    log.on_epoch_end(1, {"a": 2.0, "loss": 2.5})
-    log.on_train_end()
-    assert path.read_text().splitlines()[1:] == ["0,1.5,NA", "1,2.5,NA"]
 
 
 @pytest.mark.parametrize("row", ["3,1", "x,1,2", "3,1,2,3"])

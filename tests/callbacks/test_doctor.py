@@ -99,18 +99,11 @@ def test_where_symptoms_begin(check, earlier, now, found):
     assert (finding is not None) == found
 
 
-def test_dead_components_and_messages():
+def test_dead_components():
     (finding,) = symptoms.dead_components("generator", [0.976, 0.024], advice="do this")
     assert finding.symptom == "dead component 1 of the generator"
     assert finding.description.endswith("so do this")
     assert symptoms.dead_components("generator", [0.974, 0.026], advice="") == []
-    finding = symptoms.samples_collapsed(reading(diversity=0.03), [reading(diversity=0.6)], LIMITS)
-    assert finding.message(5) == (
-        "Step 5: the samples have collapsed (their mean distance is 0.03 of that of real "
-        "examples, under 0.1 of the earlier 0.6), so lower the learning rates, add a "
-        "gradient penalty, or use a mixture of generators (--learning_rate, --penalty, "
-        "--num_generators)"
-    )
 
 
 def test_advice_names_flags_of_the_command():

@@ -62,7 +62,10 @@ class TestTrain:
         rows = (finished / "evaluation.csv").read_text().splitlines()
         assert [row.split(",")[0] for row in rows] == ["step", "20", "40", "60"]
         assert len((finished / "log.csv").read_text().splitlines()) == 1 + 3
-        assert size_of(finished / "grids" / "step-00000060.png") == (1637, 102)
+        width, height = size_of(finished / "grids" / "step-00000060.png")
+        # Two rows of 32 images, and the weights beside them.
+        assert height == 2 * 50 + 2
+        assert 32 * 50 + 2 < width < 33 * 50 + 2
 
     def test_flag_file_describes_the_same_run(self, finished):
         flags = "--run_dir={path} --dry_run --steps=80 --flagfile={file}"
@@ -85,6 +88,19 @@ class TestTrain:
         flags = "--dataset=digits --dry_run --run_dir={at}/run"
         assert "1437 examples" in ok("train", flags, at=tmp_path).stdout
         assert not list(tmp_path.iterdir())
+
+    def test_the_report_of_the_files_counts_the_examples_that_are_loaded(self, tmp_path):
+        rng = np.random.default_rng(0)
+        for index in range(70):
+            pixels = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / f"{index:02}.jpg")
+        # Its header is good.
+        (tmp_path / "11.jpg").write_bytes((tmp_path / "11.jpg").read_bytes()[:-200])
+        flags = "--dataset=folder:{at} --skip_bad --network=mlp --width=4 --depth=1 --dry_run"
+        done = ok("train", flags + " --image_size=8 --run_dir={at}-run", at=tmp_path)
+        assert re.search(r"examples +69, of shape \(8, 8, 3\)", done.stdout)
+        assert re.search("unreadable +1, such as 11.jpg: image file is truncated", done.stdout)
+        assert "69 examples of shape (8, 8, 3)" in done.stdout
 
     @pytest.mark.slow
     def test_dry_run_builds_the_evaluator_too(self, tmp_path):
@@ -177,6 +193,12 @@ class TestSampleAndExport:
         ok("sample", flags, **paths)
         expected = gan.sample(5, seed=3, component=1, truncation=0.5)
         np.testing.assert_allclose(np.load(tmp_path / "s.npy"), expected, atol=1e-6)
+        ok("sample", "--run_dir={run} --num=3 --seed=1 --out={at}/files", **paths)
+        assert sorted(path.name for path in (tmp_path / "files").iterdir()) == [
+            f"0000{index}.png" for index in range(3)
+        ]
+        loaded = tfgans.data.load(f"folder:{tmp_path}/files").array
+        np.testing.assert_allclose(loaded, (samples[:3] + 1) * 127.5, atol=1.01)
         folder = tmp_path / "digits"
         done = ok("export", "--run_dir={run} --out={at}/digits --license=MIT --noverify", **paths)
         assert done.stdout.strip() == str(folder / "1")
@@ -414,7 +436,7 @@ def test_labels_are_drawn_as_in_the_data(tmp_path):
         np.testing.assert_allclose(np.asarray(image), titled[..., 0], atol=1)
     for label, message in [
         ("pink", "or a name: red, green, 0, blue. Received: 'pink'"),
-        ("7", "error: --label must be classes from 0 to 4"),
+        ("7", "error: --label must be a class from 0 to 4, or the name of a class. Received: 7"),
     ]:
         done = run("sample", f"--run_dir={path} --label={label} --out={out}")
         assert message in done.stderr

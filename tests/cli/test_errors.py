@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.error
+import warnings
 from unittest import mock
 
 import keras
@@ -34,7 +35,7 @@ FLAGS = [
     ("trian", r"unknown command 'trian'. Did you mean train\?"),
     ("x\x1b[2J", r"unknown command 'x\\x1b\[2J'. Commands: data, train"),
     ("train --step=3" + NEW, "flag 'step'. Did you mean: steps.*--help"),
-    ("train digits" + NEW, "flags only, as --name=value. Received: digits"),
+    ("train digits" + NEW, "flags only, as --name=value, .*if the value holds spaces. Received: d"),
     ("train --flagfile={made}/none" + NEW, "none.*--help"),
     ("train --network=vgg" + NEW, r"one of <dcgan\|mlp\|r3gan\|resnet>"),
     ("train --steps=1e4" + NEW, "--steps=1e4: expected an integer, in digits"),
@@ -135,7 +136,10 @@ WORK = [
     ("train --image_size=8,8,8" + NEW, "takes a side, or height,width"),
     ("train --image_size=" + NEW, "takes a side, or height,width, in pixels. Received: nothing"),
     ("train --image_size=8x8" + NEW, "takes a side, or height,width, in pixels. Received: 8x8"),
-    ("train --dataset=swiss_roll --conditional" + NEW, "--conditional needs classes, and 'swiss_"),
+    (
+        "train --dataset=swiss_roll --conditional" + NEW,
+        "--conditional needs classes, and 'swiss_roll' has none. Leave it out; the classes of a f",
+    ),
     (
         "train --dataset=ring --width=9 --latent_dim=4 --run_dir={run}",
         "another run: --dataset=digits there and --dataset=ring here; --width=8 there and "
@@ -155,6 +159,11 @@ WORK = [
         r"finished, .* would do nothing: --evaluate_every=60 \(--evaluate_every=20 there\)",
     ),
     ("train --dataset={made}" + NEW, "--dataset must be one of .*mean --dataset=folder:/.*/made"),
+    ("train --dataset=folder:" + NEW, "--dataset must be one of .* Received: 'folder:'"),
+    (
+        "train '--dataset={made}/my photos'" + NEW,
+        "Did you mean '--dataset=folder:/.*/my photos'",
+    ),
     ("train --dataset={made}/two.npz" + NEW, r"Did you mean --dataset=npz:/.*/two.npz\?"),
     ("data inspect --dataset=digit", r"Received: 'digit'. Did you mean --dataset=digits\?"),
     ("train --cache=memory" + NEW, "--cache cannot be used with .* Received: --cache=memory. L"),
@@ -187,7 +196,8 @@ WORK = [
     ("sample --server=x --name=x --out={new}.npy", "--server must be http://HOST:PORT"),
     ("sample --run_dir={run} --out={made}/folder.png", "--out must be a file.* which is a folder"),
     ("compare {run} --out={made}/a.npy", "--out=/.*/a.npy: .* must be a folder, .*a.npy is"),
-    ("sample" + OF_RUN + ".gif", "must end in .png or .npy"),
+    ("sample" + OF_RUN + ".gif", "must end in .png or .npy, or be a folder"),
+    ("sample --run_dir={run} --out={made}", "a new or an empty folder"),
     ("sample --refine=latent --server=http://x --name=x --out={new}.npy", "--refine needs --run_d"),
     ("sample --refine=images --refine_prior" + OF_RUN + ".npy", "needs --refine=latent"),
     ("sample --label=1" + OF_RUN + ".png", "is not conditional"),
@@ -223,6 +233,7 @@ def made(tmp_path_factory):
     real = tiny.digits(100)
     np.save(root / "a.npy", real)
     (root / "folder.png").mkdir()
+    (root / "my photos").mkdir()
     np.savez(root / "two.npz", a=real, b=real)
     (root / "text.npz").write_text("no array")
     np.savez_compressed(root / "damaged.npz", a=real)
@@ -362,6 +373,19 @@ def test_a_start_that_fails_is_a_line(error, code, monkeypatch, capsys):
     failing = command.Command("x", "", (), lambda _: None, lambda *_: 0)
     assert failing.main([]) == code
     assert capsys.readouterr().err.startswith("tfgans x: error: ")
+
+
+def test_the_same_warning_is_a_single_line(capsys):
+    def work(*_):
+        for text in ("first", "second", "first"):
+            with warnings.catch_warnings():  # Python forgets what was shown.
+                warnings.simplefilter("always")
+                warnings.warn(f"`width` is {text}", stacklevel=1)
+        return 0
+
+    command.Command("x", "", (), lambda _: None, work, tensorflow=lambda _: False).main([])
+    told = [f"tfgans x: warning: `width` is {text}\n" for text in ("first", "second")]
+    assert capsys.readouterr().err == "".join(told)
 
 
 def test_a_worker_that_is_lost_before_the_training_is_one_to_start_again(monkeypatch, tmp_path):

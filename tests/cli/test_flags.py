@@ -1,6 +1,7 @@
 """The flags: each is taken by a method or refused, and help knows what the library has."""
 
 import inspect
+import re
 import shlex
 
 import numpy as np
@@ -24,6 +25,7 @@ from tfgans.cli.options import (
     noise,
     runs,
 )
+from tfgans.cli.options import run as run_flags
 from tfgans.cli.parser import Parser
 from tfgans.data.image_source import CACHES
 from tfgans.data.resize import FITS
@@ -325,6 +327,31 @@ def test_flag_file_of_a_fine_tuned_run_is_taken(tmp_path):
     second.parse([f"--flagfile={file}"])
     for parser in (first, second):
         model.check(parser)
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "message"),
+    [
+        # Files may be moved: what the library says is the reason.
+        ("folder:a --width=8", "folder:b --width=8", "other examples"),
+        (
+            "folder:a --width=8",
+            "folder:b",
+            r"run: --width=8 there and no --width here\. Use",
+        ),
+        ("folder:a", "zip:a", "--dataset=folder:a there and --dataset=zip:a here"),
+        ("hf:a", "hf:b", "--dataset=hf:a there and --dataset=hf:b here"),
+        ("digits", "ring", "--dataset=digits there and --dataset=ring here"),
+    ],
+)
+def test_the_flags_that_make_another_run(there, here, message, tmp_path):
+    first, second = Parser(), Parser()
+    for parser, flags in ((first, there), (second, here)):
+        main.load("train").define(parser)
+        parser.parse([f"--run_dir={tmp_path}", *f"--dataset={flags}".split()])
+    (tmp_path / "flags.txt").write_text(first.flag_file())
+    error = run_flags.error_of_another_run(second, ValueError("other examples"))
+    assert re.search(message, str(error))
 
 
 def test_flags_beside_a_file_have_priority(tmp_path):

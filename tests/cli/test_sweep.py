@@ -89,6 +89,10 @@ def test_a_failed_run_is_a_row_and_more_runs_may_follow(tmp_path, here, eager, m
     assert bad["state"] == "failed"
     assert "generator_loss is nan" in bad["error"]
     assert "generator_loss is nan" in (tmp_path / "logs" / f"{bad['run']}.txt").read_text()
+    # The error stands below the table, whose columns it would widen.
+    table, errors, *_ = done.stdout.split("\n\n")
+    assert re.search(r"^1e30 +0 +failed +\d", table, re.M)
+    assert errors == f"{bad['run']}: {bad['error']}"
     # The error stays until the run is tried again.
     assert failures(tmp_path) == {bad["run"]: bad["error"]}
     # The command of a row makes this run: of another it would refuse the folder.

@@ -108,6 +108,7 @@ def test_numbers_of_the_table(table, tmp_path):
     p_value = stats.binomtest(wins, 3).pvalue
     assert f"| wgangp, num_generators=4 | p = {p_value:.2g} ({wins} of 3) |" in done.stdout
     assert "With 3 pairs p is at least 0.25" in done.stdout
+    assert "needs 6 pairs, and the rank test (`--test=rank`) 4 values in each" in done.stdout
     with (table / "out" / "runs.csv").open(newline="") as file:
         assert [float(row[name]) for row in csv.DictReader(file)] == pytest.approx(numbers.ravel())
     page = (table / "out" / "report.html").read_text()
@@ -155,9 +156,10 @@ def test_limits_that_differ_stand_beside_what_was_measured(table):
         description = json.loads(path.read_text())
         description["length"] |= {"steps": None, "cpu_seconds": limit}
         path.write_text(json.dumps(description))
-    rows = Comparison(find_runs([table / "0-0", table / "0-1"])).rows
-    assert [*rows["--cpu_seconds"]] == ["60", "300"]
-    assert [*rows["cpu_seconds"]] == [40.0, 80.0]
+    compared = Comparison(find_runs([table / "0-0", table / "0-1"]))
+    assert [*compared.rows["--cpu_seconds"]] == ["60", "300"]
+    assert [*compared.rows["cpu_seconds"]] == [40.0, 80.0]
+    assert "| --cpu_seconds | seeds | steps | CPU s |" in comparison_text(compared)
 
 
 def test_the_command_for_a_record_names_the_extractor_of_the_run(table):
@@ -177,6 +179,9 @@ def test_rank_test_and_baseline(table):
     numbers = [[values_of(group, seed)[name] for seed in range(3)] for group in (0, 3)]
     expected = stats.mannwhitneyu(*numbers, method="exact").pvalue
     assert result.test(name, other, base) == ("rank", pytest.approx(expected), (3, 3))
+    # 2 of C(6, 3) splits are the most uneven ones.
+    text = comparison_text(result)
+    assert "With 3 and 3 values p is at least 0.1, whatever the difference. To reach p" in text
     # Without a seed in common the signed test has no pairs.
     separate = Comparison(find_runs([table / "0-0", table / "3-1"]))
     assert separate.test(name, *separate.groups).name == "rank"
@@ -262,6 +267,8 @@ def test_unfinished_failed_and_unmeasured_runs_are_rows(table):
     assert "| 0-3 | 3 | failed: not finite at step 20 | 20 | 80 | - |" in done.stdout
     assert "| 0-4 | 4 | failed at step 0: killed | 0 | 0 | - |" in done.stdout
     assert "| 0-9 | - | failed: ValueError: too wide | - |" in done.stdout
+    note = r"^- failed runs enter no median and no test: .* \(\S*/0-4, \S*/0-3\)$"
+    assert re.search(note, done.stdout, re.M)
     assert "| wgangp | 1 | 5 (2 without record) | 40 [0, 40] |" in done.stdout
     assert "tfgans evaluate" not in done.stdout.partition("## Runs without a record")[2]
     assert f"no model that could be evaluated:\n\n- {table}/0-3\n\n" in done.stdout
@@ -290,6 +297,44 @@ def test_numbers_of_unfinished_runs_do_not_count(table):
     for path in table.glob("*/final.keras"):
         path.unlink()
     assert Comparison(find_runs([table])).groups[0].numbers("recall").tolist()[3] == 0.0
+
+
+def test_records_of_an_earlier_step_are_counted_beside_the_seeds(table):
+    """The steps of the table are those of the runs."""
+    path = table / "0-1" / "evaluation" / "evaluation.json"
+    record_of(values_of(0, 1), step=20).save(path)
+    text = comparison_text(Comparison(find_runs([table])))
+    assert "| wgangp | 1 | 3 (1 evaluated at an earlier step) | 40 |" in text
+    assert f"- the record of {table}/0-1 is of step 20, and the run is at 40" in text
+
+
+def test_groups_are_not_tested_for_numbers_of_the_real_examples(table):
+    for index, path in enumerate(sorted(table.glob("*/evaluation/evaluation.json"))):
+        record_of({"ms_ssim": 0.5, "ms_ssim(real)": 0.3 + index / 100}).save(path)
+    numbers, _, tests = comparison_text(Comparison(find_runs([table]))).partition("## Tests")
+    assert "ms_ssim(real)" in numbers
+    tests, _, _ = tests.partition("## Runs")
+    assert "| ms_ssim |" in tests
+    assert "ms_ssim(real)" not in tests
+    of_real = Comparison(find_runs([table]), metrics=["ms_ssim(real)"])
+    assert "## Tests" not in comparison_text(of_real)
+    # A group without numbers has no test.
+    for path in table.glob("[1-3]-*/evaluation/evaluation.json"):
+        path.unlink()
+    assert "## Tests" not in comparison_text(Comparison(find_runs([table])))
+
+
+def test_a_report_has_the_counts_of_a_record_and_none_of_evaluations_in_training(table):
+    """`evaluation.csv` does not say how many examples a metric has read."""
+    evaluate_in_training(table / "0-0", {"ms_ssim": 0.6})
+    write_report(RecordedRun(table / "0-0"), table / "out")
+    assert "| real | generated |" in (table / "out" / "report.md").read_text()
+    (table / "0-0" / "evaluation" / "evaluation.json").unlink()
+    write_report(RecordedRun(table / "0-0"), table / "out")
+    text = (table / "out" / "report.md").read_text()
+    assert "| ms_ssim | 0.6 | 0 to 9 |" in text
+    assert "100 generated against 100 real examples" in text
+    assert "| real | generated |" not in text
 
 
 def test_runs_with_the_same_seed_of_the_model_are_no_repetitions(table):

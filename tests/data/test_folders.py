@@ -123,6 +123,32 @@ def test_report_without_unreadable_images(tmp_path):
     assert report.samples.shape == (1, 3000, 3000, 1)
 
 
+@pytest.mark.parametrize(("fit", "num"), [("crop", 3), ("stretch", 3), ("pad", 1)])
+def test_report_counts_the_images_that_are_enlarged(tmp_path, fit, num):
+    for name, size in {"a": (3, 40), "b": (40, 3), "c": (3, 3), "d": (8, 8), "e": (40, 9)}.items():
+        write(tmp_path / f"{name}.png", pixels(*size))
+    report = data.inspect(f"folder:{tmp_path}", image_size=8, fit=fit)
+    assert (report.num_resized, report.num_enlarged) == (4, num)
+    assert f"4 of 5 to 8x8 by {fit}, {num} enlarged" in str(report)
+
+
+def test_report_of_a_part_is_of_the_images_that_are_loaded(folder):
+    """With a faulty file anywhere in the split, which is an error of `load`."""
+    for name in ("0/3.png", "1/1.png"):
+        (folder / name).write_bytes(b"no image")
+    for part in (":40%", "40%:"):
+        report = data.inspect(f"folder:{folder}", split=f"train[{part}]")
+        with pytest.warns(UserWarning, match="are left out"):
+            source = load(folder, split=f"train[{part}]", image_size=8, skip_bad=True)
+        counts = np.bincount(source.labels, minlength=3)
+        assert (report.num_examples, len(report.unreadable)) == (len(source.labels), 2)
+        np.testing.assert_array_equal(list(report.class_counts.values()), counts)
+    for path in folder.rglob("*.png"):
+        path.write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"20 of 20 images .* cannot be read"):
+        data.inspect(f"folder:{folder}", split="train[:40%]")
+
+
 def test_all_splits_number_their_classes_as_train(tmp_path):
     for name in ("train/a/1", "Train/c/1", "train/b/1", "val/c/1", "val/b/1", "val/a-/1"):
         write(tmp_path / f"{name.lower()}.png")
@@ -435,7 +461,7 @@ def test_masks_of_zeros_and_ones_are_refused(tmp_path, cache):
 
 
 def test_bad_folders(tmp_path):
-    with pytest.raises(ValueError, match=r"a folder. Received: .*missing, which is nothing"):
+    with pytest.raises(ValueError, match=r"a folder. Received: .*missing, which does not exist"):
         load(tmp_path / "missing")
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="which is a file"):

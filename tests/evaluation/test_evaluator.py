@@ -304,6 +304,24 @@ def test_a_metric_that_knows_its_error(tmp_path):
     assert evaluation.Record.load(tmp_path / "a.json") == record
 
 
+def test_numbers_that_no_group_of_examples_changes():
+    """The jackknife says nothing of their error; a share has the interval of Wilson."""
+    record = evaluate(
+        STORED_ARRAY + 9.0,
+        STORED,
+        metrics=[Returns("examples", result={"shift": 1.0}), "precision_recall"],
+        split="train",
+    )
+    number = record.metrics["shift"]
+    assert (number.interval, number.standard_error) == (None, None)
+    assert number.method == "no error: the same without each of 10 groups"
+    assert record.compare(record)["shift"].is_clear is None
+    recall = record.metrics["recall[identity]"]
+    square = stats.norm.ppf(0.975) ** 2
+    high = square / (len(STORED_ARRAY) + square)
+    assert (recall.value, recall.interval) == (0.0, pytest.approx((0.0, high)))
+
+
 @pytest.mark.parametrize(
     ("result", "message"),
     [

@@ -54,23 +54,19 @@ def test_another_library_gets_normal_latents_and_classes(other):
     np.testing.assert_allclose(halved, saved.sample(4, 1) / 2 - 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("labels", [[0, 3], [0, -1], [0, 1, 2], [0.5, 1.0], 3])
-def test_invalid_labels(other, labels):
-    with pytest.raises(ValueError, match="`labels` must"):
-        SavedGenerator(other, num_classes=3).sample(2, 1, labels=labels)
-
-
 @pytest.mark.parametrize(
-    ("kind", "label", "message"),
+    ("kind", "labels", "message"),
     [
+        *(("other", x, "`labels` must") for x in ([0, 3], [0, -1], [0, 1, 2], [0.5, 1.0], 3)),
         ("conditional", 10, "refuses the labels: .*classes from 0 to 9"),
         ("conditional", -1, "from 0"),
         ("points", 1, "not conditional"),
     ],
 )
-def test_invalid_labels_of_an_export(kind, label, message):
+def test_invalid_labels(other, kind, labels, message):
+    saved = SavedGenerator(other, num_classes=3) if kind == "other" else saved_generator(kind)
     with pytest.raises(ValueError, match=message):
-        saved_generator(kind).sample(2, 1, labels=label)
+        saved.sample(2, 1, labels=labels)
 
 
 @pytest.mark.parametrize(
@@ -89,39 +85,51 @@ def test_invalid_labels_of_an_export(kind, label, message):
 def test_invalid_arguments(other, options, message):
     with pytest.raises(ValueError, match=message):
         SavedGenerator(other, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"signature": "mixture_weights"}, "single float input .* nothing else"),
+        ({"signature": "latents"}, "'latents' does not draw samples by seed and index"),
+        ({"signature": "sample_truncated"}, "'sample_truncated' does not draw samples by seed"),
+        ({"num_classes": 3}, "`num_classes` must be None for an export"),
+    ],
+)
+def test_invalid_arguments_for_an_export(options, message):
+    with pytest.raises(ValueError, match=message):
+        SavedGenerator(served.export("points").version, **options)
+
+
+def test_a_folder_of_versions_is_no_version():
     with pytest.raises(ValueError, match=r"no SavedModel .* versions: 1"):
         SavedGenerator(served.export("points").version.parent)
 
 
-def test_the_output_of_another_library_must_be_clear(tmp_path):
-    module = tf.Module()
-    spec = tf.TensorSpec([None, 3], tf.float32)
-    for outputs, message in (
-        (("made", "seen"), "Received: made, seen"),
-        (("made", "images"), None),
-    ):
-        module.make = tf.function(
-            lambda z, names=outputs: {name: z * index for index, name in enumerate(names)},
-            input_signature=[spec],
-        )
-        folder = tmp_path / "-".join(outputs)
-        tf.saved_model.save(module, str(folder), signatures=module.make)
-        if message is None:
-            assert np.ptp(SavedGenerator(folder).sample(5, 1)) > 0
-            continue
-        with pytest.raises(ValueError, match=message):
-            SavedGenerator(folder)
-
-
 def saved(folder, function, *specs):
-    """Saves a function of another library."""
+    """Saves a function of another library, which returns images or outputs by name."""
+
+    def make(*inputs):
+        outputs = function(*inputs)
+        return outputs if isinstance(outputs, dict) else {"images": outputs}
+
     module = tf.Module()
-    module.make = tf.function(lambda *inputs: {"images": function(*inputs)}, input_signature=specs)
+    module.make = tf.function(make, input_signature=specs)
     tf.saved_model.save(module, str(folder), signatures=module.make)
     return folder
 
 
 Z = tf.TensorSpec([None, 4], tf.float32, "z")
+
+
+def test_the_output_of_another_library_must_be_clear(tmp_path):
+    clear = saved(tmp_path / "clear", lambda z: {"made": 0 * z, "images": z}, Z)
+    assert np.ptp(SavedGenerator(clear).sample(5, 1)) > 0
+    unclear = saved(tmp_path / "unclear", lambda z: {"made": z, "seen": z}, Z)
+    with pytest.raises(ValueError, match="Received: made, seen"):
+        SavedGenerator(unclear)
+
+
 LABELED = "single float input .* nothing else"
 
 
@@ -196,14 +204,3 @@ def test_models_that_keras_exports(label_shape, tmp_path):
     if num_classes is not None:
         pair = saved_generator.sample(2, 1, labels=[0, 1])
         np.testing.assert_array_equal(pair[1], saved_generator.sample(2, 1, labels=1)[1])
-
-
-def test_a_signature_of_an_export_that_makes_no_images():
-    with pytest.raises(ValueError, match=LABELED):
-        SavedGenerator(served.export("points").version, signature="mixture_weights")
-
-
-@pytest.mark.parametrize("signature", ["latents", "sample_truncated"])
-def test_signatures_that_draw_no_samples_are_refused(signature):
-    with pytest.raises(ValueError, match=f"'{signature}' does not draw samples by seed and index"):
-        SavedGenerator(served.export("points").version, signature=signature)

@@ -40,7 +40,7 @@ CARD = {
 @pytest.fixture(scope="module")
 def version(tmp_path_factory):
     """A model with named classes, compared in a new process."""
-    folder, names = tmp_path_factory.mktemp("exported") / "digits", served.CLASS_NAMES
+    folder, names = tmp_path_factory.mktemp("exported") / "digits", np.array(served.CLASS_NAMES)
     return served.export("conditional").live.export(folder, class_names=names, card=CARD)
 
 
@@ -73,6 +73,7 @@ def test_model_card(version):
     assert (card["name"], card["note"]) == ("digits", "for the tests")
     assert card["folder"] == ["cats", "folder:cats", "https://a/b"]  # No path of this machine.
     assert card["evaluated"] == CARD["evaluated"]
+    assert card["class_names"] == [*served.CLASS_NAMES, "6", "7", "8", "9"]
     assert card["model"].pop("parameters") > 100
     assert card["model"] == {
         "class": "NonSaturatingGAN",
@@ -183,14 +184,17 @@ def test_mixed_precision_exports_compute_float32_outputs(tmp_path):
         ("new", {"card": {"model": "a text"}}, "as `tfgans export` writes them"),
         ("new", {"card": {"limits": "not for faces"}}, "'limits' of `card` must be a list of str"),
         ("new[1]", {}, "without"),
-        ("new", {"num_classes": 10}, "num_classes"),
+        ("new", {"path": ""}, "Received: an empty path"),
+        ("new.keras", {}, r"A SavedModel is a folder.*new\.keras.*Leave the ending out"),
+        ("new", {"class_names": ["cat"]}, "this generator has no classes"),
         ("new", {"card": ["x"]}, r"`card` must be a dictionary .* Received: \['x'\]"),
         ("new", {"verify": "no"}, "`verify` must be True or False. Received: 'no'"),
         ("new", {"verbose": "no"}, "`verbose` must be True or False"),
         ("new", {"generator": "x"}, r"`generator` must be a keras\.models\.Model, .*: 'x'"),
     ],
 )
-def test_invalid_arguments(name, options, message, tmp_path):
+def test_invalid_arguments(name, options, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=message):
         export.export_generator(
@@ -207,11 +211,36 @@ def test_invalid_arguments_of_the_method(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_names_of_classes_as_an_array(tmp_path):
-    names = np.array([f"class {index}" for index in range(10)])
-    live = served.export("conditional").live
-    version = live.export(tmp_path, class_names=names, verify=False)
-    assert read_card(version)["class_names"] == names.tolist()
+def pixel_generator():
+    """Makes pixels of 0 to 255."""
+    inputs = keras.Input((2,))
+    pixels = keras.layers.Lambda(lambda x: tf.cast(100.0 * tf.nn.sigmoid(x), tf.uint8))
+    return keras.Model(inputs, pixels(inputs))
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (export.export_generator, "x"),
+        (functools.partial(export.export_exchange, format="onnx"), "x.onnx"),
+    ],
+    ids=["saved_model", "onnx"],
+)
+@pytest.mark.parametrize(
+    ("make", "num_classes", "message"),
+    [
+        (pixel_generator, None, r"return floats.* outputs of uint8\. Remove the cast"),
+        (tiny.generator, 10, "num_classes=10"),
+        (tiny.conditional_generator, None, "num_classes=None"),
+        (tiny.conditional_generator, 19, r"fails for the classes 0 and 18\. .*num_classes=19\. "),
+        (tiny.gan, None, "the whole GAN, a WGANGP. Call its `export`, or pass its `generator`"),
+    ],
+)
+def test_generators_that_are_refused(make, num_classes, message, write, name, tmp_path):
+    generator = make()
+    with pytest.raises(ValueError, match=message):
+        write(generator, tmp_path / name, num_classes=num_classes)
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_model_that_refines_warns(tmp_path):
@@ -223,41 +252,19 @@ def test_a_model_that_refines_warns(tmp_path):
     np.testing.assert_allclose(images, dcd.sample(1, seed=1, refine=False), atol=1e-5)
 
 
-def test_an_empty_path_is_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="Received: an empty path"):
-        export.export_generator(tiny.generator(), "")
-    assert os.listdir(tmp_path) == []
-
-
 def test_a_version_is_no_folder_of_versions(small):
     with pytest.raises(ValueError, match=f"SavedModel itself. Pass its parent .* {small.parent},"):
         export.export_generator(tiny.generator(), small)
 
 
-@pytest.mark.parametrize("keep", [None, 2])
-def test_numbered_folders_of_data_are_refused(keep, tmp_path):
+def test_numbered_folders_of_data_are_refused(tmp_path):
     """Exports of a folder of classes as versions would remove the classes with `keep`."""
     for label in range(10):
         (tmp_path / str(label)).mkdir()
         (tmp_path / str(label) / "image.png").write_bytes(b"x")
     with pytest.raises(ValueError, match=r"must be versions of a model.*'0', '1', .*'9'"):
-        export.export_generator(tiny.generator(), tmp_path, keep=keep)
+        export.export_generator(tiny.generator(), tmp_path, keep=2)
     assert len(list(tmp_path.glob("*/image.png"))) == len(os.listdir(tmp_path)) == 10
-
-
-def test_generators_of_pixels_are_refused(tmp_path):
-    inputs = keras.Input((2,))
-    pixels = keras.layers.Lambda(lambda x: tf.cast(100.0 * tf.nn.sigmoid(x), tf.uint8))
-    with pytest.raises(ValueError, match=r"return floats.* outputs of uint8\. Remove the cast"):
-        export.export_generator(keras.Model(inputs, pixels(inputs)), tmp_path / "x")
-    assert os.listdir(tmp_path) == []
-
-
-def test_classes_that_the_generator_does_not_know_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"fails for the classes 0 and 18\. .*num_classes=19\. "):
-        export.export_generator(tiny.conditional_generator(), tmp_path / "x", num_classes=19)
-    assert os.listdir(tmp_path) == []
 
 
 def test_the_version_is_printed(tmp_path, capsys):
@@ -370,8 +377,11 @@ def test_unusual_generators_can_be_served(tmp_path):
     assert self_check.tolerance_of(generator) == 1e-4
     version = export.export_generator(generator, tmp_path / "x", verify=False)
     model = tf.saved_model.load(str(version))
-    made = model.signatures["sample_png"](seed=tf.constant([1, 2], tf.int64))["image_bytes"]
-    assert tf.io.decode_png(made[0]).shape == (8, 8, 3)
+    seed = tf.constant([1, 2], tf.int64)
+    made = model.signatures["sample_png"](seed=seed)["image_bytes"]
+    images = model.signatures["sample"](seed=seed)["images"]
+    assert images.shape == (2, 8, 8, 4)
+    np.testing.assert_array_equal(tf.io.decode_png(made[0]), pictures.to_uint8(images[0].numpy()))
 
 
 @pytest.mark.parametrize(

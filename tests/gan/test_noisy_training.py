@@ -73,25 +73,6 @@ def test_level_falls_is_logged_and_is_none_in_evaluation():
     assert history["val_noise_level"] == [0.0] * 3
 
 
-def test_level_is_saved_and_resumed(tmp_path):
-    def noise():
-        return InstanceNoise(0.4, schedule="adaptive", rate=0.3)
-
-    stopped = noisy(noise())
-    assert 0 <= tiny.train(stopped)["accuracy"] <= 1
-    stopped.save(tmp_path / "gan.keras")
-    stopped.save_weights(tmp_path / "gan.weights.h5")
-    loaded = keras.saving.load_model(tmp_path / "gan.keras")
-    other = noisy(noise())
-    other.load_weights(tmp_path / "gan.weights.h5")
-    level = float(stopped.instance_noise.level)
-    assert level != pytest.approx(0.4)
-    assert float(loaded.instance_noise.level) == float(other.instance_noise.level) == level
-    for model in (stopped, loaded):
-        tiny.train(model)
-    tiny.assert_same_state(loaded, stopped)
-
-
 def test_adaptive_level_follows_the_accuracy():
     """A discriminator that is always right gets more noise."""
 

@@ -40,19 +40,67 @@ def test_trains_in_half_precision_and_after_loading_to_the_same_bits(policy, cls
     tiny.assert_same_state(train(loaded, 1), train(stopped, 1))
 
 
-@pytest.mark.filterwarnings("ignore:Skipping nested container")  # Keras, before the errors.
-def test_weights_file_carries_the_optimizers_and_the_step(tmp_path):
-    stopped = train(tiny.gan(**EVERYTHING), 1)
+def noisy():
+    noise = tfgans.layers.InstanceNoise(0.4, schedule="adaptive", rate=0.3)
+    return tiny.gan(tfgans.NonSaturatingGAN, instance_noise=noise, run_eagerly=True)
+
+
+def augmented():
+    """The third of its updates is in the middle of a window of the augmentation."""
+    ada = tfgans.augmentation.AdaptiveAugment("color", kimg=0.4, every=2, initial_p=0.4)
+    lecam = tfgans.regularizers.LeCam(start=2)
+    options = {"augmentation": ada, "regularizers": [lecam], "run_eagerly": True}
+    return tiny.gan(tfgans.NonSaturatingGAN, **options)
+
+
+def conditional():
+    networks = tiny.conditional_generator(), tiny.conditional_discriminator()
+    gan = tfgans.NonSaturatingGAN(*networks, num_classes=10, ema=0.9)
+    gan.compile(run_eagerly=True)
+    return gan
+
+
+def kernels_without_decay():
+    gan = tiny.gan(compiled=False)
+    optimizer = keras.optimizers.AdamW(0.01, weight_decay=10.0)
+    optimizer.exclude_from_weight_decay(var_names=["kernel"])
+    gan.compile("adam", optimizer, run_eagerly=True)
+    return gan
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: tiny.gan(**EVERYTHING),
+        noisy,
+        augmented,
+        conditional,
+        kernels_without_decay,
+    ],
+    ids=["everything", "noisy", "augmented", "conditional", "weight decay"],
+)
+def test_files_hold_all_that_decides_the_next_step(make, tmp_path):
+    stopped, other = train(make(), 3), make()
+    stopped.save(tmp_path / "gan.keras")
     stopped.save_weights(tmp_path / "gan.weights.h5")
-    fresh = tiny.gan(**EVERYTHING)
-    fresh.load_weights(tmp_path / "gan.weights.h5")
-    tiny.assert_same_state(fresh, stopped)
-    assert fresh.step == 1
+    other.load_weights(tmp_path / "gan.weights.h5")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    for model in (loaded, other):
+        tiny.assert_same_state(model, stopped)
+    train(stopped, 1)
+    for model in (loaded, other):
+        tiny.assert_same_state(train(model, 1), stopped)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")  # Keras, before the errors.
+def test_weights_of_another_model_are_refused(tmp_path):
+    gan = tiny.gan(**EVERYTHING)
+    gan.save_weights(tmp_path / "gan.weights.h5")
     with pytest.raises(ValueError, match=r"random state of 0 layers .* Received: 1"):
         tiny.gan(ema=0.9).load_weights(tmp_path / "gan.weights.h5")
     tiny.generator().save_weights(tmp_path / "generator.weights.h5")
     with pytest.raises(ValueError, match="without a step count"):
-        fresh.load_weights(tmp_path / "generator.weights.h5")
+        gan.load_weights(tmp_path / "generator.weights.h5")
 
 
 def test_saving_again_makes_no_variables(tmp_path, monkeypatch):
@@ -170,16 +218,6 @@ def test_a_copy_has_the_name_of_the_network():
     dcd = tfgans.DCD.from_gan(gan)
     assert dcd.generator.name == gan.ema_generator.name == "tiny_generator_average"
     assert dcd.discriminator.name == "tiny_discriminator"
-
-
-def test_what_is_excluded_from_weight_decay_stays_so(tmp_path):
-    gan = tiny.gan(compiled=False)
-    optimizer = keras.optimizers.AdamW(0.01, weight_decay=10.0)
-    optimizer.exclude_from_weight_decay(var_names=["kernel"])
-    gan.compile("adam", optimizer, run_eagerly=True)
-    gan.save(tmp_path / "gan.keras")
-    loaded = keras.saving.load_model(tmp_path / "gan.keras")
-    tiny.assert_same_state(train(loaded, 1), train(gan, 1))
 
 
 def test_an_augmentation_that_a_regularizer_shares_stays_shared(tmp_path):

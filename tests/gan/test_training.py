@@ -141,13 +141,22 @@ def test_average_follows_its_formula():
 
 
 def test_evaluation_repeats_and_changes_nothing():
-    gan = tiny.gan(tfgans.NonSaturatingGAN, ema=0.9, dropout=0.3, run_eagerly=True)
+    drawn = []
+
+    class Watched(tfgans.NonSaturatingGAN):
+        def draw_latents(self, draws):
+            drawn.append(super().draw_latents(draws))
+            return drawn[-1]
+
+    gan = tiny.gan(Watched, ema=0.9, dropout=0.3, run_eagerly=True)
     tiny.train(gan)
     before = tiny.state(gan)
+    drawn.clear()
     results = [
         gan.evaluate(batches(128), return_dict=True, verbose=0)["generator_loss"] for _ in range(2)
     ]
     assert results[0] == results[1]
+    assert not np.allclose(*drawn[:2])  # Each batch has different latents.
     for name, value in tiny.state(gan).items():
         np.testing.assert_array_equal(value, before[name])
 

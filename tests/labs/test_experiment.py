@@ -33,12 +33,12 @@ def assert_same_rows(first, second, *, by, without=()):
 
 
 def test_report_holds_figures_tables_and_verdicts(tmp_path, here):
-    outcome = labs.run(tiny_lab.lab(), tmp_path, seeds=2, workers=2, command="bin/it --now")
-    assert (outcome.num_runs, outcome.num_failed) == (8, 0)
+    outcome = labs.run(tiny_lab.lab(), tmp_path, seeds=5, workers=2, command="bin/it --now")
+    assert (outcome.num_runs, outcome.num_failed) == (20, 0)
     words = [verdict.word for verdict in outcome.verdicts]
     assert words == ["reproduced", "not testable here"]
     text = (tmp_path / "report.md").read_text()
-    for part in ("# A tiny <lab>", "needs wings", "(path.png)", "| up | 0.1 | 2 |", "bin/it --now"):
+    for part in ("# A tiny <lab>", "needs wings", "(path.png)", "| up | 0.1 | 5 |", "bin/it --now"):
         assert part in text
     page = (tmp_path / "report.html").read_text()
     assert not re.findall(r'(?:src|href)="(?!data:)', page)  # A single file.
@@ -89,7 +89,7 @@ def test_a_failed_run_is_a_row_and_the_others_go_on(tmp_path):
     assert 'raise RuntimeError("one, on' in log
     assert "## Failed runs" in (tmp_path / "report.md").read_text()
     # Seed 1 has failures and does not count; `forgets`, which always fails, is left out.
-    assert outcome.verdicts[0].num_seeds == 6
+    assert outcome.verdicts[0].num_seeds == 2
 
 
 def test_measures_that_are_no_numbers_fail_their_run(tmp_path, here):
@@ -131,7 +131,12 @@ def test_only_failed_runs_run_again(tmp_path, here):
     lab = tiny_lab.lab("raises", "up")
     assert labs.run(lab, tmp_path, seeds=2).num_failed == 1
     mended = tiny_lab.lab("raises", "up", measure=lambda **cell: {"path": [1.0], "end": 1.0})
-    assert labs.run(mended, tmp_path, seeds=2).num_failed == 0
+    # The other runs are of another file, and are kept.
+    message = r"3 of the 4 runs in .* another version of the lab's file than test_experiment\.py"
+    with pytest.warns(UserWarning, match=message):
+        assert labs.run(mended, tmp_path, seeds=2).num_failed == 0
+    codes = rows(tmp_path)["commit"].str.extract(r" with (\w+\.py) \w{10}$")[0]
+    assert codes.tolist() == ["tiny_lab.py"] * 4 + ["test_experiment.py"]
     assert rows(tmp_path)["status"].tolist().count("ok") == len(rows(tmp_path)) - 1 == 4
 
 

@@ -54,6 +54,12 @@ def untested(rows):
         (lambda rows: rows["missing"], 0, NO_RUNS),
         (lambda rows: [], 5, NO_RUNS),
         (untested, 5, "no wind"),
+        # Several values of a seed are not independent.
+        (
+            lambda rows: [1.0] * 8,
+            4,
+            "failed: its effect must be a float per seed, 4. Received: 8",
+        ),
     ],
 )
 def test_no_verdict(effect, num, reason):
@@ -106,6 +112,7 @@ def test_seeds_with_failed_runs():
     assert of_failed(1)[1:3] == ("not testable here", "runs failed at 1 of 7 seeds")
     assert of_failed(1, value=-1.0).word == "not reproduced"
     # 7 of 8 seeds suffice, 6 do not.
+    rows = pd.DataFrame({"seed": range(7)})
     for beyond, word in ((6, "not testable here"), (5, "not reproduced")):
         values = np.repeat([1.0, -1.0], [beyond, 7 - beyond])
         seven = decide(claim(lambda rows, values=values: values, above=0.0), rows, num_failed=1)
@@ -177,6 +184,10 @@ def test_sign_tests_are_against_the_baseline_seed_by_seed():
     assert table.to_dict("records") == [
         {"task": "t", "arm": "b", "against": "a", "x": "3 of 4, p = 0.31", "y": "4 of 4, p = 0.062"}
     ]
+    # Two rows of a seed are no two pairs.
+    twice = pd.concat([rows, rows])
+    with pytest.raises(ValueError, match="not a one-to-one merge"):
+        sign_tests(twice, by=["task"], arm="arm", baseline="a", better=better)
 
 
 @pytest.mark.parametrize(

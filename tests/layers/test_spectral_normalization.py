@@ -38,13 +38,6 @@ class Quadratic(keras.layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
-class Doubled(keras.layers.Dense):
-    """A subclass that overrides `call`."""
-
-    def call(self, inputs):
-        return 2 * super().call(inputs)
-
-
 L = keras.layers
 # By kind: a layer, made in float64, and the shape of its inputs.
 LAYERS = {
@@ -240,7 +233,7 @@ def test_refuses(call, message):
 
 
 def test_refuses_a_kernel_that_is_no_weight():
-    wrapped = Doubled(4)
+    wrapped = L.Dense(4)
     layer = SpectralNormalization(wrapped)
     layer.build((None, 4))
     wrapped.enable_lora(2)

@@ -227,10 +227,30 @@ class WithoutConfig(Plain):
         self.head = head()
 
 
+class Table(keras.layers.Layer):
+    """A layer of which the config has keys that are no strings."""
+
+    def __init__(self, table=None, **options):
+        super().__init__(**options)
+        self.table = table or {0: 1.0, 1: 2.0}
+
+    def call(self, inputs):
+        return inputs
+
+    def get_config(self):
+        return {**super().get_config(), "table": dict(self.table)}
+
+
 @pytest.mark.parametrize(
     "builder",
-    [perceptron, without_input, lambda: around(perceptron()), lambda: around(functional())],
-    ids=["sequential", "without_input", "nested_sequential", "nested_functional"],
+    [
+        perceptron,
+        without_input,
+        lambda: around(perceptron()),
+        lambda: around(functional()),
+        lambda: keras.Sequential([keras.Input((2,)), Table(), keras.layers.Dense(2)]),
+    ],
+    ids=["sequential", "without_input", "nested_sequential", "nested_functional", "table"],
 )
 def test_components_from_a_builder_have_one_architecture(builder, tmp_path):
     gan, other = (model(tfgans.MixtureGenerator.from_builder(builder, k)) for k in (2, 4))

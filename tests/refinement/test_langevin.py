@@ -252,10 +252,7 @@ def test_run_is_the_function_with_the_settings(settings):
         ({"annealing": "halves"}, "`annealing` must be one of 'none', 'thirds', 'tenths'"),
     ],
 )
-def test_function_and_settings_refuse(bad, message):
-    options = {"steps": 1, "step_size": 0.1, **bad}
-    with pytest.raises(ValueError, match=message):
-        langevin(starts(), flat, key=KEY, **options)
+def test_settings_refuse(bad, message):
     with pytest.raises(ValueError, match=message):
         Langevin(**bad)
 

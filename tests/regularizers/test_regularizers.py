@@ -227,21 +227,6 @@ def test_no_difference_costs_nothing(augmentation, weights):
     np.testing.assert_allclose(values, [0, 0], atol=1e-5)
 
 
-def test_p_of_its_augmentation_is_saved_once(tmp_path):
-    augmentation = AdaptiveAugment("blit", target=None, initial_p=0.5)
-    gan = tfgans.NonSaturatingGAN(
-        tiny.generator(),
-        tiny.discriminator(),
-        augmentation=augmentation,
-        regularizers=[ConsistencyRegularization("bcr", augmentation=augmentation)],
-    )
-    gan.compile()
-    augmentation.p.assign(0.25)
-    gan.save(tmp_path / "gan.keras")
-    loaded = keras.saving.load_model(tmp_path / "gan.keras")
-    assert float(loaded.regularizers[0].augmentation.p) == 0.25
-
-
 def test_near_latents_of_linear_networks():
     """E (v . W s n)^2 = s^2 ||W^T v||^2, and -s^2 ||W||_F^2 / n for the generator."""
     v = np.float32([1, -2, 0.5, 1])

@@ -1,6 +1,5 @@
 """The client gets what the live model gives, over each protocol, or a clear error."""
 
-import ast
 import contextlib
 import functools
 import http.server
@@ -187,11 +186,6 @@ def test_invalid_arguments(options, message):
     assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
-@pytest.mark.parametrize("timeout", [5, np.float32(5), np.int64(5)])
-def test_numpy_numbers(timeout):
-    Client("http://localhost:1", model="m", timeout=timeout).close()
-
-
 @pytest.mark.parametrize("value", [1, None, [["a"], ["b", "c"]]])
 def test_strings_must_be_strings(value):
     with pytest.raises(ValueError, match="`x` must be str or bytes"):
@@ -333,13 +327,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         for value in media_type:
             self.send_header("Content-Type", value)
-        self.send_header("Content-Length", str(len(body) or 20))
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-        with contextlib.suppress(OSError):
-            for _ in range(0 if body else 20):  # A reply that trickles.
-                self.wfile.write(b" ")
-                time.sleep(0.1)
 
     do_GET = do_POST  # noqa: N815
 
@@ -352,10 +342,6 @@ def test_rest_repeats_only_requests_that_did_not_arrive():
         with server.client(retries=2) as client:
             np.testing.assert_array_equal(client.predict("sample", {"seed": [5]})["x"], [5])
         assert server.paths == ["/metadata", *[":predict"] * 3]
-    started = time.monotonic()
-    with server.client(retries=2) as client, pytest.raises(ConnectionError, match="be reached"):
-        client.status()
-    assert time.monotonic() - started >= 0.3  # Pauses of 0.1 s and 0.2 s.
 
 
 def npy(header):
@@ -393,14 +379,6 @@ def test_rest_replies_are_final(reply, message):
             client.predict("sample", {"seed": [5]})
         assert caught.value.code == str(reply[0])
         assert server.paths.count(":predict") == 1
-
-
-def test_a_trickle_is_a_timeout():
-    with Scripted((200, b"")) as server, server.client(timeout=0.3) as client:
-        started = time.monotonic()
-        with pytest.raises(TimeoutError, match=r"within 0\.3 s"):
-            client.status()
-        assert time.monotonic() - started < 1.5
 
 
 @contextlib.contextmanager
@@ -450,15 +428,17 @@ def read_request(connection):
 
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
+LENGTH = b"Content-Length: 28\r\n\r\n"
+STATUS = HEAD + LENGTH + b'{"model_version_status": []}'
 
 
 def slow_twice(connection):
     """Each half of the reply takes less than the timeout, both take longer."""
     read_request(connection)
     time.sleep(0.3)
-    connection.sendall(HEAD + b"Content-Length: 28\r\n\r\n")
+    connection.sendall(HEAD + LENGTH)
     time.sleep(0.3)
-    connection.sendall(b'{"model_version_status": []}')
+    connection.sendall(STATUS.removeprefix(HEAD + LENGTH))
     time.sleep(0.5)
 
 
@@ -467,10 +447,11 @@ def slow_twice(connection):
     [
         ("http", lambda c: (read_request(c), trickle(c, HEAD + b"X: ", b"a"))),
         ("http", lambda c: (read_request(c), trickle(c, b"", b"HTTP/1.1 100 Continue\r\n\r\n"))),
+        ("http", lambda c: (read_request(c), trickle(c, HEAD + LENGTH, b" "))),
         ("http", slow_twice),
         ("https", lambda c: trickle(c, b"\x16\x03\x03\x40\x00", b"a")),  # A record of 16 kB.
     ],
-    ids=["headers", "100 Continue", "headers and body", "handshake"],
+    ids=["headers", "100 Continue", "body", "headers and body", "handshake"],
 )
 def test_the_timeout_limits_the_whole_request(scheme, answer):
     with raw_server(answer) as port:
@@ -497,9 +478,6 @@ def tls(tmp_path, monkeypatch):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context
-
-
-STATUS = HEAD + b'Content-Length: 28\r\n\r\n{"model_version_status": []}'
 
 
 def test_the_timeout_limits_requests_over_tls(tls):
@@ -594,7 +572,7 @@ def test_pauses_between_retries_are_limited(monkeypatch):
         pass  # Nothing listens any more.
     with (
         Client(f"http://127.0.0.1:{port}", model="m", retries=2000) as client,
-        pytest.raises(ConnectionError),
+        pytest.raises(ConnectionError, match="cannot be reached"),
     ):
         client.status()
     np.testing.assert_allclose(pauses[:8], [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5])
@@ -801,15 +779,7 @@ def test_a_closed_client_says_so(scheme):
             call()
 
 
-def test_client_needs_neither_tensorflow_nor_the_rest_of_tfgans(rest_server):
-    folder = served.ROOT / "tfgans" / "serving" / "client"
-    for path in folder.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            module = getattr(node, "module", None) or ""
-            if module.startswith("tfgans.") or module == "tfgans":
-                names = {alias.name for alias in node.names}
-                allowed = module.startswith("tfgans.serving.client") or names == {"checks"}
-                assert allowed or module == "tfgans.class_names", path
+def test_client_needs_no_tensorflow(rest_server):
     script = f"""
 import sys
 for name in ("tensorflow", "keras", "grpc", "scipy", "google.protobuf"):

@@ -49,14 +49,6 @@ def predict(connection, **body):
     return connection("POST", f"{MODEL}:predict", body)
 
 
-def test_an_empty_list_has_no_rows_of_latents(connection):
-    """As in TensorFlow Serving, where its shape is [0]."""
-    status, reply = predict(connection, signature_name="serving_default", inputs=[])
-    assert status == 400
-    assert "another number of axes" in reply["error"]
-    assert predict(connection, signature_name="sample", inputs=[])[0] == 200
-
-
 def test_arrays_and_pictures(connection):
     """The header `Accept` asks for NumPy's format or a PNG file."""
     made = served.export("mixture")("sample", seed=np.array([1, 2]))
@@ -83,36 +75,6 @@ def test_arrays_and_pictures(connection):
 
 def of(signature, **body):
     return {"signature_name": signature, **body}
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b"[" * 100_000, "must be JSON"),
-        (b'{"instances": [' + b"9" * 5000 + b"]}", "must be JSON"),
-    ],
-)
-def test_invalid_bodies(connection, body, message):
-    code, reply = connection("POST", f"{MODEL}:predict", body)
-    assert code == 400
-    assert message in reply["error"]
-    assert predict(connection, signature_name="sample", instances=[1])[0] == 200
-
-
-@pytest.mark.parametrize(
-    ("headers", "code"),
-    [
-        ({"Host": "localhost:1"}, 200),
-        ({"Host": "[::1]:1"}, 200),
-        ({"Host": "localhost:1", "Origin": "http://localhost:1"}, 200),
-        ({"Host": "evil.example"}, 403),
-        ({"Origin": "http://evil.example"}, 403),
-        ({"Origin": "null"}, 403),
-    ],
-)
-def test_only_this_machine_and_its_pages_have_access(connection, headers, code):
-    received, reply = connection("GET", MODEL, None, **headers)
-    assert (received, "error" in reply) == (code, code != 200)
 
 
 def metric_families(connection):
@@ -386,61 +348,67 @@ def test_a_version_whose_files_change_is_loaded_again(small, tmp_path):
     assert product() == [10]
 
 
-def test_a_requested_version_that_is_missing_is_logged(small, tmp_path, caplog):
-    put(small, tmp_path / "points")
+def config(path, policy="latest { }", *, name=None, **labels):
+    """Returns a model of a `models.config`, whose name is that of its folder by default."""
+    pairs = (f'version_labels {{ key: "{key}" value: {label} }}' for key, label in labels.items())
+    return (
+        f'config {{ name: "{name or path.name}" base_path: "{path}" '
+        f"model_version_policy {{ {policy} }} {' '.join(pairs)} }}"
+    )
+
+
+@pytest.fixture
+def models_config(tmp_path):
+    """Writes a `models.config` of models; `models_config.load()` serves it."""
+
+    def write(*configs):
+        file.write_text(f"model_config_list {{ {' '.join(configs)} }}")
+
     file = tmp_path / "models.config"
+    write.file, write.load = file, lambda: ModelSet(read_models_config(file), file=file)
+    return write
 
-    def write(*versions):
-        policy = " ".join(f"versions: {version}" for version in versions)
-        policy = f"specific {{ {policy} }}"
-        file.write_text(CONFIG.format(path=tmp_path / "points", policy=policy, labels=""))
 
-    write(1, 7)
-    models = ModelSet(read_models_config(file), file=file)
+def test_a_requested_version_that_is_missing_is_logged(small, tmp_path, models_config, caplog):
+    path = tmp_path / "points"
+    put(small, path)
+    models_config(config(path, "specific { versions: 1 versions: 7 }"))
+    models = models_config.load()
     assert list(models.folders["points"].models) == [1]
     models.refresh()
     assert caplog.text.count("points has no version 7, which is requested. It has: 1") == 1
-    write(1, 8)
+    models_config(config(path, "specific { versions: 1 versions: 8 }"))
     for _ in range(2):
         models.refresh()
     assert caplog.text.count("no version 8") == 1
 
 
-CONFIG = """
-model_config_list {{
-  config {{
-    name: "points" base_path: "{path}" model_version_policy {{ {policy} }}
-    {labels}
-  }}
-}}
-"""
-
-
-def test_a_refused_config_file_changes_no_model(small, tmp_path):
-    for name in ("a", "b"):
-        put(small, tmp_path / name)
-    config = (
-        'config {{ name: "{0}" base_path: "{1}/{0}" model_version_policy {{ all {{ }} }} '
-        'version_labels {{ key: "x" value: {2} }} }}'
-    )
-    file = tmp_path / "models.config"
-
-    def write(*versions):
-        rows = (config.format(*row) for row in zip("ab", [tmp_path] * 2, versions, strict=True))
-        file.write_text(f"model_config_list {{ {' '.join(rows)} }}")
-
-    write(1, 1)
-    models = ModelSet(read_models_config(file), file=file)
-    put(small, tmp_path / "a")
-    write(2, 9)
-    models.refresh()
-    assert models.folders["a"].model(label="x").version == 1
-    write(2, 1)
-    models.refresh()
+def test_a_refused_config_file_changes_no_model(small, tmp_path, models_config):
+    """For a label of a version that is missing, and for one of a version that does not load."""
+    a, b = tmp_path / "a", tmp_path / "b"
+    first, both = "specific { versions: 1 }", "specific { versions: 1 versions: 2 }"
+    for path in (a, b):
+        put(small, path)
+    models_config(config(a, first, x=1), config(b, first, x=1))
+    models = models_config.load()
+    put(small, a)
+    (put(small, b) / "saved_model.pb").write_bytes(b"no proto")
+    for version in (9, 2):
+        models_config(config(a, both, x=2), config(b, both, x=version))
+        assert models.refresh() == []
+        assert {name: [*each.models] for name, each in models.folders.items()} == {
+            "a": [1],
+            "b": [1],
+        }
+        assert models.folders["a"].model(label="x").version == 1
+    models_config(config(a, both, x=2), config(b, both, x=1))
+    assert models.refresh() == ["a"]
     assert models.folders["a"].model(label="x").version == 2
 
 
-def test_a_refused_config_file_is_tried_again_when_something_changes(small, tmp_path, monkeypatch):
+def test_a_refused_config_file_is_tried_again_when_something_changes(
+    small, tmp_path, models_config, monkeypatch
+):
     loaded = []
 
     class Counted(served_model.ServedModel):
@@ -451,16 +419,9 @@ def test_a_refused_config_file_is_tried_again_when_something_changes(small, tmp_
     monkeypatch.setattr(served_model, "ServedModel", Counted)
     for name in ("a", "b"):
         put(small, tmp_path / name)
-    file = tmp_path / "models.config"
-    config = 'config {{ name: "{0}" base_path: "{1}/{0}" }}'
-
-    def write(names):
-        rows = (config.format(name, tmp_path) for name in names)
-        file.write_text(f"model_config_list {{ {' '.join(rows)} }}")
-
-    write("a")
-    models = ModelSet(read_models_config(file), file=file)
-    write("abc")  # There is no c yet.
+    models_config(config(tmp_path / "a"))
+    models = models_config.load()
+    models_config(*(config(tmp_path / name) for name in "abc"))  # There is no c yet.
     for _ in range(3):
         assert models.refresh() == []
     assert len(loaded) == 2
@@ -470,74 +431,43 @@ def test_a_refused_config_file_is_tried_again_when_something_changes(small, tmp_
     assert list(models.folders) == ["a", "b", "c"]
 
 
-def test_a_config_file_with_a_version_that_does_not_load_changes_no_model(small, tmp_path):
-    for name in "ab":
-        for _ in range(2):
-            last = put(small, tmp_path / name)
-    (last / "saved_model.pb").write_bytes(b"no proto")
-    file = tmp_path / "models.config"
-    config = 'config {{ name: "{0}" base_path: "{1}/{0}" model_version_policy {{ {2} }} {3} }}'
-
-    def write(first, second, labels=""):
-        rows = (
-            config.format("a", tmp_path, f"specific {{ versions: {first} }}", ""),
-            config.format("b", tmp_path, second, labels),
-        )
-        file.write_text(f"model_config_list {{ {' '.join(rows)} }}")
-
-    write(1, "specific { versions: 1 }")
-    models = ModelSet(read_models_config(file), file=file)
-    label = 'version_labels { key: "canary" value: 2 }'
-    write(2, "specific { versions: 1 versions: 2 }", label)
-    assert models.refresh() == []
-    assert {name: list(each.models) for name, each in models.folders.items()} == {
-        "a": [1],
-        "b": [1],
-    }
-
-
-def test_a_config_file_chooses_versions_and_rolls_back_by_label(small, tmp_path, caplog):
-    path, file = tmp_path / "points", tmp_path / "models.config"
+def test_a_config_file_chooses_versions_and_rolls_back_by_label(
+    small, tmp_path, models_config, caplog
+):
+    path, latest = tmp_path / "points", "latest { num_versions: 2 }"
     for _ in range(3):
         put(small, path)
-
-    def write(policy, **labels):
-        pairs = " ".join(f'version_labels {{ key: "{k}" value: {v} }}' for k, v in labels.items())
-        file.write_text(CONFIG.format(path=path, policy=policy, labels=pairs))
-
-    write("latest { num_versions: 2 }", stable=3, canary=3)
-    models = ModelSet(read_models_config(file), file=file)
+    models_config(config(path, latest, stable=3, canary=3))
+    models = models_config.load()
     folder = models.folders["points"]
     assert list(folder.models) == [2, 3]
     assert folder.model(label="stable").version == 3
-    write("latest { num_versions: 2 }", stable=2)  # Rolls back.
+    models_config(config(path, latest, stable=2))  # Rolls back.
     assert models.refresh() == []
     assert (folder.model(label="stable").version, folder.model().version) == (2, 3)
     with pytest.raises(LookupError, match="canary"):
         folder.model(label="canary")
-    for bad in ("latest { num_versions: 2 } } x", ""):
-        (file.write_text(bad) if not bad else write(bad))
-        assert models.refresh() == []
-    write("all { }", stable=9)  # Not a version: the labels stay.
+    models_config(config(path, latest), "x")
+    assert models.refresh() == []
+    models_config(config(path, "all { }", stable=9))  # Not a version: the labels stay.
     for _ in range(2):
         assert models.refresh() == []
     assert caplog.text.count("'stable' must be of a version that is served: 1, 2, 3") == 1
     assert list(folder.models) == [2, 3]
     assert folder.model(label="stable").version == 2
-    write("specific { versions: 1 versions: 3 }", stable=1)
+    models_config(config(path, "specific { versions: 1 versions: 3 }", stable=1))
     assert models.refresh() == ["points"]
     assert [status[:2] for status in folder.status()] == [(3, "AVAILABLE"), (1, "AVAILABLE")]
     put(small, path)
     assert models.refresh() == []
-    write("specific { }")
+    models_config(config(path, "specific { }"))
     with pytest.raises(ValueError, match="specific without versions"):
-        read_models_config(file)
-    path = tmp_path / "later"
-    write("latest { }")
+        read_models_config(models_config.file)
+    models_config(config(tmp_path / "later", name="points"))
     assert models.refresh() == []
-    put(small, path)
+    put(small, tmp_path / "later")
     assert models.refresh() == ["points"]
-    assert models.folders["points"].path == path
+    assert models.folders["points"].path == tmp_path / "later"
 
 
 @pytest.mark.parametrize(

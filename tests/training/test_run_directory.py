@@ -39,16 +39,10 @@ def untrained():
     return model()
 
 
-def scheduled():
+def with_adam(rate=1e-3, *, options=None, **compiled):
     gan = model()
-    rate = keras.optimizers.schedules.PolynomialDecay(1e-3, 10)
-    gan.compile(keras.optimizers.Adam(rate), keras.optimizers.Adam(1e-3))
-    return gan
-
-
-def faster():
-    gan = model()
-    gan.compile(keras.optimizers.Adam(1e-3, 0.5), keras.optimizers.Adam(1e-3, 0.5))
+    pair = [keras.optimizers.Adam(rate, 0.5, **(options or {})) for _ in range(2)]
+    gan.compile(*pair, **compiled)
     return gan
 
 
@@ -166,8 +160,27 @@ def everything(folder):
         ),
         ({"extra_callbacks": [keras.callbacks.CSVLogger("x.csv")]}, "Pass `append=True`"),
         (
-            {"gan": scheduled, "rollbacks": 1, "doctor_every": 2, "backup_every": 2},
+            {
+                "gan": lambda: with_adam(keras.optimizers.schedules.PolynomialDecay(1e-3, 10)),
+                **{"rollbacks": 1, "doctor_every": 2, "backup_every": 2},
+            },
             "must be a number, not a schedule",
+        ),
+        (
+            {"gan": lambda: tfgans.WGANGP(tiny.generator(), tiny.discriminator())},
+            "Compile the model",
+        ),
+        (
+            {"gan": lambda: with_adam(steps_per_execution=3)},
+            "multiples of `steps_per_execution` = 3",
+        ),
+        (
+            {"gan": lambda: with_adam(options={"use_ema": True})},
+            r"use_ema=True\. Use `ema=0\.999` of the model",
+        ),
+        (
+            {"evaluator": tfgans.evaluation.Evaluator(SOURCE), "evaluate_every": 3},
+            "must be a multiple of `steps_per_epoch` = 2",
         ),
     ],
 )
@@ -274,22 +287,6 @@ def test_minutes_end_a_run_and_more_minutes_continue_it(tmp_path, monkeypatch):
         run(tmp_path, model(), steps=1, **options).train()
 
 
-def test_bad_models_and_evaluations(tmp_path):
-    with pytest.raises(ValueError, match="Compile the model"):
-        run(tmp_path / "new", tfgans.WGANGP(tiny.generator(), tiny.discriminator()))
-    gan = tiny.gan(compiled=False)
-    gan.compile(steps_per_execution=3)
-    with pytest.raises(ValueError, match="multiples of `steps_per_execution` = 3"):
-        run(tmp_path / "new", gan)
-    gan.compile(keras.optimizers.Adam(use_ema=True), "adam")
-    with pytest.raises(ValueError, match=r"use_ema=True\. Use `ema=0\.999` of the model"):
-        run(tmp_path / "new", gan)
-    evaluator = tfgans.evaluation.Evaluator(SOURCE, metrics=["near_copies"])
-    with pytest.raises(ValueError, match="must be a multiple of `steps_per_epoch` = 2"):
-        run(tmp_path / "new", evaluator=evaluator, evaluate_every=3)
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_finished_run_without_backups_is_not_begun_anew(copied):
     before = (copied / "final.keras").read_bytes()
     shutil.rmtree(copied / "backups")
@@ -360,7 +357,7 @@ def test_the_last_step_is_evaluated_due_or_not(tmp_path):
             "discriminator.architecture differs; discriminator.seeds differs",
         ),
         (
-            lambda path: run(path, faster(), batch_size=8, settings={"more": 1}),
+            lambda path: run(path, with_adam(), batch_size=8, settings={"more": 1}),
             r"run: more is None there and 1 here; .*; discriminator_optimizer.learning_rate is "
             r"0.0002 there and 0.001 here; .*; and 1 more\. Use its settings",
         ),

@@ -1,6 +1,5 @@
 """What TensorBoard shows of a run is what log.csv and evaluation.csv hold."""
 
-import csv
 import json
 import os
 import time
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import keras
 import pytest
-import tensorflow as tf
 import tiny
 import toy
 from tensorboard import program
@@ -35,39 +33,26 @@ def train(run_dir, *, steps, **options):
 
 def logged(run_dir):
     """The losses by (epoch, name)."""
-    with (run_dir / "log.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
     return {
         (int(row["epoch"]), f"epoch_{name}"): float(value)
-        for row in rows
+        for row in toy.table(run_dir / "log.csv")
         for name, value in row.items()
-        # Keras has columns of validation, which a run is without.
-        if name != "epoch" and value != "NA"
+        if name != "epoch"
     }
 
 
 def evaluated(run_dir):
     """The metrics by (epoch, name); of an epoch that was measured twice, the last."""
-    with (run_dir / "evaluation.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
     return {
         ((int(row["step"]) - 1) // EPOCH_STEPS, f"epoch_{row['metric']}"): float(row["value"])
-        for row in rows
+        for row in toy.table(run_dir / "evaluation.csv")
     }
 
 
 def shown(run_dir):
-    """The scalars by (step, tag); of a step that was written again, the last."""
-    events = [
-        tf.compat.v1.Event.FromString(record.numpy())
-        for path in (run_dir / "tensorboard" / "train").iterdir()
-        for record in tf.data.TFRecordDataset(str(path))
-    ]
-    return {
-        (event.step, value.tag): float(tf.make_ndarray(value.tensor))
-        for event in sorted(events, key=lambda event: event.wall_time)
-        for value in event.summary.value
-    }
+    """The scalars by (step, tag)."""
+    values = toy.scalars(run_dir / "tensorboard" / "train")
+    return {key: float(value) for key, value in values.items()}
 
 
 def test_losses_and_evaluations_are_shown_and_go_on_after_a_resume(tmp_path):

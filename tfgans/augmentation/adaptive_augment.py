@@ -60,7 +60,8 @@ pixels, up to 1/8 of the side |
     | `geom` | scaled by 2^N(0, 0.2^2); turned by any angle; stretched by 2^N(0, 0.2^2); turned \
 again; shifted by N(0, 1/8^2) of the side |
     | `color` | brightness N(0, 0.2^2); contrast 2^N(0, 0.5^2) about middle gray; luma flip; hue, \
-any angle; saturation 2^N(0, 1). Of gray images the first three |
+any angle; saturation 2^N(0, 1). Of gray images the first three; of images \
+with four channels, all but the alpha |
     | `noise` | Gaussian, its standard deviation abs(N(0, 0.1^2)) for each image |
     | `cutout` | a box of half of each side becomes 0 |
 
@@ -164,11 +165,11 @@ any angle; saturation 2^N(0, 1). Of gray images the first three |
         return self._state
 
     def check_shape(self, shape: Sequence[int | None]) -> None:
-        """Raises ValueError unless there are images of `shape`, gray or RGB for color."""
+        """Raises ValueError unless there are images of `shape`, and for color gray, RGB or RGBA."""
         super().check_shape(shape)
-        if "color" in self.groups and shape[2] not in (1, 3):
+        if "color" in self.groups and shape[2] not in (1, 3, 4):
             raise ValueError(
-                "The group 'color' changes images of 1 or 3 channels. Received: images of shape "
+                "The group 'color' changes images of 1, 3 or 4 channels. Received: images of shape "
                 f"{tuple(shape)}. Use transforms='bg'"
             )
 

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import keras
@@ -110,6 +110,13 @@ class Augmentation(abc.ABC):
     def from_config(cls, config: Config) -> Self:
         """Makes an augmentation from the result of `get_config`."""
         return cls(**config)
+
+
+def change_colors(images: tf.Tensor, change: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+    """Returns images after a change of colors; the alpha of images with four channels stays."""
+    if images.shape[3] != 4:
+        return change(images)
+    return tf.concat([change(images[..., :3]), images[..., 3:]], axis=3)
 
 
 def per_image(values: tf.Tensor) -> tf.Tensor:

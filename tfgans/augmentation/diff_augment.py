@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks, random, shapes
-from tfgans.augmentation.augmentation import Augmentation, per_image
+from tfgans.augmentation.augmentation import Augmentation, change_colors, per_image
 from tfgans.augmentation.pixels import take
 
 OPERATIONS = ("color", "translation", "cutout", "flip")
@@ -27,6 +27,8 @@ over channels times U[0, 2); then the deviation from the image's mean times U[1/
 `fill` |
     | `cutout` | a box of half of each side, anywhere, becomes `fill` |
     | `flip` | mirrored left to right with probability 1/2 |
+
+    `color` leaves the alpha of images with four channels as it is.
 
     The operations run in the order of the policy. They are as in the authors' code; `flip` is the
     one of their code for consistency regularization. There is no gate as in `AdaptiveAugment`:
@@ -103,12 +105,15 @@ over channels times U[0, 2); then the deviation from the image's mean times U[1/
         def around_zero(name: str) -> tf.Tensor:
             return per_image(self.strength * (draws[name] - 0.5))
 
-        images = images + around_zero("brightness")
-        if images.shape[3] > 1:
-            gray = tf.reduce_mean(images, axis=3, keepdims=True)
-            images = images + 2.0 * around_zero("saturation") * (images - gray)
-        mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
-        return images + around_zero("contrast") * (images - mean)
+        def change(colors: tf.Tensor) -> tf.Tensor:
+            colors = colors + around_zero("brightness")
+            if colors.shape[3] > 1:
+                gray = tf.reduce_mean(colors, axis=3, keepdims=True)
+                colors = colors + 2.0 * around_zero("saturation") * (colors - gray)
+            mean = tf.reduce_mean(colors, axis=[1, 2, 3], keepdims=True)
+            return colors + around_zero("contrast") * (colors - mean)
+
+        return change_colors(images, change)
 
     def _translation(self, images: tf.Tensor, draws: dict[str, tf.Tensor]) -> tf.Tensor:
         places, inside = [], []

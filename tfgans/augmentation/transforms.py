@@ -6,7 +6,7 @@ from collections.abc import Collection
 import tensorflow as tf
 
 from tfgans import random, shapes
-from tfgans.augmentation.augmentation import per_image
+from tfgans.augmentation.augmentation import change_colors, per_image
 from tfgans.augmentation.diff_augment import integers
 from tfgans.augmentation.pixels import Blit, move, warp
 from tfgans.random import Role
@@ -57,7 +57,7 @@ class Transforms:
         elif "blit" in groups:
             images = move(images, blit)
         if "color" in groups:
-            images = self._color(images)
+            images = change_colors(images, self._color)
         if "noise" in groups:
             images = self._noise(images)
         return self._cutout(images) if "cutout" in groups else images
@@ -138,7 +138,7 @@ class Transforms:
         flipped = self._gate("luma", p) * tf.floor(2.0 * self._uniforms["luma_draw"])
         gray = contrast * (1.0 - 2.0 * flipped)
         offset = per_image(gray * brightness)
-        if self._channels == 1:
+        if images.shape[3] == 1:
             return per_image(gray) * images + offset
         saturation = _power_of_two(self._gate("saturation", p) * self._normals["saturation"])
         cos, sin = self._angle("hue_angle", self._gate("hue", p))

@@ -89,14 +89,14 @@ class AdaptComponents(Callback):
     ) -> None:
         super().__init__()
         self.path = path if path is None else files.path(path)
-        self.every_steps = checks.positive_int("every_steps", every_steps)
+        self._interval = StepInterval(every_steps)
+        self.every_steps = self._interval.steps
         self.patience = checks.positive_int("patience", patience)
         self.min_components = checks.positive_int("min_components", min_components)
         self.max_components = max_components
         if max_components is not None:
             checks.int_at_least("max_components", max_components, min_components)
         self.noise = checks.non_negative("noise", noise)
-        self._interval = StepInterval(self.every_steps)
         self._table = None
         if path is not None:
             self._table = StepTable(path, _HEADER, writer=type(self).__name__)

@@ -1,6 +1,6 @@
 """Applies the checks for symptoms to a series of readings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from tfgans.callbacks import symptoms
 from tfgans.callbacks.readings import Reading
@@ -41,11 +41,6 @@ class Diagnosis:
         if not any(finding.rollback_may_cure for finding in findings):
             self.healthy_step = reading.step
         return [finding for finding in findings if finding.symptom not in before]
-
-    def add_all(self, readings: Iterable[Reading]) -> None:
-        """Adds readings whose findings were reported before."""
-        for reading in readings:
-            self.add(reading)
 
     def _findings(self, reading: Reading) -> list[Finding]:
         earlier, limits = self.readings, self._limits

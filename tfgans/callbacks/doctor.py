@@ -161,10 +161,14 @@ under a quarter of its maximum so far, capped at the mean distance between two r
             memorization_limit=memorization_limit,
             sign_limit=sign_limit,
         )
-        self.every_steps = checks.positive_int("every_steps", every_steps)
-        self._interval = StepInterval(self.every_steps)
-        self._findings = None if path is None else self._table(files.path(path), _FINDINGS)
-        self._readings = None if path is None else self._table(readings_path(path), _READINGS)
+        self._interval = StepInterval(every_steps)
+        self.every_steps = self._interval.steps
+        self._findings: StepTable | None = None
+        self._readings: StepTable | None = None
+        if self.path is not None:
+            beside = self.path.with_name(f"{self.path.stem}-readings.csv")
+            self._findings = StepTable(self.path, _FINDINGS, writer=type(self).__name__)
+            self._readings = StepTable(beside, _READINGS, writer=type(self).__name__)
         self._diagnosis = Diagnosis(self._limits, {})
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -231,7 +235,9 @@ under a quarter of its maximum so far, capped at the mean distance between two r
             has_threshold=model.objective.decision_threshold is not None,
         )
         self._diagnosis = Diagnosis(self._limits, advice)
-        self._diagnosis.add_all(reading for reading in before if reading.step <= model.step)
+        for reading in before:
+            if reading.step <= model.step:
+                self._diagnosis.add(reading)
         return probe
 
     def _check(self, probe: Probe) -> None:
@@ -324,15 +330,6 @@ under a quarter of its maximum so far, capped at the mean distance between two r
                 f"resumed run decides as before. Received: rollbacks={self.rollbacks}, "
                 f"backup={self.backup}, path={'set' if has_path else None}"
             )
-
-    def _table(self, path: Path, header: str) -> StepTable:
-        return StepTable(path, header, writer=type(self).__name__)
-
-
-def readings_path(path: str | os.PathLike[str]) -> Path:
-    """Returns the path of the readings that belong to a file of findings."""
-    path = Path(path)
-    return path.with_name(f"{path.stem}-readings.csv")
 
 
 def _action(finding: Finding, target: tuple[int, Path] | None) -> str:

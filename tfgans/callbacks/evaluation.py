@@ -128,7 +128,6 @@ class Evaluation(Callback):
         if monitor is None:
             monitor = next((name for name, up in directions.items() if up is not None), None)
         else:
-            checks.instance("monitor", monitor, str, "'recall[digits_classifier]'")
             checks.choice("monitor", monitor, directions)
             if mode == "auto":
                 evaluator.higher_is_better(monitor)
@@ -154,7 +153,7 @@ class Evaluation(Callback):
         self.check(self.model, step=self.model.step)
         self._table.begin(self.model.step + 1)
         protocol = json.dumps(self.evaluator.protocol(self.model), indent=2)
-        files.write_text(_settings_of(self._table.path), f"{protocol}\n")
+        files.write_text(_note(self._table.path), f"{protocol}\n")
         self.best = None
         if self.best_model is not None and self.model.rollbacks:
             self._remember(self.best_model)
@@ -202,10 +201,10 @@ class Evaluation(Callback):
         is_whole = is_whole and self.model.rollbacks == self._first_rollbacks
         return (epoch + 1) % self.every_epochs == 0 and is_whole
 
-    def _remember(self, best_model: str | os.PathLike[str]) -> None:
+    def _remember(self, best_model: Path) -> None:
         """Reads the number of the kept model: a rollback may have removed its row."""
         path = _note(best_model)
-        if not (path.exists() and Path(best_model).exists()):
+        if not (path.exists() and best_model.exists()):
             return
         note = _object_in(path, remedy="Remove it to start again")
         if note.get("metric") == self.monitor and isinstance(note.get("value"), float):
@@ -221,7 +220,7 @@ class Evaluation(Callback):
         if self._table is None or not any(int(row[0]) <= step for row in self._table.rows()):
             return
         path = self._table.path
-        file = _settings_of(path)
+        file = _note(path)
         if not file.exists():
             return
         other = _object_in(file, remedy="Remove it and the table to start a new table")
@@ -248,13 +247,8 @@ def _to_evaluation(cells: Sequence[str]) -> EvaluationRow:
     return EvaluationRow(int(step), metric, float(value), float(low or "nan"), float(high or "nan"))
 
 
-def _settings_of(table: Path) -> Path:
-    """Returns the file of the settings of the evaluations in a table."""
-    return table.with_name(f"{table.name}.json")
-
-
-def _note(best_model: str | os.PathLike[str]) -> Path:
-    path = Path(best_model)
+def _note(path: Path) -> Path:
+    """Returns the JSON file about a table or a model, beside it."""
     return path.with_name(f"{path.name}.json")
 
 

@@ -98,8 +98,8 @@ class MixtureMonitor(Callback):
         self.seed = checks.integer("seed", seed)
         self.warn = checks.boolean("warn", warn)
         self.log_dir = log_dir if log_dir is None else files.path(log_dir)
-        self.every_steps = checks.positive_int("every_steps", every_steps)
-        self._interval = StepInterval(self.every_steps)
+        self._interval = StepInterval(every_steps)
+        self.every_steps = self._interval.steps
         self._written: int | None = None
         self._dead: set[str] = set()
 

@@ -69,23 +69,14 @@ class Reading(NamedTuple):
     @classmethod
     def from_cells(cls, cells: Sequence[str]) -> Self:
         """Returns the reading from the cells of its row."""
-        step, rollbacks, accuracy, gradient_norm, diversity, penalty, *others = cells
-        real_sign, memorization, *components = others
-        generator, discriminator, diversities = (
-            tuple(map(float, cell.split())) for cell in components
-        )
-        return cls(
-            int(step),
-            int(rollbacks),
-            float(accuracy) if accuracy else None,
-            float(gradient_norm) if gradient_norm else None,
-            float(diversity),
-            float(penalty) if penalty else None,
-            float(real_sign) if real_sign else None,
-            float(memorization) if memorization else None,
-            generator,
-            discriminator,
-            diversities,
+        step, rollbacks, *numbers, generator, discriminator, diversities = cells
+        components = (generator, discriminator, diversities)
+        return cls._make(
+            (
+                *(int(step), int(rollbacks)),
+                *(float(cell) if cell else None for cell in numbers),
+                *(tuple(map(float, cell.split())) for cell in components),
+            )
         )
 
 
@@ -121,11 +112,8 @@ class Probe:
             check_source("held_out", held_out, gan)
         self.gan = gan
         self._num = self._whole_groups(num, source)
-        labeled = gan.num_classes is not None
-        batch = next(iter(source.batches(self._num, labels=labeled)))
-        self._labels: tf.Tensor | None = None
-        self._real, self._labels = batch if labeled else (batch, None)
-        self._held_out = None if held_out is None else self._held_out_examples(held_out)
+        self._real, self._labels = self._examples(source)
+        self._held_out = None if held_out is None else self._examples(held_out)
         self._stream = Stream(random.key(seed, ReservedStep.DOCTOR))
         self._real_distance = self._mean_distance(self._real) if self._num > 1 else 0.0
         if not self._real_distance > 0:
@@ -195,8 +183,8 @@ class Probe:
             for index in range(player.num_components)
         )
 
-    def _held_out_examples(self, source: Source) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Returns as many held-out examples, and their labels."""
+    def _examples(self, source: Source) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Returns examples of a source, and their labels."""
         labeled = self.gan.num_classes is not None
         num = self._whole_groups(self._num, source)
         batch = next(iter(source.batches(num, labels=labeled)))

@@ -85,8 +85,8 @@ class SampleGrid(Callback):
         if augmented is not None:
             checks.instance("augmented", augmented, Source, "tfgans.data.load('digits')")
         self.augmented = augmented
-        self.every_steps = checks.positive_int("every_steps", every_steps)
-        self._interval = StepInterval(self.every_steps)
+        self._interval = StepInterval(every_steps)
+        self.every_steps = self._interval.steps
         self._written: int | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:

@@ -129,7 +129,9 @@ class Command:
         separated = self.separates and "--" in words and left == words[words.index("--") + 1 :]
         if left and not (self.passes_on or self.operand or separated):
             return self._fail(
-                f"expected flags only, as --name=value. Received: {shlex.join(left)}", 2
+                "expected flags only, as --name=value, or as '--name=value' if the value holds "
+                f"spaces. Received: {shlex.join(left)}",
+                2,
             )
         return self._run(parser, left)
 
@@ -177,11 +179,19 @@ class Command:
 
     @contextlib.contextmanager
     def _session(self, parser: Parser) -> Iterator[None]:
-        """Shows warnings as lines, starts TensorFlow, and puts back what a command changes."""
+        """Shows warnings as lines, starts TensorFlow, and puts back what a command changes.
+
+        The same warning is shown once, although Python's record of those that were shown is
+        cleared by each `warnings.catch_warnings`.
+        """
+        told: set[str] = set()
         shown, verbosity = warnings.showwarning, logging.get_verbosity()
 
         def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-            tell(self.name, f"warning: {in_flags(str(message), parser.arguments())}")
+            text = in_flags(str(message), parser.arguments())
+            if text not in told:
+                told.add(text)
+                tell(self.name, f"warning: {text}")
 
         warnings.showwarning = show_warning
         logging.set_verbosity(logging.WARNING)

@@ -1,6 +1,7 @@
-"""`tfgans sample`: samples from a run or from a server, as a picture or as an array."""
+"""`tfgans sample`: samples from a run or from a server, as a picture, as files or as an array."""
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -47,7 +48,11 @@ def define(parser: Parser) -> None:
     )
     refinement.define(parser)
     group = parser.group("Output")
-    group.path("out", None, "file to write, .png or .npy (required)", value="FILE")
+    group.path(
+        "out",
+        None,
+        "file to write, .png or .npy, or a new folder, for a PNG file of each image (required)",
+    )
     group.integer("show", 0, "number of images to print on the terminal", at_least=0)
     parser.require("out")
     parser.require_exactly_one("run_dir", "server")
@@ -70,15 +75,21 @@ def sample(parser: Parser, _: Sequence[str]) -> int:
 
     values = parser.values
     out = Path(values.out)
-    if out.suffix not in (".png", ".npy"):
-        raise ValueError(f"--out must end in .png or .npy. Received: {values.out}")
-    output.check_file("out", out)
+    is_folder = not out.suffix or values.out.endswith(os.sep)
+    if is_folder:
+        _check_new_folder(values.out)
+    elif out.suffix in (".png", ".npy"):
+        output.check_file("out", out)
+    else:
+        raise ValueError(f"--out must end in .png or .npy, or be a folder. Received: {values.out}")
     samples, classes = _of_run(parser) if values.server is None else _of_server(parser)
     if values.show and samples.ndim != 4:
         raise ValueError(f"--show prints images. Received: samples of shape {samples.shape[1:]}")
-    if out.suffix == ".png" or values.show:
+    if is_folder or out.suffix == ".png" or values.show:
         from tfgans import pictures
-    if out.suffix == ".png" and classes is not None:
+    if is_folder:
+        pictures.save_files(out, samples)
+    elif out.suffix == ".png" and classes is not None:
         pictures.write_png(out, pictures.class_rows(samples, *classes))
     elif out.suffix == ".png":
         pictures.save_png(out, samples)
@@ -91,6 +102,15 @@ def sample(parser: Parser, _: Sequence[str]) -> int:
     return 0
 
 
+def _check_new_folder(out: str) -> None:
+    output.check_folder("out", out)
+    if Path(out).is_dir() and any(Path(out).iterdir()):
+        raise ValueError(
+            "--out must be a new or an empty folder: other files would be among the samples. "
+            f"Received: {out}"
+        )
+
+
 def _of_run(parser: Parser) -> _Samples:
     import numpy as np
 
@@ -100,10 +120,16 @@ def _of_run(parser: Parser) -> _Samples:
     gan, run = runs.load_gan(parser), training.RunDirectory(values.run_dir)
     _check_memory(values.num, [size or 1 for size in gan.data_shape])
     labels, names = None, run.class_names()
-    if values.label is not None and gan.num_classes is None:
-        raise ValueError(f"--label={values.label}: the model of {run.path} is not conditional")
     if values.label is not None:
-        labels = np.full(values.num, class_names.number(values.label, names))
+        if gan.num_classes is None:
+            raise ValueError(f"--label={values.label}: the model of {run.path} is not conditional")
+        label = class_names.number(values.label, names)
+        if label >= gan.num_classes:
+            raise ValueError(
+                f"--label must be a class from 0 to {gan.num_classes - 1}, or the name of a class. "
+                f"Received: {values.label}"
+            )
+        labels = np.full(values.num, label)
     elif gan.num_classes is not None:
         labels = training.draw_labels(values.run_dir, values.num, values.seed)
         labels = gan.sample_labels(values.num, values.seed) if labels is None else labels
@@ -164,11 +190,11 @@ def _uses_tensorflow(parser: Parser) -> bool:
 
 COMMAND = Command(
     name="sample",
-    summary="Samples from a run or from a server, as a picture or as an array.",
+    summary="Samples from a run or from a server, as a picture, as files or as an array.",
     examples=(
         "--run_dir=runs/digits --out=samples.png",
-        "--run_dir=runs/digits --checkpoint=best --num=1000 --seed=1 --out=samples.npy",
-        "--server=http://localhost:8501 --name=digits --out=samples.png",
+        "--run_dir=runs/digits --checkpoint=best --num=1000 --seed=1 --out=samples",
+        "--server=http://localhost:8501 --name=digits --out=samples.npy",
     ),
     define=define,
     run=sample,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +43,13 @@ class SignificanceTest(NamedTuple):
     p_value: float
     num: tuple[int, int]
 
+    @property
+    def least_p_value(self) -> float:
+        """The smallest p value that as many different numbers can give."""
+        count = self.num[0]
+        ways = 2**count if self.name == "sign" else math.comb(sum(self.num), count)
+        return min(1.0, 2 / ways)
+
     def text(self) -> str:
         """Returns the result in words: "p = 0.25 (3 of 3)"."""
         join = "of" if self.name == "sign" else "and"
@@ -69,6 +77,13 @@ class Group:
         return ", ".join(
             value if name == "model" else f"{name}={value}" for name, value in self.values.items()
         )
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The values by the name of their column: "--steps" is beside the steps that were done."""
+        return {
+            f"--{name}" if name in _MEASURED else name: value for name, value in self.values.items()
+        }
 
     def interval(self, name: str) -> tuple[float, float] | None:
         """Returns the interval of a number by the record of the only run that has it.
@@ -179,6 +194,16 @@ class Comparison:
             self.notes.append(
                 "records of `tfgans evaluate` do not count, since other runs have only evaluations "
                 f"during training ({_listed(replaced)})"
+            )
+        failed = [
+            run.name
+            for run in self.runs
+            if run.is_failed and (run.name in self.unfinished or run.name not in self.records)
+        ]
+        if failed and any(run.is_finished for run in self.runs):
+            self.notes.append(
+                "failed runs enter no median and no test: if their training diverged, their groups "
+                f"look better than they are ({_listed(failed)})"
             )
         if self.absent:
             self.notes.append(
@@ -301,11 +326,7 @@ class Comparison:
         for group in self.groups:
             for run in group.runs:
                 record = self.records.get(run.name)
-                told = {
-                    f"--{name}" if name in _MEASURED else name: value
-                    for name, value in group.values.items()
-                }
-                row: dict[str, object] = {"run": run.name, **told, "seed": run.seed}
+                row: dict[str, object] = {"run": run.name, **group.columns, "seed": run.seed}
                 row |= {"state": run.state, "steps": run.steps, "seconds": run.seconds}
                 row |= {"cpu_seconds": run.cpu_seconds}
                 row |= {"evaluated_step": None if record is None else record.fake.get("step")}
@@ -346,12 +367,18 @@ class Comparison:
 
     def stale_records(self) -> list[str]:
         """Returns which runs have continued since their record, in words."""
-        steps = {name: record.fake.get("step") for name, record in self.records.items()}
         return [
-            f"the record of {run.name} is of step {step}, and the run is at {run.steps}"
+            f"the record of {run.name} is of step {self.records[run.name].fake['step']}, and the "
+            f"run is at {run.steps}"
             for run in self.runs
-            if (step := steps.get(run.name)) is not None and step < run.steps
+            if self.is_stale(run)
         ]
+
+    def is_stale(self, run: RecordedRun) -> bool:
+        """Returns whether the record of a run is of an earlier step than its last."""
+        record = self.records.get(run.name)
+        step = None if record is None else record.fake.get("step")
+        return step is not None and step < run.steps
 
 
 def evaluate_command(run: RecordedRun, *, like: Record | None) -> str:

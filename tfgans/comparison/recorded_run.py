@@ -245,6 +245,16 @@ class RecordedRun:
         return self._directory.is_finished
 
     @property
+    def is_failed(self) -> bool:
+        """Whether the run has ended in an error, or the doctor has stopped it."""
+        return not self.is_finished and bool(self.error or self._is_stopped)
+
+    @property
+    def _is_stopped(self) -> bool:
+        """Whether the last finding of the doctor has stopped the run."""
+        return self.findings["action"].tolist()[-1:] == ["stopped"]
+
+    @property
     def state(self) -> str:
         """Where the run stands, in words: "finished", or how far it is, or why it stopped.
 
@@ -258,8 +268,7 @@ class RecordedRun:
             return "finished"
         if self.error:
             return f"failed at step {self.steps}: {self.error}"
-        actions = self.findings["action"].tolist()
-        if actions and actions[-1] == "stopped":
+        if self._is_stopped:
             return f"failed: {self.findings['symptom'].iloc[-1]} at step {self.steps}"
         goal = f" of {self._length['steps']}" if "steps" in self._length else ""
         return f"unfinished: step {self.steps}{goal}"

@@ -18,8 +18,10 @@ from tfgans.comparison.comparison import Comparison, Group, common_settings, eva
 from tfgans.comparison.figures import arrow
 from tfgans.comparison.recorded_run import RecordedRun
 from tfgans.comparison.settings import ABSENT, Value, shown
+from tfgans.evaluation import quantity_of
 from tfgans.reports import document
 from tfgans.reports.document import as_code, escape, escape_sentence, markdown_table
+from tfgans.reports.seeds import LEVEL
 
 # Characters in a row of a table of groups; more columns are in the next table.
 _TABLE_WIDTH = 160
@@ -27,7 +29,9 @@ _TABLE_WIDTH = 160
 _SMALL = 10
 # Numbers in the table of runs.
 _NUM_IN_RUNS = 4
-_FEW_PAIRS = 6
+# The fewest pairs with which the sign test can reach p < 0.05, and the fewest values in each of two
+# groups with which the rank test can.
+_FEW_PAIRS, _FEW_VALUES = 6, 4
 # A picture that is as many times as wide as high takes the whole width.
 _WIDE = 2.5
 _INTERVALS = (
@@ -209,8 +213,9 @@ def _comparison_parts(comparison: Comparison, command: str) -> list[Part]:
     first, more = _group_tables(comparison)
     parts = [Part(_protocol(comparison)), Part(first)]
     parts += [Part("## More numbers"), Part(more)] if more else []
-    if comparison.metrics and len(comparison.groups) > 1:
-        parts += [Part("## Tests"), Part(_tests(comparison))]
+    tested = [name for name in comparison.metrics if not _is_of_real(name)]
+    tests = _tests(comparison, tested)
+    parts += [Part("## Tests"), Part(tests)] if tests else []
     parts += _damage(comparison.damage())
     missing, lost = comparison.missing_records(), comparison.without_model()
     if missing or lost:
@@ -298,7 +303,7 @@ def _group_tables(comparison: Comparison) -> tuple[str, str]:
     leading = [
         {
             escape(name): escape(value)
-            for name, value in (group.values or {"group": "all runs"}).items()
+            for name, value in (group.columns or {"group": "all runs"}).items()
         }
         | {"seeds": _seeds_of(comparison, group)}
         for group in comparison.groups
@@ -383,10 +388,12 @@ def _seeds_of(comparison: Comparison, group: Group) -> str:
     unfinished = sum(run.name in comparison.unfinished for run in group.runs)
     damaged = sum(run.has_damaged_record for run in group.runs)
     lacking = runs - len(group.records) - unfinished - damaged
+    stale = sum(comparison.is_stale(run) for run in group.runs if run.name in group.records)
     details = [f"{runs} runs"] * (runs > seeds)
     details += [f"{unfinished} unfinished"] * bool(unfinished)
     details += [f"{damaged} with damaged record"] * bool(damaged)
     details += [f"{lacking} without record"] * bool(lacking)
+    details += [f"{stale} evaluated at an earlier step"] * bool(stale)
     return f"{seeds}" + f" ({', '.join(details)})" * bool(details)
 
 
@@ -413,15 +420,20 @@ def _rounded(value: float) -> str:
     return f"{value:.0f}" if value >= _SMALL else f"{value:.2g}"
 
 
-def _tests(comparison: Comparison) -> str:
+def _is_of_real(name: str) -> bool:
+    """Returns whether a number describes the real examples alone."""
+    quantity = quantity_of(name)
+    return quantity is not None and quantity.is_of_real
+
+
+def _tests(comparison: Comparison, names: Sequence[str]) -> str:
+    """Returns the tests of numbers against the first group; "" if no other group has any."""
     base, *others = comparison.groups
-    tests = [
-        {name: comparison.test(name, group, base) for name in comparison.metrics}
-        for group in others
-    ]
+    tests = [{name: comparison.test(name, group, base) for name in names} for group in others]
     known = [test for row in tests for test in row.values() if test is not None]
+    if not known:
+        return ""
     kinds = {test.name for test in known}
-    pairs = [test.num[0] for test in known if test.name == "sign"]
     tables = _tables(
         [{"group": escape(group.label)} for group in others],
         [
@@ -438,16 +450,21 @@ def _tests(comparison: Comparison) -> str:
             "Sign test of the pairs of runs with the same seed: in brackets, in how many of the "
             "pairs that are not equal the group is better (without a direction: larger)."
         )
-    most = max(pairs, default=0)
-    if 0 < most < _FEW_PAIRS:
-        words.append(
-            f"With {_count(most, 'pair')} p is at least {2 / 2**most:.2g}, whatever the "
-            f"difference: take {_FEW_PAIRS} seeds or more, or `--test=rank`."
-        )
     if "rank" in kinds:
         words.append(
             "Rank test of Mann, Whitney and Wilcoxon, without pairs: in brackets, the numbers of "
             "values of both groups."
+        )
+    strongest = min(known, key=lambda test: test.least_p_value)
+    if strongest.num[0] and strongest.least_p_value >= LEVEL:
+        values = " and ".join(map(str, strongest.num))
+        counted = (
+            _count(strongest.num[0], "pair") if strongest.name == "sign" else f"{values} values"
+        )
+        words.append(
+            f"With {counted} p is at least {strongest.least_p_value:.2g}, whatever the difference. "
+            f"To reach p < {LEVEL}, the sign test needs {_FEW_PAIRS} pairs, and the rank test "
+            f"(`--test=rank`) {_FEW_VALUES} values in each group."
         )
     return "\n\n".join([" ".join(words), *tables])
 
@@ -516,9 +533,13 @@ def _run_parts(run: RecordedRun) -> list[Part]:
                 "95 % interval": "-"
                 if number.interval is None
                 else "{:.4g} to {:.4g}".format(*number.interval),
-                "real": number.num_real,
-                "generated": number.num_fake,
             }
+            # Evaluations in training do not know how many examples each number is of.
+            | (
+                {}
+                if run.name in alone.in_training
+                else {"real": number.num_real, "generated": number.num_fake}
+            )
             for name, number in record.metrics.items()
         ]
         parts.append(

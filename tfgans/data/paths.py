@@ -188,8 +188,8 @@ def list_images(root: Path, split: str = "train", *, within: Path | None = None)
             leads out of `within`.
     """
     if not root.is_dir():
-        kind = "a file" if root.exists() else "nothing"
-        raise ValueError(f"A folder of images must be a folder. Received: {root}, which is {kind}")
+        fault = "is a file" if root.exists() else "does not exist"
+        raise ValueError(f"A folder of images must be a folder. Received: {root}, which {fault}")
     folders: dict[str, bool] = {}
     others: list[str] = []
     real = None if within is None else os.path.realpath(within)

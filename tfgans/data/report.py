@@ -95,6 +95,20 @@ class DataReport:
         """Number of the images read that have another size than the examples."""
         return sum(count for size, count in self.sizes.items() if size != self.samples.shape[1:3])
 
+    @property
+    def num_enlarged(self) -> int:
+        """Number of the images read that are smaller than the examples: enlarged, they are blurred.
+
+        With `fit="crop"` or `"stretch"` one of the two sides suffices.
+        """
+        height, width = self.samples.shape[1:3]
+        decisive = min if self.options.fit == "pad" else max
+        return sum(
+            count
+            for size, count in self.sizes.items()
+            if decisive(height / size[0], width / size[1]) > 1
+        )
+
     def table(self) -> list[tuple[str, str]]:
         """Returns the report, without the suggestion, as rows of a heading and a text."""
         rows = [("data", self.name), ("read from", self.origin or "-")]
@@ -114,6 +128,7 @@ class DataReport:
             rows.append(("modes", _listed(self.modes)))
             height, width = self.samples.shape[1:3]
             by = f" to {height}x{width} by {self.options.fit}" if self.num_resized else ""
+            by += f", {self.num_enlarged} enlarged" if self.num_enlarged else ""
             rows.append(("resized", f"{self.num_resized} of {self.num_readable}{by}"))
         if self.num_transparent:
             form = "kept" if self.options.keeps_alpha else f"set on {self.options.background}"
@@ -191,41 +206,24 @@ def inspect(
         label_key=label_key,
         follow_links=follow_links,
     )
-    return report_of(name, options)
-
-
-def report_of(
-    name: str, options: LoadOptions, *, most_pixels: int = _MOST_PIXELS_READ
-) -> DataReport:
-    """Returns the report of a data set, as `inspect` does.
-
-    Args:
-        name: See `load`.
-        options: `LoadOptions`.
-        most_pixels: Int, the pixels in all of the encoded images that are decoded, of which there
-            are at least 64. Default: 2^28, which takes some seconds.
-
-    Raises:
-        ValueError: See `inspect`.
-    """
     data = loading.read(name, options)
     if isinstance(data, ImageStore):
-        return _report_of_store(data, options, name, most_pixels)
+        return _report_of_store(data, options, name)
     return _report_of_source(loading.complete(data, name, options), options, name)
 
 
-def _report_of_store(
-    store: ImageStore, options: LoadOptions, name: str, most_pixels: int
-) -> DataReport:
+def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> DataReport:
     bad: dict[str, str] = {}
+    rows = np.arange(len(store))
     part = splits.parse_split(options.split)
-    rows = part.indices(len(store)) if part.is_part else np.arange(len(store))
-    places = rows[spread(len(rows))].tolist()
-    headers, decoded = _read(store, places, bad, most_pixels)
+    if part.is_part:
+        # As in `load`: the part is one of the readable images of the whole split.
+        _, _, rows = _read(store, rows, bad)
+        rows = rows[part.indices(len(rows))] if len(rows) else rows
+    headers, decoded, rows = _read(store, rows, bad)
     if not decoded:
         unreadable.report(store.place, bad, num_files=len(bad), skip_bad=False)
-    rows = np.setdiff1d(rows, [place for place in places if place not in headers])
-    sizes = Counter(header.size or (0, 0) for header in headers.values())
+    sizes = Counter(header.size for header in headers.values() if header.size is not None)
     form = options.of_images()
     suggestion = _suggest(len(rows), sizes, options)
     if form.size is None:
@@ -262,22 +260,26 @@ def _report_of_store(
 
 
 def _read(
-    store: ImageStore, places: Sequence[int], bad: dict[str, str], most_pixels: int
-) -> tuple[dict[int, decoding.Header], list[int]]:
-    """Reads images, and decodes some; adds the reasons of unreadable ones to `bad`.
+    store: ImageStore, rows: np.ndarray, bad: dict[str, str]
+) -> tuple[dict[int, decoding.Header], list[int], np.ndarray]:
+    """Reads up to 1000 of the images at `rows`, and decodes some.
+
+    Adds the reasons of unreadable images to `bad`.
 
     Returns:
-        The headers of the others by place, and the places of those that were decoded.
+        The headers of the readable ones by place, the places of those that were decoded, and
+        `rows` without the unreadable ones.
     """
+    places = rows[spread(len(rows))].tolist()
     headers = read_headers(store, places, bad, with_size=True)
     num_pixels = np.mean([header.num_pixels for header in headers.values()] or [1])
-    num = max(_NUM_SAMPLES, int(most_pixels / num_pixels))
+    num = max(_NUM_SAMPLES, int(_MOST_PIXELS_READ / num_pixels))
     readable = [*headers]
     some = [readable[index] for index in spread(len(readable), num)]
     decoded = read_headers(store, some, bad, with_size=False, decodes=True)
     for place in set(some) - decoded.keys():
         del headers[place]
-    return headers, [*decoded]
+    return headers, [*decoded], np.setdiff1d(rows, list(set(places) - headers.keys()))
 
 
 def _num_samples(size: tuple[int, ...]) -> int:

@@ -45,7 +45,9 @@ def jackknife(
 
     Formulas: `sqrt((g - 1) / g sum_i (t_i - mean t)^2)` over g = 10 groups, t_i without group i;
     and Quenouille's `(g - 1) (mean t - t)` for the bias. A bootstrap would draw examples twice, to
-    which distances of nearest neighbors and the Frechet distance are sensitive.
+    which distances of nearest neighbors and the Frechet distance are sensitive. If all t_i are the
+    same number, as those of samples that are all of a single class, they say nothing of the error:
+    it is not known.
 
     Args:
         whole: Numbers by name, of all examples.
@@ -63,6 +65,10 @@ def jackknife(
         values = np.array([numbers[name] for numbers in replicates])
         if not np.isfinite(values).all():
             method = "no error: not finite without some of the examples"
+            estimates[name] = Estimate(float(value), None, method)
+            continue
+        if np.ptp(values) == 0:
+            method = f"no error: the same without each of {NUM_GROUPS} groups"
             estimates[name] = Estimate(float(value), None, method)
             continue
         squares = np.square(values - values.mean()).sum()

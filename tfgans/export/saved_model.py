@@ -15,25 +15,14 @@ from tfgans import class_names as names
 from tfgans.export.graph_checks import check_graph
 from tfgans.export.model_card import check_entries, sample_seeds, write_card
 from tfgans.export.publish import is_saved_model, publish, saved_models, version_folders
-from tfgans.export.self_check import (
-    all_component_calls,
-    check_export,
-    example_calls,
-    tolerance_of,
-)
+from tfgans.export.self_check import check_export, example_calls, tolerance_of
 from tfgans.export.signatures import DRAWN, GeneratorSignatures, Signature
 from tfgans.export.warmup import write_warmup
 from tfgans.mixtures import components_of
 from tfgans.sampling import DrawLatents, Sampler, latent_shape
 
-# Endings of model files, and what writes them.
-_OTHER_FILES = {
-    ".onnx": "Pass format='onnx' for such a file",
-    ".tflite": "Pass format='litert' for such a file",
-    **dict.fromkeys(
-        (".keras", ".h5", ".hdf5", ".pb"), "`GAN.save` writes `.keras` files, for training on"
-    ),
-}
+# The endings of other models, which are files.
+_OTHER_FILES = {".onnx", ".tflite", ".keras", ".h5", ".hdf5", ".pb"}
 
 
 def export_generator(
@@ -83,7 +72,9 @@ no `labels` |
     [-truncation, truncation], as `gan.sample(truncation=...)` does, and returns the latents too. It
     exists where latents are standard normal.
 
-    **Images.** `sample_png` exists where the generator makes images [height, width, channels].
+    **Images.** `sample_png` exists where the generator makes images [height, width, channels]. Four
+    channels are saved as RGBA, three or more than four as RGB by the first three, fewer as gray by
+    the first.
 
     **Classes.** For a conditional generator, each signature that makes images also takes `labels`:
     int32 [batch] (in `generate` one class, or `num`). Where there is a seed, -1 draws the class
@@ -160,10 +151,6 @@ no `labels` |
             write_warmup(temporary, calls)
         check_graph(temporary)
         if verify:
-            # A server may refuse as many rows, so they are no warm-up.
-            calls += all_component_calls(
-                signatures, num_components=sampler.num_components, num_classes=num_classes
-            )
             check_export(temporary, signatures, calls, tolerance=tolerance_of(generator))
         write_card(
             temporary,
@@ -190,6 +177,11 @@ def checked_latent_shape(generator: keras.Model, num_classes: int | None) -> tup
             the inputs or the classes that the generator knows, or the outputs are no floats.
     """
     checks.instance("generator", generator, keras.Model, "tfgans.networks.mlp_generator((2,))")
+    if hasattr(generator, "discriminator"):
+        raise ValueError(
+            "`generator` must be the generator alone. Received: the whole GAN, a "
+            f"{type(generator).__name__}. Call its `export`, or pass its `generator`"
+        )
     if shapes.takes_labels(generator) != (num_classes is not None):
         raise ValueError(
             "`num_classes` must be set for a generator that takes [latents, labels], and for no "
@@ -201,18 +193,10 @@ def checked_latent_shape(generator: keras.Model, num_classes: int | None) -> tup
     shapes.output_shape(generator, "generator")  # Raises ValueError unless there is one output.
     labels = None if num_classes is None else tf.constant([0, num_classes - 1])
     inputs = shapes.with_labels(tf.zeros([2, *shape]), labels)
-    # A GPU does not check the classes of an embedding.
-    with tf.device("CPU:0"), _as_unknown_classes(num_classes):
-        for component in components_of(generator):
-            _check_output_type(component(inputs, training=False))
-    return shape
-
-
-@contextlib.contextmanager
-def _as_unknown_classes(num_classes: int | None) -> Iterator[None]:
-    """Raises ValueError for TensorFlow's error of a class that the generator does not know."""
     try:
-        yield
+        with tf.device("CPU:0"):  # A GPU does not check the classes of an embedding.
+            for component in components_of(generator):
+                _check_output_type(component(inputs, training=False))
     except tf.errors.InvalidArgumentError as error:
         if num_classes is None:
             raise
@@ -221,6 +205,7 @@ def _as_unknown_classes(num_classes: int | None) -> Iterator[None]:
             f"classes 0 and {num_classes - 1}. Received: num_classes={num_classes}. Pass the size "
             "of its embedding"
         ) from error
+    return shape
 
 
 def _check_output_type(images: tf.Tensor) -> None:
@@ -249,7 +234,8 @@ def _checked_folder(path: str | os.PathLike[str]) -> Path:
     if path.suffix in _OTHER_FILES:
         raise ValueError(
             "A SavedModel is a folder, say 'exported/digits'. Received: the file path "
-            f"{os.fspath(path)!r}. {_OTHER_FILES[path.suffix]}, or leave the ending out"
+            f"{os.fspath(path)!r}. Leave the ending out; for such a file, pass format='onnx' or "
+            "'litert', or call `GAN.save`"
         )
     if path.exists() and not path.is_dir():
         raise ValueError(

@@ -38,24 +38,16 @@ class GeneratorSignatures:
     Args:
         sampler: `tfgans.sampling.Sampler` of the generator.
         class_names: The name of each class; None if they have no names, or there are no classes.
-
-    Attributes:
-        num_components: Int, components of the generator.
     """
 
     def __init__(self, sampler: Sampler, class_names: Sequence[str] | None = None) -> None:
         self._sampler = sampler
         self._class_names = class_names
-        self._latent_shape = sampler.latent_shape
-        self._image_shape = sampler.example_shape
-        self._num_classes = sampler.num_classes
-        self.num_components = sampler.num_components
         # All signatures share these traces.
-        self._pinned, self._routed, self._of_keys, self._latents_of, self._components_of = (
+        self._images_of, self._of_keys, self._latents_of, self._components_of = (
             tf.function(function, autograph=False, reduce_retracing=True)
             for function in (
-                self._pinned_images,
-                self._routed_images,
+                self._images,
                 self._rows_of_keys,
                 sampler.latents,
                 sampler.components,
@@ -64,9 +56,9 @@ class GeneratorSignatures:
 
     def build(self) -> dict[str, Signature]:
         """Returns the signatures by name."""
-        classes = [] if self._num_classes is None else [_rows("labels", tf.int32)]
+        classes = [] if self._sampler.num_classes is None else [_rows("labels", tf.int32)]
         seed, index = _rows("seed", tf.int64), _rows("index", tf.int64)
-        latents = _rows("latents", tf.float32, self._latent_shape)
+        latents = _rows("latents", tf.float32, self._sampler.latent_shape)
         ends = [_rows("seed_a", tf.int64), _rows("seed_b", tf.int64), _rows("t", tf.float32)]
         signatures: dict[str, tuple[Callable[..., Outputs], list[tf.TensorSpec]]] = {
             "serving_default": (self._serving_default, [latents, *classes]),
@@ -80,7 +72,11 @@ class GeneratorSignatures:
             "mixture_weights": (self._mixture_weights, [_rows("probe", tf.float32)]),
             "generate": (
                 self._generate,
-                [_scalar("num", tf.int32), _scalar("seed", tf.int64), *classes],
+                [
+                    tf.TensorSpec([], tf.int32, "num"),
+                    tf.TensorSpec([], tf.int64, "seed"),
+                    *classes,
+                ],
             ),
         }
         if self._sampler.draws_standard_normal:
@@ -89,7 +85,7 @@ class GeneratorSignatures:
                 self._sample_truncated,
                 [seed, index, truncation, *classes],
             )
-        if len(self._image_shape) == 3:
+        if len(self._sampler.example_shape) == 3:
             signatures["sample_png"] = (self._sample_png, [seed, *classes])
         if self._class_names is not None:
             signatures["class_names"] = (self._names, [_rows("probe", tf.float32)])
@@ -99,17 +95,16 @@ class GeneratorSignatures:
         }
 
     def _serving_default(self, latents: tf.Tensor, *labels: tf.Tensor) -> Outputs:
-        return {"images": self._routed(_finite("latents", latents), *self._checked(labels))}
+        return {"images": self._images_of(_finite(latents), None, *self._checked(labels))}
 
     def _component(self, latents: tf.Tensor, components: tf.Tensor, *labels: tf.Tensor) -> Outputs:
-        last = self.num_components - 1
+        last = self._sampler.num_components - 1
         checked = _checked(
             components,
             (components >= 0) & (components <= last),
             f"`components` must be from 0 to {last}",
         )
-        latents = _finite("latents", latents)
-        return {"images": self._pinned(latents, checked, *self._checked(labels))}
+        return {"images": self._images_of(_finite(latents), checked, *self._checked(labels))}
 
     def _latents(self, seed: tf.Tensor, index: tf.Tensor) -> Outputs:
         return {"latents": self._latents_of(_keys(seed, index))}
@@ -130,8 +125,9 @@ class GeneratorSignatures:
 
     def _sample_png(self, seed: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         images = self._sample(seed, *labels)["images"]
-        # As in `tfgans.pictures`: RGB from the first three channels, or gray from the first.
-        channels = 3 if (self._image_shape[-1] or 1) >= 3 else 1
+        # RGBA of four channels; otherwise RGB of the first three, or gray of the first.
+        num_channels = self._sampler.example_shape[-1] or 1
+        channels = num_channels if num_channels == 4 else 3 if num_channels >= 3 else 1
         pixels = to_uint8(images[..., :channels])
         encoded = tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.string)
         return {"image_bytes": encoded}
@@ -151,12 +147,12 @@ class GeneratorSignatures:
         # fixed class. A class that is drawn is that of `seed_a` all the way.
         components = tf.where(t < 0.5, self._components_of(keys_a), self._components_of(keys_b))
         latents = _slerp(self._latents_of(keys_a), self._latents_of(keys_b), t)
-        images = self._pinned(latents, components, *self._drawn(labels, keys_a))
+        images = self._images_of(latents, components, *self._drawn(labels, keys_a))
         return {"images": images, "components": components}
 
     def _mixture_weights(self, probe: tf.Tensor) -> Outputs:
         weights = self._sampler.component_weights()
-        return {"weights": tf.broadcast_to(weights, [tf.shape(probe)[0], self.num_components])}
+        return {"weights": tf.broadcast_to(weights, [tf.shape(probe)[0], tf.size(weights)])}
 
     def _names(self, probe: tf.Tensor) -> Outputs:
         names = tf.constant(self._class_names, tf.string)
@@ -170,30 +166,27 @@ class GeneratorSignatures:
     ) -> Outputs:
         """Returns the rows of latents, with the components and classes of the keys."""
         components, classes = self._components_of(keys), self._drawn(labels, keys)
-        images = self._pinned(latents, components, *classes)
+        images = self._images_of(latents, components, *classes)
         labels_output = {"labels": classes[0]} if classes else {}
         return {"images": images, "components": components, **labels_output}
 
-    def _pinned_images(
-        self, latents: tf.Tensor, components: tf.Tensor, *labels: tf.Tensor
+    def _images(
+        self, latents: tf.Tensor, components: tf.Tensor | None, *labels: tf.Tensor
     ) -> tf.Tensor:
         return self._sampler.from_latents(latents, labels[0] if labels else None, components)
-
-    def _routed_images(self, latents: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
-        return self._sampler.from_latents(latents, labels[0] if labels else None, None)
 
     def _checked(self, labels: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
         return [self._checked_labels(values, first=0) for values in labels]
 
     def _drawn(self, labels: tuple[tf.Tensor, ...], keys: tf.Tensor) -> list[tf.Tensor]:
-        if self._num_classes is None:
+        if self._sampler.num_classes is None:
             return []
         drawn = self._sampler.classes(keys)
         checked = [self._checked_labels(values, first=DRAWN) for values in labels]
         return [tf.where(values == DRAWN, drawn, values) for values in checked]
 
     def _checked_labels(self, labels: tf.Tensor, *, first: int) -> tf.Tensor:
-        last = (self._num_classes or 1) - 1
+        last = (self._sampler.num_classes or 1) - 1
         expected = f"`labels` must be classes from 0 to {last}"
         drawn = f", or {DRAWN} to draw them from the seed" if first == DRAWN else ""
         return _checked(labels, (labels >= first) & (labels <= last), expected + drawn)
@@ -201,10 +194,6 @@ class GeneratorSignatures:
 
 def _rows(name: str, dtype: tf.DType, shape: tuple[int, ...] = ()) -> tf.TensorSpec:
     return tf.TensorSpec([None, *shape], dtype, name)
-
-
-def _scalar(name: str, dtype: tf.DType) -> tf.TensorSpec:
-    return tf.TensorSpec([], dtype, name)
 
 
 def _one_or_each(labels: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
@@ -220,14 +209,14 @@ def _keys(seed: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
     return tf.stack([seed, index], axis=1)
 
 
-def _finite(name: str, values: tf.Tensor) -> tf.Tensor:
-    return _checked(values, tf.math.is_finite(values), f"`{name}` must be finite")
+def _finite(latents: tf.Tensor) -> tf.Tensor:
+    return _checked(latents, tf.math.is_finite(latents), "`latents` must be finite")
 
 
 def _checked(values: tf.Tensor, valid: tf.Tensor, expected: str) -> tf.Tensor:
     """Returns `values`, or fails the call. XLA drops the check."""
     check = tf.debugging.Assert(tf.reduce_all(valid), [expected, values])
-    with tf.control_dependencies([] if check is None else [check]):  # None in eager mode
+    with tf.control_dependencies([check]):
         return tf.identity(values)
 
 

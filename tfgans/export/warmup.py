@@ -9,7 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from tfgans.export.self_check import Call
+from tfgans.export.self_check import BATCH_SIZES, Call
 
 _FILE = Path("assets.extra", "tf_serving_warmup_requests")
 
@@ -17,14 +17,14 @@ _FILE = Path("assets.extra", "tf_serving_warmup_requests")
 def write_warmup(folder: Path, calls: Sequence[Call]) -> None:
     """Writes calls as `PredictionLog` records, of which TensorFlow Serving takes at most 1000.
 
-    It leaves out calls without rows: a server with batching refuses them, and does not load a model
-    with a record that it refuses.
+    It leaves out calls without rows, which a server with batching refuses, and calls with more rows
+    than `BATCH_SIZES`, which any server may refuse: it then does not load the model.
     """
     path = folder / _FILE
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, inputs in calls:
-            if any(value.ndim == 0 for value in inputs.values()):
+            if any(value.ndim == 0 or len(value) > max(BATCH_SIZES) for value in inputs.values()):
                 continue
             request = predict_pb2.PredictRequest()
             request.model_spec.signature_name = signature

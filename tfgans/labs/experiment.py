@@ -1,13 +1,14 @@
 """Runs a lab: computes the missing rows, then writes the report."""
 
 import dataclasses
+import hashlib
 import json
 import numbers
 import os
 import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from tfgans.versions import checkout_commit, versions
 ROWS, LOG, RECORD = "rows.csv", "log.txt", "lab.json"
 # Seconds between two lines of progress where stderr is not a terminal.
 _LINE_EVERY = 30.0
+# Between the version of tfgans and that of a lab's file.
+_WITH_FILE = " with "
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +63,8 @@ def run(
 
     Continues in a folder that holds some of the rows: only missing and failed runs are computed.
     `seeds` may grow between calls, and `only` may change. The report is of the runs of the call.
+    Runs that ended well are kept even if the file of the lab has changed since: then there is a
+    warning, and the report and the rows name the versions of the file by their checksums.
 
     Args:
         lab: The lab.
@@ -113,6 +118,7 @@ def run(
             missing = []
         _fill(lab, rows, missing, workers=workers, engine=engine, progress=progress)
         frame = rows.frame(wanted)
+        _warn_of_other_versions(lab, frame["commit"], folder)
         one_seed = lab.runs(1, quick=quick, seconds=seconds)
         cells = [{name: run[name] for name in lab.settings()} for run in one_seed]
         verdicts = tuple(verdict(claim, frame, cells) for claim in lab.claims)
@@ -163,7 +169,7 @@ def _fill(
 
     if not missing:
         return
-    commit = checkout_commit() or versions()["tfgans"]
+    commit = _code_of(lab)
     tasks = [engines.Task(lab.measure, row, row["seed"]) for row in missing]
     in_lines = progress and not sys.stderr.isatty()
     written = time.monotonic()
@@ -183,6 +189,31 @@ def _fill(
                 written = time.monotonic()
                 sys.stderr.write(f"{lab.name}: {done} of {len(tasks)} runs\n")
                 sys.stderr.flush()
+
+
+def _code_of(lab: Lab) -> str:
+    """Returns the commit or the version of tfgans, and the checksum of a lab's file outside it."""
+    code = checkout_commit() or versions()["tfgans"]
+    name = getattr(lab.measure, "__module__", None) or ""
+    path = getattr(sys.modules.get(name), "__file__", None)
+    if path is None or name.partition(".")[0] == "tfgans":
+        return code
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return f"{code}{_WITH_FILE}{Path(path).name} {digest[:10]}"
+
+
+def _warn_of_other_versions(lab: Lab, codes: Iterable[str], folder: Path) -> None:
+    """Warns if runs are of another version of the lab's file than the present one."""
+    present = _code_of(lab).partition(_WITH_FILE)[2]
+    known = [code.partition(_WITH_FILE)[2] for code in codes]
+    num = sum(bool(each) and each != present for each in known)
+    if num and present:
+        warnings.warn(
+            f"{num} of the {len(known)} runs in {folder} were made by another version of the lab's "
+            f"file than {present}, and are kept. If `measure` or `cells` changed since, choose "
+            "another folder",
+            stacklevel=3,
+        )
 
 
 def _fault(measures: Mapping[str, Any], expected: Mapping[str, str]) -> str:

@@ -72,7 +72,11 @@ def decide(claim: Claim, rows: pd.DataFrame, *, num_failed: int = 0) -> Verdict:
     except Exception as error:  # A faulty effect must not cost the other verdicts.
         return Verdict(claim, UNTESTABLE, f"failed: {type(error).__name__}: {error}")
     values[np.isnan(values)] = np.inf if claim.above is None else -np.inf
-    count = len(values)
+    count, num_seeds = len(values), rows["seed"].nunique() if len(rows) else 0
+    if count > num_seeds:
+        # More values than seeds are not independent, and would make the test too sure.
+        reason = f"failed: its effect must be a float per seed, {num_seeds}. Received: {count}"
+        return Verdict(claim, UNTESTABLE, reason)
     if count < _FEWEST:
         reason = f"{count} seeds, of at least {_FEWEST}" if count else NO_RUNS
         reason += f"; runs failed at {num_failed} of {count + num_failed}" * bool(num_failed)
@@ -135,6 +139,9 @@ def sign_tests(
         baseline: The arm to compare with. Groups without it have no rows.
         better: "greater" or "less" by measure. A seed where both arms are equal, or one of them
             has no value, counts against the arm.
+
+    Raises:
+        ValueError: If an arm has several rows of a seed in a group (`pandas.errors.MergeError`).
     """
     tests = []
     for group, ours in rows.groupby(list(by), sort=False):
@@ -143,7 +150,8 @@ def sign_tests(
             if not len(first):
                 continue
             row = {**dict(zip(by, group, strict=True)), arm: name, "against": baseline}
-            pairs = second.merge(first, on="seed", suffixes=("", "_base"))
+            # Several rows of a seed would count as independent pairs.
+            pairs = second.merge(first, on="seed", suffixes=("", "_base"), validate="one_to_one")
             for measure, direction in better.items():
                 gain = pairs[measure] - pairs[f"{measure}_base"]
                 wins = int((gain > 0 if direction == "greater" else gain < 0).sum())

@@ -104,12 +104,7 @@ class InstanceNoise(keras.layers.Layer):
             aggregation="only_first_replica",
         )
         self.supports_masking = True
-        self.build()
-
-    def build(self, input_shape: Shape | None = None) -> None:
-        """Does nothing: the level does not depend on the examples."""
-        del input_shape
-        self.built = True
+        self.built = True  # The level does not depend on the examples.
 
     @property
     def is_adaptive(self) -> bool:

@@ -15,16 +15,6 @@ _TRANSPOSED = (
     keras.layers.Conv3DTranspose,
 )
 _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
-# Their `call` is activation(linear(inputs, kernel) + bias).
-_BILINEAR = (
-    keras.layers.Dense,
-    keras.layers.EinsumDense,
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-    *_TRANSPOSED,
-    *_DEPTHWISE,
-)
 # Enough for the first forward pass: sigma of a Gaussian kernel is then low by about 1 %.
 _ITERATIONS_AT_BUILD = 30
 
@@ -135,13 +125,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         if training and self.trainable:
             vector_u = self._iterate(matrix, vector_u, self.power_iterations)
             self.vector_u.assign(vector_u)
-        norm = _spectral_norm(matrix, vector_u)
-        if _is_bilinear(self.layer) and self.layer.compute_dtype != "float16":
-            # Dividing the inputs is dividing the kernel, and leaves bias, activation, strides and
-            # padding to the layer. Float16 overflows where the norm is small.
-            outputs = self.layer(ops.cast(inputs, self.estimate_dtype) / norm)
-        else:
-            outputs = self._call_with_divided_kernel(inputs, norm)
+        outputs = self._call_with_divided_kernel(inputs, _spectral_norm(matrix, vector_u))
         return ops.cast(outputs, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -226,11 +210,6 @@ def _kernel(layer: keras.layers.Layer) -> keras.Variable | tf.Tensor | None:
     """Returns the kernel or the embeddings of a layer, or None if it has none, or none yet."""
     kernel = getattr(layer, "kernel", None)
     return getattr(layer, "embeddings", None) if kernel is None else kernel
-
-
-def _is_bilinear(layer: keras.layers.Layer) -> bool:
-    """Returns whether a layer is linear in inputs and kernel: a subclass may override `call`."""
-    return any(type(layer).call is kind.call for kind in _BILINEAR)
 
 
 def _output_axes(layer: keras.layers.Layer, rank: int) -> list[int]:

@@ -111,9 +111,9 @@ class R3GAN(GAN):
             name=name,
         )
         self.schedule = schedule
-        self._images_seen = self._count("images_seen")
+        self._images_seen = self._add_counter("images_seen")
         # What `images_seen` was at the start of the present step.
-        self._images_before = self._count("images_before")
+        self._images_before = self._add_counter("images_before")
 
     @property
     def gamma(self) -> float | None:
@@ -191,10 +191,8 @@ class R3GAN(GAN):
         return schedule.at(tf.convert_to_tensor(self._images_before.value))
 
     def _check_optimizers(self, generator_and_discriminator: Sequence[Optimizer]) -> None:
-        for optimizer in generator_and_discriminator:
+        for optimizer in generator_and_discriminator if self.schedule is not None else ():
             inner = optimizers.inner_optimizer(optimizer)
-            if self.schedule is None:
-                continue
             if not isinstance(inner, optimizers.ScheduledAdam):
                 raise ValueError(
                     "A schedule moves beta_2, so it needs optimizers where beta_2 is a variable. "
@@ -206,16 +204,6 @@ class R3GAN(GAN):
                     "The schedule of the model sets the learning rate. Received: "
                     f"{optimizer.name!r} with a schedule of its learning rate. Pass a float"
                 )
-
-    def _count(self, name: str) -> keras.Variable:
-        return self.add_weight(
-            name=name,
-            shape=(),
-            dtype="int64",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
 
     def get_config(self) -> Config:
         """Returns the constructor's arguments, networks included."""
@@ -247,18 +235,18 @@ def _check_schedule(
                 f"With a schedule, which sets it, `{name}` must be None. Received: {value!r}. "
                 f"{advice}"
             )
-    fixed = isinstance(augmentation, AdaptiveAugment) and not augmentation.is_adaptive
-    if schedule.augmentation is not None and not fixed:
+    if schedule.augmentation is None:
+        return
+    if not isinstance(augmentation, AdaptiveAugment) or augmentation.is_adaptive:
         raise ValueError(
             "The schedule moves p of an augmentation with `target=None`. Received: "
             f"augmentation={augmentation!r}. Pass `tfgans.augmentation.AdaptiveAugment('bgc', "
             "target=None)`, or a schedule with augmentation=None"
         )
-    if isinstance(augmentation, AdaptiveAugment) and schedule.augmentation is not None:
-        largest = max(schedule.augmentation)
-        if largest > augmentation.p_max:
-            raise ValueError(
-                f"A schedule must keep p at most at the `p_max` of the augmentation, which is "
-                f"{augmentation.p_max:g}. Received: R3GANSchedule(augmentation="
-                f"{schedule.augmentation}). Pass `AdaptiveAugment(..., p_max={largest:g})`"
-            )
+    largest = max(schedule.augmentation)
+    if largest > augmentation.p_max:
+        raise ValueError(
+            f"A schedule must keep p at most at the `p_max` of the augmentation, which is "
+            f"{augmentation.p_max:g}. Received: R3GANSchedule(augmentation="
+            f"{schedule.augmentation}). Pass `AdaptiveAugment(..., p_max={largest:g})`"
+        )

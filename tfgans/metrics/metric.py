@@ -59,6 +59,8 @@ class Quantity:
             least that of a binomial distribution. Default: False.
         official_name: String, the name of the number if the features come from the Inception
             network of 2015. Default: None, it has no such name.
+        is_of_real: Bool, whether the number describes the real examples alone, as a reference, so
+            that groups of runs are not tested for it. Default: False.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Quantity:
     higher_is_better: bool | None = False
     is_share: bool = False
     official_name: str | None = None
+    is_of_real: bool = False
 
     def __post_init__(self) -> None:
         # Tables in files have it in a cell.

@@ -69,7 +69,7 @@ class MSSSIMMetric(Metric):
     name = "ms_ssim"
     quantities = (
         Quantity("ms_ssim", high=1.0, higher_is_better=None),
-        Quantity("ms_ssim(real)", high=1.0, higher_is_better=None),
+        Quantity("ms_ssim(real)", high=1.0, higher_is_better=None, is_of_real=True),
     )
     reads = "examples"
     max_examples = _NUM_BATCHES * _BATCH_SIZE

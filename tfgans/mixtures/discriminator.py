@@ -9,7 +9,6 @@ import tensorflow as tf
 from tfgans import random, shapes
 from tfgans.mixtures import routing as routes
 from tfgans.mixtures.mixture import Mixture
-from tfgans.mixtures.stack import Stack
 from tfgans.types import Inputs, Shape
 from tfgans.weighted import Weighted
 
@@ -98,18 +97,13 @@ class MixtureDiscriminator(Mixture):
     def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         """Returns the logits of all discriminators, float32 [batch, k]."""
         count = self.num_components
-        stack = self._stack_of_whole_batch(inputs, training=training)
+        stack = self._stack_of(inputs, 1, training=training)
         if stack is not None:
             return tf.transpose(tf.reshape(stack(shapes.tile_rows(inputs, count)), [count, -1]))
         logits = [
             tf.cast(network(inputs, training=training), tf.float32) for network in self.components
         ]
         return tf.concat(logits, axis=1)
-
-    def _stack_of_whole_batch(self, batch: Inputs, *, training: bool) -> Stack | None:
-        """Returns the components as a single network, if each of them can run the whole batch."""
-        runs = training and isinstance(batch, tf.Tensor) and batch.shape[0] is not None
-        return self._usable_stack() if runs else None
 
     def route(self, batch: Inputs, *, key: tf.Tensor, training: bool) -> Weighted:
         """Returns logits and weights for an update of a player.
@@ -199,7 +193,7 @@ class MixtureDiscriminator(Mixture):
             return tf.concat(costs, axis=0)[:, tf.newaxis]
         count = self.num_components
         inputs = batch["real"] if "labels" not in batch else [*batch.values()]
-        if whole and self._stack_of_whole_batch(inputs, training=training) is not None:
+        if whole and self._stack_of(inputs, 1, training=training) is not None:
             repeated = {name: shapes.tile_rows(rows, count) for name, rows in batch.items()}
             with random.repeated(count):
                 return tf.transpose(tf.reshape(penalty(judge_slices, repeated, 0), [count, -1]))

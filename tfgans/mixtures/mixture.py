@@ -253,7 +253,7 @@ class Mixture(keras.Model):
                 keras.saving.serialize_keras_object(component) for component in self.components
             ],
             **self.settings(),
-            # Left out when True, so that the config equals that of runs from before the argument.
+            # Left out when True, so that runs of earlier versions can continue.
             **({} if self.trainable else {"trainable": False}),
             "name": self.name,
         }
@@ -288,17 +288,22 @@ class Mixture(keras.Model):
         # Eagerly it would be traced anew in each call.
         return None if frozen or tf.executing_eagerly() else self._stack
 
-    def _stack_of(self, batch: Inputs, *, training: bool) -> Stack | None:
-        """Returns the components as a single network, if that can run the batch."""
-        runs = training and has_equal_slices(batch, self.num_components)
+    def _stack_of(self, batch: Inputs, num_slices: int, *, training: bool) -> Stack | None:
+        """Returns the components as a single network, if that can run the slices of a batch."""
+        runs = training and has_equal_slices(batch, num_slices)
         return self._usable_stack() if runs else None
 
     def _outputs_of_slices(self, batch: Inputs, training: bool) -> tf.Tensor:
         """Returns what component i makes of slice i: float32 [rows, ...]."""
-        stack = self._stack_of(batch, training=training)
+        stack = self._stack_of(batch, self.num_components, training=training)
         if stack is not None:
             return stack(batch)
-        return tf.concat(routes.run_slices(self.components, batch, training=training), axis=0)
+        slices = routes.cut(batch, self.num_components)
+        outputs = [
+            tf.cast(network(rows, training=training), tf.float32)
+            for network, rows in zip(self.components, slices, strict=True)
+        ]
+        return tf.concat(outputs, axis=0)
 
     def _run_slices(self, batch: Inputs, training: bool) -> Weighted:
         outputs = self._outputs_of_slices(batch, training)

@@ -44,17 +44,6 @@ def cut(batch: Rows, num_slices: int) -> list[Rows]:
     return [tf.nest.pack_sequence_as(batch, part) for part in zip(*parts, strict=True)]
 
 
-def run_slices(
-    components: Sequence[keras.Model], batch: Inputs, *, training: bool
-) -> list[tf.Tensor]:
-    """Returns the float32 outputs of component i on slice i: branches that run side by side."""
-    slices = cut(batch, len(components))
-    return [
-        tf.cast(component(rows, training=training), tf.float32)
-        for component, rows in zip(components, slices, strict=True)
-    ]
-
-
 def assignment_order(num_rows: int | tf.Tensor, num_slices: int, shift: tf.Tensor) -> tf.Tensor:
     """Returns int32 [num_rows]: row numbers in the order of the slices that they are assigned to.
 

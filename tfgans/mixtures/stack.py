@@ -123,16 +123,5 @@ def _architecture(network: keras.Model) -> object:
     """Returns what two networks have in common if they differ by names and initial values alone."""
     # Without names a config does not tell the dtype policy.
     kinds = [(type(layer), layer.dtype_policy.name) for layer in compat.all_layers(network)]
-    return kinds, _without_initial_values(configs.renamed(network.get_config()))
-
-
-def _without_initial_values(config: object) -> object:
-    if isinstance(config, dict):
-        return {
-            key: _without_initial_values(value)
-            for key, value in config.items()
-            if not key.endswith(("_initializer", "seed"))
-        }
-    return (
-        [_without_initial_values(part) for part in config] if isinstance(config, list) else config
-    )
+    config = configs.renamed(network.get_config())
+    return kinds, configs.without(config, lambda name: name.endswith(("_initializer", "seed")))

@@ -1,6 +1,8 @@
-"""Resampling of maps by 2 with the filter [1, 3, 3, 1], as in R3GAN's networks."""
+"""Resampling of maps by 2 with the filter [1, 3, 3, 1], as in R3GAN's networks.
 
-import abc
+The layers take maps [batch, height, width, channels]. Outside of a map are zeros, so a constant map
+becomes smaller at its border.
+"""
 
 import keras
 import numpy as np
@@ -13,24 +15,8 @@ _FILTER = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64
 _STRIDES = [1, 2, 2, 1]
 
 
-class _Resampling2D(keras.layers.Layer):
-    """Applies the filter to every channel of a map [batch, height, width, channels].
-
-    Outside of the map are zeros, so a constant map becomes smaller at its border.
-    """
-
-    @abc.abstractmethod
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Returns the shape of the result."""
-
-    def _filter(self, features: tf.Tensor) -> tf.Tensor:
-        """Returns the filter of a depthwise convolution: [4, 4, channels, 1]."""
-        kernel = np.repeat(_FILTER[:, :, np.newaxis, np.newaxis], features.shape[-1], axis=2)
-        return tf.constant(kernel, features.dtype)
-
-
 @keras.saving.register_keras_serializable(package="tfgans")
-class SmoothUpsampling2D(_Resampling2D):
+class SmoothUpsampling2D(keras.layers.Layer):
     """Doubles height and width of a map; inside, it is bilinear interpolation."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -61,12 +47,13 @@ def _doubled(maps: tf.Tensor, axis: int) -> tf.Tensor:
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
-class SmoothDownsampling2D(_Resampling2D):
+class SmoothDownsampling2D(keras.layers.Layer):
     """Halves height and width of a map, which must be even."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the reduced map."""
-        return tf.nn.depthwise_conv2d(inputs, self._filter(inputs), _STRIDES, "SAME")
+        kernel = np.repeat(_FILTER[:, :, np.newaxis, np.newaxis], inputs.shape[-1], axis=2)
+        return tf.nn.depthwise_conv2d(inputs, tf.constant(kernel, inputs.dtype), _STRIDES, "SAME")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns (batch, height / 2, width / 2, channels)."""

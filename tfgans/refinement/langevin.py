@@ -1,12 +1,17 @@
 """Langevin dynamics: points climb a log density by its gradient, under noise."""
 
+import dataclasses
 import numbers
 from collections.abc import Callable, Sequence
+from typing import Self
 
+import keras
 import tensorflow as tf
 
 from tfgans import checks, random
+from tfgans.settings import Settings
 
+SPACES = ("latent", "data")
 NOISE_MODES = ("sqrt_step", "fixed", "gradient_norm")
 ANNEALINGS = ("none", "thirds", "tenths")
 # What the step size and the noise scale are multiplied by, in equal parts of the run.
@@ -18,6 +23,129 @@ _STEP_FACTORS = {
 _NOISE_FACTORS = {**_STEP_FACTORS, "thirds": (1.0, 0.7, 0.4)}
 
 LogDensity = Callable[[tf.Tensor], tf.Tensor]
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Langevin(Settings):
+    """The settings of a refinement: the space, the number and size of steps, and the noise.
+
+    Immutable, without state, and it never sees a network: `run` is `langevin` with these settings.
+    The defaults are those of the authors' code of DCD, which refines latents. `for_images` returns
+    their settings for pixels.
+
+    Args:
+        space: "latent" or "data", where the points lie. Default: "latent".
+        steps: Int of at least 0. Default: 20.
+        step_size: Float above 0. Default: 1.
+        noise_scale: Float of at least 0. Default: 0.005.
+        noise_mode: "sqrt_step", "fixed", "gradient_norm", or None for the authors' choice:
+            "sqrt_step" in latent space and "fixed" in data space. Default: None.
+        gradient_clip: Float above 0, or None. Default: None.
+        clamp: Pair (low, high), or None. Default: None.
+        prior: Bool, of latents only. Default: False.
+        temperature: Float above 0. Default: 1.
+        annealing: "none", "thirds" or "tenths". Default: "none".
+
+    `langevin` describes each argument.
+
+    Raises:
+        ValueError: On a setting out of its range, or a prior in data space.
+
+    Example:
+
+    ```python
+    settings = tfgans.refinement.Langevin(steps=50, step_size=0.01, noise_scale=1.0, prior=True)
+    z = settings.run(z, lambda z: discriminator(generator(z)), key=key)
+    ```
+
+    Reference: Song et al. 2020, "Discriminator Contrastive Divergence"; the numbers are those of
+    the authors' argparser.py.
+    """
+
+    space: str = "latent"
+    steps: int = 20
+    step_size: float = 1.0
+    noise_scale: float = 0.005
+    noise_mode: str | None = None
+    gradient_clip: float | None = None
+    clamp: tuple[float, float] | None = None
+    prior: bool = False
+    temperature: float = 1.0
+    annealing: str = "none"
+
+    def __post_init__(self) -> None:
+        checks.choice("space", self.space, SPACES)
+        checks.int_at_least("steps", self.steps, 0)
+        checks.positive("step_size", self.step_size)
+        checks.non_negative("noise_scale", self.noise_scale)
+        if self.noise_mode is not None:
+            checks.choice("noise_mode", self.noise_mode, NOISE_MODES)
+        if self.gradient_clip is not None:
+            checks.positive("gradient_clip", self.gradient_clip)
+        # A list, as JSON gives it, could not be hashed.
+        object.__setattr__(self, "clamp", _checked_clamp(self.clamp))
+        checks.boolean("prior", self.prior)
+        checks.positive("temperature", self.temperature)
+        checks.choice("annealing", self.annealing, ANNEALINGS)
+        if self.prior and self.space == "data":
+            raise ValueError(
+                "`prior` is the standard normal density of latents. Received: prior=True with "
+                "space='data'. Leave it out, or refine in latent space"
+            )
+
+    @classmethod
+    def for_images(
+        cls, *, steps: int = 20, step_size: float = 1.0, noise_scale: float = 0.005
+    ) -> Self:
+        """Returns the authors' settings for pixels in [-1, 1].
+
+        Args:
+            steps: Int of at least 0. Default: 20.
+            step_size: Float above 0. Default: 1.
+            noise_scale: Float of at least 0, in the unit of the pixels. Default: 0.005.
+        """
+        return cls(
+            space="data",
+            steps=steps,
+            step_size=step_size,
+            noise_scale=noise_scale,
+            gradient_clip=1.0,
+            clamp=(-1.0, 1.0),
+        )
+
+    @property
+    def chosen_noise_mode(self) -> str:
+        """The noise mode, after None has become that of the space."""
+        if self.noise_mode is not None:
+            return self.noise_mode
+        return "sqrt_step" if self.space == "latent" else "fixed"
+
+    def run(self, start: tf.Tensor, log_density: LogDensity, *, key: tf.Tensor) -> tf.Tensor:
+        """Returns `langevin(start, log_density, key=key)` with these settings."""
+        start = _check_start(start)
+        keys = _check_key(key, start.shape)
+        if self.steps == 0:
+            return tf.stop_gradient(start)
+
+        def gradient(points: tf.Tensor) -> tf.Tensor:
+            slope = self.temperature * _slope(log_density, points)
+            if self.gradient_clip is not None:
+                slope = tf.clip_by_value(slope, -self.gradient_clip, self.gradient_clip)
+            return slope - points if self.prior else slope
+
+        def step(index: tf.Tensor, points: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            size = self.step_size * _factor(_STEP_FACTORS[self.annealing], index, self.steps)
+            scale = self.noise_scale * _factor(_NOISE_FACTORS[self.annealing], index, self.steps)
+            noise = scale * _noise(points, keys, index)
+            moved = _move(self.chosen_noise_mode, points, gradient, size, noise)
+            if self.clamp is not None:
+                moved = tf.clip_by_value(moved, *self.clamp)
+            return index + 1, tf.ensure_shape(moved, start.shape)
+
+        first = tf.constant(0, tf.int64)
+        _, end = tf.while_loop(lambda index, _: index < self.steps, step, (first, start))
+        return tf.stop_gradient(end)
 
 
 def langevin(
@@ -101,65 +229,21 @@ def langevin(
     authors' code (langevin_z.py, langevin.py, mcmc_sampler.py). Che et al. 2020, "Your GAN is
     Secretly an Energy-based Model and You Should Use Discriminator Driven Latent Sampling" (DDLS).
     """
-    check_settings(
+    settings = Langevin(
         steps=steps,
         step_size=step_size,
         noise_scale=noise_scale,
         noise_mode=noise_mode,
         gradient_clip=gradient_clip,
+        clamp=clamp,
         prior=prior,
         temperature=temperature,
         annealing=annealing,
     )
-    bounds = check_clamp(clamp)
-    start = _check_start(start)
-    keys = _check_key(key, start.shape)
-    if steps == 0:
-        return tf.stop_gradient(start)
-
-    def gradient(points: tf.Tensor) -> tf.Tensor:
-        slope = temperature * _slope(log_density, points)
-        if gradient_clip is not None:
-            slope = tf.clip_by_value(slope, -gradient_clip, gradient_clip)
-        return slope - points if prior else slope
-
-    def step(index: tf.Tensor, points: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        size = step_size * _factor(_STEP_FACTORS[annealing], index, steps)
-        scale = noise_scale * _factor(_NOISE_FACTORS[annealing], index, steps)
-        moved = _move(noise_mode, points, gradient, size, scale * _noise(points, keys, index))
-        if bounds is not None:
-            moved = tf.clip_by_value(moved, *bounds)
-        return index + 1, tf.ensure_shape(moved, start.shape)
-
-    first = tf.constant(0, tf.int64)
-    _, end = tf.while_loop(lambda index, _: index < steps, step, (first, start))
-    return tf.stop_gradient(end)
+    return settings.run(start, log_density, key=key)
 
 
-def check_settings(
-    *,
-    steps: int,
-    step_size: float,
-    noise_scale: float,
-    noise_mode: str,
-    gradient_clip: float | None,
-    prior: bool,
-    temperature: float,
-    annealing: str,
-) -> None:
-    """Raises ValueError for the first setting of `langevin` that is out of its range."""
-    checks.int_at_least("steps", steps, 0)
-    checks.positive("step_size", step_size)
-    checks.non_negative("noise_scale", noise_scale)
-    checks.choice("noise_mode", noise_mode, NOISE_MODES)
-    if gradient_clip is not None:
-        checks.positive("gradient_clip", gradient_clip)
-    checks.boolean("prior", prior)
-    checks.positive("temperature", temperature)
-    checks.choice("annealing", annealing, ANNEALINGS)
-
-
-def check_clamp(clamp: Sequence[float] | None) -> tuple[float, float] | None:
+def _checked_clamp(clamp: Sequence[float] | None) -> tuple[float, float] | None:
     """Returns None or the two bounds as floats, or raises ValueError."""
     if clamp is None:
         return None

@@ -10,7 +10,6 @@ from tfgans import checks, random
 from tfgans.augmentation import Augmentation, DiffAugment
 from tfgans.random import Role
 from tfgans.regularizers.regularizer import Regularizer, RegularizerInputs
-from tfgans.types import Config
 from tfgans.weighted import Weighted
 
 KINDS = ("cr", "bcr", "zcr", "icr")
@@ -149,14 +148,3 @@ generator | zcr, icr |
                 "zCR compares fakes of near latents, and this method refines its fakes and trains "
                 f"no generator. Received: kind={self.kind!r}. Use kind='bcr'"
             )
-
-    def get_config(self) -> Config:
-        """Returns the settings, the augmentation serialized."""
-        augmentation = keras.saving.serialize_keras_object(self.augmentation)
-        return {**super().get_config(), "augmentation": augmentation}
-
-    @classmethod
-    def from_config(cls, config: Config) -> "ConsistencyRegularization":
-        """Makes a regularizer from the result of `get_config`."""
-        augmentation = keras.saving.deserialize_keras_object(config["augmentation"])
-        return cls(**{**config, "augmentation": augmentation})

@@ -3,13 +3,12 @@
 import abc
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-from tfgans import state
-from tfgans.types import Config
+from tfgans.settings import Settings
 from tfgans.weighted import Weighted
 
 
@@ -39,7 +38,7 @@ class RegularizerInputs(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Regularizer(abc.ABC):
+class Regularizer(Settings, abc.ABC):
     """A term of the discriminator's loss in training, and perhaps of the generator's.
 
     A regularizer is immutable and serializable; what changes during training is in `state`. It does
@@ -98,12 +97,3 @@ class Regularizer(abc.ABC):
     def check(self, shape: Sequence[int | None], *, trains_generator: bool) -> None:
         """Raises ValueError unless it works with examples of `shape` and with the generator."""
         del shape, trains_generator
-
-    def get_config(self) -> Config:
-        """Returns the settings, enough for `from_config`."""
-        return state.settings(self)
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Makes a regularizer from the result of `get_config`."""
-        return cls(**config)

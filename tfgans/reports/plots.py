@@ -1,7 +1,6 @@
 """Draws curves with their spread, boxes and heat maps, for the figures of the labs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,7 @@ def panels(
     size: tuple[float, float] = _PANEL,
     sharex: bool = False,
     sharey: bool = False,
-) -> Any:
+) -> tuple[Figure, np.ndarray]:
     """Returns a new figure and its axes [rows, columns]."""
     figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)

@@ -1,7 +1,7 @@
 """Statistics of numbers that runs with different seeds give: medians, intervals and tests."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ def summaries(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> 
     interval are over the runs that have it, and the number of runs without it is added.
     """
 
-    def text(values: Any) -> str:
+    def text(values: pd.Series) -> str:
         missing = int(values.isna().sum())
         if missing == len(values):
             return "-"

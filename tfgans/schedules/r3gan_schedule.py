@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfgans import checks
-from tfgans.types import Config
+from tfgans.settings import Settings
 
 # The values at the start and at the end.
 Course: TypeAlias = tuple[float, float]
@@ -35,7 +35,7 @@ class ScheduledValues(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="tfgans")
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class R3GANSchedule:
+class R3GANSchedule(Settings):
     """Moves settings from a start to an end along half a cosine, by the images seen.
 
     After t images, a setting is end + (1 + cos(pi t / T)) / 2 * (start - end); from T images on, it
@@ -120,15 +120,6 @@ class R3GANSchedule:
         done = (1.0 - tf.cos(math.pi * part)) / 2.0
         pairs = (getattr(self, name) or (0.0, 0.0) for name in ScheduledValues._fields)
         return ScheduledValues(*(start + done * (end - start) for start, end in pairs))
-
-    def get_config(self) -> Config:
-        """Returns the constructor's arguments."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Makes a schedule from the result of `get_config`."""
-        return cls(**config)
 
 
 # By data set: images; gamma at the start; half-life of the average, and p, at the end.

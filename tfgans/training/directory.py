@@ -341,7 +341,7 @@ class RunDirectory:
         other = [name for name in {**now, **before} if before.get(name) != now.get(name)]
         if other:
             # What a user sets comes before what follows from it.
-            other.sort(key=_is_derived)
+            other.sort(key=lambda name: name.partition(".")[0] in _DERIVED)
             listed = [_difference(name, before.get(name), now.get(name)) for name in other]
             rest = len(other) - _NUM_LISTED
             raise AnotherRun(
@@ -448,10 +448,6 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{name}"] = value
     return flat
-
-
-def _is_derived(name: str) -> bool:
-    return name.partition(".")[0] in _DERIVED
 
 
 def _difference(name: str, there: Any, here: Any) -> str:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from tfgans import sampling
-from tfgans.configs import essential, renamed
+from tfgans.configs import essential, renamed, without
 from tfgans.data import Source
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.load_options import DECIDING
@@ -50,7 +50,7 @@ def describe(
             for name in sorted(_NETWORKS)
         },
         "jit_compile": compiled["jit_compile"],
-        # Left out when empty or 1, so that the settings equal those of runs from before it was one.
+        # Left out when empty or 1, so that runs of earlier versions can continue.
         **({"excluded_from_weight_decay": excluded} if any(excluded.values()) else {}),
         **({"accumulate_steps": parts} if (parts := compiled["accumulate_steps"]) > 1 else {}),
         **{name: _network(gan.players[name]) for name in sorted(_NETWORKS)},
@@ -108,7 +108,7 @@ def _network(player: Player) -> dict[str, Any]:
     config = renamed(keras.saving.serialize_keras_object(network))
     described: dict[str, Any] = {
         "parameters": network.count_params(),
-        "architecture": _checksum(_without_seeds(config)),
+        "architecture": _checksum(without(config, lambda name: name.endswith("seed"))),
         # Of the initial weights and of random layers: runs that differ by them alone are of one
         # group.
         "seeds": _checksum(config),
@@ -119,16 +119,6 @@ def _network(player: Player) -> dict[str, Any]:
 def _checksum(config: Any) -> str:
     text = _ADDRESS.sub("", json.dumps(config, sort_keys=True, default=str))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _without_seeds(config: Any) -> Any:
-    if isinstance(config, dict):
-        return {
-            key: _without_seeds(value)
-            for key, value in config.items()
-            if not str(key).endswith("seed")
-        }
-    return [_without_seeds(value) for value in config] if isinstance(config, list) else config
 
 
 def _class_shares(gan: GAN, source: Source) -> dict[str, Any]:

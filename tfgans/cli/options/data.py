@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import errno
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
 from pathlib import Path
@@ -106,17 +107,9 @@ def inspect(parser: Parser) -> "DataReport":
 
 def describe_files(parser: Parser) -> str | None:
     """Returns what a folder or an archive of images holds, as text; None for other data."""
-    import tfgans
-    from tfgans.data.load_options import LoadOptions
-    from tfgans.data.report import report_of
-
-    dataset = parser.values.dataset
-    if dataset.partition(":")[0] not in ("folder", "zip", "webdataset"):
+    if parser.values.dataset.partition(":")[0] not in ("folder", "zip", "webdataset"):
         return None
-    options = LoadOptions(**_options(parser, tfgans.data.inspect))
-    with _errors_in_flags(dataset):
-        # As few images as possible: decoding takes seconds at each start.
-        return report_of(dataset, options, most_pixels=0).text()
+    return inspect(parser).text()
 
 
 def load_source(parser: Parser) -> "Source":
@@ -140,6 +133,7 @@ def check_outside(parser: Parser, place: str, flag: str = "run_dir") -> None:
     images = files.path(folder).resolve()
     if (
         kind in ("folder", "hf")
+        and folder
         and images.is_dir()
         and files.path(place).resolve().is_relative_to(images)
     ):
@@ -264,7 +258,8 @@ def _hint(name: str, names: Sequence[str]) -> str:
     path = Path(name).expanduser()
     kind = "folder" if path.is_dir() else _KINDS.get(path.suffix) if path.is_file() else None
     close = [f"{kind}:{name}"] if kind else difflib.get_close_matches(name, names, n=1)
-    return f"Received: {name!r}" + (f". Did you mean --dataset={close[0]}?" if close else "")
+    hint = f". Did you mean {shlex.quote('--dataset=' + close[0])}?" if close else ""
+    return f"Received: {name!r}{hint}"
 
 
 def load_folder(parser: Parser, path: str, like: "Source") -> "Source":

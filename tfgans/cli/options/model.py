@@ -25,6 +25,7 @@ _ARGUMENTS = {
     "DiffAugment": "augmentation=diffaugment",
     "AdaptiveAugment": "augmentation=ada",
     "kind": "consistency",
+    "transforms": "augmentation_policy",
 }
 _DCD = ("pretrained", *refinement.FLAGS)
 _NOT_DCD = ("ema", "dtype_policy", *networks.FLAGS, *mixtures.FLAGS)

@@ -119,7 +119,10 @@ def num_classes(parser: Parser, source: "Source") -> int | None:
     if not parser.values.conditional:
         return None
     if source.num_classes is None:
-        raise ValueError(f"--conditional needs classes, and {source.name!r} has none")
+        raise ValueError(
+            f"--conditional needs classes, and {source.name!r} has none. Leave it out; the classes "
+            "of a folder of images are its subfolders, all images in one of them"
+        )
     return source.num_classes
 
 

@@ -173,14 +173,17 @@ def error_of_another_run(parser: Parser, error: ValueError) -> ValueError:
         error: The error of the library, with the settings that differ.
     """
     names = [name for name in parser.values if name not in _NOT_DECIDING]
-    differences = [
-        f"{there} there and {here} here" for there, here in _differences(parser, names).values()
-    ]
+    differences = _differences(parser, names)
+    kinds = {flag.partition(":")[0] for flag in differences.get("dataset", ())}
+    if len(kinds) == 1 and "--dataset=hf" not in kinds:
+        # Files may be moved: the library says what else is different about them.
+        del differences["dataset"]
     if not differences:
         return error
     run_dir = parser.values.run_dir
+    listed = [f"{there} there and {here} here" for there, here in differences.values()]
     return ValueError(
-        f"{run_dir} holds another run: {_listed(differences)}. Use the flags of "
+        f"{run_dir} holds another run: {_listed(listed)}. Use the flags of "
         f"{run_dir}/{FLAGS_FILE} to continue it, or choose another --run_dir"
     )
 

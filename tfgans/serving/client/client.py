@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from tfgans import checks
 from tfgans.class_names import number
-from tfgans.serving.client.inputs import checked_headers, converted, ints, is_int, is_name
+from tfgans.serving.client.inputs import checked_headers, converted, ints, is_name
 from tfgans.serving.client.rest import RestTransport
 from tfgans.serving.client.rest_format import SignatureInfo, joined_names
 from tfgans.serving.client.transport import (
@@ -249,10 +249,8 @@ class Client:
         if truncation is not None:
             checks.positive("truncation", truncation)
             inputs["truncation"] = np.full(num, truncation, np.float32)
-        if component is not None and (not is_int(component) or not 0 <= component < 2**31):
-            raise ValueError(
-                f"`component` must be an int of at least 0. Received: {checks.short(component)}"
-            )
+        if component is not None:
+            checks.int_at_least("component", component, 0)
         # With labels, the version must be known: over REST, a version without this input would
         # ignore them.
         is_single = num <= self._batch_size and labels is None and component is None
@@ -280,13 +278,8 @@ class Client:
             latents = self._rows(target, signature, "latents", {**inputs, **classes})
         else:
             latents = self._rows(target, "latents", "latents", inputs)
-        components = np.full(num, component, np.int32)
-        return self._rows(
-            target,
-            "component",
-            "images",
-            {"latents": latents, "components": components, **classes},
-        )
+        pinned = {"latents": latents, "components": np.full(num, component), **classes}
+        return self._rows(target, "component", "images", pinned)
 
     def _class_names(self, target: _Target) -> list[str]:
         if "class_names" not in target.signatures:

@@ -23,11 +23,6 @@ def is_name(value: object) -> bool:
     return bool(value.strip(". "))
 
 
-def is_int(value: object) -> bool:
-    """Returns whether `value` is an integer of Python or NumPy, and not a bool."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
 def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Returns `headers`, or raises ValueError without their values, which may be secret."""
     if not isinstance(headers, Mapping):

@@ -82,7 +82,7 @@ class RestTransport:
 
     def status(self) -> list[VersionStatus]:
         """See `Transport.status`."""
-        reply = self._request("GET", self._pinned)
+        reply = self._get(self._pinned)
         return parsed(
             self._server,
             self.ok,
@@ -96,7 +96,7 @@ class RestTransport:
 
     def metadata(self) -> Metadata:
         """See `Transport.metadata`."""
-        reply = self._request("GET", f"{self._pinned}/metadata")
+        reply = self._get(f"{self._pinned}/metadata")
         return parsed(
             self._server,
             self.ok,
@@ -112,9 +112,9 @@ class RestTransport:
         self._pool.connection_from_url(self._server).close()
         self._pool.clear()
 
-    def _request(self, method: str, url: str) -> Any:
-        """Returns the JSON object of a reply to a request without a body."""
-        status, _, data = self._exchange(method, url)
+    def _get(self, url: str) -> Any:
+        """Returns the JSON object of a reply to a GET request."""
+        status, _, data = self._exchange("GET", url)
         return self._json(url, status, data)
 
     def _json(self, url: str, status: int, data: bytes) -> Any:

@@ -96,19 +96,6 @@ def _end() -> None:
     raise web.GracefulExit
 
 
-def status_of(error: BaseException) -> int:
-    """Returns the status with which `errors_as_json` answers an error."""
-    if isinstance(error, web.HTTPException):
-        return error.status
-    if isinstance(error, asyncio.CancelledError):
-        return 499  # The client disconnected and gets no answer.
-    if isinstance(error, UnsupportedTypeError):
-        return 501
-    if isinstance(error, InvalidRequestError | web.RequestPayloadError | ConnectionError):
-        return 400
-    return 408 if isinstance(error, TimeoutError) else 500
-
-
 def json_response(value: object, status: int = 200, **headers: str) -> web.Response:
     """Returns a reply in JSON; as in TensorFlow Serving, its type has no charset."""
     body = json.dumps(value).encode()
@@ -127,7 +114,7 @@ async def errors_as_json(request: web.Request, handler: _Handler) -> web.StreamR
         message = f"{error.reason}: {request.method} {request.path}" if is_default else error.text
         return _error(error.status, message, {"Allow": error.headers.get("Allow", "")})
     except InvalidRequestError as error:
-        return _error(status_of(error), str(error))
+        return _error(501 if isinstance(error, UnsupportedTypeError) else 400, str(error))
     except (web.RequestPayloadError, ConnectionError) as error:
         return _error(400, f"the body cannot be read: {error}")
     except TimeoutError:

@@ -1,7 +1,7 @@
 """Which models, versions and labels a server serves: TensorFlow Serving's `models.config`."""
 
+import dataclasses
 import os
-import types
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -32,34 +32,32 @@ class VersionPolicy(NamedTuple):
         return ordered if self.latest is None else ordered[-self.latest :]
 
 
-class ModelConfig(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
     """A model to serve.
 
-    Attributes:
+    Args:
         name: String, the name in addresses.
         path: The folder of versions.
         policy: `VersionPolicy`.
         labels: Versions by label.
+
+    Raises:
+        ValueError: If the name or a label cannot be part of a URL.
     """
 
     name: str
     path: Path
-    policy: VersionPolicy = VersionPolicy()
-    labels: Mapping[str, int] = types.MappingProxyType({})
+    policy: VersionPolicy = dataclasses.field(default_factory=VersionPolicy)
+    labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
-    def check(self) -> "ModelConfig":
-        """Returns this configuration.
-
-        Raises:
-            ValueError: If the name or a label cannot be part of a URL.
-        """
+    def __post_init__(self) -> None:
         for kind, text in (("name", self.name), *(("label", label) for label in self.labels)):
             if not is_name(text):
                 raise ValueError(
                     f"The {kind} of a model must be plain text without /, \\ and :, as a part of "
                     f"URLs. Received: {checks.short(text)}"
                 )
-        return self
 
 
 def parse_policy(text: str) -> VersionPolicy:
@@ -144,4 +142,4 @@ def _model_config(path: Path, entry: model_server_config_pb2.ModelConfig) -> Mod
     else:
         versions = VersionPolicy(policy.latest.num_versions or 1)
     labels = dict(entry.version_labels)
-    return ModelConfig(entry.name, files.path(entry.base_path), versions, labels).check()
+    return ModelConfig(entry.name, files.path(entry.base_path), versions, labels)

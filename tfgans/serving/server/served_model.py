@@ -118,7 +118,7 @@ class ModelFolder:
 
     def __init__(self, config: ModelConfig) -> None:
         self.path = config.path
-        self._policy, self._labels = config.policy, dict(config.labels)
+        self._policy, self._labels = config.policy, config.labels
         self.models: Mapping[int, ServedModel] = {}
         # Reason and files by version. Replaced and never modified: `status` and `refresh` run in
         # different threads.
@@ -131,7 +131,7 @@ class ModelFolder:
             )
         if (self.path / "saved_model.pb").exists():
             raise ValueError(f"{self.path} is a single version: give the folder above it")
-        self._serve(self._policy, self._labels)
+        self.models = self._load_wanted(self._policy, self._labels)
         if not self.models:
             reasons = "; ".join(reason for reason, _ in self._failed.values())
             raise ValueError(reasons or self._reason_for_no_version())
@@ -161,11 +161,6 @@ class ModelFolder:
         except KeyError as error:
             raise UnknownVersionError(f"version {version}") from error
 
-    def check(self, config: ModelConfig) -> None:
-        """Raises ValueError if a label has a version that would not be served. Loads nothing."""
-        wanted = self._wanted(config.policy, version_folders(self.path))
-        _check_labels(config.labels, wanted or list(self.models))
-
     def load(self, config: ModelConfig) -> Mapping[int, ServedModel]:
         """Returns the versions that a configuration chooses, without serving them yet.
 
@@ -185,7 +180,7 @@ class ModelFolder:
             models: The result of `load`.
         """
         with self._lock:
-            self._policy, self._labels = config.policy, dict(config.labels)
+            self._policy, self._labels = config.policy, config.labels
             return self._replace(models)
 
     def refresh(self) -> bool:
@@ -198,7 +193,7 @@ class ModelFolder:
         """
         with self._lock:
             # A label of a version that is removed does not keep others from being loaded.
-            return self._serve(self._policy, {})
+            return self._replace(self._load_wanted(self._policy, {}))
 
     def status(self) -> list[VersionStatus]:
         """Returns the versions that are served, are loading or failed, newest first."""
@@ -222,7 +217,7 @@ class ModelFolder:
             requested = ", ".join(map(str, self._policy.specific))
             return (
                 f"{self.path} has none of the requested versions: {requested}. It has: "
-                f"{', '.join(map(str, sorted(present)))}. Request one of these"
+                f"{', '.join(map(str, present))}. Request one of these"
             )
         return (
             f"{self.path} holds no version to serve: expected folders named 1, 2, ..., as "
@@ -237,15 +232,8 @@ class ModelFolder:
                     "%s has no version %d, which is requested. It has: %s",
                     self.path,
                     version,
-                    ", ".join(map(str, sorted(present))),
+                    ", ".join(map(str, present)),
                 )
-
-    def _serve(self, policy: VersionPolicy, labels: Mapping[str, int]) -> bool:
-        """Loads and drops versions as a policy says; returns whether any changed.
-
-        Raises ValueError if a label has none of these versions. All stay as they were.
-        """
-        return self._replace(self._load_wanted(policy, labels))
 
     def _replace(self, models: Mapping[int, ServedModel]) -> bool:
         if models == self.models:
@@ -258,26 +246,23 @@ class ModelFolder:
     def _load_wanted(
         self, policy: VersionPolicy, labels: Mapping[str, int]
     ) -> Mapping[int, ServedModel]:
+        """Returns the versions that a policy chooses; raises ValueError if a label has none."""
         models = dict(self.models)
         while True:
             folders = version_folders(self.path)
-            wanted = self._wanted(policy, folders)
+            wanted = policy.choose(
+                version
+                for version, folder in folders.items()
+                if version in self.models or self._may_load(folder)
+            )
             # Without a version to serve, those that are served stay.
             _check_labels(labels, wanted or list(self.models))
             missing = [version for version in wanted if self._must_load(folders[version], models)]
             if not missing:
-                chosen = {version: models[version] for version in sorted(wanted)}
-                return chosen or self.models
+                return {version: models[version] for version in wanted} or self.models
             model = self._load(folders[missing[-1]])
             if model is not None:
                 models[model.version] = model
-
-    def _wanted(self, policy: VersionPolicy, folders: Mapping[int, Path]) -> list[int]:
-        return policy.choose(
-            version
-            for version, folder in folders.items()
-            if version in self.models or self._may_load(folder)
-        )
 
     def _must_load(self, folder: Path, models: Mapping[int, ServedModel]) -> bool:
         """Returns whether a version differs from that of `models`, or is missing there."""
@@ -328,7 +313,7 @@ class ModelSet:
         self._refusal = ""
         # The models of the last attempt with the files that they had.
         self._attempt: list[tuple[ModelConfig, _FolderState]] = []
-        self.folders = {config.name: ModelFolder(config.check()) for config in configs}
+        self.folders = {config.name: ModelFolder(config) for config in configs}
 
     def refresh(self) -> list[str]:
         """Follows the file and the folders; returns the names of the models that changed.
@@ -371,10 +356,7 @@ class ModelSet:
             for config in configs
             if (folder := self.folders.get(config.name)) is not None and folder.path == config.path
         }
-        # All checks come before the first change: a refused file changes nothing.
-        for config in configs:
-            if config.name in kept:
-                kept[config.name].check(config)
+        # All is loaded before the first change: a refused file changes nothing.
         added = {config.name: ModelFolder(config) for config in configs if config.name not in kept}
         loaded = {
             config.name: kept[config.name].load(config) for config in configs if config.name in kept

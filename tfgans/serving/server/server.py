@@ -153,24 +153,28 @@ class Server:
                 versions = ", ".join(map(str, self._models.folders[name].models))
                 _log.warning("serving %s version %s", name, versions)
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         """Answers a request under /v1/, and counts it."""
-        started, status, name = time.perf_counter(), 500, ""
-        try:
+        started, name, method = time.perf_counter(), "", ""
+        status = 499  # Of a client that disconnects and gets no answer.
+
+        async def dispatch(request: web.Request) -> web.Response:
+            nonlocal name, method
             address = parse_address(request.method, request.rel_url.raw_path)
             # Names of models that are not served would fill the memory with metrics.
             name = address.model if address.model in self._models.folders else ""
-            reply = await self._dispatch(request, address)
-            status = 200
             # TensorFlow Serving names the methods of POST requests only.
             method = address.method if address.method == "predict" else ""
-            self._metrics.time_request(name, method, time.perf_counter() - started)
+            return await self._dispatch(request, address)
+
+        try:
+            reply = await http.errors_as_json(request, dispatch)
+            status = reply.status
             return reply
-        except BaseException as error:
-            status = http.status_of(error)
-            raise
         finally:
             self._metrics.count(name, status)
+            if status == 200:
+                self._metrics.time_request(name, method, time.perf_counter() - started)
 
     async def _dispatch(self, request: web.Request, address: Address) -> web.Response:
         if address.method == "status":
@@ -179,47 +183,24 @@ class Server:
             return http.json_response(self._metadata(address))
         async with asyncio.timeout(http.BODY_TIMEOUT_S):
             body = await request.read()
-        parsed = await _in_thread_if(len(body) > _LARGE, _parsed, body)
-        if address.method == "predict":
-            return await self._predict(request, address, parsed, large=len(body) > _LARGE)
-        return self._classify_or_regress(address, parsed)
-
-    async def _predict(
-        self, request: web.Request, address: Address, parsed: dict[str, Any], *, large: bool
-    ) -> web.Response:
-        signature = _signature_name(parsed)
-        model = self._model(address)
+        is_large = len(body) > _LARGE
+        parsed = await _in_thread_if(is_large, _parsed, body)
+        signature, model = _signature_name(parsed), self._model(address)
         if signature not in model.signatures:
             raise InvalidRequestError(
                 f"Serving signature name: {signature!r} not found in signature def. The signatures "
                 f"are: {joined_names(model.signatures)}"
             )
+        if address.method != "predict":
+            _refuse_method(address.method, model.metadata[signature]["method_name"])
         info = model.signatures[signature]
-        inputs = await _in_thread_if(large, inputs_from_json, parsed, info)
+        inputs = await _in_thread_if(is_large, inputs_from_json, parsed, info)
         media_type = replies.choose(request.headers.get("Accept", ""), info)
         outputs = await self._run(address.model, model, signature, inputs)
         size = sum(output.nbytes for output in outputs.values())
         as_rows = "instances" in parsed
         body = await _in_thread_if(size > _LARGE, replies.serialize, outputs, media_type, as_rows)
         return web.Response(body=body, content_type=media_type)
-
-    def _classify_or_regress(self, address: Address, parsed: dict[str, Any]) -> web.Response:
-        """Refuses a request as TensorFlow Serving does for signatures of predict."""
-        examples = parsed.get("examples")
-        if not isinstance(examples, list) or not examples:
-            raise InvalidRequestError('The request must have "examples", a list of one or more')
-        if not all(isinstance(example, dict) for example in examples):
-            raise InvalidRequestError('All "examples" must be JSON objects')
-        signature, model = _signature_name(parsed), self._model(address)
-        if signature not in model.signatures:
-            raise InvalidRequestError(f"No signature was found with the name: {signature!r}")
-        expected = f"tensorflow/serving/{address.method}"
-        received = model.metadata[signature]["method_name"]
-        if received != expected:
-            raise InvalidRequestError(
-                f"Expected a signature with the method {expected}. Received: {received}"
-            )
-        raise web.HTTPNotImplemented(text=f"tfgans serve does not run {address.method}")
 
     async def _run(self, name: str, model: ServedModel, signature: str, inputs: Arrays) -> Arrays:
         if model.is_batchable(signature):
@@ -374,6 +355,16 @@ def _signature_name(request: Mapping[str, Any]) -> str:
     if not isinstance(name, str):
         raise InvalidRequestError(f"`signature_name` must be a string. Received: {name!r:.40}")
     return name or "serving_default"
+
+
+def _refuse_method(method: str, received: str) -> None:
+    """Refuses classify and regress as TensorFlow Serving does for signatures of predict."""
+    expected = f"tensorflow/serving/{method}"
+    if received != expected:
+        raise InvalidRequestError(
+            f"Expected a signature with the method {expected}. Received: {received}"
+        )
+    raise web.HTTPNotImplemented(text=f"tfgans serve does not run {method}")
 
 
 def _status_json(status: VersionStatus) -> dict[str, Any]:
