@@ -1,26 +1,13 @@
-"""The settings and the state of augmentations and regularizers, and how these are copied."""
+"""The state of augmentations and regularizers, and how these are copied."""
 
-import dataclasses
 import weakref
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
 import keras
 import numpy as np
 
 from tfgans.types import Config
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-
-def settings(instance: "DataclassInstance") -> Config:
-    """Returns the constructor's arguments of a dataclass instance, by name."""
-    return {
-        field.name: getattr(instance, field.name)
-        for field in dataclasses.fields(instance)
-        if field.init
-    }
 
 
 class State(keras.layers.Layer):

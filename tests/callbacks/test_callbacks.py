@@ -2,6 +2,7 @@
 
 import os
 import signal
+import types
 
 import keras
 import numpy as np
@@ -279,6 +280,18 @@ def test_progress_counts_the_whole_run(capsys):
     # Another callback ends the training.
     toy.fit(gan, 2, toy.Act(lambda gan: setattr(gan, "stop_training", True)), callbacks.Progress(9))
     assert "step 6/9, " in capsys.readouterr().err
+
+
+def test_progress_leaves_the_first_call_out_of_the_speed(capsys, monkeypatch):
+    gan = toy.gan()
+    # The first step takes 101 seconds, the others a second each.
+    clock = types.SimpleNamespace(monotonic=lambda: gan.step + 100.0 * (gan.step > 0))
+    monkeypatch.setattr(callbacks.progress, "time", clock)
+    toy.fit(gan, 40, callbacks.Progress(40))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["step 1/40", "step 31/40", "step 40/40"]
+    assert "steps/s" not in lines[0]
+    assert lines[1].endswith("1 steps/s, 9 s left")
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,18 @@
 import abc
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Self
 
 import keras
 import tensorflow as tf
 
-from tfgans import checks, state
-from tfgans.types import Config
+from tfgans import checks
+from tfgans.settings import Settings
 
 PENALTY_AT = ("augmented", "raw")
 
 
 @dataclasses.dataclass(frozen=True)
-class Augmentation(abc.ABC):
+class Augmentation(Settings, abc.ABC):
     """A random change T of the images that the discriminator sees, real and fake alike.
 
     A discriminator memorizes a small training set. It cannot do so if it sees each image changed
@@ -101,15 +100,6 @@ class Augmentation(abc.ABC):
             num: Scalar, the number of these images.
         """
         del sign, num
-
-    def get_config(self) -> Config:
-        """Returns the settings, enough for `from_config`."""
-        return state.settings(self)
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Makes an augmentation from the result of `get_config`."""
-        return cls(**config)
 
 
 def change_colors(images: tf.Tensor, change: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:

@@ -51,7 +51,10 @@ class Progress(Callback):
         self.total_steps = total_steps
         self._seconds_left = seconds_left
         self._shown = 0.0
-        self._last: tuple[float, int] | None = None
+        # Time and step of the last line, or of the start; None without a display.
+        self._written: tuple[float, int] | None = None
+        # From where the speed counts: not from the start, since the first call traces the step.
+        self._timed: tuple[float, int] | None = None
         self._losses: dict[str, str] = {}
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -62,8 +65,8 @@ class Progress(Callback):
             self._bar = tqdm(
                 total=self.total_steps, initial=self.model.step, unit="step", dynamic_ncols=True
             )
-        if self._last is None:
-            self._last = time.monotonic(), self.model.step
+        if self._written is None:
+            self._written = time.monotonic(), self.model.step
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Moves the bar, or writes a line when it is due."""
@@ -72,7 +75,11 @@ class Progress(Callback):
             if time.monotonic() - self._shown > 1:
                 self._shown = time.monotonic()
                 self._bar.set_postfix(_losses(logs), refresh=False)
-        elif self._last is not None and time.monotonic() - self._last[0] >= _LINE_EVERY:
+            return
+        now = time.monotonic()
+        if self._timed is None:
+            self._timed = now, self.model.step
+        if self._written is not None and now - self._written[0] >= _LINE_EVERY:
             self._losses = _losses(logs)
             self._write_line()
 
@@ -91,19 +98,19 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        elif self._last is not None and self.model.step > self._last[1]:
+        elif self._written is not None and self.model.step > self._written[1]:
             self._write_line()
-        self._last = None
+        self._written = self._timed = None
 
     def _write_line(self) -> None:
-        if self._last is None:
-            return
         step, now = self.model.step, time.monotonic()
-        rate = (step - self._last[1]) / max(now - self._last[0], 1e-9)
-        self._last = now, step
+        since, first_step = self._timed or (now, step)
+        rate = (step - first_step) / max(now - since, 1e-9)
+        self._written = self._timed = now, step
         goal = "" if self.total_steps is None else f"/{self.total_steps}"
         parts = [f"step {step}{goal}", *(f"{name} {value}" for name, value in self._losses.items())]
-        parts.append(f"{rate:.3g} steps/s")
+        if rate > 0:
+            parts.append(f"{rate:.3g} steps/s")
         limit = None if self._seconds_left is None else self._seconds_left()
         left = [] if limit is None else [max(limit, 0.0)]
         if self.total_steps is not None and rate > 0:

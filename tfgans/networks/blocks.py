@@ -71,8 +71,9 @@ def image_shape(value: Sequence[int], *, largest: int = _LARGEST) -> tuple[int, 
     if min(shape[:2]) < _SMALLEST or max(shape[:2]) > largest or shape[2] > _MOST_CHANNELS:
         raise ValueError(
             f"`image_shape` must be (height, width, channels) with {_SMALLEST} to {largest} "
-            f"pixels a side and 1 to {_MOST_CHANNELS} channels. Received: {shape!r}. Resize "
-            "the images, or pass another network: any Keras model works"
+            f"pixels a side and 1 to {_MOST_CHANNELS} channels. Received: {shape!r}. Load the "
+            "images in another size (`image_size`), or pass another network: any Keras model "
+            "works, and the networks of R3GAN take up to 256 pixels"
         )
     return shape
 

@@ -87,6 +87,12 @@ class RunDirectory:
         """Whether the folder holds a run."""
         return self._run_json.exists()
 
+    def check_exists(self) -> None:
+        """Raises ValueError unless the folder holds a run."""
+        if not self.exists:
+            reason = "run.json is missing" if self.path.exists() else "there is no such folder"
+            raise ValueError(f"{self.path} is not a run directory: {reason}")
+
     def check(self, settings: Mapping[str, Any], *, resume: bool) -> None:
         """Raises ValueError unless the folder is new or empty, or has a run of the same settings.
 
@@ -270,9 +276,7 @@ class RunDirectory:
         Raises:
             ValueError: If the folder holds no run, or the file is damaged.
         """
-        if not self._run_json.exists():
-            reason = "there is no such folder" if not self.path.exists() else "run.json is missing"
-            raise ValueError(f"{self.path} is not a run directory: {reason}")
+        self.check_exists()
         try:
             content = json.loads(self._run_json.read_text(encoding="utf-8"))
             parts = {name: content[name] for name in ("settings", "data", "versions")}
@@ -370,8 +374,7 @@ def load_checkpoint(run_dir: str | os.PathLike[str], checkpoint: str | None = No
     ```
     """
     run = RunDirectory(run_dir)
-    if not run.path.is_dir():
-        raise ValueError(f"{run.path} is not a run directory: there is no such folder")
+    run.check_exists()
     name = run.newest_checkpoint() if checkpoint is None else checkpoint
     checks.choice("checkpoint", name, CHECKPOINTS)
     path = {"final": run.final_model, "best": run.best_model, "last": run.initial_model}[name]
