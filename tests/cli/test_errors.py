@@ -131,7 +131,7 @@ WORK = [
     ("train --schedule_images=9 --rollbacks=1" + NEW, "--rollbacks lowers the learning rates"),
     ("train --model=dcd" + NEW, "needs --pretrained"),
     ("train --model=dcd --pretrained={run} --width=8" + NEW, "--width does not apply to --model="),
-    ("train --model=dcd --pretrained={made}" + NEW, "no final model.*Give the train command"),
+    ("train --model=dcd --pretrained={made}" + NEW, "not a run directory: run.json is missing"),
     (NOISE, "--noise_decay_steps is needed"),
     ("train --image_size=8,8,8" + NEW, "takes a side, or height,width"),
     ("train --image_size=" + NEW, "takes a side, or height,width, in pixels. Received: nothing"),

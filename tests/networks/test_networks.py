@@ -236,7 +236,12 @@ SQUARE = (8, 8, 1)
         (ALL, SQUARE, {"normalization": "Batch"}, "one of 'none', 'batch', 'layer'.*'Batch'"),
         (ALL, SQUARE, {"seed": -1}, "`seed` must be an integer of at least 0"),
         (ALL, SQUARE, {"num_classes": 1}, "`num_classes` must be an integer of at least 2"),
-        (IMAGES, (7, 8, 1), {}, r"must be .* 8 to 128 pixels.*\(7, 8, 1\).*Resize"),
+        (
+            IMAGES,
+            (7, 8, 1),
+            {},
+            r"8 to 128 pixels.*\(7, 8, 1\).*in another size",
+        ),
         (IMAGES, (8, 129, 1), {}, "8 to 128 pixels a side"),
         (IMAGES, (8, 8, 5), {}, "1 to 4 channels"),
         (IMAGES, (8, 8), {}, "`image_shape` must be a tuple of 3 positive integers"),

@@ -576,16 +576,16 @@ class TestCheckpoints:
         ],
     )
     def test_what_is_not_there(self, checkpoint, message, tmp_path):
-        path = tmp_path / "none"
-        with pytest.raises(ValueError, match="not a run directory: there is no such folder"):
-            training.load_checkpoint(path, checkpoint)
-        path.mkdir()
-        with pytest.raises(ValueError, match=r"not a run directory: run\.json is missing"):
-            training.load_checkpoint(path, checkpoint)
-        with training.RunDirectory(path).open({}, resume=True):
+        with training.RunDirectory(tmp_path).open({}, resume=True):
             pass
         with pytest.raises(ValueError, match=message):
-            training.load_checkpoint(path, checkpoint)
+            training.load_checkpoint(tmp_path, checkpoint)
+
+    def test_folders_that_hold_no_run(self, tmp_path):
+        with pytest.raises(ValueError, match="not a run directory: there is no such folder"):
+            training.load_checkpoint(tmp_path / "none")
+        with pytest.raises(ValueError, match=r"not a run directory: run\.json is missing"):
+            training.load_checkpoint(tmp_path, "last")
 
     def test_damaged_and_foreign_models(self, copied):
         path = copied / "final.keras"

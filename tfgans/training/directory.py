@@ -374,11 +374,11 @@ def load_checkpoint(run_dir: str | os.PathLike[str], checkpoint: str | None = No
     ```
     """
     run = RunDirectory(run_dir)
-    run.check_exists()
     name = run.newest_checkpoint() if checkpoint is None else checkpoint
     checks.choice("checkpoint", name, CHECKPOINTS)
     path = {"final": run.final_model, "best": run.best_model, "last": run.initial_model}[name]
     if not path.exists() or (name == "final" and not run.is_finished):
+        run.check_exists()
         if run.is_finished and (name != "best" or run.evaluation_log.exists()):
             raise ValueError(
                 f"{run.path} holds no {name} model ({path.name}), though the run is finished: its "
