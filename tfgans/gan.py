@@ -1692,10 +1692,14 @@ class GAN(keras.Model):
         line_length: int | None = None,
         positions: Sequence[float] | None = None,
         print_fn: Callable[..., None] | None = None,
-        **options: Any,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Prints Keras's table of the networks, and the parts of the game; see `keras.Model`."""
-        super().summary(line_length, positions, print_fn, **options)
+        super().summary(
+            line_length, positions, print_fn, expand_nested, show_trainable, layer_range
+        )
         parts = {
             "Objective": self.objective,
             "Penalty": self.current_penalty,

@@ -405,7 +405,7 @@ def _check_learning_rate(optimizer: Optimizer) -> None:
         raise ValueError(
             "A learning rate must be a number or a `keras.optimizers.schedules` object, so that a "
             f"saved model can be loaded again. Received: {optimizer.name!r} with "
-            f"a {str(rate.get('class_name')).strip('_')}. Use a schedule, or register yours with "
+            f"a {rate.get('class_name')!r} as its rate. Use a schedule, or register yours with "
             "`keras.saving.register_keras_serializable`"
         ) from error
 

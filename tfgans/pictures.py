@@ -147,6 +147,8 @@ def write_png(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
 def save_files(folder: str | os.PathLike[str], images: np.ndarray) -> None:
     """Writes each image as a PNG file of its size, named `00000.png`, `00001.png` and so on.
 
+    More than 100 000 images have names of more digits, so that all sort in the order of the images.
+
     Args:
         folder: The folder; it is made if it is missing.
         images: float [num, height, width, channels] in [-1, 1]: gray, gray and alpha, RGB or RGBA.
@@ -159,8 +161,9 @@ def save_files(folder: str | os.PathLike[str], images: np.ndarray) -> None:
             "PNG files hold images [num, height, width, channels] of up to 4 channels. Received: "
             f"shape {images.shape}"
         )
+    num_digits = max(5, len(str(len(images) - 1)))
     for index, pixels in enumerate(to_uint8(images)):
-        write_png(files.path(folder) / f"{index:05}.png", pixels)
+        write_png(files.path(folder) / f"{index:0{num_digits}}.png", pixels)
 
 
 def text(images: np.ndarray) -> str:

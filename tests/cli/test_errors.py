@@ -130,6 +130,10 @@ WORK = [
     ("train --schedule_images=9 --ema=0.9" + NEW, "use --ema_images"),
     ("train --schedule_images=9 --rollbacks=1" + NEW, "--rollbacks lowers the learning rates"),
     ("train --model=dcd" + NEW, "needs --pretrained"),
+    (
+        "sample --run_dir={run} --out={new}v0.2",
+        r"a folder \(with a / at the end",
+    ),
     ("train --model=dcd --pretrained={run} --width=8" + NEW, "--width does not apply to --model="),
     ("train --model=dcd --pretrained={made}" + NEW, "not a run directory: run.json is missing"),
     (NOISE, "--noise_decay_steps is needed"),

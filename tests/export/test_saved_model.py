@@ -257,13 +257,14 @@ def test_a_version_is_no_folder_of_versions(small):
         export.export_generator(tiny.generator(), small)
 
 
-def test_numbered_folders_of_data_are_refused(tmp_path):
+@pytest.mark.parametrize("keep", [None, 2])
+def test_numbered_folders_of_data_are_refused(keep, tmp_path):
     """Exports of a folder of classes as versions would remove the classes with `keep`."""
     for label in range(10):
         (tmp_path / str(label)).mkdir()
         (tmp_path / str(label) / "image.png").write_bytes(b"x")
     with pytest.raises(ValueError, match=r"must be versions of a model.*'0', '1', .*'9'"):
-        export.export_generator(tiny.generator(), tmp_path, keep=2)
+        export.export_generator(tiny.generator(), tmp_path, keep=keep)
     assert len(list(tmp_path.glob("*/image.png"))) == len(os.listdir(tmp_path)) == 10
 
 

@@ -1,6 +1,7 @@
 """Langevin dynamics: closed forms of its moments, each mode by hand, and what decides its noise."""
 
 import dataclasses
+import inspect
 
 import keras
 import numpy as np
@@ -252,7 +253,11 @@ def test_run_is_the_function_with_the_settings(settings):
         ({"annealing": "halves"}, "`annealing` must be one of 'none', 'thirds', 'tenths'"),
     ],
 )
-def test_settings_refuse(bad, message):
+def test_function_and_settings_refuse(bad, message):
+    options = {"steps": 1, "step_size": 0.1, **bad}
+    if bad.keys() <= inspect.signature(langevin).parameters.keys():
+        with pytest.raises(ValueError, match=message):
+            langevin(starts(), flat, key=KEY, **options)
     with pytest.raises(ValueError, match=message):
         Langevin(**bad)
 

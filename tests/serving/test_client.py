@@ -134,6 +134,7 @@ def test_versions_and_refusals(address):
         (lambda c: c.sample([2**63]), "of int64"),
         (lambda c: c.generate(0, 1), "at least 1"),
         (lambda c: c.generate(1, 1, component=-1), "`component` must be an int"),
+        (lambda c: c.generate(1, 1, component=2**31), r"`component` must be below 2\*\*31"),
         (lambda c: c.sample([1], labels=3), "is not conditional"),
         (lambda c: c.predict("component", {"latents": LATENTS, "components": [2**31]}), "of int32"),
         (lambda c: c.predict("serving_default", {"latents": [["a"]]}), "of float32"),

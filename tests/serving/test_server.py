@@ -449,6 +449,8 @@ def test_a_config_file_chooses_versions_and_rolls_back_by_label(
         folder.model(label="canary")
     models_config(config(path, latest), "x")
     assert models.refresh() == []
+    models_config.file.write_text("")
+    assert models.refresh() == []
     models_config(config(path, "all { }", stable=9))  # Not a version: the labels stay.
     for _ in range(2):
         assert models.refresh() == []

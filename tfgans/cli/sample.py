@@ -75,13 +75,16 @@ def sample(parser: Parser, _: Sequence[str]) -> int:
 
     values = parser.values
     out = Path(values.out)
-    is_folder = not out.suffix or values.out.endswith(os.sep)
+    is_folder = _is_folder(values.out)
     if is_folder:
         _check_new_folder(values.out)
     elif out.suffix in (".png", ".npy"):
         output.check_file("out", out)
     else:
-        raise ValueError(f"--out must end in .png or .npy, or be a folder. Received: {values.out}")
+        raise ValueError(
+            "--out must end in .png or .npy, or be a folder (with a / at the end if its name has a "
+            f"dot). Received: {values.out}"
+        )
     samples, classes = _of_run(parser) if values.server is None else _of_server(parser)
     if values.show and samples.ndim != 4:
         raise ValueError(f"--show prints images. Received: samples of shape {samples.shape[1:]}")
@@ -102,6 +105,11 @@ def sample(parser: Parser, _: Sequence[str]) -> int:
     return 0
 
 
+def _is_folder(out: str) -> bool:
+    """Returns whether the samples go into a folder, a file each."""
+    return not Path(out).suffix or out.endswith(os.sep)
+
+
 def _check_new_folder(out: str) -> None:
     output.check_folder("out", out)
     if Path(out).is_dir() and any(Path(out).iterdir()):
@@ -118,6 +126,11 @@ def _of_run(parser: Parser) -> _Samples:
 
     values = parser.values
     gan, run = runs.load_gan(parser), training.RunDirectory(values.run_dir)
+    if _is_folder(values.out) and (len(gan.data_shape) != 3 or (gan.data_shape[-1] or 1) > 4):
+        raise ValueError(
+            "--out must be a file that ends in .npy: only images of up to 4 channels are written "
+            f"as PNG files. Received: {values.out}, and samples of shape {gan.data_shape}"
+        )
     _check_memory(values.num, [size or 1 for size in gan.data_shape])
     labels, names = None, run.class_names()
     if values.label is not None:

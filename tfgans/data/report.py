@@ -217,7 +217,7 @@ def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> Data
     rows = np.arange(len(store))
     part = splits.parse_split(options.split)
     if part.is_part:
-        # As in `load`: the part is one of the readable images of the whole split.
+        # As in `load`, the part is one of the readable images, as far as these are known.
         _, _, rows = _read(store, rows, bad)
         rows = rows[part.indices(len(rows))] if len(rows) else rows
     headers, decoded, rows = _read(store, rows, bad)

@@ -1,6 +1,7 @@
 """Runs a lab: computes the missing rows, then writes the report."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import numbers
@@ -116,9 +117,10 @@ def run(
         missing = [row for row in order if rows.key(row) not in done]
         if report_only:
             missing = []
-        _fill(lab, rows, missing, workers=workers, engine=engine, progress=progress)
+        code = _code_of(lab)
+        _fill(lab, rows, missing, code, workers=workers, engine=engine, progress=progress)
         frame = rows.frame(wanted)
-        _warn_of_other_versions(lab, frame["commit"], folder)
+        _warn_of_other_versions(code, frame["commit"], folder)
         one_seed = lab.runs(1, quick=quick, seconds=seconds)
         cells = [{name: run[name] for name in lab.settings()} for run in one_seed]
         verdicts = tuple(verdict(claim, frame, cells) for claim in lab.claims)
@@ -159,6 +161,7 @@ def _fill(
     lab: Lab,
     rows: Rows,
     missing: list[dict[str, Any]],
+    code: str,
     *,
     workers: int,
     engine: str,
@@ -169,7 +172,6 @@ def _fill(
 
     if not missing:
         return
-    commit = _code_of(lab)
     tasks = [engines.Task(lab.measure, row, row["seed"]) for row in missing]
     in_lines = progress and not sys.stderr.isatty()
     written = time.monotonic()
@@ -182,7 +184,7 @@ def _fill(
             if error:
                 measures = {}
                 _log(rows.path.with_name(LOG), row, ended.log or error)
-            status = {"status": FAILED if error else OK, "error": error, "commit": commit}
+            status = {"status": FAILED if error else OK, "error": error, "commit": code}
             rows.append({**row, **measures, **status, "cpu_seconds": round(ended.cpu_seconds, 3)})
             bar.update()
             if in_lines and (done == len(tasks) or time.monotonic() - written >= _LINE_EVERY):
@@ -193,18 +195,20 @@ def _fill(
 
 def _code_of(lab: Lab) -> str:
     """Returns the commit or the version of tfgans, and the checksum of a lab's file outside it."""
-    code = checkout_commit() or versions()["tfgans"]
-    name = getattr(lab.measure, "__module__", None) or ""
+    code, measure = checkout_commit() or versions()["tfgans"], lab.measure
+    while isinstance(measure, functools.partial):
+        measure = measure.func
+    name = getattr(measure, "__module__", None) or ""
     path = getattr(sys.modules.get(name), "__file__", None)
-    if path is None or name.partition(".")[0] == "tfgans":
+    if path is None or name.partition(".")[0] == "tfgans" or not Path(path).is_file():
         return code
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     return f"{code}{_WITH_FILE}{Path(path).name} {digest[:10]}"
 
 
-def _warn_of_other_versions(lab: Lab, codes: Iterable[str], folder: Path) -> None:
+def _warn_of_other_versions(code: str, codes: Iterable[str], folder: Path) -> None:
     """Warns if runs are of another version of the lab's file than the present one."""
-    present = _code_of(lab).partition(_WITH_FILE)[2]
+    present = code.partition(_WITH_FILE)[2]
     known = [code.partition(_WITH_FILE)[2] for code in codes]
     num = sum(bool(each) and each != present for each in known)
     if num and present:

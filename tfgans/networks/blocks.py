@@ -72,8 +72,7 @@ def image_shape(value: Sequence[int], *, largest: int = _LARGEST) -> tuple[int, 
         raise ValueError(
             f"`image_shape` must be (height, width, channels) with {_SMALLEST} to {largest} "
             f"pixels a side and 1 to {_MOST_CHANNELS} channels. Received: {shape!r}. Load the "
-            "images in another size (`image_size`), or pass another network: any Keras model "
-            "works, and the networks of R3GAN take up to 256 pixels"
+            "images in another size (`image_size`), or pass another network: any Keras model works"
         )
     return shape
 

@@ -229,6 +229,7 @@ def langevin(
     authors' code (langevin_z.py, langevin.py, mcmc_sampler.py). Che et al. 2020, "Your GAN is
     Secretly an Energy-based Model and You Should Use Discriminator Driven Latent Sampling" (DDLS).
     """
+    checks.choice("noise_mode", noise_mode, NOISE_MODES)
     settings = Langevin(
         steps=steps,
         step_size=step_size,

@@ -175,7 +175,7 @@ def error_of_another_run(parser: Parser, error: ValueError) -> ValueError:
     names = [name for name in parser.values if name not in _NOT_DECIDING]
     differences = _differences(parser, names)
     kinds = {flag.partition(":")[0] for flag in differences.get("dataset", ())}
-    if len(kinds) == 1 and "--dataset=hf" not in kinds:
+    if len(kinds) == len(differences) == 1 and "--dataset=hf" not in kinds:
         # Files may be moved: the library says what else is different about them.
         del differences["dataset"]
     if not differences:

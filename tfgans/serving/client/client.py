@@ -249,8 +249,8 @@ class Client:
         if truncation is not None:
             checks.positive("truncation", truncation)
             inputs["truncation"] = np.full(num, truncation, np.float32)
-        if component is not None:
-            checks.int_at_least("component", component, 0)
+        if component is not None and checks.int_at_least("component", component, 0) >= 2**31:
+            raise ValueError(f"`component` must be below 2**31. Received: {component}")
         # With labels, the version must be known: over REST, a version without this input would
         # ignore them.
         is_single = num <= self._batch_size and labels is None and component is None

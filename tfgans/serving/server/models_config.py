@@ -58,6 +58,8 @@ class ModelConfig:
                     f"The {kind} of a model must be plain text without /, \\ and :, as a part of "
                     f"URLs. Received: {checks.short(text)}"
                 )
+        # Later changes of the caller's dict must not move labels.
+        object.__setattr__(self, "labels", dict(self.labels))
 
 
 def parse_policy(text: str) -> VersionPolicy:
