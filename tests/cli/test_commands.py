@@ -129,6 +129,15 @@ class TestTrain:
             assert text in done.stdout
         assert keras.config.dtype_policy().name == "float32"
 
+    def test_vectors_are_not_written_as_image_files(self, tmp_path):
+        path, out = tmp_path / "ring", tmp_path / "samples"
+        flags = "--dataset=ring --width=4 --latent_dim=2 --steps=2 --steps_per_epoch=2"
+        ok("train", flags + " --batch_size=8 --run_dir={path}", path=path)
+        done = run("sample", "--run_dir={path} --num=5 --out={out}", path=path, out=out)
+        assert done.returncode == 1
+        assert "--out must be a file that ends in .npy: only images" in done.stderr
+        assert not out.exists()
+
     @pytest.mark.slow
     def test_conditional_residual_run_and_dcd_on_top(self, tmp_path):
         """Labels from the data to the picture; then DCD tunes the discriminator of the run."""
