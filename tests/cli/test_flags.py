@@ -334,10 +334,11 @@ def test_flag_file_of_a_fine_tuned_run_is_taken(tmp_path):
     [
         # Files may be moved: what the library says is the reason.
         ("folder:a --width=8", "folder:b --width=8", "other examples"),
+        # The files may be other ones too: with another flag beside it, the path is listed.
         (
             "folder:a --width=8",
             "folder:b",
-            r"run: --width=8 there and no --width here\. Use",
+            r"=folder:a there and --dataset=folder:b here; --width=8 there and no --width here\.",
         ),
         ("folder:a", "zip:a", "--dataset=folder:a there and --dataset=zip:a here"),
         ("hf:a", "hf:b", "--dataset=hf:a there and --dataset=hf:b here"),
