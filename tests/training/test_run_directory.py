@@ -540,11 +540,12 @@ def test_damaged_records(text, copied):
 
 
 @pytest.mark.parametrize("shares", ["half", [0.5, "half"], [0.5, 0.2], [2, -1], [float("nan")], []])
-def test_damaged_shares(tmp_path, shares):
-    record = {"settings": {"class_shares": shares}, "data": None, "versions": {}}
-    (tmp_path / "run.json").write_text(json.dumps(record))
+def test_damaged_shares(copied, shares):
+    description = json.loads((copied / "run.json").read_text())
+    description["settings"] = {"class_shares": shares}
+    (copied / "run.json").write_text(json.dumps(description))
     with pytest.raises(ValueError, match=r"`class_shares`.*damaged"):
-        training.draw_labels(tmp_path, 3, seed=0)
+        training.draw_labels(copied, 3, seed=0)
 
 
 def test_run_without_classes_has_no_labels(finished):

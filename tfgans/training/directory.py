@@ -279,18 +279,16 @@ class RunDirectory:
         self.check_exists()
         try:
             content = json.loads(self._run_json.read_text(encoding="utf-8"))
-            parts = {name: content[name] for name in ("settings", "data", "versions")}
-            # Older runs do not have the next two.
-            parts["length"] = content.get("length")
-            for name, part in parts.items():
-                optional = name in ("data", "length")
+            for name in ("settings", "versions", "data", "length"):
+                part, optional = content[name], name in ("data", "length")
                 if not isinstance(part, dict) and not (optional and part is None):
-                    raise TypeError(f"expected a JSON object as {name}. Received: {part!r:.80}")
-            names = content.get("class_names")
+                    raise TypeError(f"{name} must be a JSON object. Received: {part!r:.80}")
+            names = content["class_names"]
             if names is not None and not all(isinstance(name, str) for name in list(names)):
-                raise TypeError(f"expected a list of strings. Received: {names!r:.80}")
-            finished = bool(content.get("finished", self.final_model.exists()))
-            return {**parts, "finished": finished, "class_names": names}
+                raise TypeError(f"class_names must be strings. Received: {names!r:.80}")
+            if not isinstance(content["finished"], bool):
+                raise TypeError(f"finished must be a bool. Received: {content['finished']!r:.80}")
+            return content
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{self._run_json} is damaged. Restore it, or take another folder"
