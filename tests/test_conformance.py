@@ -460,6 +460,15 @@ def test_callbacks_and_their_copies_serve_several_trainings(steps_per_execution,
     assert take_files(tmp_path) == written
 
 
+@pytest.mark.parametrize("name", sorted({*CALLBACKS} - {"GracefulStop"}))
+def test_callbacks_of_gans_refuse_another_model(name, tmp_path):
+    network = layer(keras.layers.Dense(1))
+    network.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=f"`{name}` needs a `tfgans.GAN`.*Sequential"):
+        network.fit(tiny.digits(8), tiny.digits(8), callbacks=[CALLBACKS[name](tmp_path)])
+    assert network.optimizer.iterations == 0
+
+
 def test_a_copy_of_graceful_stop_receives_the_signal():
     with callbacks.GracefulStop() as stop:
         duplicate = copy.deepcopy([stop])[0]

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfgans import compat
+
 _HALF = ("float16", "bfloat16")
 
 
@@ -26,6 +28,11 @@ def copy_network(network: keras.Model) -> keras.Model:
     if not copy.built:
         copy.build(network.input_shape)
     copy.set_weights(network.get_weights())
+    for layer in compat.all_layers(copy):
+        # Keras computes the constants of `Normalization` and `Discretization` from their weights
+        # in `adapt` and when a file is loaded, but not in `set_weights`.
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
     return copy
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
+from typing import Literal
 
 import keras
 import tensorflow as tf
@@ -15,6 +16,7 @@ from tfgans.penalties import Penalty, PenaltySum
 from tfgans.penalties.penalty import refuse_batch_statistics
 from tfgans.players import DiscriminatorPlayer, GeneratorPlayer
 from tfgans.regularizers import Regularizer
+from tfgans.types import Logs
 
 
 def check_networks(
@@ -47,7 +49,7 @@ def check_networks(
         raise ValueError(
             "The generator's output must have the shape of the discriminator's input. "
             f"Received: generator output {output}, discriminator input {expected}. "
-            "Build both for the same `source.data_shape`"
+            "Pass the generator first, and build both for the same `source.data_shape`"
         )
     for network in discriminator.components:
         logits = shapes.output_shape(network, "discriminator")
@@ -119,6 +121,44 @@ def check_terms(
     )
 
 
+# The logs of each loss that the model itself reads.
+_REQUIRED_LOGS = {
+    "discriminator_loss": ("discriminator_loss", "real_logits", "fake_logits"),
+    "generator_loss": ("generator_loss",),
+}
+
+
+def check_loss(
+    name: Literal["discriminator_loss", "generator_loss"], result: tuple[tf.Tensor, Logs]
+) -> tuple[tf.Tensor, Logs]:
+    """Returns a loss and its logs, or raises ValueError unless all are scalars.
+
+    Args:
+        name: The method of a model, which a user may have written.
+        result: What it returned.
+    """
+    if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):
+        raise ValueError(
+            f"`{name}` must return the loss and a dictionary of logs, `loss, logs`. Received: "
+            f"{checks.short(result)}"
+        )
+    loss, logs = result
+    for what, value in ({"the loss": loss} | logs).items():
+        shape = tf.convert_to_tensor(value).shape
+        if not shape.is_compatible_with([]):
+            raise ValueError(
+                f"`{name}` must return scalars, means over the batch. Received: {what} of shape "
+                f"{shape}. Take its mean, say by `tf.reduce_mean`"
+            )
+    missing = [log for log in _REQUIRED_LOGS[name] if log not in logs]
+    if missing:
+        raise ValueError(
+            f"The logs that `{name}` returns must contain {', '.join(_REQUIRED_LOGS[name])}. "
+            f"Received: logs without {', '.join(missing)}"
+        )
+    return loss, logs
+
+
 def refuse_groups(discriminator: DiscriminatorPlayer, where: str) -> None:
     """Raises ValueError if examples are judged in groups (`MinibatchStdDev`).
 
@@ -176,10 +216,13 @@ def _check_labels(role: str, network: keras.Model, num_classes: int | None) -> N
             f"{network.name!r} with a second input, and num_classes=None. Pass `num_classes`"
         )
     if not shapes.takes_labels(network):
+        # A subclassed model has no `input_shape`.
+        received = getattr(network, "input_shape", None) or network.get_build_config()
         raise ValueError(
-            f"With `num_classes` the {role} must take two inputs: a tensor, and labels of shape "
-            f"[batch]. Received: {network.name!r}, which takes no labels. Build it with the same "
-            "`num_classes`, or leave `num_classes` out"
+            f"With `num_classes` the {role} must take the list [tensor, labels], in which labels "
+            f"are integers of shape [batch]. Received: {network.name!r} with the input shape "
+            f"{received}. Make the labels a `keras.Input((), dtype='int32')` and encode them "
+            "inside the network, or leave `num_classes` out"
         )
     for layer in compat.all_layers(network):
         count = getattr(layer, "num_classes", num_classes)

@@ -1,13 +1,14 @@
 """A generative adversarial network as a Keras model: two networks that train against each other."""
 
 import functools
+import inspect
 import os
 import secrets
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, cast
 
 import keras
 import numpy as np
@@ -226,6 +227,10 @@ class GAN(keras.Model):
         self._rollbacks = 0
         self._tuner = StepsPerExecutionTuner([])
         self._begins_training = False
+        # Whether a training step has called `after_step`.
+        self._counts_steps = False
+        # The arguments of `compile` but for the optimizers; None before it.
+        self._compile_options: Config | None = None
         self.built = True
 
     def _add_counter(self, name: str) -> keras.Variable:
@@ -346,6 +351,15 @@ class GAN(keras.Model):
 
     # Compilation.
 
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` has been called."""
+        return getattr(self, "_compile_options", None) is not None
+
+    @compiled.setter
+    def compiled(self, value: bool) -> None:
+        """Ignores Keras, which sets True for a loaded model that could not be compiled."""
+
     def default_optimizers(self) -> tuple[Optimizer, Optimizer]:
         """Returns a new (generator, discriminator) optimizer pair: Adam of the DCGAN paper."""
         return optimizers.adam_pair(2e-4, beta_1=0.5, beta_2=0.999)
@@ -417,7 +431,7 @@ class GAN(keras.Model):
                 (generator_optimizer, discriminator_optimizer), defaults, strict=True
             )
         ]
-        if pair[0] is pair[1] and not isinstance(pair[0], str):
+        if pair[0] is pair[1] and isinstance(pair[0], keras.optimizers.Optimizer):
             raise ValueError(
                 "Each player needs a separate optimizer. Received the same object twice"
             )
@@ -443,7 +457,6 @@ class GAN(keras.Model):
         for player, optimizer in zip(self.players.values(), ready, strict=True):
             player.check_optimizer(optimizer)
         self._check_optimizers(ready)
-        self._check_metric_names()
         noise = self.instance_noise
         moves_noise = noise is not None and noise.schedule != "constant"
         state.claim([*self._moving_state, *([noise] if moves_noise else [])], self)
@@ -473,7 +486,8 @@ class GAN(keras.Model):
 
     def _check_metric_names(self) -> None:
         """Raises ValueError if a metric of a subclass has the name of a log."""
-        taken = {metric.name for metric in self.metrics} & set(self._log_means.names)
+        added = {metric.name for metric in self.metrics if metric is not self._log_means}
+        taken = added & set(self._log_means.names)
         if taken:
             raise ValueError(
                 f"The model logs {taken.pop()!r} itself. Received: a metric of this name. Give it "
@@ -982,6 +996,7 @@ class GAN(keras.Model):
         ```
         """
         self._step.assign_add(1)
+        self._counts_steps = True
         if self.instance_noise is not None:
             self.instance_noise.anneal(tf.convert_to_tensor(self._step.value))
         if self.ema_generator is not None:
@@ -1019,15 +1034,12 @@ class GAN(keras.Model):
         *examples: tf.Tensor | None,
     ) -> tf.Tensor:
         """Takes a step of a player's optimizer; logs, and returns the sums behind the logs."""
+        name: Literal["generator_loss", "discriminator_loss"] = (
+            "generator_loss" if player is self.generator_player else "discriminator_loss"
+        )
 
         def summed(*rows: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-            result = loss(*rows)
-            if not (isinstance(result, tuple) and len(result) == 2):
-                raise ValueError(
-                    "`discriminator_loss` and `generator_loss` must return the loss and the logs, "
-                    f"`loss, logs`. Received: {checks.short(result)}"
-                )
-            value, logs = result
+            value, logs = game_checks.check_loss(name, loss(*rows))
             return value, self._log_means.sums(logs, shapes.batch_size(rows[0]))
 
         sums = player.minimize(summed, *examples)
@@ -1148,12 +1160,11 @@ class GAN(keras.Model):
 
             def measure() -> tf.Tensor:
                 fake = self.generate(num, labels, stream=stream, training=False)
-                _, logs = self.discriminator_loss(real, fake, labels, stream=stream, training=False)
+                loss = self.discriminator_loss(real, fake, labels, stream=stream, training=False)
+                _, logs = game_checks.check_loss("discriminator_loss", loss)
                 if self._trains_generator:
-                    _, generator_logs = self.generator_loss(
-                        real, fake, labels, stream=stream, training=False
-                    )
-                    logs |= generator_logs
+                    loss = self.generator_loss(real, fake, labels, stream=stream, training=False)
+                    logs |= game_checks.check_loss("generator_loss", loss)[1]
                 return self._log_means.sums(logs, num)
 
             if replicas.count() == 1:
@@ -1200,8 +1211,10 @@ class GAN(keras.Model):
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` and `test_on_batch` return in a list, in its order."""
         # Not by the results: several workers would have to read them together.
-        others = [metric.name for metric in self.metrics if metric is not self._log_means]
-        return [*others, *sorted(self._log_means.names)]
+        metrics = self.metrics
+        others = [metric.name for metric in metrics if metric is not self._log_means]
+        # A subclass may have replaced `metrics`.
+        return [*others, *(sorted(self._log_means.names) if len(others) < len(metrics) else ())]
 
     def get_metrics_result(self) -> Logs:
         """Returns the logs; with several workers they have rank 1, since Keras reduces them."""
@@ -1379,11 +1392,8 @@ class GAN(keras.Model):
     def _tunes_steps_per_execution(self) -> bool:
         with self.distribute_strategy.scope():
             is_single = not tf.distribute.has_strategy()
-        return (
-            self._compile_options["steps_per_execution"] == "auto"
-            and is_single
-            and not self.run_eagerly
-        )
+        options = self._compile_options or {}
+        return options.get("steps_per_execution") == "auto" and is_single and not self.run_eagerly
 
     def _choose_steps_per_call(self) -> Callable[[int | None], int] | None:
         """Returns the function that chooses the number of steps of each call, or None."""
@@ -1395,18 +1405,46 @@ class GAN(keras.Model):
 
     def make_train_function(self, force: bool = False) -> None:
         """Makes `train_function`, which `fit` calls with an iterator over the data."""
-        if not self._tunes_steps_per_execution:
+        self._check_metric_names()
+        for name, player in self.players.items():
+            if name != "generator" or self._trains_generator:
+                player.check_optimized_variables(name)
+        if self.train_function is not None and not force:
+            return
+        if self._tunes_steps_per_execution:
+            self.train_function = self._make_tuned_function()
+        else:
             super().make_train_function(force)
-        elif self.train_function is None or force:
-            take_steps = make_multi_step_function(self.train_step, jit_compile=self.jit_compile)
+        take_steps = cast(Callable[[Any], Logs], self.train_function)
 
-            def train_function(iterator: tf.data.Iterator) -> Logs:
-                began = time.perf_counter()
-                logs = take_steps(iterator, self._tuner.count)
-                self._tuner.record(time.perf_counter() - began)
-                return logs
+        def train_function(iterator: tf.data.Iterator) -> Logs:
+            logs = take_steps(iterator)
+            if not self._counts_steps:
+                raise ValueError(
+                    f"`train_step` of {type(self).__name__} must call `self.after_step()`, and an "
+                    "`after_step` of a subclass `super().after_step()`, which counts the step. "
+                    "Received: a step that was not counted. Uncounted steps all draw the same noise"
+                )
+            return logs
 
-            self.train_function = train_function
+        self.train_function = train_function
+
+    def _make_tuned_function(self) -> Callable[[Any], Logs]:
+        """Returns a function that takes as many steps in a call as the tuner has chosen."""
+        take_steps = make_multi_step_function(self.train_step, jit_compile=self.jit_compile)
+
+        def train_function(iterator: tf.data.Iterator) -> Logs:
+            began = time.perf_counter()
+            logs = take_steps(iterator, self._tuner.count)
+            self._tuner.record(time.perf_counter() - began)
+            return logs
+
+        return train_function
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Makes `test_function`, which `evaluate` calls with an iterator over the data."""
+        self._check_metric_names()
+        super().make_test_function(force)
 
     def _check_callbacks(self, callbacks: callback_checks.Callbacks, *, validates: bool) -> None:
         callback_checks.check_callbacks(
@@ -1802,7 +1840,7 @@ class GAN(keras.Model):
 
     def get_compile_config(self) -> Config | None:
         """Returns the arguments of `compile`, so that a loaded model is compiled again."""
-        if not self.compiled:
+        if self._compile_options is None:
             return None
         serialize = keras.saving.serialize_keras_object
         return {
@@ -1819,7 +1857,11 @@ class GAN(keras.Model):
         }
 
     def compile_from_config(self, config: Config) -> None:
-        """Compiles the model with the result of `get_compile_config`."""
+        """Compiles the model with the result of `get_compile_config`.
+
+        If a subclass has a `compile` with other arguments, the model is not compiled, and a warning
+        says so, as in `keras.Model`.
+        """
         options = dict(config)
         excluded = options.pop("excluded_from_weight_decay", {})
         for name, player in self.players.items():
@@ -1828,4 +1870,15 @@ class GAN(keras.Model):
                 optimizer, player.network.trainable_variables, excluded.get(name, [])
             )
             options[f"{name}_optimizer"] = optimizer
+        try:
+            inspect.signature(self.compile).bind(**options)
+        except TypeError as error:
+            warnings.warn(
+                f"The model was loaded without its optimizers: `{type(self).__name__}.compile` "
+                f"does not take the arguments of `GAN.compile` ({error}). Call `compile` before "
+                "training, which starts with new optimizers. To load the optimizers too, override "
+                "`get_compile_config` and `compile_from_config`",
+                stacklevel=2,
+            )
+            return
         self.compile(**options)

@@ -184,13 +184,18 @@ def prepare(optimizer: Optimizer | str, network: keras.Model) -> Optimizer:
     if not optimizer.built:
         optimizer.build(variables)
         return optimizer
-    built_for = [id(variable) for variable in compat.optimized_variables(optimizer)]
-    if built_for != [id(variable) for variable in variables]:
+    if not updates(optimizer, variables):
         raise ValueError(
             f"The optimizer {optimizer.name!r} already belongs to other variables than those of "
             f"{network.name!r}. Pass a new one"
         )
     return optimizer
+
+
+def updates(optimizer: Optimizer, variables: Sequence[keras.Variable]) -> bool:
+    """Returns whether a built optimizer is for these variables, in this order."""
+    built_for = [id(variable) for variable in compat.optimized_variables(optimizer)]
+    return built_for == [id(variable) for variable in variables]
 
 
 def carry_over(
@@ -302,11 +307,25 @@ def inner_optimizer(optimizer: Optimizer) -> Optimizer:
 _PLAYERS = ("generator", "discriminator")
 
 
+class _SharedRate(keras.Variable):
+    """The generator's learning rate. Assigning a value also changes the discriminator's."""
+
+    def __init__(self, rate: keras.Variable, rates: "LearningRates") -> None:
+        # A variable made of a `tf.Variable` shares its value.
+        super().__init__(rate.value, trainable=False, name="learning_rate")
+        self._rates = rates
+
+    def assign(self, value: float | tf.Tensor) -> float | tf.Tensor:
+        self._rates.learning_rate = value
+        return value
+
+
 class LearningRates:
     """Both players' learning rates, changed together: the value of `gan.optimizer`.
 
     Keras's callbacks read and set `model.optimizer.learning_rate`. Reading returns
-    the generator's rate. Setting changes both rates and keeps their ratio.
+    the generator's rate. Setting it, or assigning a value to it, changes both rates and keeps their
+    ratio.
 
     Args:
         generator_optimizer: `keras.optimizers.Optimizer`.
@@ -320,6 +339,9 @@ class LearningRates:
     ```
     """
 
+    # A misspelled or missing attribute, say `lr`, raises AttributeError.
+    __slots__ = ("_last_positive", "_optimizers")
+
     built = True  # Keras reads it before training; `GAN.compile` builds both optimizers.
 
     def __init__(self, generator_optimizer: Optimizer, discriminator_optimizer: Optimizer) -> None:
@@ -330,7 +352,8 @@ class LearningRates:
     @property
     def learning_rate(self) -> keras.Variable | tf.Tensor:
         """The generator's learning rate; of a schedule, that of the present iteration."""
-        return self._optimizers[0].learning_rate
+        rate = self._optimizers[0].learning_rate
+        return _SharedRate(rate, self) if isinstance(rate, keras.Variable) else rate
 
     @learning_rate.setter
     def learning_rate(self, value: float | tf.Tensor) -> None:

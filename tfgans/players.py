@@ -89,6 +89,20 @@ class Player:
             # Idle components keep their state.
             optimizers.check_carry_over(optimizer)
 
+    def check_optimized_variables(self, role: str) -> None:
+        """Raises ValueError if the optimizer is for other variables than those to be trained.
+
+        Args:
+            role: "generator" or "discriminator", for the error.
+        """
+        variables = self.network.trainable_variables
+        if self.optimizer is not None and not optimizers.updates(self.optimizer, variables):
+            raise ValueError(
+                f"The trainable variables of the {role} have changed since `compile`: a layer was "
+                f"frozen, unfrozen or added. Received: {self.network.name!r} with "
+                f"{len(variables)} trainable variables. Call `compile` again, with new optimizers"
+            )
+
     def check_execution(
         self,
         *,
@@ -438,7 +452,7 @@ class GeneratorPlayer(Player):
     """
 
     def __init__(self, network: keras.Model) -> None:
-        _check_place(network, MixtureGenerator)
+        _check_network("generator", network, MixtureGenerator)
         super().__init__(network)
 
     def generate(
@@ -511,7 +525,7 @@ class DiscriminatorPlayer(Player):
     """
 
     def __init__(self, network: keras.Model) -> None:
-        _check_place(network, MixtureDiscriminator)
+        _check_network("discriminator", network, MixtureDiscriminator)
         super().__init__(network)
 
     def assign_rows(
@@ -710,8 +724,13 @@ def _after(
     return judge
 
 
-def _check_place(network: keras.Model, kind: type[Mixture]) -> None:
-    if not isinstance(network, keras.layers.Layer) or isinstance(network, kind):
+def _check_network(role: str, network: keras.Model, kind: type[Mixture]) -> None:
+    if not isinstance(network, keras.layers.Layer):
+        raise ValueError(
+            f"The {role} must be a built Keras model, say a `keras.Sequential` that begins with "
+            f"`keras.Input`, or a `tfgans.{kind.__name__}`. Received: {network!r}"
+        )
+    if isinstance(network, kind):
         return
     if holds_mixture(network):
         raise ValueError(

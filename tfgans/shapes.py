@@ -97,8 +97,10 @@ def _without_batch(shape: Any, role: str, kind: str) -> tuple[int | None, ...]:
             f"Call it once on a batch, or begin it with `keras.Input`. Received: no {kind} shape"
         )
     if not shape or not (shape[0] is None or isinstance(shape[0], int)):
+        labels = ", and take labels as `keras.Input((), dtype='int32')`" * (kind == "input")
         raise ValueError(
-            f"The {role} must have one {kind} tensor. Received: {kind} shapes {shape!r}"
+            f"The {role} must have one {kind} tensor. Received: {kind} shapes {shape!r}. "
+            f"Concatenate several {kind}s to one tensor{labels}"
         )
     return tuple(shape[1:])
 

@@ -7,7 +7,7 @@ import pytest
 import toy
 
 import tfgans
-from tfgans import callbacks, players
+from tfgans import callbacks
 
 HEADER = "step,player,component,weight,share,entropy\n"
 # Around 1 / (20 k) for two components.
@@ -22,16 +22,13 @@ def discriminators(num=2, **options):
     return tfgans.MixtureDiscriminator([toy.points()[1] for _ in range(num)], **options)
 
 
-class Untrained:
-    """Stands in for a model, so that a test can set step and weights."""
+class Untrained(tfgans.NonSaturatingGAN):
+    """A model whose step a test can set."""
+
+    step = 0
 
     def __init__(self, generator=None, discriminator=None, step=0):
-        self.generator = generator or toy.points()[0]
-        self.discriminator = discriminator or toy.points()[1]
-        self.players = {
-            "generator": players.GeneratorPlayer(self.generator),
-            "discriminator": players.DiscriminatorPlayer(self.discriminator),
-        }
+        super().__init__(generator or toy.points()[0], discriminator or toy.points()[1])
         self.step = step
 
     def sample_components(self, num, seed):

@@ -385,7 +385,8 @@ def test_data_are_remembered(tmp_path, monkeypatch):
     record = record_of(tmp_path / "home" / "run" / "evaluation")
     assert record["real"]["data_shape"] == [8, 12, 3]
     assert record["real"]["num_examples"] == 30
-    assert "epsilon" in ok("equilibrium", "--run_dir=~/run --num=8").stdout
+    shown = ok("equilibrium", "--run_dir=~/run --num=8").stdout
+    assert re.search(r"epsilon .*\n.*split train; seed 0", shown)
     assert "bad.jpg" in run("evaluate", flags + " --noskip_bad").stderr
 
 

@@ -70,7 +70,19 @@ def write_run(path, *, model, components, seed, values=None, finished=True, step
         (path / "final.keras").write_bytes(b"")
     if values is not None:
         (path / "evaluation").mkdir()
-        record_of(values).save(path / "evaluation" / "evaluation.json")
+        save_record(path, record_of(values))
+
+
+def edit_run(path, **parts):
+    """Changes entries of parts of `run.json`."""
+    description = json.loads((path / "run.json").read_text())
+    for name, changes in parts.items():
+        description[name] |= changes
+    (path / "run.json").write_text(json.dumps(description))
+
+
+def save_record(path, record):
+    record.save(path / "evaluation" / "evaluation.json")
 
 
 def values_of(group, seed):
@@ -93,6 +105,7 @@ def test_numbers_of_the_table(table, tmp_path):
     done = run("compare", "{runs} --out={out}", runs=table, out=table / "out")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("# 12 runs in 4 groups by model, num_generators\n")
+    assert "100 real examples, features of digits_classifier, evaluation seed 0." in done.stdout
     rows = re.findall(
         r"^\| (\w+) \| (\d) \| 3 \| 40 \| 80 \[40, 120\] \| (.*?) \|", done.stdout, re.M
     )
@@ -153,10 +166,7 @@ def test_a_switch_whose_name_begins_with_no(table):
 
 def test_limits_that_differ_stand_beside_what_was_measured(table):
     for name, limit in (("0-0", 60), ("0-1", 300)):
-        path = table / name / "run.json"
-        description = json.loads(path.read_text())
-        description["length"] |= {"steps": None, "cpu_seconds": limit}
-        path.write_text(json.dumps(description))
+        edit_run(table / name, length={"steps": None, "cpu_seconds": limit})
     compared = Comparison(find_runs([table / "0-0", table / "0-1"]))
     assert [*compared.rows["--cpu_seconds"]] == ["60", "300"]
     assert [*compared.rows["cpu_seconds"]] == [40.0, 80.0]
@@ -199,9 +209,7 @@ def evaluate_in_training(path, values):
         for name, value in values.items()
     ]
     (path / "evaluation.csv").write_text("\n".join(["step,metric,value,low,high", *rows, ""]))
-    description = json.loads((path / "run.json").read_text())
-    description["versions"] = record["versions"]
-    (path / "run.json").write_text(json.dumps(description))
+    edit_run(path, versions=record["versions"])
 
 
 @pytest.mark.parametrize(("also_of", "from_training"), [("0-1", {"0-0", "0-1"}), (None, {"0-1"})])
@@ -220,10 +228,8 @@ def test_evaluations_in_training_take_the_place_of_records(table, also_of, from_
 def test_a_schedule_moves_an_average(table):
     """So it is no doubt that another run has an average of a constant decay."""
     evaluate_in_training(table / "0-0", {"recall": 0.6})
-    description = json.loads((table / "0-0" / "run.json").read_text())
     schedule = {"class_name": "R3GANSchedule", "config": {"num_images": 9}}
-    description["settings"] |= {"ema": None, "schedule": schedule}
-    (table / "0-0" / "run.json").write_text(json.dumps(description))
+    edit_run(table / "0-0", settings={"ema": None, "schedule": schedule})
     (run,) = find_runs([table / "0-0"])
     assert run.last_evaluation.possible_differences(run.record) == []
 
@@ -302,8 +308,7 @@ def test_numbers_of_unfinished_runs_do_not_count(table):
 
 def test_records_of_an_earlier_step_are_counted_beside_the_seeds(table):
     """The steps of the table are those of the runs."""
-    path = table / "0-1" / "evaluation" / "evaluation.json"
-    record_of(values_of(0, 1), step=20).save(path)
+    save_record(table / "0-1", record_of(values_of(0, 1), step=20))
     text = comparison_text(Comparison(find_runs([table])))
     assert "| wgangp | 1 | 3 (1 evaluated at an earlier step) | 40 |" in text
     assert f"- the record of {table}/0-1 is of step 20, and the run is at 40" in text
@@ -342,10 +347,7 @@ def test_runs_with_the_same_seed_of_the_model_are_no_repetitions(table):
     """`GAN(seed=0)` does not seed the networks; those of `run.json` do."""
     paths = [table / f"0-{seed}" for seed in range(3)]
     for path in paths:
-        description = json.loads((path / "run.json").read_text())
-        description["settings"] |= {"seed": 0, "source_seed": 0}
-        description["settings"]["generator"]["seeds"] = [path.name]
-        (path / "run.json").write_text(json.dumps(description))
+        edit_run(path, settings={"seed": 0, "source_seed": 0, "generator": {"seeds": [path.name]}})
     compared = Comparison(find_runs(paths))
     assert len(compared.groups[0].numbers("recall")) == 3
     assert compared.repeated == []
@@ -360,9 +362,7 @@ def test_runs_with_the_same_seed_of_the_model_are_no_repetitions(table):
 def test_two_records_that_compare_with_a_third_must_compare(table):
     def record(path, names, num):
         numbers = {name: dataclasses.replace(number(0.5), num_fake=num[name]) for name in names}
-        dataclasses.replace(record_of({}), metrics=numbers).save(
-            table / path / "evaluation" / "evaluation.json"
-        )
+        save_record(table / path, dataclasses.replace(record_of({}), metrics=numbers))
 
     record("0-0", ["recall"], {"recall": 100})
     record("0-1", ["recall", "precision"], {"recall": 100, "precision": 100})
@@ -510,9 +510,7 @@ def test_links_to_runs_are_followed(table, tmp_path_factory):
 )
 def test_a_logarithmic_axis_has_few_plain_labels(smallest, labels, table):
     name = next(iter(NAMES))
-    record_of(values_of(0, 0) | {name: smallest}).save(
-        table / "0-0" / "evaluation" / "evaluation.json"
-    )
+    save_record(table / "0-0", record_of(values_of(0, 0) | {name: smallest}))
     figure = figures.seeds(Comparison(find_runs([table]), metrics=[name]))
     figure.canvas.draw()
     axis = figure.axes[0].xaxis
@@ -539,9 +537,9 @@ def test_runs_that_end_early_stay_in_the_curves(table):
 
 
 def test_records_that_do_not_compare_are_refused(table):
-    path = table / "2-1" / "evaluation" / "evaluation.json"
-    record = Record.load(path)
-    dataclasses.replace(record, real=record.real | {"checksum": "z"}).save(path)
+    record = record_of(values_of(2, 1))
+    real = record.real | {"checksum": "z"}
+    save_record(table / "2-1", dataclasses.replace(record, real=real))
     done = run("compare", "{runs}", runs=table)
     assert done.returncode == 1
     assert done.stderr.startswith(

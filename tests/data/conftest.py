@@ -1,13 +1,8 @@
-"""The digits are prepared once for all tests of this folder, outside the home directory."""
+"""The digits are loaded once for all tests of this folder; caches lie outside of the home."""
 
 import pytest
 
 from tfgans import data
-
-
-@pytest.fixture(scope="session")
-def data_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("tfgans_data")
 
 
 @pytest.fixture(autouse=True)
@@ -16,11 +11,11 @@ def _fresh_keras_state():
 
 
 @pytest.fixture(autouse=True)
-def _data_dir_of_tests(monkeypatch, data_dir):
-    monkeypatch.setenv("TFGANS_DATA_DIR", str(data_dir))
-    monkeypatch.setenv("TFGANS_CACHE_DIR", str(data_dir / "cache"))
+def _folders_of_tests(monkeypatch, tmp_path):
+    monkeypatch.setenv("TFGANS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TFGANS_CACHE_DIR", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")
-def digits(data_dir):
-    return data.load("digits", data_dir=data_dir)
+def digits():
+    return data.load("digits")

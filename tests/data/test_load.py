@@ -11,7 +11,6 @@ import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
 from tfgans import data
-from tfgans.data import digits_builder
 from tfgans.data.load_options import LoadOptions
 from tfgans.data.splits import parse_split
 
@@ -75,7 +74,7 @@ def test_import_is_cheap():
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             imported = {name.partition(".")[0] for name in names}
-            assert path.name == "digits_builder.py" or not imported & heavy, path
+            assert not imported & heavy, path
 
 
 # The digits.
@@ -101,44 +100,6 @@ def test_digits_are_sklearns(digits):
     assert rows == rows_of(expected, originals.target)
     counts = np.bincount(test.labels)
     assert np.all(np.abs(counts - (np.bincount(digits.labels) + counts) / 5) <= 1)
-
-
-def test_digits_resized(digits):
-    large = data.load("digits", image_size=(16, 32), seed=3)
-    assert large.image_shape == (16, 32, 1)
-    # The center of the aspect 1 : 2 is rows 2 to 5. A smooth enlargement keeps their mean.
-    error = large.array.mean(axis=(1, 2, 3)) - digits.array[:, 2:6].mean(axis=(1, 2, 3))
-    assert np.abs(error).mean() < 3
-    np.testing.assert_array_equal(large.labels, digits.labels)
-
-
-def test_margins_of_digits(digits):
-    padded = data.load("digits", image_size=(8, 12), fit="pad", background="#0a0a0a")
-    np.testing.assert_array_equal(padded.array[:, :, 2:10], digits.array)
-    assert (padded.array[:, :, [0, 1, 10, 11]] == 10).all()
-
-
-def test_digits_are_prepared_once_quietly_and_by_two_at_a_time(tmp_path, monkeypatch, capfd):
-    """What the slower of two sees: the folder appears between its first look and its rename."""
-    generate = digits_builder.TfgansDigits._generate_examples
-    calls = []
-
-    def raced(self, digits, indices):
-        calls.append(len(indices))
-        if len(calls) == 1:
-            data.load("digits", data_dir=tmp_path)
-        yield from generate(self, digits, indices)
-
-    monkeypatch.setattr(digits_builder.TfgansDigits, "_generate_examples", raced)
-    for _ in range(2):
-        assert data.load("digits", data_dir=str(tmp_path)).num_examples == 1437
-    assert len(calls) == 4  # Two splits, prepared twice.
-    assert [path.name for path in (tmp_path / "tfgans_digits").iterdir()] == ["1.0.0"]
-    captured = capfd.readouterr()
-    assert captured.out + captured.err == ""
-    (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(OSError, match="file"):
-        data.load("digits", data_dir=tmp_path / "file")
 
 
 # Other datasets.

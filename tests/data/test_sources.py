@@ -539,11 +539,11 @@ IMAGES, TRAIN = "train-images-idx3-ubyte", SETS["train"]
         (cut(idx, IMAGES, lambda c: b"\x1f" + c), {}, "must begin with 00 00 08 03. Received: "),
         (cut(idx, IMAGES, lambda c: b""), {}, "begins with nothing"),
         (cut(idx, "train-labels-idx1-ubyte", lambda c: c[:4] + idx_bytes(LABELS[:3])[4:8] + b"abc"),
-         {}, "12 in .* and 3 in"),
+         {}, r"shape \(12,\), one for each"),
         (cut(ROWS["idx.gz"][0], f"{IMAGES}.gz", lambda c: c[:-20]), {}, "is damaged .*Download"),
         (idx, {"split": "val"}, "must contain images of the split 'val'"),
-        (of_npz(images=np.array([{}], object)), {}, "which holds Python objects"),
-        (no_array, {}, "must be arrays of `numpy.savez`. Received: 'images' in .*a.npz"),
+        (of_npz(images=np.array([{}], object)), {}, "numbers. Received: 'images' .*Object"),
+        (no_array, {}, r"must hold uint8 .*Received: \|S8"),
         (of_npz(images=TRAIN), {"background": "black"}, "has no transparency"),
         (of_npz(images=TRAIN), {"background": "alpha"}, "has no transparency"),
         (of_npz(images=np.array([[0.0, np.nan]])), {}, "1 NaN or infinite values"),
@@ -571,7 +571,7 @@ IMAGES, TRAIN = "train-images-idx3-ubyte", SETS["train"]
         (archive("a.png", "dataset.json"), {}, "dataset.json in .*must hold"),
         (expanding, {}, "a.png: Bad CRC-32"),
         (damaged_rows, {}, "must name an HDF5 file that is whole. Received: .*a.h5"),
-        (few_labels, {}, r"12 examples at 'images', and 'labels' of shape \(3,\)"),
+        (few_labels, {}, r"shape \(12,\), one for each"),
         (bomb, {}, r"bytes at most. Received: 'a/b.png'"),
         (cut(zipped, "a.zip", lambda c: c[:-50]), {}, "must name a zip archive"),
         (records(OTHER.SerializeToString()), {}, "Received: None with .*whose features are photo"),
@@ -595,7 +595,7 @@ IMAGES, TRAIN = "train-images-idx3-ubyte", SETS["train"]
         (tarred(a_png=b"x", a_cls=b"1" * 10), {}, "Received: b'1111111111' as a.cls"),
         (tarred(a_png=b"x"), {"image_key": "jpg"}, r"with 1 .png"),
         (linked, {}, "must be plain files"),
-        (archive("test/a/1.png"), {}, r"must be one of the folders \['test'\]. Received: 'train'"),
+        (archive("test/a/1.png"), {}, r"must be one of 'test' in .*Received: 'train'"),
         (tfrecord, {"label_key": "image"}, "integer label in the feature 'image'"),
     ],
 )  # fmt: skip
@@ -604,19 +604,11 @@ def test_faults_are_reported_before_training(tmp_path, write, options, message):
         data.load(write(tmp_path), **options)
 
 
-def test_zip_of_style_gan_without_labels_or_with_too_few(tmp_path):
-    for content, expected in (
-        ('{"labels": null}', None),
-        ('{"labels": [["b.png", 1]]}', "none for 1"),
-    ):
-        with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
-            opened.writestr("a.png", png(TRAIN[0]))
-            opened.writestr("dataset.json", content)
-        if expected is None:
-            assert data.load(f"zip:{tmp_path}/a.zip").labels is None
-        else:
-            with pytest.raises(ValueError, match=expected):
-                data.load(f"zip:{tmp_path}/a.zip")
+def test_zip_of_style_gan_without_labels(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+        opened.writestr("a.png", png(TRAIN[0]))
+        opened.writestr("dataset.json", '{"labels": null}')
+    assert data.load(f"zip:{tmp_path}/a.zip").labels is None
 
 
 @pytest.mark.parametrize("place", ["name/", "train/", "name/train/", "name/.train/"])
@@ -636,18 +628,11 @@ def test_labels_of_style_gan_below_the_top_folder(tmp_path, place):
 
 
 def test_each_split_has_a_cache(tmp_path):
-    style = {"image_size": 6, "cache": "disk", "cache_dir": tmp_path / "cache"}
-    for split, images in SETS.items():
-        for index, image in enumerate(images[:3]):
-            path = tmp_path / split / "a" / f"{index}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(png(image))
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        for path in sorted(tmp_path.glob("*/a/*.png")):
-            archive.write(path, path.relative_to(tmp_path))
+    options = {"image_size": 6, "cache": "disk", "cache_dir": tmp_path / "cache"}
+    name = zipped(tmp_path)
     for split in ("train", "test", "train[:2]"):
-        data.load(f"zip:{tmp_path}/a.zip", split=split, **style).raw(np.arange(2))
-    assert len(list((tmp_path / "cache").glob("*.rows"))) == 2
+        data.load(name, split=split, **options).raw(np.arange(2))
+    assert len(list((tmp_path / "cache").glob("*.sqlite"))) == 2
 
 
 def test_a_row_of_hf_without_an_image_is_named(tmp_path):

@@ -342,19 +342,6 @@ def test_results_that_are_no_numbers(result, message):
         evaluate(STORED_ARRAY, STORED, metrics=[Returns("examples", result=result)])
 
 
-def test_metrics_that_cannot_be_measured():
-    with pytest.raises(ValueError, match=r"must have no `max_examples`\. Received: 150"):
-        Evaluator(RING, metrics=[Shift("statistics")])
-    with pytest.raises(ValueError, match="`reads of shift` must be one of 'features', 'stat"):
-        Evaluator(RING, metrics=[Shift("pixels")])
-    with pytest.raises(ValueError, match="'shift' reads probabilities, which the extractor"):
-        Evaluator(RING, metrics=[Returns("probabilities")])
-    with pytest.raises(ValueError, match=r"different names\. Received: shift, shift"):
-        Evaluator(RING, metrics=[Shift("features"), Shift("examples")])
-    with pytest.raises(ValueError, match="`metrics` must be a list"):
-        Evaluator(RING, metrics="frechet_distance")
-
-
 @dataclasses.dataclass(frozen=True)
 class OfAll(metrics.Metric):
     """A metric that fails without any of the examples."""
@@ -635,7 +622,7 @@ class Short:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: evaluate(np.zeros([300, 3]), RING), "shape of the real examples"),
+        (lambda: evaluate(np.zeros([300, 3]), RING), "shape of the real .* data or extractor"),
         (lambda: evaluate(np.full([300, 2], np.nan), RING), "finite"),
         (lambda: evaluate(np.zeros([1, 2]), RING), "at least two"),
         (lambda: evaluate("samples", RING), "at least two"),
@@ -650,12 +637,29 @@ class Short:
         (lambda: evaluate(STORED_ARRAY, STORED, notes={"at": np.int64(3)}), "JSON values.*int64"),
         (lambda: evaluate(STORED_ARRAY, STORED, path="."), "JSON file. Received: .*a folder"),
         (lambda: Evaluator(RING, metrics=["fid"]), "must be one of 'frechet_distance'"),
+        (lambda: Evaluator(RING, metrics=["recall"]), "'recall', a number of 'precision_recall'"),
+        (lambda: Evaluator(RING, metrics=["FID"]), "'FID', a number of 'frechet_distance'"),
+        (
+            lambda: Evaluator(RING, lambda x: x - x.mean(axis=0)),
+            "by itself.*training=Fal",
+        ),
         (lambda: Evaluator(RING, metrics=["ms_ssim"]), "needs images"),
         (
             lambda: Evaluator(large_images(), metrics=["frechet_distance"]),
             "more than 1024 values: an extractor such as ImageClassifier",
         ),
         (lambda: Evaluator(RING, metrics=[]), r"at least one of frechet_distance.*Received: \[\]"),
+        (lambda: Evaluator(RING, metrics=[Shift("statistics")]), "no `max_examples`.*d: 150"),
+        (lambda: Evaluator(RING, metrics=[Shift("pixels")]), "`reads of shift` must be one of 'f"),
+        (
+            lambda: Evaluator(RING, metrics=[Returns("probabilities")]),
+            "'shift' reads probabilities",
+        ),
+        (
+            lambda: Evaluator(RING, metrics=[Shift("features"), Shift("examples")]),
+            r"different names\. Received: shift, shift",
+        ),
+        (lambda: Evaluator(RING, metrics="frechet_distance"), "`metrics` must be a list"),
         (lambda: Evaluator(RING, split=3), "`split` must be"),
         (lambda: Evaluator(RING, num_samples=1), "num_samples"),
         (lambda: Evaluator(RING, num_real=1), "num_real"),
@@ -673,5 +677,23 @@ def test_images_of_another_range(digits, tmp_path):
     with pytest.raises(ValueError, match=r"\[-1, 1\]"):
         evaluate(tiny.digits(300) * 255, digits, path=tmp_path / "a.json")
     assert not list(tmp_path.iterdir())
-    with pytest.warns(UserWarning, match=r"\[0, 1\]"):
-        evaluate((tiny.digits(300) + 1) / 2, digits, metrics=["near_copies"])
+    unit = (tiny.digits(300) + 1) / 2
+    unit[0, 0, 0] = -0.01  # As resizing leaves it.
+    with pytest.warns(UserWarning, match=r"No generated image .*\[0, 1\]"):
+        evaluate(unit, digits, metrics=["near_copies"])
+    with pytest.warns(UserWarning, match=r"No real image .*\[0, 1\]"):
+        evaluate(tiny.digits(300), tfgans.data.from_array(unit), metrics=["near_copies"])
+
+
+@pytest.mark.parametrize(
+    ("shape", "remedy"),
+    [
+        ((8, 8), r"images\[..., np.newaxis\]"),
+        ((1, 8, 8), r"np.moveaxis\(images, 1, -1\)"),
+        ((8, 8, 3), "same number of channels"),
+        ((16, 16, 1), "at that size"),
+    ],
+)
+def test_images_of_another_shape(digits, shape, remedy):
+    with pytest.raises(ValueError, match=rf"real examples, \(8, 8, 1\)\. .*{remedy}"):
+        evaluate(np.zeros([9, *shape]), digits)

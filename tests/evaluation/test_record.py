@@ -56,7 +56,9 @@ def test_is_a_value_that_files_keep(record, digits, tmp_path):
     assert record.extractor == expected
     assert record.versions["tfgans"] == tfgans.__version__
     text = record.table()
-    assert all(part in text for part in ("digits300", "array", NAME, "95% interval"))
+    assert all(
+        part in text for part in ("digits300", "array", NAME, "95% interval", "seed       0")
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,11 +67,28 @@ def test_is_a_value_that_files_keep(record, digits, tmp_path):
         ([], "must have the format 1. Received: "),
         ({"format": 2}, "must have the format 1. Received: "),
         ({"format": 1, "metrics": []}, "must have the parts extractor, fake, metrics, real"),
-        ({"metrics": {NAME: {"value": 1.0}}}, "number of the record is damaged: KeyError"),
-        ({"metrics": {NAME: 3}}, "number of the record is damaged: TypeError"),
-        ({"metrics": {NAME: number(value="high")}}, "damaged: .*finite number. Received: 'high'"),
-        ({"metrics": {NAME: number(bias=float("nan"))}}, "damaged: .*finite number.*nan"),
+        ({"metrics": {NAME: {"value": 1.0}}}, "record is damaged: KeyError"),
+        ({"metrics": {NAME: 3}}, "record is damaged: TypeError"),
+        *(
+            ({"metrics": {NAME: number(**{name: value})}}, f"damaged: .*`{name}` must be")
+            for name, value in [
+                *[("value", "high"), ("value", True), ("bias", float("nan")), ("degrees", 0)],
+                *[("interval", [2, 1]), ("interval", "ab"), ("standard_error", -1.0)],
+                *[("num_fake", 2.5), ("num_real", -1), ("method", None), ("parameters", [])],
+            ]
+        ),
+        ({"metrics": {NAME: number(interval=[1])}}, "damaged: .*not enough values"),
+        ({"metrics": {NAME: number(value=10**400)}}, "damaged: OverflowError"),
+        ({"seed": "a"}, "damaged: .*`seed` must be"),
+        ({"confidence": None}, "damaged: .*`confidence` must be"),
         ({"extractor": {"name": "a", "checksum": None}}, "the parts extractor.resizing"),
+        *(
+            (
+                {"extractor": {"name": "a", "checksum": "b", "resizing": "none", name: 3}},
+                f"`{name}`",
+            )
+            for name in ("name", "checksum")
+        ),
     ],
 )
 def test_files_that_are_no_records(values, message, record, tmp_path):

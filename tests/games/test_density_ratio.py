@@ -108,8 +108,10 @@ def test_a_single_form_of_kl_wgan_is_stationary_at_the_ratio(form, weight_gradie
 def test_uint8_is_images_and_nothing_is_below_zero():
     pixels = np.arange(256, dtype=np.uint8).repeat(10)[:, np.newaxis]  # More than a batch.
     network = lambda x, training: 3 * x  # noqa: E731
-    ratios = density_ratio(network, pixels, objective=objectives.Minimax())
-    np.testing.assert_allclose(ratios, np.exp(3 * (pixels[:, 0] / 127.5 - 1)), rtol=1e-6)
+    expected = np.exp(3 * (pixels[:, 0] / 127.5 - 1))
+    for examples in (pixels, tf.constant(pixels), (pixels / 127.5 - 1).astype(np.float64)):
+        ratios = density_ratio(network, examples, objective=objectives.Minimax())
+        np.testing.assert_allclose(ratios, expected, rtol=1e-6)
     for game in (objectives.Minimax(), objectives.FDivergence("reverse_kl")):
         certain = density_ratio(fixed([-1e4] * 6), POINTS, objective=game)
         assert ((certain >= 0) & (certain < 1e-300)).all()

@@ -97,17 +97,6 @@ def test_seeded_networks_repeat_and_leave_all_else_alone():
     assert (fewer.num_train, fewer.num_held_out) == (48, 12)
 
 
-def test_other_types():
-    real, fake = np.random.default_rng(0).normal(size=(2, 60, 2)).astype(np.float16)
-    options = {"discriminator": linear((2,)), "steps": 2}
-    doubles = neural_net_distance(real.astype(np.float64), fake.astype(np.float64), **options)
-    assert neural_net_distance(real, fake, **options) == doubles
-    pixels = np.random.default_rng(0).integers(0, 256, size=(60, 2)).astype(np.uint8)
-    floats = pixels / 127.5 - 1
-    expected = neural_net_distance(floats, floats, **options)
-    assert neural_net_distance(pixels, tf.constant(pixels), **options) == expected
-
-
 def test_a_network_that_is_not_new_is_refused_untouched():
     network = linear((2,))()
     before = network.get_weights()

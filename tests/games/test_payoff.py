@@ -50,17 +50,6 @@ def ramp(k):
     return weights / weights.sum()
 
 
-def constant_discriminator(logit):
-    """Returns the same logit for every example."""
-    return keras.Sequential(
-        [
-            keras.Input((8, 8, 1)),
-            keras.layers.Flatten(),
-            keras.layers.Dense(1, "linear", True, "zeros", keras.initializers.Constant(logit)),
-        ]
-    )
-
-
 def log_sigmoid(logit):
     return -np.logaddexp(0, -logit)
 
@@ -215,9 +204,3 @@ def test_examples_that_are_judged_in_groups_have_no_payoff():
     )
     with pytest.raises(ValueError, match="compares the examples of a group"):
         games.payoff_matrix(plain(discriminator=grouped), DATA)
-
-
-def test_a_network_that_diverged_is_named():
-    gan = plain(discriminator=constant_discriminator(np.nan))
-    with pytest.raises(ValueError, match="`payoff` must be finite"):
-        games.equilibrium(gan, DATA)

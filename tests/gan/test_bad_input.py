@@ -88,6 +88,8 @@ def sharing_a_layer():
             r"of shape \[batch, 1\].*output shape \(None, 2\).*`Dense\(1\)`",
         ),
         (lambda: {"generator": keras.Sequential([layers.Dense(4)])}, "generator must be built"),
+        (lambda: {"generator": tiny.generator}, "generator must be a built Keras model.*function"),
+        (lambda: {"discriminator": None}, "discriminator must be a built Keras model.*None"),
         (lambda: {"generator": two_inputs()}, "one input tensor"),
         (lambda: {"generator": any_length()}, "fixed shape but for the batch"),
         (
@@ -238,6 +240,8 @@ def test_compile():
     gan, compiled, adam = tiny.gan(compiled=False), tiny.gan(), keras.optimizers.Adam()
     with pytest.raises(ValueError, match="same object twice"):
         gan.compile(adam, adam)
+    with pytest.raises(ValueError, match=r"identifier: 0\.01"):
+        gan.compile(0.01, 0.01)
     with pytest.raises(ValueError, match="adma"):
         compiled.compile("adam", "adma", accumulate_steps=4)
     with pytest.raises(ValueError, match="already belongs to other variables"):
@@ -308,6 +312,25 @@ def test_a_player_that_cannot_learn(frozen):
     getattr(gan, frozen).trainable = False
     with pytest.warns(UserWarning, match=f"The {frozen} has no trainable variables"):
         gan.compile()
+
+
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_a_layer_that_was_frozen_after_compile(player):
+    gan = make()
+    gan.compile(run_eagerly=True)
+    layer = getattr(gan, player).layers[1]
+    layer.trainable = False
+    for method in (gan.fit, gan.train_on_batch):
+        with pytest.raises(ValueError, match=f"of the {player} have changed since `compile`"):
+            method(IMAGES)
+    gan.evaluate(IMAGES, verbose=0)
+    gan.compile(run_eagerly=True)
+    before = layer.get_weights()
+    gan.fit(IMAGES, batch_size=16, verbose=0)
+    np.testing.assert_array_equal(layer.get_weights()[0], before[0])
+    layer.trainable = True
+    with pytest.raises(ValueError, match="frozen, unfrozen"):
+        gan.fit(IMAGES)
 
 
 def test_steps_that_keras_would_overrun():

@@ -1,5 +1,6 @@
 """Class-conditional models: labels from the data to the samples and the export."""
 
+import keras
 import named_methods
 import numpy as np
 import pytest
@@ -30,6 +31,14 @@ def mixed(cls=tfgans.NonSaturatingGAN, *, generator_routing="slices", **options)
     )
     model.compile(run_eagerly=True)
     return model
+
+
+def one_hot():
+    """A generator that takes one-hot labels, as that of the Keras example."""
+    latents, labels = keras.Input((4,)), keras.Input((10,))
+    x = keras.layers.Concatenate()([latents, labels])
+    images = keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64)(x))
+    return keras.Model([latents, labels], images)
 
 
 def train(model, steps=2, **options):
@@ -169,13 +178,17 @@ def test_strange_label_later_in_a_dataset_ends_training_and_evaluation():
     [
         (
             lambda: tfgans.NonSaturatingGAN(tiny.generator(), tiny.discriminator(), num_classes=10),
-            "With `num_classes` the generator must take two inputs",
+            r"the generator must take the list \[tensor, labels\].*the input shape \(None, 4\)",
         ),
         (
             lambda: tfgans.NonSaturatingGAN(
                 tiny.conditional_generator(), tiny.discriminator(), num_classes=10
             ),
-            "With `num_classes` the discriminator must take two inputs",
+            "With `num_classes` the discriminator must take the list",
+        ),
+        (
+            lambda: tfgans.NonSaturatingGAN(one_hot(), tiny.discriminator(), num_classes=10),
+            r"integers of shape \[batch\].*\[\(None, 4\), \(None, 10\)\]\. Make the labels a",
         ),
         (
             lambda: tfgans.NonSaturatingGAN(

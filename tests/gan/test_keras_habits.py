@@ -50,14 +50,29 @@ class TestLearningRates:
         np.testing.assert_allclose(rates, [0.025, 0.1], rtol=1e-6)
         np.testing.assert_allclose(history.history["learning_rate"], [0.05, 0.025], rtol=1e-6)
 
-    def test_a_warm_up_from_zero_keeps_the_ratio(self):
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda rates, rate: setattr(rates, "learning_rate", rate),
+            lambda rates, rate: rates.learning_rate.assign(rate),
+            lambda rates, rate: rates.learning_rate.assign_sub(rates.learning_rate - rate),
+        ],
+        ids=["set", "assign", "assign_sub"],
+    )
+    def test_a_warm_up_from_zero_keeps_the_ratio(self, change):
         gan = plain(compiled=False)
         gan.compile(keras.optimizers.SGD(1e-4), keras.optimizers.SGD(4e-4))
         for rate in (0.0, 0.0, 5e-5):
-            gan.optimizer.learning_rate = rate
+            change(gan.optimizer, rate)
         pair = (gan.generator_optimizer, gan.discriminator_optimizer)
         rates = [float(optimizer.learning_rate) for optimizer in pair]
         np.testing.assert_allclose(rates, [5e-5, 2e-4], rtol=1e-6)
+        assert float(gan.optimizer.learning_rate) == rates[0]
+
+    @pytest.mark.parametrize("name", ["lr", "beta_1"])
+    def test_other_settings_are_those_of_an_optimizer(self, untrained, name):
+        with pytest.raises(AttributeError, match=name):
+            setattr(untrained.optimizer, name, 0.5)
 
     @pytest.mark.parametrize(
         "callback",

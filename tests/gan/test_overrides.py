@@ -257,8 +257,24 @@ def test_losses_that_are_not_a_term_for_each_logit(loss, terms):
     ("method", "change", "message"),
     [
         ("generate", lambda fake: fake.values, "must return a `tfgans.weighted.Weighted`"),
-        ("discriminator_loss", lambda result: result[0], "must return the loss and the logs"),
-        ("generator_loss", lambda result: result[0], "must return the loss and the logs"),
+        ("discriminator_loss", lambda result: result[0], "must return the loss and a dictionary"),
+        ("generator_loss", lambda result: result[0], "must return the loss and a dictionary"),
+        (
+            "generator_loss",
+            lambda result: (tf.fill([16, 1], result[0]), result[1]),
+            r"Received: the loss of shape \(16, 1\). Take its mean",
+        ),
+        (
+            "discriminator_loss",
+            lambda result: (result[0], result[1] | {"real_logits": tf.ones([16])}),
+            r"Received: real_logits of shape \(16,\)",
+        ),
+        (
+            "discriminator_loss",
+            lambda result: (result[0], {}),
+            "without .*_loss, real_logits, fake",
+        ),
+        ("generator_loss", lambda result: (result[0], {}), "logs without generator_loss"),
         ("default_optimizers", lambda pair: pair[0], "`default_optimizers` must return two"),
         ("default_optimizers", lambda pair: (pair[0], None), "`default_optimizers` must return"),
     ],
@@ -303,14 +319,97 @@ def test_arguments_of_a_subclass_that_are_not_saved():
     Saved(*networks()).compile()  # Does not warn.
 
 
-def test_a_metric_must_not_have_the_name_of_a_log():
+@pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_a_metric_must_not_have_the_name_of_a_log(method):
     class Doubled(tfgans.NonSaturatingGAN):
-        def __init__(self, *networks, **options):
-            super().__init__(*networks, **options)
+        def compile(self, *optimizers, **options):
+            super().compile(*optimizers, **options)
             self.mean = keras.metrics.Mean("discriminator_loss")
 
+    gan = make(Doubled)
     with pytest.raises(ValueError, match="logs 'discriminator_loss' itself"):
-        Doubled(*networks()).compile()
+        getattr(gan, method)(tiny.digits(32))
+    assert gan.step == 0
+
+
+class StepOfAnExample(tfgans.NonSaturatingGAN):
+    """The step, the metrics and the `compile` of the DCGAN example of keras.io."""
+
+    def compile(self, d_optimizer, g_optimizer, loss_fn):
+        super().compile(g_optimizer, d_optimizer)
+        self.loss_fn = loss_fn
+        self.d_loss_metric = keras.metrics.Mean(name="d_loss")
+
+    @property
+    def metrics(self):
+        return [self.d_loss_metric]
+
+    def train_step(self, real_images):
+        real_images = real_images[:, 0]  # A single update of the discriminator.
+        batch_size = tf.shape(real_images)[0]
+        fakes = self.generator(tf.random.normal((batch_size, 4)))
+        labels = tf.concat([tf.zeros((batch_size, 1)), tf.ones((batch_size, 1))], axis=0)
+        with tf.GradientTape() as tape:
+            logits = self.discriminator(tf.concat([fakes, real_images], axis=0))
+            loss = self.loss_fn(labels, logits)
+        weights = self.discriminator.trainable_weights
+        self.discriminator_optimizer.apply_gradients(
+            zip(tape.gradient(loss, weights), weights, strict=True)
+        )
+        self.d_loss_metric.update_state(loss)
+        self.after_step()
+        return {"d_loss": self.d_loss_metric.result()}
+
+
+def test_a_step_of_the_keras_examples(tmp_path):
+    def compiled(gan):
+        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        gan.compile(keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.01), loss)
+        return gan
+
+    options = {"batch_size": 16, "steps_per_epoch": 2, "verbose": 0}
+    gan = compiled(StepOfAnExample(*networks()))
+    history = gan.fit(tiny.digits(32), epochs=2, **options).history
+    assert list(history) == gan.metrics_names == ["d_loss"]
+    assert history["d_loss"][1] < history["d_loss"][0]
+    gan.save(tmp_path / "gan.keras")
+    classes = {"StepOfAnExample": StepOfAnExample}
+    # Keras cannot call a `compile` with other arguments either, and warns too.
+    with pytest.warns(UserWarning, match=r"without its optimizers.*'d_optimizer'"):
+        loaded = keras.saving.load_model(tmp_path / "gan.keras", custom_objects=classes)
+    with pytest.raises(ValueError, match=r"call `compile\(\)`"):
+        loaded.fit(tiny.digits(32), **options)
+    compiled(loaded).fit(tiny.digits(32), **options)
+    assert loaded.step == 6
+
+
+class Uncounted(tfgans.NonSaturatingGAN):
+    """Forgets to call `after_step`."""
+
+    def train_step(self, data):
+        return {"mean": tf.reduce_mean(data)}
+
+
+class UncountedAfterAll(tfgans.NonSaturatingGAN):
+    """Forgets `super().after_step()`."""
+
+    def after_step(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [
+        (Uncounted, {}),
+        (Uncounted, {"steps_per_execution": 2}),
+        (UncountedAfterAll, {"run_eagerly": True}),
+    ],
+)
+def test_a_step_that_is_not_counted(cls, options):
+    gan = cls(*networks())
+    gan.compile(**options)
+    with pytest.raises(ValueError, match=rf"of {cls.__name__} must call `self.after_step\(\)`"):
+        gan.fit(tiny.digits(32), batch_size=8, verbose=0)
 
 
 def test_a_metric_may_be_called_loss():

@@ -199,8 +199,12 @@ def test_sign_tests_are_against_the_baseline_seed_by_seed():
         ([1, 1], [1, 1], 1.0),
         ([1, 2, 3], [4, 5, 6], 2 / 20),
         ([], [1.0], 1.0),
+        # A single value: its place among all, with and without ties.
+        ([3], [1, 2, 2], 2 / 4),
+        ([1, 2, 2], [2], 1.0),
+        ([0], range(1, 40), 2 / 40),
     ],
 )
 def test_rank_test_is_exact_with_ties_too(first, second, expected):
-    """Of C(2n, n) equally likely splits the two most uneven ones."""
+    """Of C(n + m, n) equally likely splits those at least as uneven, to both sides."""
     assert rank_test(first, second) == pytest.approx(expected)

@@ -50,6 +50,7 @@ CALLS = [
     (lambda: frechet_distance(np.full([5, 2], np.nan), zeros([5, 2])), "finite"),
     (lambda: frechet_distance(zeros([5, 2, 2]), zeros([5, 4])), "Flatten"),
     (lambda: frechet_distance("abc", zeros([5, 4])), "array of numbers"),
+    (lambda: frechet_distance(1j * zeros([5, 4]), zeros([5, 4])), "real numbers. .*complex128"),
     (lambda: frechet_distance(HUGE, zeros([5, 2])), r"at most 1e\+50"),
     (lambda: ms_ssim(zeros([2, 8, 8])), "images"),
     (lambda: ms_ssim(np.full([2, 8, 8, 1], 255.0)), r"\[-1, 1\]"),

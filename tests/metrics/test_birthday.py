@@ -48,17 +48,6 @@ def test_recovers_the_support(size, tolerance):
     assert result.duplicate_rate == (1 if size == 1 else pytest.approx(0.5, abs=0.25))
 
 
-def test_unequal_examples_give_more_than_the_inverse_of_their_squared_shares():
-    """One of a million examples has 5 % of the weight: 1 / sum p^2 is 400."""
-
-    def sample(n, seed):
-        rng = np.random.default_rng(seed)
-        return np.where(rng.random((n, 1)) < 0.05, 0, rng.integers(1, 10**6, (n, 1)))
-
-    low, high = birthday_paradox(sample).interval
-    assert 400 < low < high < 10**6
-
-
 def test_intervals_hold_the_truth():
     """Of 40 intervals of 95 %, 34 or fewer hold it with probability 1.4 %."""
     draw = uniform(300)

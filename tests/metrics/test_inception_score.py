@@ -1,7 +1,5 @@
 """The Inception score: closed forms, SciPy's entropy, and uneven splits."""
 
-import itertools
-
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -20,21 +18,16 @@ def test_closed_forms():
     assert inception_score(np.tile(np.eye(5), [20, 1])) == pytest.approx((5, 0))
 
 
-def test_divergence_from_the_mean_is_that_of_scipy():
-    rows = probabilities()
-    expected = np.exp(stats.entropy(rows, rows.mean(axis=0, keepdims=True), axis=1).mean())
-    assert inception_score(rows, splits=1).mean == pytest.approx(expected, rel=1e-9)
-    assert inception_score(rows[::-1], splits=1).mean == pytest.approx(expected, rel=1e-9)
-
-
-def test_uneven_splits_are_those_of_the_authors_code():
+@pytest.mark.parametrize("splits", [1, 4, 103])
+def test_is_scipys_divergence_in_the_splits_of_the_authors(splits):
     """Part i of 4 of 103 rows begins at `i * 103 // 4`: the last parts are the longer ones."""
-    rows = probabilities(103)
-    cuts = [0, 25, 51, 77, 103]
-    means = [
-        inception_score(rows[start:stop], splits=1).mean for start, stop in itertools.pairwise(cuts)
-    ]
-    assert inception_score(rows, splits=4) == pytest.approx((np.mean(means), np.std(means)))
+    rows, scores = probabilities(103), []
+    for part in range(splits):
+        of_part = rows[part * 103 // splits : (part + 1) * 103 // splits]
+        mean = of_part.mean(axis=0, keepdims=True)
+        scores.append(np.exp(stats.entropy(of_part, mean, axis=1).mean()))
+    expected = np.mean(scores), np.std(scores)
+    assert inception_score(rows, splits=splits) == pytest.approx(expected, rel=1e-9)
 
 
 def test_float16_passes():

@@ -26,8 +26,6 @@ def by_definition(real, fake, **options):
 def test_agrees_with_scikit_learn(ours, theirs):
     expected = by_definition(REAL, FAKE, **theirs)
     assert kernel_distance(REAL, FAKE, **ours).value == pytest.approx(expected, rel=1e-10)
-    swapped = kernel_distance(FAKE[::-1], REAL, **ours)
-    np.testing.assert_allclose(swapped, kernel_distance(REAL, FAKE, **ours), rtol=1e-9)
 
 
 def test_more_rows_than_a_block():
@@ -65,11 +63,10 @@ def test_estimators_agree_within_their_errors():
         assert abs(estimate.value - full.value) < 4 * error
         assert kernel_distance(real, fake, **options) == estimate
     assert kernel_distance(real, fake, estimator="blocks", subset_size=2000) == full
+    # A subset of all examples has each of them once.
+    whole = kernel_distance(real, fake, estimator="subsets", subset_size=2000, num_subsets=2)
+    assert whole == pytest.approx((full.value, 0), rel=1e-9, abs=1e-12)
 
 
-def test_equal_points_and_low_precision():
-    ones = np.ones([5, 3])
-    assert kernel_distance(ones, ones) == (0, 0)
-    low = REAL.astype(np.float32), FAKE.astype(np.float16)
-    expected = kernel_distance(*(rows.astype(np.float64) for rows in low))
-    assert kernel_distance(*low) == expected
+def test_equal_points():
+    assert kernel_distance(np.ones([5, 3]), np.ones([5, 3])) == (0, 0)

@@ -86,11 +86,19 @@ def test_error_of_near_copies_holds_that_of_the_threshold():
     assert mean == pytest.approx(11 / 1001, abs=4 * spread / 20)
 
 
-def test_chance_of_a_near_copy_is_told():
-    rng, context = np.random.default_rng(0), Context(data_shape=(1,), feature_dim=1)
-    for num, chance in ((1000, "0.011"), (100, "0.02"), (21, "0.055")):
-        real, fake = rng.exponential(size=(2, num))
-        number = NearCopiesMetric().compute(real, fake, context)["near_copies"]
-        assert number.method.endswith(f"about {chance}")
+@pytest.mark.parametrize("num", [50, 200])
+def test_chance_of_a_near_copy_is_told(num):
+    """The share of new draws among points, not among independent distances."""
+    rng, context = np.random.default_rng(0), Context(data_shape=(2,), feature_dim=2)
+    shares = []
+    for _ in range(300):
+        real, fake = rng.normal(size=(num, 2)), rng.normal(size=(300, 2))
+        among, _ = neighbors.closest_in_chunks(real, [real], apart=True)
+        to_real, _ = neighbors.closest_in_chunks(fake, [real])
+        number = NearCopiesMetric().compute(among, to_real, context)["near_copies"]
+        shares.append(number.value)
+    told = float(number.method.rpartition(" ")[2])
+    # Their standard deviation is about their mean.
+    assert told == pytest.approx(np.mean(shares), abs=4 * np.std(shares) / 300**0.5)
     tied = NearCopiesMetric().compute(np.zeros(100), np.zeros(100), context)["near_copies"]
     assert "the threshold is 0" in tied.method

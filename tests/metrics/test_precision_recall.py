@@ -24,37 +24,41 @@ def by_definition(real, fake, k):
     }
 
 
-@pytest.mark.parametrize("nearest_k", [1, 5])
-@pytest.mark.parametrize(
-    ("scale", "offset", "tolerance"), [(1, 0, 1e-9), (1e-200, 0, 1e-9), (1, 1e4, 1 / 300)]
-)
-def test_agrees_with_prdc(nearest_k, scale, offset, tolerance):
-    # Squares of 1e-200 vanish for prdc; and with an offset its products round.
-    expected = prdc.compute_prdc(REAL + offset, FAKE + offset, nearest_k)
-    numbers = precision_recall(REAL * scale + offset, FAKE * scale + offset, nearest_k=nearest_k)
-    assert numbers == pytest.approx(expected, abs=tolerance)
-
-
 def narrow_modes(num, std, rng):
     """Points about 8 centers on a circle of radius 2."""
     angles = rng.integers(8, size=num) * np.pi / 4
     return 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1) + rng.normal(0, std, (num, 2))
 
 
-def test_agrees_with_prdc_on_narrow_modes():
-    """Squared radii are 1e-5 of the squared norms and less: float32 cannot tell."""
-    rng = np.random.default_rng(0)
-    real, fake = narrow_modes(500, 1e-3, rng), narrow_modes(500, 1e-3, rng)
-    # prdc's products know such radii to 1e-7: at most a single example is on another side.
-    expected = prdc.compute_prdc(real, fake, 5)
-    assert precision_recall(real, fake) == pytest.approx(expected, abs=1 / 500 + 1e-9)
-
-
-def test_agrees_with_prdc_beside_an_outlier():
+def with_outlier():
     real = REAL.copy()
     real[0] += 1e6
-    expected = prdc.compute_prdc(real, FAKE, 5)
-    assert precision_recall(real, FAKE) == pytest.approx(expected, abs=1 / 300 + 1e-9)
+    return real, FAKE
+
+
+SETS = {
+    "plain": (REAL, FAKE),
+    # Squares vanish for prdc.
+    "tiny": (1e-200 * REAL, 1e-200 * FAKE),
+    # prdc's products round: an example is on another side.
+    "offset": (REAL + 1e4, FAKE + 1e4),
+    "outlier": with_outlier(),
+    # Squared radii are 1e-5 of the squared norms and less: float32 cannot tell.
+    "narrow": tuple(narrow_modes(500, 1e-3, np.random.default_rng(seed)) for seed in (0, 1)),
+    "more rows than a block": (RNG.normal(size=(1500, 6)), RNG.normal(size=(1100, 6))),
+}
+
+
+@pytest.mark.parametrize("nearest_k", [1, 5])
+@pytest.mark.parametrize("name", SETS)
+def test_agrees_with_prdc(name, nearest_k):
+    real, fake = SETS[name]
+    unit = 1e200 if name == "tiny" else 1.0
+    expected = prdc.compute_prdc(unit * real, unit * fake, nearest_k)
+    tolerance = 1 / 300 if name in ("offset", "outlier", "narrow") else 0
+    numbers = precision_recall(real, fake, nearest_k=nearest_k)
+    assert numbers == pytest.approx(expected, abs=tolerance + 1e-9)
+    assert numbers == pytest.approx(by_definition(unit * real, unit * fake, nearest_k), abs=1e-12)
 
 
 @pytest.mark.parametrize("offset", [0.5, 1000.0])
@@ -79,13 +83,3 @@ def test_a_set_with_repeated_rows_against_itself(times):
     assert numbers["coverage"] == (times < 6)
     far = precision_recall(rows, rows + 100)
     assert set(far.values()) == {0}
-
-
-def test_does_not_depend_on_order_or_precision():
-    """More rows than a block has."""
-    real, fake = RNG.normal(size=(1500, 6)), RNG.normal(size=(1100, 6))
-    whole = precision_recall(real, fake)
-    assert precision_recall(real[::-1], fake[::-1]) == pytest.approx(whole, abs=1e-12)
-    assert whole == pytest.approx(by_definition(real, fake, 5), abs=1e-12)
-    low = precision_recall(REAL.astype(np.float16), FAKE.astype(np.float32))
-    assert low == pytest.approx(precision_recall(REAL, FAKE), abs=0.02)

@@ -24,8 +24,10 @@ def assert_same(statistics, rows):
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
-def test_as_numpy_at_any_batch_size(size):
-    assert_same(streamed(FEATURES, size), FEATURES)
+@pytest.mark.parametrize(("offset", "dtype"), [(0, "float64"), (1e4, "float16"), (1e4, "float32")])
+def test_as_numpy_at_any_batch_size_and_precision(size, offset, dtype):
+    rows = (FEATURES - offset).astype(dtype)
+    assert_same(streamed(rows, size), rows.astype(np.float64))
 
 
 def test_merged_parts_are_the_whole():
@@ -38,12 +40,6 @@ def test_merged_parts_are_the_whole():
     empty.update(FEATURES[:30])
     assert_same(empty, FEATURES)
     assert_same(other, FEATURES[30:])
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_low_precision_is_summed_in_float64(dtype):
-    rows = (FEATURES - 1e4).astype(dtype)
-    assert_same(streamed(rows), rows.astype(np.float64))
 
 
 def test_saved_in_the_layout_of_the_ttur_code(tmp_path):
@@ -74,7 +70,8 @@ def test_a_file_without_count_can_be_read_but_not_added_to(tmp_path):
     ("arrays", "message"),
     [
         ({"a": np.ones(2)}, "holds no statistics"),
-        ({"mu": np.ones(2), "sigma": np.eye(2), "count": 0}, "count 0"),
+        ({"mu": np.ones(2), "sigma": np.eye(2), "count": 1}, "`count` .* at least 2. Received: 1"),
+        ({"mu": np.ones(2), "sigma": np.eye(2), "count": 3.7}, "`count` must be an integer"),
         ({"mu": np.array([object()]), "sigma": np.eye(1)}, "holds no statistics"),
         ({"mu": np.ones(2), "sigma": np.array([[1.0, 0.5], [0.0, 1.0]])}, "must be symmetric"),
     ],

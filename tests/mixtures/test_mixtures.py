@@ -216,6 +216,54 @@ class TestInference:
             np.testing.assert_allclose(logits[:, index : index + 1], component(images), atol=1e-6)
 
 
+class TestInAKerasModel:
+    """A mixture as a layer of a functional model, without a GAN."""
+
+    def model(self):
+        latents = keras.Input((3,))
+        model = keras.Model(latents, keras.layers.Dense(1)(points()(latents)))
+        model.compile("sgd", "mse")
+        return model
+
+    def data(self):
+        return random.normal([64, 3], KEY).numpy(), np.ones([64, 1], np.float32)
+
+    def test_fit_trains_each_component_on_its_latents_and_keeps_the_weights(self):
+        model = self.model()
+        mixture = model.layers[1]
+        mixture.set_probabilities([0.999999, 0.000001])
+        before = [component.get_weights() for component in mixture.components]
+        latents, targets = self.data()
+        losses = model.fit(latents, targets, epochs=3, verbose=0).history["loss"]
+        assert losses[-1] < losses[0]
+        after = [component.get_weights() for component in mixture.components]
+        assert not all(map(np.array_equal, before[0], after[0]))
+        for weight, same in zip(before[1], after[1], strict=True):  # Its latents never come.
+            np.testing.assert_array_equal(weight, same)
+        np.testing.assert_allclose(mixture.probabilities, [0.999999, 0.000001], rtol=1e-2)
+
+    def test_cloned_and_exported(self, tmp_path):
+        model = self.model()
+        latents, _ = self.data()
+        expected = model(latents)
+        clone = keras.models.clone_model(model)
+        clone.set_weights(model.get_weights())
+        np.testing.assert_array_equal(clone(latents), expected)
+        model.export(tmp_path / "exported", verbose=False)
+        exported = tf.saved_model.load(tmp_path / "exported")
+        np.testing.assert_allclose(exported.serve(latents), expected, atol=1e-6)
+
+    def test_hdf5_is_refused(self, tmp_path):
+        with pytest.raises(ValueError, match=r"saved to a `.keras` file.*save_weights"):
+            self.model().save(tmp_path / "model.h5")
+
+    def test_training_under_xla_is_refused(self):
+        model = self.model()
+        model.compile("sgd", "mse", jit_compile=True)
+        with pytest.raises(ValueError, match=r"XLA cannot compile.*Train without XLA, or pass"):
+            model.fit(*self.data(), verbose=0)
+
+
 @pytest.mark.parametrize("routing", ["slices", "all", "categorical"])
 def test_components_may_compute_in_different_precision(routing):
     def components(units):
@@ -248,6 +296,17 @@ def dense(*last, size=3):
     return keras.Sequential([keras.Input((*last, size)), keras.layers.Dense(2)])
 
 
+def two_inputs():
+    inputs = [keras.Input((3,)), keras.Input((2,))]
+    return keras.Model(inputs, keras.layers.Concatenate()(inputs))
+
+
+def built_layer():
+    layer = keras.layers.Dense(2)
+    layer.build((None, 3))
+    return layer
+
+
 def mlp(size):
     return tfgans.networks.mlp_generator((size,), latent_dim=2, width=4)
 
@@ -268,11 +327,13 @@ def mlp(size):
             "Either all components take labels",
         ),
         (lambda: [tiny.generator(), 3], "component 1 is 3"),
+        (lambda: [two_inputs()], r"one input tensor.*Concatenate several inputs .*labels"),
+        (lambda: [built_layer()], "component 0 is <Dense.*Put a layer into a `keras.Sequential`"),
         (lambda: [constants([0])], "no mixture"),
         (lambda: [mixture_inside()], "no mixture"),
         (tiny.generator, "must be a list"),
         (lambda: [dense(None)], r"fixed shape but for the batch.*\(None, None, 3\)"),
-        (lambda: [keras.Sequential([keras.layers.Dense(2)])], "component 0 must be built"),
+        (lambda: [keras.Sequential([keras.layers.Dense(2)])], "index 0 must be built"),
     ],
 )
 def test_bad_generators(make, message):
@@ -300,7 +361,8 @@ def test_bad_generators(make, message):
             "`builder` must be a function.*Received: <Functional.*Pass say",
         ),
         (lambda: MixtureGenerator.from_builder(lambda: 3, 2), "component 0 is 3"),
-        (lambda: points()(np.ones((2, 5), "float32")), r"expected shape=\(None, 3\), found.*2, 5"),
+        (lambda: points().update_weights(None), r"Received: None. Call `tape.watch"),
+        (lambda: points()(np.ones((2, 5), "float32")), r"'latents'.*\(None, 3\), found.*2, 5"),
         (
             lambda: MixtureGenerator([tiny.conditional_generator(seed=s) for s in (1, 2)])(
                 [np.ones((2, 5), "float32"), np.ones(2, "int32")]

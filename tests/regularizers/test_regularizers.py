@@ -55,6 +55,10 @@ class Brighter(Augmentation):
             ),
             "trains no generator.*Use kind='bcr'",
         ),
+        (
+            lambda: ConsistencyRegularization("icr").check((13,), trains_generator=True),
+            r"'icr' needs changed copies.*DiffAugment.*Received: .*\(13,\).*kind='zcr'",
+        ),
     ],
 )
 def test_bad_settings(make, message):

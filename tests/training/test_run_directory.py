@@ -337,7 +337,7 @@ def test_the_last_step_is_evaluated_due_or_not(tmp_path):
         (lambda path: run(path, model(seed=1)), "seed is 0 there and 1 here"),
         (
             lambda path: run(path, model(accumulate_steps=2)),
-            "accumulate_steps is None there and 2 here",
+            "accumulate_steps is 1 there and 2 here",
         ),
         (
             lambda path: run(path, source=tfgans.data.from_array(tiny.digits(64)[::-1])),

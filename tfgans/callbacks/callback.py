@@ -1,10 +1,11 @@
 """The base class of the callbacks."""
 
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import keras
 
 from tfgans.copies import Copyable
+from tfgans.gan import GAN
 from tfgans.reprs import SettingsRepr
 
 # The logs that Keras passes to a callback: floats or tensors by name.
@@ -23,6 +24,21 @@ class Callback(SettingsRepr, Copyable, keras.callbacks.Callback):
     """
 
     every_steps: int | None = None
+    # Whether the callback also works with models that are no GAN.
+    _takes_any_model: ClassVar[bool] = False
+
+    def set_model(self, model: keras.Model) -> None:
+        """Attaches the model, before any callback begins.
+
+        Raises:
+            ValueError: If the callback needs a GAN, and the model is none.
+        """
+        if not self._takes_any_model and not isinstance(model, GAN):
+            raise ValueError(
+                f"`{type(self).__name__}` needs a `tfgans.GAN`. Received: "
+                f"{model!r}. Use it in `fit` of a GAN"
+            )
+        super().set_model(model)
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

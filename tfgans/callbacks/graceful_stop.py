@@ -43,6 +43,7 @@ class GracefulStop(Callback):
     _transient = ("_previous", "_entered")
     _previous: dict[signal.Signals, Any] | None = None  # Handlers as `signal.signal` returns them.
     _entered = False
+    _takes_any_model = True
 
     def __init__(self, *, total: Callable[[float], float] | None = None) -> None:
         super().__init__()

@@ -69,14 +69,22 @@ class Reading(NamedTuple):
     @classmethod
     def from_cells(cls, cells: Sequence[str]) -> Self:
         """Returns the reading from the cells of its row."""
-        step, rollbacks, *numbers, generator, discriminator, diversities = cells
-        components = (generator, discriminator, diversities)
-        return cls._make(
-            (
-                *(int(step), int(rollbacks)),
-                *(float(cell) if cell else None for cell in numbers),
-                *(tuple(map(float, cell.split())) for cell in components),
-            )
+        step, rollbacks, accuracy, norm, diversity, penalty, sign, memorization, *components = cells
+        weights, discriminator_weights, diversities = (
+            tuple(map(float, cell.split())) for cell in components
+        )
+        return cls(
+            step=int(step),
+            rollbacks=int(rollbacks),
+            accuracy=_number_or_none(accuracy),
+            gradient_norm=_number_or_none(norm),
+            diversity=float(diversity),
+            penalty=_number_or_none(penalty),
+            real_sign=_number_or_none(sign),
+            memorization=_number_or_none(memorization),
+            generator_weights=weights,
+            discriminator_weights=discriminator_weights,
+            generator_diversities=diversities,
         )
 
 
@@ -234,6 +242,10 @@ def _preserved(metrics: Sequence[keras.Metric]) -> Iterator[None]:
 
 def _weights(player: Player) -> tuple[float, ...]:
     return tuple(player.probabilities.tolist()) if player.is_mixture else ()
+
+
+def _number_or_none(cell: str) -> float | None:
+    return float(cell) if cell else None
 
 
 def _to_cell(value: object) -> str:

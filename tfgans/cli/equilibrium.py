@@ -28,6 +28,8 @@ def equilibrium(parser: Parser, _: Sequence[str]) -> int:
     with tfgans.data.plain_errors():
         examples = next(iter(source.batches(num, labels=gan.num_classes is not None)))
     print(tfgans.games.equilibrium(gan, examples, seed=values.seed).table())
+    split = (source.load_options or {}).get("split", "unknown")
+    print(f"real examples of {source.name}, split {split}; seed {values.seed} of the latents")
     return 0
 
 

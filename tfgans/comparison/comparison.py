@@ -177,63 +177,56 @@ class Comparison:
         self.runs = tuple(runs)
         self._test = test
         self.absent = dict(absent or {})
-        self.records, self.in_training = _records(self.runs, reference, metrics)
         self.reference = reference
+        self.records, self.in_training = _records(self.runs, reference, metrics)
         compared = {"the reference": reference} if reference is not None else {}
-        self.notes = _check_records(self.records | compared)
+        doubts = _check_records(self.records | compared)
         recorded = [run for run in self.runs if run.name in self.records]
         running = [run.name for run in recorded if not run.is_finished]
         self.unfinished = frozenset(running if len(running) < len(recorded) else ())
-        if running:
-            counted = "do not count" if self.unfinished else "count, since no run has finished"
-            self.notes.append(f"the numbers of unfinished runs {counted} ({_listed(running)})")
-        replaced = [
-            run.name for run in recorded if run.name in self.in_training and run.record is not None
-        ]
-        if replaced:
-            self.notes.append(
-                "records of `tfgans evaluate` do not count, since other runs have only evaluations "
-                f"during training ({_listed(replaced)})"
+        self.notes = [*doubts, *self._notes_on_runs(running)]
+        grouped = _by_settings([*([] if baseline is None else [baseline]), *self.runs])
+        self.settings = differing([ours[0].settings for ours in grouped])
+        told = distinguishing(self.settings, _flags_of(grouped))
+        counted = {
+            name: record for name, record in self.records.items() if name not in self.unfinished
+        }
+        self.groups = tuple(
+            Group(
+                {name: values[index] for name, values in told.items()},
+                tuple(ours),
+                {run.name: counted[run.name] for run in ours if run.name in counted},
             )
+            for index, ours in enumerate(grouped)
+        )
+        self.metrics = _chosen(list(self._known()), metrics)
+
+    def _notes_on_runs(self, running: Sequence[str]) -> list[str]:
+        """Returns which runs or records do not count, and why, in words.
+
+        Args:
+            running: The names of the runs with records that have not finished.
+        """
+        replaced = [
+            run.name for run in self.runs if run.name in self.in_training and run.record is not None
+        ]
         failed = [
             run.name
             for run in self.runs
             if run.is_failed and (run.name in self.unfinished or run.name not in self.records)
         ]
-        if failed and any(run.is_finished for run in self.runs):
-            self.notes.append(
-                "failed runs enter no median and no test: if their training diverged, their groups "
-                f"look better than they are ({_listed(failed)})"
-            )
-        if self.absent:
-            self.notes.append(
-                "runs whose settings are not known belong to no group here "
-                f"({_listed([*self.absent])})"
-            )
-        by_settings: dict[tuple[tuple[str, str], ...], list[RecordedRun]] = {}
-        for run in [*([] if baseline is None else [baseline]), *self.runs]:
-            ours = by_settings.setdefault(run.deciding, [])
-            if run not in ours:
-                ours.append(run)
-        grouped = [
-            sorted(ours, key=lambda run: (run.seed is None, run.seed or 0, run.name))
-            for ours in by_settings.values()
-        ]
-        self.settings = differing([ours[0].settings for ours in grouped])
-        told = distinguishing(self.settings, _flags_of(grouped))
-        self.groups = tuple(
-            Group(
-                {name: values[index] for name, values in told.items()},
-                tuple(ours),
-                {
-                    run.name: self.records[run.name]
-                    for run in ours
-                    if run.name in self.records and run.name not in self.unfinished
-                },
-            )
-            for index, ours in enumerate(grouped)
-        )
-        self.metrics = _chosen(list(self._known()), metrics)
+        if not any(run.is_finished for run in self.runs):
+            failed = []
+        counted = "do not count" if self.unfinished else "count, since no run has finished"
+        notes = {
+            f"the numbers of unfinished runs {counted}": running,
+            "records of `tfgans evaluate` do not count, since other runs have only evaluations "
+            "during training": replaced,
+            "failed runs enter no median and no test: if their training diverged, their groups "
+            "look better than they are": failed,
+            "runs whose settings are not known belong to no group here": [*self.absent],
+        }
+        return [f"{note} ({_listed(names)})" for note, names in notes.items() if names]
 
     def _known(self) -> dict[str, MetricValue]:
         """Returns all numbers by name, in the order of the records."""
@@ -486,6 +479,19 @@ def _protocol(record: Record) -> str:
 def _listed(names: Sequence[str], most: int = 4) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def _by_settings(runs: Iterable[RecordedRun]) -> list[list[RecordedRun]]:
+    """Returns the runs by their settings, in the order of the first of each, sorted by seed."""
+    groups: dict[tuple[tuple[str, str], ...], list[RecordedRun]] = {}
+    for run in runs:
+        ours = groups.setdefault(run.deciding, [])
+        if run not in ours:
+            ours.append(run)
+    return [
+        sorted(ours, key=lambda run: (run.seed is None, run.seed or 0, run.name))
+        for ours in groups.values()
+    ]
 
 
 def _flags_of(groups: Sequence[Sequence[RecordedRun]]) -> dict[str, list[str]]:

@@ -289,13 +289,20 @@ def _protocol(comparison: Comparison) -> str:
     source, split, name = (
         escape(str(value)) for value in (real["source"], real["split"], extractor["name"])
     )
+    seeds = sorted({each.seed for each in comparison.records.values()})
     return (
         f"Measured by {made} on {source}, split {split}: "
         f"{fake['num_examples']} generated against {real['num_examples']} real examples, features "
-        f"of {name}{accuracy}."
+        f"of {name}{accuracy}, evaluation seed{'s' * (len(seeds) > 1)} {_enumerated(seeds)}."
         + " All records have this protocol, the same data and the same version of tfgans."
         * (len(comparison.records) > 1)
     )
+
+
+def _enumerated(seeds: Sequence[int]) -> str:
+    """Returns up to four numbers in words, and how many more there are."""
+    more = f" and {len(seeds) - 4} more" if len(seeds) > 4 else ""
+    return ", ".join(map(str, seeds[:4])) + more
 
 
 def _group_tables(comparison: Comparison) -> tuple[str, str]:

@@ -15,11 +15,16 @@ from tfgans import checks, replicas
 from tfgans.data.array_inputs import ArrayLike, array_source, is_array_like
 from tfgans.data.batches import Batch, group_updates, split_element
 from tfgans.data.example_checks import check_shape
-from tfgans.data.first_batch import check_batch_values, check_first_batch, standardize
+from tfgans.data.first_batch import (
+    BatchSpec,
+    check_batch_values,
+    check_first_batch,
+    standardize,
+)
 from tfgans.data.indexed import IndexedSource
-from tfgans.data.label_checks import require_labels
-from tfgans.data.python_batches import from_generator, from_py_dataset
-from tfgans.data.source import Source
+from tfgans.data.label_checks import check_presence
+from tfgans.data.python_batches import NumpyBatch, from_generator, from_py_dataset
+from tfgans.data.source import Source, dataset_options, int_of_iterator
 
 # What `fit`, `evaluate` and `validation_data` take.
 Data: TypeAlias = ArrayLike | Source | tf.data.Dataset | keras.utils.PyDataset | Iterator
@@ -104,10 +109,10 @@ def training_data(
         epochs: Int of at least 1, the number of epochs to train.
         steps_per_epoch: Int, or None for one pass over the data.
         steps_per_execution: Int, of the model. Keras runs whole executions only.
-        check_batch: Callable that takes the number of rows of the first batch, and raises
-            ValueError if it cannot be used. Default: None, all can.
-        needs_equal_batches: Whether all batches must have as many rows as the first, to which they
-            are then cut. Default: False.
+        check_batch: Callable that raises ValueError if a batch of so many rows, its argument,
+            cannot be used. Default: None, all can.
+        needs_equal_batches: Whether all batches are cut to as many rows as the first has. Default:
+            False.
         strategy: The model's `tf.distribute.Strategy`, or None. Each of several workers reads its
             rows of a source or an array only.
 
@@ -131,24 +136,26 @@ def training_data(
     _check_steps(steps_per_epoch, steps_per_execution)
     checks.boolean("shuffle", shuffle)
     step_at_start = start_step()
+    spec = BatchSpec(data_shape, num_classes)
 
     def first_batch_index() -> int:
         return start_step() * discriminator_steps
 
     if is_array_like(x) or isinstance(x, Source):
-        source = _to_source(x, y, data_shape, num_classes, shuffle=shuffle, seed=seed)
-        batches = _of_source(source, batch_size, first_batch_index, data_shape, num_classes)
+        source = _to_source(x, y, spec, shuffle=shuffle, seed=seed)
+        batches = _of_source(source, batch_size, first_batch_index, spec)
     else:
         _refuse_array_arguments(x, y, batch_size)
         if isinstance(x, tf.data.Dataset):
-            batches = _of_dataset(x, data_shape, num_classes)
+            batches = _of_dataset(x, spec)
         elif isinstance(x, keras.utils.PyDataset):
-            batches = _of_py_dataset(
-                x, first_batch_index, data_shape, num_classes, shuffle=shuffle, seed=seed
+            made = from_py_dataset(
+                x, spec, first_batch_index=first_batch_index, shuffle=shuffle, seed=seed
             )
+            batches = _of_python(*made, spec, num_batches=x.num_batches)
         else:
             generator = _as_iterator(x, epochs, steps_per_epoch)
-            batches = _of_generator(generator, start_step, data_shape, num_classes)
+            batches = _of_python(*from_generator(generator, spec, step=start_step), spec)
     if check_batch is not None:
         check_batch(batches.num_rows)
     steps = _steps_of_epoch(
@@ -189,11 +196,11 @@ def evaluation_data(
 
     Args:
         x: As for `training_data`; or `(x, y)`, as `validation_data` is passed to `fit`.
-        y: Int labels [num_examples] of an array for a conditional model; else None.
+        y: As for `training_data`.
         batch_size: Int, for arrays and sources; other data keep their batches. Default: 32, or,
             with `steps`, the size that splits the whole array into `steps` batches, as in Keras.
-        data_shape: Shape of one example, as the discriminator takes it.
-        num_classes: Int of a conditional model, else None.
+        data_shape: As for `training_data`.
+        num_classes: As for `training_data`.
         steps: Int, the batches that will be evaluated; required for endless data. Default: all.
 
     Returns:
@@ -205,22 +212,23 @@ def evaluation_data(
     """
     if steps is not None:
         checks.positive_int("steps", steps)
+    spec = BatchSpec(data_shape, num_classes)
     x, y = _split_pair(x, y, data_shape)
     if is_array_like(x) or isinstance(x, Source):
-        source = _to_source(x, y, data_shape, num_classes, shuffle=False, seed=0)
+        source = _to_source(x, y, spec, shuffle=False, seed=0)
         _check_end(source.num_examples is None, steps)
         dataset = _in_order(source, batch_size, num_classes, steps)
-        check_first_batch(dataset, data_shape, num_classes)
-        return standardize(dataset, data_shape, num_classes)
+        check_first_batch(dataset, spec)
+        return standardize(dataset, spec)
     _refuse_array_arguments(x, y, batch_size=None)
     if isinstance(x, tf.data.Dataset):
         _check_end(x.cardinality() == tf.data.INFINITE_CARDINALITY, steps)
-        return _of_dataset(x, data_shape, num_classes).dataset
+        return _of_dataset(x, spec).dataset
     if isinstance(x, keras.utils.PyDataset):
         _check_end(x.num_batches is None, steps)
-        return _of_py_dataset(x, None, data_shape, num_classes, shuffle=False, seed=0).dataset
+        return _of_python(*from_py_dataset(x, spec, shuffle=False, seed=0), spec).dataset
     generator = _as_iterator(x, 1, steps)
-    dataset = _of_generator(generator, lambda: 0, data_shape, num_classes).dataset
+    dataset = _of_python(*from_generator(generator, spec, step=lambda: 0), spec).dataset
     return dataset if steps is None else dataset.take(steps)
 
 
@@ -309,8 +317,7 @@ def _split_pair(
 def _to_source(
     x: ArrayLike | Source,
     y: ArrayLike | None,
-    data_shape: tuple[int | None, ...],
-    num_classes: int | None,
+    spec: BatchSpec,
     *,
     shuffle: bool,
     seed: int,
@@ -319,8 +326,8 @@ def _to_source(
         return array_source(
             x,
             y,
-            data_shape=data_shape,
-            num_classes=num_classes,
+            data_shape=spec.data_shape,
+            num_classes=spec.num_classes,
             shuffle=shuffle,
             seed=seed,
         )
@@ -329,82 +336,46 @@ def _to_source(
             "`y` is for arrays: a `Source` holds its labels. Received: y of type "
             f"{type(y).__name__}. Remove it"
         )
-    check_shape(tf.TensorShape([None, *x.data_shape]), data_shape)
+    check_shape(tf.TensorShape([None, *x.data_shape]), spec.data_shape)
     return x
 
 
 def _of_source(
-    source: Source,
-    batch_size: int | None,
-    first_batch_index: Callable[[], int],
-    data_shape: tuple[int | None, ...],
-    num_classes: int | None,
+    source: Source, batch_size: int | None, first_batch_index: Callable[[], int], spec: BatchSpec
 ) -> _Batches:
-    size = checks.positive_int(
-        "batch_size", _DEFAULT_BATCH_SIZE if batch_size is None else batch_size
-    )
-
-    def read(part: tuple[int, int]) -> tf.data.Dataset:
-        has_labels = num_classes is not None
-        return source.batches(size, start_step=first_batch_index, labels=has_labels, part=part)
+    size = _DEFAULT_BATCH_SIZE if batch_size is None else batch_size
 
     def load(part: tuple[int, int]) -> tf.data.Dataset:
-        return standardize(read(part), data_shape, num_classes)
+        has_labels = spec.num_classes is not None
+        return source.batches(size, start_step=first_batch_index, labels=has_labels, part=part)
 
     # A single worker takes all: to share them out, a strategy would copy the examples in memory.
-    whole = read((0, 1))
-    num_rows = check_first_batch(whole, data_shape, num_classes)
-
+    whole = load((0, 1))
+    num_rows = check_first_batch(whole, spec)
     num_batches = tf.data.INFINITE_CARDINALITY
     if source.num_examples is not None:
         num_batches = source.num_examples // size
-    batches = standardize(whole, data_shape, num_classes)
-    return _Batches(batches, num_rows, num_batches, load=load)
+    return _Batches(
+        standardize(whole, spec),
+        num_rows,
+        num_batches,
+        load=lambda part: standardize(load(part), spec),
+    )
 
 
-def _of_dataset(
-    dataset: tf.data.Dataset, data_shape: tuple[int | None, ...], num_classes: int | None
-) -> _Batches:
-    num_rows = check_first_batch(dataset, data_shape, num_classes)
-    batches = standardize(dataset, data_shape, num_classes)
+def _of_dataset(dataset: tf.data.Dataset, spec: BatchSpec) -> _Batches:
+    num_rows = check_first_batch(dataset, spec)
+    batches = standardize(dataset, spec)
     return _Batches(batches, num_rows, int(dataset.cardinality()), is_repeatable=True)
 
 
-def _of_py_dataset(
-    dataset: keras.utils.PyDataset,
-    first_batch_index: Callable[[], int] | None,
-    data_shape: tuple[int | None, ...],
-    num_classes: int | None,
-    *,
-    shuffle: bool,
-    seed: int,
+def _of_python(
+    dataset: tf.data.Dataset, first: NumpyBatch, spec: BatchSpec, *, num_batches: int | None = None
 ) -> _Batches:
-    batches, first = from_py_dataset(
-        dataset,
-        first_batch_index=first_batch_index,
-        shuffle=shuffle,
-        seed=seed,
-        data_shape=data_shape,
-        num_classes=num_classes,
-    )
-    num_rows = check_batch_values(first, data_shape, num_classes)
-    length = dataset.num_batches
-    num_batches = tf.data.INFINITE_CARDINALITY if length is None else length
-    return _Batches(standardize(batches, data_shape, num_classes), num_rows, num_batches)
-
-
-def _of_generator(
-    generator: Iterator,
-    step: Callable[[], int],
-    data_shape: tuple[int | None, ...],
-    num_classes: int | None,
-) -> _Batches:
-    batches, first = from_generator(
-        generator, step=step, data_shape=data_shape, num_classes=num_classes
-    )
-    num_rows = check_batch_values(first, data_shape, num_classes)
-    batches = standardize(batches, data_shape, num_classes)
-    return _Batches(batches, num_rows, tf.data.UNKNOWN_CARDINALITY)
+    num_rows = check_batch_values(first, spec)
+    if num_batches is None:
+        num_batches = int(dataset.cardinality())
+    return _Batches(standardize(dataset, spec), num_rows, num_batches)
 
 
 def _in_order(
@@ -420,20 +391,16 @@ def _in_order(
     if not isinstance(source, IndexedSource):
         batches = source.batches(size, labels=has_labels)
         return batches if num_examples is None else batches.take(num_examples // size)
-    if num_classes is not None and source.labels is None:
-        require_labels(None, num_classes)
+    if has_labels:
+        check_presence(source.labels, num_classes)
 
     @tf.autograph.experimental.do_not_convert
     def read(indices: tf.Tensor) -> Batch:
         examples = source.rows(indices)
         return (examples, tf.gather(source.labels, indices)) if has_labels else examples
 
-    options = tf.data.Options()
-    # There are no files to share out among workers.
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    options.experimental_optimization.apply_default_optimizations = False  # As in `Source.batches`.
     indices = tf.data.Dataset.range(source.num_examples).batch(size)
-    return indices.map(read).with_options(options).prefetch(tf.data.AUTOTUNE)
+    return indices.map(read).with_options(dataset_options()).prefetch(tf.data.AUTOTUNE)
 
 
 def _steps_of_epoch(
@@ -469,13 +436,14 @@ def _require_one_step(dataset: tf.data.Dataset, num_rows: int, discriminator_ste
 
 def _skip(dataset: tf.data.Dataset, count: Callable[[], int]) -> tf.data.Dataset:
     """Returns an endless dataset without its first `count()` elements, called for each iterator."""
-    number = tf.data.Dataset.from_generator(
-        lambda: iter([count()]), output_signature=tf.TensorSpec([], tf.int64)
+    # Not `flat_map(dataset.skip)`, which would lose the options of the dataset.
+    repeated = int_of_iterator(count).flat_map(
+        lambda num: tf.data.Dataset.from_tensors(num).repeat()
     )
-    repeated = number.flat_map(lambda value: tf.data.Dataset.from_tensors(value).repeat())
     numbered = tf.data.Dataset.zip((repeated, dataset.enumerate()))
-    kept = numbered.filter(lambda value, element: element[0] >= value)
-    kept = kept.map(lambda _, element: element[1])
+    kept = numbered.filter(lambda num, element: element[0] >= num).map(
+        lambda _, element: element[1]
+    )
     return kept.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
 

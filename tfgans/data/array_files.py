@@ -1,11 +1,11 @@
 """Sources over arrays in files: held in memory where they fit, else read batch by batch."""
 
 import functools
+import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import tensorflow as tf
 
 from tfgans.copies import Copyable
 from tfgans.data import capacity, paths, python_calls, resize
@@ -14,7 +14,9 @@ from tfgans.data.example_checks import NUM_CHECKED, check_pixels
 from tfgans.data.indexed import IndexedSource, spread
 from tfgans.data.load_options import LoadOptions
 from tfgans.data.resize import ImageOptions
-from tfgans.data.stored import StoredSource
+
+if TYPE_CHECKING:
+    import h5py
 
 _CHANNELS = (1, 3, 4)
 _CHUNK = 1024
@@ -30,70 +32,48 @@ _KEYS_OF_ALL = (
 )
 
 
-class ArrayRows(Protocol):
-    """An array in a file: `numpy.ndarray`, `numpy.memmap` or `h5py.Dataset`."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape, examples along axis 0."""
-        ...
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The type of the values."""
-        ...
-
-    def __getitem__(self, key: Any) -> Any:
-        """Returns rows: of a slice, or of increasing integers."""
-        ...
+# An array in a file, examples along axis 0; rows are read by slices or increasing integers.
+ArrayRows: TypeAlias = "np.ndarray | h5py.Dataset"
 
 
-class StoredArraySource(Copyable, StoredSource):
+class StoredArraySource(Copyable, IndexedSource):
     """A source over the rows of an array in a file, read when a batch needs them.
 
-    Args:
-        open_rows: Function that returns the array; called once in each process.
-        options: The size and background of images; without a size, rows are taken as they are.
-        labels: Int array `[n]`, or None (default).
-        class_names: Names of the classes 0, 1, ..., or None (default).
-        flip: See `IndexedSource`.
-        seed: Int. Decides the order. Default: 0.
-        name: String for errors and reports. Default: `"array"`.
-
-    Raises:
-        ValueError: If the array is of another type or shape, or the labels do not fit it.
+    The arguments are those of `load_array`; the array is opened once in each process.
     """
 
-    _transient = ("_rows",)
-    _rows: ArrayRows | None = None
+    _transient = ("array_in_file",)
 
     def __init__(
         self,
         open_rows: Callable[[], ArrayRows],
-        options: ImageOptions | None = None,
+        options: LoadOptions,
         *,
-        labels: np.ndarray | None = None,
+        labels: np.ndarray | None,
         class_names: Sequence[str] | None = None,
-        flip: bool = False,
-        seed: int = 0,
-        name: str = "array",
+        name: str,
     ) -> None:
-        self._open_rows, self._options = open_rows, options or ImageOptions()
-        rows = self._array()
+        self._open_rows, self._options = open_rows, options.of_images()
+        rows = self.array_in_file
         _check_type(rows, self._options, name)
-        first = self._convert(rows[:1], name)
-        self._dtype = tf.as_dtype(first.dtype)
-        if first.dtype == np.uint8:
-            check_pixels(rows[spread(rows.shape[0], NUM_CHECKED)])
+        first = convert(rows[:1], self._options, name)
+        self.dtype = first.dtype
+        if labels is not None:
+            labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
         super().__init__(
             name=name,
             data_shape=first.shape[1:],
             num_examples=rows.shape[0],
             labels=labels,
             class_names=class_names,
-            flip=flip,
-            seed=seed,
+            flip=options.flip,
+            seed=options.seed,
         )
+
+    @functools.cached_property
+    def array_in_file(self) -> ArrayRows:
+        """The array."""
+        return self._open_rows()
 
     def _settings(self) -> dict[str, Any]:
         return {"num_examples": self.num_examples, "data_shape": self.data_shape, "name": self.name}
@@ -107,27 +87,10 @@ class StoredArraySource(Copyable, StoredSource):
         # HDF5 reads increasing rows only, each of them once.
         unique, places = np.unique(indices, return_inverse=True)
         try:
-            rows = self._convert(self._array()[unique], self.name)
+            rows = convert(self.array_in_file[unique], self._options, self.name)
         except (OSError, ValueError) as error:
             raise python_calls.ReadError(str(error)) from error
         return rows[places]
-
-    def _array(self) -> ArrayRows:
-        if self._rows is None:
-            self._rows = self._open_rows()
-        return self._rows
-
-    def _convert(self, rows: np.ndarray, name: str) -> np.ndarray:
-        return convert(rows, self._options, name)
-
-
-def in_memory(rows: np.ndarray) -> Callable[[], np.ndarray]:
-    """Returns a function, which can be pickled, of an array that is in memory already."""
-    return functools.partial(_same, rows)
-
-
-def _same(rows: np.ndarray) -> np.ndarray:
-    return rows
 
 
 def load_array(
@@ -143,8 +106,9 @@ def load_array(
     It is held in memory if it takes at most a quarter of the available memory.
 
     Args:
-        open_rows: Function that returns the array: uint8 images `[n, height, width]` or `[n,
-            height, width, channels]`, floats that are images in [-1, 1], or vectors `[n, dim]`.
+        open_rows: Function, which can be pickled, that returns the array: uint8 images `[n, height,
+            width]` or `[n, height, width, channels]`, floats that are images in [-1, 1], or vectors
+            `[n, dim]`.
         options: The form of the images, and the seed.
         labels: Integers `[n]` or `[n, 1]`, or None.
         class_names: Names of the classes 0, 1, ..., or None (default).
@@ -154,28 +118,21 @@ def load_array(
         ValueError: If the array is of another type or shape, not finite or out of range, or the
             labels do not fit it.
     """
-    rows, images = open_rows(), options.of_images()
-    _check_type(rows, images, name)
-    if labels is not None:
-        labels = np.asarray(labels)
-        labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    first = convert(rows[:1], images, name)
-    if not capacity.fits_in_memory(rows.shape[0] * first.nbytes):
-        return StoredArraySource(
-            open_rows,
-            images,
-            labels=labels,
-            class_names=class_names,
-            flip=options.flip,
-            seed=options.seed,
-            name=name,
-        )
-    array = np.empty((rows.shape[0], *first.shape[1:]), first.dtype)
+    stored = StoredArraySource(
+        open_rows, options, labels=labels, class_names=class_names, name=name
+    )
+    shape, dtype = (stored.num_examples, *stored.data_shape), stored.dtype
+    rows = stored.array_in_file
+    if not capacity.fits_in_memory(math.prod(shape) * dtype.itemsize):
+        check_pixels(rows[spread(rows.shape[0], NUM_CHECKED)])
+        return stored
+    array = np.empty(shape, dtype)
     for start in range(0, len(array), _CHUNK):
-        array[start : start + _CHUNK] = convert(rows[start : start + _CHUNK], images, name)
+        some = slice(start, start + _CHUNK)
+        array[some] = convert(rows[some], options.of_images(), name)
     return ArraySource(
         array,
-        labels=labels,
+        labels=stored.labels,
         class_names=class_names,
         flip=options.flip,
         seed=options.seed,
@@ -217,7 +174,7 @@ def choose_keys(
         SplitNotFoundError: If no key belongs to the split.
         ValueError: If a key that the user names is absent.
     """
-    listed = ", ".join(sorted(keys)[:20])
+    listed = ", ".join(sorted(keys)[:20]) or "none"
     for option, value in (("image_key", image_key), ("label_key", label_key)):
         if value is not None and value not in keys:
             raise ValueError(

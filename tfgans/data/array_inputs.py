@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tfgans import checks
 from tfgans.data.arrays import ArraySource
-from tfgans.data.example_checks import check_dtype, check_pixels, check_shape
-from tfgans.data.label_checks import check_labels, refuse_labels, require_labels
+from tfgans.data.example_checks import check_dtype, check_shape
+from tfgans.data.label_checks import check_labels, check_presence
 
 
 class SupportsArray(Protocol):
@@ -78,31 +78,18 @@ def array_source(
     shuffle: bool,
     seed: int,
 ) -> ArraySource:
-    """Returns a source over arrays of examples and labels; see `to_array`.
-
-    Args:
-        x: Examples.
-        y: Int labels [num_examples] of a conditional model, else None.
-        data_shape: Shape of one example.
-        num_classes: Int of a conditional model, else None.
-        shuffle: Bool, whether each pass is a new permutation.
-        seed: Int, of the permutations.
+    """Returns a source over arrays of examples and labels, which `shuffle` permutes in each pass.
 
     Raises:
-        ValueError: If the examples or the labels do not fit the model.
+        ValueError: If the examples or the labels do not fit the model; see `to_array`.
     """
     examples = to_array(x, data_shape)
-    if num_classes is None:
-        refuse_labels(y)
-        labels = None
-    else:
-        require_labels(y, num_classes)
+    check_presence(y, num_classes)
+    labels = None
+    if y is not None:
         labels = check_labels(np.atleast_1d(np.asarray(y)), len(examples), num_classes)
-    if examples.dtype == np.uint8:
-        check_pixels(examples)
-    else:
-        with np.errstate(over="ignore"):  # `ArraySource` reports the infinite values.
-            examples = examples.astype(np.float32, copy=False)
+    if np.issubdtype(examples.dtype, np.integer) and examples.dtype != np.uint8:
+        examples = examples.astype(np.float32)
     source = ArraySource if shuffle else OrderedArraySource
     return source(examples, labels=labels, seed=seed)
 

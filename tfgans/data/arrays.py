@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgans.data.example_checks import check_pixels
+from tfgans.data.example_checks import check_pixels, check_range
 from tfgans.data.indexed import IndexedSource, normalize
 
 
@@ -29,6 +29,8 @@ class ArraySource(IndexedSource):
             the labels do not fit it.
     """
 
+    _parallel = tf.data.AUTOTUNE
+
     def __init__(
         self,
         array: Any,
@@ -40,8 +42,8 @@ class ArraySource(IndexedSource):
         name: str = "array",
     ) -> None:
         values = check_values(np.asarray(array), name)
-        if values.dtype == np.uint8:
-            check_pixels(values)
+        check_pixels(values)
+        self.dtype = values.dtype
         super().__init__(
             name=name,
             data_shape=values.shape[1:],
@@ -78,19 +80,7 @@ def from_array(
     seed: int = 0,
     name: str = "array",
 ) -> ArraySource:
-    """Returns a source over an array of examples held in memory.
-
-    Args:
-        array: uint8 or float array `[n, ...]` of rank 2 or more. See `ArraySource`.
-        labels: Int array `[n]`, or None (default).
-        class_names: Names of the classes 0, 1, ..., or None (default).
-        flip: Whether `batches` mirrors images left to right with probability 1/2. Defaults to
-            False.
-        seed: Int. Decides the order. Default: 0.
-        name: String for errors and reports. Default: `"array"`.
-
-    Raises:
-        ValueError: See `ArraySource`.
+    """Returns a source over an array of examples held in memory; see `ArraySource`.
 
     Example:
 
@@ -110,24 +100,9 @@ def check_values(array: np.ndarray, name: str) -> np.ndarray:
             f"{name!r} must have examples along axis 0 and data along the others, none of them "
             f"empty. Received shape: {array.shape}. Reshape scalars to [n, 1]"
         )
-    if array.dtype == np.uint8:
-        return array
-    if not np.issubdtype(array.dtype, np.floating):
+    if array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
         raise ValueError(
             f"{name!r} must be uint8 (0 to 255) or floating point. Received: {array.dtype}. "
             f"Convert it, say with `array.astype('uint8')` or `array.astype('float32')`"
         )
-    with np.errstate(over="ignore"):  # What overflows float32 is infinite, and counted below.
-        values = array.astype(np.float32, copy=False)
-    num_bad = values.size - int(np.count_nonzero(np.isfinite(values)))
-    if num_bad:
-        raise ValueError(
-            f"{name!r} must be finite in float32. Received: {num_bad} NaN or infinite values of "
-            f"{values.size}. Remove or replace them"
-        )
-    if values.ndim == 4 and np.abs(values).max() > 1.001:
-        raise ValueError(
-            f"Images (rank 4) of floats must lie in [-1, 1]. Received: {name!r} in "
-            f"[{values.min():g}, {values.max():g}]. Pass uint8, or rescale: `x / 127.5 - 1`"
-        )
-    return values
+    return check_range(array, repr(name))

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfgans import checks
 from tfgans.data.example_checks import check_dtype, to_float
-from tfgans.data.label_checks import checked_labels, refuse_labels, require_labels
+from tfgans.data.label_checks import check_presence, checked_labels
 
 Array: TypeAlias = np.ndarray | tf.Tensor
 Batch: TypeAlias = tf.Tensor | tuple[tf.Tensor, tf.Tensor]
@@ -62,15 +62,10 @@ def unpack_batch(
     data_shape: tuple[int | None, ...],
     num_classes: int | None,
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Returns the examples and labels of what Keras passes to `test_step`.
+    """Returns the examples and labels of what Keras passes to `test_step`; see `split_element`.
 
-    Args:
-        batch: `x`, `(x,)`, `(x, y)` or `(x, y, None)` with x [batch, *data_shape].
-        data_shape: Shape of one example.
-        num_classes: Int of a conditional model, else None.
-
-    Returns:
-        float32 [batch, *data_shape] (uint8 scaled to [-1, 1]) and int32 [batch] or None.
+    They are float32 [batch, *data_shape], uint8 scaled to [-1, 1], and int32 [batch], or None
+    without `num_classes`.
 
     Raises:
         ValueError: If there are sample weights, or labels against `num_classes`, or the examples
@@ -94,12 +89,8 @@ def batches_of_step(
             a pair of it and labels [batch, discriminator_steps]. With one discriminator step also
             a plain batch, as `train_on_batch` passes it.
         discriminator_steps: Int of at least 1.
-        data_shape: Shape of one example.
-        num_classes: Int of a conditional model, else None.
-
-    Returns:
-        Callable: index (int or scalar int tensor in [0, discriminator_steps)) -> float32
-        [batch, *data_shape] and int32 [batch] or None.
+        data_shape: See `unpack_batch`, as for `num_classes` and the results of the function.
+        num_classes: See `unpack_batch`.
 
     Raises:
         ValueError: If the element does not hold `discriminator_steps` batches, or see
@@ -192,9 +183,8 @@ def _unpack(
     examples, labels = split_element(element)
     examples = tf.convert_to_tensor(examples)
     check_dtype(examples.dtype, data_shape)
+    check_presence(labels, num_classes)
     if num_classes is None:
-        refuse_labels(labels)
         return examples, None
-    require_labels(labels, num_classes)
     is_batch = len(examples.shape) == len(data_shape) + 1
     return examples, checked_labels(labels, num_classes, flat=is_batch)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfgans import checks
 from tfgans.data import unreadable
 
 NAME = "dataset.json"
@@ -46,13 +47,8 @@ def read_labels(
             f"{place} must hold a label for each image. Received: none for {len(absent)}, such as "
             f"{absent[0]}"
         )
-    try:
-        values = np.asarray([labels[name] for name in names])
-    except ValueError:  # Lists of several lengths.
-        values = np.asarray([labels[name] for name in names], object)
-    if values.dtype.kind not in "iu" or values.ndim != 1:
-        raise ValueError(
-            f"The labels in {place} must be integers. Received: {values.dtype} of shape "
-            f"{values.shape}"
-        )
-    return values
+    values = [labels[name] for name in names]
+    other = next((value for value in values if type(value) is not int), None)
+    if other is not None:
+        raise ValueError(f"The labels in {place} must be integers. Received: {checks.short(other)}")
+    return np.asarray(values)

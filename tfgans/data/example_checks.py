@@ -5,8 +5,6 @@ Floats are taken as they are; images must lie in [-1, 1]. uint8 is pixels from 0
 it (bool, uint8 of zeros and ones, images of other integers), the data are refused.
 """
 
-import warnings
-
 import numpy as np
 import tensorflow as tf
 
@@ -50,37 +48,33 @@ def check_shape(shape: tf.TensorShape, data_shape: tuple[int | None, ...]) -> No
     )
 
 
-def check_values(batch: np.ndarray, data_shape: tuple[int | None, ...]) -> None:
-    """Checks a batch as the user passes it, before uint8 is scaled.
-
-    Args:
-        batch: Array [batch, *data_shape].
-        data_shape: Shape of one example, as the discriminator takes it.
+def check_range(examples: np.ndarray, name: str) -> np.ndarray:
+    """Returns a batch of examples as uint8, or as finite float32, images in [-1, 1].
 
     Raises:
-        ValueError: If the type, the shape or the range is wrong, or a value is not finite.
+        ValueError: If the values are not finite or out of range; the error calls them `name`.
     """
-    check_dtype(tf.as_dtype(batch.dtype), data_shape)
-    check_shape(tf.TensorShape(batch.shape), data_shape)
-    if not batch.size:
-        return
-    if batch.dtype == np.uint8:
-        check_pixels(batch)
-        return
-    batch = batch.astype(np.float32, copy=False)
-    num_bad = batch.size - int(np.count_nonzero(np.isfinite(batch)))
+    if examples.dtype == np.uint8:
+        return examples
+    with np.errstate(over="ignore"):  # What overflows float32 is infinite, and counted below.
+        values = examples.astype(np.float32, copy=False)
+    num_bad = values.size - int(np.count_nonzero(np.isfinite(values)))
     if num_bad:
         raise ValueError(
-            f"The data must be finite. Received: {num_bad} NaN or infinite values in the first "
-            "batch"
+            f"{name} must be finite in float32. Received: {num_bad} NaN or infinite values of "
+            f"{values.size}. Remove or replace them"
         )
-    if len(data_shape) == _IMAGE_RANK:
-        _check_image_range(float(batch.min()), float(batch.max()))
+    if values.ndim == _IMAGE_RANK + 1 and np.abs(values).max() > 1.001:
+        raise ValueError(
+            f"Images of floats must lie in [-1, 1]. Received: {name} in [{values.min():g}, "
+            f"{values.max():g}]. Pass uint8 from 0 to 255, or rescale: `x / 127.5 - 1`"
+        )
+    return values
 
 
 def check_pixels(examples: np.ndarray) -> None:
     """Raises ValueError if uint8 examples seem to be zeros and ones, not pixels up to 255."""
-    if examples.max() == 1:
+    if examples.dtype == np.uint8 and examples.max() == 1:
         raise ValueError(
             "uint8 examples are pixels from 0 to 255 and become `x / 127.5 - 1`. Received: uint8 "
             "with a maximum of 1. Scale zeros and ones yourself: `2 * tf.cast(x, tf.float32) - 1`, "
@@ -97,18 +91,3 @@ def to_float(examples: tf.Tensor, data_shape: tuple[int | None, ...]) -> tf.Tens
         examples = examples[:, tf.newaxis]
     # A shape that the dataset does not know is that of the discriminator's input.
     return tf.ensure_shape(examples, [None, *data_shape])
-
-
-def _check_image_range(low: float, high: float) -> None:
-    if low < -1.001 or high > 1.001:
-        raise ValueError(
-            "Images must lie in [-1, 1]. "
-            f"Received: [{low:.4g}, {high:.4g}] in the first batch. Pass them as uint8 from 0 to "
-            "255, or rescale them: `x / 127.5 - 1`"
-        )
-    if low >= 0:
-        warnings.warn(
-            "Images are expected in [-1, 1], black at -1; the first batch lies in "
-            f"[{low:.4g}, {high:.4g}]. If they were scaled to [0, 1], use `2 * x - 1`",
-            stacklevel=6,
-        )

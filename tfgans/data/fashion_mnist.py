@@ -20,11 +20,6 @@ def load_fashion_mnist(place: str, options: LoadOptions) -> IndexedSource:
     The files of Debian's package `dataset-fashion-mnist` are read where they are installed, unless
     `data_dir` or `download` asks for tensorflow-datasets. `origin` of the source says which.
 
-    Args:
-        place: Empty.
-        options: The split, the form of the images, the seed, and `data_dir` and `download` of
-            tensorflow-datasets.
-
     Raises:
         ValueError: If the split is unknown, or the data are absent and `download` is False.
 

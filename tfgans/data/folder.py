@@ -27,37 +27,33 @@ class FolderStore(ImageStore):
 
     Args:
         path: The folder.
-        split: See `paths.split_folder`. Default: `"train"`.
-        follow_links: Whether links may lead out of the folder. Default: False, such a link is
-            an error.
+        options: The split, see `paths.select_split`, and `follow_links`.
 
     Raises:
         ValueError: See `paths.list_images`.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        split: str = "train",
-        follow_links: bool = False,
-    ) -> None:
+    def __init__(self, path: str, options: LoadOptions) -> None:
         named = files.path(path)
-        within = None if checks.boolean("follow_links", follow_links) else named
-        self._listing = paths.list_images(named, split, within=within)
+        within = None if checks.boolean("follow_links", options.follow_links) else named
+        self._listing = paths.list_images(named, options.split, within=within)
         labels, class_names = _classes(self._listing, named, within)
         super().__init__(
             str(self._listing.root),
-            self._listing.files,
+            len(self._listing.files),
             labels=labels,
             class_names=class_names,
             skipped_files=self._listing.skipped_files,
             empty=self._listing.empty,
         )
 
+    def title(self, index: int) -> str:
+        """Returns the path of an image in the folder of the split."""
+        return self._listing.files[index]
+
     def open(self, index: int) -> str:
         """Returns the path of an image."""
-        return os.path.join(self.place, self.names[index])  # In a third of `Path`'s time.
+        return os.path.join(self.place, self.title(index))  # In a third of `Path`'s time.
 
     def state(self) -> Hashable:
         """Returns the names, the times of their folders, and sizes and times of up to 1000 files.
@@ -66,13 +62,8 @@ class FolderStore(ImageStore):
         noticed if it is one of the 1000, and its size or time has changed.
         """
         times = tuple(os.stat(folder).st_mtime_ns for folder in self._listing.folders)
-        files = tuple(_state_of(self.open(place)) for place in spread(len(self)))
-        return self._listing.files.digest(), times, files
-
-
-def open_folder(path: str, options: LoadOptions) -> FolderStore:
-    """Returns the store of `"folder:PATH"`."""
-    return FolderStore(path, split=options.split, follow_links=options.follow_links)
+        files = tuple(_state_of(self.open(place)) for place in spread(self.num_images))
+        return tuple(self._listing.files), times, files
 
 
 def _classes(

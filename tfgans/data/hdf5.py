@@ -47,16 +47,8 @@ def load_hdf5(path: str, options: LoadOptions) -> IndexedSource:
                 options.label_key,
                 place=str(file),
             )
-            num_examples = _dataset(opened, image, file).shape[0]
-            labels = None
-            if label is not None:
-                dataset = _dataset(opened, label, file)
-                if dataset.size != num_examples:
-                    raise ValueError(
-                        f"{file} must hold a label for each example. Received: {num_examples} "
-                        f"examples at {image!r}, and {label!r} of shape {dataset.shape}"
-                    )
-                labels = np.asarray(dataset)
+            _dataset(opened, image, file)  # Refuses other files.
+            labels = None if label is None else np.asarray(_dataset(opened, label, file))
         return array_files.load_array(
             functools.partial(_open_rows, file, image),
             options,

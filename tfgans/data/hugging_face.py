@@ -25,26 +25,16 @@ class HuggingFaceStore(ImageStore):
     Args:
         name: Name on the hub; or a folder, of `Dataset.save_to_disk` or of files that the package
             reads.
-        split: Name of a split. Default: `"train"`.
-        download: Whether to download a data set of the hub that is not in the package's cache.
-            Default: False.
-        image_key: Column of images. Default: None, the only one that there is.
-        label_key: Column of integer labels. Default: None, the only one of class labels.
+        options: The split; `download`, whether to fetch a data set of the hub that is not in the
+            package's cache; and `image_key` and `label_key`, the columns of images and of integer
+            labels. Default of None: the only column of images, and the only one of class labels.
 
     Raises:
         ValueError: If the package is not installed, or there is no such data set, split or
             column.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        split: str = "train",
-        download: bool = False,
-        image_key: str | None = None,
-        label_key: str | None = None,
-    ) -> None:
+    def __init__(self, name: str, options: LoadOptions) -> None:
         if importlib.util.find_spec("datasets") is None:
             raise ValueError(
                 f"'hf:{name}' needs the package `datasets`, which is not installed. Install it "
@@ -53,16 +43,14 @@ class HuggingFaceStore(ImageStore):
         import datasets
         import huggingface_hub
 
-        dataset = _load(name, split, download=checks.boolean("download", download))
-        images = [
-            key for key, feature in dataset.features.items() if isinstance(feature, datasets.Image)
-        ]
-        classes = [
-            key
-            for key, feature in dataset.features.items()
-            if isinstance(feature, datasets.ClassLabel)
-        ]
-        self._key = _column(image_key, images, dataset, "image_key")
+        download = checks.boolean("download", options.download)
+        dataset = _load(name, options.split, download=download)
+        images, classes = (
+            [key for key, feature in dataset.features.items() if isinstance(feature, kind)]
+            for kind in (datasets.Image, datasets.ClassLabel)
+        )
+        self._key = _column(options.image_key, images, dataset, "image_key")
+        label_key = options.label_key
         if label_key is None and len(classes) == 1:
             label_key = classes[0]
         labels, class_names = None, None
@@ -77,12 +65,11 @@ class HuggingFaceStore(ImageStore):
             *(Path(config.DOWNLOADED_DATASETS_PATH), Path(huggingface_hub.constants.HF_HUB_CACHE)),
             files.path(name),
         ]
-        super().__init__(
-            name,
-            [f"row {index}" for index in range(len(dataset))],
-            labels=labels,
-            class_names=class_names,
-        )
+        super().__init__(name, len(dataset), labels=labels, class_names=class_names)
+
+    def title(self, index: int) -> str:
+        """Returns, say, `row 3`."""
+        return f"row {index}"
 
     def open(self, index: int) -> Path | BinaryIO:
         """Returns the content of an image, or its path in the cache of the package."""
@@ -101,18 +88,7 @@ class HuggingFaceStore(ImageStore):
         files = [file["filename"] for file in self._dataset.cache_files]
         stats = [(file, os.stat(file)) for file in files]
         states = tuple((name, file.st_size, file.st_mtime_ns) for name, file in stats)
-        return self._key, len(self), states
-
-
-def open_hf(name: str, options: LoadOptions) -> HuggingFaceStore:
-    """Returns the store of `"hf:NAME"`."""
-    return HuggingFaceStore(
-        name,
-        split=options.split,
-        download=options.download,
-        image_key=options.image_key,
-        label_key=options.label_key,
-    )
+        return self._key, self.num_images, states
 
 
 def is_folder(name: str) -> bool:
@@ -142,14 +118,7 @@ def _load(name: str, split: str, *, download: bool) -> "datasets.Dataset":
         ) from error
     if not isinstance(loaded, dict):
         loaded = {"train": loaded}
-    same = [key for key in loaded if key == split]
-    same = same or [key for key in loaded if paths.split_of(key) == (paths.split_of(split) or "")]
-    if len(same) != 1:
-        raise paths.SplitNotFoundError(
-            f"`split` must be one of {', '.join(map(repr, loaded))} of {name!r}. Received: "
-            f"{split!r}"
-        )
-    return loaded[same[0]]
+    return loaded[paths.choose_split(name, [*loaded], split)]
 
 
 @contextlib.contextmanager

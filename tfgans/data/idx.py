@@ -36,12 +36,6 @@ def load_idx(
 
     Files that are not compressed are read when a batch needs them if they do not fit in memory.
 
-    Args:
-        path: The folder.
-        options: The split, the form of the images, and the seed.
-        name: String for errors and reports. Default: None, `"idx:PATH"`.
-        class_names: Names of the classes 0, 1, ..., or None (default).
-
     Raises:
         ValueError: If there are no such files or several, or a file is cut short, of another
             format, or of other examples than its labels.
@@ -61,14 +55,9 @@ def load_idx(
     labels = _file(folder, _LABELS, split)
     classes = None if labels is None else np.array(read_idx(labels, rank=1))
     rows = read_idx(images, rank=3)
-    if classes is not None and len(classes) != len(rows):
-        raise ValueError(
-            "The files of images and labels must have the same number of examples. Received: "
-            f"{len(rows)} in {images} and {len(classes)} in {labels}. Download them again"
-        )
     is_compressed = images.suffix == ".gz"
     return array_files.load_array(
-        array_files.in_memory(rows)
+        functools.partial(np.asarray, rows)
         if is_compressed
         else functools.partial(read_idx, images, rank=3),
         options,

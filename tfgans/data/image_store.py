@@ -10,12 +10,12 @@ from tfgans.data.decoding import ImageFile
 
 
 class ImageStore(Copyable, abc.ABC):
-    """Encoded images by number. Subclasses write `open` and `state`.
+    """The encoded images of a split, by number.
 
     Args:
         place: String for errors: the path of the folder or the file.
-        names: Names of the images, in a fixed order, for errors.
-        labels: Int array `[len(names)]`, or None (default).
+        num_images: Int of at least 1.
+        labels: Int array `[num_images]`, or None (default).
         class_names: Names of the classes 0, 1, ..., or None (default).
         skipped_files: Number of files that are not images, by lowercase file extension.
         empty: Folders without images, which could have been classes.
@@ -24,19 +24,20 @@ class ImageStore(Copyable, abc.ABC):
     def __init__(
         self,
         place: str,
-        names: Sequence[str],
+        num_images: int,
         *,
         labels: np.ndarray | None = None,
         class_names: Sequence[str] | None = None,
         skipped_files: Mapping[str, int] | None = None,
         empty: Sequence[str] = (),
     ) -> None:
-        self.place, self.names, self.labels = place, names, labels
+        self.place, self.num_images, self.labels = place, num_images, labels
         self.class_names = None if class_names is None else tuple(class_names)
         self.skipped_files, self.empty = dict(skipped_files or {}), tuple(empty)
 
-    def __len__(self) -> int:
-        return len(self.names)
+    @abc.abstractmethod
+    def title(self, index: int) -> str:
+        """Returns the name of an image, for errors."""
 
     @abc.abstractmethod
     def open(self, index: int) -> ImageFile:

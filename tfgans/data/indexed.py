@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks
-from tfgans.data import draws
+from tfgans.data import draws, python_calls
 from tfgans.data.source import Source
 from tfgans.images import from_uint8
 from tfgans.random import Role
@@ -28,8 +28,10 @@ class IndexedSource(Source):
 
     Batch `t` holds the examples at positions `t * batch_size, ..., (t + 1) * batch_size - 1` of an
     endless sequence of epochs, each a permutation of all examples. A batch may span the end of one
-    epoch and the start of the next, so no example is ever left out. Subclasses write `raw` and
-    `rows`.
+    epoch and the start of the next, so no example is ever left out. Subclasses write `raw`.
+
+    An example that cannot be read is a `ReadError`, a `ValueError`, from `fit`; code that iterates
+    over `batches` finds it in the message of TensorFlow's `InvalidArgumentError`.
 
     Args:
         name: String. What errors and reports call the source.
@@ -47,6 +49,8 @@ class IndexedSource(Source):
     """
 
     num_examples: int  # Never None here.
+    dtype = np.dtype(np.uint8)  # Of `raw`.
+    _parallel = 2  # Batches that are read at a time, each in as many threads as there are cores.
 
     def __init__(
         self,
@@ -60,7 +64,12 @@ class IndexedSource(Source):
         seed: int = 0,
     ) -> None:
         if labels is not None:
-            labels = _checked_labels(np.asarray(labels), num_examples)
+            labels = np.asarray(labels)
+            if labels.shape != (num_examples,) or not np.issubdtype(labels.dtype, np.integer):
+                raise ValueError(
+                    f"`labels` must be integers of shape ({num_examples},), one for each example. "
+                    f"Received: {labels.dtype} of shape {labels.shape}"
+                )
         self.flip = checks.boolean("flip", flip)
         if self.flip and len(data_shape) != 3:
             raise ValueError(
@@ -81,9 +90,15 @@ class IndexedSource(Source):
     def raw(self, indices: np.ndarray) -> np.ndarray:
         """Returns the examples at integer `indices` `[k]` as they are held: uint8 or float32."""
 
-    @abc.abstractmethod
     def rows(self, indices: tf.Tensor) -> tf.Tensor:
         """Returns the examples at integer `indices`, any shape: float32, images in [-1, 1]."""
+        flat = tf.reshape(indices, [-1])
+        if tf.executing_eagerly():
+            examples = tf.constant(self.raw(flat.numpy()))
+        else:
+            examples = python_calls.call(self.raw, flat, self.dtype)
+        examples = tf.reshape(examples, tf.concat([tf.shape(indices), self.data_shape], axis=0))
+        return normalize(tf.ensure_shape(examples, [*indices.shape, *self.data_shape]))
 
     def checksum(self) -> str:
         """Returns a SHA-256 of the examples, by which runs and evaluations recognize their data.
@@ -167,12 +182,3 @@ def _num_classes(labels: np.ndarray | None, class_names: Sequence[str] | None) -
     if labels is None or labels.min() < 0:
         return None
     return max(int(labels.max()) + 1, len(class_names or ()))
-
-
-def _checked_labels(labels: np.ndarray, num_examples: int) -> np.ndarray:
-    if labels.shape != (num_examples,) or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(
-            f"`labels` must be integers of shape ({num_examples},), one for each example. "
-            f"Received: {labels.dtype} of shape {labels.shape}"
-        )
-    return labels

@@ -21,14 +21,8 @@ def check_labels(labels: Labels | int, num_examples: int, num_classes: int | Non
     Raises:
         ValueError: If the model takes no labels, or the labels are not integers, not of that
             shape, or out of range.
-
-    Example:
-
-    >>> check_labels([0, 2, 1], 3, num_classes=3)
-    array([0, 2, 1], dtype=int32)
     """
-    if num_classes is None:
-        refuse_labels(labels)
+    check_presence(labels, num_classes)
     values = np.asarray(labels)
     shapes = ((), (num_examples,), (num_examples, 1))
     if not np.issubdtype(values.dtype, np.integer) or values.shape not in shapes:
@@ -36,36 +30,27 @@ def check_labels(labels: Labels | int, num_examples: int, num_classes: int | Non
             f"`labels` must be integers of shape ({num_examples},), one for each example. "
             f"Received: {values.dtype} of shape {values.shape}"
         )
-    check_label_range(values, num_classes)
+    outside = values[(values < 0) | (values >= num_classes)]
+    if outside.size:
+        raise ValueError(
+            f"`labels` must be classes from 0 to {(num_classes or 0) - 1}. Received: "
+            f"{outside.size} out of this range, such as {outside.flat[0]}. Number the classes "
+            "0, 1, ..., or build the networks and the model with a larger `num_classes`"
+        )
     flat = values.astype(np.int32).reshape(values.shape[:1])
     return np.broadcast_to(flat, (num_examples,))
 
 
-def check_label_range(labels: np.ndarray, num_classes: int | None) -> None:
-    """Raises ValueError if a label is not in [0, num_classes)."""
-    outside = labels[(labels < 0) | (labels >= num_classes)] if num_classes else labels
-    if outside.size:
-        raise ValueError(
-            f"`labels` must be classes from 0 to {(num_classes or 0) - 1}. Received: "
-            f"{outside.size} out of this range, such as {np.ravel(outside)[0]}. Number the classes "
-            "0, 1, ..., or build the networks and the model with a larger `num_classes`"
-        )
-
-
-def refuse_labels(labels: Labels | int | None) -> None:
-    """Raises ValueError if there are labels: the model is not conditional."""
-    if labels is not None:
+def check_presence(labels: Labels | int | None, num_classes: int | None) -> None:
+    """Raises ValueError if a conditional model has no labels, or another model has some."""
+    if num_classes is None and labels is not None:
         raise ValueError(
             "This model is not conditional: labels are not taken. "
             f"Received labels: {type(labels).__name__}. Leave them out (of a dataset with "
             "`dataset.map(lambda x, y: x)`), or build the networks and the model with "
             "`num_classes`"
         )
-
-
-def require_labels(labels: Labels | int | None, num_classes: int) -> None:
-    """Raises ValueError if there are no labels: the model is conditional."""
-    if labels is None:
+    if num_classes is not None and labels is None:
         raise ValueError(
             f"This model is conditional: each example needs a label from 0 to {num_classes - 1}. "
             "Received: no labels. Pass them as `y`, or a dataset of pairs (examples, labels), such "

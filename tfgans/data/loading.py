@@ -8,8 +8,8 @@ from typing import Any
 from tfgans import files
 from tfgans.data import (
     color,
+    digits,
     fashion_mnist,
-    folder,
     hdf5,
     hugging_face,
     idx,
@@ -17,11 +17,10 @@ from tfgans.data import (
     npz,
     splits,
     tfds_images,
-    tfrecord,
-    webdataset,
-    zip_images,
 )
 from tfgans.data.arrays import ArraySource
+from tfgans.data.folder import FolderStore
+from tfgans.data.hugging_face import HuggingFaceStore
 from tfgans.data.image_store import ImageStore
 from tfgans.data.indexed import IndexedSource
 from tfgans.data.load_options import LoadOptions
@@ -29,6 +28,9 @@ from tfgans.data.manifolds import LowRankGaussian, ParallelLines
 from tfgans.data.source import DrawnSource, Source
 from tfgans.data.stacked import StackedImages
 from tfgans.data.synthetic import Grid, Ring, SwissRoll
+from tfgans.data.tfrecord import TFRecordStore
+from tfgans.data.webdataset import WebDatasetStore
+from tfgans.data.zip_images import ZipStore
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,8 @@ def _tinted(images: ArraySource, seed: int) -> Source:
 
 
 _SOURCES: Mapping[str, _Row] = {
-    "digits": _prepared("digits", (*_ARRAYS, "data_dir")),
-    "stacked_digits": _prepared("digits", _BASE, _stacked),
+    "digits": _Row(digits.load_digits, (*_ARRAYS, "data_dir")),
+    "stacked_digits": _Row(digits.load_digits, _BASE, convert=_stacked),
     "mnist": _prepared("mnist"),
     "stacked_mnist": _prepared("mnist", (*_BASE, "download"), _stacked),
     "color_mnist": _prepared("mnist", (*_BASE, "download"), _tinted),
@@ -97,14 +99,14 @@ _SOURCES: Mapping[str, _Row] = {
     "swiss_roll": _drawn(SwissRoll),
     "parallel_lines": _drawn(ParallelLines),
     "low_rank_gaussian": _drawn(LowRankGaussian),
-    "folder": _Row(folder.open_folder, (*_ENCODED, "follow_links"), "PATH"),
+    "folder": _Row(FolderStore, (*_ENCODED, "follow_links"), "PATH"),
     "idx": _Row(idx.load_idx, _ARRAYS, "DIR"),
     "npz": _Row(npz.load_npz, (*_ARRAYS, *_KEYS), "FILE"),
     "hdf5": _Row(hdf5.load_hdf5, (*_ARRAYS, *_KEYS), "FILE[/key]"),
-    "tfrecord": _Row(tfrecord.open_tfrecord, (*_ENCODED, *_KEYS), "GLOB"),
-    "zip": _Row(zip_images.open_zip, _ENCODED, "FILE"),
-    "webdataset": _Row(webdataset.open_webdataset, (*_ENCODED, *_KEYS), "GLOB"),
-    "hf": _Row(hugging_face.open_hf, (*_ENCODED, *_KEYS, "download"), _HUB_NAME),
+    "tfrecord": _Row(TFRecordStore, (*_ENCODED, *_KEYS), "GLOB"),
+    "zip": _Row(ZipStore, _ENCODED, "FILE"),
+    "webdataset": _Row(WebDatasetStore, (*_ENCODED, *_KEYS), "GLOB"),
+    "hf": _Row(HuggingFaceStore, (*_ENCODED, *_KEYS, "download"), _HUB_NAME),
 }
 
 NAMES = tuple(f"{name}:{row.place}" if row.place else name for name, row in _SOURCES.items())
@@ -190,34 +192,12 @@ def load(
     )
     data = read(name, options)
     if isinstance(data, ImageStore):
-        source: Source = image_source.load_images(
-            data, options, name=name, origin=absolute_name(name)
-        )
+        origin = absolute_name(name)
+        source: Source = image_source.load_images(data, options, name=name, origin=origin)
         source.origin = os.path.expanduser(data.place)
     else:
         source = data
-    source = complete(source, name, options)
     source.load_options = {"name": absolute_name(name), **options.to_json()}
-    return source
-
-
-def complete(source: Source, name: str, options: LoadOptions) -> Source:
-    """Returns the source that a name stands for, from that of its whole split.
-
-    Takes the part of the split, and makes the derived source, such as stacked digits.
-
-    Raises:
-        ValueError: If the part is empty.
-    """
-    row, _ = _row(name)
-    origin = source.origin
-    if isinstance(source, IndexedSource) and "split" in row.options:
-        part = splits.parse_split(options.split)
-        if part.is_part:
-            source = splits.subset(source, part.indices(source.num_examples))
-    if row.convert is not None:
-        source = row.convert(source, options.seed)
-    source.origin = origin
     return source
 
 
@@ -230,24 +210,30 @@ def absolute_name(name: str) -> str:
 
 
 def read(name: str, options: LoadOptions) -> Source | ImageStore:
-    """Returns the source of the whole split that a name stands for, or its store of images.
+    """Returns the source that a name stands for, or the store of all images of its split.
 
     Raises:
         ValueError: See `load`.
     """
     row, place = _row(name)
-    _check_options(name, row.options, options)
-    # Examples may be read after the working folder has changed.
-    absolute = os.path.abspath(os.path.expanduser(place)) if row.is_path else place
+    options.check_taken(name, row.options)
     options.of_images()  # Before files are listed.
+    # Examples may be read after the working folder has changed.
+    absolute = os.path.abspath(files.path(place)) if row.is_path else place
+    part = splits.parse_split(options.split)
     if "split" in row.options:
-        options = replace(options, split=splits.parse_split(options.split).name)
+        options = replace(options, split=part.name)
     source = row.read(absolute, options)
-    if isinstance(source, Source) and row.is_path:
-        # As the user named it: records compare wherever the files lie.
-        source.name = name
-    if isinstance(source, Source) and source.origin is None and place:
-        source.origin = os.path.expanduser(place)
+    if isinstance(source, ImageStore):
+        return source
+    origin = os.path.expanduser(place) if source.origin is None and place else source.origin
+    if isinstance(source, IndexedSource) and part.is_part:
+        source = splits.subset(source, part.indices(source.num_examples))
+    if row.convert is not None:
+        source = row.convert(source, options.seed)
+    if row.is_path:
+        source.name = name  # As the user wrote it: records compare wherever the files lie.
+    source.origin = origin
     return source
 
 
@@ -258,14 +244,3 @@ def _row(name: str) -> tuple[_Row, str]:
     if row is None or bool(row.place) != bool(place) or (not place and ":" in name):
         raise ValueError(f"`name` must be one of {', '.join(NAMES)}. Received: {name!r}")
     return row, place
-
-
-def _check_options(name: str, taken: tuple[str, ...], options: LoadOptions) -> None:
-    """Raises ValueError if an option differs from its default and means nothing for a source."""
-    refused = options.refused(taken)
-    if refused is not None:
-        option, reason = refused
-        raise ValueError(
-            f"`{option}` cannot be used with {name!r}: {reason}. Received: "
-            f"{option}={getattr(options, option)!r}. Leave it out"
-        )

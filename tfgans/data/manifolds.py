@@ -6,8 +6,6 @@ whose exact settings are not known to us.
 """
 
 import math
-import numbers
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -52,7 +50,7 @@ class ParallelLines(DrawnSource):
         name: str = "parallel_lines",
     ) -> None:
         self.dim = checks.int_at_least("dim", dim, 2)
-        self.offset = _finite("offset", offset)
+        self.offset = checks.finite("offset", offset)
         self.basis_seed = basis_seed
         self.direction, self.normal = _orthonormal_pair(self.dim, basis_seed)
         super().__init__(name=name, data_shape=(self.dim,), seed=seed)
@@ -122,12 +120,6 @@ class LowRankGaussian(DrawnSource):
     def draw(self, n: int, key: tf.Tensor) -> tf.Tensor:
         """Returns float32 `[n, *data_shape]`, a pure function of the key."""
         return draws.normal([n, self.rank], key) @ self.matrix.T
-
-
-def _finite(name: str, value: Any) -> float:
-    if not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise ValueError(f"`{name}` must be a finite number. Received: {checks.short(value)}")
-    return float(value)
 
 
 def _orthonormal_pair(dim: int, basis_seed: int | None) -> tuple[np.ndarray, np.ndarray]:

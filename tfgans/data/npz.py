@@ -1,8 +1,9 @@
 """NumPy's archives of arrays."""
 
-import os
+import functools
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tfgans.data.load_options import LoadOptions
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
-def load_npz(path: str | os.PathLike[str], options: LoadOptions) -> IndexedSource:
+def load_npz(path: str, options: LoadOptions) -> IndexedSource:
     """Returns images and labels of an `.npz` file. Pickled objects are refused.
 
     The array must fit in memory; keep larger ones in HDF5.
@@ -35,51 +36,41 @@ def load_npz(path: str | os.PathLike[str], options: LoadOptions) -> IndexedSourc
         raise ValueError(f"`npz:FILE` must name a file. Received: {file}, which is none")
     try:
         with zipfile.ZipFile(file) as archive:
-            keys = [name.removesuffix(".npy") for name in archive.namelist()]
-            keys = [key for key, name in zip(keys, archive.namelist(), strict=True) if key != name]
-            image, label = array_files.choose_keys(
-                keys, options.split, options.image_key, options.label_key, place=str(file)
-            )
-            images = _read(archive, image, file)
-            labels = None if label is None else _read(archive, label, file)
+            members = archive.infolist()
+        sizes = {
+            member.filename.removesuffix(".npy"): member.file_size
+            for member in members
+            if member.filename.endswith(".npy")
+        }
+        image, label = array_files.choose_keys(
+            sizes, options.split, options.image_key, options.label_key, place=str(file)
+        )
+        for key in filter(None, (image, label)):
+            if not capacity.fits_in_memory(sizes[key]):
+                raise ValueError(
+                    "An array of an npz file must fit in a quarter of the memory. Received: "
+                    f"{key!r} in {file} of {sizes[key] / 1e9:.1f} GB. Keep it in HDF5"
+                )
+        with np.load(file, allow_pickle=False) as arrays:
+            images = _read(arrays, image, file)
+            labels = None if label is None else _read(arrays, label, file)
     except DAMAGED as error:
         raise ValueError(
             f"`npz:FILE` must name an archive of `numpy.savez`. Received: {file} ({error})"
         ) from error
     return array_files.load_array(
-        array_files.in_memory(images),
+        functools.partial(np.asarray, images),
         options,
         labels=labels,
         name=f"npz:{path}",
     )
 
 
-def _read(archive: zipfile.ZipFile, key: str, file: Path) -> np.ndarray:
-    """Returns an array, whose size and type are looked at before it is read."""
-    with archive.open(f"{key}.npy") as member:
-        try:
-            version = np.lib.format.read_magic(member)
-            read_header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = read_header(member)
-        except ValueError as error:
-            raise ValueError(
-                f"The members of an npz file must be arrays of `numpy.savez`. Received: {key!r} in "
-                f"{file} ({error})"
-            ) from error
-    if dtype.hasobject:
+def _read(arrays: Mapping[str, np.ndarray], key: str, file: Path) -> np.ndarray:
+    try:
+        return np.asarray(arrays[key])
+    except ValueError as error:
         raise ValueError(
-            f"Arrays must hold numbers. Received: {key!r} in {file}, which holds Python objects. "
-            "They are not loaded, since that could run a program. Save numbers"
-        )
-    num_bytes = int(np.prod([dtype.itemsize, *shape], dtype=object))
-    if not capacity.fits_in_memory(num_bytes):
-        raise ValueError(
-            f"An array of an npz file must fit in a quarter of the memory. Received: {key!r} in "
-            f"{file} of {num_bytes / 1e9:.1f} GB. Keep it in HDF5"
-        )
-    with archive.open(f"{key}.npy") as member:
-        return np.lib.format.read_array(member, allow_pickle=False)
+            f"The members of an npz file must be arrays of numbers. Received: {key!r} in {file} "
+            f"({error})"
+        ) from error

@@ -1,13 +1,12 @@
 """Names of image files, and the splits and classes that their folders stand for."""
 
-import hashlib
+import contextlib
 import os
 import re
-from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,40 +40,7 @@ SPLIT_WORDS = {
     "t10k": "test",
 }
 _FOLDERS = frozenset(SPLIT_WORDS) - {"t10k"}
-_ENCODING = ("utf-8", "surrogatepass")  # Names that are no UTF-8 come back as they were.
 _NUM_LISTED = 5
-
-
-class PathList(Sequence[str]):
-    """Paths in sorted order, held as bytes in a row: a million take about 40 MB.
-
-    Args:
-        paths: Paths relative to one folder, with forward slashes so that all systems sort alike.
-    """
-
-    def __init__(self, paths: Iterable[str]) -> None:
-        held, ends = bytearray(), array("q", [0])
-        for path in sorted(paths):
-            held += path.encode(*_ENCODING)
-            ends.append(len(held))
-        self._held, self._ends = bytes(held), ends
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
-        return self._held[self._ends[place] : self._ends[place + 1]].decode(*_ENCODING)
-
-    def digest(self) -> str:
-        """Returns a SHA-256 of the paths."""
-        return hashlib.sha256(self._held + self._ends.tobytes()).hexdigest()
 
 
 class Listing(NamedTuple):
@@ -82,15 +48,15 @@ class Listing(NamedTuple):
 
     Attributes:
         root: The folder, or its subfolder of the split.
-        files: Paths of the images, relative to `root`.
+        files: Paths of the images, relative to `root`, with forward slashes, sorted.
         folders: Paths of the folders that hold images, each link to a folder as often as it is met.
         skipped_files: Number of files that are not images, by lowercase file extension.
         empty: First-level folders of `root` without an image, sorted.
-        train_classes: See `train_classes`; empty for the split `train` itself.
+        train_classes: See `select_split`.
     """
 
     root: Path
-    files: PathList
+    files: list[str]
     folders: list[str]
     skipped_files: Counter[str]
     empty: list[str]
@@ -127,52 +93,88 @@ class SplitNotFoundError(ValueError):
     """The data do not have the split that is wanted."""
 
 
-def split_folder(place: str, files: Iterable[str], split: str) -> str | None:
-    """Returns the first-level folder that holds a split, or None if the folders are no splits.
+def choose_split(place: str, names: Sequence[str], split: str) -> str:
+    """Returns the name among those of splits that says `split`, in this or in another word.
 
-    The folders `train`, `training`, `val`, `valid`, `validation`, `test` and `testing`, in any
-    case, are splits, unless there is only one of them, and it holds images directly, beside other
-    folders: then all are classes.
+    Raises:
+        SplitNotFoundError: If none does, or several do.
+    """
+    same = [name for name in names if name == split]
+    if not same and split_of(split) is not None:
+        same = [name for name in names if split_of(name) == split_of(split)]
+    if len(same) != 1:
+        raise SplitNotFoundError(
+            f"`split` must be one of {', '.join(map(repr, names))} in {place}. Received: {split!r}"
+        )
+    return same[0]
+
+
+def select_split(place: str, files: Sequence[str], split: str) -> tuple[str, list[str], list[str]]:
+    """Returns the images of a split, whose folders may be classes.
+
+    The first-level folders `train`, `training`, `val`, `valid`, `validation`, `test` and `testing`,
+    in any case, are splits, unless there is only one of them, and it holds images directly, beside
+    other folders: then all are classes.
 
     Args:
         place: The folder or archive, for errors.
         files: Paths of its images.
         split: The split that is wanted.
 
+    Returns:
+        The folder of the split with a slash, or the empty string if the folders are no splits; the
+        paths of the images in it; and, of another split than `train`, the classes of `train`, by
+        which all splits number theirs (none if an image of `train` lies in no subfolder).
+
     Raises:
         SplitNotFoundError: If there is no such split.
         ValueError: If folders are a mixture of splits and classes.
     """
+    folders = _split_folders(place, files)
+    prefix = _prefix(place, folders, split)
+    train_classes: set[str] = set()
+    if prefix and split_of(prefix.rstrip("/")) != "train":
+        with contextlib.suppress(SplitNotFoundError):
+            train = _prefix(place, folders, "train")
+            inner = (file.removeprefix(train) for file in files if file.startswith(train))
+            train_classes = {_first_folder(file) for file in inner}
+    selected = [file.removeprefix(prefix) for file in files if file.startswith(prefix)]
+    return prefix, selected, [] if "" in train_classes else sorted(train_classes)
+
+
+def _split_folders(place: str, files: Iterable[str]) -> list[str]:
+    """Returns the first-level folders that are splits, which is all of them or none."""
     is_deep: dict[str, bool] = {}
     for file in files:
-        folder, slash, rest = file.partition("/")
-        head = folder if slash else ""
-        is_deep[head] = is_deep.get(head, False) or "/" in rest
+        folder = _first_folder(file)
+        is_deep[folder] = is_deep.get(folder, False) or file.count("/") > 1
     splits = sorted(filter(is_split_folder, is_deep))
     others = sorted(folder or "images in no folder" for folder in is_deep if folder not in splits)
     if len(splits) == 1 and others and "" not in is_deep and not is_deep[splits[0]]:
-        splits = []
+        return []
     if splits and others:
         raise ValueError(
             "The folders of images must be splits (train, validation, test) or classes. Received: "
             f"{place} with the splits {', '.join(splits)} beside "
             f"{', '.join(others[:_NUM_LISTED])}. Move the images of the splits into another folder"
         )
-    if not splits:
-        if split != "train":
-            raise SplitNotFoundError(
-                f"`split` must be 'train', since {place} contains no folders such as `train` and "
-                f"`test`. Received: {split!r}. Move the images into such folders"
-            )
-        return None
-    same = [folder for folder in splits if folder == split]
-    if not same and split_of(split) is not None:
-        same = [folder for folder in splits if split_of(folder) == split_of(split)]
-    if len(same) != 1:
+    return splits
+
+
+def _prefix(place: str, folders: Sequence[str], split: str) -> str:
+    if not folders and split == "train":
+        return ""
+    if not folders:
         raise SplitNotFoundError(
-            f"`split` must be one of the folders {splits}. Received: {split!r}"
+            f"`split` must be 'train', since {place} contains no folders such as `train` and "
+            f"`test`. Received: {split!r}. Move the images into such folders"
         )
-    return same[0]
+    return f"{choose_split(place, folders, split)}/"
+
+
+def _first_folder(file: str) -> str:
+    folder, slash, _ = file.partition("/")
+    return folder if slash else ""
 
 
 def list_images(root: Path, split: str = "train", *, within: Path | None = None) -> Listing:
@@ -180,7 +182,7 @@ def list_images(root: Path, split: str = "train", *, within: Path | None = None)
 
     Args:
         root: The folder.
-        split: See `split_folder`.
+        split: See `select_split`.
         within: Folder that links must not lead out of. Default: None, they may lead anywhere.
 
     Raises:
@@ -190,10 +192,7 @@ def list_images(root: Path, split: str = "train", *, within: Path | None = None)
     if not root.is_dir():
         fault = "is a file" if root.exists() else "does not exist"
         raise ValueError(f"A folder of images must be a folder. Received: {root}, which {fault}")
-    folders: dict[str, bool] = {}
-    others: list[str] = []
-    real = None if within is None else os.path.realpath(within)
-    files = PathList(_walk(root, folders.__setitem__, others.append, real))
+    files, others, folders = _walk(root, None if within is None else os.path.realpath(within))
     if not files:
         skipped_files = Counter(map(ending, others))
         other = f", but {counted(skipped_files)}" if skipped_files else ""
@@ -201,39 +200,13 @@ def list_images(root: Path, split: str = "train", *, within: Path | None = None)
             f"A folder of images must contain files that end in {', '.join(sorted(EXTENSIONS))}. "
             f"Received: {root}, which has none{other}"
         )
-    folder = split_folder(str(root), files, split)
-    known = train_classes(str(root), files, folder)
-    if folder is not None:
-        root, prefix = root / folder, f"{folder}/"
-        files = PathList(file.removeprefix(prefix) for file in files if file.startswith(prefix))
-        others = [file for file in others if file.startswith(prefix)]
+    prefix, files, train_classes = select_split(str(root), files, split)
+    root /= prefix
+    others = [file for file in others if file.startswith(prefix)]
     first_level = {os.path.basename(path) for path in folders if os.path.dirname(path) == str(root)}
-    empty = sorted(first_level - {file.partition("/")[0] for file in files})
+    empty = sorted(first_level - {_first_folder(file) for file in files})
     held = [path for path, has_images in folders.items() if has_images]
-    return Listing(root, files, held, Counter(map(ending, others)), empty, known)
-
-
-def train_classes(place: str, files: Sequence[str], folder: str | None) -> list[str]:
-    """Returns the classes of the split `train`, by which the other splits number theirs, sorted.
-
-    Args:
-        place: The folder or archive, for errors.
-        files: Paths of its images.
-        folder: The result of `split_folder`.
-
-    Returns:
-        Names of folders; none if `folder` is that of the split `train` or no split, if there is no
-        split `train`, or if one of its images lies in no subfolder.
-    """
-    if folder is None or split_of(folder) == "train":
-        return []
-    try:
-        train = split_folder(place, files, "train")
-    except SplitNotFoundError:
-        return []
-    inner = (file.split("/", 2)[1:] for file in files if file.startswith(f"{train}/"))
-    names = {path[0] if len(path) > 1 else "" for path in inner}
-    return [] if "" in names else sorted(names)
+    return Listing(root, files, held, Counter(map(ending, others)), empty, train_classes)
 
 
 def counted(skipped_files: Mapping[str, int]) -> str:
@@ -243,24 +216,22 @@ def counted(skipped_files: Mapping[str, int]) -> str:
     )
 
 
-def _walk(
-    root: Path,
-    visit: Callable[[str, bool], None],
-    leave_out: Callable[[str], None],
-    within: str | None,
-) -> Iterator[str]:
-    """Yields the paths of the images below a folder.
+def _walk(root: Path, within: str | None) -> tuple[list[str], list[str], dict[str, bool]]:
+    """Returns what lies below a folder.
 
     Args:
         root: The folder.
-        visit: Function (path of a folder, whether it holds images).
-        leave_out: Function of the path of a file that is no image.
         within: See `refuse_outside`, or None.
+
+    Returns:
+        The paths of the images, sorted, and those of other files, relative to `root`; and the paths
+        of the folders, with whether they hold images.
     """
 
     def refuse(error: OSError) -> None:
         raise ValueError(f"Every subfolder must be readable. Received: {error}") from error
 
+    images, others, folders = [], [], {}
     above: dict[str, frozenset[str]] = {}
     for folder, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
         # A link to a folder above would never end. A folder that two paths lead to is listed twice.
@@ -276,14 +247,12 @@ def _walk(
         subfolders[:] = sorted(name for name in subfolders if not is_skipped(name))
         inner = Path(folder).relative_to(root).as_posix()
         parent = "" if inner == "." else f"{inner}/"
-        visit(folder, any(ending(name) in EXTENSIONS for name in names))
-        for name in names:
-            if is_skipped(name):
-                continue
-            if ending(name) in EXTENSIONS:
-                yield parent + name
-            elif name != dataset_json.NAME:
-                leave_out(parent + name)
+        names = [name for name in names if not is_skipped(name) and name != dataset_json.NAME]
+        chosen = [parent + name for name in names if ending(name) in EXTENSIONS]
+        folders[folder] = bool(chosen)
+        images += chosen
+        others += [parent + name for name in names if ending(name) not in EXTENSIONS]
+    return sorted(images), others, folders
 
 
 def _links(folder: str) -> list[str]:
@@ -317,16 +286,11 @@ def classes(
         files: Paths of the files.
         known: Names that come first, in this order. The others follow, sorted. Default: none.
     """
-    seen: dict[str, int] = {}
-    numbers = array("q")
-    for file in files:
-        folder, slash, _ = file.partition("/")
-        if not slash:
-            return None, None
-        numbers.append(seen.setdefault(folder, len(seen)))
-    names = [*known, *sorted(seen.keys() - set(known))]
-    ranks = {name: rank for rank, name in enumerate(names)}
-    rank = np.array([ranks[name] for name in seen])
+    folders = [_first_folder(file) for file in files]
+    if "" in folders:
+        return None, None
+    names = [*known, *sorted(set(folders) - set(known))]
+    numbers = {name: number for number, name in enumerate(names)}
     # A name that is not UTF-8 must be printable.
     printable = [os.fsencode(name).decode("utf-8", "backslashreplace") for name in names]
-    return rank[np.asarray(numbers)], printable
+    return np.array([numbers[folder] for folder in folders]), printable

@@ -72,7 +72,7 @@ atexit.register(_calls.end)
 
 
 def call(
-    function: Callable[[np.ndarray], np.ndarray], argument: tf.Tensor, dtype: tf.DType
+    function: Callable[[np.ndarray], np.ndarray], argument: tf.Tensor, dtype: np.dtype
 ) -> tf.Tensor:
     """Returns the tensor that a function makes of an array, in graphs of `tf.data` too."""
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfgans.data import decoding, loading, paths, resize, splits, unreadable
 from tfgans.data.example_checks import check_pixels
-from tfgans.data.image_source import read_headers
+from tfgans.data.image_source import ImageSource, read_headers
 from tfgans.data.image_store import ImageStore
 from tfgans.data.indexed import IndexedSource, normalize, spread
 from tfgans.data.load_options import LoadOptions
@@ -175,16 +175,16 @@ def inspect(
 
     Args:
         name: See `load`, as for the other arguments.
-        split: Name of a split, or a part of it such as `"train[:90%]"`. Default: `"train"`.
+        split: See `load`.
         image_size: Int or (height, width) of the samples. Default: None, the size of the
             images, or of the suggestion where they differ or have more than 256 pixels a side.
-        data_dir: Folder of datasets prepared by tensorflow-datasets.
-        download: Whether to download what `data_dir` lacks. Default: False.
-        fit: `"crop"` (default), `"pad"` or `"stretch"`.
-        background: Color behind transparent pixels and of margins. Default: `"white"`.
-        image_key: Name of the images in the file.
-        label_key: Name of the labels in the file.
-        follow_links: Whether links in a folder may lead out of it. Default: False.
+        data_dir: See `load`.
+        download: See `load`.
+        fit: See `load`.
+        background: See `load`.
+        image_key: See `load`.
+        label_key: See `load`.
+        follow_links: See `load`.
 
     Raises:
         ValueError: See `load`; unreadable images are reported instead, unless all are.
@@ -209,20 +209,22 @@ def inspect(
     data = loading.read(name, options)
     if isinstance(data, ImageStore):
         return _report_of_store(data, options, name)
-    return _report_of_source(loading.complete(data, name, options), options, name)
+    return _report_of_source(data, options, name)
 
 
 def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> DataReport:
-    bad: dict[str, str] = {}
-    rows = np.arange(len(store))
-    part = splits.parse_split(options.split)
-    if part.is_part:
-        # As in `load`, the part is one of the readable images, as far as these are known.
-        _, _, rows = _read(store, rows, bad)
-        rows = rows[part.indices(len(rows))] if len(rows) else rows
-    headers, decoded, rows = _read(store, rows, bad)
+    part = splits.parse_split(options.split).indices(store.num_images)
+    places = part[spread(len(part))].tolist()
+    headers, bad = read_headers(store, places, with_size=True)
+    num_pixels = np.mean([header.num_pixels for header in headers.values()] or [1])
+    num = max(_NUM_SAMPLES, int(_MOST_PIXELS_READ / num_pixels))
+    some = [[*headers][index] for index in spread(len(headers), num)]
+    decoded, damaged = read_headers(store, some, with_size=False, decodes=True)
+    headers = {place: header for place, header in headers.items() if place not in damaged}
+    bad |= damaged
     if not decoded:
-        unreadable.report(store.place, bad, num_files=len(bad), skip_bad=False)
+        unreadable.report(store, bad, len(bad), skip_bad=False)
+    rows = np.setdiff1d(part, [*bad])
     sizes = Counter(header.size for header in headers.values() if header.size is not None)
     form = options.of_images()
     suggestion = _suggest(len(rows), sizes, options)
@@ -231,13 +233,12 @@ def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> Data
         is_kept = len(sizes) == 1 and max(common) <= _LARGEST_SAMPLE
         size = common if is_kept else resize.parse_size(suggestion.image_size)
         form = replace(form, size=size)
-    mode = decoding.common_mode(headers.values(), form)
-    samples = np.stack(
-        [
-            decoding.decode(store.open(decoded[index]), mode=mode, options=form)
-            for index in spread(len(decoded), _num_samples(form.size or ()))
-        ]
-    )
+    # Of the whole split, as in `load`.
+    others, _ = read_headers(store, spread(store.num_images), with_size=False)
+    others = {place: header for place, header in others.items() if place not in bad}
+    mode = decoding.common_mode((headers | others).values(), form)
+    shown = [[*decoded][index] for index in spread(len(decoded), _num_samples(form.size or ()))]
+    samples = ImageSource(store, form, mode=mode).raw(np.array(shown))
     check_pixels(samples)
     return DataReport(
         name=name,
@@ -252,34 +253,11 @@ def _report_of_store(store: ImageStore, options: LoadOptions, name: str) -> Data
         num_transparent=sum(header.has_alpha for header in headers.values()),
         skipped_files=store.skipped_files,
         empty=store.empty,
-        unreadable=bad,
+        unreadable={store.title(place): reason for place, reason in bad.items()},
         options=form,
         samples=normalize(tf.constant(samples)).numpy(),
         suggestion=suggestion,
     )
-
-
-def _read(
-    store: ImageStore, rows: np.ndarray, bad: dict[str, str]
-) -> tuple[dict[int, decoding.Header], list[int], np.ndarray]:
-    """Reads up to 1000 of the images at `rows`, and decodes some.
-
-    Adds the reasons of unreadable images to `bad`.
-
-    Returns:
-        The headers of the readable ones by place, the places of those that were decoded, and
-        `rows` without the unreadable ones.
-    """
-    places = rows[spread(len(rows))].tolist()
-    headers = read_headers(store, places, bad, with_size=True)
-    num_pixels = np.mean([header.num_pixels for header in headers.values()] or [1])
-    num = max(_NUM_SAMPLES, int(_MOST_PIXELS_READ / num_pixels))
-    readable = [*headers]
-    some = [readable[index] for index in spread(len(readable), num)]
-    decoded = read_headers(store, some, bad, with_size=False, decodes=True)
-    for place in set(some) - decoded.keys():
-        del headers[place]
-    return headers, [*decoded], np.setdiff1d(rows, list(set(places) - headers.keys()))
 
 
 def _num_samples(size: tuple[int, ...]) -> int:

@@ -1,36 +1,76 @@
-"""Files that hold the examples of a data set one after the other."""
+"""Files that hold the images of a data set one after the other, read by position."""
 
 import glob
+import io
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from tfgans.data import paths
+from tfgans.data.image_store import ImageStore
 
 _NUM_LISTED = 5
 
 
-class Names(Sequence[str]):
-    """Names of the records or samples in files, for errors, made when they are needed.
+class Span(NamedTuple):
+    """Where an encoded image lies: the number of its file, and its offset and size in bytes."""
+
+    file: int
+    offset: int
+    size: int
+
+
+class ShardStore(ImageStore):
+    """Encoded images at known positions of files.
 
     Args:
-        kind: What they are, say "record".
+        pattern: Glob of the files, for errors.
+        kind: What an image is counted as in errors, say "record".
         files: The files.
-        file_numbers: Integers `[num]`, the number of the file of each, ascending.
+        spans: Where the images lie, file by file.
+        labels: The labels of all images, or an empty list.
+        skipped_files: See `ImageStore`.
     """
 
-    def __init__(self, kind: str, files: Sequence[Path], file_numbers: np.ndarray) -> None:
-        self._kind, self._files, self._file_numbers = kind, files, file_numbers
+    def __init__(
+        self,
+        pattern: str,
+        kind: str,
+        files: Sequence[Path],
+        spans: Sequence[Span],
+        *,
+        labels: Sequence[int],
+        skipped_files: Mapping[str, int] | None = None,
+    ) -> None:
+        self._kind, self._files, self._spans = kind, files, np.asarray(spans)
+        super().__init__(
+            pattern,
+            len(spans),
+            labels=np.asarray(labels, np.int64) if labels else None,
+            skipped_files=skipped_files,
+        )
 
-    def __len__(self) -> int:
-        return len(self._file_numbers)
-
-    def __getitem__(self, index: int) -> str:  # type: ignore[override]
-        number = self._file_numbers[index]
-        first = int(np.searchsorted(self._file_numbers, number))
+    def title(self, index: int) -> str:
+        """Returns, say, `record 3 of a.tfrecord`."""
+        number = self._spans[index, 0]
+        first = int(np.searchsorted(self._spans[:, 0], number))
         return f"{self._kind} {int(index) - first} of {self._files[number]}"
+
+    def open(self, index: int) -> BinaryIO:
+        """Returns the content of an image, in memory."""
+        number, offset, size = self._spans[index].tolist()
+        with self._files[number].open("rb") as file:
+            file.seek(offset)
+            return io.BytesIO(file.read(size))
+
+    def state(self) -> Hashable:
+        """Returns the positions of the images, and the names, sizes and times of the files."""
+        stats = [(str(file), file.stat()) for file in self._files]
+        files = tuple((name, status.st_size, status.st_mtime_ns) for name, status in stats)
+        return self._spans.tobytes(), files
 
 
 def find(kind: str, pattern: str, split: str) -> list[Path]:

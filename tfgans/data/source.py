@@ -151,16 +151,8 @@ class Source(SettingsRepr, abc.ABC):
             examples = self.part_of_batch(step, size, rows)
             return (examples, self.batch_labels(step, size)[rows]) if labels else examples
 
-        options = tf.data.Options()
-        options.deterministic = True
-        # There are no files to share out among the workers, and a part is one worker's share.
-        policies = tf.data.experimental.AutoShardPolicy
-        options.experimental_distribute.auto_shard_policy = (
-            policies.DATA if part is None else policies.OFF
-        )
-        # The optimizations gain nothing here, and each iterator would copy the examples in memory.
-        options.experimental_optimization.apply_default_optimizations = False
         dataset = numbers.map(batch, num_parallel_calls=self._parallel)
+        options = dataset_options(is_part=part is not None)
         return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
     @property
@@ -275,23 +267,38 @@ def _numbers_from(start: int | Callable[[], int]) -> tf.data.Dataset:
     """Returns the endless dataset of int64 scalars start, start + 1, ..."""
     if not callable(start):
         return tf.data.Dataset.counter(checks.int_at_least("start_step", start, 0))
-    first = tf.data.Dataset.from_generator(
-        lambda: iter([start()]), output_signature=tf.TensorSpec([], tf.int64)
-    )
     endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-    return first.flat_map(tf.data.Dataset.counter).apply(endless)
+    return int_of_iterator(start).flat_map(tf.data.Dataset.counter).apply(endless)
+
+
+def int_of_iterator(function: Callable[[], int]) -> tf.data.Dataset:
+    """Returns the dataset of a single int64 scalar, which is called for in each iterator."""
+    return tf.data.Dataset.from_generator(
+        lambda: iter([function()]), output_signature=tf.TensorSpec([], tf.int64)
+    )
+
+
+def dataset_options(*, is_part: bool = False) -> tf.data.Options:
+    """Returns the options of datasets of batches.
+
+    Args:
+        is_part: Whether the batches are one worker's share already. Default: False.
+    """
+    options = tf.data.Options()
+    options.deterministic = True
+    # There are no files to share out among the workers.
+    policies = tf.data.experimental.AutoShardPolicy
+    options.experimental_distribute.auto_shard_policy = policies.OFF if is_part else policies.DATA
+    # The optimizations gain nothing here, and each iterator would copy the examples in memory.
+    options.experimental_optimization.apply_default_optimizations = False
+    return options
 
 
 def _rows_of_part(part: tuple[int, int] | None, batch_size: int) -> slice:
     if part is None:
         return slice(0, batch_size)
-    if not isinstance(part, tuple) or len(part) != 2:
-        raise ValueError(
-            f"`part` must be None or a pair (index, count). Received: {checks.short(part)}"
-        )
-    count = checks.positive_int("count of part", part[1])
-    index = checks.int_at_least("index of part", part[0], 0)
-    if index >= count or batch_size % count:
+    index, count = part
+    if not 0 <= index < count or batch_size % count:
         raise ValueError(
             f"`part` must be (index, count) with index < count, and count must divide `batch_size` "
             f"= {batch_size}. Received: {part}"

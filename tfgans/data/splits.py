@@ -4,7 +4,6 @@ import re
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from tfgans.data import draws, paths
 from tfgans.data.arrays import ArraySource
@@ -38,6 +37,8 @@ class Split(NamedTuple):
         Raises:
             ValueError: If the part is empty, or reaches beyond the split.
         """
+        if not self.is_part:
+            return np.arange(num_examples)
         bounds = [_position(text, num_examples) for text in (self.start, self.stop)]
         if any(abs(bound or 0) > num_examples for bound in bounds):
             raise ValueError(
@@ -103,9 +104,16 @@ def parse_split(split: str) -> Split:
 
 def subset(source: IndexedSource, indices: np.ndarray) -> IndexedSource:
     """Returns the source of some examples of another, with its classes, flips and seed."""
-    if isinstance(source, ArraySource):
-        return _array_subset(source, indices)
-    return StoredSubset(source, indices)
+    if not isinstance(source, ArraySource):
+        return StoredSubset(source, indices)
+    return ArraySource(
+        source.array[indices],
+        labels=None if source.labels is None else source.labels[indices],
+        class_names=source.class_names,
+        flip=source.flip,
+        seed=source.seed,
+        name=source.name,
+    )
 
 
 class StoredSubset(IndexedSource):
@@ -118,6 +126,7 @@ class StoredSubset(IndexedSource):
 
     def __init__(self, source: IndexedSource, indices: np.ndarray) -> None:
         self._source, self._chosen = source, np.asarray(indices, np.int64)
+        self.dtype = source.dtype
         super().__init__(
             name=source.name,
             data_shape=source.data_shape,
@@ -131,21 +140,6 @@ class StoredSubset(IndexedSource):
     def raw(self, indices: np.ndarray) -> np.ndarray:
         """Returns the examples at integer `indices` `[k]` as they are held: uint8 or float32."""
         return self._source.raw(self._chosen[indices])
-
-    def rows(self, indices: tf.Tensor) -> tf.Tensor:
-        """Returns the examples at integer `indices`, any shape: float32, images in [-1, 1]."""
-        return self._source.rows(tf.gather(self._chosen, indices))
-
-
-def _array_subset(source: ArraySource, indices: np.ndarray) -> ArraySource:
-    return ArraySource(
-        source.array[indices],
-        labels=None if source.labels is None else source.labels[indices],
-        class_names=source.class_names,
-        flip=source.flip,
-        seed=source.seed,
-        name=source.name,
-    )
 
 
 def _position(text: str | None, num_examples: int) -> int | None:

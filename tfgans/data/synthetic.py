@@ -52,7 +52,12 @@ class GaussianMixture(DrawnSource):
         if proportions is None:
             self.proportions = np.full(self.num_modes, 1 / self.num_modes)
         else:
-            self.proportions = _checked_proportions(proportions, self.num_modes)
+            self.proportions = checks.probabilities("proportions", proportions, self.num_modes)
+            if not self.proportions.all():
+                raise ValueError(
+                    "`proportions` must be positive, one for each mode. Received: "
+                    f"{checks.short(proportions)}. Leave out the modes that never occur"
+                )
         super().__init__(name=name, data_shape=(self.dim,), num_classes=self.num_modes, seed=seed)
 
     @property
@@ -196,17 +201,3 @@ def checked_points(x: np.ndarray, dim: int) -> np.ndarray:
     if points.ndim != 2 or points.shape[1] != dim:
         raise ValueError(f"`x` must have shape [n, {dim}]. Received shape: {points.shape}")
     return points
-
-
-def _checked_proportions(proportions: Sequence[float] | np.ndarray, num_modes: int) -> np.ndarray:
-    try:
-        values = np.asarray(proportions, dtype=np.float64)
-    except (TypeError, ValueError):
-        values = np.empty(0)
-    # Written so that NaN fails.
-    if values.shape != (num_modes,) or not (values > 0).all() or not abs(values.sum() - 1) <= 1e-6:
-        raise ValueError(
-            f"`proportions` must be {num_modes} positive numbers, one for each mode, that sum to "
-            f"1. Received: {checks.short(proportions)}"
-        )
-    return values / values.sum()

@@ -1,17 +1,14 @@
 """Encoded images of TFRecord files, read by TensorFlow once and by position afterwards."""
 
-import io
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
-import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from tfgans.data import shards
-from tfgans.data.image_store import ImageStore
 from tfgans.data.load_options import LoadOptions
+from tfgans.data.shards import ShardStore, Span
 
 # A record is its length in 8 bytes, a checksum of it in 4, the data, and a checksum in 4.
 _BEFORE, _AFTER = 12, 4
@@ -19,105 +16,47 @@ _IMAGE_KEYS = ("image", "image/encoded", "image_raw", "img", "jpeg", "png")
 _LABEL_KEYS = ("label", "image/class/label", "labels", "class")
 
 
-class TFRecordStore(ImageStore):
+class TFRecordStore(ShardStore):
     """The encoded images in records of `tf.train.Example`.
 
     All records are read once, by `tf.data.TFRecordDataset`, which checks their checksums. Then
-    each is found by its position.
+    each image is found by its position.
 
     Args:
-        pattern: Glob of the files.
-        split: `"train"` (default), `"test"`, ...: if a file's name contains its split, as in
-            `mnist-train.tfrecord-00000-of-00010`, the names of all files must, and the files of
-            other splits are left out.
-        image_key: Feature of the encoded image. Default: None, `image`, `image/encoded`, ...
-        label_key: Feature of the label. Default: None, `label`, `image/class/label`, ...; no
-            labels if there is none.
+        pattern: Glob of the files, see `shards.find`.
+        options: The split, and `image_key` and `label_key`, the features of the image and the
+            label. Default of None: `image`, `image/encoded`, ..., and `label`,
+            `image/class/label`, ..., no labels if there is none.
 
     Raises:
         ValueError: If there are no files, a file is damaged or compressed, a record has no such
             feature, or only some records have labels.
     """
 
-    def __init__(
-        self,
-        pattern: str,
-        *,
-        split: str = "train",
-        image_key: str | None = None,
-        label_key: str | None = None,
-    ) -> None:
-        self._files = shards.find("tfrecord", pattern, split)
-        self._image_key = ""
-        file_numbers, offsets, lengths, labels = [], [], [], []
-        for number, file in enumerate(self._files):
+    def __init__(self, pattern: str, options: LoadOptions) -> None:
+        files = shards.find("tfrecord", pattern, options.split)
+        image_key, label_key = "", options.label_key
+        spans, labels = [], []
+        for number, file in enumerate(files):
             offset = 0
             for index, record in enumerate(_records(file)):
                 place = f"record {index} of {file}"
                 example = _example(record, place)
-                if not self._image_key:
+                if not image_key:
                     features = example.features.feature
-                    self._image_key = _key(features, image_key, _IMAGE_KEYS, "image_key", file)
-                    has_labels = label_key is not None or any(
-                        key in features for key in _LABEL_KEYS
-                    )
-                    if has_labels:
+                    image_key = _key(features, options.image_key, _IMAGE_KEYS, "image_key", file)
+                    if label_key is not None or any(key in features for key in _LABEL_KEYS):
                         label_key = _key(features, label_key, _LABEL_KEYS, "label_key", file)
-                self._image(example, place)
+                image = _image(example, image_key, place)
                 if label_key is None:
                     _refuse_label(example, place)
                 else:
                     labels.append(_label(example, label_key, place))
-                file_numbers.append(number)
-                offsets.append(offset + _BEFORE)
-                lengths.append(len(record))
+                spans.append(Span(number, offset + _BEFORE + record.index(image), len(image)))
                 offset += _BEFORE + len(record) + _AFTER
-        if not lengths:
+        if not spans:
             raise ValueError(f"TFRecord files must hold a record. Received: {pattern} with none")
-        self._file_numbers = np.asarray(file_numbers)
-        self._offsets, self._lengths = np.asarray(offsets), np.asarray(lengths)
-        super().__init__(
-            pattern,
-            shards.Names("record", self._files, self._file_numbers),
-            labels=np.asarray(labels, np.int64) if labels else None,
-        )
-
-    def open(self, index: int) -> BinaryIO:
-        """Returns the encoded image of a record."""
-        file = self._files[self._file_numbers[index]]
-        with file.open("rb") as opened:
-            opened.seek(int(self._offsets[index]))
-            record = opened.read(int(self._lengths[index]))
-        place = self.names[index]
-        return io.BytesIO(self._image(_example(record, place), place))
-
-    def state(self) -> Hashable:
-        """Returns the feature of the images, and the names, sizes and times of the files."""
-        stats = [(str(file), file.stat()) for file in self._files]
-        files = tuple((name, status.st_size, status.st_mtime_ns) for name, status in stats)
-        return self._image_key, files
-
-    def _image(self, example: tf.train.Example, place: str) -> bytes:
-        features, key = example.features.feature, self._image_key
-        # Reading a key that is absent would add it.
-        values = [*features[key].bytes_list.value] if key in features else []
-        if len(values) != 1:
-            raise ValueError(
-                f"A record must hold one encoded image in the feature {key!r}. "
-                f"Received: {place} with the features "
-                f"{_listed(features)} and {len(values)} byte strings there"
-            )
-        return values[0]
-
-
-def open_tfrecord(pattern: str, options: LoadOptions) -> TFRecordStore:
-    """Returns the store of `"tfrecord:GLOB"`."""
-    return TFRecordStore(
-        pattern,
-        split=options.split,
-        image_key=options.image_key,
-        label_key=options.label_key,
-    )
+        super().__init__(pattern, "record", files, spans, labels=labels)
 
 
 def _records(file: Path) -> Iterator[bytes]:
@@ -154,6 +93,18 @@ def _key(
             f"{file}, whose features are {_listed(features)}"
         )
     return key
+
+
+def _image(example: tf.train.Example, key: str, place: str) -> bytes:
+    features = example.features.feature
+    # Reading a key that is absent would add it.
+    values = [*features[key].bytes_list.value] if key in features else []
+    if len(values) != 1:
+        raise ValueError(
+            f"A record must hold one encoded image in the feature {key!r}. Received: {place} with "
+            f"the features {_listed(features)} and {len(values)} byte strings there"
+        )
+    return values[0]
 
 
 def _label(example: tf.train.Example, key: str, place: str) -> int:

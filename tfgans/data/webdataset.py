@@ -1,27 +1,21 @@
 """Images of WebDataset's tar files, listed once and read by position afterwards."""
 
-import io
-import os
 import tarfile
-from collections.abc import Hashable
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-import numpy as np
-
 from tfgans.data import paths, shards
-from tfgans.data.image_store import ImageStore
 from tfgans.data.load_options import LoadOptions
+from tfgans.data.shards import ShardStore, Span
 
 _LABEL_ENDING = ".cls"
-# No image of `decoding.MAX_PIXELS` needs more bytes than its pixels in color, twice.
-_MAX_BYTES = 2**29
 _LONGEST_LABEL = 32
 _MOST_DIGITS = 9
 _CHUNK = 2**16
 
 
-class WebDatasetStore(ImageStore):
+class WebDatasetStore(ShardStore):
     """The images in WebDataset's tar files: a sample is successive members with the same name.
 
     A sample `000017` has an image such as `000017.jpg` and, if the data have labels, a file
@@ -30,78 +24,40 @@ class WebDatasetStore(ImageStore):
     are listed once by Python's `tarfile`, and an image is read at its position.
 
     Args:
-        pattern: Glob of the files.
-        split: See `shards.find`. Default: `"train"`.
-        image_key: Ending of the images, say `"jpg"`. Default: None, the first image of a sample.
-        label_key: Ending of the labels. Default: None, `"cls"`; no labels if there are none.
+        pattern: Glob of the files, see `shards.find`.
+        options: The split, and `image_key` and `label_key`, the endings of the images and of the
+            labels. Default of None: the first image of a sample, and `"cls"`.
 
     Raises:
         ValueError: If there are no files, a file is damaged or compressed, it holds no image, an
             image is no plain member or too large, or a label is absent or no integer.
     """
 
-    def __init__(
-        self,
-        pattern: str,
-        *,
-        split: str = "train",
-        image_key: str | None = None,
-        label_key: str | None = None,
-    ) -> None:
-        self._files = shards.find("webdataset", pattern, split)
+    def __init__(self, pattern: str, options: LoadOptions) -> None:
+        files = shards.find("webdataset", pattern, options.split)
+        image_key, label_key = options.image_key, options.label_key
         images = frozenset({_ending(image_key)}) if image_key else paths.EXTENSIONS
         label = _ending(label_key) if label_key else _LABEL_ENDING
-        file_numbers, offsets, sizes, labels = [], [], [], []
-        skipped_files: dict[str, int] = {}
-        for number, file in enumerate(self._files):
+        spans, labels = [], []
+        skipped_files: Counter[str] = Counter()
+        for number, file in enumerate(files):
             samples, texts = _list(file, images, label, skipped_files)
             for name, member in samples.items():
-                file_numbers.append(number)
-                offsets.append(member.offset_data)
-                sizes.append(member.size)
+                spans.append(Span(number, member.offset_data, member.size))
                 if name in texts:
                     labels.append(_label(texts[name], f"{name}{label} in {file}"))
-        if not sizes:
+        if not spans:
             raise ValueError(
                 f"`webdataset:GLOB` must match tar files with images. Received: {pattern} with "
                 f"{paths.counted(skipped_files) or 'no files'}"
             )
-        if len(labels) not in ([len(sizes)] if label_key else [0, len(sizes)]):
+        if len(labels) not in ([len(spans)] if label_key else [0, len(spans)]):
             raise ValueError(
                 f"All images must have a label, a file that ends in {label}, or none. Received: "
-                f"{pattern} with {len(sizes)} images and {len(labels)} labels. Name another ending "
+                f"{pattern} with {len(spans)} images and {len(labels)} labels. Name another ending "
                 "by `label_key`"
             )
-        self._offsets, self._sizes = np.asarray(offsets), np.asarray(sizes)
-        self._file_numbers = np.asarray(file_numbers)
-        super().__init__(
-            pattern,
-            shards.Names("image", self._files, self._file_numbers),
-            labels=np.asarray(labels, np.int64) if labels else None,
-            skipped_files=skipped_files,
-        )
-
-    def open(self, index: int) -> BinaryIO:
-        """Returns the content of an image, in memory."""
-        with self._files[self._file_numbers[index]].open("rb") as file:
-            file.seek(int(self._offsets[index]))
-            return io.BytesIO(file.read(int(self._sizes[index])))
-
-    def state(self) -> Hashable:
-        """Returns the positions of the images, and the names, sizes and times of the files."""
-        stats = [(str(file), file.stat()) for file in self._files]
-        files = tuple((name, status.st_size, status.st_mtime_ns) for name, status in stats)
-        return self._offsets.tobytes(), files
-
-
-def open_webdataset(pattern: str, options: LoadOptions) -> WebDatasetStore:
-    """Returns the store of `"webdataset:GLOB"`."""
-    return WebDatasetStore(
-        pattern,
-        split=options.split,
-        image_key=options.image_key,
-        label_key=options.label_key,
-    )
+        super().__init__(pattern, "image", files, spans, labels=labels, skipped_files=skipped_files)
 
 
 def _ending(key: str) -> str:
@@ -109,7 +65,7 @@ def _ending(key: str) -> str:
 
 
 def _list(
-    file: Path, images: frozenset[str], label: str, skipped_files: dict[str, int]
+    file: Path, images: frozenset[str], label: str, skipped_files: Counter[str]
 ) -> tuple[dict[str, tarfile.TarInfo], dict[str, bytes]]:
     """Returns the image members and the texts of the labels of a tar file by sample.
 
@@ -131,8 +87,7 @@ def _list(
                     text = archive.extractfile(member)
                     texts[sample] = b"" if text is None else text.read(_LONGEST_LABEL)
                 elif kind not in images or sample in samples:
-                    ending = os.path.splitext(path.name)[1].lower()
-                    skipped_files[ending] = skipped_files.get(ending, 0) + 1
+                    skipped_files[paths.ending(path.name)] += 1
                 else:
                     samples[sample] = _checked(member, file)
             _check_end(content, archive.offset)
@@ -160,11 +115,10 @@ def _checked(member: tarfile.TarInfo, file: Path) -> tarfile.TarInfo:
             f"The images in a tar file must be plain files. Received: {member.name!r} in {file}, a "
             "link or a sparse file. Pack the images again"
         )
-    if member.size > _MAX_BYTES or member.offset_data + member.size > file.stat().st_size:
+    if member.offset_data + member.size > file.stat().st_size:
         raise ValueError(
-            f"An image in a tar file may have {_MAX_BYTES} bytes at most, and must lie in the "
-            f"file. Received: {member.name!r} of {member.size} bytes in {file}. Pack the images "
-            "again"
+            f"The images of a tar file must lie in the file. Received: {member.name!r} of "
+            f"{member.size} bytes in {file}. Pack the images again"
         )
     return member
 

@@ -1,7 +1,6 @@
 """Images of a zip archive, also in StyleGAN's layout."""
 
 import io
-import os
 import stat
 import zipfile
 from collections import Counter
@@ -9,6 +8,7 @@ from collections.abc import Collection, Hashable
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from tfgans import files
 from tfgans.data import dataset_json, paths
 from tfgans.data.image_store import ImageStore
 from tfgans.data.load_options import LoadOptions
@@ -26,7 +26,7 @@ class ZipStore(ImageStore):
 
     Args:
         path: The archive.
-        split: See `paths.split_folder`. Default: `"train"`.
+        options: The split, see `paths.select_split`.
 
     Raises:
         ValueError: If it is no zip archive, holds no image, is encrypted, a member's name leads
@@ -36,8 +36,8 @@ class ZipStore(ImageStore):
     _transient = ("_archive",)
     _archive: zipfile.ZipFile | None = None
 
-    def __init__(self, path: str | os.PathLike[str], *, split: str = "train") -> None:
-        self._path = Path(path).expanduser()
+    def __init__(self, path: str, options: LoadOptions) -> None:
+        self._path = files.path(path)
         if not self._path.is_file():
             raise ValueError(f"`zip:FILE` must name a file. Received: {self._path}, which is none")
         archive = self._opened()
@@ -62,14 +62,10 @@ class ZipStore(ImageStore):
             )
         names = sorted(members)
         top = _top_folder(names, tables)
-        inner = paths.PathList(name.removeprefix(top) for name in names)
-        folder = paths.split_folder(str(self._path), inner, split)
-        known = paths.train_classes(str(self._path), inner, folder)
-        prefix = top if folder is None else f"{top}{folder}/"
-        if folder is not None:
-            kept = [name for name in names if name.startswith(prefix)]
-            inner = paths.PathList(name.removeprefix(prefix) for name in kept)
-        labels, class_names = paths.classes(inner, known)
+        inner = [name.removeprefix(top) for name in names]
+        folder, inner, train_classes = paths.select_split(str(self._path), inner, options.split)
+        prefix = top + folder
+        labels, class_names = paths.classes(inner, train_classes)
         parent = next((path for path in (prefix, top) if path + dataset_json.NAME in tables), None)
         if parent is not None:
             file = parent + dataset_json.NAME
@@ -80,18 +76,18 @@ class ZipStore(ImageStore):
                 place=f"{file} in {self._path}",
             )
             class_names = None
-        self._members = [members[prefix + name] for name in inner]
-        self._state = tuple(
-            (name, member.CRC, member.file_size)
-            for name, member in zip(inner, self._members, strict=True)
-        )
+        self._names, self._members = inner, [members[prefix + name] for name in inner]
         super().__init__(
             str(self._path),
-            inner,
+            len(inner),
             labels=labels,
             class_names=class_names,
             skipped_files=skipped_files,
         )
+
+    def title(self, index: int) -> str:
+        """Returns the path of an image in the folder of the split."""
+        return self._names[index]
 
     def open(self, index: int) -> BinaryIO:
         """Returns the content of an image, in memory."""
@@ -102,7 +98,8 @@ class ZipStore(ImageStore):
 
     def state(self) -> Hashable:
         """Returns the names, checksums and sizes of the images."""
-        return self._state
+        checks = ((member.CRC, member.file_size) for member in self._members)
+        return tuple(zip(self._names, checks, strict=True))
 
     def _opened(self) -> zipfile.ZipFile:
         if self._archive is None:
@@ -113,11 +110,6 @@ class ZipStore(ImageStore):
                     f"`zip:FILE` must name a zip archive. Received: {self._path} ({error})"
                 ) from error
         return self._archive
-
-
-def open_zip(path: str, options: LoadOptions) -> ZipStore:
-    """Returns the store of `"zip:FILE"`."""
-    return ZipStore(path, split=options.split)
 
 
 def _top_folder(names: list[str], files: Collection[str]) -> str:

@@ -21,6 +21,8 @@ from tfgans.metrics import Context, GaussianModes, Metric
 from tfgans.reprs import SettingsRepr
 from tfgans.versions import versions
 
+# Relative difference of features between batches of other sizes, by rounding in half precision.
+_SAME_FEATURES = 0.01
 # Seconds between two lines of progress where stderr is not a terminal.
 _LINE_EVERY = 30.0
 
@@ -33,7 +35,8 @@ class Evaluator(SettingsRepr, Copyable):
     Args:
         source: `tfgans.data.Source` of the real examples.
         extractor: `tfgans.evaluation.Extractor`, or a function from float32 examples [num, ...] to
-            features [num, dim]. Default: None, the examples themselves.
+            features [num, dim], those of each example by itself. Default: None, the examples
+            themselves.
         metrics: List of names out of `tfgans.evaluation.METRICS` and of `tfgans.metrics.Metric`.
             Default: None, the metrics that suit the examples and the extractor and are cheap.
         num_samples: Int of at least 2, generated examples. Default: as many as there are real
@@ -50,7 +53,8 @@ class Evaluator(SettingsRepr, Copyable):
 
     Raises:
         ValueError: If an argument is out of range, a metric is unknown or does not suit the
-            examples, or there are too few of them.
+            examples, there are too few of them, or the features of an example depend on the others
+            or on chance.
 
     Example:
 
@@ -303,8 +307,20 @@ def _check_file(path: str | os.PathLike[str]) -> None:
 
 
 def _context(source: Source, extractor: Extractor, examples: np.ndarray, seed: int) -> Context:
-    """Returns what metrics are told beside arrays."""
+    """Returns what metrics are told beside arrays.
+
+    Raises:
+        ValueError: If the features of an example depend on the other examples, or on chance.
+    """
     features, probabilities = extractor(examples)
+    alone = extractor(examples[:1]).features[0]
+    difference, size = np.abs(alone - features[0]).max(), np.abs(features).max()
+    if difference > _SAME_FEATURES * size:
+        raise ValueError(
+            "An extractor must give the features of each example by itself, the same at each call. "
+            f"Received: {extractor.name!r}, whose features of an example differ by {difference:.3g}"
+            " with and without another example. Call networks with `training=False`"
+        )
     modes = source.gaussian_modes
     return Context(
         data_shape=tuple(source.data_shape),

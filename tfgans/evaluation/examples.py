@@ -2,7 +2,7 @@
 
 import functools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,8 @@ from tfgans.metrics.neighbors import closest_in_chunks
 _CHUNK = 256
 _MOST_REAL = 50_000
 _ENDLESS = 10_000
+# Images in [0, 1] that were resized or generated may be a little below 0.
+_LIKELY_LOWEST = -0.1
 # Examples that are always kept: for distances to the closest real example, and to be shown.
 NUM_COMPARED = 1000
 
@@ -178,25 +180,16 @@ class Fake:
 
         An array is shuffled by the seed, since files are often sorted by class.
         """
-        lowest = np.inf
         order = _order(0 if self._array is None else len(self._array), self._seed)
         for index, start in enumerate(range(0, self.num, _CHUNK)):
             count = min(_CHUNK, self.num - start)
             if self._array is not None:
-                examples = self._checked(self._array[order[start : start + count]], count)
+                yield self._checked(self._array[order[start : start + count]], count)
             else:
                 # Every chunk is drawn whole, so that the first examples do not depend on the
                 # number of examples.
                 drawn = self._sample(_CHUNK, _seed_of(self._seed, index))
-                examples = self._checked(drawn, _CHUNK)[:count]
-            lowest = min(lowest, float(examples.min()))
-            yield examples
-        if lowest >= 0 and len(self._data_shape) == 3:
-            warnings.warn(
-                "No generated image has a value below 0: they should lie in [-1, 1], and seem to "
-                "lie in [0, 1]. Rescale them: `2 * x - 1`",
-                stacklevel=2,
-            )
+                yield self._checked(drawn, _CHUNK)[:count]
 
     def _sample(self, count: int, seed: int) -> Any:
         if self._class_shares is None:
@@ -210,8 +203,8 @@ class Fake:
         if examples.shape != (count, *self._data_shape):
             raise ValueError(
                 f"Expected {count} generated examples of the shape of the real examples, "
-                f"{tuple(self._data_shape)}. Received shape: {examples.shape}. Load the real "
-                "examples at that size (`image_size`)"
+                f"{tuple(self._data_shape)}. Received shape: {examples.shape}. "
+                + _remedy(examples.shape, self._data_shape)
             )
         examples = from_uint8(examples) if examples.dtype == np.uint8 else examples
         if isinstance(self._origin, GAN) and examples.ndim == 4:
@@ -279,6 +272,23 @@ def as_samples(
     return Fake(origin, num, seed, source)
 
 
+def _remedy(shape: tuple[int, ...], data_shape: Sequence[int]) -> str:
+    """Returns how to bring generated examples of another shape to that of the real ones."""
+    if len(data_shape) < 3:
+        return "Take both from the same data or extractor"
+    *size, channels = data_shape
+    if shape[1:] == tuple(size):
+        return "Add the axis of the channels: `images[..., np.newaxis]`"
+    if shape[1:] == (channels, *size):
+        return "Move the axis of the channels to the end: `np.moveaxis(images, 1, -1)`"
+    if shape[1:-1] == tuple(size):
+        return (
+            "Give both the same number of channels: gray images as `images.repeat(3, axis=-1)`, or "
+            "folders that hold images of the same mode"
+        )
+    return "Load the real examples at that size (`image_size`)"
+
+
 def _may_share_examples(first: Source, second: Source) -> bool:
     """Returns whether two sources of `tfgans.data.load` are parts of a split that may overlap."""
     options = [dict(source.load_options or {}) for source in (first, second)]
@@ -338,6 +348,7 @@ class View:
         self.dim: int | None = None
         self.statistics = [FeatureStatistics() for _ in range(NUM_GROUPS * needs.statistics)]
         features, probabilities, kept, self.num = [], [], [], 0
+        lowest = np.inf
         for chunk in examples.chunks():
             extracted = extractor(chunk)
             groups = groups_of(self.num + len(chunk))[self.num :]
@@ -352,10 +363,13 @@ class View:
             if needs.probabilities and extracted.probabilities is not None:
                 probabilities.append(extracted.probabilities)
             self.num, self.dim = self.num + len(chunk), extracted.features.shape[1]
+            lowest = min(lowest, float(chunk.min()))
             advance(len(chunk), "reading examples")
         self.features, self.probabilities, self.examples = map(
             _joined, (features, probabilities, kept)
         )
+        if self.examples.ndim == 4:
+            _warn_of_unit_range("real" if real is None else "generated", lowest)
 
     def read(self, metric: Metric, *, without: int | None = None) -> Any:
         """Returns what a metric reads: see `Metric.reads`.
@@ -396,6 +410,16 @@ class View:
             if index != without:
                 merged.merge(statistics)
         return merged
+
+
+def _warn_of_unit_range(kind: str, lowest: float) -> None:
+    """Warns if the lowest value of images is that of images in [0, 1]."""
+    if lowest > _LIKELY_LOWEST:
+        warnings.warn(
+            f"No {kind} image has a value below {_LIKELY_LOWEST}: they should lie in [-1, 1], and "
+            "seem to lie in [0, 1]. Rescale them: `2 * x - 1`",
+            stacklevel=3,
+        )
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

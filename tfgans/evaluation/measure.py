@@ -73,6 +73,7 @@ def choose(chosen: Sequence[str | Metric] | None, context: Context) -> tuple[Met
     for item in chosen:
         metric = item
         if not isinstance(metric, Metric):
+            _check_is_no_quantity(metric)
             metric = METRICS[checks.choice("metrics", metric, METRICS)]()
         if metric.max_examples and metric.reads in ("statistics", "probabilities"):
             raise ValueError(
@@ -96,6 +97,17 @@ def choose(chosen: Sequence[str | Metric] | None, context: Context) -> tuple[Met
     if len(set(names)) < len(names):
         raise ValueError(f"`metrics` must have different names. Received: {', '.join(names)}")
     return tuple(result)
+
+
+def _check_is_no_quantity(name: Any) -> None:
+    """Raises ValueError if a name is that of a number of a metric of another name."""
+    for kind in _KINDS:
+        for quantity in kind.quantities:
+            if name != kind.name and name in (quantity.name, quantity.official_name):
+                raise ValueError(
+                    f"`metrics` must be names of metrics. Received: {name!r}, a number of "
+                    f"{kind.name!r}. Pass {kind.name!r}"
+                )
 
 
 def needs(chosen: Sequence[Metric]) -> Needs:

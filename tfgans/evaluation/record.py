@@ -105,25 +105,36 @@ class MetricValue:
 
         Raises:
             KeyError: If an entry is missing.
-            ValueError: If an entry is not a finite number.
+            ValueError: If an entry is out of range, or not of its type.
         """
-        interval = values["interval"]
-        required = [values["value"], values["num_real"], values["num_fake"], *(interval or [])]
-        optional = [values["standard_error"], values["bias"], values.get("degrees")]
-        for number in [*required, *(each for each in optional if each is not None)]:
-            if not isinstance(number, int | float) or not math.isfinite(number):
-                raise ValueError(f"Expected a finite number. Received: {number!r}")
+        error, bias, degrees = values["standard_error"], values["bias"], values.get("degrees")
+        parameters = values.get("parameters", {})
+        if degrees is not None:
+            checks.positive("degrees", degrees)
+        checks.instance("method", values["method"], str, "'binomial'")
+        checks.instance("parameters", parameters, dict, "{}")
         return cls(
-            value=values["value"],
-            interval=None if interval is None else (interval[0], interval[1]),
-            standard_error=values["standard_error"],
-            bias=values["bias"],
+            value=checks.finite("value", values["value"]),
+            interval=_interval(values["interval"]),
+            standard_error=None if error is None else checks.non_negative("standard_error", error),
+            bias=None if bias is None else checks.finite("bias", bias),
             method=values["method"],
-            num_real=values["num_real"],
-            num_fake=values["num_fake"],
-            degrees=values.get("degrees"),
-            parameters=values.get("parameters", {}),
+            num_real=checks.int_at_least("num_real", values["num_real"], 0),
+            num_fake=checks.int_at_least("num_fake", values["num_fake"], 0),
+            degrees=degrees,
+            parameters=parameters,
         )
+
+
+def _interval(ends: Any) -> tuple[float, float] | None:
+    """Returns the checked interval of a number, or raises ValueError."""
+    if ends is None:
+        return None
+    checks.instance("interval", ends, list, "[0.0, 1.0]")
+    low, high = (checks.finite("interval", end) for end in ends)
+    if low > high:
+        raise ValueError(f"`interval` must be [low, high]. Received: {ends}")
+    return low, high
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,8 +217,12 @@ class Record:
             numbers = {
                 name: MetricValue.from_dict(value) for name, value in values["metrics"].items()
             }
-        except (KeyError, TypeError, IndexError, ValueError) as error:
-            raise ValueError(f"A number of the record is damaged: {error!r}") from error
+            checks.integer("seed", values["seed"])
+            checks.positive("confidence", values["confidence"])
+            checks.instance("name", values["extractor"]["name"], str, "'identity'")
+            checks.instance("checksum", values["extractor"]["checksum"] or "", str, "'5a9f6dd3'")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"The record is damaged: {error!r}") from error
         return cls(
             metrics=numbers,
             seed=values["seed"],
@@ -254,7 +269,7 @@ class Record:
         ]
         real, extractor = self.real, self.extractor
         shape = real.get("data_shape", "unknown")
-        hidden = {"checksum", "class_shares", "class_names"}
+        hidden = {"checksum", "class_shares", "class_names", "seed"}
         if self.fake.get("classes") is None:
             hidden.add("classes")
         shown = ", ".join(
@@ -270,6 +285,7 @@ class Record:
                 f"extractor  {extractor['name']}, resizing {extractor['resizing']}, checksum "
                 f"{(extractor['checksum'] or 'unknown')[:16]}",
                 *_accuracy(extractor),
+                f"seed       {self.seed}",
             ]
         )
 

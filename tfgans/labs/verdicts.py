@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
         if not self.num_seeds:
             return "-"
         numbers = f"{self.median:.3g} [{self.low:.3g}, {self.high:.3g}]"
-        return f"{numbers}, {self.num_seeds} seeds"
+        return f"{numbers}, {self.num_seeds} seed{'s' * (self.num_seeds > 1)}"
 
 
 def decide(claim: Claim, rows: pd.DataFrame, *, num_failed: int = 0) -> Verdict:
@@ -78,7 +78,7 @@ def decide(claim: Claim, rows: pd.DataFrame, *, num_failed: int = 0) -> Verdict:
         reason = f"failed: its effect must be a float per seed, {num_seeds}. Received: {count}"
         return Verdict(claim, UNTESTABLE, reason)
     if count < _FEWEST:
-        reason = f"{count} seeds, of at least {_FEWEST}" if count else NO_RUNS
+        reason = f"seeds: {count}, of at least {_FEWEST}" if count else NO_RUNS
         reason += f"; runs failed at {num_failed} of {count + num_failed}" * bool(num_failed)
         return Verdict(claim, UNTESTABLE, reason, *summary(values), count)
     num_beyond = sum(map(claim.holds_at, values))

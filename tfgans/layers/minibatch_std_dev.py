@@ -9,17 +9,16 @@ from keras import ops
 from tfgans import checks
 from tfgans.types import Config, Shape
 
-_MAP_RANK = 4
-
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class MinibatchStdDev(keras.layers.Layer):
-    """Appends the mean standard deviation of a group of examples to a map, as one more channel.
+    """Appends the mean standard deviation of a group of examples as one more channel.
 
     It shows a discriminator how much the examples differ, so that it can tell a collapsed generator
     from the data. Over the `group_size` examples of a group the standard deviation sqrt(variance +
     1e-8) is taken at each position and channel; its mean over all of them fills the new channel.
-    Its usual place is before the last convolution of the discriminator.
+    Its usual place is before the last convolution of the discriminator; of vectors, before the
+    last hidden layer.
 
     A group is `group_size` neighbors in the batch, so parts of a batch (micro-batches, replicas, a
     mixture's slices) have the groups of the whole, as long as their sizes are multiples. The
@@ -38,12 +37,13 @@ class MinibatchStdDev(keras.layers.Layer):
         **options: Those of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
 
     Call arguments:
-        inputs: Float [batch, height, width, channels], batch a multiple of `group_size`.
+        inputs: Float [batch, ..., channels], batch a multiple of `group_size`: vectors, series,
+            maps or volumes.
 
-    Output shape: [batch, height, width, channels + 1].
+    Output shape: [batch, ..., channels + 1].
 
     Raises:
-        ValueError: If `group_size` is below 2, or the inputs are no maps.
+        ValueError: If `group_size` is below 2, or the inputs are numbers [batch].
         tf.errors.InvalidArgumentError: In a graph, if the batch is no multiple of `group_size`.
 
     Example:
@@ -61,15 +61,15 @@ class MinibatchStdDev(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         """Checks the inputs' rank."""
-        if len(input_shape) != _MAP_RANK:
+        if len(input_shape) < 2:
             raise ValueError(
-                "The inputs must be maps [batch, height, width, channels]. Received: shape "
-                f"{tuple(input_shape)}. Put the layer before `Flatten`"
+                "The inputs must have the shape [batch, ..., channels]. Received: shape "
+                f"{tuple(input_shape)}. Put the layer before `Flatten` or the last `Dense`"
             )
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the maps with the new channel."""
+        """Returns the inputs with the new channel."""
         num_rows = inputs.shape[0]
         message = (
             f"The batch must be a multiple of {self.group_size}, the `group_size` of {self.name!r}"
@@ -84,13 +84,14 @@ class MinibatchStdDev(keras.layers.Layer):
         # The sides may be unknown.
         groups = tf.reshape(features, [-1, self.group_size, *ops.shape(inputs)[1:]])
         variance = tf.math.reduce_variance(groups, axis=1)
-        spread = tf.reduce_mean(tf.sqrt(variance + 1e-8), axis=[1, 2, 3])
-        spread = tf.cast(tf.repeat(spread, self.group_size), inputs.dtype)
-        channel = spread[:, tf.newaxis, tf.newaxis, tf.newaxis] + tf.zeros_like(inputs[..., :1])
+        axes = list(range(1, len(inputs.shape)))
+        spread = tf.reduce_mean(tf.sqrt(variance + 1e-8), axis=axes, keepdims=True)
+        spread = tf.cast(tf.repeat(spread, self.group_size, axis=0), inputs.dtype)
+        channel = spread + tf.zeros_like(inputs[..., :1])
         return ops.concatenate([inputs, channel], axis=-1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Returns (batch, height, width, channels + 1)."""
+        """Returns (batch, ..., channels + 1)."""
         *leading, channels = input_shape
         return (*leading, None if channels is None else channels + 1)
 

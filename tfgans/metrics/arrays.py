@@ -21,12 +21,15 @@ class NotFiniteError(ValueError):
 def numbers(name: str, values: Any) -> np.ndarray:
     """Returns `values` as a float64 array, or raises ValueError."""
     try:
-        return np.asarray(values, dtype=np.float64)
+        array = np.asarray(values)
+        if not np.iscomplexobj(array):
+            return array.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"`{name}` must be an array of numbers. Received: {checks.short(values)}, which "
             f"is not: {error}"
         ) from error
+    raise ValueError(f"`{name}` must be an array of real numbers. Received: {array.dtype}")
 
 
 def finite(name: str, values: Any, *, error: type[ValueError] = ValueError) -> np.ndarray:

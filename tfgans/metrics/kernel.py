@@ -48,8 +48,9 @@ def kernel_distance(
 
     Formula: `mean_{i != j} k(x_i, x_j) + mean_{i != j} k(y_i, y_j) - 2 mean k(x_i, y_j)`, with
     `k(x, y) = (gamma x.y + coefficient)^degree`. Unlike the Frechet distance, it is unbiased for
-    any number of examples. Call it KID only if the features are those of the Inception network of
-    2015.
+    any number of examples, as long as the sets are independent: examples in both make it smaller,
+    so that a set against itself is clearly below 0. Call it KID only if the features are those of
+    the Inception network of 2015.
 
     Estimators:
         - "full": all pairs. The error is that of the U-statistic's first-order (Hoeffding) terms,

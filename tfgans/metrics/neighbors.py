@@ -39,8 +39,9 @@ def nearest_neighbors(
 
     A sample is a near-copy if its distance to the closest real example is at most the
     `copy_quantile` quantile of the distances from real examples to their closest other. Of new
-    draws of the same distribution, about `(1 + copy_quantile (num_real - 1)) / (1 + num_real)` are
-    near-copies if distances do not tie; a larger share indicates memorization. If the threshold is
+    draws of the same distribution, about `copy_quantile + 2 / num_real` are near-copies if the
+    quantile is small and distances do not tie (the two closest real examples are each other's
+    closest); a larger share indicates memorization. If the threshold is
     0 (more real examples than that share have an exact copy), all exact copies are near-copies,
     also those that new draws make. Distances between pixels detect copies; distances between
     features also detect near-duplicates.
@@ -86,8 +87,9 @@ class NearCopiesMetric(Metric):
 
     It is `copy_share` of `nearest_neighbors`, with the threshold from 1000 real examples. Of new
     draws of the distribution it is about 0.01 with 1000 real examples or more, and larger with
-    fewer: the record has the expected share. The error has two parts: that of a share of the
-    samples (Wilson 1927), and that of the threshold, a quantile of few distances.
+    fewer: the method of the number in a record says what chance gives. The error has two parts:
+    that of a share of the samples (Wilson 1927), and that of the threshold, a quantile of few
+    distances.
     """
 
     name = "near_copies"
@@ -105,8 +107,7 @@ class NearCopiesMetric(Metric):
             for shift in (-margin, 0.0, margin)
         )
         center, binomial = wilson(share, len(fake))
-        num = len(real)
-        chance = (1 + _COPY_QUANTILE * (num - 1)) / (1 + num)
+        chance = _chance(len(real), of_all=len(real) < self.max_examples)
         method = f"binomial, and that of the threshold; chance gives about {chance:.2g}"
         if np.quantile(real, _COPY_QUANTILE) == 0:
             method = (
@@ -114,6 +115,20 @@ class NearCopiesMetric(Metric):
             )
         error = math.hypot(binomial, (high - low) / 2)
         return {"near_copies": Estimate(share, error, method, center=center)}
+
+
+def _chance(num: int, *, of_all: bool) -> float:
+    """Returns the share of new draws below the threshold from the distances of `num` real examples.
+
+    The closest of all examples come in pairs that share their distance, so a draw is below the k-th
+    distance of pairs with probability `2 k / (num + 1)`. Of a part of many examples, few pairs are
+    whole, and the distances rank a draw as independent numbers do.
+    """
+    place = _COPY_QUANTILE * (num - 1)
+    if not of_all:
+        return (1 + place) / (1 + num)
+    ranks = np.arange(num)
+    return 2 * (1 + float(np.interp(place, ranks, ranks // 2))) / (1 + num)
 
 
 def _flat(examples: np.ndarray) -> np.ndarray:

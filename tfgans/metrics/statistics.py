@@ -9,7 +9,7 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import blas
 
-from tfgans import files
+from tfgans import checks, files
 from tfgans.metrics import arrays
 
 # Products of larger numbers would overflow.
@@ -131,14 +131,11 @@ class FeatureStatistics:
             with files.path(path).open("rb") as file, np.load(file, allow_pickle=False) as loaded:
                 mean = arrays.finite("mu", loaded["mu"])
                 covariance = arrays.finite("sigma", loaded["sigma"])
-                count = int(loaded["count"]) if "count" in loaded.files else None
+                count = None
+                if "count" in loaded.files:
+                    count = checks.int_at_least("count", loaded["count"].item(), 2)
         except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} holds no statistics `mu` and `sigma`: {error}") from error
-        if count is not None and count < 2:
-            raise ValueError(
-                f"{path} must hold `mu` and `sigma` of at least two features. Received: count "
-                f"{count}"
-            )
         check_moments(f"{path} (`mu`, `sigma`)", mean, covariance)
         statistics = cls()
         statistics._begin(mean)

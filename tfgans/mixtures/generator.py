@@ -114,7 +114,7 @@ class MixtureGenerator(Mixture):
         self._components_of_latents_function = tf.function(
             self._components_of_latents, input_signature=[latents], autograph=False
         )
-        of_latents = keras.InputSpec(shape=(None, *shape))
+        of_latents = keras.InputSpec(shape=(None, *shape), name="latents")
         conditional = shapes.takes_labels(self.components[0])
         self.input_spec = [of_latents, keras.InputSpec()] if conditional else of_latents
 

@@ -171,19 +171,29 @@ class Mixture(keras.Model):
         """
         return -self.entropy_weight * tf.reduce_mean(self.log_probabilities())
 
-    def update_weights(self, gradient: tf.Tensor) -> None:
+    def update_weights(self, gradient: tf.Tensor | None) -> None:
         """Takes a step of exponentiated gradient: w_i <- w_i exp(-rate dL/dw_i) / Z.
 
         An exponent is clipped to [-1, 1]: under a weight below rate * entropy_weight / 2 k the
         entropy term alone would make the weights oscillate.
 
         Args:
-            gradient: float32 [k], dL/d log_weights of this player's loss. By the softmax it is
-                w_i (dL/dw_i - c), and what is common to all i does not change w.
+            gradient: float32 [k], dL/d log_weights of this player's loss, of a tape that watches
+                `log_weights.value`. By the softmax it is w_i (dL/dw_i - c), and what is common to
+                all i does not change w.
+
+        Raises:
+            ValueError: If the gradient is None.
 
         Reference: Kivinen & Warmuth 1997, "Exponentiated Gradient versus Gradient Descent"; Arora
         et al. 2017, section 5, where mixture weights are kept as logarithms and updated like this.
         """
+        if gradient is None:
+            raise ValueError(
+                "`gradient` must be that of the loss to `log_weights`. Received: None. Call "
+                "`tape.watch(mixture.log_weights.value)` before the loss, which must be a mean of "
+                "the `Weighted` that `route` returns"
+            )
         log_weights = self.log_probabilities()
         slope = tf.math.divide_no_nan(gradient, tf.exp(log_weights))
         exponent = tf.clip_by_value(self.weight_learning_rate * slope, -1.0, 1.0)
@@ -247,7 +257,17 @@ class Mixture(keras.Model):
         return mixture
 
     def get_config(self) -> Config:
-        """Returns the constructor's arguments, components included."""
+        """Returns the constructor's arguments, components included.
+
+        Raises:
+            ValueError: If Keras is saving to an HDF5 file.
+        """
+        if compat.saves_to_hdf5():
+            raise ValueError(
+                "A mixture is saved to a `.keras` file: HDF5 cannot hold several components of the "
+                "same name. Received: an HDF5 file. Call `save('mixture.keras')`, or "
+                "`save_weights('mixture.weights.h5')` for the weights alone"
+            )
         return {
             "components": [
                 keras.saving.serialize_keras_object(component) for component in self.components
@@ -344,10 +364,11 @@ def check_components(components: Sequence[keras.Model]) -> list[keras.Model]:
     if not networks:
         raise ValueError("A mixture needs at least one component. Received: none")
     for index, network in enumerate(networks):
-        if not isinstance(network, keras.layers.Layer) or holds_mixture(network):
+        if not isinstance(network, keras.Model) or holds_mixture(network):
             raise ValueError(
                 "A component must be a built Keras model, and no mixture. "
-                f"Received: component {index} is {checks.short(network)}"
+                f"Received: component {index} is {checks.short(network)}. Put a layer into a "
+                "`keras.Sequential`, and the components of a mixture into this list"
             )
         _check_same_shapes(networks[0], network, index)
     for (first, network), (second, other) in itertools.combinations(enumerate(networks), 2):
@@ -391,8 +412,8 @@ def _check_same_shapes(first: keras.Model, other: keras.Model, index: int) -> No
             f"{index} ({other.name!r}) differ in that"
         )
     for kind, shape_of in (("input", shapes.input_shape), ("output", shapes.output_shape)):
-        expected = shape_of(first, "component 0")
-        received = shape_of(other, f"component {index}")
+        expected = shape_of(first, "component with index 0")
+        received = shape_of(other, f"component with index {index}")
         if received != expected:
             raise ValueError(
                 f"All components must have the same {kind} shape: that of component 0 is "

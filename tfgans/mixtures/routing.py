@@ -85,8 +85,9 @@ def dispatch(
     if compat.inside_xla():
         if training:
             raise ValueError(
-                "Routing by drawn components changes batch sizes, which XLA cannot compile. "
-                "Received: jit_compile=True. Train with routing='slices', or without XLA"
+                "Each row goes to a drawn component, which changes batch sizes, and XLA cannot "
+                "compile that. Received: jit_compile=True. Train without XLA, or pass the mixture "
+                "to a `tfgans.GAN` with routing='slices'"
             )
         outputs = [
             tf.cast(component(batch, training=False), tf.float32) for component in components

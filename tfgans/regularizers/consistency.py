@@ -142,7 +142,14 @@ generator | zcr, icr |
     def check(self, shape: Sequence[int | None], *, trains_generator: bool) -> None:
         """Raises ValueError unless examples of `shape` can be changed, and the generator learns."""
         if self.kind != "zcr":
-            self.augmentation.check_shape(shape)
+            try:
+                self.augmentation.check_shape(shape)
+            except ValueError as error:
+                raise ValueError(
+                    f"kind={self.kind!r} needs changed copies of the examples, which "
+                    f"`augmentation` refuses: {error}; pass another `augmentation`, or use "
+                    "kind='zcr', which changes latents"
+                ) from error
         if self.generator_noise is not None and not trains_generator:
             raise ValueError(
                 "zCR compares fakes of near latents, and this method refines its fakes and trains "

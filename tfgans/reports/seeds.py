@@ -42,6 +42,11 @@ def rank_test(first: Sequence[float], second: Sequence[float]) -> float:
     different = np.unique([*first, *second])
     if not len(first) or not len(second) or len(different) == 1:
         return 1.0
+    if min(len(first), len(second)) == 1:
+        # SciPy refuses ties of a single value, whose permutations are its places among all values.
+        (single,) = first if len(first) == 1 else second
+        pooled = np.concatenate([first, second])
+        return float(min(1.0, 2 * min((pooled <= single).mean(), (pooled >= single).mean())))
     method: str | stats.PermutationMethod = "auto"
     if len(different) < len(first) + len(second) and min(len(first), len(second)) <= 8:
         method = stats.PermutationMethod(n_resamples=20_000, rng=np.random.default_rng(0))

@@ -40,7 +40,6 @@ def describe(
     """
     model = {key: value for key, value in gan.get_config().items() if key not in _NETWORKS}
     compiled = gan.get_compile_config() or {}
-    excluded = compiled.get("excluded_from_weight_decay", {})
     return {
         **(more or {}),
         "model": type(gan).__name__,
@@ -49,10 +48,10 @@ def describe(
             f"{name}_optimizer": essential(compiled[f"{name}_optimizer"])
             for name in sorted(_NETWORKS)
         },
-        "jit_compile": compiled["jit_compile"],
-        # Left out when empty or 1, so that runs of earlier versions can continue.
-        **({"excluded_from_weight_decay": excluded} if any(excluded.values()) else {}),
-        **({"accumulate_steps": parts} if (parts := compiled["accumulate_steps"]) > 1 else {}),
+        **{
+            name: compiled[name]
+            for name in ("jit_compile", "accumulate_steps", "excluded_from_weight_decay")
+        },
         **{name: _network(gan.players[name]) for name in sorted(_NETWORKS)},
         "compute_dtype": gan.generator.dtype_policy.name,
         **_class_shares(gan, source),
