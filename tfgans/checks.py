@@ -111,7 +111,9 @@ def non_negative(name: str, value: Any) -> float:
 
 def positive(name: str, value: Any) -> float:
     """Returns `value` as a finite float above 0, or raises ValueError."""
-    if non_negative(name, value) == 0:
+    if not _is_finite(value):
+        raise ValueError(f"`{name}` must be a finite number above 0. Received: {short(value)}")
+    if value <= 0:
         raise ValueError(f"`{name}` must be above 0. Received: {short(value)}")
     return float(value)
 

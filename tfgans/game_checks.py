@@ -43,6 +43,7 @@ def check_networks(
         )
     for role, player in (("generator", generator), ("discriminator", discriminator)):
         _check_labels(role, player.network, num_classes)
+        _refuse_stateful_layers(role, player.network)
     output = shapes.output_shape(generator.network, "generator")
     expected = shapes.input_shape(discriminator.network, "discriminator")
     if not shapes.are_compatible(output, expected):
@@ -205,6 +206,17 @@ def unsaved_arguments(model: keras.Model) -> list[str]:
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         and name not in saved
     ]
+
+
+def _refuse_stateful_layers(role: str, network: keras.Model) -> None:
+    """Raises ValueError for a recurrent layer that keeps its state from batch to batch."""
+    for layer in compat.all_layers(network):
+        if getattr(layer, "stateful", False):
+            raise ValueError(
+                "What a network makes of a row must not depend on earlier batches: the same seed "
+                f"would give other samples. Received: the {role}'s layer {layer.name!r} with "
+                "stateful=True. Build it with stateful=False"
+            )
 
 
 def _check_labels(role: str, network: keras.Model, num_classes: int | None) -> None:

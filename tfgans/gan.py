@@ -500,7 +500,7 @@ class GAN(keras.Model):
         if not self._trains_generator:
             del learning["generator"]
         for name, player in learning.items():
-            if player.network.variables and not player.network.trainable_variables:
+            if player.network.variables and not player.learns:
                 warnings.warn(
                     f"The {name} has no trainable variables, so it does not learn. Set "
                     f"`{name}.trainable = True` before `compile`: each player moves only the "

@@ -357,6 +357,13 @@ class LearningRates:
 
     @learning_rate.setter
     def learning_rate(self, value: float | tf.Tensor) -> None:
+        if tf.inside_function():
+            raise ValueError(
+                "The learning rates of both players cannot be set together inside a compiled "
+                "function. Assign `gan.generator_optimizer.learning_rate` and "
+                "`gan.discriminator_optimizer.learning_rate`, or set `gan.optimizer.learning_rate` "
+                "in a callback"
+            )
         new = float(keras.ops.convert_to_numpy(value))
         self.check_constant()
         before = tuple(

@@ -89,6 +89,11 @@ class Player:
             # Idle components keep their state.
             optimizers.check_carry_over(optimizer)
 
+    @property
+    def learns(self) -> bool:
+        """Whether an update changes something: a variable of the network, or mixture weights."""
+        return bool(self.network.trainable_variables) or self._separate_weights is not None
+
     def check_optimized_variables(self, role: str) -> None:
         """Raises ValueError if the optimizer is for other variables than those to be trained.
 

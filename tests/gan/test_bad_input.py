@@ -62,6 +62,12 @@ def dictionary(network, key):
     return keras.Model(network.inputs, {key: network.output})
 
 
+def recurrent(**options):
+    inputs = keras.Input(batch_shape=(4, 8, 8, 1))
+    rows = layers.Reshape((8, 8))(inputs)
+    return keras.Model(inputs, layers.Dense(1)(layers.GRU(2, **options)(rows)))
+
+
 def twice():
     network = tiny.discriminator()
     return {"generator": network, "discriminator": network}
@@ -103,6 +109,10 @@ def sharing_a_layer():
         (
             lambda: {"discriminator": dictionary(tiny.discriminator(), "logit")},
             r"The discriminator must return a tensor.*\['logit'\]",
+        ),
+        (
+            lambda: {"discriminator": recurrent(stateful=True)},
+            "discriminator's layer 'gru.*' with stateful=True. Build it with stateful=False",
         ),
         (twice, "two networks"),
         (sharing_a_layer, r"must not share layers.*conv2d.*kernel"),

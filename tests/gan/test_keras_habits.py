@@ -50,6 +50,11 @@ class TestLearningRates:
         np.testing.assert_allclose(rates, [0.025, 0.1], rtol=1e-6)
         np.testing.assert_allclose(history.history["learning_rate"], [0.05, 0.025], rtol=1e-6)
 
+    def test_both_are_not_set_in_a_compiled_function(self):
+        rates = plain().optimizer
+        with pytest.raises(ValueError, match=r"inside a compiled function\. Assign"):
+            tf.function(lambda: rates.learning_rate.assign(0.5))()
+
     @pytest.mark.parametrize(
         "change",
         [
@@ -178,6 +183,17 @@ class TestCallbacks:
 def scaled_adam(rate, **options):
     adam = keras.optimizers.Adam(rate, **options)
     return keras.optimizers.LossScaleOptimizer(adam, initial_scale=8.0)
+
+
+def test_the_average_has_the_constants_of_adapted_layers():
+    """Keras computes the constants of `Normalization` from weights, but not in `set_weights`."""
+    scale = layers.Normalization(invert=True)
+    scale.adapt(np.array([[1.0], [5.0]], "float32"))  # Mean 3, standard deviation 2.
+    dense = layers.Dense(1, kernel_initializer="zeros")
+    generator = keras.Sequential([keras.Input((4,)), dense, scale])
+    discriminator = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    gan = tfgans.NonSaturatingGAN(generator, discriminator, ema=0.9)
+    np.testing.assert_allclose(gan.sample(2, seed=1), [[3.0], [3.0]])
 
 
 class TestAveragingOptimizers:

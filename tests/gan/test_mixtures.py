@@ -323,6 +323,13 @@ class TestTraining:
         result = model.evaluate(tiny.digits(17), batch_size=16, return_dict=True, verbose=0)
         assert all(np.isfinite(value) for value in result.values())
 
+    def test_the_weights_of_frozen_components_learn(self):
+        generators, discriminators = tiny.mixtures(2, 2)
+        for component in generators.components:
+            component.trainable = False
+        model = train(gan(generators, discriminators), 1)
+        assert not np.allclose(model.generator.probabilities, 1 / 2, atol=1e-7)
+
     def test_a_component_that_is_frozen_in_the_mixture_keeps_its_weights(self):
         model = pair_of_mixtures("slices", tfgans.NonSaturatingGAN)
         frozen = model.generator.components[0]

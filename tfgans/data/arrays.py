@@ -80,7 +80,19 @@ def from_array(
     seed: int = 0,
     name: str = "array",
 ) -> ArraySource:
-    """Returns a source over an array of examples held in memory; see `ArraySource`.
+    """Returns a source over an array of examples held in memory.
+
+    Args:
+        array: uint8 or float array `[n, ...]` of rank 2 or more. See `ArraySource`.
+        labels: Int array `[n]`, or None (default).
+        class_names: Names of the classes 0, 1, ..., or None (default).
+        flip: Whether `batches` mirrors images left to right with probability 1/2. Defaults to
+            False.
+        seed: Int. Decides the order. Default: 0.
+        name: String for errors and reports. Default: `"array"`.
+
+    Raises:
+        ValueError: See `ArraySource`.
 
     Example:
 

@@ -297,8 +297,13 @@ def dataset_options(*, is_part: bool = False) -> tf.data.Options:
 def _rows_of_part(part: tuple[int, int] | None, batch_size: int) -> slice:
     if part is None:
         return slice(0, batch_size)
-    index, count = part
-    if not 0 <= index < count or batch_size % count:
+    if not isinstance(part, tuple) or len(part) != 2:
+        raise ValueError(
+            f"`part` must be None or a pair (index, count). Received: {checks.short(part)}"
+        )
+    count = checks.positive_int("count of part", part[1])
+    index = checks.int_at_least("index of part", part[0], 0)
+    if index >= count or batch_size % count:
         raise ValueError(
             f"`part` must be (index, count) with index < count, and count must divide `batch_size` "
             f"= {batch_size}. Received: {part}"
