@@ -683,6 +683,8 @@ def test_images_of_another_range(digits, tmp_path):
         evaluate(unit, digits, metrics=["near_copies"])
     with pytest.warns(UserWarning, match=r"No real image .*\[0, 1\]"):
         evaluate(tiny.digits(300), tfgans.data.from_array(unit), metrics=["near_copies"])
+    # Those of an untrained generator are near 0.
+    evaluate(0.01 * tiny.digits(300), digits, metrics=["near_copies"])
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,9 @@ from tfgans.metrics.neighbors import closest_in_chunks
 _CHUNK = 256
 _MOST_REAL = 50_000
 _ENDLESS = 10_000
-# Images in [0, 1] that were resized or generated may be a little below 0.
-_LIKELY_LOWEST = -0.1
+# The range of images in [0, 1]: resized or generated, they may be a little below 0. Those of an
+# untrained generator are all near 0.
+_LOWEST, _HIGHEST = -0.1, 0.5
 # Examples that are always kept: for distances to the closest real example, and to be shown.
 NUM_COMPARED = 1000
 
@@ -348,7 +349,7 @@ class View:
         self.dim: int | None = None
         self.statistics = [FeatureStatistics() for _ in range(NUM_GROUPS * needs.statistics)]
         features, probabilities, kept, self.num = [], [], [], 0
-        lowest = np.inf
+        lowest, highest = np.inf, -np.inf
         for chunk in examples.chunks():
             extracted = extractor(chunk)
             groups = groups_of(self.num + len(chunk))[self.num :]
@@ -363,13 +364,13 @@ class View:
             if needs.probabilities and extracted.probabilities is not None:
                 probabilities.append(extracted.probabilities)
             self.num, self.dim = self.num + len(chunk), extracted.features.shape[1]
-            lowest = min(lowest, float(chunk.min()))
+            lowest, highest = min(lowest, float(chunk.min())), max(highest, float(chunk.max()))
             advance(len(chunk), "reading examples")
         self.features, self.probabilities, self.examples = map(
             _joined, (features, probabilities, kept)
         )
         if self.examples.ndim == 4:
-            _warn_of_unit_range("real" if real is None else "generated", lowest)
+            _warn_of_unit_range("real" if real is None else "generated", lowest, highest)
 
     def read(self, metric: Metric, *, without: int | None = None) -> Any:
         """Returns what a metric reads: see `Metric.reads`.
@@ -412,12 +413,12 @@ class View:
         return merged
 
 
-def _warn_of_unit_range(kind: str, lowest: float) -> None:
-    """Warns if the lowest value of images is that of images in [0, 1]."""
-    if lowest > _LIKELY_LOWEST:
+def _warn_of_unit_range(kind: str, lowest: float, highest: float) -> None:
+    """Warns if the range of images is that of images in [0, 1]."""
+    if lowest > _LOWEST and highest > _HIGHEST:
         warnings.warn(
-            f"No {kind} image has a value below {_LIKELY_LOWEST}: they should lie in [-1, 1], and "
-            "seem to lie in [0, 1]. Rescale them: `2 * x - 1`",
+            f"No {kind} image has a value below {_LOWEST}: they should lie in [-1, 1], and seem to "
+            "lie in [0, 1]. Rescale them: `2 * x - 1`",
             stacklevel=3,
         )
 
