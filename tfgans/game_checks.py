@@ -145,6 +145,10 @@ def check_loss(
         )
     loss, logs = result
     for what, value in ({"the loss": loss} | logs).items():
+        if value is None:
+            raise ValueError(
+                f"`{name}` must return scalars, means over the batch. Received: {what} is None"
+            )
         shape = tf.convert_to_tensor(value).shape
         if not shape.is_compatible_with([]):
             raise ValueError(
@@ -211,11 +215,11 @@ def unsaved_arguments(model: keras.Model) -> list[str]:
 def _refuse_stateful_layers(role: str, network: keras.Model) -> None:
     """Raises ValueError for a recurrent layer that keeps its state from batch to batch."""
     for layer in compat.all_layers(network):
-        if getattr(layer, "stateful", False):
+        if isinstance(layer, keras.layers.RNN) and layer.stateful:
             raise ValueError(
-                "What a network makes of a row must not depend on earlier batches: the same seed "
-                f"would give other samples. Received: the {role}'s layer {layer.name!r} with "
-                "stateful=True. Build it with stateful=False"
+                "The output of a network for an example must not depend on earlier batches, or the "
+                f"same seed would give different samples. Received: the {role}'s layer "
+                f"{layer.name!r} with stateful=True. Build it with stateful=False"
             )
 
 

@@ -1213,8 +1213,14 @@ class GAN(keras.Model):
         # Not by the results: several workers would have to read them together.
         metrics = self.metrics
         others = [metric.name for metric in metrics if metric is not self._log_means]
-        # A subclass may have replaced `metrics`.
-        return [*others, *(sorted(self._log_means.names) if len(others) < len(metrics) else ())]
+        # A subclass may leave the logs out of `metrics`.
+        logs = sorted(self._log_means.names) if self._log_means in metrics else []
+        return [*others, *logs]
+
+    def reset_metrics(self) -> None:
+        """Resets the metrics, and the logs even where a subclass leaves them out of `metrics`."""
+        super().reset_metrics()
+        self._log_means.reset_state()
 
     def get_metrics_result(self) -> Logs:
         """Returns the logs; with several workers they have rank 1, since Keras reduces them."""
@@ -1864,21 +1870,23 @@ class GAN(keras.Model):
         """
         options = dict(config)
         excluded = options.pop("excluded_from_weight_decay", {})
-        for name, player in self.players.items():
-            optimizer = keras.saving.deserialize_keras_object(options[f"{name}_optimizer"])
-            optimizers.exclude_from_weight_decay(
-                optimizer, player.network.trainable_variables, excluded.get(name, [])
-            )
-            options[f"{name}_optimizer"] = optimizer
+        names = {name: f"{name}_optimizer" for name in self.players}
         try:
+            configs = {name: options[argument] for name, argument in names.items()}
             inspect.signature(self.compile).bind(**options)
-        except TypeError as error:
+        except (KeyError, TypeError) as error:
             warnings.warn(
-                f"The model was loaded without its optimizers: `{type(self).__name__}.compile` "
-                f"does not take the arguments of `GAN.compile` ({error}). Call `compile` before "
-                "training, which starts with new optimizers. To load the optimizers too, override "
-                "`get_compile_config` and `compile_from_config`",
+                "The model was loaded without its optimizers, since the arguments of "
+                f"`{type(self).__name__}.compile` are not those of `GAN.compile` ({error}). Call "
+                "`compile` before training, which starts with new optimizers. To load the "
+                "optimizers too, override `get_compile_config` and `compile_from_config`",
                 stacklevel=2,
             )
             return
+        for name, player in self.players.items():
+            optimizer = keras.saving.deserialize_keras_object(configs[name])
+            optimizers.exclude_from_weight_decay(
+                optimizer, player.network.trainable_variables, excluded.get(name, [])
+            )
+            options[names[name]] = optimizer
         self.compile(**options)

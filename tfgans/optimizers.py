@@ -315,9 +315,9 @@ class _SharedRate(keras.Variable):
         super().__init__(rate.value, trainable=False, name="learning_rate")
         self._rates = rates
 
-    def assign(self, value: float | tf.Tensor) -> float | tf.Tensor:
+    def assign(self, value: float | tf.Tensor) -> tf.Tensor:
         self._rates.learning_rate = value
-        return value
+        return self.value
 
 
 class LearningRates:

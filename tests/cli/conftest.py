@@ -6,32 +6,12 @@ import commands
 import pytest
 
 import tfgans
-from tfgans.data import tfds_images
 
 SMALL = "--dataset=digits --model=non_saturating --network=mlp --width=8 --depth=1 --latent_dim=4"
 SMALL += " --generator_normalization=none --batch_size=16 --doctor_every=0"
 RUN = f"{SMALL} --steps=60 --steps_per_epoch=20 --backup_every=10 --grid_every=30"
 RUN += " --num_generators=2 --evaluate_every=20 --metrics=frechet_distance --doctor_every=30"
 RUN += " --adapt_every=20"
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _digits_in_memory():
-    """The digits are decoded once: each command would do it again, in a quarter of a second."""
-    read, known = tfds_images._read, {}
-
-    def read_once(builder, split, fitted, labels):
-        place = builder.data_path, split
-        if place not in known:
-            classes = []
-            known[place] = list(read(builder, split, lambda image: image, classes)), classes
-        images, classes = known[place]
-        labels.extend(classes)
-        return map(fitted, images)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tfds_images, "_read", read_once)
-        yield
 
 
 @pytest.fixture(scope="package")

@@ -184,7 +184,16 @@ class TestLabels:
             (lambda: (generator(DIGITS), None), "needs a label"),
             (lambda: (DIGITS, LABELS + 1), "from 0 to 9"),
             (lambda: (dataset((DIGITS, LABELS + 9)), None), "from 0 to 9"),
-            (lambda: (DIGITS, LABELS / 2), "integers"),
+            (lambda: (DIGITS, LABELS / 2), r"integers.*shape \(256,\)$"),
+            (lambda: (DIGITS, LABELS.astype(str)), r"pd.factorize\(y\)\[0\]` or `np.unique\(y, re"),
+            (lambda: (DIGITS, pandas.Series(LABELS).astype(str)), "pd.factorize"),
+            (lambda: (DIGITS, LABELS > 4), r"Received: bool .*`y.astype\('int32'\)`"),
+            (lambda: (DIGITS, LABELS * 1.0), r"Received: float64 .*`y.astype\('int32'\)`"),
+            (lambda: (DIGITS, np.eye(10)[LABELS]), r"`y.argmax\(axis=1\)`"),
+            (lambda: (DIGITS, np.ma.masked_equal(LABELS, 3)), "`y` must not be masked"),
+            (lambda: (generator(DIGITS, np.eye(10)[LABELS]), None), r"`y.argmax\(axis=1\)`"),
+            (lambda: (Batched(DIGITS, np.ma.masked_equal(LABELS, 3)), None), "not be masked"),
+            (lambda: (dataset((DIGITS, np.eye(10)[LABELS])), None), "`tf.argmax"),
             (lambda: (DIGITS, LABELS[:9]), r"shape \(256,\)"),
             (lambda: (dataset((DIGITS, LABELS / 2)), None), "integer"),
             (lambda: (dataset((DIGITS, LABELS, LABELS)), None), "sample_weight"),
@@ -221,6 +230,9 @@ class TestLabels:
         (lambda: [DIGITS, DIGITS], {}, "must be one array"),
         (lambda: [DIGITS[0], DIGITS[0, :7]], {}, "equal shape"),
         (lambda: np.full((8, 8, 8, 1), "a"), {}, "must be numbers"),
+        (lambda: np.ma.masked_greater(DIGITS, 0.9), {}, "must not be masked.*`x.filled"),
+        (lambda: [*np.ma.masked_greater(DIGITS, -2)], {}, "must not be masked.*`x.filled"),
+        (lambda: generator(np.ma.masked_greater(DIGITS, -2)), {}, "must not be masked"),
         (lambda: {"a": DIGITS}, {}, "Received: dict"),
         (lambda: tf.RaggedTensor.from_tensor(DIGITS[:, 0, :, 0]), {}, "Received: RaggedTensor"),
         (lambda: dataset(DIGITS), {"batch_size": 8}, "`batch_size` is for arrays"),
@@ -237,6 +249,31 @@ def test_bad_data_is_refused_without_printing_it(make, options, message):
     with pytest.raises(ValueError, match=message) as caught:
         adapters.training_data(make(), data_shape=(8, 8, 1), **options)
     assert len(str(caught.value)) < 500
+
+
+TABLE = pandas.DataFrame(POINTS[:3], columns=["size", "age"])
+TEXT, FLAG = TABLE.assign(age=["a", "b", "c"]), TABLE.assign(age=[True, False, True])
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (
+            TEXT,
+            r"of type object in the columns 'age' \((object|str)\)\. Drop or encode .*`df.astype",
+        ),
+        (FLAG, r"of type object in the columns 'age' \(bool\)\. .*`df.astype\('float32'\)`"),
+        (TABLE.assign(age=pandas.array([1, None, 2])), r"in the columns 'age' \(Int64\)"),
+        (TABLE.replace(TABLE["size"][1], np.nan), r"in the columns 'size' \(1\)\. .*`df.dropna"),
+        (TABLE.to_records(index=False), "Examples must be numbers. Received: recarray"),
+        (TABLE.age.astype(str), r"Series of type (object|str).*`x.astype\('float32'\)`"),
+    ],
+)
+def test_bad_tables(table, message):
+    shape = (table.ndim,)
+    for make in (lambda: table, lambda: iter([table])):
+        with pytest.raises(ValueError, match=message):
+            adapters.evaluation_data(make(), data_shape=shape)
 
 
 def test_endless_data_is_evaluated_for_some_steps_only():

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas
 import psutil
 import pytest
 import tensorflow as tf
@@ -20,6 +21,15 @@ def numbered(n, **options):
 def take(source, batch_size, num_batches, **options):
     dataset = source.batches(batch_size, **options).take(num_batches)
     return np.stack(list(dataset.as_numpy_iterator()))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int16, np.float64])
+def test_vectors_of_other_types_become_float32(dtype):
+    values = np.array([[-300, 2], [3, 4]], dtype)
+    for array in (values, pandas.DataFrame(values), np.ma.array(values)):
+        source = data.from_array(array)
+        assert source.array.dtype == np.float32
+        np.testing.assert_array_equal(source.array, values)
 
 
 @pytest.mark.parametrize(("n", "batch_size"), [(10, 4), (7, 7), (1, 1), (1000, 64)])
@@ -146,15 +156,18 @@ def test_checksum_of_a_source_of_a_user():
     [
         (np.zeros((0, 2)), {}, r"none of them empty. Received shape: \(0, 2\)"),
         (np.zeros(3), {}, r"Received shape: \(3,\). Reshape scalars to \[n, 1\]"),
-        (np.zeros((3, 2), np.int64), {}, r"must be uint8 .* Received: int64. Convert it"),
+        (np.zeros((3, 2, 2, 1), np.int64), {}, "or uint8 from 0 to 255. Received: int64. Convert"),
         (np.zeros((3, 2), bool), {}, "Received: bool"),
+        (np.ma.masked_less(np.zeros((3, 2)), 1), {}, r"with 6 masked values of 6.*`x.filled\(0\)`"),
         (np.ones((3, 2), np.uint8), {}, "uint8 with a maximum of 1. Scale"),
-        ([["a"]], {}, "Received: <U1"),
+        ([["a"]], {}, "Received: list of type <U1"),
         (np.array([[1.0, np.nan], [np.inf, 0]]), {}, "2 NaN or infinite values of 4"),
         (np.array([[1e300]]), {}, "1 NaN or infinite values of 1"),
         (np.full((1, 2, 2, 1), 255.0), {}, r"in \[255, 255\]. Pass uint8 from 0 to"),
         (np.zeros((3, 2)), {"labels": [0, 1]}, r"shape \(3,\), one for each.*shape \(2,\)"),
-        (np.zeros((3, 2)), {"labels": [0.0, 1.0, 2.0]}, "Received: float64"),
+        (np.zeros((3, 2)), {"labels": [0.0, 1.0, 2.0]}, r"Received: float64 .*astype\('int32'\)"),
+        (np.zeros((3, 2)), {"labels": np.ma.masked_less([0, 1, 2], 1)}, "1 masked values of 3"),
+        (pandas.DataFrame({"a": [1.0], "b": ["x"]}), {}, r"columns 'b' \((object|str)\)\. Drop or"),
         (np.zeros((3, 2)), {"seed": 2**63}, "`seed` must fit in 64 bits"),
         (np.zeros((3, 2)), {"flip": True}, r"`flip` is for images, .*shape \(2,\)"),
     ],

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import io
 import json
 import os
 import resource
@@ -15,12 +16,13 @@ import zlib
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 from waiting import wait_for
 
 from tfgans import data
 from tfgans.data import capacity, decoding, indexed, paths
-from tfgans.data.image_cache import ImageCache
+from tfgans.data.resize import ImageOptions
+from tfgans.data.row_cache import RowCache
 from tfgans.data.splits import parse_split
 
 RNG = np.random.default_rng(0)
@@ -501,12 +503,68 @@ def test_bad_folders(tmp_path):
         load(tmp_path)
 
 
-def test_pixels_are_bounded_whatever_pil_allows(tmp_path, monkeypatch):
-    (tmp_path / "a.png").write_bytes(bomb())
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "JPEG"])
+def test_pixels_are_bounded_whatever_pil_allows(tmp_path, monkeypatch, kind):
+    path = tmp_path / "a.png"
+    image = Image.fromarray(pixels(4, 4, channels=1))
+    image.save(
+        path, format=kind, **({"save_all": True, "append_images": [image]} if kind == "GIF" else {})
+    )
+    content = bytearray(path.read_bytes())
+    if kind == "GIF":  # The canvas, not the first frame.
+        content[6:10] = (20_000).to_bytes(2, "little") * 2
+    elif kind == "BMP":
+        content[18:26] = (20_000).to_bytes(4, "little") * 2
+    elif kind == "JPEG":
+        start = content.index(b"\xff\xc0") + 5  # The frame header.
+        content[start : start + 4] = (20_000).to_bytes(2, "big") * 2
+    path.write_bytes(bomb() if kind == "PNG" else content)
     for limit in (None, 10**10, Image.MAX_IMAGE_PIXELS, 100):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
         with pytest.raises(ValueError, match=rf"400000000 pixels.*{decoding.MAX_PIXELS}"):
-            decoding.decode(tmp_path / "a.png", mode="RGB")
+            decoding.decode(path, mode="RGB")
+
+
+def jpeg(mode="RGB", **options):
+    image, file = Image.fromarray(pixels(17, 23, channels=3)).convert(mode), io.BytesIO()
+    image.save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+EXIF = Image.Exif()
+EXIF[0x0112] = 6  # A quarter turn.
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="r"><r:Description tiff:Orientation="6"/>'
+)
+XMP += b"</r:RDF></x:xmpmeta>"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [jpeg(), jpeg("L"), jpeg("CMYK")]
+    + [jpeg(subsampling=number) for number in (0, 1, 2)]
+    + [jpeg(progressive=True), jpeg(exif=EXIF), jpeg(xmp=XMP), jpeg() + b"rest"],
+)
+def test_pixels_of_jpeg_are_those_of_pil(tmp_path, content):
+    (tmp_path / "a.jpg").write_bytes(content)
+    with Image.open(io.BytesIO(content)) as image:
+        is_gray = image.mode == "L"
+        right = ImageOps.exif_transpose(image).convert("RGB")
+    for file in (tmp_path / "a.jpg", io.BytesIO(content)):
+        np.testing.assert_array_equal(decoding.decode(file, mode="RGB"), np.asarray(right))
+    small = decoding.decode(tmp_path / "a.jpg", mode="RGB", options=ImageOptions((5, 5), "stretch"))
+    np.testing.assert_array_equal(small, right.resize((5, 5), Image.Resampling.BICUBIC))
+    if is_gray:
+        gray = decoding.decode(tmp_path / "a.jpg", mode="L")
+        np.testing.assert_array_equal(gray[..., 0], np.asarray(right)[..., 0])
+    else:
+        with pytest.raises(decoding.UnexpectedColor):
+            decoding.decode(tmp_path / "a.jpg", mode="L")
+
+
+def test_a_jpeg_that_was_cut_short_is_an_error():
+    with pytest.raises(OSError, match="truncated"):
+        decoding.decode(io.BytesIO(jpeg()[:-200]), mode="RGB")
 
 
 def test_what_starts_other_programs_is_no_image(tmp_path):
@@ -531,7 +589,7 @@ def decoded(monkeypatch):
     return names
 
 
-def test_each_file_is_decoded_once_and_by_one_process(folder, decoded):
+def test_each_file_is_decoded_once_and_by_one_process(folder, decoded, monkeypatch):
     expected = load(folder, cache="memory", image_size=6)
     decoded.clear()
     source = load(folder, cache="disk", image_size=6)
@@ -546,7 +604,14 @@ def test_each_file_is_decoded_once_and_by_one_process(folder, decoded):
     np.testing.assert_array_equal(none.rows(indices), expected.rows(indices))
     assert len(decoded) == 4
     batches = [*expected.batches(8).take(5)]
-    np.testing.assert_array_equal([*copy.deepcopy(again).batches(8).take(5)], batches)
+    part = load(folder, cache="disk", image_size=6, split="train[:50%]")
+    part_batches = [*part.batches(5).take(2)]
+    copied = copy.deepcopy(again)
+    np.testing.assert_array_equal([*copied.batches(8).take(5)], batches)  # It compares checksums.
+    monkeypatch.setattr(data.ImageSource, "raw", None)  # Rows that are known need no Python.
+    np.testing.assert_array_equal([*again.batches(8).take(5)], batches)
+    np.testing.assert_array_equal([*part.batches(5).take(2)], part_batches)
+    np.testing.assert_array_equal(again.rows(indices), expected.rows(indices))
 
 
 def test_the_size_decides(folder, cache_dir, monkeypatch):
@@ -594,47 +659,56 @@ def test_the_limit_of_a_container(tmp_path, line, place, names):
     assert capacity.left_in_cgroups(tmp_path) == []
 
 
-def image(index, size=300):
+def row(index, size=300):
     return np.random.default_rng(index).integers(0, 256, size, dtype=np.uint8)
 
 
 def read(cache, index, size=300):
-    images = np.empty([1, size], np.uint8)
-    return None if cache.read(np.array([index]), images) else images[0]
+    rows = np.empty([1, size], np.uint8)
+    return None if cache.read(np.array([index]), rows) else rows[0]
 
 
-@pytest.mark.parametrize("content", [None, b"", b"something else" * 500])
-def test_cached_images_are_shared_and_other_files_are_replaced(tmp_path, content):
-    path = tmp_path / "key-state.sqlite"
-    if content is not None:
-        path.write_bytes(content)
-    first, second = ImageCache(path), ImageCache(path)
+def keep(cache, *rows):
+    for index, values in rows:
+        cache.write(np.array([index]), values[np.newaxis])
+
+
+@pytest.fixture
+def rows(tmp_path):
+    def open_rows(name="key-state.rows", shape=(50, 300)):
+        return RowCache(tmp_path / name, shape)
+
+    return open_rows
+
+
+def test_rows_are_shared_and_torn_ones_noticed(rows, tmp_path):
+    first, second = rows(), rows()
     assert read(first, 1) is None
-    first.write([(1, image(1)), (8, np.zeros(300, np.uint8))])
-    for cache in (second, ImageCache(path), copy.deepcopy(first)):
-        np.testing.assert_array_equal(read(cache, 1), image(1))
+    keep(first, (1, row(1)), (8, np.zeros(300, np.uint8)))
+    for cache in (second, rows(), copy.deepcopy(first)):
+        np.testing.assert_array_equal(read(cache, 1), row(1))
         assert not read(cache, 8).any()
         assert read(cache, 6) is None
+    path = tmp_path / "key-state.rows"
+    content = bytearray(path.read_bytes())
+    for place in (4, 4096 + 300, 4096 + 450, 4096 + 599):
+        torn = content.copy()
+        torn[place] ^= 1
+        path.write_bytes(torn)  # In place: the same file.
+        assert read(rows(), 1) is None
+    path.write_bytes(content[: -49 * 300])
+    rows()  # Replaces the file, for others may have it open.
+    for cache in (first, second):  # They know the row.
+        assert read(cache, 1) is None  # Cut short.
 
 
-def test_a_damaged_cache_is_named(tmp_path):
-    path = tmp_path / "key-state.sqlite"
-    ImageCache(path).write([(1, image(1))])
-    content = path.read_bytes()
-    path.write_bytes(content[:4096] + b"x" * (len(content) - 4096))
-    with pytest.raises(data.ReadError, match=r"key-state.sqlite cannot be read .*Delete it"):
-        read(ImageCache(path), 1)
-
-
-def test_a_process_that_is_killed_leaves_whole_images_or_none(tmp_path):
-    path, size = tmp_path / "key-state.sqlite", 50_000
-    cache = ImageCache(path)
+def test_a_process_that_is_killed_leaves_whole_rows_or_none(rows):
+    size, shape = 50_000, (2000, 50_000)
+    cache = rows(shape=shape)
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
-            other = ImageCache(path)
-            for index in range(0, 2000, 4):
-                other.write([(index + i, image(index + i, size)) for i in range(4)])
+            keep(cache, *((index, row(index, size)) for index in range(2000)))
         os._exit(1)
     wait_for(lambda: read(cache, 20, size) is not None)
     os.kill(child, signal.SIGKILL)
@@ -642,25 +716,48 @@ def test_a_process_that_is_killed_leaves_whole_images_or_none(tmp_path):
     present = [index for index in range(2000) if read(cache, index, size) is not None]
     assert 20 < len(present) < 2000
     for index in present:
-        np.testing.assert_array_equal(read(cache, index, size), image(index, size))
+        np.testing.assert_array_equal(read(cache, index, size), row(index, size))
 
 
-def test_files_out_of_date_are_removed_and_may_be_in_use(tmp_path):
-    held, other, _ = (ImageCache(tmp_path / f"{name}.sqlite") for name in ("a-1", "b-1", "b-2"))
-    held.write([(1, image(1))])
-    ImageCache(tmp_path / "a-2.sqlite")
-    assert {path.name for path in tmp_path.glob("*-*")} == {"a-2.sqlite", "b-2.sqlite"}
-    np.testing.assert_array_equal(read(held, 1), image(1))
-    with pytest.warns(UserWarning, match="cannot grow"):
-        held.write([(2, image(2))])
-    assert read(other, 1) is None
+@pytest.mark.parametrize("content", [b"", b"\0" * 19_096, b"x" * 19_096, b"something else"])
+def test_other_files_are_not_trusted(rows, tmp_path, content):
+    (tmp_path / "key-state.rows").write_bytes(content)
+    cache = rows()
+    assert all(read(cache, index) is None for index in range(50))
+    keep(cache, (3, row(3)))
+    np.testing.assert_array_equal(read(rows(), 3), row(3))
+
+
+def test_what_is_out_of_date_goes_unless_it_is_in_use(rows, tmp_path):
+    held = rows("key-1.rows"), rows("other-1.rows")
+    rows("key-2.rows")
+    rows("key-3.rows")
+    assert {path.name for path in tmp_path.glob("*-*")} == {
+        "key-1.rows",
+        "other-1.rows",
+        "key-3.rows",
+    }
+    assert [read(cache, 0) for cache in held] == [None, None]
+
+
+def test_a_file_may_be_deleted_while_it_is_used(rows, tmp_path):
+    cache = rows()
+    keep(cache, (1, row(1)))
+    (tmp_path / "key-state.rows").unlink()
+    keep(cache, (2, row(2)))
+    assert read(rows(), 1) is None
+    for index in (1, 2):
+        np.testing.assert_array_equal(read(cache, index), row(index))
+        np.testing.assert_array_equal(cache.gather(tf.constant([index]))[0], row(index))
 
 
 def test_a_full_disk_is_reported_once(folder, cache_dir, decoded):
     source = load(folder, cache="disk", image_size=64)
-    (path,) = cache_dir.glob("*.sqlite")
+    (path,) = cache_dir.glob("*.rows")
+    size = path.stat().st_size
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, before[1]))
+    # In the middle of the second row.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - 37 * 64 * 64 * 3 // 2, before[1]))
     try:
         with pytest.warns(UserWarning, match="cannot grow") as warned:
             first = source.raw(np.arange(20))
@@ -681,7 +778,7 @@ def test_a_class_whose_name_is_not_utf8_can_be_printed(folder):
 def test_a_changed_folder_has_another_cache(folder, cache_dir):
     def name(**options):
         load(folder, cache="disk", **{"image_size": 6, **options})
-        return {path.name for path in cache_dir.glob("*.sqlite")}
+        return {path.name for path in cache_dir.glob("*.rows")}
 
     (first,) = name()
     assert name() == {first}

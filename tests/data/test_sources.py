@@ -374,6 +374,8 @@ def test_arrays_of_other_forms(tmp_path):
     vectors = np.random.default_rng(0).normal(size=(5, 2))
     source = data.load(of_npz(only=vectors)(tmp_path))
     np.testing.assert_array_equal(source.array, vectors.astype(np.float32))
+    counts = np.array([[-300, 2], [3, 4]])
+    np.testing.assert_array_equal(data.load(of_npz(only=counts)(tmp_path)).array, counts)
     assert source.labels is None
     floats = np.linspace(-1, 1, 5 * 4 * 4).reshape(5, 4, 4)
     source = data.load(of_npz(a=floats, b=LABELS[:5])(tmp_path), image_key="a", label_key="b")
@@ -632,7 +634,7 @@ def test_each_split_has_a_cache(tmp_path):
     name = zipped(tmp_path)
     for split in ("train", "test", "train[:2]"):
         data.load(name, split=split, **options).raw(np.arange(2))
-    assert len(list((tmp_path / "cache").glob("*.sqlite"))) == 2
+    assert len(list((tmp_path / "cache").glob("*.rows"))) == 2
 
 
 def test_a_row_of_hf_without_an_image_is_named(tmp_path):

@@ -200,7 +200,7 @@ def with_proportions(proportions):
     ("call", "message"),
     [
         (lambda: data.Ring(num_modes=0), "`num_modes` must be an integer of at least 1"),
-        (lambda: data.Ring(radius=-1), "`radius` must be a finite number of at least 0"),
+        (lambda: data.Ring(radius=-1), "`radius` must be above 0. Received: -1"),
         (lambda: data.Ring(std=0), "`std` must be above 0. Received: 0"),
         (lambda: data.Grid(side=2.5), "`side` must be an integer of at least 1"),
         (lambda: data.ParallelLines(dim=1), "`dim` must be an integer of at least 2"),

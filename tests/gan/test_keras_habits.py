@@ -75,7 +75,7 @@ class TestLearningRates:
         assert float(gan.optimizer.learning_rate) == rates[0]
 
     @pytest.mark.parametrize("name", ["lr", "beta_1"])
-    def test_other_settings_are_those_of_an_optimizer(self, untrained, name):
+    def test_other_attributes_cannot_be_set(self, untrained, name):
         with pytest.raises(AttributeError, match=name):
             setattr(untrained.optimizer, name, 0.5)
 

@@ -275,6 +275,7 @@ def test_losses_that_are_not_a_term_for_each_logit(loss, terms):
             "without .*_loss, real_logits, fake",
         ),
         ("generator_loss", lambda result: (result[0], {}), "logs without generator_loss"),
+        ("generator_loss", lambda result: (None, result[1]), "the loss is None"),
         ("default_optimizers", lambda pair: pair[0], "`default_optimizers` must return two"),
         ("default_optimizers", lambda pair: (pair[0], None), "`default_optimizers` must return"),
     ],
@@ -381,6 +382,31 @@ def test_a_step_of_the_keras_examples(tmp_path):
         loaded.fit(tiny.digits(32), **options)
     compiled(loaded).fit(tiny.digits(32), **options)
     assert loaded.step == 6
+    with pytest.warns(UserWarning, match=r"without its optimizers.*'generator_optimizer'"):
+        loaded.compile_from_config({"d_optimizer": None, "g_optimizer": None, "loss_fn": None})
+
+
+class OnlyTotal(tfgans.NonSaturatingGAN):
+    """Has metrics of its own, without the logs."""
+
+    def __init__(self, *networks, **options):
+        super().__init__(*networks, **options)
+        self.total = keras.metrics.Mean("total")
+
+    @property
+    def metrics(self):
+        return [self.total]
+
+    def discriminator_loss(self, *arguments, **options):
+        loss, logs = super().discriminator_loss(*arguments, **options)
+        self.total.update_state(loss)
+        return loss, logs
+
+
+def test_metrics_without_the_logs_give_the_same_numbers_again():
+    gan = make(OnlyTotal)
+    first, second = (gan.evaluate(tiny.digits(16), verbose=0) for _ in range(2))
+    assert first == second
 
 
 class Uncounted(tfgans.NonSaturatingGAN):

@@ -1,6 +1,6 @@
 """The direction of what the papers claim, by the median of five seeds in the labs' quick form.
 
-A verdict needs all of the five seeds, and whether the fifth holds depends on how a processor rounds.
+A verdict needs all five seeds; whether the last of them holds depends on how a processor rounds.
 """
 
 import pytest

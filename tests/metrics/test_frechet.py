@@ -16,7 +16,7 @@ def by_eigenvalues(first, second):
     """The formula, with the trace of the root from the eigenvalues of the product."""
     covariances = [np.atleast_2d(np.cov(rows, rowvar=False)) for rows in (first, second)]
     shift = np.square(first.mean(axis=0) - second.mean(axis=0)).sum()
-    # At least 0 but for rounding, of whose root the error is.
+    # Rounding makes some of them slightly negative.
     eigenvalues = np.maximum(linalg.eigvals(covariances[0] @ covariances[1]).real, 0)
     return shift + sum(map(np.trace, covariances)) - 2 * np.sqrt(eigenvalues).sum()
 

@@ -36,23 +36,30 @@ EACH = pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.
 
 
 @EACH
-def test_does_not_depend_on_order_and_low_precision_is_the_inputs_alone(measure):
+def test_ignores_the_order(measure):
     value = measure(REAL, FAKE)
     assert measure(REAL[::-1], FAKE[::-1]) == pytest.approx(value, rel=1e-9)
+
+
+@EACH
+def test_computes_in_float64(measure):
     low = REAL.astype(np.float16), FAKE.astype(np.float32)
     assert measure(*low) == measure(*(rows.astype(np.float64) for rows in low))
 
 
-@EACH
+@pytest.mark.parametrize(
+    ("measure", "power"),
+    [(measure, power) for measure, (power, *_) in MEASURES.items() if power is not None],
+)
 @pytest.mark.parametrize("scale", [1e-120, 1e-4, 1e4, 1e40])
-def test_has_the_unit_of_the_points(measure, scale):
-    power, *_ = MEASURES[measure]
-    if power is not None:
-        expected = scale**power * measure(REAL, FAKE)
-        assert measure(scale * REAL, scale * FAKE) == pytest.approx(expected, rel=1e-7, abs=0)
+def test_has_the_unit_of_the_points(measure, power, scale):
+    expected = scale**power * measure(REAL, FAKE)
+    assert measure(scale * REAL, scale * FAKE) == pytest.approx(expected, rel=1e-7, abs=0)
 
 
-@EACH
+@pytest.mark.parametrize(
+    "measure", [measure for measure, (_, *claims) in MEASURES.items() if any(claims)]
+)
 @pytest.mark.parametrize("num", [60, 3])
 def test_distances_are_symmetric_and_rise_with_the_shift(measure, num):
     _, is_distance, is_zero = MEASURES[measure]

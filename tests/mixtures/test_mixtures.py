@@ -260,7 +260,9 @@ class TestInAKerasModel:
     def test_training_under_xla_is_refused(self):
         model = self.model()
         model.compile("sgd", "mse", jit_compile=True)
-        with pytest.raises(ValueError, match=r"XLA cannot compile.*Train without XLA, or pass"):
+        with pytest.raises(
+            ValueError, match=r"which XLA cannot compile.*Train without XLA, or pass"
+        ):
             model.fit(*self.data(), verbose=0)
 
 

@@ -24,14 +24,14 @@ class Callback(SettingsRepr, Copyable, keras.callbacks.Callback):
     """
 
     every_steps: int | None = None
-    # Whether the callback also works with models that are no GAN.
+    # Whether the callback also works with models that are not GANs.
     _takes_any_model: ClassVar[bool] = False
 
     def set_model(self, model: keras.Model) -> None:
         """Attaches the model, before any callback begins.
 
         Raises:
-            ValueError: If the callback needs a GAN, and the model is none.
+            ValueError: If the callback needs a GAN and the model is not one.
         """
         if not self._takes_any_model and not isinstance(model, GAN):
             raise ValueError(

@@ -226,7 +226,7 @@ class Comparison:
             "look better than they are": failed,
             "runs whose settings are not known belong to no group here": [*self.absent],
         }
-        return [f"{note} ({_listed(names)})" for note, names in notes.items() if names]
+        return [f"{note} ({abbreviated(names)})" for note, names in notes.items() if names]
 
     def _known(self) -> dict[str, MetricValue]:
         """Returns all numbers by name, in the order of the records."""
@@ -457,7 +457,9 @@ def _check_records(records: Mapping[str, Record]) -> list[str]:
             if reasons:
                 refused.setdefault("; ".join(reasons), []).append(name)
         if refused:
-            listed = ". ".join(f"{_listed(names)}: {reasons}" for reasons, names in refused.items())
+            listed = ". ".join(
+                f"{abbreviated(names)}: {reasons}" for reasons, names in refused.items()
+            )
             raise ValueError(
                 f"These records are not comparable with that of {base}, the first here. {listed}. "
                 "Evaluate all runs with the same protocol, or leave these out"
@@ -465,7 +467,7 @@ def _check_records(records: Mapping[str, Record]) -> list[str]:
     for name, record in list(records.items())[1:]:
         for doubt in next(iter(records.values())).possible_differences(record):
             doubts.setdefault(doubt, []).append(name)
-    return [f"{doubt} ({_listed(names)})" for doubt, names in doubts.items()]
+    return [f"{doubt} ({abbreviated(names)})" for doubt, names in doubts.items()]
 
 
 def _protocol(record: Record) -> str:
@@ -476,7 +478,8 @@ def _protocol(record: Record) -> str:
     return repr((record.real, fake, record.extractor, record.versions, counts))
 
 
-def _listed(names: Sequence[str], most: int = 4) -> str:
+def abbreviated(names: Sequence[str], most: int = 4) -> str:
+    """Returns the first names, and how many more there are: "a, b and 3 more"."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 

@@ -14,7 +14,13 @@ from PIL import Image
 from tfgans import files
 from tfgans.callbacks.symptoms import cure
 from tfgans.comparison import figures
-from tfgans.comparison.comparison import Comparison, Group, common_settings, evaluate_command
+from tfgans.comparison.comparison import (
+    Comparison,
+    Group,
+    abbreviated,
+    common_settings,
+    evaluate_command,
+)
 from tfgans.comparison.figures import arrow
 from tfgans.comparison.recorded_run import RecordedRun
 from tfgans.comparison.settings import ABSENT, Value, shown
@@ -289,20 +295,14 @@ def _protocol(comparison: Comparison) -> str:
     source, split, name = (
         escape(str(value)) for value in (real["source"], real["split"], extractor["name"])
     )
-    seeds = sorted({each.seed for each in comparison.records.values()})
+    seeds = [*map(str, sorted({each.seed for each in comparison.records.values()}))]
     return (
         f"Measured by {made} on {source}, split {split}: "
         f"{fake['num_examples']} generated against {real['num_examples']} real examples, features "
-        f"of {name}{accuracy}, evaluation seed{'s' * (len(seeds) > 1)} {_enumerated(seeds)}."
+        f"of {name}{accuracy}, evaluation seed{'s' * (len(seeds) > 1)} {abbreviated(seeds)}."
         + " All records have this protocol, the same data and the same version of tfgans."
         * (len(comparison.records) > 1)
     )
-
-
-def _enumerated(seeds: Sequence[int]) -> str:
-    """Returns up to four numbers in words, and how many more there are."""
-    more = f" and {len(seeds) - 4} more" if len(seeds) > 4 else ""
-    return ", ".join(map(str, seeds[:4])) + more
 
 
 def _group_tables(comparison: Comparison) -> tuple[str, str]:

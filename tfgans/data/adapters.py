@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import checks, replicas
-from tfgans.data.array_inputs import ArrayLike, array_source, is_array_like
+from tfgans.data.array_inputs import array_source, is_array_like
 from tfgans.data.batches import Batch, group_updates, split_element
 from tfgans.data.example_checks import check_shape
 from tfgans.data.first_batch import (
@@ -25,6 +25,7 @@ from tfgans.data.indexed import IndexedSource
 from tfgans.data.label_checks import check_presence
 from tfgans.data.python_batches import NumpyBatch, from_generator, from_py_dataset
 from tfgans.data.source import Source, dataset_options, int_of_iterator
+from tfgans.data.tables import ArrayLike
 
 # What `fit`, `evaluate` and `validation_data` take.
 Data: TypeAlias = ArrayLike | Source | tf.data.Dataset | keras.utils.PyDataset | Iterator
@@ -92,7 +93,7 @@ def training_data(
     - A Python generator: never repeated and never rewound.
 
     Args:
-        x: Array-like of examples [num_examples, *data_shape] (see `array_inputs.to_array`), a
+        x: Array-like of examples [num_examples, *data_shape] (see `array_inputs.to_examples`), a
             `tfgans.data.Source`, a `tf.data.Dataset` of batches, a `keras.utils.PyDataset` or a
             Python generator of batches. Of a conditional model, datasets and generators
             yield pairs (examples, labels).

@@ -213,10 +213,11 @@ def choose_keys(
 def _check_type(rows: ArrayRows, options: ImageOptions, name: str) -> None:
     """Raises ValueError if an array can be neither images nor vectors."""
     shape, dtype = tuple(rows.shape), np.dtype(rows.dtype)
-    if dtype != np.uint8 and dtype.kind != "f":
+    if dtype != np.uint8 and dtype.kind != "f" and not (dtype.kind in "iu" and len(shape) == 2):
         raise ValueError(
-            f"{name!r} must hold uint8 (0 to 255) or floats, images in [-1, 1]. Received: {dtype} "
-            f"of shape {shape}. Convert it"
+            f"{name!r} must hold uint8 (0 to 255) or floats, images in [-1, 1], or vectors of "
+            f"integers. Received: {dtype} of shape {shape}. Convert it, for example with "
+            "`x.astype('float32')`"
         )
     if len(shape) not in (2, 3, 4) or 0 in shape:
         raise ValueError(

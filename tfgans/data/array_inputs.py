@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 import tensorflow as tf
@@ -11,17 +11,7 @@ from tfgans import checks
 from tfgans.data.arrays import ArraySource
 from tfgans.data.example_checks import check_dtype, check_shape
 from tfgans.data.label_checks import check_labels, check_presence
-
-
-class SupportsArray(Protocol):
-    """A value that NumPy converts to an array: a tensor, pandas DataFrame, h5py dataset, ..."""
-
-    def __array__(self) -> np.ndarray:
-        """Returns the values as an array."""
-        ...
-
-
-ArrayLike: TypeAlias = np.ndarray | tf.Tensor | SupportsArray | Sequence
+from tfgans.data.tables import ArrayLike, to_array, to_numbers
 
 
 class OrderedArraySource(ArraySource):
@@ -39,7 +29,7 @@ def is_array_like(x: object) -> TypeGuard[ArrayLike]:
     return isinstance(x, list | tuple) or hasattr(x, "__array__")
 
 
-def to_array(x: ArrayLike, data_shape: tuple[int | None, ...]) -> np.ndarray:
+def to_examples(x: ArrayLike, data_shape: tuple[int | None, ...]) -> np.ndarray:
     """Returns examples as a NumPy array [num_examples, *data_shape], of their type.
 
     Args:
@@ -50,16 +40,12 @@ def to_array(x: ArrayLike, data_shape: tuple[int | None, ...]) -> np.ndarray:
         data_shape: Shape of one example. Scalars get an axis for the shape (1,).
 
     Raises:
-        ValueError: If it is no array of numbers, of another shape, or of a type without a scale.
+        ValueError: If it is no array of numbers, masked, of another shape, or of a type without a
+            scale.
     """
     if isinstance(x, tuple | list):
         x = _from_sequence(x, data_shape)
-    values = np.asarray(x)
-    if values.dtype.kind in "OSUMm":
-        raise ValueError(
-            f"Examples must be numbers. Received: {type(x).__name__} of type {values.dtype}. "
-            "Select or convert the columns"
-        )
+    values = to_numbers(x)
     if values.ndim == 1 and data_shape == (1,):
         values = values[:, np.newaxis]
     check_dtype(tf.as_dtype(values.dtype), data_shape)
@@ -81,15 +67,13 @@ def array_source(
     """Returns a source over arrays of examples and labels, which `shuffle` permutes in each pass.
 
     Raises:
-        ValueError: If the examples or the labels do not fit the model; see `to_array`.
+        ValueError: If the examples or the labels do not fit the model; see `to_examples`.
     """
-    examples = to_array(x, data_shape)
+    examples = to_examples(x, data_shape)
     check_presence(y, num_classes)
     labels = None
     if y is not None:
-        labels = check_labels(np.atleast_1d(np.asarray(y)), len(examples), num_classes)
-    if np.issubdtype(examples.dtype, np.integer) and examples.dtype != np.uint8:
-        examples = examples.astype(np.float32)
+        labels = check_labels(np.atleast_1d(to_array(y, "`y`")), len(examples), num_classes)
     source = ArraySource if shuffle else OrderedArraySource
     return source(examples, labels=labels, seed=seed)
 
@@ -104,7 +88,7 @@ def split_validation(
     """Returns `(x, y)` to train on and `(x, y)` to validate on: the last rows, as in Keras.
 
     Args:
-        x: Array of examples; see `to_array`.
+        x: Array of examples; see `to_examples`.
         y: Array of labels, or None.
         fraction: Float in (0, 1), the part of the array for validation.
         data_shape: Shape of one example.
@@ -128,8 +112,8 @@ def split_validation(
             f"`validation_split` is for arrays only. Received: x of type {type(x).__name__}. Pass "
             "`validation_data`"
         )
-    examples = to_array(x, data_shape)
-    labels = None if y is None else np.asarray(y)
+    examples = to_examples(x, data_shape)
+    labels = None if y is None else to_array(y, "`y`")
     if labels is not None and len(labels) != len(examples):
         raise ValueError(
             f"`y` must hold one label for each example. Received: {len(examples)} examples and "
@@ -147,7 +131,7 @@ def split_validation(
     )
 
 
-def _from_sequence(x: Sequence, data_shape: tuple[int | None, ...]) -> np.ndarray | SupportsArray:
+def _from_sequence(x: Sequence, data_shape: tuple[int | None, ...]) -> ArrayLike:
     """Returns the array in `(x,)`, or the array of a list of examples."""
     kind = type(x).__name__
     if not x:
@@ -161,7 +145,7 @@ def _from_sequence(x: Sequence, data_shape: tuple[int | None, ...]) -> np.ndarra
                 f"`x` must be one array of examples. Received: a {kind} of {len(x)} arrays of rank "
                 f"{rank}. Pass labels as `y`, or join the arrays with `np.concatenate`"
             )
-        return np.stack([np.asarray(example) for example in x])
+        return np.stack([to_numbers(example) for example in x])
     except ValueError as error:
         if "shape" not in str(error):
             raise

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgans.data.example_checks import check_pixels, check_range
+from tfgans.data.example_checks import check_dtype, check_pixels, check_range
 from tfgans.data.indexed import IndexedSource, normalize
+from tfgans.data.tables import to_numbers
 
 
 class ArraySource(IndexedSource):
@@ -15,8 +16,9 @@ class ArraySource(IndexedSource):
 
     Args:
         array: Array `[n, ...]` of rank 2 or more. uint8 stays uint8 in memory and becomes
-            `x / 127.5 - 1` in a batch. Floats become float32 and stay as they are; images (rank 4)
-            must lie in [-1, 1] already.
+            `x / 127.5 - 1` in a batch. Floats, and vectors (rank 2) of other integers, become
+            float32 and stay as they are; images (rank 4) must lie in [-1, 1] already. A pandas
+            DataFrame is an array of its columns.
         labels: Int array `[n]`, or None (default). A conditional model needs them to be
             0, 1, ...
         class_names: Names of the classes 0, 1, ..., or None (default).
@@ -41,7 +43,7 @@ class ArraySource(IndexedSource):
         seed: int = 0,
         name: str = "array",
     ) -> None:
-        values = check_values(np.asarray(array), name)
+        values = check_values(to_numbers(array), name)
         check_pixels(values)
         self.dtype = values.dtype
         super().__init__(
@@ -112,9 +114,5 @@ def check_values(array: np.ndarray, name: str) -> np.ndarray:
             f"{name!r} must have examples along axis 0 and data along the others, none of them "
             f"empty. Received shape: {array.shape}. Reshape scalars to [n, 1]"
         )
-    if array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(
-            f"{name!r} must be uint8 (0 to 255) or floating point. Received: {array.dtype}. "
-            f"Convert it, say with `array.astype('uint8')` or `array.astype('float32')`"
-        )
+    check_dtype(tf.as_dtype(array.dtype), array.shape[1:])
     return check_range(array, repr(name))

@@ -1,6 +1,8 @@
 """Decodes image files to arrays of 8-bit pixels."""
 
 import functools
+import io
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import numpy as np
+import simplejpeg
 
 from tfgans.data import resize
 from tfgans.data.resize import ImageOptions
@@ -22,8 +25,11 @@ ImageFile: TypeAlias = str | Path | BinaryIO
 VERSION = 3  # Increased when files decode to other pixels than before.
 # A quarter of a gigabyte in color, the figure at which PIL warns by default.
 MAX_PIXELS = 2**30 // 12
+_SMALL = 2**16  # Bytes.
 # What PIL raises for damaged EXIF data: the image then has no orientation.
 _EXIF_ERRORS = (SyntaxError, ValueError, KeyError, TypeError, EOFError, struct.error)
+# By mode: the name of its pixels in simplejpeg, and the pixels of files that become those.
+_JPEG = {"L": ("GRAY", {"Gray"}), "RGB": ("RGB", {"Gray", "YCbCr", "RGB"})}
 
 # Detected by content, not by file name. PIL reads more formats, some through other programs.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
@@ -110,9 +116,20 @@ def decode(file: ImageFile, *, mode: str, options: ImageOptions | None = None) -
         ValueError: If the file holds more than 16 bits a channel, or claims more than
             `MAX_PIXELS` pixels.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     options = options or ImageOptions()
+    file = _in_memory(file)
+    pixels = _plain_jpeg(file.getvalue(), mode) if isinstance(file, io.BytesIO) else None
+    if pixels is None or options.size not in (None, pixels.shape[:2]):
+        image = _decode(file, mode, options) if pixels is None else Image.fromarray(pixels)
+        pixels = np.asarray(resize.fit(image, options.size or image.size[::-1], options))
+    return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+
+
+def _decode(file: ImageFile, mode: str, options: ImageOptions) -> "Image.Image":
+    from PIL import Image, ImageOps
+
     with _opened(file) as image:
         stored = image.mode
         image.load()
@@ -131,9 +148,45 @@ def decode(file: ImageFile, *, mode: str, options: ImageOptions | None = None) -
         raise ValueError(f"mode {image.mode} has more than 16 bits a channel")
     if image.has_transparency_data and mode != "RGBA":
         image = resize.flatten_alpha(image, options)
-    image = resize.fit(image.convert(mode), options.size or image.size[::-1], options)
-    pixels = np.asarray(image)
-    return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _in_memory(file: ImageFile) -> ImageFile:
+    """Returns a small file as its content, which PIL reads faster: it reads in small pieces."""
+    if not isinstance(file, (str, Path)):
+        return file
+    # Without a buffer, in a single call: the calls before a buffered read cost as much again.
+    with open(file, "rb", buffering=0) as opened:
+        content = opened.read(_SMALL + 1)
+        size = os.fstat(opened.fileno()).st_size
+    # A file system may return less than is asked for.
+    return io.BytesIO(content) if len(content) == size else file
+
+
+def _plain_jpeg(content: bytes, mode: str) -> np.ndarray | None:
+    """Returns the pixels of a JPEG file, or None where PIL must decide.
+
+    They are PIL's pixels, in a quarter of its time: both decode with libjpeg-turbo. PIL decides
+    about files with EXIF or XMP data, which may turn the image, and says what is wrong with
+    damaged ones.
+    """
+    from PIL import Image
+
+    if mode not in _JPEG or not content.startswith(b"\xff\xd8"):
+        return None
+    if b"Exif\0\0" in content or b"http://ns.adobe.com/xap/1.0/" in content:
+        return None
+    name, convertible = _JPEG[mode]
+    try:
+        height, width, stored, _ = simplejpeg.decode_jpeg_header(content)
+        if stored not in convertible or height * width > min(
+            MAX_PIXELS, Image.MAX_IMAGE_PIXELS or MAX_PIXELS
+        ):
+            return None
+        pixels = simplejpeg.decode_jpeg(content, colorspace=name)
+    except ValueError:
+        return None
+    return pixels[..., 0] if mode == "L" else pixels
 
 
 @functools.cache

@@ -84,7 +84,8 @@ def _check_spec(dataset: tf.data.Dataset, spec: BatchSpec) -> None:
     if not is_of_classes:
         raise ValueError(
             "This model is conditional: each element of the dataset must be a pair of examples and "
-            f"integer labels of shape [batch]. Received labels: {labels}"
+            f"integer labels of shape [batch]. Received labels: {labels}. Convert them by "
+            "`dataset.map`, for example one-hot labels with `tf.argmax(labels, axis=1)`"
         )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -10,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfgans import checks
-from tfgans.data import capacity, decoding, image_cache, paths, python_calls, splits, unreadable
+from tfgans.data import capacity, decoding, paths, python_calls, row_cache, splits, unreadable
 from tfgans.data.arrays import ArraySource
 from tfgans.data.decoding import Header
 from tfgans.data.example_checks import NUM_CHECKED, check_pixels
-from tfgans.data.image_cache import ImageCache
 from tfgans.data.image_store import ImageStore
-from tfgans.data.indexed import IndexedSource, spread
+from tfgans.data.indexed import IndexedSource, normalize, spread
 from tfgans.data.load_options import LoadOptions
 from tfgans.data.resize import ImageOptions
+from tfgans.data.row_cache import RowCache
 from tfgans.data.threads import in_threads
 
 # Images that are read at a time.
@@ -53,7 +55,7 @@ class ImageSource(IndexedSource):
         options: ImageOptions,
         *,
         mode: str,
-        cache: ImageCache | None = None,
+        cache: RowCache | None = None,
         flip: bool = False,
         seed: int = 0,
         name: str = "images",
@@ -86,6 +88,21 @@ class ImageSource(IndexedSource):
             raise errors[min(errors)]
         return images
 
+    def rows(self, indices: tf.Tensor) -> tf.Tensor:
+        """Returns the examples at integer `indices`, any shape: float32, images in [-1, 1].
+
+        Images that the cache holds, as far as this process knows, are read without Python.
+        """
+        read, cache = super().rows, self._cache
+        if cache is None:
+            return read(indices)
+        with tf.device("CPU:0"):  # The file is mapped into host memory.
+            return tf.cond(
+                cache.holds(indices),
+                lambda: normalize(cache.gather(indices)),
+                lambda: read(indices),
+            )
+
     def decode(self, indices: np.ndarray) -> tuple[np.ndarray, dict[int, Exception]]:
         """Returns `raw`, and the errors of those that cannot be read, by place in `indices`."""
         images = np.empty((len(indices), *self.data_shape), np.uint8)
@@ -99,7 +116,8 @@ class ImageSource(IndexedSource):
             else:
                 images[row] = image
         if self._cache is not None and absent:
-            self._cache.write((indices[row], images[row]) for row in absent if row not in errors)
+            readable = [row for row in absent if row not in errors]
+            self._cache.write(indices[readable], images[readable])
         return images, errors
 
     def _decode(self, index: int) -> np.ndarray:
@@ -174,23 +192,22 @@ def load_images(
             f"{store.num_images} files in {store.place} and image_size=None, with cache={cache!r}"
         )
     mode = _mode_of_some(store, part, form, skip_bad=options.skip_bad)
-    images = None
+    rows = None
     if cache != "none":
-        path = capacity.cache_directory(options.cache_dir) / _cache_name(
-            store, options, mode, origin
-        )
-        num_bytes = store.num_images * form.size[0] * form.size[1] * _CHANNELS[mode]
-        images = _open_cache(path, num_bytes, required=cache == "disk")
+        cache_dir = capacity.cache_directory(options.cache_dir)
+        path = cache_dir / _cache_name(store, options, mode, origin)
+        shape = (store.num_images, *form.size, _CHANNELS[mode])
+        rows = _open_cache(path, shape, required=cache == "disk")
     source = ImageSource(
         store,
         form,
         mode=mode,
-        cache=images,
+        cache=rows,
         flip=options.flip,
         seed=options.seed,
         name=name,
     )
-    if options.skip_bad and images is None:
+    if options.skip_bad and rows is None:
         raise ValueError(
             "`skip_bad` decodes all files before the first batch, which needs a cache to keep them "
             f"in. Received: skip_bad=True with no cache for {store.place}. Use cache='disk' "
@@ -362,10 +379,11 @@ def _mode_of_some(
     return decoding.common_mode(headers.values(), form)
 
 
-def _open_cache(path: Path, num_bytes: int, *, required: bool) -> ImageCache | None:
+def _open_cache(path: Path, shape: tuple[int, ...], *, required: bool) -> RowCache | None:
+    num_bytes = math.prod(shape)
     try:
         if capacity.fits_on_disk(path, num_bytes):
-            return ImageCache(path)
+            return RowCache(path, shape)
         problem = f"{num_bytes / 1e9:.1f} GB do not fit in {path.parent}"
     except OSError as error:
         problem = str(error)
@@ -389,4 +407,4 @@ def _cache_name(store: ImageStore, options: LoadOptions, mode: str, origin: str)
     # A file of another state is replaced.
     state = (store.state(), decoding.VERSION, PIL.__version__)
     parts = (hashlib.sha256(repr(part).encode()).hexdigest()[:24] for part in (made, state))
-    return "-".join(parts) + image_cache.SUFFIX
+    return "-".join(parts) + row_cache.SUFFIX

@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from tfgans import checks
 from tfgans.data import draws, python_calls
+from tfgans.data.label_checks import check_integers
 from tfgans.data.source import Source
+from tfgans.data.tables import to_array
 from tfgans.images import from_uint8
 from tfgans.random import Role
 
@@ -64,12 +66,7 @@ class IndexedSource(Source):
         seed: int = 0,
     ) -> None:
         if labels is not None:
-            labels = np.asarray(labels)
-            if labels.shape != (num_examples,) or not np.issubdtype(labels.dtype, np.integer):
-                raise ValueError(
-                    f"`labels` must be integers of shape ({num_examples},), one for each example. "
-                    f"Received: {labels.dtype} of shape {labels.shape}"
-                )
+            labels = check_integers(to_array(labels, "`labels`"), [(num_examples,)])
         self.flip = checks.boolean("flip", flip)
         if self.flip and len(data_shape) != 3:
             raise ValueError(

@@ -23,13 +23,7 @@ def check_labels(labels: Labels | int, num_examples: int, num_classes: int | Non
             shape, or out of range.
     """
     check_presence(labels, num_classes)
-    values = np.asarray(labels)
-    shapes = ((), (num_examples,), (num_examples, 1))
-    if not np.issubdtype(values.dtype, np.integer) or values.shape not in shapes:
-        raise ValueError(
-            f"`labels` must be integers of shape ({num_examples},), one for each example. "
-            f"Received: {values.dtype} of shape {values.shape}"
-        )
+    values = check_integers(np.asarray(labels), [(num_examples,), (num_examples, 1), ()])
     outside = values[(values < 0) | (values >= num_classes)]
     if outside.size:
         raise ValueError(
@@ -39,6 +33,31 @@ def check_labels(labels: Labels | int, num_examples: int, num_classes: int | Non
         )
     flat = values.astype(np.int32).reshape(values.shape[:1])
     return np.broadcast_to(flat, (num_examples,))
+
+
+def check_integers(labels: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> np.ndarray:
+    """Returns labels, or raises ValueError unless they are integers of one of the shapes."""
+    if np.issubdtype(labels.dtype, np.integer) and labels.shape in shapes:
+        return labels
+    raise ValueError(
+        f"`labels` must be integers of shape {shapes[0]}, one for each example. Received: "
+        f"{labels.dtype} of shape {labels.shape}{_advice(labels)}"
+    )
+
+
+def _advice(labels: np.ndarray) -> str:
+    """Returns how to number classes that are given in another form, if it is a known one."""
+    if labels.dtype.kind in "OSU":
+        return (
+            ". Number the classes with `pd.factorize(y)[0]` or "
+            "`np.unique(y, return_inverse=True)[1]`"
+        )
+    is_whole = labels.dtype.kind in "biuf" and bool(np.all(labels == np.rint(labels)))
+    if is_whole and labels.ndim == 2 and labels.shape[1] > 1:
+        return ". Convert one-hot labels with `y.argmax(axis=1)`"
+    if is_whole and labels.dtype.kind in "bf":
+        return ". Convert them with `y.astype('int32')`"
+    return ""
 
 
 def check_presence(labels: Labels | int | None, num_classes: int | None) -> None:
@@ -72,7 +91,10 @@ def checked_labels(labels: Labels | tf.Tensor, num_classes: int, *, flat: bool =
     """
     labels = tf.convert_to_tensor(labels)
     if not labels.dtype.is_integer:
-        raise ValueError(f"`labels` must be integers. Received: {labels.dtype.name}")
+        raise ValueError(
+            f"`labels` must be integers. Received: {labels.dtype.name}. Convert them, for example "
+            "with `tf.cast(labels, tf.int32)`, or one-hot labels with `tf.argmax(labels, axis=1)`"
+        )
     labels = tf.cast(tf.reshape(labels, [-1]) if flat else labels, tf.int32)
     message = f"`labels` must be classes from 0 to {num_classes - 1}"
     assertions = [

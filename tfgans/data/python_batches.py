@@ -15,6 +15,7 @@ from tfgans.data.batches import split_element
 from tfgans.data.example_checks import check_dtype
 from tfgans.data.first_batch import BatchSpec
 from tfgans.data.label_checks import check_labels, check_presence
+from tfgans.data.tables import to_array, to_numbers
 
 Element: TypeAlias = np.ndarray | tf.Tensor | Sequence
 NumpyBatch: TypeAlias = np.ndarray | tuple[np.ndarray, np.ndarray]
@@ -180,7 +181,7 @@ def _read_in_parallel(dataset: keras.utils.PyDataset, indices: Iterator[int]) ->
 def _to_numpy(element: Element, spec: BatchSpec) -> NumpyBatch:
     """Returns a batch as arrays: uint8 or float32 examples, with int32 labels."""
     examples, labels = split_element(element)
-    examples = np.asarray(examples)
+    examples = to_numbers(examples)
     check_dtype(tf.as_dtype(examples.dtype), spec.data_shape)
     if examples.dtype != np.uint8:
         with np.errstate(over="ignore"):  # Infinite values of the first batch are reported.
@@ -188,9 +189,8 @@ def _to_numpy(element: Element, spec: BatchSpec) -> NumpyBatch:
     check_presence(labels, spec.num_classes)
     if labels is None:
         return examples
-    return examples, check_labels(
-        np.atleast_1d(np.asarray(labels)), len(examples), spec.num_classes
-    )
+    classes = np.atleast_1d(to_array(labels, "`labels`"))
+    return examples, check_labels(classes, len(examples), spec.num_classes)
 
 
 def _dataset(

@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from tfgans.data import draws, paths
 from tfgans.data.arrays import ArraySource
@@ -140,6 +141,10 @@ class StoredSubset(IndexedSource):
     def raw(self, indices: np.ndarray) -> np.ndarray:
         """Returns the examples at integer `indices` `[k]` as they are held: uint8 or float32."""
         return self._source.raw(self._chosen[indices])
+
+    def rows(self, indices: tf.Tensor) -> tf.Tensor:
+        """Returns the examples at integer `indices`, any shape: float32, images in [-1, 1]."""
+        return self._source.rows(tf.gather(self._chosen, indices))
 
 
 def _position(text: str | None, num_examples: int) -> int | None:

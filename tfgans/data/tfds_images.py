@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from tfgans import checks
-from tfgans.data import digits, resize
+from tfgans.data import resize
 from tfgans.data.arrays import ArraySource
-from tfgans.data.indexed import IndexedSource
 from tfgans.data.load_options import LoadOptions
 
 _READ_BATCH = 128
@@ -68,13 +67,6 @@ def load_prepared(name: str, options: LoadOptions) -> ArraySource:
     )
     source.origin = str(builder.data_path)
     return source
-
-
-def load_images(
-    name: str, *, split: str = "train", data_dir: str | os.PathLike[str] | None = None
-) -> IndexedSource:
-    """Returns a split of the digits, for `tfgans.evaluation.DigitsClassifier`."""
-    return digits.load_digits(name, LoadOptions(split=split, data_dir=data_dir))
 
 
 def data_directory(data_dir: str | os.PathLike[str] | None) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from tfgans.data.tfds_images import load_images
+from tfgans.data import load
 from tfgans.evaluation import weights_cache
 from tfgans.evaluation.extractors import Extractor, Features, checksum
 from tfgans.images import from_uint8
@@ -31,8 +31,7 @@ class DigitsClassifier(Extractor):
     and are comparable only if it is the same.
 
     Args:
-        data_dir: Path, the folder of the cached weights and the digits. Default: that of
-            `tfgans.data.load`.
+        data_dir: Path, the folder of the cached weights. Default: that of `tfgans.data.load`.
 
     Call arguments:
         examples: [num, 8, 8, channels], float in [-1, 1] or uint8. Returns `Features` of dimension
@@ -59,11 +58,9 @@ class DigitsClassifier(Extractor):
     def __init__(self, *, data_dir: str | os.PathLike[str] | None = None) -> None:
         sizes = (math.prod(_SHAPE), *_HIDDEN, self.num_classes)
         shapes = [shape for pair in itertools.pairwise(sizes) for shape in (pair, pair[1:])]
-        self._weights = weights_cache.cached(
-            _CACHED, shapes, lambda: _train(data_dir), data_dir=data_dir
-        )
+        self._weights = weights_cache.cached(_CACHED, shapes, _train, data_dir=data_dir)
         super().__init__("digits_classifier", checksum=checksum(self._weights))
-        held_out: Any = load_images("digits", split="test", data_dir=data_dir)
+        held_out: Any = load("digits", split="test")
         probabilities = self.probabilities(held_out.array)
         self.accuracy = float(np.mean(probabilities.argmax(axis=1) == held_out.labels))
 
@@ -84,10 +81,10 @@ class DigitsClassifier(Extractor):
         return Features(features, special.softmax(rows @ self._weights[4] + self._weights[5], 1))
 
 
-def _train(data_dir: Any) -> list[np.ndarray]:
+def _train() -> list[np.ndarray]:
     from sklearn.neural_network import MLPClassifier
 
-    digits: Any = load_images("digits", data_dir=data_dir)
+    digits: Any = load("digits")
     classifier = MLPClassifier(_HIDDEN, alpha=1e-3, max_iter=500, random_state=0)
     classifier.fit(
         from_uint8(digits.array.reshape(len(digits.array), -1), "float64"), digits.labels

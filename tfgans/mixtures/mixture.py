@@ -265,7 +265,7 @@ class Mixture(keras.Model):
         if compat.saves_to_hdf5():
             raise ValueError(
                 "A mixture is saved to a `.keras` file: HDF5 cannot hold several components of the "
-                "same name. Received: an HDF5 file. Call `save('mixture.keras')`, or "
+                "same name. Call `save('mixture.keras')`, or "
                 "`save_weights('mixture.weights.h5')` for the weights alone"
             )
         return {

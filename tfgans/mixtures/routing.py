@@ -85,8 +85,8 @@ def dispatch(
     if compat.inside_xla():
         if training:
             raise ValueError(
-                "Each row goes to a drawn component, which changes batch sizes, and XLA cannot "
-                "compile that. Received: jit_compile=True. Train without XLA, or pass the mixture "
+                "Each row goes to a drawn component, so batch sizes vary, which XLA cannot "
+                "compile. Received: jit_compile=True. Train without XLA, or pass the mixture "
                 "to a `tfgans.GAN` with routing='slices'"
             )
         outputs = [
