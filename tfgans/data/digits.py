@@ -34,7 +34,7 @@ def load_digits(place: str, options: LoadOptions) -> IndexedSource:
     # Sorted by class, for every fifth index alone would favor two classes: they come in turn.
     order = np.argsort(digits.target, kind="stable")
     is_test = np.arange(len(order)) % _TEST_EVERY == 0
-    # The order in which tensorflow-datasets stored them for earlier versions: runs can be resumed.
+    # The order that tensorflow-datasets gave them: earlier results can be repeated.
     chosen = sorted(order[is_test if split == "test" else ~is_test], key=partial(_hash, split))
     images = np.rint(digits.images[chosen] * (255 / 16)).astype(np.uint8)
     source = array_files.load_array(

@@ -3,12 +3,12 @@
 import itertools
 import math
 import os
-from typing import Any
+from typing import cast
 
 import numpy as np
 from scipy import special
 
-from tfgans.data import load
+from tfgans.data import ArraySource, load
 from tfgans.evaluation import weights_cache
 from tfgans.evaluation.extractors import Extractor, Features, checksum
 from tfgans.images import from_uint8
@@ -60,7 +60,7 @@ class DigitsClassifier(Extractor):
         shapes = [shape for pair in itertools.pairwise(sizes) for shape in (pair, pair[1:])]
         self._weights = weights_cache.cached(_CACHED, shapes, _train, data_dir=data_dir)
         super().__init__("digits_classifier", checksum=checksum(self._weights))
-        held_out: Any = load("digits", split="test")
+        held_out = _digits("test")
         probabilities = self.probabilities(held_out.array)
         self.accuracy = float(np.mean(probabilities.argmax(axis=1) == held_out.labels))
 
@@ -81,10 +81,14 @@ class DigitsClassifier(Extractor):
         return Features(features, special.softmax(rows @ self._weights[4] + self._weights[5], 1))
 
 
+def _digits(split: str) -> ArraySource:
+    return cast(ArraySource, load("digits", split=split))
+
+
 def _train() -> list[np.ndarray]:
     from sklearn.neural_network import MLPClassifier
 
-    digits: Any = load("digits")
+    digits = _digits("train")
     classifier = MLPClassifier(_HIDDEN, alpha=1e-3, max_iter=500, random_state=0)
     classifier.fit(
         from_uint8(digits.array.reshape(len(digits.array), -1), "float64"), digits.labels

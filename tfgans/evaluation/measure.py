@@ -99,7 +99,7 @@ def choose(chosen: Sequence[str | Metric] | None, context: Context) -> tuple[Met
     return tuple(result)
 
 
-def _check_is_no_quantity(name: Any) -> None:
+def _check_is_no_quantity(name: object) -> None:
     """Raises ValueError if a name is that of a number of a metric of another name."""
     for kind in _KINDS:
         for quantity in kind.quantities:

@@ -126,7 +126,7 @@ class MetricValue:
         )
 
 
-def _interval(ends: Any) -> tuple[float, float] | None:
+def _interval(ends: list[float] | None) -> tuple[float, float] | None:
     """Returns the checked interval of a number, or raises ValueError."""
     if ends is None:
         return None
